@@ -1,0 +1,38 @@
+# `make demo` and `make test` need nothing but Python 3.11 or later with its venv module.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint full docs clean
+
+demo: $(VENV)/installed
+	$(BIN)/convcli apply samples/coffee.jpg --kernel sobel --stride 2 -o demo.png
+	@echo "The edges are in demo.png."
+
+test: $(VENV)/tested lint
+	$(BIN)/pytest -n auto
+
+lint: $(VENV)/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The long run: every property test with its full count of examples.
+full: $(VENV)/tested
+	HYPOTHESIS_PROFILE=full $(BIN)/pytest -n auto
+
+# The man pages and the generated parts of the README.
+docs: $(VENV)/installed
+	$(BIN)/python man/generate.py
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/tested: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo.png build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

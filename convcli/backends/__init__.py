@@ -1,0 +1,73 @@
+"""The backends: modules with the same two functions, found by name and imported when called for.
+
+Each backend has
+
+``correlate(x, weight, bias, geometry, groups, *, dtype, device, threads)``
+    ``x (N, C_in, H, W)`` of any real dtype, ``weight (C_out, C_in/groups, kh, kw)``, ``bias (C_out,)`` or None
+    → ``(N, C_out, H_out, W_out)``.
+``correlate_transpose(…)``
+    The same with ``weight (C_in, C_out/groups, kh, kw)``.
+
+Both return a `Computed`: the array in floating point (`dtype`, or the widest that NumPy has for it) and, in a few words, the plan
+that was followed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from convcli.geometry import Geometry
+
+BACKENDS = ("numpy", "torch", "reference")
+
+DTYPES = {
+    "numpy": ("float32", "float64"),
+    "torch": ("float32", "float64", "float16", "bfloat16"),
+    "reference": ("float64",),
+}
+"""The dtypes that each backend computes in."""
+
+
+class Computed(NamedTuple):
+    """What a backend returns."""
+
+    array: NDArray[np.floating]
+    plan: str
+
+
+class Operation(Protocol):
+    """The signature of `correlate` and `correlate_transpose`."""
+
+    def __call__(
+        self,
+        x: NDArray[np.generic],
+        weight: NDArray[np.floating],
+        bias: NDArray[np.floating] | None,
+        geometry: Geometry,
+        groups: int,
+        *,
+        dtype: str,
+        device: str,
+        threads: int | None,
+    ) -> Computed: ...
+
+
+class Backend(Protocol):
+    """A backend module."""
+
+    @property
+    def correlate(self) -> Operation: ...
+
+    @property
+    def correlate_transpose(self) -> Operation: ...
+
+
+def load(name: str) -> Backend:
+    """Import the backend called `name`, one of `BACKENDS`."""
+    module: Backend = import_module(f"convcli.backends.{name}")
+    return module

@@ -1,0 +1,92 @@
+"""The definition, in float64 NumPy: slow, short, and independent of the other backends.
+
+    direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i, s·x + d·j)
+    transposed  every input pixel adds k(c, o, i, j) · I(c, y, x) to R(o, s·y + d·i, s·x + d·j)
+
+Borders are `numpy.pad`'s, not the border index map that the fast backends read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from convcli.backends import Computed
+from convcli.geometry import Geometry
+
+_NUMPY_PAD_MODE = {
+    "zeros": "constant",
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "wrap",
+    "symmetric": "symmetric",
+}
+
+
+def correlate(
+    x: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    bias: NDArray[np.floating] | None,
+    geometry: Geometry,
+    groups: int,
+    *,
+    dtype: str = "float64",
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Computed:
+    """The direct operation: a window of the padded input under the kernel for every output pixel.
+
+    Always float64 on one core; `dtype`, `device` and `threads` are there for the common signature.
+    """
+    (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
+    padded = np.pad(
+        x.astype(np.float64),
+        ((0, 0), (0, 0), (top, bottom), (left, right)),
+        mode=_NUMPY_PAD_MODE[geometry.padding_mode],  # type: ignore[call-overload]
+    )
+    windows = sliding_window_view(padded, geometry.extent, axis=(2, 3))[:, :, ::s, ::t, ::d, ::e]
+    n, c, height, width, kh, kw = windows.shape
+    out = np.einsum(
+        "ngcyxij,gocij->ngoyx",
+        windows.reshape(n, groups, c // groups, height, width, kh, kw),
+        weight.astype(np.float64).reshape(groups, -1, c // groups, kh, kw),
+    ).reshape(n, -1, height, width)
+    return Computed(_add_bias(out, bias), "definition: windows · kernel, float64")
+
+
+def correlate_transpose(
+    x: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    bias: NDArray[np.floating] | None,
+    geometry: Geometry,
+    groups: int,
+    *,
+    dtype: str = "float64",
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Computed:
+    """The transposed operation: every input pixel scatters the kernel, then the padding crops the sum.
+
+    Always float64 on one core; `dtype`, `device` and `threads` are there for the common signature.
+    """
+    n, c, height, width = x.shape
+    _, per_group, kh, kw = weight.shape
+    (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
+    image = x.astype(np.float64).reshape(n, groups, c // groups, height, width)
+    kernel = weight.astype(np.float64).reshape(groups, c // groups, per_group, kh, kw)
+    canvas = np.zeros(
+        (n, groups, per_group, geometry.output.height + top + bottom, geometry.output.width + left + right)
+    )
+    for i in range(kh):
+        for j in range(kw):
+            landing = np.s_[d * i : d * i + s * (height - 1) + 1 : s, e * j : e * j + t * (width - 1) + 1 : t]
+            canvas[:, :, :, landing[0], landing[1]] += np.einsum("ngcyx,gco->ngoyx", image, kernel[..., i, j])
+    out = canvas[..., top : top + geometry.output.height, left : left + geometry.output.width]
+    return Computed(
+        _add_bias(out.reshape(n, -1, *geometry.output), bias), "definition: scatter input · kernel, float64"
+    )
+
+
+def _add_bias(out: NDArray[np.float64], bias: NDArray[np.floating] | None) -> NDArray[np.float64]:
+    return out if bias is None else out + bias.astype(np.float64)[:, None, None]

@@ -1,0 +1,183 @@
+"""torch.nn.functional on the CPU and on CUDA: a thin translation of a `Geometry` into torch's own calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from convcli.backends import Computed
+from convcli.errors import BackendError
+from convcli.geometry import ZERO, Geometry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def check_device(name: str) -> torch.device:
+    """The torch device called `name`.
+
+    Raises
+    ------
+    BackendError
+        A device that is not here: it is never replaced by another.
+    """
+    device = torch.device(name)
+    if device.type == "cuda":
+        if reason := cuda_missing():
+            raise BackendError(f"device '{name}' is not available: {reason}; use --device cpu")
+        if device.index is not None and device.index >= (count := torch.cuda.device_count()):
+            raise BackendError(f"device '{name}' is not available: the last CUDA device here is cuda:{count - 1}")
+    return device
+
+
+def correlate(
+    x: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    bias: NDArray[np.floating] | None,
+    geometry: Geometry,
+    groups: int,
+    *,
+    dtype: str = "float32",
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Computed:
+    """`torch.nn.functional.conv2d` of the input, padded by torch or gathered through the border index map."""
+    image, kernel, offset = _tensors(x, weight, bias, dtype, device, threads)
+    with torch.inference_mode():
+        out = run(image, kernel, offset, geometry, groups)
+    return Computed(_array(out), f"conv2d, {dtype}, {image.device}")
+
+
+def correlate_transpose(
+    x: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    bias: NDArray[np.floating] | None,
+    geometry: Geometry,
+    groups: int,
+    *,
+    dtype: str = "float32",
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Computed:
+    """`torch.nn.functional.conv_transpose2d`; an asymmetric crop is cut from the full result."""
+    image, kernel, offset = _tensors(x, weight, bias, dtype, device, threads)
+    with torch.inference_mode():
+        out = run(image, kernel, offset, geometry, groups)
+    return Computed(_array(out), f"conv_transpose2d, {dtype}, {image.device}")
+
+
+def run(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
+) -> torch.Tensor:
+    """The operation on tensors that are already on the device: what `compare` times with CUDA events."""
+    return (_transposed if geometry.transpose else _direct)(x, weight, bias, geometry, groups)
+
+
+def cuda_missing() -> str | None:
+    """Why there is no CUDA device here, or None if there is one."""
+    if torch.cuda.is_available() and torch.cuda.device_count():
+        return None
+    return "torch sees no CUDA device here" if torch.version.cuda else "this torch is built without CUDA"
+
+
+def timed_on_cuda(
+    x: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    bias: NDArray[np.floating] | None,
+    geometry: Geometry,
+    groups: int,
+    *,
+    dtype: str,
+    device: str,
+    repeats: int,
+    tf32: bool = False,
+) -> tuple[Computed, list[float]]:
+    """Run on CUDA `repeats` times after a warm-up.
+
+    Returns
+    -------
+    Computed
+        The result.
+    list of float
+        Milliseconds between two CUDA events around each run; the data is on the device before and after.
+    """
+    image, kernel, offset = _tensors(x, weight, bias, dtype, device, None)
+    torch.backends.cudnn.allow_tf32 = tf32
+    times = []
+    with torch.inference_mode(), torch.cuda.device(image.device):
+        out = run(image, kernel, offset, geometry, groups)
+        torch.cuda.synchronize()
+        for _ in range(repeats):
+            start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+            start.record()
+            out = run(image, kernel, offset, geometry, groups)
+            stop.record()
+            stop.synchronize()
+            times.append(start.elapsed_time(stop))
+    call = "conv_transpose2d" if geometry.transpose else "conv2d"
+    return Computed(_array(out), f"{call}, {'tf32' if tf32 else dtype}, data on the device"), times
+
+
+def _direct(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
+) -> torch.Tensor:
+    top, bottom, left, right = geometry.pads
+    padding = (0, 0)
+    if geometry.padding_mode == "zeros" and top == bottom and left == right:
+        padding = (top, left)
+    elif geometry.padding_mode == "zeros":
+        x = F.pad(x, (left, right, top, bottom))
+    elif any(geometry.pads):
+        # torch's own modes refuse pads as large as the image; gathering rows and columns does not.
+        for axis, indices in ((2, geometry.row_indices), (3, geometry.column_indices)):
+            assert ZERO not in indices
+            x = x.index_select(axis, torch.tensor(indices, device=x.device))
+    return F.conv2d(x, weight, bias, geometry.stride, padding, geometry.dilation, groups)
+
+
+def _transposed(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
+) -> torch.Tensor:
+    top, bottom, left, right = geometry.pads
+    if top == bottom and left == right:
+        return F.conv_transpose2d(
+            x, weight, bias, geometry.stride, (top, left), geometry.output_padding, groups, geometry.dilation
+        )
+    full = F.conv_transpose2d(
+        x, weight, bias, geometry.stride, (0, 0), geometry.output_padding, groups, geometry.dilation
+    )
+    return full[:, :, top : top + geometry.output.height, left : left + geometry.output.width]
+
+
+def _tensors(
+    x: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    bias: NDArray[np.floating] | None,
+    dtype: str,
+    device: str,
+    threads: int | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """Input, weight and bias on the device in the dtype of the computation."""
+    where, kind = check_device(device), getattr(torch, dtype)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    # float32 means float32: TF32 would keep 10 bits of the mantissa. `compare` shows what it would gain.
+    torch.backends.cudnn.allow_tf32 = False
+
+    def tensor(array: NDArray[np.generic]) -> torch.Tensor:
+        # The narrow type crosses the bus; it is widened on the device. torch lacks most unsigned types.
+        if array.dtype.kind in "ub" and array.dtype != np.uint8:
+            array = array.astype(np.float64 if dtype == "float64" else np.float32)
+        return torch.from_numpy(np.ascontiguousarray(array)).to(where).to(kind)
+
+    return tensor(x), tensor(weight), None if bias is None else tensor(bias)
+
+
+def _array(out: torch.Tensor) -> NDArray[np.floating]:
+    if out.dtype is torch.bfloat16:  # NumPy has no such type
+        out = out.float()
+    array: NDArray[np.floating] = out.cpu().numpy()
+    return array

@@ -1,0 +1,119 @@
+"""Images one after the other through load, operation and save, each with its own report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from convcli import images, pipeline
+from convcli.engine import ConvResult
+from convcli.errors import ConvError, ImageError
+from convcli.images.save import Saved
+from convcli.operation import Operation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """One image that was written."""
+
+    source: str
+    target: str
+    operation: Operation
+    result: ConvResult
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    space: str
+    container: str
+    saved: Saved
+    notes: tuple[str, ...]
+    load_seconds: float
+    compute_seconds: float
+    save_seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of this image."""
+        spec, geometry, result = self.operation.spec, self.result.geometry, self.result
+        return {
+            "input": self.source,
+            "output": self.target,
+            "op": "transpose" if spec.transpose else spec.op,
+            "flipped": spec.op == "conv",
+            "kernel": self.operation.label,
+            "input_shape": list(self.input_shape),
+            "output_shape": list(self.output_shape),
+            "kernel_size": list(geometry.kernel),
+            "stride": list(geometry.stride),
+            "padding": geometry.pads._asdict(),
+            "padding_mode": geometry.padding_mode,
+            "dilation": list(geometry.dilation),
+            "output_padding": list(geometry.output_padding),
+            "backend": result.backend,
+            "device": result.device,
+            "dtype": result.dtype,
+            "plan": result.plan,
+            "reason": result.reason,
+            "clipped": {"below": self.saved.below, "above": self.saved.above, "of": self.saved.total},
+            "notes": [*self.notes],
+            "seconds": {"load": self.load_seconds, "compute": self.compute_seconds, "save": self.save_seconds},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One image that was not."""
+
+    source: str
+    error: ConvError
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of this image."""
+        return {"input": self.source, "error": str(self.error)}
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How results are written: the format's name for ``-``, the range policy."""
+
+    container: str | None = None
+    policy: str | None = None
+
+
+def run(sources: Sequence[str], targets: Sequence[str], operation: Operation, how: Writing) -> Iterator[Done | Failed]:
+    """Apply one operation to every source and write each result to its target; a bad image does not stop the rest."""
+    for source, target in zip(sources, targets, strict=True):
+        try:
+            yield _one(source, target, operation, how)
+        except ConvError as error:
+            yield Failed(source, error)
+        except MemoryError:
+            yield Failed(
+                source,
+                ImageError(f"input '{source}' needs more memory than there is: reduce it, or use a larger --stride"),
+            )
+
+
+def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
+    start = perf_counter()
+    picture = images.load(source)
+    container = images.format_of(target, how.container, picture.metadata.format)
+    loaded = perf_counter()
+    out, result = pipeline.run(picture, operation)
+    computed = perf_counter()
+    saved = images.save(out, target, container, how.policy)
+    return Done(
+        source=source,
+        target=target,
+        operation=operation,
+        result=result,
+        input_shape=picture.shape,
+        output_shape=out.shape,
+        space=picture.space,
+        container=container,
+        saved=saved,
+        notes=(*picture.notes, *saved.notes),
+        load_seconds=loaded - start,
+        compute_seconds=computed - loaded,
+        save_seconds=perf_counter() - computed,
+    )

@@ -1,0 +1,86 @@
+"""The command group and the one error boundary."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from convcli import __version__
+from convcli.commands.apply import apply
+from convcli.commands.compare import compare
+from convcli.commands.shape import shape
+from convcli.commands.transpose import transpose
+from convcli.errors import ConvError
+
+
+class Group(click.Group):
+    """A group that turns every foreseen error into one line and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line; `standalone_mode` off leaves exceptions to the caller."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        try:
+            code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except ConvError as error:
+            _fail(str(error))
+        except click.UsageError as error:
+            help_ = f" (try '{error.ctx.command_path} --help')" if error.ctx is not None else ""
+            _fail(_one_line(error.format_message()) + help_)
+        except click.ClickException as error:
+            _fail(_one_line(error.format_message()))
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("convcli: interrupted", err=True)
+            sys.exit(130)
+        except BrokenPipeError:
+            # The reader has what it wanted. Python would complain of the closed stream when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except MemoryError:
+            _fail(
+                "the computation needs more memory than there is: use a smaller image, kernel or padding, or a larger --stride"
+            )
+        except OSError as error:
+            _fail(f"{error.filename or 'output'} cannot be written: {error.strerror or error}")
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split()).removesuffix(".")
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"convcli: error: {message}", err=True)
+    sys.exit(2)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="convcli")
+def main() -> None:
+    r"""Apply and inspect convolutions on images: apply it, size it, prove it.
+
+    \b
+    apply      convolve a photo:          convcli apply img.png --kernel sobel --stride 2
+    transpose  enlarge it:                convcli transpose img.png -k bilinear:2 -s 2 -p 1
+    shape      the sizes, without pixels: convcli shape --hin 32 --k 3 --s 2 --op2 1
+    compare    the backends side by side: convcli compare img.png -k gaussian:2
+
+    Exit codes: 0 done; 1 compare found a difference, or some of several images failed; 2 wrong usage or data;
+    130 interrupted.
+    """
+
+
+for command in (apply, transpose, shape, compare):
+    main.add_command(command)

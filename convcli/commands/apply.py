@@ -1,0 +1,37 @@
+"""``convcli apply``: convolve or correlate images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from convcli import options
+from convcli.commands.help import Command
+from convcli.commands.run import run_images
+
+
+@click.command(
+    cls=Command,
+    kernels=True,
+    examples=(
+        "convcli apply img.png --kernel sobel --stride 2",
+        "convcli apply img.png -k gaussian:2 -p same --padding-mode reflect -o soft.png",
+        "convcli apply img.png --kernel='-1,0,1;-2,0,2;-1,0,1' --range offset -o relief.png",
+        "convcli apply img.png --weights model.safetensors:conv1.weight -s 2 -p 3 -o maps.npy",
+    ),
+)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@options.bank
+@options.geometry
+@options.image_output
+@options.compute
+@options.reporting
+def apply(**values: Any) -> None:
+    """Convolve images with kernels or with a layer's weights.
+
+    Computes what torch.nn.Conv2d computes: every output pixel is the bias plus the sum of the kernel times the input
+    pixels under it. Every default is PyTorch's: stride 1, padding 0, dilation 1, groups 1, the kernel not flipped.
+    IMAGE is a path or - for standard input; .npy files are tensors (H, W), (C, H, W) or (N, C, H, W).
+    """
+    run_images(values, options.fold(values, transposed=False))

@@ -1,0 +1,146 @@
+"""``convcli compare``: one operation on every backend side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli import options, report
+from convcli.commands.help import Command
+from convcli.errors import ConvError
+from convcli.geometry import ConvSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from convcli.comparison import Comparison
+
+    Job = tuple[NDArray[np.generic], NDArray[np.floating], ConvSpec, NDArray[np.float64] | None]
+
+_COUNT = click.IntRange(1, 65536)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "convcli compare img.png -k gaussian:5 -p same",
+        "convcli compare --size 512,512 --in-channels 64 --out-channels 64",
+        "convcli compare --size 64,64 --in-channels 8 --kernel-size 4 --transpose -s 2 -p 1 --json",
+    ),
+)
+@click.argument("image", required=False, metavar="[IMAGE]")
+@options.bank
+@options.geometry
+@options.output_padding
+@options.output_size
+@options.transpose
+@click.option("--size", type=options.SizeType(), default="512,512", show_default=True, help="Without IMAGE: its size.")
+@click.option(
+    "--in-channels", type=_COUNT, default=None, metavar="N", help="Without IMAGE: its channels.  [default: 3]"
+)
+@click.option(
+    "--out-channels", type=_COUNT, default=None, metavar="N",
+    help="Without -k and --weights: output channels of random weights.  [default: as the input]",
+)  # fmt: skip
+@click.option(
+    "--kernel-size",
+    type=options.PairType(1),
+    default=None,
+    help="Without -k and --weights: size of random weights.  [default: 3]",
+)
+@click.option(
+    "--repeats", type=click.IntRange(1, 10000), default=5, show_default=True, metavar="N", help="Timed calls."
+)
+@click.option(
+    "--tolerance", type=click.FloatRange(0), default=None, metavar="E",
+    help="Allowed error relative to the largest Σ|x·w|.  [default: by dtype and count of terms]",
+)  # fmt: skip
+@options.compute
+@options.reporting
+def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> None:
+    """Run one operation on every backend: shapes, errors, timings.
+
+    Errors are against the float64 reference: the largest absolute one, and the same relative to the largest sum of
+    absolute products, by which backends agree or not. Times are medians of repeated calls after a warm-up, array in to
+    array out (on CUDA between two events, the data on the device); speed-ups are against the reference. Without IMAGE the
+    input is a random tensor, without -k and --weights the weights are random. Exit code 1 if a backend differs.
+    """
+    from convcli import comparison, operation
+
+    spec = options.fold(values)
+    job = _job(image, values, spec)
+    compute = operation.compute_from(values)
+    result = comparison.compare(*job, compute, values["repeats"], values["tolerance"])
+    if as_json and not quiet:
+        report.json(
+            {
+                "auto": result.auto,
+                "reason": result.reason,
+                "missing": list(result.missing),
+                "rows": [row.document() for row in result.rows],
+                "agree": result.agree,
+            }
+        )
+    elif not quiet:
+        for line in result.missing:
+            report.note(line)
+        report.table(_table(result))
+        report.note(f"auto takes {result.auto}" + (f": {result.reason}" if result.reason else ""))
+    if not result.agree:
+        click.get_current_context().exit(1)
+
+
+def _job(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Job:
+    """Image, weights, specification and bias: read, or random where they are not given."""
+    import numpy as np
+
+    from convcli import comparison, images, operation, pipeline
+
+    given = bool(values["kernels"]) or values["weights"] is not None
+    if given and (values["out_channels"] is not None or values["kernel_size"] is not None):
+        option = "--out-channels" if values["out_channels"] is not None else "--kernel-size"
+        raise ConvError(f"{option} is for random weights: leave it out, or leave out -k and --weights")
+    if image is not None and values["in_channels"] is not None:
+        raise ConvError(f"--in-channels is for a random tensor: leave it out, or leave out '{image}'")
+    if image is None:
+        channels = values["in_channels"] or 3
+        picture = images.Picture(np.empty((channels, 0, 0), np.float32), None, "tensor", 1.0)
+    else:
+        picture = images.load(image)
+    channels = picture.colour.shape[-3]
+    out_channels = values["out_channels"] or channels
+    pixels, weight = comparison.random_layer(
+        values["size"] if image is None else (1, 1), channels, out_channels, values["kernel_size"] or (3, 3),
+        spec if not given else ConvSpec(transpose=spec.transpose),
+    )  # fmt: skip
+    colour = pixels if image is None else picture.colour
+    if not given:
+        bias = operation.bias_from(values)
+        return colour, weight, spec, None if bias is None else bias.array(out_channels, picture.full_scale)
+    from dataclasses import replace
+
+    fitted = pipeline.prepare(replace(picture, colour=colour), operation.from_options(values, spec))
+    return fitted.image, fitted.weight, fitted.spec, fitted.bias
+
+
+def _table(result: Comparison) -> report.Table:
+    rows = [
+        (
+            row.backend if row.device == "cpu" else f"{row.backend} {row.device}",
+            row.dtype,
+            report.shape(row.output_shape),
+            f"{row.max_abs_error:.1e}",
+            f"{row.relative_error:.1e}",
+            report.seconds(row.median_ms / 1e3),
+            f"{report.seconds(row.min_ms / 1e3)}–{report.seconds(row.max_ms / 1e3)}" if row.repeats > 1 else "once",
+            f"{row.speedup:.3g}×",
+            "yes" if row.agree else "NO",
+        )
+        for row in result.rows
+    ]
+    verdict = "all agree" if result.agree else "they DIFFER"
+    header = ("backend", "dtype", "output", "max error", "relative", "median", "spread", "speed-up", "agrees")
+    strong = next((i for i, row in enumerate(result.rows) if row.backend == result.auto), None)
+    return report.Table(f"convcli compare: {verdict}", rows, header, strong, frozenset({3, 4, 5, 6, 7}))

@@ -1,0 +1,117 @@
+"""What `apply` and `transpose` share: fold the options, run the images, render what came of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli import outputs, report
+from convcli.errors import ImageError
+from convcli.files import STDIO
+from convcli.geometry import ConvSpec
+
+if TYPE_CHECKING:
+    from convcli.batch import Done
+
+
+def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
+    """Run one operation over the images named on the command line and report each.
+
+    Ends with exit code 1 when some of several images failed.
+    """
+    from convcli import batch, operation
+
+    sources = values["images"]
+    job = operation.from_options(values, spec)
+    targets = outputs.resolve(
+        sources, values["output"], job.label, overwrite=values["overwrite"], in_place=values["in_place"]
+    )
+    if values["format_"] is not None and STDIO not in targets:
+        raise ImageError(f"--format {values['format_']} is for -o -: the ending of the output's name says the format")
+    if STDIO in targets and sys.stdout.isatty():
+        raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or a pipe")
+    outputs.make_folder(values["output"])
+    stream = sys.stderr if STDIO in targets else sys.stdout
+    documents = []
+    failures = 0
+    for item in batch.run(sources, targets, job, batch.Writing(values["format_"], values["range_"])):
+        documents.append(item.document())
+        if isinstance(item, batch.Failed):
+            if len(sources) == 1:
+                raise item.error
+            failures += 1
+            report.note(f"error: {item.error}")
+            continue
+        _remarks(item)
+        if values["quiet"]:
+            if item.target != STDIO:
+                report.lines(item.target)
+        elif not values["as_json"]:
+            report.table(_table(item), stream)
+    if values["as_json"] and not values["quiet"]:
+        report.json(documents if len(sources) > 1 else documents[0], stream)
+    if failures:
+        report.note(f"{failures} of {len(sources)} images failed")
+        click.get_current_context().exit(1)
+
+
+def _remarks(item: Done) -> None:
+    """What the user should know, on standard error."""
+    for text in item.notes:
+        report.note(f"{item.source}: {text}")
+    saved = item.saved
+    if saved.below + saved.above:
+        share = (saved.below + saved.above) / saved.total
+        sides = " and ".join(
+            f"{count} {side}" for count, side in ((saved.below, "below"), (saved.above, "above")) if count
+        )
+        report.note(f"{item.target}: {100 * share:.2g} % of the values were clipped ({sides} the range); see --range")
+
+
+def _table(item: Done) -> report.Table:
+    """The summary of one image."""
+    operation, result = item.operation, item.result
+    spec, geometry = operation.spec, result.geometry
+    name = "transpose" if spec.transpose else spec.op
+    if spec.transpose and spec.op == "conv":
+        name += ", kernel flipped"
+    kernels = f"{operation.label}, {geometry.kernel}"
+    if operation.bank is not None:
+        rules = ", ".join(f"{count} kernels by {rule}" for count, rule in operation.bank.parts if rule != "none")
+        kernels += f", {rules}" if rules else ""
+    else:
+        assert operation.weight is not None
+        kernels = f"{operation.label}, {report.shape(operation.weight.shape)}"
+    pads = geometry.pads
+    padding = report.pair((*pads,))
+    if isinstance(spec.padding, str):
+        padding = f"{spec.padding} = {padding}"
+    if len(set(pads)) > 1:
+        padding += " (top, bottom, left, right)"
+    if not spec.transpose:
+        padding += f", {spec.padding_mode}"
+    rows = [
+        ("input", f"{item.source}  {report.shape(item.input_shape)}  {item.space}"),
+        ("output", f"{item.target}  {report.shape(item.output_shape)}  {item.container}"),
+        ("operation", name),
+        ("kernel", kernels),
+        ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
+        ("padding", padding),
+    ]
+    if spec.transpose:
+        rows.append(("output_padding", report.pair(geometry.output_padding)))
+    if spec.groups > 1:
+        rows.append(("groups", str(spec.groups)))
+    rows += [
+        ("backend", result.backend + (f" ({result.reason})" if result.reason else "")),
+        ("plan", result.plan),
+        (
+            "time",
+            f"load {report.seconds(item.load_seconds)}, compute {report.seconds(item.compute_seconds)}, "
+            f"save {report.seconds(item.save_seconds)}",
+        ),
+    ]
+    return report.Table(f"convcli {'transpose' if spec.transpose else 'apply'}", rows)

@@ -1,0 +1,85 @@
+"""``convcli shape``: the size arithmetic, without pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from convcli import options, report, sizes
+from convcli.commands.help import Command
+from convcli.geometry import Geometry, Size
+
+_SIZE = click.IntRange(1, options.MAX_NUMBER)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "convcli shape --hin 32 --k 3 --s 2 --op2 1",
+        "convcli shape --hin 224 --k 7 --s 2 --p 3",
+        "convcli shape --hin 480 --win 640 --k 3,5 --s 2,1 --p same-upper",
+        "convcli shape --hin 16 --k 4 --s 2 --p 1 --transpose --output-size 32,32",
+    ),
+)
+@click.option("--hin", type=_SIZE, required=True, metavar="N", help="Input height in pixels.")
+@click.option("--win", type=_SIZE, default=None, metavar="N", help="Input width in pixels.  [default: the height]")
+@click.option(
+    "-k", "--k", "--kernel-size", "kernel_size", type=options.PairType(1), required=True, help="Kernel size in pixels."
+)
+@options.stride
+@options.padding
+@options.dilation
+@options.output_padding
+@options.output_size
+@options.transpose
+@options.reporting
+def shape(hin: int, win: int | None, kernel_size: tuple[int, int], as_json: bool, quiet: bool, **values: Any) -> None:
+    """Say what size comes out, by which formula, and what goes back.
+
+    Answers for the direct convolution, or for the transposed one with --transpose, --op2 or --output-size; always shows
+    the opposite direction, and which input sizes share one output size (the reason that output_padding exists).
+    """
+    geometry = options.fold(values).resolve((hin, hin if win is None else win), kernel_size)
+    if quiet:
+        report.lines(
+            str(geometry.output.height) if win is None else f"{geometry.output.height} {geometry.output.width}"
+        )
+    elif as_json:
+        report.json(sizes.document(geometry))
+    else:
+        report.table(_table(geometry, values["padding"], both=win is not None or _axes_differ(geometry)))
+
+
+def _axes_differ(geometry: Geometry) -> bool:
+    parameters = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output)
+    return any(len(set(values)) > 1 for values in parameters) or geometry.pads[:2] != geometry.pads[2:]
+
+
+def _table(geometry: Geometry, padding: Any, both: bool) -> report.Table:
+    axes = [sizes.axis(geometry, number) for number in ((0, 1) if both else (0,))]
+    direct, transposed = "direct", "transposed"
+    here, there = (transposed, direct) if geometry.transpose else (direct, transposed)
+
+    def size(value: Size) -> str:
+        return str(value) if both else str(value.height)
+
+    rows = [("input", size(geometry.input)), ("output", size(geometry.output))]
+    if isinstance(padding, str) or len(set(geometry.pads)) > 1:
+        pads = report.pair((*geometry.pads,))
+        rows.append(
+            ("padding", (f"{padding} = " if isinstance(padding, str) else "") + f"{pads} (top, bottom, left, right)")
+        )
+    if geometry.transpose and max(geometry.output_padding):
+        rows.append(("output_padding", f"{report.pair(geometry.output_padding)} (bottom, right)"))
+    rows += [(here, part.formula) for part in axes]
+    rows += [(f"{there}, back", part.opposite_formula) for part in axes]
+    for name, part in zip(("rows", "columns"), axes, strict=False):
+        first, last = part.sharing[0], part.sharing[-1]
+        inputs = str(first) if first == last else f"{first} and {last}" if last == first + 1 else f"{first} to {last}"
+        small, large = (part.input, part.output) if geometry.transpose else (part.output, part.input)
+        text = f"direct: {inputs} → {small}"
+        if first != last:
+            text += f"; transposed: {small} → {large} needs output_padding {part.output_padding}"
+        rows.append((f"share one output ({name})" if both else "share one output", text))
+    return report.Table(f"convcli shape: {here} convolution", rows)

@@ -1,0 +1,37 @@
+"""``convcli transpose``: the transposed convolution of images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from convcli import options
+from convcli.commands.help import Command
+from convcli.commands.run import run_images
+
+
+@click.command(
+    cls=Command,
+    kernels=True,
+    examples=(
+        "convcli transpose small.png -k bilinear:2 --stride 2 --padding 1 -o large.png",
+        "convcli transpose small.png -k bilinear:4 -s 4 -p same-upper -o large.png",
+        "convcli transpose maps.npy --weights layer.npy -s 2 -p 1 --output-size 224,224 -o up.npy",
+    ),
+)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@options.bank
+@options.geometry
+@options.output_padding
+@options.output_size
+@options.image_output
+@options.compute
+@options.reporting
+def transpose(**values: Any) -> None:
+    """Enlarge images by the transposed convolution.
+
+    Computes what torch.nn.ConvTranspose2d computes: every input pixel adds the kernel, weighted by its value, to the
+    output, stride pixels apart; padding crops the result and output_padding extends it at the bottom and the right.
+    """
+    run_images(values, options.fold(values, transposed=True))

@@ -1,0 +1,226 @@
+"""One operation on every backend: shapes, errors against the float64 reference, timings."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf, sqrt
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import backends, engine
+from convcli.engine import Call, Compute, ConvResult
+from convcli.errors import GeometryError
+from convcli.geometry import ConvSpec
+
+EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""Distance from 1 to the next number of each arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One backend's result.
+
+    Attributes
+    ----------
+    max_abs_error : float
+        Largest absolute difference from the float64 reference, in the input's units.
+    relative_error : float
+        The same over the largest Σ|x·w| of any output: cancellation to a result near zero does not blow it up.
+    tolerance : float
+        What `relative_error` may be: see `tolerance`.
+    median_ms, min_ms, max_ms : float
+        Wall time of a call, arrays in and arrays out; on CUDA the time between two events around the operation, with
+        the data already on the device.
+    speedup : float
+        The reference's median over this one's.
+    """
+
+    backend: str
+    device: str
+    dtype: str
+    plan: str
+    output_shape: tuple[int, ...]
+    max_abs_error: float
+    relative_error: float
+    tolerance: float
+    agree: bool
+    median_ms: float
+    min_ms: float
+    max_ms: float
+    repeats: int
+    speedup: float
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of this row."""
+        names = self.__slots__
+        return {name: list(self.output_shape) if name == "output_shape" else getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All rows, why others are missing, and what ``auto`` takes for this operation and why."""
+
+    rows: tuple[Row, ...]
+    missing: tuple[str, ...]
+    auto: str
+    reason: str
+
+    @property
+    def agree(self) -> bool:
+        """Whether every row agrees with the reference."""
+        return all(row.agree for row in self.rows)
+
+
+def tolerance(arithmetic: str, terms: int) -> float:
+    """Error that rounding explains, relative to Σ|x·w|, for a sum of `terms` products.
+
+    The worst case is ``terms · ε`` (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1); errors of
+    random sign grow with its root, of which eight times are allowed.
+    """
+    return EPSILON[arithmetic] * min(terms + 2, 8 * sqrt(terms + 2))
+
+
+def compare(
+    image: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    spec: ConvSpec,
+    bias: NDArray[np.float64] | None = None,
+    compute: Compute = Compute(),
+    repeats: int = 5,
+    limit: float | None = None,
+) -> Comparison:
+    """Run an operation on every backend that is available.
+
+    Parameters
+    ----------
+    image, weight, spec, bias
+        As for `engine.convolve`.
+    compute : Compute
+        A backend other than ``auto``, or a device other than ``cpu``, is the only one that is compared with the reference;
+        dtype and threads hold for all.
+    repeats : int
+        Timed calls of each backend, after one that warms up; the reference runs once.
+    limit : float, optional
+        Replaces `tolerance` for every row.
+
+    Raises
+    ------
+    ConvError
+        An operation that does not fit the image, or a backend or device that was asked for and is not available.
+    """
+
+    def prepared(choice: Compute, absolute: bool = False) -> Call:
+        if absolute:
+            return engine.prepare(np.abs(image), np.abs(weight), spec, choice, None if bias is None else np.abs(bias))
+        return engine.prepare(image, weight, spec, choice, bias)
+
+    auto = prepared(replace(compute, backend="auto"))  # before torch is imported, whose import time it weighs
+    truth = prepared(Compute("reference")).run()
+    scale = float(prepared(Compute("numpy", dtype="float64"), absolute=True).run().array.max())
+    terms = weight[:, 0].size // spec.groups if spec.transpose else weight[0].size
+    choices, missing = _choices(compute)
+    rows = [_row(truth, [truth.seconds * 1e3], truth, scale, terms, limit)]
+    for choice in choices:
+        call = prepared(choice)
+        for result, times in _timed(call, repeats):
+            rows.append(_row(result, times, truth, scale, terms, limit))
+    return Comparison((*rows[1:], rows[0]), tuple(missing), auto.backend, auto.reason)
+
+
+def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
+    """What to compare with the reference, and a line for everything that is not available."""
+    if compute.backend != "auto" or compute.device != "cpu":
+        chosen = replace(compute, backend="torch" if compute.backend == "auto" else compute.backend)
+        return ([] if chosen.backend == "reference" else [chosen]), []
+    choices, missing = [], []
+    for name in ("numpy", "torch"):
+        if name == "torch" and importlib.util.find_spec("torch") is None:
+            missing.append("torch: not installed")
+        elif compute.dtype is not None and compute.dtype not in backends.DTYPES[name]:
+            missing.append(f"{name}: does not compute in {compute.dtype}")
+        else:
+            choices.append(replace(compute, backend=name))
+    if choices and choices[-1].backend == "torch":
+        from convcli.backends.torch import cuda_missing
+
+        if reason := cuda_missing():
+            missing.append(f"cuda: {reason}")
+        else:
+            choices.append(replace(compute, backend="torch", device="cuda"))
+    return choices, missing
+
+
+def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]:
+    """The result of a call and the milliseconds of its repeats; on CUDA in float32 a second time with TF32."""
+    if call.compute.device == "cpu":
+        result = call.run()
+        yield result, [call.run().seconds * 1e3 for _ in range(repeats)]
+        return
+    from convcli.backends.torch import check_device, timed_on_cuda
+
+    check_device(call.compute.device)
+    for tf32 in (False, True) if call.dtype == "float32" else (False,):
+        (array, plan), times = timed_on_cuda(
+            call.batch, call.weight, call.bias, call.geometry, call.groups,
+            dtype=call.dtype, device=call.compute.device, repeats=repeats, tf32=tf32,
+        )  # fmt: skip
+        result = call.result(array, plan, median(times) / 1e3)
+        yield (replace(result, dtype="tf32") if tf32 else result), times
+
+
+def _row(
+    result: ConvResult, times: list[float], truth: ConvResult, scale: float, terms: int, limit: float | None
+) -> Row:
+    same_shape = result.output_shape == truth.output_shape
+    error = largest_difference(result.array, truth.array) if same_shape else inf
+    relative = error / scale if scale > 0 else error
+    allowed = tolerance(result.dtype, terms) if limit is None else limit
+    return Row(
+        backend=result.backend,
+        device=result.device,
+        dtype=result.dtype,
+        plan=result.plan,
+        output_shape=result.output_shape,
+        max_abs_error=error,
+        relative_error=relative,
+        tolerance=allowed,
+        agree=relative <= allowed,
+        median_ms=median(times),
+        min_ms=min(times),
+        max_ms=max(times),
+        repeats=len(times),
+        speedup=truth.seconds * 1e3 / median(times),
+    )
+
+
+def largest_difference(array: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Largest absolute difference; a NaN or infinity that only one of the two has counts as infinite."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(array.astype(np.float64) - truth)
+    alike = (np.isnan(array) & np.isnan(truth)) | (array == truth)
+    return float(np.where(alike, 0, np.where(np.isnan(difference), inf, difference)).max())
+
+
+def random_layer(
+    size: tuple[int, int], in_channels: int, out_channels: int, kernel: tuple[int, int], spec: ConvSpec, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A normally distributed image ``(C_in, H, W)`` and weights that keep its variance, as layers are initialised.
+
+    Raises
+    ------
+    GeometryError
+        Groups that do not divide the channels.
+    """
+    generator = np.random.default_rng(seed)
+    for count, what in ((in_channels, "input"), (out_channels, "output")):
+        if count % spec.groups:
+            raise GeometryError(f"groups {spec.groups} does not divide the {count} {what} channels: use --groups 1")
+    outer, inner = (in_channels, out_channels) if spec.transpose else (out_channels, in_channels)
+    weight = generator.standard_normal((outer, inner // spec.groups, *kernel), dtype=np.float32)
+    weight /= np.float32(sqrt(in_channels // spec.groups * kernel[0] * kernel[1]))
+    return generator.standard_normal((in_channels, *size), dtype=np.float32), weight

@@ -1,0 +1,97 @@
+"""Files and standard streams: outputs that are whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from convcli.errors import ImageError
+
+STDIO = "-"
+
+
+def read_bytes(source: str) -> bytes:
+    """All bytes of a path, or of standard input for ``-``.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read, or is empty.
+    """
+    try:
+        data = sys.stdin.buffer.read() if source == STDIO else Path(source).read_bytes()
+    except IsADirectoryError:
+        raise ImageError(f"input '{source}' is a folder: name the images in it") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise ImageError(f"input '{source}' cannot be read: {_reason(error)}") from None
+    if not data:
+        raise ImageError(f"input '{source}' is empty: it holds no image")
+    return data
+
+
+@contextmanager
+def writing(target: str) -> Iterator[BinaryIO]:
+    """A stream whose content becomes `target` when the block ends well, and leaves nothing when it does not.
+
+    The bytes go to a temporary file beside the target, which is renamed over it: nobody ever sees a part of it. The
+    target's permissions stay; a new file has the umask's. A symlink is followed; a device or pipe is written directly.
+
+    Raises
+    ------
+    ImageError
+        The folder does not exist or cannot be written, or the disk is full.
+    """
+    if target == STDIO:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        path = Path(os.path.realpath(target))
+        if path.is_dir():
+            raise ImageError(f"output '{target}' is a folder: end it in '/' to write into it, or name a file")
+        if path.exists() and not path.is_file():
+            with path.open("wb") as stream:
+                yield stream
+            return
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"output '{target}' cannot be written: {_reason(error, path.parent)}") from None
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            os.fchmod(stream.fileno(), _permissions(path))
+        os.replace(name, path)
+    except OSError as error:
+        raise ImageError(f"output '{target}' cannot be written: {_reason(error)}") from None
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _permissions(path: Path) -> int:
+    """The mode of the file that is replaced, or what the umask leaves of rw-rw-rw-."""
+    with suppress(FileNotFoundError):
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _reason(error: Exception, folder: Path | None = None) -> str:
+    if isinstance(error, FileNotFoundError) and folder is not None:
+        return f"there is no folder '{folder}'; make it first"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths are the same existing file (links and spelling aside)."""
+    try:
+        return STDIO not in (one, other) and os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,62 @@
+"""What a decoded picture is: colour and alpha as arrays, and what the file said beside its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPACES = {1: "gray", 3: "rgb"}
+"""The colour space of an image by its count of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is carried from the input file to the output file."""
+
+    format: str | None = None
+    icc_profile: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture in memory.
+
+    Attributes
+    ----------
+    colour : ndarray
+        ``(C, H, W)``, or ``(N, C, H, W)`` for a batch from a .npy file. Pixel values as stored: uint8 0–255,
+        uint16 0–65535, or floating point. Decoded images are interleaved in memory: the axes are a view.
+    alpha : ndarray or None
+        ``(H, W)``, 0 transparent to `full_scale` opaque.
+    space : str
+        ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are no colours.
+    full_scale : float
+        The value of white: 255, 65535, or 1 for floating-point images.
+    rank : int
+        Dimensions of the .npy file it came from; 3 for images.
+    notes : tuple of str
+        What was lost on the way, for the user to know.
+    """
+
+    colour: NDArray[np.generic]
+    alpha: NDArray[np.generic] | None
+    space: str
+    full_scale: float
+    rank: int = 3
+    metadata: Metadata = Metadata()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(C, H, W)`` with alpha counted as a channel, or ``(N, C, H, W)``."""
+        *batch, channels, height, width = self.colour.shape
+        return (*batch, channels + (self.alpha is not None), height, width)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.colour.shape[-2], self.colour.shape[-1]

@@ -1,0 +1,145 @@
+"""Banks: several 2-D kernels as one 4-D weight array for an image of C channels, and what joins their results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import KernelError
+from convcli.kernels.kernel import Filter
+
+COMBINES = ("none", "magnitude", "sum", "max")
+CHANNELS = ("each", "sum", "gray")
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """The filters of one command and how their results are joined.
+
+    Parameters
+    ----------
+    filters : tuple of Filter
+        One for each ``-k``.
+    combine : str, optional
+        One of `COMBINES`, over all kernels of the bank; None leaves each filter to its own rule, so that ``sobel`` is a
+        magnitude and two plain kernels stay two outputs.
+    """
+
+    filters: tuple[Filter, ...]
+    combine: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The filters' labels joined by ``+``, safe in a file name."""
+        return "+".join(f.label for f in self.filters)[:100]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Every kernel ``(K, kh, kw)``; smaller ones lie centred in zeros.
+
+        Raises
+        ------
+        KernelError
+            Even and odd sizes together: they have no common centre.
+        """
+        kernels = [kernel for f in self.filters for kernel in f.kernels]
+        height, width = (max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1))
+        out = np.zeros((len(kernels), height, width))
+        for place, kernel in enumerate(kernels):
+            kh, kw = kernel.values.shape
+            if (height - kh) % 2 or (width - kw) % 2:
+                raise KernelError(
+                    f"kernels '{kernels[0].name}' and '{kernel.name}' cannot share a bank: even and odd sizes have no "
+                    "common centre; apply them one at a time"
+                )
+            top, left = (height - kh) // 2, (width - kw) // 2
+            out[place, top : top + kh, left : left + kw] = kernel.values
+        return out
+
+    @property
+    def parts(self) -> tuple[tuple[int, str], ...]:
+        """How many kernels each combined result is made of, and by which rule."""
+        count = sum(len(f.kernels) for f in self.filters)
+        if self.combine is None:
+            return tuple((len(f.kernels), f.combine) for f in self.filters)
+        return ((count, self.combine),)
+
+    @property
+    def averages(self) -> bool:
+        """Whether it is one kernel that does not sum to zero, so that opacity can weigh what it sums."""
+        values = self.values
+        return len(values) == 1 and bool(abs(values.sum()) > 1e-6 * np.abs(values).sum())
+
+    def weight(self, channels: int, how: str, groups: int, transpose: bool) -> tuple[NDArray[np.float64], int]:
+        """The weight array for an image of `channels` channels, and its groups.
+
+        Parameters
+        ----------
+        channels : int
+            Input channels C.
+        how : {"each", "sum", "gray"}
+            ``each``: every kernel on every channel (a depthwise Conv2d, groups = C; outputs in its order, channel by
+            channel); ``sum`` and ``gray``: every kernel sums over the channels of its group.
+        groups : int
+            For ``sum``: blocks of channels.
+        transpose : bool
+            Return ``(C_in, C_out/groups, kh, kw)`` rather than ``(C_out, C_in/groups, kh, kw)``.
+        """
+        values = self.values
+        count, kh, kw = values.shape
+        if how == "each":
+            if groups not in (1, channels):
+                raise KernelError(
+                    f"groups {groups} does not go with --channels each, which is a group for each of the {channels} channels: "
+                    "use --channels sum, or --weights"
+                )
+            shape = (channels, count, kh, kw) if transpose else (channels * count, 1, kh, kw)
+            return np.broadcast_to(values, (channels, count, kh, kw)).reshape(shape), channels
+        if count % groups or channels % groups:
+            which = f"{count} kernels" if count % groups else f"{channels} channels"
+            raise KernelError(f"groups {groups} does not divide the {which}: use --groups 1, or more -k")
+        if not transpose:
+            return np.broadcast_to(values[:, None], (count, channels // groups, kh, kw)), groups
+        per_group = values.reshape(groups, 1, count // groups, kh, kw)
+        blocks = np.broadcast_to(per_group, (groups, channels // groups, count // groups, kh, kw))
+        return blocks.reshape(channels, count // groups, kh, kw), groups
+
+
+def combine(array: NDArray[np.floating], parts: tuple[tuple[int, str], ...], channels: int) -> NDArray[np.floating]:
+    """Join the results of a bank.
+
+    Parameters
+    ----------
+    array : ndarray
+        ``(…, channels·K, H, W)``, channel by channel.
+    parts : tuple of (int, str)
+        `Bank.parts`: runs of kernels and the rule that joins each.
+    channels : int
+        Blocks of K results (1 where the kernels summed over the channels).
+
+    Returns
+    -------
+    ndarray
+        ``(…, channels·P, H, W)``, P the number of joined results.
+    """
+    if all(rule == "none" or count == 1 for count, rule in parts):
+        return array
+    count = sum(part[0] for part in parts)
+    blocks = array.reshape(*array.shape[:-3], channels, count, *array.shape[-2:])
+    joined = []
+    start = 0
+    for length, rule in parts:
+        block = blocks[..., start : start + length, :, :]
+        start += length
+        joined.append(block if rule == "none" or length == 1 else _RULES[rule](block)[..., None, :, :])
+    out = np.concatenate(joined, axis=-3) if len(joined) > 1 else joined[0]
+    return out.reshape(*array.shape[:-3], -1, *array.shape[-2:])
+
+
+_RULES = {
+    "magnitude": lambda block: np.sqrt(np.einsum("...khw,...khw->...hw", block, block)),
+    "sum": lambda block: block.sum(axis=-3),
+    "max": lambda block: block.max(axis=-3),
+}

@@ -1,0 +1,80 @@
+"""Kernels in files: .npy, .json (nested list), .csv, .txt (numbers in rows) and .mat (libvips matrix)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import npy
+from convcli.errors import KernelError
+from convcli.kernels.kernel import checked
+
+SUFFIXES = (".npy", ".json", ".csv", ".txt", ".mat")
+MAX_BYTES = 256 << 20
+
+
+def read(path: Path) -> NDArray[np.float64]:
+    """The kernel ``(kh, kw)`` in a file, by its suffix.
+
+    Raises
+    ------
+    KernelError
+        No such file, not readable, not a matrix of numbers.
+    """
+    source = f"'{path}'"
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise KernelError(f"kernel {source} is a file of {path.stat().st_size >> 20} MiB: is it a kernel?")
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as stream:
+                return checked(npy.read(stream), source)
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise KernelError(f"kernel {source} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise KernelError(f"kernel {source} is not text: a {path.suffix} file holds numbers in rows") from None
+    except ValueError as error:
+        raise KernelError(f"kernel {source} {error}") from None
+    if path.suffix.lower() == ".json":
+        try:
+            return checked(json.loads(text), source)
+        except (json.JSONDecodeError, RecursionError):
+            raise KernelError(
+                f"kernel {source} is not valid JSON: write a nested list, [[0,1,0],[1,-4,1],[0,1,0]]"
+            ) from None
+    if path.suffix.lower() == ".mat":
+        return _vips_matrix(text, source)
+    return checked(_rows(text, source), source)
+
+
+def _rows(text: str, source: str) -> list[list[float]]:
+    rows = [line.replace(",", " ").replace(";", " ").split() for line in text.splitlines()]
+    try:
+        return [[float(value) for value in row] for row in rows if row and not row[0].startswith("#")]
+    except ValueError as error:
+        value = str(error).rpartition(": ")[2]
+        raise KernelError(
+            f"kernel {source} contains {value}, not a number: write numbers, a row on each line"
+        ) from None
+
+
+def _vips_matrix(text: str, source: str) -> NDArray[np.float64]:
+    """``width height [scale [offset]]``, then the rows; the values are divided by scale."""
+    rows = _rows(text, source)
+    if not rows or not 2 <= len(rows[0]) <= 4:
+        raise KernelError(f"kernel {source} has no header: a vips matrix begins with 'width height [scale [offset]]'")
+    (width, height), scale, offset = rows[0][:2], [*rows[0], 1.0][2], [*rows[0], 1.0, 0.0][3]
+    values = checked(rows[1:], source)
+    if values.shape != (height, width):
+        raise KernelError(
+            f"kernel {source} announces {width:g}×{height:g} (width × height) but holds {values.shape[1]}×{values.shape[0]}: "
+            "mend its first line"
+        )
+    if scale == 0:
+        raise KernelError(f"kernel {source} has scale 0: use another number in its first line")
+    if len(rows[0]) == 4 and offset != 0:
+        raise KernelError(f"kernel {source} has offset {offset:g}: set it to 0 and use --bias {offset:g}")
+    return checked(values / scale, source)

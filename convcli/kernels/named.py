@@ -1,0 +1,184 @@
+"""The registry of named kernels: how a name and its ARGS become a `Filter`.
+
+The kernels themselves are plain functions in `convcli.kernels.smoothing`, `.edges` and `.others`; the decorator
+`named` enters them here. Their signature is their parameter list, the first line of their docstring their description.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import KernelError
+from convcli.kernels.kernel import Filter, Kernel, checked
+
+Matrix = NDArray[np.float64]
+Built = Matrix | Mapping[str, Matrix]
+
+MAX_SIDE = 4095
+"""The largest side of a named kernel, in pixels: beyond it a wrong number is likelier than a wish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A named kernel.
+
+    `build` returns a matrix, or a mapping from member name (``sobel-x``) to matrix for a bank that is combined.
+    """
+
+    name: str
+    build: Callable[..., Built]
+    scale: str
+    combine: str = "none"
+    members: tuple[str, ...] = field(default=())
+
+    @property
+    def about(self) -> str:
+        """One sentence: what it is and its sign."""
+        return (self.build.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("    ", "").strip()
+
+    @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """Its parameters in order, with type and default."""
+        return dict(inspect.signature(self.build, eval_str=True).parameters)
+
+    @property
+    def usage(self) -> str:
+        """``gaussian[:sigma=1,size]`` as it stands in the help."""
+        shown = [
+            name if p.default in (None, p.empty) else f"{name}={_number(p.default)}"
+            for name, p in self.parameters.items()
+        ]
+        if not shown:
+            return self.name
+        required = any(p.default is p.empty for p in self.parameters.values())
+        return f"{self.name}:{','.join(shown)}" if required else f"{self.name}[:{','.join(shown)}]"
+
+
+REGISTRY: dict[str, Recipe] = {}
+"""Every named kernel by name, in the order of their definition."""
+
+_MEMBERS: dict[str, Recipe] = {}
+"""Which recipe a member such as ``sobel-x`` belongs to."""
+
+
+def named(
+    name: str, *, scale: str, combine: str = "none", members: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Built]], Callable[..., Built]]:
+    """Enter a function into the registry; `scale` says in words what its values sum to."""
+
+    def enter(build: Callable[..., Built]) -> Callable[..., Built]:
+        recipe = Recipe(name, build, scale, combine, tuple(f"{name}-{member}" for member in members))
+        REGISTRY[name] = recipe
+        _MEMBERS.update(dict.fromkeys(recipe.members, recipe))
+        return build
+
+    return enter
+
+
+def is_name(text: str) -> bool:
+    """Whether the text before the first colon is a known name."""
+    return text.partition(":")[0].strip().lower() in REGISTRY.keys() | _MEMBERS.keys()
+
+
+def build(spec: str) -> Filter:
+    """Build ``NAME[:ARGS]``; ARGS are positional or ``name=value``, separated by commas.
+
+    Raises
+    ------
+    KernelError
+        An unknown name (the nearest are suggested), an unknown or wrong argument.
+    """
+    name, colon, text = spec.partition(":")
+    name = name.strip().lower()
+    recipe = REGISTRY.get(name) or _MEMBERS.get(name)
+    if recipe is None:
+        raise KernelError(unknown(spec))
+    if colon and not text.strip():
+        raise KernelError(f"kernel '{spec}' has a colon without arguments: write '{name}' or '{recipe.usage}'")
+    arguments = _arguments(recipe, text, spec) if text.strip() else {}
+    missing = [
+        key for key, p in recipe.parameters.items() if p.default is inspect.Parameter.empty and key not in arguments
+    ]
+    if missing:
+        raise KernelError(f"kernel '{spec}' lacks {' and '.join(missing)}: write '{recipe.usage}'")
+    built = recipe.build(**arguments)
+    label = safe_label(spec.strip().lower())
+    if not isinstance(built, Mapping):
+        return Filter(label, (Kernel(spec, checked(built, f"'{spec}'")),))
+    if name in recipe.members:
+        return Filter(label, (Kernel(name, built[name.removeprefix(recipe.name + "-")]),))
+    kernels = tuple(Kernel(f"{recipe.name}-{member}", values) for member, values in built.items())
+    return Filter(label, kernels, recipe.combine)
+
+
+def unknown(spec: str) -> str:
+    """The message for a SPEC that is nothing we know, with the nearest names."""
+    name = spec.partition(":")[0].strip().lower()
+    names = [*REGISTRY, *_MEMBERS]
+    near = (
+        difflib.get_close_matches(name, names, n=3, cutoff=0.55)
+        or [n for n in names if name and n.startswith(name[:3])][:3]
+    )
+    hint = f"did you mean {' or '.join(near)}?" if near else "'convcli apply --help' lists the names"
+    return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
+
+
+def safe_label(text: str) -> str:
+    """`text` with everything but letters, digits, dots and minus signs turned into ``-``, for file names."""
+    return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.")[:60] or "kernel"
+
+
+def size_of(value: int, kernel: str, *, odd: bool = True, least: int = 1, name: str = "size") -> int:
+    """Check a kernel's side length: whole, odd if it must be, between `least` and `MAX_SIDE`."""
+    if not least <= value <= MAX_SIDE or (odd and value % 2 == 0):
+        kind = "an odd number" if odd else "a number"
+        raise KernelError(f"{kernel} {name} {value} is out of range: use {kind} from {least} to {MAX_SIDE}")
+    return value
+
+
+def positive(value: float, kernel: str, name: str) -> float:
+    """Check that a parameter is above 0."""
+    if not value > 0:
+        raise KernelError(f"{kernel} {name} {_number(value)} is out of range: use a number above 0")
+    return value
+
+
+def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, float | int]:
+    arguments: dict[str, float | int] = {}
+    parameters = recipe.parameters
+    if not parameters:
+        raise KernelError(f"kernel '{spec}' has arguments, but {recipe.name} takes none: write '{recipe.name}'")
+    for position, part in enumerate(text.split(",")):
+        key, equals, value = (piece.strip() for piece in part.rpartition("="))
+        if not equals:
+            if position >= len(parameters):
+                raise KernelError(f"kernel '{spec}' has too many arguments: write '{recipe.usage}'")
+            key = list(parameters)[position]
+        if key not in parameters:
+            near = difflib.get_close_matches(key, parameters, n=1, cutoff=0)
+            raise KernelError(
+                f"kernel '{spec}' has no parameter '{key}' (did you mean {near[0]}?): write '{recipe.usage}'"
+            )
+        if key in arguments:
+            raise KernelError(f"kernel '{spec}' gives {key} twice: give it once")
+        whole = "int" in str(parameters[key].annotation)
+        try:
+            arguments[key] = int(value) if whole else float(value)
+            if not np.isfinite(arguments[key]) or abs(arguments[key]) > 1e9:
+                raise ValueError
+        except (ValueError, OverflowError):
+            kind = "a whole number" if whole else "a finite number"
+            raise KernelError(f"kernel '{spec}': {key} '{value}' is not {kind}: write '{recipe.usage}'") from None
+    return arguments
+
+
+def _number(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

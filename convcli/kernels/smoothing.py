@@ -1,0 +1,153 @@
+"""Named kernels that average, sharpen or enlarge. Sigmas and radii are in pixels, angles in degrees."""
+
+from __future__ import annotations
+
+from math import ceil, comb, cos, radians, sin
+
+import numpy as np
+
+from convcli.errors import KernelError
+from convcli.kernels.named import MAX_SIDE, Matrix, named, positive, size_of
+
+
+def gaussian_1d(sigma: float, size: int) -> Matrix:
+    """Samples of ``exp(-x²/2σ²)`` at the pixel centres, scaled to sum 1: ``(size,)``."""
+    x = np.arange(size) - (size - 1) / 2
+    return _to_sum_one(np.exp(-((x / sigma) ** 2) / 2))
+
+
+def _to_sum_one(values: Matrix) -> Matrix:
+    out: Matrix = values / values.sum()
+    return out
+
+
+def gaussian_size(sigma: float, size: int | None, kernel: str) -> int:
+    """`size` if given, else the odd size that reaches 3σ to both sides."""
+    positive(sigma, kernel, "sigma")
+    if size is None and 2 * ceil(3 * sigma) + 1 > MAX_SIDE:
+        raise KernelError(
+            f"{kernel} sigma {sigma:g} needs a kernel wider than {MAX_SIDE}: use a smaller sigma, or give size"
+        )
+    return size_of(2 * ceil(3 * sigma) + 1 if size is None else size, kernel, odd=False)
+
+
+@named("identity", scale="sum 1")
+def identity(size: int = 1) -> Matrix:
+    """A single 1 in the centre: the image as it is."""
+    out = np.zeros((size_of(size, "identity"),) * 2)
+    out[size // 2, size // 2] = 1
+    return out
+
+
+@named("box", scale="sum 1")
+def box(size: int = 3, width: int | None = None) -> Matrix:
+    """Mean of size rows by width (default: size) columns."""
+    rows = size_of(size, "box", odd=False)
+    columns = size_of(size if width is None else width, "box", odd=False, name="width")
+    return np.full((rows, columns), 1 / (rows * columns))
+
+
+@named("gaussian", scale="sum 1")
+def gaussian(sigma: float = 1.0, size: int | None = None) -> Matrix:
+    """Sampled Gaussian of standard deviation sigma; size defaults to 2⌈3σ⌉+1."""
+    samples = gaussian_1d(sigma, gaussian_size(sigma, size, "gaussian"))
+    return np.outer(samples, samples)
+
+
+@named("binomial", scale="sum 1")
+def binomial(size: int = 3) -> Matrix:
+    """Outer product of a row of Pascal's triangle: the Gaussian of small integers (3: 1,2,1)."""
+    row = binomial_row(size_of(size, "binomial", odd=False))
+    if size > 512:
+        raise KernelError(f"binomial size {size} is out of range: use 512 or less, or gaussian")
+    return np.outer(row, row)
+
+
+def binomial_row(size: int) -> Matrix:
+    """Row ``size-1`` of Pascal's triangle scaled to sum 1: ``(size,)``."""
+    return np.array([comb(size - 1, i) / 2 ** (size - 1) for i in range(size)])
+
+
+@named("disk", scale="sum 1")
+def disk(radius: float = 3.0) -> Matrix:
+    """Mean of the pixels whose centres lie within radius: an out-of-focus lens."""
+    if not 0 <= radius <= MAX_SIDE // 2:
+        raise KernelError(f"disk radius {radius:g} is out of range: use 0 to {MAX_SIDE // 2}")
+    x = np.arange(-int(radius), int(radius) + 1)
+    inside = (x[:, None] ** 2 + x[None, :] ** 2 <= radius**2).astype(np.float64)
+    return _to_sum_one(inside)
+
+
+@named("motion", scale="sum 1")
+def motion(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
+    """Mean along a line of length size at angle (counter-clockwise); direction -1 to 1 weights one end."""
+    size_of(size, "motion")
+    if not -1 <= direction <= 1:
+        raise KernelError(f"motion direction {direction:g} is out of range: use -1 to 1")
+    # Each pixel weighs the length of the line that lies within it, measured by fine points.
+    t = (np.arange(64 * size) + 0.5) / (32 * size) - 1
+    row, column = (
+        np.rint((size - 1) / 2 + size / 2 * t * slope).astype(int)
+        for slope in (-sin(radians(angle)), cos(radians(angle)))
+    )
+    out = np.zeros((size, size))
+    np.add.at(out, (row, column), 1 + direction * t)
+    return _to_sum_one(out)
+
+
+@named("sharpen", scale="sum 1")
+def sharpen(amount: float = 1.0) -> Matrix:
+    """The image minus amount times its 4-neighbour Laplacian (1: 0,-1,0; -1,5,-1; 0,-1,0)."""
+    return np.array([[0, -amount, 0], [-amount, 1 + 4 * amount, -amount], [0, -amount, 0]])
+
+
+@named("unsharp", scale="sum 1")
+def unsharp(sigma: float = 1.0, amount: float = 1.0, size: int | None = None) -> Matrix:
+    """The image plus amount times its difference from its Gaussian blur."""
+    side = gaussian_size(sigma, size, "unsharp")
+    samples = gaussian_1d(sigma, size_of(side, "unsharp"))
+    out = -amount * np.outer(samples, samples)
+    out[side // 2, side // 2] += 1 + amount
+    return out
+
+
+@named("emboss", scale="sum 1")
+def emboss() -> Matrix:
+    """Relief lit from the upper left, on the image's own values: -2,-1,0; -1,1,1; 0,1,2."""
+    return np.array([[-2.0, -1, 0], [-1, 1, 1], [0, 1, 2]])
+
+
+@named("bilinear", scale="sum factor²")
+def bilinear(factor: int = 2) -> Matrix:
+    """Bilinear interpolation for a transposed convolution with stride factor.
+
+    The initialisation of Long, Shelhamer and Darrell, "Fully convolutional networks" (2015): side ``2f - f mod 2``;
+    with stride f and padding ⌈(f-1)/2⌉ it enlarges as `torch.nn.functional.interpolate(align_corners=False)` does
+    away from the border.
+    """
+    if not 1 <= factor <= MAX_SIDE // 2:
+        raise KernelError(f"bilinear factor {factor} is out of range: use 1 to {MAX_SIDE // 2}")
+    side = 2 * factor - factor % 2
+    row = 1 - np.abs(np.arange(side) - (side - 1) / 2) / factor
+    return np.outer(row, row)
+
+
+@named("shift", scale="sum 1")
+def shift(dy: int, dx: int) -> Matrix:
+    """The image moved dy pixels down and dx to the right."""
+    if max(abs(dy), abs(dx)) > MAX_SIDE // 2:
+        raise KernelError(f"shift {dy},{dx} is out of range: use -{MAX_SIDE // 2} to {MAX_SIDE // 2}")
+    out = np.zeros((2 * abs(dy) + 1, 2 * abs(dx) + 1))
+    out[abs(dy) - dy, abs(dx) - dx] = 1
+    return out
+
+
+@named("random", scale="Σ|k| = 1")
+def random(size: int = 3, seed: int = 0) -> Matrix:
+    """Normally distributed values (NumPy's default generator)."""
+    size_of(size, "random", odd=False)
+    if seed < 0:
+        raise KernelError(f"random seed {seed} is out of range: use 0 or more")
+    values = np.random.default_rng(seed).standard_normal((size, size))
+    out: Matrix = values / np.abs(values).sum()
+    return out

@@ -1,0 +1,179 @@
+"""4-D weight arrays from files: .npy, .npz, .safetensors and .pt (tensors only, never code)."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import npy
+from convcli.errors import KernelError
+from convcli.kernels.named import safe_label
+
+SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
+ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"
+
+
+def load(spec: str) -> tuple[NDArray[np.floating], str]:
+    """Read ``FILE[:KEY]``.
+
+    Returns
+    -------
+    weight : ndarray
+        4-D and finite, in its own float dtype (float64 for integers).
+    label : str
+        The key, or the file's stem, safe in a file name.
+
+    Raises
+    ------
+    KernelError
+        No such file, no such key, no 4-D tensor or several without a key, pickled objects, not finite.
+    """
+    path, key = _split(spec)
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        raise KernelError(f"weights '{path}' end in none of {', '.join(SUFFIXES)}: save them as one of these")
+    try:
+        with path.open("rb"):
+            pass
+        found = read(path, key)
+    except OSError as error:
+        raise KernelError(f"weights '{path}' cannot be read: {error.strerror or error}") from None
+    name, array = _choose(found, path, key)
+    return _checked(array, f"'{path}'" + (f" key '{name}'" if name else "")), safe_label(key or path.stem)
+
+
+def _split(spec: str) -> tuple[Path, str | None]:
+    """The path and the key; a path that exists as it stands has no key."""
+    head, colon, tail = spec.rpartition(":")
+    if Path(spec).exists() or not colon or Path(head).suffix.lower() not in SUFFIXES:
+        return Path(spec), None
+    if not tail:
+        raise KernelError(f"weights '{spec}' end in a colon without a key: write FILE or FILE:KEY")
+    return Path(head), tail
+
+
+def _choose(found: Mapping[str, Any], path: Path, key: str | None) -> tuple[str, NDArray[np.generic]]:
+    shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
+    if key is not None and key not in found:
+        raise KernelError(f"weights '{path}' have no key '{key}': the keys are {_listing(list(found))}")
+    fitting = [key] if key is not None else [name for name, shape in shapes.items() if len(shape) == 4]
+    if len(fitting) > 1:
+        raise KernelError(
+            f"weights '{path}' hold {len(fitting)} 4-D arrays: name one as {path}:KEY of {_listing(fitting)}"
+        )
+    if not fitting or len(shapes[fitting[0]]) != 4:
+        shape = shapes[fitting[0]] if fitting else ", ".join(map(str, shapes.values())) or "nothing"
+        raise KernelError(f"weights '{path}' are not 4-D but {shape}: {ROWS} is wanted; a 2-D kernel goes with -k")
+    return fitting[0], found[fitting[0]]
+
+
+def _listing(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _checked(array: NDArray[np.generic], source: str) -> NDArray[np.floating]:
+    if array.dtype.kind not in "biuf":
+        raise KernelError(f"weights {source} are of dtype {array.dtype}: real numbers are wanted")
+    if 0 in array.shape:
+        raise KernelError(f"weights {source} are empty, of shape {array.shape}: every axis must be at least 1")
+    floating = array if array.dtype.kind == "f" else array.astype(np.float64)
+    native: NDArray[np.floating] = floating.astype(floating.dtype.newbyteorder("="))
+    if not np.isfinite(native).all():
+        raise KernelError(f"weights {source} contain NaN or infinity: every value must be finite")
+    return native
+
+
+def _pickled(path: Path) -> KernelError:
+    return KernelError(
+        f"weights '{path}' hold pickled objects, which can run code: save a plain array or a state_dict of tensors"
+    )
+
+
+def _invalid(path: Path, kind: str) -> KernelError:
+    return KernelError(f"weights '{path}' are not a valid {kind} file: is it truncated, or of another format?")
+
+
+def _read_npy(path: Path, key: str | None) -> Mapping[str, Any]:
+    if key is not None:
+        raise KernelError(f"weights '{path}' are one array and have no key '{key}': write {path}")
+    try:
+        with path.open("rb") as stream:
+            return {"": npy.read(stream)}
+    except ValueError as error:
+        raise KernelError(f"weights '{path}': the file {error}") from None
+
+
+def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+            found: dict[str, NDArray[np.generic]] = {}
+            for name in members:
+                if key in (None, name) or key not in members:
+                    with archive.open(members[name]) as stream:
+                        found[name] = npy.read(cast("BinaryIO", stream))
+            return found
+    except ValueError as error:
+        raise KernelError(f"weights '{path}': the file {error}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        raise _invalid(path, ".npz") from None
+
+
+def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as archive:
+            names = list(archive.keys())
+            wanted = [name for name in names if (name == key if key else len(archive.get_slice(name).get_shape()) == 4)]
+            if len(wanted) != 1:
+                return {name: np.empty(archive.get_slice(name).get_shape(), np.uint8) for name in names}
+            if archive.get_slice(wanted[0]).get_dtype() != "BF16":
+                return {wanted[0]: archive.get_tensor(wanted[0])}
+        with safe_open(path, framework="pt") as archive:  # NumPy has no bfloat16
+            return {wanted[0]: archive.get_tensor(wanted[0]).float().numpy()}
+    except SafetensorError:
+        raise _invalid(path, ".safetensors") from None
+
+
+def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
+    import torch
+
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, … by the kind of damage
+        unsafe = "weights_only" in str(error).lower() or "unsupported global" in str(error).lower()
+        raise _pickled(path) if unsafe else _invalid(path, ".pt") from None
+    tensors = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
+    if isinstance(tensors, dict) and isinstance(tensors.get("state_dict"), dict):
+        tensors = tensors["state_dict"]
+    if not isinstance(tensors, dict):
+        raise KernelError(
+            f"weights '{path}' hold a {type(loaded).__name__}: a tensor or a state_dict of tensors is wanted"
+        )
+    found = {str(name): tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
+    wanted = [key] if key in found else [name for name, tensor in found.items() if tensor.ndim == 4]
+    return {name: _from_torch(found[name]) if name in wanted else found[name] for name in found}
+
+
+def _from_torch(tensor: Any) -> NDArray[np.generic]:
+    dense = tensor.detach().to_dense()
+    array: NDArray[np.generic] = (dense.float() if str(dense.dtype) == "torch.bfloat16" else dense).numpy()
+    return array
+
+
+_READERS: dict[str, Callable[[Path, str | None], Mapping[str, Any]]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".safetensors": _read_safetensors,
+    ".pt": _read_pt,
+    ".pth": _read_pt,
+}

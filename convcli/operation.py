@@ -1,0 +1,91 @@
+"""An operation as the user asked for it: kernels or weights, geometry, channels, bias, light, alpha and how to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.engine import Compute
+from convcli.errors import ConvError, GeometryError
+from convcli.geometry import ConvSpec
+from convcli.kernels import Bank, parse, weights
+
+
+@dataclass(frozen=True, slots=True)
+class Bias:
+    """Offsets of the output channels: numbers in pixel units, or percent of the full scale."""
+
+    values: tuple[float, ...]
+    percent: tuple[bool, ...]
+
+    def array(self, channels: int, full_scale: float) -> NDArray[np.float64]:
+        """One value for each of `channels` outputs, in pixel units: ``(channels,)``."""
+        values = [v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True)]
+        if len(values) not in (1, channels):
+            raise GeometryError(
+                f"bias has {len(values)} values for {channels} output channels: give one value, or one per output channel"
+            )
+        return np.array(values * channels if len(values) == 1 else values, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Everything that is done to a picture between loading and saving, apart from the range policy.
+
+    `bank` or `weight` (4-D) holds the kernels; `channels` says how a bank meets the channels; `label` names it.
+    """
+
+    spec: ConvSpec
+    label: str
+    bank: Bank | None = None
+    weight: NDArray[np.floating] | None = None
+    bias: Bias | None = None
+    channels: str = "each"
+    alpha: str = "auto"
+    linear: bool = False
+    compute: Compute = Compute()
+
+
+def from_options(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
+    """The operation that a command's options describe; `spec` is what `convcli.options.fold` made of them.
+
+    Raises
+    ------
+    ConvError
+        No kernel, both kinds of kernel, or one that cannot be built or read.
+    """
+    kernels, source = values["kernels"], values["weights"]
+    if kernels and source is not None:
+        raise ConvError(f"-k {kernels[0]} and --weights {source} exclude each other: give one of them")
+    common = {
+        "spec": spec,
+        "bias": bias_from(values),
+        "channels": values["channels"],
+        "alpha": values.get("alpha", "auto"),
+        "linear": values.get("linear", False),
+        "compute": compute_from(values),
+    }
+    if kernels:
+        bank = Bank(tuple(parse(kernel) for kernel in kernels), values["combine"])
+        return Operation(label=bank.label, bank=bank, **common)
+    if source is None:
+        raise ConvError("no kernel is given: add -k SPEC (for example -k sobel) or --weights FILE")
+    if values["combine"] is not None or values["channels"] == "sum":
+        option = "--combine" if values["combine"] is not None else "--channels sum"
+        raise ConvError(f"{option} is for -k: weights from a file say themselves how channels are mixed; leave it out")
+    weight, label = weights.load(source)
+    return Operation(label=label, weight=weight, **common)
+
+
+def bias_from(values: Mapping[str, Any]) -> Bias | None:
+    """``--bias``, if it was given."""
+    return None if values["bias"] is None else Bias(*values["bias"])
+
+
+def compute_from(values: Mapping[str, Any]) -> Compute:
+    """``--backend``, ``--device``, ``--dtype`` and ``--threads``."""
+    return Compute(values["backend"], values["device"], values["dtype"], values["threads"])

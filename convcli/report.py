@@ -1,0 +1,117 @@
+"""Results as a table or as JSON. Only this module knows Rich, and only a table on a terminal imports it."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table of texts. Without a header the first column names what the others say.
+
+    `strong` is the index of a row to stand out; `right` the indices of columns that are numbers.
+    """
+
+    title: str
+    rows: Sequence[Sequence[str]]
+    header: Sequence[str] = ()
+    strong: int | None = None
+    right: frozenset[int] = frozenset()
+
+
+def json(document: Any, stream: TextIO | None = None) -> None:
+    """One JSON document on `stream` (standard output); NaN and infinity become null."""
+    print(json_module.dumps(_finite(document), ensure_ascii=False), file=stream or sys.stdout, flush=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def lines(*texts: str) -> None:
+    """Plain lines on standard output, for scripts."""
+    for text in texts:
+        print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """A remark on standard error."""
+    print(f"convcli: {text}", file=sys.stderr, flush=True)
+
+
+def table(content: Table, stream: TextIO | None = None) -> None:
+    """Draw a table on `stream` (standard output): with Rich on a terminal, as aligned text elsewhere."""
+    stream = stream or sys.stdout
+    if stream.isatty():
+        _rich(content, stream)
+    else:
+        _plain(content, stream)
+
+
+def _plain(content: Table, stream: TextIO) -> None:
+    rows = [tuple(content.header), *content.rows] if content.header else list(content.rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    print(content.title, file=stream)
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column in content.right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  " + "  ".join(cells).rstrip(), file=stream)
+    stream.flush()
+
+
+def _rich(content: Table, stream: TextIO) -> None:
+    from rich.box import ROUNDED
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console(file=stream, highlight=False)
+    drawn = RichTable(
+        title=content.title, title_justify="left", title_style="bold", box=ROUNDED, show_header=bool(content.header)
+    )
+    for column in range(len(content.rows[0])):
+        name = content.header[column] if content.header else ""
+        drawn.add_column(
+            name,
+            justify="right" if column in content.right else "left",
+            style="cyan" if column == 0 else None,
+            overflow="fold",
+        )
+    for number, row in enumerate(content.rows):
+        drawn.add_row(*(_escape(cell) for cell in row), style="bold" if number == content.strong else None)
+    console.print(drawn)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def seconds(value: float) -> str:
+    """A duration with three digits and its unit."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if value * factor >= 1 or unit == "µs":
+            return f"{value * factor:.3g} {unit}" if value * factor < 999.5 else f"{value * factor:.0f} {unit}"
+    raise AssertionError
+
+
+def pair(values: Sequence[int]) -> str:
+    """``2`` when all values are alike, else ``2,1``."""
+    return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
+
+
+def shape(values: Sequence[int]) -> str:
+    """``3×400×600``."""
+    return "×".join(map(str, values))

@@ -1,0 +1,93 @@
+"""What `shape` answers: a geometry, its formulas with the numbers put in, and its way back. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from convcli.geometry import Geometry, direct_size, inputs_sharing, transposed_size
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a resolved convolution.
+
+    Attributes
+    ----------
+    input, output : int
+        Sizes in pixels.
+    formula, opposite_formula : str
+        The size formulas of the operation and of its opposite, which starts from `output`.
+    opposite : int
+        What the opposite operation with the same parameters makes of `output`; the transposed one with output_padding 0.
+    sharing : range
+        The input sizes that the direct operation maps to one output size: to `output` if the operation is direct, to
+        `input` if it is transposed. output_padding chooses among them.
+    output_padding : int
+        What the transposed operation needs in order to return to the direct operation's input.
+    """
+
+    input: int
+    output: int
+    formula: str
+    opposite: int
+    opposite_formula: str
+    sharing: range
+    output_padding: int
+
+
+def axis(geometry: Geometry, number: int) -> Axis:
+    """Axis 0 (rows) or 1 (columns) of a resolved geometry."""
+    h, out, k = geometry.input[number], geometry.output[number], geometry.kernel[number]
+    s, d, p2 = geometry.stride[number], geometry.dilation[number], geometry.output_padding[number]
+    before, after = geometry.pads[2 * number], geometry.pads[2 * number + 1]
+    name = "HW"[number]
+    if geometry.transpose:
+        back = direct_size(out, k, s, d, before, after)
+        return Axis(
+            h, out, _transposed_formula(name, h, k, s, d, before, after, p2, out),
+            back, _direct_formula(name, out, k, s, d, before, after, back), inputs_sharing(h, k, s, d, before, after), p2,
+        )  # fmt: skip
+    back = transposed_size(out, k, s, d, before, after, 0)
+    return Axis(
+        h, out, _direct_formula(name, h, k, s, d, before, after, out),
+        back, _transposed_formula(name, out, k, s, d, before, after, 0, back), inputs_sharing(out, k, s, d, before, after),
+        h - back,
+    )  # fmt: skip
+
+
+def _padding(before: int, after: int, sign: str) -> str:
+    return f"{sign} 2·{before}" if before == after else f"{sign} {before} {sign} {after}"
+
+
+def _direct_formula(name: str, h: int, k: int, s: int, d: int, before: int, after: int, out: int) -> str:
+    """``H_out = ⌊(H_in + 2·p1 - d(k-1) - 1) / s⌋ + 1`` with numbers."""
+    return f"{name}_out = ⌊({h} {_padding(before, after, '+')} - {d}·({k} - 1) - 1) / {s}⌋ + 1 = {out}"
+
+
+def _transposed_formula(name: str, h: int, k: int, s: int, d: int, before: int, after: int, p2: int, out: int) -> str:
+    """``H_out = (H_in - 1)s - 2·p1 + d(k-1) + p2 + 1`` with numbers."""
+    return f"{name}_out = ({h} - 1)·{s} {_padding(before, after, '-')} + {d}·({k} - 1) + {p2} + 1 = {out}"
+
+
+def document(geometry: Geometry) -> dict[str, Any]:
+    """The JSON of a resolved geometry."""
+    axes = {"height": axis(geometry, 0), "width": axis(geometry, 1)}
+    return {
+        "op": "transpose" if geometry.transpose else "direct",
+        "input": geometry.input._asdict(),
+        "output": geometry.output._asdict(),
+        "kernel_size": list(geometry.kernel),
+        "stride": list(geometry.stride),
+        "padding": geometry.pads._asdict(),
+        "dilation": list(geometry.dilation),
+        "output_padding": list(geometry.output_padding),
+        "formula": {name: part.formula for name, part in axes.items()},
+        "opposite": {
+            "op": "direct" if geometry.transpose else "transpose",
+            "output": {name: part.opposite for name, part in axes.items()},
+            "formula": {name: part.opposite_formula for name, part in axes.items()},
+        },
+        "direct_inputs_sharing_an_output": {name: list(part.sharing) for name, part in axes.items()},
+        "output_padding_to_return": [part.output_padding for part in axes.values()],
+    }
