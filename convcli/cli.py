@@ -12,12 +12,13 @@ import click
 from convcli import __version__
 from convcli.commands.apply import apply
 from convcli.commands.compare import compare
+from convcli.commands.help import WithExamples
 from convcli.commands.shape import shape
 from convcli.commands.transpose import transpose
 from convcli.errors import ConvError
 
 
-class Group(click.Group):
+class Group(WithExamples, click.Group):
     """A group that turns every foreseen error into one line and an exit code."""
 
     def main(
@@ -36,6 +37,9 @@ class Group(click.Group):
             sys.stdout.flush()
         except ConvError as error:
             _fail(str(error))
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(2)
         except click.UsageError as error:
             help_ = f" (try '{error.ctx.command_path} --help')" if error.ctx is not None else ""
             _fail(_one_line(error.format_message()) + help_)
@@ -66,16 +70,19 @@ def _fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    examples=(
+        "convcli apply img.png --kernel sobel --stride 2      # convolve a photo",
+        "convcli transpose img.png -k bilinear:2 -s 2 -p 1    # enlarge it",
+        "convcli shape --hin 32 --k 3 --s 2 --op2 1           # the sizes, without pixels",
+        "convcli compare img.png -k gaussian:2                # the backends side by side",
+    ),
+)
 @click.version_option(__version__, prog_name="convcli")
 def main() -> None:
-    r"""Apply and inspect convolutions on images: apply it, size it, prove it.
-
-    \b
-    apply      convolve a photo:          convcli apply img.png --kernel sobel --stride 2
-    transpose  enlarge it:                convcli transpose img.png -k bilinear:2 -s 2 -p 1
-    shape      the sizes, without pixels: convcli shape --hin 32 --k 3 --s 2 --op2 1
-    compare    the backends side by side: convcli compare img.png -k gaussian:2
+    """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
     Exit codes: 0 done; 1 compare found a difference, or some of several images failed; 2 wrong usage or data;
     130 interrupted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -84,8 +85,17 @@ def _permissions(path: Path) -> int:
 
 
 def _reason(error: Exception, folder: Path | None = None) -> str:
-    if isinstance(error, FileNotFoundError) and folder is not None:
-        return f"there is no folder '{folder}'; make it first"
+    """Why, and the remedy; `folder` is where a new file was to go."""
+    if isinstance(error, FileNotFoundError):
+        return (
+            "there is no such file; check the path"
+            if folder is None
+            else f"there is no folder '{folder}'; make it first"
+        )
+    if isinstance(error, PermissionError):
+        return "permission denied; check the permissions, or use another path"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full; free some room, or use another disk"
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -86,10 +86,26 @@ class PaddingType(ParamType):
         return Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])
 
 
+class CountType(ParamType):
+    """A whole number from 1 to `most`."""
+
+    name = "N"
+
+    def __init__(self, most: int = MAX_NUMBER) -> None:
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse."""
+        number = whole(str(value), 1)
+        if number is None or number > self.most:
+            self.fail(f"'{value}' is not a whole number from 1 to {self.most}", param, ctx)
+        return number
+
+
 class ModeType(ParamType):
     """A padding mode or one of its aliases."""
 
-    name = "|".join(PADDING_MODES)
+    name = "MODE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Resolve aliases."""
@@ -125,7 +141,7 @@ class BiasType(ParamType):
 class DeviceType(ParamType):
     """``cpu``, ``cuda`` or ``cuda:N``."""
 
-    name = "cpu|cuda|cuda:N"
+    name = "DEVICE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the form; whether the device is there is the backend's to say."""
@@ -196,7 +212,7 @@ op = click.option(
     help="corr: the kernel as it is (a network's convolution); conv: the kernel flipped (the mathematician's).",
 )  # fmt: skip
 groups = click.option(
-    "--groups", type=click.IntRange(1, MAX_NUMBER), default=1, show_default=True, metavar="N",
+    "--groups", type=CountType(), default=1, show_default=True, metavar="N",
     help="Blocks of channels that do not see each other.",
 )  # fmt: skip
 
@@ -241,7 +257,13 @@ compute = combined(
         show_default=True,
         help="What computes; auto takes the one that should finish first.",
     ),
-    click.option("--device", type=DeviceType(), default="cpu", show_default=True, help="Where torch computes."),
+    click.option(
+        "--device",
+        type=DeviceType(),
+        default="cpu",
+        show_default=True,
+        help="Where torch computes: cpu, cuda or cuda:N.",
+    ),
     click.option(
         "--dtype",
         type=click.Choice(["float32", "float64", "float16", "bfloat16"]),
@@ -250,7 +272,7 @@ compute = combined(
     ),
     click.option(
         "--threads",
-        type=click.IntRange(1, 1024),
+        type=CountType(1024),
         default=None,
         metavar="N",
         help="Threads.  [default: one for each core]",

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from convcli import options
-from convcli.commands.help import Command
+from convcli.commands.help import WithExamples
 from convcli.commands.run import run_images
 
 
 @click.command(
-    cls=Command,
+    cls=WithExamples,
     kernels=True,
     examples=(
         "convcli apply img.png --kernel sobel --stride 2",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli import options, report
-from convcli.commands.help import Command
+from convcli.commands.help import WithExamples
 from convcli.errors import ConvError
 from convcli.geometry import ConvSpec
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     Job = tuple[NDArray[np.generic], NDArray[np.floating], ConvSpec, NDArray[np.float64] | None]
 
-_COUNT = click.IntRange(1, 65536)
+_COUNT = options.CountType(65536)
 
 
 @click.command(
-    cls=Command,
+    cls=WithExamples,
     examples=(
         "convcli compare img.png -k gaussian:5 -p same",
         "convcli compare --size 512,512 --in-channels 64 --out-channels 64",
@@ -51,10 +51,10 @@ _COUNT = click.IntRange(1, 65536)
     help="Without -k and --weights: size of random weights.  [default: 3]",
 )
 @click.option(
-    "--repeats", type=click.IntRange(1, 10000), default=5, show_default=True, metavar="N", help="Timed calls."
+    "--repeats", type=options.CountType(10000), default=5, show_default=True, metavar="N", help="Timed calls."
 )
 @click.option(
-    "--tolerance", type=click.FloatRange(0), default=None, metavar="E",
+    "--tolerance", type=click.FloatRange(min=0), default=None, metavar="E",
     help="Allowed error relative to the largest Σ|x·w|.  [default: by dtype and count of terms]",
 )  # fmt: skip
 @options.compute

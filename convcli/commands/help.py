@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-EXAMPLES = "Examples"
 
-
-class Command(click.Command):
+class WithExamples(click.Command):
     """A command whose help ends in examples and, if it takes a SPEC, in the table of kernels."""
 
-    def __init__(self, *args: object, examples: tuple[str, ...] = (), kernels: bool = False, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), kernels: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.examples = examples
         self.kernels = kernels
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the kernels and the examples."""
         if self.kernels:
-            with formatter.section("Kernels (NAME[:ARGS]; see README for the literature)"):
-                formatter.write_dl([(usage, f"{about} {scale}.") for usage, about, scale in kernel_table()])
+            with formatter.section("Kernels"):
+                formatter.write_dl([(usage, f"{about} Scale: {scale}.") for usage, about, scale in kernel_table()])
         if self.examples:
-            with formatter.section(EXAMPLES):
+            with formatter.section("Examples"):
                 for example in self.examples:
                     formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
-        super().format_epilog(ctx, formatter)
 
 
 def kernel_table() -> list[tuple[str, str, str]]:

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from convcli import options, report, sizes
-from convcli.commands.help import Command
+from convcli.commands.help import WithExamples
 from convcli.geometry import Geometry, Size
 
-_SIZE = click.IntRange(1, options.MAX_NUMBER)
+_SIZE = options.CountType()
 
 
 @click.command(
-    cls=Command,
+    cls=WithExamples,
     examples=(
         "convcli shape --hin 32 --k 3 --s 2 --op2 1",
         "convcli shape --hin 224 --k 7 --s 2 --p 3",

@@ -1,0 +1,110 @@
+"""Generate the man pages and the generated parts of the README from the command line itself.
+
+``python man/generate.py`` writes them; a test fails when what is committed differs from what this would write.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from convcli import __version__
+from convcli.cli import main as cli
+from convcli.commands.help import WithExamples, kernel_table
+
+ROOT = Path(__file__).resolve().parent.parent
+EXIT_STATUS = (
+    ("0", "done; compare: all backends agree"),
+    ("1", "compare found a difference, or some of several images failed"),
+    ("2", "wrong usage or data: one line on standard error says what, why and what to do"),
+    ("130", "interrupted"),
+)
+
+
+def pages() -> dict[str, str]:
+    """Every man page: file name to roff source."""
+    names = list(cli.commands)
+    out = {"convcli.1": _page(cli, "convcli", [f"convcli-{name}" for name in names])}
+    for name, command in cli.commands.items():
+        others = ["convcli", *(f"convcli-{other}" for other in names if other != name)]
+        out[f"convcli-{name}.1"] = _page(command, f"convcli {name}", others)
+    return out
+
+
+def readme(text: str) -> str:
+    """`text` with everything between the markers ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` made anew."""
+    blocks = {
+        "help": f"```\n{_help(cli, 'convcli')}```",
+        "kernels": "| kernel | what it does | scale |\n| --- | --- | --- |\n"
+        + "\n".join(f"| `{u}` | {_cell(about)} | {_cell(scale)} |" for u, about, scale in kernel_table()),
+        "exit": "| code | meaning |\n| --- | --- |\n" + "\n".join(f"| {code} | {what} |" for code, what in EXIT_STATUS),
+    }
+    for name, block in blocks.items():
+        pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+        text = pattern.sub(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)  # type: ignore[misc]
+    return text
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _help(command: click.Command, name: str) -> str:
+    context = click.Context(command, info_name=name, terminal_width=100, **cli.context_settings)
+    return command.get_help(context) + "\n"
+
+
+def _page(command: click.Command, name: str, see_also: list[str]) -> str:
+    context = click.Context(command, info_name=name, **cli.context_settings)
+    paragraphs = [" ".join(part.split()) for part in (command.help or "").split("\n\n")]
+    page = name.replace(" ", "-")
+    lines = [
+        f'.TH "{page.upper()}" "1" "" "convcli {__version__}" "User Commands"',
+        ".SH NAME",
+        _roff(f"{page} - {command.get_short_help_str(200).rstrip('.')}"),
+        ".SH SYNOPSIS",
+        rf".B {_roff(name)}",
+        _roff(" ".join(command.collect_usage_pieces(context))),
+        ".SH DESCRIPTION",
+    ]
+    for paragraph in paragraphs:
+        lines += [".PP", _roff(paragraph)]
+    lines.append(".SH OPTIONS")
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None:
+            lines += [".TP", rf"\fB{_roff(record[0])}\fR", _roff(record[1])]
+    if isinstance(command, click.Group):
+        lines.append(".SH COMMANDS")
+        for sub, child in command.commands.items():
+            lines += [".TP", rf"\fBconvcli {sub}\fR", _roff(child.get_short_help_str(200))]
+    if isinstance(command, WithExamples):
+        if command.kernels:
+            lines.append(".SH KERNELS")
+            for usage, about, scale in kernel_table():
+                lines += [".TP", rf"\fB{_roff(usage)}\fR", _roff(f"{about} Scale: {scale}.")]
+        lines += [".SH EXAMPLES", ".nf", *(_roff(example) for example in command.examples), ".fi"]
+    lines.append(".SH EXIT STATUS")
+    for code, what in EXIT_STATUS:
+        lines += [".TP", rf"\fB{code}\fR", _roff(what)]
+    lines += [".SH SEE ALSO", ", ".join(rf"\fB{_roff(other)}\fR(1)" for other in see_also)]
+    return "\n".join(lines) + "\n"
+
+
+def _roff(text: str) -> str:
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    return f"\\&{escaped}" if escaped.startswith(".") else escaped
+
+
+def main() -> None:
+    """Write the pages and the README."""
+    for name, text in pages().items():
+        (ROOT / "man" / name).write_text(text, encoding="utf-8")
+    path = ROOT / "README.md"
+    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Every command line of the README is run, as it stands, by a shell."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line.startswith("convcli ")]
+
+
+def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = f'set -euo pipefail; convcli() {{ "{sys.executable}" -m convcli "$@"; }}; {line}'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the samples, the folder `out`, and the files that a reader of the recipes would bring."""
+    path = tmp_path_factory.mktemp("readme")
+    (path / "samples").symlink_to(ROOT / "samples")
+    (path / "out").mkdir()
+    generator = np.random.default_rng(0)
+    np.save(path / "conv1.npy", generator.standard_normal((8, 3, 7, 7)).astype(np.float32))
+    np.savez(path / "depthwise.npz", w=generator.standard_normal((8, 1, 3, 3)).astype(np.float32))
+    np.save(path / "features.npy", generator.standard_normal((8, 20, 30)).astype(np.float32))
+    return path
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(commands()) >= 20
+
+
+@pytest.mark.parametrize("line", commands())
+def test_command(line: str, folder: Path) -> None:
+    done = shell(line, folder)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    for name in re.findall(r" -o (\S+\.\w+)(?= |$)", line):
+        if "{" not in name:
+            assert (folder / name).stat().st_size > 0
+    for expected in re.findall(r"# prints (.+)$", line):
+        assert done.stdout.strip() == expected
+
+
+def test_links_and_pictures_exist() -> None:
+    for target in re.findall(r'(?:src="|\]\()([^")#]+)[")]', README):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_completion(name: str, tmp_path: Path) -> None:
+    assert f"_CONVCLI_COMPLETE={name}_source convcli" in README
+    done = shell(f"export _CONVCLI_COMPLETE={name}_source; convcli", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "convcli" in done.stdout
