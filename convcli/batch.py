@@ -10,8 +10,8 @@ from typing import Any
 from convcli import images, pipeline
 from convcli.engine import ConvResult
 from convcli.errors import ConvError, ImageError
-from convcli.images.save import Saved
 from convcli.operation import Operation
+from convcli.ranges import Clipped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Done:
     output_shape: tuple[int, ...]
     space: str
     container: str
-    saved: Saved
+    clipped: Clipped
     notes: tuple[str, ...]
     load_seconds: float
     compute_seconds: float
@@ -54,7 +54,7 @@ class Done:
             "dtype": result.dtype,
             "plan": result.plan,
             "reason": result.reason,
-            "clipped": {"below": self.saved.below, "above": self.saved.above, "of": self.saved.total},
+            "clipped": {"below": self.clipped.below, "above": self.clipped.above, "of": self.clipped.total},
             "notes": [*self.notes],
             "seconds": {"load": self.load_seconds, "compute": self.compute_seconds, "save": self.save_seconds},
         }
@@ -99,20 +99,21 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
     picture = images.load(source)
     container = images.format_of(target, how.container, picture.metadata.format)
     loaded = perf_counter()
-    out, result = pipeline.run(picture, operation)
+    outcome = pipeline.run(picture, operation, container, how.policy)
     computed = perf_counter()
-    saved = images.save(out, target, container, how.policy)
+    assert outcome.storage is not None
+    saved = images.save(outcome.picture, target, outcome.storage)
     return Done(
         source=source,
         target=target,
         operation=operation,
-        result=result,
+        result=outcome.result,
         input_shape=picture.shape,
-        output_shape=out.shape,
+        output_shape=outcome.picture.shape,
         space=picture.space,
         container=container,
-        saved=saved,
-        notes=(*picture.notes, *saved.notes),
+        clipped=max(saved, outcome.result.clipped, key=lambda clipped: clipped.total),
+        notes=(*picture.notes, *outcome.storage.notes),
         load_seconds=loaded - start,
         compute_seconds=computed - loaded,
         save_seconds=perf_counter() - computed,

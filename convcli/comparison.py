@@ -165,11 +165,11 @@ def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]
 
     check_device(call.compute.device)
     for tf32 in (False, True) if call.dtype == "float32" else (False,):
-        (array, plan), times = timed_on_cuda(
+        computed, times = timed_on_cuda(
             call.batch, call.weight, call.bias, call.geometry, call.groups,
             dtype=call.dtype, device=call.compute.device, repeats=repeats, tf32=tf32,
         )  # fmt: skip
-        result = call.result(array, plan, median(times) / 1e3)
+        result = call.result(computed, median(times) / 1e3)
         yield (replace(result, dtype="tf32") if tf32 else result), times
 
 

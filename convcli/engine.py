@@ -11,23 +11,27 @@ import sys
 from dataclasses import dataclass, replace
 from math import prod
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli import backends
 from convcli.errors import BackendError, GeometryError
+from convcli.finish import Finish
 from convcli.geometry import ConvSpec, Geometry
+from convcli.ranges import Clipped
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """How to compute: the backend's name or ``auto``, the device, the dtype (None: by the input), the threads (None: all)."""
+    """How to compute: backend, device, dtype (None: by the input), threads (None: all), plan (None: the planner's choice)."""
 
     backend: str = "auto"
     device: str = "cpu"
     dtype: str | None = None
     threads: int | None = None
+    plan: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,16 +41,19 @@ class ConvResult:
     Attributes
     ----------
     array : ndarray
-        ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch; floating point, in the input's units.
+        ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch, in the input's units; floating point unless
+        a finish made integers of it.
     geometry : Geometry
         Every size, stride and padding as resolved.
     backend, device, dtype, plan : str
         What did the work; `reason` says why `auto` chose it ("" when the user chose).
     seconds : float
         Wall time of the computation; importing the backend is not counted.
+    clipped : Clipped
+        What the finish clipped.
     """
 
-    array: NDArray[np.floating]
+    array: NDArray[Any]
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     geometry: Geometry
@@ -56,6 +63,7 @@ class ConvResult:
     plan: str
     reason: str
     seconds: float
+    clipped: Clipped = Clipped()
 
 
 def convolve(
@@ -64,6 +72,7 @@ def convolve(
     spec: ConvSpec,
     compute: Compute = Compute(),
     bias: NDArray[np.floating] | None = None,
+    finish: Finish = Finish(),
 ) -> ConvResult:
     """Convolve or correlate an image, as `torch.nn.Conv2d` computes it.
 
@@ -79,6 +88,8 @@ def convolve(
         Backend, device, dtype and threads.
     bias : ndarray, optional
         ``(C_out,)``, in the image's units.
+    finish : Finish
+        What is done to results while they are in the cache: nothing by default.
 
     Raises
     ------
@@ -87,7 +98,7 @@ def convolve(
     BackendError
         A backend, device or dtype that is not available.
     """
-    return prepare(image, weight, replace(spec, transpose=False), compute, bias).run()
+    return prepare(image, weight, replace(spec, transpose=False), compute, bias, finish).run()
 
 
 def transpose(
@@ -96,12 +107,13 @@ def transpose(
     spec: ConvSpec,
     compute: Compute = Compute(),
     bias: NDArray[np.floating] | None = None,
+    finish: Finish = Finish(),
 ) -> ConvResult:
     """Transposed convolution, as `torch.nn.ConvTranspose2d` computes it.
 
     As `convolve`, with ``weight (C_in, C_out/groups, kh, kw)``.
     """
-    return prepare(image, weight, replace(spec, transpose=True), compute, bias).run()
+    return prepare(image, weight, replace(spec, transpose=True), compute, bias, finish).run()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,33 +138,38 @@ class Call:
     dtype: str
     reason: str
     batched: bool
+    finish: Finish
 
     def run(self) -> ConvResult:
         """Compute."""
         module = backends.load(self.backend)
         operation = module.correlate_transpose if self.geometry.transpose else module.correlate
         compute = self.compute
+        native = {"plan": compute.plan, "finish": self.finish} if self.backend == "numpy" else {}
         start = perf_counter()
-        array, plan = operation(
+        computed = operation(
             self.batch, self.weight, self.bias, self.geometry, self.groups,
-            dtype=self.dtype, device=compute.device, threads=compute.threads,
+            dtype=self.dtype, device=compute.device, threads=compute.threads, **native,
         )  # fmt: skip
-        return self.result(array, plan, perf_counter() - start)
+        if not native:
+            computed = computed.finished(self.finish)
+        return self.result(computed, perf_counter() - start)
 
-    def result(self, array: NDArray[np.floating], plan: str, seconds: float) -> ConvResult:
-        """The result around an array that a backend has computed."""
-        array, image = (array, self.batch) if self.batched else (array[0], self.batch[0])
+    def result(self, computed: backends.Computed, seconds: float) -> ConvResult:
+        """The result around what a backend has computed."""
+        array, image = (computed.array, self.batch) if self.batched else (computed.array[0], self.batch[0])
         return ConvResult(
-            array,
-            image.shape,
-            array.shape,
-            self.geometry,
-            self.backend,
-            self.compute.device,
-            self.dtype,
-            plan,
-            self.reason,
-            seconds,
+            array=array,
+            input_shape=image.shape,
+            output_shape=array.shape,
+            geometry=self.geometry,
+            backend=self.backend,
+            device=self.compute.device,
+            dtype=self.dtype,
+            plan=computed.plan,
+            reason=self.reason,
+            seconds=seconds,
+            clipped=computed.clipped,
         )
 
 
@@ -162,6 +179,7 @@ def prepare(
     spec: ConvSpec,
     compute: Compute = Compute(),
     bias: NDArray[np.floating] | None = None,
+    finish: Finish = Finish(),
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype, as `convolve` and `transpose` do."""
     batch = image if image.ndim == 4 else image[np.newaxis]
@@ -178,7 +196,7 @@ def prepare(
     check_memory(batch.shape, (batch.shape[0], filters, *geometry.output), dtype)
     if spec.op == "conv":
         weight = weight[:, :, ::-1, ::-1].copy()  # torch takes no negative strides
-    return Call(batch, weight, bias, geometry, spec.groups, name, compute, dtype, reason, image.ndim == 4)
+    return Call(batch, weight, bias, geometry, spec.groups, name, compute, dtype, reason, image.ndim == 4, finish)
 
 
 def check_channels(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> int:

@@ -1,19 +1,19 @@
-"""One picture through one operation: light, channels, alpha, the engine, the bank's combination, and back."""
+"""One picture through one operation: light, channels, alpha, the engine, and back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import engine
+from convcli import engine, images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
+from convcli.finish import Finish
 from convcli.geometry import ConvSpec
-from convcli.images import Picture, alpha, light
-from convcli.images.save import with_colour
-from convcli.kernels import combine
+from convcli.images import Picture, Storage, alpha, light
 from convcli.operation import Operation
 
 LUMA = (0.299, 0.587, 0.114)
@@ -22,52 +22,108 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """An operation fitted to a picture: what the engine is called with, and how its result is read."""
+    """An operation fitted to a picture: what the engine is called with, and how a bank's results are joined."""
 
-    image: NDArray[np.generic]
-    weight: NDArray[np.floating]
+    image: NDArray[Any]
+    weight: NDArray[Any]
     spec: ConvSpec
     bias: NDArray[np.float64] | None
-    parts: tuple[tuple[int, str], ...]
-    blocks: int
+    finish: Finish
+
+    @property
+    def channels(self) -> int:
+        """Channels of the result."""
+        filters = self.weight.shape[1] * self.spec.groups if self.spec.transpose else self.weight.shape[0]
+        return self.finish.outputs(filters)
+
+    def run(self, operation: Operation) -> ConvResult:
+        """Compute."""
+        act = engine.transpose if self.spec.transpose else engine.convolve
+        return act(self.image, self.weight, self.spec, operation.compute, self.bias, self.finish)
 
 
-def run(picture: Picture, operation: Operation) -> tuple[Picture, ConvResult]:
-    """Apply an operation to a picture.
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A picture that went through an operation.
 
-    Returns
-    -------
+    Attributes
+    ----------
     picture : Picture
-        Real values in the input's units, before the range policy.
+        Its colours are real values in the input's units, or, where the engine could do it, the file's integers.
     result : ConvResult
         What the engine says of the colours.
+    storage : Storage or None
+        How the file will keep it.
+    """
+
+    picture: Picture
+    result: ConvResult
+    storage: Storage | None
+
+
+def run(picture: Picture, operation: Operation, container: str | None = None, policy: str | None = None) -> Outcome:
+    """Apply an operation to a picture.
+
+    Parameters
+    ----------
+    picture : Picture
+        What was loaded.
+    operation : Operation
+        What is done to it.
+    container, policy : str, optional
+        The format that will hold the result, and the range policy: checked before anything is computed, and, where
+        nothing remains to be done to the real values, applied while they are in the cache.
 
     Raises
     ------
     ConvError
-        An operation that does not fit this picture.
+        An operation that does not fit this picture, or a result that does not fit the format.
     """
     if operation.linear:
-        if picture.space == "cmyk" or picture.space == "tensor":
+        if picture.space in ("cmyk", "tensor"):
             raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: leave it out")
         picture = replace(picture, colour=light.to_linear(picture.colour, picture.full_scale))
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
-        picture = with_colour(picture, to_gray(picture), picture.alpha)
-    policy = _alpha_policy(picture, operation)
-    opacity: NDArray[np.floating] | None = None
-    if policy == "filter" and picture.alpha is not None:
-        planes = np.concatenate([picture.colour, picture.alpha[np.newaxis]])
-        out, result = _filter(replace(picture, colour=planes, alpha=None), operation)
-        if out.shape[0] == planes.shape[0]:  # else the outputs of a layer, which are no colours
-            out, opacity = out[:-1], out[-1]
-        return _finish(picture, operation, out, opacity), result
-    if policy == "premultiply" and picture.alpha is not None:
-        out, opacity, result = _premultiplied(picture, operation)
-        return _finish(picture, operation, out, opacity), result
-    out, result = _filter(picture, operation)
-    if policy == "keep" and picture.alpha is not None:
-        opacity = alpha.resample(picture.alpha, result.geometry).astype(out.dtype)
-    return _finish(picture, operation, out, opacity), result
+        picture = picture.with_pixels(to_gray(picture), picture.alpha)
+    rule = _alpha_policy(picture, operation)
+    if rule == "premultiply":
+        job = prepare(replace(picture, colour=_weighted(picture, operation), alpha=None), replace(operation, bias=None))
+        channels, transparent = job.channels - 1, True
+    elif rule == "filter":
+        planes = np.concatenate([picture.colour, _opacity(picture)[np.newaxis]])
+        job = prepare(replace(picture, colour=planes, alpha=None), operation)
+        transparent = job.channels == len(planes)  # else the outputs of a layer, which are no colours
+        channels = job.channels - transparent
+    else:
+        job = prepare(picture, operation)
+        channels, transparent = job.channels, rule == "keep"
+    size = job.spec.resolve(picture.size, job.weight.shape[2:]).output
+    kept = None
+    if container is not None:
+        shape = (*picture.colour.shape[:-3], channels, *size)
+        kept = images.storage(picture, picture.space_of(channels), shape, transparent, container, policy)
+        if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
+            job = replace(
+                job, finish=replace(job.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy)
+            )
+    result = job.run(operation)
+    colour: NDArray[Any] = result.array
+    opacity: NDArray[Any] | None = None
+    if rule == "premultiply":
+        colour, opacity = _unweighted(picture, operation, colour)
+    elif rule == "filter" and transparent:
+        colour, opacity = colour[:-1], colour[-1]
+    elif transparent:
+        kind = colour.dtype if colour.dtype.kind == "f" else np.dtype(np.float32)
+        opacity = alpha.resample(_opacity(picture), result.geometry).astype(kind)
+    if operation.linear:
+        colour = light.to_srgb(colour, picture.full_scale)
+    return Outcome(picture.with_pixels(colour, opacity), result, kept)
+
+
+def _at_once(storage: Storage) -> bool:
+    """Whether a tile can be stored without a look at the others."""
+    return storage.dtype in ("uint8", "uint16") and storage.scale == 1 and storage.policy in ("clip", "abs", "offset")
 
 
 def to_gray(picture: Picture) -> NDArray[np.floating]:
@@ -88,45 +144,43 @@ def prepare(picture: Picture, operation: Operation) -> Prepared:
     parts: tuple[tuple[int, str], ...] = ()
     if operation.bank is None:
         assert operation.weight is not None
-        weight, blocks = operation.weight, 1
+        weight = operation.weight
     else:
         weight, groups = operation.bank.weight(channels, operation.channels, spec.groups, spec.transpose)
         spec, parts = replace(spec, groups=groups), operation.bank.parts
-        blocks = channels if operation.channels == "each" else 1
     filters = engine.check_channels(channels, weight.shape, spec)
     bias = None if operation.bias is None else operation.bias.array(filters, picture.full_scale)
-    return Prepared(picture.colour, weight, spec, bias, parts, blocks)
+    return Prepared(picture.colour, weight, spec, bias, Finish(parts))
 
 
-def _filter(picture: Picture, operation: Operation) -> tuple[NDArray[np.floating], ConvResult]:
-    job = prepare(picture, operation)
-    act = engine.transpose if job.spec.transpose else engine.convolve
-    result = act(job.image, job.weight, job.spec, operation.compute, job.bias)
-    return combine(result.array, job.parts, job.blocks), result
-
-
-def _premultiplied(
-    picture: Picture, operation: Operation
-) -> tuple[NDArray[np.floating], NDArray[np.floating], ConvResult]:
-    """Filter colours by their opacity, and the opacity with the same kernel; bias is added to the colours after."""
+def _opacity(picture: Picture) -> NDArray[Any]:
     assert picture.alpha is not None
-    assert operation.bank is not None
+    return picture.alpha
+
+
+def _weighted(picture: Picture, operation: Operation) -> NDArray[Any]:
+    """Colours weighted by their opacity, and the opacity, as channels that are filtered alike."""
     kind = "float64" if operation.compute.dtype == "float64" else "float32"
-    weighted = alpha.premultiply(picture.colour, picture.alpha, picture.full_scale, kind)
-    opaque = replace(picture, colour=weighted, alpha=None)
-    out, result = _filter(opaque, replace(operation, bias=None))
+    return alpha.premultiply(picture.colour, _opacity(picture), picture.full_scale, kind)
+
+
+def _unweighted(picture: Picture, operation: Operation, filtered: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Colour and alpha of what `_weighted` became; the bias is added to the colours now."""
+    assert operation.bank is not None
     stride = operation.spec.stride
     gain = float(operation.bank.values.sum()) / (stride.rows * stride.columns if operation.spec.transpose else 1)
-    colour, opacity = alpha.unpremultiply(out, picture.full_scale, gain)
+    colour, opacity = alpha.unpremultiply(filtered, picture.full_scale, gain)
     if operation.bias is not None:
-        colour += operation.bias.array(colour.shape[0], picture.full_scale)[:, np.newaxis, np.newaxis].astype(out.dtype)
-    return colour, opacity, result
+        colour += operation.bias.array(colour.shape[0], picture.full_scale)[:, np.newaxis, np.newaxis].astype(
+            colour.dtype
+        )
+    return colour, opacity
 
 
 def _alpha_policy(picture: Picture, operation: Operation) -> str:
     """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled."""
     if picture.alpha is None:
-        return "keep"
+        return "drop"
     bank, channels = operation.bank, picture.colour.shape[0]
     averages = bank is not None and bank.averages and operation.channels == "each"
     if operation.alpha == "auto":
@@ -144,11 +198,3 @@ def _alpha_policy(picture: Picture, operation: Operation) -> str:
             "--alpha premultiply wants a single kernel that does not sum to zero, on each channel: use --alpha keep or filter"
         )
     return operation.alpha
-
-
-def _finish(
-    picture: Picture, operation: Operation, colour: NDArray[np.floating], opacity: NDArray[np.floating] | None
-) -> Picture:
-    if operation.linear:
-        colour = light.to_srgb(colour, picture.full_scale)
-    return with_colour(picture, colour, opacity)

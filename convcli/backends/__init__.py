@@ -15,12 +15,16 @@ that was followed.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from convcli.ranges import Clipped
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
+    from convcli.finish import Finish
     from convcli.geometry import Geometry
 
 BACKENDS = ("numpy", "torch", "reference")
@@ -34,10 +38,20 @@ DTYPES = {
 
 
 class Computed(NamedTuple):
-    """What a backend returns."""
+    """What a backend returns: the result, the plan in words, and how many values its finish clipped."""
 
-    array: NDArray[np.floating]
+    array: NDArray[Any]
     plan: str
+    clipped: Clipped = Clipped()
+
+    def finished(self, finish: Finish) -> Computed:
+        """The same with `finish` applied to the whole result ``(N, C, H, W)``."""
+        if not finish.joins and finish.dtype is None:
+            return self
+        count, filters, *size = self.array.shape
+        out = np.empty((count, finish.outputs(filters), *size), finish.dtype or self.array.dtype)
+        clipped = [finish.apply(values, place) for values, place in zip(self.array, out, strict=True)]
+        return Computed(out, self.plan, Clipped(*map(sum, zip(*clipped, strict=True))))
 
 
 class Operation(Protocol):
@@ -54,6 +68,7 @@ class Operation(Protocol):
         dtype: str,
         device: str,
         threads: int | None,
+        **native: Any,
     ) -> Computed: ...
 
 

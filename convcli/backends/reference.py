@@ -34,6 +34,7 @@ def correlate(
     dtype: str = "float64",
     device: str = "cpu",
     threads: int | None = None,
+    **native: object,
 ) -> Computed:
     """The direct operation: a window of the padded input under the kernel for every output pixel.
 
@@ -65,6 +66,7 @@ def correlate_transpose(
     dtype: str = "float64",
     device: str = "cpu",
     threads: int | None = None,
+    **native: object,
 ) -> Computed:
     """The transposed operation: every input pixel scatters the kernel, then the padding crops the sum.
 

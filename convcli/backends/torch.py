@@ -43,6 +43,7 @@ def correlate(
     dtype: str = "float32",
     device: str = "cpu",
     threads: int | None = None,
+    **native: object,
 ) -> Computed:
     """`torch.nn.functional.conv2d` of the input, padded by torch or gathered through the border index map."""
     image, kernel, offset = _tensors(x, weight, bias, dtype, device, threads)
@@ -61,6 +62,7 @@ def correlate_transpose(
     dtype: str = "float32",
     device: str = "cpu",
     threads: int | None = None,
+    **native: object,
 ) -> Computed:
     """`torch.nn.functional.conv_transpose2d`; an asymmetric crop is cut from the full result."""
     image, kernel, offset = _tensors(x, weight, bias, dtype, device, threads)

@@ -62,13 +62,11 @@ def _remarks(item: Done) -> None:
     """What the user should know, on standard error."""
     for text in item.notes:
         report.note(f"{item.source}: {text}")
-    saved = item.saved
-    if saved.below + saved.above:
-        share = (saved.below + saved.above) / saved.total
-        sides = " and ".join(
-            f"{count} {side}" for count, side in ((saved.below, "below"), (saved.above, "above")) if count
-        )
-        report.note(f"{item.target}: {100 * share:.2g} % of the values were clipped ({sides} the range); see --range")
+    below, above, total = item.clipped
+    if below + above:
+        sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
+        share = 100 * (below + above) / total
+        report.note(f"{item.target}: {share:.2g} % of the values were clipped ({sides} the range); see --range")
 
 
 def _table(item: Done) -> report.Table:

@@ -3,5 +3,6 @@
 from convcli.images.load import load
 from convcli.images.picture import Metadata, Picture
 from convcli.images.save import format_of, save
+from convcli.images.storage import Storage, storage
 
-__all__ = ["Metadata", "Picture", "format_of", "load", "save"]
+__all__ = ["Metadata", "Picture", "Storage", "format_of", "load", "save", "storage"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +61,14 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.colour.shape[-2], self.colour.shape[-1]
+
+    def space_of(self, channels: int) -> str:
+        """The colour space of a result of `channels` channels: this one's where the count is the same."""
+        return self.space if channels == self.colour.shape[-3] else SPACES.get(channels, "tensor")
+
+    def with_pixels(self, colour: NDArray[Any], alpha: NDArray[Any] | None) -> Picture:
+        """The same picture with other pixels; a profile for another colour space is dropped."""
+        space = self.space_of(colour.shape[-3])
+        profile = self.metadata.icc_profile if space == self.space else None
+        metadata = replace(self.metadata, icc_profile=profile)
+        return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)

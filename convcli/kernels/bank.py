@@ -1,4 +1,4 @@
-"""Banks: several 2-D kernels as one 4-D weight array for an image of C channels, and what joins their results."""
+"""Banks: several 2-D kernels as one 4-D weight array for an image of C channels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError
 from convcli.kernels.kernel import Filter
 
-COMBINES = ("none", "magnitude", "sum", "max")
 CHANNELS = ("each", "sum", "gray")
 
 
@@ -23,8 +22,8 @@ class Bank:
     filters : tuple of Filter
         One for each ``-k``.
     combine : str, optional
-        One of `COMBINES`, over all kernels of the bank; None leaves each filter to its own rule, so that ``sobel`` is a
-        magnitude and two plain kernels stay two outputs.
+        One of `convcli.finish.COMBINES`, over all kernels of the bank; None leaves each filter to its own rule, so that
+        ``sobel`` is a magnitude and two plain kernels stay two outputs.
     """
 
     filters: tuple[Filter, ...]
@@ -105,41 +104,3 @@ class Bank:
         per_group = values.reshape(groups, 1, count // groups, kh, kw)
         blocks = np.broadcast_to(per_group, (groups, channels // groups, count // groups, kh, kw))
         return blocks.reshape(channels, count // groups, kh, kw), groups
-
-
-def combine(array: NDArray[np.floating], parts: tuple[tuple[int, str], ...], channels: int) -> NDArray[np.floating]:
-    """Join the results of a bank.
-
-    Parameters
-    ----------
-    array : ndarray
-        ``(…, channels·K, H, W)``, channel by channel.
-    parts : tuple of (int, str)
-        `Bank.parts`: runs of kernels and the rule that joins each.
-    channels : int
-        Blocks of K results (1 where the kernels summed over the channels).
-
-    Returns
-    -------
-    ndarray
-        ``(…, channels·P, H, W)``, P the number of joined results.
-    """
-    if all(rule == "none" or count == 1 for count, rule in parts):
-        return array
-    count = sum(part[0] for part in parts)
-    blocks = array.reshape(*array.shape[:-3], channels, count, *array.shape[-2:])
-    joined = []
-    start = 0
-    for length, rule in parts:
-        block = blocks[..., start : start + length, :, :]
-        start += length
-        joined.append(block if rule == "none" or length == 1 else _RULES[rule](block)[..., None, :, :])
-    out = np.concatenate(joined, axis=-3) if len(joined) > 1 else joined[0]
-    return out.reshape(*array.shape[:-3], -1, *array.shape[-2:])
-
-
-_RULES = {
-    "magnitude": lambda block: np.sqrt(np.einsum("...khw,...khw->...hw", block, block)),
-    "sum": lambda block: block.sum(axis=-3),
-    "max": lambda block: block.max(axis=-3),
-}

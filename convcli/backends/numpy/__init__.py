@@ -1,6 +1,19 @@
-"""The CPU engine in plain NumPy: strips of the output that fit the cache, one tap of the kernel at a time."""
+"""The CPU engine in plain NumPy: a planner, and strategies that work on tiles which fit the cache.
 
-from convcli.backends.numpy.direct import correlate
-from convcli.backends.numpy.transposed import correlate_transpose
+``job``         an operation as integers and kernels: what planner and strategies read
+``plan``        predicts the cheapest strategy from the kernel, the geometry and the types
+``tiles``       cuts the output into tiles, fills each one's padded input, runs them on threads
+``output``      the result array and the finished tiles that go into it
+``run``         the direct operation
+``taps``        shift and accumulate: every kernel, exact in integers where that is provable
+``toeplitz``    a dense kernel as products with banded matrices
+``separable``   kernels of low rank as passes along the columns and the rows
+``fft``         large kernels: overlapping tiles in the frequency domain
+``gemm``        many channels: one matrix product over gathered windows
+``phases``      the transposed operation as interleaved direct ones
+"""
+
+from convcli.backends.numpy.phases import correlate_transpose
+from convcli.backends.numpy.run import correlate
 
 __all__ = ["correlate", "correlate_transpose"]

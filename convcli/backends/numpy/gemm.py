@@ -1,0 +1,44 @@
+"""Many channels: the windows under a strip's outputs gathered as columns of a matrix, and one matrix product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.backends.numpy.job import CACHE_BYTES, Compute, Job
+from convcli.backends.numpy.taps import add_bias
+from convcli.geometry import Size
+
+
+def tile(job: Job, itemsize: int) -> Size:
+    """Output tiles whose gathered windows share the second-level cache."""
+    depth = job.kernels.shape[1] * job.kernel.height * job.kernel.width
+    pixels = max(64, CACHE_BYTES // ((depth + job.outputs) * itemsize))
+    width = min(job.output.width, pixels)
+    return Size(max(1, min(job.output.height, pixels // width)), width)
+
+
+def prepare(job: Job, dtype: str) -> Compute:
+    """Lay the kernels out as a matrix once; what is returned fills a tile."""
+    (kh, kw), (s, t), (d, e) = job.kernel, job.stride, job.dilation
+    per_group = job.kernels.shape[1]
+    matrix = job.kernels.astype(dtype).reshape(job.outputs, -1)
+    groups = [
+        (first, [o for o in range(job.outputs) if job.sources[o] == first]) for first in dict.fromkeys(job.sources)
+    ]
+
+    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any]) -> None:
+        _, rows, width = out.shape
+        columns = np.empty((per_group, kh, kw, rows, width), dtype)
+        for first, members in groups:
+            for i in range(kh):
+                for j in range(kw):
+                    lines = scratch[first : first + per_group, i * d : i * d + s * (rows - 1) + 1 : s]
+                    columns[:, i, j] = lines[..., j * e : j * e + t * (width - 1) + 1 : t]
+            block = slice(members[0], members[-1] + 1)
+            np.matmul(matrix[block], columns.reshape(-1, rows * width), out=out[block].reshape(len(members), -1))
+        add_bias(job, out)
+
+    return compute

@@ -1,0 +1,174 @@
+"""The planner: predict what each strategy would take, from the kernel, the geometry and the types, and take the least.
+
+The cost model counts, for one output value, passes over memory and multiply-accumulates of BLAS, and for a tile the calls
+into NumPy. Its constants were measured on one core of a 2025 server processor; `benchmarks/` measures how far the choice
+lies from the best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from convcli.backends.numpy import fft, gemm, separable, taps, toeplitz
+from convcli.backends.numpy.job import Job
+from convcli.errors import BackendError
+from convcli.geometry import extent
+
+STRATEGIES: dict[str, ModuleType] = {
+    "taps": taps,
+    "toeplitz": toeplitz,
+    "separable": separable,
+    "fft": fft,
+    "gemm": gemm,
+}
+
+CALL = 1.0e-6
+"""Seconds of a call into NumPy on a small array."""
+
+PASS = {"int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
+"""Seconds to read, compute and write one value in the second-level cache."""
+
+MAC = {"float32": 0.025e-9, "float64": 0.05e-9}
+"""Seconds of a multiply-accumulate in BLAS."""
+
+TRANSFORM = {"float32": 0.37e-9, "float64": 0.6e-9}
+"""Seconds of a real transform for each value and each doubling of its size."""
+
+REARRANGE = 0.8e-9
+"""Seconds to take an interleaved value apart and to put its result back."""
+
+STRIDED = 4.0
+"""How much slower a pass is whose values do not lie side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A strategy for one job, with its dtype, the predicted seconds and why."""
+
+    name: str
+    dtype: str
+    planar: bool
+    seconds: float
+    reason: str
+
+
+def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Plan]:
+    """Every plan that can do the job, the cheapest first.
+
+    Parameters
+    ----------
+    job : Job
+        The operation.
+    source : dtype
+        Of the pixels.
+    dtype : {"float32", "float64"}
+        Of the computation, where it is not done in exact integers.
+    threads : int
+        How many share the work.
+    """
+    found = [_taps(job, source, dtype), _toeplitz(job, dtype), _separable(job, dtype), _fft(job, dtype)]
+    if job.step == 1:
+        found.append(_gemm(job, dtype))
+    out = []
+    for name, kind, planar, each, calls, reason in found:
+        tile = STRATEGIES[name].tile(job.planar() if planar else job, np.dtype(kind).itemsize)
+        values = job.outputs * job.output.height * job.output.width * job.step
+        tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
+        move = PASS[kind] * 4 + (REARRANGE if planar and job.step > 1 else 0)
+        seconds = (values * (each + move)) / min(threads, tiles) + tiles * (calls + 12) * CALL
+        out.append(Plan(name, kind, planar, seconds, reason))
+    return sorted(out, key=lambda plan: plan.seconds)
+
+
+def choose(job: Job, source: np.dtype[Any], dtype: str, threads: int, name: str | None = None) -> Plan:
+    """The cheapest plan, or the one called `name`.
+
+    Raises
+    ------
+    BackendError
+        No plan of that name.
+    """
+    found = plans(job, source, dtype, threads)
+    if name is None:
+        return found[0]
+    for plan in found:
+        if plan.name == name:
+            return plan
+    if name == "gemm":  # interleaved channels that do not mix: planes then
+        return Plan(*_gemm(job.planar(), dtype)[:3], 0.0, "as asked for")
+    raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
+
+
+_Estimate = tuple[str, str, bool, float, float, str]
+"""Strategy, dtype, planar, seconds for each output value, calls for each tile, reason."""
+
+
+def _strided(job: Job) -> float:
+    return STRIDED if job.stride.columns > 1 else 1.0
+
+
+def _taps(job: Job, source: np.dtype[Any], dtype: str) -> _Estimate:
+    exact = taps.exact_type(job, source)
+    kind = exact or dtype
+    count = np.count_nonzero(job.kernels) / job.outputs
+    passes = count + np.count_nonzero(np.abs(job.kernels) - 1 * (job.kernels != 0)) / job.outputs
+    zeros = "" if count == job.kernels[0].size else f" of {job.kernels[0].size}"
+    reason = f"{count:g}{zeros} taps" + (f", exact in {exact}" if exact else "")
+    return "taps", kind, False, passes * PASS[kind] * _strided(job), passes * job.outputs, reason
+
+
+def _toeplitz(job: Job, dtype: str) -> _Estimate:
+    inputs, (kh, kw) = job.kernels.shape[1], job.kernel
+    block = toeplitz.block_rows(kh)
+    depth = job.stride.rows * (block - 1) + extent(kh, job.dilation.rows)
+    each = inputs * kw * (depth * MAC[dtype] * job.stride.columns + PASS[dtype] * _strided(job))
+    return (
+        "toeplitz",
+        dtype,
+        False,
+        each,
+        8 * job.outputs * inputs * (kw + 1),
+        f"{kh}×{kw} dense → {kw} banded products",
+    )
+
+
+def _separable(job: Job, dtype: str) -> _Estimate:
+    inputs, (kh, kw) = job.kernels.shape[1], job.kernel
+    rank = separable.rank(job)
+    down = job.stride.rows * (toeplitz.block_rows(kh) - 1) + extent(kh, job.dilation.rows)
+    across = job.stride.columns * (separable.COLUMNS - 1) + extent(kw, job.dilation.columns)
+    each = rank * inputs * ((down * job.stride.columns + across) * MAC[dtype] + PASS[dtype])
+    reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
+    return "separable", dtype, True, each, job.outputs * job.step * rank * inputs * 14, reason
+
+
+def _fft(job: Job, dtype: str) -> _Estimate:
+    planar = job.planar()
+    height, width = fft.sides(planar)
+    tile = fft.tile(planar, 4)
+    transforms = (planar.planes + planar.outputs) / planar.outputs
+    values = height * width / (tile.height * tile.width)
+    products = job.kernels.shape[1] * 4 * PASS[dtype]
+    each = values * (transforms * TRANSFORM[dtype] * log2(height * width) + products)
+    kh, kw = fft.reach(job)
+    return (
+        "fft",
+        dtype,
+        True,
+        each,
+        planar.outputs * 6,
+        f"{kh}×{kw} is large → tiles of {height}×{width} in the frequency domain",
+    )
+
+
+def _gemm(job: Job, dtype: str) -> _Estimate:
+    depth = job.kernels.shape[1] * job.kernel.height * job.kernel.width
+    gathered = len(set(job.sources)) / job.outputs * depth * PASS[dtype] * _strided(job)
+    calls = len(set(job.sources)) * job.kernel.height * job.kernel.width
+    reason = f"{job.outputs} outputs of {depth} terms → one product of gathered windows"
+    return "gemm", dtype, True, depth * MAC[dtype] + gathered, calls, reason

@@ -1,0 +1,61 @@
+"""The direct operation: plan, then run the tiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.backends import Computed
+from convcli.backends.numpy import taps
+from convcli.backends.numpy.job import direct_job
+from convcli.backends.numpy.output import Output, is_interleaved
+from convcli.backends.numpy.plan import STRATEGIES, choose
+from convcli.backends.numpy.tiles import Runner, cut, run_all, workers
+from convcli.finish import Finish
+from convcli.geometry import Geometry
+
+
+def correlate(
+    x: NDArray[Any],
+    weight: NDArray[Any],
+    bias: NDArray[Any] | None,
+    geometry: Geometry,
+    groups: int,
+    *,
+    dtype: str = "float32",
+    device: str = "cpu",
+    threads: int | None = None,
+    plan: str | None = None,
+    finish: Finish = Finish(),
+) -> Computed:
+    """Convolve ``x (N, C_in, H, W)`` with ``weight (C_out, C_in/groups, kh, kw)``.
+
+    `dtype` is float32 or float64; `plan` forces a strategy of `STRATEGIES`; `finish` is applied to every tile.
+    """
+    job = direct_job(
+        weight, bias, groups, is_interleaved(x), geometry.row_indices, geometry.column_indices, geometry.stride,
+        geometry.dilation, geometry.output,
+    )  # fmt: skip
+    count = workers(threads)
+    chosen = choose(job, x.dtype, dtype, count, plan)
+    job = job.planar() if chosen.planar else job
+    strategy = STRATEGIES[chosen.name]
+    compute, fallback = strategy.prepare(job, chosen.dtype), taps.prepare(job, chosen.dtype)
+    tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), count)
+    output = Output(x, weight.shape[0], geometry.output, dtype, finish)
+    for image in range(len(x)):
+        runner = Runner(job, compute, fallback, x[image], chosen.dtype)
+
+        def work(tile: tuple[range, range], image: int = image, runner: Runner = runner) -> None:
+            rows, columns = tile
+            direct = output.direct(image, job, rows, columns, chosen.dtype)
+            values = runner.tile(rows, columns, direct)
+            if direct is None:
+                output.emit(image, job, values, rows, columns)
+
+        run_all(work, tiles, count)
+    used = min(count, len(tiles))
+    text = f"{chosen.name}: {chosen.reason}, {chosen.dtype}, {len(tiles)} tiles, {used} thread{'s' * (used > 1)}"
+    return Computed(output.array, text, output.clipped)

@@ -1,0 +1,104 @@
+"""Kernels of low rank: a pass along the columns and a pass along the rows for each rank, both as banded products.
+
+The singular value decomposition writes a kernel as Σ_r u_r v_rᵀ; the passes of all ranks are summed. Planes are planar
+(step 1), so that a block of output columns is one matrix product with the rows of the strip as its rows.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from convcli.backends.numpy.job import Compute, Job, tile_within
+from convcli.backends.numpy.taps import add_bias
+from convcli.backends.numpy.toeplitz import banded, block_rows, row_blocks
+from convcli.geometry import Size
+
+RANK_TOLERANCE = 1e-6
+"""Singular values below this share of the largest are rounding: dropping them changes less than float32 does."""
+
+COLUMNS = 16
+"""Output columns of a product along the rows."""
+
+
+def factors(kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to `RANK_TOLERANCE`."""
+    left, values, right = np.linalg.svd(kernel, full_matrices=False)
+    rank = max(1, int((values > RANK_TOLERANCE * values[0]).sum())) if values[0] > 0 else 1
+    root = np.sqrt(values[:rank])
+    return (left[:, :rank] * root).T, right[:rank] * root[:, np.newaxis]
+
+
+def rank(job: Job) -> int:
+    """The largest rank of the job's kernels."""
+    return max(len(factors(kernel)[0]) for kernel in job.kernels.reshape(-1, *job.kernel))
+
+
+def tile(job: Job, itemsize: int) -> Size:
+    """Output tiles of enough rows to keep the products along the rows busy."""
+    return tile_within(job, itemsize, rows=64, values=2048)
+
+
+def prepare(job: Job, dtype: str) -> Compute:
+    """Factor the kernels and build their banded matrices once; what is returned fills a tile."""
+    s, d = job.stride.rows, job.dilation.rows
+    t, e = job.stride.columns, job.dilation.columns
+    terms = [
+        [
+            (job.sources[o] + c, u.astype(dtype), v.astype(dtype))
+            for c in range(job.kernels.shape[1])
+            for u, v in zip(*factors(job.kernels[o, c]), strict=True)
+        ]
+        for o in range(job.outputs)
+    ]
+
+    @cache
+    def band(o: int, term: int, axis: int, size: int) -> NDArray[Any]:
+        _, column, line = terms[o][term]
+        return banded(column, size, s, d) if axis == 0 else np.ascontiguousarray(banded(line, size, t, e).T)
+
+    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any]) -> None:
+        _, rows, width = out.shape
+        size, columns = min(block_rows(job.kernel.height), rows), min(COLUMNS, width)
+        passed = np.empty((rows, part.line), dtype)
+        further = np.empty((rows, width), dtype) if max(map(len, terms)) > 1 else None
+        for o in range(job.outputs):
+            for number, (plane, _, _) in enumerate(terms[o]):
+                _down(scratch[plane], band(o, number, 0, size), size, s, passed)
+                target = out[o] if number == 0 else further
+                assert target is not None
+                _across(passed, band(o, number, 1, columns), columns, t, target)
+                if number:
+                    out[o] += target
+        add_bias(job, out)
+
+    return compute
+
+
+def _down(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: NDArray[Any]) -> None:
+    """Along the columns: ``out (rows, line)``."""
+    for start in row_blocks(len(out), size):
+        np.matmul(band, lines[stride * start : stride * start + band.shape[1]], out=out[start : start + size])
+
+
+def _across(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: NDArray[Any]) -> None:
+    """Along the rows: ``out (rows, W_out)``, in blocks of columns whose products are one call."""
+    rows, width = out.shape
+    itemsize, whole = out.itemsize, width // size
+
+    def product(start: int, count: int) -> None:
+        windows = as_strided(
+            lines[:, start * stride :],
+            (count, rows, len(band)),
+            (size * stride * itemsize, lines.strides[0], itemsize),
+        )
+        blocks = as_strided(out[:, start:], (count, rows, size), (size * itemsize, out.strides[0], itemsize))
+        np.matmul(windows, band, out=blocks)
+
+    product(0, whole)
+    if width % size:
+        product(width - size, 1)  # again some columns that are done: the last block is whole too

@@ -1,0 +1,71 @@
+"""The range policy: how real results become the integers of a file. The policy, then round half to even, then the cast."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+RANGES = ("clip", "abs", "offset", "minmax", "raw")
+
+
+class Clipped(NamedTuple):
+    """How many values lay below the range (NaN counts there) and above it, of how many."""
+
+    below: int = 0
+    above: int = 0
+    total: int = 0
+
+
+def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any]) -> Clipped:
+    """Map real values to the integers ``0 … full_scale``.
+
+    Parameters
+    ----------
+    values : ndarray
+        Any shape, in units where `full_scale` is white; real, or exact integers. Is overwritten.
+    full_scale : float
+        The value of white.
+    policy : {"clip", "abs", "offset", "minmax"}
+        See `apply_policy`; what still lies outside the range is clipped.
+    out : ndarray
+        An unsigned integer array of the same shape that holds `full_scale`.
+    """
+    values = apply_policy(values, full_scale, policy)
+    if values.dtype.kind == "f":
+        values = np.rint(values, out=values)
+    kind = values.dtype.type
+    zero, white = kind(0), kind(full_scale)
+    flags = np.less_equal(zero, values)
+    below = values.size - int(np.count_nonzero(flags))
+    above = int(np.count_nonzero(np.greater(values, white, out=flags)))
+    if below or above:
+        np.clip(values, zero, white, out=values)
+        if values.dtype.kind == "f":
+            np.nan_to_num(values, copy=False, nan=0.0)
+    np.copyto(out, values, casting="unsafe")
+    return Clipped(below, above, values.size)
+
+
+def apply_policy(values: NDArray[Any], full_scale: float, policy: str) -> NDArray[Any]:
+    """The real-valued part of a range policy.
+
+    ``clip`` and ``raw`` leave the values as they are; ``abs`` takes their magnitude; ``offset`` puts 0 at mid-gray,
+    ``(full_scale + 1)/2`` of integers; ``minmax`` stretches the smallest to 0 and the largest to full scale.
+    """
+    if policy in ("clip", "raw"):
+        return values
+    if policy == "abs":
+        magnitudes: NDArray[Any] = np.abs(values)
+        return magnitudes
+    real = values.astype(np.float32) if values.dtype.kind != "f" else values
+    if policy == "offset":
+        out: NDArray[Any] = real + real.dtype.type((full_scale + 1) / 2 if full_scale > 1 else full_scale / 2)
+        return out
+    finite = real[np.isfinite(real)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    stretched: NDArray[Any] = (real - real.dtype.type(low)) * real.dtype.type(
+        full_scale / (high - low) if high > low else 0.0
+    )
+    return stretched
