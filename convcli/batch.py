@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from convcli import images, pipeline
+from convcli import images, outputs, pipeline
 from convcli.engine import ConvResult
 from convcli.errors import ConvError, ImageError
 from convcli.operation import Operation
@@ -74,10 +74,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How results are written: the format's name for ``-``, the range policy."""
+    """How results are written: the format's name for ``-``, the range policy, the folder to make first."""
 
     container: str | None = None
     policy: str | None = None
+    folder: str | None = None
 
 
 def run(sources: Sequence[str], targets: Sequence[str], operation: Operation, how: Writing) -> Iterator[Done | Failed]:
@@ -102,6 +103,7 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
     outcome = pipeline.run(picture, operation, container, how.policy)
     computed = perf_counter()
     assert outcome.storage is not None
+    outputs.make_folder(how.folder)
     saved = images.save(outcome.picture, target, outcome.storage)
     return Done(
         source=source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,10 +17,18 @@ from convcli.commands.help import WithExamples
 from convcli.commands.shape import shape
 from convcli.commands.transpose import transpose
 from convcli.errors import ConvError
+from convcli.files import reason
 
 
 class Group(WithExamples, click.Group):
     """A group that turns every foreseen error into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _ClosedPipeError from None
 
     def main(
         self,
@@ -32,23 +41,26 @@ class Group(WithExamples, click.Group):
         """Run the command line; `standalone_mode` off leaves exceptions to the caller."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        for stream in (sys.stdout, sys.stderr):  # formulas and file names in an encoding that lacks their signs
+            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+                stream.reconfigure(errors="backslashreplace")
         try:
             code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except ConvError as error:
-            _fail(str(error))
+            _fail(_one_line(str(error)))
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(2)
         except click.UsageError as error:
-            help_ = f" (try '{error.ctx.command_path} --help')" if error.ctx is not None else ""
+            help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
             _fail(_one_line(error.format_message()) + help_)
         except click.ClickException as error:
             _fail(_one_line(error.format_message()))
         except (KeyboardInterrupt, click.Abort):
             click.echo("convcli: interrupted", err=True)
             sys.exit(130)
-        except BrokenPipeError:
+        except (BrokenPipeError, _ClosedPipeError):
             # The reader has what it wanted. Python would complain of the closed stream when it ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
@@ -57,8 +69,12 @@ class Group(WithExamples, click.Group):
                 "the computation needs more memory than there is: use a smaller image, kernel or padding, or a larger --stride"
             )
         except OSError as error:
-            _fail(f"{error.filename or 'output'} cannot be written: {error.strerror or error}")
+            _fail(f"{error.filename or 'output'} cannot be written: {reason(error)}")
         sys.exit(code if isinstance(code, int) else 0)
+
+
+class _ClosedPipeError(Exception):
+    """A BrokenPipeError out of the reach of Click, which would end with exit code 1."""
 
 
 def _one_line(message: str) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from convcli import backends
 from convcli.errors import BackendError, GeometryError
 from convcli.finish import Finish
-from convcli.geometry import ConvSpec, Geometry
+from convcli.geometry import ConvSpec, Geometry, Pads
 from convcli.ranges import Clipped
 
 
@@ -193,9 +193,9 @@ def prepare(
         compute, count_macs(batch.shape, weight.shape, geometry), batch.shape[1] // spec.groups
     )
     dtype = choose_dtype(compute.dtype, name, image.dtype)
-    check_memory(batch.shape, (batch.shape[0], filters, *geometry.output), dtype)
+    check_memory(geometry, batch.shape, filters, dtype)
     if spec.op == "conv":
-        weight = weight[:, :, ::-1, ::-1].copy()  # torch takes no negative strides
+        weight = weight[:, :, ::-1, ::-1]
     return Call(batch, weight, bias, geometry, spec.groups, name, compute, dtype, reason, image.ndim == 4, finish)
 
 
@@ -272,16 +272,18 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) 
     return wanted
 
 
-def check_memory(batch: tuple[int, ...], output: tuple[int, ...], dtype: str) -> None:
-    """Refuse, before anything is allocated, a result that cannot fit into this machine's memory."""
-    itemsize = 8 if dtype == "float64" else 4
-    need = (prod(batch) + prod(output)) * itemsize
+def check_memory(geometry: Geometry, batch: tuple[int, ...], filters: int, dtype: str) -> None:
+    """Refuse, before anything is allocated, what cannot fit into this machine's memory."""
+    pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
+    padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
+    output = (batch[0], filters, *geometry.output)
+    need = (batch[0] * batch[1] * padded + prod(output)) * (8 if dtype == "float64" else 4)
     try:
         have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on every platform
         return
     if need > have:
         raise GeometryError(
-            f"an output of shape {output} needs {need / 2**30:.1f} GiB, this machine has {have / 2**30:.1f}: "
-            "use a larger --stride, less --padding or fewer kernels"
+            f"an output of shape {output} from {padded} padded pixels needs {need / 2**30:.1f} GiB, this machine has "
+            f"{have / 2**30:.1f}: use a larger --stride, less --padding or fewer kernels"
         )

@@ -30,9 +30,9 @@ def read_bytes(source: str) -> bytes:
     except IsADirectoryError:
         raise ImageError(f"input '{source}' is a folder: name the images in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"input '{source}' cannot be read: {_reason(error)}") from None
+        raise ImageError(f"input '{source}' cannot be read: {reason(error)}") from None
     if not data:
-        raise ImageError(f"input '{source}' is empty: it holds no image")
+        raise ImageError(f"input '{source}' is empty: name a file that holds an image")
     return data
 
 
@@ -62,14 +62,14 @@ def writing(target: str) -> Iterator[BinaryIO]:
             return
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
     except (OSError, ValueError) as error:
-        raise ImageError(f"output '{target}' cannot be written: {_reason(error, path.parent)}") from None
+        raise ImageError(f"output '{target}' cannot be written: {reason(error, path.parent)}") from None
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
             os.fchmod(stream.fileno(), _permissions(path))
         os.replace(name, path)
     except OSError as error:
-        raise ImageError(f"output '{target}' cannot be written: {_reason(error)}") from None
+        raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)
@@ -84,7 +84,7 @@ def _permissions(path: Path) -> int:
     return 0o666 & ~umask
 
 
-def _reason(error: Exception, folder: Path | None = None) -> str:
+def reason(error: Exception, folder: Path | None = None) -> str:
     """Why, and the remedy; `folder` is where a new file was to go."""
     if isinstance(error, FileNotFoundError):
         return (
@@ -96,6 +96,8 @@ def _reason(error: Exception, folder: Path | None = None) -> str:
         return "permission denied; check the permissions, or use another path"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; free some room, or use another disk"
+    if isinstance(error, NotADirectoryError):
+        return "a part of the path is a file, not a folder; check the path"
     return getattr(error, "strerror", None) or str(error)
 
 

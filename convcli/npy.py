@@ -1,8 +1,9 @@
-"""Read .npy streams without ever unpickling: one reader for kernels, weights and tensors."""
+"""Read .npy streams without ever unpickling, and write them: for kernels, weights and tensors."""
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import io
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -30,3 +31,11 @@ def read(stream: BinaryIO) -> NDArray[np.generic]:
     if array.dtype.kind not in "biuf":
         raise ValueError(f"holds values of type {array.dtype}: real numbers are wanted")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def write(stream: BinaryIO, array: NDArray[Any]) -> None:
+    """Write a C-contiguous array; as `numpy.save`, whose error messages hide why a write failed."""
+    header = io.BytesIO()
+    npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(array))
+    stream.write(header.getvalue())
+    stream.write(array.data.cast("B") if array.size else b"")

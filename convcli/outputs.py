@@ -44,15 +44,13 @@ def resolve(
             raise ImageError("--in-place has no file to write when the input is '-': use -o")
         return list(inputs)
     targets = [_target(source, output, kernel) for source in inputs]
-    for source, target in zip(inputs, targets, strict=True):
+    for number, (source, target) in enumerate(zip(inputs, targets, strict=True)):
         for other in inputs:
             if same_file(target, other):
                 raise ImageError(f"output '{target}' is the input '{other}': name another, or use --in-place")
         if output is None and not overwrite and os.path.lexists(target):
             raise ImageError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
-        shared = [
-            other for other, theirs in zip(inputs, targets, strict=True) if theirs == target and other is not source
-        ]
+        shared = [other for other, theirs in zip(inputs[:number], targets, strict=False) if theirs == target]
         if shared:
             raise ImageError(
                 f"'{source}' and '{shared[0]}' would both be written to '{target}': use a folder or a template, -o 'out/{{name}}'"
@@ -62,6 +60,8 @@ def resolve(
 
 def _target(source: str, output: str | None, kernel: str) -> str:
     path = Path("stdin.png" if source == STDIO else source)
+    if os.path.isdir(source):
+        raise ImageError(f"input '{source}' is a folder: name the images in it")
     if not path.suffix:
         path = path.with_name(f"{path.name}.png")
     values = {"stem": path.stem, "name": path.name, "ext": path.suffix.lstrip("."), "kernel": kernel}
@@ -97,4 +97,4 @@ def make_folder(output: str | None) -> None:
     try:
         os.makedirs(output, exist_ok=True)
     except OSError as error:
-        raise ImageError(f"output folder '{output}' cannot be made: {error.strerror}") from None
+        raise ImageError(f"output folder '{output}' cannot be made: {error.strerror}; use another name") from None

@@ -118,6 +118,9 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
         opacity = alpha.resample(_opacity(picture), result.geometry).astype(kind)
     if operation.linear:
         colour = light.to_srgb(colour, picture.full_scale)
+    if picture.colour.dtype == np.float16 and operation.compute.dtype is None:  # a tensor keeps its dtype
+        with np.errstate(over="ignore"):
+            colour = colour.astype(np.float16)
     return Outcome(picture.with_pixels(colour, opacity), result, kept)
 
 

@@ -144,13 +144,20 @@ def _transposed(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
 ) -> torch.Tensor:
     top, bottom, left, right = geometry.pads
-    if top == bottom and left == right:
+    limits = (max(s, d) for s, d in zip(geometry.stride, geometry.dilation, strict=True))
+    small = all(p2 < limit for p2, limit in zip(geometry.output_padding, limits, strict=True))
+    if top == bottom and left == right and small:
         return F.conv_transpose2d(
             x, weight, bias, geometry.stride, (top, left), geometry.output_padding, groups, geometry.dilation
         )
-    full = F.conv_transpose2d(
-        x, weight, bias, geometry.stride, (0, 0), geometry.output_padding, groups, geometry.dilation
-    )
+    full = F.conv_transpose2d(x, weight, bias, geometry.stride, groups=groups, dilation=geometry.dilation)
+    rows, columns = geometry.output_padding
+    if rows or columns:  # no input reaches these: they hold the bias alone
+        extended = full.new_zeros((*full.shape[:2], full.shape[2] + rows, full.shape[3] + columns))
+        if bias is not None:
+            extended += bias[:, None, None]
+        extended[:, :, : full.shape[2], : full.shape[3]] = full
+        full = extended
     return full[:, :, top : top + geometry.output.height, left : left + geometry.output.width]
 
 
@@ -173,7 +180,12 @@ def _tensors(
         # The narrow type crosses the bus; it is widened on the device. torch lacks most unsigned types.
         if array.dtype.kind in "ub" and array.dtype != np.uint8:
             array = array.astype(np.float64 if dtype == "float64" else np.float32)
-        return torch.from_numpy(np.ascontiguousarray(array)).to(where).to(kind)
+        array = np.ascontiguousarray(array)
+        if (
+            not array.flags.writeable or min(array.strides) < 0
+        ):  # torch has neither read-only tensors nor negative strides
+            array = array.copy()
+        return torch.from_numpy(array).to(where).to(kind)
 
     return tensor(x), tensor(weight), None if bias is None else tensor(bias)
 

@@ -36,7 +36,7 @@ _COUNT = options.CountType(65536)
 @options.output_padding
 @options.output_size
 @options.transpose
-@click.option("--size", type=options.SizeType(), default="512,512", show_default=True, help="Without IMAGE: its size.")
+@click.option("--size", type=options.SizeType(), default=None, help="Without IMAGE: its size.  [default: 512,512]")
 @click.option(
     "--in-channels", type=_COUNT, default=None, metavar="N", help="Without IMAGE: its channels.  [default: 3]"
 )
@@ -102,8 +102,12 @@ def _job(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Job:
     if given and (values["out_channels"] is not None or values["kernel_size"] is not None):
         option = "--out-channels" if values["out_channels"] is not None else "--kernel-size"
         raise ConvError(f"{option} is for random weights: leave it out, or leave out -k and --weights")
-    if image is not None and values["in_channels"] is not None:
-        raise ConvError(f"--in-channels is for a random tensor: leave it out, or leave out '{image}'")
+    if image is not None:
+        for option in ("in_channels", "size"):
+            if values[option] is not None:
+                raise ConvError(
+                    f"--{option.replace('_', '-')} is for a random tensor: leave it out, or leave out '{image}'"
+                )
     if image is None:
         channels = values["in_channels"] or 3
         picture = images.Picture(np.empty((channels, 0, 0), np.float32), None, "tensor", 1.0)
@@ -112,7 +116,7 @@ def _job(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Job:
     channels = picture.colour.shape[-3]
     out_channels = values["out_channels"] or channels
     pixels, weight = comparison.random_layer(
-        values["size"] if image is None else (1, 1), channels, out_channels, values["kernel_size"] or (3, 3),
+        values["size"] or (512, 512) if image is None else (1, 1), channels, out_channels, values["kernel_size"] or (3, 3),
         spec if not given else ConvSpec(transpose=spec.transpose),
     )  # fmt: skip
     colour = pixels if image is None else picture.colour
@@ -121,7 +125,11 @@ def _job(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Job:
         return colour, weight, spec, None if bias is None else bias.array(out_channels, picture.full_scale)
     from dataclasses import replace
 
-    fitted = pipeline.prepare(replace(picture, colour=colour), operation.from_options(values, spec))
+    job = operation.from_options(values, spec)
+    picture = replace(picture, colour=colour)
+    if job.channels == "gray" and channels > 1:
+        picture = picture.with_pixels(pipeline.to_gray(picture), None)
+    fitted = pipeline.prepare(picture, job)
     return fitted.image, fitted.weight, fitted.spec, fitted.bias
 
 

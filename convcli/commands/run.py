@@ -33,11 +33,10 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         raise ImageError(f"--format {values['format_']} is for -o -: the ending of the output's name says the format")
     if STDIO in targets and sys.stdout.isatty():
         raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or a pipe")
-    outputs.make_folder(values["output"])
     stream = sys.stderr if STDIO in targets else sys.stdout
     documents = []
     failures = 0
-    for item in batch.run(sources, targets, job, batch.Writing(values["format_"], values["range_"])):
+    for item in batch.run(sources, targets, job, batch.Writing(values["format_"], values["range_"], values["output"])):
         documents.append(item.document())
         if isinstance(item, batch.Failed):
             if len(sources) == 1:

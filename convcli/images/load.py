@@ -14,6 +14,12 @@ from convcli.errors import ImageError
 from convcli.images.picture import Metadata, Picture
 
 _RGB_LIKE = {"RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"}
+_LAYOUT = {
+    254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 280, 281, 282, 283, 284, 288, 289, 290, 291, 292,
+    293, 296, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512,
+    513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 34675,
+}  # fmt: skip
+"""TIFF's tags of how the pixels are stored (TIFF 6.0), and those that are kept apart from EXIF: resolution, profile."""
 _GRAY_LIKE = {"1", "L", "LA", "La"}
 
 
@@ -44,7 +50,9 @@ def load(source: str) -> Picture:
             with Image.open(io.BytesIO(data)) as image:
                 return _decode(image)
     except UnidentifiedImageError:
-        raise ImageError(f"input '{source}' is not an image: Pillow recognises no format in it") from None
+        raise ImageError(
+            f"input '{source}' is not an image: Pillow recognises no format in it; name an image or a .npy file"
+        ) from None
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise ImageError(
@@ -85,11 +93,13 @@ def _decode(image: Image.Image) -> Picture:
             f"{image.format} with 16 bits per channel is read with 8: convert it to 16-bit gray to keep the depth"
         )
     container = image.format
-    dpi = image.info.get("dpi")
+    dpi = image.info.get("dpi") if container != "TIFF" or 0x011A in image.getexif() else None  # Pillow invents 1 dpi
     icc_profile = image.info.get("icc_profile")
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
     exif = image.getexif()
+    for tag in _LAYOUT:
+        exif.pop(tag, None)
     metadata = Metadata(
         container, icc_profile, (float(dpi[0]), float(dpi[1])) if dpi else None, exif.tobytes() if len(exif) else None
     )
@@ -100,6 +110,8 @@ def _decode(image: Image.Image) -> Picture:
 def _deeper_than_8_bits(image: Image.Image) -> bool:
     """Whether Pillow will cut the stored samples to 8 bits (it has no 16-bit colour modes)."""
     raw_modes = [str(tile[3]) for tile in getattr(image, "tile", ())]
+    if image.format == "PPM":  # the raw mode is that of the result; the largest value stands beside it
+        return image.mode == "RGB" and any(tile[0] == "ppm" and tile[3][1] > 255 for tile in getattr(image, "tile", ()))
     return image.mode in ("RGB", "RGBA", "LA", "CMYK") and any(";16" in raw for raw in raw_modes)
 
 

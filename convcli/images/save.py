@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from convcli import files
+from convcli import files, npy
 from convcli.errors import ImageError
 from convcli.images.picture import Picture
 from convcli.images.storage import Storage
@@ -87,9 +87,10 @@ def save(picture: Picture, target: str, storage: Storage) -> Clipped:
         A target that cannot be written.
     """
     if storage.container == "NPY":
+        array, clipped = _as_tensor(picture, storage.policy)
         with files.writing(target) as stream:
-            np.lib.format.write_array(stream, _as_tensor(picture, storage.policy), allow_pickle=False)
-        return Clipped()
+            npy.write(stream, array)
+        return clipped
     image, clipped = encode(picture, storage)
     buffer = io.BytesIO()
     container = storage.container
@@ -102,15 +103,22 @@ def save(picture: Picture, target: str, storage: Storage) -> Clipped:
     return clipped
 
 
-def _as_tensor(picture: Picture, policy: str) -> NDArray[Any]:
-    values = apply_policy(_floating(picture.colour), picture.full_scale, policy)
-    if policy in ("clip", "abs"):
-        values = np.clip(values, 0, picture.full_scale)
+def _as_tensor(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:
+    values, clipped = _real(picture.colour, picture.full_scale, policy)
     if picture.alpha is not None:
         values = np.concatenate([values, picture.alpha[np.newaxis]])
     if picture.rank == 2 and values.shape[0] == 1:
         values = values[0]
-    return np.ascontiguousarray(values)
+    return np.ascontiguousarray(values), clipped
+
+
+def _real(colour: NDArray[Any], full_scale: float, policy: str) -> tuple[NDArray[Any], Clipped]:
+    """Real values under a range policy, without rounding; only ``clip`` bounds them."""
+    values = apply_policy(_floating(colour), full_scale, policy)
+    if policy != "clip":
+        return values, Clipped()
+    below, above = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > full_scale))
+    return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
 
 
 def _floating(array: NDArray[Any]) -> NDArray[Any]:
@@ -121,8 +129,8 @@ def encode(picture: Picture, storage: Storage) -> tuple[Image.Image, Clipped]:
     """The picture as a Pillow image in the mode that `storage` says."""
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     if storage.dtype == "float32":
-        values = apply_policy(_floating(colour[0]), picture.full_scale, storage.policy)
-        return Image.fromarray(np.ascontiguousarray(values, dtype=np.float32)), Clipped()
+        values, clipped = _real(colour[0], picture.full_scale, storage.policy)
+        return Image.fromarray(np.ascontiguousarray(values, dtype=np.float32)), clipped
     clipped = Clipped()
     if colour.dtype != storage.dtype:
         colour, clipped = _integers(colour, storage, storage.policy)
@@ -159,6 +167,7 @@ def _metadata(picture: Picture, container: str) -> dict[str, Any]:
         kept["exif"] = metadata.exif
     if metadata.dpi and container in _KEEPS_DPI:
         kept["dpi"] = metadata.dpi
-    if metadata.icc_profile and container in _KEEPS_ICC:
+    converted = picture.space == "cmyk" and container not in _CMYK
+    if metadata.icc_profile and container in _KEEPS_ICC and not converted:
         kept["icc_profile"] = metadata.icc_profile
     return kept

@@ -49,8 +49,10 @@ class Bank:
         for place, kernel in enumerate(kernels):
             kh, kw = kernel.values.shape
             if (height - kh) % 2 or (width - kw) % 2:
+                axis = 0 if (height - kh) % 2 else 1
+                other = max(kernels, key=lambda one: one.values.shape[axis])
                 raise KernelError(
-                    f"kernels '{kernels[0].name}' and '{kernel.name}' cannot share a bank: even and odd sizes have no "
+                    f"kernels '{kernel.name}' and '{other.name}' cannot share a bank: even and odd sizes have no "
                     "common centre; apply them one at a time"
                 )
             top, left = (height - kh) // 2, (width - kw) // 2

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from convcli import npy
 from convcli.errors import KernelError
+from convcli.files import reason
 from convcli.kernels.kernel import checked
 
 SUFFIXES = (".npy", ".json", ".csv", ".txt", ".mat")
@@ -33,7 +34,7 @@ def read(path: Path) -> NDArray[np.float64]:
                 return checked(npy.read(stream), source)
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise KernelError(f"kernel {source} cannot be read: {error.strerror or error}") from None
+        raise KernelError(f"kernel {source} cannot be read: {reason(error)}") from None
     except UnicodeDecodeError:
         raise KernelError(f"kernel {source} is not text: a {path.suffix} file holds numbers in rows") from None
     except ValueError as error:

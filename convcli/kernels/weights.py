@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convcli import npy
 from convcli.errors import KernelError
+from convcli.files import reason
 from convcli.kernels.named import safe_label
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
@@ -43,7 +44,7 @@ def load(spec: str) -> tuple[NDArray[np.floating], str]:
             pass
         found = read(path, key)
     except OSError as error:
-        raise KernelError(f"weights '{path}' cannot be read: {error.strerror or error}") from None
+        raise KernelError(f"weights '{path}' cannot be read: {reason(error)}") from None
     name, array = _choose(found, path, key)
     return _checked(array, f"'{path}'" + (f" key '{name}'" if name else "")), safe_label(key or path.stem)
 
@@ -151,7 +152,7 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
         raise
     except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, … by the kind of damage
         unsafe = "weights_only" in str(error).lower() or "unsupported global" in str(error).lower()
-        raise _pickled(path) if unsafe else _invalid(path, ".pt") from None
+        raise _pickled(path) if unsafe and _is_archive(path) else _invalid(path, ".pt") from None
     tensors = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
     if isinstance(tensors, dict) and isinstance(tensors.get("state_dict"), dict):
         tensors = tensors["state_dict"]
@@ -162,6 +163,12 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
     found = {str(name): tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
     wanted = [key] if key in found else [name for name, tensor in found.items() if tensor.ndim == 4]
     return {name: _from_torch(found[name]) if name in wanted else found[name] for name in found}
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a file looks like torch's: a zip archive, or a pickle of protocol 2 or later."""
+    with path.open("rb") as stream:
+        return stream.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def _from_torch(tensor: Any) -> NDArray[np.generic]:

@@ -42,6 +42,12 @@ TRANSFORM = {"float32": 0.37e-9, "float64": 0.6e-9}
 REARRANGE = 0.8e-9
 """Seconds to take an interleaved value apart and to put its result back."""
 
+ROUNDING = 1.5
+"""How much faster a strategy that rounds must be than one that is exact, where pixels and kernel are integers."""
+
+WORTH_ROUNDING = 200e-6
+"""Seconds that a strategy must gain to be worth its rounding, which is larger than that of a plain sum."""
+
 STRIDED = 4.0
 """How much slower a pass is whose values do not lie side by side."""
 
@@ -74,6 +80,7 @@ def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Pla
     found = [_taps(job, source, dtype), _toeplitz(job, dtype), _separable(job, dtype), _fft(job, dtype)]
     if job.step == 1:
         found.append(_gemm(job, dtype))
+    exact = taps.exact_type(job, source) is not None
     out = []
     for name, kind, planar, each, calls, reason in found:
         tile = STRATEGIES[name].tile(job.planar() if planar else job, np.dtype(kind).itemsize)
@@ -81,6 +88,8 @@ def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Pla
         tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
         move = PASS[kind] * 4 + (REARRANGE if planar and job.step > 1 else 0)
         seconds = (values * (each + move)) / min(threads, tiles) + tiles * (calls + 12) * CALL
+        if name == "fft" or (name == "separable" and not reason.startswith("rank 1 ")):
+            seconds = seconds * (ROUNDING if exact else 1) + WORTH_ROUNDING
         out.append(Plan(name, kind, planar, seconds, reason))
     return sorted(out, key=lambda plan: plan.seconds)
 

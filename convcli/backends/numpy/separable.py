@@ -26,9 +26,17 @@ COLUMNS = 16
 
 
 def factors(kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to `RANK_TOLERANCE`."""
+    """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to `RANK_TOLERANCE`.
+
+    A kernel of rank 1 is the column through its largest value times the row through it, over that value: no rounding
+    where its values are small multiples of each other.
+    """
     left, values, right = np.linalg.svd(kernel, full_matrices=False)
-    rank = max(1, int((values > RANK_TOLERANCE * values[0]).sum())) if values[0] > 0 else 1
+    rank = int((values > RANK_TOLERANCE * values[0]).sum())
+    if rank <= 1:
+        row, column = np.unravel_index(np.abs(kernel).argmax(), kernel.shape)
+        pivot = kernel[row, column] or 1.0
+        return kernel[np.newaxis, :, column], kernel[np.newaxis, row] / pivot
     root = np.sqrt(values[:rank])
     return (left[:, :rank] * root).T, right[:rank] * root[:, np.newaxis]
 
