@@ -30,12 +30,15 @@ class Finish:
         The value of white.
     policy : {"clip", "abs", "offset"}
         The range policy (those that need no look at the whole image).
+    count : bool
+        Whether to count what is clipped.
     """
 
     parts: tuple[tuple[int, str], ...] = ()
     dtype: str | None = None
     full_scale: float = 255.0
     policy: str = "clip"
+    count: bool = False
 
     @property
     def joins(self) -> bool:
@@ -63,7 +66,7 @@ class Finish:
         if self.dtype is None:
             np.copyto(out, values, casting="unsafe")
             return Clipped()
-        return store(values, self.full_scale, self.policy, out)
+        return store(values, self.full_scale, self.policy, out, self.count)
 
     def join(self, values: NDArray[Any]) -> NDArray[Any]:
         """``(…, blocks·K, rows, line)`` to ``(…, blocks·P, rows, line)``."""

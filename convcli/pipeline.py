@@ -104,7 +104,10 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
         kept = images.storage(picture, picture.space_of(channels), shape, transparent, container, policy)
         if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
             job = replace(
-                job, finish=replace(job.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy)
+                job,
+                finish=replace(
+                    job.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True
+                ),
             )
     result = job.run(operation)
     colour: NDArray[Any] = result.array

@@ -18,7 +18,7 @@ class Clipped(NamedTuple):
     total: int = 0
 
 
-def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any]) -> Clipped:
+def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any], count: bool = True) -> Clipped:
     """Map real values to the integers ``0 … full_scale``.
 
     Parameters
@@ -31,21 +31,25 @@ def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any
         See `apply_policy`; what still lies outside the range is clipped.
     out : ndarray
         An unsigned integer array of the same shape that holds `full_scale`.
+    count : bool
+        Whether to count what is clipped; if not, zeros are returned.
     """
     values = apply_policy(values, full_scale, policy)
     if values.dtype.kind == "f":
         values = np.rint(values, out=values)
     kind = values.dtype.type
     zero, white = kind(0), kind(full_scale)
-    flags = np.less_equal(zero, values)
-    below = values.size - int(np.count_nonzero(flags))
-    above = int(np.count_nonzero(np.greater(values, white, out=flags)))
-    if below or above:
+    below = above = 0
+    if count:
+        flags = np.less_equal(zero, values)
+        below = values.size - int(np.count_nonzero(flags))
+        above = int(np.count_nonzero(np.greater(values, white, out=flags)))
+    if below or above or not count:
         np.clip(values, zero, white, out=values)
-        if values.dtype.kind == "f":
+        if values.dtype.kind == "f" and np.isnan(values.max(initial=zero)):
             np.nan_to_num(values, copy=False, nan=0.0)
     np.copyto(out, values, casting="unsafe")
-    return Clipped(below, above, values.size)
+    return Clipped(below, above, values.size if count else 0)
 
 
 def apply_policy(values: NDArray[Any], full_scale: float, policy: str) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Compute, Job
+from convcli.backends.numpy.job import Buffers, Compute, Job
 from convcli.backends.numpy.taps import add_bias
 from convcli.geometry import Size, extent
 
@@ -87,17 +87,26 @@ def prepare(job: Job, dtype: str) -> Compute:
         spread[..., : span_y : job.dilation.rows, : span_x : job.dilation.columns] = job.kernels
         return np.conj(np.fft.rfft2(spread))  # the conjugate correlates
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any]) -> None:
+    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         _, rows, width = out.shape
-        shape = (max(usual[0], scratch.shape[1]), max(usual[1], scratch.shape[2]))
-        kernels = spectra(*shape)
-        kept = np.s_[: s * (rows - 1) + 1 : s, : t * (width - 1) + 1 : t]
-        transforms = np.fft.rfft2(scratch, shape)
+        height, side = max(usual[0], scratch.shape[1]), max(usual[1], scratch.shape[2])
+        kernels = spectra(height, side)
+        kind = kernels.dtype.name
+        transforms = buffers.get("transforms", (len(scratch), height, side // 2 + 1), kind)
+        np.fft.rfft(scratch, side, out=transforms[:, : scratch.shape[1]])
+        transforms[:, scratch.shape[1] :] = 0
+        np.fft.fft(transforms, axis=1, out=transforms)
+        product = buffers.get("product", transforms.shape[1:], kind)
+        further = buffers.get("further", transforms.shape[1:], kind)
+        needed = s * (rows - 1) + 1
+        dense = buffers.get("dense", (needed, side), dtype)
         for o in range(job.outputs):
-            product = transforms[job.sources[o]] * kernels[o, 0]
+            np.multiply(transforms[job.sources[o]], kernels[o, 0], out=product)
             for c in range(1, kernels.shape[1]):
-                product += transforms[job.sources[o] + c] * kernels[o, c]
-            out[o] = np.fft.irfft2(product, shape)[kept]
+                product += np.multiply(transforms[job.sources[o] + c], kernels[o, c], out=further)
+            np.fft.ifft(product, axis=0, out=product)
+            np.fft.irfft(product[:needed], side, out=dense)
+            out[o] = dense[::s, : t * (width - 1) + 1 : t]
         add_bias(job, out)
 
     return compute

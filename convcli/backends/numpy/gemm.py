@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import CACHE_BYTES, Compute, Job
+from convcli.backends.numpy.job import CACHE_BYTES, Buffers, Compute, Job
 from convcli.backends.numpy.taps import add_bias
 from convcli.geometry import Size
 
@@ -29,9 +29,9 @@ def prepare(job: Job, dtype: str) -> Compute:
         (first, [o for o in range(job.outputs) if job.sources[o] == first]) for first in dict.fromkeys(job.sources)
     ]
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any]) -> None:
+    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         _, rows, width = out.shape
-        columns = np.empty((per_group, kh, kw, rows, width), dtype)
+        columns = buffers.get("columns", (per_group, kh, kw, rows, width), dtype)
         for first, members in groups:
             for i in range(kh):
                 for j in range(kw):

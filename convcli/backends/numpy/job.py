@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -104,9 +106,25 @@ class Job:
         )
 
 
-Compute = Callable[[Job, NDArray[Any], NDArray[Any]], None]
-"""``compute(part, scratch, out)``: fill ``out (O, rows, W_out·step)`` from the padded ``scratch (planes, input rows, line)``,
-both of the plan's dtype, for the columns of `part`."""
+class Buffers:
+    """Uninitialised arrays that a thread uses again for tile after tile: fresh memory costs more than many a computation."""
+
+    def __init__(self) -> None:
+        self._threads = local()
+
+    def get(self, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """The array of this name, thread, shape and dtype; what it held before is lost."""
+        kept = self._threads.__dict__
+        size = prod(shape)
+        if name not in kept or kept[name].size < size or kept[name].dtype != dtype:
+            kept[name] = np.empty(size, dtype)
+        array: NDArray[Any] = kept[name][:size].reshape(shape)
+        return array
+
+
+Compute = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], None]
+"""``compute(part, scratch, out, buffers)``: fill ``out (O, rows, W_out·step)`` from the padded ``scratch (planes, input rows,
+line)``, both of the plan's dtype, for the columns of `part`."""
 
 CACHE_BYTES = 768 << 10
 """Scratch and output of a tile: most of a core's second-level cache, which has 1 to 2 MiB today."""

@@ -124,11 +124,12 @@ def _strided(job: Job) -> float:
 def _taps(job: Job, source: np.dtype[Any], dtype: str) -> _Estimate:
     exact = taps.exact_type(job, source)
     kind = exact or dtype
-    count = np.count_nonzero(job.kernels) / job.outputs
-    passes = count + np.count_nonzero(np.abs(job.kernels) - 1 * (job.kernels != 0)) / job.outputs
-    zeros = "" if count == job.kernels[0].size else f" of {job.kernels[0].size}"
-    reason = f"{count:g}{zeros} taps" + (f", exact in {exact}" if exact else "")
-    return "taps", kind, False, passes * PASS[kind] * _strided(job), passes * job.outputs, reason
+    count = int(np.count_nonzero(job.kernels))
+    products = sum(len(np.unique(np.abs(kernel[np.nonzero(kernel)]))) for kernel in job.kernels)
+    passes = float(count + products)
+    zeros = "" if count == job.kernels.size else f" of {job.kernels.size}"
+    reason = f"{count}{zeros} taps" + (f", exact in {exact}" if exact else "")
+    return "taps", kind, False, passes / job.outputs * PASS[kind] * _strided(job), passes, reason
 
 
 def _toeplitz(job: Job, dtype: str) -> _Estimate:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Compute, Job, tile_within
+from convcli.backends.numpy.job import Buffers, Compute, Job, tile_within
 from convcli.backends.numpy.taps import add_bias
 from convcli.backends.numpy.toeplitz import banded, block_rows, row_blocks
 from convcli.geometry import Size
@@ -69,16 +69,15 @@ def prepare(job: Job, dtype: str) -> Compute:
         _, column, line = terms[o][term]
         return banded(column, size, s, d) if axis == 0 else np.ascontiguousarray(banded(line, size, t, e).T)
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any]) -> None:
+    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         _, rows, width = out.shape
         size, columns = min(block_rows(job.kernel.height), rows), min(COLUMNS, width)
-        passed = np.empty((rows, part.line), dtype)
-        further = np.empty((rows, width), dtype) if max(map(len, terms)) > 1 else None
+        passed = buffers.get("passed", (rows, part.line), dtype)
+        further = buffers.get("further", (rows, width), dtype)
         for o in range(job.outputs):
             for number, (plane, _, _) in enumerate(terms[o]):
                 _down(scratch[plane], band(o, number, 0, size), size, s, passed)
                 target = out[o] if number == 0 else further
-                assert target is not None
                 _across(passed, band(o, number, 1, columns), columns, t, target)
                 if number:
                     out[o] += target

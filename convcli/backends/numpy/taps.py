@@ -6,12 +6,13 @@ the narrow type is faster. Taps of weight ±1 are added without a product, zeros
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Compute, Job, tile_within
+from convcli.backends.numpy.job import Buffers, Compute, Job, tile_within
 from convcli.geometry import Size
 
 
@@ -33,38 +34,68 @@ def exact_type(job: Job, source: np.dtype[Any]) -> str | None:
     return None
 
 
-def prepare(job: Job, dtype: str) -> Compute:
-    """List the taps once; what is returned fills a tile."""
-    kind = np.dtype(dtype).type
-    taps = [
-        (o, job.sources[o] + c, int(i) * job.dilation.rows, int(j), kind(job.kernels[o, c, i, j]))
-        for o in range(job.outputs)
-        for c in range(job.kernels.shape[1])
-        for i, j in np.argwhere(job.kernels[o, c])
-    ]
+class _Tap(NamedTuple):
+    """A tap: the plane it reads, the row and column of its shift, and how it joins its group's sum."""
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any]) -> None:
+    plane: int
+    row: int
+    column: int
+    join: Callable[..., Any]
+
+
+class _Group(NamedTuple):
+    """Taps whose weights differ in sign only: `weight` is that of the first."""
+
+    weight: float
+    taps: list[_Tap]
+
+
+def prepare(job: Job, dtype: str) -> Compute:
+    """Group the taps of each output plane by the size of their weight; what is returned fills a tile.
+
+    Taps of one weight are summed before they are multiplied; ±1 needs no product.
+    """
+    kind = np.dtype(dtype).type
+    plans = [_groups(job, o) for o in range(job.outputs)]
+
+    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         reach = (out.shape[1] - 1) * job.stride.rows + 1
-        product = np.empty_like(part.as_outputs(out[0]))
-        untouched = set(range(job.outputs))
-        for o, plane, row, column, tap in taps:
-            target = part.as_outputs(out[o])
-            view = part.shifted(scratch[plane, row : row + reach : job.stride.rows], column)
-            if o in untouched:
-                np.multiply(view, tap, out=target)
-                untouched.remove(o)
-            elif tap == 1:
-                np.add(target, view, out=target)
-            elif tap == -1:
-                np.subtract(target, view, out=target)
-            else:
-                np.multiply(view, tap, out=product)
-                np.add(target, product, out=target)
-        for o in untouched:
-            out[o] = 0
+        partial = part.as_outputs(buffers.get("partial", out.shape[1:], dtype))
+
+        def view(tap: _Tap) -> NDArray[Any]:
+            return part.shifted(scratch[tap.plane, tap.row : tap.row + reach : job.stride.rows], tap.column)
+
+        for plane, groups in zip(out, plans, strict=True):
+            target = part.as_outputs(plane)
+            if not groups:
+                target[...] = 0
+            for number, (weight, (first, *others)) in enumerate(groups):
+                if number and not others and abs(weight) == 1:
+                    (np.add if weight > 0 else np.subtract)(target, view(first), out=target)
+                    continue
+                into = partial if number else target
+                total = view(first)
+                for tap in others:
+                    total = tap.join(total, view(tap), out=into)
+                if weight != 1 or total is not into:
+                    np.multiply(total, kind(weight), out=into)
+                if number:
+                    np.add(target, into, out=target)
         add_bias(job, out)
 
     return compute
+
+
+def _groups(job: Job, output: int) -> list[_Group]:
+    """The groups of an output plane, those that need a product first."""
+    found: dict[float, _Group] = {}
+    for c in range(job.kernels.shape[1]):
+        for i, j in np.argwhere(job.kernels[output, c]):
+            weight = float(job.kernels[output, c, i, j])
+            group = found.setdefault(abs(weight), _Group(weight, []))
+            join = np.add if weight == group.weight else np.subtract
+            group.taps.append(_Tap(job.sources[output] + c, int(i) * job.dilation.rows, int(j), join))
+    return sorted(found.values(), key=lambda group: (abs(group.weight) == 1, -abs(group.weight)))
 
 
 def add_bias(job: Job, out: NDArray[Any]) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count, sched_getaffinity
-from threading import local
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Compute, Job, lines
+from convcli.backends.numpy.job import Buffers, Compute, Job, lines
 from convcli.geometry import ZERO, Size
 
 Emit = Callable[[NDArray[Any], range, range], None]
@@ -76,72 +75,72 @@ class Runner:
         self.job, self.compute, self.fallback, self.dtype = job, compute, fallback, dtype
         self.planes = lines(image, job.step)
         self.check_finite = image.dtype.kind == "f"
-        self.store = local()
+        self.buffers = Buffers()
+        self.parts: dict[range, tuple[Job, Columns]] = {}
 
-    def buffer(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-        """An uninitialised array that this thread uses again for the next tile of the same shape."""
-        buffers = self.store.__dict__
-        if name not in buffers or buffers[name].shape != shape:
-            buffers[name] = np.empty(shape, self.dtype)
-        array: NDArray[Any] = buffers[name]
-        return array
+    def part(self, columns: range) -> tuple[Job, Columns]:
+        """The job of some columns and how they are gathered: the same for all tiles below each other."""
+        if columns not in self.parts:
+            part = self.job.part(columns)
+            self.parts[columns] = part, Columns(part.columns, part.step)
+        return self.parts[columns]
 
     def tile(self, rows: range, columns: range, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Output ``(O, rows, W_out·step)`` of a tile, in `out` or in a buffer."""
-        part = self.job.part(columns)
+        part, gathered = self.part(columns)
         source_rows = self.job.rows[self.job.input_rows(rows)]
-        scratch = self.buffer("scratch", (self.job.planes, len(source_rows), part.line))
-        fill(scratch, self.planes, source_rows, part.columns, self.job.step)
+        scratch = self.buffers.get("scratch", (self.job.planes, len(source_rows), part.line), self.dtype)
+        fill(scratch, self.planes, source_rows, gathered)
         if out is None:
-            out = self.buffer("out", (self.job.outputs, len(rows), len(columns) * self.job.step))
+            out = self.buffers.get("out", (self.job.outputs, len(rows), len(columns) * self.job.step), self.dtype)
         finite = not self.check_finite or bool(np.isfinite(scratch).all())
-        (self.compute if finite else self.fallback)(part, scratch, out)
+        (self.compute if finite else self.fallback)(part, scratch, out, self.buffers)
         return out
 
 
-def fill(
-    scratch: NDArray[Any],
-    planes: NDArray[Any],
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    step: int,
-) -> None:
-    """Gather ``planes (P, H, W·step)`` through index maps into ``scratch (P, len(rows), len(columns)·step)``."""
-    # The columns that run through the image as it lies are copied, the few beyond them picked one by one.
-    run = _longest_run(columns)
-    first, last = run.start, run.stop
-    start = int(columns[first]) if len(run) else 0
-    middle = np.s_[start * step : (start + len(run)) * step]
-    target = scratch[:, :, first * step : last * step]
+class Columns:
+    """How the columns of a tile are gathered: one stretch that runs through the image as it lies, and single ones."""
+
+    def __init__(self, indices: NDArray[np.intp], step: int) -> None:
+        run = _longest_run(indices)
+        first = int(indices[run.start]) if run else 0
+        self.step = step
+        self.source = slice(first * step, (first + len(run)) * step)
+        self.target = slice(run.start * step, run.stop * step)
+        self.outside = np.array([*range(run.start), *range(run.stop, len(indices))], dtype=np.intp)
+        self.picks = indices[self.outside]
+
+
+def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: NDArray[np.intp], columns: Columns) -> None:
+    """Gather ``planes (P, H, W·step)`` through index maps into ``scratch (P, rows, line)``."""
+    target = scratch[:, :, columns.target]
     inner = _longest_run(rows)
-    if len(inner):
+    if inner:
         top = int(rows[inner.start])
-        np.copyto(target[:, inner.start : inner.stop], planes[:, top : top + len(inner), middle], casting="unsafe")
-    for place, row in enumerate(rows.tolist()):
-        if place not in inner:
-            if row == ZERO:
-                target[:, place] = 0
-            else:
-                np.copyto(target[:, place], planes[:, row, middle], casting="unsafe")
-    outside = [place for place in range(len(columns)) if place not in run]
-    if not outside:
-        return
-    pixels = scratch.reshape(*scratch.shape[:2], -1, step)
-    source = planes.reshape(*planes.shape[:2], -1, step)
-    known = rows != ZERO
-    picks = columns[outside]
-    values = source[:, rows[:, np.newaxis], picks[np.newaxis, :]]
-    values[:, ~known] = 0
-    values[:, :, picks == ZERO] = 0
-    pixels[:, :, outside] = values
+        place = target[:, inner.start : inner.stop]
+        np.copyto(place, planes[:, top : top + len(inner), columns.source], casting="unsafe")
+    for number in (*range(inner.start), *range(inner.stop, len(rows))):
+        if rows[number] == ZERO:
+            target[:, number] = 0
+        else:
+            np.copyto(target[:, number], planes[:, rows[number], columns.source], casting="unsafe")
+    if len(columns.outside):
+        pixels = scratch.reshape(*scratch.shape[:2], -1, columns.step)
+        source = planes.reshape(*planes.shape[:2], -1, columns.step)
+        values = source[:, rows[:, np.newaxis], columns.picks[np.newaxis, :]]
+        values[:, rows == ZERO] = 0
+        values[:, :, columns.picks == ZERO] = 0
+        pixels[:, :, columns.outside] = values
 
 
 def _longest_run(indices: NDArray[np.intp]) -> range:
     """The longest stretch of places whose indices count up by 1 (and are no `ZERO`)."""
-    if not len(indices):
-        return range(0)
+    count = len(indices)
+    # Indices grow by 1 at most, so that their ends tell whether all of them do.
+    if indices[0] != ZERO and indices[-1] - indices[0] == count - 1:
+        return range(count)
     breaks = np.flatnonzero((np.diff(indices) != 1) | (indices[:-1] == ZERO)) + 1
-    edges = np.concatenate([[0], breaks, [len(indices)]])
+    edges = np.concatenate([[0], breaks, [count]])
     best = int(np.argmax(np.diff(edges)))
     start, stop = int(edges[best]), int(edges[best + 1])
     return range(start, stop if indices[start] != ZERO else start)

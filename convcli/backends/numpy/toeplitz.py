@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Compute, Job, tile_within
+from convcli.backends.numpy.job import Buffers, Compute, Job, tile_within
 from convcli.backends.numpy.taps import add_bias
 from convcli.geometry import Size, extent
 
@@ -53,10 +53,10 @@ def prepare(job: Job, dtype: str) -> Compute:
     def bands(o: int, c: int, size: int) -> NDArray[Any]:
         return np.concatenate([banded(kernels[o, c, :, j], size, s, d) for j in range(kw)])
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any]) -> None:
+    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         rows = out.shape[1]
         size = min(block_rows(job.kernel.height), rows)
-        products = np.empty((kw, size, part.line), dtype)
+        products = buffers.get("products", (kw, size, part.line), dtype)
         for o in range(job.outputs):
             for start in row_blocks(rows, size):
                 target = part.as_outputs(out[o, start : start + size])
