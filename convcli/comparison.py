@@ -121,7 +121,7 @@ def compare(
 
     auto = prepared(replace(compute, backend="auto"))  # before torch is imported, whose import time it weighs
     truth = prepared(Compute("reference")).run()
-    sums = prepared(Compute("numpy", dtype="float64"), absolute=True).run().array
+    sums = prepared(Compute("reference"), absolute=True).run().array
     scale = float(sums.max(where=np.isfinite(sums), initial=0))
     terms = weight[:, 0].size // spec.groups if spec.transpose else weight[0].size
     choices, missing = _choices(compute)

@@ -92,6 +92,8 @@ def reason(error: Exception, folder: Path | None = None) -> str:
             if folder is None
             else f"there is no folder '{folder}'; make it first"
         )
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder; name a file"
     if isinstance(error, PermissionError):
         return "permission denied; check the permissions, or use another path"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

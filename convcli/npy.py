@@ -30,6 +30,8 @@ def read(stream: BinaryIO) -> NDArray[np.generic]:
         raise ValueError("is not a valid .npy file: is it truncated, or of another format?") from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"holds values of type {array.dtype}: real numbers are wanted")
+    if array.dtype.itemsize > 8:
+        return array.astype(np.float64)  # long doubles differ from machine to machine
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

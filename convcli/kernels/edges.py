@@ -1,5 +1,6 @@
 """Named kernels that differentiate. Signs are those of the derivative: x grows to the right, y downwards, so that a
 correlation is positive where brightness grows to the right (x) or downwards (y), and a Laplacian has a negative centre.
+Roberts' pair is diagonal and keeps the signs of its author.
 """
 
 from __future__ import annotations
@@ -100,7 +101,6 @@ def log(sigma: float = 1.4, size: int | None = None) -> Matrix:
 
     Marr and Hildreth, "Theory of edge detection" (1980).
     """
-    positive(sigma, "log", "sigma")
     side = gaussian_size(sigma, 2 * ceil(4 * sigma) + 1 if size is None else size, "log")
     samples, x = gaussian_1d(sigma, side), np.arange(side) - (side - 1) / 2
     r2 = x[:, None] ** 2 + x[None, :] ** 2
@@ -112,8 +112,8 @@ def log(sigma: float = 1.4, size: int | None = None) -> Matrix:
 @named("dog", scale="sum 0")
 def dog(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) -> Matrix:
     """Difference of Gaussians, sigma1 minus sigma2 (positive centre when sigma1 is the smaller)."""
-    side = gaussian_size(max(sigma1, sigma2), size, "dog")
-    first, second = (gaussian_1d(positive(sigma, "dog", "sigma"), side) for sigma in (sigma1, sigma2))
+    side = max(gaussian_size(sigma, size, "dog") for sigma in (sigma1, sigma2))
+    first, second = (gaussian_1d(sigma, side) for sigma in (sigma1, sigma2))
     return np.outer(first, first) - np.outer(second, second)
 
 

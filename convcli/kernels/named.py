@@ -114,8 +114,8 @@ def build(spec: str) -> Filter:
     if not isinstance(built, Mapping):
         return Filter(label, (Kernel(spec, checked(built, f"'{spec}'")),))
     if name in recipe.members:
-        return Filter(label, (Kernel(name, built[name.removeprefix(recipe.name + "-")]),))
-    kernels = tuple(Kernel(f"{recipe.name}-{member}", values) for member, values in built.items())
+        return Filter(label, (Kernel(name, checked(built[name.removeprefix(recipe.name + "-")], f"'{spec}'")),))
+    kernels = tuple(Kernel(f"{recipe.name}-{member}", checked(values, f"'{spec}'")) for member, values in built.items())
     return Filter(label, kernels, recipe.combine)
 
 

@@ -7,13 +7,14 @@ from math import ceil, comb, cos, radians, sin
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, positive, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
 
 
 def gaussian_1d(sigma: float, size: int) -> Matrix:
     """Samples of ``exp(-x²/2σ²)`` at the pixel centres, scaled to sum 1: ``(size,)``."""
     x = np.arange(size) - (size - 1) / 2
-    return _to_sum_one(np.exp(-((x / sigma) ** 2) / 2))
+    nearest = (x**2).min()  # relative to the largest sample, so that none of a tiny sigma is lost
+    return _to_sum_one(np.exp((nearest - x**2) / (2 * sigma**2)))
 
 
 def _to_sum_one(values: Matrix) -> Matrix:
@@ -23,7 +24,8 @@ def _to_sum_one(values: Matrix) -> Matrix:
 
 def gaussian_size(sigma: float, size: int | None, kernel: str) -> int:
     """`size` if given, else the odd size that reaches 3σ to both sides."""
-    positive(sigma, kernel, "sigma")
+    if not sigma >= 0.01:
+        raise KernelError(f"{kernel} sigma {sigma:g} is out of range: use 0.01 or more (pixels)")
     if size is None and 2 * ceil(3 * sigma) + 1 > MAX_SIDE:
         raise KernelError(
             f"{kernel} sigma {sigma:g} needs a kernel wider than {MAX_SIDE}: use a smaller sigma, or give size"

@@ -135,7 +135,7 @@ def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Any]:
             wanted = [name for name in names if (name == key if key else len(archive.get_slice(name).get_shape()) == 4)]
             if len(wanted) != 1:
                 return {name: np.empty(archive.get_slice(name).get_shape(), np.uint8) for name in names}
-            if archive.get_slice(wanted[0]).get_dtype() != "BF16":
+            if archive.get_slice(wanted[0]).get_dtype() not in ("BF16", "F8_E4M3", "F8_E5M2"):
                 return {wanted[0]: archive.get_tensor(wanted[0])}
         with safe_open(path, framework="pt") as archive:  # NumPy has no bfloat16
             return {wanted[0]: archive.get_tensor(wanted[0]).float().numpy()}
@@ -151,7 +151,7 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
     except OSError:
         raise
     except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, … by the kind of damage
-        unsafe = "weights_only" in str(error).lower() or "unsupported global" in str(error).lower()
+        unsafe = "unsupported global" in str(error).lower() or "unsupported class" in str(error).lower()
         raise _pickled(path) if unsafe and _is_archive(path) else _invalid(path, ".pt") from None
     tensors = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
     if isinstance(tensors, dict) and isinstance(tensors.get("state_dict"), dict):
@@ -162,7 +162,11 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
         )
     found = {str(name): tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
     wanted = [key] if key in found else [name for name, tensor in found.items() if tensor.ndim == 4]
-    return {name: _from_torch(found[name]) if name in wanted else found[name] for name in found}
+    try:
+        return {name: _from_torch(found[name]) if name in wanted else found[name] for name in found}
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise KernelError(f"weights '{path}' cannot be read ({reason}): save plain float32 tensors") from None
 
 
 def _is_archive(path: Path) -> bool:
@@ -172,8 +176,9 @@ def _is_archive(path: Path) -> bool:
 
 
 def _from_torch(tensor: Any) -> NDArray[np.generic]:
-    dense = tensor.detach().to_dense()
-    array: NDArray[np.generic] = (dense.float() if str(dense.dtype) == "torch.bfloat16" else dense).numpy()
+    dense = tensor.detach().to_dense().resolve_neg().resolve_conj()
+    in_numpy = dense.itemsize > 1 or not dense.is_floating_point()  # float8 is not, nor is bfloat16
+    array: NDArray[np.generic] = (dense if in_numpy and "bfloat16" not in str(dense.dtype) else dense.float()).numpy()
     return array
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import CACHE_BYTES, Buffers, Compute, Job
+from convcli.backends.numpy import job as jobs
+from convcli.backends.numpy.job import Buffers, Compute, Job
 from convcli.backends.numpy.taps import add_bias
 from convcli.geometry import Size
 
@@ -15,7 +16,7 @@ from convcli.geometry import Size
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles whose gathered windows share the second-level cache."""
     depth = job.kernels.shape[1] * job.kernel.height * job.kernel.width
-    pixels = max(64, CACHE_BYTES // ((depth + job.outputs) * itemsize))
+    pixels = max(64, jobs.CACHE_BYTES // ((depth + job.outputs) * itemsize))
     width = min(job.output.width, pixels)
     return Size(max(1, min(job.output.height, pixels // width)), width)
 

@@ -19,7 +19,7 @@ from convcli.backends.numpy import taps
 from convcli.backends.numpy.job import Job, direct_job
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.plan import STRATEGIES, choose
-from convcli.backends.numpy.tiles import Runner, cut, run_all, workers
+from convcli.backends.numpy.tiles import Runner, cut, described, run_all, workers
 from convcli.finish import Finish
 from convcli.geometry import ZERO, Geometry, Pair, Size
 
@@ -116,9 +116,9 @@ def correlate_transpose(
             output.emit(image, largest, values.reshape(largest.outputs, len(rows), -1), rows, columns)
 
         run_all(work, tiles, count)
-    used = min(count, len(tiles))
-    text = f"{len(grid)} phase{'s' * (len(grid) > 1)} of {chosen.name}: {chosen.reason}, {kind}, {len(tiles)} tiles"
-    return Computed(output.array, f"{text}, {used} thread{'s' * (used > 1)}", output.clipped)
+    phased = f"{len(grid)} phase{'s' * (len(grid) > 1)} of {chosen.name}"
+    text = f"{phased}: {chosen.reason}, {kind}, {described(len(tiles), count)}"
+    return Computed(output.array, text, output.clipped)
 
 
 def _job(

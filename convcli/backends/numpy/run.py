@@ -12,7 +12,7 @@ from convcli.backends.numpy import taps
 from convcli.backends.numpy.job import direct_job
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.plan import STRATEGIES, choose
-from convcli.backends.numpy.tiles import Runner, cut, run_all, workers
+from convcli.backends.numpy.tiles import Runner, cut, described, run_all, workers
 from convcli.finish import Finish
 from convcli.geometry import Geometry
 
@@ -56,6 +56,5 @@ def correlate(
                 output.emit(image, job, values, rows, columns)
 
         run_all(work, tiles, count)
-    used = min(count, len(tiles))
-    text = f"{chosen.name}: {chosen.reason}, {chosen.dtype}, {len(tiles)} tiles, {used} thread{'s' * (used > 1)}"
+    text = f"{chosen.name}: {chosen.reason}, {chosen.dtype}, {described(len(tiles), count)}"
     return Computed(output.array, text, output.clipped)

@@ -40,6 +40,12 @@ def cut(output: Size, tile: Size, threads: int) -> list[tuple[range, range]]:
     return [(strip, part) for part in columns for strip in rows]
 
 
+def described(tiles: int, threads: int) -> str:
+    """``94 tiles, 2 threads``."""
+    used = min(tiles, threads)
+    return f"{tiles} tile{'s' * (tiles > 1)}, {used} thread{'s' * (used > 1)}"
+
+
 def run_all(work: Callable[[T], None], jobs: Iterable[T], threads: int) -> None:
     """Do every job, on at most `threads` threads; NumPy releases the interpreter while it computes."""
     jobs = list(jobs)

@@ -1,0 +1,112 @@
+"""Runs convcli for the tests: in this process, or as the real program."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import chdir, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from click.testing import CliRunner
+from PIL import Image
+
+from convcli.cli import main
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended: its exit code, the bytes on stdout, the text on stderr."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def table(self) -> dict[str, str]:
+        """The rows of the plain table on stdout, by their first column."""
+        return cells(self.text)
+
+
+def cells(text: str) -> dict[str, str]:
+    """The rows of a plain table, by their first column."""
+    rows = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in text.splitlines() if line.startswith("  "))
+    return {row[0]: row[-1] for row in rows}
+
+
+def run(*args: object, input: bytes | None = None, cwd: Path | str = ".") -> Result:
+    """Run convcli in this process and in the folder `cwd`. A traceback of the program's is one of the test's."""
+    with chdir(cwd):
+        result = CliRunner().invoke(main, [*map(str, args)], input=input, catch_exceptions=False, prog_name="convcli")
+    return Result(result.exit_code, result.stdout_bytes, result.stderr)
+
+
+def done(*args: object, input: bytes | None = None, cwd: Path | str = ".") -> Result:
+    """`run`, for a command that is expected to succeed."""
+    result = run(*args, input=input, cwd=cwd)
+    assert result.code == 0, result.err
+    return result
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment in which a subprocess finds this convcli."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+def binary(*args: object, input: bytes | None = None, cwd: Path | str = ".", **env: str) -> Result:
+    """Run the real program, `python -m convcli`, in a process of its own."""
+    command = [sys.executable, "-m", "convcli", *map(str, args)]
+    ended = subprocess.run(
+        command, input=input, cwd=cwd, env=environment(**env), capture_output=True, timeout=60, check=False
+    )
+    return Result(ended.returncode, ended.stdout, ended.stderr.decode())
+
+
+def terminal(*args: object, cwd: Path | str = ".", **env: str) -> Result:
+    """Run the real program with both streams on a terminal of 100 columns; what it shows is the result's `out`."""
+    leader, follower = pty.openpty()
+    variables = {key: value for key, value in environment().items() if key not in ("NO_COLOR", "FORCE_COLOR", "CI")}
+    variables |= {"TERM": "xterm-256color", "COLUMNS": "100", **env}
+    command = [sys.executable, "-m", "convcli", *map(str, args)]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": follower, "stderr": follower}
+    shown = b""
+    with subprocess.Popen(command, cwd=cwd, env=variables, **streams) as process:
+        os.close(follower)
+        with suppress(OSError):  # Linux: the program has closed the other side
+            while part := os.read(leader, 65536):
+                shown += part
+        os.close(leader)
+    return Result(process.returncode, shown, "")
+
+
+def write(path: Path, planes: np.ndarray, mode: str | None = None, **options: Any) -> Path:
+    """Save planes `(C, H, W)` as an image, with Pillow alone."""
+    planes = np.asarray(planes)
+    pixels = planes[0] if len(planes) == 1 else np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+    size = (planes.shape[2], planes.shape[1])
+    image = Image.fromarray(pixels) if mode is None else Image.frombytes(mode, size, pixels.tobytes())
+    image.save(path, **options)
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    """The planes `(C, H, W)` of an image, with Pillow alone."""
+    with Image.open(path) as image:
+        pixels = np.array(image)
+    return pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)

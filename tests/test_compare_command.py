@@ -1,0 +1,191 @@
+"""`convcli compare`: the same operation on every backend; shapes, errors, timings, and the exit code."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli import SAMPLES, binary, done, run
+
+from convcli.backends import Computed, load
+
+TINY = SAMPLES / "tiny.png"
+SMALL = ["compare", "--size", "12,10", "--repeats", "1"]
+
+
+def rows(*args: object) -> dict[str, dict]:
+    """The CPU rows of the JSON document by backend, after checks that hold for every agreeing comparison."""
+    document = done(*args, "--json").json
+    assert document["agree"] is True
+    assert all(row["agree"] for row in document["rows"])
+    return {row["backend"]: row for row in document["rows"] if row["device"] == "cpu"}
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, change) -> None:
+    """Let the numpy backend return `change(array)`."""
+    module = load("numpy")
+    right = module.correlate
+    monkeypatch.setattr(
+        module, "correlate", lambda *args, **kwargs: Computed(change(right(*args, **kwargs).array.copy()), "wrong")
+    )
+
+
+def one_wrong_pixel(array: np.ndarray) -> np.ndarray:
+    array[0, 0, 2, 1] += 50
+    return array
+
+
+# Agreement
+
+
+def test_json() -> None:
+    result = done("compare", TINY, "-k", "box:3", "--repeats", "2", "--json")
+    assert len(result.text.splitlines()) == 1
+    document = result.json
+    assert document["agree"] is True
+    cpu = {row["backend"]: row for row in document["rows"] if row["device"] == "cpu"}
+    assert set(cpu) == {"numpy", "torch", "reference"}
+    for row in document["rows"]:
+        assert set(row) >= {"backend", "device", "plan", "output_shape", "max_abs_error", "median_ms"}
+        assert row["output_shape"] == [3, 6, 6]
+        assert 0 <= row["max_abs_error"] < 1e-3
+        assert row["median_ms"] > 0
+        assert row["plan"]
+    assert cpu["reference"]["max_abs_error"] == 0
+
+
+def test_table() -> None:
+    result = done("compare", TINY, "-k", "sobel", "--stride", "2", "--repeats", "1")
+    lines = {line.split()[0]: line for line in result.text.splitlines() if line.startswith("  ")}
+    assert {"numpy", "torch", "reference"} <= set(lines)
+    for name in ("numpy", "torch", "reference"):
+        assert "6×3×3" in lines[name]
+        assert any(unit in lines[name] for unit in ("µs", "ms", " s"))
+    assert "error" in result.text
+    assert "agree" in result.text
+    assert "\x1b" not in result.text
+
+
+def test_quiet_prints_nothing_on_stdout() -> None:
+    result = done(*SMALL, "-q")
+    assert result.out == b""
+    assert done(*SMALL, "--quiet").out == b""
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        ([], [3, 10, 8]),
+        (["--in-channels", "4"], [4, 10, 8]),
+        (["--in-channels", "4", "--out-channels", "6", "--groups", "2", "--bias", "1,2,3,4,5,6"], [6, 10, 8]),
+        (["--kernel-size", "2,5", "-s", "2,1"], [3, 6, 6]),
+        (["-p", "same-upper", "-s", "2", "--padding-mode", "mirror"], [3, 6, 5]),
+        (["-p", "9,0,1,12", "--padding-mode", "symmetric", "-d", "2"], [3, 17, 19]),
+        (["--op", "conv", "-k", "box:3"], [3, 10, 8]),
+        (["--channels", "sum", "-k", "sobel"], [2, 10, 8]),
+        (["--transpose", "-s", "2"], [3, 25, 21]),
+        (["--transpose", "-s", "2", "--in-channels", "4", "--out-channels", "2", "--groups", "2"], [2, 25, 21]),
+        (["--op2", "1,0", "-s", "2"], [3, 26, 21]),
+        (["--output-size", "26,22", "-s", "2"], [3, 26, 22]),
+        (["-p", "same-lower", "--transpose", "-s", "3", "-k", "gaussian:1"], [3, 36, 30]),
+    ],
+    ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else None,
+)
+def test_geometries(options: list[str], shape: list[int]) -> None:
+    found = rows(*SMALL, *options)
+    assert {name: row["output_shape"] for name, row in found.items()} == dict.fromkeys(
+        ("numpy", "torch", "reference"), shape
+    )
+
+
+def test_weights(tmp_path: Path) -> None:
+    np.save(tmp_path / "w.npy", np.random.default_rng(0).normal(size=(5, 3, 3, 3)))
+    assert rows("compare", TINY, "--weights", tmp_path / "w.npy", "--repeats", "1")["numpy"]["output_shape"] == [
+        5,
+        6,
+        6,
+    ]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_one_backend_against_the_reference(backend: str) -> None:
+    assert set(rows(*SMALL, "--backend", backend)) == {backend, "reference"}
+
+
+def test_dtype() -> None:
+    found = rows(*SMALL, "--dtype", "float64")
+    assert found["numpy"]["max_abs_error"] < 1e-12
+    found = rows(*SMALL, "--dtype", "float16")
+    assert "numpy" not in found
+    assert found["torch"]["dtype"] == "float16"
+    assert found["torch"]["max_abs_error"] > 1e-6
+    result = done(*SMALL, "--dtype", "float16", "-q")
+    assert result.code == 0
+
+
+def test_gray_is_luma_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared is what `apply` would compute: one channel, not the sum over three."""
+    seen = []
+    module = load("numpy")
+    right = module.correlate
+    monkeypatch.setattr(
+        module, "correlate", lambda x, *args, **kwargs: seen.append(x.shape[1]) or right(x, *args, **kwargs)
+    )
+    done("compare", TINY, "-k", "box", "--channels", "gray", "--repeats", "1")
+    assert set(seen) == {1}
+
+
+# Disagreement
+
+
+def test_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch, one_wrong_pixel)
+    result = run("compare", TINY, "-k", "box", "--repeats", "1", "--json")
+    assert result.code == 1
+    document = result.json
+    assert document["agree"] is False
+    cpu = {row["backend"]: row for row in document["rows"] if row["device"] == "cpu"}
+    assert cpu["numpy"]["max_abs_error"] == pytest.approx(50, abs=1e-3)
+    assert cpu["torch"]["max_abs_error"] < 1e-3
+    assert (cpu["numpy"]["agree"], cpu["torch"]["agree"], cpu["reference"]["agree"]) == (False, True, True)
+
+
+def test_difference_in_table_and_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch, one_wrong_pixel)
+    result = run("compare", TINY, "-k", "box", "--repeats", "1")
+    assert result.code == 1
+    assert "DIFFER" in result.text
+    quiet = run("compare", TINY, "-k", "box", "--repeats", "1", "-q")
+    assert (quiet.code, quiet.out) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda array: array[:, :, 1:],
+        lambda array: np.full_like(array, np.nan),
+        lambda array: np.where(array == array.flat[0], np.inf, array),
+        lambda array: array * 1.001,
+        np.zeros_like,
+    ],
+    ids=["shape", "nan", "inf", "scale", "zeros"],
+)
+def test_every_kind_of_difference(change, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch, change)
+    result = run(*SMALL, "--json")
+    assert result.code == 1
+    document = result.json  # also where the error is not a number
+    assert [row["agree"] for row in document["rows"] if row["backend"] == "numpy"] == [False]
+
+
+def test_tolerance() -> None:
+    """Rounding explains some error, so that zero tolerance fails where the computed one passes."""
+    options = ["compare", "--size", "40,40", "--in-channels", "8", "--repeats", "1", "-q"]
+    assert run(*options).code == 0
+    assert run(*options, "--tolerance", "0").code == 1
+    assert run(*options, "--tolerance", "1e-3").code == 0
+
+
+def test_exit_code_of_the_real_program() -> None:
+    result = binary(*SMALL, "--in-channels", "8", "--tolerance", "0", "--json")
+    assert result.code == 1
+    assert result.json["agree"] is False

@@ -1,0 +1,224 @@
+"""What is not used is not imported, and imports point downwards only."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli import ROOT, environment, write
+
+PACKAGE = ROOT / "convcli"
+HEAVY = {"numpy", "PIL", "torch", "rich", "safetensors", "scipy", "click"}
+
+PROGRAM = """
+import sys
+from convcli.cli import main
+try:
+    main({args!r}, standalone_mode=False)
+finally:
+    sys.stdout.flush()
+    print(*sorted(set(name.partition(".")[0] for name in sys.modules)), file=sys.stderr)
+"""
+
+
+def loaded(code: str, cwd: Path) -> set[str]:
+    """Which of the heavy packages a program has loaded; it prints all modules in its last line on stderr."""
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return HEAVY & set(ended.stderr.splitlines()[-1].split())
+
+
+def loaded_by(line: str, cwd: Path) -> set[str]:
+    return loaded(PROGRAM.format(args=line.split()), cwd)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("imports")
+    write(path / "img.png", np.random.default_rng(0).integers(0, 256, (3, 9, 9), dtype=np.uint8))
+    np.save(path / "maps.npy", np.ones((3, 9, 9), np.float32))
+    np.save(path / "w.npy", np.ones((1, 3, 3, 3)))
+    return path
+
+
+def test_the_instrument_sees_what_is_loaded(tmp_path: Path) -> None:
+    code = "import sys, numpy, PIL.Image\nprint(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    assert loaded(code, tmp_path) == {"numpy", "PIL"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "shape --hin 32 --k 3 --s 2 --op2 1",
+        "shape --hin 32 --win 48 --k 3,5 --p same-upper --s 2 -q",
+        "shape --hin 32 --k 3 --json",
+        "--help",
+        "--version",
+        "shape --help",
+    ],
+)
+def test_arithmetic_and_help_load_nothing(line: str, tmp_path: Path) -> None:
+    assert loaded_by(line, tmp_path) == {"click"}
+
+
+@pytest.mark.parametrize("line", ["shape --hin 5 --k 7", "shape --hin x --k 7", "nonsense"])
+def test_errors_load_nothing(line: str, tmp_path: Path) -> None:
+    code = PROGRAM.format(args=line.split()).replace("finally:", "except Exception:")
+    assert loaded(code, tmp_path) == {"click"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "apply img.png -k sobel --stride 2 -o out.png",
+        "apply img.png -k gaussian:1 --backend numpy --json -o out.png",
+        "apply img.png --weights w.npy -q -o out.jpg",
+        "apply img.png -k box -o out.tif --linear",
+        "apply maps.npy -k box -o out.npy --backend reference",
+        "transpose img.png -k bilinear:2 -s 2 -p 1 -o out.png",
+    ],
+)
+def test_images_load_neither_torch_nor_rich(line: str, folder: Path) -> None:
+    assert loaded_by(line, folder) == {"click", "numpy", "PIL"}
+
+
+def test_torch_is_loaded_when_it_is_asked_for(folder: Path) -> None:
+    assert loaded_by("apply img.png -k box --backend torch -o out.png", folder) == {"click", "numpy", "PIL", "torch"}
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        ("convcli", set()),
+        ("convcli.geometry", set()),
+        ("convcli.sizes", set()),
+        ("convcli.errors", set()),
+        ("convcli.report", set()),
+        ("convcli.options", {"click"}),
+        ("convcli.cli", {"click"}),
+        ("convcli.engine", {"numpy"}),
+        ("convcli.kernels", {"numpy"}),
+        ("convcli.backends", {"numpy"}),
+        ("convcli.comparison", {"numpy"}),
+        ("convcli.images", {"numpy", "PIL"}),
+        ("convcli.pipeline", {"numpy", "PIL"}),
+    ],
+)
+def test_modules_load_what_they_need(module: str, allowed: set[str], tmp_path: Path) -> None:
+    code = f"import sys, {module}\nprint(*{{name.partition('.')[0] for name in sys.modules}}, file=sys.stderr)"
+    assert loaded(code, tmp_path) <= allowed
+
+
+# The source
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Every module that a file imports, and whether only for type checkers."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, id(node) in for_types) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            assert node.module is not None
+            found += [(f"{node.module}.{alias.name}", id(node) in for_types) for alias in node.names]
+    return found
+
+
+SOURCES = {str(path.relative_to(PACKAGE)): imports(path) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def importers(package: str) -> set[str]:
+    """The files that import a package, be it for their types only."""
+    return {name for name, found in SOURCES.items() if any(module.partition(".")[0] == package for module, _ in found)}
+
+
+def below(files: set[str], *places: str) -> set[str]:
+    """The files that lie outside these places."""
+    return {name for name in files if not any(name == place or name.startswith(f"{place}/") for place in places)}
+
+
+def test_the_scan_sees_the_package() -> None:
+    assert {"cli.py", "options.py", "engine.py", "geometry.py", "commands/shape.py", "backends/torch.py"} <= set(
+        SOURCES
+    )
+    assert "cli.py" in importers("click")
+
+
+def test_who_imports_what() -> None:
+    assert not below(importers("click"), "cli.py", "options.py", "commands")
+    assert not below(importers("PIL"), "images", "images.py")
+    assert not below(importers("rich"), "report.py")
+    assert not below(importers("torch"), "backends/torch.py", "kernels/weights.py")
+    assert not importers("scipy")
+
+
+def test_geometry_is_standard_library_only() -> None:
+    for name in ("geometry.py", "sizes.py", "errors.py", "report.py"):
+        outside = {module.partition(".")[0] for module, _ in SOURCES[name]} - sys.stdlib_module_names - {"convcli"}
+        assert outside <= ({"rich"} if name == "report.py" else set())
+
+
+LAYERS = [
+    {"errors"},
+    {"geometry"},
+    {"npy", "files", "report", "outputs", "sizes"},
+    {"backends", "kernels", "images"},
+    {"engine"},
+    {"operation", "comparison", "pipeline"},
+    {"batch"},
+    {"options"},
+    {"commands"},
+    {"cli"},
+    {"__main__"},
+]
+"""From the ground up: a module imports from its own layer and the layers below it."""
+
+
+def layer(module: str) -> int | None:
+    return next((level for level, names in enumerate(LAYERS) if module in names), None)
+
+
+def test_imports_point_downwards() -> None:
+    for name, found in SOURCES.items():
+        own = layer(name.partition("/")[0].removesuffix(".py"))
+        for module, typing_only in found:
+            if module.startswith("convcli.") and not typing_only and own is not None:
+                other = layer(module.split(".")[1])
+                assert other is None or other <= own, f"{name} imports {module}"
+
+
+def test_backends_are_independent() -> None:
+    """The reference calls nothing that it is to check."""
+    for name, found in SOURCES.items():
+        if name.startswith("backends/") and name != "backends/__init__.py":
+            own = name.split("/")[1].removesuffix(".py")
+            others = {"reference", "torch", "numpy"} - {own}
+            assert not [
+                module for module, _ in found if any(module.startswith(f"convcli.backends.{other}") for other in others)
+            ]
+    assert {module for module, _ in SOURCES["backends/reference.py"] if module.startswith("convcli")} <= {
+        "convcli.backends.Computed",
+        "convcli.geometry.Geometry",
+    }
+
+
+def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
+    """What the programs above print besides their modules is still the answer."""
+    code = PROGRAM.format(args=["shape", "--hin", "32", "--k", "3", "--json"])
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, check=True
+    )
+    assert json.loads(ended.stdout)["output"]["height"] == 30

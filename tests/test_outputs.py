@@ -1,0 +1,477 @@
+"""Where results go: names, folders, templates; whole or not at all; never over an input; pipes; several images."""
+
+import errno
+import io
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli import SAMPLES, binary, cells, done, environment, read, run, terminal, write
+from PIL import Image
+
+from convcli import files
+
+TINY = SAMPLES / "tiny.png"
+BOX = ["-k", "box"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a.png, b.png (not alike) and bad.png (no image)."""
+    generator = np.random.default_rng(0)
+    for name in ("a.png", "b.png"):
+        write(tmp_path / name, generator.integers(0, 256, (1, 6, 7), dtype=np.uint8))
+    (tmp_path / "bad.png").write_text("no image")
+    return tmp_path
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Restores the umask that a test sets."""
+    old = os.umask(0o022)
+    yield
+    os.umask(old)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, hidden ones too."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def filtered(source: Path) -> bytes:
+    """What `-k box` makes of a file, as PNG."""
+    return done("apply", source, *BOX, "-o", "-", "--format", "png").out
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["-k", "sobel"], "tiny-sobel.png"),
+        (["-k", "gaussian:2", "-p", "8"], "tiny-gaussian-2.png"),
+        (["-k", "gaussian:sigma=0.5,size=3"], "tiny-gaussian-sigma-0.5-size-3.png"),
+        (["-k", "sobel-x", "-k", "sobel-y", "--combine", "sum"], "tiny-sobel-x+sobel-y.png"),
+        (["-k", "1,2;3,4"], "tiny-kernel.png"),
+        (["-k", "my filter.csv"], "tiny-my-filter.png"),
+        (["--weights", "layer.npz:conv1/weight"], "tiny-conv1-weight.png"),
+    ],
+)
+def test_default_name(options: list[str], name: str, tmp_path: Path) -> None:
+    """STEM-KERNEL.EXT where the command runs, not where the image lies; safe as a file name."""
+    (tmp_path / "my filter.csv").write_text("1,2\n3,4\n")
+    np.savez(tmp_path / "layer.npz", **{"conv1/weight": np.ones((1, 3, 2, 2))})
+    before = set(content(tmp_path))
+    document = done("apply", TINY, *options, "--json", cwd=tmp_path).json
+    assert document["output"] == name
+    assert set(content(tmp_path)) - before == {name}
+    assert not [path for path in SAMPLES.iterdir() if path.name == name]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"), [("rotated.jpg", "rotated-box.jpg"), ("animation.gif", "animation-box.gif")]
+)
+def test_default_name_keeps_the_extension(source: str, name: str, tmp_path: Path) -> None:
+    done("apply", SAMPLES / source, *BOX, cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_default_name_of_a_tensor(tmp_path: Path) -> None:
+    np.save(tmp_path / "maps.npy", np.ones((2, 5, 5)))
+    assert done("apply", "maps.npy", *BOX, "-q", cwd=tmp_path).text == "maps-box.npy\n"
+    assert np.load(tmp_path / "maps-box.npy").shape == (2, 3, 3)
+
+
+def test_default_name_that_exists_is_refused(folder: Path) -> None:
+    (folder / "a-box.png").write_text("precious")
+    before = content(folder)
+    result = run("apply", "a.png", *BOX, cwd=folder)
+    assert result.code == 2
+    assert "a-box.png" in result.err
+    assert "--overwrite" in result.err
+    assert content(folder) == before
+    done("apply", "a.png", *BOX, "--overwrite", cwd=folder)
+    assert (folder / "a-box.png").read_bytes() == filtered(folder / "a.png")
+
+
+def test_one_existing_name_of_several_stops_before_anything_is_written(folder: Path) -> None:
+    (folder / "b-box.png").write_text("precious")
+    before = content(folder)
+    assert run("apply", "a.png", "b.png", *BOX, cwd=folder).code == 2
+    assert content(folder) == before
+
+
+def test_folder(folder: Path) -> None:
+    """Made when its name ends in a slash; written into when it exists."""
+    assert done("apply", "a.png", "b.png", *BOX, "-o", "new/deep/", "-q", cwd=folder).text.split() == [
+        "new/deep/a.png",
+        "new/deep/b.png",
+    ]
+    assert (folder / "new/deep/b.png").read_bytes() == filtered(folder / "b.png")
+    (folder / "there").mkdir()
+    done("apply", "a.png", *BOX, "-o", "there", cwd=folder)
+    assert (folder / "there/a.png").read_bytes() == filtered(folder / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        ("{stem}.tif", ["a.tif", "b.tif"]),
+        ("{stem}_{kernel}.{ext}", ["a_gaussian-1.png", "b_gaussian-1.png"]),
+        ("sub/{kernel}/{name}", ["sub/gaussian-1/a.png", "sub/gaussian-1/b.png"]),
+        ("{stem}-{stem}.jpg", ["a-a.jpg", "b-b.jpg"]),
+    ],
+)
+def test_template(template: str, names: list[str], folder: Path) -> None:
+    (folder / "sub/gaussian-1").mkdir(parents=True)
+    result = done("apply", "a.png", "b.png", "-k", "gaussian:1", "-p", "3", "-o", template, "-q", cwd=folder)
+    assert result.text.split() == names
+    for name in names:
+        with Image.open(folder / name) as image:
+            assert image.size == (7, 6)
+
+
+@pytest.mark.parametrize("name", ["a", "no-extension"])
+def test_inputs_without_extension_become_png(name: str, folder: Path) -> None:
+    (folder / "a.png").rename(folder / name)
+    assert done("apply", name, *BOX, "-q", cwd=folder).text == f"{name}-box.png\n"
+
+
+# Collisions and inputs
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["a.png", "b.png", "-o", "out.png"],
+        ["a.png", "b.png", "-o", "{kernel}.png"],
+        ["a.png", "b.png", "-o", "-"],
+        ["a.png", "other/a.png"],
+        ["a.png", "other/a.png", "-o", "out/"],
+        ["a.png", "other/a.png", "-o", "./{name}.png"],
+        ["a.png", "./a.png", "-o", "out.png"],
+        ["x", "x", "-o", "out.png"],
+        ["-", "-", "-o", "out.png"],
+    ],
+    ids=" ".join,
+)
+def test_collisions_are_refused(args: list[str], folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other/a.png").write_bytes((folder / "b.png").read_bytes())
+    (folder / "x").write_bytes((folder / "b.png").read_bytes())
+    before = content(folder)
+    result = run("apply", *args, *BOX, cwd=folder, input=(folder / "a.png").read_bytes())
+    assert result.code == 2
+    assert len(result.err.splitlines()) == 1
+    assert result.out == b""
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["a.png", "-o", "a.png"],
+        ["a.png", "-o", "./a.png"],
+        ["a.png", "-o", "sub/../a.png"],
+        ["a.png", "-o", "{name}"],
+        ["a.png", "-o", "./"],
+        ["a.png", "-o", "."],
+        ["a.png", "-o", "symlink.png"],
+        ["symlink.png", "-o", "a.png"],
+        ["a.png", "-o", "hardlink.png"],
+        ["a.png", "b.png", "-o", "sub/../b.png"],
+        ["a.png", "a-box.png", "--overwrite"],
+    ],
+    ids=" ".join,
+)
+def test_an_input_is_never_overwritten(args: list[str], folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "symlink.png").symlink_to("a.png")
+    (folder / "hardlink.png").hardlink_to(folder / "a.png")
+    (folder / "a-box.png").write_bytes((folder / "b.png").read_bytes())
+    before = content(folder)
+    result = run("apply", *args, *BOX, cwd=folder)
+    assert result.code == 2
+    assert "--in-place" in result.err
+    assert content(folder) == before
+
+
+def test_in_place(folder: Path) -> None:
+    expected = [filtered(folder / "a.png"), filtered(folder / "b.png")]
+    result = done("apply", "a.png", "b.png", *BOX, "--in-place", "-q", cwd=folder)
+    assert result.text.split() == ["a.png", "b.png"]
+    assert [(folder / "a.png").read_bytes(), (folder / "b.png").read_bytes()] == expected
+
+
+def test_in_place_leaves_a_bad_file_as_it_is(folder: Path) -> None:
+    assert run("apply", "bad.png", "a.png", *BOX, "--in-place", cwd=folder).code == 1
+    assert (folder / "bad.png").read_text() == "no image"
+    assert read(folder / "a.png").shape == (1, 4, 5)
+
+
+# Whole or not at all
+
+
+def test_explicit_output_replaces_atomically(folder: Path) -> None:
+    """The old file is not written into: who holds it keeps its content."""
+    (folder / "out.png").write_text("old")
+    (folder / "held").hardlink_to(folder / "out.png")
+    done("apply", "a.png", *BOX, "-o", "out.png", cwd=folder)
+    assert (folder / "out.png").read_bytes() == filtered(folder / "a.png")
+    assert (folder / "held").read_text() == "old"
+
+
+def test_symlink_is_followed(folder: Path) -> None:
+    (folder / "store").mkdir()
+    (folder / "store/real.png").write_text("old")
+    for link, target in (("link.png", "store/real.png"), ("dangling.png", "store/new.png")):
+        (folder / link).symlink_to(target)
+        done("apply", "a.png", *BOX, "-o", link, cwd=folder)
+        assert (folder / link).is_symlink()
+        assert (folder / target).read_bytes() == filtered(folder / "a.png")
+    assert {path.name for path in (folder / "store").iterdir()} == {"real.png", "new.png"}
+
+
+def test_in_place_follows_a_symlink(folder: Path) -> None:
+    expected = filtered(folder / "a.png")
+    (folder / "link.png").symlink_to("a.png")
+    done("apply", "link.png", *BOX, "--in-place", cwd=folder)
+    assert (folder / "link.png").is_symlink()
+    assert (folder / "a.png").read_bytes() == expected
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_permissions_of_the_replaced_file_stay(mode: int, folder: Path, umask: None) -> None:
+    (folder / "out.png").write_text("old")
+    (folder / "out.png").chmod(mode)
+    done("apply", "a.png", *BOX, "-o", "out.png", cwd=folder)
+    assert stat.S_IMODE((folder / "out.png").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600), (0, 0o666)])
+def test_permissions_of_a_new_file_are_the_umasks(mask: int, mode: int, folder: Path, umask: None) -> None:
+    os.umask(mask)
+    done("apply", "a.png", *BOX, "-o", "out.png", cwd=folder)
+    assert stat.S_IMODE((folder / "out.png").stat().st_mode) == mode
+    assert os.umask(0o022) == mask
+
+
+def full(*args: object, **kwargs: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class FullDisk(io.BufferedWriter):
+    """A file that takes nothing."""
+
+    write = full
+    flush = lambda self: None
+
+
+def break_writing(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    if where == "write":
+        monkeypatch.setattr(files.os, "fdopen", lambda handle, mode: FullDisk(io.FileIO(handle, mode)))
+    else:
+        monkeypatch.setattr(files.os, where, full)
+
+
+@pytest.mark.parametrize("where", ["write", "fchmod", "replace"])
+@pytest.mark.parametrize("target", ["out.png", "new.png", "out.npy"])
+def test_full_disk_leaves_the_old_file_and_no_other(
+    where: str, target: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("out.png", "out.npy"):
+        (folder / name).write_text("old")
+    before = content(folder)
+    break_writing(monkeypatch, where)
+    result = run("apply", "a.png", *BOX, "-o", target, cwd=folder)
+    monkeypatch.undo()
+    assert result.code == 2
+    assert target in result.err
+    assert len(result.err.splitlines()) == 1
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("where", ["write", "replace"])
+def test_interruption_leaves_nothing(where: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    if where == "write":
+        monkeypatch.setattr(FullDisk, "write", interrupt)
+    break_writing(monkeypatch, where)
+    if where == "replace":
+        monkeypatch.setattr(files.os, "replace", interrupt)
+    before = content(folder)
+    result = run("apply", "a.png", *BOX, "-o", "out.png", cwd=folder)
+    assert result.code == 130
+    assert "Traceback" not in result.err
+    assert content(folder) == before
+
+
+def test_a_failing_command_leaves_nothing(folder: Path) -> None:
+    before = content(folder)
+    for args in (
+        ["bad.png", *BOX],
+        ["a.png", "-k", "box:9"],
+        ["a.png", *BOX, "-o", "x.xyz"],
+        ["a.png", "-k", "box", "-k", "box"],
+    ):
+        assert run("apply", *args, cwd=folder).code == 2
+    assert content(folder) == before
+
+
+def test_a_failing_command_makes_no_folder(folder: Path) -> None:
+    assert run("apply", "bad.png", *BOX, "-o", "out/", cwd=folder).code == 2
+    assert not (folder / "out").exists()
+
+
+def test_a_pipe_is_written_to_and_stays(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append((folder / "pipe.png").read_bytes()), daemon=True)
+    reader.start()
+    done("apply", "a.png", *BOX, "-o", "pipe.png", cwd=folder)
+    reader.join(timeout=30)
+    assert received == [filtered(folder / "a.png")]
+    assert stat.S_ISFIFO((folder / "pipe.png").stat().st_mode)
+
+
+# Standard streams
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["-q"]], ids=["table", "json", "quiet"])
+def test_stdout_carries_the_image_only(options: list[str], folder: Path) -> None:
+    """Also where there is something to say: this kernel clips."""
+    kernel = ["--kernel=-1,0,3"]
+    done("apply", "a.png", *kernel, "-o", "out.png", cwd=folder)
+    result = binary("apply", "a.png", *kernel, "-o", "-", *options, cwd=folder)
+    assert result.code == 0
+    assert result.out == (folder / "out.png").read_bytes()
+    assert "clipped" in result.err
+    if not options:
+        assert "a.png" in cells(result.err)["input"]
+    if options == ["-q"]:
+        assert "a.png" not in result.err
+
+
+def test_stdin_goes_to_stdout_unless_told(folder: Path) -> None:
+    data = (folder / "a.png").read_bytes()
+    assert done("apply", "-", *BOX, input=data, cwd=folder).out == filtered(folder / "a.png")
+    done("apply", "-", *BOX, "-o", "out.png", input=data, cwd=folder)
+    assert (folder / "out.png").read_bytes() == filtered(folder / "a.png")
+
+
+def test_a_chain_of_pipes(folder: Path) -> None:
+    command = f'"{sys.executable}" -m convcli apply - -q'
+    script = f"{command} -k sobel-x --format npy -o - < a.png | {command} -k sobel-y -o - > out.npy"
+    ended = subprocess.run(["bash", "-c", script], cwd=folder, env=environment(), capture_output=True, check=True)
+    assert ended.stderr == b""
+    done("apply", "a.png", "-k", "sobel-x", "-o", "x.npy", cwd=folder)
+    done("apply", "x.npy", "-k", "sobel-y", "-o", "xy.npy", cwd=folder)
+    np.testing.assert_array_equal(np.load(folder / "out.npy"), np.load(folder / "xy.npy"))
+
+
+@pytest.mark.parametrize("format_", ["png", "npy", "tif"])
+def test_closed_pipe_ends_quietly(format_: str, tmp_path: Path) -> None:
+    """The result, of some 200 kB, is more than a pipe holds."""
+    write(tmp_path / "noise.png", np.random.default_rng(1).integers(0, 256, (1, 420, 500), dtype=np.uint8))
+    options = f"-k identity -o - --format {format_} -q"
+    script = f'"{sys.executable}" -m convcli apply noise.png {options} | head -c 1; echo "${{PIPESTATUS[0]}}"'
+    ended = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment(), capture_output=True, check=True)
+    assert ended.stderr == b""
+    assert ended.stdout[1:].split() in ([b"0"], [b"141"])  # 141: ended by SIGPIPE, as other tools do
+
+
+def test_closed_pipe_of_a_report() -> None:
+    script = (
+        f'"{sys.executable}" -m convcli shape --hin 10 --k 3 --s 9000 --json | head -c 1; echo "${{PIPESTATUS[0]}}"'
+    )
+    ended = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, check=True)
+    assert ended.stderr == b""
+    assert ended.stdout[1:].split() in ([b"0"], [b"141"])
+
+
+def test_an_image_is_not_printed_on_a_terminal(folder: Path) -> None:
+    result = terminal("apply", "a.png", *BOX, "-o", "-", cwd=folder)
+    assert result.code == 2
+    assert result.text.startswith("convcli: error: ")
+    assert "-o" in result.text
+    assert b"IHDR" not in result.out
+
+
+def test_a_table_on_a_terminal(folder: Path) -> None:
+    result = terminal("apply", "a.png", *BOX, cwd=folder)
+    assert result.code == 0
+    assert "a-box.png" in result.text
+
+
+def test_names_that_are_no_text(folder: Path) -> None:
+    """File names are bytes on Linux, and standard output may be strict about its encoding."""
+    name = os.fsdecode(b"\xff.png")
+    try:
+        (folder / "a.png").rename(folder / name)
+    except OSError:
+        pytest.skip("this file system wants names that are text")
+    for options in (["-q"], ["--json"], []):
+        result = binary("apply", name, *BOX, *options, "--overwrite", cwd=folder, PYTHONIOENCODING="utf-8:strict")
+        assert result.code == 0
+        assert "Traceback" not in result.err
+
+
+# Several images
+
+
+def test_a_bad_image_does_not_stop_the_rest(folder: Path) -> None:
+    result = run("apply", "a.png", "bad.png", "missing.png", "b.png", *BOX, "-q", cwd=folder)
+    assert result.code == 1
+    assert result.text.split() == ["a-box.png", "b-box.png"]
+    assert (folder / "b-box.png").read_bytes() == filtered(folder / "b.png")
+    assert not (folder / "bad-box.png").exists()
+    lines = result.err.splitlines()
+    assert "bad.png" in lines[0]
+    assert "missing.png" in lines[1]
+    assert "2 of 4" in lines[2]
+    assert all(line.startswith("convcli: ") for line in lines)
+
+
+def test_a_bad_image_in_json(folder: Path) -> None:
+    result = run("apply", "a.png", "bad.png", "b.png", *BOX, "--json", cwd=folder)
+    assert result.code == 1
+    first, bad, last = result.json
+    assert (first["output"], last["output"]) == ("a-box.png", "b-box.png")
+    assert bad["input"] == "bad.png"
+    assert "bad.png" in bad["error"]
+    assert "output" not in bad
+
+
+def test_an_operation_that_does_not_fit_one_image(folder: Path) -> None:
+    """It is the fault of that image: the others are done."""
+    write(folder / "small.png", np.zeros((1, 2, 2), np.uint8))
+    result = run("apply", "small.png", "a.png", *BOX, "-q", cwd=folder)
+    assert result.code == 1
+    assert result.text == "a-box.png\n"
+    assert "small" in result.err or "kernel of 3" in result.err
+
+
+def test_several_images_in_the_real_program(folder: Path) -> None:
+    result = binary("apply", "bad.png", "a.png", *BOX, "-q", cwd=folder)
+    assert (result.code, result.text) == (1, "a-box.png\n")
+
+
+def test_a_single_bad_image_is_an_error(folder: Path) -> None:
+    assert run("apply", "bad.png", *BOX, cwd=folder).code == 2
+
+
+def test_transpose_of_several(folder: Path) -> None:
+    documents = done(
+        "transpose", "a.png", "b.png", "-k", "bilinear:2", "-s", "2", "-o", "big/", "--json", cwd=folder
+    ).json
+    assert [document["output"] for document in documents] == ["big/a.png", "big/b.png"]
+    assert all(read(folder / "big" / name).shape == (1, 14, 16) for name in ("a.png", "b.png"))

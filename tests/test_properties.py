@@ -1,0 +1,385 @@
+"""Properties of the operations over the whole parameter space: backends against the reference, and the algebra."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import BACKENDS, FAST, KINDS, Layer, assert_close, layers
+from hypothesis import Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from convcli import engine
+from convcli.backends.numpy.job import direct_job
+from convcli.backends.numpy.plan import STRATEGIES
+from convcli.engine import Compute
+from convcli.geometry import PADDING_MODES, PADDING_RULES, ConvSpec, Pads, Pair, Size
+
+DTYPES = st.sampled_from((None, "float32", "float64"))
+
+
+@contextmanager
+def small_tiles(size: int) -> Iterator[None]:
+    """Make the numpy backend cut its work into as many tiles as `size` bytes of cache ask for."""
+    from convcli.backends.numpy import job
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "CACHE_BYTES", size)
+        yield
+
+
+# --- every backend is the reference ---
+
+
+@pytest.mark.parametrize("backend", FAST)
+@given(layer=layers(transpose=False), dtype=DTYPES, threads=st.sampled_from((1, 2)))
+def test_direct_agrees_with_the_reference(backend: str, layer: Layer, dtype: str | None, threads: int) -> None:
+    _check_backend(backend, layer, dtype, threads)
+
+
+@pytest.mark.parametrize("backend", FAST)
+@given(layer=layers(transpose=True), dtype=DTYPES, threads=st.sampled_from((1, 2)))
+def test_transposed_agrees_with_the_reference(backend: str, layer: Layer, dtype: str | None, threads: int) -> None:
+    _check_backend(backend, layer, dtype, threads)
+
+
+@pytest.mark.parametrize("plan", STRATEGIES)
+@given(layer=layers(), dtype=DTYPES, threads=st.sampled_from((1, 2)), size=st.sampled_from((1, 300, 3000, 1 << 20)))
+def test_every_plan_agrees_with_the_reference(
+    plan: str, layer: Layer, dtype: str | None, threads: int, size: int
+) -> None:
+    with small_tiles(size):
+        result = layer.run("numpy", dtype, threads, plan)
+    assert plan in result.plan
+    layer.assert_agrees(result.array, result.dtype, everywhere_alike=plan in ("fft", "separable"))
+
+
+@pytest.mark.parametrize("plan", STRATEGIES)
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_tiles_meet_at_their_borders(plan: str, transpose: bool, interleaved: bool) -> None:
+    """Sizes one below, at and one above what a tile holds, in both directions, and two tiles and a rest."""
+    spec = ConvSpec(padding="same", groups=3, transpose=transpose)
+    with small_tiles(4000):
+        probe = Layer(spec, Size(80, 80), Size(3, 3), None, 3, 3, "uint8", interleaved=interleaved, alike=True)
+        tile = _tile(probe, plan)
+        for height in (tile.height - 1, tile.height, tile.height + 1, 2 * tile.height + 1):
+            for width in (tile.width - 1, tile.width, tile.width + 1):
+                layer = replace(probe, size=Size(max(1, height), max(1, width)))
+                layer.assert_agrees(layer.run("numpy", threads=2, plan=plan).array, "float32", everywhere_alike=True)
+
+
+def _tile(layer: Layer, plan: str) -> Size:
+    """The tile that a strategy takes for a direct layer of this size."""
+    geometry = layer.spec.resolve(layer.size, layer.kernel)
+    job = direct_job(
+        layer.weight, None, 3, layer.interleaved, list(range(82)), list(range(82)), Pair(1, 1), Pair(1, 1), geometry.output
+    )  # fmt: skip
+    return Size(*STRATEGIES[plan].tile(job, 4))
+
+
+def test_the_work_is_cut_indeed() -> None:
+    layer = Layer(ConvSpec(padding="same"), Size(9, 9), Size(3, 3))
+    with small_tiles(1):
+        assert "9 tiles" in layer.run("numpy", plan="taps").plan
+    assert "1 tile," in layer.run("numpy", plan="taps").plan
+
+
+def _check_backend(backend: str, layer: Layer, dtype: str | None, threads: int) -> None:
+    result = layer.run(backend, dtype, threads)
+    expected = dtype or ("float64" if layer.kind == "float64" else "float32")
+    assert result.dtype == expected
+    assert result.array.dtype == expected
+    layer.assert_agrees(result.array, expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(layer=layers())
+def test_predicted_shape_is_the_actual_shape(backend: str, layer: Layer) -> None:
+    result = layer.run(backend)
+    predicted = layer.spec.resolve(layer.size, layer.kernel)
+    batch = () if layer.batch is None else (layer.batch,)
+    assert result.array.shape == result.output_shape == (*batch, layer.filters, *predicted.output)
+    assert result.input_shape == layer.image.shape
+    assert result.geometry == predicted
+
+
+def test_the_drawn_layers_reach_the_corners_of_the_space() -> None:
+    """The strategy itself can fail: unless each of these is drawn, the properties above prove less than they say."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=1500, derandomize=True, database=None, phases=[Phase.generate])
+    @given(layer=layers())
+    def look(layer: Layer) -> None:
+        spec, (height, width) = layer.spec, layer.size
+        kind = "transposed" if spec.transpose else "direct"
+        explicit = not isinstance(spec.padding, str)
+        seen[f"{kind}, {'explicit' if explicit else spec.padding}"] += 1
+        seen[f"{layer.kind}, {'' if layer.batch is None else 'batch'}"] += 1
+        if explicit and min(spec.padding[:2]) >= height and min(spec.padding[2:]) >= width:
+            seen[f"{kind}, pads beyond the image, {spec.padding_mode}"] += 1
+        seen["one pixel"] += (height, width) == (1, 1)
+        seen["even rectangular kernel"] += layer.kernel.height % 2 == 0 and layer.kernel.height != layer.kernel.width
+        seen["groups, stride and dilation"] += min(layer.spec.groups, *spec.stride, *spec.dilation) > 1
+        seen["output_padding beyond the stride"] += max(spec.output_padding) >= max(spec.stride)
+        seen["output_size"] += spec.output_size is not None
+
+    look()
+    rules = [f"{kind}, {rule}" for kind in ("direct", "transposed") for rule in ("explicit", *PADDING_RULES)]
+    kinds = [f"{kind}, {batch}" for kind in KINDS for batch in ("", "batch")]
+    beyond = [f"direct, pads beyond the image, {mode}" for mode in PADDING_MODES]
+    rest = ["one pixel", "even rectangular kernel", "groups, stride and dilation"]
+    for corner in (*rules, *kinds, *beyond, *rest, "output_padding beyond the stride", "output_size"):
+        assert seen[corner] >= 2, f"{corner}: {seen[corner]} of {seen.total()}"
+
+
+@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize("kind", ["bool", "int8", "int16", "int32", "int64", "uint32", "uint64", "float16"])
+@pytest.mark.parametrize("transpose", [False, True])
+def test_images_of_any_real_dtype(backend: str, kind: str, transpose: bool) -> None:
+    values = np.random.default_rng(1).integers(0 if kind[0] in "bu" else -100, 100, (2, 5, 6)).astype(kind)
+    weight = np.random.default_rng(2).integers(-3, 4, (2, 2, 3, 2)).astype(np.float64)
+    act = engine.transpose if transpose else engine.convolve
+    spec = ConvSpec(padding=Pads(1, 1, 1, 0))
+    truth = act(values.astype(np.float64), weight, spec, Compute("reference")).array
+    result = act(values, weight, spec, Compute(backend, threads=1))
+    assert result.dtype == "float32"
+    np.testing.assert_array_equal(result.array, truth)  # small integers are exact in float32
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("transpose", [False, True])
+def test_inputs_are_left_alone_and_need_not_be_contiguous(backend: str, transpose: bool) -> None:
+    generator = np.random.default_rng(5)
+    image = generator.standard_normal((12, 10, 2)).transpose(2, 0, 1)[:, ::-2, ::-1]
+    weight = generator.standard_normal((2, 2, 3, 3))[:, :, ::-1]
+    bias = generator.standard_normal(2)
+    for array in (image, weight, bias):
+        array.setflags(write=False)
+    before = image.copy(), weight.copy(), bias.copy()
+    act = engine.transpose if transpose else engine.convolve
+    result = act(image, weight, ConvSpec(), Compute(backend), bias)
+    truth = act(before[0], before[1], ConvSpec(), Compute("reference"), before[2])
+    np.testing.assert_allclose(result.array, truth.array, rtol=1e-12, atol=1e-12)
+    for array, copy in zip((image, weight, bias), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("stride", "extra"), [(2, 1), (3, 2)])
+def test_same_upper_with_an_output_size_beyond_the_kernel(backend: str, stride: int, extra: int) -> None:
+    """Where the kernel is shorter than the stride, the rule and the size both add output_padding: torch must bear it."""
+    size = 3 * stride + extra
+    spec = ConvSpec(transpose=True, stride=Pair(stride, stride), padding="same-upper", output_size=Size(size, size))
+    layer = Layer(spec, Size(3, 3), Size(1, 1))
+    array = layer.run(backend).array
+    assert array.shape == (1, size, size)
+    layer.assert_agrees(array, "float64")
+
+
+@pytest.mark.parametrize("backend", FAST)
+@given(layer=layers(), bad=st.sampled_from((np.nan, np.inf, -np.inf)), place=st.integers(0, 10**6))
+def test_a_value_that_is_not_finite_reaches_its_own_outputs_only(
+    backend: str, layer: Layer, bad: float, place: int
+) -> None:
+    """What the reference says: outputs that read the pixel are not finite, the others are as if it were 0."""
+    layer = replace(layer, kind="float64")
+    image, weight = layer.image.copy(), np.abs(layer.weight.astype(np.float64)) + 0.1  # no zero taps: 0·NaN is NaN
+    image.flat[place % image.size] = bad
+    act = engine.transpose if layer.spec.transpose else engine.convolve
+    with np.errstate(invalid="ignore"):
+        truth = act(image, weight, layer.spec, Compute("reference"), layer.bias).array
+        array = act(image, weight, layer.spec, Compute(backend, threads=1), layer.bias).array
+    np.testing.assert_array_equal(np.isfinite(array), np.isfinite(truth))
+    finite = np.isfinite(truth)
+    np.testing.assert_allclose(array[finite], truth[finite], rtol=0, atol=1e-9)
+
+
+# --- the algebra ---
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(layer=layers(transpose=False, explicit=True, modes=("zeros",)))
+def test_the_transposed_operation_is_the_adjoint(backend: str, layer: Layer) -> None:
+    """⟨conv(x), y⟩ = ⟨x, convᵀ(y)⟩, with the output_padding for which convᵀ(y) has the size of x."""
+    layer = replace(layer, kind="float64", biased=False)
+    compute = Compute(backend, threads=1)
+    x, weight = layer.image, layer.weight.astype(np.float64)
+    forward = engine.convolve(x, weight, layer.spec, compute)
+    y = np.random.default_rng([layer.seed, 3]).standard_normal(forward.array.shape)
+    lost = [
+        (layer.size[axis] + sum(layer.spec.padding[2 * axis : 2 * axis + 2]) - d * (layer.kernel[axis] - 1) - 1) % s
+        for axis, (s, d) in enumerate(zip(layer.spec.stride, layer.spec.dilation, strict=True))
+    ]
+    back = engine.transpose(y, weight, replace(layer.spec, transpose=True, output_padding=Pair(*lost)), compute)
+    assert back.array.shape == x.shape
+    scale = np.sum(np.abs(forward.array * y)) + np.sum(np.abs(x * back.array))
+    assert np.sum(forward.array * y) == pytest.approx(np.sum(x * back.array), rel=0, abs=1e-12 * (scale + 1))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    dilation=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    place=st.tuples(st.integers(0, 5), st.integers(0, 5)),
+    op=st.sampled_from(("conv", "corr")),
+)
+def test_an_impulse_returns_the_kernel(
+    backend: str,
+    kernel: tuple[int, int],
+    dilation: tuple[int, int],
+    size: tuple[int, int],
+    place: tuple[int, int],
+    op: str,
+) -> None:
+    """A convolution copies the kernel to where the impulse is; a correlation copies it turned by 180°."""
+    place = place[0] % size[0], place[1] % size[1]
+    image = np.zeros((1, *size))
+    image[(0, *place)] = 1
+    weight = np.random.default_rng(7).standard_normal((1, 1, *kernel))
+    spec = ConvSpec(op=op, padding="full", dilation=Pair(*dilation))
+    out = engine.convolve(image, weight, spec, Compute(backend)).array[0]
+    expected = np.zeros_like(out)
+    copy = weight[0, 0] if op == "conv" else weight[0, 0, ::-1, ::-1]
+    rows = np.s_[place[0] : place[0] + dilation[0] * (kernel[0] - 1) + 1 : dilation[0]]
+    columns = np.s_[place[1] : place[1] + dilation[1] * (kernel[1] - 1) + 1 : dilation[1]]
+    expected[rows, columns] = copy
+    np.testing.assert_allclose(out, expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(layer=layers(transpose=True, explicit=True), place=st.tuples(st.integers(0, 99), st.integers(0, 99)))
+def test_a_transposed_impulse_paints_the_kernel(backend: str, layer: Layer, place: tuple[int, int]) -> None:
+    """Pixel (y, x) paints k(i, j) at (s·y + d·i, s·x + d·j), which the padding then crops."""
+    spec = layer.spec
+    place = place[0] % layer.size[0], place[1] % layer.size[1]
+    image = np.zeros((layer.channels, *layer.size))
+    image[(0, *place)] = 1
+    out = engine.transpose(image, layer.weight, spec, Compute(backend)).array
+    expected = np.zeros_like(out)
+    kernels = layer.weight[0] if spec.op == "corr" else layer.weight[0, :, ::-1, ::-1]
+    for i in range(layer.kernel.height):
+        for j in range(layer.kernel.width):
+            y = spec.stride.rows * place[0] + spec.dilation.rows * i - spec.padding.top
+            x = spec.stride.columns * place[1] + spec.dilation.columns * j - spec.padding.left
+            if 0 <= y < out.shape[1] and 0 <= x < out.shape[2]:
+                expected[: len(kernels), y, x] = kernels[:, i, j]
+    np.testing.assert_allclose(out, expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(layer=layers(), a=st.floats(-4, 4), b=st.floats(-4, 4))
+def test_linear_in_the_image_and_in_the_kernel(backend: str, layer: Layer, a: float, b: float) -> None:
+    layer = replace(layer, kind="float64", weight_kind="float64", biased=False)
+    other = replace(layer, seed=layer.seed + 1)
+    act = engine.transpose if layer.spec.transpose else engine.convolve
+
+    def run(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return act(image, weight, layer.spec, Compute(backend, threads=1)).array
+
+    scale = 20 * (layer.magnitude.max() + other.magnitude.max() + np.abs(layer.image).max() * 20) * 1e-13 + 1e-13
+    parts = a * run(layer.image, layer.weight) + b * run(other.image, layer.weight)
+    np.testing.assert_allclose(run(a * layer.image + b * other.image, layer.weight), parts, rtol=0, atol=scale)
+    parts = a * run(layer.image, layer.weight) + b * run(layer.image, other.weight)
+    np.testing.assert_allclose(run(layer.image, a * layer.weight + b * other.weight), parts, rtol=0, atol=scale)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(layer=layers(transpose=False), shift=st.tuples(st.integers(-9, 9), st.integers(-9, 9)))
+def test_circular_borders_commute_with_rolling(backend: str, layer: Layer, shift: tuple[int, int]) -> None:
+    spec = replace(layer.spec, padding="same", padding_mode="circular", stride=Pair(1, 1))
+    layer = replace(layer, spec=spec, kind="float64")
+    compute = Compute(backend, threads=1)
+    rolled = engine.convolve(np.roll(layer.image, shift, (-2, -1)), layer.weight, spec, compute, layer.bias).array
+    straight = np.roll(layer.run(backend).array, shift, (-2, -1))
+    magnitude = np.roll(layer.magnitude, shift, (-2, -1))
+    assert_close(rolled, straight, magnitude, "float64", layer.terms)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(layer=layers())
+def test_convolution_is_correlation_with_the_kernel_turned(backend: str, layer: Layer) -> None:
+    layer = replace(layer, spec=replace(layer.spec, op="conv"))
+    turned = layer.weight[:, :, ::-1, ::-1]
+    act = engine.transpose if layer.spec.transpose else engine.convolve
+    compute = Compute(backend, threads=1)
+    other = act(layer.image, turned, replace(layer.spec, op="corr"), compute, layer.bias).array
+    np.testing.assert_array_equal(layer.run(backend).array, other)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(layer=layers())
+def test_groups_are_layers_side_by_side(backend: str, layer: Layer) -> None:
+    """A grouped layer is its groups, each run alone on its channels."""
+    groups = layer.spec.groups
+    assume(groups > 1)
+    act = engine.transpose if layer.spec.transpose else engine.convolve
+    compute = Compute(backend, threads=1)
+    images = np.split(layer.image, groups, axis=-3)
+    weights = np.split(layer.weight, groups, axis=0)
+    biases = [None] * groups if layer.bias is None else np.split(layer.bias, groups)
+    alone = [
+        act(image, weight, replace(layer.spec, groups=1), compute, bias)
+        for image, weight, bias in zip(images, weights, biases, strict=True)
+    ]
+    together = layer.run(backend)
+    joined = np.concatenate([result.array for result in alone], axis=-3)
+    assert_close(together.array, joined, layer.magnitude, together.dtype, layer.terms)
+
+
+@given(layer=layers(transpose=False))
+def test_stride_keeps_every_sth_output(layer: Layer) -> None:
+    assume(not isinstance(layer.spec.padding, str) or layer.spec.padding in ("valid", "full"))
+    dense = replace(layer, spec=replace(layer.spec, stride=Pair(1, 1)))
+    s, t = layer.spec.stride
+    for backend in BACKENDS:
+        array = layer.run(backend).array
+        kept = dense.run(backend).array[..., ::s, ::t]
+        assert_close(array, kept, layer.magnitude, str(array.dtype), layer.terms)
+
+
+@given(layer=layers(transpose=True))
+def test_transposed_is_direct_on_a_stuffed_image(layer: Layer) -> None:
+    """Field notes, complaint 7: s-1 zeros between the pixels, pads d(k-1) - p, the kernel turned, channels swapped."""
+    layer = replace(layer, kind="float64", weight_kind="float64", batch=layer.batch or 1)
+    geometry = layer.spec.resolve(layer.size, layer.kernel)
+    (s, t), (d, e), groups = layer.spec.stride, layer.spec.dilation, layer.spec.groups
+    n, channels, height, width = layer.image.shape
+    reach = d * (layer.kernel.height - 1), e * (layer.kernel.width - 1)
+    stuffed = np.zeros((n, channels, (height - 1) * s + 1, (width - 1) * t + 1))
+    stuffed[:, :, ::s, ::t] = layer.image
+    more = [(reach[0], reach[0] + geometry.output_padding[0]), (reach[1], reach[1] + geometry.output_padding[1])]
+    stuffed = np.pad(stuffed, [(0, 0), (0, 0), *more])
+    blocks = layer.weight.reshape(groups, channels // groups, -1, *layer.kernel)
+    weight = blocks.swapaxes(1, 2).reshape(layer.filters, channels // groups, *layer.kernel)
+    op = "conv" if layer.spec.op == "corr" else "corr"
+    spec = ConvSpec(op=op, dilation=layer.spec.dilation, groups=groups)
+    full = engine.convolve(stuffed, weight, spec, Compute("reference"), layer.bias).array
+    top, left = geometry.pads.top, geometry.pads.left
+    expected = full[:, :, top : top + geometry.output.height, left : left + geometry.output.width]
+    for backend in BACKENDS:
+        assert_close(layer.run(backend).array, expected, layer.magnitude, "float64", layer.terms)
+
+
+@pytest.mark.parametrize(("dtype", "part"), [("float32", 1e-4), ("float64", 1e-12)])
+@given(layer=layers(), place=st.integers(0, 10**6))
+def test_tolerances_are_tight_enough_to_see_one_wrong_weight(dtype: str, part: float, layer: Layer, place: int) -> None:
+    """A tap that is wrong by a small part of itself must not pass as rounding."""
+    layer = replace(layer, weight_kind="float64", biased=False)
+    place %= layer.weight.size
+    assume(abs(layer.weight.flat[place]) > 0.5)
+    wrong = layer.weight.copy()
+    wrong.flat[place] *= 1 + part * layer.terms
+    act = engine.transpose if layer.spec.transpose else engine.convolve
+    array = act(layer.image, wrong, layer.spec, Compute("reference")).array
+    alone = np.zeros_like(wrong)
+    alone.flat[place] = wrong.flat[place]
+    share = np.abs(act(np.abs(layer.image), alone, layer.spec, Compute("reference")).array)
+    assume((share > layer.magnitude / layer.terms / 2).any())  # the tap weighs something somewhere
+    with pytest.raises(AssertionError):
+        layer.assert_agrees(array, dtype)
