@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint full docs clean
+.PHONY: demo test lint full bench docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/convcli apply samples/coffee.jpg --kernel sobel --stride 2 -o demo.png
@@ -20,6 +20,11 @@ lint: $(VENV)/tested
 # The long run: every property test with its full count of examples.
 full: $(VENV)/tested
 	HYPOTHESIS_PROFILE=full $(BIN)/pytest -n auto
+
+# Against OpenCV, SciPy and torch, and libvips and ImageMagick where they are installed; writes benchmarks/RESULTS.md.
+bench: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/bench.py
 
 # The man pages and the generated parts of the README.
 docs: $(VENV)/installed

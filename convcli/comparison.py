@@ -127,9 +127,12 @@ def compare(
     choices, missing = _choices(compute)
     rows = [_row(truth, [truth.seconds * 1e3], truth, scale, terms, limit)]
     for choice in choices:
-        call = prepared(choice)
-        for result, times in _timed(call, repeats):
+        for result, times in _timed(prepared(choice), repeats):
             rows.append(_row(result, times, truth, scale, terms, limit))
+        if choice.backend == "numpy" and choice.plan is None:
+            for plan in _others(result):
+                for further, times in _timed(prepared(replace(choice, plan=plan)), repeats):
+                    rows.append(_row(further, times, truth, scale, terms, limit))
     return Comparison((*rows[1:], rows[0]), tuple(missing), auto.backend, auto.reason)
 
 
@@ -154,6 +157,16 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
         else:
             choices.append(replace(compute, backend="torch", device="cuda"))
     return choices, missing
+
+
+SLOWER = 20
+"""Plans predicted to take this many times the chosen one's time are left out of a comparison."""
+
+
+def _others(result: ConvResult) -> list[str]:
+    """The plans that the planner did not choose but that are worth a look."""
+    chosen, *others = result.considered
+    return [plan.name for plan in others if plan.seconds <= SLOWER * chosen.seconds]
 
 
 def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]:

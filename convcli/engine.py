@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli import backends
+from convcli.backends import Considered
 from convcli.errors import BackendError, GeometryError
 from convcli.finish import Finish
 from convcli.geometry import ConvSpec, Geometry, Pads
@@ -51,6 +52,8 @@ class ConvResult:
         Wall time of the computation; importing the backend is not counted.
     clipped : Clipped
         What the finish clipped.
+    considered : tuple of Considered
+        The plans that the numpy backend weighed, the cheapest first.
     """
 
     array: NDArray[Any]
@@ -64,6 +67,7 @@ class ConvResult:
     reason: str
     seconds: float
     clipped: Clipped = Clipped()
+    considered: tuple[Considered, ...] = ()
 
 
 def convolve(
@@ -170,6 +174,7 @@ class Call:
             reason=self.reason,
             seconds=seconds,
             clipped=computed.clipped,
+            considered=computed.considered,
         )
 
 
@@ -240,6 +245,12 @@ TORCH_MACS_PER_SECOND = {"dense": 50e9, "per channel": 0.5e9}
 
 def choose_backend(compute: Compute, macs: int, channels_per_group: int) -> tuple[str, str]:
     """Resolve ``auto`` to the backend that should finish first, torch's import counted in; also say why."""
+    if compute.plan is not None and (compute.backend not in ("auto", "numpy") or compute.device != "cpu"):
+        raise BackendError(
+            f"plan '{compute.plan}' is the numpy backend's: use --backend numpy on the CPU, or leave --plan out"
+        )
+    if compute.plan is not None:
+        return "numpy", "" if compute.backend == "numpy" else "a plan is asked for"
     if compute.backend != "auto":
         if compute.device != "cpu" and compute.backend != "torch":
             raise BackendError(

@@ -87,5 +87,5 @@ def bias_from(values: Mapping[str, Any]) -> Bias | None:
 
 
 def compute_from(values: Mapping[str, Any]) -> Compute:
-    """``--backend``, ``--device``, ``--dtype`` and ``--threads``."""
-    return Compute(values["backend"], values["device"], values["dtype"], values["threads"])
+    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``."""
+    return Compute(values["backend"], values["device"], values["dtype"], values["threads"], values["plan"])

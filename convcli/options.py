@@ -20,6 +20,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 MAX_NUMBER = 2**31 - 1
 """No size, stride or padding is larger: beyond it a wrong number is likelier than a wish."""
 
+PLANS = ("taps", "toeplitz", "separable", "fft", "gemm")
+"""The strategies of the numpy backend."""
+
 MODE_ALIASES = {
     "zero": "zeros",
     "constant": "zeros",
@@ -277,6 +280,12 @@ compute = combined(
         metavar="N",
         help="Threads.  [default: one for each core]",
     ),
+    click.option(
+        "--plan",
+        type=click.Choice(PLANS),
+        default=None,
+        help="Force a strategy of the numpy backend.  [default: the one predicted to be fastest]",
+    ),
 )
 reporting = combined(
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout instead of a table."),
@@ -301,6 +310,7 @@ image_output = combined(
         help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
         "not at all.  [default: clip; raw for .npy]",
     ),
+    click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
     click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."),
     click.option(
         "--alpha",

@@ -37,12 +37,21 @@ DTYPES = {
 """The dtypes that each backend computes in."""
 
 
+class Considered(NamedTuple):
+    """A plan that was weighed: its name, the seconds predicted for it, and how it would work."""
+
+    name: str
+    seconds: float
+    reason: str
+
+
 class Computed(NamedTuple):
-    """What a backend returns: the result, the plan in words, and how many values its finish clipped."""
+    """What a backend returns: the result, the plan in words, what its finish clipped, and the plans it weighed."""
 
     array: NDArray[Any]
     plan: str
     clipped: Clipped = Clipped()
+    considered: tuple[Considered, ...] = ()
 
     def finished(self, finish: Finish) -> Computed:
         """The same with `finish` applied to the whole result ``(N, C, H, W)``."""

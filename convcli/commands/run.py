@@ -45,6 +45,9 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
             report.note(f"error: {item.error}")
             continue
         _remarks(item)
+        if values["verbose"]:
+            for plan in item.result.considered:
+                report.note(f"{item.source}: {plan.name}, predicted {report.seconds(plan.seconds)}: {plan.reason}")
         if values["quiet"]:
             if item.target != STDIO:
                 report.lines(item.target)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.backends import Considered
 from convcli.backends.numpy import fft, gemm, separable, taps, toeplitz
 from convcli.backends.numpy.job import Job
 from convcli.errors import BackendError
@@ -54,13 +55,18 @@ STRIDED = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A strategy for one job, with its dtype, the predicted seconds and why."""
+    """A strategy for one job, with its dtype, whether it takes planes apart, the predicted seconds and why."""
 
     name: str
     dtype: str
     planar: bool
     seconds: float
     reason: str
+
+    @property
+    def considered(self) -> Considered:
+        """What of it is told to the user."""
+        return Considered(self.name, self.seconds, self.reason)
 
 
 def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Plan]:
@@ -78,8 +84,7 @@ def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Pla
         How many share the work.
     """
     found = [_taps(job, source, dtype), _toeplitz(job, dtype), _separable(job, dtype), _fft(job, dtype)]
-    if job.step == 1:
-        found.append(_gemm(job, dtype))
+    found.append(_gemm(job.planar(), dtype))
     exact = taps.exact_type(job, source) is not None
     out = []
     for name, kind, planar, each, calls, reason in found:
@@ -94,22 +99,17 @@ def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Pla
     return sorted(out, key=lambda plan: plan.seconds)
 
 
-def choose(job: Job, source: np.dtype[Any], dtype: str, threads: int, name: str | None = None) -> Plan:
-    """The cheapest plan, or the one called `name`.
+def choose(found: list[Plan], name: str | None) -> Plan:
+    """The first of `found`, or the one called `name`.
 
     Raises
     ------
     BackendError
         No plan of that name.
     """
-    found = plans(job, source, dtype, threads)
-    if name is None:
-        return found[0]
     for plan in found:
-        if plan.name == name:
+        if name in (None, plan.name):
             return plan
-    if name == "gemm":  # interleaved channels that do not mix: planes then
-        return Plan(*_gemm(job.planar(), dtype)[:3], 0.0, "as asked for")
     raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
 
 
@@ -125,7 +125,7 @@ def _taps(job: Job, source: np.dtype[Any], dtype: str) -> _Estimate:
     exact = taps.exact_type(job, source)
     kind = exact or dtype
     count = int(np.count_nonzero(job.kernels))
-    products = sum(len(np.unique(np.abs(kernel[np.nonzero(kernel)]))) for kernel in job.kernels)
+    products = sum(len({abs(tap) for tap in kernel.ravel().tolist() if tap}) for kernel in job.kernels)
     passes = float(count + products)
     zeros = "" if count == job.kernels.size else f" of {job.kernels.size}"
     reason = f"{count}{zeros} taps" + (f", exact in {exact}" if exact else "")

@@ -11,7 +11,7 @@ from convcli.backends import Computed
 from convcli.backends.numpy import taps
 from convcli.backends.numpy.job import direct_job
 from convcli.backends.numpy.output import Output, is_interleaved
-from convcli.backends.numpy.plan import STRATEGIES, choose
+from convcli.backends.numpy.plan import STRATEGIES, choose, plans
 from convcli.backends.numpy.tiles import Runner, cut, described, run_all, workers
 from convcli.finish import Finish
 from convcli.geometry import Geometry
@@ -39,7 +39,8 @@ def correlate(
         geometry.dilation, geometry.output,
     )  # fmt: skip
     count = workers(threads)
-    chosen = choose(job, x.dtype, dtype, count, plan)
+    found = plans(job, x.dtype, dtype, count)
+    chosen = choose(found, plan)
     job = job.planar() if chosen.planar else job
     strategy = STRATEGIES[chosen.name]
     compute, fallback = strategy.prepare(job, chosen.dtype), taps.prepare(job, chosen.dtype)
@@ -57,4 +58,4 @@ def correlate(
 
         run_all(work, tiles, count)
     text = f"{chosen.name}: {chosen.reason}, {chosen.dtype}, {described(len(tiles), count)}"
-    return Computed(output.array, text, output.clipped)
+    return Computed(output.array, text, output.clipped, tuple(each.considered for each in found))

@@ -1,0 +1,159 @@
+"""Time convcli against its peers and write the ratios as a Markdown table: ``make bench``.
+
+Every row times convcli and all its peers in turn, round after round, so that a machine whose speed drifts slows all of
+them alike; medians are compared. Peers that are not installed are left out of their rows. ``--only TEXT`` runs the rows
+whose name contains a text, ``--rounds N`` sets the rounds, ``--output FILE`` where the table goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does: the engine has threads of its own
+
+import numpy as np
+from commands import command_rows
+from in_process import in_process_rows
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes
+    ----------
+    name : str
+        What is done.
+    ours : callable
+        One run of convcli; returns its cost in seconds (or MiB).
+    peers : dict
+        The same of every peer.
+    goal : float
+        The ratio to the best peer that is wanted, at most.
+    unit : str
+        ``s`` or ``MiB``.
+    """
+
+    name: str
+    ours: Callable[[], float]
+    peers: dict[str, Callable[[], float]]
+    goal: float
+    unit: str = "s"
+
+
+def photo() -> Image.Image:
+    """A 4000×3000 RGB photograph: the sample enlarged, with a camera's grain."""
+    small = Image.open(HERE.parent / "samples" / "coffee.jpg")
+    large = np.asarray(small.resize((4000, 3000), Image.Resampling.BICUBIC)).astype(np.int16)
+    grain = np.random.default_rng(0).normal(0, 3, large.shape).astype(np.int16)
+    return Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8))
+
+
+def timed(work: Callable[[], object]) -> Callable[[], float]:
+    """`work` as a measurement of its wall time."""
+
+    def measure() -> float:
+        start = perf_counter()
+        work()
+        return perf_counter() - start
+
+    return measure
+
+
+def measured(rows: Iterator[Row], rounds: int) -> Iterator[str]:
+    """Run every row; one Markdown line each."""
+    for row in rows:
+        runs = {"convcli": row.ours, **row.peers}
+        times: dict[str, list[float]] = {name: [] for name in runs}
+        for round_ in range(rounds + 1):
+            for name, run in runs.items():
+                cost = run()
+                if round_:  # the first warms up
+                    times[name].append(cost)
+        medians = {name: median(costs) for name, costs in times.items()}
+        ours = medians.pop("convcli")
+        best = min(medians, key=lambda name: medians[name]) if medians else None
+        ratio = ours / medians[best] if best else float("nan")
+        listed = ", ".join(
+            f"{name} {figure(cost, row.unit)}" for name, cost in sorted(medians.items(), key=lambda x: x[1])
+        )
+        met = "yes" if ratio <= row.goal else "no"
+        line = f"| {row.name} | {figure(ours, row.unit)} | {listed or 'none here'} | {ratio:.2f} | {row.goal:.2f} | {met} |"
+        print(line, flush=True)
+        yield line
+
+
+def figure(cost: float, unit: str) -> str:
+    """A cost with three digits."""
+    if unit != "s":
+        return f"{cost:.0f} {unit}"
+    return f"{cost:.2f} s" if cost >= 1 else f"{cost * 1e3:.3g} ms" if cost >= 1e-3 else f"{cost * 1e6:.3g} µs"
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        model = next(
+            (line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line), model
+        )
+    packages = ", ".join(
+        f"{name} {_version(name)}" for name in ("numpy", "pillow", "torch", "opencv-python-headless", "scipy")
+    )
+    return (
+        f"{date.today()}, {model}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, {packages}"
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except Exception:  # a peer that is not installed
+        return "absent"
+
+
+def main() -> None:
+    """Run the rows and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", default=str(HERE / "RESULTS.md"))
+    options = parser.parse_args()
+    image = photo()
+    with tempfile.TemporaryDirectory() as folder:
+        every = [
+            *(Row(name, timed(ours), {peer: timed(run) for peer, run in peers.items()}, goal)
+              for name, ours, peers, goal in in_process_rows(np.asarray(image))),
+            *(Row(*row) for row in command_rows(image, Path(folder))),
+        ]  # fmt: skip
+        lines = list(measured((row for row in every if options.only in row.name), options.rounds))
+    header = [
+        "# Benchmarks",
+        "",
+        f"Made by `make bench`: {machine()}. Medians of {options.rounds} rounds; every row's programs ran in turn.",
+        "Ratio: convcli over the best peer.",
+        "",
+        "| work | convcli | peers | ratio | goal | met |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    Path(options.output).write_text("\n".join([*header, *lines]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE))
+    main()

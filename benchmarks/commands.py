@@ -1,0 +1,96 @@
+"""The rows that compare whole commands: start-up, reading, computing, writing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+
+from PIL import Image
+
+Measure = Callable[[], float]
+Line = tuple[str, Measure, dict[str, Measure], float, str]
+
+CONVCLI = [sys.executable, "-m", "convcli"]
+
+
+def command_rows(photo: Image.Image, folder: Path) -> Iterator[Line]:
+    """Every row: name, convcli, peers, goal, unit. Files are made in `folder`."""
+    photo.save(folder / "photo.ppm")
+    photo.save(folder / "photo.jpg", quality=92)
+    photo.save(folder / "photo.png")
+    photo.crop((0, 0, 512, 512)).save(folder / "small.png")
+    (folder / "sharpen.mat").write_text("3 3\n0 -1 0\n-1 5 -1\n0 -1 0\n")
+    _disk(folder / "disk.mat", 15)
+    magick = shutil.which("convert-im6.q16") or shutil.which("magick")
+    sharpen = "3x3: 0,-1,0 -1,5,-1 0,-1,0"
+    for ending, goal in (("ppm", 1.2), ("jpg", 1.2), ("png", 0.8)):
+        source, target = str(folder / f"photo.{ending}"), str(folder / f"out.{ending}")
+        peers = _vips(source, target, str(folder / "sharpen.mat"))
+        yield (
+            f"whole command, 12 MP 3×3, {ending.upper()}",
+            _time(_convcli(source, target, "sharpen")),
+            peers,
+            goal,
+            "s",
+        )
+    source, target = str(folder / "photo.ppm"), str(folder / "out.ppm")
+    peers = _vips(source, target, str(folder / "disk.mat"), "--precision", "float")
+    if magick:
+        peers["ImageMagick"] = _time([magick, source, "-morphology", "Convolve", "Disk:15!", target])
+    yield "whole command, 12 MP disk 31×31, PPM", _time(_convcli(source, target, "disk:15")), peers, 0.1, "s"
+    small, out = str(folder / "small.png"), str(folder / "small-out.png")
+    floor = (
+        "import click, numpy, PIL.Image, sys\n"
+        "image = PIL.Image.open(sys.argv[1]); image.load(); numpy.asarray(image)\n"
+        "image.save(sys.argv[2], compress_level=4)"
+    )
+    peers = {"import click, numpy, PIL; decode, encode": _time([sys.executable, "-c", floor, small, out])}
+    yield "whole command, 512² PNG", _time(_convcli(small, out, "sharpen")), peers, 1.15, "s"
+    peers = {}
+    if magick:
+        peers["ImageMagick"] = _memory([magick, source, "-morphology", "Convolve", sharpen, target])
+    yield "peak memory, 12 MP 3×3, PPM", _memory(_convcli(source, target, "sharpen")), peers, 0.7, "MiB"
+
+
+def _convcli(source: str, target: str, kernel: str) -> list[str]:
+    return [*CONVCLI, "apply", source, "-k", kernel, "-p", "same", "--padding-mode", "replicate", "-o", target, "-q"]
+
+
+def _vips(source: str, target: str, matrix: str, *options: str) -> dict[str, Measure]:
+    vips = shutil.which("vips")
+    return {"vips conv": _time([vips, "conv", source, target, matrix, *options])} if vips else {}
+
+
+def _disk(path: Path, radius: int) -> None:
+    """A vips matrix of ones within a radius, scaled to sum 1."""
+    rows = [
+        [int(x * x + y * y <= radius * radius) for x in range(-radius, radius + 1)] for y in range(-radius, radius + 1)
+    ]
+    total = sum(map(sum, rows))
+    lines = [" ".join(map(str, row)) for row in rows]
+    path.write_text(f"{len(rows)} {len(rows)} {total}\n" + "\n".join(lines) + "\n")
+
+
+def _run(command: list[str]) -> tuple[float, float]:
+    """Seconds and peak MiB of a command."""
+    start = perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def _time(command: list[str]) -> Measure:
+    return lambda: _run(command)[0]
+
+
+def _memory(command: list[str]) -> Measure:
+    return lambda: _run(command)[1]

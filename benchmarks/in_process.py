@@ -1,0 +1,178 @@
+"""The rows that compare computations alone, arrays in and arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import engine
+from convcli.engine import Compute
+from convcli.finish import Finish
+from convcli.geometry import ConvSpec, Pads, Pair
+from convcli.kernels import parse
+
+Work = Callable[[], object]
+Line = tuple[str, Work, dict[str, Work], float]
+
+
+def in_process_rows(photo: NDArray[np.uint8]) -> Iterator[Line]:
+    """Every row: name, convcli, peers, goal. `photo` is ``(H, W, 3)``."""
+    cv2 = _cv2()
+    generator = np.random.default_rng(1)
+
+    def random(size: int) -> NDArray[np.float64]:
+        kernel = generator.standard_normal((size, size))
+        kernel /= np.abs(kernel).sum()
+        return kernel
+
+    sharpen = parse("sharpen").kernels[0].values
+    yield _filter("3×3 sharpen, integers", photo, sharpen, 0.7, cv2)
+    for size in (3, 5, 7, 11):
+        yield _filter(f"{size}×{size} dense, full rank", photo, random(size), 1.0, cv2)
+    for sigma in (1, 2, 5, 20):
+        yield _gaussian(photo, sigma, cv2)
+    yield _filter("disk 31×31", photo, parse("disk:15").kernels[0].values, 0.5, cv2, oaconvolve=True)
+    for size in (101, 201):
+        yield _filter(f"random {size}×{size}", photo, random(size), 0.5, cv2, oaconvolve=True)
+    yield _strided(photo, random(3), cv2)
+    yield _dilated(photo, random(3), cv2)
+    yield _transposed(photo)
+    yield _layer()
+    yield _filter("gray 512², 3×3 dense", photo[:512, :512, :1], random(3), 1.5, cv2)
+    yield _filter("RGB 64², 3×3 dense", photo[:64, :64], random(3), 1.5, cv2)
+    yield _filter("RGB 64², 3×3 sharpen, integers", photo[:64, :64], sharpen, 1.5, cv2)
+
+
+def _cv2() -> Any:
+    if find_spec("cv2") is None:
+        return None
+    import cv2
+
+    return cv2
+
+
+def _ours(photo: NDArray[np.uint8], kernel: NDArray[np.float64], spec: ConvSpec) -> Work:
+    image = np.ascontiguousarray(photo).transpose(2, 0, 1)
+    channels = len(image)
+    weight = np.broadcast_to(kernel, (channels, 1, *kernel.shape)).copy()
+    finish = Finish(dtype="uint8")
+    compute = Compute("numpy")
+    act = engine.transpose if spec.transpose else engine.convolve
+    return lambda: act(image, weight, spec, compute, None, finish)
+
+
+def _same(**more: Any) -> ConvSpec:
+    return ConvSpec(padding="same-upper", padding_mode="reflect", **more)
+
+
+def _filter(
+    name: str, photo: NDArray[np.uint8], kernel: NDArray[np.float64], goal: float, cv2: Any, oaconvolve: bool = False
+) -> Line:
+    photo = np.ascontiguousarray(photo)
+    peers: dict[str, Work] = {}
+    if cv2:
+        peers["OpenCV filter2D"] = lambda: cv2.filter2D(photo, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+    if oaconvolve and find_spec("scipy"):
+        from scipy.signal import oaconvolve as scipy_oaconvolve
+
+        def with_scipy() -> None:
+            for channel in range(photo.shape[2]):
+                plane = photo[..., channel].astype(np.float32)
+                out = scipy_oaconvolve(plane, kernel[::-1, ::-1].astype(np.float32), "same")
+                np.clip(np.rint(out), 0, 255).astype(np.uint8)
+
+        peers["SciPy oaconvolve"] = with_scipy
+    return name, _ours(photo, kernel, _same(groups=photo.shape[2])), peers, goal
+
+
+def _gaussian(photo: NDArray[np.uint8], sigma: int, cv2: Any) -> Line:
+    kernel = parse(f"gaussian:{sigma}").kernels[0].values
+    size = len(kernel)
+    peers: dict[str, Work] = {}
+    if cv2:
+        taps = cv2.getGaussianKernel(size, sigma)
+        border = cv2.BORDER_REFLECT_101
+        peers["OpenCV GaussianBlur"] = lambda: cv2.GaussianBlur(photo, (size, size), sigma, borderType=border)
+        peers["OpenCV sepFilter2D"] = lambda: cv2.sepFilter2D(photo, -1, taps, taps, borderType=border)
+    if find_spec("scipy"):
+        from scipy.ndimage import gaussian_filter
+
+        peers["SciPy gaussian_filter"] = lambda: gaussian_filter(photo, (sigma, sigma, 0), mode="mirror", truncate=3)
+    return f"Gaussian σ={sigma} ({size}×{size})", _ours(photo, kernel, _same(groups=3)), peers, 1.0
+
+
+def _torch(photo: NDArray[np.uint8], kernel: NDArray[np.float64], channels_last: bool, **options: Any) -> Work:
+    import torch
+    import torch.nn.functional as F
+
+    weight = torch.tensor(kernel, dtype=torch.float32).repeat(3, 1, 1, 1)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+
+    def run() -> object:
+        with torch.inference_mode():
+            x = torch.from_numpy(photo).permute(2, 0, 1)[None].float().contiguous(memory_format=layout)
+            y = F.conv2d(x, weight, groups=3, **options)
+            return y.round_().clamp_(0, 255).to(torch.uint8)
+
+    return run
+
+
+def _strided(photo: NDArray[np.uint8], kernel: NDArray[np.float64], cv2: Any) -> Line:
+    peers: dict[str, Work] = {"torch, channels_last": _torch(photo, kernel, True, stride=2, padding=1)}
+    if cv2:
+        peers["OpenCV filter2D + slicing"] = lambda: np.ascontiguousarray(cv2.filter2D(photo, -1, kernel)[::2, ::2])
+    ours = _ours(photo, kernel, ConvSpec(padding=Pads(1, 1, 1, 1), padding_mode="reflect", stride=Pair(2, 2), groups=3))
+    return "3×3 with stride 2", ours, peers, 0.5
+
+
+def _dilated(photo: NDArray[np.uint8], kernel: NDArray[np.float64], cv2: Any) -> Line:
+    peers: dict[str, Work] = {"torch, channels_last": _torch(photo, kernel, True, dilation=4, padding=4)}
+    if cv2:
+        spread = np.zeros((9, 9))
+        spread[::4, ::4] = kernel
+        peers["OpenCV filter2D, spread kernel"] = lambda: cv2.filter2D(photo, -1, spread)
+    return "3×3 with dilation 4", _ours(photo, kernel, _same(groups=3, dilation=Pair(4, 4))), peers, 0.5
+
+
+def _transposed(photo: NDArray[np.uint8]) -> Line:
+    import torch
+    import torch.nn.functional as F
+
+    small = np.ascontiguousarray(photo[::2, ::2])
+    kernel = parse("bilinear:2").kernels[0].values
+    weight = torch.tensor(kernel, dtype=torch.float32).repeat(3, 1, 1, 1)
+
+    def with_torch() -> object:
+        with torch.inference_mode():
+            x = torch.from_numpy(small).permute(2, 0, 1)[None].float()
+            return F.conv_transpose2d(x, weight, stride=2, padding=1, groups=3).round_().clamp_(0, 255).to(torch.uint8)
+
+    spec = ConvSpec(transpose=True, stride=Pair(2, 2), padding=Pads(1, 1, 1, 1), groups=3)
+    return (
+        "transposed 4×4, stride 2, 3 → 12 MP",
+        _ours(small, kernel, spec),
+        {"torch conv_transpose2d": with_torch},
+        0.2,
+    )
+
+
+def _layer() -> Line:
+    import torch
+    import torch.nn.functional as F
+
+    generator = np.random.default_rng(2)
+    image = generator.standard_normal((64, 512, 512), dtype=np.float32)
+    weight = generator.standard_normal((64, 64, 3, 3), dtype=np.float32)
+    x, w = torch.from_numpy(image)[None], torch.from_numpy(weight)
+
+    def with_torch() -> object:
+        with torch.inference_mode():
+            return F.conv2d(x, w, padding=1)
+
+    spec = ConvSpec(padding=Pads(1, 1, 1, 1))
+    ours = lambda: engine.convolve(image, weight, spec, Compute("numpy"))
+    return "64 → 64 channels, 3×3, 512², float32", ours, {"torch conv2d": with_torch}, 1.5
