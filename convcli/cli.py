@@ -19,6 +19,9 @@ from convcli.commands.transpose import transpose
 from convcli.errors import ConvError
 from convcli.files import reason
 
+# The numpy engine has threads of its own, and each of them wants BLAS for itself. NumPy reads this when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 class Group(WithExamples, click.Group):
     """A group that turns every foreseen error into one line and an exit code."""

@@ -165,8 +165,7 @@ SLOWER = 20
 
 def _others(result: ConvResult) -> list[str]:
     """The plans that the planner did not choose but that are worth a look."""
-    chosen, *others = result.considered
-    return [plan.name for plan in others if plan.seconds <= SLOWER * chosen.seconds]
+    return [plan.name for plan in result.considered[1:] if plan.seconds <= SLOWER * result.considered[0].seconds]
 
 
 def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]:

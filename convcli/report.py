@@ -72,13 +72,19 @@ def _plain(content: Table, stream: TextIO) -> None:
 
 
 def _rich(content: Table, stream: TextIO) -> None:
-    from rich.box import ROUNDED
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as RichTable
 
     console = Console(file=stream, highlight=False)
     drawn = RichTable(
-        title=content.title, title_justify="left", title_style="bold", box=ROUNDED, show_header=bool(content.header)
+        title=content.title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_header=bool(content.header),
     )
     for column in range(len(content.rows[0])):
         name = content.header[column] if content.header else ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from convcli.comparison import Comparison
+    from convcli.comparison import Comparison, Row
 
     Job = tuple[NDArray[np.generic], NDArray[np.floating], ConvSpec, NDArray[np.float64] | None]
 
@@ -136,19 +136,29 @@ def _job(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Job:
 def _table(result: Comparison) -> report.Table:
     rows = [
         (
-            row.backend if row.device == "cpu" else f"{row.backend} {row.device}",
-            row.dtype,
+            _name(row),
             report.shape(row.output_shape),
             f"{row.max_abs_error:.1e}",
             f"{row.relative_error:.1e}",
             report.seconds(row.median_ms / 1e3),
-            f"{report.seconds(row.min_ms / 1e3)}–{report.seconds(row.max_ms / 1e3)}" if row.repeats > 1 else "once",
+            f"{100 * (row.max_ms - row.min_ms) / row.median_ms:.0f} %" if row.repeats > 1 else "once",
             f"{row.speedup:.3g}×",
             "yes" if row.agree else "NO",
         )
         for row in result.rows
     ]
     verdict = "all agree" if result.agree else "they DIFFER"
-    header = ("backend", "dtype", "output", "max error", "relative", "median", "spread", "speed-up", "agrees")
+    dtypes = ", ".join(dict.fromkeys(row.dtype for row in result.rows if row.backend != "reference"))
+    header = ("backend", "output", "error", "relative", "median", "spread", "speed-up", "agrees")
     strong = next((i for i, row in enumerate(result.rows) if row.backend == result.auto), None)
-    return report.Table(f"convcli compare: {verdict}", rows, header, strong, frozenset({3, 4, 5, 6, 7}))
+    title = f"convcli compare: {verdict}" + (f" ({dtypes} against float64)" if dtypes else "")
+    return report.Table(title, rows, header, strong, frozenset({2, 3, 4, 5, 6}))
+
+
+def _name(row: Row) -> str:
+    """``numpy separable``, ``torch``, ``torch cuda tf32``."""
+    if row.backend == "numpy":
+        return f"numpy {row.plan.partition(':')[0]}"
+    return " ".join(
+        [row.backend, *([row.device] if row.device != "cpu" else []), *(["tf32"] if row.dtype == "tf32" else [])]
+    )

@@ -130,8 +130,8 @@ CACHE_BYTES = 768 << 10
 """Scratch and output of a tile: most of a core's second-level cache, which has 1 to 2 MiB today."""
 
 
-def tile_within(job: Job, itemsize: int, rows: int, values: int = 6000) -> Size:
-    """Output rows and columns of a tile of at most `rows` rows and `values` values in a line, within `CACHE_BYTES`.
+def tile_within(job: Job, itemsize: int, values: int = 6000) -> Size:
+    """Output rows and columns of a tile of at most `values` values in a line, within `CACHE_BYTES`.
 
     Long lines come first: every NumPy call then does more.
     """
@@ -140,7 +140,7 @@ def tile_within(job: Job, itemsize: int, rows: int, values: int = 6000) -> Size:
     line = (width * job.stride.columns + extent(job.kernel.width, job.dilation.columns)) * job.step * itemsize
     fixed = job.planes * line * reach
     each = job.planes * line * job.stride.rows + job.outputs * width * job.step * itemsize
-    return Size(max(1, min(rows, job.output.height, (CACHE_BYTES - fixed) // each)), width)
+    return Size(max(1, min(job.output.height, (CACHE_BYTES - fixed) // each)), width)
 
 
 def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from convcli.backends import Computed
 from convcli.backends.numpy import taps
 from convcli.backends.numpy.job import Job, direct_job
 from convcli.backends.numpy.output import Output, is_interleaved
-from convcli.backends.numpy.plan import STRATEGIES, choose, plans
+from convcli.backends.numpy.plan import STRATEGIES, choose, plans, quick, threads_for
 from convcli.backends.numpy.tiles import Runner, cut, described, run_all, workers
 from convcli.finish import Finish
 from convcli.geometry import ZERO, Geometry, Pair, Size
@@ -91,8 +91,9 @@ def correlate_transpose(
     jobs = [_job(direct, bias, groups, is_interleaved(x), a, b) for a, b in grid]
     largest = max(jobs, key=lambda job: job.kernels.size)
     count = workers(threads)
-    found = plans(largest, x.dtype, dtype, count)
+    found = (None if plan else quick(largest, x.dtype, dtype)) or plans(largest, x.dtype, dtype, count)
     chosen = choose(found, plan)
+    count = threads_for(chosen, count)
     kind = dtype if chosen.dtype.startswith("int") else chosen.dtype  # phases may differ in what is exact
     if chosen.planar or any(job.step != largest.step for job in jobs):
         jobs, largest = [job.planar() for job in jobs], largest.planar()

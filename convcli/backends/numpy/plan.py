@@ -49,6 +49,12 @@ ROUNDING = 1.5
 WORTH_ROUNDING = 200e-6
 """Seconds that a strategy must gain to be worth its rounding, which is larger than that of a plain sum."""
 
+AT_ONCE = 150e-6
+"""Seconds below which no other plan than taps is weighed."""
+
+WORTH_A_THREAD = 300e-6
+"""Seconds of work that a further thread must get."""
+
 STRIDED = 4.0
 """How much slower a pass is whose values do not lie side by side."""
 
@@ -69,6 +75,10 @@ class Plan:
         return Considered(self.name, self.seconds, self.reason)
 
 
+_Estimate = tuple[str, str, bool, float, float, str]
+"""Strategy, dtype, planar, seconds for each output value, calls for each tile, reason."""
+
+
 def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Plan]:
     """Every plan that can do the job, the cheapest first.
 
@@ -83,20 +93,34 @@ def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Pla
     threads : int
         How many share the work.
     """
-    found = [_taps(job, source, dtype), _toeplitz(job, dtype), _separable(job, dtype), _fft(job, dtype)]
-    found.append(_gemm(job.planar(), dtype))
-    exact = taps.exact_type(job, source) is not None
-    out = []
-    for name, kind, planar, each, calls, reason in found:
-        tile = STRATEGIES[name].tile(job.planar() if planar else job, np.dtype(kind).itemsize)
-        values = job.outputs * job.output.height * job.output.width * job.step
-        tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
-        move = PASS[kind] * 4 + (REARRANGE if planar and job.step > 1 else 0)
-        seconds = (values * (each + move)) / min(threads, tiles) + tiles * (calls + 12) * CALL
-        if name == "fft" or (name == "separable" and not reason.startswith("rank 1 ")):
-            seconds = seconds * (ROUNDING if exact else 1) + WORTH_ROUNDING
-        out.append(Plan(name, kind, planar, seconds, reason))
-    return sorted(out, key=lambda plan: plan.seconds)
+    plain = _plan(job, _taps(job, source, dtype), threads)
+    exact = plain.dtype.startswith("int")
+    found = [_toeplitz(job, dtype), _separable(job, dtype), _fft(job, dtype), _gemm(job.planar(), dtype)]
+    return sorted([plain, *(_plan(job, each, threads, exact) for each in found)], key=lambda plan: plan.seconds)
+
+
+def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> Plan:
+    """What an estimate comes to for the whole job; `exact` says that another plan would not round."""
+    name, kind, planar, each, calls, reason = estimate
+    tile = STRATEGIES[name].tile(job.planar() if planar else job, np.dtype(kind).itemsize)
+    values = job.outputs * job.output.height * job.output.width * job.step
+    tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
+    move = PASS[kind] * 4 + (REARRANGE if planar and job.step > 1 else 0)
+    seconds = (values * (each + move) + tiles * (calls + 12) * CALL) / min(threads, tiles)
+    if name == "fft" or (name == "separable" and not reason.startswith("rank 1 ")):
+        seconds = seconds * (ROUNDING if exact else 1) + WORTH_ROUNDING
+    return Plan(name, kind, planar, seconds, reason)
+
+
+def quick(job: Job, source: np.dtype[Any], dtype: str) -> list[Plan] | None:
+    """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
+    plan = _plan(job, _taps(job, source, dtype), 1)
+    return [plan] if plan.seconds < AT_ONCE else None
+
+
+def threads_for(plan: Plan, threads: int) -> int:
+    """How many threads a plan is worth: starting one takes as long as a small image."""
+    return max(1, min(threads, int(plan.seconds * threads / WORTH_A_THREAD)))
 
 
 def choose(found: list[Plan], name: str | None) -> Plan:
@@ -111,10 +135,6 @@ def choose(found: list[Plan], name: str | None) -> Plan:
         if name in (None, plan.name):
             return plan
     raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
-
-
-_Estimate = tuple[str, str, bool, float, float, str]
-"""Strategy, dtype, planar, seconds for each output value, calls for each tile, reason."""
 
 
 def _strided(job: Job) -> float:

@@ -11,7 +11,7 @@ from convcli.backends import Computed
 from convcli.backends.numpy import taps
 from convcli.backends.numpy.job import direct_job
 from convcli.backends.numpy.output import Output, is_interleaved
-from convcli.backends.numpy.plan import STRATEGIES, choose, plans
+from convcli.backends.numpy.plan import STRATEGIES, choose, plans, quick, threads_for
 from convcli.backends.numpy.tiles import Runner, cut, described, run_all, workers
 from convcli.finish import Finish
 from convcli.geometry import Geometry
@@ -39,8 +39,9 @@ def correlate(
         geometry.dilation, geometry.output,
     )  # fmt: skip
     count = workers(threads)
-    found = plans(job, x.dtype, dtype, count)
+    found = (None if plan else quick(job, x.dtype, dtype)) or plans(job, x.dtype, dtype, count)
     chosen = choose(found, plan)
+    count = threads_for(chosen, count)
     job = job.planar() if chosen.planar else job
     strategy = STRATEGIES[chosen.name]
     compute, fallback = strategy.prepare(job, chosen.dtype), taps.prepare(job, chosen.dtype)

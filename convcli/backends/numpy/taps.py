@@ -18,7 +18,7 @@ from convcli.geometry import Size
 
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles whose scratch and output share the second-level cache."""
-    return tile_within(job, itemsize, rows=32)
+    return tile_within(job, itemsize)
 
 
 def exact_type(job: Job, source: np.dtype[Any]) -> str | None:

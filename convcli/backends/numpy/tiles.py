@@ -5,9 +5,9 @@ No padded copy of the whole image is ever made; a tile's input, its result and i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from os import cpu_count, sched_getaffinity
+from threading import Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,21 +46,28 @@ def described(tiles: int, threads: int) -> str:
     return f"{tiles} tile{'s' * (tiles > 1)}, {used} thread{'s' * (used > 1)}"
 
 
-def run_all(work: Callable[[T], None], jobs: Iterable[T], threads: int) -> None:
-    """Do every job, on at most `threads` threads; NumPy releases the interpreter while it computes."""
-    jobs = list(jobs)
-    if threads == 1 or len(jobs) == 1:
-        for job in jobs:
-            work(job)
-        return
-    queue = iter(jobs)  # next() is atomic: idle threads take the next tile
+def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
+    """Do every job on at most `threads` threads, this one among them; NumPy releases the interpreter while it computes."""
+    queue = iter(jobs)  # next() is atomic: whoever is idle takes the next job
+    failures: list[BaseException] = []
 
-    def worker(_: int) -> None:
-        for job in queue:
-            work(job)
+    def worker() -> None:
+        try:
+            for job in queue:
+                work(job)
+                if failures:
+                    return
+        except BaseException as error:  # raised again by the caller's thread
+            failures.append(error)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(worker, range(min(threads, len(jobs)))))
+    helpers = [Thread(target=worker, daemon=True) for _ in range(min(threads, len(jobs)) - 1)]
+    for helper in helpers:
+        helper.start()
+    worker()
+    for helper in helpers:
+        helper.join()
+    if failures:
+        raise failures[0]
 
 
 class Runner:
