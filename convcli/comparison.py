@@ -30,7 +30,8 @@ class Row:
     max_abs_error : float
         Largest absolute difference from the float64 reference, in the input's units.
     relative_error : float
-        The same over the largest Σ|x·w| of any output: cancellation to a result near zero does not blow it up.
+        The same over the largest Σ|x·w| of any output: cancellation to a result near zero does not blow it up. A plan
+        that works in the frequency domain mixes all pixels of a tile: there it is over max|x| · Σ|w|.
     tolerance : float
         What `relative_error` may be: see `tolerance`.
     median_ms, min_ms, max_ms : float
@@ -123,16 +124,18 @@ def compare(
     truth = prepared(Compute("reference")).run()
     sums = prepared(Compute("reference"), absolute=True).run().array
     scale = float(sums.max(where=np.isfinite(sums), initial=0))
+    finite = np.abs(image.astype(np.float64)).max(where=np.isfinite(image), initial=0)
+    scales = scale, max(scale, float(finite) * float(np.abs(weight.astype(np.float64)).sum()))
     terms = weight[:, 0].size // spec.groups if spec.transpose else weight[0].size
     choices, missing = _choices(compute)
-    rows = [_row(truth, [truth.seconds * 1e3], truth, scale, terms, limit)]
+    rows = [_row(truth, [truth.seconds * 1e3], truth, scales, terms, limit)]
     for choice in choices:
         for result, times in _timed(prepared(choice), repeats):
-            rows.append(_row(result, times, truth, scale, terms, limit))
+            rows.append(_row(result, times, truth, scales, terms, limit))
         if choice.backend == "numpy" and choice.plan is None:
             for plan in _others(result):
                 for further, times in _timed(prepared(replace(choice, plan=plan)), repeats):
-                    rows.append(_row(further, times, truth, scale, terms, limit))
+                    rows.append(_row(further, times, truth, scales, terms, limit))
     return Comparison((*rows[1:], rows[0]), tuple(missing), auto.backend, auto.reason)
 
 
@@ -187,8 +190,16 @@ def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]
 
 
 def _row(
-    result: ConvResult, times: list[float], truth: ConvResult, scale: float, terms: int, limit: float | None
+    result: ConvResult,
+    times: list[float],
+    truth: ConvResult,
+    scales: tuple[float, float],
+    terms: int,
+    limit: float | None,
 ) -> Row:
+    """One row; `scales` are what errors are relative to: of sums, and of plans that mix all pixels."""
+    mixes = any(name in result.plan.partition(":")[0] for name in ("fft", "separable"))
+    scale = scales[mixes]
     same_shape = result.output_shape == truth.output_shape
     error = largest_difference(result.array, truth.array) if same_shape else inf
     relative = error / scale if scale > 0 else error

@@ -95,7 +95,8 @@ def test_largest_difference_sees_any_place(values: list[float], step: float, pla
 @given(layer=layers(), dtype=st.sampled_from((None, "float32", "float64")))
 def test_the_backends_agree_on_any_layer(layer: Layer, dtype: str | None) -> None:
     found = compare(layer.image, layer.weight, layer.spec, layer.bias, Compute(dtype=dtype, threads=1), repeats=1)
-    assert [row.backend for row in found.rows] == ["numpy", "torch", "reference"]
+    assert list(dict.fromkeys(row.backend for row in found.rows)) == ["numpy", "torch", "reference"]
+    assert len({row.plan for row in found.rows}) == len(found.rows)  # a row for every plan of the numpy backend
     assert found.agree
     for row in found.rows:
         assert row.agree
@@ -188,7 +189,7 @@ def test_nothing_but_zeros_agrees() -> None:
 def test_the_limit_replaces_the_tolerance() -> None:
     image, weight = random_layer((9, 9), 3, 3, (3, 3), ConvSpec())
     strict = compare(image, weight, ConvSpec(), repeats=1, limit=0.0)
-    assert [row.tolerance for row in strict.rows] == [0, 0, 0]
+    assert {row.tolerance for row in strict.rows} == {0}
     assert not strict.agree  # float32 rounds
     assert strict.rows[-1].agree
     assert compare(image, weight, ConvSpec(), repeats=1, limit=1.0).agree

@@ -223,7 +223,7 @@ def test_a_terminal_gets_a_drawn_table() -> None:
     result = terminal(*ISSUE)
     assert result.code == 0
     shown = result.text
-    assert "╭" in shown
+    assert "\x1b[1mconvcli shape" in shown  # a bold title
     assert "66" in shown
     assert "\x1b[36m" in shown  # cyan
 
