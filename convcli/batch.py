@@ -100,7 +100,9 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
     picture = images.load(source)
     container = images.format_of(target, how.container, picture.metadata.format)
     loaded = perf_counter()
+    shape, space, notes = picture.shape, picture.space, picture.notes
     outcome = pipeline.run(picture, operation, container, how.policy)
+    del picture  # its pixels are not needed while the result is encoded
     computed = perf_counter()
     assert outcome.storage is not None
     outputs.make_folder(how.folder)
@@ -110,12 +112,12 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
         target=target,
         operation=operation,
         result=outcome.result,
-        input_shape=picture.shape,
+        input_shape=shape,
         output_shape=outcome.picture.shape,
-        space=picture.space,
+        space=space,
         container=container,
         clipped=max(saved, outcome.result.clipped, key=lambda clipped: clipped.total),
-        notes=(*picture.notes, *outcome.storage.notes),
+        notes=(*notes, *outcome.storage.notes),
         load_seconds=loaded - start,
         compute_seconds=computed - loaded,
         save_seconds=perf_counter() - computed,

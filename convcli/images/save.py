@@ -59,6 +59,9 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
     return name
 
 
+_UNPACKED = {"PPM", "BMP"}
+"""Formats that store pixels as they are, front to back: they need no copy in memory before they are written."""
+
 _EARLY = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".pgm": "PPM",
           ".pnm": "PPM", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}  # fmt: skip
 """Known without asking Pillow, which imports every plugin to answer."""
@@ -92,10 +95,15 @@ def save(picture: Picture, target: str, storage: Storage) -> Clipped:
             npy.write(stream, array)
         return clipped
     image, clipped = encode(picture, storage)
-    buffer = io.BytesIO()
     container = storage.container
+    options = {**_SETTINGS.get(container, {}), **_metadata(picture, container)}
+    if container in _UNPACKED:
+        with files.writing(target) as stream:
+            image.save(stream, container, **options)
+        return clipped
+    buffer = io.BytesIO()
     try:
-        image.save(buffer, container, **_SETTINGS.get(container, {}), **_metadata(picture, container))
+        image.save(buffer, container, **options)
     except (OSError, ValueError, KeyError) as error:
         raise ImageError(f"output '{target}' cannot be written as {container}: {error}") from None
     with files.writing(target) as stream:
@@ -156,7 +164,7 @@ def _image(pixels: NDArray[Any], space: str, container: str) -> Image.Image:
         mode = "CMYK"
     else:
         mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
-    image = Image.frombytes(mode, (width, height), np.ascontiguousarray(pixels).tobytes())
+    image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)
     return image.convert("RGB") if mode == "CMYK" and container not in _CMYK else image
 
 

@@ -130,17 +130,29 @@ CACHE_BYTES = 768 << 10
 """Scratch and output of a tile: most of a core's second-level cache, which has 1 to 2 MiB today."""
 
 
-def tile_within(job: Job, itemsize: int, values: int = 6000) -> Size:
+ENOUGH_ROWS = 24
+"""Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
+
+
+def tile_within(job: Job, itemsize: int, values: int = 6000, planes: int | None = None) -> Size:
     """Output rows and columns of a tile of at most `values` values in a line, within `CACHE_BYTES`.
 
-    Long lines come first: every NumPy call then does more.
+    Long lines come first, because every NumPy call then does more. `planes` is how many input planes are worked on at a
+    time (by default all).
     """
+    planes = planes or job.planes
     reach = extent(job.kernel.height, job.dilation.rows)
+    enough = min(ENOUGH_ROWS, job.output.height)
     width = min(job.output.width, max(1, values // (job.step * job.stride.columns)))
-    line = (width * job.stride.columns + extent(job.kernel.width, job.dilation.columns)) * job.step * itemsize
-    fixed = job.planes * line * reach
-    each = job.planes * line * job.stride.rows + job.outputs * width * job.step * itemsize
-    return Size(max(1, min(job.output.height, (CACHE_BYTES - fixed) // each)), width)
+    while True:
+        line = (width * job.stride.columns + extent(job.kernel.width, job.dilation.columns)) * job.step * itemsize
+        each = planes * line * job.stride.rows + width * job.step * itemsize * (
+            job.outputs if planes == job.planes else 1
+        )
+        rows = (CACHE_BYTES - planes * line * reach) // each
+        if rows >= enough or width * job.step < 1024:
+            return Size(max(1, min(job.output.height, rows)), width)
+        width //= 2
 
 
 def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:

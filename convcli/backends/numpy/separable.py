@@ -48,7 +48,7 @@ def rank(job: Job) -> int:
 
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles of enough rows to keep the products along the rows busy."""
-    return tile_within(job, itemsize, values=2048)
+    return tile_within(job, itemsize, values=2048, planes=1)
 
 
 def prepare(job: Job, dtype: str) -> Compute:
