@@ -137,8 +137,6 @@ def _direct(
         for axis, indices in ((2, geometry.row_indices), (3, geometry.column_indices)):
             assert ZERO not in indices
             x = x.index_select(axis, torch.tensor(indices, device=x.device))
-    if groups > 1 and x.device.type == "cpu":  # ten times as fast where channels do not mix
-        x = x.contiguous(memory_format=torch.channels_last)
     return F.conv2d(x, weight, bias, geometry.stride, padding, geometry.dilation, groups)
 
 
@@ -182,8 +180,9 @@ def _tensors(
         # The narrow type crosses the bus; it is widened on the device. torch lacks most unsigned types.
         if array.dtype.kind in "ub" and array.dtype != np.uint8:
             array = array.astype(np.float64 if dtype == "float64" else np.float32)
+        array = np.ascontiguousarray(array)
         if not array.flags.writeable or min(array.strides, default=0) < 0:
-            array = array.copy("K")  # torch has neither read-only tensors nor negative strides
+            array = array.copy()  # torch has neither read-only tensors nor negative strides
         return torch.from_numpy(array).to(where).to(kind)
 
     return tensor(x), tensor(weight), None if bias is None else tensor(bias)
