@@ -194,6 +194,7 @@ def prepare(
             f"bias has {bias.size} values for {filters} output channels: give one value, or one per output channel"
         )
     geometry = spec.resolve((batch.shape[2], batch.shape[3]), (weight.shape[2], weight.shape[3]))
+    compute = spare_phases(compute, geometry)
     name, reason = choose_backend(
         compute, count_macs(batch.shape, weight.shape, geometry), batch.shape[1] // spec.groups
     )
@@ -267,6 +268,23 @@ def choose_backend(compute: Compute, macs: int, channels_per_group: int) -> tupl
     if torch_seconds < numpy_seconds:
         return "torch", f"{macs / 1e9:.2g} GMAC over {channels_per_group} channels per group pay for torch's import"
     return "numpy", f"{macs / 1e9:.2g} GMAC: done before torch would be imported" if macs else "no work"
+
+
+MAX_PHASES = 1024
+"""Strides beyond which the numpy backend's transposed operation, phase by phase, is the wrong tool."""
+
+
+def spare_phases(compute: Compute, geometry: Geometry) -> Compute:
+    """Send a transposed operation of very many phases to torch, or refuse it."""
+    phases = geometry.stride.rows * geometry.stride.columns
+    if not geometry.transpose or phases <= MAX_PHASES or compute.backend not in ("auto", "numpy"):
+        return compute
+    if compute.backend == "numpy":
+        raise BackendError(
+            f"stride {geometry.stride.rows},{geometry.stride.columns} means {phases} phases, more than the "
+            f"numpy backend's {MAX_PHASES}: use --backend torch or auto"
+        )
+    return replace(compute, backend="torch")
 
 
 def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) -> str:

@@ -8,13 +8,15 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from convcli.errors import ImageError
 
 STDIO = "-"
+MAX_BYTES = 4 << 30
+"""An input is read no further than this: a device or a runaway pipe has no end."""
 
 
 def read_bytes(source: str) -> bytes:
@@ -26,11 +28,14 @@ def read_bytes(source: str) -> bytes:
         It cannot be read, or is empty.
     """
     try:
-        data = sys.stdin.buffer.read() if source == STDIO else Path(source).read_bytes()
+        with nullcontext(sys.stdin.buffer) if source == STDIO else Path(source).open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except IsADirectoryError:
         raise ImageError(f"input '{source}' is a folder: name the images in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(f"input '{source}' cannot be read: {reason(error)}") from None
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"input '{source}' is larger than {MAX_BYTES >> 30} GiB: cut it into smaller images")
     if not data:
         raise ImageError(f"input '{source}' is empty: name a file that holds an image")
     return data

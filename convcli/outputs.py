@@ -59,6 +59,8 @@ def resolve(
 
 
 def _target(source: str, output: str | None, kernel: str) -> str:
+    if not source:
+        raise ImageError("input '' is empty: name an image, or - for standard input")
     path = Path("stdin.png" if source == STDIO else source)
     if os.path.isdir(source):
         raise ImageError(f"input '{source}' is a folder: name the images in it")

@@ -96,7 +96,8 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
         channels = job.channels - transparent
     else:
         job = prepare(picture, operation)
-        channels, transparent = job.channels, rule == "keep"
+        channels = job.channels
+        transparent = rule == "keep" and picture.space_of(channels) != "tensor"  # the outputs of a layer are no colours
     size = job.spec.resolve(picture.size, job.weight.shape[2:]).output
     kept = None
     if container is not None:

@@ -68,7 +68,7 @@ def _remarks(item: Done) -> None:
     if below + above:
         sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
         share = 100 * (below + above) / total
-        report.note(f"{item.target}: {share:.2g} % of the values were clipped ({sides} the range); see --range")
+        report.note(f"{item.target}: {share:.3g} % of the values were clipped ({sides} the range); see --range")
 
 
 def _table(item: Done) -> report.Table:

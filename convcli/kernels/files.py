@@ -42,7 +42,7 @@ def read(path: Path) -> NDArray[np.float64]:
     if path.suffix.lower() == ".json":
         try:
             return checked(json.loads(text), source)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             raise KernelError(
                 f"kernel {source} is not valid JSON: write a nested list, [[0,1,0],[1,-4,1],[0,1,0]]"
             ) from None
@@ -52,7 +52,8 @@ def read(path: Path) -> NDArray[np.float64]:
 
 
 def _rows(text: str, source: str) -> list[list[float]]:
-    rows = [line.replace(",", " ").replace(";", " ").split() for line in text.splitlines()]
+    lines = [line.strip().removeprefix("\ufeff").replace(";", ",") for line in text.splitlines()]
+    rows = [[cell.strip() for cell in line.split(",")] if "," in line else line.split() for line in lines]
     try:
         return [[float(value) for value in row] for row in rows if row and not row[0].startswith("#")]
     except ValueError as error:

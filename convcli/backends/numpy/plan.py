@@ -105,6 +105,8 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     tile = STRATEGIES[name].tile(job.planar() if planar else job, np.dtype(kind).itemsize)
     values = job.outputs * job.output.height * job.output.width * job.step
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
+    if name in ("toeplitz", "separable"):  # a tile too low for a block of rows wastes the rest of the product
+        each *= max(1.0, toeplitz.block_rows(job.kernel.height) / tile.height)
     move = PASS[kind] * 4 + (REARRANGE if planar and job.step > 1 else 0)
     seconds = (values * (each + move) + tiles * (calls + 12) * CALL) / min(threads, tiles)
     if name == "fft" or (name == "separable" and not reason.startswith("rank 1 ")):
