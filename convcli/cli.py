@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -51,7 +52,11 @@ class Group(WithExamples, click.Group):
             if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
                 stream.reconfigure(errors="backslashreplace")
         try:
-            code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", RuntimeWarning
+                )  # NumPy's, of values that overflow: they become infinite
+                code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except ConvError as error:
             _fail(_one_line(str(error)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from subprocess import SubprocessError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,18 @@ def load(source: str) -> Picture:
         raise ImageError(
             f"input '{source}' has more than {limit} pixels and may be a decompression bomb: reduce it first"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        AssertionError,
+        SubprocessError,
+    ) as error:
         # The exceptions of Pillow's decoders for truncated and damaged files.
         raise ImageError(
             f"input '{source}' cannot be decoded: {_first_line(error)}; is it truncated or damaged?"
@@ -93,6 +105,8 @@ def _decode(image: Image.Image) -> Picture:
             f"{image.format} with 16 bits per channel is read with 8: convert it to 16-bit gray to keep the depth"
         )
     container = image.format
+    if container == "EPS":
+        raise ImageError("EPS is a program, which Pillow would hand to Ghostscript: convert it to png first")
     dpi = image.info.get("dpi") if container != "TIFF" or 0x011A in image.getexif() else None  # Pillow invents 1 dpi
     icc_profile = image.info.get("icc_profile")
     image.load()
