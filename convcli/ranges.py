@@ -34,6 +34,8 @@ def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any
     count : bool
         Whether to count what is clipped; if not, zeros are returned.
     """
+    if values.dtype == np.float16:  # it does not hold 65535
+        values = values.astype(np.float32)
     values = apply_policy(values, full_scale, policy)
     if values.dtype.kind == "f":
         values = np.rint(values, out=values)

@@ -89,7 +89,8 @@ def document(geometry: Geometry) -> dict[str, Any]:
             "formula": {name: part.opposite_formula for name, part in axes.items()},
         },
         "direct_inputs_sharing_an_output": {
-            name: {"first": part.sharing[0], "last": part.sharing[-1]} for name, part in axes.items()
+            name: {"first": part.sharing[0], "last": part.sharing[-1]} if part.sharing else None
+            for name, part in axes.items()
         },
         "output_padding_to_return": [part.output_padding for part in axes.values()],
     }

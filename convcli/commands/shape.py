@@ -75,6 +75,8 @@ def _table(geometry: Geometry, padding: Any, both: bool) -> report.Table:
     rows += [(here, part.formula) for part in axes]
     rows += [(f"{there}, back", part.opposite_formula) for part in axes]
     for name, part in zip(("rows", "columns"), axes, strict=False):
+        if not part.sharing:  # cropped so far that no direct convolution leads here
+            continue
         first, last = part.sharing[0], part.sharing[-1]
         inputs = str(first) if first == last else f"{first} and {last}" if last == first + 1 else f"{first} to {last}"
         small, large = (part.input, part.output) if geometry.transpose else (part.output, part.input)

@@ -27,7 +27,7 @@ def exact_type(job: Job, source: np.dtype[Any]) -> str | None:
         return None
     if not (np.equal(job.kernels, np.rint(job.kernels)).all() and np.equal(job.bias, np.rint(job.bias)).all()):
         return None
-    largest = np.iinfo(source).max * np.abs(job.kernels).sum(axis=(1, 2, 3)).max() + np.abs(job.bias).max()
+    largest = np.iinfo(source).max * max(1.0, np.abs(job.kernels).sum(axis=(1, 2, 3)).max()) + np.abs(job.bias).max()
     for name in ("int16", "int32"):
         if largest <= np.iinfo(name).max:
             return name

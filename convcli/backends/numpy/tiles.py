@@ -5,8 +5,8 @@ No padded copy of the whole image is ever made; a tile's input, its result and i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from os import cpu_count, sched_getaffinity
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -27,9 +27,9 @@ def workers(threads: int | None) -> int:
     if threads is not None:
         return threads
     try:
-        return len(sched_getaffinity(0))
+        return len(os.sched_getaffinity(0))
     except (AttributeError, OSError):  # not on every platform
-        return cpu_count() or 1
+        return os.cpu_count() or 1
 
 
 def cut(output: Size, tile: Size, threads: int) -> list[tuple[range, range]]:
