@@ -1,6 +1,6 @@
 """The registry of named kernels: how a name and its ARGS become a `Filter`.
 
-The kernels themselves are plain functions in `convcli.kernels.smoothing`, `.edges` and `.others`; the decorator
+The kernels themselves are plain functions in `convcli.kernels.smoothing` and `.edges`; the decorator
 `named` enters them here. Their signature is their parameter list, the first line of their docstring their description.
 """
 

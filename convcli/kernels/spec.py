@@ -13,7 +13,6 @@ from convcli.kernels import edges, files, named, smoothing  # noqa: F401  (impor
 from convcli.kernels.kernel import Filter, Kernel, checked
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_LITERAL = re.compile(r"[\s\d.,;/eE+\-]*")
 _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:(.*)", re.DOTALL)
 
 

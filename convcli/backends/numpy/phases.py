@@ -8,6 +8,7 @@ d/g apart: a direct convolution with a flipped part of the kernel, stride 1 and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 from math import gcd
 from typing import Any
 
@@ -98,7 +99,7 @@ def correlate_transpose(
     if chosen.planar or any(job.step != largest.step for job in jobs):
         jobs, largest = [job.planar() for job in jobs], largest.planar()
     strategy = STRATEGIES[chosen.name]
-    computes = [(strategy.prepare(job, kind), taps.prepare(job, kind)) for job in jobs]
+    computes = [(strategy.prepare(job, kind), cache(partial(taps.prepare, job, kind))) for job in jobs]
     output = Output(x, groups * per_group, geometry.output, dtype, finish)
     (s, t), (height, width) = geometry.stride, geometry.output
     tiles = cut(Size(-(-height // s), -(-width // t)), strategy.tile(largest, np.dtype(kind).itemsize), count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from convcli.backends import Computed
 from convcli.backends.numpy import taps
-from convcli.backends.numpy.job import direct_job
+from convcli.backends.numpy.job import of_geometry
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.plan import STRATEGIES, choose, plans, quick, threads_for
 from convcli.backends.numpy.tiles import Runner, cut, described, run_all, workers
@@ -34,17 +35,14 @@ def correlate(
 
     `dtype` is float32 or float64; `plan` forces a strategy of `STRATEGIES`; `finish` is applied to every tile.
     """
-    job = direct_job(
-        weight, bias, groups, is_interleaved(x), geometry.row_indices, geometry.column_indices, geometry.stride,
-        geometry.dilation, geometry.output,
-    )  # fmt: skip
+    job = of_geometry(weight, bias, geometry, groups, is_interleaved(x))
     count = workers(threads)
     found = (None if plan else quick(job, x.dtype, dtype)) or plans(job, x.dtype, dtype, count)
     chosen = choose(found, plan)
     count = threads_for(chosen, count)
     job = job.planar() if chosen.planar else job
     strategy = STRATEGIES[chosen.name]
-    compute, fallback = strategy.prepare(job, chosen.dtype), taps.prepare(job, chosen.dtype)
+    compute, fallback = strategy.prepare(job, chosen.dtype), cache(partial(taps.prepare, job, chosen.dtype))
     tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), count)
     output = Output(x, weight.shape[0], geometry.output, dtype, finish)
     for image in range(len(x)):

@@ -76,15 +76,19 @@ class Runner:
     Parameters
     ----------
     job : Job
-    compute, fallback : Compute
-        The strategy, and the one for tiles with a NaN or an infinity, which must not leave the kernel's support.
+    compute : Compute
+        The strategy.
+    fallback : callable
+        Prepares, when first needed, the one for tiles with a NaN or an infinity, which must not leave the kernel's support.
     image : ndarray
         ``(C, H, W)``, interleaved in memory if the job has a step.
     dtype : str
         Of the computation.
     """
 
-    def __init__(self, job: Job, compute: Compute, fallback: Compute, image: NDArray[Any], dtype: str) -> None:
+    def __init__(
+        self, job: Job, compute: Compute, fallback: Callable[[], Compute], image: NDArray[Any], dtype: str
+    ) -> None:
         self.job, self.compute, self.fallback, self.dtype = job, compute, fallback, dtype
         self.planes = lines(image, job.step)
         self.check_finite = image.dtype.kind == "f"
@@ -107,7 +111,7 @@ class Runner:
         if out is None:
             out = self.buffers.get("out", (self.job.outputs, len(rows), len(columns) * self.job.step), self.dtype)
         finite = not self.check_finite or bool(np.isfinite(scratch).all())
-        (self.compute if finite else self.fallback)(part, scratch, out, self.buffers)
+        (self.compute if finite else self.fallback())(part, scratch, out, self.buffers)
         return out
 
 
