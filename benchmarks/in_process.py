@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli import engine
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.finish import Finish
-from convcli.geometry import ConvSpec, Pads, Pair
+from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
 
 Work = Callable[[], object]

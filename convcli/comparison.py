@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli import backends, engine
+from convcli.convspec import ConvSpec
 from convcli.engine import Call, Compute, ConvResult
 from convcli.errors import GeometryError
-from convcli.geometry import ConvSpec
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Distance from 1 to the next number of each arithmetic."""
@@ -173,18 +173,15 @@ def _others(result: ConvResult) -> list[str]:
 
 def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]:
     """The result of a call and the milliseconds of its repeats; on CUDA in float32 a second time with TF32."""
-    if call.compute.device == "cpu":
+    if call.task.device == "cpu":
         result = call.run()
         yield result, [call.run().seconds * 1e3 for _ in range(repeats)]
         return
     from convcli.backends.torch import check_device, timed_on_cuda
 
-    check_device(call.compute.device)
-    for tf32 in (False, True) if call.dtype == "float32" else (False,):
-        computed, times = timed_on_cuda(
-            call.batch, call.weight, call.bias, call.geometry, call.groups,
-            dtype=call.dtype, device=call.compute.device, repeats=repeats, tf32=tf32,
-        )  # fmt: skip
+    check_device(call.task.device)
+    for tf32 in (False, True) if call.task.dtype == "float32" else (False,):
+        computed, times = timed_on_cuda(call.task, repeats, tf32)
         result = call.result(computed, median(times) / 1e3)
         yield (replace(result, dtype="tf32") if tf32 else result), times
 

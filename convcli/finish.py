@@ -52,7 +52,12 @@ class Finish:
         kernels = sum(length for length, _ in self.parts)
         return count // kernels * sum(length if rule == "none" else 1 for length, rule in self.parts)
 
-    def apply(self, values: NDArray[Any], out: NDArray[Any]) -> Clipped:
+    def keeps(self, span: tuple[float, float]) -> bool:
+        """Whether results within `span`, but for their rounding, need no clipping."""
+        low, high = span
+        return not self.joins and self.policy == "clip" and low > -0.25 and high < self.full_scale + 0.25
+
+    def apply(self, values: NDArray[Any], out: NDArray[Any], within: bool = False) -> Clipped:
         """Finish a block.
 
         Parameters
@@ -61,12 +66,14 @@ class Finish:
             ``(blocks·K, rows, line)``, K the kernels of the bank; real, or exact integers. Is overwritten.
         out : ndarray
             ``(blocks·P, rows, line)`` of the final dtype.
+        within : bool
+            Whether it is known (see `keeps`) that there is nothing to clip.
         """
         values = self.join(values)
         if self.dtype is None:
             np.copyto(out, values, casting="unsafe")
             return Clipped()
-        return store(values, self.full_scale, self.policy, out, self.count)
+        return store(values, self.full_scale, self.policy, out, self.count, within)
 
     def join(self, values: NDArray[Any]) -> NDArray[Any]:
         """``(…, blocks·K, rows, line)`` to ``(…, blocks·P, rows, line)``."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError
-from convcli.geometry import ConvSpec
 from convcli.kernels import Bank, parse, weights
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from convcli.geometry import OPS, PADDING_MODES, PADDING_RULES, ConvSpec, Pads, Pair, Size
+from convcli.convspec import OPS, PADDING_RULES, ConvSpec
+from convcli.geometry import PADDING_MODES, Pads, Pair, Size
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]  # generic since Click 8.5

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli import engine, images
+from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
 from convcli.finish import Finish
-from convcli.geometry import ConvSpec
 from convcli.images import Picture, Storage, alpha, light
 from convcli.operation import Operation
 

@@ -17,8 +17,15 @@ class Clipped(NamedTuple):
     above: int = 0
     total: int = 0
 
+    @classmethod
+    def sum(cls, *parts: Clipped) -> Clipped:
+        """All counts together."""
+        return cls(*map(sum, zip(*parts, strict=True)))
 
-def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any], count: bool = True) -> Clipped:
+
+def store(
+    values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any], count: bool = True, within: bool = False
+) -> Clipped:
     """Map real values to the integers ``0 … full_scale``.
 
     Parameters
@@ -33,6 +40,8 @@ def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any
         An unsigned integer array of the same shape that holds `full_scale`.
     count : bool
         Whether to count what is clipped; if not, zeros are returned.
+    within : bool
+        Whether it is known that there is nothing to clip.
     """
     if values.dtype == np.float16:  # it does not hold 65535
         values = values.astype(np.float32)
@@ -40,6 +49,9 @@ def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any
     if values.dtype.kind == "f":
         values = np.rint(values, out=values)
     kind = values.dtype.type
+    if within:
+        np.copyto(out, values, casting="unsafe")
+        return Clipped(0, 0, values.size if count else 0)
     zero, white = kind(0), kind(full_scale)
     below = above = 0
     if count:

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
+from convcli.convspec import PADDING_RULES, ConvSpec
 from convcli.engine import Compute, ConvResult
-from convcli.geometry import PADDING_MODES, PADDING_RULES, ConvSpec, Pads, Pair, Size
+from convcli.geometry import PADDING_MODES, Pads, Pair, Size
 
 _COMMON: dict[str, Any] = {
     "deadline": None,

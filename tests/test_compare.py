@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli import backends, comparison, engine
-from convcli.backends import Computed
+from convcli.backends import Computed, Task
 from convcli.comparison import compare, largest_difference, random_layer, tolerance
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
-from convcli.geometry import ConvSpec, Pads, Pair, Size
+from convcli.geometry import Pads, Pair, Size
 
 NAN, INF = float("nan"), float("inf")
 
@@ -213,14 +214,14 @@ class Wrong:
     def __init__(self, fault: str) -> None:
         self.fault = fault
 
-    def correlate(self, x: Any, weight: Any, bias: Any, geometry: Any, groups: int, **options: Any) -> Computed:
+    def correlate(self, task: Task) -> Computed:
         from convcli.backends import reference
 
-        act = reference.correlate_transpose if geometry.transpose else reference.correlate
+        act = reference.correlate_transpose if task.geometry.transpose else reference.correlate
         if self.fault == "unturned":
-            weight = weight[:, :, ::-1, ::-1]
-        computed = act(x, weight, bias, geometry, groups, **options)
-        array = computed.array.astype(options["dtype"])
+            task = replace(task, weight=task.weight[:, :, ::-1, ::-1])
+        computed = act(task)
+        array = computed.array.astype(task.dtype)
         if self.fault == "pixel":
             array[..., -1, -1] *= 1 + 1e-3
         elif self.fault == "nan":

@@ -21,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli import engine
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.geometry import ConvSpec, Pads, Pair, Size
+from convcli.geometry import Pads, Pair, Size
 
 Plane = list[list[Any]]
 

@@ -11,11 +11,11 @@ from conftest import Layer, layers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError
 from convcli.geometry import (
     PADDING_MODES,
     ZERO,
-    ConvSpec,
     Pads,
     Pair,
     Size,

@@ -166,7 +166,7 @@ def test_who_imports_what() -> None:
 
 
 def test_geometry_is_standard_library_only() -> None:
-    for name in ("geometry.py", "sizes.py", "errors.py", "report.py"):
+    for name in ("geometry.py", "convspec.py", "sizes.py", "errors.py", "report.py"):
         outside = {module.partition(".")[0] for module, _ in SOURCES[name]} - sys.stdlib_module_names - {"convcli"}
         assert outside <= ({"rich"} if name == "report.py" else set())
 
@@ -174,8 +174,10 @@ def test_geometry_is_standard_library_only() -> None:
 LAYERS = [
     {"errors"},
     {"geometry"},
+    {"convspec"},
     {"npy", "files", "report", "outputs", "sizes"},
     {"backends", "kernels", "images"},
+    {"dispatch"},
     {"engine"},
     {"operation", "comparison", "pipeline"},
     {"batch"},
@@ -211,7 +213,8 @@ def test_backends_are_independent() -> None:
             ]
     assert {module for module, _ in SOURCES["backends/reference.py"] if module.startswith("convcli")} <= {
         "convcli.backends.Computed",
-        "convcli.geometry.Geometry",
+        "convcli.backends.Task",
+        "convcli.backends.finished",
     }
 
 

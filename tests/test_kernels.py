@@ -24,10 +24,11 @@ from scipy import ndimage
 from scipy.signal import windows
 
 from convcli import engine
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import GeometryError, KernelError
 from convcli.finish import Finish
-from convcli.geometry import ConvSpec, Pair
+from convcli.geometry import Pair
 from convcli.kernels import Bank, Filter, Kernel, files, parse, weights
 from convcli.kernels.named import REGISTRY
 

@@ -15,8 +15,9 @@ from PIL import Image
 from scipy import ndimage
 
 from convcli import engine
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.geometry import ConvSpec, Pads, Pair
+from convcli.geometry import Pads, Pair
 from convcli.kernels import Bank, parse
 
 COFFEE = Path(__file__).parent.parent / "samples" / "coffee.jpg"

@@ -14,10 +14,12 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from convcli import engine
-from convcli.backends.numpy.job import direct_job
+from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.plan import STRATEGIES
+from convcli.convspec import PADDING_RULES, ConvSpec
 from convcli.engine import Compute
-from convcli.geometry import PADDING_MODES, PADDING_RULES, ConvSpec, Pads, Pair, Size
+from convcli.finish import Finish
+from convcli.geometry import PADDING_MODES, Pads, Pair, Size
 
 DTYPES = st.sampled_from((None, "float32", "float64"))
 
@@ -25,11 +27,13 @@ DTYPES = st.sampled_from((None, "float32", "float64"))
 @contextmanager
 def small_tiles(size: int) -> Iterator[None]:
     """Make the numpy backend cut its work into as many tiles as `size` bytes of cache ask for."""
-    from convcli.backends.numpy import job
+    from convcli.backends.numpy import job, run
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "CACHE_BYTES", size)
+        run._recipe.cache_clear()
         yield
+    run._recipe.cache_clear()
 
 
 # --- every backend is the reference ---
@@ -75,10 +79,8 @@ def test_tiles_meet_at_their_borders(plan: str, transpose: bool, interleaved: bo
 
 def _tile(layer: Layer, plan: str) -> Size:
     """The tile that a strategy takes for a direct layer of this size."""
-    geometry = layer.spec.resolve(layer.size, layer.kernel)
-    job = direct_job(
-        layer.weight, None, 3, layer.interleaved, list(range(82)), list(range(82)), Pair(1, 1), Pair(1, 1), geometry.output
-    )  # fmt: skip
+    geometry = replace(layer.spec, transpose=False).resolve(layer.size, layer.kernel)
+    job = direct(layer.weight, None, geometry, 3, layer.image.dtype, layer.interleaved)
     return Size(*STRATEGIES[plan].tile(job, 4))
 
 
@@ -188,7 +190,7 @@ def test_a_value_that_is_not_finite_reaches_its_own_outputs_only(
 ) -> None:
     """What the reference says: outputs that read the pixel are not finite, the others are as if it were 0."""
     layer = replace(layer, kind="float64")
-    image, weight = layer.image.copy(), np.abs(layer.weight.astype(np.float64)) + 0.1  # no zero taps: 0·NaN is NaN
+    image, weight = layer.image.copy(), layer.weight.astype(np.float64)  # zeros among them: 0·NaN is NaN
     image.flat[place % image.size] = bad
     act = engine.transpose if layer.spec.transpose else engine.convolve
     with np.errstate(invalid="ignore"):
@@ -197,6 +199,49 @@ def test_a_value_that_is_not_finite_reaches_its_own_outputs_only(
     np.testing.assert_array_equal(np.isfinite(array), np.isfinite(truth))
     finite = np.isfinite(truth)
     np.testing.assert_allclose(array[finite], truth[finite], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("bad", [1e4, -1e10, 3e38, -3.4e38])
+@pytest.mark.parametrize("plan", STRATEGIES)
+def test_one_huge_value_does_not_drown_the_others(plan: str, bad: float) -> None:
+    """A no-data marker of a float image: outputs that do not read it are as exact as without it."""
+    generator = np.random.default_rng(4)
+    image = generator.random((1, 70, 60), np.float32)
+    weight = generator.random((1, 1, 9, 9)) / 81
+    clean = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
+    image[0, 20, 30] = bad
+    truth = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
+    array = engine.convolve(image, weight, ConvSpec(), Compute("numpy", plan=plan)).array
+    untouched = truth == clean
+    assert 0 < (~untouched).sum() <= 81
+    np.testing.assert_allclose(array[untouched], clean[untouched], rtol=1e-5)
+    np.testing.assert_allclose(array[~untouched], truth[~untouched], rtol=1e-4)
+
+
+@pytest.mark.parametrize("plan", STRATEGIES)
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_a_transposed_stride_far_above_the_kernel(plan: str, kind: str) -> None:
+    """Most outputs see no tap: they hold the bias, and cost nothing."""
+    generator = np.random.default_rng(6)
+    image = generator.integers(0, 255, (2, 4, 3)).astype(kind)
+    weight = generator.integers(-3, 4, (2, 2, 3, 2)).astype(np.float64)
+    spec = ConvSpec(transpose=True, stride=Pair(200, 300), padding=Pads(1, 0, 0, 1), output_padding=Pair(5, 7))
+    bias = np.array([3.0, -2.0])
+    truth = engine.transpose(image, weight, spec, Compute("reference"), bias).array
+    result = engine.transpose(image, weight, spec, Compute("numpy", plan=plan), bias)
+    np.testing.assert_allclose(result.array, truth, atol=1e-3)
+    finish = Finish(dtype="uint8", count=True)
+    stored = engine.transpose(image, weight, spec, Compute("numpy", plan=plan), bias, finish)
+    np.testing.assert_array_equal(stored.array, np.clip(np.rint(truth), 0, 255))
+    assert stored.clipped == (int((truth < 0).sum()), int((truth > 255).sum()), truth.size)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_outputs_that_no_tap_reaches_hold_the_bias(backend: str) -> None:
+    """Stride 5, a kernel of 1 and a crop that leaves one row between two of the taps'."""
+    spec = ConvSpec(transpose=True, stride=Pair(5, 5), padding=Pads(1, 4, 1, 4))
+    result = engine.transpose(np.ones((1, 2, 2)), np.ones((1, 1, 1, 1)), spec, Compute(backend), np.array([7.0]))
+    np.testing.assert_array_equal(result.array, [[[7.0]]])
 
 
 # --- the algebra ---

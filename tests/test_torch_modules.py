@@ -16,9 +16,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convcli import engine
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import GeometryError
-from convcli.geometry import ConvSpec, Pads, Pair, Size
+from convcli.errors import BackendError, GeometryError
+from convcli.geometry import Pads, Pair, Size
 
 REFUSED = (RuntimeError, ValueError)
 """What torch raises for parameters and sizes that do not fit."""
@@ -272,5 +273,5 @@ def test_half_precision_runs_in_torch_only(dtype: str, transpose: bool) -> None:
     assert error.max() > 0
     assert (error <= 4 * step * truth).all()
     for backend in ("numpy", "reference"):
-        with pytest.raises(engine.BackendError, match=f"does not compute in {dtype}: use --dtype"):
+        with pytest.raises(BackendError, match=f"does not compute in {dtype}: use --dtype"):
             act(image, weight, ConvSpec(), Compute(backend, dtype=dtype))

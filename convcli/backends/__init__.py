@@ -1,30 +1,22 @@
 """The backends: modules with the same two functions, found by name and imported when called for.
 
-Each backend has
-
-``correlate(x, weight, bias, geometry, groups, *, dtype, device, threads)``
-    ``x (N, C_in, H, W)`` of any real dtype, ``weight (C_out, C_in/groups, kh, kw)``, ``bias (C_out,)`` or None
-    → ``(N, C_out, H_out, W_out)``.
-``correlate_transpose(…)``
-    The same with ``weight (C_in, C_out/groups, kh, kw)``.
-
-Both return a `Computed`: the array in floating point (`dtype`, or the widest that NumPy has for it) and, in a few words, the plan
-that was followed.
+Each has ``correlate(task)`` and ``correlate_transpose(task)``: a `Task` in, a `Computed` out.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from convcli.finish import Finish
 from convcli.ranges import Clipped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convcli.finish import Finish
     from convcli.geometry import Geometry
 
 BACKENDS = ("numpy", "torch", "reference")
@@ -37,6 +29,46 @@ DTYPES = {
 """The dtypes that each backend computes in."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """One operation, checked and resolved: what a backend is called with.
+
+    Attributes
+    ----------
+    x : ndarray
+        ``(N, C_in, H, W)``, any real dtype.
+    weight : ndarray
+        ``(C_out, C_in/groups, kh, kw)``; transposed ``(C_in, C_out/groups, kh, kw)``. Already flipped where the operation
+        flips it.
+    bias : ndarray or None
+        ``(C_out,)``.
+    geometry : Geometry
+        Every size, stride and padding; `geometry.transpose` says which of the two functions is meant.
+    groups : int
+    dtype : str
+        Of the computation, one of the backend's `DTYPES`.
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    threads : int or None
+        At most so many; None: all.
+    plan : str or None
+        The strategy of the numpy backend; None: the planner's choice.
+    finish : Finish
+        What happens to the results.
+    """
+
+    x: NDArray[np.generic]
+    weight: NDArray[np.floating]
+    bias: NDArray[np.floating] | None
+    geometry: Geometry
+    groups: int = 1
+    dtype: str = "float32"
+    device: str = "cpu"
+    threads: int | None = None
+    plan: str | None = None
+    finish: Finish = Finish()
+
+
 class Considered(NamedTuple):
     """A plan that was weighed: its name, the seconds predicted for it, and how it would work."""
 
@@ -46,39 +78,32 @@ class Considered(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """What a backend returns: the result, the plan in words, what its finish clipped, and the plans it weighed."""
+    """What a backend returns: the result, the plan in words, what its finish clipped, and the plans it weighed.
+
+    The result is ``(N, C_out, H_out, W_out)``, floating point (the task's dtype, or the widest that NumPy has for it) where
+    the finish made no integers of it.
+    """
 
     array: NDArray[Any]
     plan: str
     clipped: Clipped = Clipped()
     considered: tuple[Considered, ...] = ()
 
-    def finished(self, finish: Finish) -> Computed:
-        """The same with `finish` applied to the whole result ``(N, C, H, W)``."""
-        if not finish.joins and finish.dtype is None:
-            return self
-        count, filters, *size = self.array.shape
-        out = np.empty((count, finish.outputs(filters), *size), finish.dtype or self.array.dtype)
-        clipped = [finish.apply(values, place) for values, place in zip(self.array, out, strict=True)]
-        return Computed(out, self.plan, Clipped(*map(sum, zip(*clipped, strict=True))))
+
+def finished(array: NDArray[Any], finish: Finish, plan: str) -> Computed:
+    """What a backend returns that computes the whole result ``(N, C, H, W)`` before it is finished."""
+    if not finish.joins and finish.dtype is None:
+        return Computed(array, plan)
+    count, filters, *size = array.shape
+    out = np.empty((count, finish.outputs(filters), *size), finish.dtype or array.dtype)
+    clipped = [finish.apply(values, place) for values, place in zip(array, out, strict=True)]
+    return Computed(out, plan, Clipped.sum(Clipped(), *clipped))
 
 
 class Operation(Protocol):
     """The signature of `correlate` and `correlate_transpose`."""
 
-    def __call__(
-        self,
-        x: NDArray[np.generic],
-        weight: NDArray[np.floating],
-        bias: NDArray[np.floating] | None,
-        geometry: Geometry,
-        groups: int,
-        *,
-        dtype: str,
-        device: str,
-        threads: int | None,
-        **native: Any,
-    ) -> Computed: ...
+    def __call__(self, task: Task) -> Computed: ...
 
 
 class Backend(Protocol):

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from convcli.backends import Computed
-from convcli.geometry import Geometry
+from convcli.backends import Computed, Task, finished
 
 _NUMPY_PAD_MODE = {
     "zeros": "constant",
@@ -24,22 +23,9 @@ _NUMPY_PAD_MODE = {
 }
 
 
-def correlate(
-    x: NDArray[np.generic],
-    weight: NDArray[np.floating],
-    bias: NDArray[np.floating] | None,
-    geometry: Geometry,
-    groups: int,
-    *,
-    dtype: str = "float64",
-    device: str = "cpu",
-    threads: int | None = None,
-    **native: object,
-) -> Computed:
-    """The direct operation: a window of the padded input under the kernel for every output pixel.
-
-    Always float64 on one core; `dtype`, `device` and `threads` are there for the common signature.
-    """
+def correlate(task: Task) -> Computed:
+    """The direct operation: a window of the padded input under the kernel for every output pixel; float64, one core."""
+    x, weight, geometry, groups = task.x, task.weight, task.geometry, task.groups
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
     padded = np.pad(
         x.astype(np.float64),
@@ -53,25 +39,12 @@ def correlate(
         windows.reshape(n, groups, c // groups, height, width, kh, kw),
         weight.astype(np.float64).reshape(groups, -1, c // groups, kh, kw),
     ).reshape(n, -1, height, width)
-    return Computed(_add_bias(out, bias), "definition: windows · kernel, float64")
+    return finished(_add_bias(out, task.bias), task.finish, "definition: windows · kernel, float64")
 
 
-def correlate_transpose(
-    x: NDArray[np.generic],
-    weight: NDArray[np.floating],
-    bias: NDArray[np.floating] | None,
-    geometry: Geometry,
-    groups: int,
-    *,
-    dtype: str = "float64",
-    device: str = "cpu",
-    threads: int | None = None,
-    **native: object,
-) -> Computed:
-    """The transposed operation: every input pixel scatters the kernel, then the padding crops the sum.
-
-    Always float64 on one core; `dtype`, `device` and `threads` are there for the common signature.
-    """
+def correlate_transpose(task: Task) -> Computed:
+    """The transposed operation: every input pixel scatters the kernel, then the padding crops the sum; float64, one core."""
+    x, weight, geometry, groups = task.x, task.weight, task.geometry, task.groups
     n, c, height, width = x.shape
     _, per_group, kh, kw = weight.shape
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
@@ -85,9 +58,8 @@ def correlate_transpose(
             landing = np.s_[d * i : d * i + s * (height - 1) + 1 : s, e * j : e * j + t * (width - 1) + 1 : t]
             canvas[:, :, :, landing[0], landing[1]] += np.einsum("ngcyx,gco->ngoyx", image, kernel[..., i, j])
     out = canvas[..., top : top + geometry.output.height, left : left + geometry.output.width]
-    return Computed(
-        _add_bias(out.reshape(n, -1, *geometry.output), bias), "definition: scatter input · kernel, float64"
-    )
+    out = _add_bias(out.reshape(n, -1, *geometry.output), task.bias)
+    return finished(out, task.finish, "definition: scatter input · kernel, float64")
 
 
 def _add_bias(out: NDArray[np.float64], bias: NDArray[np.floating] | None) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from convcli.backends import Computed
+from convcli.backends import Computed, Task, finished
 from convcli.errors import BackendError
 from convcli.geometry import ZERO, Geometry
 
@@ -33,42 +33,15 @@ def check_device(name: str) -> torch.device:
     return device
 
 
-def correlate(
-    x: NDArray[np.generic],
-    weight: NDArray[np.floating],
-    bias: NDArray[np.floating] | None,
-    geometry: Geometry,
-    groups: int,
-    *,
-    dtype: str = "float32",
-    device: str = "cpu",
-    threads: int | None = None,
-    **native: object,
-) -> Computed:
-    """`torch.nn.functional.conv2d` of the input, padded by torch or gathered through the border index map."""
-    image, kernel, offset = _tensors(x, weight, bias, dtype, device, threads)
+def correlate(task: Task) -> Computed:
+    """`torch.nn.functional.conv2d` or, if the geometry says so, `conv_transpose2d`."""
+    image, kernel, offset = _tensors(task)
     with torch.inference_mode():
-        out = run(image, kernel, offset, geometry, groups)
-    return Computed(_array(out), f"conv2d, {dtype}, {image.device}")
+        out = run(image, kernel, offset, task.geometry, task.groups)
+    return finished(_array(out), task.finish, f"{_call(task)}, {task.dtype}, {image.device}")
 
 
-def correlate_transpose(
-    x: NDArray[np.generic],
-    weight: NDArray[np.floating],
-    bias: NDArray[np.floating] | None,
-    geometry: Geometry,
-    groups: int,
-    *,
-    dtype: str = "float32",
-    device: str = "cpu",
-    threads: int | None = None,
-    **native: object,
-) -> Computed:
-    """`torch.nn.functional.conv_transpose2d`; an asymmetric crop is cut from the full result."""
-    image, kernel, offset = _tensors(x, weight, bias, dtype, device, threads)
-    with torch.inference_mode():
-        out = run(image, kernel, offset, geometry, groups)
-    return Computed(_array(out), f"conv_transpose2d, {dtype}, {image.device}")
+correlate_transpose = correlate
 
 
 def run(
@@ -85,18 +58,7 @@ def cuda_missing() -> str | None:
     return "torch sees no CUDA device here" if torch.version.cuda else "this torch is built without CUDA"
 
 
-def timed_on_cuda(
-    x: NDArray[np.generic],
-    weight: NDArray[np.floating],
-    bias: NDArray[np.floating] | None,
-    geometry: Geometry,
-    groups: int,
-    *,
-    dtype: str,
-    device: str,
-    repeats: int,
-    tf32: bool = False,
-) -> tuple[Computed, list[float]]:
+def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Computed, list[float]]:
     """Run on CUDA `repeats` times after a warm-up.
 
     Returns
@@ -106,7 +68,8 @@ def timed_on_cuda(
     list of float
         Milliseconds between two CUDA events around each run; the data is on the device before and after.
     """
-    image, kernel, offset = _tensors(x, weight, bias, dtype, device, None)
+    geometry, groups = task.geometry, task.groups
+    image, kernel, offset = _tensors(task)
     torch.backends.cudnn.allow_tf32 = tf32
     times = []
     with torch.inference_mode(), torch.cuda.device(image.device):
@@ -119,8 +82,12 @@ def timed_on_cuda(
             stop.record()
             stop.synchronize()
             times.append(start.elapsed_time(stop))
-    call = "conv_transpose2d" if geometry.transpose else "conv2d"
-    return Computed(_array(out), f"{call}, {'tf32' if tf32 else dtype}, data on the device"), times
+    plan = f"{_call(task)}, {'tf32' if tf32 else task.dtype}, data on the device"
+    return finished(_array(out), task.finish, plan), times
+
+
+def _call(task: Task) -> str:
+    return "conv_transpose2d" if task.geometry.transpose else "conv2d"
 
 
 def _direct(
@@ -161,31 +128,24 @@ def _transposed(
     return full[:, :, top : top + geometry.output.height, left : left + geometry.output.width]
 
 
-def _tensors(
-    x: NDArray[np.generic],
-    weight: NDArray[np.floating],
-    bias: NDArray[np.floating] | None,
-    dtype: str,
-    device: str,
-    threads: int | None,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+def _tensors(task: Task) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
     """Input, weight and bias on the device in the dtype of the computation."""
-    where, kind = check_device(device), getattr(torch, dtype)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    where, kind = check_device(task.device), getattr(torch, task.dtype)
+    if task.threads is not None:
+        torch.set_num_threads(task.threads)
     # float32 means float32: TF32 would keep 10 bits of the mantissa. `compare` shows what it would gain.
     torch.backends.cudnn.allow_tf32 = False
 
     def tensor(array: NDArray[np.generic]) -> torch.Tensor:
         # The narrow type crosses the bus; it is widened on the device. torch lacks most unsigned types.
         if array.dtype.kind in "ub" and array.dtype != np.uint8:
-            array = array.astype(np.float64 if dtype == "float64" else np.float32)
+            array = array.astype(np.float64 if task.dtype == "float64" else np.float32)
         array = np.ascontiguousarray(array)
         if not array.flags.writeable or min(array.strides, default=0) < 0:
             array = array.copy()  # torch has neither read-only tensors nor negative strides
         return torch.from_numpy(array).to(where).to(kind)
 
-    return tensor(x), tensor(weight), None if bias is None else tensor(bias)
+    return tensor(task.x), tensor(task.weight), None if task.bias is None else tensor(task.bias)
 
 
 def _array(out: torch.Tensor) -> NDArray[np.floating]:

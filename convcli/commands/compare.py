@@ -8,8 +8,8 @@ import click
 
 from convcli import options, report
 from convcli.commands.help import WithExamples
+from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
-from convcli.geometry import ConvSpec
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli import outputs, report
+from convcli.convspec import ConvSpec
 from convcli.errors import ImageError
 from convcli.files import STDIO
-from convcli.geometry import ConvSpec
 
 if TYPE_CHECKING:
     from convcli.batch import Done

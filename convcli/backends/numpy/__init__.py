@@ -4,16 +4,15 @@
 ``plan``        predicts the cheapest strategy from the kernel, the geometry and the types
 ``tiles``       cuts the output into tiles, fills each one's padded input, runs them on threads
 ``output``      the result array and the finished tiles that go into it
-``run``         the direct operation
+``run``         a recipe for an operation, kept for the next like one, and its tiles
 ``taps``        shift and accumulate: every kernel, exact in integers where that is provable
 ``toeplitz``    a dense kernel as products with banded matrices
 ``separable``   kernels of low rank as passes along the columns and the rows
 ``fft``         large kernels: overlapping tiles in the frequency domain
 ``gemm``        many channels: one matrix product over gathered windows
-``phases``      the transposed operation as interleaved direct ones
+``phases``      the transposed operation as a direct one whose outputs interleave
 """
 
-from convcli.backends.numpy.phases import correlate_transpose
-from convcli.backends.numpy.run import correlate
+from convcli.backends.numpy.run import correlate, correlate_transpose, predicted_seconds
 
-__all__ = ["correlate", "correlate_transpose"]
+__all__ = ["correlate", "correlate_transpose", "predicted_seconds"]

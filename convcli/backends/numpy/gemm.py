@@ -8,38 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy import job as jobs
-from convcli.backends.numpy.job import Buffers, Compute, Job
-from convcli.backends.numpy.taps import add_bias
+from convcli.backends.numpy.job import Buffers, Job, Work
+from convcli.backends.numpy.taps import add_bias, suits
 from convcli.geometry import Size
+
+__all__ = ["prepare", "suits", "tile"]
 
 
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles whose gathered windows share the second-level cache."""
-    depth = job.kernels.shape[1] * job.kernel.height * job.kernel.width
+    depth = job.inputs * job.kernel.height * job.kernel.width
     pixels = max(64, jobs.CACHE_BYTES // ((depth + job.outputs) * itemsize))
     width = min(job.output.width, pixels)
     return Size(max(1, min(job.output.height, pixels // width)), width)
 
 
-def prepare(job: Job, dtype: str) -> Compute:
+def prepare(job: Job, dtype: str) -> Work:
     """Lay the kernels out as a matrix once; what is returned fills a tile."""
-    (kh, kw), (s, t), (d, e) = job.kernel, job.stride, job.dilation
-    per_group = job.kernels.shape[1]
+    (kh, kw), s, (d, e) = job.kernel, job.stride, job.dilation
     matrix = job.kernels.astype(dtype).reshape(job.outputs, -1)
     groups = [
         (first, [o for o in range(job.outputs) if job.sources[o] == first]) for first in dict.fromkeys(job.sources)
     ]
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         _, rows, width = out.shape
-        columns = buffers.get("columns", (per_group, kh, kw, rows, width), dtype)
+        columns = buffers.get("columns", (job.inputs, kh, kw, rows, width), dtype)
         for first, members in groups:
             for i in range(kh):
                 for j in range(kw):
-                    lines = scratch[first : first + per_group, i * d : i * d + s * (rows - 1) + 1 : s]
-                    columns[:, i, j] = lines[..., j * e : j * e + t * (width - 1) + 1 : t]
+                    lines = scratch[first : first + job.inputs, i * d : i * d + s * (rows - 1) + 1 : s]
+                    columns[:, i, j] = lines[..., j * e : j * e + width]
             block = slice(members[0], members[-1] + 1)
             np.matmul(matrix[block], columns.reshape(-1, rows * width), out=out[block].reshape(len(members), -1))
         add_bias(job, out)
 
-    return compute
+    return work

@@ -1,54 +1,75 @@
-"""An operation as the strategies see it: planes of rows, kernels for each output plane, index maps, integers.
+"""An operation as the strategies see it: planes of rows, a kernel for each output plane, index maps, integers.
 
 A *plane* is a 2-D array of lines. Channels that share their kernels and lie interleaved in memory (``R G B R G B …``)
 form one plane whose horizontal neighbours are `step` values apart: a tap is then a shift by `step`, and nothing has to be
 rearranged. Every other channel is a plane of its own with step 1.
+
+A strategy never meets a horizontal stride. The columns that a strided operation reads fall into classes, one for each
+tap modulo the stride; each class is gathered as a plane of its own, in which neighbours are neighbours again. Nor does it
+meet a transposed operation, which is a direct one with more outputs: see `convcli.backends.numpy.phases`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import gcd, prod
 from threading import local
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.geometry import Geometry, Pair, Size, extent
+from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One direct operation on one image.
+    """One operation on one image.
 
     Attributes
     ----------
     kernels : ndarray
-        ``(O, I, kh, kw)``: for each output plane, a kernel for each of its I input planes.
+        ``(O, I, kh, kw)``: for each output plane, a kernel for each of the I gathered planes that it reads.
+    taps : ndarray of bool
+        ``(O, I, kh, kw)``: which entries are taps of the kernel, be they zero; the others are gaps that nothing reads.
     sources : tuple of int
-        For each output plane, its first input plane (the others follow).
+        For each output plane, the first gathered plane that it reads (the others follow).
     bias : ndarray
         ``(O, step)`` float64: what is added to output plane o; one value for each interleaved channel.
+    source : dtype
+        Of the pixels.
     planes, step : int
-        Input planes, and values between horizontal neighbours.
-    rows, columns : ndarray of int
-        Border index maps: source row and column of each padded coordinate, or `ZERO`.
-    stride, dilation : Pair
+        Planes of the image, and values between horizontal neighbours.
+    rows : ndarray of int
+        Border index map: source row of each padded row, or `ZERO`.
+    columns : ndarray of int
+        ``(T, L)``: the same for the columns of each class; gathered plane ``p·T + i`` holds those of class i of plane p.
+    stride : int
+        Padded rows between the windows of two output rows.
+    dilation : Pair
     output : Size
+        Of an output plane.
+    upsample : Pair
+        The output planes of a filter interleave to an image this many times as high and wide.
+    phases : tuple of Pair
+        Where in that image each of a filter's output planes begins; O is the number of filters times that of phases.
     """
 
     kernels: NDArray[np.float64]
+    taps: NDArray[np.bool_]
     sources: tuple[int, ...]
     bias: NDArray[np.float64]
+    source: np.dtype[Any]
     planes: int
     step: int
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
-    stride: Pair
+    stride: int
     dilation: Pair
     output: Size
+    upsample: Pair = Pair(1, 1)
+    phases: tuple[Pair, ...] = (Pair(0, 0),)
 
     @property
     def outputs(self) -> int:
@@ -56,50 +77,64 @@ class Job:
         return int(self.kernels.shape[0])
 
     @property
+    def inputs(self) -> int:
+        """Gathered planes that an output plane reads."""
+        return int(self.kernels.shape[1])
+
+    @property
+    def gathered(self) -> int:
+        """Gathered planes."""
+        return self.planes * len(self.columns)
+
+    @property
     def kernel(self) -> Size:
         """Kernel size."""
         return Size(*self.kernels.shape[2:])
 
     @property
+    def reach(self) -> Size:
+        """Rows and columns of a window."""
+        return Size(*(extent(k, d) for k, d in zip(self.kernel, self.dilation, strict=True)))
+
+    @property
     def line(self) -> int:
-        """Values in a padded input line."""
-        return len(self.columns) * self.step
+        """Values in a gathered line."""
+        return int(self.columns.shape[1]) * self.step
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The smallest and the largest result that pixels of an unsigned type can give; infinite for other types."""
+        if self.source.kind != "u" or not self.outputs:
+            return -np.inf, np.inf
+        largest = float(np.iinfo(self.source).max)
+        low = np.minimum(self.kernels, 0).sum(axis=(1, 2, 3)) * largest
+        high = np.maximum(self.kernels, 0).sum(axis=(1, 2, 3)) * largest
+        return float((low + self.bias.min(axis=1)).min()), float((high + self.bias.max(axis=1)).max())
 
     def input_rows(self, strip: range) -> slice:
         """The padded input rows under the output rows of `strip`."""
-        reach = extent(self.kernel.height, self.dilation.rows)
-        return slice(strip.start * self.stride.rows, (strip.stop - 1) * self.stride.rows + reach)
+        return slice(strip.start * self.stride, (strip.stop - 1) * self.stride + self.reach.height)
 
     def shifted(self, lines: NDArray[Any], tap: int) -> NDArray[Any]:
-        """The view of padded `lines` ``(…, line)`` that tap column `tap` reads: ``(…, W_out·step)``, or ``(…, W_out, step)``."""
-        offset, width = tap * self.dilation.columns, self.output.width
-        if self.stride.columns == 1:
-            return lines[..., offset * self.step : (offset + width) * self.step]
-        pixels = lines.reshape(*lines.shape[:-1], -1, self.step)
-        last = offset + self.stride.columns * (width - 1)
-        return pixels[..., offset : last + 1 : self.stride.columns, :]
-
-    def as_outputs(self, lines: NDArray[Any]) -> NDArray[Any]:
-        """Output `lines` ``(…, W_out·step)`` in the shape that `shifted` returns."""
-        if self.stride.columns == 1:
-            return lines
-        return lines.reshape(*lines.shape[:-1], self.output.width, self.step)
+        """The part of gathered `lines` ``(…, line)`` that tap column `tap` reads: ``(…, W_out·step)``."""
+        offset = tap * self.dilation.columns * self.step
+        return lines[..., offset : offset + self.output.width * self.step]
 
     def part(self, columns: range) -> Job:
         """The same job for a run of output columns only."""
-        first = columns.start * self.stride.columns
-        last = (columns.stop - 1) * self.stride.columns + extent(self.kernel.width, self.dilation.columns)
-        return replace(self, columns=self.columns[first:last], output=Size(self.output.height, len(columns)))
+        reads = self.columns[:, columns.start : columns.stop - 1 + self.reach.width]
+        return replace(self, columns=reads, output=Size(self.output.height, len(columns)))
 
     def planar(self) -> Job:
         """The same job with every interleaved channel as a plane of its own: planes channel by channel."""
         if self.step == 1:
             return self
-        channels, outputs = self.step, self.outputs
+        channels, outputs, classes = self.step, self.outputs, len(self.columns)
         return replace(
             self,
             kernels=np.tile(self.kernels, (channels, 1, 1, 1)),
-            sources=tuple(channel for channel in range(channels) for _ in range(outputs)),
+            taps=np.tile(self.taps, (channels, 1, 1, 1)),
+            sources=tuple(channel * classes for channel in range(channels) for _ in range(outputs)),
             bias=self.bias.T.reshape(-1, 1),
             planes=channels,
             step=1,
@@ -122,13 +157,12 @@ class Buffers:
         return array
 
 
-Compute = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], None]
-"""``compute(part, scratch, out, buffers)``: fill ``out (O, rows, W_out·step)`` from the padded ``scratch (planes, input rows,
+Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], None]
+"""``work(part, scratch, out, buffers)``: fill ``out (O, rows, W_out·step)`` from the gathered ``scratch (planes, input rows,
 line)``, both of the plan's dtype, for the columns of `part`."""
 
 CACHE_BYTES = 768 << 10
 """Scratch and output of a tile: most of a core's second-level cache, which has 1 to 2 MiB today."""
-
 
 ENOUGH_ROWS = 24
 """Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
@@ -137,19 +171,16 @@ ENOUGH_ROWS = 24
 def tile_within(job: Job, itemsize: int, values: int = 6000, planes: int | None = None) -> Size:
     """Output rows and columns of a tile of at most `values` values in a line, within `CACHE_BYTES`.
 
-    Long lines come first, because every NumPy call then does more. `planes` is how many input planes are worked on at a
+    Long lines come first, because every NumPy call then does more. `planes` is how many gathered planes are worked on at a
     time (by default all).
     """
-    planes = planes or job.planes
-    reach = extent(job.kernel.height, job.dilation.rows)
+    planes = planes or job.gathered
     enough = min(ENOUGH_ROWS, job.output.height)
-    width = min(job.output.width, max(1, values // (job.step * job.stride.columns)))
+    width = min(job.output.width, max(1, values // job.step))
     while True:
-        line = (width * job.stride.columns + extent(job.kernel.width, job.dilation.columns)) * job.step * itemsize
-        each = planes * line * job.stride.rows + width * job.step * itemsize * (
-            job.outputs if planes == job.planes else 1
-        )
-        rows = (CACHE_BYTES - planes * line * reach) // each
+        line = (width + job.reach.width) * job.step * itemsize
+        each = planes * line * job.stride + width * job.step * itemsize * (job.outputs if planes == job.gathered else 1)
+        rows = (CACHE_BYTES - planes * line * job.reach.height) // each
         if rows >= enough or width * job.step < 1024:
             return Size(max(1, min(job.output.height, rows)), width)
         width //= 2
@@ -164,40 +195,61 @@ def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:
     return picture.transpose(1, 2, 0).reshape(1, height, width * step)
 
 
-def direct_job(
+def direct(
     weight: NDArray[Any],
     bias: NDArray[Any] | None,
+    geometry: Geometry,
     groups: int,
+    source: np.dtype[Any],
     interleaved: bool,
-    rows: list[int],
-    columns: list[int],
-    stride: Pair,
-    dilation: Pair,
-    output: Size,
 ) -> Job:
-    """The job for ``weight (C_out, C_in/groups, kh, kw)``; `interleaved` says that the image's channels lie so in memory."""
-    filters, per_group = weight.shape[:2]
-    kernels = weight.astype(np.float64)
+    """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)``.
+
+    Tap j of output column x reads padded column ``t·x + e·j``. The taps ``i, i + t/g, …`` with g the greatest common divisor
+    of t and e are a class: they read every t-th column from ``e·i`` on, and there lie ``e/g`` apart.
+    """
+    (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
+    filters, channels, kh, kw = weight.shape
+    apart = t // gcd(t, e)
+    classes, length, spread = min(kw, apart), -(-kw // apart), e // gcd(t, e)
+    kernels = np.full((filters, 1, channels, classes, kh, length), np.nan)
+    for i in range(classes):
+        part = weight[..., i::apart]
+        kernels[:, 0, :, i, :, : part.shape[-1]] = part
+    padded = np.array(geometry.column_indices, dtype=np.intp)
+    reads = e * np.arange(classes)[:, np.newaxis] + t * np.arange(width + spread * (length - 1))
+    columns = np.where(reads < len(padded), padded[np.minimum(reads, len(padded) - 1)], ZERO)
+    kernels = kernels.reshape(filters, 1, channels * classes, kh, length)
+    return laid_out(
+        kernels, bias, groups, interleaved and t == 1, source=source, rows=np.array(geometry.row_indices, dtype=np.intp),
+        columns=columns, stride=s, dilation=Pair(d, spread), output=Size(height, width),
+    )  # fmt: skip
+
+
+def laid_out(
+    kernels: NDArray[np.float64], bias: NDArray[Any] | None, groups: int, interleaved: bool, **fields: Any
+) -> Job:
+    """The job for ``kernels (C_out, phases, I, kh, kw)``, whose gaps are NaN.
+
+    `interleaved` says that the image's channels lie so in memory: they are one plane if all groups have the same kernels.
+    """
+    filters, phases, inputs, kh, kw = kernels.shape
+    block, classes = filters // groups, len(fields["columns"])
+    planes, step = groups * inputs // classes, 1
     offsets = np.zeros(filters) if bias is None else bias.astype(np.float64)
-    planes, step = groups * per_group, 1
-    block = filters // groups
-    sources = tuple(filter_ // block * per_group for filter_ in range(filters))
-    if interleaved and per_group == 1 and groups > 1:
-        banks = kernels.reshape(groups, block, *kernels.shape[1:])
-        if (banks == banks[0]).all():
-            kernels, offsets, planes, step = banks[0], offsets.reshape(groups, block).T, 1, groups
-            sources = (0,) * block
+    sources = [filter_ // block * inputs for filter_ in range(filters)]
+    if interleaved and inputs == classes and groups > 1:
+        banks = kernels.reshape(groups, block, phases, inputs, kh, kw)
+        if np.array_equal(banks, np.broadcast_to(banks[:1], banks.shape), equal_nan=True):
+            kernels, offsets, sources = banks[0], offsets.reshape(groups, block).T, [0] * block
+            planes, step = 1, groups
+    kernels = kernels.reshape(-1, inputs, kh, kw)
     return Job(
-        kernels, sources, offsets.reshape(len(sources), step), planes, step, np.array(rows), np.array(columns), stride,
-        dilation, output,
-    )  # fmt: skip
-
-
-def of_geometry(
-    weight: NDArray[Any], bias: NDArray[Any] | None, geometry: Geometry, groups: int, interleaved: bool
-) -> Job:
-    """The job of a direct geometry."""
-    return direct_job(
-        weight, bias, groups, interleaved, geometry.row_indices, geometry.column_indices, geometry.stride,
-        geometry.dilation, geometry.output,
-    )  # fmt: skip
+        kernels=np.nan_to_num(kernels, nan=0.0),
+        taps=~np.isnan(kernels),
+        sources=tuple(first for first in sources for _ in range(phases)),
+        bias=np.repeat(offsets.reshape(len(sources), step), phases, axis=0),
+        planes=planes,
+        step=step,
+        **fields,
+    )

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job, lines
-from convcli.finish import Finish
-from convcli.geometry import Size
+from convcli.backends import Task
+from convcli.backends.numpy.job import Buffers, Job
 from convcli.ranges import Clipped
 
 
@@ -29,62 +28,83 @@ class Output:
 
     Parameters
     ----------
-    x : ndarray
-        The input ``(N, C, H, W)``: an interleaved picture gives an interleaved one.
-    filters : int
-        Output channels of the operation, before `finish`.
-    size : Size
-        Output size.
-    dtype : str
-        Of the result, where `finish` keeps real values.
-    finish : Finish
+    task : Task
+        Its input: an interleaved picture gives an interleaved result.
+    job : Job
+        What the tiles are of.
+    span : (float, float)
+        The smallest and the largest value that results can have, as far as is known.
     """
 
-    def __init__(self, x: NDArray[Any], filters: int, size: Size, dtype: str, finish: Finish) -> None:
-        count, channels = x.shape[:2]
-        self.finish = finish
-        outputs = finish.outputs(filters)
-        self.interleaved = outputs == channels and is_interleaved(x)
-        kind = finish.dtype or dtype
+    def __init__(self, task: Task, job: Job, span: tuple[float, float]) -> None:
+        self.job, self.finish = job, task.finish
+        kind = task.finish.dtype or task.dtype
+        self.plain = task.finish.dtype is None and not task.finish.joins
+        self.within = task.finish.keeps(span)
+        count, channels = task.x.shape[:2]
+        filters = task.weight.shape[1] * task.groups if task.geometry.transpose else task.weight.shape[0]
+        outputs = task.finish.outputs(filters)
+        height, width = task.geometry.output
+        self.interleaved = outputs == channels and is_interleaved(task.x)
         if self.interleaved:
-            self.array = np.empty((count, *size, outputs), kind).transpose(0, 3, 1, 2)
+            self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
-            self.array = np.empty((count, outputs, *size), kind)
-        self.below = self.above = self.total = 0
-        self.lock = Lock()
+            self.array = np.empty((count, outputs, height, width), kind)
+        self._lock, self._clipped = Lock(), Clipped()
+        if len(job.phases) < job.upsample.rows * job.upsample.columns:
+            self._fill_gaps(task, filters)
 
     @property
     def clipped(self) -> Clipped:
         """What was clipped so far."""
-        return Clipped(self.below, self.above, self.total)
+        return self._clipped
 
-    def direct(self, image: int, job: Job, rows: range, columns: range, dtype: str) -> NDArray[Any] | None:
+    def direct(self, image: int, rows: range, columns: range, dtype: str) -> NDArray[Any] | None:
         """The place of a tile in the result, if it can be computed there: planes as they are, nothing to finish."""
-        if job.step > 1 or self.interleaved or self.finish.dtype or self.finish.joins or self.array.dtype != dtype:
+        job = self.job
+        if not self.plain or job.step > 1 or self.interleaved or self.array.dtype != dtype or job.upsample != (1, 1):
             return None
         return self.array[image, :, rows.start : rows.stop, columns.start : columns.stop]
 
-    def emit(self, image: int, job: Job, values: NDArray[Any], rows: range, columns: range) -> None:
+    def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
         """Finish ``values (O, rows, W_out·step)`` of a tile and put them in their place."""
-        place = self.array[image, :, rows.start : rows.stop, columns.start : columns.stop]
-        step = job.step
-        if step == 1:
-            clipped = self.finish.apply(values, place)
-        elif self.interleaved and place.shape[0] == step:
-            clipped = self.finish.apply(values, self._picture(image, rows, columns))
-        else:  # several outputs of each channel: (outputs, rows, W, step) → channel by channel
-            planes = self.finish.outputs(job.outputs)
-            finished = np.empty((planes, len(rows), len(columns) * step), self.array.dtype)
-            clipped = self.finish.apply(values, finished)
-            pixels = finished.reshape(planes, len(rows), len(columns), step)
-            np.copyto(place.reshape(step, planes, len(rows), len(columns)), pixels.transpose(3, 0, 1, 2))
-        with self.lock:
-            self.below += clipped.below
-            self.above += clipped.above
-            self.total += clipped.total
+        job, (s, t) = self.job, self.job.upsample
+        planes = values.reshape(-1, len(job.phases), *values.shape[1:])
+        for number, (a, b) in enumerate(job.phases):
+            place = self.array[
+                image, :, a + s * rows.start : a + s * rows.stop : s, b + t * columns.start : b + t * columns.stop : t
+            ]
+            _, height, width = place.shape  # the last phases may lie beyond the image
+            self._note(self._put(planes[:, number, :height, : width * job.step], place, buffers))
 
-    def _picture(self, image: int, rows: range, columns: range) -> NDArray[Any]:
-        """A part of an interleaved result as one plane ``(1, rows, W·step)``."""
-        step = self.array.shape[1]
-        flat = lines(self.array[image], step)
-        return flat[:, rows.start : rows.stop, columns.start * step : columns.stop * step]
+    def _put(self, values: NDArray[Any], place: NDArray[Any], buffers: Buffers) -> Clipped:
+        """Finish ``values (F, rows, W·step)`` into ``place (C, rows, W)``."""
+        step = self.job.step
+        if step == 1:
+            return self.finish.apply(values, place, self.within)
+        _, height, width = place.shape
+        if self.interleaved and len(place) == step and place.strides[2] == step * place.itemsize:
+            flat = place.transpose(1, 2, 0).reshape(1, height, width * step)
+            return self.finish.apply(values, flat, self.within)
+        planes = len(place) // step
+        finished = buffers.get("finished", (planes, height, width * step), self.array.dtype.str)
+        clipped = self.finish.apply(values, finished, self.within)
+        pixels = finished.reshape(planes, height, width, step)
+        for channel, target in enumerate(place.reshape(step, planes, height, width)):
+            np.copyto(target, pixels[..., channel])
+        return clipped
+
+    def _fill_gaps(self, task: Task, filters: int) -> None:
+        """Outputs that no tap reaches hold the finished bias."""
+        bias = np.zeros(filters) if task.bias is None else task.bias.astype(task.dtype)
+        finished = np.empty((self.array.shape[1], 1, 1), self.array.dtype)
+        clipped = self.finish.apply(bias.astype(task.dtype)[:, np.newaxis, np.newaxis], finished)
+        self.array[...] = finished
+        (s, t), (height, width) = self.job.upsample, task.geometry.output
+        reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
+        pixels = len(self.array) * (height * width - reached)
+        self._note(Clipped(*(count * pixels for count in clipped)))
+
+    def _note(self, clipped: Clipped) -> None:
+        with self._lock:
+            self._clipped = Clipped.sum(self._clipped, clipped)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log2
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from convcli.backends import Considered
 from convcli.backends.numpy import fft, gemm, separable, taps, toeplitz
 from convcli.backends.numpy.job import Job
 from convcli.errors import BackendError
-from convcli.geometry import extent
 
 STRATEGIES: dict[str, ModuleType] = {
     "taps": taps,
@@ -55,8 +53,8 @@ AT_ONCE = 150e-6
 WORTH_A_THREAD = 300e-6
 """Seconds of work that a further thread must get."""
 
-STRIDED = 4.0
-"""How much slower a pass is whose values do not lie side by side."""
+MANY_KERNELS = 64
+"""Kernels beyond which their ranks are not worth finding: layers of many channels are for products of windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +77,29 @@ _Estimate = tuple[str, str, bool, float, float, str]
 """Strategy, dtype, planar, seconds for each output value, calls for each tile, reason."""
 
 
-def plans(job: Job, source: np.dtype[Any], dtype: str, threads: int) -> list[Plan]:
-    """Every plan that can do the job, the cheapest first.
+def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
+    """Every plan that can do the job, the cheapest first, once for each strategy.
 
     Parameters
     ----------
     job : Job
         The operation.
-    source : dtype
-        Of the pixels.
     dtype : {"float32", "float64"}
         Of the computation, where it is not done in exact integers.
     threads : int
         How many share the work.
+    wanted : str, optional
+        A strategy to weigh though it is not worth it.
     """
-    plain = _plan(job, _taps(job, source, dtype), threads)
+    plain = _plan(job, _taps(job, dtype), threads)
     exact = plain.dtype.startswith("int")
-    found = [_toeplitz(job, dtype), _separable(job, dtype), _fft(job, dtype), _gemm(job.planar(), dtype)]
-    return sorted([plain, *(_plan(job, each, threads, exact) for each in found)], key=lambda plan: plan.seconds)
+    layouts = [job] if job.step == 1 else [job, job.planar()]
+    found = [_toeplitz(layout, dtype) for layout in layouts]
+    if job.outputs * job.inputs <= MANY_KERNELS or wanted == "separable":
+        found += [_separable(layout, dtype) for layout in layouts]
+    found += [_fft(layouts[-1], dtype), _gemm(layouts[-1], dtype)]
+    weighed = sorted([plain, *(_plan(job, each, threads, exact) for each in found)], key=lambda plan: plan.seconds)
+    return list({plan.name: plan for plan in reversed(weighed)}.values())[::-1]
 
 
 def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> Plan:
@@ -114,9 +117,9 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     return Plan(name, kind, planar, seconds, reason)
 
 
-def quick(job: Job, source: np.dtype[Any], dtype: str) -> list[Plan] | None:
+def quick(job: Job, dtype: str) -> list[Plan] | None:
     """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
-    plan = _plan(job, _taps(job, source, dtype), 1)
+    plan = _plan(job, _taps(job, dtype), 1)
     return [plan] if plan.seconds < AT_ONCE else None
 
 
@@ -139,68 +142,52 @@ def choose(found: list[Plan], name: str | None) -> Plan:
     raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
 
 
-def _strided(job: Job) -> float:
-    return STRIDED if job.stride.columns > 1 else 1.0
-
-
-def _taps(job: Job, source: np.dtype[Any], dtype: str) -> _Estimate:
-    exact = taps.exact_type(job, source)
+def _taps(job: Job, dtype: str) -> _Estimate:
+    exact = taps.exact_type(job)
     kind = exact or dtype
     count = int(np.count_nonzero(job.kernels))
     products = sum(len({abs(tap) for tap in kernel.ravel().tolist() if tap}) for kernel in job.kernels)
     passes = float(count + products)
-    zeros = "" if count == job.kernels.size else f" of {job.kernels.size}"
+    zeros = "" if count == job.taps.sum() else f" of {int(job.taps.sum())}"
     reason = f"{count}{zeros} taps" + (f", exact in {exact}" if exact else "")
-    return "taps", kind, False, passes / job.outputs * PASS[kind] * _strided(job), passes, reason
+    return "taps", kind, False, passes / job.outputs * PASS[kind], passes, reason
 
 
 def _toeplitz(job: Job, dtype: str) -> _Estimate:
-    inputs, (kh, kw) = job.kernels.shape[1], job.kernel
+    kh, kw = job.kernel
     block = toeplitz.block_rows(kh)
-    depth = job.stride.rows * (block - 1) + extent(kh, job.dilation.rows)
-    each = inputs * kw * (depth * MAC[dtype] * job.stride.columns + PASS[dtype] * _strided(job))
-    return (
-        "toeplitz",
-        dtype,
-        False,
-        each,
-        8 * job.outputs * inputs * (kw + 1),
-        f"{kh}×{kw} dense → {kw} banded products",
-    )
+    depth = job.stride * (block - 1) + job.reach.height
+    columns = np.count_nonzero(job.kernels.any(axis=2)) / job.outputs
+    each = columns * (depth * MAC[dtype] + PASS[dtype])
+    reason = f"{kh}×{kw} dense → products with bands of {block} rows"
+    return "toeplitz", dtype, job.step == 1, each, job.outputs * job.inputs * (kw + 1) * 6, reason
 
 
 def _separable(job: Job, dtype: str) -> _Estimate:
-    inputs, (kh, kw) = job.kernels.shape[1], job.kernel
-    rank = separable.rank(job)
-    down = job.stride.rows * (toeplitz.block_rows(kh) - 1) + extent(kh, job.dilation.rows)
-    across = job.stride.columns * (separable.COLUMNS - 1) + extent(kw, job.dilation.columns)
-    each = rank * inputs * ((down * job.stride.columns + across) * MAC[dtype] + PASS[dtype])
+    kh, kw = job.kernel
+    rank = separable.rank(job, dtype)
+    down = job.stride * (toeplitz.block_rows(kh) - 1) + job.reach.height
+    across = separable.block_columns(job) + job.dilation.columns * job.step * (kw - 1)
+    each = rank * job.inputs * ((down + across) * MAC[dtype] + PASS[dtype])
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
-    return "separable", dtype, True, each, job.outputs * job.step * rank * inputs * 14, reason
+    return "separable", dtype, job.step == 1, each, job.outputs * job.step * rank * job.inputs * 14, reason
 
 
 def _fft(job: Job, dtype: str) -> _Estimate:
-    planar = job.planar()
-    height, width = fft.sides(planar)
-    tile = fft.tile(planar, 4)
-    transforms = (planar.planes + planar.outputs) / planar.outputs
+    height, width = fft.sides(job)
+    tile = fft.tile(job, 4)
     values = height * width / (tile.height * tile.width)
-    products = job.kernels.shape[1] * 4 * PASS[dtype]
-    each = values * (transforms * TRANSFORM[dtype] * log2(height * width) + products)
-    kh, kw = fft.reach(job)
-    return (
-        "fft",
-        dtype,
-        True,
-        each,
-        planar.outputs * 6,
-        f"{kh}×{kw} is large → tiles of {height}×{width} in the frequency domain",
-    )
+    transforms = job.gathered / job.outputs + 1
+    each = values * (transforms * TRANSFORM[dtype] * log2(height * width) + job.inputs * 4 * PASS[dtype])
+    kh, kw = job.reach
+    reason = f"{kh}×{kw} is large → tiles of {height}×{width} in the frequency domain"
+    return "fft", dtype, True, each, job.outputs * 6, reason
 
 
 def _gemm(job: Job, dtype: str) -> _Estimate:
-    depth = job.kernels.shape[1] * job.kernel.height * job.kernel.width
-    gathered = len(set(job.sources)) / job.outputs * depth * PASS[dtype] * _strided(job)
-    calls = len(set(job.sources)) * job.kernel.height * job.kernel.width
+    depth = job.inputs * job.kernel.height * job.kernel.width
+    sources = len(set(job.sources))
+    gathered = sources / job.outputs * depth * PASS[dtype]
+    calls = sources * job.kernel.height * job.kernel.width
     reason = f"{job.outputs} outputs of {depth} terms → one product of gathered windows"
     return "gemm", dtype, True, depth * MAC[dtype] + gathered, calls, reason

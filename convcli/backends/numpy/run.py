@@ -1,60 +1,171 @@
-"""The direct operation: plan, then run the tiles."""
+"""The operation: a recipe for everything but the pixels, then tile after tile."""
 
 from __future__ import annotations
 
-from functools import cache, partial
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends import Computed
+from convcli.backends import Computed, Considered, Task
 from convcli.backends.numpy import taps
-from convcli.backends.numpy.job import of_geometry
+from convcli.backends.numpy.job import Buffers, Job, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
-from convcli.backends.numpy.plan import STRATEGIES, choose, plans, quick, threads_for
-from convcli.backends.numpy.tiles import Runner, cut, described, run_all, workers
-from convcli.finish import Finish
+from convcli.backends.numpy.phases import transposed
+from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick, threads_for
+from convcli.backends.numpy.tiles import Columns, cut, described, fill, run_all, workers
 from convcli.geometry import Geometry
 
 
-def correlate(
-    x: NDArray[Any],
-    weight: NDArray[Any],
-    bias: NDArray[Any] | None,
-    geometry: Geometry,
-    groups: int,
-    *,
-    dtype: str = "float32",
-    device: str = "cpu",
-    threads: int | None = None,
-    plan: str | None = None,
-    finish: Finish = Finish(),
-) -> Computed:
-    """Convolve ``x (N, C_in, H, W)`` with ``weight (C_out, C_in/groups, kh, kw)``.
+class Key(NamedTuple):
+    """All that a recipe depends on; arrays as their dtype, shape and bytes."""
 
-    `dtype` is float32 or float64; `plan` forces a strategy of `STRATEGIES`; `finish` is applied to every tile.
+    weight: tuple[str, tuple[int, ...], bytes]
+    bias: tuple[str, tuple[int, ...], bytes] | None
+    geometry: Geometry
+    groups: int
+    source: str
+    interleaved: bool
+    dtype: str
+    threads: int
+    plan: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """How an operation is done, whatever the pixels are.
+
+    Attributes
+    ----------
+    job : Job
+    span : (float, float)
+        See `Job.span`.
+    dtype : str
+        Of the computation.
+    work : Work
+        The strategy, prepared.
+    suits : callable
+        Whether the strategy may do a tile with this scratch; else `fallback` does it.
+    fallback : callable
+        Prepares, when first needed, plain taps: they alone keep a NaN or an infinity within the kernel's support.
+    tiles : list of (range, range)
+        Output rows and columns.
+    threads : int
+    parts : dict
+        The job of each run of columns and how they are gathered.
+    buffers : Buffers
+    text : str
+        The plan in words.
+    considered : tuple of Considered
     """
-    job = of_geometry(weight, bias, geometry, groups, is_interleaved(x))
-    count = workers(threads)
-    found = (None if plan else quick(job, x.dtype, dtype)) or plans(job, x.dtype, dtype, count)
-    chosen = choose(found, plan)
-    count = threads_for(chosen, count)
-    job = job.planar() if chosen.planar else job
-    strategy = STRATEGIES[chosen.name]
-    compute, fallback = strategy.prepare(job, chosen.dtype), cache(partial(taps.prepare, job, chosen.dtype))
-    tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), count)
-    output = Output(x, weight.shape[0], geometry.output, dtype, finish)
-    for image in range(len(x)):
-        runner = Runner(job, compute, fallback, x[image], chosen.dtype)
 
-        def work(tile: tuple[range, range], image: int = image, runner: Runner = runner) -> None:
+    job: Job
+    span: tuple[float, float]
+    dtype: str
+    work: Work
+    suits: Callable[[NDArray[Any]], bool]
+    fallback: Callable[[], Work]
+    tiles: list[tuple[range, range]]
+    threads: int
+    parts: dict[range, tuple[Job, list[Columns]]]
+    buffers: Buffers
+    text: str
+    considered: tuple[Considered, ...]
+
+    def tile(self, planes: NDArray[Any], rows: range, columns: range, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, in `out` or in a buffer."""
+        job, (part, gathers) = self.job, self.parts[columns]
+        source_rows = job.rows[job.input_rows(rows)]
+        scratch = self.buffers.get("scratch", (job.gathered, len(source_rows), part.line), self.dtype)
+        for number, gather in enumerate(gathers):
+            fill(scratch[number :: len(gathers)], planes, source_rows, gather)
+        if out is None:
+            out = self.buffers.get("out", (job.outputs, len(rows), len(columns) * job.step), self.dtype)
+        usual = job.source.kind != "f" or self.suits(scratch)
+        (self.work if usual else self.fallback())(part, scratch, out, self.buffers)
+        return out
+
+
+def correlate(task: Task) -> Computed:
+    """Convolve, or, if the geometry says so, transpose, in plain NumPy; `task.dtype` is float32 or float64."""
+    recipe = recipe_of(task)
+    job = recipe.job
+    output = Output(task, job, recipe.span)
+    for image, picture in enumerate(task.x):
+        planes = lines(picture, job.step)
+
+        def work(tile: tuple[range, range], image: int = image, planes: NDArray[Any] = planes) -> None:
             rows, columns = tile
-            direct = output.direct(image, job, rows, columns, chosen.dtype)
-            values = runner.tile(rows, columns, direct)
+            direct = output.direct(image, rows, columns, recipe.dtype)
+            values = recipe.tile(planes, rows, columns, direct)
             if direct is None:
-                output.emit(image, job, values, rows, columns)
+                output.emit(image, values, rows, columns, recipe.buffers)
 
-        run_all(work, tiles, count)
-    text = f"{chosen.name}: {chosen.reason}, {chosen.dtype}, {described(len(tiles), count)}"
-    return Computed(output.array, text, output.clipped, tuple(each.considered for each in found))
+        run_all(work, recipe.tiles, recipe.threads)
+    return Computed(output.array, recipe.text, output.clipped, recipe.considered)
+
+
+correlate_transpose = correlate
+
+
+def predicted_seconds(task: Task) -> float:
+    """What the planner thinks that `task` takes."""
+    return recipe_of(task).considered[0].seconds * len(task.x)
+
+
+def recipe_of(task: Task) -> Recipe:
+    """The recipe of a task, from memory if a like one was done before."""
+
+    def frozen(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
+        return array.dtype.str, array.shape, array.tobytes()
+
+    return _recipe(
+        Key(
+            frozen(task.weight), None if task.bias is None else frozen(task.bias), task.geometry, task.groups,
+            task.x.dtype.str, is_interleaved(task.x), task.dtype, workers(task.threads), task.plan,
+        )
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=16)
+def _recipe(key: Key) -> Recipe:
+    def thawed(array: tuple[str, tuple[int, ...], bytes]) -> NDArray[Any]:
+        dtype, shape, data = array
+        return np.frombuffer(data, dtype).reshape(shape).astype(np.float64)
+
+    make = transposed if key.geometry.transpose else direct
+    bias = None if key.bias is None else thawed(key.bias)
+    job = make(thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved)
+    chosen, *others = _weighed(job, key)
+    threads = threads_for(chosen, key.threads)
+    job = job.planar() if chosen.planar else job
+    strategy = STRATEGIES[chosen.name] if job.outputs else taps
+    tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), threads) if job.outputs else []
+    parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
+    phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
+    return Recipe(
+        job=job,
+        span=job.span,
+        dtype=chosen.dtype,
+        work=strategy.prepare(job, chosen.dtype),
+        suits=strategy.suits,
+        fallback=cache(partial(taps.prepare, job, chosen.dtype, gaps_only=True)),
+        tiles=tiles,
+        threads=threads,
+        parts={columns: (part, [Columns(each, job.step) for each in part.columns]) for columns, part in parts.items()},
+        buffers=Buffers(),
+        text=f"{chosen.name}: {phases}{chosen.reason}, {chosen.dtype}, {described(len(tiles), threads)}",
+        considered=tuple(plan.considered for plan in (chosen, *others)),
+    )
+
+
+def _weighed(job: Job, key: Key) -> list[Plan]:
+    """The plans for a job, the one to take first."""
+    if not job.outputs:
+        return [Plan(key.plan or "taps", key.dtype, False, 0.0, "no tap reaches the image")]
+    found = (None if key.plan else quick(job, key.dtype)) or plans(job, key.dtype, key.threads, key.plan)
+    chosen = choose(found, key.plan)
+    return [chosen, *(plan for plan in found if plan is not chosen)]

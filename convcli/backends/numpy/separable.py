@@ -1,49 +1,53 @@
 """Kernels of low rank: a pass along the columns and a pass along the rows for each rank, both as banded products.
 
-The singular value decomposition writes a kernel as Σ_r u_r v_rᵀ; the passes of all ranks are summed. Planes are planar
-(step 1), so that a block of output columns is one matrix product with the rows of the strip as its rows.
+The singular value decomposition writes a kernel as Σ_r u_r v_rᵀ; the passes of all ranks are summed. A block of output
+columns is one matrix product with the rows of the strip as its rows; in interleaved lines its taps lie `step` values apart,
+which wastes more of the product but spares taking the channels apart.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Compute, Job, tile_within
-from convcli.backends.numpy.taps import add_bias
+from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
+from convcli.backends.numpy.taps import add_bias, suits
 from convcli.backends.numpy.toeplitz import banded, block_rows, row_blocks
 from convcli.geometry import Size
 
-RANK_TOLERANCE = 1e-6
-"""Singular values below this share of the largest are rounding: dropping them changes less than float32 does."""
-
-COLUMNS = 16
-"""Output columns of a product along the rows."""
+__all__ = ["factors", "prepare", "rank", "suits", "tile"]
 
 
-def factors(kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to `RANK_TOLERANCE`.
+def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
 
     A kernel of rank 1 is the column through its largest value times the row through it, over that value: no rounding
     where its values are small multiples of each other.
     """
-    left, values, right = np.linalg.svd(kernel, full_matrices=False)
-    rank = int((values > RANK_TOLERANCE * values[0]).sum())
+    return _factors(kernel.tobytes(), kernel.shape, dtype)
+
+
+@lru_cache(maxsize=256)
+def _factors(values: bytes, shape: tuple[int, int], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    kernel = np.frombuffer(values).reshape(shape)
+    left, sizes, right = np.linalg.svd(kernel, full_matrices=False)
+    tolerance = float(np.finfo(dtype).eps) * max(shape) * sizes[0]
+    rank = int((sizes > tolerance).sum())
     if rank <= 1:
-        row, column = np.unravel_index(np.abs(kernel).argmax(), kernel.shape)
+        row, column = np.unravel_index(np.abs(kernel).argmax(), shape)
         pivot = kernel[row, column] or 1.0
         return kernel[np.newaxis, :, column], kernel[np.newaxis, row] / pivot
-    root = np.sqrt(values[:rank])
+    root = np.sqrt(sizes[:rank])
     return (left[:, :rank] * root).T, right[:rank] * root[:, np.newaxis]
 
 
-def rank(job: Job) -> int:
+def rank(job: Job, dtype: str) -> int:
     """The largest rank of the job's kernels."""
-    return max(len(factors(kernel)[0]) for kernel in job.kernels.reshape(-1, *job.kernel))
+    return max(len(factors(kernel, dtype)[0]) for kernel in job.kernels.reshape(-1, *job.kernel))
 
 
 def tile(job: Job, itemsize: int) -> Size:
@@ -51,15 +55,19 @@ def tile(job: Job, itemsize: int) -> Size:
     return tile_within(job, itemsize, values=2048, planes=1)
 
 
-def prepare(job: Job, dtype: str) -> Compute:
+def block_columns(job: Job) -> int:
+    """Output values of a product along the rows (measured): whole pixels, few enough to waste little."""
+    return 16 if job.step == 1 else 8 * job.step
+
+
+def prepare(job: Job, dtype: str) -> Work:
     """Factor the kernels and build their banded matrices once; what is returned fills a tile."""
-    s, d = job.stride.rows, job.dilation.rows
-    t, e = job.stride.columns, job.dilation.columns
+    s, d, e = job.stride, job.dilation.rows, job.dilation.columns * job.step
     terms = [
         [
             (job.sources[o] + c, u.astype(dtype), v.astype(dtype))
-            for c in range(job.kernels.shape[1])
-            for u, v in zip(*factors(job.kernels[o, c]), strict=True)
+            for c in range(job.inputs)
+            for u, v in zip(*factors(job.kernels[o, c], dtype), strict=True)
         ]
         for o in range(job.outputs)
     ]
@@ -67,23 +75,23 @@ def prepare(job: Job, dtype: str) -> Compute:
     @cache
     def band(o: int, term: int, axis: int, size: int) -> NDArray[Any]:
         _, column, line = terms[o][term]
-        return banded(column, size, s, d) if axis == 0 else np.ascontiguousarray(banded(line, size, t, e).T)
+        return banded(column, size, s, d) if axis == 0 else np.ascontiguousarray(banded(line, size, 1, e).T)
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         _, rows, width = out.shape
-        size, columns = min(block_rows(job.kernel.height), rows), min(COLUMNS, width)
+        size, columns = min(block_rows(job.kernel.height), rows), min(block_columns(job), width)
         passed = buffers.get("passed", (rows, part.line), dtype)
         further = buffers.get("further", (rows, width), dtype)
         for o in range(job.outputs):
             for number, (plane, _, _) in enumerate(terms[o]):
                 _down(scratch[plane], band(o, number, 0, size), size, s, passed)
                 target = out[o] if number == 0 else further
-                _across(passed, band(o, number, 1, columns), columns, t, target)
+                _across(passed, band(o, number, 1, columns), columns, target)
                 if number:
                     out[o] += target
         add_bias(job, out)
 
-    return compute
+    return work
 
 
 def _down(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: NDArray[Any]) -> None:
@@ -92,17 +100,13 @@ def _down(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: 
         np.matmul(band, lines[stride * start : stride * start + band.shape[1]], out=out[start : start + size])
 
 
-def _across(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: NDArray[Any]) -> None:
-    """Along the rows: ``out (rows, W_out)``, in blocks of columns whose products are one call."""
+def _across(lines: NDArray[Any], band: NDArray[Any], size: int, out: NDArray[Any]) -> None:
+    """Along the rows: ``out (rows, W_out·step)``, in blocks of columns whose products are one call."""
     rows, width = out.shape
     itemsize, whole = out.itemsize, width // size
 
     def product(start: int, count: int) -> None:
-        windows = as_strided(
-            lines[:, start * stride :],
-            (count, rows, len(band)),
-            (size * stride * itemsize, lines.strides[0], itemsize),
-        )
+        windows = as_strided(lines[:, start:], (count, rows, len(band)), (size * itemsize, lines.strides[0], itemsize))
         blocks = as_strided(out[:, start:], (count, rows, size), (size * itemsize, out.strides[0], itemsize))
         np.matmul(windows, band, out=blocks)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Compute, Job, tile_within
+from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.geometry import Size
 
 
@@ -21,8 +21,14 @@ def tile(job: Job, itemsize: int) -> Size:
     return tile_within(job, itemsize)
 
 
-def exact_type(job: Job, source: np.dtype[Any]) -> str | None:
+def suits(scratch: NDArray[Any]) -> bool:
+    """Whether a tile can be done by skipping taps of weight 0: they too pass on a NaN or an infinity."""
+    return bool(np.isfinite(scratch).all())
+
+
+def exact_type(job: Job) -> str | None:
     """The narrowest integer type that holds every partial sum exactly, or None if values are not integers."""
+    source = job.source
     if source.kind not in "u" or source.itemsize > 2:
         return None
     if not (np.equal(job.kernels, np.rint(job.kernels)).all() and np.equal(job.bias, np.rint(job.bias)).all()):
@@ -50,23 +56,23 @@ class _Group(NamedTuple):
     taps: list[_Tap]
 
 
-def prepare(job: Job, dtype: str) -> Compute:
+def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
     """Group the taps of each output plane by the size of their weight; what is returned fills a tile.
 
-    Taps of one weight are summed before they are multiplied; ±1 needs no product.
+    Taps of one weight are summed before they are multiplied; ±1 needs no product. With `gaps_only`, only the gaps between
+    taps are skipped, but no tap of weight 0: 0·NaN is NaN.
     """
     kind = np.dtype(dtype).type
-    plans = [_groups(job, o) for o in range(job.outputs)]
+    plans = [_groups(job, o, job.taps[o] if gaps_only else job.kernels[o] != 0) for o in range(job.outputs)]
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
-        reach = (out.shape[1] - 1) * job.stride.rows + 1
-        partial = part.as_outputs(buffers.get("partial", out.shape[1:], dtype))
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+        reach = (out.shape[1] - 1) * job.stride + 1
+        partial = buffers.get("partial", out.shape[1:], dtype)
 
         def view(tap: _Tap) -> NDArray[Any]:
-            return part.shifted(scratch[tap.plane, tap.row : tap.row + reach : job.stride.rows], tap.column)
+            return part.shifted(scratch[tap.plane, tap.row : tap.row + reach : job.stride], tap.column)
 
-        for plane, groups in zip(out, plans, strict=True):
-            target = part.as_outputs(plane)
+        for target, groups in zip(out, plans, strict=True):
             if not groups:
                 target[...] = 0
             for number, (weight, (first, *others)) in enumerate(groups):
@@ -83,14 +89,14 @@ def prepare(job: Job, dtype: str) -> Compute:
                     np.add(target, into, out=target)
         add_bias(job, out)
 
-    return compute
+    return work
 
 
-def _groups(job: Job, output: int) -> list[_Group]:
-    """The groups of an output plane, those that need a product first."""
+def _groups(job: Job, output: int, taps: NDArray[np.bool_]) -> list[_Group]:
+    """The groups of an output plane's `taps`, those that need a product first."""
     found: dict[float, _Group] = {}
     for c in range(job.kernels.shape[1]):
-        for i, j in np.argwhere(job.kernels[output, c]):
+        for i, j in np.argwhere(taps[c]):
             weight = float(job.kernels[output, c, i, j])
             group = found.setdefault(abs(weight), _Group(weight, []))
             join = np.add if weight == group.weight else np.subtract

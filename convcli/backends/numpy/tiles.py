@@ -13,11 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Compute, Job, lines
 from convcli.geometry import ZERO, Size
-
-Emit = Callable[[NDArray[Any], range, range], None]
-"""``emit(values, rows, columns)``: take a finished tile ``(O, rows, W_out·step)``; it may overwrite `values`."""
 
 T = TypeVar("T")
 
@@ -70,77 +66,46 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
         raise failures[0]
 
 
-class Runner:
-    """Computes tiles of one job from one image: the padded input, the strategy, and the way out.
+class Columns:
+    """How the columns of a tile are gathered: one stretch that runs through the image evenly, and single ones.
 
     Parameters
     ----------
-    job : Job
-    compute : Compute
-        The strategy.
-    fallback : callable
-        Prepares, when first needed, the one for tiles with a NaN or an infinity, which must not leave the kernel's support.
-    image : ndarray
-        ``(C, H, W)``, interleaved in memory if the job has a step.
-    dtype : str
-        Of the computation.
+    indices : ndarray of int
+        Source columns of one class (see `Job.columns`).
+    step : int
+        Values between horizontal neighbours.
     """
 
-    def __init__(
-        self, job: Job, compute: Compute, fallback: Callable[[], Compute], image: NDArray[Any], dtype: str
-    ) -> None:
-        self.job, self.compute, self.fallback, self.dtype = job, compute, fallback, dtype
-        self.planes = lines(image, job.step)
-        self.check_finite = image.dtype.kind == "f"
-        self.buffers = Buffers()
-        self.parts: dict[range, tuple[Job, Columns]] = {}
-
-    def part(self, columns: range) -> tuple[Job, Columns]:
-        """The job of some columns and how they are gathered: the same for all tiles below each other."""
-        if columns not in self.parts:
-            part = self.job.part(columns)
-            self.parts[columns] = part, Columns(part.columns, part.step)
-        return self.parts[columns]
-
-    def tile(self, rows: range, columns: range, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Output ``(O, rows, W_out·step)`` of a tile, in `out` or in a buffer."""
-        part, gathered = self.part(columns)
-        source_rows = self.job.rows[self.job.input_rows(rows)]
-        scratch = self.buffers.get("scratch", (self.job.planes, len(source_rows), part.line), self.dtype)
-        fill(scratch, self.planes, source_rows, gathered)
-        if out is None:
-            out = self.buffers.get("out", (self.job.outputs, len(rows), len(columns) * self.job.step), self.dtype)
-        finite = not self.check_finite or bool(np.isfinite(scratch).all())
-        (self.compute if finite else self.fallback())(part, scratch, out, self.buffers)
-        return out
-
-
-class Columns:
-    """How the columns of a tile are gathered: one stretch that runs through the image as it lies, and single ones."""
-
     def __init__(self, indices: NDArray[np.intp], step: int) -> None:
-        run = _longest_run(indices)
+        run, apart = longest_run(indices)
         first = int(indices[run.start]) if run else 0
-        self.step = step
-        self.source = slice(first * step, (first + len(run)) * step)
+        self.step, self.apart = step, apart
+        self.source = slice(first * step, (first + (len(run) - 1) * apart + 1) * step if run else 0)
         self.target = slice(run.start * step, run.stop * step)
         self.outside = np.array([*range(run.start), *range(run.stop, len(indices))], dtype=np.intp)
         self.picks = indices[self.outside]
+
+    def stretch(self, lines: NDArray[Any]) -> NDArray[Any]:
+        """The part of source `lines` that goes to `target`."""
+        if self.apart == 1:
+            return lines[..., self.source]
+        return lines[..., self.source.start : self.source.stop : self.apart]
 
 
 def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: NDArray[np.intp], columns: Columns) -> None:
     """Gather ``planes (P, H, W·step)`` through index maps into ``scratch (P, rows, line)``."""
     target = scratch[:, :, columns.target]
-    inner = _longest_run(rows)
+    inner, _ = longest_run(rows, (1,))
     if inner:
         top = int(rows[inner.start])
         place = target[:, inner.start : inner.stop]
-        np.copyto(place, planes[:, top : top + len(inner), columns.source], casting="unsafe")
+        np.copyto(place, columns.stretch(planes[:, top : top + len(inner)]), casting="unsafe")
     for number in (*range(inner.start), *range(inner.stop, len(rows))):
         if rows[number] == ZERO:
             target[:, number] = 0
         else:
-            np.copyto(target[:, number], planes[:, rows[number], columns.source], casting="unsafe")
+            np.copyto(target[:, number], columns.stretch(planes[:, rows[number]]), casting="unsafe")
     if len(columns.outside):
         pixels = scratch.reshape(*scratch.shape[:2], -1, columns.step)
         source = planes.reshape(*planes.shape[:2], -1, columns.step)
@@ -150,14 +115,22 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: NDArray[np.intp], co
         pixels[:, :, columns.outside] = values
 
 
-def _longest_run(indices: NDArray[np.intp]) -> range:
-    """The longest stretch of places whose indices count up by 1 (and are no `ZERO`)."""
+def longest_run(indices: NDArray[np.intp], steps: tuple[int, ...] | None = None) -> tuple[range, int]:
+    """The longest stretch of places whose indices (no `ZERO` among them) count up evenly, and by how much.
+
+    `steps` says by how much they may; by default, by the most frequent increase.
+    """
     count = len(indices)
-    # Indices grow by 1 at most, so that their ends tell whether all of them do.
-    if indices[0] != ZERO and indices[-1] - indices[0] == count - 1:
-        return range(count)
-    breaks = np.flatnonzero((np.diff(indices) != 1) | (indices[:-1] == ZERO)) + 1
+    # Indices never grow by more than one of the steps, so that the ends tell whether all of them do.
+    if steps == (1,) and indices[0] != ZERO and indices[-1] - indices[0] == count - 1:
+        return range(count), 1
+    rises = np.diff(indices)
+    if steps is None:
+        up = rises[(rises > 0) & (indices[:-1] != ZERO)]
+        steps = (int(np.bincount(up).argmax()) if len(up) else 1,)
+    apart = steps[0]
+    breaks = np.flatnonzero((rises != apart) | (indices[:-1] == ZERO)) + 1
     edges = np.concatenate([[0], breaks, [count]])
     best = int(np.argmax(np.diff(edges)))
     start, stop = int(edges[best]), int(edges[best + 1])
-    return range(start, stop if indices[start] != ZERO else start)
+    return range(start, stop if indices[start] != ZERO else start), apart

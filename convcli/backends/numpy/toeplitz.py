@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Compute, Job, tile_within
-from convcli.backends.numpy.taps import add_bias
+from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
+from convcli.backends.numpy.taps import add_bias, suits
 from convcli.geometry import Size, extent
+
+__all__ = ["banded", "block_rows", "prepare", "row_blocks", "suits", "tile"]
 
 
 def tile(job: Job, itemsize: int) -> Size:
@@ -43,31 +45,36 @@ def row_blocks(rows: int, size: int) -> list[int]:
     return [min(start, rows - size) for start in range(0, rows, size)]
 
 
-def prepare(job: Job, dtype: str) -> Compute:
-    """Build the banded matrices once; what is returned fills a tile."""
-    s, d = job.stride.rows, job.dilation.rows
+def prepare(job: Job, dtype: str) -> Work:
+    """Build the banded matrices once; what is returned fills a tile. Columns of a kernel without taps are left out."""
+    s, d = job.stride, job.dilation.rows
     kernels = job.kernels.astype(dtype)
-    kw = job.kernel.width
+    columns = [[np.flatnonzero(kernel.any(axis=0)).tolist() for kernel in each] for each in kernels]
+    most = max((len(used) for each in columns for used in each), default=0)
 
     @cache
     def bands(o: int, c: int, size: int) -> NDArray[Any]:
-        return np.concatenate([banded(kernels[o, c, :, j], size, s, d) for j in range(kw)])
+        return np.concatenate([banded(kernels[o, c, :, j], size, s, d) for j in columns[o][c]])
 
-    def compute(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         rows = out.shape[1]
         size = min(block_rows(job.kernel.height), rows)
-        products = buffers.get("products", (kw, size, part.line), dtype)
-        for o in range(job.outputs):
+        products = buffers.get("products", (most, size, part.line), dtype)
+        for o, each in enumerate(columns):
+            used = [(c, taps) for c, taps in enumerate(each) if len(taps)]
+            if not used:
+                out[o] = 0
             for start in row_blocks(rows, size):
-                target = part.as_outputs(out[o, start : start + size])
-                for c in range(kernels.shape[1]):
+                target = out[o, start : start + size]
+                for number, (c, taps) in enumerate(used):
                     band = bands(o, c, size)
                     source = scratch[job.sources[o] + c, s * start : s * start + band.shape[1]]
-                    np.matmul(band, source, out=products.reshape(kw * size, -1))
-                    _sum([part.shifted(products[j], j) for j in range(kw)], target, onto=c > 0)
+                    product = products[: len(taps)]
+                    np.matmul(band, source, out=product.reshape(len(band), -1))
+                    _sum([part.shifted(each, j) for each, j in zip(product, taps, strict=True)], target, number > 0)
         add_bias(job, out)
 
-    return compute
+    return work
 
 
 def _sum(views: list[NDArray[Any]], target: NDArray[Any], onto: bool) -> None:

@@ -1,0 +1,205 @@
+"""What the user asks for, and its resolution: validated once, turned into integers once. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convcli.errors import GeometryError
+from convcli.geometry import PADDING_MODES, Geometry, Pads, Pair, Size, direct_size, extent, transposed_size
+
+PADDING_RULES = ("valid", "same", "same-upper", "same-lower", "full")
+OPS = ("corr", "conv")
+
+
+@dataclass(frozen=True, slots=True)
+class ConvSpec:
+    """What the user asked for, before any size is known. Every default is PyTorch's.
+
+    Parameters
+    ----------
+    op : {"corr", "conv"}
+        ``conv`` flips the kernel in both axes; nothing else differs.
+    transpose : bool
+        The transposed operation, as `torch.nn.ConvTranspose2d` computes it.
+    stride, dilation : Pair
+        Positive integers.
+    padding : Pads or str
+        Explicit pads, or a rule of `PADDING_RULES` that is resolved once the sizes are known.
+    padding_mode : str
+        One of `PADDING_MODES`; the transposed operation knows only ``zeros``.
+    groups : int
+        Blocks of channels that do not see each other.
+    output_padding : Pair
+        Transposed only: extra rows at the bottom and columns at the right.
+    output_size : Size, optional
+        Transposed only: solve `output_padding` for this size instead.
+
+    Raises
+    ------
+    GeometryError
+        A value outside its range, or two that exclude each other.
+    """
+
+    op: str = "corr"
+    transpose: bool = False
+    stride: Pair = Pair(1, 1)
+    padding: Pads | str = Pads(0, 0, 0, 0)
+    padding_mode: str = "zeros"
+    dilation: Pair = Pair(1, 1)
+    groups: int = 1
+    output_padding: Pair = Pair(0, 0)
+    output_size: Size | None = None
+
+    def __post_init__(self) -> None:
+        if self.op not in OPS:
+            raise GeometryError(
+                f"operation '{self.op}' is unknown: use corr (kernel as it is) or conv (kernel flipped)"
+            )
+        for name in ("stride", "dilation"):
+            if min(getattr(self, name)) < 1:
+                raise GeometryError(f"{name} {_pair(getattr(self, name))} is below 1: use a positive integer")
+        if self.groups < 1:
+            raise GeometryError(f"groups {self.groups} is below 1: use a positive integer")
+        if self.padding_mode not in PADDING_MODES:
+            raise GeometryError(f"padding mode '{self.padding_mode}' is unknown: use one of {', '.join(PADDING_MODES)}")
+        if isinstance(self.padding, str):
+            if self.padding not in PADDING_RULES:
+                raise GeometryError(f"padding rule '{self.padding}' is unknown: use one of {', '.join(PADDING_RULES)}")
+        elif min(self.padding) < 0:
+            raise GeometryError(f"padding {','.join(map(str, self.padding))} is negative: use 0 or more pixels")
+        if self.padding == "same" and max(self.stride) > 1:
+            raise GeometryError(
+                f"padding 'same' is not defined for stride {_pair(self.stride)} (PyTorch allows stride 1 only): "
+                "use 'same-upper', TensorFlow's and ONNX's rule"
+            )
+        if not self.transpose and (max(self.output_padding) > 0 or self.output_size is not None):
+            raise GeometryError("output_padding and output_size belong to the transposed convolution: add --transpose")
+        if min(self.output_padding) < 0:
+            raise GeometryError(f"output_padding {_pair(self.output_padding)} is negative: use 0 or more pixels")
+        if self.transpose:
+            self._check_transposed()
+
+    def _check_transposed(self) -> None:
+        if self.padding_mode != "zeros":
+            raise GeometryError(
+                f"padding mode '{self.padding_mode}' has no meaning for a transposed convolution, whose padding crops the "
+                "output and reads no border: use zeros"
+            )
+        for axis, p2, s, d in zip(Pair._fields, self.output_padding, self.stride, self.dilation, strict=True):
+            if p2 and p2 >= max(s, d):
+                raise GeometryError(
+                    f"output_padding {p2} ({axis}) must be smaller than stride {s} or dilation {d}: "
+                    + (f"use at most {max(s, d) - 1}" if max(s, d) > 1 else "use 0, or a larger stride")
+                )
+        if self.output_size is not None and max(self.output_padding) > 0:
+            raise GeometryError(
+                f"output_size {self.output_size} and output_padding {_pair(self.output_padding)} exclude each other: "
+                "give one of them"
+            )
+
+    def resolve(self, image: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
+        """Fix every padding and size for one input size and one kernel size.
+
+        Parameters
+        ----------
+        image, kernel : (int, int)
+            Height and width of the input and of the kernel, in pixels.
+
+        Raises
+        ------
+        GeometryError
+            A kernel larger than the padded image, an output without pixels, an output size that cannot be had.
+        """
+        image, kernel = Size(*image), Size(*kernel)
+        for what, size in (("input", image), ("kernel", kernel)):
+            if min(size) < 1:
+                raise GeometryError(f"{what} size {size} has no pixels: both sides must be at least 1")
+        axes = [self._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
+        (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
+        return Geometry(
+            transpose=self.transpose,
+            input=image,
+            kernel=kernel,
+            output=Size(height, width),
+            stride=Pair(*self.stride),
+            dilation=Pair(*self.dilation),
+            pads=Pads(top, bottom, left, right),
+            padding_mode=self.padding_mode,
+            output_padding=Pair(op_rows, op_columns),
+        )
+
+    def _resolve_axis(self, axis: int, h: int, k: int) -> tuple[int, int, int, int]:
+        """One axis: (padding before, padding after, output padding, output size)."""
+        s, d, p2 = self.stride[axis], self.dilation[axis], self.output_padding[axis]
+        before, after, p2 = self._pads(axis, h, k, s, d, p2)
+        if not self.transpose:
+            size = direct_size(h, k, s, d, before, after)
+            if size < 1:
+                raise GeometryError(_too_large(axis, h, k, d, before, after))
+            return before, after, p2, size
+        if self.output_size is not None:
+            p2 += _solve_output_padding(axis, self.output_size[axis], h, k, s, d, before, after, p2)
+        size = transposed_size(h, k, s, d, before, after, p2)
+        if size < 1:
+            raise GeometryError(
+                f"padding {before}+{after} crops the transposed result of {size + before + after} "
+                f"{_AXES[axis]} to nothing: use at most {(size + before + after - 1) // 2} on each side"
+            )
+        return before, after, p2, size
+
+    def _pads(self, axis: int, h: int, k: int, s: int, d: int, p2: int) -> tuple[int, int, int]:
+        """Padding before and after one axis, and its output padding, by the rule or as given."""
+        if not isinstance(self.padding, str):
+            return (*((self.padding[0], self.padding[1]) if axis == 0 else (self.padding[2], self.padding[3])), p2)
+        if self.padding == "valid":
+            return 0, 0, p2
+        if self.padding == "full":
+            return d * (k - 1), d * (k - 1), p2
+        if self.padding == "same":
+            total = d * (k - 1)
+        elif self.transpose:
+            # ONNX ConvTranspose, auto_pad: crop so that the output is h·s; where the kernel is too small to reach
+            # that far there is nothing to crop, and output padding fills the rest.
+            total = extent(k, d) - s + p2
+            if total < 0:
+                total, p2 = 0, p2 - total
+        else:
+            # TensorFlow and ONNX Conv, auto_pad: enough for an output of ⌈h/s⌉.
+            total = max(0, (-(-h // s) - 1) * s + extent(k, d) - h)
+        smaller, larger = total // 2, total - total // 2
+        return (larger, smaller, p2) if self.padding == "same-lower" else (smaller, larger, p2)
+
+
+_AXES = ("rows", "columns")
+
+
+def _pair(pair: tuple[int, ...]) -> str:
+    return str(pair[0]) if len(set(pair)) == 1 else ",".join(map(str, pair))
+
+
+def _too_large(axis: int, h: int, k: int, d: int, before: int, after: int) -> str:
+    size = extent(k, d)
+    spread = f" (dilation {d}: {size})" if d > 1 and k > 1 else ""
+    missing = size - h - before - after
+    return (
+        f"kernel of {k} {_AXES[axis]}{spread} is larger than the padded image of {h + before + after}: "
+        f"use a smaller kernel or at least {-(-missing // 2)} more padding on each side (--padding)"
+    )
+
+
+def _solve_output_padding(
+    axis: int, want: int, h: int, k: int, s: int, d: int, before: int, after: int, p2: int
+) -> int:
+    """The additional output padding that yields `want`, as the `output_size` of ConvTranspose2d solves it."""
+    smallest = transposed_size(h, k, s, d, before, after, p2)
+    if smallest <= want < smallest + s:
+        return want - smallest
+    first = max(1, smallest)
+    last = smallest + s - 1
+    sizes = f"{first}" if first == last else f"{first} to {last}"
+    raise GeometryError(
+        f"output size {want} ({_AXES[axis]}) cannot be had from {h} {_AXES[axis]} with kernel {k}, stride {s}, padding "
+        f"{before}+{after}, dilation {d}: "
+        + (f"the sizes that can are {sizes}; " if last >= 1 else "")
+        + f"for {want} change --padding, --stride or the kernel"
+    )

@@ -1,0 +1,119 @@
+"""Which backend does a task, in which dtype, and whether this machine has the memory for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from convcli import backends
+from convcli.backends import Task
+from convcli.errors import BackendError, GeometryError
+from convcli.geometry import Geometry, Pads
+
+
+def count_macs(task: Task) -> int:
+    """Multiply-accumulates: every weight meets every output pixel, or, transposed, every input pixel."""
+    geometry = task.geometry
+    return len(task.x) * task.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
+
+
+TORCH_IMPORT_SECONDS = 2.0
+TORCH_MACS_PER_SECOND = {"dense": 75e9, "per channel": 0.5e9}
+"""Of `convcli compare` on a 2-core machine: torch has fast code for layers of many channels only."""
+
+FAST_CHANNELS = 8
+"""Channels in a group from which torch's fast code is for."""
+
+
+def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str]:
+    """Resolve ``auto`` to the backend that should finish first, torch's import counted in; also say why.
+
+    Parameters
+    ----------
+    task : Task
+        Its dtype is not looked at.
+    wanted : str
+        As the user names it, one of `convcli.backends.BACKENDS` or ``auto``.
+    dtype : str, optional
+        As the user names it.
+
+    Returns
+    -------
+    (str, str)
+        The backend, and the reason; "" where the user chose.
+
+    Raises
+    ------
+    BackendError
+        A plan or a device that the backend does not have.
+    """
+    device = task.device
+    if task.plan is not None and (wanted not in ("auto", "numpy") or device != "cpu"):
+        raise BackendError(
+            f"plan '{task.plan}' is the numpy backend's: use --backend numpy on the CPU, or leave --plan out"
+        )
+    if task.plan is not None:
+        return "numpy", "" if wanted == "numpy" else "a plan is asked for"
+    if wanted != "auto":
+        if device != "cpu" and wanted != "torch":
+            raise BackendError(
+                f"backend '{wanted}' runs on the CPU only, not on '{device}': use --backend torch or auto"
+            )
+        return wanted, ""
+    if device != "cpu":
+        return "torch", f"only torch runs on {device}"
+    if dtype in ("float16", "bfloat16"):
+        return "torch", f"only torch computes in {dtype}"
+    macs = count_macs(task)
+    channels = task.x.shape[1] // task.groups
+    torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS
+    torch_seconds = macs / TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"] + torch_import
+    if macs < ALWAYS_NUMPY_MACS:
+        return "numpy", "so little work that no other would have begun"
+    from convcli.backends.numpy import predicted_seconds
+
+    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.x.dtype)))
+    name = "torch" if torch_seconds < numpy_seconds else "numpy"
+    with_import = ", its import included" if torch_import else ""
+    return name, (
+        f"{macs / 1e9:.2g} GMAC: {numpy_seconds:.2g} s predicted for numpy, {torch_seconds:.2g} s for torch{with_import}"
+    )
+
+
+ALWAYS_NUMPY_MACS = 1e7
+"""Work that numpy has done before torch could be asked for it."""
+
+
+def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) -> str:
+    """The dtype of the computation: as asked for, else float32, or float64 for a float64 image."""
+    if wanted is None:
+        if backend == "reference" or image == np.float64:
+            return "float64"
+        return "float32"
+    if wanted not in backends.DTYPES[backend]:
+        raise BackendError(
+            f"backend '{backend}' does not compute in {wanted}: use --dtype {' or '.join(backends.DTYPES[backend])}"
+            + (", or --backend torch" if wanted in backends.DTYPES["torch"] and backend != "torch" else "")
+        )
+    return wanted
+
+
+def check_memory(geometry: Geometry, batch: tuple[int, ...], filters: int, double: bool) -> None:
+    """Refuse, before anything is allocated, what cannot fit into this machine's memory."""
+    pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
+    padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
+    output = (batch[0], filters, *geometry.output)
+    need = (batch[0] * batch[1] * padded + prod(output)) * (8 if double else 4)
+    try:
+        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every platform
+        return
+    if need > have:
+        raise GeometryError(
+            f"an output of shape {output} from {padded} padded pixels needs {need / 2**30:.1f} GiB, this machine has "
+            f"{have / 2**30:.1f}: use a larger --stride, less --padding or fewer kernels"
+        )
