@@ -104,7 +104,6 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
     outcome = pipeline.run(picture, operation, container, how.policy)
     del picture  # its pixels are not needed while the result is encoded
     computed = perf_counter()
-    assert outcome.storage is not None
     outputs.make_folder(how.folder)
     saved = images.save(outcome.picture, target, outcome.storage)
     return Done(

@@ -42,8 +42,8 @@ class Finish:
 
     @property
     def joins(self) -> bool:
-        """Whether it changes the number of outputs or their values by joining them."""
-        return any(rule != "none" and count > 1 for count, rule in self.parts)
+        """Whether it changes the number of outputs or their values by joining them; the magnitude of one is its size."""
+        return any(rule == "magnitude" or (rule != "none" and count > 1) for count, rule in self.parts)
 
     def outputs(self, count: int) -> int:
         """How many outputs become of `count`."""
@@ -86,13 +86,16 @@ class Finish:
         start = 0
         for length, rule in self.parts:
             block = blocks[..., start : start + length, :, :]
-            joined.append(block if rule == "none" or length == 1 else _RULES[rule](block))
+            joined.append(block if rule == "none" else _RULES[rule](block))
             start += length
         out = np.concatenate(joined, axis=-3) if len(joined) > 1 else joined[0]
         return out.reshape(*batch, -1, height, width)
 
 
 def _magnitude(block: NDArray[Any]) -> NDArray[Any]:
+    if block.shape[-3] == 1:
+        sizes: NDArray[Any] = np.abs(block)
+        return sizes
     kind = np.float64 if block.dtype == np.float64 else np.float32
     total = np.square(block[..., :1, :, :], dtype=kind)
     for k in range(1, block.shape[-3]):

@@ -14,7 +14,7 @@ from convcli.engine import ConvResult
 from convcli.errors import ImageError
 from convcli.finish import Finish
 from convcli.images import Picture, Storage, alpha, light
-from convcli.operation import Operation
+from convcli.operation import Bias, Operation
 
 LUMA = (0.299, 0.587, 0.114)
 """Gray of red, green and blue, ITU-R BT.601: the weights of Pillow, OpenCV and libjpeg."""
@@ -52,16 +52,16 @@ class Outcome:
         Its colours are real values in the input's units, or, where the engine could do it, the file's integers.
     result : ConvResult
         What the engine says of the colours.
-    storage : Storage or None
+    storage : Storage
         How the file will keep it.
     """
 
     picture: Picture
     result: ConvResult
-    storage: Storage | None
+    storage: Storage
 
 
-def run(picture: Picture, operation: Operation, container: str | None = None, policy: str | None = None) -> Outcome:
+def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
     """Apply an operation to a picture.
 
     Parameters
@@ -70,9 +70,11 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
         What was loaded.
     operation : Operation
         What is done to it.
-    container, policy : str, optional
-        The format that will hold the result, and the range policy: checked before anything is computed, and, where
-        nothing remains to be done to the real values, applied while they are in the cache.
+    container : str
+        The format that will hold the result: checked before anything is computed.
+    policy : str, optional
+        The range policy: where nothing else remains to be done to the real values, it is applied while they are in the
+        cache.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
         channels, transparent = job.channels - 1, True
     elif rule == "filter":
         planes = np.concatenate([picture.colour, _opacity(picture)[np.newaxis]])
-        job = prepare(replace(picture, colour=planes, alpha=None), operation)
+        job = prepare(replace(picture, colour=planes, alpha=None), _for_colours(operation, len(planes) - 1))
         transparent = job.channels == len(planes)  # else the outputs of a layer, which are no colours
         channels = job.channels - transparent
     else:
@@ -99,17 +101,11 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
         channels = job.channels
         transparent = rule == "keep" and picture.space_of(channels) != "tensor"  # the outputs of a layer are no colours
     size = job.spec.resolve(picture.size, job.weight.shape[2:]).output
-    kept = None
-    if container is not None:
-        shape = (*picture.colour.shape[:-3], channels, *size)
-        kept = images.storage(picture, picture.space_of(channels), shape, transparent, container, policy)
-        if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
-            job = replace(
-                job,
-                finish=replace(
-                    job.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True
-                ),
-            )
+    shape = (*picture.colour.shape[:-3], channels, *size)
+    kept = images.storage(picture, picture.space_of(channels), shape, transparent, container, policy)
+    if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
+        finish = replace(job.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
+        job = replace(job, finish=finish)
     result = job.run(operation)
     colour: NDArray[Any] = result.array
     opacity: NDArray[Any] | None = None
@@ -122,9 +118,8 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
         opacity = alpha.resample(_opacity(picture), result.geometry).astype(kind)
     if operation.linear:
         colour = light.to_srgb(colour, picture.full_scale)
-    if picture.colour.dtype == np.float16 and operation.compute.dtype is None:  # a tensor keeps its dtype
-        with np.errstate(over="ignore"):
-            colour = colour.astype(np.float16)
+    if kept.container == "NPY" and picture.colour.dtype == np.float16 and operation.compute.dtype is None:
+        kept = replace(kept, dtype="float16")  # a tensor keeps its dtype
     return Outcome(picture.with_pixels(colour, opacity), result, kept)
 
 
@@ -158,6 +153,16 @@ def prepare(picture: Picture, operation: Operation) -> Prepared:
     filters = engine.check_channels(channels, weight.shape, spec)
     bias = None if operation.bias is None else operation.bias.array(filters, picture.full_scale)
     return Prepared(picture.colour, weight, spec, bias, Finish(parts))
+
+
+def _for_colours(operation: Operation, colours: int) -> Operation:
+    """The operation on colours and alpha alike: what offsets the colours of an image leaves its alpha alone."""
+    if operation.bias is None or operation.bank is None:
+        return operation
+    values, percent = operation.bias.values, operation.bias.percent
+    if len(values) == 1:
+        values, percent = values * colours, percent * colours
+    return replace(operation, bias=Bias((*values, 0.0), (*percent, False)))
 
 
 def _opacity(picture: Picture) -> NDArray[Any]:

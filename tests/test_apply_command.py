@@ -446,6 +446,35 @@ def test_combine(rule: str, join, rgb: np.ndarray, tmp_path: Path) -> None:
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-6)
 
 
+def test_the_magnitude_of_one_kernel_is_its_size(gray: np.ndarray, tmp_path: Path) -> None:
+    exact = np.abs(correlate(gray, RELIEF))
+    done("apply", "gray.png", "-k", "sobel-x", "--combine", "magnitude", "-o", "out.npy", cwd=tmp_path)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), exact)
+    done("apply", "gray.png", "-k", "sobel-x", "--combine", "magnitude", "-o", "out.png", cwd=tmp_path)
+    np.testing.assert_array_equal(read(tmp_path / "out.png"), clip(exact))
+
+
+def test_bias_leaves_a_filtered_alpha_alone(tmp_path: Path) -> None:
+    write(tmp_path / "in.png", np.full((4, 5, 6), 100, np.uint8))
+    for bias, colours in (("50", [150, 150, 150]), ("1,2,3", [101, 102, 103])):
+        done("apply", "in.png", "-k", "identity", "--alpha", "filter", "--bias", bias, "-o", "out.png", "--overwrite",
+             cwd=tmp_path)  # fmt: skip
+        assert read(tmp_path / "out.png")[:, 0, 0].tolist() == [*colours, 100]
+
+
+def test_half_precision_is_no_limit_to_what_is_stretched(tmp_path: Path) -> None:
+    """A float16 tensor stays float16 in .npy; sums beyond its range still become an image."""
+    values = np.linspace(0, 60000, 20, dtype=np.float16).reshape(4, 5)
+    np.save(tmp_path / "in.npy", values)
+    done("apply", "in.npy", "--kernel=2", "--range", "minmax", "-o", "out.png", cwd=tmp_path)
+    expected = np.rint(255 * values.astype(np.float64) / 60000)
+    assert (np.abs(read(tmp_path / "out.png")[0] - expected) <= 1).all()
+    done("apply", "in.npy", "-k", "identity", "-o", "same.npy", cwd=tmp_path)
+    same = np.load(tmp_path / "same.npy")
+    assert same.dtype == np.float16
+    np.testing.assert_array_equal(same, values)
+
+
 @pytest.mark.parametrize("name", ["sobel", "prewitt", "scharr", "roberts", "farid"])
 def test_pairs_are_magnitudes(name: str, gray: np.ndarray, tmp_path: Path) -> None:
     def result(*options: str) -> np.ndarray:

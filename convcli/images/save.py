@@ -91,6 +91,9 @@ def save(picture: Picture, target: str, storage: Storage) -> Clipped:
     """
     if storage.container == "NPY":
         array, clipped = _as_tensor(picture, storage.policy)
+        if storage.dtype == "float16":
+            with np.errstate(over="ignore"):
+                array = array.astype(np.float16)
         with files.writing(target) as stream:
             npy.write(stream, array)
         return clipped
