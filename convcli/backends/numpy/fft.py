@@ -65,14 +65,26 @@ def suits(scratch: NDArray[Any]) -> bool:
     return bool(np.isfinite(scratch).all()) and value_range(scratch) <= TOO_WIDE
 
 
+def spectra_bytes(job: Job) -> int:
+    """What the transforms of the job's kernels take in memory, in float32."""
+    height, width = sides(job)
+    return job.outputs * job.inputs * height * (width // 2 + 1) * 8
+
+
 def prepare(job: Job, dtype: str) -> Work:
-    """Transform the kernels once; what is returned fills a tile."""
+    """Transform the kernels once, like ones once for all; what is returned fills a tile."""
     usual, (span_y, span_x), s = sides(job), job.reach, job.stride
+    distinct = list({kernels.tobytes(): kernels for kernels in job.kernels}.values())
+    place = {kernels.tobytes(): number for number, kernels in enumerate(distinct)}
+    groups = [
+        (first, [(o, place[job.kernels[o].tobytes()]) for o in range(job.outputs) if job.sources[o] == first])
+        for first in dict.fromkeys(job.sources)
+    ]
 
     @cache
     def spectra(height: int, width: int, dtype: str) -> NDArray[Any]:
-        spread = np.zeros((*job.kernels.shape[:2], height, width), dtype)
-        spread[..., : span_y : job.dilation.rows, : span_x : job.dilation.columns] = job.kernels
+        spread = np.zeros((len(distinct), job.inputs, height, width), dtype)
+        spread[..., : span_y : job.dilation.rows, : span_x : job.dilation.columns] = distinct
         return np.conj(np.fft.rfft2(spread))  # the conjugate correlates
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
@@ -84,21 +96,22 @@ def prepare(job: Job, dtype: str) -> Work:
         height, side = max(usual[0], scratch.shape[1]), max(usual[1], scratch.shape[2])
         kernels = spectra(height, side, kind)
         complex_kind = kernels.dtype.name
-        transforms = buffers.get("transforms", (len(scratch), height, side // 2 + 1), complex_kind)
-        np.fft.rfft(scratch, side, out=transforms[:, : scratch.shape[1]])
-        transforms[:, scratch.shape[1] :] = 0
-        np.fft.fft(transforms, axis=1, out=transforms)
+        transforms = buffers.get("transforms", (job.inputs, height, side // 2 + 1), complex_kind)
         product = buffers.get("product", transforms.shape[1:], complex_kind)
         further = buffers.get("further", transforms.shape[1:], complex_kind)
         needed = s * (rows - 1) + 1
         dense = buffers.get("dense", (needed, side), kind)
-        for o in range(job.outputs):
-            np.multiply(transforms[job.sources[o]], kernels[o, 0], out=product)
-            for c in range(1, job.inputs):
-                product += np.multiply(transforms[job.sources[o] + c], kernels[o, c], out=further)
-            np.fft.ifft(product, axis=0, out=product)
-            np.fft.irfft(product[:needed], side, out=dense)
-            out[o] = dense[::s, :width]
+        for first, members in groups:
+            np.fft.rfft(scratch[first : first + job.inputs], side, out=transforms[:, : scratch.shape[1]])
+            transforms[:, scratch.shape[1] :] = 0
+            np.fft.fft(transforms, axis=1, out=transforms)
+            for o, which in members:
+                np.multiply(transforms[0], kernels[which, 0], out=product)
+                for c in range(1, job.inputs):
+                    product += np.multiply(transforms[c], kernels[which, c], out=further)
+                np.fft.ifft(product, axis=0, out=product)
+                np.fft.irfft(product[:needed], side, out=dense)
+                out[o] = dense[::s, :width]
         add_bias(job, out)
 
     return work

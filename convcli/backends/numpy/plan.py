@@ -57,6 +57,10 @@ MANY_KERNELS = 64
 """Kernels beyond which their ranks are not worth finding: layers of many channels are for products of windows."""
 
 
+SPECTRA_BYTES = 256 << 20
+"""Transforms of kernels beyond which the frequency domain is out of the question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A strategy for one job, with its dtype, whether it takes planes apart, the predicted seconds and why."""
@@ -97,7 +101,9 @@ def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list
     found = [_toeplitz(layout, dtype) for layout in layouts]
     if job.outputs * job.inputs <= MANY_KERNELS or wanted == "separable":
         found += [_separable(layout, dtype) for layout in layouts]
-    found += [_fft(layouts[-1], dtype), _gemm(layouts[-1], dtype)]
+    if fft.spectra_bytes(layouts[-1]) <= SPECTRA_BYTES or wanted == "fft":
+        found.append(_fft(layouts[-1], dtype))
+    found.append(_gemm(layouts[-1], dtype))
     weighed = sorted([plain, *(_plan(job, each, threads, exact) for each in found)], key=lambda plan: plan.seconds)
     return list({plan.name: plan for plan in reversed(weighed)}.values())[::-1]
 

@@ -16,8 +16,9 @@ from convcli.backends.numpy.job import Buffers, Job, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick, threads_for
-from convcli.backends.numpy.tiles import Columns, cut, described, fill, run_all, workers
+from convcli.backends.numpy.tiles import Columns, cut, described, fill
 from convcli.geometry import Geometry
+from convcli.parallel import run_all, workers
 
 
 class Key(NamedTuple):
