@@ -16,7 +16,7 @@ from convcli.backends.numpy.job import Buffers, Job, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick, threads_for
-from convcli.backends.numpy.tiles import Columns, cut, described, fill
+from convcli.backends.numpy.tiles import Columns, Rows, cut, described, fill
 from convcli.geometry import Geometry
 from convcli.parallel import run_all, workers
 
@@ -55,8 +55,8 @@ class Recipe:
     tiles : list of (range, range)
         Output rows and columns.
     threads : int
-    parts : dict
-        The job of each run of columns and how they are gathered.
+    strips, parts : dict
+        How the rows under each run of output rows are gathered; the job of each run of columns, and how they are.
     buffers : Buffers
     text : str
         The plan in words.
@@ -71,6 +71,7 @@ class Recipe:
     fallback: Callable[[], Work]
     tiles: list[tuple[range, range]]
     threads: int
+    strips: dict[range, Rows]
     parts: dict[range, tuple[Job, list[Columns]]]
     buffers: Buffers
     text: str
@@ -79,10 +80,10 @@ class Recipe:
     def tile(self, planes: NDArray[Any], rows: range, columns: range, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, in `out` or in a buffer."""
         job, (part, gathers) = self.job, self.parts[columns]
-        source_rows = job.rows[job.input_rows(rows)]
-        scratch = self.buffers.get("scratch", (job.gathered, len(source_rows), part.line), self.dtype)
+        reads = self.strips[rows]
+        scratch = self.buffers.get("scratch", (job.gathered, reads.count, part.line), self.dtype)
         for number, gather in enumerate(gathers):
-            fill(scratch[number :: len(gathers)], planes, source_rows, gather)
+            fill(scratch[number :: len(gathers)], planes, reads, gather)
         if out is None:
             out = self.buffers.get("out", (job.outputs, len(rows), len(columns) * job.step), self.dtype)
         usual = job.source.kind != "f" or self.suits(scratch)
@@ -156,6 +157,7 @@ def _recipe(key: Key) -> Recipe:
         fallback=cache(partial(taps.prepare, job, chosen.dtype, gaps_only=True)),
         tiles=tiles,
         threads=threads,
+        strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},
         parts={columns: (part, [Columns(each, job.step) for each in part.columns]) for columns, part in parts.items()},
         buffers=Buffers(),
         text=f"{chosen.name}: {phases}{chosen.reason}, {chosen.dtype}, {described(len(tiles), threads)}",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.backends.numpy.taps import add_bias, suits
-from convcli.backends.numpy.toeplitz import banded, block_rows, row_blocks
+from convcli.backends.numpy.toeplitz import banded, batches, block_rows, windows
 from convcli.geometry import Size
 
 __all__ = ["factors", "prepare", "rank", "suits", "tile"]
@@ -96,8 +96,10 @@ def prepare(job: Job, dtype: str) -> Work:
 
 def _down(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: NDArray[Any]) -> None:
     """Along the columns: ``out (rows, line)``."""
-    for start in row_blocks(len(out), size):
-        np.matmul(band, lines[stride * start : stride * start + band.shape[1]], out=out[start : start + size])
+    rows, line = out.shape
+    for start, count in batches(rows, size, line):
+        source = windows(lines[stride * start :], count, band.shape[1], stride * size)
+        np.matmul(band, source, out=out[start : start + count * size].reshape(count, size, line))
 
 
 def _across(lines: NDArray[Any], band: NDArray[Any], size: int, out: NDArray[Any]) -> None:

@@ -46,6 +46,7 @@ class Columns:
         self.target = slice(run.start * step, run.stop * step)
         self.outside = np.array([*range(run.start), *range(run.stop, len(indices))], dtype=np.intp)
         self.picks = indices[self.outside]
+        self.zeros = bool((self.picks == ZERO).any())
 
     def stretch(self, lines: NDArray[Any]) -> NDArray[Any]:
         """The part of source `lines` that goes to `target`."""
@@ -54,25 +55,41 @@ class Columns:
         return lines[..., self.source.start : self.source.stop : self.apart]
 
 
-def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: NDArray[np.intp], columns: Columns) -> None:
+class Rows:
+    """How the rows of a tile are gathered: one stretch that lies in the image as it is, and single ones.
+
+    Parameters
+    ----------
+    indices : ndarray of int
+        Source rows (see `Job.rows`).
+    """
+
+    def __init__(self, indices: NDArray[np.intp]) -> None:
+        run, _ = longest_run(indices, (1,))
+        first = int(indices[run.start]) if run else 0
+        self.count, self.indices = len(indices), indices
+        self.source, self.target = slice(first, first + len(run)), slice(run.start, run.stop)
+        self.outside = [(place, int(indices[place])) for place in (*range(run.start), *range(run.stop, len(indices)))]
+
+
+def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Columns) -> None:
     """Gather ``planes (P, H, W·step)`` through index maps into ``scratch (P, rows, line)``."""
     target = scratch[:, :, columns.target]
-    inner, _ = longest_run(rows, (1,))
-    if inner:
-        top = int(rows[inner.start])
-        place = target[:, inner.start : inner.stop]
-        np.copyto(place, columns.stretch(planes[:, top : top + len(inner)]), casting="unsafe")
-    for number in (*range(inner.start), *range(inner.stop, len(rows))):
-        if rows[number] == ZERO:
-            target[:, number] = 0
+    np.copyto(target[:, rows.target], columns.stretch(planes[:, rows.source]), casting="unsafe")
+    for place, row in rows.outside:
+        if row == ZERO:
+            target[:, place] = 0
         else:
-            np.copyto(target[:, number], columns.stretch(planes[:, rows[number]]), casting="unsafe")
+            np.copyto(target[:, place], columns.stretch(planes[:, row]), casting="unsafe")
     if len(columns.outside):
         pixels = scratch.reshape(*scratch.shape[:2], -1, columns.step)
         source = planes.reshape(*planes.shape[:2], -1, columns.step)
-        values = source[:, rows[:, np.newaxis], columns.picks[np.newaxis, :]]
-        values[:, rows == ZERO] = 0
-        values[:, :, columns.picks == ZERO] = 0
+        values = source[:, rows.indices[:, np.newaxis], columns.picks]
+        for place, row in rows.outside:
+            if row == ZERO:
+                values[:, place] = 0
+        if columns.zeros:
+            values[:, :, columns.picks == ZERO] = 0
         pixels[:, :, columns.outside] = values
 
 

@@ -12,13 +12,18 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.backends.numpy.taps import add_bias, suits
 from convcli.geometry import Size, extent
 
-__all__ = ["banded", "block_rows", "prepare", "row_blocks", "suits", "tile"]
+__all__ = ["banded", "batches", "block_rows", "prepare", "suits", "tile", "windows"]
+
+
+BATCH_VALUES = 12000
+"""Output values of one call: enough to hide its cost, few enough for its products to stay in the cache (measured)."""
 
 
 def tile(job: Job, itemsize: int) -> Size:
@@ -40,9 +45,20 @@ def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArra
     return out
 
 
-def row_blocks(rows: int, size: int) -> list[int]:
-    """Where blocks of `size` rows start in `rows`; the last one is moved up so that it is whole."""
-    return [min(start, rows - size) for start in range(0, rows, size)]
+def batches(rows: int, size: int, line: int) -> list[tuple[int, int]]:
+    """Where batches of blocks of `size` rows start in `rows`, and how many blocks each has.
+
+    Short lines make small products: several are then one call. The last block is moved up so that it is whole.
+    """
+    count, whole = max(1, BATCH_VALUES // (size * line)), rows // size
+    found = [(first * size, min(count, whole - first)) for first in range(0, whole, count)]
+    return found if rows % size == 0 else [*found, (rows - size, 1)]
+
+
+def windows(lines: NDArray[Any], count: int, rows: int, apart: int) -> NDArray[Any]:
+    """``(count, rows, line)``: overlapping windows of `lines`, `apart` rows apart."""
+    down, along = lines.strides
+    return as_strided(lines, (count, rows, lines.shape[1]), (apart * down, down, along))
 
 
 def prepare(job: Job, dtype: str) -> Work:
@@ -57,21 +73,22 @@ def prepare(job: Job, dtype: str) -> Work:
         return np.concatenate([banded(kernels[o, c, :, j], size, s, d) for j in columns[o][c]])
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
-        rows = out.shape[1]
+        _, rows, width = out.shape
         size = min(block_rows(job.kernel.height), rows)
-        products = buffers.get("products", (most, size, part.line), dtype)
+        plan = batches(rows, size, part.line)
+        products = buffers.get("products", (max(count for _, count in plan), most, size, part.line), dtype)
         for o, each in enumerate(columns):
             used = [(c, taps) for c, taps in enumerate(each) if len(taps)]
             if not used:
                 out[o] = 0
-            for start in row_blocks(rows, size):
-                target = out[o, start : start + size]
+            for start, count in plan:
+                target = out[o, start : start + count * size].reshape(count, size, width)
                 for number, (c, taps) in enumerate(used):
                     band = bands(o, c, size)
-                    source = scratch[job.sources[o] + c, s * start : s * start + band.shape[1]]
-                    product = products[: len(taps)]
-                    np.matmul(band, source, out=product.reshape(len(band), -1))
-                    _sum([part.shifted(each, j) for each, j in zip(product, taps, strict=True)], target, number > 0)
+                    source = windows(scratch[job.sources[o] + c, s * start :], count, band.shape[1], s * size)
+                    product = products[:count, : len(taps)]
+                    np.matmul(band, source, out=product.reshape(count, len(band), -1))
+                    _sum([part.shifted(product[:, i], j) for i, j in enumerate(taps)], target, number > 0)
         add_bias(job, out)
 
     return work
