@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import BACKENDS, assert_close
+from conftest import BACKENDS, Layer, assert_close, layers
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -275,3 +275,54 @@ def test_half_precision_runs_in_torch_only(dtype: str, transpose: bool) -> None:
     for backend in ("numpy", "reference"):
         with pytest.raises(BackendError, match=f"does not compute in {dtype}: use --dtype"):
             act(image, weight, ConvSpec(), Compute(backend, dtype=dtype))
+
+
+@given(layer=layers(transpose=False))
+def test_torch_by_transforms_agrees_with_the_reference(layer: Layer) -> None:
+    """The path of large kernels, taken for any: kernels of one column or many channels stay with torch's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("convcli.backends.torch.FFT_TAPS", 1)
+        result = layer.run("torch")
+    expected = min(layer.kernel) > 1
+    assert result.plan.startswith("conv2d by fft, ") == expected
+    layer.assert_agrees(result.array, result.dtype, everywhere_alike=expected)
+
+
+def test_large_kernels_go_through_transforms_unless_a_value_would_spread() -> None:
+    image = np.random.default_rng(1).random((3, 40, 50), np.float32)
+    weight = np.random.default_rng(2).random((3, 1, 17, 15), np.float32)
+    spec = ConvSpec(groups=3, padding="same", padding_mode="circular")
+    result = engine.convolve(image, weight, spec, Compute("torch"))
+    assert result.plan.startswith("conv2d by fft, ")
+    truth = engine.convolve(image, weight, spec, Compute("reference")).array
+    np.testing.assert_allclose(result.array, truth, rtol=1e-4)
+    image[0, 3, 4] = np.nan
+    result = engine.convolve(image, weight, spec, Compute("torch"))
+    assert result.plan.startswith("conv2d, ")
+    assert np.isnan(result.array).sum() == 17 * 15
+
+
+@given(
+    size=pairs(2, 40), kernel=pairs(2, 5), stride=pairs(1, 3), dilation=pairs(1, 3), groups=st.integers(2, 5),
+    multiple=st.integers(1, 3), interleaved=st.booleans(), dtype=st.sampled_from(("float32", "float64")), seed=SEED,
+)  # fmt: skip
+def test_depthwise_layers_in_any_layout(
+    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], groups: int,
+    multiple: int, interleaved: bool, dtype: str, seed: int,
+) -> None:  # fmt: skip
+    """Where the backend asks torch for pixels side by side: every size there is, 2×2 upwards."""
+    spec = ConvSpec(stride=Pair(*stride), dilation=Pair(*dilation), padding="full", groups=groups)
+    layer = Layer(
+        spec,
+        Size(*size),
+        Size(*kernel),
+        2,
+        groups,
+        groups * multiple,
+        dtype,
+        biased=True,
+        seed=seed,
+        interleaved=interleaved,
+    )
+    result = layer.run("torch", dtype)
+    layer.assert_agrees(result.array, dtype)

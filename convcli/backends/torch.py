@@ -38,7 +38,7 @@ def correlate(task: Task) -> Computed:
     image, kernel, offset = _tensors(task)
     with torch.inference_mode():
         out = run(image, kernel, offset, task.geometry, task.groups)
-    return finished(_array(out), task.finish, f"{_call(task)}, {task.dtype}, {image.device}")
+    return finished(_array(out), task.finish, f"{_call(task, image)}, {task.dtype}, {image.device}")
 
 
 correlate_transpose = correlate
@@ -82,20 +82,33 @@ def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Compute
             stop.record()
             stop.synchronize()
             times.append(start.elapsed_time(stop))
-    plan = f"{_call(task)}, {'tf32' if tf32 else task.dtype}, data on the device"
+    plan = f"{_call(task, image)}, {'tf32' if tf32 else task.dtype}, data on the device"
     return finished(_array(out), task.finish, plan), times
 
 
-def _call(task: Task) -> str:
-    return "conv_transpose2d" if task.geometry.transpose else "conv2d"
+def _call(task: Task, image: torch.Tensor) -> str:
+    if task.geometry.transpose:
+        return "conv_transpose2d"
+    return "conv2d by fft" if by_fft(image, task.weight.shape, task.geometry) else "conv2d"
+
+
+FFT_TAPS, FFT_CHANNELS = 225, 4
+"""Kernels from which, and channels in a group up to which, torch's own convolution is many times slower than transforms."""
+
+
+def by_fft(x: torch.Tensor, weight: tuple[int, ...], geometry: Geometry) -> bool:
+    """Whether a direct operation goes through the frequency domain: a large kernel, few channels, nothing that spreads."""
+    large = weight[2] * weight[3] >= FFT_TAPS and weight[1] <= FFT_CHANNELS and min(weight[2:]) > 1
+    return large and x.dtype in (torch.float32, torch.float64) and bool(x.isfinite().all())
 
 
 def _direct(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
 ) -> torch.Tensor:
+    transform = by_fft(x, weight.shape, geometry)
     top, bottom, left, right = geometry.pads
     padding = (0, 0)
-    if geometry.padding_mode == "zeros" and top == bottom and left == right:
+    if geometry.padding_mode == "zeros" and top == bottom and left == right and not transform:
         padding = (top, left)
     elif geometry.padding_mode == "zeros":
         x = F.pad(x, (left, right, top, bottom))
@@ -104,7 +117,47 @@ def _direct(
         for axis, indices in ((2, geometry.row_indices), (3, geometry.column_indices)):
             assert ZERO not in indices
             x = x.index_select(axis, torch.tensor(indices, device=x.device))
+    if transform:
+        return _transformed(x, weight, bias, geometry, groups)
+    depthwise = weight.shape[1] == 1 < groups and x.device.type == "cpu"
+    if depthwise and min(*x.shape[2:], *weight.shape[2:]) > 1:  # ten times faster; torch 2.13 crashes on sides of 1
+        x = x.contiguous(memory_format=torch.channels_last)
     return F.conv2d(x, weight, bias, geometry.stride, padding, geometry.dilation, groups)
+
+
+def _transformed(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
+) -> torch.Tensor:
+    """The direct operation on a padded input, as a product of its transform and the kernel's conjugate one.
+
+    The wrap-around of the periodic correlation falls on outputs beyond the last window, which are cut off.
+    """
+    count, _, *size = x.shape
+    filters, inputs = weight.shape[:2]
+    (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
+    sides = [_fast_side(side) for side in size]
+    spread = weight.new_zeros((filters, inputs, *geometry.extent))
+    spread[..., ::d, ::e] = weight
+    image = torch.fft.rfft2(x, sides).reshape(count, groups, 1, inputs, sides[0], -1)
+    kernel = torch.fft.rfft2(spread, sides).conj().reshape(1, groups, filters // groups, inputs, sides[0], -1)
+    product = image[:, :, :, 0] * kernel[:, :, :, 0]
+    for channel in range(1, inputs):
+        product += image[:, :, :, channel] * kernel[:, :, :, channel]
+    dense = torch.fft.irfft2(product.reshape(count, filters, sides[0], -1), sides)
+    out = dense[..., : s * (height - 1) + 1 : s, : t * (width - 1) + 1 : t]
+    return out.contiguous() if bias is None else out + bias[:, None, None]
+
+
+def _fast_side(side: int) -> int:
+    """The next even number whose prime factors are 2, 3 and 5."""
+    while True:
+        rest = side
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1 and side % 2 == 0:
+            return side
+        side += 1
 
 
 def _transposed(
@@ -140,10 +193,9 @@ def _tensors(task: Task) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | Non
         # The narrow type crosses the bus; it is widened on the device. torch lacks most unsigned types.
         if array.dtype.kind in "ub" and array.dtype != np.uint8:
             array = array.astype(np.float64 if task.dtype == "float64" else np.float32)
-        array = np.ascontiguousarray(array)
         if not array.flags.writeable or min(array.strides, default=0) < 0:
             array = array.copy()  # torch has neither read-only tensors nor negative strides
-        return torch.from_numpy(array).to(where).to(kind)
+        return torch.from_numpy(array).to(where).to(kind).contiguous()
 
     return tensor(task.x), tensor(task.weight), None if task.bias is None else tensor(task.bias)
 
