@@ -11,11 +11,12 @@ RANGES = ("clip", "abs", "offset", "minmax", "raw")
 
 
 class Clipped(NamedTuple):
-    """How many values lay below the range (NaN counts there) and above it, of how many."""
+    """How many values lay below the range and above it, of how many; and how many were NaN, which is written as 0."""
 
     below: int = 0
     above: int = 0
     total: int = 0
+    nan: int = 0
 
 
 def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any], count: bool = True) -> Clipped:
@@ -41,7 +42,7 @@ def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any
         values = np.rint(values, out=values)
     kind = values.dtype.type
     zero, white = kind(0), kind(full_scale)
-    below = above = 0
+    below = above = nan = 0
     if count:
         flags = np.less_equal(zero, values)
         below = values.size - int(np.count_nonzero(flags))
@@ -49,9 +50,10 @@ def store(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any
     if below or above or not count:
         np.clip(values, zero, white, out=values)
         if values.dtype.kind == "f" and np.isnan(values.max(initial=zero)):
+            nan = int(np.count_nonzero(np.isnan(values, out=flags))) if count else 0
             np.nan_to_num(values, copy=False, nan=0.0)
     np.copyto(out, values, casting="unsafe")
-    return Clipped(below, above, values.size if count else 0)
+    return Clipped(below - nan, above, values.size if count else 0, nan)
 
 
 def apply_policy(values: NDArray[Any], full_scale: float, policy: str) -> NDArray[Any]:

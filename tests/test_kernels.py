@@ -879,7 +879,7 @@ KEYED = (".npz", ".safetensors", ".pt", ".pth")
 @pytest.mark.parametrize("suffix", [".npy", *KEYED])
 def test_the_only_weights_in_a_file(suffix: str, tmp_path: Path) -> None:
     path = save(tmp_path / f"layer{suffix}", {"conv.weight": WEIGHT})
-    array, label = weights.load(str(path))
+    array, label = weights.load(str(path))[:2]
     assert (array.dtype, label) == (np.float32, "layer")
     np.testing.assert_array_equal(array, WEIGHT)
 
@@ -889,7 +889,7 @@ def test_weights_by_key(suffix: str, tmp_path: Path) -> None:
     arrays = {"conv1.weight": WEIGHT, "conv1.bias": BIAS, "conv2.weight": WEIGHT + 1}
     path = save(tmp_path / f"layers{suffix}", arrays)
     for key in ("conv1.weight", "conv2.weight"):
-        array, label = weights.load(f"{path}:{key}")
+        array, label = weights.load(f"{path}:{key}")[:2]
         np.testing.assert_array_equal(array, arrays[key])
         assert label == key
     text = message(lambda: weights.load(str(path)))
@@ -927,13 +927,13 @@ def test_a_2d_npy_is_a_kernel(tmp_path: Path) -> None:
 def test_dtypes_of_weights(suffix: str, kind: str, tmp_path: Path) -> None:
     """Floats stay what they are, integers become float64."""
     stored = (10 * np.abs(WEIGHT)).astype(kind)
-    array, _ = weights.load(str(save(tmp_path / f"w{suffix}", {"w": stored})))
+    array = weights.load(str(save(tmp_path / f"w{suffix}", {"w": stored}))).weight
     assert array.dtype == (kind if kind.startswith("float") else "float64")
     np.testing.assert_array_equal(array, stored)
 
 
 def test_big_endian_weights_become_native(tmp_path: Path) -> None:
-    array, _ = weights.load(str(save(tmp_path / "w.npy", {"w": WEIGHT.astype(">f4")})))
+    array = weights.load(str(save(tmp_path / "w.npy", {"w": WEIGHT.astype(">f4")}))).weight
     assert array.dtype == np.dtype("=f4")
     assert array.dtype.isnative
     np.testing.assert_array_equal(array, WEIGHT)
@@ -945,7 +945,7 @@ def test_bfloat16_weights_become_float32(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"w{suffix}"
     (save_tensors if suffix == ".safetensors" else torch.save)(tensors, path)
     for spec in (str(path), f"{path}:w"):
-        array, _ = weights.load(spec)
+        array = weights.load(spec).weight
         assert array.dtype == np.float32
         np.testing.assert_array_equal(array, tensors["w"].float().numpy())
     assert "(4,)" in message(lambda: weights.load(f"{path}:b"))
@@ -968,7 +968,7 @@ def test_float8_weights_become_float32_or_are_refused(suffix: str, kind: torch.d
 
 def test_extended_precision_becomes_double(tmp_path: Path) -> None:
     """No backend computes in it, and torch does not take it."""
-    array, _ = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT.astype(np.longdouble)})))
+    array = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT.astype(np.longdouble)}))).weight
     assert array.dtype == np.float64
 
 
@@ -999,7 +999,7 @@ def test_what_torch_saves(tmp_path: Path) -> None:
     torch.save([1, 2], path)
     assert "hold a list: a tensor or a state_dict" in message(lambda: weights.load(str(path)))
     torch.save({"epoch": 3}, path)
-    assert "not 4-D but nothing" in message(lambda: weights.load(str(path)))
+    assert "hold no tensors, only epoch" in message(lambda: weights.load(str(path)))
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt", ".pth"])
@@ -1078,7 +1078,7 @@ def test_specs_of_weights(tmp_path: Path) -> None:
 
 def test_weights_must_fit_the_channels(tmp_path: Path) -> None:
     """Their layout is named where it is wrong."""
-    weight, _ = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT})))
+    weight = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT}))).weight
     image = np.ones((3, 9, 9))
     text = message(lambda: engine.convolve(image, weight, ConvSpec()), GeometryError)
     assert "take 2 input channels, the image has 3" in text

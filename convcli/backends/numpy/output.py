@@ -50,13 +50,8 @@ class Output:
             self.array = np.empty((count, *size, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, *size), kind)
-        self.below = self.above = self.total = 0
+        self.clipped = Clipped()
         self.lock = Lock()
-
-    @property
-    def clipped(self) -> Clipped:
-        """What was clipped so far."""
-        return Clipped(self.below, self.above, self.total)
 
     def direct(self, image: int, job: Job, rows: range, columns: range, dtype: str) -> NDArray[Any] | None:
         """The place of a tile in the result, if it can be computed there: planes as they are, nothing to finish."""
@@ -79,9 +74,7 @@ class Output:
             pixels = finished.reshape(planes, len(rows), len(columns), step)
             np.copyto(place.reshape(step, planes, len(rows), len(columns)), pixels.transpose(3, 0, 1, 2))
         with self.lock:
-            self.below += clipped.below
-            self.above += clipped.above
-            self.total += clipped.total
+            self.clipped = Clipped(*map(sum, zip(self.clipped, clipped, strict=True)))
 
     def _picture(self, image: int, rows: range, columns: range) -> NDArray[Any]:
         """A part of an interleaved result as one plane ``(1, rows, W·step)``."""
