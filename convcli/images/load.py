@@ -58,7 +58,7 @@ def load(source: str) -> Picture:
     image, notes = opened.image, opened.notes
     if image.mode.startswith("I;16") and "transparency" in image.info:
         notes += ("the gray value that the file calls transparent is kept as a gray like the others",)
-    colour, alpha, space, full_scale, real = _pixels(image, opened.white, source)
+    colour, alpha, space, full_scale, real = _pixels(image, opened.transparent, opened.white, source)
     if image.mode == "I" and real and opened.white is None:
         notes += (f"32-bit values: white is taken as {full_scale:.0f}, the next full number of bits",)
     return Picture(colour, alpha, space, full_scale, real=real, metadata=opened.metadata, notes=notes)
@@ -70,6 +70,7 @@ class _Opened:
 
     image: Image.Image
     metadata: Metadata
+    transparent: bool
     white: float | None
     notes: tuple[str, ...]
 
@@ -137,7 +138,9 @@ def _decode(image: Image.Image) -> _Opened:
     if exif == b"damaged":
         notes.append("its EXIF data is damaged and left out")
         exif = None
-    return _Opened(image, Metadata(container, icc_profile, dpi, exif, frames), white, tuple(notes))
+    return _Opened(
+        image, Metadata(container, icc_profile, dpi, exif, frames), image.has_transparency_data, white, tuple(notes)
+    )
 
 
 def _foreseen(read: Callable[[], T | None], otherwise: T | None = None) -> T | None:
@@ -181,9 +184,8 @@ def _deeper_than_8_bits(image: Image.Image) -> bool:
     return image.mode in ("RGB", "RGBA", "LA", "CMYK") and any(";16" in raw for raw in raw_modes)
 
 
-def _pixels(image: Image.Image, white: float | None, source: str) -> _Planes:
+def _pixels(image: Image.Image, transparent: bool, white: float | None, source: str) -> _Planes:
     """Colour ``(C, H, W)``, alpha ``(H, W)``, space, full scale, and whether the values are real numbers."""
-    transparent = image.has_transparency_data
     if image.mode in _GRAY_LIKE:
         wanted, space = ("LA" if transparent else "L"), "gray"
     elif image.mode in _RGB_LIKE:

@@ -195,10 +195,7 @@ def _image(pixels: NDArray[Any], space: str, container: str) -> Image.Image:
 def _options(picture: Picture, storage: Storage) -> dict[str, Any]:
     """What Pillow is told beside the pixels: settings of the format, and metadata."""
     metadata, container = picture.metadata, storage.container
-    if storage.dtype == "float32":  # not compressed, as libtiff would write a white of 0
-        kept: dict[str, Any] = {}
-    else:
-        kept = dict(_SETTINGS.get(container, {}))
+    kept = dict(_SETTINGS.get(container, {}))
     if container == "ICO":  # else Pillow makes icons of its own sizes
         kept["sizes"] = [picture.size[::-1]]
     if metadata.exif and container in _KEEPS_EXIF:
@@ -213,4 +210,6 @@ def _options(picture: Picture, storage: Storage) -> dict[str, Any]:
         exif.load(kept.get("exif", b""))
         exif[SMAX] = storage.full_scale
         kept["exif"] = exif.tobytes()
+    if container == "TIFF" and "exif" in kept:
+        del kept["compression"]  # it takes libtiff, through which Pillow cannot write a camera's data nor that white
     return kept
