@@ -81,7 +81,7 @@ class Group(WithExamples, click.Group):
             )
         except OSError as error:
             what = f"'{error.filename}' cannot be read or written" if error.filename else "output cannot be written"
-            _fail(report.shown(f"{what}: {reason(error)}"))
+            _fail(f"{what}: {reason(error)}")
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -94,7 +94,7 @@ def _one_line(message: str) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"convcli: error: {message}", err=True)
+    click.echo(f"convcli: error: {report.shown(message)}", err=True)
     sys.exit(2)
 
 

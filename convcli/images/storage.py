@@ -110,10 +110,10 @@ def _check_size(container: str, height: int, width: int) -> None:
     largest = _LARGEST.get(container)
     if largest is not None and max(height, width) > largest:
         raise ImageError(
-            f"{height}×{width} does not fit into a {container} file, whose sides are at most {largest}: write png or tif"
+            f"{height}×{width} is too large for {container}, whose sides are at most {largest}: write png or tif"
         )
     if container == "ICNS" and (height, width) != (_ICNS, _ICNS):
-        raise ImageError(f"{height}×{width} does not fit into an ICNS file, which is {_ICNS}×{_ICNS}: write png or ico")
+        raise ImageError(f"{height}×{width} is no size of ICNS, which is written as {_ICNS}×{_ICNS}: write png or ico")
 
 
 def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str, ...]:
