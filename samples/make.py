@@ -158,8 +158,7 @@ def small() -> Image.Image:
 
 
 def conv1() -> np.ndarray:
-    """Return eight 7x7 filters on RGB, (8, 3, 7, 7), as first layers learn them: light and blue against yellow, each
-    with the edges of four directions."""
+    """Return eight filters on RGB, (8, 3, 7, 7): edges of four directions, in light and in blue against yellow."""
     y, x = np.indices((7, 7)) - 3
     window = np.exp(-(x**2 + y**2) / 8)
     filters = []
@@ -201,10 +200,8 @@ def main(folder: Path) -> None:
     (folder / "layer.safetensors").write_bytes(save({"conv1.weight": conv1(), "conv1.bias": bias}))
 
     (folder / "gallery").mkdir(exist_ok=True)
-    edges = ["-k", "sobel", "--channels", "gray", "-o", folder / "gallery" / "edges.jpg", "-q"]
-    subprocess.run(
-        [sys.executable, "-m", "convcli", "apply", PHOTOGRAPH, *edges], check=True, stdout=subprocess.DEVNULL
-    )
+    edges = ["-k", "sobel", "--channels", "gray", "-o", str(folder / "gallery" / "edges.jpg"), "-q"]
+    subprocess.run([sys.executable, "-m", "convcli", "apply", str(PHOTOGRAPH), *edges], check=True, capture_output=True)
 
 
 if __name__ == "__main__":

@@ -56,8 +56,6 @@ def load(source: str) -> Picture:
         return _tensor(data, source)
     opened = _open(data, source)
     image, notes = opened.image, opened.notes
-    if image.mode.startswith("I;16") and "transparency" in image.info:
-        notes += ("the gray value that the file calls transparent is kept as a gray like the others",)
     colour, alpha, space, full_scale, real = _pixels(image, opened.transparent, opened.white, source)
     if image.mode == "I" and real and opened.white is None:
         notes += (f"32-bit values: white is taken as {full_scale:.0f}, the next full number of bits",)
@@ -125,16 +123,19 @@ def _decode(image: Image.Image) -> _Opened:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         notes.append(f"the first of {frames} frames is used")
-    if _deeper_than_8_bits(image):
+    deep = _deeper_than_8_bits(image)
+    if deep:
         notes.append(
             f"{image.format} with 16 bits per channel is read with 8: convert it to 16-bit gray to keep the depth"
         )
+    if (deep or image.mode.startswith("I")) and image.info.pop("transparency", None) is not None:
+        notes.append("the file calls one 16-bit value transparent: it is kept like the others")
     container = image.format
     icc_profile = image.info.get("icc_profile")
     image.load()
-    white = _foreseen(lambda: _white(image))
-    dpi = _foreseen(lambda: _dpi(image))
-    exif = _foreseen(lambda: _upright(image), b"damaged")
+    white = _sound(lambda: _white(image))
+    dpi = _sound(lambda: _dpi(image))
+    exif = _sound(lambda: _upright(image), b"damaged")
     if exif == b"damaged":
         notes.append("its EXIF data is damaged and left out")
         exif = None
@@ -143,7 +144,7 @@ def _decode(image: Image.Image) -> _Opened:
     )
 
 
-def _foreseen(read: Callable[[], T | None], otherwise: T | None = None) -> T | None:
+def _sound(read: Callable[[], T | None], otherwise: T | None = None) -> T | None:
     """What `read` finds in a file's metadata, or `otherwise`: damaged metadata does not spoil the pixels."""
     try:
         return read()
