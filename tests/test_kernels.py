@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Callable
 from math import pi
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from cli import run
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -856,7 +858,7 @@ def test_a_filter_is_a_plain_value() -> None:
 # --- weights ---
 
 WEIGHT = np.random.default_rng(0).standard_normal((4, 2, 3, 5)).astype(np.float32)
-BIAS = np.zeros(4, np.float32)
+BIAS = np.arange(1, 5, dtype=np.float32)
 
 
 def save(path: Path, arrays: dict[str, NDArray[Any]]) -> Path:
@@ -1089,3 +1091,93 @@ def test_weights_must_fit_the_channels(tmp_path: Path) -> None:
     text = message(lambda: engine.convolve(image, weight, ConvSpec(groups=2)), GeometryError)
     assert "groups 2 does not divide the 3 input channels: use one of 1, 3" in text
     assert "not 4-D" in message(lambda: engine.convolve(image, np.ones((3, 3)), ConvSpec()), GeometryError)
+
+
+# The bias beside the weight; checkpoints; byte order marks
+
+
+def response(path: str, folder: Path, *options: str) -> tuple[float, str]:
+    """The first value of what a layer of zeros makes of zeros, which is its bias; and what was said."""
+    np.save(folder / "in.npy", np.zeros((2, 8, 8)))
+    result = run("apply", folder / "in.npy", "--weights", path, *options, "-o", folder / "out.npy")
+    assert result.code == 0, result.err
+    return float(np.load(folder / "out.npy")[1, 0, 0]), result.err
+
+
+@pytest.mark.parametrize("suffix", KEYED)
+def test_the_bias_beside_the_weight_is_added(suffix: str, tmp_path: Path) -> None:
+    arrays = {"conv1.weight": WEIGHT, "conv1.bias": BIAS, "conv2.weight": WEIGHT, "other.bias": BIAS + 9}
+    path = save(tmp_path / f"layers{suffix}", arrays)
+    value, said = response(f"{path}:conv1.weight", tmp_path)
+    assert value == pytest.approx(float(BIAS[1]))
+    assert "'conv1.bias'" in said
+    assert "--bias 0" in said
+    assert response(f"{path}:conv1.weight", tmp_path, "--bias", "5") == (5, "")
+    assert response(f"{path}:conv2.weight", tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("suffix", KEYED)
+def test_the_bias_of_the_only_weight(suffix: str, tmp_path: Path) -> None:
+    path = save(tmp_path / f"layer{suffix}", {"weight": WEIGHT, "bias": BIAS})
+    assert response(str(path), tmp_path)[0] == pytest.approx(float(BIAS[1]))
+
+
+def test_a_bias_of_another_length_is_named_and_left_out(tmp_path: Path) -> None:
+    path = save(tmp_path / "layer.npz", {"weight": WEIGHT, "bias": np.ones(3)})
+    value, said = response(str(path), tmp_path)
+    assert value == 0
+    assert "has 3 values for 4 output channels and is not added" in said
+
+
+def test_the_bias_of_a_transposed_layer(tmp_path: Path) -> None:
+    layer = torch.nn.ConvTranspose2d(4, 6, 3, groups=2)
+    torch.save(layer.state_dict(), tmp_path / "layer.pt")
+    x = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
+    np.save(tmp_path / "in.npy", x)
+    options = ["--weights", tmp_path / "layer.pt", "--groups", "2", "-o", tmp_path / "out.npy"]
+    assert run("transpose", tmp_path / "in.npy", *options).code == 0
+    with torch.no_grad():
+        expected = layer(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
+
+
+def test_compare_adds_the_bias_too(tmp_path: Path) -> None:
+    path = save(tmp_path / "layer.npz", {"weight": WEIGHT, "bias": BIAS})
+    result = run("compare", "--size", "8,8", "--in-channels", "2", "--weights", path, "--repeats", "1")
+    assert result.code == 0, result.err
+    assert "'bias'" in result.err
+
+
+def test_checkpoints_of_state_dicts(tmp_path: Path) -> None:
+    """Keys of several levels are joined by points; what holds no tensors says what it holds."""
+    torch.save({"model": {"conv1.weight": torch.from_numpy(WEIGHT)}, "epoch": 3}, tmp_path / "w.pt")
+    for spec in (f"{tmp_path / 'w.pt'}", f"{tmp_path / 'w.pt'}:model.conv1.weight"):
+        np.testing.assert_array_equal(weights.load(spec).weight, WEIGHT)
+    torch.save({"epoch": 3, "args": {"rate": 0.1}}, tmp_path / "w.pt")
+    assert "hold no tensors, only epoch, args.rate" in message(lambda: weights.load(str(tmp_path / "w.pt")))
+
+
+def test_torchscript_is_named(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(torch.nn.Conv2d(1, 1, 3)).save(tmp_path / "w.pt")
+    recwarn.clear()
+    text = message(lambda: weights.load(str(tmp_path / "w.pt")))
+    assert "TorchScript" in text
+    assert "state_dict()" in text
+    assert not recwarn.list
+
+
+def test_empty_name_of_weights() -> None:
+    assert "weights '' are empty" in message(lambda: weights.load(""))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("k.csv", "1,2\n3,4\n"), ("k.txt", "1 2\n3 4\n"), ("k.json", "[[1,2],[3,4]]"), ("k.mat", "2 2\n1 2\n3 4\n")],
+)
+def test_byte_order_marks(encoding: str, name: str, text: str, tmp_path: Path) -> None:
+    mark = "\ufeff" if encoding.startswith("utf-16-") else ""  # the others write it themselves
+    (tmp_path / name).write_bytes((mark + text).encode(encoding))
+    np.testing.assert_array_equal(values(str(tmp_path / name)), [[1, 2], [3, 4]])
