@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -41,9 +42,10 @@ def _finite(value: Any) -> Any:
 
 
 def lines(*texts: str) -> None:
-    """Plain lines on standard output, for scripts."""
+    """Plain lines on standard output, for scripts: file names are the bytes that they are."""
     for text in texts:
-        print(text, flush=True)
+        sys.stdout.buffer.write(os.fsencode(f"{text}\n"))
+        sys.stdout.flush()
 
 
 def shown(text: str) -> str:

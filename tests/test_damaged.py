@@ -115,6 +115,12 @@ def test_any_exception_of_a_decoder_is_one_line(
         images.load(str(path))
 
 
+def test_an_input_that_fails_while_it_is_read(tmp_path: Path) -> None:
+    result = run("apply", "/proc/self/mem", "-k", "box", "-o", tmp_path / "out.png")
+    assert result.code == 2
+    assert "input '/proc/self/mem' cannot be read: Input/output error; check the path" in result.err
+
+
 def test_our_own_bugs_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "in.png", np.moveaxis(PIXELS, -1, 0))
     monkeypatch.setattr(import_module("convcli.images.load"), "_pixels", lambda *_: [][0])

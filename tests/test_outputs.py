@@ -600,8 +600,8 @@ def test_file_names_cannot_garble_the_terminal(folder: Path) -> None:
         result = binary("apply", f"no{name}", *BOX, cwd=folder)
         assert f"'no{safe}'" in result.err
         assert len(result.err.splitlines()) == 1
-        (document,) = [binary("apply", name, *BOX, "-o", "x.png", "--json", cwd=folder).json]
-        assert document["input"] == name
+        assert binary("apply", name, *BOX, "-o", "x.png", "--json", cwd=folder).json["input"] == name
+        assert binary("apply", "a.png", *BOX, "-o", name, "-q", cwd=folder).out == os.fsencode(f"{name}\n")
 
 
 def test_plain_ascii_streams(folder: Path) -> None:
