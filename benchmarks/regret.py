@@ -41,7 +41,7 @@ def cases() -> Iterator[Case]:
     kernels: dict[str, NDArray[np.float64]] = {}
     for size in (3, 5, 7, 9, 13, 21, 31, 61, 101):
         kernels[f"dense {size}×{size}"] = generator.standard_normal((size, size))
-    for spec in (
+    for name in (
         "sharpen",
         "sobel-x",
         "box:3",

@@ -10,6 +10,7 @@ from typing import Any
 from convcli import images, outputs, pipeline
 from convcli.engine import ConvResult
 from convcli.errors import ConvError, ImageError
+from convcli.files import same_file
 from convcli.operation import Operation
 from convcli.ranges import Clipped
 
@@ -24,7 +25,7 @@ class Done:
     result: ConvResult
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    space: str
+    mode: str
     container: str
     clipped: Clipped
     notes: tuple[str, ...]
@@ -54,7 +55,12 @@ class Done:
             "dtype": result.dtype,
             "plan": result.plan,
             "reason": result.reason,
-            "clipped": {"below": self.clipped.below, "above": self.clipped.above, "of": self.clipped.total},
+            "clipped": {
+                "below": self.clipped.below,
+                "above": self.clipped.above,
+                "nan": self.clipped.nan,
+                "of": self.clipped.total,
+            },
             "notes": [*self.notes],
             "seconds": {"load": self.load_seconds, "compute": self.compute_seconds, "save": self.save_seconds},
         }
@@ -67,6 +73,12 @@ class Failed:
     source: str
     error: ConvError
 
+    @property
+    def message(self) -> str:
+        """The error, and which image it belongs to where it does not say so itself."""
+        text = str(self.error)
+        return text if f"'{self.source}'" in text else f"'{self.source}': {text}"
+
     def document(self) -> dict[str, Any]:
         """The JSON of this image."""
         return {"input": self.source, "error": str(self.error)}
@@ -74,11 +86,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How results are written: the format's name for ``-``, the range policy, the folder to make first."""
+    """How results are written: the format's name for ``-``, the range policy, and ``-o`` as it was given."""
 
     container: str | None = None
     policy: str | None = None
-    folder: str | None = None
+    output: str | None = None
 
 
 def run(sources: Sequence[str], targets: Sequence[str], operation: Operation, how: Writing) -> Iterator[Done | Failed]:
@@ -100,12 +112,14 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
     picture = images.load(source)
     container = images.format_of(target, how.container, picture.metadata.format)
     loaded = perf_counter()
-    shape, space, notes = picture.shape, picture.space, picture.notes
+    if picture.metadata.frames > 1 and same_file(source, target):
+        raise ImageError(f"--in-place would keep 1 of the {picture.metadata.frames} frames of '{source}': use -o")
+    shape, mode, notes = picture.shape, picture.mode, picture.notes
     outcome = pipeline.run(picture, operation, container, how.policy)
     del picture  # its pixels are not needed while the result is encoded
     computed = perf_counter()
-    outputs.make_folder(how.folder)
-    saved = images.save(outcome.picture, target, outcome.storage)
+    with outputs.folder(target, how.output):
+        saved = images.save(outcome.picture, target, outcome.storage, operation.compute.threads)
     return Done(
         source=source,
         target=target,
@@ -113,10 +127,10 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
         result=outcome.result,
         input_shape=shape,
         output_shape=outcome.picture.shape,
-        space=space,
+        mode=mode,
         container=container,
-        clipped=max(saved, outcome.result.clipped, key=lambda clipped: clipped.total),
-        notes=(*notes, *outcome.storage.notes),
+        clipped=max(saved.clipped, outcome.result.clipped, key=lambda clipped: clipped.total),
+        notes=(*notes, *outcome.storage.notes, *saved.notes),
         load_seconds=loaded - start,
         compute_seconds=computed - loaded,
         save_seconds=perf_counter() - computed,

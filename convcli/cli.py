@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from convcli import __version__
+from convcli import __version__, report
 from convcli.commands.apply import apply
 from convcli.commands.compare import compare
 from convcli.commands.help import WithExamples
@@ -49,7 +49,7 @@ class Group(WithExamples, click.Group):
             if getattr(sys, name) is None:  # closed by the caller
                 setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
         for stream in (sys.stdout, sys.stderr):  # formulas and file names in an encoding that lacks their signs
-            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
                 stream.reconfigure(errors="backslashreplace")
         try:
             with warnings.catch_warnings():
@@ -59,7 +59,7 @@ class Group(WithExamples, click.Group):
                 code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except ConvError as error:
-            _fail(_one_line(str(error)))
+            _fail(_one_line(report.shown(str(error))))
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(2)
@@ -80,7 +80,8 @@ class Group(WithExamples, click.Group):
                 "the computation needs more memory than there is: use a smaller image, kernel or padding, or a larger --stride"
             )
         except OSError as error:
-            _fail(f"{error.filename or 'output'} cannot be written: {reason(error)}")
+            what = f"'{error.filename}' cannot be read or written" if error.filename else "output cannot be written"
+            _fail(f"{what}: {reason(error)}")
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -93,7 +94,7 @@ def _one_line(message: str) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"convcli: error: {message}", err=True)
+    click.echo(f"convcli: error: {report.shown(message)}", err=True)
     sys.exit(2)
 
 

@@ -42,6 +42,27 @@ def read_bytes(source: str) -> bytes:
 
 
 @contextmanager
+def silent() -> Iterator[None]:
+    """Keep C libraries from writing to standard error, past Python: libtiff and libjpeg do it before they fail.
+
+    For short calls of the main thread alone: the stream is the whole process's.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed: there is nothing to keep quiet
+        yield
+        return
+    try:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
 def writing(target: str) -> Iterator[BinaryIO]:
     """A stream whose content becomes `target` when the block ends well, and leaves nothing when it does not.
 
@@ -57,14 +78,20 @@ def writing(target: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    if is_stream(target):
+        try:
+            with open(target, "wb") as stream:
+                yield stream
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
+        return
+    path = Path(target)
     try:
         path = Path(os.path.realpath(target))
         if path.is_dir():
             raise ImageError(f"output '{target}' is a folder: end it in '/' to write into it, or name a file")
-        if path.exists() and not path.is_file():
-            with path.open("wb") as stream:
-                yield stream
-            return
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
     except (OSError, ValueError) as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error, path.parent)}") from None
@@ -92,11 +119,11 @@ def _permissions(path: Path) -> int:
 def reason(error: Exception, folder: Path | None = None) -> str:
     """Why, and the remedy; `folder` is where a new file was to go."""
     if isinstance(error, FileNotFoundError):
-        return (
-            "there is no such file; check the path"
-            if folder is None
-            else f"there is no folder '{folder}'; make it first"
-        )
+        if folder is None:
+            return "there is no such file; check the path"
+        if folder.is_dir():  # in /proc, for one
+            return f"no file can be made in '{folder}'; use another folder"
+        return f"there is no folder '{folder}'; make it first"
     if isinstance(error, IsADirectoryError):
         return "it is a folder; name a file"
     if isinstance(error, PermissionError):
@@ -105,7 +132,15 @@ def reason(error: Exception, folder: Path | None = None) -> str:
         return "the disk is full; free some room, or use another disk"
     if isinstance(error, NotADirectoryError):
         return "a part of the path is a file, not a folder; check the path"
-    return getattr(error, "strerror", None) or str(error)
+    return f"{getattr(error, 'strerror', None) or error}; check the path, or use another"
+
+
+def is_stream(target: str) -> bool:
+    """Whether a target is no file but standard output, a device or a pipe: it is written to, never replaced."""
+    try:
+        return target == STDIO or not (stat.S_ISREG(mode := os.stat(target).st_mode) or stat.S_ISDIR(mode))
+    except (OSError, ValueError):
+        return False
 
 
 def same_file(one: str, other: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -26,7 +27,7 @@ def read(stream: BinaryIO) -> NDArray[np.generic]:
         if "Object arrays" in str(error):
             raise ValueError("holds pickled objects, which can run code: save a plain array of numbers") from None
         raise ValueError("is not a valid .npy file: is it truncated, or of another format?") from None
-    except (EOFError, MemoryError, OverflowError, TypeError, SyntaxError, RecursionError):
+    except (EOFError, MemoryError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError):
         raise ValueError("is not a valid .npy file: is it truncated, or of another format?") from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"holds values of type {array.dtype}: real numbers are wanted")

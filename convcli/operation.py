@@ -36,7 +36,8 @@ class Bias:
 class Operation:
     """Everything that is done to a picture between loading and saving, apart from the range policy.
 
-    `bank` or `weight` (4-D) holds the kernels; `channels` says how a bank meets the channels; `label` names it.
+    `bank` or `weight` (4-D) holds the kernels; `channels` says how a bank meets the channels; `label` names it. `notes`
+    is what the user should know before anything is done; `files` are what it was read from.
     """
 
     spec: ConvSpec
@@ -48,6 +49,8 @@ class Operation:
     alpha: str = "auto"
     linear: bool = False
     compute: Compute = Compute()
+    notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def from_options(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
@@ -61,7 +64,7 @@ def from_options(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
     kernels, source = values["kernels"], values["weights"]
     if kernels and source is not None:
         raise ConvError(f"-k {kernels[0]} and --weights {source} exclude each other: give one of them")
-    common = {
+    common: dict[str, Any] = {
         "spec": spec,
         "bias": bias_from(values),
         "channels": values["channels"],
@@ -71,14 +74,28 @@ def from_options(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
     }
     if kernels:
         bank = Bank(tuple(parse(kernel) for kernel in kernels), values["combine"])
-        return Operation(label=bank.label, bank=bank, **common)
+        return Operation(label=bank.label, bank=bank, files=tuple(kernel.strip() for kernel in kernels), **common)
     if source is None:
         raise ConvError("no kernel is given: add -k SPEC (for example -k sobel) or --weights FILE")
     if values["combine"] is not None or values["channels"] == "sum":
         option = "--combine" if values["combine"] is not None else "--channels sum"
         raise ConvError(f"{option} is for -k: weights from a file say themselves how channels are mixed; leave it out")
-    weight, label = weights.load(source)
-    return Operation(label=label, weight=weight, **common)
+    layer = weights.load(source)
+    path, _ = weights.split(source)
+    if common["bias"] is None and layer.bias is not None:
+        common["bias"], common["notes"] = _stored_bias(layer, spec, str(path))
+    return Operation(label=layer.label, weight=layer.weight, files=(str(path),), **common)
+
+
+def _stored_bias(layer: weights.Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
+    """The bias that lies beside a layer's weight, and a remark that it is added, or why not."""
+    assert layer.bias is not None
+    outputs = layer.weight.shape[1] * spec.groups if spec.transpose else layer.weight.shape[0]
+    named, count = f"'{layer.bias_name}' of '{path}'", layer.bias.size
+    if count != outputs:
+        return None, (f"{named} has {count} values for {outputs} output channels and is not added; see --bias",)
+    values = tuple(map(float, layer.bias))
+    return Bias(values, (False,) * count), (f"{named} is added; --bias 0 leaves it out",)
 
 
 def bias_from(values: Mapping[str, Any]) -> Bias | None:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from convcli.errors import ImageError
-from convcli.files import STDIO, same_file
+from convcli.files import STDIO, is_stream, reason, same_file
 
 FIELDS = ("stem", "name", "ext", "kernel")
 
 
 def resolve(
-    inputs: Sequence[str], output: str | None, kernel: str, *, overwrite: bool = False, in_place: bool = False
+    inputs: Sequence[str],
+    output: str | None,
+    kernel: str,
+    *,
+    overwrite: bool = False,
+    in_place: bool = False,
+    read: Sequence[str] = (),
 ) -> list[str]:
     """The target of every input.
 
@@ -31,6 +38,8 @@ def resolve(
         Whether the default name may replace an existing file.
     in_place : bool
         Whether every input is its own target.
+    read : sequence of str
+        Kernel and weights files, which are not to be replaced either (names that are no files do no harm).
 
     Raises
     ------
@@ -42,20 +51,29 @@ def resolve(
             raise ImageError(f"--in-place and -o {output} exclude each other: give one of them")
         if STDIO in inputs:
             raise ImageError("--in-place has no file to write when the input is '-': use -o")
+        for source in inputs:
+            _spare(source, read)
         return list(inputs)
     targets = [_target(source, output, kernel) for source in inputs]
     for number, (source, target) in enumerate(zip(inputs, targets, strict=True)):
+        _spare(target, read)
         for other in inputs:
             if same_file(target, other):
                 raise ImageError(f"output '{target}' is the input '{other}': name another, or use --in-place")
         if output is None and not overwrite and os.path.lexists(target):
             raise ImageError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
         shared = [other for other, theirs in zip(inputs[:number], targets, strict=False) if theirs == target]
-        if shared:
+        if shared and (target == STDIO or not is_stream(target)):
             raise ImageError(
                 f"'{source}' and '{shared[0]}' would both be written to '{target}': use a folder or a template, -o 'out/{{name}}'"
             )
     return targets
+
+
+def _spare(target: str, read: Sequence[str]) -> None:
+    for other in read:
+        if same_file(target, other):
+            raise ImageError(f"output '{target}' is the kernel or weights file '{other}' of this run: name another")
 
 
 def _target(source: str, output: str | None, kernel: str) -> str:
@@ -71,7 +89,7 @@ def _target(source: str, output: str | None, kernel: str) -> str:
         if source == STDIO:
             return STDIO
         return f"{path.stem}-{kernel}{path.suffix}"
-    if output == STDIO:
+    if output in (STDIO, "/dev/stdout"):
         return STDIO
     if not output:
         raise ImageError("output '' is empty: name a file, a folder ending in '/', or '-'")
@@ -86,17 +104,29 @@ def _target(source: str, output: str | None, kernel: str) -> str:
     return re.sub(r"\{([^{}]*)\}", fill, output)
 
 
-def make_folder(output: str | None) -> None:
-    """Make the folder that ``-o DIR/`` names, if it is not there.
+@contextmanager
+def folder(target: str, output: str | None) -> Iterator[None]:
+    """The folder of `target`, made if ``-o`` is a folder ending in ``/`` or a template.
+
+    What was made goes again when the block ends and nothing lies in it: a failed run leaves no trace.
 
     Raises
     ------
     ImageError
         It cannot be made.
     """
-    if output is None or not output.endswith(("/", os.sep)):
-        return
+    wanted = Path(target).parent
+    made: list[Path] = []
+    if output is not None and (output.endswith(("/", os.sep)) or "{" in output):
+        made = [path for path in (wanted, *wanted.parents) if not path.exists()]
     try:
-        os.makedirs(output, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"output folder '{output}' cannot be made: {error.strerror}; use another name") from None
+        try:
+            if made:
+                os.makedirs(wanted, exist_ok=True)
+        except OSError as error:
+            raise ImageError(f"output folder '{wanted}' cannot be made: {reason(error)}") from None
+        yield
+    finally:
+        for path in made:
+            with suppress(OSError):  # something lies in it
+                path.rmdir()

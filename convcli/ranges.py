@@ -11,11 +11,12 @@ RANGES = ("clip", "abs", "offset", "minmax", "raw")
 
 
 class Clipped(NamedTuple):
-    """How many values lay below the range (NaN counts there) and above it, of how many."""
+    """How many values lay below the range and above it, of how many; and how many were NaN, which is written as 0."""
 
     below: int = 0
     above: int = 0
     total: int = 0
+    nan: int = 0
 
     @classmethod
     def sum(cls, *parts: Clipped) -> Clipped:
@@ -53,7 +54,7 @@ def store(
         np.copyto(out, values, casting="unsafe")
         return Clipped(0, 0, values.size if count else 0)
     zero, white = kind(0), kind(full_scale)
-    below = above = 0
+    below = above = nan = 0
     if count:
         flags = np.less_equal(zero, values)
         below = values.size - int(np.count_nonzero(flags))
@@ -61,9 +62,10 @@ def store(
     if below or above or not count:
         np.clip(values, zero, white, out=values)
         if values.dtype.kind == "f" and np.isnan(values.max(initial=zero)):
+            nan = int(np.count_nonzero(np.isnan(values, out=flags))) if count else 0
             np.nan_to_num(values, copy=False, nan=0.0)
     np.copyto(out, values, casting="unsafe")
-    return Clipped(below, above, values.size if count else 0)
+    return Clipped(below - nan, above, values.size if count else 0, nan)
 
 
 def apply_policy(values: NDArray[Any], full_scale: float, policy: str) -> NDArray[Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 
@@ -25,7 +26,9 @@ class Table:
 
 def json(document: Any, stream: TextIO | None = None) -> None:
     """One JSON document on `stream` (standard output); NaN and infinity become null."""
-    print(json_module.dumps(_finite(document), ensure_ascii=False), file=stream or sys.stdout, flush=True)
+    stream = stream or sys.stdout
+    unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
+    print(json_module.dumps(_finite(document), ensure_ascii=not unicode), file=stream, flush=True)
 
 
 def _finite(value: Any) -> Any:
@@ -39,19 +42,26 @@ def _finite(value: Any) -> Any:
 
 
 def lines(*texts: str) -> None:
-    """Plain lines on standard output, for scripts."""
+    """Plain lines on standard output, for scripts: file names are the bytes that they are."""
     for text in texts:
-        print(text, flush=True)
+        sys.stdout.buffer.write(os.fsencode(f"{text}\n"))
+        sys.stdout.flush()
+
+
+def shown(text: str) -> str:
+    """`text` on one line and harmless to a terminal: file names may hold newlines, escapes and bytes that are no text."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def note(text: str) -> None:
     """A remark on standard error."""
-    print(f"convcli: {text}", file=sys.stderr, flush=True)
+    print(f"convcli: {shown(text)}", file=sys.stderr, flush=True)
 
 
 def table(content: Table, stream: TextIO | None = None) -> None:
     """Draw a table on `stream` (standard output): with Rich on a terminal, as aligned text elsewhere."""
     stream = stream or sys.stdout
+    content = replace(content, rows=[[shown(cell) for cell in row] for row in content.rows])
     if stream.isatty():
         _rich(content, stream)
     else:

@@ -1,18 +1,21 @@
-"""Write the sample images: ``python samples/make.py [FOLDER]`` (by default into the folder of this script).
+"""Write the samples: ``python samples/make.py [FOLDER]`` (by default into the folder of this script).
 
-Every picture is computed or drawn here, without randomness and without fonts, so that the same Pillow always writes
-the same bytes. The one input is the photograph ``coffee.jpg`` beside this script, which ``small.png`` is reduced from.
+Every picture and weight is computed or drawn here, without randomness and without fonts, so that the same Pillow always
+writes the same bytes. The one input is the photograph ``coffee.jpg`` beside this script, which ``small.png`` is reduced
+from. ``gallery/edges.jpg`` is what the command of the README makes of it.
 """
 
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw
+from safetensors.numpy import save
 
 HERE = Path(__file__).resolve().parent
 PHOTOGRAPH = HERE / "coffee.jpg"
@@ -154,13 +157,32 @@ def small() -> Image.Image:
         return photo.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
+def conv1() -> np.ndarray:
+    """Return eight filters on RGB, (8, 3, 7, 7): edges of four directions, in light and in blue against yellow."""
+    y, x = np.indices((7, 7)) - 3
+    window = np.exp(-(x**2 + y**2) / 8)
+    filters = []
+    for colour in ((1, 1, 1), (0.5, 0.5, -1)):
+        for k in range(4):
+            angle = math.pi * k / 4
+            wave = window * np.sin(math.pi / 3 * (x * math.cos(angle) + y * math.sin(angle)))
+            filters.append(np.array(colour)[:, None, None] * wave / np.abs(wave).sum() / 3)
+    return np.array(filters, np.float32)
+
+
+def depthwise() -> np.ndarray:
+    """Return a binomial blur for each of eight channels, (8, 1, 3, 3)."""
+    row = np.array([1, 2, 1]) / 4
+    return np.tile(np.outer(row, row), (8, 1, 1, 1)).astype(np.float32)
+
+
 PNGS: tuple[Callable[[], Image.Image], ...] = (
     impulse, checkerboard, zoneplate, ramp, gradient16, icon, tiny, small,
 )  # fmt: skip
 
 
 def main(folder: Path) -> None:
-    """Write every sample image into the folder."""
+    """Write every sample into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for make in PNGS:
         make().save(folder / f"{make.__name__}.png", optimize=True)
@@ -171,6 +193,15 @@ def main(folder: Path) -> None:
 
     first, *rest = animation()
     first.save(folder / "animation.gif", save_all=True, append_images=rest, duration=FRAME_MS, loop=0)
+
+    np.save(folder / "conv1.npy", conv1())
+    np.savez(folder / "depthwise.npz", w=depthwise())
+    bias = np.full(8, 0.5, np.float32)
+    (folder / "layer.safetensors").write_bytes(save({"conv1.weight": conv1(), "conv1.bias": bias}))
+
+    (folder / "gallery").mkdir(exist_ok=True)
+    edges = ["-k", "sobel", "--channels", "gray", "-o", str(folder / "gallery" / "edges.jpg"), "-q"]
+    subprocess.run([sys.executable, "-m", "convcli", "apply", str(PHOTOGRAPH), *edges], check=True, capture_output=True)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "ragged.csv").write_text("1,2\n3\n")
     (path / "letters.txt").write_text("1 2\n3 x\n")
     (path / "empty.csv").touch()
-    (path / "binary.txt").write_bytes(b"\xff\xfe\x00\x81")
+    (path / "binary.txt").write_bytes(b"\x89\x00\xff\x81")
     (path / "broken.json").write_text("[[1,2],[3")
     (path / "object.json").write_text('{"a": 1}')
     (path / "headless.mat").write_text("1 2 3 4 5\n")

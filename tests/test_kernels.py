@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Callable
 from math import pi
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from cli import run
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -845,7 +847,8 @@ def test_combine_joins_each_part_by_its_own_rule() -> None:
 def test_combine_of_nothing_to_combine_is_the_array_itself() -> None:
     array = np.random.default_rng(0).standard_normal((6, 3, 5))
     assert Finish(((3, "none"),)).join(array) is array
-    assert Finish(((1, "magnitude"),)).join(array) is array  # one result: its sign stays
+    assert Finish(((1, "sum"),)).join(array) is array
+    np.testing.assert_array_equal(Finish(((1, "magnitude"),)).join(array), np.abs(array))
 
 
 def test_a_filter_is_a_plain_value() -> None:
@@ -857,7 +860,7 @@ def test_a_filter_is_a_plain_value() -> None:
 # --- weights ---
 
 WEIGHT = np.random.default_rng(0).standard_normal((4, 2, 3, 5)).astype(np.float32)
-BIAS = np.zeros(4, np.float32)
+BIAS = np.arange(1, 5, dtype=np.float32)
 
 
 def save(path: Path, arrays: dict[str, NDArray[Any]]) -> Path:
@@ -880,7 +883,7 @@ KEYED = (".npz", ".safetensors", ".pt", ".pth")
 @pytest.mark.parametrize("suffix", [".npy", *KEYED])
 def test_the_only_weights_in_a_file(suffix: str, tmp_path: Path) -> None:
     path = save(tmp_path / f"layer{suffix}", {"conv.weight": WEIGHT})
-    array, label = weights.load(str(path))
+    array, label = weights.load(str(path))[:2]
     assert (array.dtype, label) == (np.float32, "layer")
     np.testing.assert_array_equal(array, WEIGHT)
 
@@ -890,7 +893,7 @@ def test_weights_by_key(suffix: str, tmp_path: Path) -> None:
     arrays = {"conv1.weight": WEIGHT, "conv1.bias": BIAS, "conv2.weight": WEIGHT + 1}
     path = save(tmp_path / f"layers{suffix}", arrays)
     for key in ("conv1.weight", "conv2.weight"):
-        array, label = weights.load(f"{path}:{key}")
+        array, label = weights.load(f"{path}:{key}")[:2]
         np.testing.assert_array_equal(array, arrays[key])
         assert label == key
     text = message(lambda: weights.load(str(path)))
@@ -928,13 +931,13 @@ def test_a_2d_npy_is_a_kernel(tmp_path: Path) -> None:
 def test_dtypes_of_weights(suffix: str, kind: str, tmp_path: Path) -> None:
     """Floats stay what they are, integers become float64."""
     stored = (10 * np.abs(WEIGHT)).astype(kind)
-    array, _ = weights.load(str(save(tmp_path / f"w{suffix}", {"w": stored})))
+    array = weights.load(str(save(tmp_path / f"w{suffix}", {"w": stored}))).weight
     assert array.dtype == (kind if kind.startswith("float") else "float64")
     np.testing.assert_array_equal(array, stored)
 
 
 def test_big_endian_weights_become_native(tmp_path: Path) -> None:
-    array, _ = weights.load(str(save(tmp_path / "w.npy", {"w": WEIGHT.astype(">f4")})))
+    array = weights.load(str(save(tmp_path / "w.npy", {"w": WEIGHT.astype(">f4")}))).weight
     assert array.dtype == np.dtype("=f4")
     assert array.dtype.isnative
     np.testing.assert_array_equal(array, WEIGHT)
@@ -946,7 +949,7 @@ def test_bfloat16_weights_become_float32(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"w{suffix}"
     (save_tensors if suffix == ".safetensors" else torch.save)(tensors, path)
     for spec in (str(path), f"{path}:w"):
-        array, _ = weights.load(spec)
+        array = weights.load(spec).weight
         assert array.dtype == np.float32
         np.testing.assert_array_equal(array, tensors["w"].float().numpy())
     assert "(4,)" in message(lambda: weights.load(f"{path}:b"))
@@ -969,7 +972,7 @@ def test_float8_weights_become_float32_or_are_refused(suffix: str, kind: torch.d
 
 def test_extended_precision_becomes_double(tmp_path: Path) -> None:
     """No backend computes in it, and torch does not take it."""
-    array, _ = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT.astype(np.longdouble)})))
+    array = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT.astype(np.longdouble)}))).weight
     assert array.dtype == np.float64
 
 
@@ -1000,7 +1003,7 @@ def test_what_torch_saves(tmp_path: Path) -> None:
     torch.save([1, 2], path)
     assert "hold a list: a tensor or a state_dict" in message(lambda: weights.load(str(path)))
     torch.save({"epoch": 3}, path)
-    assert "not 4-D but nothing" in message(lambda: weights.load(str(path)))
+    assert "hold no tensors, only epoch" in message(lambda: weights.load(str(path)))
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt", ".pth"])
@@ -1079,7 +1082,7 @@ def test_specs_of_weights(tmp_path: Path) -> None:
 
 def test_weights_must_fit_the_channels(tmp_path: Path) -> None:
     """Their layout is named where it is wrong."""
-    weight, _ = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT})))
+    weight = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT}))).weight
     image = np.ones((3, 9, 9))
     text = message(lambda: engine.convolve(image, weight, ConvSpec()), GeometryError)
     assert "take 2 input channels, the image has 3" in text
@@ -1090,3 +1093,93 @@ def test_weights_must_fit_the_channels(tmp_path: Path) -> None:
     text = message(lambda: engine.convolve(image, weight, ConvSpec(groups=2)), GeometryError)
     assert "groups 2 does not divide the 3 input channels: use one of 1, 3" in text
     assert "not 4-D" in message(lambda: engine.convolve(image, np.ones((3, 3)), ConvSpec()), GeometryError)
+
+
+# The bias beside the weight; checkpoints; byte order marks
+
+
+def response(path: str, folder: Path, *options: str) -> tuple[float, str]:
+    """The first value of what a layer of zeros makes of zeros, which is its bias; and what was said."""
+    np.save(folder / "in.npy", np.zeros((2, 8, 8)))
+    result = run("apply", folder / "in.npy", "--weights", path, *options, "-o", folder / "out.npy")
+    assert result.code == 0, result.err
+    return float(np.load(folder / "out.npy")[1, 0, 0]), result.err
+
+
+@pytest.mark.parametrize("suffix", KEYED)
+def test_the_bias_beside_the_weight_is_added(suffix: str, tmp_path: Path) -> None:
+    arrays = {"conv1.weight": WEIGHT, "conv1.bias": BIAS, "conv2.weight": WEIGHT, "other.bias": BIAS + 9}
+    path = save(tmp_path / f"layers{suffix}", arrays)
+    value, said = response(f"{path}:conv1.weight", tmp_path)
+    assert value == pytest.approx(float(BIAS[1]))
+    assert "'conv1.bias'" in said
+    assert "--bias 0" in said
+    assert response(f"{path}:conv1.weight", tmp_path, "--bias", "5") == (5, "")
+    assert response(f"{path}:conv2.weight", tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("suffix", KEYED)
+def test_the_bias_of_the_only_weight(suffix: str, tmp_path: Path) -> None:
+    path = save(tmp_path / f"layer{suffix}", {"weight": WEIGHT, "bias": BIAS})
+    assert response(str(path), tmp_path)[0] == pytest.approx(float(BIAS[1]))
+
+
+def test_a_bias_of_another_length_is_named_and_left_out(tmp_path: Path) -> None:
+    path = save(tmp_path / "layer.npz", {"weight": WEIGHT, "bias": np.ones(3)})
+    value, said = response(str(path), tmp_path)
+    assert value == 0
+    assert "has 3 values for 4 output channels and is not added" in said
+
+
+def test_the_bias_of_a_transposed_layer(tmp_path: Path) -> None:
+    layer = torch.nn.ConvTranspose2d(4, 6, 3, groups=2)
+    torch.save(layer.state_dict(), tmp_path / "layer.pt")
+    x = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
+    np.save(tmp_path / "in.npy", x)
+    options = ["--weights", tmp_path / "layer.pt", "--groups", "2", "-o", tmp_path / "out.npy"]
+    assert run("transpose", tmp_path / "in.npy", *options).code == 0
+    with torch.no_grad():
+        expected = layer(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
+
+
+def test_compare_adds_the_bias_too(tmp_path: Path) -> None:
+    path = save(tmp_path / "layer.npz", {"weight": WEIGHT, "bias": BIAS})
+    result = run("compare", "--size", "8,8", "--in-channels", "2", "--weights", path, "--repeats", "1")
+    assert result.code == 0, result.err
+    assert "'bias'" in result.err
+
+
+def test_checkpoints_of_state_dicts(tmp_path: Path) -> None:
+    """Keys of several levels are joined by points; what holds no tensors says what it holds."""
+    torch.save({"model": {"conv1.weight": torch.from_numpy(WEIGHT)}, "epoch": 3}, tmp_path / "w.pt")
+    for spec in (f"{tmp_path / 'w.pt'}", f"{tmp_path / 'w.pt'}:model.conv1.weight"):
+        np.testing.assert_array_equal(weights.load(spec).weight, WEIGHT)
+    torch.save({"epoch": 3, "args": {"rate": 0.1}}, tmp_path / "w.pt")
+    assert "hold no tensors, only epoch, args.rate" in message(lambda: weights.load(str(tmp_path / "w.pt")))
+
+
+def test_torchscript_is_named(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(torch.nn.Conv2d(1, 1, 3)).save(tmp_path / "w.pt")
+    recwarn.clear()
+    text = message(lambda: weights.load(str(tmp_path / "w.pt")))
+    assert "TorchScript" in text
+    assert "state_dict()" in text
+    assert not recwarn.list
+
+
+def test_empty_name_of_weights() -> None:
+    assert "weights '' are empty" in message(lambda: weights.load(""))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("k.csv", "1,2\n3,4\n"), ("k.txt", "1 2\n3 4\n"), ("k.json", "[[1,2],[3,4]]"), ("k.mat", "2 2\n1 2\n3 4\n")],
+)
+def test_byte_order_marks(encoding: str, name: str, text: str, tmp_path: Path) -> None:
+    mark = "\ufeff" if encoding.startswith("utf-16-") else ""  # the others write it themselves
+    (tmp_path / name).write_bytes((mark + text).encode(encoding))
+    np.testing.assert_array_equal(values(str(tmp_path / name)), [[1, 2], [3, 4]])

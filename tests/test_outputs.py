@@ -475,3 +475,146 @@ def test_transpose_of_several(folder: Path) -> None:
     ).json
     assert [document["output"] for document in documents] == ["big/a.png", "big/b.png"]
     assert all(read(folder / "big" / name).shape == (1, 14, 16) for name in ("a.png", "b.png"))
+
+
+# Folders that are made; devices; files that are read
+
+
+def test_a_template_makes_its_folder(folder: Path) -> None:
+    done("apply", "a.png", "b.png", *BOX, "-o", "new/{stem}/x.png", cwd=folder)
+    assert (folder / "new/b/x.png").read_bytes() == filtered(folder / "b.png")
+
+
+@pytest.mark.parametrize("output", ["new/deep/", "new/{stem}/deep/x.jpg"])
+def test_a_failed_run_leaves_no_folder(output: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no")
+
+    Image.open(folder / "a.png").save(folder / "a.jpg")
+    monkeypatch.setitem(Image.SAVE, "JPEG", fail)
+    (folder / "there").mkdir()
+    before = sorted(folder.rglob("*"))
+    assert run("apply", "a.jpg", *BOX, "-o", output, cwd=folder).code == 2
+    assert run("apply", "a.jpg", *BOX, "-o", f"there/{output}", cwd=folder).code == 2
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_an_interrupted_run_leaves_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    Image.open(folder / "a.png").save(folder / "a.jpg")
+    monkeypatch.setitem(Image.SAVE, "JPEG", interrupt)
+    assert run("apply", "a.jpg", *BOX, "-o", "new/", cwd=folder).code == 130
+    assert not (folder / "new").exists()
+
+
+def test_devices_are_written_to_not_replaced(folder: Path) -> None:
+    """With and without a format; several images may go to the same one."""
+    for options in ([], ["--format", "png"]):
+        done("apply", "a.png", "b.png", *BOX, "-o", "/dev/null", *options, cwd=folder)
+        assert not Path("/dev/null").is_file()
+    result = run("apply", "a.png", *BOX, "-o", "/dev/full", cwd=folder)
+    assert result.code == 2
+    assert "the disk is full" in result.err
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "png"]])
+def test_dev_stdout_is_standard_output(options: list[str], folder: Path) -> None:
+    """Also when that is a file, which is not to be replaced beneath the shell."""
+    result = done("apply", "a.png", *BOX, "-o", "/dev/stdout", *options, cwd=folder)
+    assert result.out == filtered(folder / "a.png")
+    line = f"{sys.executable} -m convcli apply a.png -k box -o /dev/stdout {' '.join(options)} >> all"
+    (folder / "all").write_bytes(b"before")
+    ended = subprocess.run(["sh", "-c", line], cwd=folder, env=environment(), capture_output=True, check=False)
+    assert ended.returncode == 0
+    assert (folder / "all").read_bytes() == b"before" + result.out
+
+
+def test_a_pipe_is_written_to(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    line = f"cat pipe > got & {sys.executable} -m convcli apply a.png -k box -o pipe -q && wait"
+    subprocess.run(["sh", "-c", line], cwd=folder, env=environment(), capture_output=True, check=True, timeout=60)
+    assert (folder / "got").read_bytes() == filtered(folder / "a.png")
+    assert stat.S_ISFIFO((folder / "pipe").stat().st_mode)
+
+
+def test_a_folder_that_takes_no_files_is_named(folder: Path) -> None:
+    result = run("apply", "a.png", *BOX, "-o", "/proc/x.png", cwd=folder)
+    assert result.code == 2
+    assert "no file can be made in '/proc'" in result.err
+
+
+def test_kernels_and_weights_are_not_replaced(folder: Path) -> None:
+    (folder / "k.csv").write_text("1\n")
+    np.save(folder / "k.npy", np.ones((1, 1)))
+    np.save(folder / "w.npy", np.ones((1, 1, 1, 1)))
+    np.savez(folder / "w.npz", w=np.ones((1, 1, 1, 1)))
+    (folder / "link.npy").symlink_to("w.npy")
+    before = content(folder)
+    for options in (
+        ["a.png", "-k", "k.csv", "-o", "k.csv"],
+        ["a.png", "-k", "box", "-k", "k.npy", "--combine", "sum", "-o", "k.npy"],
+        ["a.png", "--weights", "w.npy", "-o", "link.npy"],
+        ["a.png", "--weights", "w.npz:w", "-o", "w.npz"],
+        ["w.npy", "--weights", "w.npy", "--in-place"],
+    ):
+        result = run("apply", *options, cwd=folder)
+        assert result.code == 2
+        assert "kernel or weights file" in result.err
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("name", ["animation.gif", "pages.tif"])
+def test_in_place_does_not_lose_frames(name: str, folder: Path) -> None:
+    first = Image.open(folder / "a.png")
+    first.save(folder / name, save_all=True, append_images=[Image.open(folder / "b.png")])
+    before = (folder / name).read_bytes()
+    result = run("apply", name, *BOX, "--in-place", cwd=folder)
+    assert result.code == 2
+    assert "1 of the 2 frames" in result.err
+    assert (folder / name).read_bytes() == before
+
+
+# What is said of which image, and how
+
+
+def test_errors_of_several_images_name_them(folder: Path) -> None:
+    result = run("apply", "a.png", "b.png", *BOX, "--bias", "1,2", "-o", "out/", cwd=folder)
+    assert result.code == 1
+    lines = result.err.splitlines()
+    assert lines[0].startswith("convcli: error: 'a.png': bias has 2 values")
+    assert lines[1].startswith("convcli: error: 'b.png': bias has 2 values")
+    result = run("apply", "bad.png", "a.png", *BOX, "-o", "out/", cwd=folder)
+    assert result.err.startswith("convcli: error: input 'bad.png' ")  # not twice
+
+
+def test_file_names_cannot_garble_the_terminal(folder: Path) -> None:
+    """Escapes, newlines and bytes that are no text: in the table, in notes and in errors."""
+    names = ["new\nline.png", "esc\x1b[31m.png", os.fsdecode(b"byte\xff.png")]
+    for name, safe in zip(names, [r"new\nline.png", r"esc\x1b[31m.png", r"byte\udcff.png"], strict=True):
+        (folder / name).write_bytes((folder / "a.png").read_bytes())
+        result = binary("apply", name, "-k", "laplacian", "-o", "x.png", cwd=folder)
+        assert result.table["input"].startswith(safe)
+        result = binary("apply", name, "-k", "laplacian", "-o", f"y{name}", cwd=folder)
+        assert result.err.startswith(f"convcli: y{safe}: ")
+        assert len(result.err.splitlines()) == 1
+        result = binary("apply", f"no{name}", *BOX, cwd=folder)
+        assert f"'no{safe}'" in result.err
+        assert len(result.err.splitlines()) == 1
+        assert binary("apply", name, *BOX, "-o", "x.png", "--json", cwd=folder).json["input"] == name
+        assert binary("apply", "a.png", *BOX, "-o", name, "-q", cwd=folder).out == os.fsencode(f"{name}\n")
+
+
+def test_plain_ascii_streams(folder: Path) -> None:
+    """The C locale without Python's help: signs it lacks become escapes, JSON stays JSON."""
+    locale = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    result = binary("shape", "--hin", "9", "--k", "3", **locale)
+    assert result.code == 0
+    assert r"\u230a" in result.text
+    result = binary("shape", "--hin", "9", "--k", "3", "--json", **locale)
+    assert result.json["output"]["height"] == 7
+    (folder / "é.png").write_bytes((folder / "a.png").read_bytes())
+    result = binary("apply", "é.png", *BOX, "-o", "x.png", "--json", cwd=folder, **locale)
+    assert result.code == 0
+    assert os.fsencode(result.json["input"]) == "é.png".encode()

@@ -233,7 +233,7 @@ def test_a_transposed_stride_far_above_the_kernel(plan: str, kind: str) -> None:
     finish = Finish(dtype="uint8", count=True)
     stored = engine.transpose(image, weight, spec, Compute("numpy", plan=plan), bias, finish)
     np.testing.assert_array_equal(stored.array, np.clip(np.rint(truth), 0, 255))
-    assert stored.clipped == (int((truth < 0).sum()), int((truth > 255).sum()), truth.size)
+    assert stored.clipped == (int((truth < 0).sum()), int((truth > 255).sum()), truth.size, 0)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -144,7 +144,7 @@ def _transformed(
     for channel in range(1, inputs):
         product += image[:, :, :, channel] * kernel[:, :, :, channel]
     dense = torch.fft.irfft2(product.reshape(count, filters, sides[0], -1), sides)
-    out = dense[..., : s * (height - 1) + 1 : s, : t * (width - 1) + 1 : t]
+    out: torch.Tensor = dense[..., : s * (height - 1) + 1 : s, : t * (width - 1) + 1 : t]
     return out.contiguous() if bias is None else out + bias[:, None, None]
 
 

@@ -126,6 +126,8 @@ def _job(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Job:
     from dataclasses import replace
 
     job = operation.from_options(values, spec)
+    for text in job.notes:
+        report.note(text)
     picture = replace(picture, colour=colour)
     if job.channels == "gray" and channels > 1:
         picture = picture.with_pixels(pipeline.to_gray(picture), None)

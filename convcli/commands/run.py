@@ -11,7 +11,7 @@ import click
 from convcli import outputs, report
 from convcli.convspec import ConvSpec
 from convcli.errors import ImageError
-from convcli.files import STDIO
+from convcli.files import STDIO, is_stream
 
 if TYPE_CHECKING:
     from convcli.batch import Done
@@ -27,13 +27,20 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     sources = values["images"]
     job = operation.from_options(values, spec)
     targets = outputs.resolve(
-        sources, values["output"], job.label, overwrite=values["overwrite"], in_place=values["in_place"]
+        sources,
+        values["output"],
+        job.label,
+        overwrite=values["overwrite"],
+        in_place=values["in_place"],
+        read=job.files,
     )
-    if values["format_"] is not None and STDIO not in targets:
+    if values["format_"] is not None and not any(map(is_stream, targets)):
         raise ImageError(f"--format {values['format_']} is for -o -: the ending of the output's name says the format")
     if STDIO in targets and sys.stdout.isatty():
         raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or a pipe")
     stream = sys.stderr if STDIO in targets else sys.stdout
+    for text in job.notes:
+        report.note(text)
     documents = []
     failures = 0
     for item in batch.run(sources, targets, job, batch.Writing(values["format_"], values["range_"], values["output"])):
@@ -42,7 +49,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
             if len(sources) == 1:
                 raise item.error
             failures += 1
-            report.note(f"error: {item.error}")
+            report.note(f"error: {item.message}")
             continue
         _remarks(item)
         if values["verbose"]:
@@ -64,11 +71,13 @@ def _remarks(item: Done) -> None:
     """What the user should know, on standard error."""
     for text in item.notes:
         report.note(f"{item.source}: {text}")
-    below, above, total = item.clipped
+    below, above, total, nan = item.clipped
     if below + above:
         sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
         share = 100 * (below + above) / total
         report.note(f"{item.target}: {share:.3g} % of the values were clipped ({sides} the range); see --range")
+    if nan:
+        report.note(f"{item.target}: {nan} NaN {'was' if nan == 1 else 'were'} written as 0")
 
 
 def _table(item: Done) -> report.Table:
@@ -94,7 +103,7 @@ def _table(item: Done) -> report.Table:
     if not spec.transpose:
         padding += f", {spec.padding_mode}"
     rows = [
-        ("input", f"{item.source}  {report.shape(item.input_shape)}  {item.space}"),
+        ("input", f"{item.source}  {report.shape(item.input_shape)}  {item.mode}"),
         ("output", f"{item.target}  {report.shape(item.output_shape)}  {item.container}"),
         ("operation", name),
         ("kernel", kernels),

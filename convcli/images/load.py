@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import warnings
-from subprocess import SubprocessError
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from convcli import files, npy
 from convcli.errors import ImageError
 from convcli.images.picture import Metadata, Picture
+
+T = TypeVar("T")
+_Planes = tuple[NDArray[np.generic], NDArray[np.generic] | None, str, float, bool]
+
+SMAX = 341
+"""TIFF's SMaxSampleValue: the white of real values, which no other tag tells."""
 
 _RGB_LIKE = {"RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"}
 _LAYOUT = {
@@ -45,11 +54,37 @@ def load(source: str) -> Picture:
     data = files.read_bytes(source)
     if data.startswith(npy.MAGIC):
         return _tensor(data, source)
+    opened = _open(data, source)
+    image, notes = opened.image, opened.notes
+    colour, alpha, space, full_scale, real = _pixels(image, opened.transparent, opened.white, source)
+    if image.mode == "I" and real and opened.white is None:
+        notes += (f"32-bit values: white is taken as {full_scale:.0f}, the next full number of bits",)
+    return Picture(colour, alpha, space, full_scale, real=real, metadata=opened.metadata, notes=notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What Pillow makes of a file: decoded pixels, what is carried along, and what white is if the file says so."""
+
+    image: Image.Image
+    metadata: Metadata
+    transparent: bool
+    white: float | None
+    notes: tuple[str, ...]
+
+
+def _open(data: bytes, source: str) -> _Opened:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), files.silent():
             warnings.simplefilter("ignore")  # Pillow warns of sizes that it still accepts, and of odd metadata
             with Image.open(io.BytesIO(data)) as image:
+                if image.format == "EPS":
+                    raise ImageError(
+                        f"input '{source}' is EPS, a program, which Pillow would hand to Ghostscript: convert it to png first"
+                    )
                 return _decode(image)
+    except (ImageError, MemoryError):
+        raise
     except UnidentifiedImageError:
         raise ImageError(
             f"input '{source}' is not an image: Pillow recognises no format in it; name an image or a .npy file"
@@ -59,21 +94,9 @@ def load(source: str) -> Picture:
         raise ImageError(
             f"input '{source}' has more than {limit} pixels and may be a decompression bomb: reduce it first"
         ) from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        KeyError,
-        TypeError,
-        OverflowError,
-        AssertionError,
-        SubprocessError,
-    ) as error:
-        # The exceptions of Pillow's decoders for truncated and damaged files.
+    except Exception as error:  # only Pillow's code runs in there, and its decoders raise whatever comes to hand
         raise ImageError(
-            f"input '{source}' cannot be decoded: {_first_line(error)}; is it truncated or damaged?"
+            f"input '{source}' cannot be decoded: {_first_line(error)}; is it truncated, damaged or of a rare kind?"
         ) from None
 
 
@@ -92,33 +115,66 @@ def _tensor(data: bytes, source: str) -> Picture:
         array = array.astype(np.uint8)
     colour = array[np.newaxis] if array.ndim == 2 else array
     full_scale = {"uint8": 255.0, "uint16": 65535.0}.get(array.dtype.name, 1.0)
-    return Picture(colour, None, "tensor", full_scale, array.ndim, Metadata("NPY"))
+    return Picture(colour, None, "tensor", full_scale, array.ndim, metadata=Metadata("NPY"))
 
 
-def _decode(image: Image.Image) -> Picture:
+def _decode(image: Image.Image) -> _Opened:
     notes = []
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         notes.append(f"the first of {frames} frames is used")
-    if _deeper_than_8_bits(image):
+    deep = _deeper_than_8_bits(image)
+    if deep:
         notes.append(
             f"{image.format} with 16 bits per channel is read with 8: convert it to 16-bit gray to keep the depth"
         )
+    if (deep or image.mode.startswith("I")) and image.info.pop("transparency", None) is not None:
+        notes.append("the file calls one 16-bit value transparent: it is kept like the others")
     container = image.format
-    if container == "EPS":
-        raise ImageError("EPS is a program, which Pillow would hand to Ghostscript: convert it to png first")
-    dpi = image.info.get("dpi") if container != "TIFF" or 0x011A in image.getexif() else None  # Pillow invents 1 dpi
     icc_profile = image.info.get("icc_profile")
     image.load()
+    white = _sound(lambda: _white(image))
+    dpi = _sound(lambda: _dpi(image))
+    exif = _sound(lambda: _upright(image), b"damaged")
+    if exif == b"damaged":
+        notes.append("its EXIF data is damaged and left out")
+        exif = None
+    return _Opened(
+        image, Metadata(container, icc_profile, dpi, exif, frames), image.has_transparency_data, white, tuple(notes)
+    )
+
+
+def _sound(read: Callable[[], T | None], otherwise: T | None = None) -> T | None:
+    """What `read` finds in a file's metadata, or `otherwise`: damaged metadata does not spoil the pixels."""
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception:  # struct.error, ZeroDivisionError, TypeError, …: see `_open`
+        return otherwise
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    if image.format == "TIFF" and 0x011A not in image.getexif():  # Pillow invents 1 dpi
+        return None
+    across, down = map(float, image.info["dpi"])
+    return (across, down) if 0 < across < 65536 and 0 < down < 65536 else None
+
+
+def _upright(image: Image.Image) -> bytes | None:
+    """Turn the pixels as the EXIF orientation says; the EXIF data without it and without the layout of the pixels."""
     ImageOps.exif_transpose(image, in_place=True)
     exif = image.getexif()
     for tag in _LAYOUT:
         exif.pop(tag, None)
-    metadata = Metadata(
-        container, icc_profile, (float(dpi[0]), float(dpi[1])) if dpi else None, exif.tobytes() if len(exif) else None
-    )
-    colour, alpha, space, full_scale = _pixels(image)
-    return Picture(colour, alpha, space, full_scale, metadata=metadata, notes=tuple(notes))
+    return exif.tobytes() if len(exif) else None
+
+
+def _white(image: Image.Image) -> float | None:
+    """TIFF's SMaxSampleValue, where there is one that can be white."""
+    value = image.getexif().get(SMAX) if image.format == "TIFF" else None
+    white = float(value[0] if isinstance(value, tuple) else value) if value is not None else 0.0
+    return white if 0 < white < inf else None
 
 
 def _deeper_than_8_bits(image: Image.Image) -> bool:
@@ -129,9 +185,8 @@ def _deeper_than_8_bits(image: Image.Image) -> bool:
     return image.mode in ("RGB", "RGBA", "LA", "CMYK") and any(";16" in raw for raw in raw_modes)
 
 
-def _pixels(image: Image.Image) -> tuple[NDArray[np.generic], NDArray[np.generic] | None, str, float]:
-    """Colour ``(C, H, W)``, alpha ``(H, W)``, space and full scale."""
-    transparent = image.has_transparency_data
+def _pixels(image: Image.Image, transparent: bool, white: float | None, source: str) -> _Planes:
+    """Colour ``(C, H, W)``, alpha ``(H, W)``, space, full scale, and whether the values are real numbers."""
     if image.mode in _GRAY_LIKE:
         wanted, space = ("LA" if transparent else "L"), "gray"
     elif image.mode in _RGB_LIKE:
@@ -139,19 +194,29 @@ def _pixels(image: Image.Image) -> tuple[NDArray[np.generic], NDArray[np.generic
     elif image.mode == "CMYK":
         wanted, space, transparent = "CMYK", "cmyk", False
     elif image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _deep_gray(image)
+        return _deep_gray(image, white)
     else:
-        raise ImageError(f"images of Pillow's mode {image.mode} are not supported: convert it to RGB first")
+        raise ImageError(
+            f"input '{source}' is of Pillow's mode {image.mode}, which is not supported: convert it to RGB"
+        )
     array = np.asarray(image if image.mode == wanted else image.convert(wanted))
     if array.ndim == 2:
-        return array[np.newaxis], None, space, 255.0
+        return array[np.newaxis], None, space, 255.0, False
     planes = np.moveaxis(array, -1, 0)
-    return (planes[:-1], planes[-1], space, 255.0) if transparent else (planes, None, space, 255.0)
+    return (planes[:-1], planes[-1], space, 255.0, False) if transparent else (planes, None, space, 255.0, False)
 
 
-def _deep_gray(image: Image.Image) -> tuple[NDArray[np.generic], None, str, float]:
-    """16-bit gray, also in Pillow's 32-bit mode I; what exceeds 16 bits becomes float32."""
+def _deep_gray(image: Image.Image, white: float | None) -> _Planes:
+    """16-bit gray, also in Pillow's 32-bit mode I; what exceeds 16 bits becomes float32.
+
+    White is what the file says. If it says nothing, it is 1 for floating point, and for 32-bit integers the largest
+    number of as many bits as the values need.
+    """
     array = np.asarray(image)
-    if image.mode == "F" or (image.mode == "I" and (array.min() < 0 or array.max() > 65535)):
-        return array.astype(np.float32)[np.newaxis], None, "gray", 1.0
-    return array.astype(np.uint16)[np.newaxis], None, "gray", 65535.0
+    if image.mode == "F":
+        return array.astype(np.float32)[np.newaxis], None, "gray", white or 1.0, True
+    low, high = int(array.min()), int(array.max())
+    if image.mode == "I" and (low < 0 or high > 65535):
+        bits = max(16, high.bit_length())
+        return array.astype(np.float32)[np.newaxis], None, "gray", white or 2.0**bits - 1, True
+    return array.astype(np.uint16)[np.newaxis], None, "gray", 65535.0, False

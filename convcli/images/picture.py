@@ -20,6 +20,7 @@ class Metadata:
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    frames: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,9 +37,11 @@ class Picture:
     space : str
         ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are no colours.
     full_scale : float
-        The value of white: 255, 65535, or 1 for floating-point images.
+        The value of white: 255, 65535, or 1 for floating-point images whose file does not say.
     rank : int
         Dimensions of the .npy file it came from; 3 for images.
+    real : bool
+        Whether an image's values are real numbers or 32-bit integers, rather than 8 or 16 bits.
     notes : tuple of str
         What was lost on the way, for the user to know.
     """
@@ -48,6 +51,7 @@ class Picture:
     space: str
     full_scale: float
     rank: int = 3
+    real: bool = False
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
 
@@ -56,6 +60,12 @@ class Picture:
         """``(C, H, W)`` with alpha counted as a channel, or ``(N, C, H, W)``."""
         *batch, channels, height, width = self.colour.shape
         return (*batch, channels + (self.alpha is not None), height, width)
+
+    @property
+    def mode(self) -> str:
+        """The colour space with alpha: ``rgba``, ``gray-alpha``; else just the space."""
+        with_alpha = {"rgb": "rgba"}.get(self.space, f"{self.space}-alpha")
+        return self.space if self.alpha is None else with_alpha
 
     @property
     def size(self) -> tuple[int, int]:

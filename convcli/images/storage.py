@@ -1,15 +1,22 @@
-"""What a file format can hold: decided from shapes and types alone, before anything is computed."""
+"""What a file format can hold: decided before anything is computed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from convcli.errors import ImageError
 from convcli.images.picture import SPACES, Picture
 
-_NO_ALPHA = {"JPEG", "PPM", "BMP", "PCX", "EPS", "MPO"}
+_NO_ALPHA = {"JPEG", "PPM", "BMP", "DIB", "PCX", "EPS", "MPO"}
 _DEEP = {"PNG", "TIFF", "PPM"}
 _FLOAT = {"TIFF"}
+_LARGEST = {"JPEG": 65500, "MPO": 65500, "PDF": 65500, "WEBP": 16383, "AVIF": 65536, "GIF": 65535, "PCX": 65534, "TGA": 65535,
+            "SGI": 65535, "ICO": 256}  # fmt: skip
+"""The largest side of formats that have a limit within reach, as Pillow writes them."""
+_ICNS = 1024
+"""Pillow resizes whatever it is given to this, and puts the smaller icons beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +73,14 @@ def storage(
     Raises
     ------
     ImageError
-        Channels, transparency, batches or real values that the format cannot hold.
+        Channels, transparency, batches, real values or a size that the format cannot hold.
     """
-    *batch, channels, _, _ = shape
+    *batch, channels, height, width = shape
     if container == "NPY":
         return Storage(container, space, "float32", 1.0, picture.full_scale, policy or "raw")
     if batch and batch[0] != 1:
         raise ImageError(f"a batch of {batch[0]} images does not fit into one {container} file: write .npy")
+    _check_size(container, height, width)
     if space == "tensor":
         space = SPACES.get(channels, "tensor")
     if space == "tensor":
@@ -84,15 +92,39 @@ def storage(
         raise ImageError(f"{container} holds no transparency: use --alpha drop, or write png, webp or tif")
     tensor = picture.space == "tensor"
     plain_gray = space == "gray" and not transparent
-    real = picture.full_scale == 1 and not tensor
-    if (real or policy == "raw") and container in _FLOAT and plain_gray:
-        return Storage(container, space, "float32", 1.0, picture.full_scale, policy or "raw")
+    full_scale = 255.0 if picture.full_scale == 1 and tensor else picture.full_scale
+    if (picture.real or policy == "raw") and container in _FLOAT and plain_gray:
+        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw")
     if policy == "raw":
         raise ImageError(f"--range raw does not fit into integers: write .npy, or gray tif instead of {container}")
-    full_scale = 255.0 if picture.full_scale == 1 and tensor else picture.full_scale
-    if full_scale > 255 and plain_gray and container in _DEEP:
-        return Storage(container, space, "uint16", 1.0, full_scale, policy or "clip")
-    notes: tuple[str, ...] = ()
+    notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
+    if full_scale > 255 and (container == "PNG" or (plain_gray and container in _DEEP)) and space != "cmyk":
+        return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip", notes)
     if full_scale > 255:
-        notes = (f"16-bit values are stored with 8 bits in {container}: write gray png or tif to keep the depth",)
+        notes += (f"16-bit values are stored with 8 bits in {container}: write png, or gray tif, to keep the depth",)
     return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
+
+
+def _check_size(container: str, height: int, width: int) -> None:
+    """Refuse a size that a format cannot hold."""
+    largest = _LARGEST.get(container)
+    if largest is not None and max(height, width) > largest:
+        raise ImageError(
+            f"{height}×{width} is too large for {container}, whose sides are at most {largest}: write png or tif"
+        )
+    if container == "ICNS" and (height, width) != (_ICNS, _ICNS):
+        raise ImageError(f"{height}×{width} is no size of ICNS, which is written as {_ICNS}×{_ICNS}: write png or ico")
+
+
+def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str, ...]:
+    """A remark when the values of a real input look as if their white were another one."""
+    colour = picture.colour
+    if colour.dtype.kind != "f" or not (picture.real or picture.space == "tensor"):
+        return ()
+    peak = float(colour.max(where=np.isfinite(colour), initial=0))
+    remedy = f"to stretch the result over {container}'s range use --range minmax"
+    if picture.space == "tensor" and full_scale == 255 and 0 < peak <= 1:
+        return (f"the values reach {peak:.3g} only, and white is 255: {remedy}",)
+    if picture.real and peak > 2 * full_scale:
+        return (f"the values reach {peak:.3g}, and white is {full_scale:g}: {remedy}",)
+    return ()

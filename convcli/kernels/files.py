@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def read(path: Path) -> NDArray[np.float64]:
         if path.suffix.lower() == ".npy":
             with path.open("rb") as stream:
                 return checked(npy.read(stream), source)
-        text = path.read_text(encoding="utf-8")
+        text = _text(path.read_bytes())
     except OSError as error:
         raise KernelError(f"kernel {source} cannot be read: {reason(error)}") from None
     except UnicodeDecodeError:
@@ -51,8 +52,14 @@ def read(path: Path) -> NDArray[np.float64]:
     return checked(_rows(text, source), source)
 
 
+def _text(data: bytes) -> str:
+    """Text in UTF-8, or in what its byte order mark says: spreadsheets and Windows write one."""
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if utf16 else "utf-8-sig")
+
+
 def _rows(text: str, source: str) -> list[list[float]]:
-    lines = [line.strip().removeprefix("\ufeff").replace(";", ",") for line in text.splitlines()]
+    lines = [line.strip().replace(";", ",") for line in text.splitlines()]
     rows = [[cell.strip() for cell in line.split(",")] if "," in line else line.split() for line in lines]
     try:
         return [[float(value) for value in row] for row in rows if row and not row[0].startswith("#")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +21,36 @@ SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"
 
 
-def load(spec: str) -> tuple[NDArray[np.floating], str]:
-    """Read ``FILE[:KEY]``.
+class Weights(NamedTuple):
+    """A layer's arrays.
 
-    Returns
-    -------
+    Attributes
+    ----------
     weight : ndarray
         4-D and finite, in its own float dtype (float64 for integers).
     label : str
         The key, or the file's stem, safe in a file name.
+    bias : ndarray or None
+        1-D and finite: what the file calls ``bias`` where it calls the weight ``weight``, as PyTorch's layers do.
+    bias_name : str
+        The key of the bias.
+    """
+
+    weight: NDArray[np.floating]
+    label: str
+    bias: NDArray[np.floating] | None
+    bias_name: str
+
+
+def load(spec: str) -> Weights:
+    """Read ``FILE[:KEY]``.
 
     Raises
     ------
     KernelError
         No such file, no such key, no 4-D tensor or several without a key, pickled objects, not finite.
     """
-    path, key = _split(spec)
+    path, key = split(spec)
     read = _READERS.get(path.suffix.lower())
     if read is None:
         raise KernelError(f"weights '{path}' end in none of {', '.join(SUFFIXES)}: save them as one of these")
@@ -46,11 +61,23 @@ def load(spec: str) -> tuple[NDArray[np.floating], str]:
     except OSError as error:
         raise KernelError(f"weights '{path}' cannot be read: {reason(error)}") from None
     name, array = _choose(found, path, key)
-    return _checked(array, f"'{path}'" + (f" key '{name}'" if name else "")), safe_label(key or path.stem)
+    weight = _checked(array, f"'{path}'" + (f" key '{name}'" if name else ""))
+    beside = _bias_of(name)
+    bias = found.get(beside)
+    if bias is not None:
+        bias = _checked(bias, f"'{path}' key '{beside}'") if len(bias.shape) == 1 else None
+    return Weights(weight, safe_label(key or path.stem), bias, beside)
 
 
-def _split(spec: str) -> tuple[Path, str | None]:
-    """The path and the key; a path that exists as it stands has no key."""
+def _bias_of(name: str | None) -> str:
+    """The key of the bias that belongs to a weight: ``conv1.bias`` to ``conv1.weight``; empty if there can be none."""
+    return f"{name.removesuffix('weight')}bias" if name is not None and name.endswith("weight") else ""
+
+
+def split(spec: str) -> tuple[Path, str | None]:
+    """The path and the key of ``FILE[:KEY]``; a path that exists as it stands has no key."""
+    if not spec:
+        raise KernelError(f"weights '' are empty: name a file that ends in {', '.join(SUFFIXES)}")
     head, colon, tail = spec.rpartition(":")
     if Path(spec).exists() or not colon or Path(head).suffix.lower() not in SUFFIXES:
         return Path(spec), None
@@ -69,7 +96,7 @@ def _choose(found: Mapping[str, Any], path: Path, key: str | None) -> tuple[str,
             f"weights '{path}' hold {len(fitting)} 4-D arrays: name one as {path}:KEY of {_listing(fitting)}"
         )
     if not fitting or len(shapes[fitting[0]]) != 4:
-        shape = shapes[fitting[0]] if fitting else ", ".join(map(str, shapes.values())) or "nothing"
+        shape = shapes[fitting[0]] if fitting else _listing([str(shape) for shape in shapes.values()]) or "empty"
         raise KernelError(f"weights '{path}' are not 4-D but {shape}: {ROWS} is wanted; a 2-D kernel goes with -k")
     return fitting[0], found[fitting[0]]
 
@@ -116,7 +143,7 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
             members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
             found: dict[str, NDArray[np.generic]] = {}
             for name in members:
-                if key in (None, name) or key not in members:
+                if key in (None, name) or key not in members or name == _bias_of(key):
                     with archive.open(members[name]) as stream:
                         found[name] = npy.read(cast("BinaryIO", stream))
             return found
@@ -135,10 +162,11 @@ def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Any]:
             wanted = [name for name in names if (name == key if key else len(archive.get_slice(name).get_shape()) == 4)]
             if len(wanted) != 1:
                 return {name: np.empty(archive.get_slice(name).get_shape(), np.uint8) for name in names}
-            if archive.get_slice(wanted[0]).get_dtype() not in ("BF16", "F8_E4M3", "F8_E5M2"):
-                return {wanted[0]: archive.get_tensor(wanted[0])}
+            wanted += [name for name in names if name == _bias_of(wanted[0])]
+            if not {archive.get_slice(name).get_dtype() for name in wanted} & {"BF16", "F8_E4M3", "F8_E5M2"}:
+                return {name: archive.get_tensor(name) for name in wanted}
         with safe_open(path, framework="pt") as archive:  # NumPy has no bfloat16
-            return {wanted[0]: archive.get_tensor(wanted[0]).float().numpy()}
+            return {name: archive.get_tensor(name).float().numpy() for name in wanted}
     except SafetensorError:
         raise _invalid(path, ".safetensors") from None
 
@@ -147,26 +175,45 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
     import torch
 
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files that are refused below
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, … by the kind of damage
+        if "TorchScript" in str(error):
+            raise KernelError(
+                f"weights '{path}' are a TorchScript program: save the tensors alone, torch.save(model.state_dict(), …)"
+            ) from None
         unsafe = "unsupported global" in str(error).lower() or "unsupported class" in str(error).lower()
         raise _pickled(path) if unsafe and _is_archive(path) else _invalid(path, ".pt") from None
     tensors = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
     if isinstance(tensors, dict) and isinstance(tensors.get("state_dict"), dict):
         tensors = tensors["state_dict"]
-    if not isinstance(tensors, dict):
+    if isinstance(tensors, dict):
+        tensors = _flat(tensors)
+    else:
         raise KernelError(
             f"weights '{path}' hold a {type(loaded).__name__}: a tensor or a state_dict of tensors is wanted"
         )
-    found = {str(name): tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
+    found = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
+    if tensors and not found:
+        raise KernelError(f"weights '{path}' hold no tensors, only {_listing(list(tensors))}: save a state_dict")
     wanted = [key] if key in found else [name for name, tensor in found.items() if tensor.ndim == 4]
+    wanted += [_bias_of(name) for name in wanted]
     try:
         return {name: _from_torch(found[name]) if name in wanted else found[name] for name in found}
     except (TypeError, RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise KernelError(f"weights '{path}' cannot be read ({reason}): save plain float32 tensors") from None
+
+
+def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """A checkpoint of state_dicts in one level: ``model.conv1.weight``."""
+    flat: dict[str, Any] = {}
+    for name, value in tensors.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
 
 
 def _is_archive(path: Path) -> bool:
