@@ -14,10 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from convcli.errors import GeometryError
-
-PADDING_RULES = ("valid", "same", "same-upper", "same-lower", "full")
-PADDING_MODES = ("zeros", "reflect", "replicate", "circular", "symmetric")
-OPS = ("corr", "conv")
+from convcli.vocabulary import OPS, PADDING_MODES, PADDING_RULES
 
 ZERO = -1
 """Marks, in a border index map, a padded coordinate that has no source pixel and reads as zero."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,42 +49,47 @@ class Operation:
     compute: Compute = Compute()
 
 
-def from_options(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
-    """The operation that a command's options describe; `spec` is what `convcli.options.fold` made of them.
+def assemble(
+    spec: ConvSpec,
+    kernels: Sequence[str] = (),
+    source: str | None = None,
+    *,
+    combine: str | None = None,
+    channels: str = "each",
+    bias: Bias | None = None,
+    alpha: str = "auto",
+    linear: bool = False,
+    compute: Compute = Compute(),
+) -> Operation:
+    """An operation with its kernels built from SPECs, or its weights read from a file.
+
+    Parameters
+    ----------
+    spec : ConvSpec
+        Geometry, groups, and whether the kernel is flipped.
+    kernels : sequence of str
+        SPECs, as `convcli.kernels.parse` takes them.
+    source : str, optional
+        ``FILE[:KEY]`` of 4-D weights, in place of `kernels`.
+    combine, channels, bias, alpha, linear, compute
+        As in `Operation`; `combine` as in `convcli.kernels.Bank`.
 
     Raises
     ------
     ConvError
-        No kernel, both kinds of kernel, or one that cannot be built or read.
+        No kernel, both kinds of kernel, one that cannot be built or read, or options of a bank with weights.
     """
-    kernels, source = values["kernels"], values["weights"]
     if kernels and source is not None:
         raise ConvError(f"-k {kernels[0]} and --weights {source} exclude each other: give one of them")
-    common = {
-        "spec": spec,
-        "bias": bias_from(values),
-        "channels": values["channels"],
-        "alpha": values.get("alpha", "auto"),
-        "linear": values.get("linear", False),
-        "compute": compute_from(values),
-    }
+    bank = weight = None
     if kernels:
-        bank = Bank(tuple(parse(kernel) for kernel in kernels), values["combine"])
-        return Operation(label=bank.label, bank=bank, **common)
-    if source is None:
+        bank = Bank(tuple(parse(kernel) for kernel in kernels), combine)
+        label = bank.label
+    elif source is None:
         raise ConvError("no kernel is given: add -k SPEC (for example -k sobel) or --weights FILE")
-    if values["combine"] is not None or values["channels"] == "sum":
-        option = "--combine" if values["combine"] is not None else "--channels sum"
+    elif combine is not None or channels == "sum":
+        option = "--combine" if combine is not None else "--channels sum"
         raise ConvError(f"{option} is for -k: weights from a file say themselves how channels are mixed; leave it out")
-    weight, label = weights.load(source)
-    return Operation(label=label, weight=weight, **common)
-
-
-def bias_from(values: Mapping[str, Any]) -> Bias | None:
-    """``--bias``, if it was given."""
-    return None if values["bias"] is None else Bias(*values["bias"])
-
-
-def compute_from(values: Mapping[str, Any]) -> Compute:
-    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``."""
-    return Compute(values["backend"], values["device"], values["dtype"], values["threads"], values["plan"])
+    else:
+        weight, label = weights.load(source)
+    return Operation(spec, label, bank, weight, bias, channels, alpha, linear, compute)

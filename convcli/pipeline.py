@@ -85,7 +85,7 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
         picture = replace(picture, colour=light.to_linear(picture.colour, picture.full_scale))
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(to_gray(picture), picture.alpha)
-    rule = _alpha_policy(picture, operation)
+    rule = alpha_policy(picture, operation)
     if rule == "premultiply":
         job = prepare(replace(picture, colour=_weighted(picture, operation), alpha=None), replace(operation, bias=None))
         channels, transparent = job.channels - 1, True
@@ -184,7 +184,7 @@ def _unweighted(picture: Picture, operation: Operation, filtered: NDArray[Any]) 
     return colour, opacity
 
 
-def _alpha_policy(picture: Picture, operation: Operation) -> str:
+def alpha_policy(picture: Picture, operation: Operation) -> str:
     """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled."""
     if picture.alpha is None:
         return "drop"

@@ -413,7 +413,7 @@ def test_labels_are_safe_in_file_names() -> None:
         ("dog:1,0", ["sigma 0 is out of range: use"]),
         ("dog:0,1", ["sigma 0 is out of range: use"]),
         ("gabor:0.6", ["frequency 0.6", "0.001 to 0.5"]),
-        ("gabor:0", ["frequency 0", "above 0"]),
+        ("gabor:0", ["frequency 0", "0.001 to 0.5"]),
         ("gabor:0.1,0,99", ["bandwidth 99", "0.01 to 16"]),
     ],
 )

@@ -9,6 +9,7 @@ import click
 from convcli import options
 from convcli.commands.help import WithExamples
 from convcli.commands.run import run_images
+from convcli.parameters import FileType
 
 
 @click.command(
@@ -21,7 +22,7 @@ from convcli.commands.run import run_images
         "convcli apply img.png --weights model.safetensors:conv1.weight -s 2 -p 3 -o maps.npy",
     ),
 )
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE…", type=FileType("IMAGE"))
 @options.bank
 @options.geometry
 @options.image_output

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli import outputs, report
+from convcli import options, outputs, report
 from convcli.errors import ImageError
 from convcli.files import STDIO
 from convcli.geometry import ConvSpec
@@ -22,12 +22,12 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
 
     Ends with exit code 1 when some of several images failed.
     """
-    from convcli import batch, operation
+    from convcli import batch
 
     sources = values["images"]
-    job = operation.from_options(values, spec)
+    operation = options.fold_operation(values, spec)
     targets = outputs.resolve(
-        sources, values["output"], job.label, overwrite=values["overwrite"], in_place=values["in_place"]
+        sources, values["output"], operation.label, overwrite=values["overwrite"], in_place=values["in_place"]
     )
     if values["format_"] is not None and STDIO not in targets:
         raise ImageError(f"--format {values['format_']} is for -o -: the ending of the output's name says the format")
@@ -36,7 +36,9 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     stream = sys.stderr if STDIO in targets else sys.stdout
     documents = []
     failures = 0
-    for item in batch.run(sources, targets, job, batch.Writing(values["format_"], values["range_"], values["output"])):
+    for item in batch.run(
+        sources, targets, operation, batch.Writing(values["format_"], values["range_"], values["output"])
+    ):
         documents.append(item.document())
         if isinstance(item, batch.Failed):
             if len(sources) == 1:
@@ -48,12 +50,13 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         if values["verbose"]:
             for plan in item.result.considered:
                 report.note(f"{item.source}: {plan.name}, predicted {report.seconds(plan.seconds)}: {plan.reason}")
-        if values["quiet"]:
-            if item.target != STDIO:
-                report.lines(item.target)
-        elif not values["as_json"]:
+        if values["as_json"]:
+            continue
+        if not values["quiet"]:
             report.table(_table(item), stream)
-    if values["as_json"] and not values["quiet"]:
+        elif item.target != STDIO:
+            report.lines(item.target)
+    if values["as_json"]:
         report.json(documents if len(sources) > 1 else documents[0], stream)
     if failures:
         report.note(f"{failures} of {len(sources)} images failed")

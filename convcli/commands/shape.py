@@ -9,8 +9,9 @@ import click
 from convcli import options, report, sizes
 from convcli.commands.help import WithExamples
 from convcli.geometry import Geometry, Size
+from convcli.parameters import CountType, PairType
 
-_SIZE = options.CountType()
+_SIZE = CountType()
 
 
 @click.command(
@@ -25,7 +26,7 @@ _SIZE = options.CountType()
 @click.option("--hin", type=_SIZE, required=True, metavar="N", help="Input height in pixels.")
 @click.option("--win", type=_SIZE, default=None, metavar="N", help="Input width in pixels.  [default: the height]")
 @click.option(
-    "-k", "--k", "--kernel-size", "kernel_size", type=options.PairType(1), required=True, help="Kernel size in pixels."
+    "-k", "--k", "--kernel-size", "kernel_size", type=PairType(1), required=True, help="Kernel size in pixels."
 )
 @options.stride
 @options.padding
@@ -41,12 +42,12 @@ def shape(hin: int, win: int | None, kernel_size: tuple[int, int], as_json: bool
     the opposite direction, and which input sizes share one output size (the reason that output_padding exists).
     """
     geometry = options.fold(values).resolve((hin, hin if win is None else win), kernel_size)
-    if quiet:
+    if as_json:
+        report.json(sizes.document(geometry))
+    elif quiet:
         report.lines(
             str(geometry.output.height) if win is None else f"{geometry.output.height} {geometry.output.width}"
         )
-    elif as_json:
-        report.json(sizes.document(geometry))
     else:
         report.table(_table(geometry, values["padding"], both=win is not None or _axes_differ(geometry)))
 

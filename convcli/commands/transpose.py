@@ -9,6 +9,7 @@ import click
 from convcli import options
 from convcli.commands.help import WithExamples
 from convcli.commands.run import run_images
+from convcli.parameters import FileType
 
 
 @click.command(
@@ -20,11 +21,9 @@ from convcli.commands.run import run_images
         "convcli transpose maps.npy --weights layer.npy -s 2 -p 1 --output-size 224,224 -o up.npy",
     ),
 )
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE…", type=FileType("IMAGE"))
 @options.bank
-@options.geometry
-@options.output_padding
-@options.output_size
+@options.transposed_geometry
 @options.image_output
 @options.compute
 @options.reporting
