@@ -16,7 +16,10 @@ from convcli.ranges import Clipped
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """One image that was written."""
+    """One image that was written, and how.
+
+    `groups`, `bias` (in the input's units), `alpha` (None: it has none) and `policy` (of the range) are as resolved.
+    """
 
     source: str
     target: str
@@ -26,6 +29,10 @@ class Done:
     output_shape: tuple[int, ...]
     space: str
     container: str
+    groups: int
+    bias: tuple[float, ...] | None
+    alpha: str | None
+    policy: str
     clipped: Clipped
     notes: tuple[str, ...]
     load_seconds: float
@@ -49,6 +56,13 @@ class Done:
             "padding_mode": geometry.padding_mode,
             "dilation": list(geometry.dilation),
             "output_padding": list(geometry.output_padding),
+            "groups": self.groups,
+            "channels": None if self.operation.bank is None else self.operation.channels,
+            "combine": None if self.operation.bank is None else [rule for _, rule in self.operation.bank.parts],
+            "bias": None if self.bias is None else list(self.bias),
+            "linear": self.operation.linear,
+            "alpha": self.alpha,
+            "range": self.policy,
             "backend": result.backend,
             "device": result.device,
             "dtype": result.dtype,
@@ -101,6 +115,7 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
     container = images.format_of(target, how.container, picture.metadata.format)
     loaded = perf_counter()
     shape, space, notes = picture.shape, picture.space, picture.notes
+    bias = None if operation.bias is None else operation.bias.units(picture.full_scale)
     outcome = pipeline.run(picture, operation, container, how.policy)
     del picture  # its pixels are not needed while the result is encoded
     computed = perf_counter()
@@ -116,6 +131,10 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
         output_shape=outcome.picture.shape,
         space=space,
         container=container,
+        groups=outcome.groups,
+        bias=bias,
+        alpha=outcome.alpha,
+        policy=outcome.storage.policy,
         clipped=max(saved, outcome.result.clipped, key=lambda clipped: clipped.total),
         notes=(*notes, *outcome.storage.notes),
         load_seconds=loaded - start,

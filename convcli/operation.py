@@ -21,9 +21,19 @@ class Bias:
     values: tuple[float, ...]
     percent: tuple[bool, ...]
 
+    def units(self, full_scale: float) -> tuple[float, ...]:
+        """The values in pixel units."""
+        return tuple(v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True))
+
     def array(self, channels: int, full_scale: float) -> NDArray[np.float64]:
-        """One value for each of `channels` outputs, in pixel units: ``(channels,)``."""
-        values = [v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True)]
+        """One value for each of `channels` outputs, in pixel units: float64 ``(channels,)``.
+
+        Raises
+        ------
+        GeometryError
+            Neither one value nor one for each channel.
+        """
+        values = self.units(full_scale)
         if len(values) not in (1, channels):
             raise GeometryError(
                 f"bias has {len(values)} values for {channels} output channels: give one value, or one per output channel"

@@ -42,6 +42,10 @@ def combined(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+images = click.argument(
+    "images", nargs=-1, required=True, metavar="IMAGE…", type=FileType("IMAGE"),
+    help="A path, or - for standard input; .npy files are tensors (H, W), (C, H, W) or (N, C, H, W).",
+)  # fmt: skip
 stride = click.option(
     "-s",
     "--s",

@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from convcli.geometry import Pads, Pair
 from convcli.vocabulary import BORDERS, PADDING_MODES, PADDING_RULES, padding_mode
-
-if TYPE_CHECKING:
-    ParamType = click.ParamType[Any]  # generic since Click 8.5
-else:
-    ParamType = click.ParamType
 
 MAX_NUMBER = 2**31 - 1
 """No size, stride or padding is larger: beyond it a wrong number is likelier than a wish."""
@@ -29,7 +24,7 @@ def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in names if name.startswith(incomplete.lower())]
 
 
-class PairType(ParamType):
+class PairType(click.ParamType[Any]):
     """``N`` or ``H,W``: rows, then columns."""
 
     def __init__(self, least: int) -> None:
@@ -59,7 +54,7 @@ class SizeType(PairType):
         self.name = "H,W"
 
 
-class PaddingType(ParamType):
+class PaddingType(click.ParamType[Any]):
     """``N``, ``H,W``, ``T,B,L,R`` or a rule."""
 
     name = "N|H,W|T,B,L,R|RULE"
@@ -85,7 +80,7 @@ class PaddingType(ParamType):
         return _starting(PADDING_RULES, incomplete)
 
 
-class CountType(ParamType):
+class CountType(click.ParamType[Any]):
     """A whole number from 1 to `most`."""
 
     name = "N"
@@ -101,7 +96,7 @@ class CountType(ParamType):
         return number
 
 
-class ModeType(ParamType):
+class ModeType(click.ParamType[Any]):
     """A padding mode, under its own name or another library's."""
 
     name = "MODE"
@@ -123,7 +118,7 @@ class ModeType(ParamType):
         ]
 
 
-class BiasType(ParamType):
+class BiasType(click.ParamType[Any]):
     """``B`` or ``B1,B2,…``: numbers in pixel units or ``N%`` of full scale."""
 
     name = "B[,B…]"
@@ -144,7 +139,7 @@ class BiasType(ParamType):
         return tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts)
 
 
-class ToleranceType(ParamType):
+class ToleranceType(click.ParamType[Any]):
     """A finite number of at least 0."""
 
     name = "E"
@@ -160,7 +155,7 @@ class ToleranceType(ParamType):
         return number
 
 
-class DeviceType(ParamType):
+class DeviceType(click.ParamType[Any]):
     """``cpu``, ``cuda`` or ``cuda:N``."""
 
     name = "DEVICE"
@@ -176,7 +171,7 @@ class DeviceType(ParamType):
         return _starting(("cpu", "cuda"), incomplete)
 
 
-class FileType(ParamType):
+class FileType(click.ParamType[Any]):
     """A path, or a word that holds one: taken as it is, completed as a file."""
 
     def __init__(self, name: str) -> None:

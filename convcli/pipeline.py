@@ -54,11 +54,17 @@ class Outcome:
         What the engine says of the colours.
     storage : Storage or None
         How the file will keep it.
+    groups : int
+        Of the layer that the operation is on this picture.
+    alpha : str or None
+        The alpha policy that was followed; None where there is no alpha.
     """
 
     picture: Picture
     result: ConvResult
     storage: Storage | None
+    groups: int
+    alpha: str | None
 
 
 def run(picture: Picture, operation: Operation, container: str | None = None, policy: str | None = None) -> Outcome:
@@ -125,7 +131,8 @@ def run(picture: Picture, operation: Operation, container: str | None = None, po
     if picture.colour.dtype == np.float16 and operation.compute.dtype is None:  # a tensor keeps its dtype
         with np.errstate(over="ignore"):
             colour = colour.astype(np.float16)
-    return Outcome(picture.with_pixels(colour, opacity), result, kept)
+    followed = None if picture.alpha is None else rule
+    return Outcome(picture.with_pixels(colour, opacity), result, kept, job.spec.groups, followed)
 
 
 def _at_once(storage: Storage) -> bool:

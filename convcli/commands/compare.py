@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli import options, report
-from convcli.commands.help import WithExamples
+from convcli.commands.help import MODES, Documented
 from convcli.errors import ConvError
 from convcli.geometry import ConvSpec
 from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
@@ -20,14 +20,21 @@ _COUNT = CountType(65536)
 
 
 @click.command(
-    cls=WithExamples,
+    cls=Documented,
+    sections=(MODES,),
     examples=(
         "convcli compare img.png -k gaussian:5 -p same",
         "convcli compare --size 512,512 --in-channels 64 --out-channels 64",
         "convcli compare --size 64,64 --in-channels 8 --kernel-size 4 --transpose -s 2 -p 1 --json",
     ),
 )
-@click.argument("image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"))
+@click.argument(
+    "image",
+    required=False,
+    metavar="[IMAGE]",
+    type=FileType("IMAGE"),
+    help="A path, or - for standard input.  [default: a random tensor]",
+)
 @options.kernel
 @options.weights
 @options.channels

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli import options, outputs, report
-from convcli.errors import ImageError
+from convcli.errors import ImageError, one_line
 from convcli.files import STDIO
 from convcli.geometry import ConvSpec
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     """Run one operation over the images named on the command line and report each.
 
-    Ends with exit code 1 when some of several images failed.
+    Ends with exit code 1 when some of several images failed, with 2 when all did: then nothing was done.
     """
     from convcli import batch
 
@@ -44,7 +44,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
             if len(sources) == 1:
                 raise item.error
             failures += 1
-            report.note(f"error: {item.error}")
+            report.note(one_line(f"error: {item.error}"))
             continue
         _remarks(item)
         if values["verbose"]:
@@ -60,7 +60,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         report.json(documents if len(sources) > 1 else documents[0], stream)
     if failures:
         report.note(f"{failures} of {len(sources)} images failed")
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(1 if failures < len(sources) else 2)
 
 
 def _remarks(item: Done) -> None:
@@ -106,10 +106,10 @@ def _table(item: Done) -> report.Table:
     ]
     if spec.transpose:
         rows.append(("output_padding", report.pair(geometry.output_padding)))
-    if spec.groups > 1:
-        rows.append(("groups", str(spec.groups)))
+    rows += _unusual(item)
+    where = result.backend if result.device == "cpu" else f"{result.backend} on {result.device}"
     rows += [
-        ("backend", result.backend + (f" ({result.reason})" if result.reason else "")),
+        ("backend", where + (f" ({result.reason})" if result.reason else "")),
         ("plan", result.plan),
         (
             "time",
@@ -118,3 +118,24 @@ def _table(item: Done) -> report.Table:
         ),
     ]
     return report.Table(f"convcli {'transpose' if spec.transpose else 'apply'}", rows)
+
+
+def _unusual(item: Done) -> list[tuple[str, str]]:
+    """What is not at its default."""
+    operation = item.operation
+    rows = []
+    if operation.spec.groups > 1:
+        rows.append(("groups", str(operation.spec.groups)))
+    if operation.channels != "each":
+        rows.append(("channels", operation.channels))
+    if item.bias is not None:
+        rows.append(("bias", ", ".join(f"{value:g}" for value in item.bias)))
+    if operation.linear:
+        rows.append(("linear", "computed in linear light"))
+    if item.policy != ("raw" if item.container == "NPY" else "clip"):
+        rows.append(("range", item.policy))
+    if item.alpha is not None:
+        rows.append(("alpha", item.alpha))
+    if operation.compute.dtype is not None:
+        rows.append(("dtype", operation.compute.dtype))
+    return rows

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from convcli import options, report, sizes
-from convcli.commands.help import WithExamples
+from convcli.commands.help import Documented
 from convcli.geometry import Geometry, Size
 from convcli.parameters import CountType, PairType
 
@@ -15,7 +15,7 @@ _SIZE = CountType()
 
 
 @click.command(
-    cls=WithExamples,
+    cls=Documented,
     examples=(
         "convcli shape --hin 32 --k 3 --s 2 --op2 1",
         "convcli shape --hin 224 --k 7 --s 2 --p 3",

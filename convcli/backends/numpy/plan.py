@@ -150,7 +150,7 @@ def _taps(job: Job, source: np.dtype[Any], dtype: str) -> _Estimate:
     products = sum(len({abs(tap) for tap in kernel.ravel().tolist() if tap}) for kernel in job.kernels)
     passes = float(count + products)
     zeros = "" if count == job.kernels.size else f" of {job.kernels.size}"
-    reason = f"{count}{zeros} taps" + (f", exact in {exact}" if exact else "")
+    reason = f"{count}{zeros} taps" + (", exact" if exact else "")
     return "taps", kind, False, passes / job.outputs * PASS[kind] * _strided(job), passes, reason
 
 
