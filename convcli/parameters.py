@@ -105,8 +105,12 @@ class ModeType(click.ParamType[Any]):
         """Resolve other names."""
         mode = padding_mode(str(value))
         if mode is None:
-            others = ", ".join(dict.fromkeys(name for border in BORDERS for name in border[3:] if name))
-            self.fail(f"'{value}' is not one of {', '.join(PADDING_MODES)} (or {others})", param, ctx)
+            self.fail(
+                f"'{value}' is not one of {', '.join(PADDING_MODES)}, nor another library's name of one ('convcli apply --help' "
+                "lists them under Borders)",
+                param,
+                ctx,
+            )
         return mode
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

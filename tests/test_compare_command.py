@@ -134,6 +134,54 @@ def test_gray_is_luma_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(seen) == {1}
 
 
+def test_weights_of_a_channel_more_meet_the_opacity(tmp_path: Path) -> None:
+    """As `apply` has it; weights of as many channels as there are colours leave it out."""
+    for channels in (3, 4):
+        np.save(tmp_path / "w.npy", np.random.default_rng(0).normal(size=(4, channels, 3, 3)))
+        options = [SAMPLES / "icon.png", "--weights", tmp_path / "w.npy"]
+        assert rows("compare", *options, "--repeats", "1")["numpy"]["output_shape"] == [4, 62, 62]
+        done("apply", *options, "-o", tmp_path / "out.npy")
+
+
+def test_json_wins_over_quiet() -> None:
+    assert done(*SMALL, "--json", "-q").json["agree"] is True
+
+
+def test_cuda_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a device: float32 with and without TF32. The device is a fake here, its arithmetic the CPU's."""
+    from convcli.backends import torch as backend
+
+    def timed(*args, tf32: bool = False, **options):
+        call = [*args][:5]
+        computed = backend.correlate(*call, dtype="float32", device="cpu", threads=None)
+        return computed._replace(array=computed.array * (1 + 1e-4 * tf32)), [2.0, 1.0, 3.0]
+
+    monkeypatch.setattr(backend, "cuda_missing", lambda: None)
+    monkeypatch.setattr(backend, "check_device", lambda device: None)
+    monkeypatch.setattr(backend, "timed_on_cuda", timed)
+    found = done(*SMALL, "--json").json
+    cuda = {row["dtype"]: row for row in found["rows"] if row["device"] == "cuda"}
+    assert set(cuda) == {"float32", "tf32"}
+    assert all(row["agree"] and row["backend"] == "torch" and row["median_ms"] == 2 for row in cuda.values())
+    assert cuda["tf32"]["max_abs_error"] > 10 * cuda["float32"]["max_abs_error"]
+    assert cuda["tf32"]["tolerance"] > 1000 * cuda["float32"]["tolerance"]
+    assert not [line for line in found["missing"] if line.startswith("cuda")]
+    text = done(*SMALL).text
+    assert "torch cuda tf32" in text
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("options", [[], ["--transpose", "-s", "2"], ["--dtype", "float16"], ["--device", "cuda"]])
+def test_a_real_device(options: list[str]) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    found = done(*SMALL, "--in-channels", "8", *options, "--json").json
+    assert found["agree"] is True
+    assert [row for row in found["rows"] if row["device"].startswith("cuda")]
+
+
 # Disagreement
 
 

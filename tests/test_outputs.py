@@ -465,6 +465,13 @@ def test_several_images_in_the_real_program(folder: Path) -> None:
     assert (result.code, result.text) == (1, "a-box.png\n")
 
 
+def test_several_images_that_all_fail(folder: Path) -> None:
+    """Nothing was done: that is the exit code of a usage or data error, as with a single image."""
+    result = run("apply", "bad.png", "missing.png", *BOX, cwd=folder)
+    assert result.code == 2
+    assert "2 of 2" in result.err
+
+
 def test_a_single_bad_image_is_an_error(folder: Path) -> None:
     assert run("apply", "bad.png", *BOX, cwd=folder).code == 2
 

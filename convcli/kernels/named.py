@@ -130,7 +130,8 @@ def names() -> list[str]:
 def unknown(spec: str) -> str:
     """The message for a SPEC that is nothing we know, with the nearest names."""
     name = spec.partition(":")[0].strip().lower()
-    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.65)
+    near = near or [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
     hint = f"did you mean {' or '.join(near)}?" if near else "'convcli apply --help' lists the names"
     return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
 
