@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import SAMPLES, binary, done, run
+from cli import SAMPLES, binary, done, run, terminal
 
 from convcli.backends import Computed, load
 
@@ -63,6 +63,17 @@ def test_table() -> None:
     assert "error" in result.text
     assert "agree" in result.text
     assert "\x1b" not in result.text
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_rows_are_not_folded_on_a_terminal(columns: int) -> None:
+    options = ["compare", "--size", "110,110", "--in-channels", "100", "-k", "gaussian", "--repeats", "1", "-p", "same"]
+    lines = terminal(*options, COLUMNS=str(columns)).text.splitlines()
+    [row] = [line for line in lines if "numpy separable" in line]
+    assert "100×110×110" in row
+    assert "yes" in row
+    [header] = [line for line in lines if "backend" in line]
+    assert all(name in header for name in ("output", "error", "relative", "median", "spread", "speed-up", "agrees"))
 
 
 def test_quiet_prints_nothing_on_stdout() -> None:

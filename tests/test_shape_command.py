@@ -1,5 +1,7 @@
 """`convcli shape`: the arithmetic of sizes. Expected sizes are counted, or worked out by hand."""
 
+import re
+
 import pytest
 from cli import binary, done, run, terminal
 
@@ -265,6 +267,14 @@ def test_a_terminal_gets_a_drawn_table() -> None:
     assert "\x1b[1mconvcli shape" in shown  # a bold title
     assert "66" in shown
     assert "\x1b[36m" in shown  # cyan
+
+
+def test_formulas_fit_a_terminal_of_80_columns() -> None:
+    shown = terminal(
+        "shape", "--hin", 480, "--win", 640, "--k", "3,5", "--s", 2, "--p", "same-upper", COLUMNS="80"
+    ).text
+    assert "H_out = ⌊(480 + 0 + 1 - 1·(3 - 1) - 1) / 2⌋ + 1 = 240" in shown
+    assert all(len(re.sub(r"\x1b\[\d*m", "", line).rstrip()) <= 80 for line in shown.splitlines())
 
 
 def test_no_color_is_honoured() -> None:

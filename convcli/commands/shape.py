@@ -86,5 +86,5 @@ def _table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
         if first != last:
             pads = f"padding {report.pair(geometry.pads[2 * number : 2 * number + 2])} and " if rule else ""
             text += f"; transposed: {small} → {large} needs {pads}output_padding {part.output_padding}"
-        rows.append((f"share one output ({name})" if both else "share one output", text))
+        rows.append(("share one output", f"{name}: {text}" if both else text))
     return report.Table(f"convcli shape: {here} convolution", rows)
