@@ -17,7 +17,10 @@ from convcli.ranges import Clipped
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """One image that was written."""
+    """One image that was written, and how.
+
+    `groups`, `bias` (in the input's units), `alpha` (None: it has none) and `policy` (of the range) are as resolved.
+    """
 
     source: str
     target: str
@@ -27,6 +30,10 @@ class Done:
     output_shape: tuple[int, ...]
     mode: str
     container: str
+    groups: int
+    bias: tuple[float, ...] | None
+    alpha: str | None
+    policy: str
     clipped: Clipped
     notes: tuple[str, ...]
     load_seconds: float
@@ -50,6 +57,13 @@ class Done:
             "padding_mode": geometry.padding_mode,
             "dilation": list(geometry.dilation),
             "output_padding": list(geometry.output_padding),
+            "groups": self.groups,
+            "channels": None if self.operation.bank is None else self.operation.channels,
+            "combine": None if self.operation.bank is None else [rule for _, rule in self.operation.bank.parts],
+            "bias": None if self.bias is None else list(self.bias),
+            "linear": self.operation.linear,
+            "alpha": self.alpha,
+            "range": self.policy,
             "backend": result.backend,
             "device": result.device,
             "dtype": result.dtype,
@@ -115,6 +129,7 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
     if picture.metadata.frames > 1 and same_file(source, target):
         raise ImageError(f"--in-place would keep 1 of the {picture.metadata.frames} frames of '{source}': use -o")
     shape, mode, notes = picture.shape, picture.mode, picture.notes
+    bias = None if operation.bias is None else operation.bias.units(picture.full_scale)
     outcome = pipeline.run(picture, operation, container, how.policy)
     del picture  # its pixels are not needed while the result is encoded
     computed = perf_counter()
@@ -129,6 +144,10 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
         output_shape=outcome.picture.shape,
         mode=mode,
         container=container,
+        groups=outcome.groups,
+        bias=bias,
+        alpha=outcome.alpha,
+        policy=outcome.storage.policy,
         clipped=max(saved.clipped, outcome.result.clipped, key=lambda clipped: clipped.total),
         notes=(*notes, *outcome.storage.notes, *saved.notes),
         load_seconds=loaded - start,

@@ -14,17 +14,17 @@ import click
 from convcli import __version__, report
 from convcli.commands.apply import apply
 from convcli.commands.compare import compare
-from convcli.commands.help import WithExamples
+from convcli.commands.help import Documented
 from convcli.commands.shape import shape
 from convcli.commands.transpose import transpose
-from convcli.errors import ConvError
+from convcli.errors import ConvError, one_line
 from convcli.files import reason
 
 # The numpy engine has threads of its own, and each of them wants BLAS for itself. NumPy reads this when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-class Group(WithExamples, click.Group):
+class Group(Documented, click.Group):
     """A group that turns every foreseen error into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -59,15 +59,15 @@ class Group(WithExamples, click.Group):
                 code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except ConvError as error:
-            _fail(_one_line(report.shown(str(error))))
+            _fail(one_line(report.shown(str(error))))
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(2)
         except click.UsageError as error:
             help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
-            _fail(_one_line(error.format_message()) + help_)
+            _fail(one_line(error.format_message()) + help_)
         except click.ClickException as error:
-            _fail(_one_line(error.format_message()))
+            _fail(one_line(error.format_message()))
         except (KeyboardInterrupt, click.Abort):
             click.echo("convcli: interrupted", err=True)
             sys.exit(130)
@@ -89,10 +89,6 @@ class _ClosedPipeError(Exception):
     """A BrokenPipeError out of the reach of Click, which would end with exit code 1."""
 
 
-def _one_line(message: str) -> str:
-    return " ".join(message.split()).removesuffix(".")
-
-
 def _fail(message: str) -> NoReturn:
     click.echo(f"convcli: error: {report.shown(message)}", err=True)
     sys.exit(2)
@@ -112,8 +108,8 @@ def _fail(message: str) -> NoReturn:
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
-    Exit codes: 0 done; 1 compare found a difference, or some of several images failed; 2 wrong usage or data;
-    130 interrupted.
+    Exit codes: 0 done; 1 compare found a difference, or some but not all of several images failed; 2 wrong usage or
+    data; 130 interrupted.
     """
 
 

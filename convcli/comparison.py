@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import backends, engine
+from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Call, Compute, ConvResult
-from convcli.errors import GeometryError
+from convcli.errors import BackendError
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Distance from 1 to the next number of each arithmetic."""
@@ -130,7 +130,14 @@ def compare(
     choices, missing = _choices(compute)
     rows = [_row(truth, [truth.seconds * 1e3], truth, scales, terms, limit)]
     for choice in choices:
-        for result, times in _timed(prepared(choice), repeats):
+        try:
+            call = prepared(choice)
+        except BackendError as error:
+            if _only_one(compute):
+                raise
+            missing.append(f"{choice.backend}: {error}")
+            continue
+        for result, times in _timed(call, repeats):
             rows.append(_row(result, times, truth, scales, terms, limit))
         if choice.backend == "numpy" and choice.plan is None:
             for plan in _others(result):
@@ -140,16 +147,14 @@ def compare(
 
 
 def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
-    """What to compare with the reference, and a line for everything that is not available."""
-    if compute.backend != "auto" or compute.device != "cpu":
+    """What to compare with the reference, and a line for everything that is not installed."""
+    if _only_one(compute):
         chosen = replace(compute, backend="torch" if compute.backend == "auto" else compute.backend)
         return ([] if chosen.backend == "reference" else [chosen]), []
     choices, missing = [], []
     for name in ("numpy", "torch"):
         if name == "torch" and importlib.util.find_spec("torch") is None:
             missing.append("torch: not installed")
-        elif compute.dtype is not None and compute.dtype not in backends.DTYPES[name]:
-            missing.append(f"{name}: does not compute in {compute.dtype}")
         else:
             choices.append(replace(compute, backend=name))
     if choices and choices[-1].backend == "torch":
@@ -160,6 +165,11 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
         else:
             choices.append(replace(compute, backend="torch", device="cuda"))
     return choices, missing
+
+
+def _only_one(compute: Compute) -> bool:
+    """Whether the user names the one backend or device to compare."""
+    return compute.backend != "auto" or compute.device != "cpu"
 
 
 SLOWER = 20
@@ -225,23 +235,3 @@ def largest_difference(array: NDArray[np.floating], truth: NDArray[np.floating])
         difference = np.abs(array.astype(np.float64) - truth)
     alike = (np.isnan(array) & np.isnan(truth)) | (array == truth)
     return float(np.where(alike, 0, np.where(np.isnan(difference), inf, difference)).max())
-
-
-def random_layer(
-    size: tuple[int, int], in_channels: int, out_channels: int, kernel: tuple[int, int], spec: ConvSpec, seed: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A normally distributed image ``(C_in, H, W)`` and weights that keep its variance, as layers are initialised.
-
-    Raises
-    ------
-    GeometryError
-        Groups that do not divide the channels.
-    """
-    generator = np.random.default_rng(seed)
-    for count, what in ((in_channels, "input"), (out_channels, "output")):
-        if count % spec.groups:
-            raise GeometryError(f"groups {spec.groups} does not divide the {count} {what} channels: use --groups 1")
-    outer, inner = (in_channels, out_channels) if spec.transpose else (out_channels, in_channels)
-    weight = generator.standard_normal((outer, inner // spec.groups, *kernel), dtype=np.float32)
-    weight /= np.float32(sqrt(in_channels // spec.groups * kernel[0] * kernel[1]))
-    return generator.standard_normal((in_channels, *size), dtype=np.float32), weight

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convcli.errors import GeometryError
-from convcli.geometry import PADDING_MODES, Geometry, Pads, Pair, Size, direct_size, extent, transposed_size
-
-PADDING_RULES = ("valid", "same", "same-upper", "same-lower", "full")
-OPS = ("corr", "conv")
+from convcli.geometry import Geometry, Pads, Pair, Size, direct_size, extent, transposed_size
+from convcli.vocabulary import OPS, PADDING_MODES, PADDING_RULES
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from math import prod
 
 import numpy as np
 
-from convcli import backends
+from convcli import backends, memory
 from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Geometry, Pads
@@ -108,10 +107,7 @@ def check_memory(geometry: Geometry, batch: tuple[int, ...], filters: int, doubl
     padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
     output = (batch[0], filters, *geometry.output)
     need = (batch[0] * batch[1] * padded + prod(output)) * (8 if double else 4)
-    try:
-        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on every platform
-        return
+    have = memory.total_bytes()
     if need > have:
         raise GeometryError(
             f"an output of shape {output} from {padded} padded pixels needs {need / 2**30:.1f} GiB, this machine has "

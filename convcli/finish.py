@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from convcli.ranges import Clipped, store
 
-COMBINES = ("none", "magnitude", "sum", "max")
-
 
 @dataclass(frozen=True, slots=True)
 class Finish:
@@ -23,7 +21,7 @@ class Finish:
     Parameters
     ----------
     parts : tuple of (int, str)
-        Runs of a bank's kernels and the rule of `COMBINES` that joins each; empty: nothing is joined.
+        Runs of a bank's kernels and the rule of `convcli.vocabulary.COMBINES` that joins each; empty: nothing is joined.
     dtype : str, optional
         ``uint8`` or ``uint16`` to round to; None keeps real values.
     full_scale : float

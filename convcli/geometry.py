@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from convcli.errors import GeometryError
-
-PADDING_MODES = ("zeros", "reflect", "replicate", "circular", "symmetric")
+from convcli.vocabulary import PADDING_MODES
 
 ZERO = -1
 """Marks, in a border index map, a padded coordinate that has no source pixel and reads as zero."""

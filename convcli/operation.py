@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,19 @@ class Bias:
     values: tuple[float, ...]
     percent: tuple[bool, ...]
 
+    def units(self, full_scale: float) -> tuple[float, ...]:
+        """The values in pixel units."""
+        return tuple(v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True))
+
     def array(self, channels: int, full_scale: float) -> NDArray[np.float64]:
-        """One value for each of `channels` outputs, in pixel units: ``(channels,)``."""
-        values = [v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True)]
+        """One value for each of `channels` outputs, in pixel units: float64 ``(channels,)``.
+
+        Raises
+        ------
+        GeometryError
+            Neither one value nor one for each channel.
+        """
+        values = self.units(full_scale)
         if len(values) not in (1, channels):
             raise GeometryError(
                 f"bias has {len(values)} values for {channels} output channels: give one value, or one per output channel"
@@ -53,38 +62,53 @@ class Operation:
     files: tuple[str, ...] = ()
 
 
-def from_options(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
-    """The operation that a command's options describe; `spec` is what `convcli.options.fold` made of them.
+def assemble(
+    spec: ConvSpec,
+    kernels: Sequence[str] = (),
+    source: str | None = None,
+    *,
+    combine: str | None = None,
+    channels: str = "each",
+    bias: Bias | None = None,
+    alpha: str = "auto",
+    linear: bool = False,
+    compute: Compute = Compute(),
+) -> Operation:
+    """An operation with its kernels built from SPECs, or its weights read from a file.
+
+    Parameters
+    ----------
+    spec : ConvSpec
+        Geometry, groups, and whether the kernel is flipped.
+    kernels : sequence of str
+        SPECs, as `convcli.kernels.parse` takes them.
+    source : str, optional
+        ``FILE[:KEY]`` of 4-D weights, in place of `kernels`.
+    combine, channels, bias, alpha, linear, compute
+        As in `Operation`; `combine` as in `convcli.kernels.Bank`.
 
     Raises
     ------
     ConvError
-        No kernel, both kinds of kernel, or one that cannot be built or read.
+        No kernel, both kinds of kernel, one that cannot be built or read, or options of a bank with weights.
     """
-    kernels, source = values["kernels"], values["weights"]
     if kernels and source is not None:
         raise ConvError(f"-k {kernels[0]} and --weights {source} exclude each other: give one of them")
-    common: dict[str, Any] = {
-        "spec": spec,
-        "bias": bias_from(values),
-        "channels": values["channels"],
-        "alpha": values.get("alpha", "auto"),
-        "linear": values.get("linear", False),
-        "compute": compute_from(values),
-    }
+    notes: tuple[str, ...] = ()
     if kernels:
-        bank = Bank(tuple(parse(kernel) for kernel in kernels), values["combine"])
-        return Operation(label=bank.label, bank=bank, files=tuple(kernel.strip() for kernel in kernels), **common)
+        bank = Bank(tuple(parse(kernel) for kernel in kernels), combine)
+        files = tuple(kernel.strip() for kernel in kernels)
+        return Operation(spec, bank.label, bank, None, bias, channels, alpha, linear, compute, notes, files)
     if source is None:
         raise ConvError("no kernel is given: add -k SPEC (for example -k sobel) or --weights FILE")
-    if values["combine"] is not None or values["channels"] == "sum":
-        option = "--combine" if values["combine"] is not None else "--channels sum"
+    if combine is not None or channels == "sum":
+        option = "--combine" if combine is not None else "--channels sum"
         raise ConvError(f"{option} is for -k: weights from a file say themselves how channels are mixed; leave it out")
     layer = weights.load(source)
     path, _ = weights.split(source)
-    if common["bias"] is None and layer.bias is not None:
-        common["bias"], common["notes"] = _stored_bias(layer, spec, str(path))
-    return Operation(label=layer.label, weight=layer.weight, files=(str(path),), **common)
+    if bias is None and layer.bias is not None:
+        bias, notes = _stored_bias(layer, spec, str(path))
+    return Operation(spec, layer.label, None, layer.weight, bias, channels, alpha, linear, compute, notes, (str(path),))
 
 
 def _stored_bias(layer: weights.Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
@@ -96,13 +120,3 @@ def _stored_bias(layer: weights.Weights, spec: ConvSpec, path: str) -> tuple[Bia
         return None, (f"{named} has {count} values for {outputs} output channels and is not added; see --bias",)
     values = tuple(map(float, layer.bias))
     return Bias(values, (False,) * count), (f"{named} is added; --bias 0 leaves it out",)
-
-
-def bias_from(values: Mapping[str, Any]) -> Bias | None:
-    """``--bias``, if it was given."""
-    return None if values["bias"] is None else Bias(*values["bias"])
-
-
-def compute_from(values: Mapping[str, Any]) -> Compute:
-    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``."""
-    return Compute(values["backend"], values["device"], values["dtype"], values["threads"], values["plan"])

@@ -54,11 +54,17 @@ class Outcome:
         What the engine says of the colours.
     storage : Storage
         How the file will keep it.
+    groups : int
+        Of the layer that the operation is on this picture.
+    alpha : str or None
+        The alpha policy that was followed; None where there is no alpha.
     """
 
     picture: Picture
     result: ConvResult
     storage: Storage
+    groups: int
+    alpha: str | None
 
 
 def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
@@ -87,7 +93,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         picture = replace(picture, colour=light.to_linear(picture.colour, picture.full_scale))
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(to_gray(picture), picture.alpha)
-    rule = _alpha_policy(picture, operation)
+    rule = alpha_policy(picture, operation)
     if rule == "premultiply":
         job = prepare(replace(picture, colour=_weighted(picture, operation), alpha=None), replace(operation, bias=None))
         channels, transparent = job.channels - 1, True
@@ -120,7 +126,8 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         colour = light.to_srgb(colour, picture.full_scale)
     if kept.container == "NPY" and picture.colour.dtype == np.float16 and operation.compute.dtype is None:
         kept = replace(kept, dtype="float16")  # a tensor keeps its dtype
-    return Outcome(picture.with_pixels(colour, opacity), result, kept)
+    followed = None if picture.alpha is None else rule
+    return Outcome(picture.with_pixels(colour, opacity), result, kept, job.spec.groups, followed)
 
 
 def _at_once(storage: Storage) -> bool:
@@ -189,7 +196,7 @@ def _unweighted(picture: Picture, operation: Operation, filtered: NDArray[Any]) 
     return colour, opacity
 
 
-def _alpha_policy(picture: Picture, operation: Operation) -> str:
+def alpha_policy(picture: Picture, operation: Operation) -> str:
     """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled."""
     if picture.alpha is None:
         return "drop"

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-RANGES = ("clip", "abs", "offset", "minmax", "raw")
-
 
 class Clipped(NamedTuple):
     """How many values lay below the range and above it, of how many; and how many were NaN, which is written as 0."""

@@ -68,9 +68,15 @@ def table(content: Table, stream: TextIO | None = None) -> None:
         _plain(content, stream)
 
 
+def _widths(content: Table) -> list[int]:
+    """Characters of the widest cell of every column."""
+    rows = [*([content.header] if content.header else []), *content.rows]
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
 def _plain(content: Table, stream: TextIO) -> None:
     rows = [tuple(content.header), *content.rows] if content.header else list(content.rows)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = _widths(content)
     print(content.title, file=stream)
     for row in rows:
         cells = [
@@ -87,12 +93,13 @@ def _rich(content: Table, stream: TextIO) -> None:
     from rich.table import Table as RichTable
 
     console = Console(file=stream, highlight=False)
+    tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(
         title=content.title,
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=(0, 0 if tight and content.header else 1, 0, 0),
         pad_edge=False,
         show_header=bool(content.header),
     )

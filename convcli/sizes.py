@@ -18,26 +18,27 @@ class Axis:
         Sizes in pixels.
     formula, opposite_formula : str
         The size formulas of the operation and of its opposite, which starts from `output`.
-    opposite : int
-        What the opposite operation with the same parameters makes of `output`; the transposed one with output_padding 0.
+    opposite : int or None
+        What the opposite operation with the same pads makes of `output`, the transposed one with output_padding 0; None
+        if nothing is left.
     sharing : range
         The input sizes that the direct operation maps to one output size: to `output` if the operation is direct, to
-        `input` if it is transposed. output_padding chooses among them.
+        `input` if it is transposed. A padding rule pads each of them by itself. output_padding chooses among them.
     output_padding : int
-        What the transposed operation needs in order to return to the direct operation's input.
+        What the transposed operation with the same pads needs in order to return to the direct operation's input.
     """
 
     input: int
     output: int
     formula: str
-    opposite: int
+    opposite: int | None
     opposite_formula: str
     sharing: range
     output_padding: int
 
 
-def axis(geometry: Geometry, number: int) -> Axis:
-    """Axis 0 (rows) or 1 (columns) of a resolved geometry."""
+def axis(geometry: Geometry, number: int, rule: str | None = None) -> Axis:
+    """Axis 0 (rows) or 1 (columns) of a resolved geometry; `rule` is the padding rule that it was resolved by, if any."""
     h, out, k = geometry.input[number], geometry.output[number], geometry.kernel[number]
     s, d, p2 = geometry.stride[number], geometry.dilation[number], geometry.output_padding[number]
     before, after = geometry.pads[2 * number], geometry.pads[2 * number + 1]
@@ -46,14 +47,22 @@ def axis(geometry: Geometry, number: int) -> Axis:
         back = direct_size(out, k, s, d, before, after)
         return Axis(
             h, out, _transposed_formula(name, h, k, s, d, before, after, p2, out),
-            back, _direct_formula(name, out, k, s, d, before, after, back), inputs_sharing(h, k, s, d, before, after), p2,
+            back if back > 0 else None, _direct_formula(name, out, k, s, d, before, after, back),
+            _sharing(h, k, s, d, before, after, rule), p2,
         )  # fmt: skip
     back = transposed_size(out, k, s, d, before, after, 0)
     return Axis(
         h, out, _direct_formula(name, h, k, s, d, before, after, out),
-        back, _transposed_formula(name, out, k, s, d, before, after, 0, back), inputs_sharing(out, k, s, d, before, after),
-        h - back,
+        back if back > 0 else None, _transposed_formula(name, out, k, s, d, before, after, 0, back),
+        _sharing(out, k, s, d, before, after, rule), h - back,
     )  # fmt: skip
+
+
+def _sharing(h_out: int, k: int, s: int, d: int, before: int, after: int, rule: str | None) -> range:
+    """Every input size that the direct operation maps to `h_out`."""
+    if rule in ("same-upper", "same-lower"):  # ⌈h/s⌉ come out, whatever pads that takes
+        return range((h_out - 1) * s + 1, h_out * s + 1)
+    return inputs_sharing(h_out, k, s, d, before, after)  # the other rules pad every size alike
 
 
 def _padding(before: int, after: int, sign: str) -> str:
@@ -62,17 +71,21 @@ def _padding(before: int, after: int, sign: str) -> str:
 
 def _direct_formula(name: str, h: int, k: int, s: int, d: int, before: int, after: int, out: int) -> str:
     """``H_out = ⌊(H_in + 2·p1 - d(k-1) - 1) / s⌋ + 1`` with numbers."""
-    return f"{name}_out = ⌊({h} {_padding(before, after, '+')} - {d}·({k} - 1) - 1) / {s}⌋ + 1 = {out}"
+    return f"{name}_out = ⌊({h} {_padding(before, after, '+')} - {d}·({k} - 1) - 1) / {s}⌋ + 1 = {_result(out)}"
 
 
 def _transposed_formula(name: str, h: int, k: int, s: int, d: int, before: int, after: int, p2: int, out: int) -> str:
     """``H_out = (H_in - 1)s - 2·p1 + d(k-1) + p2 + 1`` with numbers."""
-    return f"{name}_out = ({h} - 1)·{s} {_padding(before, after, '-')} + {d}·({k} - 1) + {p2} + 1 = {out}"
+    return f"{name}_out = ({h} - 1)·{s} {_padding(before, after, '-')} + {d}·({k} - 1) + {p2} + 1 = {_result(out)}"
 
 
-def document(geometry: Geometry) -> dict[str, Any]:
-    """The JSON of a resolved geometry."""
-    axes = {"height": axis(geometry, 0), "width": axis(geometry, 1)}
+def _result(size: int) -> str:
+    return str(size) if size > 0 else f"{size}: nothing is left"
+
+
+def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
+    """The JSON of a resolved geometry; `rule` as of `axis`."""
+    axes = {"height": axis(geometry, 0, rule), "width": axis(geometry, 1, rule)}
     return {
         "op": "transpose" if geometry.transpose else "direct",
         "input": geometry.input._asdict(),
@@ -80,6 +93,7 @@ def document(geometry: Geometry) -> dict[str, Any]:
         "kernel_size": list(geometry.kernel),
         "stride": list(geometry.stride),
         "padding": geometry.pads._asdict(),
+        "padding_rule": rule,
         "dilation": list(geometry.dilation),
         "output_padding": list(geometry.output_padding),
         "formula": {name: part.formula for name, part in axes.items()},

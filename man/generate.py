@@ -12,13 +12,13 @@ import click
 
 from convcli import __version__
 from convcli.cli import main as cli
-from convcli.commands.help import WithExamples, kernel_table
+from convcli.commands.help import Documented, border_table, kernel_table
 
 ROOT = Path(__file__).resolve().parent.parent
 EXIT_STATUS = (
     ("0", "done; compare: all backends agree"),
-    ("1", "compare found a difference, or some of several images failed"),
-    ("2", "wrong usage or data: one line on standard error says what, why and what to do"),
+    ("1", "compare found a difference, or some but not all of several images failed"),
+    ("2", "wrong usage or data, or every image failed: one line on standard error says what, why and what to do"),
     ("130", "interrupted"),
 )
 
@@ -37,6 +37,11 @@ def readme(text: str) -> str:
     """`text` with everything between the markers ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` made anew."""
     blocks = {
         "help": f"```\n{_help(cli, 'convcli')}```",
+        "borders": "| convcli | abcd becomes | PyTorch | NumPy | SciPy | OpenCV |\n| --- | --- | --- | --- | --- | --- |\n"
+        + "\n".join(
+            f"| `{name}` | `{_cell(picture)}` | {' | '.join(_names(other) for other in others)} |"
+            for name, picture, *others in border_table()
+        ),
         "kernels": "| kernel | what it does | scale |\n| --- | --- | --- |\n"
         + "\n".join(f"| `{u}` | {_cell(about)} | {_cell(scale)} |" for u, about, scale in kernel_table()),
         "exit": "| code | meaning |\n| --- | --- |\n" + "\n".join(f"| {code} | {what} |" for code, what in EXIT_STATUS),
@@ -45,6 +50,10 @@ def readme(text: str) -> str:
         pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
         text = pattern.sub(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)  # type: ignore[misc]
     return text
+
+
+def _names(names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names.split(", ")) if names else "–"
 
 
 def _cell(text: str) -> str:
@@ -80,11 +89,11 @@ def _page(command: click.Command, name: str, see_also: list[str]) -> str:
         lines.append(".SH COMMANDS")
         for sub, child in command.commands.items():
             lines += [".TP", rf"\fBconvcli {sub}\fR", _roff(child.get_short_help_str(200))]
-    if isinstance(command, WithExamples):
-        if command.kernels:
-            lines.append(".SH KERNELS")
-            for usage, about, scale in kernel_table():
-                lines += [".TP", rf"\fB{_roff(usage)}\fR", _roff(f"{about} Scale: {scale}.")]
+    if isinstance(command, Documented):
+        for section in command.sections:
+            lines += [f'.SH "{_roff(section.title.upper())}"', *([_roff(section.text)] if section.text else [])]
+            for term, meaning in section.rows():
+                lines += [".TP", rf"\fB{_roff(term)}\fR", _roff(meaning)]
         lines += [".SH EXAMPLES", ".nf", *(_roff(example) for example in command.examples), ".fi"]
     lines.append(".SH EXIT STATUS")
     for code, what in EXIT_STATUS:

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
-from convcli.convspec import PADDING_RULES, ConvSpec
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
-from convcli.geometry import PADDING_MODES, Pads, Pair, Size
+from convcli.geometry import Pads, Pair, Size
+from convcli.vocabulary import PADDING_MODES, PADDING_RULES
 
 _COMMON: dict[str, Any] = {
     "deadline": None,

@@ -204,11 +204,11 @@ def test_same_counts_dilation(gray: np.ndarray, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "numpy_mode"),
     [
-        (["zeros", "zero", "constant"], "constant"),
-        (["reflect", "mirror", "reflect101", "reflect_101"], "reflect"),
-        (["replicate", "edge", "nearest"], "edge"),
-        (["circular", "wrap", "grid-wrap"], "wrap"),
-        (["symmetric"], "symmetric"),
+        (["zeros", "zero", "constant", "grid-constant", "BORDER_CONSTANT"], "constant"),
+        (["reflect", "Mirror", "reflect101", "reflect_101", "border_reflect_101", "BORDER_REFLECT101"], "reflect"),
+        (["replicate", "edge", "nearest", "BORDER_REPLICATE"], "edge"),
+        (["circular", "wrap", "grid-wrap", "BORDER_WRAP"], "wrap"),
+        (["symmetric", "grid-mirror", "BORDER_REFLECT"], "symmetric"),
     ],
 )
 def test_padding_mode(names: list[str], numpy_mode: str, pads: str, tmp_path: Path) -> None:
@@ -737,6 +737,59 @@ def test_json(rgb: np.ndarray, tmp_path: Path) -> None:
     assert isinstance(document["plan"], str)
     assert set(document["seconds"]) >= {"load", "compute", "save"}
     assert all(value >= 0 for value in document["seconds"].values())
+
+
+def test_json_says_every_option_as_resolved(rgb: np.ndarray, tmp_path: Path) -> None:
+    plain = done("apply", "rgb.png", "-k", "box:3", "-o", "out.png", "--json", cwd=tmp_path).json
+    expected = {
+        "groups": 3,
+        "channels": "each",
+        "combine": ["none"],
+        "bias": None,
+        "linear": False,
+        "alpha": None,
+        "range": "clip",
+    }
+    assert {key: plain[key] for key in expected} == expected
+    options = ["-k", "sobel", "-k", "box:3", "--channels", "gray", "--bias", "50%", "--linear", "--range", "raw"]
+    unusual = done("apply", "rgb.png", *options, "-o", "out.npy", "--json", "-q", cwd=tmp_path).json  # JSON wins
+    expected = {
+        "groups": 1,
+        "channels": "gray",
+        "combine": ["magnitude", "none"],
+        "bias": [127.5],
+        "linear": True,
+        "alpha": None,
+        "range": "raw",
+    }
+    assert {key: unusual[key] for key in expected} == expected
+    np.save(tmp_path / "w.npy", np.ones((4, 1, 3, 3), np.float32) / 9)
+    options = ["--weights", "w.npy", "--groups", "4", "-o", "icon.png", "--json"]
+    layer = done("apply", SAMPLES / "icon.png", *options, cwd=tmp_path).json
+    assert (layer["groups"], layer["channels"], layer["combine"], layer["alpha"]) == (4, None, None, "filter")
+
+
+def test_table_says_what_is_not_at_its_default(rgb: np.ndarray, tmp_path: Path) -> None:
+    plain = done("apply", "rgb.png", "-k", "box:3", "-o", "out.png", cwd=tmp_path).table
+    assert not {"groups", "channels", "bias", "linear", "range", "alpha", "dtype"} & set(plain)
+    options = ["--channels", "gray", "--bias", "50%", "--linear", "--range", "abs", "--dtype", "float64"]
+    table = done("apply", SAMPLES / "icon.png", "-k", "sobel", *options, "-o", tmp_path / "out.png").table
+    assert (table["channels"], table["bias"], table["range"]) == ("gray", "127.5", "abs")
+    assert (table["alpha"], table["dtype"]) == ("keep", "float64")
+    assert "linear light" in table["linear"]
+
+
+def test_the_exact_type_is_said_once(gray: np.ndarray, tmp_path: Path) -> None:
+    plan = done("apply", "gray.png", "-k", "sobel", "--plan", "taps", "--json", "-o", "o.png", cwd=tmp_path).json[
+        "plan"
+    ]
+    assert plan.count("exact") == plan.count("int") == 1
+
+
+def test_a_literal_may_begin_with_a_minus(gray: np.ndarray, tmp_path: Path) -> None:
+    for number, words in enumerate((["-k", "-1,0,1"], ["--kernel", "-1,0,1"], ["--kernel=-1,0,1"])):
+        done("apply", "gray.png", *words, "--range", "offset", "-o", f"{number}.png", cwd=tmp_path)
+    assert len({(tmp_path / f"{number}.png").read_bytes() for number in range(3)}) == 1
 
 
 def test_json_of_several_images_is_a_list(gray: np.ndarray, rgb: np.ndarray, tmp_path: Path) -> None:

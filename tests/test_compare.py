@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 
 from convcli import backends, comparison, engine
 from convcli.backends import Computed, Task
-from convcli.comparison import compare, largest_difference, random_layer, tolerance
+from convcli.comparison import compare, largest_difference, tolerance
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
+from convcli.layer import random_picture, random_weights
 
 NAN, INF = float("nan"), float("inf")
 
@@ -28,6 +30,12 @@ def _no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def random_layer(
+    size: tuple[int, int], inner: int, outer: int, kernel: tuple[int, int], spec: ConvSpec, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    return random_picture(size, inner, seed).colour, random_weights(inner, outer, kernel, spec, seed + 1)
 
 
 # --- the tolerance ---
@@ -147,9 +155,27 @@ def test_what_is_missing_is_named() -> None:
     image, weight = random_layer((9, 9), 2, 2, (3, 3), ConvSpec())
     found = compare(image, weight, ConvSpec(), compute=Compute(dtype="float16"), repeats=1)
     assert [row.backend for row in found.rows] == ["torch", "reference"]
-    assert found.missing[0] == "numpy: does not compute in float16"
+    assert any(line.startswith("numpy: backend 'numpy' does not compute in float16") for line in found.missing)
     assert any(line.startswith("cuda: ") for line in found.missing)
     assert found.agree
+
+
+def test_a_backend_that_refuses_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But an error where it is the one that was asked for."""
+    right = engine.prepare
+
+    def refuse(image: Any, weight: Any, spec: Any, compute: Compute, *more: Any) -> Any:
+        if compute.backend == "numpy":
+            raise BackendError("backend 'numpy' has no such stride: use --backend torch")
+        return right(image, weight, spec, compute, *more)
+
+    monkeypatch.setattr(engine, "prepare", refuse)
+    image, weight = random_layer((9, 9), 2, 2, (3, 3), ConvSpec())
+    found = compare(image, weight, ConvSpec(), repeats=1)
+    assert [row.backend for row in found.rows] == ["torch", "reference"]
+    assert any(line == "numpy: backend 'numpy' has no such stride: use --backend torch" for line in found.missing)
+    with pytest.raises(BackendError, match="no such stride"):
+        compare(image, weight, ConvSpec(), compute=Compute("numpy"))
 
 
 def test_an_absent_device_is_an_error() -> None:

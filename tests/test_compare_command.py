@@ -1,12 +1,13 @@
 """`convcli compare`: the same operation on every backend; shapes, errors, timings, and the exit code."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import SAMPLES, binary, done, run
+from cli import SAMPLES, binary, done, run, terminal
 
-from convcli.backends import Computed, load
+from convcli.backends import Computed, Task, load
 
 TINY = SAMPLES / "tiny.png"
 SMALL = ["compare", "--size", "12,10", "--repeats", "1"]
@@ -61,6 +62,17 @@ def test_table() -> None:
     assert "error" in result.text
     assert "agree" in result.text
     assert "\x1b" not in result.text
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_rows_are_not_folded_on_a_terminal(columns: int) -> None:
+    options = ["compare", "--size", "110,110", "--in-channels", "100", "-k", "gaussian", "--repeats", "1", "-p", "same"]
+    lines = terminal(*options, COLUMNS=str(columns)).text.splitlines()
+    [row] = [line for line in lines if "numpy separable" in line]
+    assert "100×110×110" in row
+    assert "yes" in row
+    [header] = [line for line in lines if "backend" in line]
+    assert all(name in header for name in ("output", "error", "relative", "median", "spread", "speed-up", "agrees"))
 
 
 def test_quiet_prints_nothing_on_stdout() -> None:
@@ -128,6 +140,53 @@ def test_gray_is_luma_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "correlate", lambda task: seen.append(task.x.shape[1]) or right(task))
     done("compare", TINY, "-k", "box", "--channels", "gray", "--repeats", "1")
     assert set(seen) == {1}
+
+
+def test_weights_of_a_channel_more_meet_the_opacity(tmp_path: Path) -> None:
+    """As `apply` has it; weights of as many channels as there are colours leave it out."""
+    for channels in (3, 4):
+        np.save(tmp_path / "w.npy", np.random.default_rng(0).normal(size=(4, channels, 3, 3)))
+        options = [SAMPLES / "icon.png", "--weights", tmp_path / "w.npy"]
+        assert rows("compare", *options, "--repeats", "1")["numpy"]["output_shape"] == [4, 62, 62]
+        done("apply", *options, "-o", tmp_path / "out.npy")
+
+
+def test_json_wins_over_quiet() -> None:
+    assert done(*SMALL, "--json", "-q").json["agree"] is True
+
+
+def test_cuda_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a device: float32 with and without TF32. The device is a fake here, its arithmetic the CPU's."""
+    from convcli.backends import torch as backend
+
+    def timed(task: Task, repeats: int, tf32: bool) -> tuple[Computed, list[float]]:
+        computed = backend.correlate(replace(task, device="cpu"))
+        return computed._replace(array=computed.array * (1 + 1e-4 * tf32)), [2.0, 1.0, 3.0]
+
+    monkeypatch.setattr(backend, "cuda_missing", lambda: None)
+    monkeypatch.setattr(backend, "check_device", lambda device: None)
+    monkeypatch.setattr(backend, "timed_on_cuda", timed)
+    found = done(*SMALL, "--json").json
+    cuda = {row["dtype"]: row for row in found["rows"] if row["device"] == "cuda"}
+    assert set(cuda) == {"float32", "tf32"}
+    assert all(row["agree"] and row["backend"] == "torch" and row["median_ms"] == 2 for row in cuda.values())
+    assert cuda["tf32"]["max_abs_error"] > 10 * cuda["float32"]["max_abs_error"]
+    assert cuda["tf32"]["tolerance"] > 1000 * cuda["float32"]["tolerance"]
+    assert not [line for line in found["missing"] if line.startswith("cuda")]
+    text = done(*SMALL).text
+    assert "torch cuda tf32" in text
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("options", [[], ["--transpose", "-s", "2"], ["--dtype", "float16"], ["--device", "cuda"]])
+def test_a_real_device(options: list[str]) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    found = done(*SMALL, "--in-channels", "8", *options, "--json").json
+    assert found["agree"] is True
+    assert [row for row in found["rows"] if row["device"].startswith("cuda")]
 
 
 # Disagreement

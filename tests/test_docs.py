@@ -8,9 +8,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cli import done
 
 from convcli import __version__
 from convcli.cli import main as cli
+from convcli.vocabulary import BORDERS
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,6 +47,35 @@ def test_every_command_and_option_is_documented() -> None:
             if parameter.param_type_name == "option":
                 assert getattr(parameter, "help", None), (name, parameter.name)
                 assert parameter.opts[-1].replace("-", "\\-") in page
+
+
+def test_what_help_and_man_page_must_say() -> None:
+    page = (ROOT / "man" / "convcli-apply.1").read_text(encoding="utf-8").replace("\\-", "-")
+    shown = " ".join(done("apply", "--help").text.split())
+    for text in (page, shown):
+        assert "k(sn,sm) I(x+sn, y+sm)" in text  # the strided sum as it is printed
+        assert "sobel-x is positive where brightness grows to the right" in text
+        for border in BORDERS:
+            for name in (name for names in border[1:] if names for name in names.split(", ")):
+                assert name in text.replace("- ", "-")
+    for name in cli.commands:
+        page = (ROOT / "man" / f"convcli-{name}.1").read_text(encoding="utf-8")
+        assert "\\fR\n\n" not in page, f"{name} has an empty description"
+    help_ = " ".join(done("transpose", "--help").text.split())
+    assert not any(mode in help_ for mode in ("symmetric", "circular", "replicate"))
+
+
+def test_the_readme_documents_every_json_key(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    documents = [
+        done("apply", ROOT / "samples" / "tiny.png", "-k", "box", "--json", "-o", tmp_path / "o.png").json,
+        done("shape", "--hin", 9, "--k", 3, "--json").json,
+        (compared := done("compare", "--size", "9,9", "--repeats", "1", "--json").json),
+        compared["rows"][0],
+    ]
+    shape_parameters = {"kernel_size", "stride", "padding", "dilation", "output_padding"}
+    for key in {key for document in documents for key in document} - shape_parameters:
+        assert f"`{key}`" in text, key
 
 
 def test_every_page_is_installed() -> None:

@@ -15,6 +15,7 @@ import pytest
 from cli import SAMPLES, Result, binary, environment, run, write
 
 from convcli import backends, files
+from convcli.errors import one_line
 
 REMEDY = re.compile(
     r"\b(use|give|add|apply|write|name|make|save|convert|check|try|leave|set|move|mend|rename|separate|reduce|change|join|free|"
@@ -153,6 +154,11 @@ KERNELS = cases("""
     -k shift                      | 'shift' & dy
     -k laplacian:5                | 5 & 4 or 8
     -k disk:-1                    | -1
+    -k disk:1e300                 | '1e300' & out of range & 1e+09
+    -k gabor:0.0001               | 0.0001 & 0.001 to 0.5
+    -k gabor:0.01,0,0.01          | 0.01 & wider than 4095 & frequency
+    -k 0x0:                       | '0x0:' & at least 1
+    -k zzz                        | 'zzz' & --help
     -k 3x3:1,2                    | '3x3:1,2' & 9
     -k 2x2+5+0:1,2,3,4            | +5+0 & inside
     -k 3x3@:1,1,1,1,1,1,1,1,1     | rotations
@@ -238,6 +244,8 @@ OPERATIONS = cases("""
     compare --backend numpy --dtype bfloat16 --size 9,9 | 'numpy' & bfloat16 & torch
     compare --size 9,9 -s 2 -p same                    | 'same' & same-upper
     compare nowhere.png                                | 'nowhere.png'
+    compare --size 999999,999999                       | (3, 999999, 999999) & GiB & --size
+    compare --kernel-size 999999                       | (3, 3, 999999, 999999) & GiB & --kernel-size
     shape --hin 5 --k 7                                | 7 & padded image of 5 & --padding
     shape --hin 9 --win 5 --k 7                        | 7 & columns & 5
     shape --hin 9 --k 3 --s 2 --p same                 | 'same' & same-upper
@@ -495,9 +503,10 @@ OPTIONS = cases("""
     apply img.png -k box -s 1,2,3                | '1,2,3' & --stride & H,W
     apply img.png -k box -s 1,                   | '1,' & --stride
     apply img.png -k box --stride=               | '' & --stride
-    apply img.png -k box -s 99999999999999999999 | '99999999999999999999' & --stride
+    apply img.png -k box -s 99999999999999999999 | '99999999999999999999' & --stride & 1 to 2147483647
     apply img.png -k box -s ２                   | '２' & --stride
     apply img.png -k box -p -1                   | '-1' & --padding
+    apply img.png -k box -p 9999999999           | '9999999999' & --padding & 0 to 2147483647
     apply img.png -k box -p 1,2,3                | '1,2,3' & --padding & T,B,L,R
     apply img.png -k box -p sam                  | 'sam' & same-upper
     apply img.png -k box -p 0.5                  | '0.5' & --padding
@@ -553,6 +562,11 @@ OPTIONS = cases("""
     compare --repeats x                          | 'x' & --repeats
     compare --tolerance -1                       | -1 & --tolerance
     compare --tolerance x                        | 'x' & --tolerance
+    compare --tolerance nan                      | 'nan' & --tolerance & at least 0
+    compare --tolerance inf                      | 'inf' & --tolerance & finite
+    compare --combine sum                        | --combine
+    apply img.png -k box --bias 1e39             | '1e39' & --bias & 1e+38
+    apply img.png -k box --bias=-1e308           | '-1e308' & --bias & -1e+38
     compare a.png b.png                          | b.png
     aply img.png                                 | 'aply' & apply
     --nope                                       | --nope
@@ -585,7 +599,60 @@ def test_an_absent_device_is_an_error(command: list[str], device: str, folder: P
     check(run(*command, "--device", device, *output, cwd=folder), f"'{device}'", "--device cpu")
 
 
+# Long values
+
+
+@pytest.mark.parametrize("option", [["--stride"], ["-k"], ["-k", "box", "--bias"], ["-k", "box", "--padding-mode"]])
+def test_long_values_are_shortened_in_the_middle(option: list[str], folder: Path) -> None:
+    value = "1,x," + "0" * 500 + ",y9"
+    result = run("apply", "img.png", *option, value, "-o", "out.png", cwd=folder)
+    check(result, "'1,x,000", "000…000", "000,y9'")
+    assert len(result.err) < 400
+
+
+def test_long_values_of_one_image_of_several(folder: Path) -> None:
+    result = run("apply", "text.png", "n" * 200, *BOX, "-o", "out/", cwd=folder)
+    assert "'nnn" in result.err
+    assert "nnn…nnn" in result.err
+    assert len(result.err) < 300
+
+
+def test_apostrophes_are_no_quotes() -> None:
+    text = "the numpy backend's plan " + "is a long story " * 9 + "and so is torch's: use 'x'"
+    assert one_line(text) == text
+
+
+def test_wild_guesses_are_not_offered(folder: Path) -> None:
+    result = run("apply", "img.png", "-k", "gaussian:q=2", "-o", "out.png", cwd=folder)
+    check(result, "'q'", "gaussian[:sigma=1,size]")
+    assert "did you mean" not in result.err
+    assert "did you mean" not in run("apply", "img.png", "-k", "losenge", "-o", "out.png", cwd=folder).err
+    for near, name in (("sobl", "sobel"), ("lap", "laplacian"), ("gauss", "gaussian")):
+        assert f"did you mean {name}" in run("apply", "img.png", "-k", near, "-o", "out.png", cwd=folder).err
+
+
 # The real program
+
+
+@pytest.mark.parametrize("module", ["click", "numpy"])
+def test_interrupted_while_importing(module: str, folder: Path) -> None:
+    """Ctrl-C in the first moments: exit code 130 and no traceback."""
+    code = f"""
+import runpy, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["convcli", "apply", "img.png", "-k", "box", "-o", "out.png"]
+runpy.run_module("convcli", run_name="__main__")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 130
+    assert "Traceback" not in ended.stderr
+    assert not (folder / "out.png").exists()
 
 
 @pytest.mark.parametrize("line", ["apply nowhere.png -k box", "apply img.png -k sobl", "shape --hin x --k 3", "nope"])

@@ -97,6 +97,7 @@ def test_torch_is_loaded_when_it_is_asked_for(folder: Path) -> None:
         ("convcli.geometry", set()),
         ("convcli.sizes", set()),
         ("convcli.errors", set()),
+        ("convcli.vocabulary", set()),
         ("convcli.report", set()),
         ("convcli.options", {"click"}),
         ("convcli.cli", {"click"}),
@@ -158,7 +159,7 @@ def test_the_scan_sees_the_package() -> None:
 
 
 def test_who_imports_what() -> None:
-    assert not below(importers("click"), "cli.py", "options.py", "commands")
+    assert not below(importers("click"), "cli.py", "options.py", "parameters.py", "commands")
     assert not below(importers("PIL"), "images", "images.py")
     assert not below(importers("rich"), "report.py")
     assert not below(importers("torch"), "backends/torch.py", "kernels/weights.py")
@@ -166,13 +167,13 @@ def test_who_imports_what() -> None:
 
 
 def test_geometry_is_standard_library_only() -> None:
-    for name in ("geometry.py", "convspec.py", "sizes.py", "errors.py", "report.py"):
+    for name in ("vocabulary.py", "geometry.py", "convspec.py", "sizes.py", "errors.py", "report.py"):
         outside = {module.partition(".")[0] for module, _ in SOURCES[name]} - sys.stdlib_module_names - {"convcli"}
         assert outside <= ({"rich"} if name == "report.py" else set())
 
 
 LAYERS = [
-    {"errors"},
+    {"errors", "vocabulary"},
     {"geometry"},
     {"convspec"},
     {"npy", "files", "report", "outputs", "sizes"},
@@ -180,7 +181,8 @@ LAYERS = [
     {"dispatch"},
     {"engine"},
     {"operation", "comparison", "pipeline"},
-    {"batch"},
+    {"batch", "layer"},
+    {"parameters"},
     {"options"},
     {"commands"},
     {"cli"},

@@ -465,6 +465,13 @@ def test_several_images_in_the_real_program(folder: Path) -> None:
     assert (result.code, result.text) == (1, "a-box.png\n")
 
 
+def test_several_images_that_all_fail(folder: Path) -> None:
+    """Nothing was done: that is the exit code of a usage or data error, as with a single image."""
+    result = run("apply", "bad.png", "missing.png", *BOX, cwd=folder)
+    assert result.code == 2
+    assert "2 of 2" in result.err
+
+
 def test_a_single_bad_image_is_an_error(folder: Path) -> None:
     assert run("apply", "bad.png", *BOX, cwd=folder).code == 2
 
@@ -581,7 +588,7 @@ def test_in_place_does_not_lose_frames(name: str, folder: Path) -> None:
 
 def test_errors_of_several_images_name_them(folder: Path) -> None:
     result = run("apply", "a.png", "b.png", *BOX, "--bias", "1,2", "-o", "out/", cwd=folder)
-    assert result.code == 1
+    assert result.code == 2
     lines = result.err.splitlines()
     assert lines[0].startswith("convcli: error: 'a.png': bias has 2 values")
     assert lines[1].startswith("convcli: error: 'b.png': bias has 2 values")

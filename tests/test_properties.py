@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from convcli import engine
 from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.plan import STRATEGIES
-from convcli.convspec import PADDING_RULES, ConvSpec
+from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.finish import Finish
-from convcli.geometry import PADDING_MODES, Pads, Pair, Size
+from convcli.geometry import Pads, Pair, Size
+from convcli.vocabulary import PADDING_MODES, PADDING_RULES
 
 DTYPES = st.sampled_from((None, "float32", "float64"))
 

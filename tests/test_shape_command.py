@@ -1,7 +1,9 @@
 """`convcli shape`: the arithmetic of sizes. Expected sizes are counted, or worked out by hand."""
 
+import re
+
 import pytest
-from cli import binary, done, terminal
+from cli import binary, done, run, terminal
 
 
 def direct(h: int, k: int, s: int = 1, p: int = 0, d: int = 1) -> int:
@@ -191,6 +193,45 @@ def test_direct_shows_the_transposed_and_back(h: int, k: int, s: int, p: int, d:
     assert f"output_padding {extra}" in table or len(sharing) == 1
 
 
+@pytest.mark.parametrize("rule", ["valid", "full", "same-upper", "same-lower"])
+@pytest.mark.parametrize(
+    ("h", "k", "s", "d"), [(16, 3, 2, 1), (31, 4, 3, 1), (7, 1, 5, 1), (20, 3, 4, 2), (9, 2, 1, 1)]
+)
+@pytest.mark.parametrize("transpose", [False, True])
+def test_sizes_that_share_an_output_by_a_rule(rule: str, h: int, k: int, s: int, d: int, transpose: bool) -> None:
+    """Every size is padded by the rule for itself, as an `apply` of that size would be."""
+    options = ["--k", k, "--s", s, "--d", d, "--p", rule]
+    if transpose and rule == "full" and transposed(h, k, s, d * (k - 1), d) < 1:
+        return
+    given = done("shape", "--hin", h, *options, *(["--transpose"] if transpose else []), "--json").json
+    small = h if transpose else given["output"]["height"]
+
+    def output(size: int) -> str:
+        return run("shape", "--hin", size, *options, "-q").text.strip()
+
+    found = [size for size in range(1, max(h, given["output"]["height"]) + 2 * s + 2) if output(size) == str(small)]
+    assert given["direct_inputs_sharing_an_output"]["height"] == {"first": found[0], "last": found[-1]}
+    assert given["padding_rule"] == rule
+
+
+def test_the_way_back_from_a_rule_names_its_pads() -> None:
+    options = ["--k", 3, "--s", 2]
+    table = done("shape", "--hin", 31, *options, "--p", "same-upper").table["share one output"]
+    assert table.startswith("direct with same-upper: 31 and 32 → 16; transposed: 16 → 31 needs padding 1 and")
+    assert done("shape", "--hin", 16, *options, "--transpose", "--p", 1, "-q").text == "31\n"
+
+
+def test_a_way_back_to_nothing_is_no_size() -> None:
+    """(1 - 1)·5 - 2·2 + 1·(3 - 1) + 0 + 1 = -1"""
+    options = ["shape", "--hin", 1, "--k", 3, "--p", 2, "--s", 5]
+    assert done(*options, "--json").json["opposite"]["output"] == {"height": None, "width": None}
+    assert "= -1: nothing is left" in done(*options).text
+
+
+def test_json_wins_over_quiet() -> None:
+    assert done(*ISSUE, "--json", "-q").text == done(*ISSUE, "--json").text
+
+
 def test_axes_that_differ_are_both_shown() -> None:
     result = done("shape", "--hin", 480, "--win", 640, "--k", "3,5", "--s", "2,1", "--p", "1,2")
     assert result.table["output"] == "240×640"
@@ -226,6 +267,14 @@ def test_a_terminal_gets_a_drawn_table() -> None:
     assert "\x1b[1mconvcli shape" in shown  # a bold title
     assert "66" in shown
     assert "\x1b[36m" in shown  # cyan
+
+
+def test_formulas_fit_a_terminal_of_80_columns() -> None:
+    shown = terminal(
+        "shape", "--hin", 480, "--win", 640, "--k", "3,5", "--s", 2, "--p", "same-upper", COLUMNS="80"
+    ).text
+    assert "H_out = ⌊(480 + 0 + 1 - 1·(3 - 1) - 1) / 2⌋ + 1 = 240" in shown
+    assert all(len(re.sub(r"\x1b\[\d*m", "", line).rstrip()) <= 80 for line in shown.splitlines())
 
 
 def test_no_color_is_honoured() -> None:

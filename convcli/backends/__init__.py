@@ -13,20 +13,13 @@ import numpy as np
 
 from convcli.finish import Finish
 from convcli.ranges import Clipped
+from convcli.vocabulary import BACKENDS as BACKENDS
+from convcli.vocabulary import DTYPES as DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convcli.geometry import Geometry
-
-BACKENDS = ("numpy", "torch", "reference")
-
-DTYPES = {
-    "numpy": ("float32", "float64"),
-    "torch": ("float32", "float64", "float16", "bfloat16"),
-    "reference": ("float64",),
-}
-"""The dtypes that each backend computes in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from convcli import options
-from convcli.commands.help import WithExamples
+from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
 from convcli.commands.run import run_images
 
 
 @click.command(
-    cls=WithExamples,
-    kernels=True,
+    cls=Documented,
+    sections=(KERNELS, MODES, STRIDED_SUM),
     examples=(
         "convcli apply img.png --kernel sobel --stride 2",
         "convcli apply img.png -k gaussian:2 -p same --padding-mode reflect -o soft.png",
@@ -21,7 +21,7 @@ from convcli.commands.run import run_images
         "convcli apply img.png --weights model.safetensors:conv1.weight -s 2 -p 3 -o maps.npy",
     ),
 )
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@options.images
 @options.bank
 @options.geometry
 @options.image_output
@@ -32,6 +32,5 @@ def apply(**values: Any) -> None:
 
     Computes what torch.nn.Conv2d computes: every output pixel is the bias plus the sum of the kernel times the input
     pixels under it. Every default is PyTorch's: stride 1, padding 0, dilation 1, groups 1, the kernel not flipped.
-    IMAGE is a path or - for standard input; .npy files are tensors (H, W), (C, H, W) or (N, C, H, W).
     """
     run_images(values, options.fold(values, transposed=False))

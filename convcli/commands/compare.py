@@ -7,36 +7,43 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli import options, report
-from convcli.commands.help import WithExamples
+from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
+from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from convcli.comparison import Comparison, Row
+    from convcli.layer import Layer
 
-    Job = tuple[NDArray[np.generic], NDArray[np.floating], ConvSpec, NDArray[np.float64] | None]
-
-_COUNT = options.CountType(65536)
+_COUNT = CountType(65536)
 
 
 @click.command(
-    cls=WithExamples,
+    cls=Documented,
+    sections=(MODES,),
     examples=(
         "convcli compare img.png -k gaussian:5 -p same",
         "convcli compare --size 512,512 --in-channels 64 --out-channels 64",
         "convcli compare --size 64,64 --in-channels 8 --kernel-size 4 --transpose -s 2 -p 1 --json",
     ),
 )
-@click.argument("image", required=False, metavar="[IMAGE]")
-@options.bank
+@click.argument(
+    "image",
+    required=False,
+    metavar="[IMAGE]",
+    type=FileType("IMAGE"),
+    help="A path, or - for standard input.  [default: a random tensor]",
+)
+@options.kernel
+@options.weights
+@options.channels
+@options.bias
 @options.geometry
 @options.output_padding
 @options.output_size
 @options.transpose
-@click.option("--size", type=options.SizeType(), default=None, help="Without IMAGE: its size.  [default: 512,512]")
+@click.option("--size", type=SizeType(), default=None, help="Without IMAGE: its size.  [default: 512,512]")
 @click.option(
     "--in-channels", type=_COUNT, default=None, metavar="N", help="Without IMAGE: its channels.  [default: 3]"
 )
@@ -46,15 +53,13 @@ _COUNT = options.CountType(65536)
 )  # fmt: skip
 @click.option(
     "--kernel-size",
-    type=options.PairType(1),
+    type=PairType(1),
     default=None,
     help="Without -k and --weights: size of random weights.  [default: 3]",
 )
+@click.option("--repeats", type=CountType(10000), default=5, show_default=True, metavar="N", help="Timed calls.")
 @click.option(
-    "--repeats", type=options.CountType(10000), default=5, show_default=True, metavar="N", help="Timed calls."
-)
-@click.option(
-    "--tolerance", type=click.FloatRange(min=0), default=None, metavar="E",
+    "--tolerance", type=ToleranceType(), default=None,
     help="Allowed error relative to the largest Σ|x·w|.  [default: by dtype and count of terms]",
 )  # fmt: skip
 @options.compute
@@ -65,15 +70,17 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     Errors are against the float64 reference: the largest absolute one, and the same relative to the largest sum of
     absolute products, by which backends agree or not. Times are medians of repeated calls after a warm-up, array in to
     array out (on CUDA between two events, the data on the device); speed-ups are against the reference. Without IMAGE the
-    input is a random tensor, without -k and --weights the weights are random. Exit code 1 if a backend differs.
+    input is a random tensor, without -k and --weights the weights are random. The kernels of a bank such as sobel are
+    compared one by one, before they are combined. Exit code 1 if a backend differs.
     """
-    from convcli import comparison, operation
+    from convcli import comparison
 
-    spec = options.fold(values)
-    job = _job(image, values, spec)
-    compute = operation.compute_from(values)
-    result = comparison.compare(*job, compute, values["repeats"], values["tolerance"])
-    if as_json and not quiet:
+    layer = _layer(image, values, options.fold(values))
+    result = comparison.compare(
+        layer.image, layer.weight, layer.spec, layer.bias, options.fold_compute(values),
+        values["repeats"], values["tolerance"],
+    )  # fmt: skip
+    if as_json:
         report.json(
             {
                 "auto": result.auto,
@@ -92,47 +99,31 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
         click.get_current_context().exit(1)
 
 
-def _job(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Job:
-    """Image, weights, specification and bias: read, or random where they are not given."""
-    import numpy as np
-
-    from convcli import comparison, images, operation, pipeline
+def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Layer:
+    """Image and weights: read, or random where they are not given."""
+    from convcli import images, layer
 
     given = bool(values["kernels"]) or values["weights"] is not None
-    if given and (values["out_channels"] is not None or values["kernel_size"] is not None):
-        option = "--out-channels" if values["out_channels"] is not None else "--kernel-size"
-        raise ConvError(f"{option} is for random weights: leave it out, or leave out -k and --weights")
-    if image is not None:
-        for option in ("in_channels", "size"):
-            if values[option] is not None:
-                raise ConvError(
-                    f"--{option.replace('_', '-')} is for a random tensor: leave it out, or leave out '{image}'"
-                )
+    _refuse(values, ("out_channels", "kernel_size"), given, "random weights", "-k and --weights")
+    _refuse(values, ("in_channels", "size"), image is not None, "a random tensor", f"'{image}'")
     if image is None:
-        channels = values["in_channels"] or 3
-        picture = images.Picture(np.empty((channels, 0, 0), np.float32), None, "tensor", 1.0)
+        picture = layer.random_picture(values["size"] or (512, 512), values["in_channels"] or 3)
     else:
         picture = images.load(image)
-    channels = picture.colour.shape[-3]
-    out_channels = values["out_channels"] or channels
-    pixels, weight = comparison.random_layer(
-        values["size"] or (512, 512) if image is None else (1, 1), channels, out_channels, values["kernel_size"] or (3, 3),
-        spec if not given else ConvSpec(transpose=spec.transpose),
-    )  # fmt: skip
-    colour = pixels if image is None else picture.colour
-    if not given:
-        bias = operation.bias_from(values)
-        return colour, weight, spec, None if bias is None else bias.array(out_channels, picture.full_scale)
-    from dataclasses import replace
+    if given:
+        operation = options.fold_operation(values, spec)
+        for text in operation.notes:
+            report.note(text)
+        return layer.of_operation(picture, operation)
+    kernel = values["kernel_size"] or (3, 3)
+    return layer.of_random_weights(picture, values["out_channels"], kernel, spec, options.fold_bias(values))
 
-    job = operation.from_options(values, spec)
-    for text in job.notes:
-        report.note(text)
-    picture = replace(picture, colour=colour)
-    if job.channels == "gray" and channels > 1:
-        picture = picture.with_pixels(pipeline.to_gray(picture), None)
-    fitted = pipeline.prepare(picture, job)
-    return fitted.image, fitted.weight, fitted.spec, fitted.bias
+
+def _refuse(values: dict[str, Any], names: tuple[str, ...], given: bool, what: str, instead: str) -> None:
+    """Refuse options that say how to make at random what is given."""
+    for name in names:
+        if given and values[name] is not None:
+            raise ConvError(f"--{name.replace('_', '-')} is for {what}: leave it out, or leave out {instead}")
 
 
 def _table(result: Comparison) -> report.Table:

@@ -1,25 +1,41 @@
-"""Help texts that need more than a docstring: the table of kernels, examples kept line by line."""
+"""Help texts that need more than a docstring: sections of text and tables, and examples kept line by line."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import click
 
+from convcli.vocabulary import BORDERS
 
-class WithExamples(click.Command):
-    """A command whose help ends in examples and, if it takes a SPEC, in the table of kernels."""
 
-    def __init__(self, *args: Any, examples: tuple[str, ...] = (), kernels: bool = False, **kwargs: Any) -> None:
+class Section(NamedTuple):
+    """A titled part of a command's help and man page: a paragraph, then terms and what they mean."""
+
+    title: str
+    text: str = ""
+    rows: Callable[[], list[tuple[str, str]]] = list
+
+
+class Documented(click.Command):
+    """A command whose help ends in sections and examples."""
+
+    def __init__(
+        self, *args: Any, sections: tuple[Section, ...] = (), examples: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.sections = sections
         self.examples = examples
-        self.kernels = kernels
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the kernels and the examples."""
-        if self.kernels:
-            with formatter.section("Kernels"):
-                formatter.write_dl([(usage, f"{about} Scale: {scale}.") for usage, about, scale in kernel_table()])
+        """Write the sections and the examples."""
+        for section in self.sections:
+            with formatter.section(section.title):
+                if section.text:
+                    formatter.write_text(section.text)
+                if rows := section.rows():
+                    formatter.write_dl(rows)
         if self.examples:
             with formatter.section("Examples"):
                 for example in self.examples:
@@ -32,3 +48,46 @@ def kernel_table() -> list[tuple[str, str, str]]:
     from convcli.kernels.named import REGISTRY
 
     return [(recipe.usage, recipe.about, recipe.scale) for recipe in REGISTRY.values()]
+
+
+def _kernels() -> list[tuple[str, str]]:
+    return [(usage, f"{about} Scale: {scale}.") for usage, about, scale in kernel_table()]
+
+
+def border_table() -> list[tuple[str, str, str, str, str, str]]:
+    """Every padding mode: name, picture, and its names in PyTorch, NumPy, SciPy and OpenCV."""
+    return [(*border,) for border in BORDERS]
+
+
+def _borders() -> list[tuple[str, str]]:
+    libraries = ("PyTorch", "NumPy", "SciPy", "OpenCV")
+    return [
+        (
+            name,
+            f"{picture}. " + "; ".join(f"{lib}: {name}" for lib, name in zip(libraries, others, strict=True) if name),
+        )
+        for name, picture, *others in border_table()
+    ]
+
+
+KERNELS = Section(
+    "Kernels",
+    "A pair or compass has members of its own: sobel-x and sobel-y, and so prewitt, scharr, roberts and farid; kirsch-n, -ne, "
+    "-e, -se, -s, -sw, -w and -nw, and so robinson. x grows to the right, y downwards, and the kernel is not flipped "
+    "(--op corr): sobel-x is positive where brightness grows to the right, sobel-y where it grows downwards, and a "
+    "Laplacian has a negative centre. --op conv flips the kernel, and with it the sign of a derivative.",
+    _kernels,
+)
+MODES = Section(
+    "Borders",
+    "Names of --padding-mode, the image being abcd; other libraries' names are taken in upper or lower case. reflect is "
+    "PyTorch's and NumPy's; SciPy's reflect and OpenCV's BORDER_REFLECT are symmetric here, SciPy's mirror is reflect.",
+    _borders,
+)
+STRIDED_SUM = Section(
+    "A stride that thins the kernel",
+    "--stride thins the output, as in PyTorch. In print one also finds "
+    "R(x,y) = bias + Σ_{m=-a/s..a/s} Σ_{n=-b/s..b/s} k(sn,sm) I(x+sn, y+sm), where s thins the kernel and leaves the output grid "
+    "alone: a correlation with every s-th tap of the kernel, counted from its centre, and --dilation s. For s = 2 and a 5×5 "
+    "kernel, give its taps 0, 2 and 4 as a 3×3 kernel with --dilation 2 and --stride 1.",
+)

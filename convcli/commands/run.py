@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli import outputs, report
+from convcli import options, outputs, report
 from convcli.convspec import ConvSpec
-from convcli.errors import ImageError
+from convcli.errors import ImageError, one_line
 from convcli.files import STDIO, is_stream
 
 if TYPE_CHECKING:
@@ -20,51 +20,54 @@ if TYPE_CHECKING:
 def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     """Run one operation over the images named on the command line and report each.
 
-    Ends with exit code 1 when some of several images failed.
+    Ends with exit code 1 when some of several images failed, with 2 when all did: then nothing was done.
     """
-    from convcli import batch, operation
+    from convcli import batch
 
     sources = values["images"]
-    job = operation.from_options(values, spec)
+    operation = options.fold_operation(values, spec)
     targets = outputs.resolve(
         sources,
         values["output"],
-        job.label,
+        operation.label,
         overwrite=values["overwrite"],
         in_place=values["in_place"],
-        read=job.files,
+        read=operation.files,
     )
     if values["format_"] is not None and not any(map(is_stream, targets)):
         raise ImageError(f"--format {values['format_']} is for -o -: the ending of the output's name says the format")
     if STDIO in targets and sys.stdout.isatty():
         raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or a pipe")
     stream = sys.stderr if STDIO in targets else sys.stdout
-    for text in job.notes:
+    for text in operation.notes:
         report.note(text)
     documents = []
     failures = 0
-    for item in batch.run(sources, targets, job, batch.Writing(values["format_"], values["range_"], values["output"])):
+    for item in batch.run(
+        sources, targets, operation, batch.Writing(values["format_"], values["range_"], values["output"])
+    ):
         documents.append(item.document())
         if isinstance(item, batch.Failed):
             if len(sources) == 1:
                 raise item.error
             failures += 1
-            report.note(f"error: {item.message}")
+            report.note(one_line(f"error: {item.message}"))
             continue
         _remarks(item)
         if values["verbose"]:
             for plan in item.result.considered:
                 report.note(f"{item.source}: {plan.name}, predicted {report.seconds(plan.seconds)}: {plan.reason}")
-        if values["quiet"]:
-            if item.target != STDIO:
-                report.lines(item.target)
-        elif not values["as_json"]:
+        if values["as_json"]:
+            continue
+        if not values["quiet"]:
             report.table(_table(item), stream)
-    if values["as_json"] and not values["quiet"]:
+        elif item.target != STDIO:
+            report.lines(item.target)
+    if values["as_json"]:
         report.json(documents if len(sources) > 1 else documents[0], stream)
     if failures:
         report.note(f"{failures} of {len(sources)} images failed")
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(1 if failures < len(sources) else 2)
 
 
 def _remarks(item: Done) -> None:
@@ -112,10 +115,10 @@ def _table(item: Done) -> report.Table:
     ]
     if spec.transpose:
         rows.append(("output_padding", report.pair(geometry.output_padding)))
-    if spec.groups > 1:
-        rows.append(("groups", str(spec.groups)))
+    rows += _unusual(item)
+    where = result.backend if result.device == "cpu" else f"{result.backend} on {result.device}"
     rows += [
-        ("backend", result.backend + (f" ({result.reason})" if result.reason else "")),
+        ("backend", where + (f" ({result.reason})" if result.reason else "")),
         ("plan", result.plan),
         (
             "time",
@@ -124,3 +127,24 @@ def _table(item: Done) -> report.Table:
         ),
     ]
     return report.Table(f"convcli {'transpose' if spec.transpose else 'apply'}", rows)
+
+
+def _unusual(item: Done) -> list[tuple[str, str]]:
+    """What is not at its default."""
+    operation = item.operation
+    rows = []
+    if operation.spec.groups > 1:
+        rows.append(("groups", str(operation.spec.groups)))
+    if operation.channels != "each":
+        rows.append(("channels", operation.channels))
+    if item.bias is not None:
+        rows.append(("bias", ", ".join(f"{value:g}" for value in item.bias)))
+    if operation.linear:
+        rows.append(("linear", "computed in linear light"))
+    if item.policy != ("raw" if item.container == "NPY" else "clip"):
+        rows.append(("range", item.policy))
+    if item.alpha is not None:
+        rows.append(("alpha", item.alpha))
+    if operation.compute.dtype is not None:
+        rows.append(("dtype", operation.compute.dtype))
+    return rows

@@ -7,24 +7,22 @@ from typing import Any
 import click
 
 from convcli import options
-from convcli.commands.help import WithExamples
+from convcli.commands.help import KERNELS, Documented
 from convcli.commands.run import run_images
 
 
 @click.command(
-    cls=WithExamples,
-    kernels=True,
+    cls=Documented,
+    sections=(KERNELS,),
     examples=(
         "convcli transpose small.png -k bilinear:2 --stride 2 --padding 1 -o large.png",
         "convcli transpose small.png -k bilinear:4 -s 4 -p same-upper -o large.png",
         "convcli transpose maps.npy --weights layer.npy -s 2 -p 1 --output-size 224,224 -o up.npy",
     ),
 )
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@options.images
 @options.bank
-@options.geometry
-@options.output_padding
-@options.output_size
+@options.transposed_geometry
 @options.image_output
 @options.compute
 @options.reporting

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from convcli.geometry import ZERO, Geometry
 
-POLICIES = ("auto", "premultiply", "filter", "keep", "drop")
-
 
 def premultiply(
     colour: NDArray[np.generic], alpha: NDArray[np.generic], full_scale: float, dtype: str

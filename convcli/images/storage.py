@@ -68,7 +68,7 @@ def storage(
     container : str
         The format.
     policy : str, optional
-        One of `ranges.RANGES`; by default ``clip`` for integers and ``raw`` for real values.
+        One of `convcli.vocabulary.RANGES`; by default ``clip`` for integers and ``raw`` for real values.
 
     Raises
     ------

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError
 from convcli.kernels.kernel import Filter
 
-CHANNELS = ("each", "sum", "gray")
-
 
 @dataclass(frozen=True, slots=True)
 class Bank:
@@ -22,7 +20,7 @@ class Bank:
     filters : tuple of Filter
         One for each ``-k``.
     combine : str, optional
-        One of `convcli.finish.COMBINES`, over all kernels of the bank; None leaves each filter to its own rule, so that
+        One of `convcli.vocabulary.COMBINES`, over all kernels of the bank; None leaves each filter to its own rule, so that
         ``sobel`` is a magnitude and two plain kernels stay two outputs.
     """
 

@@ -5,13 +5,13 @@ Roberts' pair is diagonal and keeps the signs of its author.
 
 from __future__ import annotations
 
-from math import ceil, cos, log2, pi, radians, sin, sqrt
+from math import ceil, cos, pi, radians, sin, sqrt
 from math import log as ln
 
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.named import Matrix, named, positive, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
 from convcli.kernels.smoothing import binomial_row, gaussian_1d, gaussian_size
 
 _COMPASS = ("n", "ne", "e", "se", "s", "sw", "w", "nw")
@@ -125,12 +125,16 @@ def gabor(
 
     The real part of scikit-image's `gabor_kernel`, for phase 0 and its default size of 3σ to each side.
     """
-    positive(frequency, "gabor", "frequency")
     if not 0.01 <= bandwidth <= 16:
         raise KernelError(f"gabor bandwidth {bandwidth:g} is out of range: use 0.01 to 16 octaves")
-    if frequency > 0.5 or log2(frequency) < -12:
+    if not 0.001 <= frequency <= 0.5:
         raise KernelError(f"gabor frequency {frequency:g} is out of range: use 0.001 to 0.5 cycles per pixel")
     sigma = sqrt(ln(2) / 2) / pi * (2**bandwidth + 1) / (2**bandwidth - 1) / frequency
+    if size is None and 2 * ceil(3 * sigma) + 1 > MAX_SIDE:
+        raise KernelError(
+            f"gabor frequency {frequency:g} with bandwidth {bandwidth:g} needs a kernel wider than {MAX_SIDE}: use a larger "
+            "frequency or bandwidth, or give size"
+        )
     side = size_of(2 * ceil(3 * sigma) + 1 if size is None else size, "gabor")
     x = np.arange(side) - (side - 1) / 2
     turned = x[None, :] * cos(radians(theta)) + x[:, None] * sin(radians(theta))

@@ -20,7 +20,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The kernels of one SPEC and how their results are combined (one of `convcli.finish.COMBINES`).
+    """The kernels of one SPEC and how their results are combined (one of `convcli.vocabulary.COMBINES`).
 
     `label` is short and safe in a file name.
     """

@@ -25,6 +25,9 @@ Built = Matrix | Mapping[str, Matrix]
 MAX_SIDE = 4095
 """The largest side of a named kernel, in pixels: beyond it a wrong number is likelier than a wish."""
 
+MAX_ARGUMENT = 1e9
+"""The largest argument of a named kernel, whatever it means."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -119,14 +122,16 @@ def build(spec: str) -> Filter:
     return Filter(label, kernels, recipe.combine)
 
 
+def names() -> list[str]:
+    """Every name that a SPEC may begin with."""
+    return [*REGISTRY, *_MEMBERS]
+
+
 def unknown(spec: str) -> str:
     """The message for a SPEC that is nothing we know, with the nearest names."""
     name = spec.partition(":")[0].strip().lower()
-    names = [*REGISTRY, *_MEMBERS]
-    near = (
-        difflib.get_close_matches(name, names, n=3, cutoff=0.55)
-        or [n for n in names if name and n.startswith(name[:3])][:3]
-    )
+    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.65)
+    near = near or [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
     hint = f"did you mean {' or '.join(near)}?" if near else "'convcli apply --help' lists the names"
     return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
 
@@ -144,13 +149,6 @@ def size_of(value: int, kernel: str, *, odd: bool = True, least: int = 1, name: 
     return value
 
 
-def positive(value: float, kernel: str, name: str) -> float:
-    """Check that a parameter is above 0."""
-    if not value > 0:
-        raise KernelError(f"{kernel} {name} {_number(value)} is out of range: use a number above 0")
-    return value
-
-
 def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, float | int]:
     arguments: dict[str, float | int] = {}
     parameters = recipe.parameters
@@ -163,20 +161,21 @@ def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, float | int]:
                 raise KernelError(f"kernel '{spec}' has too many arguments: write '{recipe.usage}'")
             key = list(parameters)[position]
         if key not in parameters:
-            near = difflib.get_close_matches(key, parameters, n=1, cutoff=0)
-            raise KernelError(
-                f"kernel '{spec}' has no parameter '{key}' (did you mean {near[0]}?): write '{recipe.usage}'"
-            )
+            near = difflib.get_close_matches(key, parameters, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise KernelError(f"kernel '{spec}' has no parameter '{key}'{hint}: write '{recipe.usage}'")
         if key in arguments:
             raise KernelError(f"kernel '{spec}' gives {key} twice: give it once")
         whole = "int" in str(parameters[key].annotation)
         try:
             arguments[key] = int(value) if whole else float(value)
-            if not np.isfinite(arguments[key]) or abs(arguments[key]) > 1e9:
+            if not np.isfinite(float(arguments[key])):
                 raise ValueError
         except (ValueError, OverflowError):
             kind = "a whole number" if whole else "a finite number"
             raise KernelError(f"kernel '{spec}': {key} '{value}' is not {kind}: write '{recipe.usage}'") from None
+        if abs(arguments[key]) > MAX_ARGUMENT:
+            raise KernelError(f"kernel '{spec}': {key} '{value}' is out of range: use at most {MAX_ARGUMENT:g}")
     return arguments
 
 

@@ -84,6 +84,8 @@ def _magick(text: str, match: re.Match[str]) -> NDArray[np.float64]:
         raise KernelError(
             f"kernel '{text}' asks for rotations ('{match[5]}'): give each rotated kernel with a -k of its own"
         )
+    if not width * height:
+        raise KernelError(f"kernel '{text}' is {width}x{height}, without values: both sides must be at least 1")
     cells = re.split(r"[\s,]+", match[6].strip().strip(","))
     values = [0.0 if cell.lower() in ("-", "nan") else _value(cell, text) for cell in cells if cell]
     if len(values) != width * height or not values:

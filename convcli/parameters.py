@@ -1,0 +1,218 @@
+"""The parameter types of the command line: how a word becomes a value, and how a shell completes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from math import inf
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from convcli.geometry import Pads, Pair
+from convcli.vocabulary import BORDERS, PADDING_MODES, PADDING_RULES, padding_mode
+
+MAX_NUMBER = 2**31 - 1
+"""No size, stride or padding is larger: beyond it a wrong number is likelier than a wish."""
+
+MAX_VALUE = 1e38
+"""No bias is larger: float32 ends there."""
+
+
+def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete.lower())]
+
+
+class PairType(click.ParamType[Any]):
+    """``N`` or ``H,W``: rows, then columns."""
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+        self.name = "N|H,W"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
+        """Parse; a single number counts for both axes."""
+        if isinstance(value, tuple):
+            return Pair(*value)
+        numbers = _whole_numbers(value, self.least)
+        if len(numbers) not in (1, 2):
+            self.fail(
+                f"'{value}' is not {self.name.replace('|', ' or ')} with whole numbers from {self.least} to {MAX_NUMBER}, "
+                "as in 2 or 2,1",
+                param,
+                ctx,
+            )
+        return Pair(numbers[0], numbers[-1])
+
+
+class SizeType(PairType):
+    """``H,W``."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.name = "H,W"
+
+
+class PaddingType(click.ParamType[Any]):
+    """``N``, ``H,W``, ``T,B,L,R`` or a rule."""
+
+    name = "N|H,W|T,B,L,R|RULE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pads | str:
+        """Parse into explicit pads, or keep the rule's name."""
+        if isinstance(value, Pads) or value in PADDING_RULES:
+            return value  # type: ignore[no-any-return]
+        numbers = _whole_numbers(value, 0)
+        if len(numbers) not in (1, 2, 4):
+            self.fail(
+                f"'{value}' is not N, H,W or T,B,L,R with whole numbers from 0 to {MAX_NUMBER}, nor one of "
+                f"{', '.join(PADDING_RULES)}",
+                param,
+                ctx,
+            )
+        if len(numbers) == 4:
+            return Pads(*numbers)
+        return Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The rules."""
+        return _starting(PADDING_RULES, incomplete)
+
+
+class CountType(click.ParamType[Any]):
+    """A whole number from 1 to `most`."""
+
+    name = "N"
+
+    def __init__(self, most: int = MAX_NUMBER) -> None:
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse."""
+        number = whole(str(value), 1)
+        if number is None or number > self.most:
+            self.fail(f"'{value}' is not a whole number from 1 to {self.most}", param, ctx)
+        return number
+
+
+class ModeType(click.ParamType[Any]):
+    """A padding mode, under its own name or another library's."""
+
+    name = "MODE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Resolve other names."""
+        mode = padding_mode(str(value))
+        if mode is None:
+            self.fail(
+                f"'{value}' is not one of {', '.join(PADDING_MODES)}, nor another library's name of one ('convcli apply --help' "
+                "lists them under Borders)",
+                param,
+                ctx,
+            )
+        return mode
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Our names, each with its picture."""
+        return [
+            CompletionItem(border.name, help=border.picture)
+            for border in BORDERS
+            if border.name.startswith(incomplete.lower())
+        ]
+
+
+class BiasType(click.ParamType[Any]):
+    """``B`` or ``B1,B2,…``: numbers in pixel units or ``N%`` of full scale."""
+
+    name = "B[,B…]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[float, ...], tuple[bool, ...]]:
+        """Parse into values and whether each is a percentage."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        pattern = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?")
+        for part in parts:
+            if not pattern.fullmatch(part):
+                self.fail(f"'{value}' is not B or B1,B2,… with numbers or percentages, as in 128 or 50%", param, ctx)
+            if abs(float(part.rstrip("%"))) > MAX_VALUE:
+                self.fail(f"'{part}' is out of range: use -{MAX_VALUE:g} to {MAX_VALUE:g}", param, ctx)
+        return tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts)
+
+
+class ToleranceType(click.ParamType[Any]):
+    """A finite number of at least 0."""
+
+    name = "E"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < inf:
+            self.fail(f"'{value}' is not a finite number of at least 0, as in 1e-6", param, ctx)
+        return number
+
+
+class DeviceType(click.ParamType[Any]):
+    """``cpu``, ``cuda`` or ``cuda:N``."""
+
+    name = "DEVICE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form; whether the device is there is the backend's to say."""
+        if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", str(value)):
+            self.fail(f"'{value}' is not cpu, cuda or cuda:N", param, ctx)
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The devices of most machines."""
+        return _starting(("cpu", "cuda"), incomplete)
+
+
+class FileType(click.ParamType[Any]):
+    """A path, or a word that holds one: taken as it is, completed as a file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Leave it; whoever opens the file says what is wrong with it."""
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Leave it to the shell, which knows the files."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class KernelType(FileType):
+    """A kernel's SPEC, parsed when it is used."""
+
+    def __init__(self) -> None:
+        super().__init__("SPEC")
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The named kernels; files where no name begins so."""
+        from convcli.kernels import named
+
+        return _starting(named.names(), incomplete) or super().shell_complete(ctx, param, incomplete)
+
+
+def whole(text: str, least: int) -> int | None:
+    """The whole number in `text`, or None if it is none or out of range."""
+    text = text.strip()
+    if not re.fullmatch(r"[+-]?[0-9]{1,12}", text):
+        return None
+    number = int(text)
+    return number if least <= number <= MAX_NUMBER else None
+
+
+def _whole_numbers(value: Any, least: int) -> list[int]:
+    """The numbers between the commas of `value`; none if one of them is no whole number in range."""
+    parts = [whole(part, least) for part in str(value).split(",")]
+    return [] if None in parts else [part for part in parts if part is not None]

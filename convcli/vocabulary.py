@@ -1,0 +1,71 @@
+"""The words of the command line, the code, the JSON and the docs: each list stands here and nowhere else. Standard library only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+OPS = ("corr", "conv")
+PADDING_RULES = ("valid", "same", "same-upper", "same-lower", "full")
+BACKENDS = ("numpy", "torch", "reference")
+DTYPES = {
+    "numpy": ("float32", "float64"),
+    "torch": ("float32", "float64", "float16", "bfloat16"),
+    "reference": ("float64",),
+}
+"""The dtypes that each backend computes in."""
+
+PLANS = ("taps", "toeplitz", "separable", "fft", "gemm")
+"""The strategies of the numpy backend."""
+
+CHANNELS = ("each", "sum", "gray")
+COMBINES = ("none", "magnitude", "sum", "max")
+RANGES = ("clip", "abs", "offset", "minmax", "raw")
+ALPHAS = ("auto", "premultiply", "filter", "keep", "drop")
+
+
+class Border(NamedTuple):
+    """A padding mode: its name, what surrounds the image ``abcd``, and what others call it ("" where they lack it)."""
+
+    name: str
+    picture: str
+    torch: str
+    numpy: str
+    scipy: str
+    opencv: str
+
+
+BORDERS = (
+    Border("zeros", "00|abcd|00", "zeros, constant", "constant", "constant, grid-constant", "BORDER_CONSTANT"),
+    Border("reflect", "cb|abcd|cb", "reflect", "reflect", "mirror", "BORDER_REFLECT_101, BORDER_DEFAULT"),
+    Border("replicate", "aa|abcd|dd", "replicate", "edge", "nearest", "BORDER_REPLICATE"),
+    Border("circular", "cd|abcd|ab", "circular", "wrap", "wrap, grid-wrap", "BORDER_WRAP"),
+    Border("symmetric", "ba|abcd|dc", "", "symmetric", "reflect, grid-mirror", "BORDER_REFLECT"),
+)
+"""SciPy's ``reflect`` is `symmetric`: the plain word means what it means in PyTorch and NumPy."""
+
+PADDING_MODES = tuple(border.name for border in BORDERS)
+
+
+def padding_mode(name: str) -> str | None:
+    """The padding mode that `name` stands for: ours, PyTorch's, NumPy's, SciPy's or OpenCV's; None if it is no such name.
+
+    Upper and lower case, ``_`` and ``-`` are alike; ``BORDER_`` may be left out of ``BORDER_REFLECT_101``.
+    """
+    return _MODES.get(_plain(name))
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _modes() -> dict[str, str]:
+    modes = {border.name: border.name for border in BORDERS}  # first: an own name is never an alias
+    for border in BORDERS:
+        for names in border[2:]:
+            for name in names.split(", "):
+                modes.setdefault(_plain(name), border.name)
+    modes |= {"zero": "zeros", "reflect-101": "reflect", "reflect101": "reflect", "border-reflect101": "reflect"}
+    return modes
+
+
+_MODES = _modes()
