@@ -47,7 +47,7 @@ def of_operation(picture: Picture, operation: Operation) -> Layer:
         picture = picture.with_pixels(pipeline.to_gray(picture), picture.alpha)
     if picture.alpha is not None and pipeline.alpha_policy(picture, operation) == "filter":
         picture = replace(picture, colour=np.concatenate([picture.colour, picture.alpha[np.newaxis]]), alpha=None)
-    fitted = pipeline.prepare(picture, operation)
+    fitted = pipeline.fit(picture, operation)
     return Layer(fitted.image, fitted.weight, fitted.spec, fitted.bias)
 
 

@@ -21,7 +21,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class Fitted:
     """An operation fitted to a picture: what the engine is called with, and how a bank's results are joined."""
 
     image: NDArray[Any]
@@ -95,24 +95,24 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         picture = picture.with_pixels(to_gray(picture), picture.alpha)
     rule = alpha_policy(picture, operation)
     if rule == "premultiply":
-        job = prepare(replace(picture, colour=_weighted(picture, operation), alpha=None), replace(operation, bias=None))
-        channels, transparent = job.channels - 1, True
+        fitted = fit(replace(picture, colour=_weighted(picture, operation), alpha=None), replace(operation, bias=None))
+        channels, transparent = fitted.channels - 1, True
     elif rule == "filter":
         planes = np.concatenate([picture.colour, _opacity(picture)[np.newaxis]])
-        job = prepare(replace(picture, colour=planes, alpha=None), _for_colours(operation, len(planes) - 1))
-        transparent = job.channels == len(planes)  # else the outputs of a layer, which are no colours
-        channels = job.channels - transparent
+        fitted = fit(replace(picture, colour=planes, alpha=None), _for_colours(operation, len(planes) - 1))
+        transparent = fitted.channels == len(planes)  # else the outputs of a layer, which are no colours
+        channels = fitted.channels - transparent
     else:
-        job = prepare(picture, operation)
-        channels = job.channels
+        fitted = fit(picture, operation)
+        channels = fitted.channels
         transparent = rule == "keep" and picture.space_of(channels) != "tensor"  # the outputs of a layer are no colours
-    size = job.spec.resolve(picture.size, job.weight.shape[2:]).output
+    size = fitted.spec.resolve(picture.size, fitted.weight.shape[2:]).output
     shape = (*picture.colour.shape[:-3], channels, *size)
     kept = images.storage(picture, picture.space_of(channels), shape, transparent, container, policy)
     if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
-        finish = replace(job.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
-        job = replace(job, finish=finish)
-    result = job.run(operation)
+        finish = replace(fitted.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
+        fitted = replace(fitted, finish=finish)
+    result = fitted.run(operation)
     colour: NDArray[Any] = result.array
     opacity: NDArray[Any] | None = None
     if rule == "premultiply":
@@ -127,7 +127,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     if kept.container == "NPY" and picture.colour.dtype == np.float16 and operation.compute.dtype is None:
         kept = replace(kept, dtype="float16")  # a tensor keeps its dtype
     followed = None if picture.alpha is None else rule
-    return Outcome(picture.with_pixels(colour, opacity), result, kept, job.spec.groups, followed)
+    return Outcome(picture.with_pixels(colour, opacity), result, kept, fitted.spec.groups, followed)
 
 
 def _at_once(storage: Storage) -> bool:
@@ -146,7 +146,7 @@ def to_gray(picture: Picture) -> NDArray[np.floating]:
     return out[..., np.newaxis, :, :]
 
 
-def prepare(picture: Picture, operation: Operation) -> Prepared:
+def fit(picture: Picture, operation: Operation) -> Fitted:
     """Fit the kernels, groups and bias of an operation to a picture's channels."""
     channels = picture.colour.shape[-3]
     spec = operation.spec
@@ -159,7 +159,7 @@ def prepare(picture: Picture, operation: Operation) -> Prepared:
         spec, parts = replace(spec, groups=groups), operation.bank.parts
     filters = engine.check_channels(channels, weight.shape, spec)
     bias = None if operation.bias is None else operation.bias.array(filters, picture.full_scale)
-    return Prepared(picture.colour, weight, spec, bias, Finish(parts))
+    return Fitted(picture.colour, weight, spec, bias, Finish(parts))
 
 
 def _for_colours(operation: Operation, colours: int) -> Operation:

@@ -93,7 +93,7 @@ def finished(array: NDArray[Any], finish: Finish, plan: str) -> Computed:
     return Computed(out, plan, Clipped.sum(Clipped(), *clipped))
 
 
-class Operation(Protocol):
+class Correlate(Protocol):
     """The signature of `correlate` and `correlate_transpose`."""
 
     def __call__(self, task: Task) -> Computed: ...
@@ -103,10 +103,10 @@ class Backend(Protocol):
     """A backend module."""
 
     @property
-    def correlate(self) -> Operation: ...
+    def correlate(self) -> Correlate: ...
 
     @property
-    def correlate_transpose(self) -> Operation: ...
+    def correlate_transpose(self) -> Correlate: ...
 
 
 def load(name: str) -> Backend:
