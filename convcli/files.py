@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from time import monotonic_ns
 from typing import BinaryIO
 
 from convcli.errors import ImageError
@@ -92,7 +92,8 @@ def writing(target: str) -> Iterator[BinaryIO]:
         path = Path(os.path.realpath(target))
         if path.is_dir():
             raise ImageError(f"output '{target}' is a folder: end it in '/' to write into it, or name a file")
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
+        name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}.tmp"
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except (OSError, ValueError) as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error, path.parent)}") from None
     try:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from convcli.geometry import Pads, Pair
 from convcli.vocabulary import BORDERS, PADDING_MODES, PADDING_RULES, padding_mode
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 MAX_NUMBER = 2**31 - 1
 """No size, stride or padding is larger: beyond it a wrong number is likelier than a wish."""
@@ -21,7 +23,13 @@ MAX_VALUE = 1e38
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in names if name.startswith(incomplete.lower())]
+    return [_item(name) for name in names if name.startswith(incomplete.lower())]
+
+
+def _item(value: str, **more: str) -> CompletionItem:
+    from click.shell_completion import CompletionItem  # its own imports take longer than the arithmetic of sizes
+
+    return CompletionItem(value, **more)
 
 
 class PairType(click.ParamType[Any]):
@@ -116,9 +124,7 @@ class ModeType(click.ParamType[Any]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Our names, each with its picture."""
         return [
-            CompletionItem(border.name, help=border.picture)
-            for border in BORDERS
-            if border.name.startswith(incomplete.lower())
+            _item(border.name, help=border.picture) for border in BORDERS if border.name.startswith(incomplete.lower())
         ]
 
 
@@ -187,7 +193,7 @@ class FileType(click.ParamType[Any]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Leave it to the shell, which knows the files."""
-        return [CompletionItem(incomplete, type="file")]
+        return [_item(incomplete, type="file")]
 
 
 class KernelType(FileType):

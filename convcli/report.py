@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +27,8 @@ def json(document: Any, stream: TextIO | None = None) -> None:
     """One JSON document on `stream` (standard output); NaN and infinity become null."""
     stream = stream or sys.stdout
     unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
+    import json as json_module
+
     print(json_module.dumps(_finite(document), ensure_ascii=not unicode), file=stream, flush=True)
 
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -411,10 +410,14 @@ def test_in_place_of_stdin(folder: Path) -> None:
 
 
 def test_unwritable_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    really = os.open
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    def refuse(path: object, flags: int, *more: int) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return really(path, flags, *more)
+
+    monkeypatch.setattr(os, "open", refuse)
     check(run("apply", "img.png", *BOX, "-o", "out.png", cwd=folder), "'out.png'", "ermission")
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from convcli import files, npy
 from convcli.errors import ImageError
@@ -163,8 +163,12 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 
 def _upright(image: Image.Image) -> bytes | None:
     """Turn the pixels as the EXIF orientation says; the EXIF data without it and without the layout of the pixels."""
-    ImageOps.exif_transpose(image, in_place=True)
     exif = image.getexif()
+    if exif.get(ExifTags.Base.Orientation, 1) != 1:
+        from PIL import ImageOps
+
+        ImageOps.exif_transpose(image, in_place=True)
+        exif = image.getexif()
     for tag in _LAYOUT:
         exif.pop(tag, None)
     return exif.tobytes() if len(exif) else None

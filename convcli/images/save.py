@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, features
+from PIL import Image
 
 from convcli import files, npy
 from convcli.errors import ImageError
@@ -60,9 +60,15 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
         ending = f"ends in '{extension}', which" if extension else "has no ending such as .png and"
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {ending}"
         raise ImageError(f"{what} cannot be written: use png, jpg, tif, webp, ppm, bmp, gif or npy")
-    if name in ("WEBP", "AVIF") and not features.check(name.lower()):
+    if name in ("WEBP", "AVIF") and not _built_with(name.lower()):
         raise ImageError(f"format {name} cannot be written: this Pillow is built without it; use png")
     return name
+
+
+def _built_with(library: str) -> bool:
+    from PIL import features
+
+    return bool(features.check(library))
 
 
 _UNPACKED = {"PPM", "BMP"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +41,8 @@ def read(path: Path) -> NDArray[np.float64]:
         raise KernelError(f"kernel {source} {error}") from None
     if path.suffix.lower() == ".json":
         try:
+            import json
+
             return checked(json.loads(text), source)
         except (ValueError, RecursionError):
             raise KernelError(

@@ -6,10 +6,9 @@ The kernels themselves are plain functions in `convcli.kernels.smoothing` and `.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,10 +126,16 @@ def names() -> list[str]:
     return [*REGISTRY, *_MEMBERS]
 
 
+def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(name, known, n, cutoff)
+
+
 def unknown(spec: str) -> str:
     """The message for a SPEC that is nothing we know, with the nearest names."""
     name = spec.partition(":")[0].strip().lower()
-    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.65)
+    near = _near(name, names(), 3, 0.65)
     near = near or [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
     hint = f"did you mean {' or '.join(near)}?" if near else "'convcli apply --help' lists the names"
     return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
@@ -161,7 +166,7 @@ def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, float | int]:
                 raise KernelError(f"kernel '{spec}' has too many arguments: write '{recipe.usage}'")
             key = list(parameters)[position]
         if key not in parameters:
-            near = difflib.get_close_matches(key, parameters, n=1)
+            near = _near(key, parameters, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise KernelError(f"kernel '{spec}' has no parameter '{key}'{hint}: write '{recipe.usage}'")
         if key in arguments:

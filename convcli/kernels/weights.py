@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -138,6 +137,8 @@ def _read_npy(path: Path, key: str | None) -> Mapping[str, Any]:
 
 
 def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
+    import zipfile
+
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
