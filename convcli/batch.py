@@ -37,6 +37,7 @@ class Done:
     clipped: Clipped
     notes: tuple[str, ...]
     load_seconds: float
+    import_seconds: float
     compute_seconds: float
     save_seconds: float
 
@@ -76,7 +77,12 @@ class Done:
                 "of": self.clipped.total,
             },
             "notes": [*self.notes],
-            "seconds": {"load": self.load_seconds, "compute": self.compute_seconds, "save": self.save_seconds},
+            "seconds": {
+                "load": self.load_seconds,
+                "import": self.import_seconds,
+                "compute": self.compute_seconds,
+                "save": self.save_seconds,
+            },
         }
 
 
@@ -151,6 +157,7 @@ def _one(source: str, target: str, operation: Operation, how: Writing) -> Done:
         clipped=max(saved.clipped, outcome.result.clipped, key=lambda clipped: clipped.total),
         notes=(*notes, *outcome.storage.notes, *saved.notes),
         load_seconds=loaded - start,
-        compute_seconds=computed - loaded,
+        import_seconds=outcome.result.import_seconds,
+        compute_seconds=computed - loaded - outcome.result.import_seconds,
         save_seconds=perf_counter() - computed,
     )

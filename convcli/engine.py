@@ -46,6 +46,8 @@ class ConvResult:
         Every size, stride and padding as resolved.
     backend, device, dtype, plan : str
         What did the work; `reason` says why `auto` chose it ("" when the user chose).
+    import_seconds : float
+        What choosing the backend and importing it took.
     seconds : float
         Wall time of the computation; importing the backend is not counted.
     clipped : Clipped
@@ -63,6 +65,7 @@ class ConvResult:
     dtype: str
     plan: str
     reason: str
+    import_seconds: float
     seconds: float
     clipped: Clipped = Clipped()
     considered: tuple[Considered, ...] = ()
@@ -130,12 +133,15 @@ class Call:
         Which one, and why `auto` chose it.
     batched : bool
         Whether the image came as a batch.
+    import_seconds : float
+        What importing the backend took.
     """
 
     task: Task
     backend: str
     reason: str
     batched: bool
+    import_seconds: float
 
     def run(self) -> ConvResult:
         """Compute."""
@@ -158,6 +164,7 @@ class Call:
             dtype=self.task.dtype,
             plan=computed.plan,
             reason=self.reason,
+            import_seconds=self.import_seconds,
             seconds=seconds,
             clipped=computed.clipped,
             considered=computed.considered,
@@ -194,9 +201,12 @@ def prepare(
         plan=compute.plan,
         finish=finish,
     )
+    start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
+    backends.load(name)
+    imported = perf_counter() - start
     task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, batch.dtype))
-    return Call(task, name, reason, image.ndim == 4)
+    return Call(task, name, reason, image.ndim == 4, imported)
 
 
 def check_channels(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> int:

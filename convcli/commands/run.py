@@ -122,7 +122,8 @@ def _table(item: Done) -> report.Table:
         ("plan", result.plan),
         (
             "time",
-            f"load {report.seconds(item.load_seconds)}, compute {report.seconds(item.compute_seconds)}, "
+            f"load {report.seconds(item.load_seconds)}, import {report.seconds(item.import_seconds)}, "
+            f"compute {report.seconds(item.compute_seconds)}, "
             f"save {report.seconds(item.save_seconds)}",
         ),
     ]
