@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.backends.numpy.taps import add_bias, suits
-from convcli.backends.numpy.toeplitz import banded, batches, block_rows, windows
+from convcli.backends.numpy.toeplitz import banded, block_rows, blocks_of
 from convcli.geometry import Size
 
 __all__ = ["factors", "prepare", "rank", "suits", "tile"]
@@ -97,9 +97,11 @@ def prepare(job: Job, dtype: str) -> Work:
 def _down(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: NDArray[Any]) -> None:
     """Along the columns: ``out (rows, line)``."""
     rows, line = out.shape
-    for start, count in batches(rows, size, line):
-        source = windows(lines[stride * start :], count, band.shape[1], stride * size)
-        np.matmul(band, source, out=out[start : start + count * size].reshape(count, size, line))
+    sources = blocks_of(lines, rows, size, band.shape[1], stride)
+    np.matmul(band, sources, out=out[: len(sources) * size].reshape(-1, size, line))
+    if rows % size:
+        start = rows - size
+        np.matmul(band, lines[stride * start :][: band.shape[1]], out=out[start:])
 
 
 def _across(lines: NDArray[Any], band: NDArray[Any], size: int, out: NDArray[Any]) -> None:

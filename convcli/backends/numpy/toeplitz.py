@@ -19,10 +19,10 @@ from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.backends.numpy.taps import add_bias, suits
 from convcli.geometry import Size, extent
 
-__all__ = ["banded", "batches", "block_rows", "prepare", "suits", "tile", "windows"]
+__all__ = ["banded", "block_rows", "blocks_of", "prepare", "suits", "tile"]
 
 
-BATCH_VALUES = 12000
+BATCH_VALUES = 24000
 """Output values of one call: enough to hide its cost, few enough for its products to stay in the cache (measured)."""
 
 
@@ -45,20 +45,10 @@ def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArra
     return out
 
 
-def batches(rows: int, size: int, line: int) -> list[tuple[int, int]]:
-    """Where batches of blocks of `size` rows start in `rows`, and how many blocks each has.
-
-    Short lines make small products: several are then one call. The last block is moved up so that it is whole.
-    """
-    count, whole = max(1, BATCH_VALUES // (size * line)), rows // size
-    found = [(first * size, min(count, whole - first)) for first in range(0, whole, count)]
-    return found if rows % size == 0 else [*found, (rows - size, 1)]
-
-
-def windows(lines: NDArray[Any], count: int, rows: int, apart: int) -> NDArray[Any]:
-    """``(count, rows, line)``: overlapping windows of `lines`, `apart` rows apart."""
+def blocks_of(lines: NDArray[Any], rows: int, size: int, depth: int, apart: int) -> NDArray[Any]:
+    """``(blocks, depth, line)``: the overlapping windows of `lines` under blocks of `size` output rows, `apart` rows apart."""
     down, along = lines.strides
-    return as_strided(lines, (count, rows, lines.shape[1]), (apart * down, down, along))
+    return as_strided(lines, (rows // size, depth, lines.shape[1]), (apart * size * down, down, along))
 
 
 def prepare(job: Job, dtype: str) -> Work:
@@ -75,20 +65,28 @@ def prepare(job: Job, dtype: str) -> Work:
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         _, rows, width = out.shape
         size = min(block_rows(job.kernel.height), rows)
-        plan = batches(rows, size, part.line)
-        products = buffers.get("products", (max(count for _, count in plan), most, size, part.line), dtype)
+        blocks, rest = divmod(rows, size)
+        at_once = min(blocks, max(1, BATCH_VALUES // (size * part.line)))
+        products = buffers.get("products", (at_once, most, size, part.line), dtype)
         for o, each in enumerate(columns):
             used = [(c, taps) for c, taps in enumerate(each) if len(taps)]
             if not used:
                 out[o] = 0
-            for start, count in plan:
-                target = out[o, start : start + count * size].reshape(count, size, width)
-                for number, (c, taps) in enumerate(used):
-                    band = bands(o, c, size)
-                    source = windows(scratch[job.sources[o] + c, s * start :], count, band.shape[1], s * size)
-                    product = products[:count, : len(taps)]
-                    np.matmul(band, source, out=product.reshape(count, len(band), -1))
-                    _sum([part.shifted(product[:, i], j) for i, j in enumerate(taps)], target, number > 0)
+            targets = out[o, : blocks * size].reshape(blocks, size, width)
+            for number, (c, taps) in enumerate(used):
+                band, lines = bands(o, c, size), scratch[job.sources[o] + c]
+                sources = blocks_of(lines, rows, size, band.shape[1], s)
+                results = products[:, : len(taps)].reshape(at_once, len(band), -1)
+                views = [part.shifted(products[:, i], j) for i, j in enumerate(taps)]
+                for first in range(0, blocks, at_once):
+                    source, target = sources[first : first + at_once], targets[first : first + at_once]
+                    np.matmul(band, source, out=results[: len(source)])
+                    _sum(
+                        views if len(source) == at_once else [view[: len(source)] for view in views], target, number > 0
+                    )
+                if rest:  # a block that begins higher up, so that it is whole; its first rows are done already
+                    np.matmul(band, lines[s * (rows - size) :][: band.shape[1]], out=results[0])
+                    _sum([view[0, size - rest :] for view in views], out[o, rows - rest :], number > 0)
         add_bias(job, out)
 
     return work
