@@ -30,8 +30,9 @@ class Row:
     max_abs_error : float
         Largest absolute difference from the float64 reference, in the input's units.
     relative_error : float
-        The same over the largest Σ|x·w| of any output: cancellation to a result near zero does not blow it up. A plan
-        that works in the frequency domain mixes all pixels of a tile: there it is over max|x| · Σ|w|.
+        The same over the largest Σ|x·w| of any output: cancellation to a result near zero does not blow it up. For a plan
+        that mixes more than an output's own terms (transforms, passes of several ranks) it is over max|x| times the
+        largest Σ|w| of an output channel.
     tolerance : float
         What `relative_error` may be: see `tolerance`.
     median_ms, min_ms, max_ms : float
@@ -125,7 +126,7 @@ def compare(
     sums = prepared(Compute("reference"), absolute=True).run().array
     scale = float(sums.max(where=np.isfinite(sums), initial=0))
     finite = np.abs(image.astype(np.float64)).max(where=np.isfinite(image), initial=0)
-    scales = scale, max(scale, float(finite) * float(np.abs(weight.astype(np.float64)).sum()))
+    scales = scale, max(scale, float(finite) * _largest_sum(weight, spec))
     terms = weight[:, 0].size // spec.groups if spec.transpose else weight[0].size
     choices, missing = _choices(compute)
     rows = [_row(truth, [truth.seconds * 1e3], truth, scales, terms, limit)]
@@ -144,6 +145,14 @@ def compare(
                 for further, times in _timed(prepared(replace(choice, plan=plan)), repeats):
                     rows.append(_row(further, times, truth, scales, terms, limit))
     return Comparison((*rows[1:], rows[0]), tuple(missing), auto.backend, auto.reason)
+
+
+def _largest_sum(weight: NDArray[np.floating], spec: ConvSpec) -> float:
+    """Σ|w| of the output channel for which it is largest."""
+    sizes = np.abs(weight.astype(np.float64))
+    if spec.transpose:
+        return float(sizes.reshape(spec.groups, -1, *sizes.shape[1:]).sum(axis=(1, 3, 4)).max())
+    return float(sizes.sum(axis=(1, 2, 3)).max())
 
 
 def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
@@ -205,8 +214,7 @@ def _row(
     limit: float | None,
 ) -> Row:
     """One row; `scales` are what errors are relative to: of sums, and of plans that mix all pixels."""
-    mixes = any(name in result.plan.partition(":")[0] for name in ("fft", "separable"))
-    scale = scales[mixes]
+    scale = scales[result.mixes]
     same_shape = result.output_shape == truth.output_shape
     error = largest_difference(result.array, truth.array) if same_shape else inf
     relative = error / scale if scale > 0 else error

@@ -11,7 +11,8 @@ import numpy as np
 from convcli import backends, memory
 from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError
-from convcli.geometry import Geometry, Pads
+from convcli.geometry import Pads
+from convcli.parallel import workers
 
 
 def count_macs(task: Task) -> int:
@@ -21,8 +22,8 @@ def count_macs(task: Task) -> int:
 
 
 TORCH_IMPORT_SECONDS = 2.0
-TORCH_MACS_PER_SECOND = {"dense": 75e9, "per channel": 0.5e9}
-"""Of `convcli compare` on a 2-core machine: torch has fast code for layers of many channels only."""
+TORCH_MACS_PER_SECOND = {"dense": 35e9, "per channel": 2e9}
+"""Of one thread, as `convcli compare` finds: torch has fast code for layers of many channels only."""
 
 FAST_CHANNELS = 8
 """Channels in a group from which torch's fast code is for."""
@@ -70,7 +71,8 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     macs = count_macs(task)
     channels = task.x.shape[1] // task.groups
     torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS
-    torch_seconds = macs / TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"] + torch_import
+    rate = workers(task.threads) * TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
+    torch_seconds = macs / rate + torch_import
     if macs < ALWAYS_NUMPY_MACS:
         return "numpy", "so little work that no other would have begun"
     from convcli.backends.numpy import predicted_seconds
@@ -101,15 +103,26 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) 
     return wanted
 
 
-def check_memory(geometry: Geometry, batch: tuple[int, ...], filters: int, double: bool) -> None:
-    """Refuse, before anything is allocated, what cannot fit into this machine's memory."""
+def check_memory(task: Task, filters: int, double: bool) -> None:
+    """Refuse, before anything is allocated, what cannot fit into this machine's memory.
+
+    Parameters
+    ----------
+    task : Task
+    filters : int
+        Output channels.
+    double : bool
+        Whether the computation is done in float64, else in float32.
+    """
+    geometry, batch = task.geometry, task.x.shape
     pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
     padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
     output = (batch[0], filters, *geometry.output)
     need = (batch[0] * batch[1] * padded + prod(output)) * (8 if double else 4)
     have = memory.total_bytes()
     if need > have:
+        less = "a smaller --stride" if geometry.transpose else "less --padding, a larger --stride"
         raise GeometryError(
             f"an output of shape {output} from {padded} padded pixels needs {need / 2**30:.1f} GiB, this machine has "
-            f"{have / 2**30:.1f}: use a larger --stride, less --padding or fewer kernels"
+            f"{have / 2**30:.1f}: use {less} or fewer kernels"
         )

@@ -53,7 +53,9 @@ class ConvResult:
     clipped : Clipped
         What the finish clipped.
     considered : tuple of Considered
-        The plans that the numpy backend weighed, the cheapest first.
+        The plans that the numpy backend weighed, the chosen one first.
+    mixes : bool
+        Whether rounding is relative to more than the terms of each sum: see `convcli.backends.Computed`.
     """
 
     array: NDArray[Any]
@@ -69,6 +71,7 @@ class ConvResult:
     seconds: float
     clipped: Clipped = Clipped()
     considered: tuple[Considered, ...] = ()
+    mixes: bool = False
 
 
 def convolve(
@@ -168,6 +171,7 @@ class Call:
             seconds=seconds,
             clipped=computed.clipped,
             considered=computed.considered,
+            mixes=computed.mixes,
         )
 
 
@@ -187,7 +191,6 @@ def prepare(
             f"bias has {bias.size} values for {filters} output channels: give one value, or one per output channel"
         )
     geometry = spec.resolve((batch.shape[2], batch.shape[3]), (weight.shape[2], weight.shape[3]))
-    dispatch.check_memory(geometry, batch.shape, filters, compute.dtype == "float64" or batch.dtype == np.float64)
     if spec.op == "conv":
         weight = weight[:, :, ::-1, ::-1]
     task = Task(
@@ -201,6 +204,12 @@ def prepare(
         plan=compute.plan,
         finish=finish,
     )
+    double = (
+        compute.backend == "reference"
+        or compute.dtype == "float64"
+        or (compute.dtype is None and batch.dtype == np.float64)
+    )
+    dispatch.check_memory(task, filters, double)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
     backends.load(name)

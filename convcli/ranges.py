@@ -40,7 +40,7 @@ def store(
     count : bool
         Whether to count what is clipped; if not, zeros are returned.
     within : bool
-        Whether it is known that there is nothing to clip.
+        Whether it is known that there is nothing to count: no value lies outside the range but by rounding, none is NaN.
     """
     if values.dtype == np.float16:  # it does not hold 65535
         values = values.astype(np.float32)
@@ -48,10 +48,12 @@ def store(
     if values.dtype.kind == "f":
         values = np.rint(values, out=values)
     kind = values.dtype.type
+    zero, white = kind(0), kind(full_scale)
     if within:
+        if values.dtype.kind == "f":  # but for rounding: nothing may wrap around
+            np.clip(values, zero, white, out=values)
         np.copyto(out, values, casting="unsafe")
         return Clipped(0, 0, values.size if count else 0)
-    zero, white = kind(0), kind(full_scale)
     below = above = nan = 0
     if count:
         flags = np.less_equal(zero, values)

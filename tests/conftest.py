@@ -6,8 +6,6 @@ Test modules import the helpers with ``from conftest import …``.
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
@@ -16,7 +14,6 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: pytest-xdist fills the cores
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -41,14 +38,6 @@ BACKENDS = ("reference", "numpy", "torch")
 FAST = ("numpy", "torch")
 KINDS = ("uint8", "uint16", "float32", "float64")
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
-
-
-@pytest.fixture(autouse=True)
-def _one_torch_thread() -> Iterator[None]:
-    """A test that asks for more threads does not leave them to the next one."""
-    yield
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
 
 
 @dataclass(frozen=True)
@@ -130,7 +119,14 @@ class Layer:
         magnitude: NDArray[np.floating] | float = self.magnitude
         if everywhere_alike:
             most = 0.0 if self.bias is None else float(np.abs(self.bias).max())
-            magnitude = float(np.abs(self.image).max()) * float(np.abs(self.weight.astype(np.float64)).sum()) + most
+            weight = np.abs(self.weight.astype(np.float64))
+            if self.spec.transpose:
+                weight = (
+                    weight.reshape(self.spec.groups, -1, *weight.shape[1:]).swapaxes(1, 2).reshape(self.filters, -1)
+                )
+            magnitude = (
+                float(np.abs(self.image).max()) * float(weight.reshape(self.filters, -1).sum(axis=1).max()) + most
+            )
         assert_close(array, self.truth, magnitude, dtype, self.terms)
 
 

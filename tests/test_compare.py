@@ -292,6 +292,35 @@ def test_the_wrong_backend_without_a_fault_agrees(monkeypatch: pytest.MonkeyPatc
     assert compare(image, weight, ConvSpec(), repeats=1).agree
 
 
+@pytest.mark.parametrize("channels", [(1, 1), (4, 64), (3, 3)])
+@pytest.mark.parametrize("transpose", [False, True])
+def test_a_plan_that_mixes_is_held_to_account(
+    channels: tuple[int, int], transpose: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors of transforms are relative to more, but no 2 % pass for rounding, however many filters there are."""
+    load = backends.load
+    image = random_picture((40, 40), channels[0]).colour
+    spec = ConvSpec(transpose=transpose)
+    weight = random_weights(*channels, (17, 17), spec)
+
+    class Spoilt:
+        def correlate(self, task: Task) -> Computed:
+            computed = load("numpy").correlate(task)
+            return computed._replace(array=computed.array * np.float32(self.factor))
+
+        correlate_transpose = correlate
+        factor = 1.0
+
+    spoilt = Spoilt()
+    monkeypatch.setattr(backends, "load", lambda name: spoilt if name == "numpy" else load(name))
+    for spoilt.factor, agrees in ((1.0, True), (1.02, False)):
+        for plan in ("fft", "separable"):
+            found = compare(image, weight, spec, compute=Compute("numpy", plan=plan, threads=1), repeats=1)
+            row = next(row for row in found.rows if row.backend == "numpy")
+            assert row.plan.startswith(plan)
+            assert row.agree == agrees, row
+
+
 def test_terms_count_what_one_output_sums(monkeypatch: pytest.MonkeyPatch) -> None:
     """12 of 6 input channels in 3 groups under 3×5 taps: 2·15 products, direct or transposed."""
     seen = []

@@ -14,6 +14,7 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from convcli import engine
+from convcli.backends.numpy import separable
 from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.plan import STRATEGIES
 from convcli.convspec import ConvSpec
@@ -32,9 +33,9 @@ def small_tiles(size: int) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "CACHE_BYTES", size)
-        run._recipe.cache_clear()
+        run._recipes.clear()
         yield
-    run._recipe.cache_clear()
+    run._recipes.clear()
 
 
 # --- every backend is the reference ---
@@ -217,6 +218,90 @@ def test_one_huge_value_does_not_drown_the_others(plan: str, bad: float) -> None
     assert 0 < (~untouched).sum() <= 81
     np.testing.assert_allclose(array[untouched], clean[untouched], rtol=1e-5)
     np.testing.assert_allclose(array[~untouched], truth[~untouched], rtol=1e-4)
+
+
+STRIPS = {"column": np.s_[:, :, 0:9], "row": np.s_[:, 0:9, :], "corner": np.s_[:, 50:, 40:], "pixel": np.s_[:, 30, 30]}
+
+
+@pytest.mark.parametrize(
+    "backend", ["numpy toeplitz", "numpy separable", "numpy fft", "numpy taps", "numpy gemm", "torch"]
+)
+@pytest.mark.parametrize("strip", STRIPS)
+@pytest.mark.parametrize(
+    ("kind", "bad"), [("float32", -9999), ("float32", 1e12), ("float32", -3.4e38), ("int32", 2**31 - 1)]
+)
+def test_no_data_leaves_the_rest_alone(backend: str, strip: str, kind: str, bad: float) -> None:
+    """Rows, columns or a corner of a marker: outputs that read none of it are as without it."""
+    generator = np.random.default_rng(8)
+    image = (10 * generator.random((1, 90, 80))).astype(kind)
+    weight = generator.random((1, 1, 17, 17)) / 289
+    clean = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
+    image[STRIPS[strip]] = bad
+    truth = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
+    name, _, plan = backend.partition(" ")
+    array = engine.convolve(image, weight, ConvSpec(), Compute(name, plan=plan or None, threads=1)).array
+    untouched = truth == clean
+    assert 0 < (~untouched).sum() < untouched.size
+    np.testing.assert_allclose(array[untouched], clean[untouched], rtol=2e-5)
+    np.testing.assert_allclose(array[~untouched], truth[~untouched], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "backend", ["numpy toeplitz", "numpy separable", "numpy fft", "numpy taps", "numpy gemm", "torch"]
+)
+def test_sums_near_the_end_of_the_type(backend: str) -> None:
+    """The mean of values that cannot be summed can be had all the same."""
+    image = np.full((1, 40, 40), 3e38, np.float32)
+    name, _, plan = backend.partition(" ")
+    for size in (3, 17):
+        weight = np.full((1, 1, size, size), 1 / size**2)
+        array = engine.convolve(image, weight, ConvSpec(), Compute(name, plan=plan or None, threads=1)).array
+        np.testing.assert_allclose(array, 3e38, rtol=1e-5)
+
+
+def faint(size: int, share: float, seed: int) -> np.ndarray:
+    """A kernel of sum 1 that is a spike but for a faint rest of full rank, which counts by its sum."""
+    rest = np.random.default_rng(seed).random((size, size))
+    kernel = share * rest / rest.sum()
+    kernel[size // 2, size // 2] += 1 - share
+    return kernel
+
+
+@pytest.mark.parametrize("plan", [None, *STRATEGIES])
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("size", [11, 61])
+@pytest.mark.parametrize("share", [4e-4, 0.3])
+def test_white_stays_white(plan: str | None, kind: str, size: int, share: float) -> None:
+    """Kernels that sum to 1, whatever they are made of: no rounding, nothing left out and no wrap-around may show."""
+    white = int(np.iinfo(kind).max)
+    weight = faint(size, share, 1)[np.newaxis, np.newaxis]
+    if size == 61 and plan in ("taps", "gemm"):
+        return  # seconds, for what the smaller one shows
+    for value in (0, white // 3, white):
+        image = np.full((1, 80, 90), value, kind)
+        finish = Finish(dtype=kind, full_scale=white, count=True)
+        result = engine.convolve(image, weight, ConvSpec(), Compute("numpy", plan=plan, threads=1), None, finish)
+        assert (result.array == value).all(), (result.plan, np.unique(result.array))
+        assert result.clipped == (0, 0, result.array.size, 0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@given(
+    size=st.tuples(st.integers(2, 40), st.integers(2, 40)),
+    share=st.sampled_from((1e-7, 1e-5, 1e-3, 0.1)),
+    rank=st.integers(0, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_factors_leave_out_what_rounding_hides(
+    dtype: str, size: tuple[int, int], share: float, rank: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    kernel = sum((np.outer(generator.random(size[0]), generator.random(size[1])) for _ in range(rank)), np.zeros(size))
+    kernel[tuple(generator.integers(0, size))] += 1
+    kernel += share * generator.standard_normal(size)
+    u, v = separable.factors(kernel, dtype)
+    allowed = 3 * np.finfo(dtype).eps * np.abs(kernel).sum() * (1 if dtype == "float32" else max(size))
+    assert np.abs(kernel - u.T @ v).sum() <= allowed
 
 
 @pytest.mark.parametrize("plan", STRATEGIES)

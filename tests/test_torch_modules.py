@@ -281,11 +281,29 @@ def test_half_precision_runs_in_torch_only(dtype: str, transpose: bool) -> None:
 def test_torch_by_transforms_agrees_with_the_reference(layer: Layer) -> None:
     """The path of large kernels, taken for any: kernels of one column or many channels stay with torch's own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("convcli.backends.torch.FFT_TAPS", 1)
+        patch.setattr("convcli.backends.torch.transforms.TAPS", 1)
         result = layer.run("torch")
     expected = min(layer.kernel) > 1
     assert result.plan.startswith("conv2d by fft, ") == expected
     layer.assert_agrees(result.array, result.dtype, everywhere_alike=expected)
+
+
+def test_settings_of_the_process_are_put_back() -> None:
+    before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    engine.convolve(np.ones((1, 5, 5)), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("torch", threads=before[0] + 1))
+    assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == before
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory: 9 bytes")]
+)
+def test_no_memory_in_torch_is_no_memory(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", fail)
+    with pytest.raises(MemoryError):
+        engine.convolve(np.ones((1, 5, 5)), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("torch"))
 
 
 def test_large_kernels_go_through_transforms_unless_a_value_would_spread() -> None:

@@ -74,23 +74,25 @@ class Computed(NamedTuple):
     """What a backend returns: the result, the plan in words, what its finish clipped, and the plans it weighed.
 
     The result is ``(N, C_out, H_out, W_out)``, floating point (the task's dtype, or the widest that NumPy has for it) where
-    the finish made no integers of it.
+    the finish made no integers of it. `mixes` says that rounding is relative to all that was mixed on the way, pixels far from
+    the window or passes that cancel, and not to the terms of the one sum.
     """
 
     array: NDArray[Any]
     plan: str
     clipped: Clipped = Clipped()
     considered: tuple[Considered, ...] = ()
+    mixes: bool = False
 
 
-def finished(array: NDArray[Any], finish: Finish, plan: str) -> Computed:
+def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False) -> Computed:
     """What a backend returns that computes the whole result ``(N, C, H, W)`` before it is finished."""
     if not finish.joins and finish.dtype is None:
-        return Computed(array, plan)
+        return Computed(array, plan, mixes=mixes)
     count, filters, *size = array.shape
     out = np.empty((count, finish.outputs(filters), *size), finish.dtype or array.dtype)
     clipped = [finish.apply(values, place) for values, place in zip(array, out, strict=True)]
-    return Computed(out, plan, Clipped.sum(Clipped(), *clipped))
+    return Computed(out, plan, Clipped.sum(Clipped(), *clipped), mixes=mixes)
 
 
 class Correlate(Protocol):

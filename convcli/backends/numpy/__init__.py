@@ -2,7 +2,7 @@
 
 ``job``         an operation as integers and kernels: what planner and strategies read
 ``plan``        predicts the cheapest strategy from the kernel, the geometry and the types
-``tiles``       cuts the output into tiles, fills each one's padded input, runs them on threads
+``tiles``       cuts the output into tiles, fills each one's padded input
 ``output``      the result array and the finished tiles that go into it
 ``run``         a recipe for an operation, kept for the next like one, and its tiles
 ``taps``        shift and accumulate: every kernel, exact in integers where that is provable

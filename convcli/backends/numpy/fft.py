@@ -5,7 +5,8 @@ wrap-around has touched are kept. Dilation spreads the kernel's taps; a stride o
 Oppenheim and Schafer, "Discrete-Time Signal Processing", section on block convolution.
 
 The rounding of a transform is relative to the largest value of the tile, so that one value far above the rest would drown
-it. Real pixels are looked at first: a tile of a wide range is done in float64, one of a wider range not at all.
+it. Tiles of real pixels and of wide integers are looked at first, block by block: one of a wide range is done in float64, one of
+a wider range not at all.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Buffers, Job, Work
 from convcli.backends.numpy.taps import add_bias
+from convcli.backends.numpy.taps import suits as plain_suits
 from convcli.geometry import Size
 
 SIDES = (
@@ -25,6 +27,9 @@ SIDES = (
     *(512, 576, 640, 768, 1024, 1536, 2048, 3072, 4096),
 )
 """Tile sides with small prime factors only."""
+
+BLOCK = 16
+"""Rows and columns over which faint values are averaged."""
 
 WIDE, TOO_WIDE = 2.0**8, 2.0**32
 """Ranges of a tile (see `value_range`) above which it is done in float64, and not at all."""
@@ -52,17 +57,18 @@ def tile(job: Job, itemsize: int) -> Size:
     return Size(max(1, (height - 1) // job.stride + 1), max(1, width))
 
 
-def value_range(scratch: NDArray[Any]) -> float:
-    """How far the largest value of a tile lies above the mean of its faintest line that is not all zeros."""
-    sizes = np.abs(scratch)
-    largest, means = float(sizes.max(initial=0)), sizes.mean(axis=-1, dtype=np.float64)
-    faintest = float(means.min(where=means > 0, initial=np.inf))
-    return largest / faintest if largest else 0.0
+def value_range(scratch: NDArray[Any], block: int) -> float:
+    """How far the largest value of a tile lies above the mean of its faintest block that is not all zeros."""
+    sizes = np.abs(scratch, dtype=np.float64)
+    _, rows, columns = sizes.shape
+    sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block), 1), range(0, columns, block), 2)
+    faintest = float(sums.min(where=sums > 0, initial=np.inf)) / block**2
+    return float(sizes.max(initial=0)) / faintest
 
 
 def suits(scratch: NDArray[Any]) -> bool:
-    """Whether a tile's values are finite and of one range."""
-    return bool(np.isfinite(scratch).all()) and value_range(scratch) <= TOO_WIDE
+    """Whether a tile's values are finite, of one range, and far from the end of the type."""
+    return plain_suits(scratch) and value_range(scratch, BLOCK) <= TOO_WIDE
 
 
 def spectra_bytes(job: Job) -> int:
@@ -89,7 +95,7 @@ def prepare(job: Job, dtype: str) -> Work:
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         kind = dtype
-        if job.source.kind == "f" and value_range(scratch) > WIDE:
+        if not job.bounded and value_range(scratch, BLOCK) > WIDE:
             kind = "float64"
             scratch = scratch.astype(kind)
         _, rows, width = out.shape

@@ -40,7 +40,11 @@ def prepare(job: Job, dtype: str) -> Work:
                     lines = scratch[first : first + job.inputs, i * d : i * d + s * (rows - 1) + 1 : s]
                     columns[:, i, j] = lines[..., j * e : j * e + width]
             block = slice(members[0], members[-1] + 1)
-            np.matmul(matrix[block], columns.reshape(-1, rows * width), out=out[block].reshape(len(members), -1))
+            target = out[block]  # a part of the result itself, perhaps, whose rows do not follow each other in memory
+            products = target if target.flags.c_contiguous else buffers.get("products", target.shape, dtype)
+            np.matmul(matrix[block], columns.reshape(-1, rows * width), out=products.reshape(len(members), -1))
+            if products is not target:
+                target[...] = products
         add_bias(job, out)
 
     return work

@@ -111,6 +111,11 @@ class Job:
         high = np.maximum(self.kernels, 0).sum(axis=(1, 2, 3)) * largest
         return float((low + self.bias.min(axis=1)).min()), float((high + self.bias.max(axis=1)).max())
 
+    @property
+    def bounded(self) -> bool:
+        """Whether pixels are of a narrow integer type: finite, and never far apart."""
+        return self.source.kind in "uib" and self.source.itemsize <= 2
+
     def input_rows(self, strip: range) -> slice:
         """The padded input rows under the output rows of `strip`."""
         return slice(strip.start * self.stride, (strip.stop - 1) * self.stride + self.reach.height)
@@ -161,14 +166,15 @@ Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], None]
 """``work(part, scratch, out, buffers)``: fill ``out (O, rows, W_out·step)`` from the gathered ``scratch (planes, input rows,
 line)``, both of the plan's dtype, for the columns of `part`."""
 
-CACHE_BYTES = 768 << 10
-"""Scratch and output of a tile: most of a core's second-level cache, which has 1 to 2 MiB today."""
+CACHE_BYTES = 3 << 20
+"""Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that
+goes on where memory does is read ahead, a piece of one is not (measured)."""
 
-ENOUGH_ROWS = 24
+ENOUGH_ROWS = 16
 """Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
 
 
-def tile_within(job: Job, itemsize: int, values: int = 6000, planes: int | None = None) -> Size:
+def tile_within(job: Job, itemsize: int, values: int = 12000, planes: int | None = None) -> Size:
     """Output rows and columns of a tile of at most `values` values in a line, within `CACHE_BYTES`.
 
     Long lines come first, because every NumPy call then does more. `planes` is how many gathered planes are worked on at a

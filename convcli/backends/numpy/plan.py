@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log2
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,13 +64,14 @@ SPECTRA_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A strategy for one job, with its dtype, whether it takes planes apart, the predicted seconds and why."""
+    """A strategy for one job: its dtype, whether it takes planes apart, predicted seconds, why, and `Computed.mixes`."""
 
     name: str
     dtype: str
     planar: bool
     seconds: float
     reason: str
+    mixes: bool = False
 
     @property
     def considered(self) -> Considered:
@@ -77,8 +79,16 @@ class Plan:
         return Considered(self.name, self.seconds, self.reason)
 
 
-_Estimate = tuple[str, str, bool, float, float, str]
-"""Strategy, dtype, planar, seconds for each output value, calls for each tile, reason."""
+class _Estimate(NamedTuple):
+    """What a strategy would cost: seconds for each output value, calls for each tile; whether it rounds more than a sum."""
+
+    name: str
+    dtype: str
+    planar: bool
+    each: float
+    calls: float
+    reason: str
+    rounds: bool = False
 
 
 def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
@@ -111,7 +121,7 @@ def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list
 
 def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> Plan:
     """What an estimate comes to for the whole job; `exact` says that another plan would not round."""
-    name, kind, planar, each, calls, reason = estimate
+    name, kind, planar, each, calls, reason, rounds = estimate
     tile = STRATEGIES[name].tile(job.planar() if planar else job, np.dtype(kind).itemsize)
     values = job.outputs * job.output.height * job.output.width * job.step
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
@@ -119,9 +129,9 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
         each *= max(1.0, toeplitz.block_rows(job.kernel.height) / tile.height)
     move = PASS[kind] * 4 + (REARRANGE if planar and job.step > 1 else 0)
     seconds = (values * (each + move) + tiles * (calls + 12) * CALL) / min(threads, tiles)
-    if name == "fft" or (name == "separable" and not reason.startswith("rank 1 ")):
+    if rounds:
         seconds = seconds * (ROUNDING if exact else 1) + WORTH_ROUNDING
-    return Plan(name, kind, planar, seconds, reason)
+    return Plan(name, kind, planar, seconds, reason, rounds)
 
 
 def quick(job: Job, dtype: str) -> list[Plan] | None:
@@ -157,7 +167,7 @@ def _taps(job: Job, dtype: str) -> _Estimate:
     passes = float(count + products)
     zeros = "" if count == job.taps.sum() else f" of {int(job.taps.sum())}"
     reason = f"{count}{zeros} taps" + (", exact" if exact else "")
-    return "taps", kind, False, passes / job.outputs * PASS[kind], passes, reason
+    return _Estimate("taps", kind, False, passes / job.outputs * PASS[kind], passes, reason)
 
 
 def _toeplitz(job: Job, dtype: str) -> _Estimate:
@@ -167,7 +177,7 @@ def _toeplitz(job: Job, dtype: str) -> _Estimate:
     columns = np.count_nonzero(job.kernels.any(axis=2)) / job.outputs
     each = columns * (depth * MAC[dtype] + PASS[dtype])
     reason = f"{kh}×{kw} dense → products with bands of {block} rows"
-    return "toeplitz", dtype, job.step == 1, each, job.outputs * job.inputs * (kw + 1) * 6, reason
+    return _Estimate("toeplitz", dtype, job.step == 1, each, job.outputs * job.inputs * (kw + 1) * 6, reason)
 
 
 def _separable(job: Job, dtype: str) -> _Estimate:
@@ -177,7 +187,9 @@ def _separable(job: Job, dtype: str) -> _Estimate:
     across = separable.block_columns(job) + job.dilation.columns * job.step * (kw - 1)
     each = rank * job.inputs * ((down + across) * MAC[dtype] + PASS[dtype])
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
-    return "separable", dtype, job.step == 1, each, job.outputs * job.step * rank * job.inputs * 14, reason
+    return _Estimate(
+        "separable", dtype, job.step == 1, each, job.outputs * job.step * rank * job.inputs * 14, reason, rank > 1
+    )
 
 
 def _fft(job: Job, dtype: str) -> _Estimate:
@@ -188,7 +200,7 @@ def _fft(job: Job, dtype: str) -> _Estimate:
     each = values * (transforms * TRANSFORM[dtype] * log2(height * width) + job.inputs * 4 * PASS[dtype])
     kh, kw = job.reach
     reason = f"{kh}×{kw} is large → tiles of {height}×{width} in the frequency domain"
-    return "fft", dtype, True, each, job.outputs * 6, reason
+    return _Estimate("fft", dtype, True, each, job.outputs * 6, reason, True)
 
 
 def _gemm(job: Job, dtype: str) -> _Estimate:
@@ -197,4 +209,4 @@ def _gemm(job: Job, dtype: str) -> _Estimate:
     gathered = sources / job.outputs * depth * PASS[dtype]
     calls = sources * job.kernel.height * job.kernel.width
     reason = f"{job.outputs} outputs of {depth} terms → one product of gathered windows"
-    return "gemm", dtype, True, depth * MAC[dtype] + gathered, calls, reason
+    return _Estimate("gemm", dtype, True, depth * MAC[dtype] + gathered, calls, reason)

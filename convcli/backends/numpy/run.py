@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends import Computed, Considered, Task
-from convcli.backends.numpy import taps
+from convcli.backends.numpy import fft, taps
 from convcli.backends.numpy.job import Buffers, Job, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.phases import transposed
@@ -33,6 +33,15 @@ class Key(NamedTuple):
     dtype: str
     threads: int
     plan: str | None
+
+
+BUFFERS = Buffers()
+"""Of every thread, for every recipe."""
+
+CACHED_RECIPES = 16
+CACHED_BYTES = 1 << 20
+"""Recipes that are kept for the next operation like theirs, and what each may hold: large kernels are prepared anew, which
+takes little beside their use."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +66,11 @@ class Recipe:
     threads : int
     strips, parts : dict
         How the rows under each run of output rows are gathered; the job of each run of columns, and how they are.
-    buffers : Buffers
     text : str
         The plan in words.
     considered : tuple of Considered
+    mixes : bool
+        See `Computed`.
     """
 
     job: Job
@@ -73,21 +83,21 @@ class Recipe:
     threads: int
     strips: dict[range, Rows]
     parts: dict[range, tuple[Job, list[Columns]]]
-    buffers: Buffers
     text: str
     considered: tuple[Considered, ...]
+    mixes: bool
 
     def tile(self, planes: NDArray[Any], rows: range, columns: range, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, in `out` or in a buffer."""
         job, (part, gathers) = self.job, self.parts[columns]
         reads = self.strips[rows]
-        scratch = self.buffers.get("scratch", (job.gathered, reads.count, part.line), self.dtype)
+        scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.dtype)
         for number, gather in enumerate(gathers):
             fill(scratch[number :: len(gathers)], planes, reads, gather)
         if out is None:
-            out = self.buffers.get("out", (job.outputs, len(rows), len(columns) * job.step), self.dtype)
-        usual = job.source.kind != "f" or self.suits(scratch)
-        (self.work if usual else self.fallback())(part, scratch, out, self.buffers)
+            out = BUFFERS.get("out", (job.outputs, len(rows), len(columns) * job.step), self.dtype)
+        usual = job.bounded or self.suits(scratch)
+        (self.work if usual else self.fallback())(part, scratch, out, BUFFERS)
         return out
 
 
@@ -101,13 +111,13 @@ def correlate(task: Task) -> Computed:
 
         def work(tile: tuple[range, range], image: int = image, planes: NDArray[Any] = planes) -> None:
             rows, columns = tile
-            direct = output.direct(image, rows, columns, recipe.dtype)
-            values = recipe.tile(planes, rows, columns, direct)
-            if direct is None:
-                output.emit(image, values, rows, columns, recipe.buffers)
+            place = output.direct(image, rows, columns, recipe.dtype)
+            values = recipe.tile(planes, rows, columns, place)
+            if place is None:
+                output.emit(image, values, rows, columns, BUFFERS)
 
         run_all(work, recipe.tiles, recipe.threads)
-    return Computed(output.array, recipe.text, output.clipped, recipe.considered)
+    return Computed(output.array, recipe.text, output.clipped, recipe.considered, recipe.mixes)
 
 
 correlate_transpose = correlate
@@ -124,16 +134,26 @@ def recipe_of(task: Task) -> Recipe:
     def frozen(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
         return array.dtype.str, array.shape, array.tobytes()
 
-    return _recipe(
-        Key(
-            frozen(task.weight), None if task.bias is None else frozen(task.bias), task.geometry, task.groups,
-            task.x.dtype.str, is_interleaved(task.x), task.dtype, workers(task.threads), task.plan,
-        )
+    key = Key(
+        frozen(task.weight), None if task.bias is None else frozen(task.bias), task.geometry, task.groups,
+        task.x.dtype.str, is_interleaved(task.x), task.dtype, workers(task.threads), task.plan,
     )  # fmt: skip
+    recipe = _recipes.get(key)
+    if recipe is None:
+        recipe, size = _recipe(key)
+        if size <= CACHED_BYTES:
+            while len(_recipes) >= CACHED_RECIPES:  # the oldest goes
+                _recipes.pop(next(iter(_recipes)), None)
+            _recipes[key] = recipe
+    return recipe
 
 
-@lru_cache(maxsize=16)
-def _recipe(key: Key) -> Recipe:
+_recipes: dict[Key, Recipe] = {}
+
+
+def _recipe(key: Key) -> tuple[Recipe, int]:
+    """A new recipe, and about how many bytes it holds."""
+
     def thawed(array: tuple[str, tuple[int, ...], bytes]) -> NDArray[Any]:
         dtype, shape, data = array
         return np.frombuffer(data, dtype).reshape(shape).astype(np.float64)
@@ -148,7 +168,7 @@ def _recipe(key: Key) -> Recipe:
     tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), threads) if job.outputs else []
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
-    return Recipe(
+    recipe = Recipe(
         job=job,
         span=job.span,
         dtype=chosen.dtype,
@@ -159,10 +179,12 @@ def _recipe(key: Key) -> Recipe:
         threads=threads,
         strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},
         parts={columns: (part, [Columns(each, job.step) for each in part.columns]) for columns, part in parts.items()},
-        buffers=Buffers(),
         text=f"{chosen.name}: {phases}{chosen.reason}, {chosen.dtype}, {described(len(tiles), threads)}",
         considered=tuple(plan.considered for plan in (chosen, *others)),
+        mixes=chosen.mixes,
     )
+    held = 4 * job.kernels.nbytes + 8 * (job.rows.size + job.columns.size)
+    return recipe, held + (fft.spectra_bytes(job) if chosen.name == "fft" else 0)
 
 
 def _weighed(job: Job, key: Key) -> list[Plan]:

@@ -22,27 +22,42 @@ from convcli.geometry import Size
 __all__ = ["factors", "prepare", "rank", "suits", "tile"]
 
 
+LEFT_OUT = 2.0
+"""Roundings of the sum that factors may leave out."""
+
+MAX_SIDE = 128
+"""Kernels with a larger smaller side are of rank 1 or not looked at further."""
+
+
 def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
 
-    A kernel of rank 1 is the column through its largest value times the row through it, over that value: no rounding
-    where its values are small multiples of each other.
+    What they leave out may change a result by `LEFT_OUT` roundings of the sum Σ|x·k| for pixels of one size, no more: small
+    taps of a kernel with a large one count by their sum. A kernel of rank 1 is the column through its largest value times
+    the row through it, over that value: no rounding where its values are small multiples of each other.
     """
     return _factors(kernel.tobytes(), kernel.shape, dtype)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _factors(values: bytes, shape: tuple[int, int], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     kernel = np.frombuffer(values).reshape(shape)
+    allowed = LEFT_OUT * float(np.finfo(dtype).eps) * float(np.abs(kernel).sum())
+    row, column = np.unravel_index(np.abs(kernel).argmax(), shape)
+    u, v = kernel[np.newaxis, :, column], kernel[np.newaxis, row] / (kernel[row, column] or 1.0)
+    if np.abs(kernel - u.T @ v).sum() <= allowed:
+        return u, v
+    if min(shape) > MAX_SIDE:
+        return np.eye(shape[0]), kernel  # as many passes as rows: never worth it, and spares the decomposition
     left, sizes, right = np.linalg.svd(kernel, full_matrices=False)
-    tolerance = float(np.finfo(dtype).eps) * max(shape) * sizes[0]
-    rank = int((sizes > tolerance).sum())
-    if rank <= 1:
-        row, column = np.unravel_index(np.abs(kernel).argmax(), shape)
-        pivot = kernel[row, column] or 1.0
-        return kernel[np.newaxis, :, column], kernel[np.newaxis, row] / pivot
-    root = np.sqrt(sizes[:rank])
-    return (left[:, :rank] * root).T, right[:rank] * root[:, np.newaxis]
+    root = np.sqrt(sizes)
+    u, v = (left * root).T, right * root[:, np.newaxis]
+    rest = kernel.copy()
+    for rank in range(len(sizes)):
+        rest -= np.outer(u[rank], v[rank])
+        if np.abs(rest).sum() <= allowed:
+            return u[: rank + 1], v[: rank + 1]
+    return u, v
 
 
 def rank(job: Job, dtype: str) -> int:

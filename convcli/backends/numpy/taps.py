@@ -22,8 +22,21 @@ def tile(job: Job, itemsize: int) -> Size:
 
 
 def suits(scratch: NDArray[Any]) -> bool:
-    """Whether a tile can be done by skipping taps of weight 0: they too pass on a NaN or an infinity."""
-    return bool(np.isfinite(scratch).all())
+    """Whether a tile can be done by skipping taps of weight 0 and by sums of pixels.
+
+    No taps may be skipped that a NaN or an infinity lies under; nor may pixels be summed that are so large that only their
+    products with the weights can be.
+    """
+    return largest(scratch) < float(np.finfo(scratch.dtype).max) * SMALL
+
+
+SMALL = 2.0**-32
+"""The share of the largest number of a type that sums of pixels are safe below."""
+
+
+def largest(scratch: NDArray[Any]) -> float:
+    """The largest magnitude in a tile; NaN if there is one."""
+    return max(float(scratch.max(initial=0)), -float(scratch.min(initial=0)), key=lambda size: (size != size, size))
 
 
 def exact_type(job: Job) -> str | None:
@@ -59,11 +72,11 @@ class _Group(NamedTuple):
 def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
     """Group the taps of each output plane by the size of their weight; what is returned fills a tile.
 
-    Taps of one weight are summed before they are multiplied; ±1 needs no product. With `gaps_only`, only the gaps between
-    taps are skipped, but no tap of weight 0: 0·NaN is NaN.
+    Taps of one weight are summed before they are multiplied; ±1 needs no product. With `gaps_only`, for tiles that do not
+    suit, only the gaps between taps are skipped, but no tap of weight 0 (0·NaN is NaN), and each is multiplied first.
     """
     kind = np.dtype(dtype).type
-    plans = [_groups(job, o, job.taps[o] if gaps_only else job.kernels[o] != 0) for o in range(job.outputs)]
+    plans = [_groups(job, o, gaps_only) for o in range(job.outputs)]
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         reach = (out.shape[1] - 1) * job.stride + 1
@@ -92,13 +105,14 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
     return work
 
 
-def _groups(job: Job, output: int, taps: NDArray[np.bool_]) -> list[_Group]:
-    """The groups of an output plane's `taps`, those that need a product first."""
-    found: dict[float, _Group] = {}
+def _groups(job: Job, output: int, gaps_only: bool) -> list[_Group]:
+    """The groups of an output plane's taps, those that need a product first."""
+    taps = job.taps[output] if gaps_only else job.kernels[output] != 0
+    found: dict[Any, _Group] = {}
     for c in range(job.kernels.shape[1]):
         for i, j in np.argwhere(taps[c]):
             weight = float(job.kernels[output, c, i, j])
-            group = found.setdefault(abs(weight), _Group(weight, []))
+            group = found.setdefault((c, i, j) if gaps_only else abs(weight), _Group(weight, []))
             join = np.add if weight == group.weight else np.subtract
             group.taps.append(_Tap(job.sources[output] + c, int(i) * job.dilation.rows, int(j), join))
     return sorted(found.values(), key=lambda group: (abs(group.weight) == 1, -abs(group.weight)))

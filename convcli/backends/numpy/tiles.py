@@ -1,4 +1,4 @@
-"""Cut the output into tiles, fill each one's padded input through the border index map, run them on threads.
+"""Cut the output into tiles, fill each one's padded input through the border index map.
 
 No padded copy of the whole image is ever made; a tile's input, its result and its conversion stay in the cache.
 """

@@ -1,0 +1,31 @@
+"""Which torch devices there are."""
+
+from __future__ import annotations
+
+import torch
+
+from convcli.errors import BackendError
+
+
+def check_device(name: str) -> torch.device:
+    """The torch device called `name`.
+
+    Raises
+    ------
+    BackendError
+        A device that is not here: it is never replaced by another.
+    """
+    device = torch.device(name)
+    if device.type == "cuda":
+        if reason := cuda_missing():
+            raise BackendError(f"device '{name}' is not available: {reason}; use --device cpu")
+        if device.index is not None and device.index >= (count := torch.cuda.device_count()):
+            raise BackendError(f"device '{name}' is not available: the last CUDA device here is cuda:{count - 1}")
+    return device
+
+
+def cuda_missing() -> str | None:
+    """Why there is no CUDA device here, or None if there is one."""
+    if torch.cuda.is_available() and torch.cuda.device_count():
+        return None
+    return "torch sees no CUDA device here" if torch.version.cuda else "this torch is built without CUDA"

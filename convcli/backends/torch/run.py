@@ -1,0 +1,105 @@
+"""Arrays in and arrays out: a `Task` on torch's tensors, its settings and its failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from convcli.backends import Computed, Task, finished
+from convcli.backends.torch.device import check_device
+from convcli.backends.torch.layer import Layer, layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def correlate(task: Task) -> Computed:
+    """`torch.nn.functional.conv2d` or, if the geometry says so, `conv_transpose2d`."""
+    with _settings(task, tf32=False):
+        made = _layer(task)
+        array = _array(made.run())
+    return _computed(task, made, array, f"{task.dtype}, {made.x.device}")
+
+
+correlate_transpose = correlate
+
+
+def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Computed, list[float]]:
+    """Run on CUDA `repeats` times after a warm-up.
+
+    Returns
+    -------
+    Computed
+        The result.
+    list of float
+        Milliseconds between two CUDA events around each run; the data is on the device before and after.
+    """
+    times = []
+    with _settings(task, tf32):
+        made = _layer(task)
+        with torch.cuda.device(made.x.device):
+            out = made.run()
+            torch.cuda.synchronize()
+            for _ in range(repeats):
+                start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+                start.record()
+                out = made.run()
+                stop.record()
+                stop.synchronize()
+                times.append(start.elapsed_time(stop))
+        array = _array(out)
+    return _computed(task, made, array, f"{'tf32' if tf32 else task.dtype}, data on the device"), times
+
+
+@contextmanager
+def _settings(task: Task, tf32: bool) -> Iterator[None]:
+    """What torch keeps for the whole process, set and put back; its ways of having no memory become Python's.
+
+    float32 means float32: TF32 would keep 10 bits of the mantissa. `compare` shows what it would gain.
+    """
+    threads, allowed = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    if task.threads is not None:
+        torch.set_num_threads(task.threads)
+    try:
+        with torch.inference_mode():
+            yield
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise MemoryError(str(error)) from None
+        raise
+    finally:
+        torch.backends.cudnn.allow_tf32 = allowed
+        if task.threads is not None:
+            torch.set_num_threads(threads)
+
+
+def _layer(task: Task) -> Layer:
+    """The task's tensors, on the device in the dtype of the computation."""
+    where, kind = check_device(task.device), getattr(torch, task.dtype)
+
+    def tensor(array: NDArray[np.generic]) -> torch.Tensor:
+        # The narrow type crosses the bus; it is widened on the device. torch lacks most unsigned types.
+        if array.dtype.kind in "ub" and array.dtype != np.uint8:
+            array = array.astype(np.float64 if task.dtype == "float64" else np.float32)
+        if not array.flags.writeable or min(array.strides, default=0) < 0:
+            array = array.copy()  # torch has neither read-only tensors nor negative strides
+        return torch.from_numpy(array).to(where).to(kind).contiguous()
+
+    bias = None if task.bias is None else tensor(task.bias)
+    return layer(tensor(task.x), tensor(task.weight), bias, task.geometry, task.groups)
+
+
+def _computed(task: Task, made: Layer, array: NDArray[np.floating], how: str) -> Computed:
+    return finished(array, task.finish, f"{made.call}, {how}", mixes=made.transform is not None)
+
+
+def _array(out: torch.Tensor) -> NDArray[np.floating]:
+    if out.dtype is torch.bfloat16:  # NumPy has no such type
+        out = out.float()
+    array: NDArray[np.floating] = out.cpu().numpy()
+    return array
