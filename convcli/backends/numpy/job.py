@@ -166,7 +166,7 @@ Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], None]
 """``work(part, scratch, out, buffers)``: fill ``out (O, rows, W_out·step)`` from the gathered ``scratch (planes, input rows,
 line)``, both of the plan's dtype, for the columns of `part`."""
 
-CACHE_BYTES = 3 << 20
+CACHE_BYTES = 6 << 20
 """Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that
 goes on where memory does is read ahead, a piece of one is not (measured)."""
 
@@ -174,8 +174,10 @@ ENOUGH_ROWS = 16
 """Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
 
 
-def tile_within(job: Job, itemsize: int, values: int = 12000, planes: int | None = None) -> Size:
-    """Output rows and columns of a tile of at most `values` values in a line, within `CACHE_BYTES`.
+def tile_within(
+    job: Job, itemsize: int, values: int = 12000, planes: int | None = None, within: int | None = None
+) -> Size:
+    """Output rows and columns of a tile of at most `values` values in a line, within so many bytes (or `CACHE_BYTES`).
 
     Long lines come first, because every NumPy call then does more. `planes` is how many gathered planes are worked on at a
     time (by default all).
@@ -186,7 +188,7 @@ def tile_within(job: Job, itemsize: int, values: int = 12000, planes: int | None
     while True:
         line = (width + job.reach.width) * job.step * itemsize
         each = planes * line * job.stride + width * job.step * itemsize * (job.outputs if planes == job.gathered else 1)
-        rows = (CACHE_BYTES - planes * line * job.reach.height) // each
+        rows = (min(CACHE_BYTES, within or CACHE_BYTES) - planes * line * job.reach.height) // each
         if rows >= enough or width * job.step < 1024:
             return Size(max(1, min(job.output.height, rows)), width)
         width //= 2

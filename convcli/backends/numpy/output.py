@@ -80,8 +80,13 @@ class Output:
     def _put(self, values: NDArray[Any], place: NDArray[Any], buffers: Buffers) -> Clipped:
         """Finish ``values (F, rows, W·step)`` into ``place (C, rows, W)``."""
         step = self.job.step
-        if step == 1:
+        if step == 1 and (place.strides[2] == place.itemsize or self.finish.dtype is None):
             return self.finish.apply(values, place, self.within)
+        if step == 1:  # narrow first: fewer bytes go far apart
+            finished = buffers.get("finished", place.shape, self.array.dtype.str)
+            clipped = self.finish.apply(values, finished, self.within)
+            np.copyto(place, finished)
+            return clipped
         _, height, width = place.shape
         if self.interleaved and len(place) == step and place.strides[2] == step * place.itemsize:
             flat = place.transpose(1, 2, 0).reshape(1, height, width * step)

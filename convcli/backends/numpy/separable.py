@@ -22,6 +22,9 @@ from convcli.geometry import Size
 __all__ = ["factors", "prepare", "rank", "suits", "tile"]
 
 
+NEAR_BYTES = 768 << 10
+"""Scratch and output of a tile of planes taken apart: most of a core's second-level cache."""
+
 LEFT_OUT = 2.0
 """Roundings of the sum that factors may leave out."""
 
@@ -66,8 +69,10 @@ def rank(job: Job, dtype: str) -> int:
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of enough rows to keep the products along the rows busy."""
-    return tile_within(job, itemsize, values=2048, planes=1)
+    """Output tiles of enough rows to keep the products along the rows busy; long lines where they are not taken apart."""
+    if job.step == 1:
+        return tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
+    return tile_within(job, itemsize, planes=1)
 
 
 def block_columns(job: Job) -> int:

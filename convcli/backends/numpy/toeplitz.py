@@ -22,8 +22,8 @@ from convcli.geometry import Size, extent
 __all__ = ["banded", "block_rows", "blocks_of", "prepare", "suits", "tile"]
 
 
-BATCH_VALUES = 24000
-"""Output values of one call: enough to hide its cost, few enough for its products to stay in the cache (measured)."""
+PRODUCT_BYTES = 3 << 19
+"""Products of one call: enough to hide its cost and that of Python's lock, few enough to stay near (measured)."""
 
 
 def tile(job: Job, itemsize: int) -> Size:
@@ -56,7 +56,7 @@ def prepare(job: Job, dtype: str) -> Work:
     s, d = job.stride, job.dilation.rows
     kernels = job.kernels.astype(dtype)
     columns = [[np.flatnonzero(kernel.any(axis=0)).tolist() for kernel in each] for each in kernels]
-    most = max((len(used) for each in columns for used in each), default=0)
+    most = max(1, *(len(used) for each in columns for used in each))
 
     @cache
     def bands(o: int, c: int, size: int) -> NDArray[Any]:
@@ -66,7 +66,7 @@ def prepare(job: Job, dtype: str) -> Work:
         _, rows, width = out.shape
         size = min(block_rows(job.kernel.height), rows)
         blocks, rest = divmod(rows, size)
-        at_once = min(blocks, max(1, BATCH_VALUES // (size * part.line)))
+        at_once = min(blocks, max(1, PRODUCT_BYTES // (most * size * part.line * out.itemsize)))
         products = buffers.get("products", (at_once, most, size, part.line), dtype)
         for o, each in enumerate(columns):
             used = [(c, taps) for c, taps in enumerate(each) if len(taps)]
