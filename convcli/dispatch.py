@@ -111,5 +111,7 @@ def check_memory(geometry: Geometry, batch: tuple[int, ...], filters: int, doubl
     if need > have:
         raise GeometryError(
             f"an output of shape {output} from {padded} padded pixels needs {need / 2**30:.1f} GiB, this machine has "
-            f"{have / 2**30:.1f}: use a larger --stride, less --padding or fewer kernels"
+            f"{have / 2**30:.1f}: use "
+            + ("a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding")
+            + " or fewer kernels"
         )
