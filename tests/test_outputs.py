@@ -635,7 +635,7 @@ def test_plain_ascii_streams(folder: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["png", "ppm", "npy"])
 def test_an_unbuffered_stdout_gets_everything(suffix: str, folder: Path) -> None:
-    """A raw pipe takes what has room in it; this one is set not to wait for its slow reader's buffer."""
+    """A raw pipe may take a part of what it is given."""
     write(folder / "large.png", np.random.default_rng(0).integers(0, 256, (3, 300, 400), dtype=np.uint8))
     done("apply", "large.png", *BOX, "-o", f"file.{suffix}", cwd=folder)
     command = ("apply", "large.png", *BOX, "-o", "-", "--format", suffix, "-q")

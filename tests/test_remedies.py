@@ -94,3 +94,10 @@ def test_a_stored_bias_is_not_spoken_of_before_an_error(folder: Path) -> None:
     assert result.err == ""
     assert "is added" in result.json["notes"][0]
     assert "is added" in done("apply", "rgb.png", *layer, "-o", "out.npy", "-q", cwd=folder).err
+
+
+def test_compare_keeps_its_remarks_in_the_json(folder: Path) -> None:
+    np.savez(folder / "layer.npz", **{"c.weight": np.ones((2, 3, 3, 3)), "c.bias": np.ones(2)})
+    result = done("compare", "rgb.png", "--weights", "layer.npz:c.weight", "--repeats", "1", "--json", cwd=folder)
+    assert "is added" in result.json["notes"][0]
+    assert result.err == ""
