@@ -236,11 +236,11 @@ def check_channels(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> in
 
 def _remedy(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> str:
     """What makes an image's channels and weights fit: other groups, or else another image."""
-    if spec.transpose and weight[0] == channels:
-        fitting = [g for g in range(1, channels + 1) if channels % g == 0]
+    if spec.transpose:
+        fitting = [g for g in range(1, channels + 1) if weight[0] == channels and channels % g == 0]
     else:
         fitting = [g for g in range(1, channels + 1) if weight[1] * g == channels and weight[0] % g == 0]
-    if fitting and not (spec.transpose and weight[0] != channels):
+    if fitting:
         return "use --groups " + " or ".join(map(str, fitting))
-    taken = weight[0] if spec.transpose else weight[1]
+    taken = weight[0] if spec.transpose else weight[1] * spec.groups
     return "use --channels gray" if taken == 1 else f"use an image of {taken} channels"
