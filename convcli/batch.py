@@ -76,7 +76,7 @@ class Done:
                 "nan": self.clipped.nan,
                 "of": self.clipped.total,
             },
-            "notes": [*self.notes],
+            "notes": [*self.operation.notes, *self.notes],
             "seconds": {
                 "load": self.load_seconds,
                 "import": self.import_seconds,
@@ -123,7 +123,7 @@ def run(sources: Sequence[str], targets: Sequence[str], operation: Operation, ho
         except MemoryError:
             yield Failed(
                 source,
-                ImageError(f"input '{source}' needs more memory than there is: reduce it, or use a larger --stride"),
+                ImageError(f"input '{source}' needs more memory than there is: use a smaller image, kernel or padding"),
             )
 
 

@@ -7,14 +7,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from convcli import __version__, report
 from convcli.commands.apply import apply
 from convcli.commands.compare import compare
-from convcli.commands.help import Documented
+from convcli.commands.help import Documented, unknown_option
 from convcli.commands.shape import shape
 from convcli.commands.transpose import transpose
 from convcli.errors import ConvError, one_line
@@ -64,24 +64,24 @@ class Group(Documented, click.Group):
             click.echo(error.format_message(), err=True)
             sys.exit(2)
         except click.UsageError as error:
+            if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+                error.param_hint = f"'{error.param.opts[-1]}'"  # Click lists every spelling
             help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
-            _fail(one_line(error.format_message()) + help_)
+            _fail(one_line(unknown_option(error) or error.format_message()) + help_)
         except click.ClickException as error:
             _fail(one_line(error.format_message()))
         except (KeyboardInterrupt, click.Abort):
             click.echo("convcli: interrupted", err=True)
             sys.exit(130)
         except (BrokenPipeError, _ClosedPipeError):
-            # The reader has what it wanted. Python would complain of the closed stream when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _give_up(sys.stdout)  # the reader has what it wanted
             sys.exit(0)
         except MemoryError:
-            _fail(
-                "the computation needs more memory than there is: use a smaller image, kernel or padding, or a larger --stride"
-            )
+            _fail("the computation needs more memory than there is: use a smaller image, kernel or padding")
         except OSError as error:
-            what = f"'{error.filename}' cannot be read or written" if error.filename else "output cannot be written"
-            _fail(f"{what}: {reason(error)}")
+            if error.filename:
+                _fail(f"'{error.filename}' cannot be read or written: {reason(error)}")
+            _fail(f"standard output cannot be written: {reason(error)}")  # files say their names
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -91,7 +91,16 @@ class _ClosedPipeError(Exception):
 
 def _fail(message: str) -> NoReturn:
     click.echo(f"convcli: error: {report.shown(message)}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _give_up(sys.stdout)
     sys.exit(2)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Drop what a stream did not take. Python would try again when it ends, complain, and change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(
@@ -108,8 +117,8 @@ def _fail(message: str) -> NoReturn:
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
-    Exit codes: 0 done; 1 compare found a difference, or some but not all of several images failed; 2 wrong usage or
-    data; 130 interrupted.
+    Exit codes: 0 done; 1 compare found a difference, or one or more of several images failed; 2 wrong usage or data;
+    130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
     """
 
 

@@ -121,7 +121,7 @@ def check_memory(task: Task, filters: int, double: bool) -> None:
     need = (batch[0] * batch[1] * padded + prod(output)) * (8 if double else 4)
     have = memory.total_bytes()
     if need > have:
-        less = "a smaller --stride" if geometry.transpose else "less --padding, a larger --stride"
+        less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
         raise GeometryError(
             f"an output of shape {output} from {padded} padded pixels needs {need / 2**30:.1f} GiB, this machine has "
             f"{have / 2**30:.1f}: use {less} or fewer kernels"

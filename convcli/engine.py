@@ -223,24 +223,33 @@ def check_channels(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> in
     groups = spec.groups
     if len(weight) != 4:
         raise GeometryError(f"weights of shape {weight} are not 4-D: (C_out, C_in/groups, kh, kw) is wanted")
+    remedy = _remedy(channels, weight, spec)
     if channels % groups:
-        raise GeometryError(f"groups {groups} does not divide the {channels} input channels: {_divisors(channels)}")
+        raise GeometryError(f"groups {groups} does not divide the {channels} input channels: {remedy}")
     if spec.transpose:
         if weight[0] != channels:
             raise GeometryError(
-                f"weights of shape {weight} take {weight[0]} input channels, the image has {channels}: "
-                "transposed weights are (C_in, C_out/groups, kh, kw)"
+                f"weights of shape {weight} take {weight[0]} input channels, the image has {channels}: {remedy} "
+                "(transposed weights are (C_in, C_out/groups, kh, kw))"
             )
         return weight[1] * groups
     if weight[0] % groups:
-        raise GeometryError(f"groups {groups} does not divide the {weight[0]} output channels: {_divisors(weight[0])}")
+        raise GeometryError(f"groups {groups} does not divide the {weight[0]} output channels: {remedy}")
     if weight[1] * groups != channels:
         raise GeometryError(
             f"weights of shape {weight} with groups {groups} take {weight[1] * groups} input channels, the image has "
-            f"{channels}: weights are (C_out, C_in/groups, kh, kw)"
+            f"{channels}: {remedy} (weights are (C_out, C_in/groups, kh, kw))"
         )
     return weight[0]
 
 
-def _divisors(n: int) -> str:
-    return "use one of " + ", ".join(str(g) for g in range(1, n + 1) if n % g == 0)
+def _remedy(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> str:
+    """What makes an image's channels and weights fit: other groups, or else another image."""
+    if spec.transpose:
+        fitting = [g for g in range(1, channels + 1) if weight[0] == channels and channels % g == 0]
+    else:
+        fitting = [g for g in range(1, channels + 1) if weight[1] * g == channels and weight[0] % g == 0]
+    if fitting:
+        return "use --groups " + " or ".join(map(str, fitting))
+    taken = weight[0] if spec.transpose else weight[1] * spec.groups
+    return "use --channels gray" if taken == 1 else f"use an image of {taken} channels"

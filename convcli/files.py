@@ -6,11 +6,11 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from time import monotonic_ns
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from convcli.errors import ImageError
 
@@ -74,14 +74,15 @@ def writing(target: str) -> Iterator[BinaryIO]:
     ImageError
         The folder does not exist or cannot be written, or the disk is full.
     """
-    if target == STDIO:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
     if is_stream(target):
         try:
-            with open(target, "wb") as stream:
-                yield stream
+            if target == STDIO:
+                whole = _Whole(sys.stdout.buffer)
+                yield cast("BinaryIO", whole)
+                whole.flush()
+            else:
+                with open(target, "wb") as stream:
+                    yield stream
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -92,6 +93,8 @@ def writing(target: str) -> Iterator[BinaryIO]:
         path = Path(os.path.realpath(target))
         if path.is_dir():
             raise ImageError(f"output '{target}' is a folder: end it in '/' to write into it, or name a file")
+        if path.exists() and not os.access(path, os.W_OK):  # renaming would replace it all the same
+            raise ImageError(f"output '{target}' cannot be written: it is read-only; make it writable, or name another")
         name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}.tmp"
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except (OSError, ValueError) as error:
@@ -106,6 +109,36 @@ def writing(target: str) -> Iterator[BinaryIO]:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)
+
+
+class _Whole:
+    """A stream that takes all that it is given, where an unbuffered one (``python -u``) may take a part.
+
+    It has no file descriptor: Pillow would write to that, in parts as well.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`."""
+        rest = memoryview(data).cast("B")
+        count = len(rest)
+        while rest:
+            written = self.stream.write(rest)
+            if written is None:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            rest = rest[written:]
+        return count
+
+    def writelines(self, parts: Iterable[Any]) -> None:
+        """Write all of every part."""
+        for part in parts:
+            self.write(part)
+
+    def flush(self) -> None:
+        """Pass on what is buffered below."""
+        self.stream.flush()
 
 
 def _permissions(path: Path) -> int:
@@ -131,6 +164,8 @@ def reason(error: Exception, folder: Path | None = None) -> str:
         return "permission denied; check the permissions, or use another path"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; free some room, or use another disk"
+    if isinstance(error, BlockingIOError):
+        return "its reader is slower than a non-blocking pipe allows; put '| cat' between, or write a file"
     if isinstance(error, NotADirectoryError):
         return "a part of the path is a file, not a folder; check the path"
     return f"{getattr(error, 'strerror', None) or error}; check the path, or use another"

@@ -108,7 +108,8 @@ kernel = click.option(
 )  # fmt: skip
 channels = click.option(
     "--channels", type=click.Choice(CHANNELS), default="each", show_default=True,
-    help="How a kernel meets the channels: each on its own, summed (a Conv2d with one output), or luma first.",
+    help="How a kernel meets the channels: each on its own, summed (a Conv2d with one output), or gray first: "
+    "luma, or with --linear luminance.",
 )  # fmt: skip
 bias = click.option(
     "--bias", type=BiasType(), default=None,
@@ -158,8 +159,18 @@ compute = combined(
     ),
 )
 reporting = combined(
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout instead of a table."),
-    click.option("-q", "--quiet", is_flag=True, help="Print only what a script wants; with --json, that is the JSON."),
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON document on stdout instead of a table; what was clipped or lost stands in it.",
+    ),
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        help="Print only what a script wants: what was clipped or lost is still said on stderr. With --json, the JSON.",
+    ),
 )
 image_output = combined(
     click.option(
@@ -178,7 +189,7 @@ image_output = combined(
         type=click.Choice(RANGES),
         default=None,
         help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
-        "not at all.  [default: clip; raw for .npy]",
+        "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
     ),
     click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
     click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."),

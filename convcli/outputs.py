@@ -12,6 +12,7 @@ from convcli.errors import ImageError
 from convcli.files import STDIO, is_stream, reason, same_file
 
 FIELDS = ("stem", "name", "ext", "kernel")
+_FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 def resolve(
@@ -64,9 +65,9 @@ def resolve(
             raise ImageError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
         shared = [other for other, theirs in zip(inputs[:number], targets, strict=False) if theirs == target]
         if shared and (target == STDIO or not is_stream(target)):
-            raise ImageError(
-                f"'{source}' and '{shared[0]}' would both be written to '{target}': use a folder or a template, -o 'out/{{name}}'"
-            )
+            alike = Path(source).name == Path(shared[0]).name
+            remedy = "different names, or one folder for each" if alike else "a folder or a template, -o 'out/{name}'"
+            raise ImageError(f"'{source}' and '{shared[0]}' would both be written to '{target}': use {remedy}")
     return targets
 
 
@@ -96,12 +97,15 @@ def _target(source: str, output: str | None, kernel: str) -> str:
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
         return str(Path(output) / path.name)
 
+    if re.search(r"[{}]", _FIELD.sub("", output)):
+        raise ImageError(f"output '{output}' has a brace without its other half: write {{stem}}, or leave it out")
+
     def fill(match: re.Match[str]) -> str:
         if match[1] not in values:
             raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(FIELDS)}}}")
         return values[match[1]]
 
-    return re.sub(r"\{([^{}]*)\}", fill, output)
+    return _FIELD.sub(fill, output)
 
 
 @contextmanager

@@ -17,7 +17,13 @@ from convcli.images import Picture, Storage, alpha, light
 from convcli.operation import Bias, Operation
 
 LUMA = (0.299, 0.587, 0.114)
-"""Gray of red, green and blue, ITU-R BT.601: the weights of Pillow, OpenCV and libjpeg."""
+"""Gray of encoded red, green and blue, ITU-R BT.601: the weights of Pillow, OpenCV and libjpeg."""
+
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Gray of linear light with sRGB's primaries, ITU-R BT.709."""
+
+EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
+"""The integers up to which a dtype holds every one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,15 +93,20 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     ConvError
         An operation that does not fit this picture, or a result that does not fit the format.
     """
+    given = picture.colour
+    double = operation.compute.dtype == "float64"
     if operation.linear:
         if picture.space in ("cmyk", "tensor"):
             raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: leave it out")
-        picture = replace(picture, colour=light.to_linear(picture.colour, picture.full_scale))
+        picture = replace(
+            picture, colour=light.to_linear(given, picture.full_scale, "float64" if double else "float32")
+        )
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
-        picture = picture.with_pixels(to_gray(picture), picture.alpha)
+        picture = picture.with_pixels(to_gray(picture, operation.linear, double), picture.alpha)
     rule = alpha_policy(picture, operation)
     if rule == "premultiply":
-        fitted = fit(replace(picture, colour=_weighted(picture, operation), alpha=None), replace(operation, bias=None))
+        weighted = replace(picture, colour=_weighted(picture, operation), alpha=None)
+        fitted = fit(weighted, replace(operation, bias=None, channels="each"))
         channels, transparent = fitted.channels - 1, True
     elif rule == "filter":
         planes = np.concatenate([picture.colour, _opacity(picture)[np.newaxis]])
@@ -108,7 +119,9 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         transparent = rule == "keep" and picture.space_of(channels) != "tensor"  # the outputs of a layer are no colours
     size = fitted.spec.resolve(picture.size, fitted.weight.shape[2:]).output
     shape = (*picture.colour.shape[:-3], channels, *size)
-    kept = images.storage(picture, picture.space_of(channels), shape, transparent, container, policy)
+    kept = images.storage_for(
+        picture, picture.space_of(channels), shape, transparent, container, policy, _fewer(operation, picture)
+    )
     if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
         finish = replace(fitted.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
         fitted = replace(fitted, finish=finish)
@@ -124,8 +137,10 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         opacity = alpha.resample(_opacity(picture), result.geometry).astype(kind)
     if operation.linear:
         colour = light.to_srgb(colour, picture.full_scale)
-    if kept.container == "NPY" and picture.colour.dtype == np.float16 and operation.compute.dtype is None:
-        kept = replace(kept, dtype="float16")  # a tensor keeps its dtype
+    if kept.container == "NPY":  # a tensor keeps its dtype
+        own = given.dtype.kind == "f" and operation.compute.dtype is None
+        kept = replace(kept, dtype=given.dtype.name if own else colour.dtype.name)
+    kept = replace(kept, notes=(*kept.notes, *_inexact(given, result.dtype)))
     followed = None if picture.alpha is None else rule
     return Outcome(picture.with_pixels(colour, opacity), result, kept, fitted.spec.groups, followed)
 
@@ -135,13 +150,43 @@ def _at_once(storage: Storage) -> bool:
     return storage.dtype in ("uint8", "uint16") and storage.scale == 1 and storage.policy in ("clip", "abs", "offset")
 
 
-def to_gray(picture: Picture) -> NDArray[np.floating]:
-    """Luma ``(1, H, W)`` of an RGB image; the mean of the channels of anything else but CMYK."""
+def _fewer(operation: Operation, picture: Picture) -> str:
+    """How an operation could give as many channels as an image has; empty if by none of its options."""
+    *_, channels, height, width = picture.colour.shape
+    if picture.space == "tensor" and channels > 4 and width in (1, 3, 4):
+        return f"transpose the input, a .npy is (C, H, W) and ({channels}, {height}, {width}) looks like (H, W, C)"
+    if operation.bank is None:
+        return ""
+    each = operation.channels == "each"
+    several = sum(count for count, _ in operation.bank.parts) > 1
+    if several and (not each or channels in (1, 3)):
+        return "join them with --combine"
+    return "sum the channels with --channels sum" + (" and --combine sum" if several else "") if each else ""
+
+
+def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
+    """A remark that integers are too large for the dtype of the computation."""
+    if given.dtype.kind not in "iu" or given.dtype.itemsize < 4 or dtype not in EXACT:
+        return ()
+    largest = max(-int(given.min()), int(given.max()))
+    if largest <= EXACT[dtype]:
+        return ()
+    return (f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: use --dtype float64",)
+
+
+def to_gray(picture: Picture, linear: bool = False, double: bool = False) -> NDArray[np.floating]:
+    """Gray ``(1, H, W)`` of an RGB image, luma or, of linear light, luminance; else the mean of the channels.
+
+    Raises
+    ------
+    ImageError
+        CMYK.
+    """
     colour, channels = picture.colour, picture.colour.shape[-3]
     if picture.space == "cmyk":
         raise ImageError("--channels gray is for RGB images, this is CMYK: convert it to RGB first")
-    weights = np.array(LUMA if channels == 3 else [1 / channels] * channels)
-    kind = np.float64 if colour.dtype == np.float64 else np.float32
+    weights = np.array((LUMINANCE if linear else LUMA) if channels == 3 else [1 / channels] * channels)
+    kind = np.float64 if double or colour.dtype == np.float64 else np.float32
     out: NDArray[np.floating] = np.einsum("c,...chw->...hw", weights.astype(kind), colour.astype(kind))
     return out[..., np.newaxis, :, :]
 
@@ -197,19 +242,25 @@ def _unweighted(picture: Picture, operation: Operation, filtered: NDArray[Any]) 
 
 
 def alpha_policy(picture: Picture, operation: Operation) -> str:
-    """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled."""
+    """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled.
+
+    The picture's colours are gray already where the operation asks for gray.
+    """
     if picture.alpha is None:
         return "drop"
     bank, channels = operation.bank, picture.colour.shape[0]
-    averages = bank is not None and bank.averages and operation.channels == "each"
+    averages = bank is not None and bank.averages and operation.channels in ("each", "gray")
     if operation.alpha == "auto":
         if averages:
             return "premultiply"
-        if operation.weight is not None and operation.channels != "gray":
-            taken = operation.weight.shape[0 if operation.spec.transpose else 1]
-            if taken * (1 if operation.spec.transpose else operation.spec.groups) == channels + 1:
-                return "filter"
+        if operation.weight is not None and operation.channels != "gray" and _taken(operation) == channels + 1:
+            return "filter"
         return "keep"
+    if operation.alpha == "filter" and bank is None and _taken(operation) != channels + 1:
+        raise ImageError(
+            f"--alpha filter wants weights of {channels + 1} input channels, these take {_taken(operation)}: "
+            "use --alpha keep or drop"
+        )
     if operation.alpha == "filter" and bank is not None and (operation.channels != "each" or len(bank.parts) > 1):
         raise ImageError("--alpha filter wants one kernel or combination on each channel: use --alpha keep or drop")
     if operation.alpha == "premultiply" and not averages:
@@ -217,3 +268,10 @@ def alpha_policy(picture: Picture, operation: Operation) -> str:
             "--alpha premultiply wants a single kernel that does not sum to zero, on each channel: use --alpha keep or filter"
         )
     return operation.alpha
+
+
+def _taken(operation: Operation) -> int:
+    """Input channels that the weights of a layer take."""
+    assert operation.weight is not None
+    weight, spec = operation.weight.shape, operation.spec
+    return int(weight[0] if spec.transpose else weight[1] * spec.groups)

@@ -63,7 +63,9 @@ def test_damaged_files_are_read_or_refused(container: str, tmp_path_factory: pyt
                 return
             shape, transparent = picture.colour.shape, picture.alpha is not None
             with np.errstate(all="ignore"):
-                images.save(picture, target, images.storage(picture, picture.space, shape, transparent, "PNG", None))
+                images.save(
+                    picture, target, images.storage_for(picture, picture.space, shape, transparent, "PNG", None)
+                )
         except ConvError as error:
             assert "\n" not in str(error)  # noqa: PT017
         except MemoryError:

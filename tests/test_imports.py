@@ -173,10 +173,12 @@ def test_geometry_is_standard_library_only() -> None:
 
 
 LAYERS = [
-    {"errors", "vocabulary"},
+    {"__init__", "errors", "vocabulary"},
     {"geometry"},
     {"convspec"},
-    {"npy", "files", "report", "outputs", "sizes"},
+    {"memory", "npy", "files", "parallel", "report", "sizes"},
+    {"outputs", "ranges"},
+    {"finish"},
     {"backends", "kernels", "images"},
     {"dispatch"},
     {"engine"},
@@ -193,6 +195,11 @@ LAYERS = [
 
 def layer(module: str) -> int | None:
     return next((level for level, names in enumerate(LAYERS) if module in names), None)
+
+
+def test_every_module_has_a_layer() -> None:
+    modules = {name.partition("/")[0].removesuffix(".py") for name in SOURCES}
+    assert modules == set().union(*LAYERS)
 
 
 def test_imports_point_downwards() -> None:

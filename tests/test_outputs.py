@@ -3,12 +3,15 @@
 import errno
 import io
 import os
+import signal
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -466,9 +469,9 @@ def test_several_images_in_the_real_program(folder: Path) -> None:
 
 
 def test_several_images_that_all_fail(folder: Path) -> None:
-    """Nothing was done: that is the exit code of a usage or data error, as with a single image."""
+    """As when some of them do: 2 is for usage, and for a single image."""
     result = run("apply", "bad.png", "missing.png", *BOX, cwd=folder)
-    assert result.code == 2
+    assert result.code == 1
     assert "2 of 2" in result.err
 
 
@@ -588,7 +591,7 @@ def test_in_place_does_not_lose_frames(name: str, folder: Path) -> None:
 
 def test_errors_of_several_images_name_them(folder: Path) -> None:
     result = run("apply", "a.png", "b.png", *BOX, "--bias", "1,2", "-o", "out/", cwd=folder)
-    assert result.code == 2
+    assert result.code == 1
     lines = result.err.splitlines()
     assert lines[0].startswith("convcli: error: 'a.png': bias has 2 values")
     assert lines[1].startswith("convcli: error: 'b.png': bias has 2 values")
@@ -625,3 +628,104 @@ def test_plain_ascii_streams(folder: Path) -> None:
     result = binary("apply", "é.png", *BOX, "-o", "x.png", "--json", cwd=folder, **locale)
     assert result.code == 0
     assert os.fsencode(result.json["input"]) == "é.png".encode()
+
+
+# Signals, short writes and closed streams, in the real program
+
+
+@pytest.mark.parametrize("suffix", ["png", "ppm", "npy"])
+def test_an_unbuffered_stdout_gets_everything(suffix: str, folder: Path) -> None:
+    """A raw pipe may take a part of what it is given."""
+    write(folder / "large.png", np.random.default_rng(0).integers(0, 256, (3, 300, 400), dtype=np.uint8))
+    done("apply", "large.png", *BOX, "-o", f"file.{suffix}", cwd=folder)
+    command = ("apply", "large.png", *BOX, "-o", "-", "--format", suffix, "-q")
+    assert binary(*command, cwd=folder, PYTHONUNBUFFERED="1").out == (folder / f"file.{suffix}").read_bytes()
+
+
+def test_a_short_write_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Short(io.RawIOBase):
+        taken = b""
+
+        def write(self, data: Any) -> int | None:
+            self.taken += bytes(data[:7])
+            return len(data[:7])
+
+    short = Short()
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=short))
+    with files.writing("-") as stream:
+        stream.write(bytes(range(100)))
+    assert short.taken == bytes(range(100))
+
+
+def in_shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = f"{sys.executable} -m convcli {line}"
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("apply a.png -k box -o - >&-", "standard output is closed"),
+        ("apply a.png -k box -o - > /dev/full", "the disk is full"),
+        ("apply a.png -k box -o x.png > /dev/full", "standard output cannot be written: the disk is full"),
+        ("shape --hin 3 --k 3 > /dev/full", "standard output cannot be written: the disk is full"),
+    ],
+)
+def test_stdout_that_takes_nothing(line: str, what: str, folder: Path) -> None:
+    ended = in_shell(line, folder)
+    assert ended.returncode == 2
+    assert what in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_full_pipe_that_does_not_wait(folder: Path) -> None:
+    write(folder / "large.png", np.random.default_rng(0).integers(0, 256, (3, 300, 400), dtype=np.uint8))
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    command = [sys.executable, "-m", "convcli", "apply", "large.png", *BOX, "-o", "-", "-q"]
+    ended = subprocess.run(
+        command, cwd=folder, env=environment(), stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(reader)
+    os.close(writer)
+    assert ended.returncode == 2
+    assert "non-blocking" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing(number: signal.Signals, folder: Path) -> None:
+    """The program stops itself while it writes: the temporary file is there then, and gone after."""
+    code = f"""
+import os, signal, sys
+from convcli import npy
+def write(stream, array):
+    assert list(__import__("pathlib").Path().glob(".out*.tmp"))
+    os.kill(os.getpid(), {int(number)})
+npy.write = write
+sys.argv = ["convcli", "apply", "a.png", "-k", "box", "-o", "out.npy"]
+from convcli.__main__ import main
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, check=False
+    )
+    assert ended.returncode == 128 + number, ended.stderr
+    assert ended.stderr == b""
+    assert not list(folder.glob("*out*"))
+    assert not list(folder.glob(".*tmp"))
+
+
+def test_a_read_only_file_is_not_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `cp` refuses it. The superuser may write to it, with `cp` too: so the answer of the system is put in here."""
+    target = folder / "a.png"
+    before = target.read_bytes()
+    target.chmod(0o444)
+    monkeypatch.setattr("os.access", lambda path, mode: bool(os.stat(path).st_mode & 0o222))
+    for options in (("b.png", "-o", "a.png"), ("a.png", "--in-place")):
+        result = run("apply", *options, *BOX, cwd=folder)
+        assert result.code == 2
+        assert "read-only" in result.err
+        assert target.read_bytes() == before

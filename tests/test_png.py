@@ -43,16 +43,15 @@ def picture(height: int, width: int, channels: int, dtype: str, seed: int, smoot
     dtype=st.sampled_from(("uint8", "uint16")),
     seed=st.integers(0, 2**32 - 1),
     smooth=st.booleans(),
-    level=st.sampled_from((None, 0, 1, 6, 9)),
     threads=st.sampled_from((1, 2)),
 )
 def test_any_image_is_read_back(
-    size: tuple[int, int], channels: int, dtype: str, seed: int, smooth: bool, level: int | None, threads: int
+    size: tuple[int, int], channels: int, dtype: str, seed: int, smooth: bool, threads: int
 ) -> None:
     pixels = picture(*size, channels, dtype, seed, smooth)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(png, "STRIP_BYTES", 300)
-        data = encoded(pixels, level=level, threads=threads)
+        data = encoded(pixels, threads=threads)
     if channels == 2:  # OpenCV makes four channels of gray and alpha
         with Image.open(io.BytesIO(data)) as image:
             assert image.mode in ("LA", "RGBA")

@@ -300,7 +300,8 @@ def test_factors_leave_out_what_rounding_hides(
     kernel[tuple(generator.integers(0, size))] += 1
     kernel += share * generator.standard_normal(size)
     u, v = separable.factors(kernel, dtype)
-    allowed = 3 * np.finfo(dtype).eps * np.abs(kernel).sum() * (1 if dtype == "float32" else max(size))
+    roundings = 3 if dtype == "float32" else 10 * max(size)  # in float64 the decomposition's own
+    allowed = roundings * np.finfo(dtype).eps * np.abs(kernel).sum()
     assert np.abs(kernel - u.T @ v).sum() <= allowed
 
 

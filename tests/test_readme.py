@@ -39,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_readme_has_commands() -> None:
     assert len(commands()) >= 20
+    assert sum("# prints " in line for line in commands()) >= 3
 
 
 @pytest.mark.parametrize("line", commands())

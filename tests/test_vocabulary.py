@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy import ndimage
 
+from convcli.backends.numpy.plan import STRATEGIES
 from convcli.geometry import border_indices
-from convcli.vocabulary import BORDERS, Border, padding_mode
+from convcli.vocabulary import BORDERS, PLANS, Border, padding_mode
 
 ROW = np.array([3.0, 1, 4, 5, 9])
 PAD = 3
@@ -31,6 +32,10 @@ def test_names_of_other_libraries(border: Border) -> None:
         mode = "constant" if name == "zeros" else name
         theirs = torch.nn.functional.pad(torch.tensor(ROW)[None, None], (PAD, PAD), mode)
         np.testing.assert_array_equal(theirs[0, 0].numpy(), ours)
+
+
+def test_every_strategy_has_a_name() -> None:
+    assert set(PLANS) == set(STRATEGIES)
 
 
 def test_pictures_are_of_four_pixels() -> None:

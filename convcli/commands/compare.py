@@ -68,14 +68,15 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     """Run one operation on every backend: shapes, errors, timings.
 
     Errors are against the float64 reference: the largest absolute one, and the same relative to the largest sum of
-    absolute products, by which backends agree or not. Times are medians of repeated calls after a warm-up, array in to
-    array out (on CUDA between two events, the data on the device); speed-ups are against the reference. Without IMAGE the
-    input is a random tensor, without -k and --weights the weights are random. The kernels of a bank such as sobel are
-    compared one by one, before they are combined. Exit code 1 if a backend differs.
+    absolute products Σ|x·w| of an output, by which backends agree or not; for the plans fft and separable, whose errors
+    spread over many outputs, relative to the largest |x| times Σ|w|. Times are medians of repeated calls after a warm-up,
+    array in to array out (on CUDA between two events, the data on the device); speed-ups are against the reference.
+    Without IMAGE the input is a random tensor, without -k and --weights the weights are random. The kernels of a bank
+    such as sobel are compared one by one, before they are combined. Exit code 1 if a backend differs.
     """
     from convcli import comparison
 
-    layer = _layer(image, values, options.fold(values))
+    layer, notes = _layer(image, values, options.fold(values))
     result = comparison.compare(
         layer.image, layer.weight, layer.spec, layer.bias, options.fold_compute(values),
         values["repeats"], values["tolerance"],
@@ -86,12 +87,13 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
                 "auto": result.auto,
                 "reason": result.reason,
                 "missing": list(result.missing),
+                "notes": list(notes),
                 "rows": [row.document() for row in result.rows],
                 "agree": result.agree,
             }
         )
     elif not quiet:
-        for line in result.missing:
+        for line in (*notes, *result.missing):
             report.note(line)
         report.table(_table(result))
         report.note(f"auto takes {result.auto}" + (f": {result.reason}" if result.reason else ""))
@@ -99,8 +101,8 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
         click.get_current_context().exit(1)
 
 
-def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Layer:
-    """Image and weights: read, or random where they are not given."""
+def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[Layer, tuple[str, ...]]:
+    """Image and weights, read, or random where they are not given; and what the user should know of them."""
     from convcli import images, layer
 
     given = bool(values["kernels"]) or values["weights"] is not None
@@ -112,11 +114,10 @@ def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> Layer:
         picture = images.load(image)
     if given:
         operation = options.fold_operation(values, spec)
-        for text in operation.notes:
-            report.note(text)
-        return layer.of_operation(picture, operation)
+        return layer.of_operation(picture, operation), operation.notes
     kernel = values["kernel_size"] or (3, 3)
-    return layer.of_random_weights(picture, values["out_channels"], kernel, spec, options.fold_bias(values))
+    bias = options.fold_bias(values)
+    return layer.of_random_weights(picture, values["out_channels"], kernel, spec, bias), ()
 
 
 def _refuse(values: dict[str, Any], names: tuple[str, ...], given: bool, what: str, instead: str) -> None:

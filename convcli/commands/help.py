@@ -28,6 +28,14 @@ class Documented(click.Command):
         self.sections = sections
         self.examples = examples
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and let every error know the command, whose help is the remedy."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections and the examples."""
         for section in self.sections:
@@ -40,6 +48,21 @@ class Documented(click.Command):
             with formatter.section("Examples"):
                 for example in self.examples:
                     formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+
+def unknown_option(error: click.UsageError) -> str | None:
+    """The message for an option that the command does not have; None for any other error."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return None
+    name, command = error.option_name, error.ctx.command_path
+    if name in _TRANSPOSED and command.endswith(" apply"):
+        return f"No such option '{name}': output padding belongs to the transposed operation; use 'convcli transpose'"
+    known = [option for parameter in error.ctx.command.params for option in parameter.opts]
+    longer = [option for option in known if len(name) > 3 and option.startswith(name)]
+    return f"No such option '{name}': did you mean {' or '.join(longer)}?" if longer else None
+
+
+_TRANSPOSED = ("--op2", "--p2", "--output-padding", "--output-size")
 
 
 def kernel_table() -> list[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     """Run one operation over the images named on the command line and report each.
 
-    Ends with exit code 1 when some of several images failed, with 2 when all did: then nothing was done.
+    Ends with exit code 1 when one or more of several images failed.
     """
     from convcli import batch
 
@@ -38,11 +39,12 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         raise ImageError(f"--format {values['format_']} is for -o -: the ending of the output's name says the format")
     if STDIO in targets and sys.stdout.isatty():
         raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or a pipe")
+    if STDIO in targets and getattr(sys.stdout, "name", None) == os.devnull:  # which the program opens in its place
+        raise ImageError("standard output is closed, where the image was to go: use -o FILE or a pipe")
     stream = sys.stderr if STDIO in targets else sys.stdout
-    for text in operation.notes:
-        report.note(text)
     documents = []
     failures = 0
+    notes = operation.notes  # said once, and not before an error
     for item in batch.run(
         sources, targets, operation, batch.Writing(values["format_"], values["range_"], values["output"])
     ):
@@ -53,12 +55,15 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
             failures += 1
             report.note(one_line(f"error: {item.message}"))
             continue
-        _remarks(item)
         if values["verbose"]:
             for plan in item.result.considered:
                 report.note(f"{item.source}: {plan.name}, predicted {report.seconds(plan.seconds)}: {plan.reason}")
-        if values["as_json"]:
+        if values["as_json"]:  # has the remarks in it
             continue
+        for text in notes:
+            report.note(text)
+        notes = ()
+        _remarks(item)
         if not values["quiet"]:
             report.table(_table(item), stream)
         elif item.target != STDIO:
@@ -67,7 +72,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         report.json(documents if len(sources) > 1 else documents[0], stream)
     if failures:
         report.note(f"{failures} of {len(sources)} images failed")
-        click.get_current_context().exit(1 if failures < len(sources) else 2)
+        click.get_current_context().exit(1)
 
 
 def _remarks(item: Done) -> None:

@@ -3,6 +3,6 @@
 from convcli.images.load import load
 from convcli.images.picture import Metadata, Picture
 from convcli.images.save import format_of, save
-from convcli.images.storage import Storage, storage
+from convcli.images.storage import Storage, storage_for
 
-__all__ = ["Metadata", "Picture", "Storage", "format_of", "load", "save", "storage"]
+__all__ = ["Metadata", "Picture", "Storage", "format_of", "load", "save", "storage_for"]

@@ -211,7 +211,7 @@ def _pixels(image: Image.Image, transparent: bool, white: float | None, source: 
 
 
 def _deep_gray(image: Image.Image, white: float | None) -> _Planes:
-    """16-bit gray, also in Pillow's 32-bit mode I; what exceeds 16 bits becomes float32.
+    """16-bit gray, also in Pillow's 32-bit mode I; what exceeds 16 bits becomes float32, or float64.
 
     White is what the file says. If it says nothing, it is 1 for floating point, and for 32-bit integers the largest
     number of as many bits as the values need.
@@ -220,7 +220,8 @@ def _deep_gray(image: Image.Image, white: float | None) -> _Planes:
     if image.mode == "F":
         return array.astype(np.float32)[np.newaxis], None, "gray", white or 1.0, True
     low, high = int(array.min()), int(array.max())
+    kind = np.float32 if max(-low, high) <= 2**24 else np.float64  # which holds every one of them
     if image.mode == "I" and (low < 0 or high > 65535):
         bits = max(16, high.bit_length())
-        return array.astype(np.float32)[np.newaxis], None, "gray", white or 2.0**bits - 1, True
+        return array.astype(kind)[np.newaxis], None, "gray", white or 2.0**bits - 1, True
     return array.astype(np.uint16)[np.newaxis], None, "gray", 65535.0, False

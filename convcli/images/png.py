@@ -53,7 +53,6 @@ def encode(
     icc: bytes | None = None,
     exif: bytes | None = None,
     dpi: tuple[float, float] | None = None,
-    level: int | None = None,
     threads: int | None = None,
 ) -> Iterator[bytes]:
     """The bytes of a PNG file, piece by piece.
@@ -66,8 +65,6 @@ def encode(
         The ICC profile; the EXIF data, with or without its ``Exif`` header.
     dpi : (float, float), optional
         Pixels per inch, horizontal and vertical.
-    level : int, optional
-        zlib's level, 0 to 9; by default photographs are coded by runs and the rest at `LEVEL`.
     threads : int, optional
         By default, one for each processor.
     """
@@ -81,7 +78,7 @@ def encode(
         yield chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in dpi), 1))
     if exif:
         yield chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
-    yield from (chunk(b"IDAT", data) for data in compressed(pixels, level, workers(threads)))
+    yield from (chunk(b"IDAT", data) for data in compressed(pixels, workers(threads)))
     yield chunk(b"IEND", b"")
 
 
@@ -90,7 +87,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
 
 
-def compressed(pixels: NDArray[Any], level: int | None, threads: int) -> Iterator[bytes]:
+def compressed(pixels: NDArray[Any], threads: int) -> Iterator[bytes]:
     """The zlib stream of the filtered rows, strip by strip.
 
     A strip ends on a byte, so that strips deflated apart join to one stream; its checksum is that of all rows.
@@ -99,10 +96,7 @@ def compressed(pixels: NDArray[Any], level: int | None, threads: int) -> Iterato
     rows = max(1, STRIP_BYTES // max(1, pixels[0].nbytes))
     strips = [range(start, min(start + rows, height)) for start in range(0, height, rows)]
     kind, strategy = choose(pixels)
-    if level is None:
-        level = 1 if strategy == zlib.Z_RLE else LEVEL
-    else:
-        strategy = zlib.Z_DEFAULT_STRATEGY
+    level = 1 if strategy == zlib.Z_RLE else LEVEL
     batch = 4 * threads  # strips that wait in memory
     check = 1
     yield b"\x78\x01"

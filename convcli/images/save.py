@@ -112,12 +112,10 @@ def save(picture: Picture, target: str, storage: Storage, threads: int | None = 
     """
     if storage.container == "NPY":
         array, clipped = _as_tensor(picture, storage.policy)
-        if storage.dtype == "float16":
-            with np.errstate(over="ignore"):
-                array = array.astype(np.float16)
+        array, lost = _narrowed(array, storage.dtype)
         with files.writing(target) as stream:
             npy.write(stream, array)
-        return Saved(clipped)
+        return Saved(clipped, lost)
     pixels, clipped = _pixels(picture, storage)
     container = storage.container
     notes: tuple[str, ...] = ()
@@ -131,7 +129,7 @@ def save(picture: Picture, target: str, storage: Storage, threads: int | None = 
     if container == "PNG":
         with files.writing(target) as stream:
             stream.writelines(
-                png.encode(pixels, options.get("icc_profile"), options.get("exif"), options.get("dpi"), None, threads)
+                png.encode(pixels, options.get("icc_profile"), options.get("exif"), options.get("dpi"), threads)
             )
         return Saved(clipped, notes)
     image = _image(pixels, storage.space)
@@ -151,6 +149,19 @@ def save(picture: Picture, target: str, storage: Storage, threads: int | None = 
     with files.writing(target) as stream:
         stream.write(buffer.getbuffer())
     return Saved(clipped, notes)
+
+
+def _narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """An array in the dtype that it is kept in, and a remark on the values that this has no room for."""
+    if array.dtype == dtype:
+        return array, ()
+    with np.errstate(over="ignore"):
+        out = array.astype(dtype)
+    count = int(np.count_nonzero(np.isinf(out) & np.isfinite(array)))
+    if not count:
+        return out, ()
+    what = f"{count} value{'s are' if count > 1 else ' is'} beyond {dtype} and become{'s' * (count == 1)} infinite"
+    return out, (f"{what}: use --dtype {'float32' if dtype == 'float16' else 'float64'}",)
 
 
 def _as_tensor(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:

@@ -50,8 +50,14 @@ class Storage:
     notes: tuple[str, ...] = ()
 
 
-def storage(
-    picture: Picture, space: str, shape: tuple[int, ...], transparent: bool, container: str, policy: str | None
+def storage_for(
+    picture: Picture,
+    space: str,
+    shape: tuple[int, ...],
+    transparent: bool,
+    container: str,
+    policy: str | None,
+    fewer: str = "",
 ) -> Storage:
     """Decide how a result is kept.
 
@@ -69,6 +75,8 @@ def storage(
         The format.
     policy : str, optional
         One of `convcli.vocabulary.RANGES`; by default ``clip`` for integers and ``raw`` for real values.
+    fewer : str
+        How the operation could give fewer channels, for the message that there are too many.
 
     Raises
     ------
@@ -85,8 +93,8 @@ def storage(
         space = SPACES.get(channels, "tensor")
     if space == "tensor":
         raise ImageError(
-            f"{channels} output channels do not fit into a {container} file, which has 1 or 3: write .npy (-o out.npy), "
-            "or join them with --combine"
+            f"{channels} output channels do not fit into a {container} file, which has 1 or 3: write .npy (-o out.npy)"
+            + (f", or {fewer}" if fewer else "")
         )
     if transparent and container in _NO_ALPHA:
         raise ImageError(f"{container} holds no transparency: use --alpha drop, or write png, webp or tif")
@@ -95,6 +103,9 @@ def storage(
     full_scale = 255.0 if picture.full_scale == 1 and tensor else picture.full_scale
     if (picture.real or policy == "raw") and container in _FLOAT and plain_gray:
         return Storage(container, space, "float32", 1.0, full_scale, policy or "raw")
+    if policy == "raw" and container in _FLOAT:
+        remedy = " and ".join(["--channels gray"] * (space != "gray") + ["--alpha drop"] * transparent)
+        raise ImageError(f"--range raw fits into {container} for one channel only: use {remedy}, or write .npy")
     if policy == "raw":
         raise ImageError(f"--range raw does not fit into integers: write .npy, or gray tif instead of {container}")
     notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)

@@ -38,8 +38,7 @@ def _compass(ring: tuple[int, ...], centre: int = 0) -> dict[str, Matrix]:
 @named("sobel", scale="sum 0, Σ|k| = 8 (3×3)", combine="magnitude", members=("x", "y"))
 def sobel(size: int = 3) -> dict[str, Matrix]:
     """Gradient magnitude of sobel-x (-1,0,1; -2,0,2; -1,0,1) and sobel-y; larger sizes smooth binomially."""
-    if size_of(size, "sobel", least=3) > 31:
-        raise KernelError(f"sobel size {size} is out of range: use an odd number from 3 to 31")
+    size_of(size, "sobel", least=3, most=31)
     smooth = binomial_row(size) * 2.0 ** (size - 1)
     derivative = np.convolve(binomial_row(size - 2) * 2.0 ** (size - 3), [-1, 0, 1])
     return _pair(list(smooth), list(derivative))

@@ -146,11 +146,13 @@ def safe_label(text: str) -> str:
     return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.")[:60] or "kernel"
 
 
-def size_of(value: int, kernel: str, *, odd: bool = True, least: int = 1, name: str = "size") -> int:
-    """Check a kernel's side length: whole, odd if it must be, between `least` and `MAX_SIDE`."""
-    if not least <= value <= MAX_SIDE or (odd and value % 2 == 0):
+def size_of(
+    value: int, kernel: str, *, odd: bool = True, least: int = 1, most: int = MAX_SIDE, name: str = "size"
+) -> int:
+    """Check a kernel's side length: whole, odd if it must be, between `least` and `most`."""
+    if not least <= value <= most or (odd and value % 2 == 0):
         kind = "an odd number" if odd else "a number"
-        raise KernelError(f"{kernel} {name} {value} is out of range: use {kind} from {least} to {MAX_SIDE}")
+        raise KernelError(f"{kernel} {name} {value} is out of range: use {kind} from {least} to {most}")
     return value
 
 

@@ -13,6 +13,7 @@ from convcli.kernels import edges, files, named, smoothing  # noqa: F401  (impor
 from convcli.kernels.kernel import Filter, Kernel, checked
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm"}
 _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:(.*)", re.DOTALL)
 
 
@@ -37,9 +38,13 @@ def parse(spec: str) -> Filter:
         return named.build(text)
     if (path := Path(text)).suffix.lower() in files.SUFFIXES:
         return Filter(named.safe_label(path.stem), (Kernel(text, files.read(path)),))
+    if path.suffix.lower() in _PICTURES:
+        raise KernelError(
+            f"kernel '{spec}' is an image: kernels are {', '.join(files.SUFFIXES)} files, or names (sobel)"
+        )
     if match := _MAGICK.fullmatch(text):
         return Filter("kernel", (Kernel(text, _magick(text, match)),))
-    if re.search(r"\d", text) and ("," in text or ";" in text or re.fullmatch(_NUMBER, text)):
+    if re.search(r"\d", text) and ("," in text or ";" in text or re.fullmatch(rf"{_NUMBER}(\s+{_NUMBER})*", text)):
         return Filter("kernel", (Kernel(text, _literal(text)),))
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}' is empty: give at least one number, or a name (sobel)")
@@ -66,6 +71,10 @@ def _value(cell: str, text: str) -> float:
     try:
         return float(numerator) / (float(denominator) if slash else 1.0)
     except ValueError:
+        if len(cell.split()) > 1:
+            raise KernelError(
+                f"kernel '{text}' separates values by spaces: separate them by commas, '0,1,0;1,-4,1;0,1,0'"
+            ) from None
         what = f"'{cell.strip()}'" if cell.strip() else "an empty cell"
         raise KernelError(
             f"kernel '{text}' contains {what}, not a number: write rows as '0,1,0;1,-4,1;0,1,0'"

@@ -166,7 +166,7 @@ def _taps(job: Job, dtype: str) -> _Estimate:
     products = sum(len({abs(tap) for tap in kernel.ravel().tolist() if tap}) for kernel in job.kernels)
     passes = float(count + products)
     zeros = "" if count == job.taps.sum() else f" of {int(job.taps.sum())}"
-    reason = f"{count}{zeros} taps" + (", exact" if exact else "")
+    reason = f"{count}{zeros} tap{'s' * (count != 1 or bool(zeros))}" + (", exact" if exact else "")
     return _Estimate("taps", kind, False, passes / job.outputs * PASS[kind], passes, reason)
 
 

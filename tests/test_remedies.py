@@ -1,0 +1,103 @@
+"""An error's remedy leads somewhere: what it says is done, and works or at least is another matter."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli import done, run, write
+
+GENERATOR = np.random.default_rng(7)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "rgb.png", GENERATOR.integers(0, 256, (3, 9, 9), dtype=np.uint8))
+    write(tmp_path / "rgba.png", GENERATOR.integers(0, 256, (4, 9, 9), dtype=np.uint8))
+    np.save(tmp_path / "hwc.npy", np.ones((40, 50, 3), np.float32))
+    np.save(tmp_path / "maps.npy", np.ones((8, 9, 9), np.float32))
+    np.save(tmp_path / "three.npy", np.ones((8, 3, 3, 3)))
+    np.save(tmp_path / "one.npy", np.ones((8, 1, 3, 3)))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("rgb.png --weights three.npy -o out.png", "write .npy (-o out.npy)"),
+        ("hwc.npy -k box -o out.png", "(40, 50, 3) looks like (H, W, C)"),
+        ("maps.npy -k box -o out.png", "--channels sum"),
+        ("rgb.png -k sobel --combine none -o out.png", "join them with --combine"),
+        ("rgb.png -k sobel:4", "from 3 to 31"),
+        ("rgb.png --weights three.npy --groups 3", "use --groups 1"),
+        ("rgb.png --weights one.npy -o out.npy", "use --channels gray"),
+        ("maps.npy --weights three.npy -o out.npy", "use an image of 3 channels"),
+        ("maps.npy --weights one.npy -o out.npy", "use --groups 8"),
+        ("rgba.png --weights three.npy --alpha filter -o out.npy", "use --alpha keep or drop"),
+        ("rgb.png -k box --range raw -o out.tif", "use --channels gray"),
+        ("rgb.png -k photo.jpg", "is an image: kernels are .npy"),
+        ("rgb.png -k box --pad 1", "did you mean --padding"),
+        ("rgb.png -k box --op2 1", "'convcli transpose'"),
+        ("rgb.png -k", "'convcli apply --help'"),
+        ("rgb.png -k box -p x", "Invalid value for '--padding':"),
+        ("rgb.png -k box -o {stem.png", "a brace without its other half"),
+    ],
+)
+def test_remedy(line: str, remedy: str, folder: Path) -> None:
+    result = run("apply", *line.split(), cwd=folder)
+    assert result.code == 2
+    assert remedy in result.err
+    assert result.err.count("\n") == 1
+    assert not list(folder.glob("*out*"))
+
+
+@pytest.mark.parametrize("kernel", ["1 2 1; 2 4 2", "1 2 1"])
+def test_values_separated_by_spaces(kernel: str, folder: Path) -> None:
+    assert "separate them by commas" in run("apply", "rgb.png", "-k", kernel, cwd=folder).err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "maps.npy -k box --channels sum -o out.png",
+        "rgb.png -k sobel --combine magnitude -o out.png",
+        "rgb.png --weights one.npy --channels gray -o out.npy",
+        "maps.npy --weights one.npy --groups 8 -o out.npy",
+        "rgba.png --weights three.npy --alpha keep -o out.npy",
+        "rgb.png -k box --range raw --channels gray -o out.tif",
+    ],
+)
+def test_the_remedies_work(line: str, folder: Path) -> None:
+    done("apply", *line.split(), cwd=folder)
+
+
+def test_memory_of_the_transposed_operation(folder: Path) -> None:
+    result = run("transpose", "rgb.png", "-k", "box", "-s", "2000000", cwd=folder)
+    assert result.code == 2
+    assert "a smaller --stride or --dilation" in result.err
+
+
+def test_inputs_of_one_name(folder: Path) -> None:
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        write(folder / name / "x.png", np.zeros((1, 9, 9), np.uint8))
+    result = run("apply", "a/x.png", "b/x.png", "-k", "box", "-o", "out/", cwd=folder)
+    assert "use different names, or one folder for each" in result.err
+
+
+def test_a_stored_bias_is_not_spoken_of_before_an_error(folder: Path) -> None:
+    np.savez(folder / "layer.npz", **{"c.weight": np.ones((2, 3, 3, 3)), "c.bias": np.ones(2)})
+    layer = ("--weights", "layer.npz:c.weight")
+    result = run("apply", "rgb.png", *layer, "-o", "out.png", cwd=folder)
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    result = done("apply", "rgb.png", *layer, "-o", "out.npy", "--json", cwd=folder)
+    assert result.err == ""
+    assert "is added" in result.json["notes"][0]
+    assert "is added" in done("apply", "rgb.png", *layer, "-o", "out.npy", "-q", cwd=folder).err
+
+
+def test_compare_keeps_its_remarks_in_the_json(folder: Path) -> None:
+    np.savez(folder / "layer.npz", **{"c.weight": np.ones((2, 3, 3, 3)), "c.bias": np.ones(2)})
+    result = done("compare", "rgb.png", "--weights", "layer.npz:c.weight", "--repeats", "1", "--json", cwd=folder)
+    assert "is added" in result.json["notes"][0]
+    assert result.err == ""
