@@ -99,7 +99,7 @@ def prepare(job: Job, dtype: str) -> Work:
         if not job.bounded and value_range(scratch, BLOCK) > WIDE:
             kind = "float64"
             scratch = scratch.astype(kind)
-        _, rows, width = out.shape
+        rows, width = out.shape[1], part.output.width
         height, side = max(usual[0], scratch.shape[1]), max(usual[1], scratch.shape[2])
         kernels = spectra(height, side, kind)
         complex_kind = kernels.dtype.name
@@ -118,7 +118,7 @@ def prepare(job: Job, dtype: str) -> Work:
                     product += np.multiply(transforms[c], kernels[which, c], out=further)
                 np.fft.ifft(product, axis=0, out=product)
                 np.fft.irfft(product[:needed], side, out=dense)
-                out[o] = dense[::s, :width]
-        add_bias(job, out)
+                out[o, :, :width] = dense[::s, :width]
+        add_bias(job, out[..., :width])
 
     return work

@@ -32,7 +32,7 @@ def prepare(job: Job, dtype: str) -> Work:
     ]
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
-        _, rows, width = out.shape
+        rows, width = out.shape[1], part.output.width
         columns = buffers.get("columns", (job.inputs, kh, kw, rows, width), dtype)
         for first, members in groups:
             for i in range(kh):
@@ -40,11 +40,9 @@ def prepare(job: Job, dtype: str) -> Work:
                     lines = scratch[first : first + job.inputs, i * d : i * d + s * (rows - 1) + 1 : s]
                     columns[:, i, j] = lines[..., j * e : j * e + width]
             block = slice(members[0], members[-1] + 1)
-            target = out[block]  # a part of the result itself, perhaps, whose rows do not follow each other in memory
-            products = target if target.flags.c_contiguous else buffers.get("products", target.shape, dtype)
+            products = buffers.get("products", (len(members), rows, width), dtype)
             np.matmul(matrix[block], columns.reshape(-1, rows * width), out=products.reshape(len(members), -1))
-            if products is not target:
-                target[...] = products
-        add_bias(job, out)
+            out[block, :, :width] = products
+        add_bias(job, out[..., :width])
 
     return work

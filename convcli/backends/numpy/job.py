@@ -163,8 +163,9 @@ class Buffers:
 
 
 Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], None]
-"""``work(part, scratch, out, buffers)``: fill ``out (O, rows, W_out·step)`` from the gathered ``scratch (planes, input rows,
-line)``, both of the plan's dtype, for the columns of `part`."""
+"""``work(part, scratch, out, buffers)``: fill the first ``W_out·step`` values of each line of ``out (O, rows, line)`` from the
+gathered ``scratch (planes, input rows, line)``, both of the plan's dtype, for the columns of `part`. Both have lines of one
+length, so that many of them can be worked on as one: what then comes to lie behind an output line is of no account."""
 
 CACHE_BYTES = 6 << 20
 """Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that

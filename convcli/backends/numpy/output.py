@@ -39,7 +39,6 @@ class Output:
     def __init__(self, task: Task, job: Job, span: tuple[float, float]) -> None:
         self.job, self.finish = job, task.finish
         kind = task.finish.dtype or task.dtype
-        self.plain = task.finish.dtype is None and not task.finish.joins
         self.within = task.finish.keeps(span)
         count, channels = task.x.shape[:2]
         filters = task.weight.shape[1] * task.groups if task.geometry.transpose else task.weight.shape[0]
@@ -58,13 +57,6 @@ class Output:
     def clipped(self) -> Clipped:
         """What was clipped so far."""
         return self._clipped
-
-    def direct(self, image: int, rows: range, columns: range, dtype: str) -> NDArray[Any] | None:
-        """The place of a tile in the result, if it can be computed there: planes as they are, nothing to finish."""
-        job = self.job
-        if not self.plain or job.step > 1 or self.interleaved or self.array.dtype != dtype or job.upsample != (1, 1):
-            return None
-        return self.array[image, :, rows.start : rows.stop, columns.start : columns.stop]
 
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
         """Finish ``values (O, rows, W_out·step)`` of a tile and put them in their place."""

@@ -31,16 +31,22 @@ CALL = 1.0e-6
 """Seconds of a call into NumPy on a small array."""
 
 PASS = {"int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
-"""Seconds to read, compute and write one value in the second-level cache."""
+"""Seconds to read, compute and write one value."""
 
-MAC = {"float32": 0.025e-9, "float64": 0.05e-9}
+MAC = {"float32": 0.03e-9, "float64": 0.06e-9}
 """Seconds of a multiply-accumulate in BLAS."""
 
-TRANSFORM = {"float32": 0.37e-9, "float64": 0.6e-9}
+GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
+"""Seconds to copy a value of a window to its place in a matrix."""
+
+TRANSFORM = {"float32": 0.33e-9, "float64": 0.6e-9}
 """Seconds of a real transform for each value and each doubling of its size."""
 
-REARRANGE = 0.8e-9
-"""Seconds to take an interleaved value apart and to put its result back."""
+FILL, FINISH = 1.3, 3.0
+"""Passes to gather a value of the input, and to round, clip and store one of the output."""
+
+REARRANGE = 0.4e-9
+"""Seconds to take an interleaved value apart, or to put one back."""
 
 ROUNDING = 1.5
 """How much faster a strategy that rounds must be than one that is exact, where pixels and kernel are integers."""
@@ -127,8 +133,11 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
     if name in ("toeplitz", "separable"):  # a tile too low for a block of rows wastes the rest of the product
         each *= max(1.0, toeplitz.block_rows(job.kernel.height) / tile.height)
-    move = PASS[kind] * 4 + (REARRANGE if planar and job.step > 1 else 0)
-    seconds = (values * (each + move) + tiles * (calls + 12) * CALL) / min(threads, tiles)
+    apart = REARRANGE if planar and job.step > 1 else 0.0
+    rows = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # of the input, for each of the output
+    fill = (FILL * PASS[kind] + apart) * rows * job.gathered / job.outputs
+    finish = FINISH * PASS[kind] + apart
+    seconds = (values * (each + fill + finish) + tiles * (calls + 12) * CALL) / min(threads, tiles)
     if rounds:
         seconds = seconds * (ROUNDING if exact else 1) + WORTH_ROUNDING
     return Plan(name, kind, planar, seconds, reason, rounds)
@@ -185,7 +194,7 @@ def _separable(job: Job, dtype: str) -> _Estimate:
     rank = separable.rank(job, dtype)
     down = job.stride * (toeplitz.block_rows(kh) - 1) + job.reach.height
     across = separable.block_columns(job) + job.dilation.columns * job.step * (kw - 1)
-    each = rank * job.inputs * ((down + across) * MAC[dtype] + PASS[dtype])
+    each = rank * job.inputs * ((down + across) * MAC[dtype] + (2 if rank > 1 else 1) * PASS[dtype])
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
     return _Estimate(
         "separable", dtype, job.step == 1, each, job.outputs * job.step * rank * job.inputs * 14, reason, rank > 1
@@ -206,7 +215,7 @@ def _fft(job: Job, dtype: str) -> _Estimate:
 def _gemm(job: Job, dtype: str) -> _Estimate:
     depth = job.inputs * job.kernel.height * job.kernel.width
     sources = len(set(job.sources))
-    gathered = sources / job.outputs * depth * PASS[dtype]
+    gathered = sources / job.outputs * depth * GATHER[dtype]
     calls = sources * job.kernel.height * job.kernel.width
     reason = f"{job.outputs} outputs of {depth} terms → one product of gathered windows"
     return _Estimate("gemm", dtype, True, depth * MAC[dtype] + gathered, calls, reason)

@@ -87,18 +87,17 @@ class Recipe:
     considered: tuple[Considered, ...]
     mixes: bool
 
-    def tile(self, planes: NDArray[Any], rows: range, columns: range, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, in `out` or in a buffer."""
+    def tile(self, planes: NDArray[Any], rows: range, columns: range) -> NDArray[Any]:
+        """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, in a buffer."""
         job, (part, gathers) = self.job, self.parts[columns]
         reads = self.strips[rows]
         scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.dtype)
         for number, gather in enumerate(gathers):
             fill(scratch[number :: len(gathers)], planes, reads, gather)
-        if out is None:
-            out = BUFFERS.get("out", (job.outputs, len(rows), len(columns) * job.step), self.dtype)
+        out = BUFFERS.get("out", (job.outputs, len(rows), part.line), self.dtype)
         usual = job.bounded or self.suits(scratch)
         (self.work if usual else self.fallback())(part, scratch, out, BUFFERS)
-        return out
+        return out[..., : len(columns) * job.step]
 
 
 def correlate(task: Task) -> Computed:
@@ -111,10 +110,7 @@ def correlate(task: Task) -> Computed:
 
         def work(tile: tuple[range, range], image: int = image, planes: NDArray[Any] = planes) -> None:
             rows, columns = tile
-            place = output.direct(image, rows, columns, recipe.dtype)
-            values = recipe.tile(planes, rows, columns, place)
-            if place is None:
-                output.emit(image, values, rows, columns, BUFFERS)
+            output.emit(image, recipe.tile(planes, rows, columns), rows, columns, BUFFERS)
 
         run_all(work, recipe.tiles, recipe.threads)
     return Computed(output.array, recipe.text, output.clipped, recipe.considered, recipe.mixes)

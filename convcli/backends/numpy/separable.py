@@ -98,6 +98,7 @@ def prepare(job: Job, dtype: str) -> Work:
         return banded(column, size, s, d) if axis == 0 else np.ascontiguousarray(banded(line, size, 1, e).T)
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+        out = out[..., : part.output.width * job.step]
         _, rows, width = out.shape
         size, columns = min(block_rows(job.kernel.height), rows), min(block_columns(job), width)
         passed = buffers.get("passed", (rows, part.line), dtype)

@@ -79,13 +79,24 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
     plans = [_groups(job, o, gaps_only) for o in range(job.outputs)]
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
-        reach = (out.shape[1] - 1) * job.stride + 1
-        partial = buffers.get("partial", out.shape[1:], dtype)
+        _, rows, line = out.shape
+        width, apart = part.output.width * job.step, job.dilation.columns * job.step
+        partial = buffers.get("partial", (rows, line), dtype)
+        if job.stride == 1:  # all lines as one
+            length = (rows - 1) * line + width
+            lines, targets = scratch.reshape(len(scratch), -1), out.reshape(len(out), -1)[:, :length]
+            partial = partial.reshape(-1)[:length]
+        else:
+            reach = (rows - 1) * job.stride + 1
+            targets, partial = out[..., :width], partial[:, :width]
 
         def view(tap: _Tap) -> NDArray[Any]:
+            if job.stride == 1:
+                start = tap.row * line + tap.column * apart
+                return lines[tap.plane, start : start + length]
             return part.shifted(scratch[tap.plane, tap.row : tap.row + reach : job.stride], tap.column)
 
-        for target, groups in zip(out, plans, strict=True):
+        for target, groups in zip(targets, plans, strict=True):
             if not groups:
                 target[...] = 0
             for number, (weight, (first, *others)) in enumerate(groups):
@@ -100,7 +111,7 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
                     np.multiply(total, kind(weight), out=into)
                 if number:
                     np.add(target, into, out=target)
-        add_bias(job, out)
+        add_bias(job, out[..., :width])
 
     return work
 

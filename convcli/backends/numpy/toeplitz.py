@@ -63,21 +63,23 @@ def prepare(job: Job, dtype: str) -> Work:
         return np.concatenate([banded(kernels[o, c, :, j], size, s, d) for j in columns[o][c]])
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
-        _, rows, width = out.shape
+        _, rows, line = out.shape
         size = min(block_rows(job.kernel.height), rows)
         blocks, rest = divmod(rows, size)
-        at_once = min(blocks, max(1, PRODUCT_BYTES // (most * size * part.line * out.itemsize)))
-        products = buffers.get("products", (at_once, most, size, part.line), dtype)
+        at_once = min(blocks, max(1, PRODUCT_BYTES // (most * size * line * out.itemsize)))
+        products = buffers.get("products", (at_once, most, size * line), dtype)
+        width, apart = part.output.width * job.step, job.dilation.columns * job.step
+        length = (size - 1) * line + width
         for o, each in enumerate(columns):
             used = [(c, taps) for c, taps in enumerate(each) if len(taps)]
             if not used:
                 out[o] = 0
-            targets = out[o, : blocks * size].reshape(blocks, size, width)
+            targets = out[o, : blocks * size].reshape(blocks, size * line)[:, :length]
             for number, (c, taps) in enumerate(used):
                 band, lines = bands(o, c, size), scratch[job.sources[o] + c]
                 sources = blocks_of(lines, rows, size, band.shape[1], s)
-                results = products[:, : len(taps)].reshape(at_once, len(band), -1)
-                views = [part.shifted(products[:, i], j) for i, j in enumerate(taps)]
+                results = products[:, : len(taps)].reshape(at_once, len(band), line)
+                views = [products[:, i, j * apart : j * apart + length] for i, j in enumerate(taps)]
                 for first in range(0, blocks, at_once):
                     source, target = sources[first : first + at_once], targets[first : first + at_once]
                     np.matmul(band, source, out=results[: len(source)])
@@ -85,9 +87,14 @@ def prepare(job: Job, dtype: str) -> Work:
                         views if len(source) == at_once else [view[: len(source)] for view in views], target, number > 0
                     )
                 if rest:  # a block that begins higher up, so that it is whole; its first rows are done already
+                    done = (size - rest) * line
                     np.matmul(band, lines[s * (rows - size) :][: band.shape[1]], out=results[0])
-                    _sum([view[0, size - rest :] for view in views], out[o, rows - rest :], number > 0)
-        add_bias(job, out)
+                    _sum(
+                        [view[0, done:] for view in views],
+                        out[o, rows - rest :].reshape(-1)[: length - done],
+                        number > 0,
+                    )
+        add_bias(job, out[..., :width])
 
     return work
 
