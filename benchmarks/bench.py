@@ -18,7 +18,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does: the engine has threads of its own
 
@@ -28,6 +28,8 @@ from in_process import in_process_rows
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
+PAUSE = 0.05
+"""Seconds between runs: the threads of some libraries go on looking for work for a while after theirs is done."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def measured(rows: Iterator[Row], rounds: int) -> Iterator[str]:
         times: dict[str, list[float]] = {name: [] for name in runs}
         for round_ in range(rounds + 1):
             for name, run in runs.items():
+                sleep(PAUSE)
                 cost = run()
                 if round_:  # the first warms up
                     times[name].append(cost)

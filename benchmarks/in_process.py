@@ -22,6 +22,7 @@ Line = tuple[str, Work, dict[str, Work], float]
 
 def in_process_rows(photo: NDArray[np.uint8]) -> Iterator[Line]:
     """Every row: name, convcli, peers, goal. `photo` is ``(H, W, 3)``."""
+    photo = photo.copy()  # one that can be written, which torch asks for
     cv2 = _cv2()
     generator = np.random.default_rng(1)
 

@@ -86,7 +86,7 @@ class Done:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Failed:
     """One image that was not."""
 
@@ -104,7 +104,7 @@ class Failed:
         return {"input": self.source, "error": str(self.error)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Writing:
     """How results are written: the format's name for ``-``, the range policy, and ``-o`` as it was given."""
 

@@ -7,16 +7,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
 from typing import Any, NoReturn, TextIO
 
 import click
 
 from convcli import __version__, report
-from convcli.commands.apply import apply
-from convcli.commands.compare import compare
 from convcli.commands.help import Documented, unknown_option
-from convcli.commands.shape import shape
-from convcli.commands.transpose import transpose
 from convcli.errors import ConvError, one_line
 from convcli.files import reason
 
@@ -24,8 +22,33 @@ from convcli.files import reason
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+COMMANDS = ("apply", "transpose", "shape", "compare")
+
+
 class Group(Documented, click.Group):
-    """A group that turns every foreseen error into one line and an exit code."""
+    """A group that imports a command when it is called for, and turns every foreseen error into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name: ``convcli.commands.NAME.NAME``."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"convcli.commands.{cmd_name}"), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names; an unknown one is told the nearest."""
+        if not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(
+                f"'{args[0]}' is no command: " + (f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}")
+            )
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
@@ -120,7 +143,3 @@ def main() -> None:
     Exit codes: 0 done; 1 compare found a difference, or one or more of several images failed; 2 wrong usage or data;
     130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
     """
-
-
-for command in (apply, transpose, shape, compare):
-    main.add_command(command)

@@ -21,7 +21,7 @@ EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16"
 """Distance from 1 to the next number of each arithmetic."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """One backend's result.
 
@@ -63,7 +63,7 @@ class Row:
         return {name: list(self.output_shape) if name == "output_shape" else getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """All rows, why others are missing, and what ``auto`` takes for this operation and why."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import sys
@@ -19,26 +20,39 @@ MAX_BYTES = 4 << 30
 """An input is read no further than this: a device or a runaway pipe has no end."""
 
 
-def read_bytes(source: str) -> bytes:
-    """All bytes of a path, or of standard input for ``-``.
+@contextmanager
+def reading(source: str) -> Iterator[BinaryIO]:
+    """A path, or standard input for ``-``, as a stream that can be gone back in; what is no file is read to its end first.
 
     Raises
     ------
     ImageError
-        It cannot be read, or is empty.
+        It cannot be read, is empty, or has no end.
     """
     try:
-        with nullcontext(sys.stdin.buffer) if source == STDIO else Path(source).open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        stream, size = _seekable(source)
     except IsADirectoryError:
         raise ImageError(f"input '{source}' is a folder: name the images in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(f"input '{source}' cannot be read: {reason(error)}") from None
-    if len(data) > MAX_BYTES:
-        raise ImageError(f"input '{source}' is larger than {MAX_BYTES >> 30} GiB: cut it into smaller images")
-    if not data:
-        raise ImageError(f"input '{source}' is empty: name a file that holds an image")
-    return data
+    with stream:
+        if size > MAX_BYTES:
+            raise ImageError(f"input '{source}' is larger than {MAX_BYTES >> 30} GiB: cut it into smaller images")
+        if not size:
+            raise ImageError(f"input '{source}' is empty: name a file that holds an image")
+        yield stream
+
+
+def _seekable(source: str) -> tuple[BinaryIO, int]:
+    """A stream and its size."""
+    if source != STDIO:
+        stream: BinaryIO = open(source, "rb")  # noqa: SIM115
+        status = os.fstat(stream.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_size:  # those of /proc say 0
+            return stream, status.st_size
+    with nullcontext(sys.stdin.buffer) if source == STDIO else stream as endless:
+        data = endless.read(MAX_BYTES + 1)
+    return io.BytesIO(data), len(data)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class Bias:
         return np.array(values * channels if len(values) == 1 else values, dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """Everything that is done to a picture between loading and saving, apart from the range policy.
 

@@ -8,7 +8,7 @@ from typing import Any
 from convcli.geometry import Geometry, direct_size, inputs_sharing, transposed_size
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Axis:
     """One axis of a resolved convolution.
 

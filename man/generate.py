@@ -24,11 +24,19 @@ EXIT_STATUS = (
 )
 
 
+def commands_of(group: click.Group) -> dict[str, click.Command]:
+    """The subcommands by name."""
+    context = click.Context(group)
+    found = ((name, group.get_command(context, name)) for name in group.list_commands(context))
+    return {name: command for name, command in found if command is not None}
+
+
 def pages() -> dict[str, str]:
     """Every man page: file name to roff source."""
-    names = list(cli.commands)
+    commands = commands_of(cli)
+    names = list(commands)
     out = {"convcli.1": _page(cli, "convcli", [f"convcli-{name}" for name in names])}
-    for name, command in cli.commands.items():
+    for name, command in commands.items():
         others = ["convcli", *(f"convcli-{other}" for other in names if other != name)]
         out[f"convcli-{name}.1"] = _page(command, f"convcli {name}", others)
     return out
@@ -88,7 +96,7 @@ def _page(command: click.Command, name: str, see_also: list[str]) -> str:
             lines += [".TP", rf"\fB{_roff(record[0])}\fR", _roff(record[1])]
     if isinstance(command, click.Group):
         lines.append(".SH COMMANDS")
-        for sub, child in command.commands.items():
+        for sub, child in commands_of(command).items():
             lines += [".TP", rf"\fBconvcli {sub}\fR", _roff(child.get_short_help_str(200))]
     if isinstance(command, Documented):
         for section in command.sections:

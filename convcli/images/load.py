@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from convcli import files, npy
 from convcli.errors import ImageError
@@ -22,6 +21,9 @@ _Planes = tuple[NDArray[np.generic], NDArray[np.generic] | None, str, float, boo
 
 SMAX = 341
 """TIFF's SMaxSampleValue: the white of real values, which no other tag tells."""
+
+_ORIENTATION = 274
+"""EXIF's tag of how the camera was held."""
 
 _RGB_LIKE = {"RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"}
 _LAYOUT = {
@@ -51,10 +53,12 @@ def load(source: str) -> Picture:
     ImageError
         It cannot be read, is no image, is truncated or damaged, or is too large to be trusted.
     """
-    data = files.read_bytes(source)
-    if data.startswith(npy.MAGIC):
-        return _tensor(data, source)
-    opened = _open(data, source)
+    with files.reading(source) as stream:
+        tensor = stream.read(len(npy.MAGIC)) == npy.MAGIC
+        stream.seek(0)
+        if tensor:
+            return _tensor(stream, source)
+        opened = _open(stream, source)
     image, notes = opened.image, opened.notes
     colour, alpha, space, full_scale, real = _pixels(image, opened.transparent, opened.white, source)
     if image.mode == "I" and real and opened.white is None:
@@ -62,7 +66,7 @@ def load(source: str) -> Picture:
     return Picture(colour, alpha, space, full_scale, real=real, metadata=opened.metadata, notes=notes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Opened:
     """What Pillow makes of a file: decoded pixels, what is carried along, and what white is if the file says so."""
 
@@ -73,11 +77,11 @@ class _Opened:
     notes: tuple[str, ...]
 
 
-def _open(data: bytes, source: str) -> _Opened:
+def _open(stream: BinaryIO, source: str) -> _Opened:
     try:
         with warnings.catch_warnings(), files.silent():
             warnings.simplefilter("ignore")  # Pillow warns of sizes that it still accepts, and of odd metadata
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(stream) as image:
                 if image.format == "EPS":
                     raise ImageError(
                         f"input '{source}' is EPS, a program, which Pillow would hand to Ghostscript: convert it to png first"
@@ -104,9 +108,9 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _tensor(data: bytes, source: str) -> Picture:
+def _tensor(stream: BinaryIO, source: str) -> Picture:
     try:
-        array = npy.read(io.BytesIO(data))
+        array = npy.read(stream)
     except ValueError as error:
         raise ImageError(f"input '{source}' {error}") from None
     if array.ndim not in (2, 3, 4) or 0 in array.shape:
@@ -164,7 +168,7 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 def _upright(image: Image.Image) -> bytes | None:
     """Turn the pixels as the EXIF orientation says; the EXIF data without it and without the layout of the pixels."""
     exif = image.getexif()
-    if exif.get(ExifTags.Base.Orientation, 1) != 1:
+    if exif.get(_ORIENTATION, 1) != 1:
         from PIL import ImageOps
 
         ImageOps.exif_transpose(image, in_place=True)

@@ -12,7 +12,7 @@ SPACES = {1: "gray", 3: "rgb"}
 """The colour space of an image by its count of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Metadata:
     """What is carried from the input file to the output file."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +72,7 @@ def _built_with(library: str) -> bool:
     return bool(features.check(library))
 
 
-_UNPACKED = {"PPM", "BMP"}
+_UNPACKED = {"BMP"}
 """Formats that store pixels as they are, front to back: they need no copy in memory before they are written."""
 
 _EARLY = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".pgm": "PPM",
@@ -132,6 +133,10 @@ def save(picture: Picture, target: str, storage: Storage, threads: int | None = 
                 png.encode(pixels, options.get("icc_profile"), options.get("exif"), options.get("dpi"), threads)
             )
         return Saved(clipped, notes)
+    if container == "PPM":
+        with files.writing(target) as stream:
+            stream.writelines(_netpbm(pixels))
+        return Saved(clipped, notes)
     image = _image(pixels, storage.space)
     if container in _UNPACKED:
         with files.writing(target) as stream:
@@ -162,6 +167,13 @@ def _narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str,
         return out, ()
     what = f"{count} value{'s are' if count > 1 else ' is'} beyond {dtype} and become{'s' * (count == 1)} infinite"
     return out, (f"{what}: use --dtype {'float32' if dtype == 'float16' else 'float64'}",)
+
+
+def _netpbm(pixels: NDArray[Any]) -> Iterator[bytes | memoryview]:
+    """A PGM or PPM file of ``(H, W, C)``: a line of sizes, and the pixels as they are, their high bytes first."""
+    height, width, channels = pixels.shape
+    yield f"P{6 if channels == 3 else 5}\n{width} {height}\n{np.iinfo(pixels.dtype).max}\n".encode()
+    yield np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).data.cast("B")
 
 
 def _as_tensor(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:

@@ -19,7 +19,7 @@ _ICNS = 1024
 """Pillow resizes whatever it is given to this, and puts the smaller icons beside it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Storage:
     """How a picture is kept in a file.
 

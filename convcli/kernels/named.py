@@ -28,7 +28,7 @@ MAX_ARGUMENT = 1e9
 """The largest argument of a named kernel, whatever it means."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
     """A named kernel.
 

@@ -22,7 +22,7 @@ from convcli.backends.numpy.job import Job, laid_out
 from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Phase:
     """One residue of one axis: the outputs ``first, first + s, …``, their taps, and where in the window each one lies."""
 
@@ -31,7 +31,7 @@ class Phase:
     places: list[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Axis:
     """The phases of an axis that see taps, in one window.
 

@@ -48,6 +48,9 @@ FILL, FINISH = 1.3, 3.0
 REARRANGE = 0.4e-9
 """Seconds to take an interleaved value apart, or to put one back."""
 
+STRIDED = {"taps": 2.2, "separable": 1.6}
+"""How much slower a strategy is where rows are left out: lines cannot be worked on as one."""
+
 ROUNDING = 1.5
 """How much faster a strategy that rounds must be than one that is exact, where pixels and kernel are integers."""
 
@@ -68,7 +71,7 @@ SPECTRA_BYTES = 256 << 20
 """Transforms of kernels beyond which the frequency domain is out of the question."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """A strategy for one job: its dtype, whether it takes planes apart, predicted seconds, why, and `Computed.mixes`."""
 
@@ -133,9 +136,11 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
     if name in ("toeplitz", "separable"):  # a tile too low for a block of rows wastes the rest of the product
         each *= max(1.0, toeplitz.block_rows(job.kernel.height) / tile.height)
+    if job.stride > 1:
+        each *= STRIDED.get(name, 1.0)
     apart = REARRANGE if planar and job.step > 1 else 0.0
     rows = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # of the input, for each of the output
-    fill = (FILL * PASS[kind] + apart) * rows * job.gathered / job.outputs
+    fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else REARRANGE)) * rows * job.gathered / job.outputs
     finish = FINISH * PASS[kind] + apart
     seconds = (values * (each + fill + finish) + tiles * (calls + 12) * CALL) / min(threads, tiles)
     if rounds:
