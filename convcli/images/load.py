@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from convcli import files, npy
 from convcli.errors import ImageError
 from convcli.images.picture import Metadata, Picture
+from convcli.images.pixels import array_of
 
 T = TypeVar("T")
 _Planes = tuple[NDArray[np.generic], NDArray[np.generic] | None, str, float, bool]
@@ -207,7 +208,7 @@ def _pixels(image: Image.Image, transparent: bool, white: float | None, source: 
         raise ImageError(
             f"input '{source}' is of Pillow's mode {image.mode}, which is not supported: convert it to RGB"
         )
-    array = np.asarray(image if image.mode == wanted else image.convert(wanted))
+    array = array_of(image if image.mode == wanted else image.convert(wanted))
     if array.ndim == 2:
         return array[np.newaxis], None, space, 255.0, False
     planes = np.moveaxis(array, -1, 0)
