@@ -21,10 +21,12 @@ lint: $(VENV)/tested
 full: $(VENV)/tested
 	HYPOTHESIS_PROFILE=full $(BIN)/pytest -n auto
 
-# Against OpenCV, SciPy and torch, and libvips and ImageMagick where they are installed; writes benchmarks/RESULTS.md.
+# Against OpenCV, SciPy and torch, and libvips, ImageMagick and G'MIC where they are installed; writes benchmarks/RESULTS.md,
+# and how far the planner's choices lie from the best, benchmarks/REGRET.md. `make docs` takes both into the README.
 bench: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/regret.py
 
 # The man pages and the generated parts of the README.
 docs: $(VENV)/installed

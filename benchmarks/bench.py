@@ -29,7 +29,9 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 PAUSE = 0.05
-"""Seconds between runs: the threads of some libraries go on looking for work for a while after theirs is done."""
+LEAST = 0.01
+"""Seconds between runs, and of a measurement at the least: the threads of some libraries go on looking for work for a
+while after theirs is done."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,16 @@ def photo() -> Image.Image:
 
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:
-    """`work` as a measurement of its wall time."""
+    """`work` as a measurement of its wall time; short ones are repeated for `LEAST` seconds."""
 
     def measure() -> float:
-        start = perf_counter()
-        work()
-        return perf_counter() - start
+        calls, start = 0, perf_counter()
+        while True:
+            work()
+            calls += 1
+            passed = perf_counter() - start
+            if passed > LEAST:
+                return passed / calls
 
     return measure
 

@@ -60,7 +60,7 @@ WORTH_ROUNDING = 200e-6
 AT_ONCE = 150e-6
 """Seconds below which no other plan than taps is weighed."""
 
-WORTH_A_THREAD = 300e-6
+WORTH_A_THREAD = 700e-6
 """Seconds of work that a further thread must get."""
 
 MANY_KERNELS = 64
