@@ -55,10 +55,20 @@ def readme(text: str) -> str:
         + "\n".join(f"| `{u}` | {_cell(about)} | {_cell(scale)} |" for u, about, scale in kernel_table()),
         "exit": "| code | meaning |\n| --- | --- |\n" + "\n".join(f"| {code} | {what} |" for code, what in EXIT_STATUS),
     }
+    blocks["benchmarks"] = _benchmarks()
     for name, block in blocks.items():
         pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
         text = pattern.sub(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)  # type: ignore[misc]
     return text
+
+
+def _benchmarks() -> str:
+    """What `make bench` found, but for its titles: the machine, the table, the planner's regret in a sentence."""
+    results, regret = (
+        (ROOT / "benchmarks" / name).read_text(encoding="utf-8").split("\n", 1)[1].strip()
+        for name in ("RESULTS.md", "REGRET.md")
+    )
+    return f"{results}\n\nThe planner: {regret.split(chr(10), 1)[0]}"
 
 
 def _names(names: str) -> str:
