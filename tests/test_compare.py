@@ -20,6 +20,7 @@ from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
 from convcli.layer import random_picture, random_weights
+from convcli.vocabulary import PLANS
 
 NAN, INF = float("nan"), float("inf")
 
@@ -290,6 +291,18 @@ def test_the_wrong_backend_without_a_fault_agrees(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(backends, "load", lambda name: Wrong("none") if name == "torch" else load(name))
     image, weight = random_layer((16, 16), 3, 3, (3, 3), ConvSpec())
     assert compare(image, weight, ConvSpec(), repeats=1).agree
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [3, 5, 9, 17])
+@pytest.mark.parametrize("transpose", [False, True])
+def test_every_plan_agrees_in_its_own_arithmetic(dtype: str, size: int, transpose: bool) -> None:
+    spec = ConvSpec(transpose=transpose, groups=2)
+    image = random_picture((40, 40), 2).colour
+    weight = random_weights(2, 2, (size, size), spec)
+    for plan in PLANS:
+        found = compare(image, weight, spec, compute=Compute("numpy", dtype=dtype, plan=plan, threads=1), repeats=1)
+        assert found.agree, found.rows
 
 
 @pytest.mark.parametrize("channels", [(1, 1), (4, 64), (3, 3)])

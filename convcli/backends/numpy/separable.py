@@ -1,6 +1,6 @@
 """Kernels of low rank: a pass along the columns and a pass along the rows for each rank, both as banded products.
 
-The singular value decomposition writes a kernel as Σ_r u_r v_rᵀ; the passes of all ranks are summed. A block of output
+A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank; the passes of all terms are summed. A block of output
 columns is one matrix product with the rows of the strip as its rows; in interleaved lines its taps lie `step` values apart,
 which wastes more of the product but spares taking the channels apart.
 """
@@ -28,16 +28,19 @@ NEAR_BYTES = 768 << 10
 LEFT_OUT = 2.0
 """Roundings of the sum that factors may leave out."""
 
-MAX_SIDE = 128
-"""Kernels with a larger smaller side are of rank 1 or not looked at further."""
+MAX_RANK = 32
+"""Ranks that are looked for: more are never worth their passes."""
 
 
 def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
 
     What they leave out may change a result by `LEFT_OUT` roundings of the sum Σ|x·k| for pixels of one size, no more: small
-    taps of a kernel with a large one count by their sum. A kernel of rank 1 is the column through its largest value times
-    the row through it, over that value: no rounding where its values are small multiples of each other.
+    taps of a kernel with a large one count by their sum. A kernel of full rank is its own rows, or columns.
+
+    Gaussian elimination with complete pivoting: the column and the row through the largest value, over that value, leave a
+    rest of one rank less. Unlike a singular value decomposition it rounds relative to the rest, and not at all where values
+    are small multiples of each other.
     """
     return _factors(kernel.tobytes(), kernel.shape, dtype)
 
@@ -46,21 +49,16 @@ def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64
 def _factors(values: bytes, shape: tuple[int, int], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     kernel = np.frombuffer(values).reshape(shape)
     allowed = LEFT_OUT * float(np.finfo(dtype).eps) * float(np.abs(kernel).sum())
-    row, column = np.unravel_index(np.abs(kernel).argmax(), shape)
-    u, v = kernel[np.newaxis, :, column], kernel[np.newaxis, row] / (kernel[row, column] or 1.0)
-    if np.abs(kernel - u.T @ v).sum() <= allowed:
-        return u, v
-    if min(shape) > MAX_SIDE:
-        return np.eye(shape[0]), kernel  # as many passes as rows: never worth it, and spares the decomposition
-    left, sizes, right = np.linalg.svd(kernel, full_matrices=False)
-    root = np.sqrt(sizes)
-    u, v = (left * root).T, right * root[:, np.newaxis]
     rest = kernel.copy()
-    for rank in range(len(sizes)):
-        rest -= np.outer(u[rank], v[rank])
+    u, v = np.empty((0, shape[0])), np.empty((0, shape[1]))
+    while len(u) < min(*shape, MAX_RANK):
+        row, column = np.unravel_index(np.abs(rest).argmax(), shape)
+        u = np.vstack([u, rest[:, column]])
+        v = np.vstack([v, rest[row] / (rest[row, column] or 1.0)])
+        rest -= np.outer(u[-1], v[-1])
         if np.abs(rest).sum() <= allowed:
-            return u[: rank + 1], v[: rank + 1]
-    return u, v
+            return u, v
+    return (np.eye(shape[0]), kernel) if shape[0] <= shape[1] else (kernel.T, np.eye(shape[1]))
 
 
 def rank(job: Job, dtype: str) -> int:
