@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
@@ -97,7 +97,7 @@ class Group(Documented, click.Group):
             click.echo("convcli: interrupted", err=True)
             sys.exit(130)
         except (BrokenPipeError, _ClosedPipeError):
-            _give_up(sys.stdout)  # the reader has what it wanted
+            report.give_up(sys.stdout)  # the reader has what it wanted
             sys.exit(0)
         except MemoryError:
             _fail("the computation needs more memory than there is: use a smaller image, kernel or padding")
@@ -117,13 +117,8 @@ def _fail(message: str) -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError:
-        _give_up(sys.stdout)
+        report.give_up(sys.stdout)
     sys.exit(2)
-
-
-def _give_up(stream: TextIO) -> None:
-    """Drop what a stream did not take. Python would try again when it ends, complain, and change the exit code."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(

@@ -103,7 +103,7 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) 
     return wanted
 
 
-def check_memory(task: Task, filters: int, double: bool) -> None:
+def check_memory(task: Task, filters: int, double: bool, backend: str) -> None:
     """Refuse, before anything is allocated, what cannot fit into this machine's memory.
 
     Parameters
@@ -113,16 +113,37 @@ def check_memory(task: Task, filters: int, double: bool) -> None:
         Output channels.
     double : bool
         Whether the computation is done in float64, else in float32.
+    backend : str
+        All but ``numpy`` (and ``auto``, while that may be it) make a padded copy of the image.
     """
     geometry, batch = task.geometry, task.x.shape
-    pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
-    padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
     output = (batch[0], filters, *geometry.output)
-    need = (batch[0] * batch[1] * padded + prod(output)) * (8 if double else 4)
+    copied, origin = 0, ""
+    if backend not in ("numpy", "auto"):
+        pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
+        padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
+        copied, origin = batch[0] * batch[1] * padded, f" from {padded} padded pixels"
+    need = (copied + prod(output)) * (8 if double else 4)
     have = memory.total_bytes()
     if need > have:
         less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
         raise GeometryError(
-            f"an output of shape {output} from {padded} padded pixels needs {need / 2**30:.1f} GiB, this machine has "
+            f"an output of shape {output}{origin} needs {need / 2**30:.1f} GiB, this machine has "
             f"{have / 2**30:.1f}: use {less} or fewer kernels"
+        )
+
+
+def check_range(task: Task) -> None:
+    """Refuse weights that the dtype of the computation does not hold.
+
+    Raises
+    ------
+    BackendError
+        They would become infinite.
+    """
+    limit = float(np.finfo("float32" if task.dtype == "bfloat16" else task.dtype).max)
+    largest = float(np.abs(task.weight).max(initial=0))
+    if largest > limit:
+        raise BackendError(
+            f"a weight of {largest:.3g} is beyond {task.dtype}, which ends at {limit:.3g}: use --dtype float64"
         )

@@ -209,12 +209,14 @@ def prepare(
         or compute.dtype == "float64"
         or (compute.dtype is None and batch.dtype == np.float64)
     )
-    dispatch.check_memory(task, filters, double)
+    dispatch.check_memory(task, filters, double, compute.backend)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
     backends.load(name)
     imported = perf_counter() - start
     task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, batch.dtype))
+    dispatch.check_memory(task, filters, double, name)
+    dispatch.check_range(task)
     return Call(task, name, reason, image.ndim == 4, imported)
 
 

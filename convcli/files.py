@@ -52,6 +52,8 @@ def _seekable(source: str) -> tuple[BinaryIO, int]:
             return stream, status.st_size
     with nullcontext(sys.stdin.buffer) if source == STDIO else stream as endless:
         data = endless.read(MAX_BYTES + 1)
+    if data is None:
+        raise ImageError(f"input '{source}' cannot be read: the pipe does not wait for its writer; put 'cat |' before")
     return io.BytesIO(data), len(data)
 
 
@@ -109,20 +111,27 @@ def writing(target: str) -> Iterator[BinaryIO]:
             raise ImageError(f"output '{target}' is a folder: end it in '/' to write into it, or name a file")
         if path.exists() and not os.access(path, os.W_OK):  # renaming would replace it all the same
             raise ImageError(f"output '{target}' cannot be written: it is read-only; make it writable, or name another")
-        name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}.tmp"
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except (OSError, ValueError) as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error, path.parent)}") from None
+    name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}.tmp"
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with _new(name, target) as stream:
             yield stream
             os.fchmod(stream.fileno(), _permissions(path))
         os.replace(name, path)
     except OSError as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError, ValueError):  # renamed, or never made
             os.unlink(name)
+
+
+def _new(name: Path, target: str) -> BinaryIO:
+    """A file that was not there before, which nobody else may read yet."""
+    try:
+        return os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb")
+    except (OSError, ValueError) as error:
+        raise ImageError(f"output '{target}' cannot be written: {reason(error, name.parent)}") from None
 
 
 class _Whole:

@@ -87,7 +87,7 @@ class Finish:
             joined.append(block if rule == "none" else _RULES[rule](block))
             start += length
         out = np.concatenate(joined, axis=-3) if len(joined) > 1 else joined[0]
-        return out.reshape(*batch, -1, height, width)
+        return out.reshape(*batch, out.shape[-4] * out.shape[-3], height, width)
 
 
 def _magnitude(block: NDArray[Any]) -> NDArray[Any]:

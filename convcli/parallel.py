@@ -37,12 +37,17 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
         except BaseException as error:  # raised again by the caller's thread
             failures.append(error)
 
-    count = min(threads, len(jobs))
-    with _spread(count) as places:
-        waiting = [_helpers.start(partial(_at, place, worker)) for place in places]
-        worker()
-        for done in waiting:
-            done.acquire()
+    waiting: list[Lock] = []
+    try:
+        with _spread(min(threads, len(jobs))) as places:
+            with suppress(RuntimeError):  # no further thread can be had: those that there are do the work
+                for place in places:
+                    waiting.append(_helpers.start(partial(_at, place, worker)))  # noqa: PERF401 (one by one)
+            worker()
+    except BaseException as error:  # an interruption, between two steps
+        failures.append(error)
+    for done in waiting:
+        done.acquire()
     if failures:
         raise failures[0]
 
@@ -60,8 +65,8 @@ def _spread(count: int) -> Iterator[list[set[int]]]:
         yield [every] * (count - 1)
         return
     first, *others = sorted(every)
-    _move({first})
     try:
+        _move({first})
         yield [{place} for place in others]
     finally:
         _move(every)
@@ -95,7 +100,7 @@ class _Helpers:
             if self.idle:
                 self.idle -= 1
             else:
-                Thread(target=self._serve, daemon=True).start()
+                Thread(target=self._serve, daemon=True).start()  # RuntimeError: there can be no more
         self.tasks.put((task, done))
         return done
 

@@ -54,6 +54,11 @@ def shown(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
+def give_up(stream: TextIO) -> None:
+    """Drop what a stream did not take. Python would try again when it ends, complain, and change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def note(text: str) -> None:
     """A remark on standard error."""
     print(f"convcli: {shown(text)}", file=sys.stderr, flush=True)

@@ -729,3 +729,24 @@ def test_a_read_only_file_is_not_replaced(folder: Path, monkeypatch: pytest.Monk
         assert result.code == 2
         assert "read-only" in result.err
         assert target.read_bytes() == before
+
+
+def test_images_are_written_though_nobody_listens(folder: Path) -> None:
+    """The reader of the table goes away after its first byte; the images are what was asked for."""
+    for number in range(6):
+        (folder / f"n{number}.png").write_bytes((folder / "a.png").read_bytes())
+    line = f"{sys.executable} -m convcli apply n?.png -k box -o many/ -q | head -c 1"
+    subprocess.run(line, shell=True, cwd=folder, env=environment(), check=True, capture_output=True)
+    assert len(list((folder / "many").iterdir())) == 6
+
+
+def test_standard_input_that_does_not_wait(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    command = [sys.executable, "-m", "convcli", "apply", "-", "-k", "box", "-o", "x.png"]
+    ended = subprocess.run(command, stdin=reader, cwd=folder, env=environment(), capture_output=True, check=False)
+    os.close(reader)
+    os.close(writer)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"convcli: error: input '-' cannot be read: the pipe does not wait for its writer")
+    assert len(ended.stderr.splitlines()) == 1

@@ -28,6 +28,19 @@ def test_a_large_one() -> None:
     np.testing.assert_array_equal(array_of(Image.fromarray(values)), values)
 
 
+def test_a_header_in_one_piece_with_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(1).integers(0, 255, (7, 9, 3), np.uint8)
+
+    def save(image: Image.Image, stream: object, name: str) -> None:
+        data = b"P6\n9 7\n255\n" + image.tobytes()
+        for start in range(0, len(data), 20):
+            stream.write(data[start : start + 20])  # type: ignore[attr-defined]
+
+    image = Image.fromarray(values)
+    monkeypatch.setitem(Image.SAVE, "PPM", save)
+    np.testing.assert_array_equal(array_of(image), values)
+
+
 def test_another_header_than_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should Pillow come to write more before the pixels, they are listed as before."""
     values = np.random.default_rng(1).integers(0, 255, (7, 9, 3), np.uint8)

@@ -19,6 +19,7 @@ from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.plan import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
+from convcli.errors import BackendError
 from convcli.finish import Finish
 from convcli.geometry import Pads, Pair, Size
 from convcli.vocabulary import PADDING_MODES, PADDING_RULES
@@ -218,6 +219,55 @@ def test_one_huge_value_does_not_drown_the_others(plan: str, bad: float) -> None
     assert 0 < (~untouched).sum() <= 81
     np.testing.assert_allclose(array[untouched], clean[untouched], rtol=1e-5)
     np.testing.assert_allclose(array[~untouched], truth[~untouched], rtol=1e-4)
+
+
+@pytest.mark.parametrize("rule", ["none", "sum", "magnitude"])
+@given(
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    stride=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    cache=st.sampled_from((1, 300, 3000)),
+    transpose=st.booleans(),
+)
+def test_a_bank_is_joined_tile_by_tile(
+    rule: str, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], cache: int, transpose: bool
+) -> None:
+    """Whatever is left of the last tile, no phase of it included."""
+    generator = np.random.default_rng(3)
+    image = generator.integers(0, 255, (2, *size), np.uint8)
+    weight = generator.integers(-3, 4, (2, 3, *kernel) if transpose else (6, 1, *kernel)).astype(np.float64)
+    spec = ConvSpec(transpose=transpose, stride=Pair(*stride), padding="valid" if transpose else "full", groups=2)
+    finish = Finish(parts=((3, rule),), dtype="uint8", count=True)
+    act = engine.transpose if transpose else engine.convolve
+    with small_tiles(cache):
+        result = act(image, weight, spec, Compute("numpy", threads=2), None, finish)
+    truth = act(image, weight, spec, Compute("reference"), None, finish)
+    np.testing.assert_array_equal(result.array, truth.array)
+    assert result.clipped == truth.clipped
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_weights_that_the_dtype_does_not_hold(backend: str) -> None:
+    weight = np.full((1, 1, 3, 3), 1e200)
+    with pytest.raises(BackendError, match=r"a weight of 1e\+200 is beyond float32, .*use --dtype float64"):
+        engine.convolve(np.ones((1, 5, 5), np.float32), weight, ConvSpec(), Compute(backend))
+    result = engine.convolve(np.ones((1, 5, 5), np.float32), weight, ConvSpec(), Compute(backend, dtype="float64"))
+    np.testing.assert_allclose(result.array, 9e200)
+
+
+def test_pads_far_beyond_memory_where_few_windows_are_read() -> None:
+    """41×57 pixels with 40,000 more on each side, of which a stride reads four windows: no padded copy is made."""
+    image = np.random.default_rng(1).integers(0, 255, (1, 41, 57), np.uint8)
+    spec = ConvSpec(padding=Pads(40000, 40000, 40000, 40000), stride=Pair(40000, 40000), dilation=Pair(10, 10))
+    result = engine.convolve(image, np.full((1, 1, 3, 3), 1.0), spec, Compute("numpy"))
+    expected = np.zeros((3, 3))
+    for y in range(3):
+        for x in range(3):
+            for i in range(3):
+                for j in range(3):
+                    row, column = 40000 * y + 10 * i - 40000, 40000 * x + 10 * j - 40000
+                    expected[y, x] += image[0, row, column] if 0 <= row < 41 and 0 <= column < 57 else 0
+    np.testing.assert_allclose(result.array[0], expected, atol=1e-3)
 
 
 STRIPS = {"column": np.s_[:, :, 0:9], "row": np.s_[:, 0:9, :], "corner": np.s_[:, 50:, 40:], "pixel": np.s_[:, 30, 30]}

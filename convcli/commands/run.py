@@ -64,10 +64,13 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
             report.note(text)
         notes = ()
         _remarks(item)
-        if not values["quiet"]:
-            report.table(_table(item), stream)
-        elif item.target != STDIO:
-            report.lines(item.target)
+        try:
+            if not values["quiet"]:
+                report.table(_table(item), stream)
+            elif item.target != STDIO:
+                report.lines(item.target)
+        except BrokenPipeError:  # nobody listens any more; the images are wanted all the same
+            report.give_up(stream)
     if values["as_json"]:
         report.json(documents if len(sources) > 1 else documents[0], stream)
     if failures:

@@ -34,9 +34,11 @@ class _Sink:
 
     def write(self, data: bytes) -> int:
         """Take the next bytes."""
-        if self.place >= 0:
-            part = self.values[self.place : self.place + len(data)]
-            part[...] = np.frombuffer(data, np.uint8)[: part.size]
+        start = max(0, -self.place)
+        pixels = np.frombuffer(data, np.uint8)[start:]
+        if pixels.size:
+            part = self.values[self.place + start : self.place + len(data)]
+            part[...] = pixels[: part.size]
         self.place += len(data)
         return len(data)
 

@@ -67,6 +67,8 @@ class Output:
                 image, :, a + s * rows.start : a + s * rows.stop : s, b + t * columns.start : b + t * columns.stop : t
             ]
             _, height, width = place.shape  # the last phases may lie beyond the image
+            if not place.size:
+                continue
             self._note(self._put(planes[:, number, :height, : width * job.step], place, buffers))
 
     def _put(self, values: NDArray[Any], place: NDArray[Any], buffers: Buffers) -> Clipped:

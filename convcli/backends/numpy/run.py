@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,13 +139,15 @@ def recipe_of(task: Task) -> Recipe:
     if recipe is None:
         recipe, size = _recipe(key)
         if size <= CACHED_BYTES:
-            while len(_recipes) >= CACHED_RECIPES:  # the oldest goes
-                _recipes.pop(next(iter(_recipes)), None)
-            _recipes[key] = recipe
+            with _recipes_lock:
+                while len(_recipes) >= CACHED_RECIPES:  # the oldest goes
+                    _recipes.pop(next(iter(_recipes)), None)
+                _recipes[key] = recipe
     return recipe
 
 
 _recipes: dict[Key, Recipe] = {}
+_recipes_lock = Lock()
 
 
 def _recipe(key: Key) -> tuple[Recipe, int]:
