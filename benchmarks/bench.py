@@ -7,7 +7,6 @@ whose name contains a text, ``--rounds N`` sets the rounds, ``--output FILE`` wh
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import sys
@@ -23,11 +22,11 @@ from time import perf_counter, sleep
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does: the engine has threads of its own
 
 import numpy as np
+from command_line import HERE, command_line
 from commands import command_rows
 from in_process import in_process_rows
 from PIL import Image
 
-HERE = Path(__file__).resolve().parent
 PAUSE = 0.05
 LEAST = 0.01
 """Seconds between runs, and of a measurement at the least: the threads of some libraries go on looking for work for a
@@ -138,11 +137,7 @@ def _version(name: str) -> str:
 
 def main() -> None:
     """Run the rows and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", default=str(HERE / "RESULTS.md"))
-    options = parser.parse_args()
+    options = command_line(__doc__, "RESULTS.md")
     image = photo()
     with tempfile.TemporaryDirectory() as folder:
         every = [

@@ -12,13 +12,13 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line sets it: the engine has its own threads
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
+from command_line import command_line
 from numpy.typing import NDArray
 
 from convcli import engine
@@ -28,7 +28,6 @@ from convcli.finish import Finish
 from convcli.geometry import Pair
 from convcli.kernels import parse
 
-HERE = Path(__file__).parent
 WORTH = 8.0
 GOAL = 1.25
 
@@ -104,11 +103,7 @@ def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, 
 
 def main() -> None:
     """Run the grid, print every case, and the summary."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", default=str(HERE / "REGRET.md"))
-    options = parser.parse_args()
+    options = command_line(__doc__, "REGRET.md")
     regrets, lines = [], []
     for case in cases():
         if options.only not in case[0]:

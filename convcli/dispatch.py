@@ -103,7 +103,7 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) 
     return wanted
 
 
-def check_memory(task: Task, filters: int, double: bool, backend: str) -> None:
+def check_memory(task: Task, filters: int, backend: str) -> None:
     """Refuse, before anything is allocated, what cannot fit into this machine's memory.
 
     Parameters
@@ -111,8 +111,6 @@ def check_memory(task: Task, filters: int, double: bool, backend: str) -> None:
     task : Task
     filters : int
         Output channels.
-    double : bool
-        Whether the computation is done in float64, else in float32.
     backend : str
         All but ``numpy`` (and ``auto``, while that may be it) make a padded copy of the image.
     """
@@ -123,7 +121,7 @@ def check_memory(task: Task, filters: int, double: bool, backend: str) -> None:
         pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
         padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
         copied, origin = batch[0] * batch[1] * padded, f" from {padded} padded pixels"
-    need = (copied + prod(output)) * (8 if double else 4)
+    need = (copied + prod(output)) * (8 if task.dtype == "float64" else 4)
     have = memory.total_bytes()
     if need > have:
         less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"

@@ -193,29 +193,26 @@ def prepare(
     geometry = spec.resolve((batch.shape[2], batch.shape[3]), (weight.shape[2], weight.shape[3]))
     if spec.op == "conv":
         weight = weight[:, :, ::-1, ::-1]
+    likely = "torch" if compute.backend == "auto" else compute.backend  # torch has every dtype
     task = Task(
         x=batch,
         weight=weight,
         bias=bias,
         geometry=geometry,
         groups=spec.groups,
+        dtype=dispatch.choose_dtype(compute.dtype, likely, batch.dtype),
         device=compute.device,
         threads=compute.threads,
         plan=compute.plan,
         finish=finish,
     )
-    double = (
-        compute.backend == "reference"
-        or compute.dtype == "float64"
-        or (compute.dtype is None and batch.dtype == np.float64)
-    )
-    dispatch.check_memory(task, filters, double, compute.backend)
+    dispatch.check_memory(task, filters, compute.backend)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
     backends.load(name)
     imported = perf_counter() - start
     task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, batch.dtype))
-    dispatch.check_memory(task, filters, double, name)
+    dispatch.check_memory(task, filters, name)
     dispatch.check_range(task)
     return Call(task, name, reason, image.ndim == 4, imported)
 

@@ -16,7 +16,7 @@ __all__ = ["prepare", "suits", "tile"]
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles whose gathered windows share the second-level cache."""
+    """Output tiles whose gathered windows stay within `CACHE_BYTES`."""
     depth = job.inputs * job.kernel.height * job.kernel.width
     pixels = max(64, jobs.CACHE_BYTES // ((depth + job.outputs) * itemsize))
     width = min(job.output.width, pixels)

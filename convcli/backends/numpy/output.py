@@ -76,16 +76,11 @@ class Output:
         step = self.job.step
         if step == 1 and (place.strides[2] == place.itemsize or self.finish.dtype is None):
             return self.finish.apply(values, place, self.within)
-        if step == 1:  # narrow first: fewer bytes go far apart
-            finished = buffers.get("finished", place.shape, self.array.dtype.str)
-            clipped = self.finish.apply(values, finished, self.within)
-            np.copyto(place, finished)
-            return clipped
         _, height, width = place.shape
         if self.interleaved and len(place) == step and place.strides[2] == step * place.itemsize:
             flat = place.transpose(1, 2, 0).reshape(1, height, width * step)
             return self.finish.apply(values, flat, self.within)
-        planes = len(place) // step
+        planes = len(place) // step  # narrow first: fewer bytes go far apart
         finished = buffers.get("finished", (planes, height, width * step), self.array.dtype.str)
         clipped = self.finish.apply(values, finished, self.within)
         pixels = finished.reshape(planes, height, width, step)
@@ -95,7 +90,7 @@ class Output:
 
     def _fill_gaps(self, task: Task, filters: int) -> None:
         """Outputs that no tap reaches hold the finished bias."""
-        bias = np.zeros(filters) if task.bias is None else task.bias.astype(task.dtype)
+        bias = np.zeros(filters) if task.bias is None else task.bias
         finished = np.empty((self.array.shape[1], 1, 1), self.array.dtype)
         clipped = self.finish.apply(bias.astype(task.dtype)[:, np.newaxis, np.newaxis], finished)
         self.array[...] = finished

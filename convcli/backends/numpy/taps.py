@@ -17,7 +17,7 @@ from convcli.geometry import Size
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles whose scratch and output share the second-level cache."""
+    """Output tiles of long lines: see `tile_within`."""
     return tile_within(job, itemsize)
 
 

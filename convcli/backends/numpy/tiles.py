@@ -65,7 +65,7 @@ class Rows:
     """
 
     def __init__(self, indices: NDArray[np.intp]) -> None:
-        run, _ = longest_run(indices, (1,))
+        run, _ = longest_run(indices, 1)
         first = int(indices[run.start]) if run else 0
         self.count, self.indices = len(indices), indices
         self.source, self.target = slice(first, first + len(run)), slice(run.start, run.stop)
@@ -93,20 +93,19 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
         pixels[:, :, columns.outside] = values
 
 
-def longest_run(indices: NDArray[np.intp], steps: tuple[int, ...] | None = None) -> tuple[range, int]:
-    """The longest stretch of places whose indices (no `ZERO` among them) count up evenly, and by how much.
+def longest_run(indices: NDArray[np.intp], apart: int | None = None) -> tuple[range, int]:
+    """The longest stretch of places whose indices (no `ZERO` among them) count up by `apart`, and that.
 
-    `steps` says by how much they may; by default, by the most frequent increase.
+    By default, they count up by their most frequent increase.
     """
     count = len(indices)
-    # Indices never grow by more than one of the steps, so that the ends tell whether all of them do.
-    if steps == (1,) and indices[0] != ZERO and indices[-1] - indices[0] == count - 1:
+    # Indices of rows never grow by more than 1, so that the ends tell whether all of them do.
+    if apart == 1 and indices[0] != ZERO and indices[-1] - indices[0] == count - 1:
         return range(count), 1
     rises = np.diff(indices)
-    if steps is None:
+    if apart is None:
         up = rises[(rises > 0) & (indices[:-1] != ZERO)]
-        steps = (int(np.bincount(up).argmax()) if len(up) else 1,)
-    apart = steps[0]
+        apart = int(np.bincount(up).argmax()) if len(up) else 1
     breaks = np.flatnonzero((rises != apart) | (indices[:-1] == ZERO)) + 1
     edges = np.concatenate([[0], breaks, [count]])
     best = int(np.argmax(np.diff(edges)))

@@ -27,7 +27,7 @@ PRODUCT_BYTES = 3 << 19
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles whose scratch and output share the second-level cache."""
+    """Output tiles of long lines: see `tile_within`."""
     return tile_within(job, itemsize)
 
 
