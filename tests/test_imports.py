@@ -95,7 +95,7 @@ def test_torch_is_loaded_when_it_is_asked_for(folder: Path) -> None:
     [
         ("convcli", set()),
         ("convcli.geometry", set()),
-        ("convcli.sizes", set()),
+        ("convcli.arithmetic.sizes", set()),
         ("convcli.errors", set()),
         ("convcli.vocabulary", set()),
         ("convcli.report", set()),
@@ -167,23 +167,25 @@ def test_who_imports_what() -> None:
 
 
 def test_geometry_is_standard_library_only() -> None:
-    for name in ("vocabulary.py", "geometry.py", "convspec.py", "sizes.py", "errors.py", "report.py"):
+    drawn = [name for name in SOURCES if name.startswith(("drawing/", "arithmetic/"))]
+    for name in (*drawn, "vocabulary.py", "geometry.py", "convspec.py", "errors.py", "report.py"):
         outside = {module.partition(".")[0] for module, _ in SOURCES[name]} - sys.stdlib_module_names - {"convcli"}
         assert outside <= ({"rich"} if name == "report.py" else set())
 
 
 LAYERS = [
-    {"__init__", "errors", "vocabulary"},
+    {"__init__", "errors", "vocabulary", "drawing"},
     {"geometry"},
     {"convspec"},
-    {"memory", "npy", "files", "parallel", "report", "sizes"},
+    {"memory", "npy", "files", "parallel", "report", "arithmetic"},
     {"outputs", "ranges"},
     {"finish"},
     {"backends", "kernels", "images"},
     {"dispatch"},
     {"engine"},
     {"operation", "comparison", "pipeline"},
-    {"batch", "layer"},
+    {"single", "layer"},
+    {"batch", "explain", "translate", "animation"},
     {"parameters"},
     {"options"},
     {"commands"},

@@ -15,7 +15,7 @@ from convcli.errors import ImageError, one_line
 from convcli.files import STDIO, is_stream
 
 if TYPE_CHECKING:
-    from convcli.batch import Done
+    from convcli.single import Done
 
 
 def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
@@ -24,6 +24,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     Ends with exit code 1 when one or more of several images failed.
     """
     from convcli import batch
+    from convcli.single import Writing
 
     sources = values["images"]
     operation = options.fold_operation(values, spec)
@@ -45,9 +46,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     documents = []
     failures = 0
     notes = operation.notes  # said once, and not before an error
-    for item in batch.run(
-        sources, targets, operation, batch.Writing(values["format_"], values["range_"], values["output"])
-    ):
+    for item in batch.run(sources, targets, operation, Writing(values["format_"], values["range_"], values["output"])):
         documents.append(item.document())
         if isinstance(item, batch.Failed):
             if len(sources) == 1:

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from convcli import options, report, sizes
+from convcli import options, report
+from convcli.arithmetic import sizes
 from convcli.commands.help import Documented
 from convcli.geometry import Geometry, Size
 from convcli.parameters import CountType, PairType

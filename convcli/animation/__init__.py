@@ -1,0 +1,1 @@
+"""A convolution at work, step by step: what each frame shows, and how it is drawn."""

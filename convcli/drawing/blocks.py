@@ -1,0 +1,36 @@
+"""Pictures made of characters, for terminals: half blocks with two pixels each, and sparklines. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convcli.drawing.palette import channels
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+RESET = "\x1b[0m"
+
+
+def half_blocks(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of text that show `rows` of ``#rrggbb``, two rows to a line, with 24-bit colour escapes.
+
+    An odd last row leaves the lower half of its line as the terminal has it.
+    """
+    lines = []
+    for upper in range(0, len(rows), 2):
+        line = ""
+        lower = rows[upper + 1] if upper + 1 < len(rows) else None
+        for column, color in enumerate(rows[upper]):
+            line += "\x1b[38;2;{};{};{}m".format(*channels(color))
+            if lower is not None:
+                line += "\x1b[48;2;{};{};{}m".format(*channels(lower[column]))
+            line += "▀"
+        lines.append(line + RESET)
+    return lines
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """One character for each value, from the least to the greatest."""
+    low, high = min(values), max(values)
+    if high == low:
+        return _LEVELS[0] * len(values)
+    return "".join(_LEVELS[round((value - low) / (high - low) * (len(_LEVELS) - 1))] for value in values)

@@ -1,0 +1,60 @@
+"""Grids of cells with numbers in them. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from convcli.drawing.palette import readable_on
+from convcli.drawing.scene import Rect, Shape, Text, fitting_size
+
+_MARGIN = 0.12
+"""Share of a cell that stays free of text at each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: its fill (None: the page shows), its text, its line."""
+
+    fill: str | None = None
+    text: str = ""
+    stroke: str | None = None
+    stroke_width: float = 1.0
+    dash: float = 0.0
+    ink: str | None = None
+
+
+def cells(x: float, y: float, side: float, rows: Sequence[Sequence[Cell | None]], ink: str) -> Iterator[Shape]:
+    """Shapes of a grid whose top left corner is (x, y): cells of `side` pixels; None leaves a gap.
+
+    All texts of a grid have one size, at which the longest fits. Thick and dashed lines lie on top of their neighbours'.
+    """
+    texts = [cell.text for row in rows for cell in row if cell is not None and cell.text]
+    size = min((fitting_size(text, side * (1 - 2 * _MARGIN), side * 0.42) for text in texts), default=0.0)
+    placed = [
+        (x + column * side, y + row * side, cell)
+        for row, line in enumerate(rows)
+        for column, cell in enumerate(line)
+        if cell is not None
+    ]
+    for left, top, cell in placed:
+        if cell.fill is not None:
+            yield Rect(left, top, side, side, fill=cell.fill)
+    for left, top, cell in sorted(placed, key=lambda item: item[2].stroke_width):
+        if cell.stroke is not None:
+            yield Rect(left, top, side, side, stroke=cell.stroke, stroke_width=cell.stroke_width, dash=cell.dash)
+    for left, top, cell in placed:
+        if cell.text:
+            color = cell.ink or (readable_on(cell.fill) if cell.fill else ink)
+            yield Text(left + side / 2, top + side / 2, cell.text, size, color, "middle")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number short enough for a cell: integers whole, others with `digits` significant digits; a true minus sign."""
+    if value == int(value) and abs(value) < 1e6 if value == value and abs(value) != float("inf") else False:
+        text = str(int(value))
+    else:
+        text = f"{value:.{digits}g}"
+        text = text.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+        text = text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+    return text.replace("-", "−")

@@ -1,0 +1,77 @@
+"""Colours that colour-blind readers tell apart, for light and for dark pages. Standard library only.
+
+The hues are those of Okabe and Ito, "Color Universal Design" (2008); nothing is told by hue alone: roles also differ in
+lightness, in their line or in their text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The colours of a figure by their role.
+
+    Attributes
+    ----------
+    background, ink, faint : str
+        The page, its text and lines, its secondary text and grid lines.
+    input, padding, window, kernel, output, current, negative : str
+        Fills: a cell of the input, one beyond its border, one under the kernel, a cell of the kernel, one of the output,
+        the one being computed, and a negative number.
+    """
+
+    background: str
+    ink: str
+    faint: str
+    input: str
+    padding: str
+    window: str
+    kernel: str
+    output: str
+    current: str
+    negative: str
+
+
+LIGHT = Palette(
+    "#ffffff", "#1a1a1a", "#6f6f6f", "#cfe3f4", "#ffffff", "#56b4e9", "#f7d794", "#c9ecdf", "#009e73", "#d55e00"
+)
+DARK = Palette(
+    "#16191d", "#f2f2f2", "#9aa0a6", "#21435c", "#16191d", "#0072b2", "#7a5b12", "#17493b", "#00b386", "#ff8c42"
+)
+PALETTES = {"light": LIGHT, "dark": DARK}
+
+
+def channels(color: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of ``#rrggbb``."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def hexadecimal(red: float, green: float, blue: float) -> str:
+    """``#rrggbb`` of values from 0 to 255."""
+    return "#" + "".join(f"{min(255, max(0, round(value))):02x}" for value in (red, green, blue))
+
+
+def gray(value: float) -> str:
+    """The gray of a value from 0 (black) to 1 (white)."""
+    return hexadecimal(255 * value, 255 * value, 255 * value)
+
+
+def mix(one: str, other: str, share: float) -> str:
+    """`one` with a share of `other`, from 0 to 1."""
+    pairs = zip(channels(one), channels(other), strict=True)
+    return hexadecimal(*(a + (b - a) * share for a, b in pairs))
+
+
+def readable_on(fill: str) -> str:
+    """Black or white, whichever stands out from `fill` (WCAG 2 relative luminance)."""
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in channels(fill))]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if luminance > 0.179 else "#ffffff"
+
+
+def diverging(value: float, palette: Palette = LIGHT) -> str:
+    """The colour of a value from -1 (the palette's `negative`) over 0 (its background) to 1 (its `window`)."""
+    value = min(1.0, max(-1.0, value))
+    return mix(palette.background, palette.negative if value < 0 else palette.window, abs(value))

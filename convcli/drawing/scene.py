@@ -1,0 +1,100 @@
+"""A figure as data: shapes and texts on a page. Standard library only.
+
+Lengths are in pixels of the figure, x to the right and y downwards from the top left corner. Colours are ``#rrggbb``.
+Texts are monospaced, so that their width is known without a font: see `text_width`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+ADVANCE = 0.602
+"""Width of a character of DejaVu Sans Mono, by the size of the font."""
+
+CAP = 0.729
+"""Height of a capital letter or a digit of DejaVu Sans Mono, by the size of the font."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """A rectangle; `dash` is the length of dashes and gaps, 0 for a solid line. None: not filled, or not stroked."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    fill: str | None = None
+    stroke: str | None = None
+    stroke_width: float = 1.0
+    dash: float = 0.0
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A line of text; `x` is where `anchor` says (start, middle or end), `y` the middle of its capitals and digits."""
+
+    x: float
+    y: float
+    text: str
+    size: float
+    color: str
+    anchor: str = "start"
+    bold: bool = False
+
+    @property
+    def left(self) -> float:
+        """Its left edge."""
+        return self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * text_width(self.text, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line through two or more points, with an arrow head at its end if wanted."""
+
+    points: tuple[tuple[float, float], ...]
+    stroke: str
+    width: float = 1.0
+    dash: float = 0.0
+    arrow: bool = False
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """A raster of colours drawn into a rectangle, every pixel a sharp block: `rows` of ``#rrggbb``."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    rows: tuple[tuple[str, ...], ...]
+
+
+Shape = Rect | Text | Line | Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A page: its size, its background, what is drawn on it from back to front, and what it shows in words."""
+
+    width: float
+    height: float
+    background: str
+    shapes: tuple[Shape, ...]
+    title: str = ""
+
+    def plus(self, shapes: Iterable[Shape]) -> Scene:
+        """The same page with more on top."""
+        return replace(self, shapes=(*self.shapes, *shapes))
+
+
+def text_width(text: str, size: float) -> float:
+    """Width of a line of text in pixels."""
+    return len(text) * ADVANCE * size
+
+
+def fitting_size(text: str, width: float, largest: float) -> float:
+    """The font size, at most `largest`, at which `text` is no wider than `width`."""
+    return min(largest, width / (ADVANCE * len(text))) if text else largest

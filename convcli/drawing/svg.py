@@ -1,0 +1,95 @@
+"""A `Scene` as SVG 1.1. Standard library only."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape, quoteattr
+
+from convcli.drawing.scene import CAP, Line, Pixels, Rect, Scene, Shape, Text, text_width
+
+FONT = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
+
+
+def render(scene: Scene) -> str:
+    """The whole document, with a view box, so that it scales."""
+    size = f'width="{_number(scene.width)}" height="{_number(scene.height)}"'
+    box = f'viewBox="0 0 {_number(scene.width)} {_number(scene.height)}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" font-family="{FONT}">'
+    title = [f"<title>{escape(scene.title)}</title>"] if scene.title else []
+    page = f'<rect width="100%" height="100%" fill="{scene.background}"/>'
+    return "\n".join([head, *title, page, *(element(shape) for shape in scene.shapes), "</svg>", ""])
+
+
+def element(shape: Shape) -> str:
+    """One shape as an element."""
+    if isinstance(shape, Rect):
+        return f"<rect{_box(shape)}{_paint(shape.fill, shape.stroke, shape.stroke_width, shape.dash, shape.opacity)}/>"
+    if isinstance(shape, Text):
+        return _text(shape)
+    if isinstance(shape, Line):
+        return _line(shape)
+    return _pixels(shape)
+
+
+def _text(shape: Text) -> str:
+    baseline = shape.y + CAP * shape.size / 2
+    bold = ' font-weight="bold"' if shape.bold else ""
+    width = _number(text_width(shape.text, shape.size))  # holds wherever another font stands in
+    return (
+        f'<text x="{_number(shape.left)}" y="{_number(baseline)}" font-size="{_number(shape.size)}" fill="{shape.color}"'
+        f'{bold} textLength="{width}" lengthAdjust="spacingAndGlyphs" xml:space="preserve">{escape(shape.text)}</text>'
+    )
+
+
+def _line(shape: Line) -> str:
+    points = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.points)
+    line = f'<polyline points="{points}"{_paint(None, shape.stroke, shape.width, shape.dash, shape.opacity)}/>'
+    if not shape.arrow:
+        return line
+    head = " ".join(f"{_number(x)},{_number(y)}" for x, y in arrow_head(shape))
+    opacity = f' opacity="{_number(shape.opacity)}"' if shape.opacity < 1 else ""
+    return f'{line}<polygon points="{head}" fill="{shape.stroke}"{opacity}/>'
+
+
+def arrow_head(shape: Line) -> list[tuple[float, float]]:
+    """The triangle at the end of a line."""
+    (x0, y0), (x1, y1) = shape.points[-2:]
+    length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
+    dx, dy, size = (x1 - x0) / length, (y1 - y0) / length, 3 + 2.5 * shape.width
+    return [
+        (x1, y1),
+        (x1 - size * dx - size * dy / 2, y1 - size * dy + size * dx / 2),
+        (x1 - size * dx + size * dy / 2, y1 - size * dy - size * dx / 2),
+    ]
+
+
+def _pixels(shape: Pixels) -> str:
+    """Runs of one colour as rectangles: sharp at every scale, where the smoothing of images differs by viewer."""
+    height, width = shape.height / len(shape.rows), shape.width / len(shape.rows[0])
+    out = []
+    for number, row in enumerate(shape.rows):
+        start = 0
+        for column in range(1, len(row) + 1):
+            if column == len(row) or row[column] != row[start]:
+                run = Rect(
+                    shape.x + start * width, shape.y + number * height, (column - start) * width, height, row[start]
+                )
+                out.append(f'<rect{_box(run)} fill="{row[start]}"/>')
+                start = column
+    return f'<g shape-rendering="crispEdges">{"".join(out)}</g>'
+
+
+def _box(shape: Rect) -> str:
+    values = {"x": shape.x, "y": shape.y, "width": shape.width, "height": shape.height}
+    return "".join(f" {name}={quoteattr(_number(value))}" for name, value in values.items())
+
+
+def _paint(fill: str | None, stroke: str | None, width: float, dash: float, opacity: float) -> str:
+    out = f' fill="{fill or "none"}"'
+    if stroke is not None:
+        out += f' stroke="{stroke}" stroke-width="{_number(width)}"'
+        out += f' stroke-dasharray="{_number(dash)}"' if dash else ""
+    return out + (f' opacity="{_number(opacity)}"' if opacity < 1 else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,105 @@
+"""A `Scene` as pixels, and figures as files."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from convcli import files
+from convcli.drawing import svg
+from convcli.drawing.palette import channels, mix
+from convcli.drawing.scene import CAP, Line, Pixels, Rect, Scene, Text
+from convcli.errors import ImageError
+
+FONT = Path(__file__).parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
+FIGURES = (".svg", ".png")
+
+
+def paint(scene: Scene, scale: float = 1.0) -> NDArray[np.uint8]:
+    """A scene as an image ``(H, W, 3)``, uint8 sRGB, `scale` pixels for each of the scene's."""
+    size = round(scene.width * scale), round(scene.height * scale)
+    image = Image.new("RGB", size, scene.background)
+    draw = ImageDraw.Draw(image)
+    for shape in scene.shapes:
+        if isinstance(shape, Rect):
+            _rect(draw, shape, scale, scene.background)
+        elif isinstance(shape, Text):
+            place = shape.left * scale, (shape.y + CAP * shape.size / 2) * scale
+            stroke = shape.size * scale / 40 if shape.bold else 0
+            draw.text(place, shape.text, shape.color, _font(shape.size * scale), anchor="ls", stroke_width=stroke)
+        elif isinstance(shape, Line):
+            _line(draw, shape, scale, scene.background)
+        else:
+            _pixels(image, shape, scale)
+    return np.asarray(image)
+
+
+def save(scene: Scene, target: str, scale: float = 2.0) -> None:
+    """Write a scene to a .svg or .png file, whole or not at all.
+
+    Raises
+    ------
+    ImageError
+        Another ending, or a file that cannot be written.
+    """
+    ending = Path(target).suffix.lower()
+    if ending not in FIGURES:
+        raise ImageError(f"figure '{target}' ends in none of {', '.join(FIGURES)}: name one of them")
+    with files.writing(target) as stream:
+        if ending == ".svg":
+            stream.write(svg.render(scene).encode())
+        else:
+            Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True)
+
+
+@cache
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(FONT), max(1.0, size))
+
+
+def _rect(draw: ImageDraw.ImageDraw, shape: Rect, scale: float, page: str) -> None:
+    left, top = shape.x * scale, shape.y * scale
+    right, bottom = left + shape.width * scale, top + shape.height * scale
+    if shape.fill is not None:
+        color = mix(page, shape.fill, shape.opacity)
+        draw.rectangle((round(left), round(top), round(right) - 1, round(bottom) - 1), fill=color)
+    if shape.stroke is not None:
+        corners = (left, top), (right, top), (right, bottom), (left, bottom), (left, top)
+        outline = Line(corners, shape.stroke, shape.stroke_width * scale, shape.dash * scale, False, shape.opacity)
+        _stroke(draw, outline, page)
+
+
+def _line(draw: ImageDraw.ImageDraw, shape: Line, scale: float, page: str) -> None:
+    points = tuple((x * scale, y * scale) for x, y in shape.points)
+    _stroke(draw, Line(points, shape.stroke, shape.width * scale, shape.dash * scale, False, shape.opacity), page)
+    if shape.arrow:
+        head = [(x * scale, y * scale) for x, y in svg.arrow_head(shape)]
+        draw.polygon(head, fill=mix(page, shape.stroke, shape.opacity))
+
+
+def _stroke(draw: ImageDraw.ImageDraw, line: Line, page: str) -> None:
+    """Draw a line whose lengths are in pixels of the image; Pillow knows no dashes, so each is a line."""
+    color = mix(page, line.stroke, line.opacity)
+    width = max(1, round(line.width))
+    for (x0, y0), (x1, y1) in zip(line.points, line.points[1:], strict=False):
+        length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
+        if not length:
+            continue
+        step = 2 * line.dash if line.dash else length
+        start = 0.0
+        while start < length:
+            end = min(length, start + (line.dash or length))
+            ends = [(round(x0 + (x1 - x0) * t / length), round(y0 + (y1 - y0) * t / length)) for t in (start, end)]
+            draw.line(ends, fill=color, width=width)
+            start += step
+
+
+def _pixels(image: Image.Image, shape: Pixels, scale: float) -> None:
+    block = np.array([[channels(color) for color in row] for row in shape.rows], np.uint8)
+    left, top = round(shape.x * scale), round(shape.y * scale)
+    size = round((shape.x + shape.width) * scale) - left, round((shape.y + shape.height) * scale) - top
+    image.paste(Image.fromarray(block).resize(size, Image.Resampling.NEAREST), (left, top))
