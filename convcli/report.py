@@ -23,6 +23,16 @@ class Table:
     right: frozenset[int] = frozenset()
 
 
+_color = "auto"
+"""What ``--color`` says: one of `convcli.vocabulary.COLORS`."""
+
+
+def choose_color(value: str) -> None:
+    """Draw tables with colours always, never, or on a terminal unless ``NO_COLOR`` is set (auto)."""
+    global _color
+    _color = value
+
+
 def json(document: Any, stream: TextIO | None = None) -> None:
     """One JSON document on `stream` (standard output); NaN and infinity become null."""
     stream = stream or sys.stdout
@@ -68,7 +78,7 @@ def table(content: Table, stream: TextIO | None = None) -> None:
     """Draw a table on `stream` (standard output): with Rich on a terminal, as aligned text elsewhere."""
     stream = stream or sys.stdout
     content = replace(content, rows=[[shown(cell) for cell in row] for row in content.rows])
-    if stream.isatty():
+    if stream.isatty() or _color == "always":
         _rich(content, stream)
     else:
         _plain(content, stream)
@@ -98,7 +108,12 @@ def _rich(content: Table, stream: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console(file=stream, highlight=False)
+    console = Console(
+        file=stream,
+        highlight=False,
+        force_terminal=True if _color == "always" else None,
+        no_color={"always": False, "never": True}.get(_color),
+    )
     tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(
         title=content.title,
