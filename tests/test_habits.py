@@ -169,6 +169,7 @@ def test_the_doctor_says_what_is_set(tmp_path: Path) -> None:
     assert "CONVCLI_THREADS" in ended.stdout
 
 
+@pytest.mark.filterwarnings("ignore:IM image format:DeprecationWarning")
 def test_every_format_that_is_said_to_be_written_is(tmp_path: Path) -> None:
     from PIL import Image
 
