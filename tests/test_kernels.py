@@ -88,6 +88,8 @@ def test_every_named_kernel_builds(name: str) -> None:
     recipe = REGISTRY[name]
     assert recipe.about.endswith(".")
     assert recipe.usage.startswith(name)
+    assert recipe.source
+    assert not recipe.source.endswith(".")
     assert [kernel.name for kernel in built.kernels] == (list(recipe.members) or [ARGUMENTS.get(name, name)])
     assert built.combine == recipe.combine
     assert (built.combine == "none") == (len(built.kernels) == 1)
@@ -110,10 +112,18 @@ def test_the_documented_scale(name: str) -> None:
     if scale == "sum factor²":
         said += 1
         for factor in (1, 2, 3, 4, 7):
-            assert values(f"bilinear:{factor}").sum() == pytest.approx(factor**2)
+            assert values(f"{name}:{factor}").sum() == pytest.approx(factor**2)
     if scale == "envelope sums to about 1":  # cosine and sine together are the envelope
         said += 1
-        assert np.hypot(values("gabor"), values("gabor:phase=90")).sum() == pytest.approx(1, abs=0.02)
+        sine = values("gabor:phase=90") if name == "gabor" else kernels[1]
+        assert np.hypot(kernels[0], sine).sum() == pytest.approx(1, abs=0.02)
+    if "Σk² = 1" in scale:
+        said += 1
+        for kernel in kernels:
+            assert (kernel**2).sum() == pytest.approx(1)
+    if scale == "centre 1":
+        said += 1
+        assert kernels[0][kernels[0].shape[0] // 2, kernels[0].shape[1] // 2] == kernels[0].max() == 1
     assert said, f"no test knows what '{scale}' means"
 
 
@@ -129,7 +139,10 @@ def test_members_are_the_kernels_of_their_bank(spec: str) -> None:
 @pytest.mark.parametrize(
     "spec",
     ["identity:5", "box:5", "gaussian:1.3", "gaussian:2,7", "binomial:7", "disk:2.5", "sharpen:0.7", "unsharp", "laplacian",
-     "laplacian:8", "log", "log:2", "dog", "bilinear:3"],
+     "laplacian:8", "log", "log:2", "dog", "bilinear:3", "laplacian-box:5", "log-unit", "dog-unit", "logmat", "gaussian-discrete",
+     "gaussian-erf", "gaussmat:2", "hanning", "square", "diamond:3", "octagon:4", "plus", "cross:3", "ring", "pillow-blur",
+     "pillow-smooth-more", "pillow-sharpen", "bicubic:3", "lanczos:5", "frei-chen-mean",
+     *(f"laplacian-type:{type}" for type in (0, 1, 2, 3, 5, 7, 15, 19))],
 )  # fmt: skip
 def test_round_kernels_are_odd_and_symmetric(spec: str) -> None:
     kernel = values(spec)
@@ -178,7 +191,11 @@ def test_literal_matrices(spec: str, expected: list[list[float]]) -> None:
     np.testing.assert_allclose(values(spec), expected, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["sobel", "sobel:5", "prewitt", "scharr", "farid"])
+@pytest.mark.parametrize(
+    "name",
+    ["sobel", "sobel:5", "prewitt", "scharr", "farid", "isotropic", "diff", "gaussian-gradient",
+     *(f"gradient:{scheme}" for scheme in (-1, 0, 1, 2, 3))],
+)  # fmt: skip
 def test_signs_are_those_of_the_derivative(name: str) -> None:
     """x answers with + where brightness grows to the right, y where it grows downwards; neither sees the other's ramp."""
     x, y = (kernel.values for kernel in parse(name).kernels)
@@ -199,7 +216,9 @@ def test_farid_values() -> None:
     assert correlated(np.tile(np.arange(9.0), (9, 1)), x)[4, 4] == pytest.approx(0.9918, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["laplacian", "laplacian:8", "log", "log:0.8"])
+@pytest.mark.parametrize(
+    "name", ["laplacian", "laplacian:8", "log", "log:0.8", "log-unit", "laplacian-box:5", "laplacian-type:15"]
+)
 def test_laplacians_have_a_negative_centre(name: str) -> None:
     kernel = values(name)
     middle = kernel.shape[0] // 2

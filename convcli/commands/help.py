@@ -65,16 +65,16 @@ def unknown_option(error: click.UsageError) -> str | None:
 _TRANSPOSED = ("--op2", "--p2", "--output-padding", "--output-size")
 
 
-def kernel_table() -> list[tuple[str, str, str]]:
-    """Usage, description and scale of every named kernel."""
+def kernel_table() -> list[tuple[str, str, str, str]]:
+    """Usage, description, scale and source of every named kernel."""
     import convcli.kernels  # noqa: F401  (enters the kernels)
     from convcli.kernels.named import REGISTRY
 
-    return [(recipe.usage, recipe.about, recipe.scale) for recipe in REGISTRY.values()]
+    return [(recipe.usage, recipe.about, recipe.scale, recipe.source) for recipe in REGISTRY.values()]
 
 
 def _kernels() -> list[tuple[str, str]]:
-    return [(usage, f"{about} Scale: {scale}.") for usage, about, scale in kernel_table()]
+    return [(usage, f"{about} Scale: {scale}. Source: {source}.") for usage, about, scale, source in kernel_table()]
 
 
 def border_table() -> list[tuple[str, str, str, str, str, str]]:
