@@ -158,8 +158,8 @@ def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[
 def unknown(spec: str) -> str:
     """The message for a SPEC that is nothing we know, with the nearest names."""
     name = spec.partition(":")[0].strip().lower()
-    near = _near(name, names(), 3, 0.65)
-    near = near or [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
+    begun = [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
+    near = list(dict.fromkeys(begun + _near(name, names(), 3, 0.65)))[:3]
     hint = f"did you mean {' or '.join(near)}?" if near else "'convcli apply --help' lists the names"
     return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
 
