@@ -79,11 +79,13 @@ def laplacian_type(type: int = 0) -> Matrix:
     return np.vstack([half[:0:-1], half])
 
 
-def _balanced(values: Matrix) -> Matrix:
+def _balanced(values: Matrix, what: str) -> Matrix:
     """`values` with the positive ones scaled to sum 1 and the negative ones to sum -1: ImageMagick's ``^``."""
     positive, negative = values.clip(min=0), values.clip(max=0)
     if not positive.any() or not negative.any():
-        return values
+        raise KernelError(
+            f"{what} has values of one sign only, which cannot sum to 0: use another sigma or a larger size"
+        )
     out: Matrix = positive / positive.sum() - negative / negative.sum()
     return out
 
@@ -94,10 +96,7 @@ def log_unit(sigma: float = 1.4, size: int | None = None) -> Matrix:
     side = gaussian_size(sigma, 2 * ceil(4 * sigma) + 1 if size is None else size, "log-unit")
     samples, x = gaussian_1d(sigma, side), np.arange(side) - (side - 1) / 2
     r2 = x[:, None] ** 2 + x[None, :] ** 2
-    out = _balanced((r2 / sigma**2 - 2) * np.outer(samples, samples))
-    if not np.isclose(np.abs(out).sum(), 2):
-        raise KernelError(f"log-unit sigma {sigma:g} with size {side} has one sign only: use another sigma or size")
-    return out
+    return _balanced((r2 / sigma**2 - 2) * np.outer(samples, samples), f"log-unit of sigma {sigma:g} and size {side}")
 
 
 @named("dog-unit", scale="sum 0, Σ|k| = 2", source="ImageMagick's DoG")
@@ -110,13 +109,7 @@ def dog_unit(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) 
     x = np.arange(side) - (side - 1) / 2
     r2 = x[:, None] ** 2 + x[None, :] ** 2
     first, second = (np.exp(-r2 / (2 * sigma**2)) / sigma**2 for sigma in (sigma1, sigma2))
-    out = _balanced(first - second)
-    if not np.isclose(np.abs(out).sum(), 2):
-        raise KernelError(
-            f"dog-unit sigmas {sigma1:g} and {sigma2:g} with size {side} leave one sign only: "
-            "use sigmas that differ more, or another size"
-        )
-    return out
+    return _balanced(first - second, f"dog-unit of sigmas {sigma1:g} and {sigma2:g} and size {side}")
 
 
 @named("logmat", scale="centre 1", source="libvips (floating point)")

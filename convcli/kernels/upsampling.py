@@ -1,4 +1,7 @@
-"""Named kernels that enlarge: for `convcli transpose` with the factor as its stride and padding (side - factor)/2."""
+"""Named kernels that enlarge: for `convcli transpose` with the factor as its stride.
+
+The padding that keeps the pixels in their places is (side - factor)/2, which ``--padding same-upper`` works out.
+"""
 
 from __future__ import annotations
 
