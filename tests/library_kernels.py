@@ -107,11 +107,12 @@ GMIC_LEFT_OUT = {
     "blur, blur_x, deriche, vanvliet": "recursive filters without end; gaussian and blur are what they come near",
     "blur_linear, blur_radial, blur_angular": "through the Fourier transform, or different at every place",
     "boxfilter of order 1, 2": "box and then gradient along both axes",
-    "dog": "not linear (the square, of two recursive blurs); dog is its kernel",
+    "dog": "not linear: the absolute difference of two recursive blurs",
     "unsharp": "with a recursive blur; unsharp is its kernel",
     "divergence": "gradient-x of one channel plus gradient-y of the next",
     "haar": "a transform, whose kernels are haar-x, haar-y and haar-xy",
-    "heat_flow, sharpen, edges, gradient_norm, iee, bilateral, median": "not linear",
+    "heat_flow": "a Laplacian in steps that depend on the image",
+    "sharpen, edges, gradient_norm, iee, bilateral, median": "not linear",
     "bandpass, compose_freq, convolve_fft": "masks for the Fourier transform, not kernels",
 }
 

@@ -45,7 +45,7 @@ class Library(NamedTuple):
     """A library's kernels by their name in it, and how to get one.
 
     `flips`: it is made for true convolution, so that a correlation takes it turned by 180°. `within`: how exactly its values
-    are known, relative to the largest.
+    are known, relative to the largest. `slow`: every kernel takes a process.
     """
 
     rows: dict[str, Row]
@@ -54,6 +54,7 @@ class Library(NamedTuple):
     version: Callable[[], str | None]
     flips: bool = False
     within: float = 1e-12
+    slow: bool = False
 
 
 def _run(*command: str) -> str:
@@ -197,9 +198,9 @@ def _skimage(name: str) -> Matrix:
 
 
 LIBRARIES = {
-    "ImageMagick": Library(MAGICK, MAGICK_LEFT_OUT, _magick, magick_version, flips=True),
-    "libvips": Library(VIPS, VIPS_LEFT_OUT, _vips, _vips_version, within=1e-5),
-    "G'MIC": Library(GMIC, GMIC_LEFT_OUT, _gmic, _gmic_version, within=1e-7),
+    "ImageMagick": Library(MAGICK, MAGICK_LEFT_OUT, _magick, magick_version, flips=True, slow=True),
+    "libvips": Library(VIPS, VIPS_LEFT_OUT, _vips, _vips_version, within=1e-5, slow=True),
+    "G'MIC": Library(GMIC, GMIC_LEFT_OUT, _gmic, _gmic_version, within=1e-7, slow=True),
     "Pillow": Library(PILLOW, PILLOW_LEFT_OUT, _pillow, lambda: _installed("pillow")),
     "kornia": Library(KORNIA, KORNIA_LEFT_OUT, _kornia, lambda: _installed("kornia"), within=1e-7),
     "scikit-image": Library(

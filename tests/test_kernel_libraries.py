@@ -63,7 +63,7 @@ def test_the_values_kept_are_still_those_of_the_library(library: str) -> None:
     assert list(KEPT[library]["values"]) == list(known.rows)
     if known.version() is None:
         pytest.skip(f"{library} is not installed")
-    for kernel in known.rows:
+    for kernel in list(known.rows)[:: 8 if known.slow else 1]:  # the program library_values asks for all of them
         np.testing.assert_allclose(
             known.read(kernel), KEPT[library]["values"][kernel], rtol=0, atol=1e-7, err_msg=f"{library}: {kernel}"
         )

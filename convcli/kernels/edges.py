@@ -151,7 +151,7 @@ def _unit(names: str) -> dict[str, Matrix]:
     return {name: values / np.sqrt((values**2).sum()) for name, values in raw.items()}
 
 
-_FREI_CHEN_SOURCE = "Frei and Chen (1977); ImageMagick's FreiChen, whose scales and two signs differ"
+_FREI_CHEN_SOURCE = "Frei and Chen (1977); ImageMagick's FreiChen, whose scales and some signs differ"
 
 
 @named("frei-chen", scale="sum 0, Σk² = 1", source=_FREI_CHEN_SOURCE, combine="magnitude", members=("1", "2", "3", "4"))

@@ -40,7 +40,7 @@ def log(sigma: float = 1.4, size: int | None = None) -> Matrix:
     return centred
 
 
-@named("dog", scale="sum 0", source="Marr and Hildreth (1980); scikit-image's difference_of_gaussians, G'MIC's dog")
+@named("dog", scale="sum 0", source="Marr and Hildreth (1980); scikit-image's difference_of_gaussians")
 def dog(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) -> Matrix:
     """Difference of Gaussians, sigma1 minus sigma2 (positive centre when sigma1 is the smaller)."""
     side = max(gaussian_size(sigma, size, "dog") for sigma in (sigma1, sigma2))

@@ -65,7 +65,7 @@ def gaussian(sigma: float = 1.0, size: int | None = None) -> Matrix:
 @named(
     "binomial",
     scale="sum 1",
-    source="ImageMagick, kornia's pascal (not normalised in ImageMagick)",
+    source="kornia's pascal, ImageMagick (not normalised)",
     aliases=("pascal",),
 )
 def binomial(size: int = 3) -> Matrix:
@@ -91,7 +91,7 @@ def disk(radius: float = 3.0) -> Matrix:
     return _to_sum_one(inside)
 
 
-@named("motion", scale="sum 1", source="the line's length in each pixel; kornia's own sampling is motion-nearest")
+@named("motion", scale="sum 1", source="the length of line in each pixel; kornia's is motion-nearest")
 def motion(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
     """Mean along a line of length size at angle (counter-clockwise); direction -1 to 1 weights one end."""
     size_of(size, "motion")
@@ -114,7 +114,7 @@ def sharpen(amount: float = 1.0) -> Matrix:
     return np.array([[0, -amount, 0], [-amount, 1 + 4 * amount, -amount], [0, -amount, 0]])
 
 
-@named("unsharp", scale="sum 1", source="scikit-image's unsharp_mask, G'MIC's unsharp")
+@named("unsharp", scale="sum 1", source="scikit-image's unsharp_mask; G'MIC's unsharp, by a recursive blur")
 def unsharp(sigma: float = 1.0, amount: float = 1.0, size: int | None = None) -> Matrix:
     """The image plus amount times its difference from its Gaussian blur."""
     side = gaussian_size(sigma, size, "unsharp")
