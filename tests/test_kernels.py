@@ -32,7 +32,7 @@ from convcli.engine import Compute
 from convcli.errors import GeometryError, KernelError
 from convcli.finish import Finish
 from convcli.geometry import Pads, Pair
-from convcli.kernels import Bank, Filter, Kernel, files, parse, weights
+from convcli.kernels import Bank, Filter, Kernel, files, named, parse, weights
 from convcli.kernels.named import REGISTRY
 
 Matrix = NDArray[np.float64]
@@ -434,6 +434,21 @@ def test_a_comet_draws_its_tail_to_its_angle(angle: int, step: tuple[int, int]) 
     assert answer.sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("family", ["gaussians", "lines", "shapes"])
+def test_averages_weigh_nothing_negatively(family: str) -> None:
+    averages = [recipe for recipe in REGISTRY.values() if recipe.family == family and recipe.scale == "sum 1"]
+    assert len(averages) >= 3
+    for recipe in averages:
+        assert values(recipe.name).min() >= 0
+
+
+def test_no_two_kernels_share_a_name() -> None:
+    every = named.names()
+    assert len(set(every)) == len(every)
+    with pytest.raises(ValueError, match="two kernels are called unity"):
+        named.named("unity", scale="sum 1", source="nobody")(lambda: np.ones((1, 1)))
+
+
 def test_unit_scales() -> None:
     for spec in ("log-unit", "log-unit:2", "dog-unit", "dog-unit:2,1"):
         kernel = values(spec)
@@ -572,6 +587,7 @@ def test_labels_are_safe_in_file_names() -> None:
         ("gabor:0", ["frequency 0", "0.001 to 0.5"]),
         ("gabor:0.1,0,99", ["bandwidth 99", "0.01 to 16"]),
         ("gaussian-discrete:1,4", ["size 4", "odd number"]),
+        ("gaussian-discrete:1e9,3", ["sigma 1e+09", "4095 or less"]),
         ("gaussian-erf:0", ["sigma 0", "0.01 or more"]),
         ("gaussian-ellipse:1,0", ["sigma 0", "0.01 or more"]),
         ("gaussian-ellipse:900,1", ["sigma 900", "wider than 4095", "smaller sigma"]),

@@ -19,6 +19,8 @@ def gaussian_discrete(sigma: float = 1.0, size: int | None = None) -> Matrix:
     transform, exp(σ²(cos ω - 1)), on so many points that what folds back is below rounding.
     """
     side = size_of(gaussian_size(sigma, size, "gaussian-discrete"), "gaussian-discrete")
+    if sigma > MAX_SIDE:
+        raise KernelError(f"gaussian-discrete sigma {sigma:g} is out of range: use {MAX_SIDE} or less")
     points = 2 * (side + ceil(12 * sigma) + 40)
     omega = 2 * np.pi * np.arange(points // 2 + 1) / points
     half = np.fft.irfft(np.exp(sigma**2 * (np.cos(omega) - 1)), points)[: side // 2 + 1].clip(min=0)
