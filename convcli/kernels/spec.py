@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError
-from convcli.kernels import edges, files, named, smoothing  # noqa: F401  (importing enters the named kernels)
+from convcli.kernels import catalogue, files, named  # noqa: F401  (importing the catalogue enters the named kernels)
 from convcli.kernels.kernel import Filter, Kernel, checked
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
