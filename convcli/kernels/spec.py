@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def parse(spec: str) -> Filter:
         return Filter("kernel", (Kernel(text, _literal(text)),))
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}' is empty: give at least one number, or a name (sobel)")
-    if path.is_file():
+    if os.path.isfile(path):  # says no to what can be no path
         raise KernelError(f"kernel file '{spec}' ends in none of {', '.join(files.SUFFIXES)}: rename it")
     raise KernelError(named.unknown(text))
 
