@@ -16,8 +16,9 @@ def translate(request: Request, tool: str) -> str:
     """An operation on an image as a text to paste: a Python script, or for ImageMagick and vips a shell script.
 
     The Python scripts leave an array ``result`` ``(C, H, W)`` of real values, before any range policy; that for ONNX saves
-    a model; the shell scripts write files. What a tool cannot express is said in lines that begin with ``# cannot be expressed:``, beside
-    what the text does instead; where it cannot express the operation at all, these lines are the whole text.
+    a model; the shell scripts write files. What a tool cannot express is said in lines that begin with
+    ``# cannot be expressed:``, beside what the text does instead; where it cannot express the operation at all, these
+    lines are the whole text.
 
     Parameters
     ----------

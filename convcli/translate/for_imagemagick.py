@@ -65,8 +65,7 @@ def _commands(request: Request, kernels: NDArray[np.float64], offsets: list[floa
         else:
             # Negative results are lost on the way, so that each kernel comes with its negative: one of the two is zero.
             both = each + [_morphology(request, -kernels[k], -offsets[k]) for k in range(first, stop)]
-            root = text.number(float(np.sqrt(len(both))))
-            bodies.append([*_copies(both), f"-evaluate-sequence RMS -evaluate Multiply {root}"])
+            bodies.append([*_copies(both, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"])
     names = ["out.png"] if len(bodies) == 1 else [f"out-{n}.png" for n in range(1, len(bodies) + 1)]
     source = shlex.quote(text.path(request))
     return [
@@ -75,9 +74,9 @@ def _commands(request: Request, kernels: NDArray[np.float64], offsets: list[floa
     ]
 
 
-def _copies(operations: list[str]) -> list[str]:
+def _copies(operations: list[str], then: str = "") -> list[str]:
     """Each operation on a copy of the image, of which the results remain."""
-    return [*(f"\\( -clone 0 {operation} -clamp \\)" for operation in operations), "-delete 0"]
+    return [*(f"\\( -clone 0 {operation} -clamp{then} \\)" for operation in operations), "-delete 0"]
 
 
 def _before(request: Request) -> list[str]:

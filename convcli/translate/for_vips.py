@@ -70,7 +70,7 @@ def _lines(request: Request, kernels: NDArray[np.float64], offsets: NDArray[np.f
         for kernel, offset in zip(taps, bias, strict=True):
             number += 1
             file = f"kernel{number if total > 1 else ''}"
-            matrices += _matrix(f"{file}.mat", _spread(request, kernel), offset)
+            matrices += _matrix(f"{file}.mat", *text.fraction(_spread(request, kernel)), offset)
             steps.append(Step("conv", f"{file}.v", f"{file}.mat", "" if steps == before else start))
             files.append(f"{file}.v")
         out = "out.tif" if len(runs) == 1 else f"out-{place}.tif"
@@ -89,13 +89,10 @@ def _chain(steps: list[Step], start: str, out: str) -> list[str]:
     return lines
 
 
-def _matrix(name: str, values: NDArray[np.float64], offset: float = 0.0) -> list[str]:
-    """Lines that write a matrix file, with its divisor and its offset."""
-    whole, divisor = text.fraction(values)
-    head = f"{values.shape[1]} {values.shape[0]}"
-    if divisor > 1 or offset:
-        head += f" {divisor} {text.number(offset)}"
-    return [f"cat > {name} <<END", head, *(text.numbers(row, " ") for row in whole), "END"]
+def _matrix(name: str, values: NDArray[np.float64], divisor: int = 1, offset: float = 0.0) -> list[str]:
+    """Lines that write a matrix file; what divides the sum and what is added to it, too, which only ``conv`` reads."""
+    head = f"{values.shape[1]} {values.shape[0]} {divisor} {text.number(offset)}"
+    return [f"cat > {name} <<END", head, *(text.numbers(row, " ") for row in values), "END"]
 
 
 def _spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -134,7 +134,10 @@ class Part(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Whether a direct operation keeps the image's size, but for its stride; whether its kernel's middle, the later of two, is its anchor."""
+    """Whether a direct operation keeps the image's size, but for its stride, and whether it is anchored at its kernel's middle.
+
+    The middle of an even size is the later of two, as SciPy, OpenCV and vips have it.
+    """
 
     keeps_size: bool
     centred: bool
