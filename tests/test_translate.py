@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from cli import write
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from PIL import Image
 
 from convcli import engine
 from convcli.convspec import ConvSpec
@@ -286,6 +288,65 @@ def test_long_weights_are_read_from_their_file(tool: str, tmp_path: Path) -> Non
     )
     np.save(tmp_path / "weight.npy", weight)
     check(request, tool, tmp_path)
+
+
+# Files
+
+
+@pytest.mark.parametrize("tool", RUN)
+@pytest.mark.parametrize("source", ['it\'s "one".png', "two\\n'.png", 'a"b.png', "-k.png", "ü\n.png", "photo.JPG.png"])
+def test_names_are_quoted(source: str, tool: str, tmp_path: Path) -> None:
+    check(request_for(ConvSpec(), (4, 4), "box:3", source=source), tool, tmp_path)
+
+
+@pytest.mark.parametrize("tool", RUN)
+def test_photographs_are_turned(tool: str, tmp_path: Path) -> None:
+    """EXIF orientation 6: what is stored first is the right column from above."""
+    stored = Image.fromarray(np.repeat(np.arange(0, 256, 8, dtype=np.uint8)[None], 16, axis=0)).convert("RGB")
+    exif = Image.Exif()
+    exif[274] = 6
+    stored.save(tmp_path / "photo.jpg", exif=exif, quality=100)
+    found = result_of(request_for(ConvSpec(), (32, 16), "1", source="photo.jpg"), tool, tmp_path)
+    assert found.shape == (3, 32, 16)
+    assert np.abs(found - np.arange(0, 256, 8)[:, None]).max() <= 4
+
+
+@pytest.mark.parametrize("tool", RUN)
+def test_other_depths(tool: str, tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 300], [40000, 65535]], np.uint16)).save(tmp_path / "gray.png")
+    request = request_for(ConvSpec(), (2, 2), "1", colours=1, source="gray.png", full_scale=65535.0)
+    assert result_of(request, tool, tmp_path).tolist() == [[[0, 300], [40000, 65535]]]
+    Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1").save(tmp_path / "bits.png")
+    request = request_for(ConvSpec(), (1, 2), "1", colours=1, source="bits.png")
+    assert result_of(request, tool, tmp_path).tolist() == [[[0, 255]]]
+    cv2.imwrite(str(tmp_path / "deep.png"), np.array([[[3, 2000, 65535]]], np.uint16))  # blue, green, red
+    request = request_for(ConvSpec(), (1, 1), "1", source="deep.png", full_scale=65535.0)
+    found = result_of(request, tool, tmp_path).ravel()
+    if tool == "opencv":
+        assert found.tolist() == [65535, 2000, 3]
+    else:
+        assert "# cannot be expressed: 16 bits of each colour" in translate(request, tool)
+        assert np.abs(found - [65535, 2000, 3]).max() <= 256
+
+
+@pytest.mark.parametrize("tool", RUN)
+def test_a_pipe_has_a_name(tool: str, tmp_path: Path) -> None:
+    picture(tmp_path, request_for(ConvSpec(), (3, 3), "box:3"))
+    assert result_of(request_for(ConvSpec(), (3, 3), "box:3", source="-"), tool, tmp_path).shape == (3, 1, 1)
+
+
+@pytest.mark.parametrize("tool", RUN)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("kernel", "dilation"), [("box:3", 1), ("box:3", 2), ("box:9", 1)])
+def test_nan(kernel: str, dilation: int, padding: str, tool: str, tmp_path: Path) -> None:
+    """It stays under the taps, or the text says that it does not."""
+    image = np.ones((1, 20, 20))
+    image[0, 7, 8] = np.nan
+    np.save(tmp_path / "x.npy", image)
+    spec = ConvSpec(padding=padding, dilation=Pair(dilation, dilation))
+    request = request_for(spec, (20, 20), kernel, colours=1, source="x.npy")
+    same = np.array_equal(np.isnan(result_of(request, tool, tmp_path)), np.isnan(expected(request, image)))
+    assert same != ("# cannot be expressed: a NaN" in translate(request, tool))
 
 
 # Light

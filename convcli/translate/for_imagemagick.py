@@ -12,7 +12,7 @@ import shlex
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.translate import text
+from convcli.translate import script, text
 from convcli.translate.request import Part, Request
 
 _VIRTUAL = {"zeros": "black", "replicate": "edge", "circular": "tile", "symmetric": "mirror", "reflect": "mirror"}
@@ -23,7 +23,7 @@ def write(request: Request) -> list[str]:
     kernels, geometry = request.kernels, request.geometry
     if geometry.transpose:
         return [text.lacking("the transposed operation, which ImageMagick lacks; there is no text")]
-    if text.tensor(request):
+    if script.tensor(request):
         return [text.lacking("a .npy file, which ImageMagick cannot read; there is no text")]
     if kernels is None:
         return [text.lacking("a layer that weighs each channel in its own way; there is no text")]
@@ -67,7 +67,7 @@ def _commands(request: Request, kernels: NDArray[np.float64], offsets: list[floa
             both = each + [_morphology(request, -kernels[k], -offsets[k]) for k in range(first, stop)]
             bodies.append([*_copies(both, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"])
     names = ["out.png"] if len(bodies) == 1 else [f"out-{n}.png" for n in range(1, len(bodies) + 1)]
-    source = shlex.quote(text.path(request))
+    source = shlex.quote(script.path(request))
     return [
         " \\\n  ".join([f"magick {source}", *start, *body, *end, name])
         for body, name in zip(bodies, names, strict=True)

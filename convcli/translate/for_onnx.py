@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from convcli.translate import text
+from convcli.translate import script, text
 from convcli.translate.request import Request
 
 _PAD = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -21,7 +21,7 @@ def write(request: Request) -> list[str]:
     weight = _weight(request, stored.expression)
     image = "image"
     if request.gray:
-        model.constant("gray", f"np.array([[[[g]] for g in [{text.numbers(text.luma(request))}]]])")
+        model.constant("gray", f"np.array([[[[g]] for g in [{text.numbers(script.luma(request))}]]])")
         image = model.node("Conv", [image, "gray"], "luma")
     padding = _pads(request)
     if padding is None:
@@ -93,11 +93,12 @@ def _weight(request: Request, stored: str) -> list[str]:
     kernels, channels = request.kernels, request.planes
     if kernels is None:
         return text.array("weight", request.weight, stored=stored)
-    if len(kernels) == 1:
-        taps, lines = "kernel", text.array("kernel", kernels[0])
-    else:
-        taps = "kernels" if request.geometry.transpose else "kernels[:, None]"
-        lines = text.array("kernels", kernels)
+    single = len(kernels) == 1
+    lines = text.array("kernel", kernels[0]) if single else text.array("kernels", kernels)
+    if channels == 1:
+        taps = "kernel[None, None]" if single else "kernels[None]" if request.geometry.transpose else "kernels[:, None]"
+        return [*lines, f"weight = {taps}"]
+    taps = "kernel" if single else "kernels" if request.geometry.transpose else "kernels[:, None]"
     across = request.each is None and not request.geometry.transpose
     return [*lines, f"weight = np.tile({taps}, {(1, channels, 1, 1) if across else (channels, 1, 1, 1)})"]
 
@@ -120,7 +121,7 @@ def _padded(request: Request, model: _Model, image: str) -> str:
         pads = model.constant("pads", f"[0, 0, {top}, {left}, 0, 0, {bottom}, {right}]", whole=True)
         return model.node("Pad", [image, pads], "padded", f'mode="{_PAD[mode]}"')
     for axis, name, size, ends in ((2, "rows", high, (top, bottom)), (3, "columns", wide, (left, right))):
-        indices = f'np.pad(np.arange({size}), {ends}, mode="{text.NUMPY_MODE[mode]}")'
+        indices = f'np.pad(np.arange({size}), {ends}, mode="{script.NUMPY_MODE[mode]}")'
         image = model.node(
             "Gather", [image, model.constant(name, indices, whole=True)], f"padded_{name}", f"axis={axis}"
         )

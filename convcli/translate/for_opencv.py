@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convcli.translate import text
+from convcli.translate import script, text
 from convcli.translate.request import Request
 
 _BORDER = {
@@ -13,6 +13,9 @@ _BORDER = {
     "symmetric": "cv2.BORDER_REFLECT",
 }
 
+_FOURIER = 50
+"""From so many taps filter2D multiplies float64 in frequency."""
+
 
 def write(request: Request) -> list[str]:
     """The lines of the script."""
@@ -20,26 +23,29 @@ def write(request: Request) -> list[str]:
     single = kernels is not None and len(kernels) == 1
     taps = request.weight if kernels is None else kernels[0] if single else kernels
     name = "weight" if kernels is None else "kernel" if single else "kernels"
-    lines = text.spread(request, taps, name)
+    lines = script.spread(request, taps, name)
+    high, wide = request.geometry.extent
+    fourier = "so large a kernel goes through a Fourier transform" if high * wide >= _FOURIER else ""
     prepared, source, options, crop = _stuffed(request) if request.geometry.transpose else _padded(request)
     imported = stored.imported if stored.expression and stored.expression in "".join(lines) else ""
     if request.each is None and kernels is not None:
         prepared.insert(0, "image = image.sum(axis=0, keepdims=True)")
     return [
-        *text.imports(request, "import cv2", imported, pillow=False),
+        *script.imports(request, "import cv2", imported, pillow=False),
+        *script.not_numbers(request, fourier),
         *_image(request),
         *prepared,
         *lines,
         *(_layer if kernels is None else _bank)(request, source, options, crop),
-        *text.finished(request),
+        *script.finished(request),
     ]
 
 
 def _image(request: Request) -> list[str]:
     """Lines that read the image as OpenCV decodes it, upright: ``image``, float64 ``(C, H, W)``."""
-    if text.tensor(request):
-        return text.image(request)
-    name, colours = text.quoted(text.path(request)), request.input_channels
+    if script.tensor(request):
+        return script.image(request)
+    name, colours = text.quoted(script.path(request)), request.input_channels
     if colours == 3:
         depth = ", cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH" if request.full_scale != 255 else ""
         read = f"cv2.cvtColor(cv2.imread({name}{depth}), cv2.COLOR_BGR2RGB).transpose(2, 0, 1)"
@@ -47,7 +53,7 @@ def _image(request: Request) -> list[str]:
         read = f"cv2.imread({name}, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)[None]"
     else:
         read = f"cv2.cvtColor(cv2.imread({name}, cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA).transpose(2, 0, 1)"
-    return [f"image = {read}.astype(float)", *text.prepared(request)]
+    return [f"image = {read}.astype(float)", *script.prepared(request)]
 
 
 def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
@@ -116,13 +122,15 @@ def _bank(request: Request, source: str, options: list[str], crop: str) -> list[
 def _layer(request: Request, source: str, options: list[str], crop: str) -> list[str]:
     groups, transpose = request.groups, request.geometry.transpose
     inputs, per = request.planes // groups, request.outputs // groups
-    start = "" if groups == 1 else f"g * {inputs} + "
-    kernel = f"weight[{start}c, o]" if transpose else f"weight[{'' if groups == 1 else f'g * {per} + '}o, c]"
-    call = _filtered(request, f"{source}[{start}c]", kernel, options)
+    c = "c" if inputs > 1 else "0"
+    c = c if groups == 1 else f"g * {inputs} + c" if inputs > 1 else "g"
+    o = "o" if groups == 1 else f"g * {per} + o"
+    kernel = f"weight[{c}, o]" if transpose else f"weight[{o}, {'c' if inputs > 1 else '0'}]"
+    call = _filtered(request, f"{source}[{c}]", kernel, options)
     loops = f"for o in range({per})" if groups == 1 else f"for g in range({groups}) for o in range({per})"
     return [
         "planes = [",
-        f"    sum({call} for c in range({inputs})){crop}",
+        (f"    sum({call} for c in range({inputs}))" if inputs > 1 else f"    {call}") + f"{crop}",
         f"    {loops}",
         "]",
         "result = np.stack(planes)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convcli.translate import text
+from convcli.translate import script, text
 from convcli.translate.request import Request
 
 _MODE = {
@@ -20,25 +20,26 @@ def write(request: Request) -> list[str]:
     single = kernels is not None and len(kernels) == 1
     taps = request.weight if kernels is None else kernels[0] if single else kernels
     name = "weight" if kernels is None else "kernel" if single else "kernels"
-    lines = text.spread(request, taps, name)
+    lines = script.spread(request, taps, name)
     if request.geometry.transpose:
         module, before, computed = _transposed(request, kernels is None, single)
     elif kernels is not None and request.window.keeps_size:
         module, before, computed = _same(request, single)
     else:
         module, before, computed = _valid(request, kernels is None, single)
-    stored = text.stored(request)
+    stored, zeros = text.stored(request), "the zeros of the dilation read it, too"
     return [
-        *text.imports(
+        *script.imports(
             request,
             f"from scipy import {module}",
             stored.imported if stored.expression and stored.expression in "".join(lines) else "",
         ),
-        *text.image(request),
+        *script.not_numbers(request, zeros if module == "signal" and max(request.geometry.dilation) > 1 else ""),
+        *script.image(request),
         *before,
         *lines,
         *computed,
-        *text.finished(request),
+        *script.finished(request),
     ]
 
 
@@ -54,12 +55,12 @@ def _same(request: Request, single: bool) -> tuple[str, list[str], list[str]]:
     mode = f'mode="{_MODE[request.geometry.padding_mode]}"'
     if single:
         shift = f", origin=(0, {origin[0]}, {origin[1]})" if any(origin) else ""
-        computed = [f"result = ndimage.correlate(image, kernel[None], {mode}{shift}){text.strided(request)}"]
+        computed = [f"result = ndimage.correlate(image, kernel[None], {mode}{shift}){script.strided(request)}"]
     else:
         shift = f", origin={origin}" if any(origin) else ""
         computed = [
             f"planes = [ndimage.correlate(plane, kernel, {mode}{shift}) for plane in image for kernel in kernels]",
-            f"result = np.stack(planes){text.strided(request)}",
+            f"result = np.stack(planes){script.strided(request)}",
         ]
     return "ndimage", _summed(request), computed
 
@@ -69,9 +70,9 @@ def _valid(request: Request, layer: bool, single: bool) -> tuple[str, list[str],
     before = _summed(request)
     x = "image"
     if any(request.geometry.pads):
-        before.append(text.pad(request))
+        before.append(script.pad(request))
         x = "padded"
-    how, thinned = 'mode="valid", method="direct"', text.strided(request)
+    how, thinned = 'mode="valid", method="direct"', script.strided(request)
     if single:
         return "signal", before, [f"result = signal.correlate({x}, kernel[None], {how}){thinned}"]
     if layer:
@@ -102,7 +103,9 @@ def _transposed(request: Request, layer: bool, single: bool) -> tuple[str, list[
         computed = [f"result = signal.convolve({x}, kernel[None], {how})"]
     elif layer:
         inputs, per = request.planes // request.groups, request.weight.shape[1]
-        first = "c" if request.groups == 1 else f"g * {inputs} + c"
+        c = "c" if inputs > 1 else "0"
+        first = c if request.groups == 1 else f"g * {inputs} + c" if inputs > 1 else "g"
+        call = f"signal.convolve({x}[{first}], weight[{first}, o], {how})"
         loops = (
             f"for o in range({per})"
             if request.groups == 1
@@ -110,7 +113,7 @@ def _transposed(request: Request, layer: bool, single: bool) -> tuple[str, list[
         )
         computed = [
             "planes = [",
-            f"    sum(signal.convolve({x}[{first}], weight[{first}, o], {how}) for c in range({inputs}))",
+            f"    sum({call} for c in range({inputs}))" if inputs > 1 else f"    {call}",
             f"    {loops}",
             "]",
             "result = np.stack(planes)",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from convcli.translate import text
+from convcli.translate import script, text
 from convcli.translate.request import Request
 
 _TENSOR = text.Make(
     "torch.tensor({}, dtype=torch.float64)", "torch.tensor({}, dtype=torch.float64)", "torch.from_numpy({})"
 )
 
-_TORCH = text.Dialect(
+_TORCH = script.Dialect(
     "torch.linalg.vector_norm({bank}, dim=1{keep})",
     "{bank}.sum(dim=1{keep})",
     "{bank}.amax(dim=1{keep})",
@@ -35,17 +35,17 @@ def write(request: Request) -> list[str]:
     call = "conv_transpose2d" if geometry.transpose else "conv2d"
     crop = _crop(request) if geometry.transpose else ""
     offset = f" + {text.number(request.offset)}" if request.offset else ""
-    after = text.joined(request, _TORCH)
+    after = script.joined(request, _TORCH)
     if request.linear:
-        after += ["result = result.numpy()", *text.encoded(request)]
+        after += ["result = result.numpy()", *script.encoded(request)]
     return [
-        *text.imports(
+        *script.imports(
             request,
             "import torch",
             "import torch.nn.functional as F",
             stored.imported if stored.expression in "".join(kernels) else "",
         ),
-        *text.image(request),
+        *script.image(request),
         *lines,
         *kernels,
         *bias,
@@ -69,7 +69,7 @@ def _padded(request: Request) -> tuple[list[str], str, list[str]]:
     height, width = request.geometry.input
     most = {"reflect": (height - 1, width - 1), "circular": (height, width)}.get(mode)
     if mode == "symmetric" or (most and (max(top, bottom) > most[0] or max(left, right) > most[1])):
-        return [text.pad(request) + "  # torch has no such padding"], "torch.from_numpy(padded)", []
+        return [script.pad(request) + "  # torch has no such padding"], "torch.from_numpy(padded)", []
     how = "" if mode == "zeros" else f', mode="{mode}"'
     return [f"padded = F.pad({image}, ({left}, {right}, {top}, {bottom}){how})"], "padded", []
 

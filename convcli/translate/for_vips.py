@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Size
-from convcli.translate import text
+from convcli.translate import script, text
 from convcli.translate.request import Part, Request
 
 _EXTEND = {"zeros": "black", "replicate": "copy", "circular": "repeat", "symmetric": "mirror", "reflect": "mirror"}
@@ -32,7 +32,7 @@ def write(request: Request) -> list[str]:
     kernels, geometry = request.kernels, request.geometry
     if geometry.transpose:
         return [text.lacking("the transposed operation, which vips lacks; there is no text")]
-    if text.tensor(request):
+    if script.tensor(request):
         return [text.lacking("a .npy file, which vips cannot read; there is no text")]
     if request.linear:
         return [text.lacking("linear light in pixel units, which vips scales to 0 … 1; there is no text")]
@@ -60,7 +60,7 @@ def _lines(request: Request, kernels: NDArray[np.float64], offsets: NDArray[np.f
         else:
             runs.append((rule, taps, bias))
     matrices, before = _before(request)
-    start, total, number = shlex.quote(text.path(request)), sum(len(taps) for _, taps, _ in runs), 0
+    start, total, number = shlex.quote(script.path(request)), sum(len(taps) for _, taps, _ in runs), 0
     lines, after = [], _after(request)
     if before and total > 1:
         lines, start, before = _chain(before, start, before[-1].target), before[-1].target, []
@@ -109,7 +109,7 @@ def _before(request: Request) -> tuple[list[str], list[Step]]:
     if request.source.lower().endswith((".jpg", ".jpeg")):
         steps.append(Step("autorot", "upright.v"))
     if request.gray:
-        matrices += _matrix("gray.mat", text.luma(request)[None])
+        matrices += _matrix("gray.mat", script.luma(request)[None])
         steps.append(Step("recomb", "gray.v", "gray.mat"))
     elif request.summed is not None:
         matrices += _matrix("sum.mat", np.ones((1, request.planes)))
