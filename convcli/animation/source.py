@@ -1,0 +1,84 @@
+"""What is animated: a geometry alone, or an image's channel with a kernel and the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import engine, pipeline
+from convcli.animation.steps import Course, Values, course
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute
+from convcli.errors import GeometryError, ImageError, KernelError
+from convcli.images import Picture
+from convcli.kernels import parse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenario:
+    """The steps and their numbers."""
+
+    course: Course
+    values: Values
+
+
+def kernel(spec: str) -> NDArray[np.float64]:
+    """The one 2-D kernel ``(kh, kw)`` of a SPEC.
+
+    Raises
+    ------
+    KernelError
+        It cannot be built, or is several.
+    """
+    kernels = parse(spec).kernels
+    if len(kernels) > 1:
+        names = ", ".join(dict.fromkeys(one.name for one in kernels))
+        raise KernelError(f"kernel '{spec}' is {len(kernels)} kernels: animate one of them, as {names}")
+    return kernels[0].values
+
+
+def with_values(
+    picture: Picture, channel: int | None, weights: NDArray[np.float64], spec: ConvSpec, name: str
+) -> Scenario:
+    """An image's channel under a kernel: every number by the reference, in float64.
+
+    Parameters
+    ----------
+    picture : Picture
+        Transparency is left out.
+    channel : int, optional
+        From 0; by default gray, of a tensor the first.
+    weights : ndarray
+        ``(kh, kw)``.
+    spec : ConvSpec
+        The operation.
+    name : str
+        The image's, for messages.
+
+    Raises
+    ------
+    ConvError
+        A channel that is not there, or more than an animation shows.
+    """
+    plane = _plane(picture, channel, name)
+    height, width = weights.shape
+    steps = course(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
+    act = engine.transpose if spec.transpose else engine.convolve
+    result = act(plane[np.newaxis], weights[np.newaxis, np.newaxis], spec, Compute("reference"))
+    return Scenario(steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()))
+
+
+def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float64]:
+    """One channel ``(H, W)``, float64."""
+    if picture.colour.ndim == 4 and picture.colour.shape[0] > 1:
+        raise ImageError(f"'{name}' is a batch of {picture.colour.shape[0]} images: animate one, a .npy of (C, H, W)")
+    colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
+    count = colour.shape[0]
+    if channel is not None and channel >= count:
+        there = f"0 to {count - 1}" if count > 1 else "0"
+        raise GeometryError(f"--channel {channel} is not in '{name}', which has {count}: use {there}")
+    if channel is None and picture.space == "rgb":
+        return pipeline.to_gray(picture, double=True)[0].astype(np.float64)
+    return colour[channel or 0].astype(np.float64)
