@@ -59,7 +59,7 @@ def facts(course: Course, rule: str | None) -> list[str]:
     """The parameters, the size formula with its numbers, and for the transposed operation the direct one that it equals."""
     geometry = course.geometry
     pads = _pair(geometry.pads)
-    padding = f"{rule} = {pads}" if rule else pads
+    padding = (f"{rule} = {pads}" if rule else pads) + (" (top, bottom, left, right)" if "," in pads else "")
     parts = [f"kernel {geometry.kernel}", f"stride {_pair(geometry.stride)}", f"padding {padding}"]
     parts.append(f"dilation {_pair(geometry.dilation)}")
     if geometry.transpose:
@@ -69,9 +69,10 @@ def facts(course: Course, rule: str | None) -> list[str]:
     lines += formulas[:1] if formulas[0][1:] == formulas[1][1:] else formulas
     if geometry.transpose:
         between = _pair([s - 1 for s in geometry.stride])
+        zeros = "zero" if between == "1" else "zeros"
         around = _pair([*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1)])
         turned = "flipped" if course.flipped else "as given"
-        equal = f"= direct convolution with stride 1, {between} zeros between the pixels, padding d(k−1) − p = {around}"
+        equal = f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}"
         lines.append(f"{equal.replace('-', '−')}, kernel {turned}")
     return lines
 

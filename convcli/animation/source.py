@@ -79,6 +79,8 @@ def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float
     if channel is not None and channel >= count:
         there = f"0 to {count - 1}" if count > 1 else "0"
         raise GeometryError(f"--channel {channel} is not in '{name}', which has {count}: use {there}")
-    if channel is None and picture.space == "rgb":
-        return pipeline.to_gray(picture, double=True)[0].astype(np.float64)
-    return colour[channel or 0].astype(np.float64)
+    gray = channel is None and picture.space == "rgb"
+    plane: NDArray[np.float64] = (pipeline.to_gray(picture, double=True)[0] if gray else colour[channel or 0]).astype(
+        np.float64
+    )
+    return plane

@@ -85,7 +85,7 @@ class _Stage:
         self.legend, bottom = self._legend(bottom)
         facts = [line for fact in captions.facts(course, rule) for line in captions.wrap(fact, self.room)]
         self.texts += self._lines(facts, bottom)
-        self.status_top = bottom + LEADING * len(facts)
+        self.status_top = bottom + LEADING * len(facts) + 4
         self.statuses = {step.output: captions.status(course, step, values, self.room) for step in course.steps}
         self.height = self.status_top + LEADING * max(map(len, self.statuses.values())) + MARGIN / 2
 
@@ -119,7 +119,9 @@ class _Stage:
         shapes: list[Shape] = []
         x, y = MARGIN, top + LEADING / 2
         kinds = [kind for kind in Kind if any(field.kind is kind for row in self.course.grid for field in row)]
-        items = [(captions.kind_name(kind, self.course.geometry), self._fill(kind), kind) for kind in kinds]
+        items: list[tuple[str, str, Kind | None]] = [
+            (captions.kind_name(kind, self.course.geometry), self._fill(kind), kind) for kind in kinds
+        ]
         items.append(("under the kernel", self.colors.window, None))
         items += [("output", self.colors.output, None), ("current output", self.colors.current, None)]
         for name, fill, kind in items:
@@ -151,16 +153,16 @@ class _Stage:
                 shapes += self._label(grid, row, column, text, color)
         if self.values.kernel is not None:
             shapes += self._kernel(self.panels[1], self.values.kernel)
-        late = self._late(output)
-        shapes += self._edges(output, [[not late(y, x) for x in range(output.columns)] for y in range(output.rows)], None)
-        extra = [[late(y, x) for x in range(output.columns)] for y in range(output.rows)]
-        shapes += self._edges(output, extra, Kind.OUTPUT_PADDING)
+        late = [[self._late(y, x) for x in range(output.columns)] for y in range(output.rows)]
+        shapes += self._edges(output, late, Kind.OUTPUT_PADDING)
+        shapes += self._edges(output, [[not one for one in row] for row in late], None)
         page = Scene(self.width, self.height, self.colors.background, tuple(shapes), self.title)
         return page.plus(self.legend).plus(self.texts)
 
-    def _late(self, output: _Panel):  # type: ignore[no-untyped-def]
-        rows, columns = self.course.geometry.output_padding
-        return lambda y, x: y >= output.rows - rows or x >= output.columns - columns
+    def _late(self, y: int, x: int) -> bool:
+        """Whether an output is there by `output_padding` alone."""
+        (height, width), (rows, columns) = self.course.geometry.output, self.course.geometry.output_padding
+        return y >= height - rows or x >= width - columns
 
     def frame(self, step: Step) -> Frame:
         """The window over the grid, its numbers, the output it makes, and the line that says so."""
@@ -186,8 +188,11 @@ class _Stage:
         shapes += self._result(output, step, self.colors.current)
         lines = self.statuses[step.output]
         shapes += self._lines(lines, self.status_top, bold=True)
-        done = [self._square(output, y, x, self.colors.output), self._square(output, y, x, None, stroke=self.colors.ink)]
-        return Frame((*done, *self._result(output, step, self.colors.output)), tuple(shapes))
+        late = self._late(y, x)
+        fill = mix(self.colors.output, self.colors.negative, 0.25) if late else self.colors.output
+        stroke = self.colors.negative if late else self.colors.ink
+        done = [self._square(output, y, x, fill), self._square(output, y, x, None, stroke=stroke)]
+        return Frame((*done, *self._result(output, step, fill)), tuple(shapes))
 
     def _result(self, output: _Panel, step: Step, fill: str) -> list[Shape]:
         if self.values.output is None:

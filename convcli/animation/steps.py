@@ -150,9 +150,7 @@ def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
         before, after = geometry.pads[2 * axis : 2 * axis + 2]
         indices = geometry.row_indices if axis == 0 else geometry.column_indices
         kinds = [Kind.PADDING] * before + [Kind.INPUT] * h + [Kind.PADDING] * after
-        marks = [
-            _Mark(kind, None if index == ZERO else index) for kind, index in zip(kinds, indices, strict=True)
-        ]
+        marks = [_Mark(kind, None if index == ZERO else index) for kind, index in zip(kinds, indices, strict=True)]
         return marks, [s * y for y in range(out)]
     before, after = equivalent_pads(geometry, axis)
     stuffed = (h - 1) * s + 1

@@ -44,9 +44,7 @@ FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".svg"
     "[default: the geometry alone]",
 )
 @click.option("--hin", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input height in pixels.")
-@click.option(
-    "--win", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input width.  [default: the height]"
-)
+@click.option("--win", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input width.  [default: the height]")
 @click.option(
     "-k", "--kernel", "kernel", type=KernelType(), default=None,
     help="With IMAGE: the kernel, a SPEC as of apply. Without: its size, or a SPEC for the numbers in it.",
@@ -87,7 +85,9 @@ FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".svg"
     "--scale", type=RealType(0.25, 8), default=None, metavar="N",
     help="Pixels of the file for each of the drawing's.  [default: 1; 2 for a still]",
 )  # fmt: skip
-@click.option("--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the page.")
+@click.option(
+    "--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the page."
+)
 @click.option("--title", default=None, metavar="TEXT", help="The line at the top.  [default: the operation and sizes]")
 @options.reporting
 def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> None:

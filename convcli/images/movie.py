@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.drawing.film import Film
@@ -13,14 +15,14 @@ from convcli.drawing.scene import Scene
 from convcli.errors import ImageError
 from convcli.images import raster
 
-COLORS = 64
+COLORS = 32
 """Colours of the palette: the fills exactly, and enough shades for smooth letters."""
 
 MAX_PIXELS = 400_000_000
 """Pixels of all frames together, of which Pillow keeps a byte each until it writes them."""
 
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "GIF": {"loop": 0, "optimize": False, "disposal": 1},
+    "GIF": {"loop": 0, "optimize": True, "interlace": 0, "disposal": 1},
     "PNG": {"loop": 0, "optimize": True, "disposal": 0, "blend": 0},
     "WEBP": {"loop": 0, "lossless": True, "quality": 80, "method": 4},
 }
@@ -52,8 +54,8 @@ def write(film: Film, stream: BinaryIO, container: str, scale: float = 1.0) -> N
             f"{count} frames of {width}×{height} pixels are {width * height * count / 1e6:.0f} million: at most "
             f"{MAX_PIXELS // 1_000_000} million are written; use a smaller --scale or --cell, or write .svg"
         )
-    palette = _palette(film, scale)
-    frames = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in _paint(film, scale))
+    palette = _Palette(film, scale)
+    frames = (palette.image(pixels) for pixels in _paint(film, scale))
     first = next(frames)
     each = round(100 / film.fps) * 10  # GIF counts hundredths of a second
     durations = [each] * (count - 1) + [each + round(100 * film.hold) * 10]
@@ -61,28 +63,52 @@ def write(film: Film, stream: BinaryIO, container: str, scale: float = 1.0) -> N
     first.save(stream, container, duration=durations if count > 1 else durations[0], **options)
 
 
-def _paint(film: Film, scale: float) -> Iterator[Image.Image]:
-    """Every frame, RGB. What lasts is painted once."""
+def _paint(film: Film, scale: float) -> Iterator[NDArray[np.uint8]]:
+    """Every frame ``(H, W, 3)``. What lasts is painted once."""
     page = film.base.background
     kept = Image.fromarray(raster.paint(film.base, scale))
     for frame in film.frames:
         raster.draw_on(kept, frame.lasting, scale, page)
         image = kept.copy()
         raster.draw_on(image, frame.moving, scale, page)
-        yield image
+        yield np.asarray(image)
 
 
-def _palette(film: Film, scale: float) -> Image.Image:
-    """The most frequent colours of the first, the middle and the last frame, as an image that has them for its palette."""
-    counts: Counter[Any] = Counter()
-    count = len(film.frames)
-    for number in {0, count // 2, count - 1}:
-        image = Image.fromarray(raster.paint(film.still(number), scale))
-        counts.update({color: n for n, color in image.getcolors(image.width * image.height) or []})
-    colors = [color for color, _ in counts.most_common(COLORS)]
-    out = Image.new("P", (1, 1))
-    out.putpalette([channel for color in colors for channel in color])
-    return out
+class _Palette:
+    """The most frequent colours of the first, the middle and the last frame; others become the nearest of them.
+
+    Pillow's own mapping to a palette is coarse: it makes white a gray that is nearly white.
+    """
+
+    def __init__(self, film: Film, scale: float) -> None:
+        counts: Counter[int] = Counter()
+        count = len(film.frames)
+        for number in {0, count // 2, count - 1}:
+            colors, times = np.unique(_packed(raster.paint(film.still(number), scale)), return_counts=True)
+            counts.update(dict(zip(colors.tolist(), times.tolist(), strict=True)))
+        chosen = np.array([color for color, _ in counts.most_common(COLORS)])
+        self.colors = np.stack([chosen >> 16, chosen >> 8 & 255, chosen & 255], axis=1)
+        self.index = np.full(1 << 24, COLORS, np.uint8)  # of every colour that was met; COLORS: not yet
+        self.index[chosen] = np.arange(len(chosen))
+
+    def image(self, pixels: NDArray[np.uint8]) -> Image.Image:
+        """A frame ``(H, W, 3)`` as an image with this palette."""
+        packed = _packed(pixels)
+        missing = np.unique(packed[self.index[packed] == COLORS])
+        if missing.size:
+            channels = np.stack([missing >> 16, missing >> 8 & 255, missing & 255], axis=1)
+            far = ((channels[:, np.newaxis] - self.colors) ** 2).sum(axis=2)
+            self.index[missing] = far.argmin(axis=1)
+        out = Image.fromarray(self.index[packed])
+        out.putpalette(self.colors.astype(np.uint8).tobytes())
+        return out
+
+
+def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Colours as whole numbers ``0xRRGGBB``."""
+    red, green, blue = np.moveaxis(pixels.astype(np.int64), -1, 0)
+    packed: NDArray[np.int64] = red << 16 | green << 8 | blue
+    return packed
 
 
 def write_still(scene: Scene, stream: BinaryIO, scale: float) -> None:
