@@ -71,8 +71,11 @@ def facts(course: Course, rule: str | None) -> list[str]:
         between = _pair([s - 1 for s in geometry.stride])
         zeros = "zero" if between == "1" else "zeros"
         around = _pair([*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1)])
+        crop = " (below 0: cropped)" if "-" in around else ""
         turned = "flipped" if course.flipped else "as given"
-        equal = f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}"
+        equal = (
+            f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}{crop}"
+        )
         lines.append(f"{equal.replace('-', '−')}, kernel {turned}")
     return lines
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from convcli.animation import captions
-from convcli.animation.steps import Course, Field, Kind, Step, Values, read
+from convcli.animation import captions, measure
+from convcli.animation.steps import Course, Field, Kind, Step, Values
 from convcli.drawing.film import Film, Frame
 from convcli.drawing.grid import number
 from convcli.drawing.palette import PALETTES, Palette, mix, readable_on
 from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_width
-from convcli.errors import ConvError
 
 MARGIN, GAP = 16.0, 32.0
 SIZE, LEADING = 12.0, 18.0
@@ -21,8 +20,6 @@ NARROWEST = 400.0
 """No page is narrower: captions want room."""
 
 SWATCH = 12.0
-_SHARE = 0.84
-"""How much of a cell's width its text may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +62,10 @@ class _Stage:
     def __init__(self, course: Course, values: Values, look: Look, rule: str | None) -> None:
         self.course, self.values = course, values
         self.colors: Palette = PALETTES[look.theme]
-        self.labels = _labels(course, values)
-        self.cell = _cell(course, values, self.labels, look.cell)
-        self.size = _fit([text for row in self.labels for text in row] + _numbers(values), self.cell)
-        self.weight_size = min(self.cell * 0.24, _fit([f"×{text}" for text in _flat(values.kernel)], self.cell))
+        self.labels = measure.labels(course, values)
+        self.cell = measure.side(course, self.labels, values, look.cell)
+        self.size = measure.fitting(measure.numbers(self.labels, values), self.cell)
+        self.weight_size = measure.fitting(measure.weights(values), self.cell, measure.WEIGHT)
         panels = [_Panel(captions.grid_heading(course), *course.size)]
         if values.kernel is not None:
             panels.append(_Panel(captions.kernel_heading(course), *course.geometry.kernel))
@@ -268,56 +265,3 @@ def _runs(marks: Sequence[bool]) -> Iterator[tuple[int, int]]:
         elif not mark and start is not None:
             yield start, place
             start = None
-
-
-def _labels(course: Course, values: Values) -> list[list[str]]:
-    """What stands in the cells of the grid: values; else zeros between pixels, or which pixels a border copies."""
-    if values.input is not None:
-        return [[number(read(field, values.input)) for field in row] for row in course.grid]
-    copies = any(field.kind is Kind.PADDING and field.source is not None for row in course.grid for field in row)
-
-    def label(field: Field) -> str:
-        if copies and field.source is not None:
-            return f"{field.source[0]},{field.source[1]}"
-        return "0" if field.kind is Kind.INSERTED else ""
-
-    return [[label(field) for field in row] for row in course.grid]
-
-
-def _flat(rows: Sequence[Sequence[float]] | None) -> list[str]:
-    return [] if rows is None else [number(value) for row in rows for value in row]
-
-
-def _numbers(values: Values) -> list[str]:
-    return _flat(values.kernel) + _flat(values.output)
-
-
-SMALLEST = 6.0
-"""No number is drawn with a smaller font."""
-
-
-def _fit(texts: Sequence[str], cell: float) -> float:
-    """The font size at which the longest text is as wide as a cell allows."""
-    longest = max(map(len, texts), default=0)
-    return min(cell * 0.36, cell * _SHARE / (ADVANCE * longest)) if longest else cell * 0.36
-
-
-def _cell(course: Course, values: Values, labels: Sequence[Sequence[str]], wanted: int | None) -> float:
-    """The side of a cell: as wanted, or as its texts and the page ask for."""
-    texts = [text for row in labels for text in row] + _numbers(values)
-    longest = max(texts, key=len, default="")
-    weights = max((f"×{text}" for text in _flat(values.kernel)), key=len, default="")
-
-    def side(size: float) -> float:
-        return max(size / 0.36, max(len(longest), len(weights)) * ADVANCE * size / _SHARE) if longest else 0.0
-
-    least = side(SMALLEST)
-    if wanted is not None:
-        if wanted < least:
-            raise ConvError(
-                f"--cell {wanted} is too small for '{longest}' to be read: use --cell {-(-least // 1):.0f} or more"
-            )
-        return float(wanted)
-    comfortable = max(side(10.0), 44.0 if values.kernel is not None else 30.0)
-    columns = course.size.width + course.geometry.output.width
-    return round(max(least, 10.0, min(comfortable, 1000 / columns)) + 0.49)
