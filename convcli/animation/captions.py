@@ -97,7 +97,7 @@ def status(course: Course, step: Step, values: Values, room: int) -> list[str]:
 
 
 def _factor(value: float) -> str:
-    text = number(value)
+    text = number(value, 6)
     return f"({text})" if value < 0 else text
 
 

@@ -18,7 +18,7 @@ from convcli.images import raster
 COLORS = 32
 """Colours of the palette: the fills exactly, and enough shades for smooth letters."""
 
-MAX_PIXELS = 400_000_000
+MAX_PIXELS = 300_000_000
 """Pixels of all frames together, of which Pillow keeps a byte each until it writes them."""
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -57,9 +57,10 @@ def write(film: Film, stream: BinaryIO, container: str, scale: float = 1.0) -> N
     palette = _Palette(film, scale)
     frames = (palette.image(pixels) for pixels in _paint(film, scale))
     first = next(frames)
+    rest = list(frames) if container == "PNG" else frames  # there Pillow looks at them twice
     each = round(100 / film.fps) * 10  # GIF counts hundredths of a second
     durations = [each] * (count - 1) + [each + round(100 * film.hold) * 10]
-    options = {**_OPTIONS[container], "save_all": True, "append_images": frames}
+    options = {**_OPTIONS[container], "save_all": True, "append_images": rest}
     first.save(stream, container, duration=durations if count > 1 else durations[0], **options)
 
 
