@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SIZE = CountType()
 FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".svg": "SVG"}
+STILLS = (".png", ".svg")
 
 
 @click.command(
@@ -100,9 +101,12 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     from convcli.animation import stage
 
     spec = options.fold(values)
-    target, container = _target(values)
+    target, container = _target(values, (image, values["kernel"]))
     if target is None and not values["terminal"] and not as_json:
         raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
+    if values["terminal"] and (as_json or target == files.STDIO):
+        what = "--json" if as_json else "-o -"
+        raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
     course, numbers = _subject(image, spec, values)
     frame = _frame(values["frame"], len(course.steps))
     rule = spec.padding if isinstance(spec.padding, str) else None
@@ -127,20 +131,23 @@ def _stream(target: str | None) -> Any:
     return sys.stderr if target == files.STDIO else sys.stdout
 
 
-def _target(values: dict[str, Any]) -> tuple[str | None, str]:
-    """Where it goes, and as what."""
+def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str | None, str]:
+    """Where it goes, and as what; nowhere is ``(None, "")``. `read` are the names of what may be files that are read."""
     target, wanted, still = values["output"], values["format_"], values["frame"] is not None
     if target is None:
         if wanted is not None:
             raise ImageError(f"--format {wanted} is for -o -: add it")
         return None, ""
+    for other in read:
+        if other is not None and files.same_file(target, other):
+            raise ImageError(f"output '{target}' is an input of this run: name another file")
     stream = files.is_stream(target)
     if wanted is not None and not stream:
         raise ImageError(f"--format {wanted} is for -o -: the ending of the output's name says the format")
     ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
     if stream and not ending:
         ending = ".svg" if still else ".gif"
-    known = [name for name, container in FORMATS.items() if not still or container in ("SVG", "PNG")]
+    known = STILLS if still else tuple(FORMATS)
     if ending not in known:
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}'"
         raise ImageError(f"{what} is no {'still' if still else 'animation'}: use one of {', '.join(known)}")
@@ -149,8 +156,6 @@ def _target(values: dict[str, Any]) -> tuple[str | None, str]:
             raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or --terminal")
         if getattr(sys.stdout, "name", None) == os.devnull:
             raise ImageError("standard output is closed, where the image was to go: use -o FILE or a pipe")
-        if values["terminal"]:
-            raise ImageError("-o - and --terminal both want standard output: give one of them, or -o FILE")
     return target, FORMATS[ending]
 
 

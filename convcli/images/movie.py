@@ -48,12 +48,7 @@ def write(film: Film, stream: BinaryIO, container: str, scale: float = 1.0) -> N
         More pixels than memory should hold.
     """
     count = len(film.frames)
-    width, height = round(film.base.width * scale), round(film.base.height * scale)
-    if width * height * count > MAX_PIXELS:
-        raise ImageError(
-            f"{count} frames of {width}×{height} pixels are {width * height * count / 1e6:.0f} million: at most "
-            f"{MAX_PIXELS // 1_000_000} million are written; use a smaller --scale or --cell, or write .svg"
-        )
+    _check(film.base, scale, count)
     palette = _Palette(film, scale)
     frames = (palette.image(pixels) for pixels in _paint(film, scale))
     first = next(frames)
@@ -113,5 +108,16 @@ def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def write_still(scene: Scene, stream: BinaryIO, scale: float) -> None:
-    """Encode one page as PNG."""
+    """Encode one page as PNG; raises as `write` does."""
+    _check(scene, scale, 1)
     Image.fromarray(raster.paint(scene, scale)).save(stream, "PNG", optimize=True)
+
+
+def _check(page: Scene, scale: float, count: int) -> None:
+    """Refuse what memory should not hold."""
+    width, height = round(page.width * scale), round(page.height * scale)
+    if width * height * count > MAX_PIXELS:
+        raise ImageError(
+            f"{count} {'frames' if count > 1 else 'frame'} of {width}×{height} pixels: at most {MAX_PIXELS // 1_000_000} "
+            "million pixels are written; use a smaller --scale or --cell, or write .svg"
+        )
