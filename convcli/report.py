@@ -138,7 +138,7 @@ def play(frames: Sequence[Sequence[str]], fps: float) -> None:
     ConvError
         Frames that the terminal has no room for.
     """
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):  # the latter cannot go back
         for frame in frames:
             print("\n".join(frame), end="\n\n")
         sys.stdout.flush()

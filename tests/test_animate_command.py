@@ -108,6 +108,8 @@ def test_sizes_and_looks(tmp_path: Path) -> None:
     with Image.open(tmp_path / "a.gif") as image:
         assert image.info["duration"] == 100
     done("animate", "--hin", 4, "--k", 3, "-o", "a.svg", "--title", "Ω & <1>", cwd=tmp_path)
+    done("animate", "--hin", 4, "--k", 3, "-o", "b.svg", "--title", "a\x01b\udcff", cwd=tmp_path)
+    assert any(node.text == "a\\x01b\\udcff" for node in ElementTree.parse(tmp_path / "b.svg").iter())
     assert any(node.text == "Ω & <1>" for node in ElementTree.parse(tmp_path / "a.svg").iter())
 
 
@@ -129,6 +131,12 @@ def test_the_numbers_of_an_image(tmp_path: Path) -> None:
     assert [frame["value"] for frame in strided["frames"]] == [6, 17, 3, 8, 17, 13, 6, 4, 4]
     flipped = done("animate", "a.npy", "-k", "0,1,2;2,2,0;0,1,2", "--op", "conv", "--json", cwd=tmp_path).json
     assert [tap["weight"] for tap in flipped["frames"][0]["taps"]] == [2, 1, 0, 0, 2, 2, 2, 1, 0]
+
+
+def test_numbers_may_be_written_down() -> None:
+    frames = done("animate", "1,2,3;4,5,6;7,8,9", "-k", "1,0;0,-1", "--json").json["frames"]
+    assert [frame["value"] for frame in frames] == [-4, -4, -4, -4]
+    assert [frame["value"] for frame in done("animate", "1/4,0.5", "-k", "2", "--json").json["frames"]] == [0.5, 1]
 
 
 def test_borders_copy_values(tmp_path: Path) -> None:
@@ -196,6 +204,7 @@ def test_it_plays_on_a_terminal() -> None:
     for number in range(4):
         assert f"frame {number} of 0 to 3" in shown.text
     assert "\x1b[" in shown.text
+    assert "\x1b[" not in terminal("animate", "--hin", 3, "--k", 2, "--terminal", TERM="dumb").text
     narrow = terminal("animate", "--hin", 30, "--k", 2, "--terminal", COLUMNS="60")
     assert narrow.code == 2
     assert "no room" in narrow.text
@@ -214,6 +223,10 @@ def test_it_plays_on_a_terminal() -> None:
         ("a.png -k sobel -o o.gif", "kernel 'sobel' is 2 kernels: animate one of them, as sobel-x, sobel-y"),
         ("a.png -k nonsense -o o.gif", "nonsense"),
         ("a.png -k box -o a.png", "is an input of this run: name another file"),
+        ("1,2;3 -k box -o o.gif", "input '1,2;3' is ragged: row 2 has 1 value"),
+        ("1,2,x -k box -o o.gif", "no such file"),
+        ("--hin 5 --k 3 --frame 1 --fps 3 -o o.png", "--fps 3 is for an animation"),
+        ("--hin 5 --k 3 --scale 3 -o o.svg", "--scale 3 is for pixels"),
         ("missing.png -k box -o o.gif", "no such file"),
         ("--hin 5 --k 3 -k box -o o.gif", "exclude each other"),
         ("--hin 5 --k 7 -o o.gif", "larger than the padded image"),

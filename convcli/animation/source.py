@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import engine, pipeline
+from convcli import engine, images, pipeline
 from convcli.animation.steps import Course, Values, course
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
@@ -37,6 +39,26 @@ def kernel(spec: str) -> NDArray[np.float64]:
         names = ", ".join(dict.fromkeys(one.name for one in kernels))
         raise KernelError(f"kernel '{spec}' is {len(kernels)} kernels: animate one of them, as {names}")
     return kernels[0].values
+
+
+_MATRIX = re.compile(r"[\s\d.,;/eE+-]*[,;][\s\d.,;/eE+-]*")
+
+
+def load(text: str) -> Picture:
+    """The picture of a path, of ``-``, or of numbers written as a kernel's are, ``1,2;3,4``.
+
+    Raises
+    ------
+    ConvError
+        It cannot be read.
+    """
+    if not _MATRIX.fullmatch(text) or Path(text).exists():
+        return images.load(text)
+    try:
+        values = kernel(text)
+    except KernelError as error:
+        raise ImageError(str(error).replace("kernel", "input", 1)) from None
+    return Picture(values[np.newaxis], None, "tensor", 1.0, 2)
 
 
 def with_values(

@@ -33,6 +33,7 @@ STILLS = (".png", ".svg")
         "convcli animate --hin 3 --k 3 --s 2 --p 1 --op2 1 -o transposed.svg",
         "convcli animate --hin 7 --k 3 --d 2 --frame 4 -o dilated.svg",
         "convcli animate small.png -k sobel-x -p 1 --padding-mode reflect -o values.webp",
+        "convcli animate '1,2,3;4,5,6;7,8,9' -k '1,0;0,-1' -o sums.gif",
         "convcli animate --hin 4 --k 3 --terminal",
     ),
 )
@@ -41,7 +42,7 @@ STILLS = (".png", ".svg")
     required=False,
     metavar="[IMAGE]",
     type=FileType("IMAGE"),
-    help="A small picture, .npy tensor or - for standard input, whose values stand in the cells.  "
+    help="A small picture or .npy tensor, - for standard input, or numbers as '1,2;3,4': its values stand in the cells.  "
     "[default: the geometry alone]",
 )
 @click.option("--hin", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input height in pixels.")
@@ -111,7 +112,8 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     frame = _frame(values["frame"], len(course.steps))
     rule = spec.padding if isinstance(spec.padding, str) else None
     if target is not None:
-        look = stage.Look(values["cell"], values["theme"], values["title"], values["fps"])
+        title = None if values["title"] is None else report.shown(values["title"])
+        look = stage.Look(values["cell"], values["theme"], title, values["fps"])
         _write(stage.film(course, numbers, look, rule), target, container, frame, values["scale"])
     if as_json:
         from convcli.animation import document
@@ -147,10 +149,14 @@ def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str |
     ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
     if stream and not ending:
         ending = ".svg" if still else ".gif"
+    if still and values["fps"] is not None:
+        raise ImageError(f"--fps {values['fps']:g} is for an animation: leave it out, or leave out --frame")
     known = STILLS if still else tuple(FORMATS)
     if ending not in known:
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}'"
         raise ImageError(f"{what} is no {'still' if still else 'animation'}: use one of {', '.join(known)}")
+    if FORMATS[ending] == "SVG" and values["scale"] is not None:
+        raise ImageError(f"--scale {values['scale']:g} is for pixels, which SVG has none of: use --cell")
     if target == files.STDIO:
         if sys.stdout.isatty() and ending != ".svg":
             raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or --terminal")
@@ -173,10 +179,9 @@ def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple
                 raise ConvError(f"{option} is for a geometry without an image: leave it out, or leave out '{image}'")
         if text is None:
             raise ConvError("no kernel is given: add -k SPEC (for example -k sobel-x)")
-        from convcli import images
         from convcli.animation import source
 
-        scenario = source.with_values(images.load(image), values["channel"], source.kernel(text), spec, image)
+        scenario = source.with_values(source.load(image), values["channel"], source.kernel(text), spec, image)
         return scenario.course, scenario.values
     if values["channel"] is not None:
         raise ConvError("--channel is for an IMAGE: leave it out, or name one")
