@@ -47,7 +47,7 @@ def _frame(course: Course, values: Values, number: int, step: Step) -> dict[str,
                 "kernel": tap.kernel,
                 "value": value,
                 "weight": weight,
-                "product": None if value is None or weight is None else value * weight,
+                "product": None if value is None or weight is None else value * weight + 0.0,  # no -0
             }
         )
     return {

@@ -19,8 +19,8 @@ _VALUE = 0.36
 _SHARE = 0.84
 """How much of a cell's width its text may take."""
 
-_WIDEST = 1000
-"""Pixels that the cells of a page take together, where their texts allow."""
+_WIDEST, _NARROWER, _MANY = 1000, 640, 256
+"""Pixels that the cells of a page take side by side, where their texts allow; and of an animation of many frames."""
 
 
 def labels(course: Course, values: Values) -> list[list[str]]:
@@ -83,4 +83,5 @@ def side(course: Course, labels: Sequence[Sequence[str]], values: Values, wanted
         return float(wanted)
     comfortable = max(enough(10.0), 44.0 if below else 30.0)
     columns = course.size.width + course.geometry.output.width
-    return -(-max(least, 10.0, min(comfortable, _WIDEST / columns)) // 1)
+    widest = _WIDEST if len(course.steps) <= _MANY else _NARROWER
+    return -(-max(least, 10.0, min(comfortable, widest / columns)) // 1)

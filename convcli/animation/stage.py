@@ -65,7 +65,7 @@ class _Stage:
         self.labels = measure.labels(course, values)
         self.cell = measure.side(course, self.labels, values, look.cell)
         self.size = measure.fitting(measure.numbers(self.labels, values), self.cell)
-        self.weight_size = measure.fitting(measure.weights(values), self.cell, measure.WEIGHT)
+        self.weight_size = min(self.size, measure.fitting(measure.weights(values), self.cell, measure.WEIGHT))
         panels = [_Panel(captions.grid_heading(course), *course.size)]
         if values.kernel is not None:
             panels.append(_Panel(captions.kernel_heading(course), *course.geometry.kernel))

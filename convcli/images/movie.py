@@ -18,7 +18,7 @@ from convcli.images import raster
 COLORS = 32
 """Colours of the palette: the fills exactly, and enough shades for smooth letters."""
 
-MAX_PIXELS = 300_000_000
+MAX_PIXELS = 400_000_000
 """Pixels of all frames together, of which Pillow keeps a byte each until it writes them."""
 
 _OPTIONS: dict[str, dict[str, Any]] = {
