@@ -163,6 +163,14 @@ def test_channels(tmp_path: Path) -> None:
     assert [frame["value"] for frame in frames] == [0, 1]
 
 
+def test_what_is_lost_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", np.full((2, 2, 2), 9, np.uint8), "LA")
+    assert "a.png: transparency is left out" in done("animate", "a.png", "-k", "1", "-o", "a.svg", cwd=tmp_path).err
+    document = done("animate", "a.png", "-k", "1", "--json", cwd=tmp_path).json
+    assert document["notes"] == ["transparency is left out"]
+    assert document["written"] is None
+
+
 def test_standard_streams() -> None:
     gif = binary("animate", "--hin", 3, "--k", 2, "-o", "-")
     assert gif.out.startswith(b"GIF89a")

@@ -67,6 +67,8 @@ def facts(course: Course, rule: str | None) -> list[str]:
     lines = [", ".join(parts)]
     formulas = [sizes.axis(geometry, axis, rule).formula.replace(" - ", " − ") for axis in (0, 1)]
     lines += formulas[:1] if formulas[0][1:] == formulas[1][1:] else formulas
+    if unread := _unread(course):
+        lines.append(f"never read: {unread}")
     if geometry.transpose:
         between = _pair([s - 1 for s in geometry.stride])
         zeros = "zero" if between == "1" else "zeros"
@@ -78,6 +80,18 @@ def facts(course: Course, rule: str | None) -> list[str]:
         )
         lines.append(f"{equal.replace('-', '−')}, kernel {turned}")
     return lines
+
+
+def _unread(course: Course) -> str:
+    """Rows and columns at the end of the grid that a stride leaves over, or a crop of the transposed operation."""
+    height, width = course.geometry.extent
+    last = course.steps[-1]
+    rest = course.size.height - last.top - height, course.size.width - last.left - width
+    names = ("row", "at the bottom"), ("column", "at the right")
+    parts = [
+        f"{count} {name}{'s' * (count > 1)} {where}" for count, (name, where) in zip(rest, names, strict=True) if count
+    ]
+    return ", ".join(parts)
 
 
 def status(course: Course, step: Step, values: Values, room: int) -> list[str]:

@@ -8,9 +8,7 @@ from convcli.animation.steps import Course, Step, Values, equivalent_pads
 from convcli.arithmetic import sizes
 
 
-def document(
-    course: Course, values: Values, rule: str | None = None, frame: int | None = None, target: str | None = None
-) -> dict[str, Any]:
+def document(course: Course, values: Values, rule: str | None = None, frame: int | None = None) -> dict[str, Any]:
     """The sizes as `shape` gives them, the grid, and what every frame (or the one asked for) shows.
 
     Windows and taps are in rows and columns of the grid, which is the padded or the zero-stuffed input; `input` is the pixel
@@ -28,7 +26,6 @@ def document(
         "kernel_flipped": course.flipped,
         "grid": grid,
         "frames": [_frame(course, values, number, course.steps[number]) for number in shown],
-        "written": target,
     }
 
 

@@ -20,10 +20,11 @@ from convcli.kernels import parse
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scenario:
-    """The steps and their numbers."""
+    """The steps and their numbers, and what of the image is not in them, for the user to know."""
 
     course: Course
     values: Values
+    notes: tuple[str, ...] = ()
 
 
 def kernel(spec: str) -> NDArray[np.float64]:
@@ -69,7 +70,7 @@ def with_values(
     Parameters
     ----------
     picture : Picture
-        Transparency is left out.
+        Its colours are used, opaque.
     channel : int, optional
         From 0; by default gray, of a tensor the first.
     weights : ndarray
@@ -89,7 +90,8 @@ def with_values(
     steps = course(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
     act = engine.transpose if spec.transpose else engine.convolve
     result = act(plane[np.newaxis], weights[np.newaxis, np.newaxis], spec, Compute("reference"))
-    return Scenario(steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()))
+    notes = picture.notes if picture.alpha is None else (*picture.notes, "transparency is left out")
+    return Scenario(steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()), notes)
 
 
 def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float64]:

@@ -126,8 +126,7 @@ class _Stage:
             if x > MARGIN and x + width > self.width - MARGIN:
                 x, y = MARGIN, y + LEADING
             dash = SWATCH / 5 if kind in (Kind.PADDING, Kind.OUTPUT_PADDING) else 0.0
-            shapes.append(Rect(x, y - SWATCH / 2, SWATCH, SWATCH, fill=fill))
-            shapes.append(Rect(x, y - SWATCH / 2, SWATCH, SWATCH, stroke=self._stroke(kind), dash=dash))
+            shapes.append(Rect(x, y - SWATCH / 2, SWATCH, SWATCH, fill, self._stroke(kind), dash=dash))
             shapes.append(Text(x + SWATCH + 6, y, name, SIZE, self.colors.faint))
             x += width + 18
         return shapes, y + LEADING / 2 + 4
@@ -167,11 +166,9 @@ class _Stage:
         y, x = step.output
         shapes: list[Shape] = []
         for tap in step.taps:
-            field = self.course.grid[tap.row][tap.column]
-            fill = self._tapped(field)
-            shapes.append(self._square(grid, tap.row, tap.column, fill))
-            shapes.append(self._square(grid, tap.row, tap.column, None, stroke=readable_on(fill)))
+            fill = self._tapped(self.course.grid[tap.row][tap.column])
             ink = readable_on(fill)
+            shapes.append(self._square(grid, tap.row, tap.column, fill, ink))
             shapes += self._label(grid, tap.row, tap.column, self.labels[tap.row][tap.column], ink)
             if self.values.kernel is not None:
                 weight = number(self.values.kernel[tap.kernel[0]][tap.kernel[1]])
@@ -180,24 +177,18 @@ class _Stage:
         height, width = (self.cell * side for side in self.course.geometry.extent)
         corner = grid.x + step.left * self.cell, grid.y + step.top * self.cell
         shapes.append(Rect(*corner, width, height, stroke=self.colors.ink, stroke_width=2.5))
-        shapes.append(self._square(output, y, x, self.colors.current))
-        shapes.append(self._square(output, y, x, None, stroke=self.colors.ink, width=2.5))
+        shapes.append(self._square(output, y, x, self.colors.current, self.colors.ink, 2.5))
         shapes += self._result(output, step, self.colors.current)
-        lines = self.statuses[step.output]
-        shapes += self._lines(lines, self.status_top, bold=True)
+        shapes += self._lines(self.statuses[step.output], self.status_top, bold=True)
         late = self._late(y, x)
         fill = mix(self.colors.output, self.colors.negative, 0.25) if late else self.colors.output
-        stroke = self.colors.negative if late else self.colors.ink
-        done = [self._square(output, y, x, fill), self._square(output, y, x, None, stroke=stroke)]
-        return Frame((*done, *self._result(output, step, fill)), tuple(shapes))
+        done = self._square(output, y, x, fill, self.colors.negative if late else self.colors.ink)
+        return Frame((done, *self._result(output, step, fill)), tuple(shapes))
 
-    def _result(self, output: _Panel, step: Step, fill: str) -> list[Shape]:
-        if self.values.output is None:
-            return []
-        y, x = step.output
-        text = number(self.values.output[y][x])
-        middle = output.x + (x + 0.5) * self.cell, output.y + (y + 0.5) * self.cell
-        return [Text(*middle, text, self.size, readable_on(fill), "middle")]
+    def _result(self, output: _Panel, step: Step, fill: str) -> Iterator[Shape]:
+        if self.values.output is not None:
+            y, x = step.output
+            yield self._text(output, y, x, number(self.values.output[y][x]), readable_on(fill))
 
     def _kernel(self, panel: _Panel, rows: Sequence[Sequence[float]]) -> Iterator[Shape]:
         """The kernel as it lies on the grid."""
@@ -205,22 +196,23 @@ class _Stage:
         for i, row in enumerate(turned):
             for j, weight in enumerate(row):
                 yield self._square(panel, i, j, self.colors.kernel)
-                middle = panel.x + (j + 0.5) * self.cell, panel.y + (i + 0.5) * self.cell
-                yield Text(*middle, number(weight), self.size, readable_on(self.colors.kernel), "middle")
+                yield self._text(panel, i, j, number(weight), readable_on(self.colors.kernel))
         yield from self._edges(panel, [[True] * panel.columns] * panel.rows, None)
 
+    def _label(self, grid: _Panel, row: int, column: int, text: str, color: str) -> Iterator[Shape]:
+        """What stands in a cell of the grid, above the weight if there is one."""
+        if text:
+            yield self._text(grid, row, column, text, color, 0.5 if self.values.kernel is None else 0.38)
+
+    def _text(self, panel: _Panel, row: int, column: int, text: str, color: str, high: float = 0.5) -> Text:
+        middle = panel.x + (column + 0.5) * self.cell, panel.y + (row + high) * self.cell
+        return Text(*middle, text, self.size, color, "middle")
+
     def _square(
-        self, panel: _Panel, row: int, column: int, fill: str | None, stroke: str | None = None, width: float = 1.0
+        self, panel: _Panel, row: int, column: int, fill: str, stroke: str | None = None, width: float = 1.0
     ) -> Rect:
         corner = panel.x + column * self.cell, panel.y + row * self.cell
-        return Rect(*corner, self.cell, self.cell, fill=fill, stroke=stroke, stroke_width=width)
-
-    def _label(self, panel: _Panel, row: int, column: int, text: str, color: str) -> list[Shape]:
-        if not text:
-            return []
-        high = 0.38 if self.values.kernel is not None else 0.5  # the weight stands below it
-        middle = panel.x + (column + 0.5) * self.cell, panel.y + (row + high) * self.cell
-        return [Text(*middle, text, self.size, color, "middle")]
+        return Rect(*corner, self.cell, self.cell, fill, stroke, width)
 
     def _edges(self, panel: _Panel, inside: Sequence[Sequence[bool]], kind: Kind | None) -> Iterator[Line]:
         """The sides of the marked cells, each drawn once: runs of them as one line."""

@@ -108,7 +108,7 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     if values["terminal"] and (as_json or target == files.STDIO):
         what = "--json" if as_json else "-o -"
         raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
-    course, numbers = _subject(image, spec, values)
+    course, numbers, notes = _subject(image, spec, values)
     frame = _frame(values["frame"], len(course.steps))
     rule = spec.padding if isinstance(spec.padding, str) else None
     if target is not None:
@@ -118,8 +118,11 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     if as_json:
         from convcli.animation import document
 
-        report.json(document.document(course, numbers, rule, frame, target), _stream(target))
+        shown = document.document(course, numbers, rule, frame)
+        report.json({**shown, "notes": [*notes], "written": target}, _stream(target))
         return
+    for text in notes:
+        report.note(f"{image}: {text}")
     if values["terminal"]:
         _play(course, numbers, values, frame)
     if target is not None and quiet:
@@ -165,8 +168,8 @@ def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str |
     return target, FORMATS[ending]
 
 
-def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple[Course, Values]:
-    """The steps, and the numbers if there are any."""
+def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple[Course, Values, tuple[str, ...]]:
+    """The steps, the numbers if there are any, and what the user should know of them."""
     from convcli.animation import steps
 
     text, size = values["kernel"], values["kernel_size"]
@@ -182,7 +185,7 @@ def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple
         from convcli.animation import source
 
         scenario = source.with_values(source.load(image), values["channel"], source.kernel(text), spec, image)
-        return scenario.course, scenario.values
+        return scenario.course, scenario.values, scenario.notes
     if values["channel"] is not None:
         raise ConvError("--channel is for an IMAGE: leave it out, or name one")
     if values["hin"] is None:
@@ -199,7 +202,7 @@ def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple
         raise ConvError("no kernel is given: add its size, --k N or --k H,W")
     win = values["hin"] if values["win"] is None else values["win"]
     course = steps.course(spec.resolve((values["hin"], win), size), spec.op)
-    return course, steps.Values(kernel=weights)
+    return course, steps.Values(kernel=weights), ()
 
 
 def _plain_size(text: str) -> Pair | None:
