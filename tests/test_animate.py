@@ -182,9 +182,9 @@ def test_what_is_too_large_is_refused(
 def test_what_a_stride_leaves_over_is_said() -> None:
     """(6 + 2 - 3) mod 2 = 1 row; (7 + 2 - 3) mod 2 = 0; with stride 4, 3 columns of 10."""
     course = steps.course(ConvSpec(stride=Pair(2, 2), padding=Pads(1, 1, 1, 1)).resolve((6, 7), (3, 3)))
-    assert "never read: 1 row at the bottom" in captions.facts(course, None)
+    assert "never read: 1 row (bottom)" in captions.facts(course, None)
     course = steps.course(ConvSpec(stride=Pair(1, 4)).resolve((3, 10), (3, 3)))
-    assert "never read: 3 columns at the right" in captions.facts(course, None)
+    assert "never read: 3 columns (right)" in captions.facts(course, None)
     course = steps.course(ConvSpec().resolve((6, 7), (3, 3)))
     assert "never read" not in " ".join(captions.facts(course, None))
 

@@ -87,9 +87,11 @@ def _unread(course: Course) -> str:
     height, width = course.geometry.extent
     last = course.steps[-1]
     rest = course.size.height - last.top - height, course.size.width - last.left - width
-    names = ("row", "at the bottom"), ("column", "at the right")
+    names = ("row", "bottom"), ("column", "right")
     parts = [
-        f"{count} {name}{'s' * (count > 1)} {where}" for count, (name, where) in zip(rest, names, strict=True) if count
+        f"{count} {name}{'s' * (count > 1)} ({where})"
+        for count, (name, where) in zip(rest, names, strict=True)
+        if count
     ]
     return ", ".join(parts)
 

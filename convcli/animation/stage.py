@@ -137,7 +137,8 @@ class _Stage:
         shapes: list[Shape] = []
         for row, fields in enumerate(self.course.grid):
             for column, field in enumerate(fields):
-                shapes.append(self._square(grid, row, column, self._fill(field.kind)))
+                if (fill := self._fill(field.kind)) != self.colors.background:
+                    shapes.append(self._square(grid, row, column, fill))
         kinds = [[field.kind for field in row] for row in self.course.grid]
         for kind in (Kind.PADDING, Kind.OUTPUT_PADDING, Kind.INPUT):
             own = (Kind.INPUT, Kind.INSERTED) if kind is Kind.INPUT else (kind,)
