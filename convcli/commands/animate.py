@@ -19,6 +19,7 @@ from convcli.parameters import CountType, FileType, KernelType, PairType, RealTy
 
 if TYPE_CHECKING:
     from convcli.animation.steps import Course, Values
+    from convcli.drawing.film import Film
 
 _SIZE = CountType()
 FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".svg": "SVG"}
@@ -93,14 +94,16 @@ STILLS = (".png", ".svg")
 @click.option("--title", default=None, metavar="TEXT", help="The line at the top.  [default: the operation and sizes]")
 @options.reporting
 def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> None:
-    """Show a convolution step by step: the window, what lies under the kernel, and the output filling.
+    """Show a convolution at work, step by step.
 
-    Of a geometry alone (--hin and --k), or of a small image with its values and sums. Padding is dashed. The transposed
-    operation is shown as the direct convolution that it equals: zeros between the pixels, output_padding at the bottom
-    and right, the kernel flipped. Frames are numbered from 0, as in img.gif[0]; positions are (row,column), from 0.
+    The window moves over the input, and the output fills: of a geometry alone (--hin and --k), or of a small image with its
+    values and sums. Padding is dashed. The transposed operation is shown as the direct convolution that it equals: zeros
+    between the pixels, output_padding at the bottom and right, the kernel flipped. Frames are numbered from 0, as in
+    img.gif[0]; positions are (row,column), from 0.
+
+    In the terminal [ ] is under the kernel, ■ input or output, · padding or an output to come, 0 a zero between pixels,
+    + output_padding.
     """
-    from convcli.animation import stage
-
     spec = options.fold(values)
     target, container = _target(values, (image, values["kernel"]))
     if target is None and not values["terminal"] and not as_json:
@@ -112,9 +115,8 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     frame = _frame(values["frame"], len(course.steps))
     rule = spec.padding if isinstance(spec.padding, str) else None
     if target is not None:
-        title = None if values["title"] is None else report.shown(values["title"])
-        look = stage.Look(values["cell"], values["theme"], title, values["fps"])
-        _write(stage.film(course, numbers, look, rule), target, container, frame, values["scale"])
+        film = _film(course, numbers, rule, values)
+        _write(film, target, container, frame, values["scale"])
     if as_json:
         from convcli.animation import document
 
@@ -219,7 +221,14 @@ def _frame(wanted: int | None, count: int) -> int | None:
     return wanted
 
 
-def _write(film: Any, target: str, container: str, frame: int | None, scale: float | None) -> None:
+def _film(course: Course, numbers: Values, rule: str | None, values: dict[str, Any]) -> Film:
+    from convcli.animation import stage
+
+    title = None if values["title"] is None else report.shown(values["title"])
+    return stage.film(course, numbers, stage.Look(values["cell"], values["theme"], title, values["fps"]), rule)
+
+
+def _write(film: Film, target: str, container: str, frame: int | None, scale: float | None) -> None:
     """Write the animation or one still of it, whole or not at all."""
     from convcli.drawing import film as films
     from convcli.drawing import svg
