@@ -50,7 +50,9 @@ class Step:
     @property
     def activation_bytes(self) -> int:
         """Memory of the output in float32; what is kept under a name is the same array."""
-        return 0 if self.layer.kind == "save" else FLOAT32 * self.channels * self.size.height * self.size.width
+        return (
+            0 if self.layer.kind in ("save", "from") else FLOAT32 * self.channels * self.size.height * self.size.width
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +121,15 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
     last, place = nodes[-1], (len(nodes) - 1, Pair(0, 0))
     if layer.kind == "save":
         return Node(last.size, last.channels, (place,))
-    if layer.kind in ("cat", "add"):
+    if layer.kind in ("from", "cat", "add"):
         if layer.name not in kept:
             names = f"use {' or '.join(kept)}" if kept else "put save:NAME before it"
             raise GeometryError(f"nothing is kept under '{layer.name}': {names}")
-        return _join(layer, last, place, nodes[kept[layer.name]], kept[layer.name])
+        number = kept[layer.name]
+        other = nodes[number]
+        if layer.kind == "from":
+            return Node(other.size, other.channels, ((number, Pair(0, 0)),))
+        return _join(layer, last, place, other, number)
     geometry = _resolved(layer, last.size)
     if layer.kind in ("pool", "upsample"):
         return Node(geometry.output, last.channels, (place,), geometry)

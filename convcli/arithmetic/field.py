@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from convcli.geometry import Geometry, Pair, Size, extent
 
 _PHASES = 1024
 """Neighbouring outputs that are followed back to the input: after a transposed layer they do not all see alike."""
+
+_MARKED = 1 << 16
+"""Places of a result that are marked one by one; beyond it, a field behind transposed layers may be told too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,34 +93,93 @@ def _sizes(nodes: Sequence[Node], axis: int) -> list[int]:
 
 def _size(nodes: Sequence[Node], axis: int, output: int) -> int:
     """The field of one output: what it needs of every result before it, from the last to the input, which has no border."""
-    needed: list[tuple[int, int] | None] = [None] * len(nodes)
-    needed[-1] = (output, output)
+    needed = _followed(nodes, axis, Span(output, output))
+    apart = any(node.geometry is not None and node.geometry.transpose for node in nodes)  # else spans are exact
+    if apart and max(len(span) for span in needed if span is not None) <= _MARKED:
+        needed = _followed(nodes, axis, Marks(output, b"\1"))
+    return 0 if needed[0] is None else len(needed[0])
+
+
+def _followed(nodes: Sequence[Node], axis: int, wanted: Span | Marks) -> list[Any]:
+    """What every result has to give for what is wanted of the last; None for nothing."""
+    needed: list[Any] = [None] * len(nodes)
+    needed[-1] = wanted
     for place in range(len(nodes) - 1, 0, -1):
-        node, wanted = nodes[place], needed[place]
-        span = wanted if node.geometry is None or wanted is None else _span(node.geometry, axis, wanted)
-        if span is not None:
-            for parent, cut in node.parents:
-                low, high = span[0] + cut[axis], span[1] + cut[axis]
-                before = needed[parent]
-                needed[parent] = (low, high) if before is None else (min(low, before[0]), max(high, before[1]))
-    return needed[0][1] - needed[0][0] + 1 if needed[0] is not None else 0
+        part, geometry = needed[place], nodes[place].geometry
+        if part is not None and geometry is not None:
+            one = geometry.pads[2 * axis], geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis]
+            part = part.through_transposed(*one) if geometry.transpose else part.through_direct(*one)
+        for parent, cut in nodes[place].parents if part is not None else ():
+            moved = part.moved(cut[axis])
+            needed[parent] = moved if needed[parent] is None else moved.joined(needed[parent])
+    return needed
 
 
-def _span(geometry: Geometry, axis: int, outputs: tuple[int, int]) -> tuple[int, int] | None:
-    """First and last input that a range of outputs depends on; None if they depend on none."""
-    s, before = geometry.stride[axis], geometry.pads[2 * axis]
-    k, d = geometry.kernel[axis], geometry.dilation[axis]
-    if not geometry.transpose:
-        return outputs[0] * s - before, outputs[1] * s - before + d * (k - 1)
-    low, high = outputs[0] + before, outputs[1] + before
-    first, last = -((d * (k - 1) - low) // s), high // s  # inputs whose span of taps meets the range
-    reaching = [first, last]
-    for side, step in ((0, 1), (1, -1)):  # but the taps themselves may miss it, where they are apart
-        while first <= reaching[side] <= last and not _meets(reaching[side] * s, k, d, low, high):
-            reaching[side] += step
-    return (reaching[0], reaching[1]) if first <= reaching[0] <= reaching[1] <= last else None
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From the first to the last of the places that are needed: exact before direct layers, else it may hold too much."""
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def moved(self, by: int) -> Span:
+        """The same further on."""
+        return Span(self.first + by, self.last + by)
+
+    def joined(self, other: Span) -> Span:
+        """From the first of both to the last."""
+        return Span(min(self.first, other.first), max(self.last, other.last))
+
+    def through_direct(self, before: int, k: int, s: int, d: int) -> Span:
+        """The inputs ``s·o + d·m - before`` of a direct operation."""
+        return Span(self.first * s - before, self.last * s - before + d * (k - 1))
+
+    def through_transposed(self, before: int, k: int, s: int, d: int) -> Span | None:
+        """The inputs ``(o + before - d·m) / s`` of a transposed operation, where that is whole."""
+        first, last = -((d * (k - 1) - self.first - before) // s), (self.last + before) // s
+        return Span(first, last) if first <= last else None
 
 
-def _meets(base: int, k: int, d: int, low: int, high: int) -> bool:
-    """Whether one of the taps ``base + d·m`` lies from `low` to `high`."""
-    return max(0, -((base - low) // d)) <= min(k - 1, (high - base) // d)
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The places that are needed, each marked by a byte 1, from the first to the last. Whole rows of them are shifted at once."""
+
+    first: int
+    marks: bytes
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+    def moved(self, by: int) -> Marks:
+        """The same further on."""
+        return Marks(self.first + by, self.marks)
+
+    def joined(self, other: Marks) -> Marks:
+        """What is marked in one or both."""
+        first = min(self.first, other.first)
+        size = max(self.first + len(self), other.first + len(other)) - first
+        both = (int.from_bytes(one.marks, "little") << 8 * (one.first - first) for one in (self, other))
+        return Marks(first, reduce(or_, both).to_bytes(size, "little"))
+
+    def through_direct(self, before: int, k: int, s: int, d: int) -> Marks:
+        """The inputs ``s·o + d·m - before`` of a direct operation."""
+        spread = bytearray((len(self) - 1) * s + 1)
+        spread[::s] = self.marks
+        return Marks(self.first * s - before, _smeared(spread, k, d))
+
+    def through_transposed(self, before: int, k: int, s: int, d: int) -> Marks | None:
+        """The inputs ``(o + before - d·m) / s`` of a transposed operation, where that is whole."""
+        first = self.first + before - d * (k - 1)
+        whole = -first % s
+        marks = _smeared(self.marks, k, d)[whole::s]
+        empty = len(marks) - len(marks.lstrip(b"\0"))
+        return Marks((first + whole) // s + empty, marks.strip(b"\0")) if empty < len(marks) else None
+
+
+def _smeared(marks: bytes | bytearray, k: int, d: int) -> bytes:
+    """Every mark repeated `k` times, `d` places apart."""
+    number = int.from_bytes(marks, "little")
+    return reduce(or_, (number << 8 * d * m for m in range(k))).to_bytes(len(marks) + d * (k - 1), "little")

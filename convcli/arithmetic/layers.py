@@ -23,8 +23,8 @@ SETTINGS = {
 }
 """What each kind of layer can be given; of `k`, which all but `upsample` need, and the others PyTorch's defaults hold."""
 
-JOINTS = ("save", "cat", "add")
-"""Steps that have a name instead: keep a result, concatenate it to a later one, add it to a later one."""
+JOINTS = ("save", "from", "cat", "add")
+"""Steps that have a name instead: keep a result, go on from it, concatenate it to a later one, add it to a later one."""
 
 KEYS = {
     "kernel_size": "k", "stride": "s", "padding": "p", "dilation": "d", "output_padding": "op2", "channels": "c",
@@ -46,7 +46,7 @@ class Layer:
     text : str
         How it was written.
     kind : str
-        conv, transpose, pool, upsample, save, cat or add.
+        conv, transpose, pool, upsample, save, from, cat or add.
     spec, kernel
         The operation; `upsample` is the transposed one whose kernel is as large as its stride.
     channels, in_channels : int or None
@@ -185,7 +185,7 @@ def _build(word: str, kind: str, values: Mapping[str, str]) -> Layer:
         groups=_count(values, "g") or 1,
     )
     if kind == "pool" and not isinstance(spec.padding, str):
-        _check_pool(spec.padding, kernel, spec.dilation)
+        _check_pool(spec.padding, kernel)
     return Layer(
         word, kind, spec, Size(*kernel), _count(values, "c"), _count(values, "in"),
         bias=kind in ("conv", "transpose") and "nobias" not in values, ceil="ceil" in values,
@@ -195,14 +195,13 @@ def _build(word: str, kind: str, values: Mapping[str, str]) -> Layer:
 _EXAMPLES = {"conv": "k3,p1", "transpose": "k4,s2,p1", "pool": "k2", "upsample": "2"}
 
 
-def _check_pool(pads: Pads, kernel: Pair, dilation: Pair) -> None:
+def _check_pool(pads: Pads, kernel: Pair) -> None:
     """PyTorch's rule: a window that lies in the padding alone has no maximum."""
     for axis in (0, 1):
-        most = (dilation[axis] * (kernel[axis] - 1) + 1) // 2
-        if max(pads[2 * axis : 2 * axis + 2]) > most:
+        padding, most = max(pads[2 * axis : 2 * axis + 2]), kernel[axis] // 2
+        if padding > most:
             raise GeometryError(
-                f"padding {max(pads[2 * axis : 2 * axis + 2])} of a pool is more than half its kernel of {kernel[axis]}: "
-                f"use at most {most}"
+                f"padding {padding} is more than half a pool's kernel of {kernel[axis]}: use at most {most}"
             )
 
 

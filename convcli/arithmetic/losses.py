@@ -56,7 +56,8 @@ def unused(geometry: Geometry) -> tuple[int, int]:
 def unused_pixels(geometry: Geometry) -> tuple[int, int]:
     """Those of the `unused` rows and columns that belong to the image, not to its padding."""
     rows, columns = unused(geometry)
-    return max(0, rows - geometry.pads.bottom), max(0, columns - geometry.pads.right)
+    height, width = geometry.input
+    return min(height, max(0, rows - geometry.pads.bottom)), min(width, max(0, columns - geometry.pads.right))
 
 
 def saw_padding(geometry: Geometry) -> float:

@@ -41,7 +41,8 @@ LAYERS = Section(
         ("transpose:k4,s2,p1", "Transposed convolution; also op2=1."),
         ("pool:k3,s2,p1", "Maximum or average; stride [the kernel's size]; ceil rounds sizes up, as PyTorch's ceil_mode."),
         ("upsample:2", "Every pixel repeated."),
-        ("save:NAME, cat:NAME, add:NAME", "Keep a result; join its channels to a later one (its centre, if it is larger); add it."),
+        ("save:NAME, from:NAME", "Keep a result; go on from it, on another branch."),
+        ("cat:NAME, add:NAME", "Join the channels of what is kept to those here (its centre, if it is larger); add it."),
     ],
 )  # fmt: skip
 
@@ -137,7 +138,6 @@ def _size(values: dict[str, Any]) -> None:
 
 
 def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
-    from convcli.commands.shape_views import overlap_text
     from convcli.drawing import heat
     from convcli.images import raster
 
@@ -146,9 +146,9 @@ def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
         raise GeometryError("a kernel or stride of this size has no picture: use one below a thousand")
     height, width = geometry.output if geometry.transpose else geometry.input
     counts = losses.overlap_map(geometry, min(height, heat.MOST), min(width, heat.MOST))
-    text = overlap_text(found, geometry.transpose)
-    scene = heat.scene(counts, (height, width), text, PALETTES[values["theme"]])
-    raster.save(scene, values["output"])
+    text = shape_views.overlap_text(found, geometry.transpose)
+    title = shape_views.picture_title(geometry)
+    raster.save(heat.scene(counts, (height, width), title, text, PALETTES[values["theme"]]), values["output"])
 
 
 def _wanted(values: dict[str, Any]) -> Size | None:

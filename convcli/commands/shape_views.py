@@ -80,13 +80,26 @@ def _count(number: int, what: str) -> str:
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:
     """How many taps meet at a pixel, in words."""
-    what = "reach an output" if transpose else "read an input"
-    text = f"{_span(found.least, found.most)} {'tap' if found.most == 1 else 'taps'} {what}"
+    text = f"{'an output is reached' if transpose else 'an input is read'} by {_span(found.least, found.most)} tap"
+    text += "" if found.most == 1 else "s"
     if found.interior is None:
         return text
     if found.checkerboard:
         return f"{text}; away from the border {_span(*found.interior)}: a checkerboard"
     return text if found.least == found.most else f"{text}; away from the border {found.interior[0]}: even"
+
+
+def picture_title(geometry: Geometry) -> str:
+    """The layer in words: ``transposed 8×8 → 16×16: kernel 3, stride 2, padding 1, output_padding 1``."""
+    kind = "transposed" if geometry.transpose else "direct"
+    words = [f"kernel {report.pair(geometry.kernel)}", f"stride {report.pair(geometry.stride)}"]
+    if any(geometry.pads):
+        words.append(f"padding {report.pair(geometry.pads)}")
+    if max(geometry.dilation) > 1:
+        words.append(f"dilation {report.pair(geometry.dilation)}")
+    if any(geometry.output_padding):
+        words.append(f"output_padding {report.pair(geometry.output_padding)}")
+    return f"{kind} {geometry.input} → {geometry.output}: {', '.join(words)}"
 
 
 def _span(low: int, high: int) -> str:

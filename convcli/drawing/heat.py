@@ -6,22 +6,23 @@ from collections.abc import Sequence
 
 from convcli.drawing.grid import Cell, cells
 from convcli.drawing.palette import Palette, mix
-from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size
+from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, fitting_size
 
 MOST = 256
 """Rows and columns that are drawn."""
 
-_NUMBERED = 24
+_NUMBERED = 40
 """Rows and columns up to which cells have numbers."""
 
 _SIDE, _AREA, _MARGIN, _TEXT = 28.0, 512.0, 20.0, 13.0
 _SWATCHES = 12
 
 
-def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, palette: Palette) -> Scene:
-    """A map of whole numbers of at least 0, with a legend; `size` is that of the whole map, of which `counts` is a part.
+def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, text: str, palette: Palette) -> Scene:
+    """A map of whole numbers of at least 0, with a heading and a legend.
 
-    The more, the darker; what has none is in the palette's `negative` colour.
+    `size` is that of the whole map, of which `counts` is a part. The more, the darker;
+    what has none is in the palette's `negative` colour.
     """
     rows, columns = len(counts), len(counts[0])
     most = max(map(max, counts))
@@ -29,13 +30,15 @@ def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, pa
     side = _SIDE if numbered else max(2.0, _AREA // max(rows, columns))
     inner = max(columns * side, 360.0)
     width, left = inner + 2 * _MARGIN, _MARGIN + (inner - columns * side) / 2
-    heading = _wrapped(title, int(inner / (0.602 * _TEXT)))
+    letters = int(inner / (ADVANCE * _TEXT))
+    bold = _wrapped(title, letters)
+    heading = bold + _wrapped(text, letters)
     if (rows, columns) != size:
         heading.append(f"the first {rows}×{columns} of {size[0]}×{size[1]}")
     top = _MARGIN + 1.5 * _TEXT * len(heading) + _TEXT / 2
     shapes: list[Shape] = [
-        Text(_MARGIN, _MARGIN + _TEXT * (0.5 + 1.5 * line), text, _TEXT, palette.ink, bold=not line)
-        for line, text in enumerate(heading)
+        Text(_MARGIN, _MARGIN + _TEXT * (0.5 + 1.5 * line), words, _TEXT, palette.ink, bold=line < len(bold))
+        for line, words in enumerate(heading)
     ]
     if numbered:
         drawn = [[Cell(_color(count, most, palette), str(count), palette.faint) for count in row] for row in counts]
@@ -46,7 +49,7 @@ def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, pa
         shapes.append(Rect(left, top, columns * side, rows * side, stroke=palette.faint))
     bottom = top + rows * side + _MARGIN
     shapes += _legend(sorted({count for row in counts for count in row}), most, inner, bottom, palette)
-    return Scene(width, bottom + _SIDE + _MARGIN, palette.background, tuple(shapes), title)
+    return Scene(width, bottom + _SIDE + _MARGIN, palette.background, tuple(shapes), f"{title}: {text}")
 
 
 def _legend(values: Sequence[int], most: int, width: float, top: float, palette: Palette) -> list[Shape]:
