@@ -162,7 +162,7 @@ def _setting(kind: str, token: str) -> tuple[str, str]:
         allowed = ", ".join(
             setting if setting in ("bias", "nobias", "ceil") else f"{setting}N" for setting in SETTINGS[kind]
         )
-        raise GeometryError(f"'{token}' is no setting of {kind}: use {allowed}, with kN or kHxW as in k3 or k3x5")
+        raise GeometryError(f"'{token}' is no setting of {kind}: use {allowed}, N or HxW as in s2 or s2x1")
     return name, value
 
 

@@ -7,11 +7,9 @@ from typing import Any
 import click
 
 from convcli import options, report
-from convcli.arithmetic import chain, documents, layerfile, losses, sizes, solve
-from convcli.arithmetic.solve import NAMES, Answer, Query
+from convcli.arithmetic import losses, sizes
 from convcli.commands import shape_views
 from convcli.commands.help import Documented, Section
-from convcli.convspec import ConvSpec
 from convcli.drawing.palette import PALETTES
 from convcli.errors import ConvError, GeometryError
 from convcli.geometry import Geometry, Size
@@ -19,6 +17,7 @@ from convcli.parameters import Asked, AskedType, CountType, FileType, PairType
 
 _SIZE = CountType()
 _ASKED = ("hin", "win", "kernel_size", "stride", "padding", "dilation", "output_padding")
+"""What may be ``?``."""
 
 SOLVING = Section(
     "Solving",
@@ -104,13 +103,20 @@ def shape(**values: Any) -> None:
     asked = [name for name in _ASKED if isinstance(values[name], Asked)]
     if values["layers"] is not None:
         _chain(values, asked)
-    elif asked:
-        _solve(values, asked)
+        return
+    if values["in_channels"] is not None:
+        raise ConvError(f"--in-channels {values['in_channels']} is for a chain: add --layers, or leave it out")
+    _need_kernel(values)
+    if asked:
+        from convcli.commands import shape_solving
+
+        shape_solving.solve(values, asked)
     else:
         _size(values)
 
 
 def _need_kernel(values: dict[str, Any]) -> None:
+    """Refuse a single layer without a kernel, as Click refuses a required option that is missing."""
     if values["kernel_size"] is None:
         context = click.get_current_context()
         option = next(option for option in context.command.params if option.name == "kernel_size")
@@ -119,12 +125,14 @@ def _need_kernel(values: dict[str, Any]) -> None:
 
 def _size(values: dict[str, Any]) -> None:
     """One layer whose parameters are all known."""
-    _need_kernel(values)
     spec = options.fold(values)
     hin, win = values["hin"], values["win"]
     geometry = spec.resolve((hin, hin if win is None else win), values["kernel_size"])
     rule = spec.padding if isinstance(spec.padding, str) else None
-    _check(values, spec, geometry)
+    if values["hout"] is not None or values["wout"] is not None:
+        from convcli.commands import shape_solving
+
+        shape_solving.check(values, spec, geometry)
     if values["output"] is not None:
         _draw(geometry, values)
     if values["as_json"]:
@@ -151,105 +159,10 @@ def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
     raster.save(heat.scene(counts, (height, width), title, text, PALETTES[values["theme"]]), values["output"])
 
 
-def _wanted(values: dict[str, Any]) -> Size | None:
-    """``--hout`` and ``--wout``."""
-    if values["hout"] is None:
-        if values["wout"] is not None:
-            raise ConvError(f"--wout {values['wout']} is the width of a wanted output: add --hout, its height")
-        return None
-    return Size(values["hout"], values["wout"] or values["hout"])
-
-
-def _check(values: dict[str, Any], spec: ConvSpec, geometry: Geometry) -> None:
-    """Hold a known geometry against the output that is wanted."""
-    wanted = _wanted(values)
-    if wanted is None or wanted == geometry.output:
-        return
-    remedies = []
-    given = _given(geometry, spec)
-    for name in ("padding", "kernel_size", "stride", "dilation", "output_padding", "input"):
-        if name == "output_padding" and not spec.transpose:
-            continue
-        query = solve.Query(spec.transpose, wanted, {**given, name: (None, None)}, frozenset({name}))
-        if found := solve.solve(query).solutions:
-            remedies.append(documents.as_options(query, found[0]))
-    raise GeometryError(
-        f"output {wanted} does not result, but {geometry.output}: "
-        + (f"use {' or '.join(remedies)}" if remedies else "put ? for two or more of --hin, --k, --s and --p")
-    )
-
-
-def _given(geometry: Geometry, spec: ConvSpec) -> dict[str, tuple[Any, Any]]:
-    rule = spec.padding if isinstance(spec.padding, str) else None
-    return {
-        "input": (*geometry.input,),
-        "kernel_size": (*geometry.kernel,),
-        "stride": (*geometry.stride,),
-        "padding": (rule, rule) if rule else (geometry.pads[:2], geometry.pads[2:]),
-        "dilation": (*geometry.dilation,),
-        "output_padding": (*spec.output_padding,),
-    }
-
-
-def _solve(values: dict[str, Any], asked: list[str]) -> None:
-    """What is given as ``?``."""
-    _need_kernel(values)
-    wanted = _wanted(values)
-    if wanted is None:
-        name = asked[0].replace("_", "-")
-        raise ConvError(f"--{name} ? is to be solved for: add the output height that is wanted, as in --hout 112")
-    for name, option in (("output_size", "--output-size"), ("output", "--output")):
-        if values[name] is not None:
-            raise ConvError(f"{option} and ? exclude each other: give --hout, or numbers instead of ?")
-    query = _query(values, wanted)
-    answer = solve.solve(query)
-    if values["as_json"]:
-        report.json(documents.of_answer(query, answer))
-    elif values["quiet"]:
-        if not answer.solutions:
-            raise GeometryError(_none(query, answer))
-        report.lines(documents.as_options(query, answer.solutions[0]))
-    elif not answer.solutions and not answer.nearest:
-        raise GeometryError(_none(query, answer))
-    else:
-        report.table(shape_views.answer_table(query, answer, values["everything"]))
-        shown = len(answer.solutions) if values["everything"] else shape_views.SHOWN
-        if answer.count > shown:
-            report.note(f"and {answer.count - shown} more" + ("" if values["everything"] else ": --all or --json"))
-
-
-def _none(query: Query, answer: Answer) -> str:
-    near = ""
-    if answer.nearest:
-        best = answer.nearest[0]
-        near = f"; the nearest is {best.output}, with {documents.as_options(query, best)}"
-    return f"output {query.output} cannot be had{near}: change what is given, or put ? for more of it"
-
-
-def _query(values: dict[str, Any], wanted: Size) -> Query:
-    hin, win = values["hin"], values["win"]
-    known = {name: None if isinstance(values[name], Asked) else values[name] for name in values}
-    spec = options.fold(known, transposed=values["transpose"] or values["output_padding"] is not None)
-    pads = spec.padding
-    given: dict[str, tuple[Any, Any]] = {
-        "padding": (pads, pads) if isinstance(pads, str) else (tuple(pads[:2]), tuple(pads[2:])),
-        "stride": (*spec.stride,),
-        "dilation": (*spec.dilation,),
-        "output_padding": (*spec.output_padding,),
-        "input": (known["hin"], known["hin"] if win is None else known["win"]),
-        "kernel_size": (None, None) if known["kernel_size"] is None else (*known["kernel_size"],),
-    }
-    shared = {"input"} if win is None and isinstance(hin, Asked) else set()
-    for name in NAMES[1:]:
-        if isinstance(values[name], Asked):
-            given[name] = (values[name].rows, values[name].columns)
-            if values[name].shared:
-                shared.add(name)
-    return Query(spec.transpose, wanted, given, frozenset(shared))
-
-
 def _chain(values: dict[str, Any], asked: list[str]) -> None:
     """A chain of layers."""
+    from convcli.arithmetic import chain, documents, layerfile
+
     context = click.get_current_context()
     for option in context.command.params:
         name = str(option.name)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from convcli import report
 from convcli.arithmetic import losses, sizes
-from convcli.arithmetic.chain import Chain, Returning
-from convcli.arithmetic.solve import NAMES, Answer, Query, Solution
 from convcli.geometry import Geometry, Size
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from convcli.arithmetic.chain import Chain, Returning
+    from convcli.arithmetic.solve import Answer, Query, Solution
 
 SHOWN = 12
 """Solutions in the table, unless all are asked for."""
@@ -108,6 +112,8 @@ def _span(low: int, high: int) -> str:
 
 def answer_table(query: Query, answer: Answer, everything: bool) -> report.Table:
     """Solutions, the most usual first; or the nearest possibilities."""
+    from convcli.arithmetic.solve import NAMES
+
     found = answer.solutions or answer.nearest
     shown = found if everything else found[:SHOWN]
     names = [name for name in NAMES if query.transpose or name != "output_padding"]
@@ -119,17 +125,19 @@ def answer_table(query: Query, answer: Answer, everything: bool) -> report.Table
         rows = [[*row, _sides(one.output, both)] for row, one in zip(rows, shown, strict=True)]
     wanted = _sides(query.output, both)
     if answer.solutions:
-        title = f"{'1 solution' if answer.count == 1 else f'{answer.count} solutions'} for output {wanted}, the usual ones first"
+        title = (
+            f"{answer.count} solutions for {wanted}, the usual first"
+            if answer.count > 1
+            else f"1 solution for {wanted}"
+        )
     else:
-        title = f"no solution for output {wanted}; the nearest"
+        title = f"no solution for {wanted}; the nearest"
     limits = {query.limit(0), query.limit(1)}
     if {"kernel_size", "stride", "dilation"} & {*query.unknown}:
-        title += f" (kernel, stride, dilation up to {max(limits)})"
+        title += f" (up to {max(limits)})"
     kind = "transposed" if query.transpose else "direct"
     right = frozenset(range(len(header)))
-    return report.Table(
-        f"convcli shape: {kind} convolution, {title}", rows, header, 0 if answer.solutions else None, right
-    )
+    return report.Table(f"convcli shape, {kind}: {title}", rows, header, 0 if answer.solutions else None, right)
 
 
 def _cell(found: Solution, name: str) -> str:
@@ -146,14 +154,14 @@ def _sides(size: Size, both: bool) -> str:
 
 def chain_table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report.Table:
     """A line for each layer, and the totals."""
-    header = ("layer", "output", "parameters", "MACs", "FLOPs", "memory", "field", "jump", "start")
+    header = ("layer", "output", "params", "MACs", "FLOPs", "memory", "field", "jump", "start")
     rows: list[tuple[str, ...]] = [("input", f"{chain.channels}×{chain.size}", "", "", "", "", "1", "1", "0")]
     for step in chain.steps:
         counted = step.layer.kind in ("conv", "transpose")
-        costs = [f"{count:,}" if counted else "" for count in (step.parameters, step.macs, step.flops)]
+        costs = (f"{step.parameters:,}", short(step.macs), short(step.flops)) if counted else ("", "", "")
         look = (_axes(step.field.size), _axes(step.field.jump), _axes(step.field.start))
         rows.append((step.layer.text, f"{step.channels}×{step.size}", *costs, memory(step.activation_bytes), *look))
-    totals = f"{chain.parameters:,}", f"{chain.macs:,}", f"{chain.flops:,}", memory(chain.activation_bytes)
+    totals = f"{chain.parameters:,}", short(chain.macs), short(chain.flops), memory(chain.activation_bytes)
     rows.append(("total", f"{chain.steps[-1].channels}×{chain.steps[-1].size}", *totals, "", "", ""))
     return report.Table(_title(chain, returning), rows, header, len(rows) - 1, frozenset(range(1, len(header))))
 
@@ -170,6 +178,18 @@ def _title(chain: Chain, returning: tuple[Returning, Returning] | None) -> str:
         which = str(rows) if rows == columns else f"{rows} (rows), {columns} (columns)"
         text += f" (as {'do' if back else 'would'} {which})"
     return f"convcli shape: chain, {text}"
+
+
+def short(count: int) -> str:
+    """A count with four digits: ``118.0M``; the JSON has all of them."""
+    if count < 10_000:
+        return str(count)
+    value = float(count)
+    for unit in ("", "k", "M", "G", "T", "P"):
+        if value < 999.95 or unit == "P":
+            return f"{value:.{3 if value < 9.9995 else 2 if value < 99.995 else 1}f}{unit}"
+        value /= 1000
+    raise AssertionError
 
 
 def memory(count: int) -> str:
