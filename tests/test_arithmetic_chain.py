@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from convcli.arithmetic import chain, layers
+from convcli.arithmetic import chain, inputs, layers
 from convcli.arithmetic.chain import Chain
 from convcli.errors import GeometryError
 from convcli.geometry import Size
@@ -194,7 +194,7 @@ def test_macs_are_the_products_that_are_made() -> None:
 )
 def test_sizes_that_return(text: str, which: str) -> None:
     parsed = layers.parse(text)
-    found = chain.returning(parsed, chain.walk(parsed, Size(24, 24), 3))
+    found = inputs.returning(parsed, chain.walk(parsed, Size(24, 24), 3))
     assert found is not None
     assert {str(found[0]), str(found[1])} == {which}
 
@@ -207,7 +207,7 @@ def test_sizes_that_return_are_those_that_do(text: list[str], size: int) -> None
         result = chain.walk(parsed, Size(size, size), 6)
     except GeometryError:
         return
-    if (found := chain.returning(parsed, result)) is None:
+    if (found := inputs.returning(parsed, result)) is None:
         return
     for tried in range(40, 40 + 2 * found[0].period):
         try:
@@ -220,7 +220,7 @@ def test_sizes_that_return_are_those_that_do(text: list[str], size: int) -> None
 def test_chains_that_do_not_return() -> None:
     for text in ("conv:k3,p1", "conv:k3,s2 conv:k3", "transpose:k2,s2"):
         parsed = layers.parse(text)
-        assert chain.returning(parsed, chain.walk(parsed, Size(24, 24), 3)) is None
+        assert inputs.returning(parsed, chain.walk(parsed, Size(24, 24), 3)) is None
 
 
 @pytest.mark.parametrize("size", range(3, 12))

@@ -166,6 +166,33 @@ def test_a_chain_in_the_json() -> None:
         assert found["totals"][name] == sum(layer[name] for layer in found["layers"])
 
 
+def test_the_input_of_a_chain() -> None:
+    """A ResNet's five halvings lead 193 to 224 pixels to 7: ⌊(h - 1)/32⌋ + 1."""
+    halvings = "conv:k7,s2,p3 pool:k3,s2,p1 conv:k3,s2,p1 conv:k3,s2,p1 conv:k3,s2,p1"
+    options = ["shape", "--hin", "?", "--hout", 7, "--layers", halvings]
+    assert done(*options, "-q").text == "--hin 224\n"
+    found = done(*options, "--json").json
+    assert sorted(one["input"]["height"] for one in found["solutions"]) == [*range(193, 225)]
+    assert done(*options).text.splitlines()[2].split() == ["224×224", "7×7"]
+    assert (
+        done("shape", "--hin", "?", "--win", 5, "--hout", 7, "--wout", 3, "--layers", "conv:k3", "-q").text
+        == "--hin 9\n"
+    )
+
+
+def test_the_input_of_a_chain_that_cannot_be() -> None:
+    """Halved and doubled, then added to itself: even sizes alone."""
+    options = ["shape", "--hin", "?", "--hout", 5, "--layers", "save:a pool:k2 upsample:2 add:a"]
+    found = done(*options, "--json").json
+    assert found["solutions"] == []
+    assert [one["input"]["height"] for one in found["nearest"][:2]] == [4, 6]
+    assert "no input leads to 5×5; the nearest" in done(*options).text
+    assert "the nearest is 4×4, with --hin 4" in run(*options, "-q").err
+    assert "--win ?" in run(*options, "--win", "?").err
+    assert "--hout 7" in run("shape", "--hin", "?", "--layers", "conv:k3").err
+    assert "cannot be had" in run(*options[:3], "--hout", 2**31 - 1, "--layers", "conv:k3,s1000000").err
+
+
 def test_rectangular_chains_have_pairs() -> None:
     """3 rows and 5 columns, every second row: the next 3 rows are 2 apart."""
     found = done("shape", "--hin", 40, "--win", 30, "--layers", "conv:k3x5,s2x1 conv:k3", "--json").json["layers"][1]

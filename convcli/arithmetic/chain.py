@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import lcm, prod
+from math import prod
 
 from convcli.arithmetic.field import Field, Node, fields
 from convcli.arithmetic.layers import Layer
@@ -187,72 +187,3 @@ def _costs(layer: Layer, inputs: int, before: Size, node: Node) -> tuple[int, in
     weights = node.channels * inputs // layer.spec.groups * prod(layer.kernel)
     places = before if layer.kind == "transpose" else node.size  # every weight meets each of them once
     return weights + layer.bias * node.channels, weights * places.height * places.width
-
-
-@dataclass(frozen=True, slots=True)
-class Returning:
-    """The input sizes of one axis that a chain gives back: ``period·n + remainder`` for every remainder, from `first` on."""
-
-    period: int
-    remainders: tuple[int, ...]
-    first: int | None
-
-    def __str__(self) -> str:
-        if not self.remainders:
-            return "no size"
-        since = f" from {self.first} on" if self.first is not None and self.first > max(1, self.period) else ""
-        if self.period == 1:
-            return f"every size{since}"
-        if self.remainders == (0,):
-            return f"multiples of {self.period}{since}"
-        if self.period == 2:
-            return f"odd sizes{since}"
-        listed = [f"{self.period}n + {rest}" if rest else f"{self.period}n" for rest in self.remainders[:6]]
-        more = f" and {len(self.remainders) - 6} more" if len(self.remainders) > 6 else ""
-        return f"{', '.join(listed)}{more}{since}"
-
-
-SEARCHED = 1 << 16
-"""Steps of a chain that are tried, all sizes together, in the search for those that return."""
-
-
-def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returning] | None:
-    """Which input sizes the chain gives back, by axis.
-
-    A size that is larger by the product of all strides shifts every floor of the chain by a whole number, so that one
-    period tells all: every size of it is tried. None where the chain as a whole enlarges or shrinks, where nothing in it
-    enlarges, or where the period is too long to be tried.
-    """
-    if any(jump != 1 for jump in chain.steps[-1].field.jump):
-        return None
-    direct, transposed = ([layer.spec for layer in layers if layer.spec.transpose is which] for which in (False, True))
-    if not transposed:
-        return None
-    period = lcm(*(prod(spec.stride[axis] for spec in direct) for axis in (0, 1)))
-    if period * len(layers) > SEARCHED:
-        return None
-    base = max(chain.size)
-    out = [_returned(layers, size, chain.channels) for size in range(base, base + period)]
-    return _pattern(layers, chain, 0, base, out), _pattern(layers, chain, 1, base, out)
-
-
-def _returned(layers: Sequence[Layer], size: int, channels: int) -> tuple[bool, bool]:
-    """Whether a size comes back, by axis."""
-    try:
-        output = trace(layers, Size(size, size), channels)[-1].size
-    except ConvError:
-        return False, False
-    return output.height == size, output.width == size
-
-
-def _pattern(layers: Sequence[Layer], chain: Chain, axis: int, base: int, out: list[tuple[bool, bool]]) -> Returning:
-    length = len(out)
-    rests = {(base + index) % length for index, found in enumerate(out) if found[axis]}
-    period = next(
-        p for p in range(1, length + 1) if not length % p and all((rest + p) % length in rests for rest in rests)
-    )
-    remainders = tuple(sorted({rest % period for rest in rests}))
-    candidates = (size for size in range(1, base + 1) if size % period in remainders)
-    tried = (size for _, size in zip(range(SEARCHED // len(layers)), candidates, strict=False))
-    first = next((size for size in tried if _returned(layers, size, chain.channels)[axis]), None)
-    return Returning(period, remainders, first)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from convcli.arithmetic.chain import Chain, Returning, Step
+from convcli.arithmetic.chain import Chain, Step
+from convcli.arithmetic.inputs import Returning
 from convcli.arithmetic.solve import Answer, Query, Solution
 from convcli.convspec import ConvSpec
-from convcli.geometry import Geometry, Pads, Pair
+from convcli.geometry import Geometry, Pads, Pair, Size
+
+Inputs = Sequence[tuple[int, Size]]
+"""Heights of an input, and the outputs that they lead to."""
 
 OPTIONS = {
     "input": "--hin", "kernel_size": "--k", "stride": "--s", "padding": "--p", "dilation": "--d", "output_padding": "--op2",
@@ -76,6 +80,24 @@ def as_options(query: Query, found: Solution) -> str:
         else:
             words.append(f"{OPTIONS[name]} {rows if rows == columns else f'{rows},{columns}'}")
     return " ".join(words)
+
+
+def of_inputs(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> dict[str, Any]:
+    """The inputs of a chain that lead to a wanted output."""
+
+    def rows(ones: Inputs) -> list[dict[str, Any]]:
+        return [
+            {"input": shape(height)._asdict(), "output": size._asdict(), "options": f"--hin {height}"}
+            for height, size in ones
+        ]
+
+    return {
+        "output": wanted._asdict(),
+        "unknown": ["input"],
+        "count": len(found),
+        "solutions": rows(found),
+        "nearest": rows(nearest),
+    }
 
 
 def of_chain(chain: Chain, returning: tuple[Returning, Returning] | None) -> dict[str, Any]:

@@ -21,11 +21,12 @@ _ASKED = ("hin", "win", "kernel_size", "stride", "padding", "dilation", "output_
 
 SOLVING = Section(
     "Solving",
-    "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be ?, or one number of a pair as in 3,?. A single ? is "
-    "one number for rows and columns, ?,? are two. Tried are kernels, strides and dilations from 1 to 64 (two unknown: 32, "
-    "three: 16), paddings from 0 to d(k-1), alike at both ends, and every allowed output padding; the usual come first: odd "
-    "small kernels, padding (k-1)/2·d, stride 1 then 2, transposed a kernel divisible by the stride. -q prints the first as "
-    "options. Without a solution the nearest are shown. --hout without ? checks that this output results.",
+    "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be ? (in quotes: shells have a meaning for it), or one "
+    "number of a pair as in 3,?. A single ? is one number for rows and columns, ?,? are two. Tried are kernels, strides and "
+    "dilations from 1 to 64 (two unknown: 32, three: 16), paddings from 0 to d(k-1), alike at both ends, and every allowed "
+    "output padding; the usual come first: odd small kernels, padding (k-1)/2·d, stride 1 then 2, transposed a kernel divisible "
+    "by the stride. -q prints the first as options. Without a solution the nearest are shown. --hout without ? checks that this "
+    "output results. Of a chain --hin alone can be solved for.",
 )
 LAYERS = Section(
     "Layers",
@@ -54,7 +55,7 @@ LAYERS = Section(
         "convcli shape --hin 224 --k 7 --s 2 --p 3",
         "convcli shape --hin 480 --win 640 --k 3,5 --s 2,1 --p same-upper",
         "convcli shape --hin 16 --k 4 --s 2 --p 1 --transpose --output-size 32,32",
-        "convcli shape --hin 224 --hout 112 --k ? --s ? --p ?",
+        "convcli shape --hin 224 --hout 112 --k '?' --s '?' --p '?'",
         'convcli shape --hin 224 --layers "conv:k7,s2,p3,c64 pool:k3,s2,p1 conv:k3,p1"',
         "convcli shape --hin 8 --k 3 --s 2 --p 1 --op2 1 -o checkerboard.png",
     ),
@@ -85,7 +86,7 @@ LAYERS = Section(
     help="Channels of the chain's input.  [default: 3]",
 )
 @click.option(
-    "-o", "--output", type=FileType("FILE.svg|png"), default=None,
+    "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
     help="Draw the overlap map: how many taps reach each output of the transposed operation, or read each input of the direct one.",
 )  # fmt: skip
 @click.option(
@@ -161,20 +162,24 @@ def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
 
 def _chain(values: dict[str, Any], asked: list[str]) -> None:
     """A chain of layers."""
-    from convcli.arithmetic import chain, documents, layerfile
+    from convcli.arithmetic import chain, documents, inputs, layerfile
 
     context = click.get_current_context()
+    single = {*_ASKED[2:], "output_size", "transpose", "output", "everything", *(() if asked else ("hout", "wout"))}
     for option in context.command.params:
         name = str(option.name)
-        single = (*_ASKED[2:], "output_size", "transpose", "output", "hout", "wout", "everything")
         if name in single and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise ConvError(f"{option.opts[-1]} is for a single layer: leave it out, or leave out --layers")
+    layers, stored = layerfile.load(values["layers"])
+    channels = values["in_channels"] or stored or 3
     if asked:
-        raise ConvError("--hin ? is for a single layer: give a number, or leave out --layers")
-    layers, channels = layerfile.load(values["layers"])
+        from convcli.commands import shape_solving
+
+        shape_solving.solve_chain(values, layers, channels)
+        return
     size = Size(values["hin"], values["hin"] if values["win"] is None else values["win"])
-    result = chain.walk(layers, size, values["in_channels"] or channels or 3)
-    returning = chain.returning(layers, result)
+    result = chain.walk(layers, size, channels)
+    returning = inputs.returning(layers, result)
     last = result.steps[-1].size
     if values["as_json"]:
         report.json(documents.of_chain(result, returning))

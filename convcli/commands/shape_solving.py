@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from convcli import options, report
 from convcli.arithmetic import documents
+from convcli.arithmetic.layers import Layer
 from convcli.arithmetic.solve import NAMES, Answer, Query
 from convcli.arithmetic.solve import solve as find
 from convcli.commands import shape_views
@@ -110,3 +112,28 @@ def _query(values: dict[str, Any], wanted: Size) -> Query:
             if values[name].shared:
                 shared.add(name)
     return Query(spec.transpose, wanted, given, frozenset(shared))
+
+
+def solve_chain(values: dict[str, Any], layers: Sequence[Layer], channels: int) -> None:
+    """The input of a chain: its height, and its width where that is not given."""
+    from convcli.arithmetic.inputs import leading_to
+
+    wanted, win = _wanted(values), values["win"]
+    if wanted is None:
+        raise ConvError("--hin ? is to be solved for: add the output height that is wanted, as in --hout 7")
+    if isinstance(win, Asked):
+        raise ConvError("--win ? cannot be solved for in a chain: give a number, or leave it out for a square input")
+
+    def shape(height: int) -> Size:
+        return Size(height, height if win is None else win)
+
+    found, nearest = leading_to(layers, channels, shape, wanted)
+    if values["as_json"]:
+        report.json(documents.of_inputs(wanted, found, nearest, shape))
+    elif found and values["quiet"]:
+        report.lines(f"--hin {found[0][0]}")
+    elif values["quiet"] or not (found or nearest):
+        near = f"; the nearest is {nearest[0][1]}, with --hin {nearest[0][0]}" if nearest else ""
+        raise GeometryError(f"output {wanted} cannot be had{near}: change a layer, or --hout")
+    else:
+        report.table(shape_views.inputs_table(wanted, found, nearest, shape))

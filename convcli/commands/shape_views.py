@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from convcli import report
@@ -11,7 +12,9 @@ from convcli.geometry import Geometry, Size
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from convcli.arithmetic.chain import Chain, Returning
+    from convcli.arithmetic.chain import Chain
+    from convcli.arithmetic.documents import Inputs
+    from convcli.arithmetic.inputs import Returning
     from convcli.arithmetic.solve import Answer, Query, Solution
 
 SHOWN = 12
@@ -150,6 +153,15 @@ def _cell(found: Solution, name: str) -> str:
 
 def _sides(size: Size, both: bool) -> str:
     return str(size) if both else str(size.height)
+
+
+def inputs_table(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> report.Table:
+    """The inputs of a chain that lead to a wanted output, or near it."""
+    rows = [(str(shape(height)), str(size)) for height, size in found or nearest]
+    title = f"inputs that lead to {wanted}" if found else f"no input leads to {wanted}; the nearest"
+    return report.Table(
+        f"convcli shape, chain: {title}", rows, ("input", "output"), 0 if found else None, frozenset((0, 1))
+    )
 
 
 def chain_table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report.Table:
