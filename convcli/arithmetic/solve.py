@@ -13,7 +13,6 @@ from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
 from convcli.geometry import Pair, Size, direct_size, extent, transposed_size
 
-UNKNOWN = "?"
 NAMES = ("input", "kernel_size", "stride", "padding", "dilation", "output_padding")
 """What can be solved for, in the order in which solutions are told."""
 
@@ -39,7 +38,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: an output, and for each of `NAMES` the values of rows and columns, `None` what is unknown.
+    """What is asked for: parameters that lead to an output.
 
     Attributes
     ----------
@@ -253,7 +252,7 @@ def unusual(transpose: bool, values: Values) -> int:
                         stride (patches) no more than 4, other even ones 2 more. Transposed: twice the stride 0, the
                         stride no more than 2, not divisible by it 4 more (the checkerboard).
     stride              1: 0; 2: 1; 4: 4; 3: 5; else 6; larger than the kernel spans (pixels are skipped): 12 more
-    padding             direct: (d(k-1))/2 0, none 2, (k-s)/2 2, else 4 and the distance from the half;
+    padding             direct: d(k-1)/2 0, none 2, (k-s)/2 2, else 4 and the distance from the half;
                         transposed: what makes the output h·s 0, none 2, else 4
     dilation            1: 0; else 4 + d; 12 more for a kernel of 1, which it does not change
     output_padding      0: 0; else 1 + p2

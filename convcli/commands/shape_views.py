@@ -172,7 +172,8 @@ def chain_table(chain: Chain, returning: tuple[Returning, Returning] | None) -> 
         counted = step.layer.kind in ("conv", "transpose")
         costs = (f"{step.parameters:,}", short(step.macs), short(step.flops)) if counted else ("", "", "")
         look = (_axes(step.field.size), _axes(step.field.jump), _axes(step.field.start))
-        rows.append((step.layer.text, f"{step.channels}×{step.size}", *costs, memory(step.activation_bytes), *look))
+        size = memory(step.activation_bytes) if step.activation_bytes else ""
+        rows.append((step.layer.text, f"{step.channels}×{step.size}", *costs, size, *look))
     totals = f"{chain.parameters:,}", short(chain.macs), short(chain.flops), memory(chain.activation_bytes)
     rows.append(("total", f"{chain.steps[-1].channels}×{chain.steps[-1].size}", *totals, "", "", ""))
     return report.Table(_title(chain, returning), rows, header, len(rows) - 1, frozenset(range(1, len(header))))
