@@ -15,6 +15,7 @@ from convcli import report
 from convcli.convspec import ConvSpec
 from convcli.geometry import Size
 from convcli.parameters import (
+    AskedType,
     BiasType,
     CountType,
     DeviceType,
@@ -49,21 +50,47 @@ images = click.argument(
     "images", nargs=-1, required=True, metavar="IMAGE…", type=FileType("IMAGE"),
     help="A path, or - for standard input; .npy files are tensors (H, W), (C, H, W) or (N, C, H, W).",
 )  # fmt: skip
-stride = click.option(
-    "-s",
-    "--s",
-    "--stride",
-    "stride",
-    type=PairType(1),
-    default="1",
-    show_default=True,
-    help="Step between outputs, in pixels.",
+
+
+def _stride(kind: click.ParamType[Any]) -> Callable[[F], F]:
+    return click.option(
+        "-s", "--s", "--stride", "stride", type=kind, default="1", show_default=True,
+        help="Step between outputs, in pixels.",
+    )  # fmt: skip
+
+
+def _padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
+    return click.option(
+        "-p", "--p", "--p1", "--padding", "padding", type=kind, default="0", show_default=True,
+        help="Padding in pixels, or a rule: valid (none), same (PyTorch's, stride 1), same-upper and same-lower "
+        "(TensorFlow's and ONNX's), full. Of the transposed operation it crops the output.",
+    )  # fmt: skip
+
+
+def _dilation(kind: click.ParamType[Any]) -> Callable[[F], F]:
+    return click.option(
+        "-d", "--d", "--dilation", "dilation", type=kind, default="1", show_default=True,
+        help="Distance between the kernel's taps, in pixels.",
+    )  # fmt: skip
+
+
+def _output_padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
+    return click.option(
+        "--op2", "--p2", "--output-padding", "output_padding", type=kind, default=None,
+        help="Transposed only: extra rows at the bottom and columns at the right; smaller than stride or dilation.",
+    )  # fmt: skip
+
+
+stride, padding = _stride(PairType(1)), _padding(PaddingType())
+dilation, output_padding = _dilation(PairType(1)), _output_padding(PairType(0))
+asked_geometry = combined(
+    _stride(AskedType(PairType(1))),
+    _padding(AskedType(PaddingType())),
+    _dilation(AskedType(PairType(1))),
+    _output_padding(AskedType(PairType(0))),
 )
-padding = click.option(
-    "-p", "--p", "--p1", "--padding", "padding", type=PaddingType(), default="0", show_default=True,
-    help="Padding in pixels, or a rule: valid (none), same (PyTorch's, stride 1), same-upper and same-lower (TensorFlow's "
-    "and ONNX's), full. Of the transposed operation it crops the output.",
-)  # fmt: skip
+"""The same for a command that solves for what is given as ``?``."""
+
 padding_mode = click.option(
     "--padding-mode", type=ModeType(), default="zeros", show_default=True,
     help="What lies beyond the border, abcd being the image: "
@@ -72,14 +99,6 @@ padding_mode = click.option(
 zeros_only = click.option(
     "--padding-mode", type=ModeType(), default="zeros", show_default=True,
     help="zeros only: padding crops the output here, and no border is read.",
-)  # fmt: skip
-dilation = click.option(
-    "-d", "--d", "--dilation", "dilation", type=PairType(1), default="1", show_default=True,
-    help="Distance between the kernel's taps, in pixels.",
-)  # fmt: skip
-output_padding = click.option(
-    "--op2", "--p2", "--output-padding", "output_padding", type=PairType(0), default=None,
-    help="Transposed only: extra rows at the bottom and columns at the right; smaller than stride or dilation.",
 )  # fmt: skip
 output_size = click.option(
     "--output-size",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -166,6 +166,44 @@ class BiasType(click.ParamType[Any]):
             if abs(float(part.rstrip("%"))) > MAX_VALUE:
                 self.fail(f"'{part}' is out of range: use -{MAX_VALUE:g} to {MAX_VALUE:g}", param, ctx)
         return tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts)
+
+
+class Asked(NamedTuple):
+    """A parameter to be solved for: what is known of rows and columns (None: nothing), and whether one number is to serve both."""
+
+    rows: Any
+    columns: Any
+    shared: bool
+
+
+class AskedType(click.ParamType[Any]):
+    """Whatever another type takes, or ``?``: for both axes alike, or for one of a pair as in ``3,?``."""
+
+    def __init__(self, inner: click.ParamType[Any]) -> None:
+        self.inner = inner
+        self.name = f"{inner.name}|?"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Leave what is known to the other type."""
+        if isinstance(value, Asked):
+            return value
+        if "?" not in str(value):
+            return self.inner.convert(value, param, ctx)
+        parts = [part.strip() for part in value.split(",")]
+        if parts == ["?"]:
+            return Asked(None, None, True)
+        if len(parts) != 2 or not isinstance(self.inner, (PairType, PaddingType)):
+            pair = " or H,? or ?,W" if isinstance(self.inner, (PairType, PaddingType)) else ""
+            self.fail(f"'{value}' is neither a value nor ?{pair}", param, ctx)
+        known = [None if part == "?" else self.inner.convert(part, param, ctx) for part in parts]
+        if any(isinstance(part, str) for part in known):
+            self.fail(f"'{value}' has a rule for one axis: use numbers and ?", param, ctx)
+        rows, columns = (part if part is None else part[:2] if isinstance(part, Pads) else part[0] for part in known)
+        return Asked(rows, columns, shared=False)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """As the other type."""
+        return self.inner.shell_complete(ctx, param, incomplete)
 
 
 class ToleranceType(click.ParamType[Any]):

@@ -56,6 +56,8 @@ def test_the_instrument_sees_what_is_loaded(tmp_path: Path) -> None:
         "shape --hin 32 --k 3 --s 2 --op2 1",
         "shape --hin 32 --win 48 --k 3,5 --p same-upper --s 2 -q",
         "shape --hin 32 --k 3 --json",
+        "shape --hin 32 --k ? --s ? --hout 16",
+        "shape --hin 32 --layers conv:k3,s2 --json",
         "--help",
         "--version",
         "shape --help",

@@ -7,85 +7,183 @@ from typing import Any
 import click
 
 from convcli import options, report
-from convcli.arithmetic import sizes
-from convcli.commands.help import Documented
+from convcli.arithmetic import losses, sizes
+from convcli.commands import shape_views
+from convcli.commands.help import Documented, Section
+from convcli.drawing.palette import PALETTES
+from convcli.errors import ConvError, GeometryError
 from convcli.geometry import Geometry, Size
-from convcli.parameters import CountType, PairType
+from convcli.parameters import Asked, AskedType, CountType, FileType, PairType
 
 _SIZE = CountType()
+_ASKED = ("hin", "win", "kernel_size", "stride", "padding", "dilation", "output_padding")
+"""What may be ``?``."""
+
+SOLVING = Section(
+    "Solving",
+    "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be ? (in quotes: shells have a meaning for it), or one "
+    "number of a pair as in 3,?. A single ? is one number for rows and columns, ?,? are two. Tried are kernels, strides and "
+    "dilations from 1 to 64 (two unknown: 32, three: 16), paddings from 0 to d(k-1), alike at both ends, and every allowed "
+    "output padding; the usual come first: odd small kernels, padding (k-1)/2·d, stride 1 then 2, transposed a kernel divisible "
+    "by the stride. -q prints the first as options. Without a solution the nearest are shown. --hout without ? checks that this "
+    "output results. Of a chain --hin alone can be solved for.",
+)
+LAYERS = Section(
+    "Layers",
+    "KIND:SETTING,SETTING… separated by spaces, or a .json or .toml file with a list 'layers' of such words, or of tables with "
+    "type, kernel_size, stride, padding, dilation, output_padding, channels, groups, in_channels, bias, ceil, scale, name. "
+    "Sizes are N or HxW. Start and jump are in pixels of the input, from the centre of its first pixel. A MAC is a "
+    "multiplication with its addition, FLOPs are twice the MACs; pooling counts for neither. Memory is that of the outputs, "
+    "in float32.",
+    lambda: [
+        ("conv:k3,s2,p1,d1,c64,g1", "Convolution: kernel, stride, padding (p1, p1x2, p1x2x1x2 or a rule: psame), dilation, output "
+         "channels [as the input], groups; nobias; in=N where the input has other channels than the layer before gives."),
+        ("transpose:k4,s2,p1", "Transposed convolution; also op2=1."),
+        ("pool:k3,s2,p1", "Maximum or average; stride [the kernel's size]; ceil rounds sizes up, as PyTorch's ceil_mode."),
+        ("upsample:2", "Every pixel repeated."),
+        ("save:NAME, from:NAME", "Keep a result; go on from it, on another branch."),
+        ("cat:NAME, add:NAME", "Join the channels of what is kept to those here (its centre, if it is larger); add it."),
+    ],
+)  # fmt: skip
 
 
 @click.command(
     cls=Documented,
+    sections=(SOLVING, LAYERS),
     examples=(
         "convcli shape --hin 32 --k 3 --s 2 --op2 1",
         "convcli shape --hin 224 --k 7 --s 2 --p 3",
         "convcli shape --hin 480 --win 640 --k 3,5 --s 2,1 --p same-upper",
         "convcli shape --hin 16 --k 4 --s 2 --p 1 --transpose --output-size 32,32",
+        "convcli shape --hin 224 --hout 112 --k '?' --s '?' --p '?'",
+        'convcli shape --hin 224 --layers "conv:k7,s2,p3,c64 pool:k3,s2,p1 conv:k3,p1"',
+        "convcli shape --hin 8 --k 3 --s 2 --p 1 --op2 1 -o checkerboard.png",
     ),
 )
-@click.option("--hin", type=_SIZE, required=True, metavar="N", help="Input height in pixels.")
-@click.option("--win", type=_SIZE, default=None, metavar="N", help="Input width in pixels.  [default: the height]")
+@click.option("--hin", type=AskedType(_SIZE), required=True, help="Input height in pixels.")
+@click.option("--win", type=AskedType(_SIZE), default=None, help="Input width in pixels.  [default: the height]")
 @click.option(
-    "-k", "--k", "--kernel-size", "kernel_size", type=PairType(1), required=True, help="Kernel size in pixels."
+    "-k",
+    "--k",
+    "--kernel-size",
+    "kernel_size",
+    type=AskedType(PairType(1)),
+    default=None,
+    help="Kernel size in pixels.",
 )
-@options.stride
-@options.padding
-@options.dilation
-@options.output_padding
+@options.asked_geometry
 @options.output_size
 @options.transpose
+@click.option("--hout", type=_SIZE, default=None, metavar="N", help="The output height to solve for: see Solving.")
+@click.option("--wout", type=_SIZE, default=None, metavar="N", help="The output width.  [default: --hout]")
+@click.option("--all", "everything", is_flag=True, help="Show all solutions, not the dozen most usual.")
+@click.option("--layers", type=FileType("LAYERS|FILE"), default=None, help="A chain of layers: see Layers.")
+@click.option(
+    "--in-channels",
+    type=CountType(1 << 20),
+    default=None,
+    metavar="N",
+    help="Channels of the chain's input.  [default: 3]",
+)
+@click.option(
+    "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
+    help="Draw the overlap map: how many taps reach each output of the transposed operation, or read each input of the direct one.",
+)  # fmt: skip
+@click.option(
+    "--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the picture."
+)
 @options.reporting
-def shape(hin: int, win: int | None, kernel_size: tuple[int, int], as_json: bool, quiet: bool, **values: Any) -> None:
+def shape(**values: Any) -> None:
     """Say what size comes out, by which formula, and what goes back.
 
     Answers for the direct convolution, or for the transposed one with --transpose, --op2 or --output-size; always shows
-    the opposite direction, and which input sizes share one output size (the reason that output_padding exists).
+    the opposite direction, which input sizes share one output size (the reason that output_padding exists), and what is
+    lost: rows and columns that are not used, outputs that saw padding, outputs that fewer taps reach than others.
+    With --hout it solves for what is given as ?, with --layers it works through a chain.
     """
+    asked = [name for name in _ASKED if isinstance(values[name], Asked)]
+    if values["layers"] is not None:
+        _chain(values, asked)
+        return
+    if values["in_channels"] is not None:
+        raise ConvError(f"--in-channels {values['in_channels']} is for a chain: add --layers, or leave it out")
+    _need_kernel(values)
+    if asked:
+        from convcli.commands import shape_solving
+
+        shape_solving.solve(values, asked)
+    else:
+        _size(values)
+
+
+def _need_kernel(values: dict[str, Any]) -> None:
+    """Refuse a single layer without a kernel, as Click refuses a required option that is missing."""
+    if values["kernel_size"] is None:
+        context = click.get_current_context()
+        option = next(option for option in context.command.params if option.name == "kernel_size")
+        raise click.MissingParameter(ctx=context, param=option)
+
+
+def _size(values: dict[str, Any]) -> None:
+    """One layer whose parameters are all known."""
     spec = options.fold(values)
-    geometry = spec.resolve((hin, hin if win is None else win), kernel_size)
+    hin, win = values["hin"], values["win"]
+    geometry = spec.resolve((hin, hin if win is None else win), values["kernel_size"])
     rule = spec.padding if isinstance(spec.padding, str) else None
-    if as_json:
-        report.json(sizes.document(geometry, rule))
-    elif quiet:
+    if values["hout"] is not None or values["wout"] is not None:
+        from convcli.commands import shape_solving
+
+        shape_solving.check(values, spec, geometry)
+    if values["output"] is not None:
+        _draw(geometry, values)
+    if values["as_json"]:
+        report.json({**sizes.document(geometry, rule), **losses.document(geometry)})
+    elif values["quiet"]:
         report.lines(
             str(geometry.output.height) if win is None else f"{geometry.output.height} {geometry.output.width}"
         )
     else:
-        report.table(_table(geometry, rule, both=win is not None or _axes_differ(geometry)))
+        report.table(shape_views.sizes_table(geometry, rule, win is not None or shape_views.axes_differ(geometry)))
 
 
-def _axes_differ(geometry: Geometry) -> bool:
-    parameters = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output)
-    return any(len(set(values)) > 1 for values in parameters) or geometry.pads[:2] != geometry.pads[2:]
+def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
+    from convcli.drawing import heat
+    from convcli.images import raster
+
+    found = losses.overlap(geometry)
+    if found is None:
+        raise GeometryError("a kernel or stride of this size has no picture: use one below a thousand")
+    height, width = geometry.output if geometry.transpose else geometry.input
+    counts = losses.overlap_map(geometry, min(height, heat.MOST), min(width, heat.MOST))
+    text = shape_views.overlap_text(found, geometry.transpose)
+    title = shape_views.picture_title(geometry)
+    raster.save(heat.scene(counts, (height, width), title, text, PALETTES[values["theme"]]), values["output"])
 
 
-def _table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
-    axes = [sizes.axis(geometry, number, rule) for number in ((0, 1) if both else (0,))]
-    direct, transposed = "direct", "transposed"
-    here, there = (transposed, direct) if geometry.transpose else (direct, transposed)
+def _chain(values: dict[str, Any], asked: list[str]) -> None:
+    """A chain of layers."""
+    from convcli.arithmetic import chain, documents, inputs, layerfile
 
-    def size(value: Size) -> str:
-        return str(value) if both else str(value.height)
+    context = click.get_current_context()
+    single = {*_ASKED[2:], "output_size", "transpose", "output", "everything", *(() if asked else ("hout", "wout"))}
+    for option in context.command.params:
+        name = str(option.name)
+        if name in single and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise ConvError(f"{option.opts[-1]} is for a single layer: leave it out, or leave out --layers")
+    layers, stored = layerfile.load(values["layers"])
+    channels = values["in_channels"] or stored or 3
+    if asked:
+        from convcli.commands import shape_solving
 
-    rows = [("input", size(geometry.input)), ("output", size(geometry.output))]
-    if rule is not None or len(set(geometry.pads)) > 1:
-        pads = report.pair((*geometry.pads,))
-        order = " (top, bottom, left, right)" if len(set(geometry.pads)) > 1 else ""
-        rows.append(("padding", (f"{rule} = " if rule else "") + pads + order))
-    if geometry.transpose and max(geometry.output_padding):
-        rows.append(("output_padding", f"{report.pair(geometry.output_padding)} (bottom, right)"))
-    rows += [(here, part.formula) for part in axes]
-    rows += [(f"{there}, back", part.opposite_formula) for part in axes]
-    for number, (name, part) in enumerate(zip(("rows", "columns"), axes, strict=False)):
-        if not part.sharing:  # cropped so far that no direct convolution leads here
-            continue
-        first, last = part.sharing[0], part.sharing[-1]
-        inputs = str(first) if first == last else f"{first} and {last}" if last == first + 1 else f"{first} to {last}"
-        small, large = (part.input, part.output) if geometry.transpose else (part.output, part.input)
-        text = f"direct{f' with {rule}' if rule else ''}: {inputs} → {small}"
-        if first != last:
-            pads = f"padding {report.pair(geometry.pads[2 * number : 2 * number + 2])} and " if rule else ""
-            text += f"; transposed: {small} → {large} needs {pads}output_padding {part.output_padding}"
-        rows.append(("share one output", f"{name}: {text}" if both else text))
-    return report.Table(f"convcli shape: {here} convolution", rows)
+        shape_solving.solve_chain(values, layers, channels)
+        return
+    size = Size(values["hin"], values["hin"] if values["win"] is None else values["win"])
+    result = chain.walk(layers, size, channels)
+    returning = inputs.returning(layers, result)
+    last = result.steps[-1].size
+    if values["as_json"]:
+        report.json(documents.of_chain(result, returning))
+    elif values["quiet"]:
+        report.lines(str(last.height) if values["win"] is None else f"{last.height} {last.width}")
+    else:
+        report.table(shape_views.chain_table(result, returning))

@@ -1,0 +1,189 @@
+"""A chain of layers worked through: sizes, parameters, operations, memory, receptive fields. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from convcli.arithmetic.field import Field, Node, fields
+from convcli.arithmetic.layers import Layer
+from convcli.errors import ConvError, GeometryError
+from convcli.geometry import Geometry, Pair, Size, direct_size
+
+FLOAT32 = 4
+"""Bytes of a value."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A layer of a chain and what it gives.
+
+    Attributes
+    ----------
+    layer : Layer
+    channels : int
+        Of its output.
+    size : Size
+        Of its output, in pixels.
+    parameters : int
+        Weights and biases.
+    macs : int
+        Multiplications with an addition, for one image: ``C_out · C_in/g · kh · kw`` for every output of a convolution,
+        ``C_in · C_out/g · kh · kw`` for every input of a transposed one. Taps on padding count, pooling does not.
+    field : Field
+        Where in the input its outputs look.
+    """
+
+    layer: Layer
+    channels: int
+    size: Size
+    parameters: int
+    macs: int
+    field: Field
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions, two for each of `macs`: the bias is what a sum begins with."""
+        return 2 * self.macs
+
+    @property
+    def activation_bytes(self) -> int:
+        """Memory of the output in float32; what is kept under a name is the same array."""
+        return (
+            0 if self.layer.kind in ("save", "from") else FLOAT32 * self.channels * self.size.height * self.size.width
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """All steps of a chain, and its input."""
+
+    size: Size
+    channels: int
+    steps: tuple[Step, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Of all layers."""
+        return sum(step.parameters for step in self.steps)
+
+    @property
+    def macs(self) -> int:
+        """Of all layers."""
+        return sum(step.macs for step in self.steps)
+
+    @property
+    def flops(self) -> int:
+        """Of all layers."""
+        return sum(step.flops for step in self.steps)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Of all outputs together, as training keeps them; the input is not counted."""
+        return sum(step.activation_bytes for step in self.steps)
+
+
+def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
+    """Work a chain through for one input.
+
+    Raises
+    ------
+    GeometryError
+        A layer that the size or the channels before it do not allow; it is named by its place.
+    """
+    nodes = trace(layers, size, channels)
+    looks = fields(nodes)
+    return Chain(
+        size,
+        channels,
+        tuple(
+            Step(layer, node.channels, node.size, *_costs(layer, _inputs(layer, before), before.size, node), look)
+            for layer, before, node, look in zip(layers, nodes, nodes[1:], looks[1:], strict=False)
+        ),
+    )
+
+
+def trace(layers: Sequence[Layer], size: Size, channels: int) -> list[Node]:
+    """Sizes and channels along a chain, the input first."""
+    nodes, kept = [Node(size, channels)], dict[str, int]()
+    for number, layer in enumerate(layers, 1):
+        try:
+            nodes.append(_step(layer, nodes, kept))
+        except ConvError as error:
+            raise GeometryError(f"layer {number} '{layer.text}': {error}") from None
+        if layer.kind == "save":
+            kept[layer.name] = number
+    return nodes
+
+
+def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
+    last, place = nodes[-1], (len(nodes) - 1, Pair(0, 0))
+    if layer.kind == "save":
+        return Node(last.size, last.channels, (place,))
+    if layer.kind in ("from", "cat", "add"):
+        if layer.name not in kept:
+            names = f"use {' or '.join(kept)}" if kept else "put save:NAME before it"
+            raise GeometryError(f"nothing is kept under '{layer.name}': {names}")
+        number = kept[layer.name]
+        other = nodes[number]
+        if layer.kind == "from":
+            return Node(other.size, other.channels, ((number, Pair(0, 0)),))
+        return _join(layer, last, place, other, number)
+    geometry = _resolved(layer, last.size)
+    if layer.kind in ("pool", "upsample"):
+        return Node(geometry.output, last.channels, (place,), geometry)
+    inputs = _inputs(layer, last)
+    outputs = layer.channels or inputs
+    for what, count in (("input", inputs), ("output", outputs)):
+        if count % layer.spec.groups:
+            raise GeometryError(
+                f"{count} {what} channels are not divisible by {layer.spec.groups} groups: change c or g"
+            )
+    return Node(geometry.output, outputs, (place,), geometry)
+
+
+def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number: int) -> Node:
+    """Two results as one: channels one after the other (cat; a larger kept one is cut to its centre), or summed (add)."""
+    if layer.kind == "add":
+        if (other.size, other.channels) != (last.size, last.channels):
+            raise GeometryError(
+                f"{other.channels}×{other.size} cannot be added to {last.channels}×{last.size}: make channels and sizes alike"
+            )
+        return Node(last.size, last.channels, (place, (number, Pair(0, 0))))
+    if other.size.height < last.size.height or other.size.width < last.size.width:
+        raise GeometryError(
+            f"what is kept has {other.size} pixels, less than the {last.size} here: use another padding or --hin"
+        )
+    cut = Pair((other.size.height - last.size.height) // 2, (other.size.width - last.size.width) // 2)
+    return Node(last.size, last.channels + other.channels, (place, (number, cut)))
+
+
+def _inputs(layer: Layer, before: Node) -> int:
+    return layer.in_channels or before.channels
+
+
+def _resolved(layer: Layer, size: Size) -> Geometry:
+    geometry = layer.spec.resolve(size, layer.kernel)
+    if not layer.ceil:
+        return geometry
+    return replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
+
+
+def _ceiled(geometry: Geometry, axis: int) -> int:
+    """Size of a pool with ceil_mode: rounded up, unless the last window would begin beyond the image and its left padding."""
+    h, s, before = geometry.input[axis], geometry.stride[axis], geometry.pads[2 * axis]
+    # ⌈x/s⌉ = ⌊(x + s - 1)/s⌋
+    size = direct_size(
+        h, geometry.kernel[axis], s, geometry.dilation[axis], before, geometry.pads[2 * axis + 1] + s - 1
+    )
+    return size - 1 if (size - 1) * s >= h + before else size
+
+
+def _costs(layer: Layer, inputs: int, before: Size, node: Node) -> tuple[int, int]:
+    """Parameters and MACs."""
+    if layer.kind not in ("conv", "transpose"):
+        return 0, 0
+    weights = node.channels * inputs // layer.spec.groups * prod(layer.kernel)
+    places = before if layer.kind == "transpose" else node.size  # every weight meets each of them once
+    return weights + layer.bias * node.channels, weights * places.height * places.width

@@ -1,0 +1,132 @@
+"""Which inputs a chain of layers asks for: those that it gives back, those that lead to a wanted output. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import lcm, prod
+
+from convcli.arithmetic.chain import Chain, trace
+from convcli.arithmetic.layers import MOST, Layer
+from convcli.errors import ConvError
+from convcli.geometry import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """The input sizes of one axis that a chain gives back: ``period·n + remainder`` for every remainder, from `first` on."""
+
+    period: int
+    remainders: tuple[int, ...]
+    first: int | None
+
+    def __str__(self) -> str:
+        if not self.remainders:
+            return "no size"
+        since = f" from {self.first} on" if self.first is not None and self.first > max(1, self.period) else ""
+        if self.period == 1:
+            return f"every size{since}"
+        if self.remainders == (0,):
+            return f"multiples of {self.period}{since}"
+        if self.period == 2:
+            return f"odd sizes{since}"
+        listed = [f"{self.period}n + {rest}" if rest else f"{self.period}n" for rest in self.remainders[:6]]
+        more = f" and {len(self.remainders) - 6} more" if len(self.remainders) > 6 else ""
+        return f"{', '.join(listed)}{more}{since}"
+
+
+SEARCHED = 1 << 16
+"""Steps of a chain that are tried, all sizes together, in the search for those that return."""
+
+
+def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returning] | None:
+    """Which input sizes the chain gives back, by axis.
+
+    A size that is larger by the product of all strides shifts every floor of the chain by a whole number, so that one
+    period tells all: every size of it is tried. None where the chain as a whole enlarges or shrinks, where nothing in it
+    enlarges, or where the period is too long to be tried.
+    """
+    if any(jump != 1 for jump in chain.steps[-1].field.jump):
+        return None
+    if not any(layer.spec.transpose for layer in layers):
+        return None
+    period = _period(layers)
+    if period * len(layers) > SEARCHED:
+        return None
+    base = max(chain.size)
+    out = [_returned(layers, size, chain.channels) for size in range(base, base + period)]
+    return _pattern(layers, chain, 0, base, out), _pattern(layers, chain, 1, base, out)
+
+
+def _returned(layers: Sequence[Layer], size: int, channels: int) -> tuple[bool, bool]:
+    """Whether a size comes back, by axis."""
+    try:
+        output = trace(layers, Size(size, size), channels)[-1].size
+    except ConvError:
+        return False, False
+    return output.height == size, output.width == size
+
+
+def _pattern(layers: Sequence[Layer], chain: Chain, axis: int, base: int, out: list[tuple[bool, bool]]) -> Returning:
+    length = len(out)
+    rests = {(base + index) % length for index, found in enumerate(out) if found[axis]}
+    period = next(
+        p for p in range(1, length + 1) if not length % p and all((rest + p) % length in rests for rest in rests)
+    )
+    remainders = tuple(sorted({rest % period for rest in rests}))
+    candidates = (size for size in range(1, base + 1) if size % period in remainders)
+    tried = (size for _, size in zip(range(SEARCHED // len(layers)), candidates, strict=False))
+    first = next((size for size in tried if _returned(layers, size, chain.channels)[axis]), None)
+    return Returning(period, remainders, first)
+
+
+def _period(layers: Sequence[Layer]) -> int:
+    """The product of all strides that shrink; of rows and of columns the least common multiple."""
+    direct = [layer.spec.stride for layer in layers if not layer.spec.transpose]
+    return lcm(*(prod(stride[axis] for stride in direct) for axis in (0, 1)))
+
+
+def leading_to(
+    layers: Sequence[Layer], channels: int, shape: Callable[[int], Size], wanted: Size
+) -> tuple[list[tuple[int, Size]], list[tuple[int, Size]]]:
+    """The input heights whose output is wanted, and without any the nearest; each with its output.
+
+    Parameters
+    ----------
+    shape : callable
+        The input's size by its height.
+    wanted : Size
+        The output's.
+
+    Returns
+    -------
+    found, nearest : list of (int, Size)
+        Heights that halve most often come first.
+    """
+
+    def output(height: int) -> Size | None:
+        try:
+            return trace(layers, shape(height), channels)[-1].size
+        except ConvError:
+            return None
+
+    def off(one: tuple[int, Size]) -> int:
+        return abs(one[1].height - wanted.height) + abs(one[1].width - wanted.width)
+
+    period = _period(layers)
+    if period * len(layers) > SEARCHED:
+        return [], []
+    # Whole periods fit every joint of the chain, and larger ones never give less: halve the interval, then look at each.
+    low, high = 0, MOST // period
+    while low < high:
+        middle = (low + high) // 2
+        size = output(middle * period) if middle else None
+        low, high = (middle + 1, high) if size is None or size.height < wanted.height else (low, middle)
+    around = range(max(1, (low - 2) * period), (low + 2) * period + 1)
+    tried = [(height, size) for height in around if (size := output(height)) is not None]
+    found = sorted((one for one in tried if not off(one)), key=lambda one: (-(one[0] & -one[0]), one[0]))
+    return found, [] if found else sorted(tried, key=lambda one: (off(one), one[0]))[:NEAREST]
+
+
+NEAREST = 6
+"""Possibilities that are shown where there is no solution."""

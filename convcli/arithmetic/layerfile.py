@@ -1,0 +1,49 @@
+"""Layers from a .json or .toml file. Standard library only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from convcli import files
+from convcli.arithmetic.layers import Layer, from_document, parse
+from convcli.errors import ConvError, GeometryError, one_line
+
+MAX_BYTES = 1 << 22
+"""A chain is no larger."""
+
+
+def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
+    """The layers that `source` writes down, or that the file of this name holds; and the channels of their input.
+
+    Raises
+    ------
+    GeometryError
+        A file that cannot be read or has another format, or a layer that is none.
+    """
+    ending = Path(source).suffix.lower()
+    if ending not in (".json", ".toml") or ":" in source.split("/")[-1]:
+        return parse(source), None
+    try:
+        with open(source, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise GeometryError(f"layers '{source}' cannot be read: {files.reason(error)}") from None
+    if len(data) > MAX_BYTES:
+        raise GeometryError(f"layers '{source}' is larger than {MAX_BYTES >> 20} MiB: name a list of layers")
+    try:
+        if ending == ".json":
+            import json
+
+            document = json.loads(data)
+        else:
+            import tomllib
+
+            document = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise GeometryError(
+            f"layers '{source}' is no {ending[1:].upper()}: {one_line(str(error))}; check the file"
+        ) from None
+    try:
+        return from_document(document)
+    except ConvError as error:
+        raise GeometryError(f"layers '{source}': {error}") from None

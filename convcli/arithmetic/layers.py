@@ -1,0 +1,233 @@
+"""The layers of a chain, as a line of words or as a document: ``conv:k7,s2,p3 pool:k3,s2,p1``. Standard library only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convcli.convspec import ConvSpec
+from convcli.errors import ConvError, GeometryError
+from convcli.geometry import Pads, Pair, Size
+from convcli.vocabulary import PADDING_RULES
+
+MOST = 2**31 - 1
+"""No number in a layer is larger."""
+
+SETTINGS = {
+    "conv": ("k", "s", "p", "d", "c", "g", "in", "bias", "nobias"),
+    "transpose": ("k", "s", "p", "d", "op2", "c", "g", "in", "bias", "nobias"),
+    "pool": ("k", "s", "p", "d", "ceil"),
+    "upsample": ("s",),
+}
+"""What each kind of layer can be given; of `k`, which all but `upsample` need, and the others PyTorch's defaults hold."""
+
+JOINTS = ("save", "from", "cat", "add")
+"""Steps that have a name instead: keep a result, go on from it, concatenate it to a later one, add it to a later one."""
+
+KEYS = {
+    "kernel_size": "k", "stride": "s", "padding": "p", "dilation": "d", "output_padding": "op2", "channels": "c",
+    "groups": "g", "in_channels": "in", "scale": "s",
+}  # fmt: skip
+"""Names of the settings in a document."""
+
+_ALIASES = {"maxpool": "pool", "avgpool": "pool"}
+_KINDS = (*SETTINGS, *JOINTS)
+_TOKEN = re.compile(r"(op2|in|[kspdcg])=?([^=]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One step of a chain.
+
+    Attributes
+    ----------
+    text : str
+        How it was written.
+    kind : str
+        conv, transpose, pool, upsample, save, from, cat or add.
+    spec, kernel
+        The operation; `upsample` is the transposed one whose kernel is as large as its stride.
+    channels, in_channels : int or None
+        Of the output and of the input; None: as many as the input has, and as many as the step before gives.
+    bias, ceil : bool
+        Whether a convolution has one; whether pooling rounds its size up.
+    name : str
+        Of a kept result.
+    """
+
+    text: str
+    kind: str
+    spec: ConvSpec = ConvSpec()
+    kernel: Size = Size(1, 1)
+    channels: int | None = None
+    in_channels: int | None = None
+    bias: bool = False
+    ceil: bool = False
+    name: str = ""
+
+
+def parse(text: str) -> tuple[Layer, ...]:
+    """The layers of a line: ``KIND:SETTING,SETTING…`` separated by spaces.
+
+    Raises
+    ------
+    GeometryError
+        A word that is no layer, by its place; or a layer that cannot be.
+    """
+    return from_words(text.split())
+
+
+def from_words(words: Sequence[str | Mapping[str, Any]]) -> tuple[Layer, ...]:
+    """The layers of a list of words, or of tables with the keys ``type``, `KEYS`, ``bias``, ``ceil`` and ``name``."""
+    if not words:
+        raise GeometryError("there are no layers: give one or more, as in 'conv:k7,s2,p3 pool:k3,s2,p1'")
+    layers = []
+    for number, word in enumerate(words, 1):
+        shown = word if isinstance(word, str) else repr(word)
+        try:
+            layers.append(_layer(word if isinstance(word, str) else _word(word)))
+        except ConvError as error:
+            raise GeometryError(f"layer {number} '{shown.replace(chr(39), '')}': {error}") from None
+    return tuple(layers)
+
+
+def from_document(document: Any) -> tuple[tuple[Layer, ...], int | None]:
+    """The layers of a JSON or TOML document, a list or a table with ``layers``, and its ``in_channels``, if it has them."""
+    if not isinstance(document, dict):
+        document = {"layers": document}
+    words, channels = document.get("layers"), document.get("in_channels")
+    if isinstance(words, str):
+        words = words.split()
+    if not isinstance(words, list) or not all(isinstance(word, (str, dict)) for word in words):
+        raise GeometryError("the file has no list of layers: give one under 'layers', of words or of tables")
+    if surplus := sorted(set(document) - {"layers", "in_channels"}):
+        raise GeometryError(f"the file has an unknown key '{surplus[0]}': use layers and in_channels")
+    if channels is not None and not _is_count(channels):
+        raise GeometryError(f"in_channels '{channels}' is not a whole number from 1 to {MOST}")
+    return from_words(words), channels
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST
+
+
+def _word(table: Mapping[str, Any]) -> str:
+    """A table of a document as the word that says the same."""
+    settings = []
+    for key, value in table.items():
+        if key in ("bias", "ceil") and isinstance(value, bool):
+            settings += ["bias" if value else "nobias"] if key == "bias" else ["ceil"] * value
+        elif key in KEYS and not isinstance(value, bool):
+            parts = value if isinstance(value, list) else [value]
+            settings.append(f"{KEYS[key]}={'x'.join(map(str, parts))}")
+        elif key not in ("type", "name"):
+            raise GeometryError(f"'{key}' is no key: use type, name, {', '.join(KEYS)}, bias or ceil")
+    if "name" in table:
+        settings.append(str(table["name"]))
+    return f"{table.get('type', '')}:{','.join(settings)}"
+
+
+def _layer(word: str) -> Layer:
+    kind, _, rest = word.partition(":")
+    kind = _ALIASES.get(kind, kind)
+    if kind not in _KINDS:
+        raise GeometryError(f"'{kind}' is no kind of layer: use one of {', '.join(_KINDS)}, as in conv:k3,p1")
+    if kind in JOINTS:
+        if not re.fullmatch(r"[\w-]+", rest):
+            raise GeometryError(f"'{rest}' is no name: use letters and digits, as in {kind}:a")
+        return Layer(word, kind, name=rest)
+    values: dict[str, str] = {}
+    for token in rest.split(",") if rest else []:
+        name, value = _setting(kind, token)
+        if name in values:
+            raise GeometryError(f"'{token}' is the second {name}: give one")
+        values[name] = value
+    return _build(word, kind, values)
+
+
+def _setting(kind: str, token: str) -> tuple[str, str]:
+    """Name and value of a setting; a flag has none."""
+    match = _TOKEN.fullmatch(token)
+    if token in ("bias", "nobias", "ceil"):
+        name, value = token, ""
+    elif kind == "upsample" and token[:1].isdigit():  # upsample:2
+        name, value = "s", token
+    elif match:
+        name, value = match[1], match[2]
+    else:
+        name, value = token, ""
+    if name not in SETTINGS[kind]:
+        allowed = ", ".join(
+            setting if setting in ("bias", "nobias", "ceil") else f"{setting}N" for setting in SETTINGS[kind]
+        )
+        raise GeometryError(f"'{token}' is no setting of {kind}: use {allowed}, N or HxW as in s2 or s2x1")
+    return name, value
+
+
+def _build(word: str, kind: str, values: Mapping[str, str]) -> Layer:
+    needed = "s" if kind == "upsample" else "k"
+    if needed not in values:
+        what = "scale" if kind == "upsample" else "kernel size"
+        raise GeometryError(f"its {what} is missing: add one, as in {kind}:{_EXAMPLES[kind]}")
+    if "bias" in values and "nobias" in values:
+        raise GeometryError("bias and nobias exclude each other: give one of them")
+    kernel = _pair(values, needed, 1)
+    # A pool steps by its own size unless told otherwise, as MaxPool2d and AvgPool2d do.
+    stride = _pair(values, "s", 1) if "s" in values else Pair(*kernel) if kind == "pool" else Pair(1, 1)
+    spec = ConvSpec(
+        transpose=kind in ("transpose", "upsample"),
+        stride=stride,
+        padding=_padding(values.get("p", "0")),
+        dilation=_pair(values, "d", 1) if "d" in values else Pair(1, 1),
+        output_padding=_pair(values, "op2", 0) if "op2" in values else Pair(0, 0),
+        groups=_count(values, "g") or 1,
+    )
+    if kind == "pool" and not isinstance(spec.padding, str):
+        _check_pool(spec.padding, kernel)
+    return Layer(
+        word, kind, spec, Size(*kernel), _count(values, "c"), _count(values, "in"),
+        bias=kind in ("conv", "transpose") and "nobias" not in values, ceil="ceil" in values,
+    )  # fmt: skip
+
+
+_EXAMPLES = {"conv": "k3,p1", "transpose": "k4,s2,p1", "pool": "k2", "upsample": "2"}
+
+
+def _check_pool(pads: Pads, kernel: Pair) -> None:
+    """PyTorch's rule: a window that lies in the padding alone has no maximum."""
+    for axis in (0, 1):
+        padding, most = max(pads[2 * axis : 2 * axis + 2]), kernel[axis] // 2
+        if padding > most:
+            raise GeometryError(
+                f"padding {padding} is more than half a pool's kernel of {kernel[axis]}: use at most {most}"
+            )
+
+
+def _numbers(name: str, value: str, least: int, counts: tuple[int, ...]) -> list[int]:
+    parts = re.split("[x×]", value)
+    if len(parts) in counts and all(re.fullmatch(r"\d{1,10}", part, re.ASCII) for part in parts):
+        numbers = [int(part) for part in parts]
+        if all(least <= number <= MOST for number in numbers):
+            return numbers
+    forms = {1: "N", 2: "HxW", 4: "TxBxLxR"}
+    names = " or ".join(f"{name}{forms[count]}" for count in counts)
+    rule = f" or p and one of {', '.join(PADDING_RULES)}" if name == "p" else ""
+    raise GeometryError(f"'{name}{value}' is not {names}, whole numbers from {least} to {MOST}{rule}")
+
+
+def _pair(values: Mapping[str, str], name: str, least: int) -> Pair:
+    numbers = _numbers(name, values[name], least, (1, 2))
+    return Pair(numbers[0], numbers[-1])
+
+
+def _count(values: Mapping[str, str], name: str) -> int | None:
+    return _numbers(name, values[name], 1, (1,))[0] if name in values else None
+
+
+def _padding(value: str) -> Pads | str:
+    if value in PADDING_RULES:
+        return value
+    numbers = _numbers("p", value, 0, (1, 2, 4))
+    return Pads(*numbers) if len(numbers) == 4 else Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])

@@ -1,0 +1,285 @@
+"""Parameters for a wanted output size: every solution in small integers, the usual ones first. Standard library only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+from itertools import product
+from typing import Any
+
+from convcli.convspec import ConvSpec
+from convcli.errors import ConvError
+from convcli.geometry import Pair, Size, direct_size, extent, transposed_size
+
+NAMES = ("input", "kernel_size", "stride", "padding", "dilation", "output_padding")
+"""What can be solved for, in the order in which solutions are told."""
+
+KEPT = 1000
+"""Solutions that are kept, the most usual ones; their number is counted beyond it."""
+
+NEAREST = 6
+_LIMITS = (64, 64, 32, 16, 8)
+"""The largest kernel, stride and dilation tried, by how many of them are unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The parameters of one axis; `padding` is before and after it, or a rule."""
+
+    input: int
+    kernel_size: int
+    stride: int
+    padding: tuple[int, int] | str
+    dilation: int
+    output_padding: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for: parameters that lead to an output.
+
+    Attributes
+    ----------
+    transpose : bool
+    output : Size
+    given : mapping
+        For each of `NAMES` the values of rows and columns; None is unknown.
+    shared : frozenset of str
+        Unknowns that are to be alike on both axes.
+    """
+
+    transpose: bool
+    output: Size
+    given: Mapping[str, tuple[Any, Any]]
+    shared: frozenset[str]
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What is solved for, on one axis or on both."""
+        return tuple(name for name in NAMES if None in self.given[name])
+
+    def limit(self, axis: int) -> int:
+        """The largest kernel, stride and dilation tried on an axis: the fewer are unknown, the larger."""
+        unknown = {name for name in NAMES if self.given[name][axis] is None}
+        count = len(unknown & {"kernel_size", "stride", "dilation"}) + ({"input", "padding"} <= unknown)
+        return _LIMITS[count]
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Values for rows and columns, the output they give, and how unusual they are: 0 is the most usual."""
+
+    rows: Values
+    columns: Values
+    output: Size
+    score: int
+
+    def pair(self, name: str) -> tuple[Any, Any]:
+        """The values of a parameter for rows and columns."""
+        return getattr(self.rows, name), getattr(self.columns, name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The most usual solutions, how many there are, and without any the nearest that can be had."""
+
+    solutions: tuple[Solution, ...]
+    count: int
+    nearest: tuple[Solution, ...]
+
+
+def solve(query: Query) -> Answer:
+    """Solve for the unknown parameters.
+
+    Kernel sizes, strides and dilations are tried from 1 to `Query.limit`, paddings (alike at both ends) from 0 to
+    ``d(k-1)``, output paddings below stride or dilation; input sizes have no bound.
+    """
+    same = [query.output, *query.given.values()]
+    alike = all(down == across for down, across in same) and query.shared >= {*query.unknown}
+    rows = _axis(query, 0)
+    columns = rows if alike else _axis(query, 1)
+    exact = _joined(query, _exact(rows), _exact(columns), alike)
+    if exact:
+        best = nsmallest(KEPT, exact, key=_order)
+        return Answer(tuple(best), len(exact), ())
+    near = _joined(query, _closest(rows), _closest(columns), alike)
+    return Answer((), 0, tuple(nsmallest(NEAREST, near, key=lambda found: (_distance(query, found), _order(found)))))
+
+
+_Found = tuple[Values, int]
+"""Values of an axis, and by how much their output differs from the one that is wanted."""
+
+
+def _axis(query: Query, axis: int) -> list[_Found]:
+    """Everything along an axis that gives the wanted output, or comes near."""
+    found, want = {}, query.output[axis]
+    for values in _proposals(query, axis):
+        size = _output(query.transpose, values)
+        if size is not None and size > 0:
+            found[values] = size - want
+    return list(found.items())
+
+
+def _proposals(query: Query, axis: int) -> Iterator[Values]:
+    """Values within the bounds; padding and input size are worked out from the rest where they are unknown."""
+    given = {name: query.given[name][axis] for name in NAMES}
+    want, small = query.output[axis], range(1, query.limit(axis) + 1)
+    options = [small if given[name] is None else (given[name],) for name in ("kernel_size", "stride", "dilation")]
+    for k, s, d in product(*options):
+        extra = range(max(s, d)) if given["output_padding"] is None else (given["output_padding"],)
+        for p2 in extra:
+            draft = Values(given["input"] or 0, k, s, given["padding"] or (0, 0), d, p2)
+            if given["padding"] is not None:
+                padded: Iterable[Values] = [draft]
+            else:
+                most = d * (k - 1)
+                sizes = range(most + 1) if given["input"] is None else _paddings(query.transpose, draft, want, most)
+                padded = (replace(draft, padding=(p, p)) for p in sizes)
+            for values in padded:
+                inputs = _inputs(query.transpose, values, want) if given["input"] is None else (given["input"],)
+                yield from (replace(values, input=h) for h in inputs)
+
+
+def _paddings(transpose: bool, values: Values, want: int, most: int) -> list[int]:
+    """Paddings that give an output, or the nearest ones that are allowed."""
+    h, s, span = values.input, values.stride, extent(values.kernel_size, values.dilation)
+    if transpose:  # 2p = (h-1)s + d(k-1) + 1 + p2 - want
+        low = high = (h - 1) * s + span + values.output_padding - want
+    else:  # want = ⌊(h + 2p - span) / s⌋ + 1
+        low = (want - 1) * s - h + span
+        high = low + s - 1
+    first, last = (min(max(0, p), most) for p in (-(-low // 2) - 1, high // 2 + 1))
+    return [*range(first, last + 1)]
+
+
+def _inputs(transpose: bool, values: Values, want: int) -> Iterable[int]:
+    """Input sizes that give an output, or the nearest ones."""
+    s, rule = values.stride, values.padding
+    if isinstance(rule, str):
+        if rule in ("same-upper", "same-lower"):
+            return {max(1, want // s), -(-want // s)} if transpose else range((want - 1) * s + 1, want * s + 1)
+        reach = values.dilation * (values.kernel_size - 1)
+        before, after = {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "full": (reach, reach)}[rule]
+    else:
+        before, after = rule
+    k, d = values.kernel_size, values.dilation
+    if transpose:  # solved for h, rounded down and up
+        over = want - transposed_size(1, k, s, d, before, after, values.output_padding)
+        return {max(1, over // s + 1), max(1, -(-over // s) + 1)}
+    smallest = transposed_size(want, k, s, d, before, after, 0)
+    return {max(1, h) for h in range(smallest, smallest + s)}
+
+
+def _output(transpose: bool, values: Values) -> int | None:
+    """The size that comes out; None where the operation is not allowed."""
+    h, k, s, d, p2 = values.input, values.kernel_size, values.stride, values.dilation, values.output_padding
+    if isinstance(values.padding, str):
+        try:
+            spec = ConvSpec(
+                transpose=transpose, stride=Pair(s, s), padding=values.padding, dilation=Pair(d, d),
+                output_padding=Pair(p2, p2),
+            )  # fmt: skip
+            return spec.resolve((h, h), (k, k)).output.height
+        except ConvError:
+            return None
+    if transpose:
+        return transposed_size(h, k, s, d, *values.padding, p2) if p2 < max(s, d) or not p2 else None
+    return direct_size(h, k, s, d, *values.padding)
+
+
+def _joined(query: Query, rows: list[_Found], columns: list[_Found], alike: bool) -> list[Solution]:
+    """Rows and columns whose shared unknowns agree; of columns that are solved for by themselves the most usual ones."""
+    if alike:
+        return [_solution(query, values, values, off, off) for values, off in rows]
+    down, across = _grouped(query, rows), _grouped(query, columns)
+    return [
+        _solution(query, values, beside, off, beside_off)
+        for shared, group in down.items()
+        for values, off in group
+        for beside, beside_off in across.get(shared, ())
+    ]
+
+
+def _grouped(query: Query, found: list[_Found]) -> dict[tuple[Any, ...], list[_Found]]:
+    """The found ones of an axis by what both axes share; the most usual of those that are solved for apart."""
+    groups: dict[tuple[Any, ...], list[_Found]] = defaultdict(list)
+    for one in found:
+        groups[tuple(getattr(one[0], name) for name in NAMES if name in query.shared)].append(one)
+    if query.shared >= {*query.unknown}:
+        return groups
+    return {shared: nsmallest(_EACH, group, key=lambda one: _usual(query, one)) for shared, group in groups.items()}
+
+
+def _usual(query: Query, found: _Found) -> tuple[int, int]:
+    return abs(found[1]), unusual(query.transpose, found[0])
+
+
+_EACH = 30
+"""Of rows and of columns that are solved for apart, as many of the most usual ones are combined."""
+
+
+def _exact(found: list[_Found]) -> list[_Found]:
+    """Those that give the wanted output."""
+    return [one for one in found if one[1] == 0]
+
+
+def _closest(found: list[_Found]) -> list[_Found]:
+    """The found ones of an axis that come nearest, few enough to be combined."""
+    return nsmallest(2000, found, key=lambda one: abs(one[1]))
+
+
+def _solution(query: Query, rows: Values, columns: Values, down: int, across: int) -> Solution:
+    score = unusual(query.transpose, rows) + (unusual(query.transpose, columns) if columns != rows else 0)
+    return Solution(rows, columns, Size(query.output.height + down, query.output.width + across), score)
+
+
+def _order(found: Solution) -> tuple[Any, ...]:
+    both = found.rows, found.columns
+    return found.score, [(v.kernel_size, v.stride, v.dilation, str(v.padding), v.output_padding, v.input) for v in both]
+
+
+def _distance(query: Query, found: Solution) -> int:
+    return abs(found.output.height - query.output.height) + abs(found.output.width - query.output.width)
+
+
+def unusual(transpose: bool, values: Values) -> int:
+    """How unusual a layer is: the sum of what speaks against each of its parameters.
+
+    ==================  ==============================================================================================
+    kernel size         3: 0; 2, 4, 5: 2; 1, 7: 3; 9, 11: 5; larger odd 8; larger even 9. Direct: as large as its
+                        stride (patches) no more than 4, other even ones 2 more. Transposed: twice the stride 0, the
+                        stride no more than 2, not divisible by it 4 more (the checkerboard).
+    stride              1: 0; 2: 1; 4: 4; 3: 5; else 6; larger than the kernel spans (pixels are skipped): 12 more
+    padding             direct: d(k-1)/2 0, none 2, (k-s)/2 2, else 4 and the distance from the half;
+                        transposed: what makes the output h·s 0, none 2, else 4
+    dilation            1: 0; else 4 + d; 12 more for a kernel of 1, which it does not change
+    output_padding      0: 0; else 1 + p2
+    input               a multiple of the stride (and for stride 1 every size): 0, else 2
+    ==================  ==============================================================================================
+    """
+    h, k, s, d, p2 = values.input, values.kernel_size, values.stride, values.dilation, values.output_padding
+    kernel = {3: 0, 2: 2, 4: 2, 5: 2, 1: 3, 7: 3, 9: 5, 11: 5}.get(k, 8 + (k % 2 == 0))
+    if transpose:
+        kernel = 0 if k == 2 * s else min(kernel, 2) if k == s else kernel + 4 * (k % s > 0)
+    elif k == s > 1:
+        kernel = min(kernel, 4)
+    else:
+        kernel += 2 * (k % 2 == 0)
+    stride = {1: 0, 2: 1, 4: 4, 3: 5}.get(s, 6) + 12 * (s > extent(k, d))
+    dilation = 0 if d == 1 else 4 + d + 12 * (k == 1)
+    return kernel + stride + dilation + _unusual_padding(transpose, values) + (1 + p2 if p2 else 0) + 2 * (h % s > 0)
+
+
+def _unusual_padding(transpose: bool, values: Values) -> int:
+    if isinstance(values.padding, str):
+        return 0  # it is given
+    both, span = sum(values.padding), extent(values.kernel_size, values.dilation)
+    if transpose:
+        return 0 if both == span - values.stride + values.output_padding else 2 if not both else 4
+    if both == span - 1:
+        return 0
+    if both in (0, span - values.stride):
+        return 2
+    return 4 + abs(both - span + 1) // 2

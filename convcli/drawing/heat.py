@@ -1,0 +1,83 @@
+"""Heat maps of counts: numbers in the cells where there are few, colours alone where there are many. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convcli.drawing.grid import Cell, cells
+from convcli.drawing.palette import Palette, mix
+from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, fitting_size
+
+MOST = 256
+"""Rows and columns that are drawn."""
+
+_NUMBERED = 40
+"""Rows and columns up to which cells have numbers."""
+
+_SIDE, _AREA, _MARGIN, _TEXT = 28.0, 512.0, 20.0, 13.0
+_SWATCHES = 12
+
+
+def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, text: str, palette: Palette) -> Scene:
+    """A map of whole numbers of at least 0, with a heading and a legend.
+
+    `size` is that of the whole map, of which `counts` is a part. The more, the darker;
+    what has none is in the palette's `negative` colour.
+    """
+    rows, columns = len(counts), len(counts[0])
+    most = max(map(max, counts))
+    numbered = max(rows, columns) <= _NUMBERED
+    side = _SIDE if numbered else max(2.0, _AREA // max(rows, columns))
+    inner = max(columns * side, 360.0)
+    width, left = inner + 2 * _MARGIN, _MARGIN + (inner - columns * side) / 2
+    letters = int(inner / (ADVANCE * _TEXT))
+    bold = _wrapped(title, letters)
+    heading = bold + _wrapped(text, letters)
+    if (rows, columns) != size:
+        heading.append(f"the first {rows}×{columns} of {size[0]}×{size[1]}")
+    top = _MARGIN + 1.5 * _TEXT * len(heading) + _TEXT / 2
+    shapes: list[Shape] = [
+        Text(_MARGIN, _MARGIN + _TEXT * (0.5 + 1.5 * line), words, _TEXT, palette.ink, bold=line < len(bold))
+        for line, words in enumerate(heading)
+    ]
+    if numbered:
+        drawn = [[Cell(_color(count, most, palette), str(count), palette.faint) for count in row] for row in counts]
+        shapes += cells(left, top, side, drawn, palette.ink)
+    else:
+        colors = tuple(tuple(_color(count, most, palette) for count in row) for row in counts)
+        shapes.append(Pixels(left, top, columns * side, rows * side, colors))
+        shapes.append(Rect(left, top, columns * side, rows * side, stroke=palette.faint))
+    bottom = top + rows * side + _MARGIN
+    shapes += _legend(sorted({count for row in counts for count in row}), most, inner, bottom, palette)
+    return Scene(width, bottom + _SIDE + _MARGIN, palette.background, tuple(shapes), f"{title}: {text}")
+
+
+def _legend(values: Sequence[int], most: int, width: float, top: float, palette: Palette) -> list[Shape]:
+    """A swatch for every number, or for a dozen of them."""
+    if len(values) > _SWATCHES:
+        values = [values[round(place * (len(values) - 1) / (_SWATCHES - 1))] for place in range(_SWATCHES)]
+    each = min(56.0, width / len(values))
+    size = min(fitting_size(str(value), each * 0.8, _TEXT) for value in values)
+    shapes: list[Shape] = []
+    for number, value in enumerate(values):
+        left = _MARGIN + number * each
+        shapes.append(Rect(left, top, each, _SIDE / 2, _color(value, most, palette), palette.faint))
+        shapes.append(Text(left + each / 2, top + _SIDE / 2 + size, str(value), size, palette.ink, "middle"))
+    return shapes
+
+
+def _color(count: int, most: int, palette: Palette) -> str:
+    if not count:
+        return palette.negative
+    return mix(palette.background, palette.window, count / most)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` characters, broken at spaces."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
