@@ -172,6 +172,22 @@ reporting = combined(
         help="Print only what a script wants: what was clipped or lost is still said on stderr. With --json, the JSON.",
     ),
 )
+range_ = click.option(
+    "--range",
+    "range_",
+    type=click.Choice(RANGES),
+    default=None,
+    help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
+    "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
+)
+linear = click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after.")
+alpha = click.option(
+    "--alpha",
+    type=click.Choice(ALPHAS),
+    default="auto",
+    show_default=True,
+    help="Transparency: auto weighs colours by opacity where the kernel averages, else keeps it.",
+)
 image_output = combined(
     click.option(
         "-o",
@@ -183,23 +199,10 @@ image_output = combined(
     click.option("--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
     click.option("--in-place", is_flag=True, help="Write the result over the input."),
     click.option("--format", "format_", metavar="NAME", default=None, help="The format of -o -: png, jpg, tif, npy, …"),
-    click.option(
-        "--range",
-        "range_",
-        type=click.Choice(RANGES),
-        default=None,
-        help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
-        "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
-    ),
+    range_,
     click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
-    click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."),
-    click.option(
-        "--alpha",
-        type=click.Choice(ALPHAS),
-        default="auto",
-        show_default=True,
-        help="Transparency: auto weighs colours by opacity where the kernel averages, else keeps it.",
-    ),
+    linear,
+    alpha,
 )
 
 
@@ -248,7 +251,9 @@ def fold_bias(values: Mapping[str, Any]) -> Bias | None:
 
 
 def fold_compute(values: Mapping[str, Any]) -> Compute:
-    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``."""
+    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``, where a command has them."""
     from convcli.engine import Compute
 
+    if "backend" not in values:
+        return Compute()
     return Compute(values["backend"], values["device"], values["dtype"], values["threads"], values["plan"])
