@@ -180,7 +180,9 @@ range_ = click.option(
     help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
     "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
 )
-linear = click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after.")
+linear = click.option(
+    "--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."
+)
 alpha = click.option(
     "--alpha",
     type=click.Choice(ALPHAS),

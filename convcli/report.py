@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from shutil import get_terminal_size
 from typing import Any, TextIO
 
 
@@ -21,6 +22,20 @@ class Table:
     header: Sequence[str] = ()
     strong: int | None = None
     right: frozenset[int] = frozenset()
+
+
+Piece = tuple[str, str]
+"""A text and its style: plain "", or one of `STYLES`."""
+
+STYLES = {"strong": "bold", "faint": "dim", "name": "cyan"}
+"""What Rich makes of a style; elsewhere texts are plain."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """Lines laid out already, each of pieces."""
+
+    lines: Sequence[Sequence[Piece]]
 
 
 def json(document: Any, stream: TextIO | None = None) -> None:
@@ -74,6 +89,36 @@ def table(content: Table, stream: TextIO | None = None) -> None:
         _plain(content, stream)
 
 
+def block(content: Table | Lines, stream: TextIO | None = None) -> None:
+    """Draw a table, or lines as they are laid out."""
+    if isinstance(content, Table):
+        table(content, stream)
+        return
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        for line in content.lines:
+            print(shown("".join(text for text, _ in line)).rstrip(), file=stream)
+        stream.flush()
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False)
+    for line in content.lines:
+        pieces = [(shown(text), STYLES.get(style, "")) for text, style in line]
+        console.print(Text.assemble(*pieces), soft_wrap=True)
+
+
+def width(stream: TextIO | None = None) -> int:
+    """Columns of the terminal; elsewhere what ``COLUMNS`` says, or 100."""
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        return get_terminal_size((100, 24)).columns if "COLUMNS" in os.environ else 100
+    from rich.console import Console
+
+    return Console(file=stream).width
+
+
 def _widths(content: Table) -> list[int]:
     """Characters of the widest cell of every column."""
     rows = [*([content.header] if content.header else []), *content.rows]
@@ -83,7 +128,8 @@ def _widths(content: Table) -> list[int]:
 def _plain(content: Table, stream: TextIO) -> None:
     rows = [tuple(content.header), *content.rows] if content.header else list(content.rows)
     widths = _widths(content)
-    print(content.title, file=stream)
+    if content.title:
+        print(content.title, file=stream)
     for row in rows:
         cells = [
             cell.rjust(width) if column in content.right else cell.ljust(width)
@@ -101,7 +147,7 @@ def _rich(content: Table, stream: TextIO) -> None:
     console = Console(file=stream, highlight=False)
     tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(
-        title=content.title,
+        title=content.title or None,
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,

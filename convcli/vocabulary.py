@@ -21,6 +21,8 @@ CHANNELS = ("each", "sum", "gray")
 COMBINES = ("none", "magnitude", "sum", "max")
 RANGES = ("clip", "abs", "offset", "minmax", "raw")
 ALPHAS = ("auto", "premultiply", "filter", "keep", "drop")
+TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx")
+"""The tools that an operation can be written for."""
 
 
 class Border(NamedTuple):
