@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convcli import pipeline
 from convcli.explain.subject import Output, Subject, index
@@ -70,7 +71,7 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
     size = geometry.output
     where = f"the output of {size}"
     at = index(at[0], size.height, "row", where), index(at[1], size.width, "column", where)
-    channel = index(channel, len(outputs), "channel", f"the output of {len(outputs)} channels")
+    channel = index(channel, len(outputs), "channel", subject.whole)
     bias = subject.ready.fitted.bias
     groups, image = subject.groups, subject.image
 
@@ -113,7 +114,8 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
     if opacity:
         policy = "raw" if storage.container == "NPY" else "clip"
     span = _span(subject) if policy == "minmax" else []
-    values = np.array([value, *span], np.float64 if picture.colour.dtype == np.float64 else np.float32)
+    kind = "float64" if picture.colour.dtype == np.float64 else "float32"
+    values: NDArray[np.floating] = np.array([value, *span]).astype(kind)
     if storage.dtype == "float32":
         kept = picture.colour.dtype if storage.container == "NPY" and picture.colour.dtype.kind == "f" else np.float32
         mapped = apply_policy(values, storage.full_scale, policy)
@@ -123,7 +125,7 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
             number = float(mapped[:1].astype(kept)[0])
         return Written(number, _words(storage, policy, value, span, f"{np.dtype(kept)}"))
     out = np.empty(values.shape, storage.dtype)
-    store(values * values.dtype.type(storage.scale), storage.full_scale, policy, out, count=True)
+    store(values * storage.scale, storage.full_scale, policy, out, count=True)
     return Written(int(out[0]), _words(storage, policy, value, span, ""))
 
 

@@ -84,6 +84,17 @@ class Subject:
                 start += length
         return out
 
+    @property
+    def whole(self) -> str:
+        """The channels of the result, in words."""
+        count = len(self.outputs)
+        copied = (
+            ", whose opacity is copied and not computed"
+            if self.ready.alpha == "keep" and self.ready.transparent
+            else ""
+        )
+        return f"the output of {count} channel{'' if count == 1 else 's'}{copied}"
+
     def input_name(self, channel: int) -> str:
         """``input channel 0 (red)``."""
         return _named("input channel", channel, self._names(self.image.shape[0]))
@@ -180,6 +191,6 @@ def index(number: int, count: int, what: str, whole: str) -> int:
         There is no such place.
     """
     if not -count <= number < count:
-        below = f", or -{count} to -1 from the end" if count > 1 else ""
-        raise GeometryError(f"{what} {number} does not lie in {whole}: use 0 to {count - 1}{below}")
+        places = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
+        raise GeometryError(f"{what} {number} does not lie in {whole}: use {places}")
     return number % count

@@ -42,8 +42,10 @@ def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
     geometry, image = subject.geometry, subject.image
     where = f"the input of {geometry.input}"
     at = index(at[0], geometry.input.height, "row", where), index(at[1], geometry.input.width, "column", where)
-    channel = index(channel, image.shape[0], "channel", f"the input of {image.shape[0]} channels")
+    channel = index(
+        channel, image.shape[0], "channel", f"the input of {image.shape[0]} channel{'' if image.shape[0] == 1 else 's'}"
+    )
     place = {number: out for out, output in enumerate(subject.outputs) for number in output.filters}
-    ways = touches(subject.weight, geometry, subject.groups, image.shape[0], channel, at)
+    ways = touches(subject.weight, geometry, subject.groups, count, channel, at)
     value = float(image[(channel, *at)])
     return Touched(subject, at, channel, value, tuple((place[way.filter], way) for way in ways))

@@ -161,7 +161,7 @@ def readings(geometry: Geometry, axis: int, at: int) -> tuple[Reading, ...]:
     for tap in range(k):
         position = s * at + d * tap - before
         source = sources[position + before]
-        mark = PIXEL if position == source else OUTSIDE if source == ZERO else COPY
+        mark = OUTSIDE if source == ZERO else PIXEL if position == source else COPY
         out.append(Reading(tap, position, None if source == ZERO else source, mark))
     return tuple(out)
 
