@@ -117,7 +117,10 @@ def test_positions_of_a_dilated_transposed_axis() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "sums", "result"),
-    [("none", [3.0], 3), ("sum", [3.0, -4.0], -1), ("max", [-3.0, -4.0], -3), ("magnitude", [3.0, -4.0], 5), ("magnitude", [-2.0], 2)],
+    [
+        ("none", [3.0], 3), ("sum", [3.0, -4.0], -1), ("max", [-3.0, -4.0], -3),
+        ("magnitude", [3.0, -4.0], 5), ("magnitude", [-2.0], 2),
+    ],
 )  # fmt: skip
 def test_combining(rule: str, sums: list[float], result: float) -> None:
     assert combine(rule, sums) == result

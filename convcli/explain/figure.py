@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
 from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.palette import Palette, diverging, gray, mix, readable_on
-from convcli.drawing.scene import Rect, Scene, Shape, Text, text_width
+from convcli.drawing.scene import ADVANCE, Rect, Scene, Shape, Text, text_width
 from convcli.explain import words
 from convcli.explain.pixel import Pixel
 from convcli.explain.subject import Subject
 from convcli.explain.touched import Touched
-from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Reading, Trace
+from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
 
 _MARGIN, _GAP, _LINE = 28.0, 34.0, 20.0
 _TITLE, _BODY, _SMALL = 17.0, 12.5, 10.5
 _MOST_WINDOWS = 3
 _MOST_NUMBERED = 11
 """A window of more rows or columns is shown in colours, without numbers."""
+_NUMBERED = 16.0
+"""Cells of a larger side have numbers and labels."""
+_SIGNS = {BETWEEN: "finely dashed", OUTSIDE: "dashed", COPY: "dashed"}
 
 
 def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
@@ -58,15 +63,21 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
         drawn, edge, y = _row(band, side, y, palette)
         shapes += drawn
         right = max(right, edge)
-    lines = [(line, palette.faint) for line in words.marks(subject, answer.traces)]
+    signs = _SIGNS if side > _NUMBERED else dict.fromkeys(_SIGNS, "tinted")
+    lines = [(line, palette.faint) for line in words.marks(subject, answer.traces, signs)]
     if len(windows) > len(shown):
         lines.append((f"{len(windows) - len(shown)} more windows belong to the sum and are not drawn", palette.faint))
-    lines += [(line, palette.ink) for line in _sums(answer)]
+    lines += [(_minus(line), palette.ink) for line in _sums(answer)]
     for line, ink in lines:
         shapes.append(Text(_MARGIN, y + _LINE / 2, line, _BODY, ink))
         right = max(right, _MARGIN + text_width(line, _BODY))
         y += _LINE
     return Scene(right + _MARGIN, y + _MARGIN, palette.background, tuple(shapes), title)
+
+
+def _minus(line: str) -> str:
+    """A line with the minus sign of the cells in place of the hyphen before its numbers."""
+    return re.sub(r"(?<![\w-])-(?=[ (]?[\d.])|(?<=\de)-(?=\d)", "−", line)
 
 
 def _sums(answer: Pixel) -> list[str]:
@@ -96,14 +107,15 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[_Grid
     low, high = float(np.nanmin(values, initial=0.0)), float(np.nanmax(values, initial=white))
 
     def pixel(value: float, mark: str) -> Cell | None:
-        text = "" if plain else number(value)
-        if mark == BETWEEN:
-            return Cell(None, "" if plain else "0", palette.faint, 0.5, 2, palette.faint)
-        if mark == OUTSIDE:
-            return Cell(palette.padding, text, palette.faint, 1, 4, palette.faint)
-        shade = (value - low) / (high - low) if high > low and np.isfinite(value) else 0.0
         if plain:
-            return Cell(gray(shade))
+            shade = gray((value - low) / (high - low) if high > low and np.isfinite(value) else 0.0)
+            tint = {BETWEEN: 1.0, OUTSIDE: 1.0, COPY: 0.45}.get(mark, 0.0)
+            return Cell(mix(shade, palette.input, tint))
+        text = number(value)
+        if mark == BETWEEN:
+            return Cell(None, text, palette.faint, 0.5, 2, palette.faint)
+        if mark == OUTSIDE:
+            return Cell(palette.padding, text, palette.faint, 1, 5, palette.faint)
         if mark == COPY:
             return Cell(mix(palette.padding, palette.input, 0.45), text, palette.ink, 1.25, 4)
         return Cell(palette.input, text, palette.faint, 1)
@@ -124,9 +136,9 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[_Grid
     kernel_cells = [[weights(float(value), PIXEL) for value in line] for line in kernel]
     return [
         _Grid(subject.input_name(one.channels[place]), _filled(values, marks, pixel),
-              [_label(row) for row in one.rows], [_label(column) for column in one.columns]),
+              *([words.label(part, subject.geometry.transpose, "") for part in parts] for parts in (one.rows, one.columns))),
         _Grid(subject.filter_name(one.filter), kernel_cells),  # type: ignore[arg-type]
-        _Grid(f"Σ = {words.text(float(products.sum()), 6)}", _filled(products, marks, terms)),
+        _Grid(_minus(f"Σ = {words.text(float(products.sum()), 6)}"), _filled(products, marks, terms)),
     ]  # fmt: skip
 
 
@@ -140,27 +152,21 @@ def _largest(numbers: np.ndarray) -> float:
     return float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))
 
 
-def _label(reading: Reading) -> str:
-    if reading.source is None:
-        return "·" if reading.mark == BETWEEN else str(reading.position) if reading.position < 0 else "–"
-    return str(reading.position) if reading.mark == COPY else str(reading.source)
-
-
 def _side(grids: Sequence[_Grid]) -> float:
     """The side of a cell: wide enough for the longest number, narrow enough for many of them."""
     count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
     if count > _MOST_NUMBERED:
-        return max(3.0, min(16.0, 280 / count))
+        return max(3.0, min(_NUMBERED, 280 / count))
     longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
-    return max(longest * 9.5 * 0.602 / 0.76, 34.0 if count > 5 else 46.0)
+    return float(ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > 5 else 46.0)))  # whole: lines fall on lines
 
 
 def _row(band: Sequence[_Grid], side: float, y: float, palette: Palette) -> tuple[list[Shape], float, float]:
     """Grids side by side with × and = between; what is drawn, its right edge, and where the next may begin."""
     shapes: list[Shape] = []
-    top = y + (44 if side > 16 else 26)
+    top = y + (44 if side > _NUMBERED else 26)
     height = len(band[0].rows) * side
-    labelled = side > 16
+    labelled = side > _NUMBERED
     x = _MARGIN
     if labelled:
         x += max(text_width(label, _SMALL) for label in band[0].beside) + 6
@@ -200,7 +206,7 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     side = _side(grids) if grids else 0.0
     bottom = y
     for grid in grids:
-        labelled = side > 16
+        labelled = side > _NUMBERED
         left = x + (max(text_width(label, _SMALL) for label in grid.beside) + 6 if labelled else 0)
         top = y + (44 if labelled else 26)
         shapes.append(Text(left, y + 8, grid.title, _BODY, palette.ink, bold=True))

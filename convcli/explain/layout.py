@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -91,7 +91,12 @@ class _Panel:
 
     def lines(self) -> list[list[report.Piece]]:
         """The title, the labels of the columns, the rows: all of one width."""
-        wide = max(len(cell) for line in self.cells for cell, _ in line)
+        bracketed = any(cell.endswith(")") for line in self.cells for cell, _ in line)
+
+        def aligned(cell: str) -> str:  # digits below digits
+            return f"{cell} " if bracketed and not cell.endswith(")") else cell
+
+        wide = max(len(aligned(cell)) for line in self.cells for cell, _ in line)
         wide = max(wide, *(len(label) for label in self.columns or [""]))
         edge = max(len(label) for label in self.rows) if self.rows else 0
         out: list[list[report.Piece]] = [[(self.title, "strong")]]
@@ -99,7 +104,7 @@ class _Panel:
         out.append([(" " * (edge + 1), ""), *((f" {label:>{wide}}", "name") for label in labels), ("  ", "")])
         for number, line in enumerate(self.cells):
             label = f"{self.rows[number]:>{edge}}" if self.rows else ""
-            cells = [(f" {cell:>{wide}}", style) for cell, style in line]
+            cells = [(f" {aligned(cell):>{wide}}", style) for cell, style in line]
             out.append([(label, "name"), ("│", "faint"), *cells, (" │", "faint")])
         full = max(sum(len(part) for part, _ in line) for line in out)
         return [[*line, (" " * (full - sum(len(part) for part, _ in line)), "")] for line in out]
@@ -111,17 +116,18 @@ def _window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     values, kernel, products = one.values[place], one.kernel[place], one.products[place]
     cells = [[one.mark(i, j) for j in range(values.shape[1])] for i in range(values.shape[0])]
 
-    def rows(numbers: np.ndarray, marked: bool) -> list[list[tuple[str, str]]]:
+    def rows(numbers: np.ndarray, cell: Callable[[float, str], tuple[str, str]]) -> list[list[tuple[str, str]]]:
         return [
-            [_cell(float(number), mark if marked else PIXEL) for number, mark in zip(line, marks, strict=True)]
+            [cell(float(number), mark) for number, mark in zip(line, marks, strict=True)]
             for line, marks in zip(numbers, cells, strict=True)
         ]
 
-    above, beside = [_label(row) for row in one.rows], [_label(column) for column in one.columns]
+    transpose = answer.subject.geometry.transpose
+    beside, above = ([words.label(one, transpose) for one in readings] for readings in (one.rows, one.columns))
     panels = [
-        _Panel(answer.subject.input_name(one.channels[place]), rows(values, True), above, beside),
-        _Panel(f"× {name}", rows(kernel, False)),
-        _Panel(f"= {text(float(products.sum()), 6)}", rows(products, True)),
+        _Panel(answer.subject.input_name(one.channels[place]), rows(values, _cell), beside, above),
+        _Panel(f"× {name}", rows(kernel, lambda weight, _: (text(weight), ""))),
+        _Panel(f"= {text(float(products.sum()), 6)}", rows(products, _product)),
     ]
     drawn = [panel.lines() for panel in panels]
     widths = [sum(len(part) for part, _ in lines[0]) for lines in drawn]
@@ -135,20 +141,16 @@ def _window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     return _short(answer, one, place, width)
 
 
-def _label(reading: Reading) -> str:
-    if reading.mark == COPY:
-        return f"{reading.position}→{reading.source}"
-    if reading.mark == BETWEEN:
-        return "·"
-    return str(reading.source) if reading.source is not None else "–"
-
-
 def _cell(number: float, mark: str) -> tuple[str, str]:
     if mark == BETWEEN:
         return "·", "faint"
     if mark in (COPY, OUTSIDE):
         return f"({text(number)})", "faint"
     return text(number), ""
+
+
+def _product(number: float, mark: str) -> tuple[str, str]:
+    return ("·", "faint") if mark == BETWEEN else (text(number), "faint" if mark == OUTSIDE else "")
 
 
 def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
@@ -160,7 +162,8 @@ def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
         "here, --json and -o have all of it"
     )
     terms = _terms(one, [(place, i, j) for i, j in one.reached])
-    sums = [(_label(row), float(line.sum())) for row, line in zip(one.rows, products, strict=True)]
+    transpose = answer.subject.geometry.transpose
+    sums = [(words.label(row, transpose), float(line.sum())) for row, line in zip(one.rows, products, strict=True)]
     return [_contributions(f"{title}; the largest terms", terms), _wrapped("the sums of its rows", sums, width)]
 
 

@@ -42,9 +42,8 @@ def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
     geometry, image = subject.geometry, subject.image
     where = f"the input of {geometry.input}"
     at = index(at[0], geometry.input.height, "row", where), index(at[1], geometry.input.width, "column", where)
-    channel = index(
-        channel, image.shape[0], "channel", f"the input of {image.shape[0]} channel{'' if image.shape[0] == 1 else 's'}"
-    )
+    count = image.shape[0]
+    channel = index(channel, count, "channel", f"the input of {count} channel{'' if count == 1 else 's'}")
     place = {number: out for out, output in enumerate(subject.outputs) for number in output.filters}
     ways = touches(subject.weight, geometry, subject.groups, count, channel, at)
     value = float(image[(channel, *at)])

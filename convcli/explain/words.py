@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
 from convcli.explain.subject import Subject
-from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, Trace
+from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
 
 
 def text(value: float, digits: int = 4) -> str:
@@ -28,25 +31,65 @@ def flip(subject: Subject) -> str:
     return f"transpose: every input pixel lays down the kernel {given}; an output sees it {seen}"
 
 
-def marks(subject: Subject, traces: tuple[Trace, ...]) -> list[str]:
+SIGNS = {BETWEEN: "·", OUTSIDE: "(0)", COPY: "(…)"}
+"""How a text marks the cells of a window that are no pixels."""
+
+
+def marks(subject: Subject, traces: tuple[Trace, ...], signs: Mapping[str, str] = SIGNS) -> list[str]:
     """What the marks in these windows mean; nothing where there are none."""
     first = traces[0]
     found = {reading.mark for reading in (*first.rows, *first.columns)}
     out = []
     if BETWEEN in found:
-        out.append("· is a zero between two input pixels, which the stride puts there")
+        out.append(f"{signs[BETWEEN]}: a zero between two input pixels, which the stride puts there")
     if OUTSIDE in found:
-        out.append("(0) lies beyond the border" + ("" if subject.geometry.transpose else ": padding, zeros"))
+        out.append(
+            f"{signs[OUTSIDE]}: beyond the border, " + ("zero" if subject.geometry.transpose else "padding of zeros")
+        )
     if COPY in found:
-        copies = [
-            f"{what} {reading.position} is {reading.source}"
-            for what, readings in (("row", first.rows), ("column", first.columns))
-            for reading in readings
-            if reading.mark == COPY
-        ]
-        shown = ", ".join(copies[:4]) + (", …" if len(copies) > 4 else "")
-        out.append(f"(…) lies beyond the border: padding, {subject.geometry.padding_mode}: {shown}")
+        copies = [*_copies("row", first.rows), *_copies("column", first.columns)]
+        mode = subject.geometry.padding_mode
+        out.append(f"{signs[COPY]}: beyond the border, padding of mode {mode}: {'; '.join(copies)}")
     return out
+
+
+def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
+    """What the border copies: ``rows -3 to -1 are 3 to 1``, a text for each run."""
+    runs: list[list[Reading]] = []
+    for reading in readings:
+        if reading.mark != COPY:
+            continue
+        if runs and _goes_on([*runs[-1], reading]):
+            runs[-1].append(reading)
+        else:
+            runs.append([reading])
+    out = []
+    for run in runs:
+        first, last = run[0], run[-1]
+        sources = f"{first.source}" if first.source == last.source else f"{first.source} to {last.source}"
+        if len(run) == 1:
+            out.append(f"{what} {first.position} is {sources}")
+        else:
+            out.append(f"{what}s {first.position} to {last.position} are {sources}")
+    return out
+
+
+def _goes_on(run: Sequence[Reading]) -> bool:
+    """Whether these lie next to each other, and what they copy, too."""
+    steps = {(b.tap - a.tap, (b.source or 0) - (a.source or 0)) for a, b in pairwise(run)}
+    return len(steps) == 1 and steps.pop()[0] == 1
+
+
+def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
+    """The row of the image; beyond its border, with the one that it copies; transposed, the row of the input if there is one.
+
+    An empty `arrow` leaves out what is copied.
+    """
+    if reading.mark == COPY:
+        return f"{reading.position}{arrow}{reading.source}" if arrow else str(reading.position)
+    if reading.source is not None:
+        return str(reading.source)
+    return "·" if reading.mark == BETWEEN else "–" if transpose else str(reading.position)
 
 
 def unreached(subject: Subject, at: tuple[int, int]) -> str:
