@@ -54,6 +54,7 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     subject = answer.subject
     title = f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
     under = f"{subject.operation.label}, {subject.geometry.kernel}; {words.flip(subject)}"
+    before = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in words.preparation(subject)]
     shapes: list[Shape] = [
         Text(_MARGIN, _MARGIN + 8, title, _TITLE, palette.ink, bold=True),
         Text(_MARGIN, _MARGIN + 32, under, _BODY, palette.faint),
@@ -64,7 +65,7 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
         shapes += drawn
         right = max(right, edge)
     signs = _SIGNS if side > _NUMBERED else dict.fromkeys(_SIGNS, "tinted")
-    lines = [(line, palette.faint) for line in words.marks(subject, answer.traces, signs)]
+    lines = [(line, palette.faint) for line in (*before, *words.marks(subject, answer.traces, signs))]
     if len(windows) > len(shown):
         lines.append((f"{len(windows) - len(shown)} more windows belong to the sum and are not drawn", palette.faint))
     lines += [(_minus(line), palette.ink) for line in _sums(answer)]
@@ -88,7 +89,7 @@ def _sums(answer: Pixel) -> list[str]:
         products = words.text(float(one.products.sum()), 6)
         out.append(f"{name}Σ products {products} {words.plus(one.bias)} (bias) = {words.text(one.sum, 6)}")
     if not answer.traces[0].reached:
-        out.append(words.unreached(answer.subject, answer.at))
+        out.append("; ".join(words.unreached(answer.subject, answer.at)))
     if answer.output.rule != "none":
         out.append(words.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
     out += [f"{step}: {words.text(value, 6)}" for step, value in answer.steps]

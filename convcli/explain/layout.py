@@ -17,6 +17,7 @@ from convcli.explain.words import text
 
 Block = report.Table | report.Lines
 
+_SPACE = report.Lines([[]])
 _MOST_WINDOWS, _MOST_ROWS, _MOST_TERMS, _MOST_WAYS = 4, 16, 12, 40
 """What is shown before the rest is summed up: windows, rows of a matrix that stands alone, terms, outputs."""
 
@@ -32,7 +33,7 @@ def _pixel(answer: Pixel, width: int) -> list[Block]:
     if len(windows) > _MOST_WINDOWS:
         size = [abs(float(one.products[place].sum())) for one, place in windows]
         shown = [windows[number] for number in sorted(np.argsort(size, kind="stable")[::-1][:_MOST_WINDOWS])]
-    blocks: list[Block] = [_facts(answer)]
+    blocks: list[Block] = [_facts(answer), _SPACE]
     for one, place in shown:
         blocks += _window(answer, one, place, width)
     if len(windows) > len(shown):
@@ -41,7 +42,7 @@ def _pixel(answer: Pixel, width: int) -> list[Block]:
         blocks.append(_wrapped(title, sums, width))
     legend = words.marks(answer.subject, answer.traces)
     if legend:
-        blocks.append(report.Lines([[(f"  {line}", "faint")] for line in legend]))
+        blocks.append(report.Lines([*([(f"  {line}", "faint")] for line in legend), []]))
     if answer.subject.geometry.transpose:
         blocks.append(_reached(answer))
     blocks.append(_result(answer))
@@ -65,6 +66,7 @@ def _facts(answer: Pixel) -> report.Table:
         rows.append(("output_padding", report.pair(geometry.output_padding)))
     if spec.groups > 1:
         rows.append(("groups", str(spec.groups)))
+    rows += words.preparation(subject)
     if not spec.transpose:
         rows.append(("reads", f"{_range('row', first.rows)}, {_range('column', first.columns)}"))
     where = f"{answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
@@ -157,14 +159,17 @@ def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     """A window that is too large to show: its largest terms, and the sums of its rows."""
     products = one.products[place]
     name, kernel = answer.subject.input_name(one.channels[place]), answer.subject.filter_name(one.filter)
-    title = (
-        f"{name} × {kernel} = {text(float(products.sum()), 6)}: {len(one.rows)}×{len(one.columns)} is too large to show "
-        "here, --json and -o have all of it"
+    head = report.Lines(
+        [
+            [(f"  {name} × {kernel} = {text(float(products.sum()), 6)}", "strong")],
+            [(f"  {report.shape(products.shape)} is too large to show here: --json and -o have all of it", "faint")],
+            [],
+        ]
     )
     terms = _terms(one, [(place, i, j) for i, j in one.reached])
     transpose = answer.subject.geometry.transpose
     sums = [(words.label(row, transpose), float(line.sum())) for row, line in zip(one.rows, products, strict=True)]
-    return [_contributions(f"{title}; the largest terms", terms), _wrapped("the sums of its rows", sums, width)]
+    return [head, _contributions("the largest terms", terms), _wrapped("the sums of its rows", sums, width)]
 
 
 _Term = tuple[int, tuple[int, int], tuple[int, int], float, float]
@@ -214,8 +219,8 @@ def _wrapped(title: str, sums: Sequence[tuple[str, float]], width: int) -> repor
 def _reached(answer: Pixel) -> Block:
     """Which input pixels reach an output of the transposed operation, through which taps."""
     if not answer.traces[0].reached:
-        line = f"  {words.unreached(answer.subject, answer.at)}"
-        return report.Lines([[(line, "strong")], []])
+        lines = words.unreached(answer.subject, answer.at)
+        return report.Lines([*([(f"  {line}", "strong")] for line in lines), []])
     cells = [
         (one, (place, i, j)) for one in answer.traces for place in range(len(one.channels)) for i, j in one.reached
     ]

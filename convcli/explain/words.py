@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import floor, log10
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convcli.explain.subject import Subject
 from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
@@ -14,6 +18,23 @@ def text(value: float, digits: int = 4) -> str:
     if abs(value) < 1e7 and value == int(value):
         return str(int(value))
     return f"{value:.{digits}g}"
+
+
+def texts(numbers: NDArray[np.float64]) -> list[list[str]]:
+    """The numbers of a matrix with their decimal points below each other; ``~0`` is what all these decimals do not show."""
+    finite = np.abs(numbers[np.isfinite(numbers)])
+    largest = float(finite.max(initial=0.0))
+    if not 1e-4 <= largest < 1e7 or (finite == np.rint(finite)).all():
+        return [[text(float(number)) for number in line] for line in numbers]
+    decimals = max(1, 3 - floor(log10(largest)))
+    return [[_fixed(float(number), decimals) for number in line] for line in numbers]
+
+
+def _fixed(number: float, decimals: int) -> str:
+    shown = f"{number:.{decimals}f}"
+    if number == 0:
+        return "0"
+    return shown if float(shown) else "~0"
 
 
 def plus(value: float, digits: int = 6) -> str:
@@ -92,15 +113,33 @@ def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
     return "·" if reading.mark == BETWEEN else "–" if transpose else str(reading.position)
 
 
-def unreached(subject: Subject, at: tuple[int, int]) -> str:
+def preparation(subject: Subject) -> list[tuple[str, str]]:
+    """What is done to the picture before the kernel sees it, each with its name; nothing for most."""
+    out = []
+    if subject.operation.linear:
+        out.append(("linear", "the values are linear light, decoded from sRGB"))
+    if subject.operation.channels == "gray" and subject.picture.colour.shape[-3] > 1:
+        out.append(("channels", "gray: the colours become one channel first"))
+    if subject.picture.alpha is not None:
+        does = {
+            "premultiply": "premultiply: the colours are multiplied by their opacity, which is a channel of its own",
+            "filter": "filter: opacity is a channel like the colours",
+            "keep": "keep: opacity is copied, not computed",
+            "drop": "drop",
+        }
+        out.append(("alpha", does[subject.ready.alpha]))
+    return out
+
+
+def unreached(subject: Subject, at: tuple[int, int]) -> list[str]:
     """Why no input pixel reaches an output of the transposed operation."""
     geometry = subject.geometry
     parts = []
     for axis, what in enumerate(("row", "column")):
         last = (geometry.input[axis] - 1) * geometry.stride[axis] + geometry.extent[axis] - 1 - geometry.pads[2 * axis]
         if at[axis] > last:
-            parts.append(f"{what} {at[axis]} is output_padding, the kernel ends at {what} {last}")
-    return "no input pixel reaches it: " + ("; ".join(parts) or "it lies between the taps of their kernels")
+            parts.append(f"{what} {at[axis]} is output_padding: the kernels end at {what} {last}")
+    return ["no input pixel reaches it", *(parts or ["it lies between the taps of their kernels"])]
 
 
 def joined(rule: str, sums: list[float], result: float) -> str:
