@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convcli import report
 from convcli.explain import words
@@ -118,17 +119,17 @@ def _window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     values, kernel, products = one.values[place], one.kernel[place], one.products[place]
     cells = [[one.mark(i, j) for j in range(values.shape[1])] for i in range(values.shape[0])]
 
-    def rows(numbers: np.ndarray, cell: Callable[[float, str], tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    def rows(numbers: NDArray[np.float64], cell: Callable[[str, str], tuple[str, str]]) -> list[list[tuple[str, str]]]:
         return [
-            [cell(float(number), mark) for number, mark in zip(line, marks, strict=True)]
-            for line, marks in zip(numbers, cells, strict=True)
+            [cell(number, mark) for number, mark in zip(line, marks, strict=True)]
+            for line, marks in zip(words.texts(numbers), cells, strict=True)
         ]
 
     transpose = answer.subject.geometry.transpose
     beside, above = ([words.label(one, transpose) for one in readings] for readings in (one.rows, one.columns))
     panels = [
         _Panel(answer.subject.input_name(one.channels[place]), rows(values, _cell), beside, above),
-        _Panel(f"× {name}", rows(kernel, lambda weight, _: (text(weight), ""))),
+        _Panel(f"× {name}", rows(kernel, lambda weight, _: (weight, ""))),
         _Panel(f"= {text(float(products.sum()), 6)}", rows(products, _product)),
     ]
     drawn = [panel.lines() for panel in panels]
@@ -143,16 +144,14 @@ def _window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     return _short(answer, one, place, width)
 
 
-def _cell(number: float, mark: str) -> tuple[str, str]:
+def _cell(number: str, mark: str) -> tuple[str, str]:
     if mark == BETWEEN:
         return "·", "faint"
-    if mark in (COPY, OUTSIDE):
-        return f"({text(number)})", "faint"
-    return text(number), ""
+    return (f"({number})", "faint") if mark in (COPY, OUTSIDE) else (number, "")
 
 
-def _product(number: float, mark: str) -> tuple[str, str]:
-    return ("·", "faint") if mark == BETWEEN else (text(number), "faint" if mark == OUTSIDE else "")
+def _product(number: str, mark: str) -> tuple[str, str]:
+    return ("·", "faint") if mark == BETWEEN else (number, "faint" if mark == OUTSIDE else "")
 
 
 def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
@@ -256,17 +255,18 @@ def _touched(answer: Touched) -> list[Block]:
         )
         for channel, way in ways[:_MOST_WAYS]
     ]  # fmt: skip
-    where = (
-        f"{subject.input_name(answer.channel)} at {answer.at[0]},{answer.at[1]}, which holds {text(answer.value, 6)}"
-    )
     outputs = len({(channel, way.at) for channel, way in ways})
-    count = f"{outputs} output{'' if outputs == 1 else 's'}"
+    does = f"touches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
     if not ways:
-        return [report.Lines([[(f"{where}, touches no output: no tap of the kernel falls on it", "strong")]])]
+        does = "touches no output: no tap of the kernel falls on it"
+    where = f"{subject.input_name(answer.channel)} at {answer.at[0]},{answer.at[1]}"
+    said = [words.flip(subject), f"it holds {text(answer.value, 6)} and {does}"]
+    head = [[(f"convcli explain: {where}", "strong")], *([(f"  {line}", "")] for line in said)]
+    if not ways:
+        return [report.Lines(head)]
     header = ("output", "channel", *(("kernel",) if several else ()), "tap", "weight", "read as")
     right = frozenset({0, 1, len(header) - 3, len(header) - 2})
-    title = f"convcli explain: {where}, touches {count} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
-    blocks: list[Block] = [report.Table(title, rows, header, right=right)]
+    blocks: list[Block] = [report.Lines([*head, []]), report.Table("", rows, header, right=right)]
     if len(ways) > _MOST_WAYS:
         line = f"  and {len(ways) - _MOST_WAYS} more ways: --json has all of them"
         blocks.append(report.Lines([[(line, "faint")]]))
