@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -81,12 +82,10 @@ def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
     """
     from convcli.explain import subject
 
-    at, source = values["at"], values["input_at"]
-    if at is not None and source is not None:
-        raise ConvError("--at and --input-at exclude each other: give the one or the other")
-    if at is None and source is None and values["tool"] is None:
-        raise ConvError("no pixel is named: add --at Y,X, or --input-at Y,X for an input's, or --as TOOL")
+    _check(values)
     operation = options.fold_operation(values, options.fold(values))
+    if values["tool"] is not None and operation.bank is not None:
+        operation = replace(operation, alpha="drop")
     fitted = subject.load(image, operation, values["format_"], values["range_"], values["item"])
     if values["tool"] is not None:
         _translated(fitted, values, as_json)
@@ -95,6 +94,17 @@ def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
     if values["output"] is not None:
         _draw(answer, values["output"], values["theme"])
     _show(answer, as_json, quiet)
+
+
+def _check(values: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    at, source, tool = values["at"], values["input_at"], values["tool"]
+    if at is not None and source is not None:
+        raise ConvError("--at and --input-at exclude each other: give the one or the other")
+    if at is None and source is None and tool is None:
+        raise ConvError("no pixel is named: add --at Y,X, or --input-at Y,X for an input's, or --as TOOL")
+    if tool is not None and values["output"] is not None:
+        raise ConvError(f"-o {values['output']} is for the figure of a pixel, --as prints a text: use '> FILE' for it")
 
 
 def _answer(fitted: Subject, values: dict[str, Any]) -> Pixel | Touched:
@@ -124,18 +134,25 @@ def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
         report.lines(repr(answer.value))
 
 
-def _draw(answer: Pixel | Touched, target: str, theme: str) -> None:
+def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
+    from convcli import outputs
     from convcli.explain import figure
     from convcli.images import raster
 
-    raster.save(figure.draw(answer, PALETTES[theme]), target)
+    subject = answer.subject
+    read = subject.operation.files
+    [target] = outputs.resolve([subject.source], output, subject.operation.label, read=read)
+    with outputs.folder(target, output):
+        raster.save(figure.draw(answer, PALETTES[theme]), target)
 
 
 def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
     """Print the operation as another tool's text."""
     from convcli.translate import Request, translate
 
-    ready, operation = fitted.ready, fitted.operation
+    ready, operation, picture = fitted.ready, fitted.operation, fitted.picture
+    if picture.alpha is not None and ready.alpha != "filter":
+        report.note(f"{fitted.source}: its opacity is left out of the text")
     request = Request(
         source=fitted.source,
         weight=fitted.weight,
@@ -144,11 +161,11 @@ def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
         bias=ready.fitted.bias,
         parts=ready.fitted.finish.parts,
         channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
-        input_channels=fitted.picture.colour.shape[-3],
+        input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),
         flipped=operation.spec.op == "conv",
         label=operation.label,
         linear=operation.linear,
-        full_scale=fitted.picture.full_scale,
+        full_scale=picture.full_scale,
         weights=values["weights"] or "",
     )
     code = translate(request, values["tool"])
