@@ -60,10 +60,14 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
         Text(_MARGIN, _MARGIN + 32, under, _BODY, palette.faint),
     ]
     y, right = _MARGIN + 62, max(text_width(title, _TITLE), text_width(under, _BODY)) + _MARGIN
+    edges = [max(_width(band[place], side) for band in bands) for place in range(3)]
+    beside = max(_beside(band[0], side) for band in bands)
     for band in bands:
-        drawn, edge, y = _row(band, side, y, palette)
+        drawn, edge, y = _row(band, side, beside, edges, y, palette)
         shapes += drawn
         right = max(right, edge)
+    if side <= _NUMBERED and not subject.geometry.transpose:
+        before.append(f"the window: {words.reads(answer.traces[0])}")
     signs = _SIGNS if side > _NUMBERED else dict.fromkeys(_SIGNS, "tinted")
     lines = [(line, palette.faint) for line in (*before, *words.marks(subject, answer.traces, signs))]
     if len(windows) > len(shown):
@@ -162,31 +166,46 @@ def _side(grids: Sequence[_Grid]) -> float:
     return float(ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > 5 else 46.0)))  # whole: lines fall on lines
 
 
-def _row(band: Sequence[_Grid], side: float, y: float, palette: Palette) -> tuple[list[Shape], float, float]:
+def _width(grid: _Grid, side: float) -> float:
+    return max(len(grid.rows[0]) * side, text_width(grid.title, _BODY) + 4)
+
+
+def _beside(grid: _Grid, side: float) -> float:
+    """The width of the labels of a grid's rows."""
+    return max(text_width(label, _SMALL) for label in grid.beside) + 6 if side > _NUMBERED else 0.0
+
+
+def _drawn(grid: _Grid, x: float, y: float, side: float, palette: Palette) -> tuple[list[Shape], float, float]:
+    """A grid under its title and labels; what is drawn, the top of its cells, and their bottom."""
+    labelled = side > _NUMBERED
+    top = y + (44 if labelled else 26)
+    shapes: list[Shape] = [Text(x, y + 8, grid.title, _BODY, palette.ink, bold=True)]
+    if labelled:
+        for place, label in enumerate(grid.above):
+            shapes.append(Text(x + (place + 0.5) * side, top - 9, label, _SMALL, palette.faint, "middle"))
+        for place, label in enumerate(grid.beside):
+            shapes.append(Text(x - 6, top + (place + 0.5) * side, label, _SMALL, palette.faint, "end"))
+    shapes += cells(x, top, side, grid.rows, palette.ink)
+    height = len(grid.rows) * side
+    if not labelled:
+        shapes.append(Rect(x, top, len(grid.rows[0]) * side, height, stroke=palette.faint))
+    return shapes, top, top + height
+
+
+def _row(
+    band: Sequence[_Grid], side: float, beside: float, widths: Sequence[float], y: float, palette: Palette
+) -> tuple[list[Shape], float, float]:
     """Grids side by side with × and = between; what is drawn, its right edge, and where the next may begin."""
     shapes: list[Shape] = []
-    top = y + (44 if side > _NUMBERED else 26)
-    height = len(band[0].rows) * side
-    labelled = side > _NUMBERED
-    x = _MARGIN
-    if labelled:
-        x += max(text_width(label, _SMALL) for label in band[0].beside) + 6
-    for sign, grid in zip(("", "×", "="), band, strict=True):
+    x, bottom = _MARGIN + beside, y
+    for sign, grid, width in zip(("", "×", "="), band, widths, strict=True):
+        x += _GAP if sign else 0
+        drawn, top, bottom = _drawn(grid, x, y, side, palette)
+        shapes += drawn
         if sign:
-            shapes.append(Text(x + _GAP / 2, top + height / 2, sign, 20, palette.ink, "middle"))
-            x += _GAP
-        shapes.append(Text(x, y + 8, grid.title, _BODY, palette.ink, bold=True))
-        if labelled:
-            for place, label in enumerate(grid.above):
-                shapes.append(Text(x + (place + 0.5) * side, top - 9, label, _SMALL, palette.faint, "middle"))
-            for place, label in enumerate(grid.beside):
-                shapes.append(Text(x - 6, top + (place + 0.5) * side, label, _SMALL, palette.faint, "end"))
-        shapes += cells(x, top, side, grid.rows, palette.ink)
-        width = len(grid.rows[0]) * side
-        if not labelled:
-            shapes.append(Rect(x, top, width, height, stroke=palette.faint))
-        x += max(width, text_width(grid.title, _BODY) + 4)
-    return shapes, x, top + height + 26
+            shapes.append(Text(x - _GAP / 2, (top + bottom) / 2, sign, 20, palette.ink, "middle"))
+        x += width
+    return shapes, x, bottom + 26
 
 
 def _touched(answer: Touched, palette: Palette) -> Scene:
@@ -207,22 +226,12 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     side = _side(grids) if grids else 0.0
     bottom = y
     for grid in grids:
-        labelled = side > _NUMBERED
-        left = x + (max(text_width(label, _SMALL) for label in grid.beside) + 6 if labelled else 0)
-        top = y + (44 if labelled else 26)
-        shapes.append(Text(left, y + 8, grid.title, _BODY, palette.ink, bold=True))
-        if labelled:
-            for place, label in enumerate(grid.above):
-                shapes.append(Text(left + (place + 0.5) * side, top - 9, label, _SMALL, palette.faint, "middle"))
-            for place, label in enumerate(grid.beside):
-                shapes.append(Text(left - 6, top + (place + 0.5) * side, label, _SMALL, palette.faint, "end"))
-        shapes += cells(left, top, side, grid.rows, palette.ink)
-        width, height = len(grid.rows[0]) * side, len(grid.rows) * side
-        if not labelled:
-            shapes.append(Rect(left, top, width, height, stroke=palette.faint))
-        x = left + max(width, text_width(grid.title, _BODY)) + _GAP
-        bottom = max(bottom, top + height + 20)
-    lines = _legend(answer, len(filters) - len(grids)) if grids else []
+        x += _beside(grid, side)
+        drawn, _, below = _drawn(grid, x, y, side, palette)
+        shapes += drawn
+        x += _width(grid, side) + _GAP
+        bottom = max(bottom, below + 20)
+    lines = _legend(answer, len(filters) - len(grids), side > _NUMBERED) if grids else []
     for line in lines:
         shapes.append(Text(_MARGIN, bottom + _LINE / 2, line, _BODY, palette.faint))
         right = max(right, _MARGIN + text_width(line, _BODY))
@@ -230,12 +239,15 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     return Scene(max(right, x - _GAP) + _MARGIN, bottom + _MARGIN, palette.background, tuple(shapes), title)
 
 
-def _legend(answer: Touched, more: int) -> list[str]:
+def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
     lines = ["each cell is an output pixel, and in it the weight of this input: the sum of all its ways there"]
-    if any(way.mark == COPY for _, way in answer.ways):
+    if not numbered:
+        ys, xs = [way.at[0] for _, way in answer.ways], [way.at[1] for _, way in answer.ways]
+        lines.append(f"rows {min(ys)} to {max(ys)} and columns {min(xs)} to {max(xs)} of the output")
+    elif any(way.mark == COPY for _, way in answer.ways):
         lines.append("dashed: reached through a copy in the padding as well, or only so")
     if more:
-        lines.append(f"{more} more filters are touched and not drawn")
+        lines.append(f"{more} more filter{' is' if more == 1 else 's are'} touched and not drawn")
     return lines
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from convcli import report
 from convcli.explain import words
 from convcli.explain.pixel import Pixel
 from convcli.explain.touched import Touched
-from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Reading, Trace
+from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
 from convcli.explain.words import text
 
 Block = report.Table | report.Lines
@@ -69,18 +68,9 @@ def _facts(answer: Pixel) -> report.Table:
         rows.append(("groups", str(spec.groups)))
     rows += words.preparation(subject)
     if not spec.transpose:
-        rows.append(("reads", f"{_range('row', first.rows)}, {_range('column', first.columns)}"))
+        rows.append(("reads", words.reads(first)))
     where = f"{answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
     return report.Table(f"convcli explain: output {where}", rows)
-
-
-def _range(what: str, readings: Sequence[Reading]) -> str:
-    positions = [reading.position for reading in readings]
-    if len(positions) == 1:
-        return f"{what} {positions[0]}"
-    steps = {later - earlier for earlier, later in pairwise(positions)}
-    step = f" in steps of {max(steps)}" if max(steps) > 1 else ""
-    return f"{what}s {positions[0]} to {positions[-1]}{step}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,8 +130,12 @@ def _window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
         ]
         return [report.Lines([*side, []])]
     if max(widths) + 2 <= width and len(cells) <= _MOST_ROWS:
-        return [report.Lines([*([("  ", ""), *line] for lines in drawn for line in lines), []])]
+        return [report.Lines([*([("  ", ""), *line] for lines in drawn for line in lines if _said(line)), []])]
     return _short(answer, one, place, width)
+
+
+def _said(line: Sequence[report.Piece]) -> bool:
+    return any(part.strip() for part, _ in line)
 
 
 def _cell(number: str, mark: str) -> tuple[str, str]:

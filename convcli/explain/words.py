@@ -52,6 +52,19 @@ def flip(subject: Subject) -> str:
     return f"transpose: every input pixel lays down the kernel {given}; an output sees it {seen}"
 
 
+def reads(trace: Trace) -> str:
+    """``rows 0 to 4 in steps of 2, columns 1 to 3``: where the taps of a direct operation lie."""
+    return f"{_span('row', trace.rows)}, {_span('column', trace.columns)}"
+
+
+def _span(what: str, readings: Sequence[Reading]) -> str:
+    positions = [reading.position for reading in readings]
+    if len(positions) == 1:
+        return f"{what} {positions[0]}"
+    step = positions[1] - positions[0]
+    return f"{what}s {positions[0]} to {positions[-1]}" + (f" in steps of {step}" if step > 1 else "")
+
+
 SIGNS = {BETWEEN: "·", OUTSIDE: "(0)", COPY: "(…)"}
 """How a text marks the cells of a window that are no pixels."""
 
