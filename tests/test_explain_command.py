@@ -134,6 +134,8 @@ def test_large_windows_are_shown_in_short(folder: Path) -> None:
     assert "31×31 is too large to show here: --json and -o have all of it" in text
     assert "the sums of its rows" in text
     assert len(text.splitlines()) < 50
+    beyond = done("explain", "rgb.png", "-k", "box:31", "-p", "40", "--at", "0,0", cwd=folder)
+    assert beyond.table["value"] == "0"
     many = done("explain", "deep.npy", "--weights", "wide.npy", "--at", "0,0", cwd=folder).text
     assert "36 more windows" in many
     assert len(many.splitlines()) < 60

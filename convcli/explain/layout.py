@@ -18,8 +18,8 @@ from convcli.explain.words import text
 Block = report.Table | report.Lines
 
 _SPACE = report.Lines([[]])
-_MOST_WINDOWS, _MOST_ROWS, _MOST_TERMS, _MOST_WAYS = 4, 16, 12, 40
-"""What is shown before the rest is summed up: windows, rows of a matrix that stands alone, terms, outputs."""
+_MOST_WINDOWS, _MOST_ROWS, _MOST_TERMS, _MOST_SUMS, _MOST_WAYS = 4, 16, 12, 64, 40
+"""What is shown before the rest is left to --json: windows, rows of a matrix that stands alone, terms, sums, outputs."""
 
 
 def blocks(answer: Pixel | Touched, width: int) -> list[Block]:
@@ -161,8 +161,17 @@ def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     )
     terms = _terms(one, [(place, i, j) for i, j in one.reached])
     transpose = answer.subject.geometry.transpose
-    sums = [(words.label(row, transpose), float(line.sum())) for row, line in zip(one.rows, products, strict=True)]
-    return [head, _contributions("the largest terms", terms), _wrapped("the sums of its rows", sums, width)]
+    sums = [
+        (words.label(row, transpose), float(line.sum()))
+        for row, line in zip(one.rows, products, strict=True)
+        if row.source is not None
+    ]
+    blocks: list[Block] = [head]
+    if terms:
+        blocks.append(_contributions("the largest terms", terms))
+    if 0 < len(sums) <= _MOST_SUMS:
+        blocks.append(_wrapped("the sums of its rows", sums, width))
+    return blocks
 
 
 _Term = tuple[int, tuple[int, int], tuple[int, int], float, float]

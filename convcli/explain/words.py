@@ -105,7 +105,7 @@ def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
             out.append(f"{what} {first.position} is {sources}")
         else:
             out.append(f"{what}s {first.position} to {last.position} are {sources}")
-    return out
+    return out if len(out) <= 2 else [*out[:2], "…"]
 
 
 def _goes_on(run: Sequence[Reading]) -> bool:
