@@ -11,7 +11,7 @@ import numpy as np
 
 from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.palette import Palette, diverging, gray, mix, readable_on
-from convcli.drawing.scene import ADVANCE, Rect, Scene, Shape, Text, text_width
+from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, text_width
 from convcli.explain import words
 from convcli.explain.pixel import Pixel
 from convcli.explain.subject import Subject
@@ -185,10 +185,12 @@ def _drawn(grid: _Grid, x: float, y: float, side: float, palette: Palette) -> tu
             shapes.append(Text(x + (place + 0.5) * side, top - 9, label, _SMALL, palette.faint, "middle"))
         for place, label in enumerate(grid.beside):
             shapes.append(Text(x - 6, top + (place + 0.5) * side, label, _SMALL, palette.faint, "end"))
-    shapes += cells(x, top, side, grid.rows, palette.ink)
-    height = len(grid.rows) * side
-    if not labelled:
-        shapes.append(Rect(x, top, len(grid.rows[0]) * side, height, stroke=palette.faint))
+    width, height = len(grid.rows[0]) * side, len(grid.rows) * side
+    if labelled:
+        shapes += cells(x, top, side, grid.rows, palette.ink)
+    else:
+        colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in grid.rows)
+        shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
     return shapes, top, top + height
 
 

@@ -179,9 +179,9 @@ _Term = tuple[int, tuple[int, int], tuple[int, int], float, float]
 
 def _terms(one: Trace, cells: Sequence[tuple[int, int, int]]) -> list[_Term]:
     """Input channel, pixel, tap, value and weight of cells of the windows, the largest products first."""
-    ordered = sorted(
-        cells, key=lambda cell: -abs(one.products[cell]) if one.products[cell] == one.products[cell] else 0
-    )
+    products = one.products
+    sizes = np.array([abs(products[cell]) for cell in cells])
+    ordered = [cells[number] for number in np.argsort(-np.nan_to_num(sizes), kind="stable")]
     out: list[_Term] = []
     for place, i, j in ordered:
         source = one.source(i, j)

@@ -142,12 +142,16 @@ def trace(
     inputs = range(group * channels, (group + 1) * channels)
     rows, columns = readings(geometry, 0, at[0]), readings(geometry, 1, at[1])
     values = np.zeros((channels, len(rows), len(columns)))
-    for i, row in enumerate(rows):
-        for j, column in enumerate(columns):
-            if row.source is not None and column.source is not None:
-                values[:, i, j] = image[inputs.start : inputs.stop, row.source, column.source]
+    (down, above), (across, left) = _read(rows), _read(columns)
+    values[np.ix_(range(channels), down, across)] = image[np.ix_(inputs, above, left)]
     offset = 0.0 if bias is None else float(bias[filter_])
     return Trace(filter_, tuple(inputs), rows, columns, values, kernel.astype(np.float64), offset)
+
+
+def _read(readings: tuple[Reading, ...]) -> tuple[list[int], list[int]]:
+    """The rows of a window that are no zeros, and the rows of the image that they read."""
+    found = [(place, reading.source) for place, reading in enumerate(readings) if reading.source is not None]
+    return [place for place, _ in found], [source for _, source in found]
 
 
 def readings(geometry: Geometry, axis: int, at: int) -> tuple[Reading, ...]:
