@@ -212,6 +212,24 @@ reporting = combined(
         help="Colours in tables: auto on a terminal, unless NO_COLOR is set.",
     ),
 )
+range_ = click.option(
+    "--range",
+    "range_",
+    type=click.Choice(RANGES),
+    default=None,
+    help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
+    "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
+)
+linear = click.option(
+    "--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."
+)
+alpha = click.option(
+    "--alpha",
+    type=click.Choice(ALPHAS),
+    default="auto",
+    show_default=True,
+    help="Transparency: auto weighs colours by opacity where the kernel averages, else keeps it.",
+)
 image_output = combined(
     click.option(
         "-o",
@@ -223,23 +241,10 @@ image_output = combined(
     click.option("--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
     click.option("--in-place", is_flag=True, help="Write the result over the input."),
     click.option("--format", "format_", metavar="NAME", default=None, help="The format of -o -: png, jpg, tif, npy, …"),
-    click.option(
-        "--range",
-        "range_",
-        type=click.Choice(RANGES),
-        default=None,
-        help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
-        "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
-    ),
+    range_,
     click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
-    click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."),
-    click.option(
-        "--alpha",
-        type=click.Choice(ALPHAS),
-        default="auto",
-        show_default=True,
-        help="Transparency: auto weighs colours by opacity where the kernel averages, else keeps it.",
-    ),
+    linear,
+    alpha,
 )
 
 
@@ -288,12 +293,14 @@ def fold_bias(values: Mapping[str, Any]) -> Bias | None:
 
 
 def fold_compute(values: Mapping[str, Any]) -> Compute:
-    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``.
+    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``, where a command has them.
 
     What an environment variable says is a default: it gives way where it does not go with what the command line says.
     """
     from convcli.engine import Compute
 
+    if "backend" not in values:
+        return Compute()
     backend, device, dtype, plan = (values[name] for name in ("backend", "device", "dtype", "plan"))
     if plan is not None or (device != "cpu" and _asked_for("device")):
         backend = _unless_default("backend", backend, "auto")

@@ -88,6 +88,34 @@ class PaddingType(click.ParamType[Any]):
         return _starting(PADDING_RULES, incomplete)
 
 
+class IndexType(click.ParamType[Any]):
+    """A place, counted from 0; below 0 from the end."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse; whether there is such a place is known later."""
+        number = whole(str(value), -MAX_NUMBER)
+        if number is None:
+            self.fail(f"'{value}' is not a whole number, as in 0, or -1 for the last", param, ctx)
+        return number
+
+
+class PointType(click.ParamType[Any]):
+    """``Y,X``: a row and a column, counted from 0; below 0 from the end."""
+
+    name = "Y,X"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Parse; whether there is such a pixel is known later."""
+        if isinstance(value, tuple):
+            return value
+        numbers = _whole_numbers(value, -MAX_NUMBER)
+        if len(numbers) != 2:
+            self.fail(f"'{value}' is not Y,X with two whole numbers, row and column, as in 10,12", param, ctx)
+        return numbers[0], numbers[1]
+
+
 class CountType(click.ParamType[Any]):
     """A whole number from `least` to `most`."""
 

@@ -73,34 +73,50 @@ class Outcome:
     alpha: str | None
 
 
-def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
-    """Apply an operation to a picture.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A picture and an operation up to the computation: everything is decided, nothing computed.
 
-    Parameters
+    Attributes
     ----------
     picture : Picture
-        What was loaded.
-    operation : Operation
-        What is done to it.
-    container : str
-        The format that will hold the result: checked before anything is computed.
-    policy : str, optional
-        The range policy: where nothing else remains to be done to the real values, it is applied while they are in the
-        cache.
-
-    Raises
-    ------
-    ConvError
-        An operation that does not fit this picture, or a result that does not fit the format.
+        As it is computed with: in linear light or gray where the operation asks for it.
+    fitted : Fitted
+        What the engine is called with; its last channel is the opacity where that is filtered.
+    storage : Storage
+        How the file will keep the result.
+    alpha : str
+        The alpha policy; ``drop`` also where there is no alpha.
+    transparent : bool
+        Whether the result has alpha.
     """
-    given = picture.colour
+
+    picture: Picture
+    fitted: Fitted
+    storage: Storage
+    alpha: str
+    transparent: bool
+
+    def parted(self, operation: Operation, computed: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Colour, encoded again if the light was linear, and the opacity, if it was filtered, of what was computed."""
+        colour, opacity = computed, None
+        if self.alpha == "premultiply":
+            colour, opacity = _unweighted(self.picture, operation, colour)
+        elif self.alpha == "filter" and self.transparent:
+            colour, opacity = colour[:-1], colour[-1]
+        if operation.linear:
+            colour = light.to_srgb(colour, self.picture.full_scale)
+        return colour, opacity
+
+
+def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
+    """Decide everything before the computation; parameters and errors are those of `run`."""
     double = operation.compute.dtype == "float64"
     if operation.linear:
         if picture.space in ("cmyk", "tensor"):
             raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: leave it out")
-        picture = replace(
-            picture, colour=light.to_linear(given, picture.full_scale, "float64" if double else "float32")
-        )
+        kind = "float64" if double else "float32"
+        picture = replace(picture, colour=light.to_linear(picture.colour, picture.full_scale, kind))
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(to_gray(picture, operation.linear, double), picture.alpha)
     rule = alpha_policy(picture, operation)
@@ -122,26 +138,45 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     kept = images.storage_for(
         picture, picture.space_of(channels), shape, transparent, container, policy, _fewer(operation, picture)
     )
-    if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
+    return Prepared(picture, fitted, kept, rule, transparent)
+
+
+def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
+    """Apply an operation to a picture.
+
+    Parameters
+    ----------
+    picture : Picture
+        What was loaded.
+    operation : Operation
+        What is done to it.
+    container : str
+        The format that will hold the result: checked before anything is computed.
+    policy : str, optional
+        The range policy: where nothing else remains to be done to the real values, it is applied while they are in the
+        cache.
+
+    Raises
+    ------
+    ConvError
+        An operation that does not fit this picture, or a result that does not fit the format.
+    """
+    given = picture.colour
+    ready = prepare(picture, operation, container, policy)
+    picture, fitted, kept = ready.picture, ready.fitted, ready.storage
+    if ready.alpha in ("keep", "drop") and not operation.linear and _at_once(kept):
         finish = replace(fitted.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
         fitted = replace(fitted, finish=finish)
     result = fitted.run(operation)
-    colour: NDArray[Any] = result.array
-    opacity: NDArray[Any] | None = None
-    if rule == "premultiply":
-        colour, opacity = _unweighted(picture, operation, colour)
-    elif rule == "filter" and transparent:
-        colour, opacity = colour[:-1], colour[-1]
-    elif transparent:
+    colour, opacity = ready.parted(operation, result.array)
+    if ready.alpha == "keep" and ready.transparent:
         kind = colour.dtype if colour.dtype.kind == "f" else np.dtype(np.float32)
         opacity = alpha.resample(_opacity(picture), result.geometry).astype(kind)
-    if operation.linear:
-        colour = light.to_srgb(colour, picture.full_scale)
     if kept.container == "NPY":  # a tensor keeps its dtype
         own = given.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=given.dtype.name if own else colour.dtype.name)
     kept = replace(kept, notes=(*kept.notes, *_inexact(given, result.dtype)))
-    followed = None if picture.alpha is None else rule
+    followed = None if picture.alpha is None else ready.alpha
     return Outcome(picture.with_pixels(colour, opacity), result, kept, fitted.spec.groups, followed)
 
 

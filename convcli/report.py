@@ -6,7 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TextIO
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 from convcli.errors import ConvError
 
@@ -23,6 +27,20 @@ class Table:
     header: Sequence[str] = ()
     strong: int | None = None
     right: frozenset[int] = frozenset()
+
+
+Piece = tuple[str, str]
+"""A text and its style: plain "", or one of `STYLES`."""
+
+STYLES = {"strong": "bold", "faint": "dim", "name": "cyan"}
+"""What Rich makes of a style; elsewhere texts are plain."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """Lines laid out already, each of pieces."""
+
+    lines: Sequence[Sequence[Piece]]
 
 
 _color = "auto"
@@ -80,10 +98,53 @@ def table(content: Table, stream: TextIO | None = None) -> None:
     """Draw a table on `stream` (standard output): with Rich on a terminal, as aligned text elsewhere."""
     stream = stream or sys.stdout
     content = replace(content, rows=[[shown(cell) for cell in row] for row in content.rows])
-    if stream.isatty() or _color == "always":
+    if _drawn(stream):
         _rich(content, stream)
     else:
         _plain(content, stream)
+
+
+def block(content: Table | Lines, stream: TextIO | None = None) -> None:
+    """Draw a table, or lines as they are laid out."""
+    if isinstance(content, Table):
+        table(content, stream)
+        return
+    stream = stream or sys.stdout
+    if not _drawn(stream):
+        for line in content.lines:
+            print(shown("".join(text for text, _ in line)).rstrip(), file=stream)
+        stream.flush()
+        return
+    from rich.text import Text
+
+    console = _console(stream)
+    for line in content.lines:
+        pieces = [(shown(text), STYLES.get(style, "")) for text, style in line]
+        console.print(Text.assemble(*pieces), soft_wrap=True)
+
+
+def width(stream: TextIO | None = None) -> int:
+    """Columns of the terminal; elsewhere what ``COLUMNS`` says, or 100."""
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        return get_terminal_size((100, 24)).columns if "COLUMNS" in os.environ else 100
+    return _console(stream).width
+
+
+def _drawn(stream: TextIO) -> bool:
+    """Whether Rich draws on a stream."""
+    return stream.isatty() or _color == "always"
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    return Console(
+        file=stream,
+        highlight=False,
+        force_terminal=True if _color == "always" else None,
+        no_color={"always": False, "never": True}.get(_color),
+    )
 
 
 def _widths(content: Table) -> list[int]:
@@ -95,7 +156,8 @@ def _widths(content: Table) -> list[int]:
 def _plain(content: Table, stream: TextIO) -> None:
     rows = [tuple(content.header), *content.rows] if content.header else list(content.rows)
     widths = _widths(content)
-    print(content.title, file=stream)
+    if content.title:
+        print(content.title, file=stream)
     for row in rows:
         cells = [
             cell.rjust(width) if column in content.right else cell.ljust(width)
@@ -107,18 +169,12 @@ def _plain(content: Table, stream: TextIO) -> None:
 
 def _rich(content: Table, stream: TextIO) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console(
-        file=stream,
-        highlight=False,
-        force_terminal=True if _color == "always" else None,
-        no_color={"always": False, "never": True}.get(_color),
-    )
+    console = _console(stream)
     tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(
-        title=content.title,
+        title=content.title or None,
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,

@@ -82,6 +82,8 @@ def test_errors_load_nothing(line: str, tmp_path: Path) -> None:
         "apply img.png -k box -o out.tif --linear",
         "apply maps.npy -k box -o out.npy --backend reference",
         "transpose img.png -k bilinear:2 -s 2 -p 1 -o out.png",
+        "explain img.png -k sobel -p 1 --at 0,0 -o figure.svg",
+        "explain img.png -k box --input-at 4,4 --json",
     ],
 )
 def test_images_load_neither_torch_nor_rich(line: str, folder: Path) -> None:

@@ -1,1 +1,3 @@
-"""One value of a result taken apart: the window, the kernel, the products, the sum; and the way back from an input pixel."""
+"""One pixel of a convolution worked out in the open: `trace` has the formulas, `subject` what is explained, `pixel` and `touched`
+the two questions, `document` and `layout` the answers as JSON and as text, `figure` as a drawing.
+"""

@@ -1,0 +1,175 @@
+"""``convcli explain``: the sum behind one pixel, or the outputs behind one input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli import options, report
+from convcli.commands.help import KERNELS, MODES, Documented
+from convcli.drawing.palette import PALETTES
+from convcli.errors import ConvError
+from convcli.parameters import FileType, IndexType, PointType
+from convcli.vocabulary import TOOLS
+
+if TYPE_CHECKING:
+    from convcli.explain.pixel import Pixel
+    from convcli.explain.subject import Subject
+    from convcli.explain.touched import Touched
+
+
+@click.command(
+    cls=Documented,
+    sections=(KERNELS, MODES),
+    examples=(
+        "convcli explain img.png -k sobel --at 10,12",
+        "convcli explain img.png -k gaussian:1 -p same --padding-mode reflect --at 0,0 --channel 2 -o corner.svg",
+        "convcli explain img.png -k bilinear:2 -s 2 -p 1 --transpose --at 7,8",
+        "convcli explain img.png -k box:3 -s 2 -p 1 --input-at 4,4",
+        "convcli explain img.png -k sobel-x -s 2 --as torch",
+    ),
+)
+@click.argument(
+    "image", metavar="IMAGE", type=FileType("IMAGE"),
+    help="A path, or - for standard input; .npy files are tensors (H, W), (C, H, W) or (N, C, H, W).",
+)  # fmt: skip
+@click.option(
+    "--at", type=PointType(), default=None,
+    help="The output pixel to explain: row and column from 0; below 0 they count from the end.",
+)  # fmt: skip
+@click.option(
+    "--input-at", type=PointType(), default=None,
+    help="The inverse: the input pixel whose outputs are wanted.",
+)  # fmt: skip
+@click.option(
+    "--channel", type=IndexType(), default=0, show_default=True, metavar="C",
+    help="Of the result; with --input-at, of the input.",
+)  # fmt: skip
+@click.option("--item", type=IndexType(), default=None, metavar="N", help="Which image of a batch (N, C, H, W).")
+@options.bank
+@options.geometry
+@options.output_padding
+@options.output_size
+@options.transpose
+@options.linear
+@options.alpha
+@options.range_
+@click.option(
+    "--format", "format_", metavar="NAME", default=None,
+    help="The format that the result would be written in: png, jpg, tif, npy, …  [default: the input's, as of apply]",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=FileType("FILE.svg|FILE.png"), default=None, help="Draw the answer as a figure."
+)  # fmt: skip
+@click.option(
+    "--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the figure's page."
+)
+@click.option(
+    "--as", "tool", type=click.Choice(TOOLS), default=None,
+    help="Instead of a pixel: the operation written for another tool, ready to paste.",
+)  # fmt: skip
+@options.reporting
+def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
+    """Explain any pixel: what the kernel saw, the products, the sum, and what is written.
+
+    Takes every operation option of apply and of transpose (with --transpose, or implied by --op2 and --output-size). Shows
+    the window of the input under the kernel with the padding marked, the kernel as it is applied, the products, bias and
+    sum, and the value before and after the range policy: the numbers that apply and transpose compute. Of the transposed
+    operation it shows which input pixels reach the output through which taps. With --input-at: which outputs an input
+    pixel touches, and with what weight.
+    """
+    from convcli.explain import subject
+
+    _check(values)
+    operation = options.fold_operation(values, options.fold(values))
+    if values["tool"] is not None and operation.bank is not None:
+        operation = replace(operation, alpha="drop")
+    fitted = subject.load(image, operation, values["format_"], values["range_"], values["item"])
+    if values["tool"] is not None:
+        _translated(fitted, values, as_json)
+        return
+    answer = _answer(fitted, values)
+    if values["output"] is not None:
+        _draw(answer, values["output"], values["theme"])
+    _show(answer, as_json, quiet)
+
+
+def _check(values: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    at, source, tool = values["at"], values["input_at"], values["tool"]
+    if at is not None and source is not None:
+        raise ConvError("--at and --input-at exclude each other: give the one or the other")
+    if at is None and source is None and tool is None:
+        raise ConvError("no pixel is named: add --at Y,X, or --input-at Y,X for an input's, or --as TOOL")
+    if tool is not None and values["output"] is not None:
+        raise ConvError(f"-o {values['output']} is for the figure of a pixel, --as prints a text: use '> FILE' for it")
+
+
+def _answer(fitted: Subject, values: dict[str, Any]) -> Pixel | Touched:
+    from convcli.explain import pixel, touched
+
+    if values["at"] is not None:
+        return pixel.explain(fitted, values["at"], values["channel"])
+    return touched.touched(fitted, values["input_at"], values["channel"])
+
+
+def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
+    from convcli.explain.document import document
+    from convcli.explain.layout import blocks
+    from convcli.explain.touched import Touched
+
+    if as_json:
+        report.json(document(answer))
+        return
+    for text in answer.subject.notes:
+        report.note(text)
+    if not quiet:
+        for block in blocks(answer, report.width()):
+            report.block(block)
+    elif isinstance(answer, Touched):
+        report.lines(*(f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways))
+    else:
+        report.lines(repr(answer.value))
+
+
+def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
+    from convcli import outputs
+    from convcli.explain import figure
+    from convcli.images import raster
+
+    subject = answer.subject
+    read = subject.operation.files
+    [target] = outputs.resolve([subject.source], output, subject.operation.label, read=read)
+    with outputs.folder(target, output):
+        raster.save(figure.draw(answer, PALETTES[theme]), target)
+
+
+def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
+    """Print the operation as another tool's text."""
+    from convcli.translate import Request, translate
+
+    ready, operation, picture = fitted.ready, fitted.operation, fitted.picture
+    if picture.alpha is not None and ready.alpha != "filter":
+        report.note(f"{fitted.source}: its opacity is left out of the text")
+    request = Request(
+        source=fitted.source,
+        weight=fitted.weight,
+        geometry=fitted.geometry,
+        groups=fitted.groups,
+        bias=ready.fitted.bias,
+        parts=ready.fitted.finish.parts,
+        channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
+        input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),
+        flipped=operation.spec.op == "conv",
+        label=operation.label,
+        linear=operation.linear,
+        full_scale=picture.full_scale,
+        weights=values["weights"] or "",
+    )
+    code = translate(request, values["tool"])
+    if as_json:
+        report.json({"tool": values["tool"], "code": code})
+    else:
+        report.lines(code.rstrip("\n"))

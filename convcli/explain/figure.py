@@ -1,0 +1,282 @@
+"""The answers as drawings: window × kernel = products for each window, and the sum; or an input pixel and what it touches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from convcli.drawing.grid import Cell, cells, number
+from convcli.drawing.palette import Palette, diverging, gray, mix, readable_on
+from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, text_width
+from convcli.explain import words
+from convcli.explain.pixel import Pixel
+from convcli.explain.subject import Subject
+from convcli.explain.touched import Touched
+from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
+
+_MARGIN, _GAP, _LINE = 28.0, 34.0, 20.0
+_TITLE, _BODY, _SMALL = 17.0, 12.5, 10.5
+_MOST_WINDOWS = 3
+_MOST_NUMBERED = 11
+"""A window of more rows or columns is shown in colours, without numbers."""
+_NUMBERED = 16.0
+"""Cells of a larger side have numbers and labels."""
+_SIGNS = {BETWEEN: "finely dashed", OUTSIDE: "dashed", COPY: "dashed"}
+
+
+def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
+    """The figure of an answer."""
+    return _touched(answer, palette) if isinstance(answer, Touched) else _pixel(answer, palette)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """A titled matrix and the labels of its rows and columns."""
+
+    title: str
+    rows: list[list[Cell | None]]
+    beside: Sequence[str] = ()
+    above: Sequence[str] = ()
+
+
+def _pixel(answer: Pixel, palette: Palette) -> Scene:
+    windows = [(one, place) for one in answer.traces for place in range(len(one.channels))]
+    shown = windows
+    if len(windows) > _MOST_WINDOWS:
+        size = [abs(float(one.products[place].sum())) for one, place in windows]
+        shown = [windows[n] for n in sorted(np.argsort(size, kind="stable")[::-1][:_MOST_WINDOWS])]
+    bands = [_band(answer, one, place, palette) for one, place in shown]
+    side = _side([grid for band in bands for grid in band])
+    subject = answer.subject
+    title = f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
+    under = f"{subject.operation.label}, {subject.geometry.kernel}; {words.flip(subject)}"
+    before = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in words.preparation(subject)]
+    shapes: list[Shape] = [
+        Text(_MARGIN, _MARGIN + 8, title, _TITLE, palette.ink, bold=True),
+        Text(_MARGIN, _MARGIN + 32, under, _BODY, palette.faint),
+    ]
+    y, right = _MARGIN + 62, max(text_width(title, _TITLE), text_width(under, _BODY)) + _MARGIN
+    edges = [max(_width(band[place], side) for band in bands) for place in range(3)]
+    beside = max(_beside(band[0], side) for band in bands)
+    for band in bands:
+        drawn, edge, y = _row(band, side, beside, edges, y, palette)
+        shapes += drawn
+        right = max(right, edge)
+    if side <= _NUMBERED and not subject.geometry.transpose:
+        before.append(f"the window: {words.reads(answer.traces[0])}")
+    signs = _SIGNS if side > _NUMBERED else dict.fromkeys(_SIGNS, "tinted")
+    lines = [(line, palette.faint) for line in (*before, *words.marks(subject, answer.traces, signs))]
+    if len(windows) > len(shown):
+        lines.append((f"{len(windows) - len(shown)} more windows belong to the sum and are not drawn", palette.faint))
+    lines += [(_minus(line), palette.ink) for line in _sums(answer)]
+    for line, ink in lines:
+        shapes.append(Text(_MARGIN, y + _LINE / 2, line, _BODY, ink))
+        right = max(right, _MARGIN + text_width(line, _BODY))
+        y += _LINE
+    return Scene(right + _MARGIN, y + _MARGIN, palette.background, tuple(shapes), title)
+
+
+def _minus(line: str) -> str:
+    """A line with the minus sign of the cells in place of the hyphen before its numbers."""
+    return re.sub(r"(?<![\w-])-(?=[ (]?[\d.])|(?<=\de)-(?=\d)", "−", line)
+
+
+def _sums(answer: Pixel) -> list[str]:
+    """The sum, the combination, the value and what is written, a line for each."""
+    out = []
+    for one in answer.traces:
+        name = f"{answer.subject.filter_name(one.filter)}: " if len(answer.traces) > 1 else ""
+        products = words.text(float(one.products.sum()), 6)
+        out.append(f"{name}Σ products {products} {words.plus(one.bias)} (bias) = {words.text(one.sum, 6)}")
+    if not answer.traces[0].reached:
+        out.append("; ".join(words.unreached(answer.subject, answer.at)))
+    if answer.output.rule != "none":
+        out.append(words.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
+    out += [f"{step}: {words.text(value, 6)}" for step, value in answer.steps]
+    out.append(
+        f"value {words.text(answer.value, 7)}, written {words.text(answer.written.value, 7)} ({answer.written.words})"
+    )
+    return out
+
+
+def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[_Grid]:
+    """The three grids of a window."""
+    subject = answer.subject
+    values, kernel, products = one.values[place], one.kernel[place], one.products[place]
+    plain = max(values.shape) > _MOST_NUMBERED
+    white = subject.ready.picture.full_scale
+    low, high = float(np.nanmin(values, initial=0.0)), float(np.nanmax(values, initial=white))
+
+    def pixel(value: float, mark: str) -> Cell | None:
+        if plain:
+            shade = gray((value - low) / (high - low) if high > low and np.isfinite(value) else 0.0)
+            tint = {BETWEEN: 1.0, OUTSIDE: 1.0, COPY: 0.45}.get(mark, 0.0)
+            return Cell(mix(shade, palette.input, tint))
+        text = number(value)
+        if mark == BETWEEN:
+            return Cell(None, text, palette.faint, 0.5, 2, palette.faint)
+        if mark == OUTSIDE:
+            return Cell(palette.padding, text, palette.faint, 1, 5, palette.faint)
+        if mark == COPY:
+            return Cell(mix(palette.padding, palette.input, 0.45), text, palette.ink, 1.25, 4)
+        return Cell(palette.input, text, palette.faint, 1)
+
+    def signed(largest: float) -> Callable[[float, str], Cell]:
+        def cell(value: float, mark: str) -> Cell:
+            share = 0.75 * value / largest if largest and np.isfinite(value) else 0.0
+            fill = diverging(share, palette)
+            if plain:
+                return Cell(fill)
+            faint = mark in (BETWEEN, OUTSIDE)
+            return Cell(fill, number(value), palette.faint, 1, 0, palette.faint if faint else readable_on(fill))
+
+        return cell
+
+    weights, terms = signed(_largest(kernel)), signed(_largest(products))
+    marks = [[one.mark(i, j) for j in range(values.shape[1])] for i in range(values.shape[0])]
+    kernel_cells = [[weights(float(value), PIXEL) for value in line] for line in kernel]
+    return [
+        _Grid(subject.input_name(one.channels[place]), _filled(values, marks, pixel),
+              *([words.label(part, subject.geometry.transpose, "") for part in parts] for parts in (one.rows, one.columns))),
+        _Grid(subject.filter_name(one.filter), kernel_cells),  # type: ignore[arg-type]
+        _Grid(_minus(f"Σ = {words.text(float(products.sum()), 6)}"), _filled(products, marks, terms)),
+    ]  # fmt: skip
+
+
+def _filled(
+    numbers: np.ndarray, marks: list[list[str]], cell: Callable[[float, str], Cell | None]
+) -> list[list[Cell | None]]:
+    return [[cell(float(n), mark) for n, mark in zip(*pair, strict=True)] for pair in zip(numbers, marks, strict=True)]
+
+
+def _largest(numbers: np.ndarray) -> float:
+    return float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))
+
+
+def _side(grids: Sequence[_Grid]) -> float:
+    """The side of a cell: wide enough for the longest number, narrow enough for many of them."""
+    count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
+    if count > _MOST_NUMBERED:
+        return max(3.0, min(_NUMBERED, 280 / count))
+    longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
+    return float(ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > 5 else 46.0)))  # whole: lines fall on lines
+
+
+def _width(grid: _Grid, side: float) -> float:
+    return max(len(grid.rows[0]) * side, text_width(grid.title, _BODY) + 4)
+
+
+def _beside(grid: _Grid, side: float) -> float:
+    """The width of the labels of a grid's rows."""
+    return max(text_width(label, _SMALL) for label in grid.beside) + 6 if side > _NUMBERED else 0.0
+
+
+def _drawn(grid: _Grid, x: float, y: float, side: float, palette: Palette) -> tuple[list[Shape], float, float]:
+    """A grid under its title and labels; what is drawn, the top of its cells, and their bottom."""
+    labelled = side > _NUMBERED
+    top = y + (44 if labelled else 26)
+    shapes: list[Shape] = [Text(x, y + 8, grid.title, _BODY, palette.ink, bold=True)]
+    if labelled:
+        for place, label in enumerate(grid.above):
+            shapes.append(Text(x + (place + 0.5) * side, top - 9, label, _SMALL, palette.faint, "middle"))
+        for place, label in enumerate(grid.beside):
+            shapes.append(Text(x - 6, top + (place + 0.5) * side, label, _SMALL, palette.faint, "end"))
+    width, height = len(grid.rows[0]) * side, len(grid.rows) * side
+    if labelled:
+        shapes += cells(x, top, side, grid.rows, palette.ink)
+    else:
+        colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in grid.rows)
+        shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
+    return shapes, top, top + height
+
+
+def _row(
+    band: Sequence[_Grid], side: float, beside: float, widths: Sequence[float], y: float, palette: Palette
+) -> tuple[list[Shape], float, float]:
+    """Grids side by side with × and = between; what is drawn, its right edge, and where the next may begin."""
+    shapes: list[Shape] = []
+    x, bottom = _MARGIN + beside, y
+    for sign, grid, width in zip(("", "×", "="), band, widths, strict=True):
+        x += _GAP if sign else 0
+        drawn, top, bottom = _drawn(grid, x, y, side, palette)
+        shapes += drawn
+        if sign:
+            shapes.append(Text(x - _GAP / 2, (top + bottom) / 2, sign, 20, palette.ink, "middle"))
+        x += width
+    return shapes, x, bottom + 26
+
+
+def _touched(answer: Touched, palette: Palette) -> Scene:
+    """The output around what is touched, with the weights by which it is."""
+    subject, geometry = answer.subject, answer.subject.geometry
+    title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
+    under = f"{subject.operation.label}, {geometry.kernel}; {words.flip(subject)}"
+    shapes: list[Shape] = [
+        Text(_MARGIN, _MARGIN + 8, title, _TITLE, palette.ink, bold=True),
+        Text(_MARGIN, _MARGIN + 32, under, _BODY, palette.faint),
+    ]
+    right, y = max(text_width(title, _TITLE), text_width(under, _BODY)) + _MARGIN, _MARGIN + 62
+    filters = sorted({way.filter for _, way in answer.ways})
+    if not filters:
+        shapes.append(Text(_MARGIN, y, "touches no output: no tap of the kernel falls on it", _BODY, palette.ink))
+    x = _MARGIN
+    grids = [_weights(answer, filter_, palette) for filter_ in filters[:_MOST_WINDOWS]]
+    side = _side(grids) if grids else 0.0
+    bottom = y
+    for grid in grids:
+        x += _beside(grid, side)
+        drawn, _, below = _drawn(grid, x, y, side, palette)
+        shapes += drawn
+        x += _width(grid, side) + _GAP
+        bottom = max(bottom, below + 20)
+    lines = _legend(answer, len(filters) - len(grids), side > _NUMBERED) if grids else []
+    for line in lines:
+        shapes.append(Text(_MARGIN, bottom + _LINE / 2, line, _BODY, palette.faint))
+        right = max(right, _MARGIN + text_width(line, _BODY))
+        bottom += _LINE
+    return Scene(max(right, x - _GAP) + _MARGIN, bottom + _MARGIN, palette.background, tuple(shapes), title)
+
+
+def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
+    lines = ["each cell is an output pixel, and in it the weight of this input: the sum of all its ways there"]
+    if not numbered:
+        ys, xs = [way.at[0] for _, way in answer.ways], [way.at[1] for _, way in answer.ways]
+        lines.append(f"rows {min(ys)} to {max(ys)} and columns {min(xs)} to {max(xs)} of the output")
+    elif any(way.mark == COPY for _, way in answer.ways):
+        lines.append("dashed: reached through a copy in the padding as well, or only so")
+    if more:
+        lines.append(f"{more} more filter{' is' if more == 1 else 's are'} touched and not drawn")
+    return lines
+
+
+def _weights(answer: Touched, filter_: int, palette: Palette) -> _Grid:
+    """The output from the first to the last pixel that one filter makes of the input, and the weights there."""
+    subject: Subject = answer.subject
+    ways = [way for _, way in answer.ways if way.filter == filter_]
+    ys, xs = [way.at[0] for way in ways], [way.at[1] for way in ways]
+    high, wide = range(min(ys), max(ys) + 1), range(min(xs), max(xs) + 1)
+    total, copied = np.zeros((len(high), len(wide))), np.zeros((len(high), len(wide)), bool)
+    touched = copied.copy()
+    for way in ways:
+        place = way.at[0] - high.start, way.at[1] - wide.start
+        total[place] += way.weight
+        touched[place] = True
+        copied[place] |= way.mark == COPY
+    largest, plain = _largest(total), max(total.shape) > _MOST_NUMBERED
+    rows: list[list[Cell | None]] = []
+    for i in range(len(high)):
+        line: list[Cell | None] = []
+        for j in range(len(wide)):
+            fill = diverging(0.75 * float(total[i, j]) / largest, palette) if largest else palette.background
+            text = number(float(total[i, j])) if touched[i, j] and not plain else ""
+            dash = 4.0 if copied[i, j] else 0.0
+            stroke = None if plain else palette.ink if copied[i, j] else palette.faint
+            line.append(Cell(fill, text, stroke, 1.5 if copied[i, j] else 1.0, dash))
+        rows.append(line)
+    channel = next(channel for channel, way in answer.ways if way.filter == filter_)
+    title = f"{subject.output_name(channel)}, {subject.filter_name(filter_)}"
+    return _Grid(title, rows, [str(n) for n in high], [str(n) for n in wide])

@@ -1,0 +1,169 @@
+"""One output pixel explained: its sums, how they are joined, and what is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import pipeline
+from convcli.explain.subject import Output, Subject, index
+from convcli.explain.trace import Trace, combine, trace
+from convcli.images import Storage
+from convcli.ranges import apply_policy, store
+
+_LOSSY = {"JPEG", "WEBP", "AVIF", "GIF"}
+
+
+class Written(NamedTuple):
+    """What the file holds, and how it came about in words; of JPEG and the like, before their compression."""
+
+    value: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pixel:
+    """One channel of the result at one pixel.
+
+    Attributes
+    ----------
+    at : (int, int)
+        Row and column of the output, from 0.
+    channel : int
+        Of the result.
+    output : Output
+        The filters that the channel is made of.
+    traces : tuple of Trace
+        One for each of them.
+    joined : float
+        Their outputs as one.
+    steps : tuple of (str, float)
+        What is done to it besides, as of opacity and linear light: in words, and what is left then.
+    value : float
+        Before the range policy.
+    written : Written
+        After it.
+    """
+
+    subject: Subject
+    at: tuple[int, int]
+    channel: int
+    output: Output
+    traces: tuple[Trace, ...]
+    joined: float
+    steps: tuple[tuple[str, float], ...]
+    value: float
+    written: Written
+
+
+def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
+    """Explain one output; `at` and `channel` count from the end when they are negative.
+
+    Raises
+    ------
+    GeometryError
+        There is no such pixel or channel.
+    """
+    geometry, outputs = subject.geometry, subject.outputs
+    size = geometry.output
+    where = f"the output of {size}"
+    at = index(at[0], size.height, "row", where), index(at[1], size.width, "column", where)
+    channel = index(channel, len(outputs), "channel", subject.whole)
+    bias = subject.ready.fitted.bias
+    groups, image = subject.groups, subject.image
+
+    def traced(output: Output) -> tuple[Trace, ...]:
+        return tuple(trace(image, subject.weight, bias, geometry, groups, number, at) for number in output.filters)
+
+    traces = traced(outputs[channel])
+    joined = combine(outputs[channel].rule, [one.sum for one in traces])
+    weighted = subject.ready.alpha == "premultiply"
+    value, steps = joined, []
+    if weighted or subject.operation.linear:
+        everything = [combine(one.rule, [part.sum for part in traced(one)]) for one in outputs]
+        colour, opacity = subject.ready.parted(subject.operation, np.array(everything)[:, np.newaxis, np.newaxis])
+        planes = colour if opacity is None else np.concatenate([colour, opacity[np.newaxis]])
+        value = float(planes[channel, 0, 0])
+        steps = [(_step(subject, channel == len(colour)), value)]
+    opaque = channel == len(outputs) - 1 and (
+        weighted or (subject.ready.alpha == "filter" and subject.ready.transparent)
+    )
+    written = _written(subject, value, opaque)
+    return Pixel(subject, at, channel, outputs[channel], traces, joined, tuple(steps), value, written)
+
+
+def _step(subject: Subject, opacity: bool) -> str:
+    """What lies between the sum and the value."""
+    words = []
+    if subject.ready.alpha == "premultiply":
+        words.append("divided by the kernel's sum" if opacity else "divided by the opacity under the kernel")
+        if subject.operation.bias is not None and not opacity:
+            words.append("bias added")
+    if subject.operation.linear and not opacity:
+        words.append("encoded as sRGB")
+    return ", ".join(words) or "as it is"
+
+
+def _written(subject: Subject, value: float, opacity: bool) -> Written:
+    """What `apply` makes of a value: the range policy, rounding, and the cast, by its own code."""
+    storage, picture = subject.ready.storage, subject.picture
+    policy = storage.policy
+    if opacity:
+        policy = "raw" if storage.container == "NPY" else "clip"
+    span = _span(subject) if policy == "minmax" else []
+    kind = "float64" if picture.colour.dtype == np.float64 else "float32"
+    values: NDArray[np.floating] = np.array([value, *span]).astype(kind)
+    if storage.dtype == "float32":
+        kept = picture.colour.dtype if storage.container == "NPY" and picture.colour.dtype.kind == "f" else np.float32
+        mapped = apply_policy(values, storage.full_scale, policy)
+        if policy == "clip":
+            mapped = np.clip(mapped, 0, storage.full_scale)
+        with np.errstate(over="ignore"):
+            number = float(mapped[:1].astype(kept)[0])
+        return Written(number, _words(storage, policy, value, span, f"{np.dtype(kept)}"))
+    out = np.empty(values.shape, storage.dtype)
+    store(values * storage.scale, storage.full_scale, policy, out, count=True)
+    return Written(int(out[0]), _words(storage, policy, value, span, ""))
+
+
+def _span(subject: Subject) -> list[float]:
+    """The least and the greatest value of the whole result, which takes its computation."""
+    outcome = pipeline.run(subject.picture, subject.operation, "NPY", "minmax")
+    colour = np.asarray(outcome.picture.colour, np.float64)
+    finite = colour[np.isfinite(colour)]
+    return [float(finite.min()), float(finite.max())] if finite.size else [0.0, 0.0]
+
+
+def _words(storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:
+    """How a value becomes what is written."""
+    white, scaled = storage.full_scale, value * storage.scale
+    words = [f"scaled to {white:g} from {white / storage.scale:g}"] if storage.scale != 1 else []
+    if policy == "abs":
+        words.append("the absolute value")
+        scaled = abs(scaled)
+    elif policy == "offset":
+        shift = (white + 1) / 2 if white > 1 else white / 2
+        words.append(f"{shift:g} is added")
+        scaled += shift
+    elif policy == "minmax":
+        low, high = (edge * storage.scale for edge in span)
+        words.append(f"{low:.4g} to {high:.4g}, all there is, is stretched to 0 to {white:g}")
+        scaled = (scaled - low) * white / (high - low) if high > low else 0.0
+    bounded = not real or policy == "clip"
+    if scaled != scaled and not real:
+        words.append("NaN becomes 0")
+    elif bounded and scaled < 0:
+        words.append("below 0: clipped")
+    elif bounded and scaled > white:
+        words.append(f"above {white:g}: clipped")
+    elif not real and scaled != round(scaled):
+        words.append("rounded" + (", half to even" if abs(scaled) % 1 == 0.5 else ""))
+    if real:
+        words.append(f"as it is, {real}" if not words else real)
+    if not words:
+        words.append("as it is")
+    words.append(f"--range {policy}, {storage.container}" + (" (lossy)" if storage.container in _LOSSY else ""))
+    return "; ".join(words)

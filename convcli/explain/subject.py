@@ -1,0 +1,196 @@
+"""What is explained: an operation fitted to a picture exactly as `convcli apply` and `convcli transpose` fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import images, pipeline
+from convcli.engine import Compute
+from convcli.errors import ConvError, GeometryError, ImageError
+from convcli.files import STDIO
+from convcli.geometry import Geometry
+from convcli.images import Picture
+from convcli.operation import Operation
+
+_COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One channel of the result: the filters that it is made of, and the rule that joins them."""
+
+    rule: str
+    filters: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """An operation on a picture, ready to be asked about any of its pixels.
+
+    Attributes
+    ----------
+    source : str
+        What the picture was loaded from.
+    picture : Picture
+        As it was loaded.
+    operation : Operation
+        With a float64 computation.
+    ready : Prepared
+        The two (of a batch, one image of it) fitted to each other, and how the result would be stored.
+    geometry : Geometry
+    weight : ndarray
+        4-D, float64, as it is applied: flipped where the operation flips it.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    source: str
+    picture: Picture
+    operation: Operation
+    ready: pipeline.Prepared
+    geometry: Geometry
+    weight: NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> NDArray[np.generic]:
+        """``(C_in, H, W)``: what the operation reads, opacity among its channels where that is filtered."""
+        image = self.ready.fitted.image
+        return image[0] if image.ndim == 4 else image
+
+    @property
+    def groups(self) -> int:
+        """Of the layer that the operation is on this picture."""
+        return self.ready.fitted.spec.groups
+
+    @property
+    def outputs(self) -> list[Output]:
+        """The channels of the result that are computed, in order."""
+        filters = self.weight.shape[1] * self.groups if self.geometry.transpose else self.weight.shape[0]
+        finish = self.ready.fitted.finish
+        if not finish.joins:
+            return [Output("none", (number,)) for number in range(filters)]
+        out = []
+        start = 0
+        while start < filters:
+            for length, rule in finish.parts:
+                members = tuple(range(start, start + length))
+                out += [Output(rule, (one,)) for one in members] if rule == "none" else [Output(rule, members)]
+                start += length
+        return out
+
+    @property
+    def whole(self) -> str:
+        """The channels of the result, in words."""
+        count = len(self.outputs)
+        copied = (
+            ", whose opacity is copied and not computed"
+            if self.ready.alpha == "keep" and self.ready.transparent
+            else ""
+        )
+        return f"the output of {count} channel{'' if count == 1 else 's'}{copied}"
+
+    def input_name(self, channel: int) -> str:
+        """``input channel 0 (red)``."""
+        return _named("input channel", channel, self._names(self.image.shape[0]))
+
+    def output_name(self, channel: int) -> str:
+        """``channel 0 (red)``."""
+        count = len(self.outputs)
+        same = count == self.image.shape[0]
+        return _named("channel", channel, self._names(count) if same else ())
+
+    def filter_name(self, number: int) -> str:
+        """The kernel's name, or ``filter 3``."""
+        bank = self.operation.bank
+        if bank is None:
+            return f"filter {number}"
+        names = [kernel.name for one in bank.filters for kernel in one.kernels]
+        return names[number % len(names)]
+
+    def _names(self, count: int) -> tuple[str, ...]:
+        colours = _COLOURS.get(self.ready.picture.space, ())
+        if count == len(colours) + 1 and self.ready.alpha in ("premultiply", "filter"):
+            return (*colours, "alpha")
+        return colours if count == len(colours) else ()
+
+
+def _named(what: str, channel: int, names: Sequence[str]) -> str:
+    return f"{what} {channel}" + (f" ({names[channel]})" if names else "")
+
+
+def load(
+    source: str, operation: Operation, container: str | None = None, policy: str | None = None, item: int | None = None
+) -> Subject:
+    """Load a picture and fit an operation to it.
+
+    Parameters
+    ----------
+    source : str
+        A path, or ``-``.
+    operation : Operation
+    container : str, optional
+        The format that the result would be written in; by default what `apply` takes, and .npy where the result does not
+        fit into that.
+    policy : str, optional
+        The range policy.
+    item : int, optional
+        Which image of a batch ``(N, C, H, W)``.
+
+    Raises
+    ------
+    ConvError
+        An image that cannot be read, an operation that does not fit it, or a result that the named format cannot hold.
+    """
+    picture = images.load(source)
+    item = _item(picture, item)
+    operation = replace(operation, compute=Compute(dtype="float64"))
+    notes = (*operation.notes, *picture.notes)
+    one = picture if picture.colour.ndim == 3 else replace(picture, colour=picture.colour[item : item + 1])
+    target = source if source == STDIO or Path(source).suffix else f"{source}.png"
+    try:
+        name = images.format_of(target, container, picture.metadata.format)
+        ready = pipeline.prepare(one, operation, name, policy)
+    except ImageError:
+        if container is not None:
+            raise
+        ready = pipeline.prepare(one, operation, "NPY", policy)
+        notes = (
+            *notes,
+            f"{source}: the result does not fit into the input's format; explained as it is written to .npy",
+        )
+    spec, weight = ready.fitted.spec, ready.fitted.weight.astype(np.float64)
+    geometry = spec.resolve(picture.size, (weight.shape[2], weight.shape[3]))
+    if spec.op == "conv":
+        weight = weight[:, :, ::-1, ::-1]
+    return Subject(source, picture, operation, ready, geometry, weight, notes)
+
+
+def _item(picture: Picture, item: int | None) -> int:
+    if picture.colour.ndim == 3:
+        if item is not None:
+            raise ConvError(f"--item {item} is for a batch (N, C, H, W), this is one image: leave it out")
+        return 0
+    count = picture.colour.shape[0]
+    if item is None and count > 1:
+        raise ConvError(f"the input is a batch of {count} images: name one of them with --item 0 to {count - 1}")
+    return index(item or 0, count, "image", "the batch")
+
+
+def index(number: int, count: int, what: str, whole: str) -> int:
+    """A place among `count`, as NumPy reads it: below 0 it counts from the end.
+
+    Raises
+    ------
+    GeometryError
+        There is no such place.
+    """
+    if not -count <= number < count:
+        places = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
+        raise GeometryError(f"{what} {number} does not lie in {whole}: use {places}")
+    return number % count

@@ -1,0 +1,244 @@
+"""The sum behind one output pixel, term by term, and the outputs that one input pixel reaches: the formulas, in plain float64.
+
+    direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
+    transposed  R(o, y, x) = bias(o) + Σc Σi Σj k(c, o, i, j) · I(c, (y + top - d·i) / s, (x + left - d·j) / s)
+
+where the terms of the second are those whose quotients are whole numbers within the image. Seen from the output, it is a direct
+sum over the image with s - 1 zeros between its pixels, the kernel turned by 180°. Nothing here calls a backend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import GeometryError
+from convcli.geometry import ZERO, Geometry
+
+PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
+"""What a cell of a window is: a pixel, the border's copy of one, a zero beyond the border, a zero between the pixels of a
+transposed operation's input."""
+
+MOST_TOUCHES = 1_000_000
+"""So many answers are listed; beyond it somebody has padded an image to a wall."""
+
+
+class Reading(NamedTuple):
+    """What one row of taps reads, or one column of them.
+
+    Attributes
+    ----------
+    tap : int
+        The row of the kernel as it is applied.
+    position : int
+        Where the tap lies: a row of the image, below 0 and from its height on beyond the border; transposed, a row of the
+        image with zeros between its pixels.
+    source : int or None
+        The row of the image that is read; None where it is a zero.
+    mark : str
+        `PIXEL`, `COPY`, `OUTSIDE` or `BETWEEN`.
+    """
+
+    tap: int
+    position: int
+    source: int | None
+    mark: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """One output of one filter at one pixel.
+
+    Rows, columns, values and kernel are in the order of the window, from its top left corner: for the transposed operation
+    the kernel is turned by 180°, and `Reading.tap` says which tap it was.
+
+    Attributes
+    ----------
+    filter : int
+        The output channel of the layer.
+    channels : tuple of int
+        The input channels of its group.
+    rows, columns : tuple of Reading
+    values : ndarray
+        ``(C_in/groups, kh, kw)``, float64: what the taps read.
+    kernel : ndarray
+        ``(C_in/groups, kh, kw)``, float64: what it is multiplied by.
+    bias : float
+    """
+
+    filter: int
+    channels: tuple[int, ...]
+    rows: tuple[Reading, ...]
+    columns: tuple[Reading, ...]
+    values: NDArray[np.float64]
+    kernel: NDArray[np.float64]
+    bias: float
+
+    @property
+    def products(self) -> NDArray[np.float64]:
+        """``(C_in/groups, kh, kw)``."""
+        return self.values * self.kernel
+
+    @property
+    def sum(self) -> float:
+        """The products and the bias together."""
+        return float(self.products.sum()) + self.bias
+
+    def mark(self, row: int, column: int) -> str:
+        """What a cell of the window is."""
+        marks = {self.rows[row].mark, self.columns[column].mark}
+        return next(mark for mark in (OUTSIDE, BETWEEN, COPY, PIXEL) if mark in marks)
+
+    def source(self, row: int, column: int) -> tuple[int, int] | None:
+        """The pixel that a cell of the window reads; None where it is a zero."""
+        above, left = self.rows[row].source, self.columns[column].source
+        return None if above is None or left is None else (above, left)
+
+    @property
+    def reached(self) -> list[tuple[int, int]]:
+        """The cells of the window that read a pixel, be it through the border."""
+        cells = np.ndindex(len(self.rows), len(self.columns))
+        return [(row, column) for row, column in cells if self.source(row, column) is not None]
+
+
+def trace(
+    image: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    bias: NDArray[np.floating] | None,
+    geometry: Geometry,
+    groups: int,
+    filter_: int,
+    at: tuple[int, int],
+) -> Trace:
+    """Work out one output.
+
+    Parameters
+    ----------
+    image : ndarray
+        ``(C_in, H, W)``, any real dtype.
+    weight : ndarray
+        ``(C_out, C_in/groups, kh, kw)``, transposed ``(C_in, C_out/groups, kh, kw)``; flipped already where the operation
+        flips it.
+    bias : ndarray or None
+        ``(C_out,)``.
+    geometry : Geometry
+        Every size, stride and padding.
+    groups : int
+    filter_ : int
+        Which of the ``C_out`` outputs.
+    at : (int, int)
+        Row and column of the output.
+    """
+    channels = image.shape[0] // groups
+    if geometry.transpose:
+        group, place = divmod(filter_, weight.shape[1])
+        kernel = weight[group * channels : (group + 1) * channels, place, ::-1, ::-1]
+    else:
+        group, kernel = filter_ // (weight.shape[0] // groups), weight[filter_]
+    inputs = range(group * channels, (group + 1) * channels)
+    rows, columns = readings(geometry, 0, at[0]), readings(geometry, 1, at[1])
+    values = np.zeros((channels, len(rows), len(columns)))
+    (down, above), (across, left) = _read(rows), _read(columns)
+    values[np.ix_(range(channels), down, across)] = image[np.ix_(inputs, above, left)]
+    offset = 0.0 if bias is None else float(bias[filter_])
+    return Trace(filter_, tuple(inputs), rows, columns, values, kernel.astype(np.float64), offset)
+
+
+def _read(readings: tuple[Reading, ...]) -> tuple[list[int], list[int]]:
+    """The rows of a window that are no zeros, and the rows of the image that they read."""
+    found = [(place, reading.source) for place, reading in enumerate(readings) if reading.source is not None]
+    return [place for place, _ in found], [source for _, source in found]
+
+
+def readings(geometry: Geometry, axis: int, at: int) -> tuple[Reading, ...]:
+    """What the taps along an axis read for the output row (or column) `at`, in the order of their positions."""
+    k, s, d, before = geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
+    size = geometry.input[axis]
+    if geometry.transpose:
+        return tuple(_collected(at + before - d * tap, tap, s, size) for tap in reversed(range(k)))
+    sources = geometry.row_indices if axis == 0 else geometry.column_indices
+    out = []
+    for tap in range(k):
+        position = s * at + d * tap - before
+        source = sources[position + before]
+        mark = OUTSIDE if source == ZERO else PIXEL if position == source else COPY
+        out.append(Reading(tap, position, None if source == ZERO else source, mark))
+    return tuple(out)
+
+
+def _collected(position: int, tap: int, s: int, size: int) -> Reading:
+    """What a tap reads of the image with s - 1 zeros between its pixels."""
+    pixel, rest = divmod(position, s)
+    if rest == 0 and 0 <= pixel < size:
+        return Reading(tap, position, pixel, PIXEL)
+    return Reading(tap, position, None, BETWEEN if 0 <= position < (size - 1) * s else OUTSIDE)
+
+
+def combine(rule: str, sums: list[float]) -> float:
+    """The outputs of several kernels as one: ``none`` (of one kernel), ``magnitude`` √(Σ x²), ``sum`` or ``max``."""
+    if rule == "magnitude":
+        return sqrt(sum(value * value for value in sums))
+    if rule == "max":
+        return float(np.max(sums))  # NaN stays
+    return sum(sums)
+
+
+class Touch(NamedTuple):
+    """One way from an input pixel to an output: the output's pixel and filter, the tap, its weight, and whether the pixel is
+    read itself (`PIXEL`) or a copy of it beyond the border (`COPY`).
+    """
+
+    at: tuple[int, int]
+    filter: int
+    tap: tuple[int, int]
+    weight: float
+    mark: str
+
+
+def touches(
+    weight: NDArray[np.floating], geometry: Geometry, groups: int, channels: int, channel: int, at: tuple[int, int]
+) -> list[Touch]:
+    """Every way from one input pixel to the outputs, in the order of the outputs; `channels` and `channel` are of the input.
+
+    Raises
+    ------
+    GeometryError
+        There are more than `MOST_TOUCHES`.
+    """
+    rows, columns = (_hits(geometry, axis, at[axis]) for axis in (0, 1))
+    group = channel // (channels // groups)
+    filters = weight.shape[1] if geometry.transpose else weight.shape[0] // groups
+    count = len(rows) * len(columns) * filters
+    if count > MOST_TOUCHES:
+        raise GeometryError(f"input pixel {at[0]},{at[1]} reaches the output in {count} ways: use less padding")
+    out = []
+    for place in range(filters):
+        filter_ = group * filters + place
+        kernel = weight[channel, place] if geometry.transpose else weight[filter_, channel % (channels // groups)]
+        out += [
+            Touch((y, x), filter_, (i, j), float(kernel[i, j]), COPY if COPY in (above, beside) else PIXEL)
+            for y, i, above in rows
+            for x, j, beside in columns
+        ]
+    return sorted(out)
+
+
+def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, str]]:
+    """The outputs along an axis that an input reaches, the tap, and whether as itself or as a copy."""
+    s, d, before = geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
+    taps, size = range(geometry.kernel[axis]), geometry.output[axis]
+    if geometry.transpose:
+        landings = ((s * source + d * tap - before, tap, PIXEL) for tap in taps)
+        return [hit for hit in landings if 0 <= hit[0] < size]
+    sources = geometry.row_indices if axis == 0 else geometry.column_indices
+    out = []
+    for padded in (place for place, index in enumerate(sources) if index == source):
+        for tap in taps:
+            output, rest = divmod(padded - d * tap, s)
+            if rest == 0 and 0 <= output < size:
+                out.append((output, tap, PIXEL if padded - before == source else COPY))
+    return out

@@ -1,0 +1,167 @@
+"""Numbers and operations in short texts, for tables and figures alike. The minus is ASCII, so that numbers can be pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import floor, log10
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.explain.subject import Subject
+from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
+
+
+def text(value: float, digits: int = 4) -> str:
+    """A number: integers whole, others with `digits` significant digits."""
+    if abs(value) < 1e7 and value == int(value):
+        return str(int(value))
+    return f"{value:.{digits}g}"
+
+
+def texts(numbers: NDArray[np.float64]) -> list[list[str]]:
+    """The numbers of a matrix with their decimal points below each other; ``~0`` is what all these decimals do not show."""
+    finite = np.abs(numbers[np.isfinite(numbers)])
+    largest = float(finite.max(initial=0.0))
+    if not 1e-4 <= largest < 1e7 or (finite == np.rint(finite)).all():
+        return [[text(float(number)) for number in line] for line in numbers]
+    decimals = max(1, 3 - floor(log10(largest)))
+    return [[_fixed(float(number), decimals) for number in line] for line in numbers]
+
+
+def _fixed(number: float, decimals: int) -> str:
+    shown = f"{number:.{decimals}f}"
+    if number == 0:
+        return "0"
+    return shown if float(shown) else "~0"
+
+
+def plus(value: float, digits: int = 6) -> str:
+    """``+ 3`` or ``- 3``."""
+    return f"- {text(-value, digits)}" if value < 0 else f"+ {text(value, digits)}"
+
+
+def flip(subject: Subject) -> str:
+    """How the kernel is laid on the image."""
+    flipped = subject.operation.spec.op == "conv"
+    if not subject.geometry.transpose:
+        return "conv: the kernel flipped in both axes" if flipped else "corr: the kernel as it is, not flipped"
+    given = "flipped" if flipped else "as it is"
+    seen = "as it is" if flipped else "turned by 180°"
+    return f"transpose: every input pixel lays down the kernel {given}; an output sees it {seen}"
+
+
+def reads(trace: Trace) -> str:
+    """``rows 0 to 4 in steps of 2, columns 1 to 3``: where the taps of a direct operation lie."""
+    return f"{_span('row', trace.rows)}, {_span('column', trace.columns)}"
+
+
+def _span(what: str, readings: Sequence[Reading]) -> str:
+    positions = [reading.position for reading in readings]
+    if len(positions) == 1:
+        return f"{what} {positions[0]}"
+    step = positions[1] - positions[0]
+    return f"{what}s {positions[0]} to {positions[-1]}" + (f" in steps of {step}" if step > 1 else "")
+
+
+SIGNS = {BETWEEN: "·", OUTSIDE: "(0)", COPY: "(…)"}
+"""How a text marks the cells of a window that are no pixels."""
+
+
+def marks(subject: Subject, traces: tuple[Trace, ...], signs: Mapping[str, str] = SIGNS) -> list[str]:
+    """What the marks in these windows mean; nothing where there are none."""
+    first = traces[0]
+    found = {reading.mark for reading in (*first.rows, *first.columns)}
+    out = []
+    if BETWEEN in found:
+        out.append(f"{signs[BETWEEN]}: a zero between two input pixels, which the stride puts there")
+    if OUTSIDE in found:
+        out.append(
+            f"{signs[OUTSIDE]}: beyond the border, " + ("zero" if subject.geometry.transpose else "padding of zeros")
+        )
+    if COPY in found:
+        copies = [*_copies("row", first.rows), *_copies("column", first.columns)]
+        mode = subject.geometry.padding_mode
+        out.append(f"{signs[COPY]}: beyond the border, padding of mode {mode}: {'; '.join(copies)}")
+    return out
+
+
+def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
+    """What the border copies: ``rows -3 to -1 are 3 to 1``, a text for each run."""
+    runs: list[list[Reading]] = []
+    for reading in readings:
+        if reading.mark != COPY:
+            continue
+        if runs and _goes_on([*runs[-1], reading]):
+            runs[-1].append(reading)
+        else:
+            runs.append([reading])
+    out = []
+    for run in runs:
+        first, last = run[0], run[-1]
+        sources = f"{first.source}" if first.source == last.source else f"{first.source} to {last.source}"
+        if len(run) == 1:
+            out.append(f"{what} {first.position} is {sources}")
+        else:
+            out.append(f"{what}s {first.position} to {last.position} are {sources}")
+    return out if len(out) <= 2 else [*out[:2], "…"]
+
+
+def _goes_on(run: Sequence[Reading]) -> bool:
+    """Whether these lie next to each other, and what they copy, too."""
+    steps = {(b.tap - a.tap, (b.source or 0) - (a.source or 0)) for a, b in pairwise(run)}
+    return len(steps) == 1 and steps.pop()[0] == 1
+
+
+def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
+    """The row of the image; beyond its border, with the one that it copies; transposed, the row of the input if there is one.
+
+    An empty `arrow` leaves out what is copied.
+    """
+    if reading.mark == COPY:
+        return f"{reading.position}{arrow}{reading.source}" if arrow else str(reading.position)
+    if reading.source is not None:
+        return str(reading.source)
+    return "·" if reading.mark == BETWEEN else "–" if transpose else str(reading.position)
+
+
+def preparation(subject: Subject) -> list[tuple[str, str]]:
+    """What is done to the picture before the kernel sees it, each with its name; nothing for most."""
+    out = []
+    if subject.operation.linear:
+        out.append(("linear", "the values are linear light, decoded from sRGB"))
+    if subject.operation.channels == "gray" and subject.picture.colour.shape[-3] > 1:
+        out.append(("channels", "gray: the colours become one channel first"))
+    if subject.picture.alpha is not None:
+        does = {
+            "premultiply": "premultiply: the colours are multiplied by their opacity, which is a channel of its own",
+            "filter": "filter: opacity is a channel like the colours",
+            "keep": "keep: opacity is copied, not computed",
+            "drop": "drop",
+        }
+        out.append(("alpha", does[subject.ready.alpha]))
+    return out
+
+
+def unreached(subject: Subject, at: tuple[int, int]) -> list[str]:
+    """Why no input pixel reaches an output of the transposed operation."""
+    geometry = subject.geometry
+    parts = []
+    for axis, what in enumerate(("row", "column")):
+        last = (geometry.input[axis] - 1) * geometry.stride[axis] + geometry.extent[axis] - 1 - geometry.pads[2 * axis]
+        if at[axis] > last:
+            parts.append(f"{what} {at[axis]} is output_padding: the kernels end at {what} {last}")
+    return ["no input pixel reaches it", *(parts or ["it lies between the taps of their kernels"])]
+
+
+def joined(rule: str, sums: list[float], result: float) -> str:
+    """How several sums become one: ``√(3² + (-4)²) = 5``."""
+    terms = [f"({text(one, 6)})" if one < 0 else text(one, 6) for one in sums]
+    if rule == "magnitude":
+        body = "√(" + " + ".join(f"{one}²" for one in terms) + ")"
+    elif rule == "sum":
+        body = " + ".join(terms)
+    else:
+        body = f"max({', '.join(text(one, 6) for one in sums)})"
+    return f"{body} = {text(result, 6)}"
