@@ -22,7 +22,7 @@ from convcli.files import reason
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-COMMANDS = ("apply", "transpose", "shape", "compare")
+COMMANDS = ("apply", "transpose", "shape", "compare", "kernel")
 
 
 class Group(Documented, click.Group):

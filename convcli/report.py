@@ -13,7 +13,8 @@ from typing import Any, TextIO
 class Table:
     """A titled table of texts. Without a header the first column names what the others say.
 
-    `strong` is the index of a row to stand out; `right` the indices of columns that are numbers.
+    `strong` is the index of a row to stand out; `right` the indices of columns that are numbers. `pictures` has lines
+    with colour escapes for every row, which stand before it where the terminal shows colours.
     """
 
     title: str
@@ -21,6 +22,7 @@ class Table:
     header: Sequence[str] = ()
     strong: int | None = None
     right: frozenset[int] = frozenset()
+    pictures: Sequence[Sequence[str]] = ()
 
 
 def json(document: Any, stream: TextIO | None = None) -> None:
@@ -74,6 +76,24 @@ def table(content: Table, stream: TextIO | None = None) -> None:
         _plain(content, stream)
 
 
+def colourful(stream: TextIO | None = None) -> bool:
+    """Whether `stream` (standard output) is a terminal that may show colours: https://no-color.org is honoured."""
+    return (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width(stream: TextIO | None = None) -> int | None:
+    """Columns of the terminal that `stream` (standard output) is; None if it is none."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
+
+
+def picture(rows: Sequence[str]) -> None:
+    """A picture made of characters on standard output, if it is a terminal that shows colours."""
+    if colourful():
+        print(*rows, sep="\n", flush=True)
+
+
 def _widths(content: Table) -> list[int]:
     """Characters of the widest cell of every column."""
     rows = [*([content.header] if content.header else []), *content.rows]
@@ -97,8 +117,10 @@ def _rich(content: Table, stream: TextIO) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     console = Console(file=stream, highlight=False)
+    pictures = content.pictures if colourful(stream) else ()
     tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(
         title=content.title,
@@ -109,6 +131,8 @@ def _rich(content: Table, stream: TextIO) -> None:
         pad_edge=False,
         show_header=bool(content.header),
     )
+    if pictures:
+        drawn.add_column("", no_wrap=True)
     for column in range(len(content.rows[0])):
         name = content.header[column] if content.header else ""
         drawn.add_column(
@@ -118,7 +142,8 @@ def _rich(content: Table, stream: TextIO) -> None:
             overflow="fold",
         )
     for number, row in enumerate(content.rows):
-        drawn.add_row(*(_escape(cell) for cell in row), style="bold" if number == content.strong else None)
+        first = [Text.from_ansi("\n".join(pictures[number]))] if pictures else []
+        drawn.add_row(*first, *(_escape(cell) for cell in row), style="bold" if number == content.strong else None)
     console.print(drawn)
 
 

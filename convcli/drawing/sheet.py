@@ -1,0 +1,102 @@
+"""Contact sheets: small pictures in a grid, each with its label. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+from convcli.drawing.palette import LIGHT, Palette
+from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, fitting_size
+
+MARGIN, GAP, STRIP = 16, 8, 18
+"""Around a sheet, between its tiles, and the height of the line of text above each, in pixels."""
+
+TITLE, TEXT, SMALL = 16.0, 12.0, 11.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A picture of `rows` of colours (None: its place is left free), its label, and what else is said of it.
+
+    `icon` is a little picture that is drawn before the label.
+    """
+
+    label: str
+    rows: tuple[tuple[str, ...], ...] | None = None
+    detail: str = ""
+    icon: tuple[tuple[str, ...], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A laid out contact sheet: the page without the pictures that were left out, and where these belong, ``(x, y)``."""
+
+    scene: Scene
+    places: tuple[tuple[int, int], ...]
+
+
+def columns_of(count: int) -> int:
+    """So many columns that the sheet has about the shape of its tiles."""
+    return max(1, ceil(sqrt(count)))
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """A text in lines no wider than `width`, broken at spaces."""
+    most = max(1, int(width / (ADVANCE * size)))
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > most:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return lines
+
+
+def lay_out(
+    tiles: Sequence[Tile], size: tuple[int, int], title: str, caption: str, columns: int, palette: Palette = LIGHT
+) -> Sheet:
+    """A grid of tiles of `size` (height, width) pixels under a title, over a caption; all places are whole pixels."""
+    height, width = size
+    across = min(columns, len(tiles))
+    inner = max(across * width + (across - 1) * GAP, 240)
+    shapes: list[Shape] = []
+    y = MARGIN
+    for line in wrapped(title, inner, TITLE):
+        size_ = fitting_size(line, inner, TITLE)
+        shapes.append(Text(MARGIN, y + TITLE / 2, line, size_, palette.ink, bold=True))
+        y += round(TITLE * 1.4)
+    y += 4
+    places = []
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, columns)
+        left, top = MARGIN + column * (width + GAP), y + row * (STRIP + height + GAP)
+        shapes += _strip(tile, left, top, width, palette)
+        places.append((left, top + STRIP))
+        if tile.rows is not None:
+            shapes.append(Pixels(left, top + STRIP, width, height, tile.rows))
+        shapes.append(Rect(left - 0.5, top + STRIP - 0.5, width + 1, height + 1, stroke=palette.faint))
+    y += ceil(len(tiles) / columns) * (STRIP + height + GAP) + 4
+    for line in wrapped(caption, inner, TEXT):
+        shapes.append(Text(MARGIN, y + TEXT / 2, line, fitting_size(line, inner, TEXT), palette.faint))
+        y += round(TEXT * 1.5)
+    return Sheet(Scene(inner + 2 * MARGIN, y + MARGIN - 4, palette.background, tuple(shapes), title), tuple(places))
+
+
+def _strip(tile: Tile, left: int, top: int, width: int, palette: Palette) -> list[Shape]:
+    """What stands above a tile: its icon, its label, and at the right its detail where there is room for it."""
+    shapes: list[Shape] = []
+    start = float(left)
+    if tile.icon is not None:
+        factor = (STRIP - 3) // max(len(tile.icon), len(tile.icon[0]))
+        high, wide = factor * len(tile.icon), factor * len(tile.icon[0])
+        if factor and wide < width / 3:
+            shapes.append(Pixels(left, top + (STRIP - high) // 2 - 1, wide, high, tile.icon))
+            start += wide + 5
+    room = left + width - start
+    size = fitting_size(tile.label, room, TEXT)
+    if size >= 5:  # smaller ones cannot be read
+        shapes.append(Text(start, top + STRIP / 2 - 1, tile.label, size, palette.ink))
+    used = len(tile.label) * ADVANCE * size + 10
+    if tile.detail and len(tile.detail) * ADVANCE * SMALL <= room - used:
+        shapes.append(Text(left + width, top + STRIP / 2 - 1, tile.detail, SMALL, palette.faint, "end"))
+    return shapes

@@ -1,0 +1,324 @@
+"""What a kernel does, without an image: its sums, its gain, its symmetries, its rank and its frequency response.
+
+The frequency response is the definition, ``H(ωy, ωx) = Σn Σm k[n, m] e^{-i(ωy·n + ωx·m)}``, evaluated as two matrix
+products; frequencies are in cycles per pixel, from -½ to ½, ``ω = 2πf``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import fsum, gcd, lcm
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.kernels.kernel import Kernel
+
+Matrix = NDArray[np.float64]
+
+DENOMINATOR = 10**6
+"""The largest common denominator that is looked for; beyond it a value is a measurement rather than a fraction."""
+
+ZERO_SUM = 1e-6
+"""A sum below this share of Σ|k| is none: values rounded to float32 or to seven digits do not cancel any better."""
+
+EXACT_SIDE = 64
+"""Up to this side fractions are eliminated as fractions, and every factor is found; larger kernels yield the first few."""
+
+FEW = 8
+"""Factors of a kernel with a larger side: beyond them a sum of 1-D filters is no shorter than the kernel."""
+
+RANKED_SIDE = 1024
+"""Up to this side the singular values are counted where elimination gave up."""
+
+ALIKE = 1e-12
+"""Values that differ by less than this share of the largest are the same value, computed in another order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One term ``scale · column ⊗ row`` of a kernel: a filter down the columns, then one along the rows."""
+
+    scale: float
+    column: tuple[float, ...]
+    row: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """A kernel and its properties.
+
+    Attributes
+    ----------
+    name : str
+        As the user wrote it.
+    values : ndarray
+        ``(kh, kw)``, float64, as a correlation lays it on the image.
+    denominator : int or None
+        The least common denominator of the values, if they are fractions with one up to `DENOMINATOR`.
+    sum, abs_sum : float
+        Σk and Σ|k|: the response to a constant image, and the largest response to values from -1 to 1.
+    low, high : float
+        The least and the greatest response to values from 0 to 1: the sums of the negative and of the positive values.
+    gain : float
+        The largest ``|H|``: how much the wave that is amplified most gains. At most `abs_sum`.
+    gain_at : tuple of float
+        The frequency of that wave, ``(fy, fx)``, in cycles per pixel.
+    zero_sum, symmetric, antisymmetric : bool
+        Whether it sums to zero; whether turning it by 180° leaves it as it is (convolution and correlation are the same)
+        or changes its sign.
+    left_right, top_bottom : bool
+        Whether it is its own mirror image.
+    rank : int or None
+        Of the matrix; None where it is not worth the time.
+    factors : tuple of Factor
+        Terms that sum to the kernel, as many as its rank; empty if there are more than `FEW` in a large kernel.
+    centre : tuple of int
+        The tap ``(y, x)`` that lies on the output pixel when the padding is ``same``, as PyTorch rules: the one before
+        the middle where a side is even.
+    offset : tuple of float
+        The kernel's middle minus that tap, in pixels: ½ where a side is even.
+    """
+
+    name: str
+    values: Matrix
+    denominator: int | None
+    sum: float
+    abs_sum: float
+    low: float
+    high: float
+    gain: float
+    gain_at: tuple[float, float]
+    zero_sum: bool
+    symmetric: bool
+    antisymmetric: bool
+    left_right: bool
+    top_bottom: bool
+    rank: int | None
+    factors: tuple[Factor, ...]
+    centre: tuple[int, int]
+    offset: tuple[float, float]
+
+    @property
+    def integers(self) -> tuple[tuple[int, ...], ...] | None:
+        """The values times the common denominator; None if there is none."""
+        if self.denominator is None:
+            return None
+        return tuple(tuple(round(value * self.denominator) for value in row) for row in self.values.tolist())
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of this kernel."""
+        frequencies = np.linspace(0, 0.5, 33)
+        zero = np.zeros(1)
+        return {
+            "name": self.name,
+            "kernel": self.values.tolist(),
+            "height": self.values.shape[0],
+            "width": self.values.shape[1],
+            "denominator": self.denominator,
+            "sum": self.sum,
+            "abs_sum": self.abs_sum,
+            "range": [self.low, self.high],
+            "gain": self.gain,
+            "gain_at": list(self.gain_at),
+            "zero_sum": self.zero_sum,
+            "symmetric": self.symmetric,
+            "antisymmetric": self.antisymmetric,
+            "mirror": {"left_right": self.left_right, "top_bottom": self.top_bottom},
+            "separable": None if self.rank is None else self.rank <= 1,
+            "rank": self.rank,
+            "factors": [
+                {"scale": factor.scale, "column": list(factor.column), "row": list(factor.row)}
+                for factor in self.factors
+            ],
+            "centre": list(self.centre),
+            "offset": list(self.offset),
+            "response": {
+                "frequency": frequencies.tolist(),
+                "vertical": magnitude(self.values, frequencies, zero)[:, 0].tolist(),
+                "horizontal": magnitude(self.values, zero, frequencies)[0].tolist(),
+            },
+        }
+
+
+def analyse(kernel: Kernel) -> Analysis:
+    """Find out everything about one kernel."""
+    values = kernel.values
+    flat = values.ravel().tolist()
+    high, low = fsum(value for value in flat if value > 0), fsum(value for value in flat if value < 0)
+    total, abs_sum = fsum(flat), high - low
+    denominator = common_denominator(values)
+    rank, factors = _factorise(values, denominator)
+    gain, where = _gain(values)
+    turned = values[::-1, ::-1]
+    height, width = values.shape
+    return Analysis(
+        name=kernel.name,
+        values=values,
+        denominator=denominator,
+        sum=total,
+        abs_sum=abs_sum,
+        low=low,
+        high=high,
+        gain=gain,
+        gain_at=where,
+        zero_sum=abs(total) <= ZERO_SUM * abs_sum,
+        symmetric=_alike(values, turned),
+        antisymmetric=_alike(values, -turned),
+        left_right=_alike(values, values[:, ::-1]),
+        top_bottom=_alike(values, values[::-1]),
+        rank=rank,
+        factors=factors,
+        centre=((height - 1) // 2, (width - 1) // 2),
+        offset=((height - 1) % 2 / 2, (width - 1) % 2 / 2),
+    )
+
+
+def magnitude(values: Matrix, vertical: Matrix, horizontal: Matrix) -> Matrix:
+    """``|H|`` of a kernel ``(kh, kw)`` at every pair of frequencies, in cycles per pixel: ``(vertical, horizontal)``."""
+    down, along = (
+        np.exp(-2j * np.pi * np.outer(frequencies, np.arange(side)))
+        for frequencies, side in zip((vertical, horizontal), values.shape, strict=True)
+    )
+    out: Matrix = np.abs(down @ values @ along.T)
+    return out
+
+
+def response(values: Matrix, side: int) -> Matrix:
+    """``|H|`` as a square picture of `side` pixels: frequency 0 in its middle, ±½ cycle per pixel at its edges."""
+    frequencies = (np.arange(side) + 0.5) / side - 0.5
+    return magnitude(values, frequencies, frequencies)
+
+
+def _gain(values: Matrix) -> tuple[float, tuple[float, float]]:
+    """The largest ``|H|`` and where: on a grid of eight points for each tap, then closer and closer around the best.
+
+    On such a grid a trigonometric polynomial cannot hide more than 4 % of its maximum between the points (Ehlich and
+    Zeller, "Schwankung von Polynomen zwischen Gitterpunkten", 1964), which the second step finds. ``|H|`` is the same
+    at opposite frequencies: half of the plane is enough.
+    """
+    if (values >= 0).all() or (values <= 0).all():  # nothing cancels at frequency 0
+        return abs(fsum(values.ravel().tolist())), (0.0, 0.0)
+    points = [min(1024, max(64, 8 * side)) for side in values.shape]
+    grids = (np.arange(points[0]) / points[0] - 0.5, np.arange(points[1] // 2 + 1) / points[1])
+    found = magnitude(values, *grids)
+    row, column = np.unravel_index(np.argmax(found), found.shape)
+    best, y, x = float(found[row, column]), float(grids[0][row]), float(grids[1][column])
+    steps = 1 / points[0], 1 / points[1]
+    around = np.linspace(-1, 1, 9)
+    for _ in range(24):
+        near = (y + steps[0] * around, x + steps[1] * around)
+        found = magnitude(values, *near)
+        row, column = np.unravel_index(np.argmax(found), found.shape)
+        if found[row, column] > best:
+            best, y, x = float(found[row, column]), float(near[0][row]), float(near[1][column])
+        steps = steps[0] / 3, steps[1] / 3
+    y, x = _folded(y), _folded(x)
+    if x == 0 and y < 0:
+        y = -y
+    return min(best, float(np.abs(values).sum())), (y, x)
+
+
+def _folded(frequency: float) -> float:
+    """The frequency from -½ (excluded) to ½ that is the same on whole pixels, without the last digits of the search."""
+    folded = round(0.5 - (0.5 - frequency) % 1, 6)
+    return 0.5 if folded == -0.5 else folded + 0.0
+
+
+def _alike(one: Matrix, other: Matrix) -> bool:
+    return bool(np.abs(one - other).max() <= ALIKE * np.abs(one).max())
+
+
+def common_denominator(values: Matrix) -> int | None:
+    """The least common denominator of values that are fractions; None if it is beyond `DENOMINATOR`.
+
+    A value is a fraction if it is the nearest float64 to it, or a few roundings away.
+    """
+    common = 1
+    for value in np.unique(np.abs(values)).tolist():
+        fraction = Fraction(value).limit_denominator(DENOMINATOR)
+        common = lcm(common, fraction.denominator)
+        if common > DENOMINATOR or abs(fraction - Fraction(value)) > Fraction(value) / 2**49:
+            return None
+    return common
+
+
+def _factorise(values: Matrix, denominator: int | None) -> tuple[int | None, tuple[Factor, ...]]:
+    """Rank and factors by elimination with complete pivoting: in fractions, without any rounding, where the values are."""
+    height, width = values.shape
+    small = max(height, width) <= EXACT_SIDE
+    most = min(height, width) if small else min(FEW, height, width)
+    if denominator is not None and small:
+        exact = np.array([[Fraction(round(v * denominator), denominator) for v in row] for row in values.tolist()])
+        terms, left = _eliminate(exact, Fraction(0), most)
+        return len(terms), tuple(_whole(*term) for term in terms)
+    tolerance = 4 * max(height, width) * np.finfo(np.float64).eps * float(np.abs(values).max())
+    terms, left = _eliminate(values.copy(), tolerance, most)
+    if left and most < min(height, width):
+        return (int(np.linalg.matrix_rank(values)) if max(height, width) <= RANKED_SIDE else None), ()
+    return len(terms), tuple(_balanced(*term) for term in terms)
+
+
+def _eliminate(rest: NDArray[Any], tolerance: Any, most: int) -> tuple[list[tuple[Any, Any, Any]], bool]:
+    """Terms ``column ⊗ row / pivot`` that sum to a matrix, and whether something is left; `rest` is overwritten."""
+    terms = []
+    for _ in range(most):
+        y, x = np.unravel_index(np.argmax(np.abs(rest)), rest.shape)
+        pivot = rest[y, x]
+        if abs(pivot) <= tolerance:
+            return terms, False
+        column, row = rest[:, x].copy(), rest[y].copy()
+        terms.append((column, row, pivot))
+        rest -= np.outer(column, row / pivot)
+    return terms, bool(np.abs(rest).max() > tolerance)
+
+
+def _whole(column: Any, row: Any, pivot: Fraction) -> Factor:
+    """A term in the smallest whole numbers, its scale apart."""
+
+    def whole(values: Any) -> tuple[list[int], Fraction]:
+        common = lcm(*(value.denominator for value in values))
+        numbers = [int(value * common) for value in values]
+        shared = gcd(*numbers) * _sign(numbers)
+        return [number // shared for number in numbers], Fraction(shared, common)
+
+    (down, first), (along, second) = whole(column), whole(row)
+    return Factor(float(first * second / pivot), tuple(map(float, down)), tuple(map(float, along)))
+
+
+def _balanced(column: Matrix, row: Matrix, pivot: float) -> Factor:
+    """A term of scale 1 or -1 whose column and row are of the same length."""
+    lengths = float(np.linalg.norm(column)), float(np.linalg.norm(row))
+    signs = _sign(column.tolist()), _sign(row.tolist())
+    size = (lengths[0] * lengths[1] / abs(pivot)) ** 0.5
+    down, along = (
+        values * (sign * size / length)
+        for values, sign, length in zip((column, row), signs, lengths, strict=True)
+    )
+    scale = signs[0] * signs[1] * (1.0 if pivot > 0 else -1.0)
+    return Factor(scale, tuple((down + 0.0).tolist()), tuple((along + 0.0).tolist()))
+
+
+def _sign(values: list[Any]) -> int:
+    """1 or -1, by which values sum to more than zero, or else end in a positive one, as derivatives do."""
+    total = fsum(values)
+    if abs(total) > ALIKE * fsum(map(abs, values)):
+        return 1 if total > 0 else -1
+    last = next((value for value in reversed(values) if value), 1)
+    return 1 if last > 0 else -1
+
+
+def reduced(values: Matrix, most: int) -> Matrix:
+    """A matrix for a picture of at most `most` pixels to a side: of every block the value of the largest magnitude."""
+    for axis in (0, 1):
+        side = values.shape[axis]
+        if side <= most:
+            continue
+        blocks = np.array_split(values, most, axis)
+        reach = [np.abs(block).argmax(axis, keepdims=True) for block in blocks]
+        values = np.concatenate(
+            [np.take_along_axis(block, at, axis) for block, at in zip(blocks, reach, strict=True)], axis
+        )
+    return values
