@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from convcli import __version__, report
 from convcli.commands.help import Documented, unknown_option
@@ -22,7 +23,7 @@ from convcli.files import reason
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-COMMANDS = ("apply", "transpose", "shape", "compare", "kernel")
+COMMANDS = ("apply", "transpose", "shape", "compare", "kernel", "doctor", "completion")
 
 
 class Group(Documented, click.Group):
@@ -88,7 +89,7 @@ class Group(Documented, click.Group):
             sys.exit(2)
         except click.UsageError as error:
             if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
-                error.param_hint = f"'{error.param.opts[-1]}'"  # Click lists every spelling
+                error.param_hint = _hint(error.param, error.ctx)
             help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
             _fail(one_line(unknown_option(error) or error.format_message()) + help_)
         except click.ClickException as error:
@@ -112,6 +113,32 @@ class _ClosedPipeError(Exception):
     """A BrokenPipeError out of the reach of Click, which would end with exit code 1."""
 
 
+def _hint(option: click.Option, context: click.Context | None) -> str:
+    """How an error names an option: by its long spelling (Click lists all), and by the variable that its value comes from."""
+    name = f"'{option.opts[-1]}'"
+    from_environment = (
+        context is not None
+        and option.name is not None
+        and context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT
+    )
+    return f"{name} (environment variable {option.envvar})" if from_environment else name
+
+
+def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    """Print convcli's version and those of what it is built on, none of which is imported."""
+    if not wanted or context.resilient_parsing:
+        return
+    import platform
+
+    from convcli import inventory
+
+    report.lines(f"convcli {__version__}")
+    packages = ((package.name, package.version or "is not installed") for package in inventory.versions())
+    for name, version in (("python", platform.python_version()), *packages):
+        report.lines(f"{name} {version}")
+    context.exit()
+
+
 def _fail(message: str) -> NoReturn:
     click.echo(f"convcli: error: {report.shown(message)}", err=True)
     try:
@@ -131,7 +158,10 @@ def _fail(message: str) -> NoReturn:
         "convcli compare img.png -k gaussian:2                # the backends side by side",
     ),
 )
-@click.version_option(__version__, prog_name="convcli")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the versions of convcli and of what it is built on, and exit.",
+)  # fmt: skip
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 

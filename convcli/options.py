@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from convcli import report
 from convcli.convspec import ConvSpec
 from convcli.geometry import Size
 from convcli.parameters import (
@@ -23,7 +25,7 @@ from convcli.parameters import (
     PairType,
     SizeType,
 )
-from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COMBINES, DTYPES, OPS, PLANS, RANGES
+from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, OPS, PLANS, RANGES
 
 if TYPE_CHECKING:
     from convcli.engine import Compute
@@ -129,6 +131,8 @@ compute = combined(
         type=click.Choice(["auto", *BACKENDS]),
         default="auto",
         show_default=True,
+        envvar="CONVCLI_BACKEND",
+        show_envvar=True,
         help="What computes; auto takes the one that should finish first.",
     ),
     click.option(
@@ -136,12 +140,16 @@ compute = combined(
         type=DeviceType(),
         default="cpu",
         show_default=True,
+        envvar="CONVCLI_DEVICE",
+        show_envvar=True,
         help="Where torch computes: cpu, cuda or cuda:N.",
     ),
     click.option(
         "--dtype",
         type=click.Choice(DTYPES["torch"]),
         default=None,
+        envvar="CONVCLI_DTYPE",
+        show_envvar=True,
         help="Arithmetic; float16 and bfloat16 need torch.  [default: float32, float64 for float64 .npy]",
     ),
     click.option(
@@ -149,6 +157,8 @@ compute = combined(
         type=CountType(1024),
         default=None,
         metavar="N",
+        envvar="CONVCLI_THREADS",
+        show_envvar=True,
         help="Threads.  [default: one for each core]",
     ),
     click.option(
@@ -170,6 +180,17 @@ reporting = combined(
         "--quiet",
         is_flag=True,
         help="Print only what a script wants: what was clipped or lost is still said on stderr. With --json, the JSON.",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(COLORS),
+        default="auto",
+        show_default=True,
+        envvar="CONVCLI_COLOR",
+        show_envvar=True,
+        expose_value=False,
+        callback=lambda _context, _option, value: report.choose_color(value),
+        help="Colours in tables: auto on a terminal, unless NO_COLOR is set.",
     ),
 )
 image_output = combined(
@@ -248,7 +269,32 @@ def fold_bias(values: Mapping[str, Any]) -> Bias | None:
 
 
 def fold_compute(values: Mapping[str, Any]) -> Compute:
-    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``."""
+    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``.
+
+    What an environment variable says is a default: it gives way where it does not go with what the command line says.
+    """
     from convcli.engine import Compute
 
-    return Compute(values["backend"], values["device"], values["dtype"], values["threads"], values["plan"])
+    backend, device, dtype, plan = (values[name] for name in ("backend", "device", "dtype", "plan"))
+    if plan is not None or (device != "cpu" and _asked_for("device")):
+        backend = _unless_default("backend", backend, "auto")
+    if plan is not None or (backend not in ("auto", "torch") and _asked_for("backend")):
+        device = _unless_default("device", device, "cpu")
+    if dtype not in DTYPES.get(backend, DTYPES["torch"]) or (plan is not None and dtype not in DTYPES["numpy"]):
+        dtype = _unless_default("dtype", dtype, None)
+    return Compute(backend, device, dtype, values["threads"], plan)
+
+
+def _asked_for(name: str) -> bool:
+    """Whether an option stands on the command line."""
+    return _source(name) is ParameterSource.COMMANDLINE
+
+
+def _unless_default(name: str, value: Any, default: Any) -> Any:
+    """The value of an option; the default if only the environment says otherwise."""
+    return default if _source(name) is ParameterSource.ENVIRONMENT else value
+
+
+def _source(name: str) -> ParameterSource | None:
+    context = click.get_current_context(silent=True)
+    return context.get_parameter_source(name) if context else None

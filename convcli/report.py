@@ -25,6 +25,16 @@ class Table:
     pictures: Sequence[Sequence[str]] = ()
 
 
+_color = "auto"
+"""What ``--color`` says: one of `convcli.vocabulary.COLORS`."""
+
+
+def choose_color(value: str) -> None:
+    """Draw tables with colours always, never, or on a terminal unless ``NO_COLOR`` is set (auto)."""
+    global _color
+    _color = value
+
+
 def json(document: Any, stream: TextIO | None = None) -> None:
     """One JSON document on `stream` (standard output); NaN and infinity become null."""
     stream = stream or sys.stdout
@@ -70,14 +80,16 @@ def table(content: Table, stream: TextIO | None = None) -> None:
     """Draw a table on `stream` (standard output): with Rich on a terminal, as aligned text elsewhere."""
     stream = stream or sys.stdout
     content = replace(content, rows=[[shown(cell) for cell in row] for row in content.rows])
-    if stream.isatty():
+    if stream.isatty() or _color == "always":
         _rich(content, stream)
     else:
         _plain(content, stream)
 
 
 def colourful(stream: TextIO | None = None) -> bool:
-    """Whether `stream` (standard output) is a terminal that may show colours: https://no-color.org is honoured."""
+    """Whether `stream` (standard output) shows colours: as ``--color`` says, or a terminal unless ``NO_COLOR`` is set."""
+    if _color != "auto":
+        return _color == "always"
     return (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -119,7 +131,12 @@ def _rich(content: Table, stream: TextIO) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False)
+    console = Console(
+        file=stream,
+        highlight=False,
+        force_terminal=True if _color == "always" else None,
+        no_color={"always": False, "never": True}.get(_color),
+    )
     pictures = content.pictures if colourful(stream) else ()
     tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(

@@ -20,6 +20,8 @@ PLANS = ("taps", "toeplitz", "separable", "fft", "gemm")
 CHANNELS = ("each", "sum", "gray")
 COMBINES = ("none", "magnitude", "sum", "max")
 RANGES = ("clip", "abs", "offset", "minmax", "raw")
+SHELLS = ("bash", "zsh", "fish")
+COLORS = ("auto", "always", "never")
 ALPHAS = ("auto", "premultiply", "filter", "keep", "drop")
 
 

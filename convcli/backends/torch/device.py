@@ -29,3 +29,20 @@ def cuda_missing() -> str | None:
     if torch.cuda.is_available() and torch.cuda.device_count():
         return None
     return "torch sees no CUDA device here" if torch.version.cuda else "this torch is built without CUDA"
+
+
+def devices() -> list[tuple[str, str]]:
+    """Every device's name and what it is; where there is no CUDA device, why."""
+    missing = cuda_missing()
+    found = [("cpu", f"{torch.get_num_threads()} threads")]
+    if missing:
+        return [*found, ("cuda", f"none: {missing}")]
+    for number in range(torch.cuda.device_count()):
+        about = torch.cuda.get_device_properties(number)
+        found.append(
+            (
+                f"cuda:{number}",
+                f"{about.name}, {about.total_memory / 2**30:.0f} GiB, capability {about.major}.{about.minor}",
+            )
+        )
+    return found

@@ -1,0 +1,32 @@
+"""``convcli completion``: the script that makes a shell complete commands, options and kernels."""
+
+from __future__ import annotations
+
+import click
+
+from convcli import report
+from convcli.commands.help import Documented
+from convcli.vocabulary import SHELLS
+
+
+@click.command(
+    cls=Documented,
+    examples=(
+        "convcli completion bash > ~/.local/share/bash-completion/completions/convcli",
+        "convcli completion zsh > ~/.zfunc/_convcli          # a folder of $fpath",
+        "convcli completion fish > ~/.config/fish/completions/convcli.fish",
+        'eval "$(convcli completion bash)"                   # for this shell alone',
+    ),
+)
+@click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish", help="The shell to make it for.")
+def completion(shell: str) -> None:
+    """Print the completion script for a shell.
+
+    Where it is loaded, the Tab key completes commands, options and their words, names of kernels and files.
+    """
+    from click.shell_completion import get_completion_class
+
+    program = click.get_current_context().find_root().command
+    kind = get_completion_class(shell)
+    assert kind is not None  # Click has these three
+    report.lines(kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip())

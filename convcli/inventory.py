@@ -1,0 +1,137 @@
+"""What is installed, what can compute, and what can be read and written: the facts behind ``convcli doctor``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Any
+
+from convcli import __version__, memory, parallel
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An installed package: its version (None: it is missing) and what is worth knowing of it."""
+
+    name: str
+    version: str | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where torch can compute: ``cpu`` or ``cuda:N``, and what that is."""
+
+    name: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything that was found; `problems` has a line for each thing that is wrong, with its remedy.
+
+    `memory` is in bytes, None where the platform does not say. `environment` has the ``CONVCLI_`` variables that are set.
+    """
+
+    version: str
+    python: str
+    system: str
+    processors: int
+    memory: int | None
+    packages: tuple[Package, ...]
+    devices: tuple[Device, ...]
+    readable: tuple[str, ...]
+    writable: tuple[str, ...]
+    environment: dict[str, str]
+    problems: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of the inventory."""
+        return asdict(self)
+
+
+def versions() -> tuple[Package, ...]:
+    """Every package that convcli needs, with its version: read from its metadata, nothing is imported."""
+    return tuple(Package(name, _version(name)) for name, _ in _needed())
+
+
+def take() -> Inventory:
+    """Look at everything. Imports NumPy, Pillow and torch; what cannot be imported becomes a problem."""
+    from convcli.images import formats
+
+    details = {"numpy": _blas(), "pillow": formats.libraries()}
+    packages = [replace(found, detail=details.get(found.name, "")) for found in versions()]
+    devices, failure = _devices()
+    available = memory.total_bytes()
+    return Inventory(
+        version=__version__,
+        python=f"{platform.python_version()} ({platform.python_implementation()})",
+        system=f"{platform.system()} {platform.machine()}",
+        processors=parallel.workers(None),
+        memory=int(available) if available != float("inf") else None,
+        packages=tuple(packages),
+        devices=devices,
+        readable=formats.readable(),
+        writable=formats.writable(),
+        environment={name: value for name, value in sorted(os.environ.items()) if name.startswith("CONVCLI_")},
+        problems=(*_outdated(packages), *failure),
+    )
+
+
+def _needed() -> list[tuple[str, str]]:
+    """Names and lower bounds of the packages that convcli's own metadata asks for, extras left out."""
+    try:
+        lines = requires("convcli") or []
+    except PackageNotFoundError:  # run from its source
+        lines = ["click", "numpy", "pillow", "rich", "safetensors", "torch"]
+    matches = [re.match(r"([\w.-]+)\s*(?:>=\s*([\d.]+))?", line) for line in lines if "extra ==" not in line]
+    return [(match[1], match[2] or "0") for match in matches if match]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _outdated(packages: list[Package]) -> list[str]:
+    """A line for each package that is missing, or older than convcli asks for."""
+    bounds = dict(_needed())
+    out = []
+    for package in packages:
+        remedy = f"pip install '{package.name}>={bounds[package.name]}'"
+        if package.version is None:
+            out.append(f"{package.name} is not installed: {remedy}")
+        elif _numbers(package.version) < _numbers(bounds[package.name]):
+            out.append(f"{package.name} {package.version} is older than {bounds[package.name]}: {remedy}")
+    return out
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """The release of a version: ``2.13.0+cpu`` is (2, 13, 0)."""
+    match = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def _blas() -> str:
+    """The linear algebra that NumPy was built with."""
+    import numpy as np
+
+    try:
+        found = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        return f"{found['name']} {found['version']}"
+    except (KeyError, TypeError):  # pragma: no cover (builds differ)
+        return ""
+
+
+def _devices() -> tuple[tuple[Device, ...], list[str]]:
+    """What torch can compute on, and a line if it cannot be imported."""
+    try:
+        from convcli.backends.torch.device import devices
+    except Exception as error:  # a broken build raises whatever comes to hand
+        return (), [f"torch cannot be imported ({type(error).__name__}): install it again, or use --backend numpy"]
+    return tuple(Device(name, about) for name, about in devices()), []
