@@ -294,8 +294,7 @@ def _balanced(column: Matrix, row: Matrix, pivot: float) -> Factor:
     signs = _sign(column.tolist()), _sign(row.tolist())
     size = (lengths[0] * lengths[1] / abs(pivot)) ** 0.5
     down, along = (
-        values * (sign * size / length)
-        for values, sign, length in zip((column, row), signs, lengths, strict=True)
+        values * (sign * size / length) for values, sign, length in zip((column, row), signs, lengths, strict=True)
     )
     scale = signs[0] * signs[1] * (1.0 if pivot > 0 else -1.0)
     return Factor(scale, tuple((down + 0.0).tolist()), tuple((along + 0.0).tolist()))
