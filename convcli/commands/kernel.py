@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from convcli.drawing.scene import Scene
     from convcli.kernels import Filter
     from convcli.kernels.analysis import Analysis
+    from convcli.kernels.listing import Stored
 
 FIGURES = ("svg", "png")
 THEMES = ("light", "dark")
@@ -30,6 +31,9 @@ ART = 32
 
 THUMBNAIL = 6
 """Columns of a picture in the list of kernels."""
+
+SHOWN = 64
+"""Filters of a layer in a terminal."""
 
 FEW = 3
 """Factors of a kernel that are written out in the table."""
@@ -81,7 +85,9 @@ def kernel(
         raise ConvError(f"kernel {given[0]} and --weights {weights} exclude each other: give one of them")
     if format_ is not None and (output is None or not is_stream(output)):
         raise ConvError(f"--format {format_} is for -o -: the ending of the output's name says the format")
-    if given:
+    if weights is not None:
+        _weights(weights, output, form, theme, as_json, quiet)
+    elif given:
         _kernels(given, op, output, form, theme, as_json, quiet)
     elif output is not None:
         raise ConvError(f"-o {output} has no kernel to write: name one, as in 'convcli kernel sobel-x -o {output}'")
@@ -148,11 +154,59 @@ def _kernels(
         elif output != STDIO:
             report.lines(*([output] if form in FIGURES else _targets(flat, output)))
     else:
-        for one, each in zip(filters, found, strict=True):
-            for member in each:
-                report.table(_table(member, op, one), stream_)
+        for filter_, members in zip(filters, found, strict=True):
+            for member in members:
+                report.table(_table(member, op, filter_), stream_)
                 if output is None:
                     _art(member)
+
+
+def _weights(source: str, output: str | None, form: str | None, theme: str, as_json: bool, quiet: bool) -> None:
+    """The tensors in a file, and the filters of the one that a key names or that is the only one."""
+    from convcli.drawing.palette import PALETTES
+    from convcli.kernels import filters, listing, weights
+
+    path, key = weights.split(source)
+    found = listing.stored(path, key)
+    drawn = None
+    if output is not None or (len(found) == 1 and not quiet and not as_json and report.colourful()):
+        layer = weights.load(source)
+        drawn = filters.draw(layer.weight, PALETTES[theme], filters.MOST_TILES if output else SHOWN)
+    if output is not None and form is not None and drawn is not None:
+        if form not in FIGURES:
+            raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
+        _check_target(output, form, (str(path),))
+        title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
+        _write_figure(filters.sheet(drawn, title, PALETTES[theme]), output, form)
+    stream = sys.stderr if output == STDIO else sys.stdout
+    if as_json:
+        report.json({"file": str(path), "tensors": [one.document() for one in found]}, stream)
+    elif quiet:
+        if output != STDIO:
+            report.lines(*((one.name or str(path) for one in found) if output is None else (output,)))
+    else:
+        report.table(_listing(str(path), found), stream)
+        if output is None and drawn is not None:
+            from convcli.kernels import figure
+
+            tiles = [picture for _, picture in drawn.tiles]
+            report.picture([*figure.rows_of_tiles(tiles, report.width() or 80), drawn.caption])
+
+
+def _listing(path: str, found: Sequence[Stored]) -> report.Table:
+    header = ("tensor", "shape", "dtype", "parameters", "min", "max", "mean", "bias")
+    rows = [
+        (
+            one.name or "(the array)",
+            report.shape(one.shape),
+            one.dtype,
+            f"{one.parameters}",
+            *(f"{value:.3g}" for value in (one.low, one.high, one.mean)),
+            one.bias or "none",
+        )
+        for one in found
+    ]
+    return report.Table(f"convcli kernel: {path}", rows, header, right=frozenset({3, 4, 5, 6}))
 
 
 def _document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, Any]:

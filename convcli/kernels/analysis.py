@@ -263,7 +263,7 @@ def _factorise(values: Matrix, denominator: int | None) -> tuple[int | None, tup
 
 def _eliminate(rest: NDArray[Any], tolerance: Any, most: int) -> tuple[list[tuple[Any, Any, Any]], bool]:
     """Terms ``column ⊗ row / pivot`` that sum to a matrix, and whether something is left; `rest` is overwritten."""
-    terms = []
+    terms: list[tuple[Any, Any, Any]] = []
     for _ in range(most):
         y, x = np.unravel_index(np.argmax(np.abs(rest)), rest.shape)
         pivot = rest[y, x]

@@ -80,7 +80,7 @@ def terminal(found: Analysis, side: int) -> list[str]:
     return [titles, *(f"{left}{' ' * GAP}{right}" for left, right in zip(first, second, strict=True))]
 
 
-def row_of_tiles(tiles: Sequence[Colors], columns: int) -> list[str]:
+def rows_of_tiles(tiles: Sequence[Colors], columns: int) -> list[str]:
     """Pictures of one size next to each other, as many to a line as fit into `columns`."""
     height, width = len(tiles[0]), len(tiles[0][0])
     each = max(1, (columns + 1) // (width + 1))

@@ -1,4 +1,4 @@
-"""Kernels in files: .npy, .json (nested list), .csv, .txt (numbers in rows, or ImageMagick's notation) and .mat (libvips matrix)."""
+"""Kernels in files: .npy, .json (nested list), .csv, .txt (rows, or ImageMagick's notation) and .mat (libvips matrix)."""
 
 from __future__ import annotations
 
