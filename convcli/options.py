@@ -212,6 +212,18 @@ image_output = combined(
         help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
         "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
     ),
+    click.option(
+        "--montage",
+        is_flag=True,
+        help="Write all output channels as one labelled contact sheet, in gray: each stretched, or as --range says.",
+    ),
+    click.option(
+        "--montage-width",
+        type=CountType(65535),
+        default=None,
+        metavar="N",
+        help="Pixels across of the contact sheet, at most.  [default: 1600]",
+    ),
     click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
     click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."),
     click.option(
@@ -259,6 +271,15 @@ def fold_operation(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
     return assemble(
         spec, values["kernels"], values["weights"], bias=fold_bias(values), compute=fold_compute(values), **given
     )
+
+
+def fold_montage(values: Mapping[str, Any]) -> int | None:
+    """The width of the contact sheet of ``--montage`` and ``--montage-width``; None where none is wanted."""
+    from convcli.montage import WIDTH
+
+    if values["montage_width"] is not None:
+        return int(values["montage_width"])
+    return WIDTH if values["montage"] else None
 
 
 def fold_bias(values: Mapping[str, Any]) -> Bias | None:

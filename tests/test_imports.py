@@ -183,7 +183,7 @@ LAYERS = [
     {"backends", "kernels", "images"},
     {"dispatch"},
     {"engine"},
-    {"operation", "comparison", "pipeline"},
+    {"operation", "comparison", "pipeline", "montage"},
     {"single", "layer", "inventory"},
     {"batch", "explain", "translate", "animation"},
     {"parameters"},

@@ -37,8 +37,9 @@ class Sheet:
 
 
 def columns_of(count: int) -> int:
-    """So many columns that the sheet has about the shape of its tiles."""
-    return max(1, ceil(sqrt(count)))
+    """So many columns that the sheet has about the shape of its tiles, and no gap at its end where that can be had."""
+    least = max(1, ceil(sqrt(count)))
+    return next((columns for columns in range(least, int(2 * sqrt(count)) + 1) if count % columns == 0), least)
 
 
 def wrapped(text: str, width: float, size: float) -> list[str]:

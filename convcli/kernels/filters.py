@@ -24,6 +24,10 @@ TILE = 64
 """Pixels to a side that a tile has at most, if it need not be larger for its taps to be seen."""
 
 
+ALONE = 512
+"""The same of a sheet of one tile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """Filters as pictures of a colour for each tap.
@@ -78,7 +82,8 @@ def draw(weight: NDArray[np.floating], palette: Palette = LIGHT, most: int = MOS
 def sheet(drawn: Drawn, title: str, palette: Palette = LIGHT) -> Scene:
     """Filters as a labelled contact sheet."""
     rows = drawn.tiles[0][1]
-    factor = max(1, TILE // max(len(rows), len(rows[0])))
+    side = TILE if len(drawn.tiles) > 1 else ALONE
+    factor = max(1, side // max(len(rows), len(rows[0])))
     size = len(rows) * factor, len(rows[0]) * factor
     tiles = [Tile(label, picture) for label, picture in drawn.tiles]
     return lay_out(tiles, size, title, drawn.caption, drawn.columns, palette).scene
