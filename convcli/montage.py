@@ -33,7 +33,10 @@ _RULES = {
     "offset": "0 is mid-gray, half of full scale away from it white and black",
     "minmax": "each channel from its least (black) to its greatest value (white)",
 }
-_SIGNED = "0 is mid-gray where a channel has both signs, else black; each is stretched to its own peak"
+PEAK = 0.995
+"""The share of a channel's values that keep below white when it is stretched: a few peaks would leave the rest gray."""
+
+_SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped"
 
 
 def sheet(
@@ -111,7 +114,8 @@ def _gray(values: NDArray[np.float64], policy: str | None, full_scale: float) ->
         store(values * (255 / full_scale), 255.0, policy, out)
         return out
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    peak = float(np.abs(finite).max()) or 1.0
+    sizes = np.abs(finite)
+    peak = float(np.quantile(sizes, PEAK)) or float(sizes.max()) or 1.0
     if finite.min() >= 0:
         store(finite * (255 / peak), 255.0, "clip", out)
     else:

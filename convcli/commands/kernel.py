@@ -29,7 +29,13 @@ THEMES = ("light", "dark")
 ART = 32
 """Columns of a picture in a terminal, where there is room."""
 
-THUMBNAIL = 6
+TALL = 31
+"""Rows of a matrix that is written out."""
+
+MARGIN = 24
+"""Columns of a terminal that the names in a table may take."""
+
+THUMBNAIL = 7
 """Columns of a picture in the list of kernels."""
 
 SHOWN = 64
@@ -238,13 +244,10 @@ def _table(found: Analysis, op: str, one: Filter) -> report.Table:
     from convcli.kernels import figure
 
     height, width = found.values.shape
-    texts = figure.matrix(found)
-    wide = max(len(text) for row in texts for text in row)
-    room = (report.width() or 160) - 24
-    if (wide + 1) * width <= room and height <= 31:
-        lines = [" ".join(text.rjust(wide) for text in row) for row in texts]
-    else:
-        lines = [f"{height}×{width} values are too many to be shown: see -q, --json and -o"]
+    room = (report.width() or 160) - MARGIN
+    forms = ([" ".join(row) for row in figure.matrix(found, digits)] for digits in (4, 3, 2))
+    lines = next((lines for lines in forms if len(lines[0]) <= room), []) if height <= TALL else []
+    lines = lines or [f"{height}×{width} values are too many to be shown: see -q, --json and -o"]
     scale = figure.scale(found) if figure.readable(found) else ""
     names = [" ".join(["matrix", *([scale] if scale else [])]), *[""] * (len(lines) - 1)]
     rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
@@ -310,7 +313,7 @@ def _factor(factor: Any, room: int) -> str:
     near = Fraction(factor.scale).limit_denominator(10**6)
     exact = near if abs(float(near) - factor.scale) < 1e-12 * abs(factor.scale) else None
     scale = "" if factor.scale == 1 else f"{exact if exact is not None else _number(factor.scale)} × "
-    column, row = (", ".join(_number(value) for value in values) for values in (factor.column, factor.row))
+    column, row = (", ".join(f"{value + 0.0:.4g}" for value in values) for values in (factor.column, factor.row))
     text = f"{scale}({column})ᵀ ({row})"
     return (
         text

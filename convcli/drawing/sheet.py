@@ -75,7 +75,7 @@ def lay_out(
         places.append((left, top + STRIP))
         if tile.rows is not None:
             shapes.append(Pixels(left, top + STRIP, width, height, tile.rows))
-        shapes.append(Rect(left - 0.5, top + STRIP - 0.5, width + 1, height + 1, stroke=palette.faint))
+        shapes.append(Rect(left - 1, top + STRIP - 1, width + 1, height + 1, stroke=palette.faint))
     y += ceil(len(tiles) / columns) * (STRIP + height + GAP) + 4
     for line in wrapped(caption, inner, TEXT):
         shapes.append(Text(MARGIN, y + TEXT / 2, line, fitting_size(line, inner, TEXT), palette.faint))

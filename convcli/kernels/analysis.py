@@ -201,12 +201,12 @@ def _gain(values: Matrix) -> tuple[float, tuple[float, float]]:
     """
     if (values >= 0).all() or (values <= 0).all():  # nothing cancels at frequency 0
         return abs(fsum(values.ravel().tolist())), (0.0, 0.0)
-    points = [min(1024, max(64, 8 * side)) for side in values.shape]
-    grids = (np.arange(points[0]) / points[0] - 0.5, np.arange(points[1] // 2 + 1) / points[1])
+    points = [min(1024, max(64, 8 * side)) if side > 1 else 1 for side in values.shape]  # one tap answers all alike
+    grids = (np.fft.fftfreq(points[0]), np.arange(points[1] // 2 + 1) / points[1])
     found = magnitude(values, *grids)
     row, column = np.unravel_index(np.argmax(found), found.shape)
     best, y, x = float(found[row, column]), float(grids[0][row]), float(grids[1][column])
-    steps = 1 / points[0], 1 / points[1]
+    steps = tuple(1 / count if count > 1 else 0.0 for count in points)
     around = np.linspace(-1, 1, 9)
     for _ in range(24):
         near = (y + steps[0] * around, x + steps[1] * around)
@@ -310,12 +310,17 @@ def _sign(values: list[Any]) -> int:
 
 
 def reduced(values: Matrix, most: int) -> Matrix:
-    """A matrix for a picture of at most `most` pixels to a side: of every block the value of the largest magnitude."""
+    """A matrix for a picture of at most `most` pixels to a side: of every block the value of the largest magnitude.
+
+    The count of blocks is odd, by which they lie symmetrically.
+    """
+    count = max(1, most - 1 + most % 2)
     for axis in (0, 1):
         side = values.shape[axis]
         if side <= most:
             continue
-        blocks = np.array_split(values, most, axis)
+        edges = [int(place * side / count + 0.5) for place in range(1, count)]
+        blocks = np.split(values, edges, axis)
         reach = [np.abs(block).argmax(axis, keepdims=True) for block in blocks]
         values = np.concatenate(
             [np.take_along_axis(block, at, axis) for block, at in zip(blocks, reach, strict=True)], axis

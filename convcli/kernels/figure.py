@@ -51,16 +51,22 @@ def scale(found: Analysis) -> str:
     return "" if found.denominator in (None, 1) else f"× 1/{found.denominator}"
 
 
-def matrix(found: Analysis) -> list[list[str]]:
-    """The values as texts: whole numbers, to be multiplied by `scale`; else decimals with four digits of the largest."""
+def matrix(found: Analysis, digits: int = 4) -> list[list[str]]:
+    """The values as texts of one width: whole numbers, to be multiplied by `scale`; else `digits` of the largest one."""
     numbers = found.integers
     if numbers is not None and readable(found):
-        return [[str(number) for number in row] for row in numbers]
-    peak = abs(found.values).max()
-    decimals = 3 - int(f"{peak:e}".partition("e")[2])
-    if not 0 <= decimals <= 7:
-        return [[f"{value:.3e}" for value in row] for row in found.values.tolist()]
-    return [[f"{round(value, decimals) + 0.0:.{decimals}f}" for value in row] for row in found.values.tolist()]
+        texts = [[str(number) for number in row] for row in numbers]
+    else:
+        decimals = digits - 1 - int(f"{abs(found.values).max():e}".partition("e")[2])
+        form = f".{decimals}f" if 0 <= decimals <= digits + 3 else f".{digits - 1}e"
+        texts = [[_signless(f"{value:{form}}") for value in row] for row in found.values.tolist()]
+    wide = max(len(text) for row in texts for text in row)
+    return [[text.rjust(wide) for text in row] for row in texts]
+
+
+def _signless(text: str) -> str:
+    """Without the sign of a number that was rounded to 0."""
+    return text if text.strip("-0.") else text.removeprefix("-")
 
 
 def thumbnail(values: Matrix, side: int) -> Colors:
@@ -98,4 +104,4 @@ def icon(recipe: Recipe, side: int) -> list[str]:
     missing = {name: 1 for name, parameter in recipe.parameters.items() if parameter.default is parameter.empty}
     built = recipe.build(**missing)
     values = next(iter(built.values())) if isinstance(built, Mapping) else built
-    return half_blocks(thumbnail(np.asarray(values, np.float64), side))
+    return [*half_blocks(thumbnail(np.asarray(values, np.float64), side)), ""]
