@@ -6,7 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +106,9 @@ def width(stream: TextIO | None = None) -> int | None:
 def picture(rows: Sequence[str]) -> None:
     """A picture made of characters on standard output, if it is a terminal that shows colours."""
     if colourful():
-        print(*rows, sep="\n", flush=True)
+        from rich.text import Text  # which knows how many colours the terminal has
+
+        _console(sys.stdout).print(Text.from_ansi("\n".join(rows)), no_wrap=True, crop=True, overflow="crop")
 
 
 def _widths(content: Table) -> list[int]:
@@ -125,18 +130,23 @@ def _plain(content: Table, stream: TextIO) -> None:
     stream.flush()
 
 
-def _rich(content: Table, stream: TextIO) -> None:
-    from rich.box import SIMPLE_HEAD
+def _console(stream: TextIO) -> Console:
     from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
 
-    console = Console(
+    return Console(
         file=stream,
         highlight=False,
         force_terminal=True if _color == "always" else None,
         no_color={"always": False, "never": True}.get(_color),
     )
+
+
+def _rich(content: Table, stream: TextIO) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = _console(stream)
     pictures = content.pictures if colourful(stream) else ()
     tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(

@@ -202,7 +202,7 @@ def _gain(values: Matrix) -> tuple[float, tuple[float, float]]:
     if (values >= 0).all() or (values <= 0).all():  # nothing cancels at frequency 0
         return abs(fsum(values.ravel().tolist())), (0.0, 0.0)
     points = [min(1024, max(64, 8 * side)) if side > 1 else 1 for side in values.shape]  # one tap answers all alike
-    grids = (np.fft.fftfreq(points[0]), np.arange(points[1] // 2 + 1) / points[1])
+    grids = ((np.arange(points[0]) / points[0] + 0.5) % 1 - 0.5, np.arange(points[1] // 2 + 1) / points[1])
     found = magnitude(values, *grids)
     row, column = np.unravel_index(np.argmax(found), found.shape)
     best, y, x = float(found[row, column]), float(grids[0][row]), float(grids[1][column])
