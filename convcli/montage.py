@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import images
+from convcli import images, pipeline
 from convcli.drawing import heatmap
 from convcli.drawing.heatmap import Colors
 from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
@@ -39,19 +39,17 @@ PEAK = 0.995
 _SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped"
 
 
-def sheet(
-    outcome: Outcome, operation: Operation, source: str, container: str, policy: str | None, width: int
-) -> Outcome:
-    """The outcome with a contact sheet as its picture.
+def run(picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int) -> Outcome:
+    """Apply an operation to a picture, and put a contact sheet of the result in its place.
 
     Parameters
     ----------
-    outcome : Outcome
-        Real values, of any count of channels.
+    picture : Picture
+        What was loaded.
     operation : Operation
-        What was done, for the labels.
+        What is done to it.
     source : str
-        The image, for the title.
+        Its name, for the title.
     container : str
         The format of the sheet.
     policy : str, optional
@@ -61,17 +59,27 @@ def sheet(
 
     Raises
     ------
-    ImageError
-        A batch, a format or a policy that is none of a picture, a sheet that the format cannot hold.
+    ConvError
+        A batch, a format or a policy that is none of a picture, an operation that does not fit.
     """
-    colour: NDArray[Any] = outcome.picture.colour
     if container == "NPY":
         raise ImageError("--montage draws a picture, and .npy holds the channels as they are: use png, or leave it out")
     if policy == "raw":
         raise ImageError("--montage draws gray levels: use another --range than raw, or leave it out")
+    if picture.colour.ndim == 4 and len(picture.colour) > 1:
+        raise ImageError(f"--montage draws one image, this is a batch of {len(picture.colour)}: split it")
+    outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
+    page = _page(outcome, operation, source, policy, width)
+    drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
+    storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
+    storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes))
+    return replace(outcome, picture=drawn, storage=storage, alpha=None)
+
+
+def _page(outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int) -> NDArray[np.uint8]:
+    """The contact sheet, ``(H, W, 3)``."""
+    colour: NDArray[Any] = outcome.picture.colour
     if colour.ndim == 4:
-        if len(colour) > 1:
-            raise ImageError(f"--montage draws one image, this is a batch of {len(colour)}: split it")
         colour = colour[0]
     count, height, across = colour.shape
     columns = columns_of(count)
@@ -89,10 +97,7 @@ def sheet(
     for channel, (x, y) in zip(colour, laid.places, strict=True):
         gray = _gray(_averaged(channel, shrink), policy, outcome.picture.full_scale)
         page[y : y + size[0], x : x + size[1]] = gray.repeat(grow, 0).repeat(grow, 1)[..., np.newaxis]
-    picture = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
-    storage = images.storage_for(picture, "rgb", picture.shape, False, container, None)
-    storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes))
-    return replace(outcome, picture=picture, storage=storage, alpha=None)
+    return page
 
 
 def _averaged(channel: NDArray[Any], factor: int) -> NDArray[np.float64]:

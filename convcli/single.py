@@ -117,9 +117,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     if how.montage is None:
         outcome = pipeline.run(picture, operation, container, how.policy)
     else:
-        outcome = montage.sheet(
-            pipeline.run(picture, operation, "NPY"), operation, source, container, how.policy, how.montage
-        )
+        outcome = montage.run(picture, operation, source, container, how.policy, how.montage)
     del picture  # its pixels are not needed while the result is encoded
     computed = perf_counter()
     with outputs.folder(target, how.output):
