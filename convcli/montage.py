@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from convcli import images, pipeline
 from convcli.drawing import heatmap
+from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
 from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
 from convcli.errors import ImageError
@@ -129,14 +130,16 @@ def _gray(values: NDArray[np.float64], policy: str | None, full_scale: float) ->
 
 
 def _span(channel: NDArray[Any]) -> str:
-    return f"{float(channel.min()):.3g}…{float(channel.max()):.3g}".replace("-", "−")
+    """The least and the greatest value of a channel, short."""
+    ends = float(channel.min()), float(channel.max())
+    return "…".join(f"{end:.0f}".replace("-", "−") if 10 <= abs(end) < 1e5 else number(end, 2) for end in ends)
 
 
 def _labels(operation: Operation, count: int, space: str) -> list[str]:
     """Numbers of a layer's channels; of a bank the kernels' names, with the image's channel where each has its own."""
     bank = operation.bank
     if bank is None:
-        return [str(number) for number in range(count)]
+        return [str(place) for place in range(count)]
     if bank.combine not in (None, "none"):
         names = [f"{bank.combine} of {bank.label}"]
     else:

@@ -275,11 +275,11 @@ def fold_operation(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
 
 def fold_montage(values: Mapping[str, Any]) -> int | None:
     """The width of the contact sheet of ``--montage`` and ``--montage-width``; None where none is wanted."""
+    if values["montage_width"] is not None or not values["montage"]:
+        return values["montage_width"]  # type: ignore[no-any-return]
     from convcli.montage import WIDTH
 
-    if values["montage_width"] is not None:
-        return int(values["montage_width"])
-    return WIDTH if values["montage"] else None
+    return WIDTH
 
 
 def fold_bias(values: Mapping[str, Any]) -> Bias | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from convcli import images, montage, outputs, pipeline
+from convcli import images, outputs, pipeline
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
 from convcli.files import same_file
@@ -117,6 +117,8 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     if how.montage is None:
         outcome = pipeline.run(picture, operation, container, how.policy)
     else:
+        from convcli import montage  # draws
+
         outcome = montage.run(picture, operation, source, container, how.policy, how.montage)
     del picture  # its pixels are not needed while the result is encoded
     computed = perf_counter()

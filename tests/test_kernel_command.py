@@ -10,6 +10,7 @@ import pytest
 import torch
 from cli import SAMPLES, binary, cells, done, read, run, terminal
 from safetensors.numpy import save_file
+from test_imports import loaded_by
 
 from convcli.kernels.named import REGISTRY
 
@@ -307,3 +308,8 @@ def test_the_real_program(tmp_path: Path) -> None:
     assert result.code == 0
     assert json.loads(result.out) == [[1 / 9] * 3] * 3
     assert "convcli kernel: box:3" in result.err
+
+
+@pytest.mark.parametrize("line", ["kernel", "kernel sobel --json", "kernel box -q", "kernel box -o k.mat -q"])
+def test_what_is_not_used_is_not_loaded(line: str, tmp_path: Path) -> None:
+    assert loaded_by(line, tmp_path) == {"click", "numpy"}

@@ -247,9 +247,9 @@ def _table(found: Analysis, op: str, one: Filter) -> report.Table:
     room = (report.width() or 160) - MARGIN
     forms = ([" ".join(row) for row in figure.matrix(found, digits)] for digits in (4, 3, 2))
     lines = next((lines for lines in forms if len(lines[0]) <= room), []) if height <= TALL else []
+    scale = figure.scale(found) if lines and figure.readable(found) else ""
     lines = lines or [f"{height}×{width} values are too many to be shown: see -q, --json and -o"]
-    scale = figure.scale(found) if figure.readable(found) else ""
-    names = [" ".join(["matrix", *([scale] if scale else [])]), *[""] * (len(lines) - 1)]
+    names = [f"matrix {scale}".strip(), *[""] * (len(lines) - 1)]
     rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
     if len(one.kernels) > 1:
         rows.append(("combined", f"{len(one.kernels)} kernels of {one.label}, by {one.combine}"))

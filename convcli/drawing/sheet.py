@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from convcli.drawing.palette import LIGHT, Palette
-from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, fitting_size
+from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, fitting_size, text_width
 
 MARGIN, GAP, STRIP = 16, 8, 18
 """Around a sheet, between its tiles, and the height of the line of text above each, in pixels."""
 
-TITLE, TEXT, SMALL = 16.0, 12.0, 11.0
+TITLE, TEXT, SMALL, LEAST = 16.0, 12.0, 11.0, 5.0
+"""Sizes of the title, of labels and of details; labels that would be smaller than the last are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
     """A picture of `rows` of colours (None: its place is left free), its label, and what else is said of it.
 
-    `icon` is a little picture that is drawn before the label.
+    `icon` is a little picture that is drawn before the label. Details are left out where one has no room.
     """
 
     label: str
@@ -68,14 +69,15 @@ def lay_out(
         y += round(TITLE * 1.4)
     y += 4
     places = []
+    detailed = all(_fits(tile, width) for tile in tiles)  # of all, or of none
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         left, top = MARGIN + column * (width + GAP), y + row * (STRIP + height + GAP)
-        shapes += _strip(tile, left, top, width, palette)
+        shapes += _strip(tile, left, top, width, detailed, palette)
         places.append((left, top + STRIP))
+        shapes.append(Rect(left - 1, top + STRIP - 1, width + 2, height + 2, fill=palette.faint))  # its frame
         if tile.rows is not None:
             shapes.append(Pixels(left, top + STRIP, width, height, tile.rows))
-        shapes.append(Rect(left - 1, top + STRIP - 1, width + 1, height + 1, stroke=palette.faint))
     y += ceil(len(tiles) / columns) * (STRIP + height + GAP) + 4
     for line in wrapped(caption, inner, TEXT):
         shapes.append(Text(MARGIN, y + TEXT / 2, line, fitting_size(line, inner, TEXT), palette.faint))
@@ -83,21 +85,33 @@ def lay_out(
     return Sheet(Scene(inner + 2 * MARGIN, y + MARGIN - 4, palette.background, tuple(shapes), title), tuple(places))
 
 
-def _strip(tile: Tile, left: int, top: int, width: int, palette: Palette) -> list[Shape]:
-    """What stands above a tile: its icon, its label, and at the right its detail where there is room for it."""
+def _strip(tile: Tile, left: int, top: int, width: int, detailed: bool, palette: Palette) -> list[Shape]:
+    """What stands above a tile: its icon, its label, and at the right its detail."""
     shapes: list[Shape] = []
-    start = float(left)
-    if tile.icon is not None:
-        factor = (STRIP - 3) // max(len(tile.icon), len(tile.icon[0]))
+    start = left + _icon_width(tile, width)
+    if tile.icon is not None and start > left:
+        factor = _factor(tile.icon)
         high, wide = factor * len(tile.icon), factor * len(tile.icon[0])
-        if factor and wide < width / 3:
-            shapes.append(Pixels(left, top + (STRIP - high) // 2 - 1, wide, high, tile.icon))
-            start += wide + 5
-    room = left + width - start
-    size = fitting_size(tile.label, room, TEXT)
-    if size >= 5:  # smaller ones cannot be read
+        shapes.append(Pixels(left, top + (STRIP - high) // 2 - 1, wide, high, tile.icon))
+    size = fitting_size(tile.label, left + width - start, TEXT)
+    if size >= LEAST:
         shapes.append(Text(start, top + STRIP / 2 - 1, tile.label, size, palette.ink))
-    used = len(tile.label) * ADVANCE * size + 10
-    if tile.detail and len(tile.detail) * ADVANCE * SMALL <= room - used:
+    if detailed and tile.detail:
         shapes.append(Text(left + width, top + STRIP / 2 - 1, tile.detail, SMALL, palette.faint, "end"))
     return shapes
+
+
+def _fits(tile: Tile, width: int) -> bool:
+    """Whether there is room for a tile's detail beside its icon and label."""
+    used = _icon_width(tile, width) + text_width(tile.label, TEXT) + 10
+    return used + text_width(tile.detail, SMALL) <= width
+
+
+def _factor(icon: tuple[tuple[str, ...], ...]) -> int:
+    return (STRIP - 3) // max(len(icon), len(icon[0]))
+
+
+def _icon_width(tile: Tile, width: int) -> int:
+    """What an icon takes of the line above a tile; 0 where it is left out, being too large for it."""
+    wide = 0 if tile.icon is None else _factor(tile.icon) * len(tile.icon[0])
+    return wide + 5 if 0 < wide < width / 3 else 0

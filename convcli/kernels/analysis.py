@@ -216,8 +216,8 @@ def _gain(values: Matrix) -> tuple[float, tuple[float, float]]:
             best, y, x = float(found[row, column]), float(near[0][row]), float(near[1][column])
         steps = steps[0] / 3, steps[1] / 3
     y, x = _folded(y), _folded(x)
-    if x == 0 and y < 0:
-        y = -y
+    if x < 0 or (x == 0 and y < 0):  # the opposite frequency, which is the same wave
+        y, x = _folded(-y), _folded(-x)
     return min(best, float(np.abs(values).sum())), (y, x)
 
 

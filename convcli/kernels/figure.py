@@ -31,13 +31,27 @@ def draw(found: Sequence[Analysis], captions: Sequence[str], palette: Palette = 
     """Kernels as heat maps with their numbers, each with its frequency response."""
     panels = []
     for one, caption in zip(found, captions, strict=True):
-        numbers = one.integers if readable(one) else None
-        texts = None if numbers is None else [[str(number).replace("-", "−") for number in row] for row in numbers]
+        small = max(one.values.shape) <= heatmap.NUMBERED
+        texts = (
+            [[_short(text) for text in row] for row in matrix(one, 4 if abs(one.values).max() >= 1 else 3)]
+            if small
+            else None
+        )
         title = one.name if len(one.name) <= LONG else f"{one.name[: LONG // 2]}…{one.name[-LONG // 2 :]}"
         rows = reduced(one.values, DRAWN).tolist()
         shown = response(one.values, RESPONSE).tolist()
-        panels.append(Panel(title, caption, rows, shown, one.gain, texts, scale(one) if texts else ""))
+        panels.append(
+            Panel(title, caption, rows, shown, one.gain, texts, scale(one) if small and readable(one) else "")
+        )
     return heatmap.figure(panels, palette)
+
+
+def _short(text: str) -> str:
+    """A number for a cell: no zero before the point, none alone behind it, a true minus sign."""
+    text = text.strip()
+    if not text.strip("-0."):
+        return "0"
+    return text.replace("0.", ".", 1).replace("-", "−") if text.lstrip("-").startswith("0.") else text.replace("-", "−")
 
 
 def readable(found: Analysis) -> bool:
