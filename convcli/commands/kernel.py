@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from convcli.kernels import Filter
     from convcli.kernels.analysis import Analysis
     from convcli.kernels.listing import Stored
+    from convcli.kernels.named import Recipe
 
 FIGURES = ("svg", "png")
 THEMES = ("light", "dark")
@@ -35,19 +35,19 @@ TALL = 31
 MARGIN = 24
 """Columns of a terminal that the names in a table may take."""
 
+WIDE = 140
+"""Columns of a terminal from which on the list of kernels has more than two."""
+
 THUMBNAIL = 7
 """Columns of a picture in the list of kernels."""
 
 SHOWN = 64
 """Filters of a layer in a terminal."""
 
-FEW = 3
-"""Factors of a kernel that are written out in the table."""
-
 
 @click.command(
     cls=Documented,
-    sections=(KERNELS,),
+    sections=(KERNELS._replace(rows=list),),
     examples=(
         "convcli kernel                                    # the named kernels",
         "convcli kernel sobel                              # matrices, sums, gain, rank, frequency response",
@@ -86,7 +86,9 @@ def kernel(
     of one of them. -q prints the matrix as a SPEC that -k takes.
     """
     given = (*specs, *kernels)
-    form = None if output is None else _form(output, format_)
+    from convcli.kernels import export
+
+    form = None if output is None else export.form_of(output, format_, FIGURES)
     if weights is not None and given:
         raise ConvError(f"kernel {given[0]} and --weights {weights} exclude each other: give one of them")
     if format_ is not None and (output is None or not is_stream(output)):
@@ -108,7 +110,7 @@ def _list(as_json: bool, quiet: bool) -> None:
 
     recipes = list(REGISTRY.values())
     if as_json:
-        keys = ("name", "usage", "about", "scale", "combine", "members", "source")
+        keys = ("name", "usage", "about", "scale", "combine", "members", "aliases", "source")
         report.json([{key: getattr(recipe, key, None) for key in keys} for recipe in recipes])
     elif quiet:
         report.lines(*(recipe.name for recipe in recipes))
@@ -117,13 +119,20 @@ def _list(as_json: bool, quiet: bool) -> None:
 
         drawn = report.colourful()
         pictures = [figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
-        sources = any(getattr(recipe, "source", "") for recipe in recipes)
-        header = ("kernel", "what it is", "scale", *(["source"] if sources else []))
-        rows = [
-            (recipe.usage, recipe.about, recipe.scale, *([getattr(recipe, "source", "") or ""] if sources else []))
-            for recipe in recipes
-        ]
-        report.table(report.Table("convcli kernel: the named kernels", rows, header, pictures=pictures))
+        report.table(_named(recipes, pictures))
+
+
+def _named(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
+    """The named kernels; where there is no room for columns, all that is said of them in one."""
+    title, about = "convcli kernel: the named kernels", "what it is"
+    sources = [getattr(recipe, "source", "") for recipe in recipes]
+    if (report.width() or WIDE) < WIDE:
+        ends = [f" Source: {source}." if source else "" for source in sources]
+        texts = [f"{one.about} Scale: {one.scale}.{end}" for one, end in zip(recipes, ends, strict=True)]
+        rows = [(one.usage, text) for one, text in zip(recipes, texts, strict=True)]
+        return report.Table(title, rows, ("kernel", about), pictures=pictures)
+    wide = [(one.usage, one.about, one.scale, source) for one, source in zip(recipes, sources, strict=True)]
+    return report.Table(title, wide, ("kernel", about, "scale", "source"), pictures=pictures)
 
 
 def _kernels(
@@ -145,9 +154,9 @@ def _kernels(
     if output is not None and form is not None:
         _check_target(output, form, specs)
         if form in FIGURES:
-            _write_figure(_figure(flat, theme), output, form)
+            _write(_figure(flat, theme), output, form)
         else:
-            for target, one in zip(_targets(flat, output), flat, strict=True):
+            for target, one in zip(export.targets(flat, output), flat, strict=True):
                 with writing(target) as stream:
                     stream.write(export.encode(one, form))
     stream_ = sys.stderr if output == STDIO else sys.stdout
@@ -158,7 +167,7 @@ def _kernels(
         if output is None:
             report.lines(*(export.literal(one) for one in flat))
         elif output != STDIO:
-            report.lines(*([output] if form in FIGURES else _targets(flat, output)))
+            report.lines(*([output] if form in FIGURES else export.targets(flat, output)))
     else:
         for filter_, members in zip(filters, found, strict=True):
             for member in members:
@@ -183,7 +192,7 @@ def _weights(source: str, output: str | None, form: str | None, theme: str, as_j
             raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
         _check_target(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
-        _write_figure(filters.sheet(drawn, title, PALETTES[theme]), output, form)
+        _write(filters.sheet(drawn, title, PALETTES[theme]), output, form)
     stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         report.json({"file": str(path), "tensors": [one.document() for one in found]}, stream)
@@ -241,7 +250,7 @@ def _art(found: Analysis) -> None:
 
 
 def _table(found: Analysis, op: str, one: Filter) -> report.Table:
-    from convcli.kernels import figure
+    from convcli.kernels import figure, words
 
     height, width = found.values.shape
     room = (report.width() or 160) - MARGIN
@@ -253,114 +262,16 @@ def _table(found: Analysis, op: str, one: Filter) -> report.Table:
     rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
     if len(one.kernels) > 1:
         rows.append(("combined", f"{len(one.kernels)} kernels of {one.label}, by {one.combine}"))
-    rows += [
-        ("sum", _number(found.sum) + (", zero-sum: flat areas become 0" if found.zero_sum else "")),
-        ("Σ|k|", _number(found.abs_sum)),
-        ("range", _range(found)),
-        ("gain", _gain(found)),
-        ("symmetry", _symmetry(found)),
-        ("rank", _rank(found)),
-    ]
-    for number, factor in enumerate(found.factors if len(found.factors) <= FEW else (), 1):
-        name = "factors" if len(found.factors) == 1 else f"factors {number}"
-        rows.append((name, _factor(factor, room)))
-    rows.append(("centre", _centre(found)))
+    rows += words.rows(found, room)
     flipped = ", flipped" if op == "conv" else ""
     return report.Table(f"convcli kernel: {found.name}{flipped}", rows)
 
 
-def _range(found: Analysis) -> str:
-    """What the pixels of an image become, and which of it is clipped."""
-    low, high = found.low, found.high
-    text = f"0…1 becomes {_number(low)}…{_number(high)}, 0…255 {_number(255 * low)}…{_number(255 * high)}"
-    below, above = low < -1e-9, high > 1 + 1e-9
-    if not below and not above:
-        return f"{text}: never clipped"
-    sides = " and ".join(["below black"] * below + ["above white"] * above)
-    return f"{text}: {sides} is clipped, see --range"
-
-
-def _gain(found: Analysis) -> str:
-    fy, fx = found.gain_at
-    if not fy and not fx:
-        return f"{_number(found.gain)}, of flat areas"
-    return f"{_number(found.gain)}, of waves of {fy:.3g} cycles per pixel down and {fx:.3g} across"
-
-
-def _symmetry(found: Analysis) -> str:
-    if found.symmetric:
-        text = "the same when turned by 180°: convolution = correlation"
-    elif found.antisymmetric:
-        text = "changes its sign when turned by 180°: convolution = −correlation"
-    else:
-        text = "differs when turned by 180°: convolution and correlation differ (--op)"
-    mirrors = [name for name, holds in (("left-right", found.left_right), ("top-bottom", found.top_bottom)) if holds]
-    return text + (f"; mirrored {' and '.join(mirrors)} the same" if mirrors else "")
-
-
-def _rank(found: Analysis) -> str:
-    if found.rank is None:
-        return "not computed of so large a kernel"
-    if found.rank <= 1:
-        return f"{found.rank}: separable, a column times a row"
-    return f"{found.rank}: the sum of {found.rank} separable kernels"
-
-
-def _factor(factor: Any, room: int) -> str:
-    """``1/4 × (1, 2, 1)ᵀ (-1, 0, 1)``."""
-    from fractions import Fraction
-
-    near = Fraction(factor.scale).limit_denominator(10**6)
-    exact = near if abs(float(near) - factor.scale) < 1e-12 * abs(factor.scale) else None
-    scale = "" if factor.scale == 1 else f"{exact if exact is not None else _number(factor.scale)} × "
-    column, row = (", ".join(f"{value + 0.0:.4g}" for value in values) for values in (factor.column, factor.row))
-    text = f"{scale}({column})ᵀ ({row})"
-    return (
-        text
-        if len(text) <= 3 * room
-        else f"a column of {len(factor.column)} and a row of {len(factor.row)}: see --json"
-    )
-
-
-def _centre(found: Analysis) -> str:
-    """Which tap lies on the output pixel, and what this means for even sizes."""
-    (y, x), (down, right) = found.centre, found.offset
-    text = f"tap {y},{x} (row, column)"
-    if not down and not right:
-        return text
-    shift = " and ".join(["½ pixel up"] * bool(down) + ["½ pixel to the left"] * bool(right))
-    return f"{text} with padding same, as PyTorch; an even size has no middle: the result moves {shift}"
-
-
-def _number(value: float) -> str:
-    """Up to six digits; what is 0 but for rounding is 0."""
-    return f"{0.0 if abs(value) < 1e-12 else value:.6g}"
-
-
 def _figure(found: Sequence[Analysis], theme: str) -> Scene:
     from convcli.drawing.palette import PALETTES
-    from convcli.kernels import figure
+    from convcli.kernels import figure, words
 
-    captions = [
-        f"{one.values.shape[0]}×{one.values.shape[1]}, sum {_number(one.sum)}, Σ|k| {_number(one.abs_sum)}, "
-        f"gain {_number(one.gain)}, rank {'?' if one.rank is None else one.rank}"
-        for one in found
-    ]
-    return figure.draw(found, captions, PALETTES[theme])
-
-
-def _form(output: str, wanted: str | None) -> str:
-    """The format to write: what ``--format`` says, or the ending of the name."""
-    from convcli.kernels.export import FORMATS
-
-    known = (*FIGURES, *FORMATS)
-    if wanted is None and output == STDIO:
-        raise ConvError(f"-o - needs a format: add --format with one of {', '.join(known)}")
-    form = (wanted or Path(output).suffix).lower().lstrip(".")
-    if form not in known:
-        what = f"format '{wanted}'" if wanted else f"output '{output}'"
-        raise ConvError(f"{what} is none that a kernel can be written as: use {', '.join(known)}")
-    return form
+    return figure.draw(found, [words.caption(one) for one in found], PALETTES[theme])
 
 
 def _check_target(output: str, form: str, specs: Sequence[str]) -> None:
@@ -373,21 +284,7 @@ def _check_target(output: str, form: str, specs: Sequence[str]) -> None:
             raise KernelError(f"output '{output}' is the kernel that is read: name another")
 
 
-def _targets(found: Sequence[Analysis], output: str) -> list[str]:
-    """A file for each kernel."""
-    from convcli.kernels.named import safe_label
-
-    targets = [output.replace("{kernel}", safe_label(one.name)) for one in found]
-    if len(set(targets)) < len(targets):
-        names = ", ".join(one.name for one in found)
-        raise KernelError(
-            f"output '{output}' is one file for {len(found)} kernels ({names}): name one of them, or write "
-            "-o '{kernel}" + Path(output).suffix + "'"
-        )
-    return targets
-
-
-def _write_figure(scene: Scene, target: str, form: str) -> None:
+def _write(scene: Scene, target: str, form: str) -> None:
     from convcli.images import raster
 
     raster.save(scene, target, form=form)

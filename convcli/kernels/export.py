@@ -4,14 +4,56 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from convcli import npy
+from convcli.errors import KernelError
+from convcli.files import STDIO
 from convcli.kernels.analysis import Analysis
+from convcli.kernels.named import safe_label
 
 FORMATS = ("npy", "json", "csv", "txt", "mat")
 """Endings of the files, as `convcli.kernels.files` reads them; ``txt`` is in ImageMagick's notation."""
+
+
+def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
+    """The format to write, one of `FORMATS` and `others`: what ``--format`` says, or the ending of the name.
+
+    Raises
+    ------
+    KernelError
+        None of them, or standard output without a format.
+    """
+    known = (*others, *FORMATS)
+    if wanted is None and output == STDIO:
+        raise KernelError(f"-o - needs a format: add --format with one of {', '.join(known)}")
+    form = (wanted or Path(output).suffix).lower().lstrip(".")
+    if form not in known:
+        what = f"format '{wanted}'" if wanted else f"output '{output}'"
+        raise KernelError(f"{what} is none that a kernel can be written as: use {', '.join(known)}")
+    return form
+
+
+def targets(found: Sequence[Analysis], output: str) -> list[str]:
+    """A file for each kernel: ``{kernel}`` in `output` stands for its name.
+
+    Raises
+    ------
+    KernelError
+        One file for several.
+    """
+    paths = [output.replace("{kernel}", safe_label(one.name)) for one in found]
+    if len(set(paths)) < len(paths):
+        names = ", ".join(one.name for one in found)
+        raise KernelError(
+            f"output '{output}' is one file for {len(found)} kernels ({names}): name one of them, or write "
+            "-o '{kernel}" + Path(output).suffix + "'"
+        )
+    return paths
 
 
 def encode(found: Analysis, form: str) -> bytes:
@@ -64,8 +106,6 @@ def _vips(found: Analysis) -> str:
 def _fractions(values: list[float], numbers: tuple[int, ...], denominator: int | None) -> list[str]:
     if denominator in (None, 1):
         return [_decimal(value) for value in values]
-    from fractions import Fraction
-
     fractions = [Fraction(number, denominator) for number in numbers]
     return [
         str(fraction) if fraction.numerator / fraction.denominator == value else _decimal(value)
