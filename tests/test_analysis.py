@@ -14,8 +14,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import signal
 
 from convcli.kernels import Kernel, parse
-from convcli.kernels.analysis import Analysis, analyse, common_denominator, magnitude, reduced, response
+from convcli.kernels.analysis import Analysis, analyse, magnitude, reduced, response
 from convcli.kernels.export import FORMATS, encode, literal
+from convcli.kernels.factors import common_denominator
 
 ONE = np.array([0.0])
 

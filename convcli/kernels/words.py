@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from convcli.kernels.analysis import Analysis, Factor
+from convcli.kernels.analysis import Analysis
+from convcli.kernels.factors import Factor
 
 FEW = 3
 """Factors of a kernel that are written out."""
