@@ -268,6 +268,8 @@ def test_filters_on_a_terminal() -> None:
     [
         (("sobbel",), ("did you mean sobel",)),
         (("1,2;3",), ("ragged",)),
+        (("1e308,1e308",), ("1e+308", "scale it")),
+        (("1e-300,0",), ("1e-300", "scale it")),
         (("nope.csv",), ("cannot be read",)),
         (("box", "-o", "k.jpg"), ("'k.jpg'", "svg, png, npy")),
         (("box", "-o", "k"), ("'k'", "svg, png, npy")),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.errors import KernelError
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
 from convcli.kernels.kernel import Kernel
 
@@ -20,6 +21,9 @@ Matrix = NDArray[np.float64]
 
 ZERO_SUM = 1e-6
 """A sum below this share of Σ|k| is none: values rounded to float32 or to seven digits do not cancel any better."""
+
+EXTREME = 1e100
+"""Values beyond it, or all below its reciprocal, are refused: float64 does not hold their products."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,8 +124,17 @@ class Analysis:
 
 
 def analyse(kernel: Kernel) -> Analysis:
-    """Find out everything about one kernel."""
+    """Find out everything about one kernel.
+
+    Raises
+    ------
+    KernelError
+        Values so large or so small that their products are beyond float64.
+    """
     values = kernel.values
+    peak = float(np.abs(values).max())
+    if peak and not 1 / EXTREME < peak < EXTREME:
+        raise KernelError(f"kernel '{kernel.name}' has values of {peak:.3g}, beyond what can be analysed: scale it")
     flat = values.ravel().tolist()
     high, low = fsum(value for value in flat if value > 0), fsum(value for value in flat if value < 0)
     total, abs_sum = fsum(flat), high - low

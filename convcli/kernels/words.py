@@ -68,8 +68,10 @@ def _symmetry(found: Analysis) -> str:
 def _rank(found: Analysis) -> str:
     if found.rank is None:
         return "not computed of so large a kernel"
-    if found.rank <= 1:
-        return f"{found.rank}: separable, a column times a row"
+    if found.rank == 0:
+        return "0: every value is 0"
+    if found.rank == 1:
+        return "1: separable, a column times a row"
     return f"{found.rank}: the sum of {found.rank} separable kernels"
 
 
