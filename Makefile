@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint full bench docs clean
+.PHONY: demo test lint full fuzz bench docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/convcli apply samples/coffee.jpg --kernel sobel --stride 2 -o demo.png
@@ -20,6 +20,13 @@ lint: $(VENV)/tested
 # The long run: every property test with its full count of examples.
 full: $(VENV)/tested
 	HYPOTHESIS_PROFILE=full $(BIN)/pytest -n auto
+
+# Fuzzing guided by coverage, so many seconds for each target; needs atheris, which there is for Linux and macOS.
+FUZZ_SECONDS ?= 120
+fuzz: $(VENV)/tested
+	$(BIN)/pip install --quiet --disable-pip-version-check atheris
+	for target in image spec kernel-file weights command-line; do \
+		$(BIN)/python -m tests.fuzzing $$target $(FUZZ_SECONDS) || exit 1; done
 
 # Against OpenCV, SciPy and torch, and libvips, ImageMagick and G'MIC where they are installed; writes benchmarks/RESULTS.md,
 # and how far the planner's choices lie from the best, benchmarks/REGRET.md. `make docs` takes both into the README.

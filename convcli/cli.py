@@ -23,7 +23,7 @@ from convcli.files import reason
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-COMMANDS = ("apply", "transpose", "shape", "compare", "kernel", "doctor", "completion")
+COMMANDS = ("apply", "transpose", "shape", "compare", "kernel", "animate", "doctor", "completion")
 
 
 class Group(Documented, click.Group):
@@ -156,6 +156,7 @@ def _fail(message: str) -> NoReturn:
         "convcli transpose img.png -k bilinear:2 -s 2 -p 1    # enlarge it",
         "convcli shape --hin 32 --k 3 --s 2 --op2 1           # the sizes, without pixels",
         "convcli compare img.png -k gaussian:2                # the backends side by side",
+        "convcli animate --hin 5 --k 3 --s 2 -o conv.gif      # the window moving, the output filling",
     ),
 )
 @click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from convcli.errors import GeometryError
 from convcli.geometry import Geometry, Pads, Pair, Size, direct_size, extent, transposed_size
@@ -108,7 +109,9 @@ class ConvSpec:
         GeometryError
             A kernel larger than the padded image, an output without pixels, an output size that cannot be had.
         """
-        image, kernel = Size(*image), Size(*kernel)
+        return _resolved(self, *image, *kernel)
+
+    def _resolve(self, image: Size, kernel: Size) -> Geometry:
         for what, size in (("input", image), ("kernel", kernel)):
             if min(size) < 1:
                 raise GeometryError(f"{what} size {size} has no pixels: both sides must be at least 1")
@@ -166,6 +169,12 @@ class ConvSpec:
             total = max(0, (-(-h // s) - 1) * s + extent(k, d) - h)
         smaller, larger = total // 2, total - total // 2
         return (larger, smaller, p2) if self.padding == "same-lower" else (smaller, larger, p2)
+
+
+@lru_cache(maxsize=256)
+def _resolved(spec: ConvSpec, height: int, width: int, kernel_height: int, kernel_width: int) -> Geometry:
+    """`ConvSpec.resolve`: many images have one size."""
+    return spec._resolve(Size(height, width), Size(kernel_height, kernel_width))
 
 
 _AXES = ("rows", "columns")

@@ -106,7 +106,7 @@ def convolve(
     BackendError
         A backend, device or dtype that is not available.
     """
-    return prepare(image, weight, replace(spec, transpose=False), compute, bias, finish).run()
+    return prepare(image, weight, _turned(spec, False), compute, bias, finish).run()
 
 
 def transpose(
@@ -121,7 +121,11 @@ def transpose(
 
     As `convolve`, with ``weight (C_in, C_out/groups, kh, kw)``.
     """
-    return prepare(image, weight, replace(spec, transpose=True), compute, bias, finish).run()
+    return prepare(image, weight, _turned(spec, True), compute, bias, finish).run()
+
+
+def _turned(spec: ConvSpec, transposed: bool) -> ConvSpec:
+    return spec if spec.transpose == transposed else replace(spec, transpose=transposed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,35 +215,43 @@ def prepare(
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
     backends.load(name)
     imported = perf_counter() - start
-    task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, batch.dtype))
-    dispatch.check_memory(task, filters, name)
+    if name != likely:
+        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, batch.dtype))
+    if name != compute.backend:
+        dispatch.check_memory(task, filters, name)
     dispatch.check_range(task)
     return Call(task, name, reason, image.ndim == 4, imported)
 
 
 def check_channels(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> int:
     """Check that image channels, weight shape and groups fit together; return the number of output channels."""
-    groups = spec.groups
     if len(weight) != 4:
         raise GeometryError(f"weights of shape {weight} are not 4-D: (C_out, C_in/groups, kh, kw) is wanted")
-    remedy = _remedy(channels, weight, spec)
+    misfit, rule = _misfit(channels, weight, spec)
+    if misfit:
+        raise GeometryError(f"{misfit}: {_remedy(channels, weight, spec)}{rule}")
+    return weight[1] * spec.groups if spec.transpose else weight[0]
+
+
+def _misfit(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> tuple[str, str]:
+    """What does not fit, and the rule of the weights' shape if that is it; empty if all fits."""
+    groups = spec.groups
     if channels % groups:
-        raise GeometryError(f"groups {groups} does not divide the {channels} input channels: {remedy}")
-    if spec.transpose:
-        if weight[0] != channels:
-            raise GeometryError(
-                f"weights of shape {weight} take {weight[0]} input channels, the image has {channels}: {remedy} "
-                "(transposed weights are (C_in, C_out/groups, kh, kw))"
-            )
-        return weight[1] * groups
-    if weight[0] % groups:
-        raise GeometryError(f"groups {groups} does not divide the {weight[0]} output channels: {remedy}")
-    if weight[1] * groups != channels:
-        raise GeometryError(
-            f"weights of shape {weight} with groups {groups} take {weight[1] * groups} input channels, the image has "
-            f"{channels}: {remedy} (weights are (C_out, C_in/groups, kh, kw))"
+        return f"groups {groups} does not divide the {channels} input channels", ""
+    taken = weight[0] if spec.transpose else weight[1] * groups
+    if not spec.transpose and weight[0] % groups:
+        return f"groups {groups} does not divide the {weight[0]} output channels", ""
+    if taken != channels and spec.transpose:
+        return (
+            f"weights of shape {weight} take {taken} input channels, the image has {channels}",
+            " (transposed weights are (C_in, C_out/groups, kh, kw))",
         )
-    return weight[0]
+    if taken != channels:
+        return (
+            f"weights of shape {weight} with groups {groups} take {taken} input channels, the image has {channels}",
+            " (weights are (C_out, C_in/groups, kh, kw))",
+        )
+    return "", ""
 
 
 def _remedy(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> str:

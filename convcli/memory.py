@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from math import inf
 
 
+@cache
 def total_bytes() -> float:
     """The memory of this machine; infinite where the platform does not say."""
     try:

@@ -25,6 +25,10 @@ def workers(threads: int | None) -> int:
 
 def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
     """Do every job on at most `threads` threads, this one among them; NumPy releases the interpreter while it computes."""
+    if min(threads, len(jobs)) == 1:
+        for job in jobs:
+            work(job)
+        return
     queue = iter(jobs)  # next() is atomic: whoever is idle takes the next job
     failures: list[BaseException] = []
 

@@ -89,18 +89,37 @@ class PaddingType(click.ParamType[Any]):
 
 
 class CountType(click.ParamType[Any]):
-    """A whole number from 1 to `most`."""
+    """A whole number from `least` to `most`."""
 
     name = "N"
 
-    def __init__(self, most: int = MAX_NUMBER) -> None:
-        self.most = most
+    def __init__(self, most: int = MAX_NUMBER, least: int = 1) -> None:
+        self.most, self.least = most, least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Parse."""
-        number = whole(str(value), 1)
+        number = whole(str(value), self.least)
         if number is None or number > self.most:
-            self.fail(f"'{value}' is not a whole number from 1 to {self.most}", param, ctx)
+            self.fail(f"'{value}' is not a whole number from {self.least} to {self.most}", param, ctx)
+        return number
+
+
+class RealType(click.ParamType[Any]):
+    """A real number from `least` to `most`."""
+
+    name = "N"
+
+    def __init__(self, least: float, most: float) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = inf
+        if not self.least <= number <= self.most:
+            self.fail(f"'{value}' is not a number from {self.least:g} to {self.most:g}", param, ctx)
         return number
 
 

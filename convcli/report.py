@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
+from convcli.errors import ConvError
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
@@ -178,6 +180,44 @@ def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
+
+
+def play(frames: Sequence[Sequence[str]], fps: float) -> None:
+    """Show texts one after another: in place on a terminal, below each other elsewhere.
+
+    Raises
+    ------
+    ConvError
+        Frames that the terminal has no room for.
+    """
+    if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):  # the latter cannot go back
+        for frame in frames:
+            print("\n".join(frame), end="\n\n")
+        sys.stdout.flush()
+        return
+    from time import sleep
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    width, height = max(len(line) for frame in frames for line in frame), max(map(len, frames))
+    if width > console.width or height > console.height - 1:
+        raise ConvError(
+            f"the terminal of {console.width}×{console.height} characters has no room for {width}×{height}: enlarge it, "
+            "or write a file with -o"
+        )
+
+    def drawn(frame: Sequence[str]) -> Text:
+        text = Text("\n".join(frame), no_wrap=True)
+        text.highlight_regex(r"\[[^\]]*\]", "bold reverse")
+        return text
+
+    with Live(drawn(frames[0]), console=console, auto_refresh=False) as live:
+        for frame in frames:
+            live.update(drawn(frame), refresh=True)
+            sleep(1 / fps)
 
 
 def seconds(value: float) -> str:

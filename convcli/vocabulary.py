@@ -23,6 +23,8 @@ RANGES = ("clip", "abs", "offset", "minmax", "raw")
 SHELLS = ("bash", "zsh", "fish")
 COLORS = ("auto", "always", "never")
 ALPHAS = ("auto", "premultiply", "filter", "keep", "drop")
+TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx")
+"""The tools that an operation can be written for."""
 
 
 class Border(NamedTuple):

@@ -51,8 +51,8 @@ def readme(text: str) -> str:
             f"| `{name}` | `{_cell(picture)}` | {' | '.join(_names(other) for other in others)} |"
             for name, picture, *others in border_table()
         ),
-        "kernels": "| kernel | what it does | scale |\n| --- | --- | --- |\n"
-        + "\n".join(f"| `{u}` | {_cell(about)} | {_cell(scale)} |" for u, about, scale in kernel_table()),
+        "kernels": "| kernel | what it does | scale | source |\n| --- | --- | --- | --- |\n"
+        + "\n".join(f"| `{usage}` | {' | '.join(map(_cell, cells))} |" for usage, *cells in kernel_table()),
         "exit": "| code | meaning |\n| --- | --- |\n" + "\n".join(f"| {code} | {what} |" for code, what in EXIT_STATUS),
     }
     blocks["benchmarks"] = _benchmarks()

@@ -20,9 +20,10 @@ from cli import run
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
-from scipy import ndimage
+from scipy import ndimage, special
 from scipy.signal import windows
 
 from convcli import engine
@@ -30,8 +31,8 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import GeometryError, KernelError
 from convcli.finish import Finish
-from convcli.geometry import Pair
-from convcli.kernels import Bank, Filter, Kernel, files, parse, weights
+from convcli.geometry import Pads, Pair
+from convcli.kernels import Bank, Filter, Kernel, files, named, parse, weights
 from convcli.kernels.named import REGISTRY
 
 Matrix = NDArray[np.float64]
@@ -88,6 +89,8 @@ def test_every_named_kernel_builds(name: str) -> None:
     recipe = REGISTRY[name]
     assert recipe.about.endswith(".")
     assert recipe.usage.startswith(name)
+    assert recipe.source
+    assert not recipe.source.endswith(".")
     assert [kernel.name for kernel in built.kernels] == (list(recipe.members) or [ARGUMENTS.get(name, name)])
     assert built.combine == recipe.combine
     assert (built.combine == "none") == (len(built.kernels) == 1)
@@ -110,10 +113,18 @@ def test_the_documented_scale(name: str) -> None:
     if scale == "sum factor²":
         said += 1
         for factor in (1, 2, 3, 4, 7):
-            assert values(f"bilinear:{factor}").sum() == pytest.approx(factor**2)
+            assert values(f"{name}:{factor}").sum() == pytest.approx(factor**2)
     if scale == "envelope sums to about 1":  # cosine and sine together are the envelope
         said += 1
-        assert np.hypot(values("gabor"), values("gabor:phase=90")).sum() == pytest.approx(1, abs=0.02)
+        sine = values("gabor:phase=90") if name == "gabor" else kernels[1]
+        assert np.hypot(kernels[0], sine).sum() == pytest.approx(1, abs=0.02)
+    if "Σk² = 1" in scale:
+        said += 1
+        for kernel in kernels:
+            assert (kernel**2).sum() == pytest.approx(1)
+    if scale == "centre 1":
+        said += 1
+        assert kernels[0][kernels[0].shape[0] // 2, kernels[0].shape[1] // 2] == kernels[0].max() == 1
     assert said, f"no test knows what '{scale}' means"
 
 
@@ -129,7 +140,10 @@ def test_members_are_the_kernels_of_their_bank(spec: str) -> None:
 @pytest.mark.parametrize(
     "spec",
     ["identity:5", "box:5", "gaussian:1.3", "gaussian:2,7", "binomial:7", "disk:2.5", "sharpen:0.7", "unsharp", "laplacian",
-     "laplacian:8", "log", "log:2", "dog", "bilinear:3"],
+     "laplacian:8", "log", "log:2", "dog", "bilinear:3", "laplacian-box:5", "log-unit", "dog-unit", "logmat", "gaussian-discrete",
+     "gaussian-erf", "gaussmat:2", "hanning", "square", "diamond:3", "octagon:4", "plus", "cross:3", "ring", "pillow-blur",
+     "pillow-smooth-more", "pillow-sharpen", "bicubic:3", "lanczos:5", "frei-chen-mean",
+     *(f"laplacian-type:{type}" for type in (0, 1, 2, 3, 5, 7, 15, 19))],
 )  # fmt: skip
 def test_round_kernels_are_odd_and_symmetric(spec: str) -> None:
     kernel = values(spec)
@@ -165,6 +179,33 @@ def test_round_kernels_are_odd_and_symmetric(spec: str) -> None:
         ("scharr-x", [[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]]),
         ("scharr-y", [[-3, -10, -3], [0, 0, 0], [3, 10, 3]]),
         ("roberts-x", [[1, 0], [0, -1]]),
+        ("pillow-blur", [[1 / 16] * 5, *[[1 / 16, 0, 0, 0, 1 / 16]] * 3, [1 / 16] * 5]),
+        ("contour", [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
+        ("pillow-emboss", [[0, 0, 0], [0, 1, 0], [-1, 0, 0]]),
+        ("square:1", [[1 / 9] * 3] * 3),
+        ("rectangle:1,2", [[0.5, 0.5]]),
+        ("rectangle:height=2,width=1", [[0.5], [0.5]]),
+        ("diamond", [[0, 0.2, 0], [0.2, 0.2, 0.2], [0, 0.2, 0]]),
+        ("octagon:1", [[0, 0.2, 0], [0.2, 0.2, 0.2], [0, 0.2, 0]]),
+        ("plus:1", [[0, 0.2, 0], [0.2, 0.2, 0.2], [0, 0.2, 0]]),
+        ("cross:1", [[0.2, 0, 0.2], [0, 0.2, 0], [0.2, 0, 0.2]]),
+        ("ring:0,1", [[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]]),
+        ("laplacian-box", [[1, 1, 1], [1, -8, 1], [1, 1, 1]]),
+        ("laplacian-type:2", [[2, -1, 2], [-1, -4, -1], [2, -1, 2]]),
+        ("hanning:3", [[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+        ("hann:4", [[0, 0, 0, 0], [0, 0.25, 0.25, 0], [0, 0.25, 0.25, 0], [0, 0, 0, 0]]),
+        ("gaussmat:0.5,0.2", [[1]]),
+        ("comet:1,1", [[1]]),
+        ("isotropic-y", [[-1, -(2**0.5), -1], [0, 0, 0], [1, 2**0.5, 1]]),
+        ("gradient-x:-1", [[0, 0, 0], [-1, 1, 0], [0, 0, 0]]),
+        ("gradient-y:1", [[0, 0, 0], [0, -1, 0], [0, 1, 0]]),
+        ("hessian-xy", [[0.25, 0, -0.25], [0, 0, 0], [-0.25, 0, 0.25]]),
+        ("diff2-yy", [[0, 1, 0], [0, -2, 0], [0, 1, 0]]),
+        ("haar-x", [[-0.5, 0.5], [-0.5, 0.5]]),
+        ("haar-y", [[-0.5, -0.5], [0.5, 0.5]]),
+        ("haar-xy", [[0.5, -0.5], [-0.5, 0.5]]),
+        ("nearest:2", [[1, 1], [1, 1]]),
+        ("motion-nearest:3,45", [[0, 0, 1 / 3], [0, 1 / 3, 0], [1 / 3, 0, 0]]),
         ("roberts-y", [[0, 1], [-1, 0]]),
         ("bilinear", [[a * b for b in (0.25, 0.75, 0.75, 0.25)] for a in (0.25, 0.75, 0.75, 0.25)]),
         ("bilinear:1", [[1]]),
@@ -178,7 +219,11 @@ def test_literal_matrices(spec: str, expected: list[list[float]]) -> None:
     np.testing.assert_allclose(values(spec), expected, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["sobel", "sobel:5", "prewitt", "scharr", "farid"])
+@pytest.mark.parametrize(
+    "name",
+    ["sobel", "sobel:5", "prewitt", "scharr", "farid", "isotropic", "diff", "gaussian-gradient",
+     *(f"gradient:{scheme}" for scheme in (-1, 0, 1, 2, 3))],
+)  # fmt: skip
 def test_signs_are_those_of_the_derivative(name: str) -> None:
     """x answers with + where brightness grows to the right, y where it grows downwards; neither sees the other's ramp."""
     x, y = (kernel.values for kernel in parse(name).kernels)
@@ -199,7 +244,9 @@ def test_farid_values() -> None:
     assert correlated(np.tile(np.arange(9.0), (9, 1)), x)[4, 4] == pytest.approx(0.9918, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["laplacian", "laplacian:8", "log", "log:0.8"])
+@pytest.mark.parametrize(
+    "name", ["laplacian", "laplacian:8", "log", "log:0.8", "log-unit", "laplacian-box:5", "laplacian-type:15"]
+)
 def test_laplacians_have_a_negative_centre(name: str) -> None:
     kernel = values(name)
     middle = kernel.shape[0] // 2
@@ -220,6 +267,7 @@ def test_laplacian_of_a_parabola_is_its_second_derivative() -> None:
     [
         ("kirsch", [[5, 5, 5], [-3, 0, -3], [-3, -3, -3]], [[-3, 5, 5], [-3, 0, 5], [-3, -3, -3]]),
         ("robinson", [[1, 2, 1], [0, 0, 0], [-1, -2, -1]], [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]]),
+        ("compass", [[1, 1, 1], [1, -2, 1], [-1, -1, -1]], [[1, 1, 1], [-1, -2, 1], [-1, -1, 1]]),
     ],
 )
 def test_compass_kernels_turn_by_45_degrees(name: str, north: Any, north_east: Any) -> None:
@@ -314,6 +362,123 @@ def test_gabor() -> None:
     np.testing.assert_allclose(sine[:, ::-1], -sine, rtol=0, atol=1e-15)
 
 
+def test_gabor_energy_is_blind_to_the_phase() -> None:
+    real, imag = (kernel.values for kernel in parse("gabor-energy:0.125").kernels)
+    np.testing.assert_array_equal(real, values("gabor:0.125"))
+    x = np.tile(np.arange(29.0), (29, 1))
+    energies = []
+    for phase in np.linspace(0, 6, 9):
+        wave = np.cos(2 * pi * 0.125 * x + phase)
+        energies.append(np.hypot((real * wave).sum(), (imag * wave).sum()))
+    np.testing.assert_allclose(energies, 0.5, rtol=0.01)
+
+
+def test_the_discrete_gaussian_is_the_heat_equation_on_pixels() -> None:
+    """Its variance is σ² and two in a row are one of the summed variance, without a sampling error; SciPy has its values."""
+    side = 61
+    row = values(f"gaussian-discrete:2,{side}").sum(axis=0)
+    x = np.arange(side) - side // 2
+    assert (row * x**2).sum() == pytest.approx(4, abs=1e-12)
+    np.testing.assert_allclose(row, special.ive(np.abs(x), 4), rtol=0, atol=1e-15)
+    small = values(f"gaussian-discrete:1,{side}").sum(axis=0)
+    assert np.convolve(small, small, "same") == pytest.approx(
+        values(f"gaussian-discrete:{2**0.5},{side}").sum(axis=0), abs=1e-15
+    )
+
+
+def test_gaussian_gradient_is_that_of_scipy() -> None:
+    impulse = np.zeros((13, 13))
+    impulse[6, 6] = 1
+    x, y = (kernel.values for kernel in parse("gaussian-gradient:1.5").kernels)
+    np.testing.assert_allclose(
+        x[::-1, ::-1], ndimage.gaussian_filter(impulse, 1.5, order=(0, 1), truncate=4), atol=1e-15
+    )
+    np.testing.assert_allclose(
+        y[::-1, ::-1], ndimage.gaussian_filter(impulse, 1.5, order=(1, 0), truncate=4), atol=1e-15
+    )
+    ramp = np.tile(np.arange(13.0), (13, 1))
+    assert correlated(ramp, x)[6, 6] == pytest.approx(1, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("spec", "slope"),
+    [("gradient-x:-1", 1), ("gradient-x", 1), ("gradient-x:1", 1), ("gradient-x:2", 8), ("gradient-x:3", 1)],
+)
+def test_gradients_of_a_ramp(spec: str, slope: float) -> None:
+    assert correlated(np.tile(np.arange(9.0), (9, 1)), values(spec))[4, 4] == pytest.approx(slope)
+
+
+def test_second_derivatives_of_parabolas() -> None:
+    y, x = np.mgrid[-4.0:5, -4.0:5]
+    for name, scales in (("hessian", (1, 1, 1)), ("diff2", (1, 4, 1)), ("sobel2", (64, 64, 64))):
+        for kernel, image, scale in zip(parse(name).kernels, (x * x / 2, x * y, y * y / 2), scales, strict=True):
+            assert correlated(image, kernel.values)[4, 4] == pytest.approx(scale), kernel.name
+
+
+def test_an_ellipse_turns_counter_clockwise() -> None:
+    np.testing.assert_allclose(values("gaussian-ellipse:1,3,90"), values("gaussian-ellipse:3,1"), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(values("gaussian-ellipse:1.5,1.5,size=9"), values("gaussian:1.5,9"), rtol=0, atol=1e-15)
+    slanted = values("gaussian-ellipse:1,3,45")
+    middle = slanted.shape[0] // 2
+    assert slanted[middle - 2, middle + 2] > 2 * slanted[middle + 2, middle + 2]  # up to the right
+
+
+@pytest.mark.parametrize(("angle", "step"), [(0, (0, 1)), (90, (-1, 0)), (180, (0, -1)), (-90, (1, 0)), (360, (0, 1))])
+def test_a_comet_draws_its_tail_to_its_angle(angle: int, step: tuple[int, int]) -> None:
+    image = np.zeros((9, 9))
+    image[4, 4] = 1
+    answer = correlated(image, values(f"comet:1.5,3,{angle}"))
+    tail = [answer[4 + far * step[0], 4 + far * step[1]] for far in (-1, 0, 1, 2, 3)]
+    assert tail[0] == tail[4] == 0
+    assert tail[1] > tail[2] > tail[3] > 0
+    assert answer.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("family", ["gaussians", "lines", "shapes"])
+def test_averages_weigh_nothing_negatively(family: str) -> None:
+    averages = [recipe for recipe in REGISTRY.values() if recipe.family == family and recipe.scale == "sum 1"]
+    assert len(averages) >= 3
+    for recipe in averages:
+        assert values(recipe.name).min() >= 0
+
+
+def test_no_two_kernels_share_a_name() -> None:
+    every = named.names()
+    assert len(set(every)) == len(every)
+    with pytest.raises(ValueError, match="two kernels are called unity"):
+        named.named("unity", scale="sum 1", source="nobody")(lambda: np.ones((1, 1)))
+
+
+def test_unit_scales() -> None:
+    for spec in ("log-unit", "log-unit:2", "dog-unit", "dog-unit:2,1"):
+        kernel = values(spec)
+        assert kernel.clip(min=0).sum() == pytest.approx(1)
+        assert kernel.clip(max=0).sum() == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(
+    ("kernel", "mode"), [("nearest:{}", "nearest"), ("bilinear:{}", "bilinear"), ("bicubic:{},-0.75", "bicubic"),
+                         ("bicubic:{}", Image.Resampling.BICUBIC), ("lanczos:{}", Image.Resampling.LANCZOS)]
+)  # fmt: skip
+def test_upsampling_is_that_of_pytorch_and_pillow(kernel: str, mode: Any, factor: int) -> None:
+    """Transposed with stride f and padding (side - f)/2, away from the border."""
+    weight = values(kernel.format(factor))[np.newaxis, np.newaxis]
+    image = np.random.default_rng(2).random((9, 11), np.float32)
+    padding, odd = divmod(weight.shape[-1] - factor, 2)
+    assert not odd
+    spec = ConvSpec(stride=Pair(factor, factor), padding=Pads(*[padding] * 4), transpose=True)
+    ours = engine.transpose(image[np.newaxis], weight, spec, Compute("reference")).array[0]
+    if isinstance(mode, str):
+        aligned = {} if mode == "nearest" else {"align_corners": False}
+        theirs = F.interpolate(torch.tensor(image)[None, None], scale_factor=factor, mode=mode, **aligned)[0, 0].numpy()
+    else:
+        theirs = np.asarray(Image.fromarray(image).resize((11 * factor, 9 * factor), mode))
+    border = 3 * factor
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours[border:-border, border:-border], theirs[border:-border, border:-border], atol=1e-6)
+
+
 def test_random_is_seeded() -> None:
     np.testing.assert_array_equal(values("random:4,7"), values("random:size=4,seed=7"))
     assert values("random:4,7").shape == (4, 4)
@@ -353,6 +518,9 @@ def test_tiny_sigmas_build_or_are_refused(spec: str) -> None:
         ("box", "box:3"),
         ("shift:dx=2,dy=1", "shift:1,2"),
         ("sobel-x", "sobel-x:3"),
+        ("unity:3", "identity:3"),
+        ("Pascal:5", "binomial:5"),
+        ("find-edges", "pillow-find-edges"),
     ],
 )
 def test_arguments_by_place_and_by_name(spec: str, same: str) -> None:
@@ -418,6 +586,40 @@ def test_labels_are_safe_in_file_names() -> None:
         ("gabor:0.6", ["frequency 0.6", "0.001 to 0.5"]),
         ("gabor:0", ["frequency 0", "0.001 to 0.5"]),
         ("gabor:0.1,0,99", ["bandwidth 99", "0.01 to 16"]),
+        ("gaussian-discrete:1,4", ["size 4", "odd number"]),
+        ("gaussian-discrete:1e9,3", ["sigma 1e+09", "4095 or less"]),
+        ("gaussian-erf:0", ["sigma 0", "0.01 or more"]),
+        ("gaussian-ellipse:1,0", ["sigma 0", "0.01 or more"]),
+        ("gaussian-ellipse:900,1", ["sigma 900", "wider than 4095", "smaller sigma"]),
+        ("gaussmat:1,0", ["min_ampl 0", "less than 1"]),
+        ("gaussmat:1,1", ["min_ampl 1", "less than 1"]),
+        ("gaussmat:5000", ["sigma 5000", "wider than 4095"]),
+        ("logmat:2000,0.01", ["sigma 2000", "wider than 4095"]),
+        ("logmat:0", ["sigma 0", "0.01 or more"]),
+        ("logmat:1,7", ["min_ampl 7", "less than 1"]),
+        ("hanning:2", ["size 2", "from 3"]),
+        ("log-unit:1,1", ["size 1", "one sign"]),
+        ("dog-unit:1,1", ["sigmas 1 and 1", "one sign", "another sigma"]),
+        ("laplacian-type:4", ["type 4", "0, 1, 2, 3, 5, 7, 15, 19"]),
+        ("laplacian-box:4", ["size 4", "odd number"]),
+        ("gradient:4", ["scheme 4", "-1, 0, 1, 2, 3"]),
+        ("square:-1", ["radius -1", "from 0 to 2047"]),
+        ("octagon:0", ["radius 0", "from 1 to 2047"]),
+        ("plus:1e3", ["radius '1e3'", "whole number"]),
+        ("rectangle:0,3", ["height 0", "from 1"]),
+        ("ring:3,2", ["from 3 to 2", "outer above it"]),
+        ("ring:3.2,3.3", ["holds no pixel's centre"]),
+        ("blur:1,4", ["size 4", "odd number"]),
+        ("blur:1,5,45", ["angle 45", "multiple of 90", "motion"]),
+        ("comet:1,0", ["length 0", "from 1"]),
+        ("comet:1,3,1", ["angle 1", "multiple of 90"]),
+        ("motion-nearest:4", ["size 4", "odd number"]),
+        ("motion-nearest:5,0,2", ["direction 2", "-1 to 1"]),
+        ("nearest:0", ["factor 0", "1 to"]),
+        ("bicubic:0", ["factor 0", "1 to"]),
+        ("lanczos:2,0", ["lobes 0", "1 to 16"]),
+        ("lanczos:2000", ["factor 2000", "1 to 682"]),
+        ("contour:3", ["takes none", "pillow-contour"]),
     ],
 )
 def test_wrong_names_and_arguments(spec: str, parts: list[str]) -> None:

@@ -101,3 +101,10 @@ def test_compare_keeps_its_remarks_in_the_json(folder: Path) -> None:
     result = done("compare", "rgb.png", "--weights", "layer.npz:c.weight", "--repeats", "1", "--json", cwd=folder)
     assert "is added" in result.json["notes"][0]
     assert result.err == ""
+
+
+@pytest.mark.parametrize("text", ["a" * 5000, "ú" * 200, "nul\x00byte"])
+def test_words_that_can_be_no_path(text: str, tmp_path: Path) -> None:
+    """Found by fuzzing: the file system refuses to look for such names."""
+    for option in ("-k", "--weights"):
+        assert run("apply", "img.png", option, text, cwd=tmp_path).code == 2

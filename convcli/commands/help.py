@@ -65,16 +65,16 @@ def unknown_option(error: click.UsageError) -> str | None:
 _TRANSPOSED = ("--op2", "--p2", "--output-padding", "--output-size")
 
 
-def kernel_table() -> list[tuple[str, str, str]]:
-    """Usage, description and scale of every named kernel."""
+def kernel_table() -> list[tuple[str, str, str, str]]:
+    """Usage, description, scale and source of every named kernel."""
     import convcli.kernels  # noqa: F401  (enters the kernels)
     from convcli.kernels.named import REGISTRY
 
-    return [(recipe.usage, recipe.about, recipe.scale) for recipe in REGISTRY.values()]
+    return [(recipe.usage, recipe.about, recipe.scale, recipe.source) for recipe in REGISTRY.values()]
 
 
 def _kernels() -> list[tuple[str, str]]:
-    return [(usage, f"{about} Scale: {scale}.") for usage, about, scale in kernel_table()]
+    return [(usage, f"{about} Scale: {scale}. Source: {source}.") for usage, about, scale, source in kernel_table()]
 
 
 def border_table() -> list[tuple[str, str, str, str, str, str]]:
@@ -95,10 +95,13 @@ def _borders() -> list[tuple[str, str]]:
 
 KERNELS = Section(
     "Kernels",
-    "A pair or compass has members of its own: sobel-x and sobel-y, and so prewitt, scharr, roberts and farid; kirsch-n, -ne, "
-    "-e, -se, -s, -sw, -w and -nw, and so robinson. x grows to the right, y downwards, and the kernel is not flipped "
+    "A pair or compass has members of its own, with its arguments: sobel-x and sobel-y:5, and so prewitt, scharr, roberts, "
+    "farid, isotropic, diff, gradient and gaussian-gradient; kirsch-n, -ne, -e, -se, -s, -sw, -w and -nw, and so robinson and "
+    "compass; frei-chen-1 to -4 and frei-chen-line-5 to -8; hessian-xx, -xy and -yy, and so diff2 and sobel2; "
+    "gabor-energy-real and -imag; haar-x, -y and -xy. x grows to the right, y downwards, and the kernel is not flipped "
     "(--op corr): sobel-x is positive where brightness grows to the right, sobel-y where it grows downwards, and a "
-    "Laplacian has a negative centre. --op conv flips the kernel, and with it the sign of a derivative.",
+    "Laplacian has a negative centre. --op conv flips the kernel, and with it the sign of a derivative. A library's kernel "
+    "that has other values than ours of that name has a name of its own: pillow-sharpen, log-unit, motion-nearest.",
     _kernels,
 )
 MODES = Section(

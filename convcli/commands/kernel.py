@@ -111,7 +111,7 @@ def _list(as_json: bool, quiet: bool) -> None:
     recipes = list(REGISTRY.values())
     if as_json:
         keys = ("name", "usage", "about", "scale", "combine", "members", "aliases", "source")
-        report.json([{key: getattr(recipe, key, None) for key in keys} for recipe in recipes])
+        report.json([{key: getattr(recipe, key) for key in keys} for recipe in recipes])
     elif quiet:
         report.lines(*(recipe.name for recipe in recipes))
     else:
@@ -125,13 +125,10 @@ def _list(as_json: bool, quiet: bool) -> None:
 def _named(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
     """The named kernels; where there is no room for columns, all that is said of them in one."""
     title, about = "convcli kernel: the named kernels", "what it is"
-    sources = [getattr(recipe, "source", "") for recipe in recipes]
     if (report.width() or WIDE) < WIDE:
-        ends = [f" Source: {source}." if source else "" for source in sources]
-        texts = [f"{one.about} Scale: {one.scale}.{end}" for one, end in zip(recipes, ends, strict=True)]
-        rows = [(one.usage, text) for one, text in zip(recipes, texts, strict=True)]
+        rows = [(one.usage, f"{one.about} Scale: {one.scale}. Source: {one.source}.") for one in recipes]
         return report.Table(title, rows, ("kernel", about), pictures=pictures)
-    wide = [(one.usage, one.about, one.scale, source) for one, source in zip(recipes, sources, strict=True)]
+    wide = [(one.usage, one.about, one.scale, one.source) for one in recipes]
     return report.Table(title, wide, ("kernel", about, "scale", "source"), pictures=pictures)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from convcli import files
 from convcli.drawing import svg
 from convcli.drawing.palette import channels, mix
-from convcli.drawing.scene import CAP, Line, Pixels, Rect, Scene, Text
+from convcli.drawing.scene import CAP, Line, Pixels, Rect, Scene, Shape, Text
 from convcli.errors import ImageError
 
 FONT = Path(__file__).parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
@@ -21,21 +22,25 @@ FIGURES = (".svg", ".png")
 
 def paint(scene: Scene, scale: float = 1.0) -> NDArray[np.uint8]:
     """A scene as an image ``(H, W, 3)``, uint8 sRGB, `scale` pixels for each of the scene's."""
-    size = round(scene.width * scale), round(scene.height * scale)
-    image = Image.new("RGB", size, scene.background)
+    image = Image.new("RGB", (round(scene.width * scale), round(scene.height * scale)), scene.background)
+    draw_on(image, scene.shapes, scale, scene.background)
+    return np.asarray(image)
+
+
+def draw_on(image: Image.Image, shapes: Iterable[Shape], scale: float, page: str) -> None:
+    """Paint shapes over an RGB image; `page` is the colour that shows through what is not opaque."""
     draw = ImageDraw.Draw(image)
-    for shape in scene.shapes:
+    for shape in shapes:
         if isinstance(shape, Rect):
-            _rect(draw, shape, scale, scene.background)
+            _rect(draw, shape, scale, page)
         elif isinstance(shape, Text):
             place = shape.left * scale, (shape.y + CAP * shape.size / 2) * scale
             stroke = shape.size * scale / 40 if shape.bold else 0
             draw.text(place, shape.text, shape.color, _font(shape.size * scale), anchor="ls", stroke_width=stroke)
         elif isinstance(shape, Line):
-            _line(draw, shape, scale, scene.background)
+            _line(draw, shape, scale, page)
         else:
             _pixels(image, shape, scale)
-    return np.asarray(image)
 
 
 def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None) -> None:

@@ -1,7 +1,11 @@
 """The registry of named kernels: how a name and its ARGS become a `Filter`.
 
-The kernels themselves are plain functions in `convcli.kernels.smoothing` and `.edges`; the decorator
-`named` enters them here. Their signature is their parameter list, the first line of their docstring their description.
+The kernels themselves are plain functions in a module for each family (`convcli.kernels.smoothing`, `.edges`, …); the
+decorator `named` enters them here. Their signature is their parameter list, the first paragraph of their docstring their
+description.
+
+A plain name keeps the house's signs and scales. Where a library's kernel of that name has other values, it has a name of its
+own here (``pillow-sharpen``, ``log-unit``), so that every library's values can be had.
 """
 
 from __future__ import annotations
@@ -9,8 +13,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +24,7 @@ from convcli.kernels.kernel import Filter, Kernel, checked
 
 Matrix = NDArray[np.float64]
 Built = Matrix | Mapping[str, Matrix]
+Builder = TypeVar("Builder", bound=Callable[..., Built])
 
 MAX_SIDE = 4095
 """The largest side of a named kernel, in pixels: beyond it a wrong number is likelier than a wish."""
@@ -32,19 +37,28 @@ MAX_ARGUMENT = 1e9
 class Recipe:
     """A named kernel.
 
-    `build` returns a matrix, or a mapping from member name (``sobel-x``) to matrix for a bank that is combined.
+    `build` returns a matrix, or a mapping from member name (``sobel-x``) to matrix for a bank that is combined. `scale` says
+    what its values sum to, `source` who defined it and which libraries have it, `aliases` what else it is called.
     """
 
     name: str
     build: Callable[..., Built]
     scale: str
+    source: str
     combine: str = "none"
-    members: tuple[str, ...] = field(default=())
+    members: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The module that defines it: ``smoothing``, ``edges``, …"""
+        return self.build.__module__.rpartition(".")[2]
 
     @property
     def about(self) -> str:
-        """One sentence: what it is and its sign."""
-        return (self.build.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("    ", "").strip()
+        """What it is and its sign, in a sentence, and what else it is called."""
+        text = (self.build.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("    ", "").strip()
+        return f"{text} Also: {', '.join(self.aliases)}." if self.aliases else text
 
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
@@ -67,19 +81,28 @@ class Recipe:
 REGISTRY: dict[str, Recipe] = {}
 """Every named kernel by name, in the order of their definition."""
 
-_MEMBERS: dict[str, Recipe] = {}
-"""Which recipe a member such as ``sobel-x`` belongs to."""
+_OTHERS: dict[str, Recipe] = {}
+"""Which recipe a member such as ``sobel-x`` or an alias such as ``unity`` belongs to."""
 
 
 def named(
-    name: str, *, scale: str, combine: str = "none", members: tuple[str, ...] = ()
-) -> Callable[[Callable[..., Built]], Callable[..., Built]]:
-    """Enter a function into the registry; `scale` says in words what its values sum to."""
+    name: str,
+    *,
+    scale: str,
+    source: str,
+    combine: str = "none",
+    members: tuple[str, ...] = (),
+    aliases: tuple[str, ...] = (),
+) -> Callable[[Builder], Builder]:
+    """Enter a function into the registry; see `Recipe` for what is said about it."""
 
-    def enter(build: Callable[..., Built]) -> Callable[..., Built]:
-        recipe = Recipe(name, build, scale, combine, tuple(f"{name}-{member}" for member in members))
+    def enter(build: Builder) -> Builder:
+        recipe = Recipe(name, build, scale, source, combine, tuple(f"{name}-{member}" for member in members), aliases)
+        taken = [one for one in (name, *recipe.members, *aliases) if one in REGISTRY or one in _OTHERS]
+        if taken:
+            raise ValueError(f"two kernels are called {taken[0]}")
         REGISTRY[name] = recipe
-        _MEMBERS.update(dict.fromkeys(recipe.members, recipe))
+        _OTHERS.update(dict.fromkeys((*recipe.members, *aliases), recipe))
         return build
 
     return enter
@@ -87,7 +110,7 @@ def named(
 
 def is_name(text: str) -> bool:
     """Whether the text before the first colon is a known name."""
-    return text.partition(":")[0].strip().lower() in REGISTRY.keys() | _MEMBERS.keys()
+    return text.partition(":")[0].strip().lower() in REGISTRY.keys() | _OTHERS.keys()
 
 
 def build(spec: str) -> Filter:
@@ -100,7 +123,7 @@ def build(spec: str) -> Filter:
     """
     name, colon, text = spec.partition(":")
     name = name.strip().lower()
-    recipe = REGISTRY.get(name) or _MEMBERS.get(name)
+    recipe = REGISTRY.get(name) or _OTHERS.get(name)
     if recipe is None:
         raise KernelError(unknown(spec))
     if colon and not text.strip():
@@ -123,7 +146,7 @@ def build(spec: str) -> Filter:
 
 def names() -> list[str]:
     """Every name that a SPEC may begin with."""
-    return [*REGISTRY, *_MEMBERS]
+    return [*REGISTRY, *_OTHERS]
 
 
 def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[str]:
@@ -135,8 +158,8 @@ def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[
 def unknown(spec: str) -> str:
     """The message for a SPEC that is nothing we know, with the nearest names."""
     name = spec.partition(":")[0].strip().lower()
-    near = _near(name, names(), 3, 0.65)
-    near = near or [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
+    begun = [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
+    near = list(dict.fromkeys(begun + _near(name, names(), 3, 0.65)))[:3]
     hint = f"did you mean {' or '.join(near)}?" if near else "'convcli apply --help' lists the names"
     return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
 

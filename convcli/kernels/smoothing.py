@@ -1,4 +1,4 @@
-"""Named kernels that average, sharpen or enlarge. Sigmas and radii are in pixels, angles in degrees."""
+"""Named kernels that average, sharpen or move. Sigmas and radii are in pixels, angles in degrees."""
 
 from __future__ import annotations
 
@@ -33,7 +33,13 @@ def gaussian_size(sigma: float, size: int | None, kernel: str) -> int:
     return size_of(2 * ceil(3 * sigma) + 1 if size is None else size, kernel, odd=False)
 
 
-@named("identity", scale="sum 1")
+def minimum_amplitude(value: float, kernel: str) -> None:
+    """Check libvips's bound on what is cut off."""
+    if not 1e-6 <= value < 1:
+        raise KernelError(f"{kernel} min_ampl {value:g} is out of range: use 1e-6 to less than 1")
+
+
+@named("identity", scale="sum 1", source="every library; ImageMagick's Unity", aliases=("unity",))
 def identity(size: int = 1) -> Matrix:
     """A single 1 in the centre: the image as it is."""
     out = np.zeros((size_of(size, "identity"),) * 2)
@@ -41,7 +47,7 @@ def identity(size: int = 1) -> Matrix:
     return out
 
 
-@named("box", scale="sum 1")
+@named("box", scale="sum 1", source="kornia, G'MIC's boxfilter, OpenCV's blur, ImageMagick's Square and Rectangle")
 def box(size: int = 3, width: int | None = None) -> Matrix:
     """Mean of size rows by width (default: size) columns."""
     rows = size_of(size, "box", odd=False)
@@ -49,14 +55,19 @@ def box(size: int = 3, width: int | None = None) -> Matrix:
     return np.full((rows, columns), 1 / (rows * columns))
 
 
-@named("gaussian", scale="sum 1")
+@named("gaussian", scale="sum 1", source="ImageMagick, kornia, SciPy, OpenCV")
 def gaussian(sigma: float = 1.0, size: int | None = None) -> Matrix:
     """Sampled Gaussian of standard deviation sigma; size defaults to 2⌈3σ⌉+1."""
     samples = gaussian_1d(sigma, gaussian_size(sigma, size, "gaussian"))
     return np.outer(samples, samples)
 
 
-@named("binomial", scale="sum 1")
+@named(
+    "binomial",
+    scale="sum 1",
+    source="kornia's pascal, ImageMagick (not normalised)",
+    aliases=("pascal",),
+)
 def binomial(size: int = 3) -> Matrix:
     """Outer product of a row of Pascal's triangle: the Gaussian of small integers (3: 1,2,1)."""
     row = binomial_row(size_of(size, "binomial", odd=False))
@@ -70,7 +81,7 @@ def binomial_row(size: int) -> Matrix:
     return np.array([comb(size - 1, i) / 2 ** (size - 1) for i in range(size)])
 
 
-@named("disk", scale="sum 1")
+@named("disk", scale="sum 1", source="ImageMagick (not normalised)")
 def disk(radius: float = 3.0) -> Matrix:
     """Mean of the pixels whose centres lie within radius: an out-of-focus lens."""
     if not 0 <= radius <= MAX_SIDE // 2:
@@ -80,7 +91,7 @@ def disk(radius: float = 3.0) -> Matrix:
     return _to_sum_one(inside)
 
 
-@named("motion", scale="sum 1")
+@named("motion", scale="sum 1", source="the length of line in each pixel; kornia's is motion-nearest")
 def motion(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
     """Mean along a line of length size at angle (counter-clockwise); direction -1 to 1 weights one end."""
     size_of(size, "motion")
@@ -97,13 +108,13 @@ def motion(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
     return _to_sum_one(out)
 
 
-@named("sharpen", scale="sum 1")
+@named("sharpen", scale="sum 1", source="GIMP's manual (convolution matrix)")
 def sharpen(amount: float = 1.0) -> Matrix:
     """The image minus amount times its 4-neighbour Laplacian (1: 0,-1,0; -1,5,-1; 0,-1,0)."""
     return np.array([[0, -amount, 0], [-amount, 1 + 4 * amount, -amount], [0, -amount, 0]])
 
 
-@named("unsharp", scale="sum 1")
+@named("unsharp", scale="sum 1", source="scikit-image's unsharp_mask; G'MIC's unsharp, by a recursive blur")
 def unsharp(sigma: float = 1.0, amount: float = 1.0, size: int | None = None) -> Matrix:
     """The image plus amount times its difference from its Gaussian blur."""
     side = gaussian_size(sigma, size, "unsharp")
@@ -113,28 +124,13 @@ def unsharp(sigma: float = 1.0, amount: float = 1.0, size: int | None = None) ->
     return out
 
 
-@named("emboss", scale="sum 1")
+@named("emboss", scale="sum 1", source="GIMP's manual (convolution matrix)")
 def emboss() -> Matrix:
     """Relief lit from the upper left, on the image's own values: -2,-1,0; -1,1,1; 0,1,2."""
     return np.array([[-2.0, -1, 0], [-1, 1, 1], [0, 1, 2]])
 
 
-@named("bilinear", scale="sum factor²")
-def bilinear(factor: int = 2) -> Matrix:
-    """Bilinear interpolation for a transposed convolution with stride factor.
-
-    The initialisation of Long, Shelhamer and Darrell, "Fully convolutional networks" (2015): side ``2f - f mod 2``;
-    with stride f and padding ⌈(f-1)/2⌉ it enlarges as `torch.nn.functional.interpolate(align_corners=False)` does
-    away from the border.
-    """
-    if not 1 <= factor <= MAX_SIDE // 2:
-        raise KernelError(f"bilinear factor {factor} is out of range: use 1 to {MAX_SIDE // 2}")
-    side = 2 * factor - factor % 2
-    row = 1 - np.abs(np.arange(side) - (side - 1) / 2) / factor
-    return np.outer(row, row)
-
-
-@named("shift", scale="sum 1")
+@named("shift", scale="sum 1", source="kornia's binary kernels")
 def shift(dy: int, dx: int) -> Matrix:
     """The image moved dy pixels down and dx to the right."""
     if max(abs(dy), abs(dx)) > MAX_SIDE // 2:
@@ -144,7 +140,7 @@ def shift(dy: int, dx: int) -> Matrix:
     return out
 
 
-@named("random", scale="Σ|k| = 1")
+@named("random", scale="Σ|k| = 1", source="NumPy's default_rng")
 def random(size: int = 3, seed: int = 0) -> Matrix:
     """Normally distributed values (NumPy's default generator)."""
     size_of(size, "random", odd=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from convcli.errors import KernelError
-from convcli.kernels import edges, files, named, notation, smoothing  # noqa: F401  (importing enters the named kernels)
+from convcli.kernels import catalogue, files, named, notation  # noqa: F401  (importing the catalogue enters the named kernels)
 from convcli.kernels.kernel import Filter, Kernel
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -44,6 +45,6 @@ def parse(spec: str) -> Filter:
         return Filter("kernel", (Kernel(text, notation.literal(text)),))
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}' is empty: give at least one number, or a name (sobel)")
-    if path.is_file():
+    if os.path.isfile(path):  # says no to what can be no path
         raise KernelError(f"kernel file '{spec}' ends in none of {', '.join(files.SUFFIXES)}: rename it")
     raise KernelError(named.unknown(text))

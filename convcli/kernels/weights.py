@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -96,7 +97,7 @@ def split(spec: str) -> tuple[Path, str | None]:
     if not spec:
         raise KernelError(f"weights '' are empty: name a file that ends in {', '.join(SUFFIXES)}")
     head, colon, tail = spec.rpartition(":")
-    if Path(spec).exists() or not colon or Path(head).suffix.lower() not in SUFFIXES:
+    if os.path.exists(spec) or not colon or Path(head).suffix.lower() not in SUFFIXES:
         return Path(spec), None
     if not tail:
         raise KernelError(f"weights '{spec}' end in a colon without a key: write FILE or FILE:KEY")

@@ -1,1 +1,38 @@
-"""The same operation written for other tools: PyTorch, SciPy, OpenCV, ImageMagick, libvips, ONNX."""
+"""The same operation written for other tools: PyTorch, SciPy, OpenCV, ImageMagick, libvips, ONNX.
+
+A module for each tool, called ``for_TOOL``, whose `write` makes the lines of the text of a `Request`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from convcli.errors import ConvError
+from convcli.translate.request import Request as Request
+from convcli.vocabulary import TOOLS
+
+
+def translate(request: Request, tool: str) -> str:
+    """An operation on an image as a text to paste: a Python script, or for ImageMagick and vips a shell script.
+
+    The Python scripts leave an array ``result`` ``(C, H, W)`` of real values, before any range policy; that for ONNX saves
+    a model; the shell scripts write files. What a tool cannot express is said in lines that begin with
+    ``# cannot be expressed:``, beside what the text does instead; where it cannot express the operation at all, these
+    lines are the whole text.
+
+    Parameters
+    ----------
+    request : Request
+        The operation.
+    tool : str
+        One of `convcli.vocabulary.TOOLS`.
+
+    Raises
+    ------
+    ConvError
+        No such tool.
+    """
+    if tool not in TOOLS:
+        raise ConvError(f"tool '{tool}' is unknown: use one of {', '.join(TOOLS)}")
+    lines: list[str] = import_module(f"convcli.translate.for_{tool}").write(request)
+    return "\n".join(lines) + "\n"

@@ -15,11 +15,14 @@ from convcli.ranges import Clipped
 
 def is_interleaved(x: NDArray[Any]) -> bool:
     """Whether the channels of ``x (N, C, H, W)`` lie side by side in memory, pixel by pixel."""
-    _, channels, _, width = x.shape
+    _, channels, height, width = x.shape
     pixel = channels * x.itemsize
-    strides = (x.itemsize, width * pixel, pixel)
-    return channels > 1 and all(
-        s == wanted or n == 1 for s, wanted, n in zip(x.strides[1:], strides, x.shape[1:], strict=True)
+    _, across, down, along = x.strides
+    return (
+        channels > 1
+        and across == x.itemsize
+        and (down == width * pixel or height == 1)
+        and (along == pixel or width == 1)
     )
 
 

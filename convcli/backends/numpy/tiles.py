@@ -27,6 +27,10 @@ def described(tiles: int, threads: int) -> str:
     return f"{tiles} tile{'s' * (tiles > 1)}, {used} thread{'s' * (used > 1)}"
 
 
+FEW_COLUMNS = 8
+"""Single columns up to which they are copied one by one, which takes less than to gather them at once."""
+
+
 class Columns:
     """How the columns of a tile are gathered: one stretch that runs through the image evenly, and single ones.
 
@@ -47,6 +51,22 @@ class Columns:
         self.outside = np.array([*range(run.start), *range(run.stop, len(indices))], dtype=np.intp)
         self.picks = indices[self.outside]
         self.zeros = bool((self.picks == ZERO).any())
+        self.copies = self._copies(first, run)
+
+    def _copies(self, first: int, run: range) -> list[tuple[int, int]] | None:
+        """Each single column's place, and where in the stretch its source lies, or `ZERO`.
+
+        None if they are many, or if the source of one lies outside the stretch.
+        """
+        if len(self.outside) > FEW_COLUMNS:
+            return None
+        found = []
+        for place, pick in zip(self.outside.tolist(), self.picks.tolist(), strict=True):
+            ahead, rest = divmod(pick - first, self.apart)
+            if pick != ZERO and (rest or not 0 <= ahead < len(run)):
+                return None
+            found.append((place, ZERO if pick == ZERO else run.start + ahead))
+        return found
 
     def stretch(self, lines: NDArray[Any]) -> NDArray[Any]:
         """The part of source `lines` that goes to `target`."""
@@ -81,8 +101,13 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
             target[:, place] = 0
         else:
             np.copyto(target[:, place], columns.stretch(planes[:, row]), casting="unsafe")
-    if len(columns.outside):
-        pixels = scratch.reshape(*scratch.shape[:2], -1, columns.step)
+    if not len(columns.outside):
+        return
+    pixels = scratch.reshape(*scratch.shape[:2], -1, columns.step)
+    if columns.copies is not None:
+        for place, inside in columns.copies:
+            pixels[:, :, place] = 0 if inside == ZERO else pixels[:, :, inside]
+    else:
         source = planes.reshape(*planes.shape[:2], -1, columns.step)
         values = source[:, rows.indices[:, np.newaxis], columns.picks]
         for place, row in rows.outside:

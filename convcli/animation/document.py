@@ -1,0 +1,56 @@
+"""An animation as JSON. Standard library only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convcli.animation.steps import Course, Step, Values, equivalent_pads
+from convcli.arithmetic import sizes
+
+
+def document(course: Course, values: Values, rule: str | None = None, frame: int | None = None) -> dict[str, Any]:
+    """The sizes as `shape` gives them, the grid, and what every frame (or the one asked for) shows.
+
+    Windows and taps are in rows and columns of the grid, which is the padded or the zero-stuffed input; `input` is the pixel
+    that a tap reads, null where it reads a zero that is no pixel; `value` of a frame is the output.
+    """
+    geometry = course.geometry
+    shown = range(len(course.steps)) if frame is None else range(frame, frame + 1)
+    grid: dict[str, Any] = {**course.size._asdict(), "cells": [[str(cell.kind) for cell in row] for row in course.grid]}
+    if geometry.transpose:
+        grid["zeros_between"] = [s - 1 for s in geometry.stride]
+        pads = (*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1))
+        grid["padding"] = dict(zip(("top", "bottom", "left", "right"), pads, strict=True))
+    return {
+        **sizes.document(geometry, rule),
+        "kernel_flipped": course.flipped,
+        "grid": grid,
+        "frames": [_frame(course, values, number, course.steps[number]) for number in shown],
+    }
+
+
+def _frame(course: Course, values: Values, number: int, step: Step) -> dict[str, Any]:
+    y, x = step.output
+    height, width = course.geometry.extent
+    taps = []
+    for tap in step.taps:
+        value = course.value(tap, values)
+        weight = None if values.kernel is None else values.kernel[tap.kernel[0]][tap.kernel[1]]
+        taps.append(
+            {
+                "at": [tap.row, tap.column],
+                "kind": str(course.grid[tap.row][tap.column].kind),
+                "input": course.grid[tap.row][tap.column].source,
+                "kernel": tap.kernel,
+                "value": value,
+                "weight": weight,
+                "product": None if value is None or weight is None else value * weight + 0.0,  # no -0
+            }
+        )
+    return {
+        "frame": number,
+        "output": step.output,
+        "window": {"top": step.top, "left": step.left, "height": height, "width": width},
+        "taps": taps,
+        "value": None if values.output is None else values.output[y][x],
+    }

@@ -1,0 +1,61 @@
+"""A step as lines of characters, for terminals. Standard library only.
+
+What is told by colour is told by signs as well: ``[ ]`` is under the kernel, ``■`` input, ``·`` padding, ``0`` an inserted
+zero, ``+`` output padding; in the output ``·`` is still to come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convcli.animation import captions
+from convcli.animation.steps import Course, Kind, Values, read
+from convcli.drawing.grid import number
+
+GAP = "    "
+_SIGNS = {Kind.INPUT: "■", Kind.INSERTED: "0", Kind.PADDING: "·", Kind.OUTPUT_PADDING: "+"}
+_ROOM = 76
+"""Characters of a line of the captions."""
+
+
+def lines(course: Course, values: Values, frame: int) -> list[str]:
+    """One step: the grid and the output side by side, and what happens."""
+    step = course.steps[frame]
+    under = {(tap.row, tap.column) for tap in step.taps}
+    grid = [
+        [(_sign(course, values, row, column), (row, column) in under) for column in range(course.size.width)]
+        for row in range(course.size.height)
+    ]
+    height, width = course.geometry.output
+    output = [
+        [(_output(course, values, frame, y, x), (y, x) == step.output) for x in range(width)] for y in range(height)
+    ]
+    left, right = _table(grid), _table(output)
+    blank = " " * len(left[0]), " " * len(right[0])
+    rows = max(len(left), len(right))
+    sides = zip(_middle(left, rows, blank[0]), _middle(right, rows, blank[1]), strict=True)
+    status = captions.status(course, step, values, _ROOM)
+    head = f"{captions.title(course)}, frame {frame} of 0 to {len(course.steps) - 1}"
+    return [head, "", *(f"{one}{GAP}{other}".rstrip() for one, other in sides), "", *status]
+
+
+def _sign(course: Course, values: Values, row: int, column: int) -> str:
+    field = course.grid[row][column]
+    return _SIGNS[field.kind] if values.input is None else number(read(field, values.input))
+
+
+def _output(course: Course, values: Values, frame: int, y: int, x: int) -> str:
+    if y * course.geometry.output.width + x > frame:
+        return "·"
+    return "■" if values.output is None else number(values.output[y][x])
+
+
+def _table(rows: Sequence[Sequence[tuple[str, bool]]]) -> list[str]:
+    """Cells of one width, in brackets where they are marked."""
+    width = max(len(text) for row in rows for text, _ in row)
+    return ["".join(f"[{text:>{width}}]" if marked else f" {text:>{width}} " for text, marked in row) for row in rows]
+
+
+def _middle(lines: Sequence[str], count: int, blank: str) -> list[str]:
+    above = (count - len(lines)) // 2
+    return [blank] * above + [*lines] + [blank] * (count - len(lines) - above)

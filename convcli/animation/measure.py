@@ -1,0 +1,87 @@
+"""What stands in the cells of an animation, and how large they have to be for it. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convcli.animation.steps import Course, Field, Kind, Values, read
+from convcli.drawing.grid import number
+from convcli.drawing.scene import ADVANCE
+from convcli.errors import ConvError
+
+SMALLEST = 6.0
+"""No number is drawn with a smaller font."""
+
+WEIGHT = 0.24
+"""Font size of a weight under the kernel, by the side of its cell."""
+
+_VALUE = 0.36
+_SHARE = 0.84
+"""How much of a cell's width its text may take."""
+
+_WIDEST, _NARROWER, _MANY = 1000, 640, 256
+"""Pixels that the cells of a page take side by side, where their texts allow; and of an animation of many frames."""
+
+
+def labels(course: Course, values: Values) -> list[list[str]]:
+    """What stands in the cells of the grid: values; else zeros between pixels, or which pixels a border copies."""
+    if values.input is not None:
+        return [[number(read(field, values.input)) for field in row] for row in course.grid]
+    copies = any(field.kind is Kind.PADDING and field.source is not None for row in course.grid for field in row)
+
+    def label(field: Field) -> str:
+        if copies and field.source is not None:
+            return f"{field.source[0]},{field.source[1]}"
+        return "0" if field.kind is Kind.INSERTED else ""
+
+    return [[label(field) for field in row] for row in course.grid]
+
+
+def weights(values: Values) -> list[str]:
+    """What stands below the values under the kernel."""
+    return [f"×{text}" for text in _flat(values.kernel)]
+
+
+def numbers(labels: Sequence[Sequence[str]], values: Values) -> list[str]:
+    """Every text in the middle of a cell: of the grid, the kernel and the output."""
+    return [*(text for row in labels for text in row), *_flat(values.kernel), *_flat(values.output)]
+
+
+def _flat(rows: Sequence[Sequence[float]] | None) -> list[str]:
+    return [] if rows is None else [number(value) for row in rows for value in row]
+
+
+def fitting(texts: Sequence[str], cell: float, share: float = _VALUE) -> float:
+    """The font size at which the longest of `texts` fits a cell; at most `share` of its side."""
+    longest = max(map(len, texts), default=0)
+    return min(cell * share, cell * _SHARE / (ADVANCE * max(1, longest)))
+
+
+def side(course: Course, labels: Sequence[Sequence[str]], values: Values, wanted: int | None) -> float:
+    """The side of a cell: as wanted, or as its texts and the page ask for.
+
+    Raises
+    ------
+    ConvError
+        What is wanted leaves no room for the texts.
+    """
+    below = weights(values)
+    longest = max([*numbers(labels, values), *below], key=len, default="")
+
+    def enough(size: float) -> float:
+        """The side at which every text has a font of `size`."""
+        if not longest:
+            return 0.0
+        return max(size / (WEIGHT if below else _VALUE), len(longest) * ADVANCE * size / _SHARE)
+
+    least = enough(SMALLEST)
+    if wanted is not None:
+        if wanted < least:
+            raise ConvError(
+                f"--cell {wanted} is too small for '{longest}' to be read: use --cell {-(-least // 1):.0f} or more"
+            )
+        return float(wanted)
+    comfortable = max(enough(10.0), 44.0 if below else 30.0)
+    columns = course.size.width + course.geometry.output.width
+    widest = _WIDEST if len(course.steps) <= _MANY else _NARROWER
+    return -(-max(least, 10.0, min(comfortable, widest / columns)) // 1)

@@ -1,0 +1,110 @@
+"""What is animated: a geometry alone, or an image's channel with a kernel and the result."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import engine, images, pipeline
+from convcli.animation.steps import Course, Values, course
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute
+from convcli.errors import GeometryError, ImageError, KernelError
+from convcli.images import Picture
+from convcli.kernels import parse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenario:
+    """The steps and their numbers, and what of the image is not in them, for the user to know."""
+
+    course: Course
+    values: Values
+    notes: tuple[str, ...] = ()
+
+
+def kernel(spec: str) -> NDArray[np.float64]:
+    """The one 2-D kernel ``(kh, kw)`` of a SPEC.
+
+    Raises
+    ------
+    KernelError
+        It cannot be built, or is several.
+    """
+    kernels = parse(spec).kernels
+    if len(kernels) > 1:
+        names = ", ".join(dict.fromkeys(one.name for one in kernels))
+        raise KernelError(f"kernel '{spec}' is {len(kernels)} kernels: animate one of them, as {names}")
+    return kernels[0].values
+
+
+_MATRIX = re.compile(r"[\s\d.,;/eE+-]*[,;][\s\d.,;/eE+-]*")
+
+
+def load(text: str) -> Picture:
+    """The picture of a path, of ``-``, or of numbers written as a kernel's are, ``1,2;3,4``.
+
+    Raises
+    ------
+    ConvError
+        It cannot be read.
+    """
+    if not _MATRIX.fullmatch(text) or Path(text).exists():
+        return images.load(text)
+    try:
+        values = kernel(text)
+    except KernelError as error:
+        raise ImageError(str(error).replace("kernel", "input", 1)) from None
+    return Picture(values[np.newaxis], None, "tensor", 1.0, 2)
+
+
+def with_values(
+    picture: Picture, channel: int | None, weights: NDArray[np.float64], spec: ConvSpec, name: str
+) -> Scenario:
+    """An image's channel under a kernel: every number by the reference, in float64.
+
+    Parameters
+    ----------
+    picture : Picture
+        Its colours are used, opaque.
+    channel : int, optional
+        From 0; by default gray, of a tensor the first.
+    weights : ndarray
+        ``(kh, kw)``.
+    spec : ConvSpec
+        The operation.
+    name : str
+        The image's, for messages.
+
+    Raises
+    ------
+    ConvError
+        A channel that is not there, or more than an animation shows.
+    """
+    plane = _plane(picture, channel, name)
+    height, width = weights.shape
+    steps = course(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
+    act = engine.transpose if spec.transpose else engine.convolve
+    result = act(plane[np.newaxis], weights[np.newaxis, np.newaxis], spec, Compute("reference"))
+    notes = picture.notes if picture.alpha is None else (*picture.notes, "transparency is left out")
+    return Scenario(steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()), notes)
+
+
+def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float64]:
+    """One channel ``(H, W)``, float64."""
+    if picture.colour.ndim == 4 and picture.colour.shape[0] > 1:
+        raise ImageError(f"'{name}' is a batch of {picture.colour.shape[0]} images: animate one, a .npy of (C, H, W)")
+    colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
+    count = colour.shape[0]
+    if channel is not None and channel >= count:
+        there = f"0 to {count - 1}" if count > 1 else "0"
+        raise GeometryError(f"--channel {channel} is not in '{name}', which has {count}: use {there}")
+    gray = channel is None and picture.space == "rgb"
+    plane: NDArray[np.float64] = (pipeline.to_gray(picture, double=True)[0] if gray else colour[channel or 0]).astype(
+        np.float64
+    )
+    return plane

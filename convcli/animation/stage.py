@@ -1,0 +1,260 @@
+"""Where everything of an animation stands on the page: from a `Course` to a `Film`. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from convcli.animation import captions, measure
+from convcli.animation.steps import Course, Field, Kind, Step, Values
+from convcli.drawing.film import Film, Frame
+from convcli.drawing.grid import number
+from convcli.drawing.palette import PALETTES, Palette, mix, readable_on
+from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_width
+
+MARGIN, GAP = 16.0, 32.0
+SIZE, LEADING = 12.0, 18.0
+"""Of all texts outside the grids: their font size, and the height of a line."""
+
+NARROWEST = 400.0
+"""No page is narrower: captions want room."""
+
+SWATCH = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How it is drawn: the side of a cell in pixels (None: by what is in it), light or dark, the title (None: the operation)."""
+
+    cell: int | None = None
+    theme: str = "light"
+    title: str | None = None
+    fps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """A grid on the page: the corner of its first cell, its rows and columns, and the lines above it."""
+
+    heading: tuple[str, ...]
+    rows: int
+    columns: int
+    x: float = 0.0
+    y: float = 0.0
+
+
+def film(course: Course, values: Values, look: Look, rule: str | None = None) -> Film:
+    """The whole animation; `rule` is the padding rule that the geometry was resolved by, if any.
+
+    Raises
+    ------
+    ConvError
+        Cells too small for the numbers in them.
+    """
+    stage = _Stage(course, values, look, rule)
+    fps = look.fps or max(2.0, min(25.0, len(course.steps) / 30))
+    return Film(stage.base(), tuple(map(stage.frame, course.steps)), fps)
+
+
+class _Stage:
+    """The layout of one animation: what is worked out once, and the frames drawn by it."""
+
+    def __init__(self, course: Course, values: Values, look: Look, rule: str | None) -> None:
+        self.course, self.values = course, values
+        self.colors: Palette = PALETTES[look.theme]
+        self.labels = measure.labels(course, values)
+        self.cell = measure.side(course, self.labels, values, look.cell)
+        self.size = measure.fitting(measure.numbers(self.labels, values), self.cell)
+        self.weight_size = min(self.size, measure.fitting(measure.weights(values), self.cell, measure.WEIGHT))
+        panels = [_Panel(captions.grid_heading(course), *course.size)]
+        if values.kernel is not None:
+            panels.append(_Panel(captions.kernel_heading(course), *course.geometry.kernel))
+        panels.append(_Panel(captions.output_heading(course), *course.geometry.output))
+        widths = [max(p.columns * self.cell, *(text_width(line, SIZE) for line in p.heading)) for p in panels]
+        across = sum(widths) + GAP * (len(panels) - 1)
+        self.width = max(NARROWEST, across + 2 * MARGIN)
+        self.room = int((self.width - 2 * MARGIN) / (ADVANCE * SIZE))
+        self.title = captions.title(course) if look.title is None else look.title
+        head = captions.wrap(self.title, self.room)
+        self.panels, self.texts = self._place(panels, widths, across, MARGIN + LEADING * len(head))
+        self.texts += self._lines(head, MARGIN, bold=True)
+        bottom = max(p.y + p.rows * self.cell for p in self.panels) + MARGIN
+        self.legend, bottom = self._legend(bottom)
+        facts = [line for fact in captions.facts(course, rule) for line in captions.wrap(fact, self.room)]
+        self.texts += self._lines(facts, bottom)
+        self.status_top = bottom + LEADING * len(facts) + 4
+        self.statuses = {step.output: captions.status(course, step, values, self.room) for step in course.steps}
+        self.height = self.status_top + LEADING * max(map(len, self.statuses.values())) + MARGIN / 2
+
+    def _place(
+        self, panels: Sequence[_Panel], widths: Sequence[float], across: float, top: float
+    ) -> tuple[list[_Panel], list[Text]]:
+        """The panels side by side, each in the middle of its column, headings and all; and the headings."""
+        tallest = max(p.rows * self.cell + LEADING * len(p.heading) for p in panels)
+        placed, texts = [], []
+        left = (self.width - across) / 2
+        for panel, width in zip(panels, widths, strict=True):
+            above = LEADING * len(panel.heading)
+            y = top + LEADING / 2 + (tallest - panel.rows * self.cell - above) / 2
+            x = round(left + (width - panel.columns * self.cell) / 2)
+            placed.append(_Panel(panel.heading, panel.rows, panel.columns, x, round(y + above)))
+            for line, text in enumerate(panel.heading):
+                color = self.colors.faint if line else self.colors.ink
+                place = round(y + above) - LEADING * (len(panel.heading) - line - 0.5)
+                texts.append(Text(left + width / 2, place - 2, text, SIZE, color, "middle"))
+            left += width + GAP
+        return placed, texts
+
+    def _lines(self, lines: Sequence[str], top: float, bold: bool = False) -> list[Text]:
+        return [
+            Text(MARGIN, top + LEADING * (row + 0.5), line, SIZE, self.colors.ink, bold=bold)
+            for row, line in enumerate(lines)
+        ]
+
+    def _legend(self, top: float) -> tuple[list[Shape], float]:
+        """Swatches with what they mean, as many to a line as it holds; and where they end."""
+        shapes: list[Shape] = []
+        x, y = MARGIN, top + LEADING / 2
+        kinds = [kind for kind in Kind if any(field.kind is kind for row in self.course.grid for field in row)]
+        items: list[tuple[str, str, Kind | None]] = [
+            (captions.kind_name(kind, self.course.geometry), self._fill(kind), kind) for kind in kinds
+        ]
+        items.append(("under the kernel", self.colors.window, None))
+        items += [("output", self.colors.output, None), ("current output", self.colors.current, None)]
+        for name, fill, kind in items:
+            width = SWATCH + 6 + text_width(name, SIZE)
+            if x > MARGIN and x + width > self.width - MARGIN:
+                x, y = MARGIN, y + LEADING
+            dash = SWATCH / 5 if kind in (Kind.PADDING, Kind.OUTPUT_PADDING) else 0.0
+            shapes.append(Rect(x, y - SWATCH / 2, SWATCH, SWATCH, fill, self._stroke(kind), dash=dash))
+            shapes.append(Text(x + SWATCH + 6, y, name, SIZE, self.colors.faint))
+            x += width + 18
+        return shapes, y + LEADING / 2 + 4
+
+    def base(self) -> Scene:
+        """What every frame has: the grids, the kernel, the texts."""
+        grid, output = self.panels[0], self.panels[-1]
+        shapes: list[Shape] = []
+        for row, fields in enumerate(self.course.grid):
+            for column, field in enumerate(fields):
+                if (fill := self._fill(field.kind)) != self.colors.background:
+                    shapes.append(self._square(grid, row, column, fill))
+        kinds = [[field.kind for field in row] for row in self.course.grid]
+        for kind in (Kind.PADDING, Kind.OUTPUT_PADDING, Kind.INPUT):
+            own = (Kind.INPUT, Kind.INSERTED) if kind is Kind.INPUT else (kind,)
+            shapes += self._edges(grid, [[k in own for k in row] for row in kinds], kind)
+        for row, texts in enumerate(self.labels):
+            for column, text in enumerate(texts):
+                fill = self._fill(kinds[row][column])
+                color = self.colors.ink if kinds[row][column] is Kind.INPUT else self._quiet(fill)
+                shapes += self._label(grid, row, column, text, color)
+        if self.values.kernel is not None:
+            shapes += self._kernel(self.panels[1], self.values.kernel)
+        late = [[self._late(y, x) for x in range(output.columns)] for y in range(output.rows)]
+        shapes += self._edges(output, late, Kind.OUTPUT_PADDING)
+        shapes += self._edges(output, [[not one for one in row] for row in late], None)
+        page = Scene(self.width, self.height, self.colors.background, tuple(shapes), self.title)
+        return page.plus(self.legend).plus(self.texts)
+
+    def _late(self, y: int, x: int) -> bool:
+        """Whether an output is there by `output_padding` alone."""
+        (height, width), (rows, columns) = self.course.geometry.output, self.course.geometry.output_padding
+        return y >= height - rows or x >= width - columns
+
+    def frame(self, step: Step) -> Frame:
+        """The window over the grid, its numbers, the output it makes, and the line that says so."""
+        grid, output = self.panels[0], self.panels[-1]
+        y, x = step.output
+        shapes: list[Shape] = []
+        for tap in step.taps:
+            fill = self._tapped(self.course.grid[tap.row][tap.column])
+            ink = readable_on(fill)
+            shapes.append(self._square(grid, tap.row, tap.column, fill, ink))
+            shapes += self._label(grid, tap.row, tap.column, self.labels[tap.row][tap.column], ink)
+            if self.values.kernel is not None:
+                weight = number(self.values.kernel[tap.kernel[0]][tap.kernel[1]])
+                right, low = grid.x + (tap.column + 0.94) * self.cell, grid.y + (tap.row + 0.8) * self.cell
+                shapes.append(Text(right, low, f"×{weight}", self.weight_size, ink, "end"))
+        height, width = (self.cell * side for side in self.course.geometry.extent)
+        corner = grid.x + step.left * self.cell, grid.y + step.top * self.cell
+        shapes.append(Rect(*corner, width, height, stroke=self.colors.ink, stroke_width=2.5))
+        shapes.append(self._square(output, y, x, self.colors.current, self.colors.ink, 2.5))
+        shapes += self._result(output, step, self.colors.current)
+        shapes += self._lines(self.statuses[step.output], self.status_top, bold=True)
+        late = self._late(y, x)
+        fill = mix(self.colors.output, self.colors.negative, 0.25) if late else self.colors.output
+        done = self._square(output, y, x, fill, self.colors.negative if late else self.colors.ink)
+        return Frame((done, *self._result(output, step, fill)), tuple(shapes))
+
+    def _result(self, output: _Panel, step: Step, fill: str) -> Iterator[Shape]:
+        if self.values.output is not None:
+            y, x = step.output
+            yield self._text(output, y, x, number(self.values.output[y][x]), readable_on(fill))
+
+    def _kernel(self, panel: _Panel, rows: Sequence[Sequence[float]]) -> Iterator[Shape]:
+        """The kernel as it lies on the grid."""
+        turned = [row[::-1] for row in rows[::-1]] if self.course.flipped else rows
+        for i, row in enumerate(turned):
+            for j, weight in enumerate(row):
+                yield self._square(panel, i, j, self.colors.kernel)
+                yield self._text(panel, i, j, number(weight), readable_on(self.colors.kernel))
+        yield from self._edges(panel, [[True] * panel.columns] * panel.rows, None)
+
+    def _label(self, grid: _Panel, row: int, column: int, text: str, color: str) -> Iterator[Shape]:
+        """What stands in a cell of the grid, above the weight if there is one."""
+        if text:
+            yield self._text(grid, row, column, text, color, 0.5 if self.values.kernel is None else 0.38)
+
+    def _text(self, panel: _Panel, row: int, column: int, text: str, color: str, high: float = 0.5) -> Text:
+        middle = panel.x + (column + 0.5) * self.cell, panel.y + (row + high) * self.cell
+        return Text(*middle, text, self.size, color, "middle")
+
+    def _square(
+        self, panel: _Panel, row: int, column: int, fill: str, stroke: str | None = None, width: float = 1.0
+    ) -> Rect:
+        corner = panel.x + column * self.cell, panel.y + row * self.cell
+        return Rect(*corner, self.cell, self.cell, fill, stroke, width)
+
+    def _edges(self, panel: _Panel, inside: Sequence[Sequence[bool]], kind: Kind | None) -> Iterator[Line]:
+        """The sides of the marked cells, each drawn once: runs of them as one line."""
+        dash = 0.0
+        if kind in (Kind.PADDING, Kind.OUTPUT_PADDING):
+            dash = self.cell / (2 * max(1, round(self.cell / 10)) + 1)
+        upright = list(zip(*inside, strict=True))
+        for turned, lines in ((False, inside), (True, upright)):
+            for place in range(len(lines) + 1):
+                around = [lines[side] for side in (place - 1, place) if 0 <= side < len(lines)]
+                for start, end in _runs([any(pair) for pair in zip(*around, strict=True)]):
+                    ends = [(at, place) if turned else (place, at) for at in (start, end)]
+                    points = tuple((panel.x + c * self.cell, panel.y + r * self.cell) for r, c in ends)
+                    yield Line(points, self._stroke(kind), 1.0, dash)
+
+    def _fill(self, kind: Kind) -> str:
+        colors = self.colors
+        if kind is Kind.INSERTED:
+            return mix(colors.background, colors.input, 0.3)
+        if kind is Kind.OUTPUT_PADDING:
+            return mix(colors.background, colors.negative, 0.25)
+        return colors.input if kind is Kind.INPUT else colors.padding
+
+    def _tapped(self, field: Field) -> str:
+        """A cell under the kernel: paler where it is no input."""
+        return self.colors.window if field.kind is Kind.INPUT else mix(self._fill(field.kind), self.colors.window, 0.5)
+
+    def _stroke(self, kind: Kind | None) -> str:
+        return self.colors.negative if kind is Kind.OUTPUT_PADDING else self.colors.faint
+
+    def _quiet(self, fill: str) -> str:
+        """Text that stands back, yet is readable on `fill`."""
+        return mix(readable_on(fill), fill, 0.25)
+
+
+def _runs(marks: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """First and past-the-last index of each run of marks."""
+    start = None
+    for place, mark in enumerate([*marks, False]):
+        if mark and start is None:
+            start = place
+        elif not mark and start is not None:
+            yield start, place
+            start = None

@@ -1,0 +1,203 @@
+"""A convolution step by step: what lies on the grid, and where the kernel stands for each output. Standard library only.
+
+The transposed operation is shown as the direct convolution that it equals (Dumoulin and Visin 2016, chapter 4): s-1 zeros
+between the input's pixels, padding ``p' = d(k-1) - p``, `output_padding` more at the bottom and right, stride 1, and the
+kernel flipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from convcli.errors import GeometryError
+from convcli.geometry import ZERO, Geometry, Size
+
+MAX_OUTPUTS, MAX_CELLS, MAX_TAPS = 32 * 32, 64 * 64, 64 * 1024
+"""More outputs, cells of the grid, or taps over all frames are not animated: nobody could follow them."""
+
+Rows = Sequence[Sequence[float]]
+
+
+class Kind(StrEnum):
+    """What a cell of the grid is."""
+
+    INPUT = "input"
+    INSERTED = "inserted"
+    PADDING = "padding"
+    OUTPUT_PADDING = "output_padding"
+
+
+class Field(NamedTuple):
+    """A cell of the grid, and the input pixel ``(y, x)`` that is read there; None reads zero."""
+
+    kind: Kind
+    source: tuple[int, int] | None
+
+
+class Tap(NamedTuple):
+    """One weight over one cell: row and column of the grid, and ``(i, j)`` of the kernel as the user gave it."""
+
+    row: int
+    column: int
+    kernel: tuple[int, int]
+
+
+class Step(NamedTuple):
+    """One output ``(y, x)``, the top left corner of its window on the grid, and what lies under the kernel."""
+
+    output: tuple[int, int]
+    top: int
+    left: int
+    taps: tuple[Tap, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Values:
+    """The numbers of an animation: input ``(H, W)``, kernel ``(kh, kw)`` as given, output ``(H_out, W_out)``; None: unknown."""
+
+    input: Rows | None = None
+    kernel: Rows | None = None
+    output: Rows | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """All steps of one convolution.
+
+    Attributes
+    ----------
+    geometry : Geometry
+        Of the operation as the user asked for it.
+    flipped : bool
+        Whether the kernel lies on the grid turned by 180°: for the transposed operation, or for ``--op conv``, not both.
+    grid : tuple of tuple of Field
+        What the kernel moves over: the padded input, or the zero-stuffed one. Cells that no step reads are in it, too.
+    steps : tuple of Step
+        One for each output, row by row.
+    """
+
+    geometry: Geometry
+    flipped: bool
+    grid: tuple[tuple[Field, ...], ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the grid, in cells."""
+        return Size(len(self.grid), len(self.grid[0]))
+
+    def value(self, tap: Tap, values: Values) -> float | None:
+        """What the input holds under a tap; None if the values are unknown."""
+        return None if values.input is None else read(self.grid[tap.row][tap.column], values.input)
+
+
+def read(field: Field, rows: Rows) -> float:
+    """The value of a cell."""
+    return 0.0 if field.source is None else rows[field.source[0]][field.source[1]]
+
+
+def course(geometry: Geometry, op: str = "corr") -> Course:
+    """All steps of a convolution of one channel.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Every size resolved.
+    op : {"corr", "conv"}
+        ``conv`` flips the kernel.
+
+    Raises
+    ------
+    GeometryError
+        More cells, outputs or taps than an animation shows.
+    """
+    flipped = geometry.transpose != (op == "conv")
+    _check(geometry)
+    rows, tops = _axis(geometry, 0)
+    columns, lefts = _axis(geometry, 1)
+    grid = tuple(tuple(_crossing(row, column) for column in columns) for row in rows)
+    (kh, kw), (d, e) = geometry.kernel, geometry.dilation
+    steps = tuple(
+        Step((y, x), top, left, tuple(
+            Tap(top + d * i, left + e * j, (kh - 1 - i, kw - 1 - j) if flipped else (i, j))
+            for i in range(kh) for j in range(kw)
+        ))
+        for y, top in enumerate(tops) for x, left in enumerate(lefts)
+    )  # fmt: skip
+    return Course(geometry, flipped, grid, steps)
+
+
+class _Mark(NamedTuple):
+    """A row or column of the grid, and the row or column of the input that is read there."""
+
+    kind: Kind
+    source: int | None
+
+
+def equivalent_pads(geometry: Geometry, axis: int) -> tuple[int, int]:
+    """Padding before and after the zero-stuffed input, ``p' = d(k-1) - p``; below 0 what the crop takes of it."""
+    reach = geometry.dilation[axis] * (geometry.kernel[axis] - 1)
+    return reach - geometry.pads[2 * axis], reach - geometry.pads[2 * axis + 1]
+
+
+def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
+    """The rows (axis 0) or columns (1) of the grid, and where the window starts for each output."""
+    h, out, s = geometry.input[axis], geometry.output[axis], geometry.stride[axis]
+    if not geometry.transpose:
+        before, after = geometry.pads[2 * axis : 2 * axis + 2]
+        indices = geometry.row_indices if axis == 0 else geometry.column_indices
+        kinds = [Kind.PADDING] * before + [Kind.INPUT] * h + [Kind.PADDING] * after
+        marks = [_Mark(kind, None if index == ZERO else index) for kind, index in zip(kinds, indices, strict=True)]
+        return marks, [s * y for y in range(out)]
+    before, after = equivalent_pads(geometry, axis)
+    stuffed = (h - 1) * s + 1
+    first, last = min(-before, 0), max(stuffed + after + geometry.output_padding[axis], stuffed)
+
+    def mark(place: int) -> _Mark:
+        if 0 <= place < stuffed:
+            return _Mark(Kind.INSERTED, None) if place % s else _Mark(Kind.INPUT, place // s)
+        return _Mark(Kind.OUTPUT_PADDING if place >= stuffed + max(after, 0) else Kind.PADDING, None)
+
+    return [mark(place) for place in range(first, last)], [y - before - first for y in range(out)]
+
+
+def _crossing(row: _Mark, column: _Mark) -> Field:
+    """The cell where a row and a column meet: it is whatever is furthest from the input."""
+    order = [*Kind]
+    kind = max(row.kind, column.kind, key=order.index)
+    known = row.source is not None and column.source is not None
+    return Field(kind, (row.source, column.source) if known else None)  # type: ignore[arg-type]
+
+
+def _check(geometry: Geometry) -> None:
+    """Refuse what would be too large, before anything of that size is made."""
+    outputs = geometry.output.height * geometry.output.width
+    if outputs > MAX_OUTPUTS:
+        raise GeometryError(
+            f"an output of {geometry.output} takes {outputs} frames: an animation has at most {MAX_OUTPUTS}, as of 32×32; "
+            "use a smaller input or a larger stride"
+        )
+    height, width = (_length(geometry, axis) for axis in (0, 1))
+    if height * width > MAX_CELLS:
+        what = "the zero-stuffed input" if geometry.transpose else "the padded input"
+        raise GeometryError(
+            f"{what} has {height}×{width} cells: an animation shows at most {MAX_CELLS}, as of 64×64; use a smaller input"
+        )
+    taps = geometry.kernel.height * geometry.kernel.width
+    if outputs * taps > MAX_TAPS:
+        raise GeometryError(
+            f"a kernel of {geometry.kernel} at {outputs} outputs has {outputs * taps} taps: an animation shows at most "
+            f"{MAX_TAPS}; use a smaller kernel or input"
+        )
+
+
+def _length(geometry: Geometry, axis: int) -> int:
+    """Cells of the grid along an axis."""
+    if not geometry.transpose:
+        return geometry.input[axis] + sum(geometry.pads[2 * axis : 2 * axis + 2])
+    before, after = equivalent_pads(geometry, axis)
+    stuffed = (geometry.input[axis] - 1) * geometry.stride[axis] + 1
+    return max(before, 0) + stuffed + max(after + geometry.output_padding[axis], 0)

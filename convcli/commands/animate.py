@@ -1,0 +1,267 @@
+"""``convcli animate``: a convolution at work, step by step."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli import files, options, report
+from convcli.commands.help import MODES, Documented
+from convcli.convspec import ConvSpec
+from convcli.drawing.palette import PALETTES
+from convcli.errors import ConvError, ImageError
+from convcli.geometry import Pair
+from convcli.parameters import CountType, FileType, KernelType, PairType, RealType
+
+if TYPE_CHECKING:
+    from convcli.animation.steps import Course, Values
+    from convcli.drawing.film import Film
+
+_SIZE = CountType()
+FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".svg": "SVG"}
+STILLS = (".png", ".svg")
+
+
+@click.command(
+    cls=Documented,
+    sections=(MODES,),
+    examples=(
+        "convcli animate --hin 5 --k 3 --s 2 --p 1 -o strided.gif",
+        "convcli animate --hin 3 --k 3 --s 2 --p 1 --op2 1 -o transposed.svg",
+        "convcli animate --hin 7 --k 3 --d 2 --frame 4 -o dilated.svg",
+        "convcli animate small.png -k sobel-x -p 1 --padding-mode reflect -o values.webp",
+        "convcli animate '1,2,3;4,5,6;7,8,9' -k '1,0;0,-1' -o sums.gif",
+        "convcli animate --hin 4 --k 3 --terminal",
+    ),
+)
+@click.argument(
+    "image",
+    required=False,
+    metavar="[IMAGE]",
+    type=FileType("IMAGE"),
+    help="A small picture or .npy tensor, - for standard input, or numbers as '1,2;3,4': its values stand in the cells.  "
+    "[default: the geometry alone]",
+)
+@click.option("--hin", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input height in pixels.")
+@click.option("--win", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input width.  [default: the height]")
+@click.option(
+    "-k", "--kernel", "kernel", type=KernelType(), default=None,
+    help="With IMAGE: the kernel, a SPEC as of apply. Without: its size, or a SPEC for the numbers in it.",
+)  # fmt: skip
+@click.option(
+    "--k", "--kernel-size", "kernel_size", type=PairType(1), default=None, help="Without IMAGE: kernel size in pixels."
+)
+@options.stride
+@options.padding
+@options.padding_mode
+@options.dilation
+@options.output_padding
+@options.output_size
+@options.transpose
+@options.op
+@click.option(
+    "--channel", type=CountType(least=0), default=None, metavar="C",
+    help="Channel of IMAGE, from 0.  [default: gray; of a .npy the first]",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=FileType("PATH|-"), default=None,
+    help="Where to write: .gif, .png (APNG), .webp or .svg; - is stdout.",
+)  # fmt: skip
+@click.option("--format", "format_", metavar="NAME", default=None, help="The format of -o -: gif, png, webp or svg.")
+@click.option(
+    "--frame", type=CountType(least=0), default=None, metavar="N",
+    help="One still, .svg or .png: the N-th step, from 0, row by row.",
+)  # fmt: skip
+@click.option("--terminal", is_flag=True, help="Play it in the terminal; elsewhere print the steps one after another.")
+@click.option(
+    "--fps", type=RealType(0.1, 50), default=None, metavar="N",
+    help="Steps per second.  [default: 2, faster for many]",
+)  # fmt: skip
+@click.option(
+    "--cell", type=CountType(400), default=None, metavar="N", help="Side of a cell in pixels.  [default: what fits]"
+)
+@click.option(
+    "--scale", type=RealType(0.25, 8), default=None, metavar="N",
+    help="Pixels of the file for each of the drawing's.  [default: 1; 2 for a still]",
+)  # fmt: skip
+@click.option(
+    "--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the page."
+)
+@click.option("--title", default=None, metavar="TEXT", help="The line at the top.  [default: the operation and sizes]")
+@options.reporting
+def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> None:
+    """Show a convolution at work, step by step.
+
+    The window moves over the input, and the output fills: of a geometry alone (--hin and --k), or of a small image with its
+    values and sums. Padding is dashed. The transposed operation is shown as the direct convolution that it equals: zeros
+    between the pixels, output_padding at the bottom and right, the kernel flipped. Frames are numbered from 0, as in
+    img.gif[0]; positions are (row,column), from 0.
+
+    In the terminal [ ] is under the kernel, ■ input or output, · padding or an output to come, 0 a zero between pixels,
+    + output_padding.
+    """
+    spec = options.fold(values)
+    target, container = _target(values, (image, values["kernel"]))
+    if target is None and not values["terminal"] and not as_json:
+        raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
+    if values["terminal"] and (as_json or target == files.STDIO):
+        what = "--json" if as_json else "-o -"
+        raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
+    course, numbers, notes = _subject(image, spec, values)
+    frame = _frame(values["frame"], len(course.steps))
+    rule = spec.padding if isinstance(spec.padding, str) else None
+    if target is not None:
+        film = _film(course, numbers, rule, values)
+        _write(film, target, container, frame, values["scale"])
+    if as_json:
+        from convcli.animation import document
+
+        shown = document.document(course, numbers, rule, frame)
+        report.json({**shown, "notes": [*notes], "written": target}, _stream(target))
+        return
+    for text in notes:
+        report.note(f"{image}: {text}")
+    if values["terminal"]:
+        _play(course, numbers, values, frame)
+    if target is not None and quiet:
+        if target != files.STDIO:
+            report.lines(target)
+    elif target is not None:
+        _summary(course, target, frame)
+
+
+def _stream(target: str | None) -> Any:
+    return sys.stderr if target == files.STDIO else sys.stdout
+
+
+def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str | None, str]:
+    """Where it goes, and as what; nowhere is ``(None, "")``. `read` are the names of what may be files that are read."""
+    target, wanted, still = values["output"], values["format_"], values["frame"] is not None
+    if target is None:
+        if wanted is not None:
+            raise ImageError(f"--format {wanted} is for -o -: add it")
+        return None, ""
+    for other in read:
+        if other is not None and files.same_file(target, other):
+            raise ImageError(f"output '{target}' is an input of this run: name another file")
+    stream = files.is_stream(target)
+    if wanted is not None and not stream:
+        raise ImageError(f"--format {wanted} is for -o -: the ending of the output's name says the format")
+    ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
+    if stream and not ending:
+        ending = ".svg" if still else ".gif"
+    if still and values["fps"] is not None:
+        raise ImageError(f"--fps {values['fps']:g} is for an animation: leave it out, or leave out --frame")
+    known = STILLS if still else tuple(FORMATS)
+    if ending not in known:
+        what = f"format '{wanted}'" if wanted is not None else f"output '{target}'"
+        raise ImageError(f"{what} is no {'still' if still else 'animation'}: use one of {', '.join(known)}")
+    if FORMATS[ending] == "SVG" and values["scale"] is not None:
+        raise ImageError(f"--scale {values['scale']:g} is for pixels, which SVG has none of: use --cell")
+    if target == files.STDIO:
+        if sys.stdout.isatty() and ending != ".svg":
+            raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or --terminal")
+        if getattr(sys.stdout, "name", None) == os.devnull:
+            raise ImageError("standard output is closed, where the image was to go: use -o FILE or a pipe")
+    return target, FORMATS[ending]
+
+
+def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple[Course, Values, tuple[str, ...]]:
+    """The steps, the numbers if there are any, and what the user should know of them."""
+    from convcli.animation import steps
+
+    text, size = values["kernel"], values["kernel_size"]
+    if text is not None and size is not None:
+        raise ConvError(f"-k {text} and --k {report.pair(size)} exclude each other: give one of them")
+    if image is not None:
+        for name in ("hin", "win", "kernel_size"):
+            if values[name] is not None:
+                option = {"kernel_size": "--k"}.get(name, f"--{name}")
+                raise ConvError(f"{option} is for a geometry without an image: leave it out, or leave out '{image}'")
+        if text is None:
+            raise ConvError("no kernel is given: add -k SPEC (for example -k sobel-x)")
+        from convcli.animation import source
+
+        scenario = source.with_values(source.load(image), values["channel"], source.kernel(text), spec, image)
+        return scenario.course, scenario.values, scenario.notes
+    if values["channel"] is not None:
+        raise ConvError("--channel is for an IMAGE: leave it out, or name one")
+    if values["hin"] is None:
+        raise ConvError("there is nothing to animate: give --hin N for a geometry, or an IMAGE with -k SPEC")
+    weights = None
+    if text is not None:
+        size = _plain_size(text)
+        if size is None:
+            from convcli.animation import source
+
+            matrix = source.kernel(text)
+            weights, size = matrix.tolist(), matrix.shape
+    if size is None:
+        raise ConvError("no kernel is given: add its size, --k N or --k H,W")
+    win = values["hin"] if values["win"] is None else values["win"]
+    course = steps.course(spec.resolve((values["hin"], win), size), spec.op)
+    return course, steps.Values(kernel=weights), ()
+
+
+def _plain_size(text: str) -> Pair | None:
+    """``3`` or ``3,5`` as a size, as `shape` takes it; None for any other SPEC."""
+    try:
+        return PairType(1).convert(text, None, None)
+    except click.UsageError:
+        return None
+
+
+def _frame(wanted: int | None, count: int) -> int | None:
+    if wanted is not None and wanted >= count:
+        raise ConvError(f"--frame {wanted} is not among the {count} steps: use 0 to {count - 1}")
+    return wanted
+
+
+def _film(course: Course, numbers: Values, rule: str | None, values: dict[str, Any]) -> Film:
+    from convcli.animation import stage
+
+    title = None if values["title"] is None else report.shown(values["title"])
+    return stage.film(course, numbers, stage.Look(values["cell"], values["theme"], title, values["fps"]), rule)
+
+
+def _write(film: Film, target: str, container: str, frame: int | None, scale: float | None) -> None:
+    """Write the animation or one still of it, whole or not at all."""
+    from convcli.drawing import film as films
+    from convcli.drawing import svg
+
+    if container == "SVG":
+        text = films.render(film) if frame is None else svg.render(film.still(frame))
+        with files.writing(target) as stream:
+            stream.write(text.encode())
+        return
+    from convcli.images import movie
+
+    with files.writing(target) as stream:
+        if frame is None:
+            movie.write(film, stream, container, scale or 1.0)
+        else:
+            movie.write_still(film.still(frame), stream, scale or 2.0)
+
+
+def _play(course: Course, numbers: Values, values: dict[str, Any], frame: int | None) -> None:
+    from convcli.animation import letters
+
+    count = len(course.steps)
+    shown = range(count) if frame is None else range(frame, frame + 1)
+    report.play([letters.lines(course, numbers, number) for number in shown], values["fps"] or 2.0)
+
+
+def _summary(course: Course, target: str, frame: int | None) -> None:
+    geometry = course.geometry
+    rows = [
+        ("input", str(geometry.input)),
+        ("grid", f"{course.size}, {'zero-stuffed and padded' if geometry.transpose else 'padded'}"),
+        ("output", str(geometry.output)),
+        ("frames", str(len(course.steps)) if frame is None else f"{frame} of 0 to {len(course.steps) - 1}"),
+        ("written", target),
+    ]
+    report.table(report.Table("convcli animate", rows), _stream(target))

@@ -1,0 +1,84 @@
+"""Moving figures: frames that share a page, as data and as an SVG that plays by itself. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from convcli.drawing import svg
+from convcli.drawing.scene import Scene, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What appears with a frame: shapes that stay from then on, and shapes that lie over them in this frame alone."""
+
+    lasting: tuple[Shape, ...]
+    moving: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A page and what happens on it.
+
+    Attributes
+    ----------
+    base : Scene
+        What is seen in every frame.
+    frames : sequence of Frame
+        At least one.
+    fps : float
+        Frames per second.
+    hold : float
+        Seconds that the last frame stays longer, before it all begins again.
+    """
+
+    base: Scene
+    frames: Sequence[Frame] = field(repr=False)
+    fps: float = 2.0
+    hold: float = 1.5
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes."""
+        return len(self.frames) / self.fps + self.hold
+
+    def still(self, number: int) -> Scene:
+        """One frame, counted from 0, as a page of its own."""
+        lasting = (shape for frame in self.frames[: number + 1] for shape in frame.lasting)
+        return self.base.plus(lasting).plus(self.frames[number].moving)
+
+
+def render(film: Film) -> str:
+    """An SVG 1.1 document that plays in a loop by SMIL, without scripts; where nothing plays, the last frame is seen."""
+    lines = svg.render(film.base).rstrip().removesuffix("</svg>").rstrip().split("\n")
+    total, count = film.seconds, len(film.frames)
+    starts = [number / film.fps / total for number in range(count)] + [1.0]
+    for kept in (True, False):
+        for number, frame in enumerate(film.frames):
+            shapes = frame.lasting if kept else frame.moving
+            if not shapes:
+                continue
+            content = "".join(map(svg.element, shapes))
+            end = 1.0 if kept else starts[number + 1]
+            still = "" if kept or number == count - 1 else ' visibility="hidden"'
+            lines.append(f"<g{still}>{_shown(starts[number], end, total)}{content}</g>")
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def _shown(start: float, end: float, seconds: float) -> str:
+    """What makes a group visible from `start` to `end`, which are shares of the whole."""
+    times, states = [0.0], ["visible" if start == 0 else "hidden"]
+    if start > 0:
+        times.append(start)
+        states.append("visible")
+    if end < 1:
+        times.append(end)
+        states.append("hidden")
+    if len(times) == 1:  # seen all the time
+        return ""
+    keys = ";".join(f"{time:.6f}".rstrip("0").rstrip(".") for time in times)
+    return (
+        f'<animate attributeName="visibility" calcMode="discrete" values="{";".join(states)}" keyTimes="{keys}" '
+        f'dur="{seconds:.6g}s" repeatCount="indefinite"/>'
+    )

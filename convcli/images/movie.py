@@ -1,0 +1,123 @@
+"""A `Film` as GIF, APNG or WebP: one palette of few colours, and only what changes from frame to frame."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convcli.drawing.film import Film
+from convcli.drawing.scene import Scene
+from convcli.errors import ImageError
+from convcli.images import raster
+
+COLORS = 32
+"""Colours of the palette: the fills exactly, and enough shades for smooth letters."""
+
+MAX_PIXELS = 400_000_000
+"""Pixels of all frames together, of which Pillow keeps a byte each until it writes them."""
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "GIF": {"loop": 0, "optimize": True, "interlace": 0, "disposal": 1},
+    "PNG": {"loop": 0, "optimize": True, "disposal": 0, "blend": 0},
+    "WEBP": {"loop": 0, "lossless": True, "quality": 80, "method": 4},
+}
+
+
+def write(film: Film, stream: BinaryIO, container: str, scale: float = 1.0) -> None:
+    """Encode all frames.
+
+    Parameters
+    ----------
+    film : Film
+        What is shown.
+    stream : binary stream
+        Where it goes.
+    container : {"GIF", "PNG", "WEBP"}
+        The format, as Pillow names it; a PNG of several frames is an APNG.
+    scale : float
+        Pixels for each of the film's.
+
+    Raises
+    ------
+    ImageError
+        More pixels than memory should hold.
+    """
+    count = len(film.frames)
+    _check(film.base, scale, count)
+    palette = _Palette(film, scale)
+    frames = (palette.image(pixels) for pixels in _paint(film, scale))
+    first = next(frames)
+    rest = list(frames) if container == "PNG" else frames  # there Pillow looks at them twice
+    each = round(100 / film.fps) * 10  # GIF counts hundredths of a second
+    durations = [each] * (count - 1) + [each + round(100 * film.hold) * 10]
+    options = {**_OPTIONS[container], "save_all": True, "append_images": rest}
+    first.save(stream, container, duration=durations if count > 1 else durations[0], **options)
+
+
+def _paint(film: Film, scale: float) -> Iterator[NDArray[np.uint8]]:
+    """Every frame ``(H, W, 3)``. What lasts is painted once."""
+    page = film.base.background
+    kept = Image.fromarray(raster.paint(film.base, scale))
+    for frame in film.frames:
+        raster.draw_on(kept, frame.lasting, scale, page)
+        image = kept.copy()
+        raster.draw_on(image, frame.moving, scale, page)
+        yield np.asarray(image)
+
+
+class _Palette:
+    """The most frequent colours of the first, the middle and the last frame; others become the nearest of them.
+
+    Pillow's own mapping to a palette is coarse: it makes white a gray that is nearly white.
+    """
+
+    def __init__(self, film: Film, scale: float) -> None:
+        counts: Counter[int] = Counter()
+        count = len(film.frames)
+        for number in {0, count // 2, count - 1}:
+            colors, times = np.unique(_packed(raster.paint(film.still(number), scale)), return_counts=True)
+            counts.update(dict(zip(colors.tolist(), times.tolist(), strict=True)))
+        chosen = np.array([color for color, _ in counts.most_common(COLORS)])
+        self.colors = np.stack([chosen >> 16, chosen >> 8 & 255, chosen & 255], axis=1)
+        self.index = np.full(1 << 24, COLORS, np.uint8)  # of every colour that was met; COLORS: not yet
+        self.index[chosen] = np.arange(len(chosen))
+
+    def image(self, pixels: NDArray[np.uint8]) -> Image.Image:
+        """A frame ``(H, W, 3)`` as an image with this palette."""
+        packed = _packed(pixels)
+        missing = np.unique(packed[self.index[packed] == COLORS])
+        if missing.size:
+            channels = np.stack([missing >> 16, missing >> 8 & 255, missing & 255], axis=1)
+            far = ((channels[:, np.newaxis] - self.colors) ** 2).sum(axis=2)
+            self.index[missing] = far.argmin(axis=1)
+        out = Image.fromarray(self.index[packed])
+        out.putpalette(self.colors.astype(np.uint8).tobytes())
+        return out
+
+
+def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Colours as whole numbers ``0xRRGGBB``."""
+    red, green, blue = np.moveaxis(pixels.astype(np.int64), -1, 0)
+    packed: NDArray[np.int64] = red << 16 | green << 8 | blue
+    return packed
+
+
+def write_still(scene: Scene, stream: BinaryIO, scale: float) -> None:
+    """Encode one page as PNG; raises as `write` does."""
+    _check(scene, scale, 1)
+    Image.fromarray(raster.paint(scene, scale)).save(stream, "PNG", optimize=True)
+
+
+def _check(page: Scene, scale: float, count: int) -> None:
+    """Refuse what memory should not hold."""
+    width, height = round(page.width * scale), round(page.height * scale)
+    if width * height * count > MAX_PIXELS:
+        raise ImageError(
+            f"{count} {'frames' if count > 1 else 'frame'} of {width}×{height} pixels: at most {MAX_PIXELS // 1_000_000} "
+            "million pixels are written; use a smaller --scale or --cell, or write .svg"
+        )

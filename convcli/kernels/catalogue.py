@@ -1,0 +1,6 @@
+"""Every family of named kernels: importing this module enters them into `convcli.kernels.named.REGISTRY`."""
+
+# In the order in which the tables list them.
+# isort: off
+from convcli.kernels import smoothing, gaussians, lines, shapes, pillow  # noqa: F401
+from convcli.kernels import edges, derivatives, laplacians, waves, upsampling  # noqa: F401

@@ -1,0 +1,135 @@
+"""Named Laplacians and differences of Gaussians. A Laplacian has a negative centre: it is positive in a dark valley. Where a
+library's is the other way round, its source says so.
+"""
+
+from __future__ import annotations
+
+from math import ceil, exp
+
+import numpy as np
+
+from convcli.errors import KernelError
+from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplitude
+
+
+@named(
+    "laplacian",
+    scale="sum 0",
+    source="G'MIC, OpenCV; scikit-image's laplace and ImageMagick's Laplacian:1 and :0 negated",
+)
+def laplacian(neighbours: int = 4) -> Matrix:
+    """Sum of second derivatives over 4 (0,1,0; 1,-4,1; 0,1,0) or 8 (1,1,1; 1,-8,1; 1,1,1) neighbours."""
+    if neighbours not in (4, 8):
+        raise KernelError(f"laplacian neighbours {neighbours} is out of range: use 4 or 8")
+    corner = 1.0 if neighbours == 8 else 0.0
+    return np.array([[corner, 1, corner], [1, -neighbours, 1], [corner, 1, corner]])
+
+
+@named("log", scale="sum 0", source="Marr and Hildreth (1980); SciPy's gaussian_laplace but for the shift to sum 0")
+def log(sigma: float = 1.4, size: int | None = None) -> Matrix:
+    """Laplacian of Gaussian, (r²-2σ²)/σ⁴ times the Gaussian of sum 1, then shifted to sum 0; negative centre.
+
+    Marr and Hildreth, "Theory of edge detection" (1980).
+    """
+    side = gaussian_size(sigma, 2 * ceil(4 * sigma) + 1 if size is None else size, "log")
+    samples, x = gaussian_1d(sigma, side), np.arange(side) - (side - 1) / 2
+    r2 = x[:, None] ** 2 + x[None, :] ** 2
+    out = (r2 - 2 * sigma**2) / sigma**4 * np.outer(samples, samples)
+    centred: Matrix = out - out.mean()
+    return centred
+
+
+@named("dog", scale="sum 0", source="Marr and Hildreth (1980); scikit-image's difference_of_gaussians")
+def dog(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) -> Matrix:
+    """Difference of Gaussians, sigma1 minus sigma2 (positive centre when sigma1 is the smaller)."""
+    side = max(gaussian_size(sigma, size, "dog") for sigma in (sigma1, sigma2))
+    first, second = (gaussian_1d(sigma, side) for sigma in (sigma1, sigma2))
+    return np.outer(first, first) - np.outer(second, second)
+
+
+@named("laplacian-box", scale="sum 0", source="kornia's laplacian")
+def laplacian_box(size: int = 3) -> Matrix:
+    """Sum of the size² pixels less size² times the centre (3: 1,1,1; 1,-8,1; 1,1,1)."""
+    out = np.ones((size_of(size, "laplacian-box", least=3),) * 2)
+    out[size // 2, size // 2] -= size**2
+    return out
+
+
+_TYPES: dict[int, list[list[int]]] = {
+    0: [[-8, 1], [1, 1]],
+    1: [[-4, 1], [1, 0]],
+    2: [[-4, -1], [-1, 2]],
+    3: [[-4, 2], [2, -1]],
+    5: [[-4, -3, 0], [-3, -2, 1], [0, 1, 4]],
+    7: [[-8, -7, -4, 1], [-7, -6, -3, 2], [-4, -3, 0, 5], [1, 2, 5, 10]],
+    15: [[-16, 2, 1], [2, 1, 0], [1, 0, 0]],
+    19: [[-40, -24, 0, 5, 2], [-24, -12, 3, 5, 2], [0, 3, 5, 4, 1], [5, 5, 4, 2, 1], [2, 2, 1, 1, 0]],
+}
+"""The lower right quarter, with the centre row and column, of each of ImageMagick's Laplacians, negated."""
+
+
+@named("laplacian-type", scale="sum 0", source="ImageMagick's Laplacian negated")
+def laplacian_type(type: int = 0) -> Matrix:
+    """ImageMagick's Laplacian 0 (8 neighbours), 1 (4), 2, 3 (3×3), 5, 7 (5×5, 7×7), 15 or 19 (LoG, 5×5, 9×9), negated."""
+    if type not in _TYPES:
+        raise KernelError(f"laplacian-type type {type} is unknown: use {', '.join(map(str, _TYPES))}")
+    quarter = np.array(_TYPES[type], np.float64)
+    half = np.hstack([quarter[:, :0:-1], quarter])
+    return np.vstack([half[:0:-1], half])
+
+
+def _balanced(values: Matrix, what: str) -> Matrix:
+    """`values` with the positive ones scaled to sum 1 and the negative ones to sum -1: ImageMagick's ``^``."""
+    positive, negative = values.clip(min=0), values.clip(max=0)
+    if not positive.any() or not negative.any():
+        raise KernelError(
+            f"{what} has values of one sign only, which cannot sum to 0: use another sigma or a larger size"
+        )
+    out: Matrix = positive / positive.sum() - negative / negative.sum()
+    return out
+
+
+@named("log-unit", scale="sum 0, Σ|k| = 2", source="ImageMagick's LoG negated")
+def log_unit(sigma: float = 1.4, size: int | None = None) -> Matrix:
+    """Laplacian of Gaussian, positive values scaled to sum 1 and negative ones to sum -1; negative centre."""
+    side = gaussian_size(sigma, 2 * ceil(4 * sigma) + 1 if size is None else size, "log-unit")
+    samples, x = gaussian_1d(sigma, side), np.arange(side) - (side - 1) / 2
+    r2 = x[:, None] ** 2 + x[None, :] ** 2
+    return _balanced((r2 / sigma**2 - 2) * np.outer(samples, samples), f"log-unit of sigma {sigma:g} and size {side}")
+
+
+@named("dog-unit", scale="sum 0, Σ|k| = 2", source="ImageMagick's DoG")
+def dog_unit(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) -> Matrix:
+    """Difference of Gaussians, sigma1 minus sigma2, positive values scaled to sum 1 and negative ones to sum -1.
+
+    Unlike dog, the Gaussians are not scaled to sum 1 first but have their continuous height 1/2πσ².
+    """
+    side = max(gaussian_size(sigma, size, "dog-unit") for sigma in (sigma1, sigma2))
+    x = np.arange(side) - (side - 1) / 2
+    r2 = x[:, None] ** 2 + x[None, :] ** 2
+    first, second = (np.exp(-r2 / (2 * sigma**2)) / sigma**2 for sigma in (sigma1, sigma2))
+    return _balanced(first - second, f"dog-unit of sigmas {sigma1:g} and {sigma2:g} and size {side}")
+
+
+@named("logmat", scale="centre 1", source="libvips (floating point)")
+def logmat(sigma: float = 1.0, min_ampl: float = 0.1) -> Matrix:
+    """Laplacian of Gaussian with a positive centre of 1, out to where it is smaller than min_ampl; its sum is not quite 0.
+
+    libvips divides by that sum where it convolves with the matrix.
+    """
+    minimum_amplitude(min_ampl, "logmat")
+    gaussian_size(sigma, 1, "logmat")
+
+    def value(r2: float) -> float:
+        return (1 - r2 / (2 * sigma**2)) * exp(-r2 / (2 * sigma**2))
+
+    reach, last = 1, 1.0
+    while not (value(reach**2) >= last and abs(value(reach**2)) < min_ampl):
+        last, reach = value(reach**2), reach + 1
+        if 2 * reach + 1 > MAX_SIDE:
+            raise KernelError(f"logmat sigma {sigma:g} needs a kernel wider than {MAX_SIDE}: use a smaller sigma")
+    x = np.arange(-reach, reach + 1)
+    r2 = (x[:, None] ** 2 + x[None, :] ** 2) / (2 * sigma**2)
+    out: Matrix = (1 - r2) * np.exp(-r2)
+    return out

@@ -1,0 +1,71 @@
+"""Named kernels that enlarge: for `convcli transpose` with the factor as its stride.
+
+The padding that keeps the pixels in their places is (side - factor)/2, which ``--padding same-upper`` works out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convcli.errors import KernelError
+from convcli.kernels.named import MAX_SIDE, Matrix, named
+
+
+def _places(factor: int, reach: int, kernel: str) -> Matrix:
+    """Where each tap lies, in pixels of the small image, out to `reach` of these."""
+    if not 1 <= factor <= MAX_SIDE // (2 * reach):
+        raise KernelError(f"{kernel} factor {factor} is out of range: use 1 to {MAX_SIDE // (2 * reach)}")
+    side = 2 * reach * factor - factor % 2
+    places: Matrix = (np.arange(side) - (side - 1) / 2) / factor
+    return places
+
+
+@named("nearest", scale="sum factor²", source="PyTorch's and Pillow's nearest")
+def nearest(factor: int = 2) -> Matrix:
+    """Every pixel repeated factor times in both directions, with stride factor and padding 0."""
+    if not 1 <= factor <= MAX_SIDE:
+        raise KernelError(f"nearest factor {factor} is out of range: use 1 to {MAX_SIDE}")
+    return np.ones((factor, factor))
+
+
+@named("bilinear", scale="sum factor²", source="Long, Shelhamer and Darrell (2015); PyTorch's interpolate")
+def bilinear(factor: int = 2) -> Matrix:
+    """Bilinear interpolation for a transposed convolution with stride factor.
+
+    The initialisation of Long, Shelhamer and Darrell, "Fully convolutional networks" (2015): side ``2f - f mod 2``;
+    with stride f and padding ⌈(f-1)/2⌉ it enlarges as `torch.nn.functional.interpolate(align_corners=False)` does
+    away from the border.
+    """
+    if not 1 <= factor <= MAX_SIDE // 2:
+        raise KernelError(f"bilinear factor {factor} is out of range: use 1 to {MAX_SIDE // 2}")
+    side = 2 * factor - factor % 2
+    row = 1 - np.abs(np.arange(side) - (side - 1) / 2) / factor
+    return np.outer(row, row)
+
+
+@named("bicubic", scale="sum factor²", source="Keys (1981): a = -0.5 in Pillow, -0.75 in PyTorch and OpenCV")
+def bicubic(factor: int = 2, a: float = -0.5) -> Matrix:
+    """Cubic convolution for a transposed convolution with stride factor: side 4f - f mod 2, padding ⌈(3f-1)/2⌉.
+
+    Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29(6), 1981.
+    """
+    x = np.abs(_places(factor, 2, "bicubic"))
+    near = ((a + 2) * x - (a + 3)) * x**2 + 1
+    far = a * (((x - 5) * x + 8) * x - 4)
+    row = np.where(x < 1, near, far)
+    return np.outer(row, row)
+
+
+@named("lanczos", scale="sum factor²", source="Duchon (1979); Pillow's LANCZOS (3 lobes), libvips, ImageMagick")
+def lanczos(factor: int = 2, lobes: int = 3) -> Matrix:
+    """Windowed sinc for a transposed convolution with stride factor: side 2·lobes·f - f mod 2, padding (side - f)/2.
+
+    Every phase is scaled to sum 1, as resizers do, so that a plain area keeps its value.
+    """
+    if not 1 <= lobes <= 16:
+        raise KernelError(f"lanczos lobes {lobes} is out of range: use 1 to 16")
+    x = _places(factor, lobes, "lanczos")
+    row = np.sinc(x) * np.sinc(x / lobes)
+    for phase in range(factor):
+        row[phase::factor] /= row[phase::factor].sum()
+    return np.outer(row, row)

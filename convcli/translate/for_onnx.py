@@ -1,0 +1,168 @@
+"""ONNX: a script that saves a model of Conv or ConvTranspose, whose input is the image ``(1, C, H, W)``.
+
+Opset 19: its Pad has ``wrap``, its reductions take their axes as an input.
+"""
+
+from __future__ import annotations
+
+import json
+
+from convcli.translate import script, text
+from convcli.translate.request import Request
+
+_PAD = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+_REDUCE = {"magnitude": "ReduceL2", "sum": "ReduceSum", "max": "ReduceMax"}
+
+
+def write(request: Request) -> list[str]:
+    """The lines of the script."""
+    stored = text.stored(request)
+    model = _Model()
+    weight = _weight(request, stored.expression)
+    image = "image"
+    if request.gray:
+        model.constant("gray", f"np.array([[[[g]] for g in [{text.numbers(script.luma(request))}]]])")
+        image = model.node("Conv", [image, "gray"], "luma")
+    padding = _pads(request)
+    if padding is None:
+        image = _padded(request, model, image)
+    _convolution(request, model, image, padding or [])
+    _joined(request, model)
+    model.nodes[-1] = model.nodes[-1].replace(f'["{model.last}"]', '["result"]')
+    high, wide = request.geometry.input
+    outputs = [1, _results(request), *request.geometry.output]
+    name = text.quoted(request.label)
+    notes = []
+    if request.linear:
+        notes.append(text.lacking("linear light (sRGB is decoded before the model, and encoded after it)"))
+    return [
+        "import numpy as np",
+        "import onnx",
+        *([stored.imported] if stored.imported and stored.expression in "".join(weight) else []),
+        "from onnx import TensorProto, helper, numpy_helper",
+        "",
+        *notes,
+        *weight,
+        "constants = {",
+        *(f'    "{key}": {value},' for key, value in model.constants.items()),
+        "}",
+        "nodes = [",
+        *(f"    {node}," for node in model.nodes),
+        "]",
+        f'image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, {request.input_channels}, {high}, {wide}])',
+        f'result = helper.make_tensor_value_info("result", TensorProto.FLOAT, {outputs})',
+        "tensors = [numpy_helper.from_array(value, key) for key, value in constants.items()]",
+        f"graph = helper.make_graph(nodes, {name}, [image], [result], tensors)",
+        'model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)',
+        "onnx.checker.check_model(model)",
+        f"onnx.save(model, {text.quoted(request.label + '.onnx')})",
+    ]
+
+
+class _Model:
+    """The constants and nodes so far, as text; `last` is the output of the last node."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, str] = {}
+        self.nodes: list[str] = []
+        self.last = "image"
+
+    def constant(self, name: str, value: str, whole: bool = False) -> str:
+        """Add an array: float32, or int64 where ONNX wants whole numbers."""
+        self.constants[name] = f"np.array({value})" if whole else f"{value}.astype(np.float32)"
+        return name
+
+    def node(self, operator: str, inputs: list[str], output: str, *attributes: str) -> str:
+        """Add a node with one output."""
+        words = [json.dumps(operator), json.dumps(inputs), json.dumps([output]), *attributes]
+        self.nodes.append(f"helper.make_node({', '.join(words)})")
+        self.last = output
+        return output
+
+
+def _results(request: Request) -> int:
+    """Channels of the result."""
+    parts = request.joined
+    if not parts:
+        return request.outputs
+    return request.blocks * sum(part.stop - part.start if part.rule == "none" else 1 for part in parts)
+
+
+def _weight(request: Request, stored: str) -> list[str]:
+    """Lines that make the 4-D ``weight``."""
+    kernels, channels = request.kernels, request.planes
+    if kernels is None:
+        return text.array("weight", request.weight, stored=stored)
+    single = len(kernels) == 1
+    lines = text.array("kernel", kernels[0]) if single else text.array("kernels", kernels)
+    if channels == 1:
+        taps = "kernel[None, None]" if single else "kernels[None]" if request.geometry.transpose else "kernels[:, None]"
+        return [*lines, f"weight = {taps}"]
+    taps = "kernel" if single else "kernels" if request.geometry.transpose else "kernels[:, None]"
+    across = request.each is None and not request.geometry.transpose
+    return [*lines, f"weight = np.tile({taps}, {(1, channels, 1, 1) if across else (channels, 1, 1, 1)})"]
+
+
+def _pads(request: Request) -> list[int] | None:
+    """The pads attribute of the convolution itself; None where they are not of zeros."""
+    geometry = request.geometry
+    if geometry.padding_mode != "zeros" and any(geometry.pads):
+        return None
+    top, bottom, left, right = geometry.pads
+    return [top, left, bottom, right] if any(geometry.pads) else []
+
+
+def _padded(request: Request, model: _Model, image: str) -> str:
+    """A border by Pad, or, where Pad has none such, by indices."""
+    (top, bottom, left, right), (high, wide) = request.geometry.pads, request.geometry.input
+    mode = request.geometry.padding_mode
+    room = {"reflect": (high - 1, wide - 1), "circular": (high, wide)}.get(mode, (top + bottom, left + right))
+    if mode in _PAD and max(top, bottom) <= room[0] and max(left, right) <= room[1]:
+        pads = model.constant("pads", f"[0, 0, {top}, {left}, 0, 0, {bottom}, {right}]", whole=True)
+        return model.node("Pad", [image, pads], "padded", f'mode="{_PAD[mode]}"')
+    for axis, name, size, ends in ((2, "rows", high, (top, bottom)), (3, "columns", wide, (left, right))):
+        indices = f'np.pad(np.arange({size}), {ends}, mode="{script.NUMPY_MODE[mode]}")'
+        image = model.node(
+            "Gather", [image, model.constant(name, indices, whole=True)], f"padded_{name}", f"axis={axis}"
+        )
+    return image
+
+
+def _convolution(request: Request, model: _Model, image: str, pads: list[int]) -> None:
+    geometry = request.geometry
+    inputs = [image, model.constant("weight", "weight")]
+    if request.bias is not None and request.bias.any():
+        value = f"np.full({request.outputs}, {text.number(request.offset)})" if request.offset else None
+        inputs.append(model.constant("bias", value or f"np.array([{text.numbers(request.bias)}])"))
+    attributes = [f"pads={pads}"] if pads else []
+    for name, pair in (("strides", geometry.stride), ("dilations", geometry.dilation)):
+        if max(pair) > 1:
+            attributes.append(f"{name}={list(pair)}")
+    if max(geometry.output_padding) > 0:
+        attributes.append(f"output_padding={list(geometry.output_padding)}")
+    if request.groups > 1:
+        attributes.append(f"group={request.groups}")
+    model.node("ConvTranspose" if geometry.transpose else "Conv", inputs, "outputs", *attributes)
+
+
+def _joined(request: Request, model: _Model) -> None:
+    """The outputs of a bank joined, as ``(C, K, H, W)``, and as one image again."""
+    parts = request.joined
+    if not parts:
+        return
+    height, width = request.geometry.output
+    model.constant("bank_shape", f"[{request.blocks}, {parts[-1].stop}, {height}, {width}]", whole=True)
+    model.constant("axes", "[1]", whole=True)
+    bank = model.node("Reshape", ["outputs", "bank_shape"], "bank")
+    if len(parts) == 1:
+        model.node(_REDUCE[parts[0].rule], [bank, "axes"], "joined")
+    else:
+        model.constant("lengths", str([part.stop - part.start for part in parts]), whole=True)
+        pieces = [f"part{n}" for n in range(1, len(parts) + 1)]
+        model.nodes.append(f'helper.make_node("Split", ["bank", "lengths"], {json.dumps(pieces)}, axis=1)')
+        for n, part in enumerate(parts):
+            if part.rule != "none":
+                pieces[n] = model.node(_REDUCE[part.rule], [pieces[n], "axes"], f"joined{n + 1}")
+        model.node("Concat", pieces, "joined", "axis=1")
+    model.constant("shape", f"[1, {_results(request)}, {height}, {width}]", whole=True)
+    model.node("Reshape", ["joined", "shape"], "image_again")

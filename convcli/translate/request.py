@@ -1,0 +1,143 @@
+"""What is to be translated, and what it is at heart: the same few kernels on every channel, or a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.geometry import Geometry
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """An operation on one image, checked and resolved.
+
+    Attributes
+    ----------
+    source : str
+        The path of the image; ``-`` stands for one that has no name.
+    weight : ndarray
+        float64 ``(C_out, C_in/groups, kh, kw)``, transposed ``(C_in, C_out/groups, kh, kw)``, as it is applied: already
+        flipped where the operation flips it.
+    geometry : Geometry
+        Every size, stride and padding.
+    groups : int
+    bias : ndarray or None
+        ``(C_out,)``, in pixel units.
+    parts : tuple of (int, str)
+        How the outputs of a bank are joined, as in `convcli.finish.Finish`.
+    channels : {"each", "sum", "gray"} or None
+        How a bank meets the channels; ``gray`` also with weights; None for weights on the channels as they are.
+    input_channels : int
+        Colours of the image, before ``gray`` made one of them.
+    flipped : bool
+        Whether the operation flipped the kernel.
+    label : str
+        Names the operation.
+    linear : bool
+        Whether it works in linear light.
+    full_scale : float
+        The value of white.
+    weights : str
+        ``FILE[:KEY]`` of the weights, or empty: read by scripts for which they are too many to paste.
+    """
+
+    source: str
+    weight: NDArray[np.float64]
+    geometry: Geometry
+    groups: int = 1
+    bias: NDArray[np.float64] | None = None
+    parts: tuple[tuple[int, str], ...] = ()
+    channels: str | None = "each"
+    input_channels: int = 3
+    flipped: bool = False
+    label: str = "kernel"
+    linear: bool = False
+    full_scale: float = 255.0
+    weights: str = ""
+
+    @property
+    def gray(self) -> bool:
+        """Whether several colours become gray first."""
+        return self.channels == "gray" and self.input_channels > 1
+
+    @property
+    def planes(self) -> int:
+        """Channels that the weights take, C_in."""
+        return int(self.weight.shape[0] if self.geometry.transpose else self.weight.shape[1] * self.groups)
+
+    @property
+    def outputs(self) -> int:
+        """Channels before they are joined, C_out."""
+        return int(self.weight.shape[1] * self.groups if self.geometry.transpose else self.weight.shape[0])
+
+    @property
+    def each(self) -> NDArray[np.float64] | None:
+        """The kernels ``(K, kh, kw)``, where every channel goes through the same ones by itself; else None."""
+        if self.groups != self.planes:
+            return None
+        blocks = self.weight.reshape(self.planes, -1, *self.weight.shape[2:])
+        return blocks[0] if (blocks == blocks[0]).all() else None
+
+    @property
+    def summed(self) -> NDArray[np.float64] | None:
+        """The kernels ``(K, kh, kw)``, where each goes over the sum of several channels; else None."""
+        if self.groups != 1 or self.planes == 1:
+            return None
+        blocks = self.weight if self.geometry.transpose else self.weight.swapaxes(0, 1)
+        return blocks[0] if (blocks == blocks[0]).all() else None
+
+    @property
+    def kernels(self) -> NDArray[np.float64] | None:
+        """`each` or `summed`: the kernels ``(K, kh, kw)``, or None for a layer."""
+        return self.summed if self.each is None else self.each
+
+    @property
+    def blocks(self) -> int:
+        """How many times the kernels of a bank give their outputs: once for each channel, or once."""
+        return 1 if self.kernels is None else self.outputs // len(self.kernels)
+
+    @property
+    def offset(self) -> float | None:
+        """The bias where it is one value for all outputs, 0 without one; else None."""
+        if self.bias is None:
+            return 0.0
+        return float(self.bias[0]) if (self.bias == self.bias[0]).all() else None
+
+    @property
+    def joined(self) -> tuple[Part, ...]:
+        """The runs of a bank's kernels that are joined; empty where nothing is."""
+        parts, start = [], 0
+        for count, rule in self.parts:
+            rule = "none" if count == 1 and rule != "magnitude" else rule
+            parts.append(Part(start, start + count, rule))
+            start += count
+        return tuple(parts) if any(part.rule != "none" for part in parts) else ()
+
+    @property
+    def window(self) -> Window:
+        """How the padding lies to the dilated kernel."""
+        pads, (high, wide) = self.geometry.pads, self.geometry.extent
+        keeps = (pads.top + pads.bottom, pads.left + pads.right) == (high - 1, wide - 1)
+        return Window(keeps, (pads.top, pads.left) == (high // 2, wide // 2))
+
+
+class Part(NamedTuple):
+    """Kernels ``start … stop - 1`` of a bank and the rule that joins their outputs."""
+
+    start: int
+    stop: int
+    rule: str
+
+
+class Window(NamedTuple):
+    """Whether a direct operation keeps the image's size, but for its stride, and whether it is anchored at its kernel's middle.
+
+    The middle of an even size is the later of two, as SciPy, OpenCV and vips have it.
+    """
+
+    keeps_size: bool
+    centred: bool

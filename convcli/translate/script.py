@@ -1,0 +1,183 @@
+"""The lines that Python scripts share: imports, reading the image, padding, joining a bank's outputs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.pipeline import LUMA, LUMINANCE
+from convcli.translate.request import Part, Request
+from convcli.translate.text import array, lacking, number, numbers, quoted, stored
+
+NUMPY_MODE = {
+    "zeros": "constant",
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "wrap",
+    "symmetric": "symmetric",
+}
+
+
+def path(request: Request) -> str:
+    """The image's path, never like an option; a stand-in where it came through a pipe."""
+    if request.source == "-":
+        return "image.png"
+    return f"./{request.source}" if request.source.startswith("-") else request.source
+
+
+def tensor(request: Request) -> bool:
+    """Whether the image is a .npy file."""
+    return request.source.lower().endswith(".npy")
+
+
+def _turned(request: Request) -> bool:
+    """Whether the image may have an EXIF orientation: what cameras write."""
+    return request.source.lower().endswith((".jpg", ".jpeg"))
+
+
+def imports(request: Request, *own: str, pillow: bool = True) -> list[str]:
+    """The import lines of a script, in order, and an empty line."""
+    lines = {"import numpy as np", *own}
+    if pillow and not tensor(request):
+        lines.add("from PIL import Image" + (", ImageOps" if _turned(request) else ""))
+    lines.discard("")
+    return [*sorted(lines, key=lambda line: (line.startswith("from"), line.lower())), ""]
+
+
+def image(request: Request) -> list[str]:
+    """Lines that read the image as Pillow decodes it: ``image``, float64 ``(C, H, W)``."""
+    if tensor(request):
+        height, width = request.geometry.input
+        shape = f"({request.input_channels}, {height}, {width})"
+        return [f"image = np.load({quoted(path(request))}).astype(float).reshape{shape}", *prepared(request)]
+    opened = f"Image.open({quoted(path(request))})"
+    if _turned(request):
+        opened = f"ImageOps.exif_transpose({opened})"
+    colours, lines = request.input_channels, []
+    if colours == 3:
+        opened += '.convert("RGB")'
+    elif colours == 1 and request.full_scale == 255:  # of more bits, Pillow would leave 8
+        opened += '.convert("L")'
+    axes = ".transpose(2, 0, 1)" if colours > 1 else "[None]"
+    lines.append(f"image = np.asarray({opened}, dtype=float){axes}")
+    if colours == 3 and request.full_scale == 65535:
+        lines.insert(0, lacking("16 bits of each colour, of which Pillow reads 8; they are scaled"))
+        lines[-1] += " * 257"
+    return [*lines, *prepared(request)]
+
+
+def prepared(request: Request) -> list[str]:
+    """What happens to ``image`` before the operation: linear light, gray."""
+    lines = []
+    if request.linear:
+        white = number(request.full_scale)
+        lines += [
+            f"light = np.abs(image) / {white}  # sRGB to linear light",
+            "light = np.where(light <= 0.04045, light / 12.92, ((light + 0.055) / 1.055) ** 2.4)",
+            f"image = {white} * np.copysign(light, image)",
+        ]
+    if request.gray:
+        lines.append(f"image = np.tensordot([{numbers(luma(request))}], image, 1)[None]  # gray")
+    return lines
+
+
+def luma(request: Request) -> NDArray[np.float64]:
+    """What gray takes of each colour."""
+    if request.input_channels != len(LUMA):
+        return np.full(request.input_channels, 1 / request.input_channels)
+    return np.array(LUMINANCE if request.linear else LUMA)
+
+
+def pad(request: Request, name: str = "image") -> str:
+    """A line that makes ``padded`` of an image ``(C, H, W)``, by NumPy."""
+    top, bottom, left, right = request.geometry.pads
+    mode = request.geometry.padding_mode
+    how = "" if mode == "zeros" else f', mode="{NUMPY_MODE[mode]}"'
+    return f"padded = np.pad({name}, ((0, 0), ({top}, {bottom}), ({left}, {right})){how})"
+
+
+def spread(request: Request, kernels: NDArray[np.float64], name: str) -> list[str]:
+    """Lines that assign the kernels, by NumPy, with the zeros of their dilation."""
+    (high, wide), (d, e) = request.geometry.extent, request.geometry.dilation
+    if (high, wide) == request.geometry.kernel:
+        return array(name, kernels, stored=stored(request).expression)
+    shape = ", ".join(map(str, (*kernels.shape[:-2], high, wide)))
+    steps = f"{'..., ' if kernels.ndim > 2 else ''}::{d}, ::{e}"
+    return [
+        *array("taps", kernels, stored=stored(request).expression),
+        f"{name} = np.zeros(({shape}))  # dilation",
+        f"{name}[{steps}] = taps",
+    ]
+
+
+def not_numbers(request: Request, why: str) -> list[str]:
+    """A remark on NaN, which only tensors have, where other outputs than those with a tap on one become NaN; empty: none do."""
+    return [lacking(f"a NaN that stays under the taps ({why})")] if why and tensor(request) else []
+
+
+def strided(request: Request) -> str:
+    """The index of rows and columns that thins by the stride; empty for stride 1."""
+    s, t = request.geometry.stride
+    return "" if s == t == 1 else f"[:, ::{s}, ::{t}]"
+
+
+class Dialect(NamedTuple):
+    """How a library joins arrays along their second axis; ``{keep}`` is where it keeps that axis."""
+
+    magnitude: str
+    sum: str
+    max: str
+    concatenate: str
+    keep: str
+
+
+NUMPY = Dialect(
+    "np.linalg.norm({bank}, axis=1{keep})",
+    "{bank}.sum(axis=1{keep})",
+    "{bank}.max(axis=1{keep})",
+    "np.concatenate([{parts}], axis=1)",
+    ", keepdims=True",
+)
+
+
+def joined(request: Request, dialect: Dialect = NUMPY) -> list[str]:
+    """Lines that join the outputs of a bank."""
+    parts = request.joined
+    if not parts:
+        return []
+    height, width = request.geometry.output
+    bank = f"result.reshape({request.blocks}, {parts[-1].stop}, {height}, {width})"
+    if len(parts) == 1:
+        return ["result = " + getattr(dialect, parts[0].rule).format(bank=bank, keep="")]
+
+    def piece(part: Part) -> str:
+        outputs = f"bank[:, {part.start}:{part.stop}]"
+        return outputs if part.rule == "none" else getattr(dialect, part.rule).format(bank=outputs, keep=dialect.keep)
+
+    together = dialect.concatenate.format(parts=", ".join(map(piece, parts)))
+    return [f"bank = {bank}", f"result = {together}.reshape(-1, {height}, {width})"]
+
+
+def finished(request: Request) -> list[str]:
+    """What happens to ``result``, all outputs as NumPy's array: bias, joining, back from linear light."""
+    lines = []
+    if request.offset is None:
+        assert request.bias is not None
+        lines.append(f"result += np.array([{numbers(request.bias)}])[:, None, None]")
+    elif request.offset:
+        lines.append(f"result += {number(request.offset)}")
+    return [*lines, *joined(request), *encoded(request)]
+
+
+def encoded(request: Request) -> list[str]:
+    """Back from linear light, where it was left."""
+    if not request.linear:
+        return []
+    white = number(request.full_scale)
+    return [
+        f"light = np.abs(result) / {white}  # linear light to sRGB",
+        "light = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)",
+        f"result = {white} * np.copysign(light, result)",
+    ]

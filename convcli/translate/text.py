@@ -1,0 +1,145 @@
+"""Numbers, strings and arrays as text."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.kernels import weights
+from convcli.translate.request import Request
+
+PASTED = 1024
+"""So many numbers are written out; more are read from a file."""
+
+SEPARATED = 225
+"""A kernel of more values, 15×15, is written as a column times a row, where it is that."""
+
+LINE = 100
+"""Characters of a line, where it can be helped."""
+
+
+def lacking(what: str) -> str:
+    """The line that says what cannot be expressed."""
+    return f"# cannot be expressed: {what}"
+
+
+def number(value: float) -> str:
+    """All digits of a number, and no more: integers as integers."""
+    value = float(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def numbers(values: NDArray[np.float64], separator: str = ", ") -> str:
+    """The numbers of a vector."""
+    return separator.join(map(number, values))
+
+
+def nested(values: NDArray[np.float64], indent: int = 0) -> str:
+    """An array as nested lists, on several lines where it does not fit in one."""
+    if values.ndim == 1:
+        margin = " " * (indent + 1)
+        return textwrap.fill(f"{margin}[{numbers(values)}]", LINE + 20, subsequent_indent=margin).strip()
+    parts = [nested(part, indent + 1) for part in values]
+    flat = f"[{', '.join(parts)}]"
+    if len(flat) + indent <= LINE and "\n" not in flat:
+        return flat
+    return "[" + (",\n" + " " * (indent + 1)).join(parts) + "]"
+
+
+def fraction(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Integers, and the number that divides them into exactly `values`, where that reads better; else the values, and 1."""
+    short = max(len(number(value)) for value in values.flat) <= 7
+    for divisor in range(1, 257 if short else 2000):
+        whole = np.round(values * divisor)
+        if not (short and divisor in (10, 100)) and (whole / divisor == values).all():
+            return whole, divisor
+    return values, 1
+
+
+def outer(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The column and the row whose product a matrix is, but for rounding; None where it is none."""
+    i, j = np.unravel_index(np.abs(values).argmax(), values.shape)
+    peak = float(values[i, j])
+    if peak == 0:
+        return None
+    column, row = values[:, j] / peak, values[i]
+    return (column, row) if np.abs(np.outer(column, row) - values).max() <= 1e-15 * abs(peak) else None
+
+
+class Make(NamedTuple):
+    """How a library makes a float64 array: of nested lists, of those before a division, and of NumPy's array."""
+
+    lists: str
+    divided: str
+    numpy: str
+
+
+OF_NUMPY = Make("np.array({}, dtype=float)", "np.array({})", "{}")
+
+
+def array(name: str, values: NDArray[np.float64], make: Make = OF_NUMPY, stored: str = "") -> list[str]:
+    """Lines that assign an array.
+
+    Parameters
+    ----------
+    name : str
+        Of the variable.
+    values : ndarray
+        float64, any shape.
+    make : Make
+        The library.
+    stored : str
+        An expression that reads too long an array from the user's file; empty: it has to be saved first.
+    """
+    if values.ndim == 2 and values.size > SEPARATED and (factors := outer(values)) is not None:
+        lines = []
+        for key, vector in zip(("column", "row"), factors, strict=True):
+            start = f"{key} = np.array("
+            lines += f"{start}{nested(vector, len(start))})".splitlines()
+        return [*lines, f"{name} = {make.numpy.format('np.outer(column, row)')}"]
+    if values.size > PASTED:
+        if stored:
+            return [f"{name} = {make.numpy.format(stored)}"]
+        shape = "×".join(map(str, values.shape))
+        missing = lacking(f"{shape} numbers are too many to paste; save them, as applied, to {name}.npy")
+        loaded = f'np.load("{name}.npy")'
+        return [missing, f"{name} = {make.numpy.format(loaded)}"]
+    whole, divisor = fraction(values)
+    form = make.divided if divisor > 1 else make.lists
+    start = f"{name} = {form.partition('{}')[0]}"
+    ending = f" / {divisor}" if divisor > 1 else ""
+    return (f"{name} = {form.format(nested(whole, len(start)))}" + ending).splitlines()
+
+
+def quoted(text: str) -> str:
+    """A string as Python writes it, in double quotes where it can."""
+    return repr(text) if '"' in text else '"' + repr(f"{text}'")[1:-2] + '"'
+
+
+class Stored(NamedTuple):
+    """An import, and an expression that reads weights as float64; both may be empty."""
+
+    imported: str
+    expression: str
+
+
+def stored(request: Request) -> Stored:
+    """How a script reads the weights from the user's own file, where it can know it."""
+    if not request.weights:
+        return Stored("", "")
+    path, key = weights.split(request.weights)
+    file, flip = quoted(str(path)), "[:, :, ::-1, ::-1].copy()" if request.flipped else ""
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return Stored("", f"np.load({file}).astype(float){flip}")
+    if key is None:
+        return Stored("", "")
+    if suffix == ".npz":
+        return Stored("", f"np.load({file})[{quoted(key)}].astype(float){flip}")
+    if suffix == ".safetensors":
+        imported = "from safetensors.numpy import load_file"
+        return Stored(imported, f"load_file({file})[{quoted(key)}].astype(float){flip}")
+    return Stored("import torch", f"torch.load({file}, weights_only=True)[{quoted(key)}].double().numpy(){flip}")
