@@ -23,7 +23,7 @@ from convcli.files import reason
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "doctor", "completion")
+COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
 
 
 class Group(Documented, click.Group):

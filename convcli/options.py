@@ -242,6 +242,18 @@ image_output = combined(
     click.option("--in-place", is_flag=True, help="Write the result over the input."),
     click.option("--format", "format_", metavar="NAME", default=None, help="The format of -o -: png, jpg, tif, npy, …"),
     range_,
+    click.option(
+        "--montage",
+        is_flag=True,
+        help="Write all output channels as one labelled contact sheet, in gray: each stretched, or as --range says.",
+    ),
+    click.option(
+        "--montage-width",
+        type=CountType(65535),
+        default=None,
+        metavar="N",
+        help="Pixels across of the contact sheet, at most.  [default: 1600]",
+    ),
     click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
     linear,
     alpha,
@@ -283,6 +295,15 @@ def fold_operation(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
     return assemble(
         spec, values["kernels"], values["weights"], bias=fold_bias(values), compute=fold_compute(values), **given
     )
+
+
+def fold_montage(values: Mapping[str, Any]) -> int | None:
+    """The width of the contact sheet of ``--montage`` and ``--montage-width``; None where none is wanted."""
+    if values["montage_width"] is not None or not values["montage"]:
+        return values["montage_width"]  # type: ignore[no-any-return]
+    from convcli.montage import WIDTH
+
+    return WIDTH
 
 
 def fold_bias(values: Mapping[str, Any]) -> Bias | None:

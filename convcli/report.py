@@ -19,7 +19,8 @@ from convcli.errors import ConvError
 class Table:
     """A titled table of texts. Without a header the first column names what the others say.
 
-    `strong` is the index of a row to stand out; `right` the indices of columns that are numbers.
+    `strong` is the index of a row to stand out; `right` the indices of columns that are numbers. `pictures` has lines
+    with colour escapes for every row, which stand before it where the terminal shows colours.
     """
 
     title: str
@@ -27,6 +28,7 @@ class Table:
     header: Sequence[str] = ()
     strong: int | None = None
     right: frozenset[int] = frozenset()
+    pictures: Sequence[Sequence[str]] = ()
 
 
 Piece = tuple[str, str]
@@ -123,11 +125,11 @@ def block(content: Table | Lines, stream: TextIO | None = None) -> None:
         console.print(Text.assemble(*pieces), soft_wrap=True)
 
 
-def width(stream: TextIO | None = None) -> int:
-    """Columns of the terminal; elsewhere what ``COLUMNS`` says, or 100."""
-    stream = stream or sys.stdout
+def width(elsewhere: int = 100) -> int:
+    """Columns of the terminal that standard output is; elsewhere what ``COLUMNS`` says, or `elsewhere`."""
+    stream = sys.stdout
     if not stream.isatty():
-        return get_terminal_size((100, 24)).columns if "COLUMNS" in os.environ else 100
+        return get_terminal_size((elsewhere, 24)).columns if "COLUMNS" in os.environ else elsewhere
     return _console(stream).width
 
 
@@ -145,6 +147,21 @@ def _console(stream: TextIO) -> Console:
         force_terminal=True if _color == "always" else None,
         no_color={"always": False, "never": True}.get(_color),
     )
+
+
+def colourful(stream: TextIO | None = None) -> bool:
+    """Whether `stream` (standard output) shows colours: as ``--color`` says, or a terminal unless ``NO_COLOR`` is set."""
+    if _color != "auto":
+        return _color == "always"
+    return (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def picture(rows: Sequence[str]) -> None:
+    """A picture made of characters on standard output, if it is a terminal that shows colours."""
+    if colourful():
+        from rich.text import Text  # which knows how many colours the terminal has
+
+        _console(sys.stdout).print(Text.from_ansi("\n".join(rows)), no_wrap=True, crop=True, overflow="crop")
 
 
 def _widths(content: Table) -> list[int]:
@@ -170,8 +187,10 @@ def _plain(content: Table, stream: TextIO) -> None:
 def _rich(content: Table, stream: TextIO) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     console = _console(stream)
+    pictures = content.pictures if colourful(stream) else ()
     tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(
         title=content.title or None,
@@ -182,6 +201,8 @@ def _rich(content: Table, stream: TextIO) -> None:
         pad_edge=False,
         show_header=bool(content.header),
     )
+    if pictures:
+        drawn.add_column("", no_wrap=True)
     for column in range(len(content.rows[0])):
         name = content.header[column] if content.header else ""
         drawn.add_column(
@@ -191,7 +212,8 @@ def _rich(content: Table, stream: TextIO) -> None:
             overflow="fold",
         )
     for number, row in enumerate(content.rows):
-        drawn.add_row(*(_escape(cell) for cell in row), style="bold" if number == content.strong else None)
+        first = [Text.from_ansi("\n".join(pictures[number]))] if pictures else []
+        drawn.add_row(*first, *(_escape(cell) for cell in row), style="bold" if number == content.strong else None)
     console.print(drawn)
 
 

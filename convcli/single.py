@@ -87,11 +87,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writing:
-    """How results are written: the format's name for ``-``, the range policy, and ``-o`` as it was given."""
+    """How results are written: the format's name for ``-``, the range policy, and ``-o`` as it was given.
+
+    `montage` is the width of the contact sheet that is written in place of the channels; None for the channels.
+    """
 
     container: str | None = None
     policy: str | None = None
     output: str | None = None
+    montage: int | None = None
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -110,7 +114,12 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         raise ImageError(f"--in-place would keep 1 of the {picture.metadata.frames} frames of '{source}': use -o")
     shape, mode, notes = picture.shape, picture.mode, picture.notes
     bias = None if operation.bias is None else operation.bias.units(picture.full_scale)
-    outcome = pipeline.run(picture, operation, container, how.policy)
+    if how.montage is None:
+        outcome = pipeline.run(picture, operation, container, how.policy)
+    else:
+        from convcli import montage  # draws
+
+        outcome = montage.run(picture, operation, source, container, how.policy, how.montage)
     del picture  # its pixels are not needed while the result is encoded
     computed = perf_counter()
     with outputs.folder(target, how.output):

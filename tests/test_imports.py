@@ -187,7 +187,7 @@ LAYERS = [
     {"backends", "kernels", "images"},
     {"dispatch"},
     {"engine"},
-    {"operation", "comparison", "pipeline"},
+    {"operation", "comparison", "pipeline", "montage"},
     {"single", "layer", "inventory"},
     {"batch", "explain", "translate", "animation"},
     {"parameters"},

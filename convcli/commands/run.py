@@ -42,11 +42,12 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or a pipe")
     if STDIO in targets and getattr(sys.stdout, "name", None) == os.devnull:  # which the program opens in its place
         raise ImageError("standard output is closed, where the image was to go: use -o FILE or a pipe")
+    how = Writing(values["format_"], values["range_"], values["output"], options.fold_montage(values))
     stream = sys.stderr if STDIO in targets else sys.stdout
     documents = []
     failures = 0
     notes = operation.notes  # said once, and not before an error
-    for item in batch.run(sources, targets, operation, Writing(values["format_"], values["range_"], values["output"])):
+    for item in batch.run(sources, targets, operation, how):
         documents.append(item.document())
         if isinstance(item, batch.Failed):
             if len(sources) == 1:

@@ -43,15 +43,15 @@ def draw_on(image: Image.Image, shapes: Iterable[Shape], scale: float, page: str
             _pixels(image, shape, scale)
 
 
-def save(scene: Scene, target: str, scale: float = 2.0) -> None:
-    """Write a scene to a .svg or .png file, whole or not at all.
+def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None) -> None:
+    """Write a scene to a .svg or .png file, whole or not at all; `form` (svg, png) stands in for the ending.
 
     Raises
     ------
     ImageError
         Another ending, or a file that cannot be written.
     """
-    ending = Path(target).suffix.lower()
+    ending = Path(target).suffix.lower() if form is None else f".{form}"
     if ending not in FIGURES:
         raise ImageError(f"figure '{target}' ends in none of {', '.join(FIGURES)}: name one of them")
     with files.writing(target) as stream:

@@ -1,4 +1,4 @@
-"""Kernels in files: .npy, .json (nested list), .csv, .txt (numbers in rows) and .mat (libvips matrix)."""
+"""Kernels in files: .npy, .json (nested list), .csv, .txt (rows, or ImageMagick's notation) and .mat (libvips matrix)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convcli import npy
 from convcli.errors import KernelError
 from convcli.files import reason
+from convcli.kernels import notation
 from convcli.kernels.kernel import checked
 
 SUFFIXES = (".npy", ".json", ".csv", ".txt", ".mat")
@@ -50,6 +51,8 @@ def read(path: Path) -> NDArray[np.float64]:
             ) from None
     if path.suffix.lower() == ".mat":
         return _vips_matrix(text, source)
+    if ":" in text and (values := notation.magick(text)) is not None:
+        return values
     return checked(_rows(text, source), source)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -51,25 +52,42 @@ def load(spec: str) -> Weights:
         No such file, no such key, no 4-D tensor or several without a key, pickled objects, not finite.
     """
     path, key = split(spec)
-    read = _READERS.get(path.suffix.lower())
-    if read is None:
-        raise KernelError(f"weights '{path}' end in none of {', '.join(SUFFIXES)}: save them as one of these")
-    try:
-        with path.open("rb"):
-            pass
-        found = read(path, key)
-    except OSError as error:
-        raise KernelError(f"weights '{path}' cannot be read: {reason(error)}") from None
+    found = read(path, key)
     name, array = _choose(found, path, key)
     weight = _checked(array, f"'{path}'" + (f" key '{name}'" if name else ""))
-    beside = _bias_of(name)
+    beside = bias_of(name)
     bias = found.get(beside)
     if bias is not None:
         bias = _checked(bias, f"'{path}' key '{beside}'") if len(bias.shape) == 1 else None
     return Weights(weight, safe_label(key or path.stem), bias, beside)
 
 
-def _bias_of(name: str | None) -> str:
+def read(path: Path, key: str | None) -> Mapping[str, Any]:
+    """The tensors in a file by name, as far as the one of this key needs them: the others may be mere shapes.
+
+    Raises
+    ------
+    KernelError
+        No such file, or one that cannot be read.
+    """
+    with readable(path):
+        return _READERS[path.suffix.lower()](path, key)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Where a file of weights is read: what the system says of it becomes a `KernelError`."""
+    if path.suffix.lower() not in _READERS:
+        raise KernelError(f"weights '{path}' end in none of {', '.join(SUFFIXES)}: save them as one of these")
+    try:
+        with path.open("rb"):
+            pass
+        yield
+    except OSError as error:
+        raise KernelError(f"weights '{path}' cannot be read: {reason(error)}") from None
+
+
+def bias_of(name: str | None) -> str:
     """The key of the bias that belongs to a weight: ``conv1.bias`` to ``conv1.weight``; empty if there can be none."""
     return f"{name.removesuffix('weight')}bias" if name is not None and name.endswith("weight") else ""
 
@@ -145,7 +163,7 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
             members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
             found: dict[str, NDArray[np.generic]] = {}
             for name in members:
-                if key in (None, name) or key not in members or name == _bias_of(key):
+                if key in (None, name) or key not in members or name == bias_of(key):
                     with archive.open(members[name]) as stream:
                         found[name] = npy.read(cast("BinaryIO", stream))
             return found
@@ -164,7 +182,7 @@ def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Any]:
             wanted = [name for name in names if (name == key if key else len(archive.get_slice(name).get_shape()) == 4)]
             if len(wanted) != 1:
                 return {name: np.empty(archive.get_slice(name).get_shape(), np.uint8) for name in names}
-            wanted += [name for name in names if name == _bias_of(wanted[0])]
+            wanted += [name for name in names if name == bias_of(wanted[0])]
             if not {archive.get_slice(name).get_dtype() for name in wanted} & {"BF16", "F8_E4M3", "F8_E5M2"}:
                 return {name: archive.get_tensor(name) for name in wanted}
         with safe_open(path, framework="pt") as archive:  # NumPy has no bfloat16
@@ -173,7 +191,26 @@ def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Any]:
         raise _invalid(path, ".safetensors") from None
 
 
-def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
+def safetensors_header(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and dtype (as the format calls it) of every tensor of a .safetensors file; none is read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as archive:
+            slices = {name: archive.get_slice(name) for name in archive.keys()}  # noqa: SIM118 (no mapping)
+            return {name: (tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
+    except SafetensorError:
+        raise _invalid(path, ".safetensors") from None
+
+
+def torch_tensors(path: Path) -> dict[str, Any]:
+    """The tensors of a .pt file by name, as torch has them; nested state_dicts in one level.
+
+    Raises
+    ------
+    KernelError
+        No tensors, code, or a damaged file.
+    """
     import torch
 
     try:
@@ -201,10 +238,15 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
     found = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
     if tensors and not found:
         raise KernelError(f"weights '{path}' hold no tensors, only {_listing(list(tensors))}: save a state_dict")
+    return found
+
+
+def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
+    found = torch_tensors(path)
     wanted = [key] if key in found else [name for name, tensor in found.items() if tensor.ndim == 4]
-    wanted += [_bias_of(name) for name in wanted]
+    wanted += [bias_of(name) for name in wanted]
     try:
-        return {name: _from_torch(found[name]) if name in wanted else found[name] for name in found}
+        return {name: from_torch(found[name]) if name in wanted else found[name] for name in found}
     except (TypeError, RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise KernelError(f"weights '{path}' cannot be read ({reason}): save plain float32 tensors") from None
@@ -224,7 +266,8 @@ def _is_archive(path: Path) -> bool:
         return stream.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
-def _from_torch(tensor: Any) -> NDArray[np.generic]:
+def from_torch(tensor: Any) -> NDArray[np.generic]:
+    """A dense NumPy array of a tensor; dtypes that NumPy lacks become float32."""
     dense = tensor.detach().to_dense().resolve_neg().resolve_conj()
     in_numpy = dense.itemsize > 1 or not dense.is_floating_point()  # float8 is not, nor is bfloat16
     array: NDArray[np.generic] = (dense if in_numpy and "bfloat16" not in str(dense.dtype) else dense.float()).numpy()

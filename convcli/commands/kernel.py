@@ -1,0 +1,287 @@
+"""``convcli kernel``: what a kernel is and does, the list of the named ones, and the filters in a file of weights."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli import options, report
+from convcli.commands.help import KERNELS, Documented
+from convcli.errors import ConvError, KernelError
+from convcli.files import STDIO, is_stream, writing
+from convcli.parameters import FileType, KernelType
+from convcli.vocabulary import OPS
+
+if TYPE_CHECKING:
+    from convcli.drawing.scene import Scene
+    from convcli.kernels import Filter
+    from convcli.kernels.analysis import Analysis
+    from convcli.kernels.listing import Stored
+    from convcli.kernels.named import Recipe
+
+FIGURES = ("svg", "png")
+THEMES = ("light", "dark")
+
+ART = 32
+"""Columns of a picture in a terminal, where there is room."""
+
+TALL = 31
+"""Rows of a matrix that is written out."""
+
+MARGIN = 24
+"""Columns of a terminal that the names in a table may take."""
+
+WIDE = 140
+"""Columns of a terminal from which on the list of kernels has more than two."""
+
+THUMBNAIL = 7
+"""Columns of a picture in the list of kernels."""
+
+SHOWN = 64
+"""Filters of a layer in a terminal."""
+
+
+@click.command(
+    cls=Documented,
+    sections=(KERNELS._replace(rows=list),),
+    examples=(
+        "convcli kernel                                    # the named kernels",
+        "convcli kernel sobel                              # matrices, sums, gain, rank, frequency response",
+        "convcli kernel gaussian:2 -o gaussian.svg         # heat map and frequency response as a figure",
+        "convcli kernel unsharp:2 -o unsharp.mat           # for vips conv",
+        "convcli kernel --weights model.safetensors        # the 4-D tensors in a file",
+        "convcli kernel --weights model.safetensors:conv1.weight -o filters.png",
+    ),
+)
+@click.argument("specs", nargs=-1, metavar="[SPEC]…", type=KernelType(), help="A kernel, as of -k.")
+@options.kernel
+@options.weights
+@click.option(
+    "--op", type=click.Choice(OPS), default="corr", show_default=True,
+    help="conv: show the kernel flipped, as a convolution lays it on the image.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=FileType("PATH|-"), default=None,
+    help="Write a figure (.svg, .png), or the kernel itself: .npy, .json, .csv, .mat (vips) or .txt (ImageMagick's "
+    "notation). {kernel} stands for the name of each kernel of a bank.",
+)  # fmt: skip
+@click.option(
+    "--format", "format_", metavar="NAME", default=None, help="The format of -o -: svg, png, npy, json, csv, mat, txt."
+)
+@click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True, help="Colours of the figure.")
+@options.reporting
+def kernel(
+    specs: tuple[str, ...], kernels: tuple[str, ...], weights: str | None, op: str,
+    output: str | None, format_: str | None, theme: str, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Say what a kernel does: its sums, gain, symmetry, rank and 1-D factors, and its frequency response.
+
+    Without arguments, lists the named kernels. The gain is the largest |H|: how much the wave grows that a kernel
+    amplifies most. The range is what values from 0 to 1 can become. A kernel that stays the same when it is turned by
+    180° makes convolution and correlation the same. With --weights, lists the 4-D tensors in a file, or draws the filters
+    of one of them. -q prints the matrix as a SPEC that -k takes.
+    """
+    given = (*specs, *kernels)
+    from convcli.kernels import export
+
+    form = None if output is None else export.form_of(output, format_, FIGURES)
+    if weights is not None and given:
+        raise ConvError(f"kernel {given[0]} and --weights {weights} exclude each other: give one of them")
+    if format_ is not None and (output is None or not is_stream(output)):
+        raise ConvError(f"--format {format_} is for -o -: the ending of the output's name says the format")
+    if weights is not None:
+        _weights(weights, output, form, theme, as_json, quiet)
+    elif given:
+        _kernels(given, op, output, form, theme, as_json, quiet)
+    elif output is not None:
+        raise ConvError(f"-o {output} has no kernel to write: name one, as in 'convcli kernel sobel-x -o {output}'")
+    else:
+        _list(as_json, quiet)
+
+
+def _list(as_json: bool, quiet: bool) -> None:
+    """The named kernels."""
+    import convcli.kernels  # noqa: F401  (enters the kernels)
+    from convcli.kernels.named import REGISTRY
+
+    recipes = list(REGISTRY.values())
+    if as_json:
+        keys = ("name", "usage", "about", "scale", "combine", "members", "aliases", "source")
+        report.json([{key: getattr(recipe, key) for key in keys} for recipe in recipes])
+    elif quiet:
+        report.lines(*(recipe.name for recipe in recipes))
+    else:
+        from convcli.kernels import figure
+
+        drawn = report.colourful()
+        pictures = [figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
+        report.table(_named(recipes, pictures))
+
+
+def _named(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
+    """The named kernels; where there is no room for columns, all that is said of them in one."""
+    title, about = "convcli kernel: the named kernels", "what it is"
+    if report.width(WIDE) < WIDE:
+        rows = [(one.usage, f"{one.about} Scale: {one.scale}. Source: {one.source}.") for one in recipes]
+        return report.Table(title, rows, ("kernel", about), pictures=pictures)
+    wide = [(one.usage, one.about, one.scale, one.source) for one in recipes]
+    return report.Table(title, wide, ("kernel", about, "scale", "source"), pictures=pictures)
+
+
+def _kernels(
+    specs: Sequence[str], op: str, output: str | None, form: str | None, theme: str, as_json: bool, quiet: bool
+) -> None:
+    """Everything about the kernels of some SPECs."""
+    from convcli.kernels import export, parse
+    from convcli.kernels.analysis import analyse
+    from convcli.kernels.kernel import Kernel
+
+    filters = [parse(spec) for spec in specs]
+    if op == "conv":
+        filters = [
+            replace(one, kernels=tuple(Kernel(k.name, k.values[::-1, ::-1].copy()) for k in one.kernels))
+            for one in filters
+        ]
+    found = [[analyse(one) for one in each.kernels] for each in filters]
+    flat = [one for each in found for one in each]
+    if output is not None and form is not None:
+        _check_target(output, form, specs)
+        if form in FIGURES:
+            _write(_figure(flat, theme), output, form)
+        else:
+            for target, one in zip(export.targets(flat, output), flat, strict=True):
+                with writing(target) as stream:
+                    stream.write(export.encode(one, form))
+    stream_ = sys.stderr if output == STDIO else sys.stdout
+    if as_json:
+        documents = [_document(spec, one, each) for spec, one, each in zip(specs, filters, found, strict=True)]
+        report.json(documents if len(documents) > 1 else documents[0], stream_)
+    elif quiet:
+        if output is None:
+            report.lines(*(export.literal(one) for one in flat))
+        elif output != STDIO:
+            report.lines(*([output] if form in FIGURES else export.targets(flat, output)))
+    else:
+        for filter_, members in zip(filters, found, strict=True):
+            for member in members:
+                report.table(_table(member, op, filter_), stream_)
+                if output is None:
+                    _art(member)
+
+
+def _weights(source: str, output: str | None, form: str | None, theme: str, as_json: bool, quiet: bool) -> None:
+    """The tensors in a file, and the filters of the one that a key names or that is the only one."""
+    from convcli.drawing.palette import PALETTES
+    from convcli.kernels import filters, listing, weights
+
+    path, key = weights.split(source)
+    found = listing.stored(path, key)
+    drawn = None
+    if output is not None or (len(found) == 1 and not quiet and not as_json and report.colourful()):
+        layer = weights.load(source)
+        drawn = filters.draw(layer.weight, PALETTES[theme], filters.MOST_TILES if output else SHOWN)
+    if output is not None and form is not None and drawn is not None:
+        if form not in FIGURES:
+            raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
+        _check_target(output, form, (str(path),))
+        title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
+        _write(filters.sheet(drawn, title, PALETTES[theme]), output, form)
+    stream = sys.stderr if output == STDIO else sys.stdout
+    if as_json:
+        report.json({"file": str(path), "tensors": [one.document() for one in found]}, stream)
+    elif quiet:
+        if output != STDIO:
+            report.lines(*((one.name or str(path) for one in found) if output is None else (output,)))
+    else:
+        report.table(_listing(str(path), found), stream)
+        if output is None and drawn is not None:
+            from convcli.kernels import figure
+
+            tiles = [picture for _, picture in drawn.tiles]
+            report.picture([*figure.rows_of_tiles(tiles, report.width(80)), drawn.caption])
+
+
+def _listing(path: str, found: Sequence[Stored]) -> report.Table:
+    header = ("tensor", "shape", "dtype", "parameters", "min", "max", "mean", "bias")
+    rows = [
+        (
+            one.name or "(the array)",
+            report.shape(one.shape),
+            one.dtype,
+            f"{one.parameters}",
+            *(f"{value:.3g}" for value in (one.low, one.high, one.mean)),
+            one.bias or "none",
+        )
+        for one in found
+    ]
+    return report.Table(f"convcli kernel: {path}", rows, header, right=frozenset({3, 4, 5, 6}))
+
+
+def _document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, Any]:
+    """The JSON of a SPEC; of a bank with the largest rank and gain of its members."""
+    if len(found) == 1:
+        return {**found[0].document(), "spec": spec, "combine": one.combine}
+    ranks = [member.rank for member in found]
+    return {
+        "name": one.label,
+        "spec": spec,
+        "combine": one.combine,
+        "rank": None if None in ranks else max(rank for rank in ranks if rank is not None),
+        "gain": max(member.gain for member in found),
+        "kernels": [member.document() for member in found],
+    }
+
+
+def _art(found: Analysis) -> None:
+    """Heat map and frequency response below a table on a terminal that shows colours."""
+    if report.colourful():
+        from convcli.kernels import figure
+
+        side = min(ART, (report.width(80) - figure.GAP) // 2 // 2 * 2)
+        if side >= 8:
+            report.picture([*figure.terminal(found, side), ""])
+
+
+def _table(found: Analysis, op: str, one: Filter) -> report.Table:
+    from convcli.kernels import figure, words
+
+    height, width = found.values.shape
+    room = report.width(160) - MARGIN
+    forms = ([" ".join(row) for row in figure.matrix(found, digits)] for digits in (4, 3, 2))
+    lines = next((lines for lines in forms if len(lines[0]) <= room), []) if height <= TALL else []
+    scale = figure.scale(found) if lines and figure.readable(found) else ""
+    lines = lines or [f"{height}×{width} values are too many to be shown: see -q, --json and -o"]
+    names = [f"matrix {scale}".strip(), *[""] * (len(lines) - 1)]
+    rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
+    if len(one.kernels) > 1:
+        rows.append(("combined", f"{len(one.kernels)} kernels of {one.label}, by {one.combine}"))
+    rows += words.rows(found, room)
+    flipped = ", flipped" if op == "conv" else ""
+    return report.Table(f"convcli kernel: {found.name}{flipped}", rows)
+
+
+def _figure(found: Sequence[Analysis], theme: str) -> Scene:
+    from convcli.drawing.palette import PALETTES
+    from convcli.kernels import figure, words
+
+    return figure.draw(found, [words.caption(one) for one in found], PALETTES[theme])
+
+
+def _check_target(output: str, form: str, specs: Sequence[str]) -> None:
+    from convcli.files import same_file
+
+    if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
+        raise ConvError(f"standard output is a terminal, which a {form} would garble: use -o FILE or a pipe")
+    for spec in specs:
+        if same_file(output, spec):
+            raise KernelError(f"output '{output}' is the kernel that is read: name another")
+
+
+def _write(scene: Scene, target: str, form: str) -> None:
+    from convcli.images import raster
+
+    raster.save(scene, target, form=form)

@@ -1,0 +1,132 @@
+"""Heat maps of kernels and of their frequency responses: as rows of colours, and as a figure. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from convcli.drawing.grid import Cell, cells, number
+from convcli.drawing.palette import LIGHT, Palette, diverging, mix
+from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size
+
+Numbers = Sequence[Sequence[float]]
+Colors = tuple[tuple[str, ...], ...]
+
+NUMBERED = 15
+"""Up to this many cells to a side have their numbers written in them."""
+
+MARGIN, SIDE, TICKS, BAR, BAR_TEXT = 24.0, 340.0, 30.0, 12.0, 64.0
+HEAD, FOOT, TEXT = 58.0, 66.0, 13.0
+WIDTH = MARGIN + 2 * (TICKS + SIDE + 14 + BAR + BAR_TEXT) + MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One kernel in a figure.
+
+    Attributes
+    ----------
+    title, caption : str
+        Above it.
+    kernel : rows of float
+        Its values, at most a few hundred to a side.
+    response : rows of float
+        ``|H|``, frequency 0 in the middle.
+    gain : float
+        The largest ``|H|``.
+    texts : rows of str, optional
+        What stands in the cells; by default the values, shortened.
+    scale : str
+        What the texts are to be multiplied by, such as ``× 1/16``.
+    """
+
+    title: str
+    caption: str
+    kernel: Numbers
+    response: Numbers
+    gain: float
+    texts: Sequence[Sequence[str]] | None = None
+    scale: str = ""
+
+
+def signed(rows: Numbers, palette: Palette = LIGHT) -> Colors:
+    """Values as colours: 0 the page, the largest magnitude the fullest colour, one hue for each sign."""
+    peak = max((abs(value) for row in rows for value in row), default=0.0) or 1.0
+    return tuple(tuple(diverging(value / peak, palette) for value in row) for row in rows)
+
+
+def shades(rows: Numbers, most: float, palette: Palette = LIGHT) -> Colors:
+    """Values from 0 to `most` as colours that leave the page's and come to the ink's."""
+    return tuple(tuple(_shade(value / (most or 1.0), palette) for value in row) for row in rows)
+
+
+def _shade(share: float, palette: Palette) -> str:
+    share = min(1.0, max(0.0, share))
+    if share < 0.5:
+        return mix(palette.background, palette.window, 2 * share)
+    return mix(palette.window, palette.ink, 2 * share - 1)
+
+
+def enlarged(rows: Colors, factor: int) -> Colors:
+    """Every pixel as a square of `factor` pixels."""
+    return tuple(tuple(color for color in row for _ in range(factor)) for row in rows for _ in range(factor))
+
+
+def figure(panels: Sequence[Panel], palette: Palette = LIGHT) -> Scene:
+    """Kernels below each other, each with its frequency response beside it."""
+    step = HEAD + SIDE + FOOT
+    shapes = [shape for place, panel in enumerate(panels) for shape in _panel(panel, MARGIN + place * step, palette)]
+    title = "; ".join(panel.title for panel in panels)
+    return Scene(WIDTH, MARGIN + len(panels) * step, palette.background, tuple(shapes), title)
+
+
+def _panel(panel: Panel, y: float, palette: Palette) -> Iterator[Shape]:
+    left, right = MARGIN + TICKS, WIDTH / 2 + TICKS
+    wide = WIDTH - 2 * MARGIN
+    yield Text(MARGIN, y + 8, panel.title, fitting_size(panel.title, wide, 18), palette.ink, bold=True)
+    yield Text(MARGIN, y + 33, panel.caption, fitting_size(panel.caption, wide, TEXT), palette.faint)
+    top = y + HEAD
+    yield from _kernel(panel, left, top, palette)
+    yield Pixels(right, top, SIDE, SIDE, shades(panel.response, panel.gain, palette))
+    yield Rect(right, top, SIDE, SIDE, stroke=palette.faint)
+    for share, text in ((0.0, "−½"), (0.5, "0"), (1.0, "½")):  # those at the ends stay clear of the corners
+        inset = (0.5 - share) * TEXT
+        yield Text(right + share * SIDE + inset, top + SIDE + 13, text, TEXT, palette.faint, "middle")
+        yield Text(right - 7, top + share * SIDE + inset, text, TEXT, palette.faint, "end")
+    label = "|H|: gain of waves, in cycles per pixel"
+    yield Text(right + SIDE / 2, top + SIDE + 31, label, TEXT, palette.ink, "middle")
+    levels = [[1 - step / 63] for step in range(64)]
+    yield from _bar(right + SIDE + 14, top, shades(levels, 1, palette), (panel.gain, panel.gain / 2, 0.0), palette)
+
+
+def _kernel(panel: Panel, left: float, top: float, palette: Palette) -> Iterator[Shape]:
+    height, width = len(panel.kernel), len(panel.kernel[0])
+    side = SIDE / max(height, width)
+    x, y = left + (SIDE - width * side) / 2, top + (SIDE - height * side) / 2
+    colors = signed(panel.kernel, palette)
+    if max(height, width) <= NUMBERED:
+        texts = panel.texts or [[number(value) for value in row] for row in panel.kernel]
+        filled = [
+            [Cell(color, text, palette.faint) for color, text in zip(line, words, strict=True)]
+            for line, words in zip(colors, texts, strict=True)
+        ]
+        yield from cells(x, y, side, filled, palette.ink)
+    else:
+        yield Pixels(x, y, width * side, height * side, colors)
+        yield Rect(x, y, width * side, height * side, stroke=palette.faint)
+    label = f"kernel {panel.scale}".strip()
+    yield Text(left + SIDE / 2, top + SIDE + 31, label, TEXT, palette.ink, "middle")
+    values = [value for row in panel.kernel for value in row]
+    peak = max(map(abs, values)) or 1.0
+    low, high = (-peak if min(values) < 0 else 0.0), (peak if max(values) > 0 or min(values) >= 0 else 0.0)
+    levels = [[high + (low - high) * step / 63] for step in range(64)]
+    bar = tuple((diverging(level / peak, palette),) for (level,) in levels)
+    yield from _bar(left + SIDE + 14, top, bar, (high, (low + high) / 2, low), palette)
+
+
+def _bar(x: float, y: float, colors: Colors, ticks: tuple[float, float, float], palette: Palette) -> Iterator[Shape]:
+    yield Pixels(x, y, BAR, SIDE, colors)
+    yield Rect(x, y, BAR, SIDE, stroke=palette.faint)
+    for share, value in zip((0.0, 0.5, 1.0), ticks, strict=True):
+        place = y + share * SIDE + (0.5 - share) * TEXT
+        yield Text(x + BAR + 6, place, number(value), TEXT, palette.faint)

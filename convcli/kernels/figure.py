@@ -1,0 +1,121 @@
+"""Pictures of kernels: for figures as a `Scene`, for terminals as lines of half blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from convcli.drawing import heatmap
+from convcli.drawing.blocks import half_blocks
+from convcli.drawing.heatmap import Colors, Panel
+from convcli.drawing.palette import LIGHT, Palette
+from convcli.drawing.scene import Scene
+from convcli.kernels.analysis import Analysis, Matrix, reduced, response
+from convcli.kernels.named import Recipe
+
+RESPONSE = 64
+"""Pixels to a side of the frequency response in a figure."""
+
+DRAWN = 256
+"""Pixels to a side of a larger kernel in a figure."""
+
+GAP = 4
+"""Columns between pictures in a terminal."""
+
+LONG = 70
+"""Characters of a title."""
+
+
+def draw(found: Sequence[Analysis], captions: Sequence[str], palette: Palette = LIGHT) -> Scene:
+    """Kernels as heat maps with their numbers, each with its frequency response."""
+    panels = []
+    for one, caption in zip(found, captions, strict=True):
+        small = max(one.values.shape) <= heatmap.NUMBERED
+        texts = (
+            [[_short(text) for text in row] for row in matrix(one, 4 if abs(one.values).max() >= 1 else 3)]
+            if small
+            else None
+        )
+        title = one.name if len(one.name) <= LONG else f"{one.name[: LONG // 2]}…{one.name[-LONG // 2 :]}"
+        rows = reduced(one.values, DRAWN).tolist()
+        shown = response(one.values, RESPONSE).tolist()
+        panels.append(
+            Panel(title, caption, rows, shown, one.gain, texts, scale(one) if small and readable(one) else "")
+        )
+    return heatmap.figure(panels, palette)
+
+
+def _short(text: str) -> str:
+    """A number for a cell: no zero before the point, none alone behind it, a true minus sign."""
+    text = text.strip()
+    if not text.strip("-0."):
+        return "0"
+    return text.replace("0.", ".", 1).replace("-", "−") if text.lstrip("-").startswith("0.") else text.replace("-", "−")
+
+
+def readable(found: Analysis) -> bool:
+    """Whether a kernel is best read as whole numbers over their common denominator."""
+    numbers = found.integers
+    return numbers is not None and max(abs(number) for row in numbers for number in row) < 10**5
+
+
+def scale(found: Analysis) -> str:
+    """``× 1/16``, by which the whole numbers are to be multiplied; empty for 1."""
+    return "" if found.denominator in (None, 1) else f"× 1/{found.denominator}"
+
+
+def matrix(found: Analysis, digits: int = 4) -> list[list[str]]:
+    """The values as texts of one width: whole numbers, to be multiplied by `scale`; else `digits` of the largest one."""
+    numbers = found.integers
+    if numbers is not None and readable(found):
+        texts = [[str(number) for number in row] for row in numbers]
+    else:
+        decimals = digits - 1 - int(f"{abs(found.values).max():e}".partition("e")[2])
+        form = f".{decimals}f" if 0 <= decimals <= digits + 3 else f".{digits - 1}e"
+        texts = [[_signless(f"{value:{form}}") for value in row] for row in found.values.tolist()]
+    wide = max(len(text) for row in texts for text in row)
+    return [[text.rjust(wide) for text in row] for row in texts]
+
+
+def _signless(text: str) -> str:
+    """Without the sign of a number that was rounded to 0."""
+    return text if text.strip("-0.") else text.removeprefix("-")
+
+
+def thumbnail(values: Matrix, side: int) -> Colors:
+    """A kernel as a picture of at most `side` pixels to a side; small ones are enlarged by a whole factor."""
+    small = reduced(values, side)
+    return heatmap.enlarged(heatmap.signed(small.tolist()), max(1, side // max(small.shape)))
+
+
+def terminal(found: Analysis, side: int) -> list[str]:
+    """A kernel and its frequency response side by side, as lines of half blocks `side` columns wide each."""
+    kernel = thumbnail(found.values, side)
+    shown = heatmap.shades(response(found.values, side).tolist(), found.gain)
+    first, second = half_blocks(kernel), half_blocks(shown)
+    blank = " " * len(kernel[0])
+    first += [blank] * (len(second) - len(first))
+    titles = "kernel".ljust(len(blank) + GAP) + "|H|, 0 in the middle"
+    return [titles, *(f"{left}{' ' * GAP}{right}" for left, right in zip(first, second, strict=True))]
+
+
+def rows_of_tiles(tiles: Sequence[Colors], columns: int) -> list[str]:
+    """Pictures of one size next to each other, as many to a line as fit into `columns`."""
+    height, width = len(tiles[0]), len(tiles[0][0])
+    each = max(1, (columns + 1) // (width + 1))
+    lines: list[str] = []
+    for start in range(0, len(tiles), each):
+        blocks = [half_blocks(tile) for tile in tiles[start : start + each]]
+        lines += [" ".join(parts) for parts in zip(*blocks, strict=True)]
+        if height % 2 == 0:  # an odd height leaves half a line free
+            lines.append("")
+    return lines
+
+
+def icon(recipe: Recipe, side: int) -> list[str]:
+    """The first kernel of a recipe as lines of half blocks; arguments without a default are 1."""
+    missing = {name: 1 for name, parameter in recipe.parameters.items() if parameter.default is parameter.empty}
+    built = recipe.build(**missing)
+    values = next(iter(built.values())) if isinstance(built, Mapping) else built
+    return [*half_blocks(thumbnail(np.asarray(values, np.float64), side)), ""]

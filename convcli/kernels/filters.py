@@ -1,0 +1,106 @@
+"""The filters of a layer as pictures: for a contact sheet, and for a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.drawing import heatmap
+from convcli.drawing.heatmap import Colors
+from convcli.drawing.palette import LIGHT, Palette, hexadecimal
+from convcli.drawing.scene import Scene
+from convcli.drawing.sheet import Tile, columns_of, lay_out
+from convcli.kernels.analysis import reduced
+
+MOST_TILES = 1024
+"""Tiles of a contact sheet: more are neither told apart nor drawn in reasonable time."""
+
+MOST_INPUTS = 16
+"""Input channels of a filter that are drawn."""
+
+TILE = 64
+"""Pixels to a side that a tile has at most, if it need not be larger for its taps to be seen."""
+
+
+ALONE = 512
+"""The same of a sheet of one tile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Filters as pictures of a colour for each tap.
+
+    Attributes
+    ----------
+    tiles : tuple of (str, rows of colours)
+        Labels and pictures, a filter's input channels one after the other.
+    columns : int
+        In a contact sheet.
+    caption : str
+        What the colours mean, and what was left out.
+    """
+
+    tiles: tuple[tuple[str, Colors], ...]
+    columns: int
+    caption: str
+
+
+def draw(weight: NDArray[np.floating], palette: Palette = LIGHT, most: int = MOST_TILES) -> Drawn:
+    """The filters of a layer, ``(C_out, C_in/groups, kh, kw)``.
+
+    Three input channels are taken as red, green and blue, gray being 0; other filters are drawn in a tile for each input
+    channel, with a hue for each sign. The colours of a filter span its own values, from minus to plus the largest magnitude.
+    1×1 filters are drawn as one matrix, a row for each output channel.
+    """
+    outputs, inputs, height, width = weight.shape
+    if height == width == 1 and (inputs > 1 or outputs > 1):
+        matrix = weight[:, :, 0, 0].astype(np.float64)
+        tile = heatmap.signed(reduced(matrix, 256).tolist(), palette)
+        return Drawn((("", tile),), 1, f"1×1 filters: {outputs} output channels down, {inputs} input channels across")
+    if inputs == 3:
+        shown = weight[:most]
+        tiles = tuple((str(number), _rgb(one)) for number, one in enumerate(shown))
+        caption = "red, green and blue are the input channels, gray is 0; each filter spans its own values"
+        return Drawn(tiles, columns_of(len(tiles)), caption + _left_out(len(shown), outputs, "filters"))
+    across = min(inputs, MOST_INPUTS)
+    shown = weight[: max(1, most // across), :across].astype(np.float64)
+    tiles = tuple(
+        (str(number) if inputs == 1 else f"{number}←{channel}", plane)
+        for number, one in enumerate(shown)
+        for channel, plane in enumerate(_planes(one, palette))
+    )
+    columns = columns_of(len(tiles)) if inputs == 1 else across
+    caption = "blue is positive, orange is negative; each filter spans its own values"
+    if inputs > 1:
+        caption += "; a row for each filter, 0←1 is what filter 0 takes of input channel 1"
+    caption += _left_out(len(shown), outputs, "filters") + _left_out(across, inputs, "input channels")
+    return Drawn(tiles, columns, caption)
+
+
+def sheet(drawn: Drawn, title: str, palette: Palette = LIGHT) -> Scene:
+    """Filters as a labelled contact sheet."""
+    rows = drawn.tiles[0][1]
+    side = TILE if len(drawn.tiles) > 1 else ALONE
+    factor = max(1, side // max(len(rows), len(rows[0])))
+    size = len(rows) * factor, len(rows[0]) * factor
+    tiles = [Tile(label, picture) for label, picture in drawn.tiles]
+    return lay_out(tiles, size, title, drawn.caption, drawn.columns, palette).scene
+
+
+def _left_out(shown: int, of: int, what: str) -> str:
+    return f"; the first {shown} of {of} {what}" if shown < of else ""
+
+
+def _rgb(one: NDArray[np.floating]) -> Colors:
+    """A filter ``(3, kh, kw)`` in colours, 0 being mid-gray."""
+    values = one.astype(np.float64)
+    scaled = 127.5 + 127.5 * values / (np.abs(values).max() or 1.0)
+    return tuple(tuple(hexadecimal(*pixel) for pixel in row) for row in np.moveaxis(scaled, 0, -1).tolist())
+
+
+def _planes(one: NDArray[np.float64], palette: Palette) -> list[Colors]:
+    """The channels of a filter ``(C, kh, kw)``, on a scale of their own."""
+    stacked = heatmap.signed(one.reshape(-1, one.shape[2]).tolist(), palette)
+    return [stacked[start : start + one.shape[1]] for start in range(0, len(stacked), one.shape[1])]

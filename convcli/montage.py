@@ -1,0 +1,170 @@
+"""All channels of a result in one picture: a labelled contact sheet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import images, pipeline
+from convcli.drawing import heatmap
+from convcli.drawing.grid import number
+from convcli.drawing.heatmap import Colors
+from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
+from convcli.errors import ImageError
+from convcli.images import Picture, raster
+from convcli.kernels import filters
+from convcli.operation import Operation
+from convcli.pipeline import Outcome
+from convcli.ranges import store
+
+WIDTH = 1600
+"""Pixels across, at most, unless the user says otherwise."""
+
+SMALL = 96
+"""A tile of fewer pixels to both sides is enlarged by a whole factor, up to about this."""
+
+_RULES = {
+    "clip": "0 is black, full scale white, the rest is clipped",
+    "abs": "magnitudes: 0 is black, full scale white",
+    "offset": "0 is mid-gray, half of full scale away from it white and black",
+    "minmax": "each channel from its least (black) to its greatest value (white)",
+}
+PEAK = 0.995
+"""The share of a channel's values that keep below white when it is stretched: a few peaks would leave the rest gray."""
+
+_SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped"
+
+
+def run(picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int) -> Outcome:
+    """Apply an operation to a picture, and put a contact sheet of the result in its place.
+
+    Parameters
+    ----------
+    picture : Picture
+        What was loaded.
+    operation : Operation
+        What is done to it.
+    source : str
+        Its name, for the title.
+    container : str
+        The format of the sheet.
+    policy : str, optional
+        A range policy; by default every channel is stretched so that 0 stays where it is seen.
+    width : int
+        Pixels across, at most (tiles are at least 8 wide).
+
+    Raises
+    ------
+    ConvError
+        A batch, a format or a policy that is none of a picture, an operation that does not fit.
+    """
+    if container == "NPY":
+        raise ImageError("--montage draws a picture, and .npy holds the channels as they are: use png, or leave it out")
+    if policy == "raw":
+        raise ImageError("--montage draws gray levels: use another --range than raw, or leave it out")
+    if picture.colour.ndim == 4 and len(picture.colour) > 1:
+        raise ImageError(f"--montage draws one image, this is a batch of {len(picture.colour)}: split it")
+    outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
+    page = _page(outcome, operation, source, policy, width)
+    drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
+    storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
+    storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes))
+    return replace(outcome, picture=drawn, storage=storage, alpha=None)
+
+
+def _page(outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int) -> NDArray[np.uint8]:
+    """The contact sheet, ``(H, W, 3)``."""
+    colour: NDArray[Any] = outcome.picture.colour
+    if colour.ndim == 4:
+        colour = colour[0]
+    count, height, across = colour.shape
+    columns = columns_of(count)
+    room = max(8, (width - 2 * MARGIN - (columns - 1) * GAP) // columns)
+    shrink = max(1, ceil(across / room))
+    grow = max(1, min(room // across, SMALL // max(height, across))) if shrink == 1 else 1
+    size = ceil(height / shrink) * grow, ceil(across / shrink) * grow
+    labels, icons = _labels(operation, count, outcome.picture.space), _icons(operation, count)
+    spans = [_span(channel) for channel in colour]
+    tiles = [Tile(label, None, span, icon) for label, span, icon in zip(labels, spans, icons, strict=True)]
+    drawn = f", drawn at 1/{shrink}" if shrink > 1 else f", every pixel as {grow}×{grow}" if grow > 1 else ""
+    caption = f"{count} channels of {height}×{across}{drawn}. {_SIGNED if policy is None else _RULES[policy]}."
+    laid = lay_out(tiles, size, f"{operation.label} on {Path(source).name}", caption, columns)
+    page = raster.paint(laid.scene).copy()
+    for channel, (x, y) in zip(colour, laid.places, strict=True):
+        gray = _gray(_averaged(channel, shrink), policy, outcome.picture.full_scale)
+        page[y : y + size[0], x : x + size[1]] = gray.repeat(grow, 0).repeat(grow, 1)[..., np.newaxis]
+    return page
+
+
+def _averaged(channel: NDArray[Any], factor: int) -> NDArray[np.float64]:
+    """Means of blocks of `factor` by `factor` pixels, of fewer at the bottom and at the right."""
+    real = channel.astype(np.float64)
+    if factor == 1:
+        return real
+    starts = [np.arange(0, side, factor) for side in channel.shape]
+    counts = [np.diff([*start, side]) for start, side in zip(starts, channel.shape, strict=True)]
+    sums = np.add.reduceat(np.add.reduceat(real, starts[0], 0), starts[1], 1)
+    means: NDArray[np.float64] = sums / np.outer(*counts)
+    return means
+
+
+def _gray(values: NDArray[np.float64], policy: str | None, full_scale: float) -> NDArray[np.uint8]:
+    """Gray levels of a channel."""
+    out = np.empty(values.shape, np.uint8)
+    if policy is not None:
+        store(values * (255 / full_scale), 255.0, policy, out)
+        return out
+    finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    sizes = np.abs(finite)
+    peak = float(np.quantile(sizes, PEAK)) or float(sizes.max()) or 1.0
+    if finite.min() >= 0:
+        store(finite * (255 / peak), 255.0, "clip", out)
+    else:
+        store(128 + finite * (127 / peak), 255.0, "clip", out)
+    return out
+
+
+def _span(channel: NDArray[Any]) -> str:
+    """The least and the greatest value of a channel, short."""
+    ends = float(channel.min()), float(channel.max())
+    return "…".join(f"{end:.0f}".replace("-", "−") if 10 <= abs(end) < 1e5 else number(end, 2) for end in ends)
+
+
+def _labels(operation: Operation, count: int, space: str) -> list[str]:
+    """Numbers of a layer's channels; of a bank the kernels' names, with the image's channel where each has its own."""
+    bank = operation.bank
+    if bank is None:
+        return [str(place) for place in range(count)]
+    if bank.combine not in (None, "none"):
+        names = [f"{bank.combine} of {bank.label}"]
+    else:
+        apart = [bank.combine == "none" or one.combine == "none" for one in bank.filters]
+        parts = zip(bank.filters, apart, strict=True)
+        names = [name for one, alone in parts for name in ([k.name for k in one.kernels] if alone else [one.label])]
+    blocks = count // len(names)
+    if blocks == 1:
+        return names
+    letters = "RGB" if blocks == 3 and space in ("rgb", "tensor") else None
+    return [f"{letters[block] if letters else block} {name}" for block in range(blocks) for name in names]
+
+
+def _icons(operation: Operation, count: int) -> list[Colors | None]:
+    """The filter of each channel, where it is one picture."""
+    none: list[Colors | None] = [None] * count
+    if operation.bank is not None:
+        kernels = [kernel for one in operation.bank.filters for kernel in one.kernels]
+        rules = {rule for _, rule in operation.bank.parts}
+        if rules != {"none"} or count % len(kernels):
+            return none
+        pictures: list[Colors | None] = [heatmap.signed(kernel.values.tolist()) for kernel in kernels]
+        return pictures * (count // len(kernels))
+    weight = operation.weight
+    if weight is None or operation.spec.transpose or weight.shape[1] not in (1, 3) or weight.shape[2:] == (1, 1):
+        return none
+    drawn = filters.draw(weight, most=count)
+    return [picture for _, picture in drawn.tiles]

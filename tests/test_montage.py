@@ -1,0 +1,183 @@
+"""``--montage``: every output channel in its place, in the gray that the caption states."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli import SAMPLES, done, read, run, write
+
+from convcli import montage
+from convcli.drawing.scene import text_width
+from convcli.drawing.sheet import GAP, MARGIN, STRIP, columns_of, wrapped
+
+TOP = MARGIN + round(16 * 1.4) + 4 + STRIP
+"""Where the first tile begins below a title of one line."""
+
+
+def tile(picture: np.ndarray, number: int, columns: int, size: tuple[int, int]) -> np.ndarray:
+    """A tile of a contact sheet, gray."""
+    row, column = divmod(number, columns)
+    y, x = TOP + row * (STRIP + size[0] + GAP), MARGIN + column * (size[1] + GAP)
+    part = picture[:, y : y + size[0], x : x + size[1]]
+    assert np.array_equal(part[0], part[1])
+    assert np.array_equal(part[0], part[2])
+    return part[0].astype(int)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> np.ndarray:
+    planes = np.random.default_rng(0).integers(0, 256, (3, 120, 200), dtype=np.uint8)
+    write(tmp_path / "in.png", planes)
+    return planes
+
+
+def picked(channels: int, scale: float = 1.0) -> np.ndarray:
+    """1×1 weights whose output o is the input channel o modulo 3, times `scale`."""
+    weight = np.zeros((channels, 3, 1, 1))
+    for output in range(channels):
+        weight[output, output % 3] = scale
+    return weight
+
+
+def test_every_channel_is_in_its_place(image: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "w.npy", picked(8))
+    done("apply", "in.png", "--weights", "w.npy", "--montage", "--range", "clip", "-o", "s.png", cwd=tmp_path)
+    sheet = read(tmp_path / "s.png")
+    for number in range(8):
+        assert np.array_equal(tile(sheet, number, 4, (120, 200)), image[number % 3]), number
+
+
+@pytest.mark.parametrize(
+    ("policy", "scale", "expected"),
+    [
+        ("clip", 2, lambda x: np.clip(2 * x, 0, 255)),
+        ("abs", -1, lambda x: x),
+        ("offset", -0.5, lambda x: np.clip(np.rint(128 - 0.5 * x), 0, 255)),
+        ("minmax", -3, lambda x: np.rint((x.max() - x) * 255 / (x.max() - x.min()))),
+    ],
+)
+def test_range_policies(policy: str, scale: float, expected: object, image: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "w.npy", picked(1, scale))
+    done("apply", "in.png", "--weights", "w.npy", "--montage", "--range", policy, "-o", "s.png", cwd=tmp_path)
+    shown = tile(read(tmp_path / "s.png"), 0, 1, (120, 200))
+    assert np.abs(shown - expected(image[0].astype(float))).max() <= (1 if policy == "minmax" else 0)  # type: ignore[operator]
+
+
+def test_by_default_zero_stays_where_it_is_seen(tmp_path: Path) -> None:
+    """Both signs: 0 is 128. No negative value: 0 is black. The brightest of a flat image's values is white."""
+    planes = np.zeros((1, 100, 100), np.float32)
+    planes[0, :50] = 10
+    np.save(tmp_path / "in.npy", planes)
+    np.save(tmp_path / "w.npy", np.array([1.0, -1.0, 0.0]).reshape(3, 1, 1, 1))
+    done("apply", "in.npy", "--weights", "w.npy", "--montage", "-o", "s.png", cwd=tmp_path)
+    sheet = read(tmp_path / "s.png")
+    plus, minus, none = (tile(sheet, number, 3, (100, 100)) for number in range(3))
+    assert set(plus[:50].ravel()) == {255}
+    assert set(plus[50:].ravel()) == {0}
+    assert set(minus[:50].ravel()) == {1}
+    assert set(minus[50:].ravel()) == {128}
+    assert not none.any()
+
+
+def test_a_few_peaks_do_not_take_the_contrast(tmp_path: Path) -> None:
+    planes = np.full((1, 100, 100), 5, np.float32)
+    planes[0, 3, 3] = 1e6
+    np.save(tmp_path / "in.npy", planes)
+    done("apply", "in.npy", "-k", "identity", "--montage", "-o", "s.png", cwd=tmp_path)
+    assert (tile(read(tmp_path / "s.png"), 0, 1, (100, 100)) == 255).all()
+
+
+def test_wide_images_are_averaged(tmp_path: Path) -> None:
+    """At 1/3, the last tile column is the mean of what is left."""
+    planes = np.random.default_rng(1).integers(0, 256, (1, 60, 400)).astype(np.float32)
+    np.save(tmp_path / "in.npy", planes)
+    args = ("--montage", "--montage-width", 2 * MARGIN + 150, "--range", "minmax")
+    done("apply", "in.npy", "-k", "identity", *args, "-o", "s.png", cwd=tmp_path)
+    small = np.array([[planes[0, y : y + 3, x : x + 3].mean() for x in range(0, 400, 3)] for y in range(0, 60, 3)])
+    expected = (small - small.min()) * 255 / (small.max() - small.min())
+    sheet = read(tmp_path / "s.png")
+    at = next(y for y in range(sheet.shape[1]) if (sheet[:, y, MARGIN : MARGIN + 134] != 255).any(0).mean() > 0.9)
+    found = sheet[0, at + 1 : at + 21, MARGIN : MARGIN + 134].astype(int)
+    assert found == pytest.approx(expected, abs=0.51)
+
+
+def test_small_results_are_enlarged(tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", np.array([[[0.0, 1], [2, 3]]]))
+    done("apply", "in.npy", "-k", "identity", "--montage", "--range", "minmax", "-o", "s.png", cwd=tmp_path)
+    shown = tile(read(tmp_path / "s.png"), 0, 1, (96, 96))
+    assert np.array_equal(shown[::48, ::48], [[0, 85], [170, 255]])
+    assert np.array_equal(shown, shown[::48, ::48].repeat(48, 0).repeat(48, 1))
+
+
+def test_the_width_is_kept(tmp_path: Path) -> None:
+    np.save(tmp_path / "w.npy", np.random.default_rng(0).standard_normal((300, 3, 3, 3)))
+    for width in (None, 700):
+        more = () if width is None else ("--montage-width", width)
+        args = ("--weights", "w.npy", "--montage", *more, "-o", "s.jpg")
+        done("apply", SAMPLES / "small.png", *args, "-q", cwd=tmp_path)
+        across = read(tmp_path / "s.jpg").shape[2]
+        assert 0.6 * (width or montage.WIDTH) < across <= (width or montage.WIDTH)
+
+
+def test_labels_of_banks() -> None:
+    from convcli.convspec import ConvSpec
+    from convcli.operation import assemble
+
+    labels = lambda kernels, count, **more: montage._labels(assemble(ConvSpec(), kernels, **more), count, "rgb")
+    assert labels(["sobel"], 3) == ["R sobel", "G sobel", "B sobel"]
+    assert labels(["sobel-x", "box:3"], 2) == ["sobel-x", "box:3"]
+    assert labels(["sobel", "box:3"], 6) == ["R sobel", "R box:3", "G sobel", "G box:3", "B sobel", "B box:3"]
+    assert labels(["sobel"], 4, combine="none") == ["0 sobel-x", "0 sobel-y", "1 sobel-x", "1 sobel-y"]
+    assert labels(["sobel", "box:3"], 1, combine="max") == ["max of sobel+box-3"]
+
+
+def test_banks_come_channel_by_channel(image: np.ndarray, tmp_path: Path) -> None:
+    """The labels' order is the order of the outputs."""
+    args = ("-k", "identity", "-k", "0.5", "--montage", "--range", "clip", "-o", "s.png")
+    done("apply", "in.png", *args, cwd=tmp_path)
+    sheet = read(tmp_path / "s.png")
+    for number, (channel, factor) in enumerate((c, f) for c in range(3) for f in (1, 0.5)):
+        assert np.array_equal(tile(sheet, number, 3, (120, 200)), np.rint(image[channel] * factor)), number
+
+
+def test_transposed_results(image: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "w.npy", np.ones((3, 5, 2, 2)))
+    document = done(
+        "transpose", "in.png", "--weights", "w.npy", "-s", 2, "--montage", "-o", "s.png", "--json", cwd=tmp_path
+    )
+    assert document.json["output_shape"] == list(read(tmp_path / "s.png").shape)
+
+
+@pytest.mark.parametrize(
+    ("args", "part"),
+    [
+        (("-o", "s.npy"), ".npy holds the channels"),
+        (("-o", "s.png", "--range", "raw"), "--range than raw"),
+        (("-o", "s.bad"), "cannot be written"),
+        (("-o", "s.png", "--montage-width", "0"), "'0' is not a whole number"),
+    ],
+)
+def test_what_is_refused(args: tuple[str, ...], part: str, image: np.ndarray, tmp_path: Path) -> None:
+    result = run("apply", "in.png", "-k", "box", "--montage", *args, cwd=tmp_path)
+    assert result.code == 2
+    assert part in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+
+
+def test_a_batch_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", np.zeros((2, 3, 9, 9)))
+    result = run("apply", "in.npy", "-k", "box", "--montage", "-o", "s.png", cwd=tmp_path)
+    assert result.code == 2
+    assert "a batch of 2" in result.err
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 2), (3, 3), (7, 3), (8, 4), (20, 5), (64, 8), (2048, 64)])
+def test_columns(count: int, columns: int) -> None:
+    assert columns_of(count) == columns
+
+
+def test_captions_are_wrapped() -> None:
+    text = "0 is mid-gray where a channel has both signs, else black"
+    lines = wrapped(text, 150, 12)
+    assert " ".join(lines) == text
+    assert all(text_width(line, 12) <= 150 for line in lines)
