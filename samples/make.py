@@ -2,7 +2,7 @@
 
 Every picture and weight is computed or drawn here, without randomness and without fonts, so that the same Pillow always
 writes the same bytes. The one input is the photograph ``coffee.jpg`` beside this script, which ``small.png`` is reduced
-from. ``gallery/edges.jpg`` is what the command of the README makes of it.
+from. The pictures of ``gallery`` are what commands of convcli make.
 """
 
 from __future__ import annotations
@@ -42,6 +42,18 @@ COLOURS = {
     "r": (215, 35, 60),
     "y": (255, 215, 60),
 }
+
+
+GALLERY = {
+    "edges.jpg": "apply samples/coffee.jpg -k sobel --channels gray",
+    "maps.jpg": "apply samples/coffee.jpg --weights samples/layer.safetensors:conv1.weight -s 2 -p 3 --montage",
+    "explained.svg": "explain samples/tiny.png -k sobel-x --at 1,2",
+    "strided.gif": "animate --hin 5 --k 3 --s 2 --p 1 --scale 1",
+    "transposed.svg": "animate --hin 3 --k 3 --s 2 --p 1 --op2 1",
+    "checkerboard.png": "shape --hin 8 --k 3 --s 2 --p 1 --op2 1",
+    "log.png": "kernel log:1.4",
+}
+"""The pictures of the README: each is what this command writes."""
 
 
 def impulse() -> Image.Image:
@@ -200,8 +212,9 @@ def main(folder: Path) -> None:
     (folder / "layer.safetensors").write_bytes(save({"conv1.weight": conv1(), "conv1.bias": bias}))
 
     (folder / "gallery").mkdir(exist_ok=True)
-    edges = ["-k", "sobel", "--channels", "gray", "-o", str(folder / "gallery" / "edges.jpg"), "-q"]
-    subprocess.run([sys.executable, "-m", "convcli", "apply", str(PHOTOGRAPH), *edges], check=True, capture_output=True)
+    for name, line in GALLERY.items():
+        command = [sys.executable, "-m", "convcli", *line.split(), "-o", str(folder / "gallery" / name), "-q"]
+        subprocess.run(command, check=True, capture_output=True, cwd=HERE.parent)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from cli import SAMPLES, binary, done, run, terminal, write
+from cli import ROOT, SAMPLES, binary, done, run, terminal, write
 from PIL import Image
 
 from convcli import files
@@ -299,3 +299,9 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path, monkeypatch: pytest.Monke
     assert "the disk is full" in result.err
     assert (tmp_path / "a.gif").read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]
+
+
+def test_the_readme_lists_the_cases() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, line, *_ in CASES:
+        assert f"`convcli animate {line} -o {name}.gif`" in readme
