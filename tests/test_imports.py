@@ -184,7 +184,7 @@ LAYERS = [
     {"dispatch"},
     {"engine"},
     {"operation", "comparison", "pipeline"},
-    {"single", "layer"},
+    {"single", "layer", "inputs"},
     {"batch", "explain", "translate", "animation"},
     {"parameters"},
     {"options"},

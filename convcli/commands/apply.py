@@ -22,6 +22,7 @@ from convcli.commands.run import run_images
     ),
 )
 @options.images
+@options.many
 @options.bank
 @options.geometry
 @options.image_output
