@@ -101,6 +101,12 @@ class Batch:
         self.around = ExitStack()
 
     def __enter__(self) -> Batch:
+        if self.workers > 1:
+            self.around.enter_context(hushed())
+            self.around.enter_context(
+                warnings.catch_warnings()
+            )  # each image has its own, which are no good among threads
+            warnings.simplefilter("ignore")
         return self
 
     def __iter__(self) -> Iterator[Finished]:
@@ -108,9 +114,6 @@ class Batch:
             for number, job in enumerate(self.jobs):
                 yield number, self._outcome(*job)
             return
-        self.around.enter_context(hushed())
-        self.around.enter_context(warnings.catch_warnings())  # each image has its own, which are no good among threads
-        warnings.simplefilter("ignore")
         queue = iter(enumerate(self.jobs))  # next() is atomic: whoever is idle takes the next image
         self.threads = [Thread(target=self._work, args=(queue,), daemon=True) for _ in range(self.workers)]
         for number, thread in enumerate(self.threads):

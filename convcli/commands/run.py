@@ -89,17 +89,17 @@ def _follow(batch: Batch, told: Reporter) -> None:
     """Report images as they are finished, in the order of the inputs."""
     waiting: dict[int, Outcome] = {}
     following = 0
-    with report.progress(len(batch.jobs), told.bar) as advance:
-        try:
+    try:
+        with report.progress(len(batch.jobs), told.bar) as advance:
             for number, outcome in batch:
                 advance()
                 waiting[number] = outcome
                 while following in waiting:
                     told.tell(waiting.pop(following))
                     following += 1
-        except (KeyboardInterrupt, SystemExit):
-            waiting.update(batch.stop())
-            for number in sorted(waiting):
-                told.tell(waiting[number])
-            told.end(interrupted=True)
-            raise
+    except (KeyboardInterrupt, SystemExit):
+        waiting.update(batch.stop())
+        for number in sorted(waiting):
+            told.tell(waiting[number])
+        told.end(interrupted=True)
+        raise
