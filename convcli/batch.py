@@ -143,7 +143,7 @@ class Batch:
         for thread in self.threads:
             if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):
                 thread.join(PATIENCE)
-        abandon(thread for thread in self.threads if thread.is_alive())
+        abandon(self.threads)  # those that are done have nothing to lose
         self.around.close()
 
     def _work(self, queue: Iterator[tuple[int, tuple[str, str]]]) -> None:
