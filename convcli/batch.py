@@ -129,10 +129,7 @@ class Batch:
 
     def stop(self) -> Iterator[Finished]:
         """Begin no further image, and yield what comes of those in work if it comes soon."""
-        self.stopping.set()
-        until = monotonic() + PATIENCE
-        for thread in self.threads:
-            thread.join(max(0.0, until - monotonic()))
+        self._wait()
         while not self.finished.empty():
             yield self._next(0)
 
@@ -140,11 +137,17 @@ class Batch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
-        for thread in self.threads:
-            if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):
-                thread.join(PATIENCE)
+        if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # which have waited, or never will
+            self._wait()
         abandon(self.threads)  # those that are done have nothing to lose
         self.around.close()
+
+    def _wait(self) -> None:
+        """Begin no further image; give those in work a moment."""
+        self.stopping.set()
+        until = monotonic() + PATIENCE
+        for thread in self.threads:
+            thread.join(max(0.0, until - monotonic()))
 
     def _work(self, queue: Iterator[tuple[int, tuple[str, str]]]) -> None:
         """Take one image after the other from the queue."""

@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -497,3 +498,31 @@ def test_a_file_that_is_cut_while_it_is_read(photos: Path, monkeypatch: pytest.M
     result = run("apply", "photos", *BOX, "-o", "out/", "-q", cwd=photos)
     assert (result.code, result.text) == (1, "out/2.ppm\n")
     assert result.err.startswith("convcli: error: input 'photos/1.png' changed while it was read: run it again")
+
+
+def test_torch_keeps_its_settings_among_threads() -> None:
+    """Those that were there come back when the last task ends, in whatever order tasks end."""
+    torch = pytest.importorskip("torch")
+    from convcli.backends.torch.run import _settings
+
+    task = SimpleNamespace(threads=3)
+    before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        first, second = _settings(task, tf32=False), _settings(task, tf32=False)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == (3, False)
+        second.__exit__(None, None, None)
+        assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == (before[0], True)
+    finally:
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def test_torch_on_many_images(photos: Path) -> None:
+    for threads in ("1", "4"):
+        command = ("apply", "photos", "--recursive", "-k", "disk:1.5", "--backend", "torch", "--threads", threads)
+        done(*command, "-o", f"t{threads}/", "-q", cwd=photos)
+    for name in made(photos / "t1"):
+        assert (photos / "t1" / name).read_bytes() == (photos / "t4" / name).read_bytes()
