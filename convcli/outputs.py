@@ -126,6 +126,8 @@ def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
             if match[1] not in FIELDS:
                 raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(FIELDS)}}}")
     into = output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output))
+    if output and into and os.path.lexists(place := output.rstrip("/" + os.sep)) and not os.path.isdir(place):
+        raise ImageError(f"output '{output}' is no folder, a file of that name is there: name another")
 
     def name(source: str, under: str) -> str:
         if not source:

@@ -172,6 +172,7 @@ def test_lists_folders_and_paths_together(photos: Path) -> None:
         (["photos", "-o", "out.png"], b"", "a folder of 2 images"),
         (["photos", "-o", "-"], b"", "a folder of 2 images"),
         (["photos", "--recursive", "-o", "out/{name}"], b"", "'photos/1.png' and 'photos/sub/1.png' would both"),
+        (["photos", "-o", "photos/1.png/"], b"", "'photos/1.png/' is no folder"),
         (["photos", "--recursive"], b"", "would both be written to '1-box.png'"),
         (["photos", "photos/1.png", "-o", "out/"], b"", "use each image once"),
         (["photos", "--in-place", "--skip-existing"], b"", "exclude each other"),
@@ -268,6 +269,17 @@ def test_a_file_that_is_gone_is_reported(photos: Path) -> None:
     result = run("apply", "--from-file", "-", *BOX, "-o", "out/", "-q", cwd=photos, input=b"gone.png\nphotos/1.png\n")
     assert (result.code, result.text) == (1, "out/1.png\n")
     assert result.err.splitlines()[0].startswith("convcli: error: input 'gone.png' cannot be read: there is no such")
+
+
+def test_what_all_fail_of_is_not_said_of_all(tmp_path: Path) -> None:
+    for number in range(25):
+        write(tmp_path / f"{number}.png", np.zeros((3, 9, 9), np.uint8))
+    result = run("apply", ".", *BOX, "--bias", "1,2", "-o", "out/", cwd=tmp_path)
+    assert result.code == 1
+    *named, rest, summary = result.err.splitlines()
+    assert len(named) == len({line.split("'")[1] for line in named}) == 10
+    assert rest.startswith("convcli: error: 15 more images: bias has 2 values")
+    assert "0 of 25 written, 25 failed" in summary
 
 
 def test_a_single_image_of_a_folder_fails_as_one_of_many(photos: Path) -> None:

@@ -80,6 +80,8 @@ def test_errors_load_nothing(line: str, tmp_path: Path) -> None:
         "apply img.png -k box -o out.tif --linear",
         "apply maps.npy -k box -o out.npy --backend reference",
         "transpose img.png -k bilinear:2 -s 2 -p 1 -o out.png",
+        "apply img.png maps.npy -k box -o many/",
+        "apply . -k box -o many/ --json",
     ],
 )
 def test_images_load_neither_torch_nor_rich(line: str, folder: Path) -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from convcli.single import Done
 
 
+ALIKE = 10
+"""So many images are named that failed for the same reason; the rest are counted."""
+
+
 class Reporter(ABC):
     """Tells what becomes of images, in their order; `failed` counts those that were not done.
 
@@ -119,6 +123,7 @@ class Several(Reporter):
         self.written = self.skipped = 0
         self.documents: list[dict[str, Any]] = []
         self.remarks: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
         self.worst: list[tuple[float, str]] = []
         self.start = perf_counter()
         shared = stream.isatty()  # with the bar
@@ -135,7 +140,10 @@ class Several(Reporter):
             self.documents.append(outcome.document())
         if isinstance(outcome, Failed):
             self.failed += 1
-            report.note(one_line(f"error: {outcome.message}"))
+            text = str(outcome.error)
+            self.reasons[text] += 1
+            if self.verbose or self.reasons[text] <= ALIKE:
+                report.note(one_line(f"error: {outcome.message}"))
         elif isinstance(outcome, Skipped):
             self.skipped += 1
             if self.verbose:
@@ -168,6 +176,9 @@ class Several(Reporter):
         """What was remarked of how many, and how many are done."""
         if self.json and not self.by_line and not interrupted:
             self.out(lambda: report.json(self.documents, self.stream))
+        for text, count in self.reasons.items() if not self.verbose else ():
+            if count > ALIKE:
+                report.note(one_line(f"error: {count - ALIKE} more images: {text}"))
         for text, count in self.remarks.items():
             if count > 1:
                 report.note(f"{count} images: {text}")
