@@ -207,7 +207,12 @@ image_output = combined(
         help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
         "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
     ),
-    click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Say on stderr which plans were weighed, and why; of many images, every remark.",
+    ),
     click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."),
     click.option(
         "--alpha",
