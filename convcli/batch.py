@@ -55,6 +55,15 @@ class Skipped:
         return {"input": self.source, "output": self.target, "skipped": True}
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many images were written, skipped, and not done."""
+
+    written: int
+    skipped: int
+    failed: int
+
+
 Outcome = Done | Failed | Skipped
 Finished = tuple[int, Outcome]
 """The number of an image, from 0, and what came of it."""
@@ -98,7 +107,13 @@ class Batch:
         self.stopping = Event()
         self.threads: list[Thread] = []
         self.told = 0
+        self.kinds: list[type[Outcome]] = []
         self.around = ExitStack()
+
+    @property
+    def tally(self) -> Tally:
+        """What came of the images so far, be it told or, where an interruption came between, not."""
+        return Tally(*(self.kinds.count(kind) for kind in (Done, Skipped, Failed)))
 
     def __enter__(self) -> Batch:
         if self.workers > 1:
@@ -112,7 +127,7 @@ class Batch:
     def __iter__(self) -> Iterator[Finished]:
         if self.workers == 1:
             for number, job in enumerate(self.jobs):
-                yield number, self._outcome(*job)
+                yield number, self._counted(*job)
             return
         queue = iter(enumerate(self.jobs))  # next() is atomic: whoever is idle takes the next image
         self.threads = [Thread(target=self._work, args=(queue,), daemon=True) for _ in range(self.workers)]
@@ -155,7 +170,7 @@ class Batch:
             if self.stopping.is_set():
                 return
             try:
-                self.finished.put((number, self._outcome(*job)))
+                self.finished.put((number, self._counted(*job)))
             except BaseException as error:  # raised again by the thread that waits
                 self.finished.put((number, error))
                 return
@@ -166,6 +181,11 @@ class Batch:
             raise outcome
         self.told += 1
         return number, outcome
+
+    def _counted(self, source: str, target: str) -> Outcome:
+        outcome = self._outcome(source, target)
+        self.kinds.append(type(outcome))
+        return outcome
 
     def _outcome(self, source: str, target: str) -> Outcome:
         if self.skip_existing and os.path.exists(target) and not is_stream(target):

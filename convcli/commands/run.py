@@ -55,8 +55,8 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     how = Writing(values["format_"], values["range_"], values["output"])
     with Batch(found.paths, targets, operation, how, values["skip_existing"]) as batch:
         _follow(batch, told)
-    told.end()
-    if told.failed:
+    told.end(batch.tally)
+    if batch.tally.failed:
         click.get_current_context().exit(1)
 
 
@@ -101,5 +101,5 @@ def _follow(batch: Batch, told: Reporter) -> None:
         waiting.update(batch.stop())
         for number in sorted(waiting):
             told.tell(waiting[number])
-        told.end(interrupted=True)
+        told.end(batch.tally, interrupted=True)
         raise

@@ -14,7 +14,7 @@ from convcli.errors import one_line
 from convcli.files import STDIO
 
 if TYPE_CHECKING:
-    from convcli.batch import Outcome
+    from convcli.batch import Outcome, Tally
     from convcli.operation import Operation
     from convcli.single import Done
 
@@ -24,7 +24,7 @@ ALIKE = 10
 
 
 class Reporter(ABC):
-    """Tells what becomes of images, in their order; `failed` counts those that were not done.
+    """Tells what becomes of images, in their order.
 
     Parameters
     ----------
@@ -41,14 +41,13 @@ class Reporter(ABC):
         self.quiet, self.verbose = values["quiet"], values["verbose"]
         self.notes, self.stream = operation.notes, stream
         self.bar = False
-        self.failed = 0
 
     @abstractmethod
     def tell(self, outcome: Outcome) -> None:
         """Tell of the next image."""
 
     @abstractmethod
-    def end(self, interrupted: bool = False) -> None:
+    def end(self, tally: Tally, interrupted: bool = False) -> None:
         """Tell what there is to be told of all images together."""
 
     def said_once(self) -> None:
@@ -100,7 +99,7 @@ class One(Reporter):
         elif outcome.target != STDIO:
             self.out(lambda: report.lines(outcome.target))
 
-    def end(self, interrupted: bool = False) -> None:
+    def end(self, tally: Tally, interrupted: bool = False) -> None:
         """Nothing is left to be told."""
 
 
@@ -120,7 +119,6 @@ class Several(Reporter):
     ) -> None:
         super().__init__(values, operation, stream)
         self.total, self.by_line = total, by_line
-        self.written = self.skipped = 0
         self.documents: list[dict[str, Any]] = []
         self.remarks: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -132,25 +130,22 @@ class Several(Reporter):
 
     def tell(self, outcome: Outcome) -> None:
         """A line or a document, and remarks that were not made before."""
-        from convcli.batch import Failed, Skipped
+        from convcli.batch import Failed
+        from convcli.single import Done
 
         if self.json and self.by_line:
             self.out(lambda: report.json(outcome.document(), self.stream))
         elif self.json:
             self.documents.append(outcome.document())
         if isinstance(outcome, Failed):
-            self.failed += 1
             text = str(outcome.error)
             self.reasons[text] += 1
             if self.verbose or self.reasons[text] <= ALIKE:
                 report.note(one_line(f"error: {outcome.message}"))
-        elif isinstance(outcome, Skipped):
-            self.skipped += 1
-            if self.verbose:
-                report.note(f"{outcome.target} is there already")
-        else:
-            self.written += 1
+        elif isinstance(outcome, Done):
             self._tell_done(outcome)
+        elif self.verbose:
+            report.note(f"{outcome.target} is there already")
 
     def _tell_done(self, item: Done) -> None:
         self.said_of_plans(item)
@@ -172,7 +167,7 @@ class Several(Reporter):
         elif self.quiet and item.target != STDIO:
             self.out(lambda: report.lines(item.target))
 
-    def end(self, interrupted: bool = False) -> None:
+    def end(self, tally: Tally, interrupted: bool = False) -> None:
         """What was remarked of how many, and how many are done."""
         if self.json and not self.by_line and not interrupted:
             self.out(lambda: report.json(self.documents, self.stream))
@@ -186,9 +181,11 @@ class Several(Reporter):
             most, target = max(self.worst)
             images = "1 image was" if len(self.worst) == 1 else f"{len(self.worst)} images were"
             report.note(f"values of {images} clipped, {most:.3g} % of {target} at most; see --range")
-        if interrupted or self.failed or not (self.quiet or self.json):
-            counts = [f"{self.written} of {self.total} written"]
-            counts += [f"{self.skipped} skipped"] * bool(self.skipped) + [f"{self.failed} failed"] * bool(self.failed)
+        if interrupted or tally.failed or not (self.quiet or self.json):
+            counts = [f"{tally.written} of {self.total} written"]
+            counts += [f"{tally.skipped} skipped"] * bool(tally.skipped) + [f"{tally.failed} failed"] * bool(
+                tally.failed
+            )
             ended = f"in {report.seconds(perf_counter() - self.start)}"
             report.note(", ".join([*counts, ended]) + ("; --skip-existing goes on from here" if interrupted else ""))
 
