@@ -1,14 +1,28 @@
-"""Images one after the other, each with its own report; a bad one does not stop the rest."""
+"""Many images: as many at once as there are processors, each on a thread of its own; a bad one does not stop the rest."""
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from threading import Event, Thread
+from time import monotonic
+from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from convcli.errors import ConvError, ImageError
+from convcli.files import STDIO, abandon, hushed, is_stream
 from convcli.operation import Operation
+from convcli.parallel import workers
 from convcli.single import Done, Writing, process
+
+PATIENCE = 2.0
+"""Seconds that images in work are given to become whole files when the run is interrupted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,15 +43,163 @@ class Failed:
         return {"input": self.source, "error": str(self.error)}
 
 
-def run(sources: Sequence[str], targets: Sequence[str], operation: Operation, how: Writing) -> Iterator[Done | Failed]:
-    """Apply one operation to every source and write each result to its target; a bad image does not stop the rest."""
-    for source, target in zip(sources, targets, strict=True):
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """One image whose result was there before."""
+
+    source: str
+    target: str
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of this image."""
+        return {"input": self.source, "output": self.target, "skipped": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many images were written, skipped, and not done."""
+
+    written: int
+    skipped: int
+    failed: int
+
+
+Outcome = Done | Failed | Skipped
+Finished = tuple[int, Outcome]
+"""The number of an image, from 0, and what came of it."""
+
+
+class Batch:
+    """Images in work. Iterate over it to have what comes of each as soon as it is finished, the quickest first.
+
+    Within ``with``: leaving it early leaves whole files only. Every image has a thread from decoding to encoding, so that
+    the reading of one overlaps with the computing of another and the writing of a third; there are never more pictures in
+    memory than threads. Python's lock is free while pixels are decoded, computed and encoded.
+
+    Parameters
+    ----------
+    sources, targets : sequence of str
+        Paths; one target for each source.
+    operation : Operation
+        What is done to all of them. Its threads are shared out among the images that are in work together.
+    how : Writing
+    skip_existing : bool
+        Leave images alone whose target is there: it is whole, for all are written whole or not at all.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        operation: Operation,
+        how: Writing,
+        skip_existing: bool = False,
+    ) -> None:
+        self.jobs = list(zip(sources, targets, strict=True))
+        threads = workers(operation.compute.threads)
+        alone = STDIO in sources or any(map(is_stream, targets))  # a stream takes one image after the other
+        self.workers = 1 if alone else min(threads, len(self.jobs))
+        if self.workers > 1:
+            share = max(1, threads // self.workers)
+            operation = replace(operation, compute=replace(operation.compute, threads=share))
+        self.operation, self.how, self.skip_existing = operation, how, skip_existing
+        self.finished: SimpleQueue[tuple[int, Outcome | BaseException]] = SimpleQueue()
+        self.stopping = Event()
+        self.threads: list[Thread] = []
+        self.told = 0
+        self.kinds: list[type[Outcome]] = []
+        self.around = ExitStack()
+
+    @property
+    def tally(self) -> Tally:
+        """What came of the images so far, be it told or, where an interruption came between, not."""
+        return Tally(*(self.kinds.count(kind) for kind in (Done, Skipped, Failed)))
+
+    def __enter__(self) -> Batch:
+        if self.workers > 1:
+            self.around.enter_context(hushed())
+            self.around.enter_context(
+                warnings.catch_warnings()
+            )  # each image has its own, which are no good among threads
+            warnings.simplefilter("ignore")
+        return self
+
+    def __iter__(self) -> Iterator[Finished]:
+        if self.workers == 1:
+            for number, job in enumerate(self.jobs):
+                yield number, self._counted(*job)
+            return
+        queue = iter(enumerate(self.jobs))  # next() is atomic: whoever is idle takes the next image
+        self.threads = [Thread(target=self._work, args=(queue,), daemon=True) for _ in range(self.workers)]
+        for number, thread in enumerate(self.threads):
+            try:
+                thread.start()
+            except RuntimeError:  # no further thread can be had: those that there are do the work
+                if not number:
+                    raise
+                del self.threads[number:]
+                break
+        while self.told < len(self.jobs):
+            yield self._next(None)
+
+    def stop(self) -> Iterator[Finished]:
+        """Begin no further image, and yield what comes of those in work if it comes soon."""
+        self._wait()
+        while not self.finished.empty():
+            yield self._next(0)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stopping.set()
+        if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # which have waited, or never will
+            self._wait()
+        abandon(self.threads)  # those that are done have nothing to lose
+        self.around.close()
+
+    def _wait(self) -> None:
+        """Begin no further image; give those in work a moment."""
+        self.stopping.set()
+        until = monotonic() + PATIENCE
+        for thread in self.threads:
+            thread.join(max(0.0, until - monotonic()))
+
+    def _work(self, queue: Iterator[tuple[int, tuple[str, str]]]) -> None:
+        """Take one image after the other from the queue."""
+        for number, job in queue:
+            if self.stopping.is_set():
+                return
+            try:
+                self.finished.put((number, self._counted(*job)))
+            except BaseException as error:  # raised again by the thread that waits
+                self.finished.put((number, error))
+                return
+
+    def _next(self, timeout: float | None) -> Finished:
+        number, outcome = self.finished.get(timeout=timeout)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        self.told += 1
+        return number, outcome
+
+    def _counted(self, source: str, target: str) -> Outcome:
+        outcome = self._outcome(source, target)
+        self.kinds.append(type(outcome))
+        return outcome
+
+    def _outcome(self, source: str, target: str) -> Outcome:
+        if self.skip_existing and os.path.exists(target) and not is_stream(target):
+            return Skipped(source, target)
         try:
-            yield process(source, target, operation, how)
+            done = process(source, target, self.operation, self.how)
         except ConvError as error:
-            yield Failed(source, error)
+            failed = error
         except MemoryError:
-            yield Failed(
-                source,
-                ImageError(f"input '{source}' needs more memory than there is: use a smaller image, kernel or padding"),
+            failed = ImageError(
+                f"input '{source}' needs more memory than there is: use a smaller image, kernel or padding"
             )
+        else:
+            # What is told of an image is small; its pixels must not wait until it is.
+            return replace(done, result=replace(done.result, array=np.empty(0)))
+        failed.__traceback__ = failed.__context__ = None  # they hold on to pixels, too
+        return Failed(source, failed)

@@ -9,9 +9,12 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from itertools import count
 from pathlib import Path
+from threading import Lock, Thread, current_thread
 from time import monotonic_ns
 from typing import Any, BinaryIO, cast
+from weakref import WeakSet
 
 from convcli.errors import ImageError
 
@@ -27,7 +30,7 @@ def reading(source: str) -> Iterator[BinaryIO]:
     Raises
     ------
     ImageError
-        It cannot be read, is empty, or has no end.
+        It cannot be read, is empty, has no end, or became another while it was read.
     """
     try:
         stream, size = _seekable(source)
@@ -40,7 +43,26 @@ def reading(source: str) -> Iterator[BinaryIO]:
             raise ImageError(f"input '{source}' is larger than {MAX_BYTES >> 30} GiB: cut it into smaller images")
         if not size:
             raise ImageError(f"input '{source}' is empty: name a file that holds an image")
-        yield stream
+        before = _version(stream)
+        try:
+            yield stream
+        except ImageError:  # a part that is missing need not be damage
+            _check_unchanged(stream, before, source)
+            raise
+        _check_unchanged(stream, before, source)
+
+
+def _version(stream: BinaryIO) -> tuple[int, int] | None:
+    """What tells whether a file has been written to; None for what was read to its end."""
+    if isinstance(stream, io.BytesIO):
+        return None
+    status = os.fstat(stream.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _check_unchanged(stream: BinaryIO, before: tuple[int, int] | None, source: str) -> None:
+    if before is not None and not stream.closed and _version(stream) != before:
+        raise ImageError(f"input '{source}' changed while it was read: run it again when its writer is done")
 
 
 def _seekable(source: str) -> tuple[BinaryIO, int]:
@@ -61,8 +83,12 @@ def _seekable(source: str) -> tuple[BinaryIO, int]:
 def silent() -> Iterator[None]:
     """Keep C libraries from writing to standard error, past Python: libtiff and libjpeg do it before they fail.
 
-    For short calls of the main thread alone: the stream is the whole process's.
+    For short calls of the main thread, as the stream is the whole process's; where other threads are at work, within
+    `hushed`, which has done it for all of them.
     """
+    if _hushed:
+        yield
+        return
     try:
         kept = os.dup(2)
     except OSError:  # closed: there is nothing to keep quiet
@@ -76,6 +102,31 @@ def silent() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+_hushed: list[bool] = []
+"""Not empty while `hushed` is in force."""
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """`silent`, for as long as threads are at work: what Python itself says goes past the descriptor that is closed to C."""
+    own, past = sys.stderr, None
+    with suppress(OSError, ValueError, AttributeError):  # no descriptor, or closed
+        if own.fileno() == 2:
+            own.flush()
+            past = open(os.dup(2), "w", 1, own.encoding, own.errors)  # noqa: SIM115
+    with silent():
+        _hushed.append(True)
+        if past is not None:
+            sys.stderr = past
+        try:
+            yield
+        finally:
+            _hushed.pop()
+            if past is not None:
+                sys.stderr = own
+                past.close()
 
 
 @contextmanager
@@ -113,25 +164,62 @@ def writing(target: str) -> Iterator[BinaryIO]:
             raise ImageError(f"output '{target}' cannot be written: it is read-only; make it writable, or name another")
     except (OSError, ValueError) as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error, path.parent)}") from None
-    name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}.tmp"
+    name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{next(_serial)}.tmp"
+    mode = _permissions(path)
     try:
-        with _new(name, target) as stream:
+        with _new(name, target, 0o666 if mode is None else 0o600) as stream:
             yield stream
-            os.fchmod(stream.fileno(), _permissions(path))
-        os.replace(name, path)
+            if mode is not None:
+                os.fchmod(stream.fileno(), mode)
+        with _wanted(target):
+            os.replace(name, path)
     except OSError as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
     finally:
         with suppress(OSError, ValueError):  # renamed, or never made
             os.unlink(name)
+        _unfinished.pop(name, None)
 
 
-def _new(name: Path, target: str) -> BinaryIO:
-    """A file that was not there before, which nobody else may read yet."""
+def _new(name: Path, target: str, mode: int) -> BinaryIO:
+    """A file that was not there before."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        return os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb")
+        with _wanted(target):
+            descriptor = os.open(name, flags, mode)
+            _unfinished[name] = current_thread()
+        return os.fdopen(descriptor, "wb")
     except (OSError, ValueError) as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error, name.parent)}") from None
+
+
+_serial = count()  # threads may ask for a name in the same nanosecond
+_unfinished: dict[Path, Thread] = {}
+_abandoned: WeakSet[Thread] = WeakSet()
+_steps = Lock()
+"""Temporary files and who writes them; threads whose files nobody wants any more; one step at a time of both."""
+
+
+@contextmanager
+def _wanted(target: str) -> Iterator[None]:
+    """A step of a thread that was not abandoned, nor is while it takes it."""
+    with _steps:
+        if current_thread() in _abandoned:
+            raise ImageError(f"output '{target}' is not written: the run was interrupted")
+        yield
+
+
+def abandon(threads: Iterable[Thread]) -> None:
+    """Take away what `threads` have not finished writing, and let nothing further of theirs be written.
+
+    For threads that nobody waits for when the program is interrupted.
+    """
+    with _steps:
+        _abandoned.update(threads)
+        for name, thread in [*_unfinished.items()]:
+            if thread in _abandoned:
+                with suppress(OSError):
+                    os.unlink(name)
 
 
 class _Whole:
@@ -164,13 +252,11 @@ class _Whole:
         self.stream.flush()
 
 
-def _permissions(path: Path) -> int:
-    """The mode of the file that is replaced, or what the umask leaves of rw-rw-rw-."""
+def _permissions(path: Path) -> int | None:
+    """The mode of the file that is replaced; None for a new one, of which the umask decides."""
     with suppress(FileNotFoundError):
         return stat.S_IMODE(path.stat().st_mode)
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+    return None
 
 
 def reason(error: Exception, folder: Path | None = None) -> str:
@@ -202,9 +288,17 @@ def is_stream(target: str) -> bool:
         return False
 
 
-def same_file(one: str, other: str) -> bool:
-    """Whether two paths are the same existing file (links and spelling aside)."""
+def identity(path: str) -> tuple[int, int] | None:
+    """What the names of one existing file have in common (links and spelling aside); None if there is no such file."""
+    if path == STDIO:
+        return None
     try:
-        return STDIO not in (one, other) and os.path.samefile(one, other)
+        status = os.stat(path)
     except (OSError, ValueError):
-        return False
+        return None
+    return status.st_dev, status.st_ino
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths are the same existing file."""
+    return (key := identity(one)) is not None and key == identity(other)

@@ -47,8 +47,23 @@ def combined(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 images = click.argument(
-    "images", nargs=-1, required=True, metavar="IMAGE…", type=FileType("IMAGE"),
-    help="A path, or - for standard input; .npy files are tensors (H, W), (C, H, W) or (N, C, H, W).",
+    "images", nargs=-1, metavar="IMAGE…", type=FileType("IMAGE"),
+    help="A path, a folder for the images in it, or - for standard input; .npy files are tensors (H, W), (C, H, W) or "
+    "(N, C, H, W).",
+)  # fmt: skip
+many = combined(
+    click.option("--recursive", is_flag=True, help="Search folders with all their subfolders, which -o DIR/ gets as well."),
+    click.option(
+        "--from-file", type=FileType("LIST|-"), default=None, help="Images and folders from a list too, one path a line."
+    ),
+    click.option("-0", "--null", is_flag=True, help="The paths of the list end in NUL, as find -print0 writes them."),
+    click.option(
+        "--skip-existing", is_flag=True, help="Leave out images whose output is there: resumes what was interrupted."
+    ),
+    click.option(
+        "--json-lines", is_flag=True,
+        help="Print one JSON document a line, as images are finished: what --json does for folders and lists.",
+    ),
 )  # fmt: skip
 
 
@@ -236,7 +251,8 @@ image_output = combined(
         "--output",
         type=FileType("PATH|-|DIR/|TEMPLATE"),
         default=None,
-        help="Where to write; {stem}, {name}, {ext} and {kernel} are replaced, - is stdout.  [default: STEM-KERNEL.EXT]",
+        help="Where to write; {stem}, {name}, {ext}, {kernel}, {parent} (the input's folder) and {dir} (the folder below the "
+        "one that was searched) are replaced, - is stdout.  [default: STEM-KERNEL.EXT]",
     ),
     click.option("--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
     click.option("--in-place", is_flag=True, help="Write the result over the input."),
@@ -254,7 +270,12 @@ image_output = combined(
         metavar="N",
         help="Pixels across of the contact sheet, at most.  [default: 1600]",
     ),
-    click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Say on stderr which plans were weighed, and why; of many images, every remark.",
+    ),
     linear,
     alpha,
 )

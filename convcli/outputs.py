@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 
 from convcli.errors import ImageError
-from convcli.files import STDIO, is_stream, reason, same_file
+from convcli.files import STDIO, identity, is_stream, reason
 
-FIELDS = ("stem", "name", "ext", "kernel")
+FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")
+
+STDOUT = "/dev/stdout"
+"""Standard output by its other name: means that a terminal is to have the image, too."""
 
 
 def resolve(
@@ -20,6 +24,7 @@ def resolve(
     output: str | None,
     kernel: str,
     *,
+    below: Sequence[str] = (),
     overwrite: bool = False,
     in_place: bool = False,
     read: Sequence[str] = (),
@@ -35,6 +40,9 @@ def resolve(
         ``{stem}-{kernel}.{ext}`` in the current folder.
     kernel : str
         What ``{kernel}`` stands for.
+    below : sequence of str
+        The folder of every input, seen from the one that was named and searched for it; "" for the same, which is the
+        default. It lies in the output folder again.
     overwrite : bool
         Whether the default name may replace an existing file.
     in_place : bool
@@ -47,72 +55,119 @@ def resolve(
     ImageError
         A target that is an input, that exists without leave, or that two inputs share.
     """
+    if in_place and output is not None:
+        raise ImageError(f"--in-place and -o {output} exclude each other: give one of them")
+    if in_place and STDIO in inputs:
+        raise ImageError("--in-place has no file to write when the input is '-': use -o")
     if in_place:
-        if output is not None:
-            raise ImageError(f"--in-place and -o {output} exclude each other: give one of them")
-        if STDIO in inputs:
-            raise ImageError("--in-place has no file to write when the input is '-': use -o")
-        for source in inputs:
-            _spare(source, read)
-        return list(inputs)
-    targets = [_target(source, output, kernel) for source in inputs]
+        targets = list(inputs)
+    else:
+        name = _namer(output, kernel)
+        targets = [name(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
+    kept = [(other, key) for other in read if (key := identity(other)) is not None]
+    known = {} if in_place else {key: source for source in inputs if (key := identity(source)) is not None}
+    places: dict[str, int] = {}
+    place = _placer()
     for number, (source, target) in enumerate(zip(inputs, targets, strict=True)):
-        _spare(target, read)
-        for other in inputs:
-            if same_file(target, other):
-                raise ImageError(f"output '{target}' is the input '{other}': name another, or use --in-place")
-        if output is None and not overwrite and os.path.lexists(target):
+        key = identity(target)
+        for other, theirs in kept:
+            if key == theirs:
+                raise ImageError(f"output '{target}' is the kernel or weights file '{other}' of this run: name another")
+        if key in known:
+            raise ImageError(f"output '{target}' is the input '{known[key]}': name another, or use --in-place")
+        if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise ImageError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
-        shared = [other for other, theirs in zip(inputs[:number], targets, strict=False) if theirs == target]
-        if shared and (target == STDIO or not is_stream(target)):
-            alike = Path(source).name == Path(shared[0]).name
-            remedy = "different names, or one folder for each" if alike else "a folder or a template, -o 'out/{name}'"
-            raise ImageError(f"'{source}' and '{shared[0]}' would both be written to '{target}': use {remedy}")
+        if target != STDIO and is_stream(target):
+            continue  # takes one image after the other
+        first = places.setdefault(place(target), number)
+        if first != number:
+            both = f"'{inputs[first]}' and '{source}'"
+            raise ImageError(f"{both} would both be written to '{target}': use {_apart(inputs[first], source)}")
     return targets
 
 
-def _spare(target: str, read: Sequence[str]) -> None:
-    for other in read:
-        if same_file(target, other):
-            raise ImageError(f"output '{target}' is the kernel or weights file '{other}' of this run: name another")
+def _apart(one: str, other: str) -> str:
+    """What keeps two results apart."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return "each image once"
+    if Path(one).name == Path(other).name:
+        return "different names, or one folder for each, -o 'out/{parent}/{name}'"
+    return "a folder or a template, -o 'out/{name}'"
 
 
-def _target(source: str, output: str | None, kernel: str) -> str:
-    if not source:
-        raise ImageError("input '' is empty: name an image, or - for standard input")
-    path = Path("stdin.png" if source == STDIO else source)
-    if os.path.isdir(source):
-        raise ImageError(f"input '{source}' is a folder: name the images in it")
-    if not path.suffix:
-        path = path.with_name(f"{path.name}.png")
-    values = {"stem": path.stem, "name": path.name, "ext": path.suffix.lstrip("."), "kernel": kernel}
-    if output is None:
-        if source == STDIO:
-            return STDIO
-        return f"{path.stem}-{kernel}{path.suffix}"
-    if output in (STDIO, "/dev/stdout"):
-        return STDIO
-    if not output:
+def _placer() -> Callable[[str], str]:
+    """A function to the place of a target, whatever links lead there."""
+    folders: dict[str, str] = {}
+
+    def place(target: str) -> str:
+        if target == STDIO:
+            return target
+        try:
+            if os.path.islink(target):
+                return os.path.realpath(target)
+            folder, name = os.path.split(target)
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            return os.path.join(folders[folder], name)
+        except (OSError, ValueError):  # a NUL; whoever opens it says so
+            return target
+
+    return place
+
+
+def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
+    """A function from an input, and the folder it was found in, to its target."""
+    if output == "":
         raise ImageError("output '' is empty: name a file, a folder ending in '/', or '-'")
-    if output.endswith(("/", os.sep)) or os.path.isdir(output):
-        return str(Path(output) / path.name)
+    if output is not None:
+        if re.search(r"[{}]", _FIELD.sub("", output)):
+            raise ImageError(f"output '{output}' has a brace without its other half: write {{stem}}, or leave it out")
+        for match in _FIELD.finditer(output):
+            if match[1] not in FIELDS:
+                raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(FIELDS)}}}")
+    into = output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output))
+    if output and into and os.path.lexists(place := output.rstrip("/" + os.sep)) and not os.path.isdir(place):
+        raise ImageError(f"output '{output}' is no folder, a file of that name is there: name another")
 
-    if re.search(r"[{}]", _FIELD.sub("", output)):
-        raise ImageError(f"output '{output}' has a brace without its other half: write {{stem}}, or leave it out")
+    def name(source: str, under: str) -> str:
+        if not source:
+            raise ImageError("input '' is empty: name an image, or - for standard input")
+        path = Path("stdin.png" if source == STDIO else source)
+        if not path.suffix:
+            path = path.with_name(f"{path.name}.png")
+        if output is None:
+            return STDIO if source == STDIO else f"{path.stem}-{kernel}{path.suffix}"
+        if output in (STDIO, STDOUT):
+            return STDIO
+        if into and "{" not in output:
+            return str(Path(output) / under / path.name)
+        values = {
+            "stem": path.stem,
+            "name": path.name,
+            "ext": path.suffix.lstrip("."),
+            "kernel": kernel,
+            "dir": under or ".",
+            "parent": path.parent.name or path.absolute().parent.name,
+        }
+        filled = _FIELD.sub(lambda match: values[match[1]], output)
+        if into:
+            return str(Path(filled) / path.name)
+        return str(Path(filled)) if "{dir}" in output else filled
 
-    def fill(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(FIELDS)}}}")
-        return values[match[1]]
+    return name
 
-    return _FIELD.sub(fill, output)
+
+_made: dict[Path, int] = {}
+_making = Lock()
+"""Folders that were made, and how many are at work in each; one at a time makes them and takes them away."""
 
 
 @contextmanager
 def folder(target: str, output: str | None) -> Iterator[None]:
-    """The folder of `target`, made if ``-o`` is a folder ending in ``/`` or a template.
+    """The folder of `target`, made if ``-o`` is a folder or a template.
 
-    What was made goes again when the block ends and nothing lies in it: a failed run leaves no trace.
+    What was made goes again when the last of those who write into it ends, and nothing lies in it: a failed run leaves no
+    trace.
 
     Raises
     ------
@@ -120,17 +175,23 @@ def folder(target: str, output: str | None) -> Iterator[None]:
         It cannot be made.
     """
     wanted = Path(target).parent
-    made: list[Path] = []
-    if output is not None and (output.endswith(("/", os.sep)) or "{" in output):
-        made = [path for path in (wanted, *wanted.parents) if not path.exists()]
+    used: list[Path] = []
     try:
-        try:
-            if made:
-                os.makedirs(wanted, exist_ok=True)
-        except OSError as error:
-            raise ImageError(f"output folder '{wanted}' cannot be made: {reason(error)}") from None
+        if output is not None and (output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)):
+            with _making:
+                used = [path for path in (wanted, *wanted.parents) if path in _made or not path.exists()]
+                for path in used:
+                    _made[path] = _made.get(path, 0) + 1
+                try:
+                    os.makedirs(wanted, exist_ok=True)
+                except (OSError, ValueError) as error:
+                    raise ImageError(f"output folder '{wanted}' cannot be made: {reason(error)}") from None
         yield
     finally:
-        for path in made:
-            with suppress(OSError):  # something lies in it
-                path.rmdir()
+        with _making:
+            for path in used:
+                _made[path] -= 1
+                if not _made[path]:
+                    del _made[path]
+                    with suppress(OSError):  # something lies in it
+                        path.rmdir()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
@@ -92,8 +93,47 @@ def give_up(stream: TextIO) -> None:
 
 
 def note(text: str) -> None:
-    """A remark on standard error."""
-    print(f"convcli: {shown(text)}", file=sys.stderr, flush=True)
+    """A remark on standard error, above the bar if there is one."""
+    line = f"convcli: {shown(text)}"
+    if _above:
+        _above[-1](line)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
+_above: list[Callable[[str], None]] = []
+"""How to print a line above the bar that is being drawn."""
+
+
+@contextmanager
+def progress(total: int, shown: bool) -> Iterator[Callable[[], None]]:
+    """A bar on standard error: how many of `total` are done, how fast, and how long the rest takes.
+
+    Call what it yields once for each. The bar is gone when the block ends. Not `shown`, nothing is drawn and nothing imported.
+    """
+    if not shown:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Images a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.3g}/s", "progress.data.speed")
+
+    console = Console(file=sys.stderr, highlight=False)
+    columns = (BarColumn(None), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False, expand=True)
+    with bar:
+        task = bar.add_task("", total=total)
+        _above.append(lambda line: console.print(Text(line), soft_wrap=True))
+        try:
+            yield lambda: bar.advance(task)
+        finally:
+            _above.pop()
 
 
 def table(content: Table, stream: TextIO | None = None) -> None:

@@ -359,10 +359,10 @@ def test_stdin(data: bytes, folder: Path) -> None:
     check(run("apply", "-", *BOX, input=data, cwd=folder), "'-'")
 
 
-def test_default_output_of_a_folder(folder: Path) -> None:
-    """Without -o, where the output's name is made from the input's."""
-    for name in (".", "..", "/", "sub"):
-        check(run("apply", name, *BOX, cwd=folder), f"'{name}'", "folder")
+def test_folders_without_images(folder: Path) -> None:
+    (folder.parent / "bare" / "sub").mkdir(parents=True)
+    for name in (".", "../bare", "/", "sub"):
+        check(run("apply", name, *BOX, cwd=folder.parent / "bare"), f"'{name}'", "folder without images")
 
 
 def test_a_file_name_with_a_line_break(folder: Path) -> None:

@@ -84,6 +84,8 @@ def test_errors_load_nothing(line: str, tmp_path: Path) -> None:
         "transpose img.png -k bilinear:2 -s 2 -p 1 -o out.png",
         "explain img.png -k sobel -p 1 --at 0,0 -o figure.svg",
         "explain img.png -k box --input-at 4,4 --json",
+        "apply img.png maps.npy -k box -o many/",
+        "apply . -k box -o many/ --json",
     ],
 )
 def test_images_load_neither_torch_nor_rich(line: str, folder: Path) -> None:
@@ -188,7 +190,7 @@ LAYERS = [
     {"dispatch"},
     {"engine"},
     {"operation", "comparison", "pipeline", "montage"},
-    {"single", "layer", "inventory"},
+    {"single", "layer", "inventory", "inputs"},
     {"batch", "explain", "translate", "animation"},
     {"parameters"},
     {"options"},

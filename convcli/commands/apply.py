@@ -19,9 +19,12 @@ from convcli.commands.run import run_images
         "convcli apply img.png -k gaussian:2 -p same --padding-mode reflect -o soft.png",
         "convcli apply img.png --kernel='-1,0,1;-2,0,2;-1,0,1' --range offset -o relief.png",
         "convcli apply img.png --weights model.safetensors:conv1.weight -s 2 -p 3 -o maps.npy",
+        "convcli apply photos --recursive -k sharpen -p same -o sharp/ --skip-existing",
+        "curl -s URL | convcli apply - -k gaussian:2 -o - | convcli apply - -k sobel -o edges.png",
     ),
 )
 @options.images
+@options.many
 @options.bank
 @options.geometry
 @options.image_output

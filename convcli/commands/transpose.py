@@ -21,6 +21,7 @@ from convcli.commands.run import run_images
     ),
 )
 @options.images
+@options.many
 @options.bank
 @options.transposed_geometry
 @options.image_output

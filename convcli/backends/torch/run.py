@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,12 +60,14 @@ def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Compute
 def _settings(task: Task, tf32: bool) -> Iterator[None]:
     """What torch keeps for the whole process, set and put back; its ways of having no memory become Python's.
 
-    float32 means float32: TF32 would keep 10 bits of the mantissa. `compare` shows what it would gain.
+    float32 means float32: TF32 would keep 10 bits of the mantissa. `compare` shows what it would gain. Tasks of several
+    threads want the same: the first of them saves what there was, the last puts it back.
     """
-    threads, allowed = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = tf32
-    if task.threads is not None:
-        torch.set_num_threads(task.threads)
+    with _lock:
+        _saved.append((torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
+        torch.backends.cudnn.allow_tf32 = tf32
+        if task.threads is not None:
+            torch.set_num_threads(task.threads)
     try:
         with torch.inference_mode():
             yield
@@ -73,9 +76,20 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
             raise MemoryError(str(error)) from None
         raise
     finally:
-        torch.backends.cudnn.allow_tf32 = allowed
-        if task.threads is not None:
-            torch.set_num_threads(threads)
+        with _lock:
+            threads, allowed = _saved[0]
+            if len(_saved) > 1:  # others are at work
+                _saved.pop()
+            else:
+                _saved.clear()
+                torch.backends.cudnn.allow_tf32 = allowed
+                if task.threads is not None:
+                    torch.set_num_threads(threads)
+
+
+_lock = Lock()
+_saved: list[tuple[int, bool]] = []
+"""One entry for each task at work; the first is what there was before them."""
 
 
 def _layer(task: Task) -> Layer:

@@ -1,0 +1,138 @@
+"""Time five hundred photographs: one convcli against a shell's loop over `vips conv`, and against ImageMagick's `mogrify`.
+
+    python benchmarks/many.py [--only TEXT] [--rounds N] [--output FILE]
+
+The programs run in turn, round after round, each into a folder of its own, which is empty when it begins; medians are
+compared. Every one must have written every image. Peers that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter, sleep
+
+import numpy as np
+from bench import PAUSE, figure, machine
+from command_line import HERE, command_line
+from commands import CONVCLI
+from PIL import Image
+
+import convcli
+
+COUNT = 500
+SIDE = 512
+GOALS = {"vips conv, a loop of the shell": 0.2, "ImageMagick mogrify": 1.0}
+"""The ratios to these that are wanted, at most."""
+
+
+def photographs(folder: Path, ending: str) -> None:
+    """Crops of the sample photograph, enlarged and with a camera's grain: no two alike."""
+    generator = np.random.default_rng(0)
+    sample = Image.open(HERE.parent / "samples" / "coffee.jpg")
+    large = sample.resize((2 * sample.width, 2 * sample.height), Image.Resampling.BICUBIC)
+    for number in range(COUNT):
+        left, top = (int(generator.integers(0, side - SIDE + 1)) for side in large.size)
+        crop = np.asarray(large.crop((left, top, left + SIDE, top + SIDE))).astype(np.int16)
+        grain = generator.normal(0, 3, crop.shape).astype(np.int16)
+        image = Image.fromarray(np.clip(crop + grain, 0, 255).astype(np.uint8))
+        image.save(folder / f"{number:03}.{ending}", quality=92)
+
+
+def commands(ending: str) -> dict[str, list[str]]:
+    """Every program, to be run where ``in`` lies and ``out`` is to be filled."""
+    every = {
+        "convcli": [
+            *CONVCLI,
+            "apply",
+            "in",
+            "-k",
+            "sharpen",
+            "-p",
+            "same",
+            "--padding-mode",
+            "replicate",
+            "-o",
+            "out/",
+            "-q",
+        ]
+    }
+    quality = "[Q=92]" if ending == "jpg" else ""
+    if shutil.which("vips"):
+        loop = f'for f in in/*.{ending}; do vips conv "$f" "out/${{f##*/}}{quality}" sharpen.mat || exit; done'
+        every["vips conv, a loop of the shell"] = ["sh", "-c", loop]
+    mogrify = shutil.which("mogrify-im6.q16") or shutil.which("mogrify")
+    if mogrify:
+        steps = f"-path out -quality 92 -morphology Convolve '3x3: 0,-1,0 -1,5,-1 0,-1,0' in/*.{ending}"
+        every["ImageMagick mogrify"] = ["sh", "-c", f"{mogrify} {steps}"]
+    return every
+
+
+def seconds(command: list[str], folder: Path) -> float:
+    """Wall time of a program that is to write all images."""
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    sleep(PAUSE)
+    start = perf_counter()
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    passed = perf_counter() - start
+    if (count := len([*out.iterdir()])) != COUNT:
+        raise RuntimeError(f"{command[0]} wrote {count} of {COUNT} images")
+    return passed
+
+
+def measured(ending: str, rounds: int) -> list[str]:
+    """A Markdown line for each peer."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "in").mkdir()
+        photographs(folder / "in", ending)
+        (folder / "sharpen.mat").write_text("3 3\n0 -1 0\n-1 5 -1\n0 -1 0\n")
+        every = commands(ending)
+        times: dict[str, list[float]] = {program: [] for program in every}
+        for round_ in range(rounds + 1):
+            for program, command in every.items():
+                passed = seconds(command, folder)
+                if round_:  # the first warms up
+                    times[program].append(passed)
+    medians = {program: median(found) for program, found in times.items()}
+    ours = medians.pop("convcli")
+    each = figure(ours / COUNT, "s")
+    lines = []
+    for program, theirs in medians.items() or [("none here", float("nan"))]:
+        goal = GOALS.get(program, float("nan"))
+        met = "yes" if ours / theirs <= goal else "no"
+        lines.append(
+            f"| {COUNT} photographs of {SIDE}², {ending.upper()} | {figure(ours, 's')} ({each} each) "
+            f"| {program} {figure(theirs, 's')} | {ours / theirs:.2f} | {goal:.2f} | {met} |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def main() -> None:
+    """Run the rows and write the table."""
+    options = command_line(__doc__, "MANY.md")
+    compileall.compile_dir(Path(convcli.__file__).parent, quiet=1)  # as every installed package is
+    lines = [line for ending in ("jpg", "png") if options.only in ending for line in measured(ending, options.rounds)]
+    header = [
+        "# Many images",
+        "",
+        f"Made by `make bench`: {machine()}. Medians of {options.rounds} rounds; the programs ran in turn. A 3×3 "
+        "kernel, from files to files. Ratio: convcli over the peer.",
+        "",
+        "| work | convcli | peer | ratio | goal | met |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    Path(options.output).write_text("\n".join([*header, *lines]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    main()

@@ -1,0 +1,173 @@
+"""Which images are meant: paths, the images in folders, and lists of paths."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from convcli.errors import ImageError
+from convcli.files import STDIO, identity, is_stream, reason
+from convcli.images.names import has_image_name
+from convcli.outputs import STDOUT
+
+MAX_LIST = 1 << 28
+"""A list of paths is read no further than this many bytes: it is no list then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The images of a run.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        Paths, or ``-``, in the order given; those of a folder sorted, its own before its subfolders'.
+    below : tuple of str
+        The folder of each, seen from the one that was named and searched for it; "" for the same.
+    searched : bool
+        Whether they come from a folder or a list, and are as many as there happen to be.
+    """
+
+    paths: tuple[str, ...]
+    below: tuple[str, ...]
+    searched: bool
+
+
+def collect(
+    named: Sequence[str],
+    listed: str | None = None,
+    *,
+    null: bool = False,
+    recursive: bool = False,
+    output: str | None = None,
+) -> Inputs:
+    """Every image that is named, listed or found.
+
+    Parameters
+    ----------
+    named : sequence of str
+        Paths of images and folders, or ``-`` for the image on standard input.
+    listed : str, optional
+        A file of further paths, one a line, or ``-`` for standard input.
+    null : bool
+        Whether a NUL ends each path of the list, in place of a line's end.
+    recursive : bool
+        Whether folders are searched with all their subfolders. Hidden files and folders are passed over.
+    output : str, optional
+        ``-o``: below a folder that is searched, the one it names is passed over.
+
+    Raises
+    ------
+    ImageError
+        Nothing is named, a folder holds no image, or the list cannot be read.
+    """
+    given = [*named]
+    if listed is not None:
+        if listed == STDIO and STDIO in named:
+            raise ImageError("standard input cannot be both the image '-' and the list of --from-file -: name a file")
+        given += _paths(listed, null)
+    elif null:
+        raise ImageError("-0 is for --from-file: say which list it ends the paths of, or leave it out")
+    if not given:
+        raise ImageError("no image is given: name images or folders, - for standard input, or a list with --from-file")
+    paths: list[str] = []
+    below: list[str] = []
+    searched = listed is not None
+    for path in given:
+        if path != STDIO and os.path.isdir(path):
+            searched = True
+            found = [*_search(path, recursive, _folder_of(output))]
+            if not found:
+                deeper = ", or search its subfolders with --recursive" if not recursive else ""
+                raise ImageError(f"input '{path}' is a folder without images: name another{deeper}")
+            if len(found) > 1 and _is_one_file(output):
+                raise ImageError(
+                    f"input '{path}' is a folder of {len(found)} images, and '{output}' a name for one: use a folder, -o out/, "
+                    "or a template, -o 'out/{stem}.png'"
+                )
+            paths += [os.path.join(path, under, name) for under, name in found]
+            below += [under for under, _ in found]
+        else:
+            paths.append(path)
+            below.append("")
+    return Inputs((*paths,), (*below,), searched)
+
+
+def _paths(listed: str, null: bool) -> list[str]:
+    """The paths in a list; empty lines are none."""
+    try:
+        if listed == STDIO:
+            data = sys.stdin.buffer.read(MAX_LIST + 1)
+        else:
+            with open(listed, "rb") as stream:
+                data = stream.read(MAX_LIST + 1)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"list '{listed}' cannot be read: {reason(error)}") from None
+    if data is None:
+        raise ImageError(f"list '{listed}' cannot be read: the pipe does not wait for its writer; put 'cat |' before")
+    if len(data) > MAX_LIST:
+        raise ImageError(f"list '{listed}' is longer than {MAX_LIST >> 20} MiB: is it a list of paths?")
+    if not null and b"\0" in data:
+        raise ImageError(f"list '{listed}' holds NUL bytes: is it an image, or a list that wants -0?")
+    words = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    paths = [os.fsdecode(word) for word in words if word]
+    if not paths:
+        raise ImageError(f"list '{listed}' is empty: give it one path a line, or with -0 one before each NUL")
+    if STDIO in paths:
+        raise ImageError(f"list '{listed}' names '-', which no file is: write ./- for a file of that name")
+    return paths
+
+
+def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iterator[tuple[str, str]]:
+    """The images of a folder: the subfolder, and the name in it.
+
+    Links are followed; no folder is entered twice, however many lead there.
+    """
+    seen = {identity(root)}
+    waiting = [""]
+    while waiting:
+        under = waiting.pop()
+        try:
+            with os.scandir(os.path.join(root, under)) as entries:
+                listed = sorted(
+                    (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
+                )
+        except OSError as error:
+            if under:
+                yield os.path.split(under)  # fails when it is opened like an image; the rest goes on
+                continue
+            raise ImageError(f"folder '{root}' cannot be read: {reason(error)}") from None
+        folders = []
+        for entry in listed:
+            if _is(entry, os.DirEntry.is_dir):
+                key = identity(entry.path)
+                if recursive and key not in seen and key != besides:
+                    seen.add(key)
+                    folders.append(os.path.join(under, entry.name))
+            elif has_image_name(entry.name) and (_is(entry, os.DirEntry.is_file) or entry.is_symlink()):
+                yield under, entry.name  # a link that leads nowhere fails when it is opened
+        waiting += reversed(folders)
+
+
+def _is(entry: os.DirEntry[str], what: Callable[[os.DirEntry[str]], bool]) -> bool:
+    try:
+        return what(entry)
+    except OSError:  # a link to itself
+        return False
+
+
+def _folder_of(output: str | None) -> tuple[int, int] | None:
+    """The folder that all results go to: what a search may come upon after an earlier run."""
+    if output is None:
+        return None
+    fixed, field, _ = output.partition("{")
+    return identity(fixed.rpartition("/")[0] if field else output)
+
+
+def _is_one_file(output: str | None) -> bool:
+    """Whether ``-o`` names neither a folder nor a template, nor what takes one image after the other."""
+    if output is None or "{" in output or output.endswith(("/", os.sep)) or os.path.isdir(output):
+        return False
+    return output in (STDIO, STDOUT) or not is_stream(output)

@@ -1,0 +1,540 @@
+"""Many images: folders, lists, where results go, what is said of them, and all processors at work."""
+
+import json
+import os
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cli import Result, binary, done, run, terminal, write
+
+from convcli import batch, files, outputs, single
+from convcli.batch import Batch, Failed, Skipped
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute
+from convcli.errors import ImageError
+from convcli.images import Picture
+from convcli.operation import Operation, assemble
+from convcli.single import Done, Writing
+
+BOX = ["-k", "box"]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with photos/: 1.png, 2.ppm, sub/1.png, sub/deep/3.png, files that are no images, and hidden ones."""
+    generator = np.random.default_rng(0)
+    root = tmp_path / "photos"
+    (root / "sub/deep").mkdir(parents=True)
+    (root / ".hidden").mkdir()
+    for name in ("1.png", "2.ppm", "sub/1.png", "sub/deep/3.png", ".4.png", ".hidden/5.png"):
+        write(root / name, generator.integers(0, 256, (3, 6, 7), dtype=np.uint8))
+    (root / "notes.txt").write_text("no image")
+    (root / "Makefile").write_text("no image")
+    (root / "folder.png").mkdir()
+    return tmp_path
+
+
+def made(folder: Path) -> list[str]:
+    """Every file below a folder, hidden ones too."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def alone(source: Path) -> bytes:
+    """What `-k box` makes of one image alone."""
+    return done("apply", source, *BOX, "-o", "-", "--format", source.suffix[1:]).out
+
+
+def lines(result: Result) -> list[dict]:
+    """The documents on stdout, one a line."""
+    return [json.loads(line) for line in result.text.splitlines()]
+
+
+# Which images are meant
+
+
+def test_a_folder_is_its_images(photos: Path) -> None:
+    result = done("apply", "photos", *BOX, "-o", "out/", "-q", cwd=photos)
+    assert result.text.split() == ["out/1.png", "out/2.ppm"]
+    assert made(photos / "out") == ["1.png", "2.ppm"]
+    assert (photos / "out/2.ppm").read_bytes() == alone(photos / "photos/2.ppm")
+
+
+def test_subfolders_are_mirrored(photos: Path) -> None:
+    result = binary("apply", "photos", "--recursive", *BOX, "-o", "out/", "-q", cwd=photos)
+    assert (result.code, result.err) == (0, "")
+    assert result.text.split() == ["out/1.png", "out/2.ppm", "out/sub/1.png", "out/sub/deep/3.png"]
+    for name in made(photos / "out"):
+        assert (photos / "out" / name).read_bytes() == alone(photos / "photos" / name)
+
+
+def test_subfolders_are_mirrored_into_a_folder_that_is_there(photos: Path) -> None:
+    (photos / "out").mkdir()
+    done("apply", "photos/", "--recursive", *BOX, "-o", "out", cwd=photos)
+    assert made(photos / "out") == ["1.png", "2.ppm", "sub/1.png", "sub/deep/3.png"]
+
+
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        ("out/{dir}/{stem}.tif", ["1.tif", "2.tif", "sub/1.tif", "sub/deep/3.tif"]),
+        ("out/{parent}-{name}", ["deep-3.png", "photos-1.png", "photos-2.ppm", "sub-1.png"]),
+        ("out/{stem}/", ["1/1.png", "2/2.ppm", "3/3.png"]),
+    ],
+)
+def test_templates_of_folders(template: str, names: list[str], photos: Path) -> None:
+    if "{stem}/" in template:
+        (photos / "photos/sub/1.png").unlink()
+    done("apply", "photos", "--recursive", *BOX, "-o", template, cwd=photos)
+    assert made(photos / "out") == names
+
+
+def test_results_of_an_earlier_run_are_passed_over(photos: Path) -> None:
+    """The output folder may lie in the one that is searched."""
+    for _ in range(2):
+        result = done("apply", ".", "--recursive", *BOX, "-o", "photos/out/", "--json", cwd=photos)
+        assert [document["input"] for document in lines(result)] == [
+            f"./photos/{name}" for name in ("1.png", "2.ppm", "sub/1.png", "sub/deep/3.png")
+        ]
+    done("apply", "photos", "--recursive", *BOX, "-o", "photos/out/{dir}/{name}", cwd=photos)
+    assert len(made(photos / "photos/out")) == 8  # those that mirrored photos/, and those that mirror its content
+
+
+def test_links_to_folders_are_followed_once(photos: Path) -> None:
+    (photos / "photos/sub/loop").symlink_to("../..")
+    (photos / "photos/self").symlink_to("self")
+    (photos / "photos/gone.png").symlink_to("nowhere.png")
+    (photos / "away").mkdir()
+    write(photos / "away/6.png", np.zeros((1, 5, 5), np.uint8))
+    (photos / "photos/zlink").symlink_to("../away")
+    result = run("apply", "photos", "--recursive", *BOX, "-o", "out/", "--json", cwd=photos)
+    assert result.code == 1  # the link that leads nowhere
+    names = [document["input"].removeprefix("photos/") for document in lines(result)]
+    assert sorted(names) == ["1.png", "2.ppm", "gone.png", "sub/1.png", "sub/deep/3.png", "sub/loop/away/6.png"] or (
+        sorted(names) == ["1.png", "2.ppm", "gone.png", "sub/1.png", "sub/deep/3.png", "zlink/6.png"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (b"photos/1.png\nphotos/sub/1.png\n", []),
+        (b"\nphotos/1.png\r\n\nphotos/sub/1.png", []),
+        (b"photos/1.png\0photos/sub/1.png\0", ["-0"]),
+        (b"photos/1.png\0photos/sub/1.png", ["--null"]),
+    ],
+)
+@pytest.mark.parametrize("listed", ["list", "-"])
+def test_a_list(data: bytes, options: list[str], listed: str, photos: Path) -> None:
+    (photos / "list").write_bytes(data)
+    command = ["apply", "--from-file", listed, *options, *BOX, "-o", "out/{parent}-{name}", "-q"]
+    result = binary(*command, input=data if listed == "-" else None, cwd=photos)
+    assert (result.code, result.err) == (0, "")
+    assert result.text.split() == ["out/photos-1.png", "out/sub-1.png"]
+
+
+def test_a_list_of_odd_names(photos: Path) -> None:
+    """As `find -print0` writes them: with line breaks, and bytes that are no text."""
+    names = [b"two\nlines.png", b" space .png", b"byte\xff.png", b"-k.png"]
+    for name in names:
+        try:
+            (photos / os.fsdecode(name)).write_bytes((photos / "photos/1.png").read_bytes())
+        except OSError:
+            pytest.skip("this file system wants names that are text")
+    result = binary("apply", "--from-file", "-", "-0", *BOX, "-o", "out/", input=b"\0".join(names), cwd=photos)
+    assert result.code == 0
+    assert sorted(os.listdir(os.fsencode(photos / "out"))) == sorted(names)
+
+
+def test_lists_folders_and_paths_together(photos: Path) -> None:
+    (photos / "list").write_text("photos/sub\n")
+    result = done("apply", "photos/2.ppm", "--from-file", "list", *BOX, "-o", "out/", "-q", cwd=photos)
+    assert result.text.split() == ["out/2.ppm", "out/1.png"]
+
+
+@pytest.mark.parametrize(
+    ("args", "data", "words"),
+    [
+        (["--from-file", "-"], b"", "list '-' is empty"),
+        (["--from-file", "-"], b"\n\n", "list '-' is empty"),
+        (["--from-file", "none"], b"", "list 'none' cannot be read: there is no such file"),
+        (["--from-file", "photos"], b"", "list 'photos' cannot be read: it is a folder"),
+        (["--from-file", "-"], b"photos/1.png\0", "wants -0"),
+        (["--from-file", "-"], b"photos/1.png\n-\n", "names '-'"),
+        (["-", "--from-file", "-"], b"", "both the image '-' and the list"),
+        (["photos/1.png", "-0"], b"", "-0 is for --from-file"),
+        ([], b"", "no image is given"),
+        (["photos/folder.png"], b"", "a folder without images"),
+        (["photos", "-o", "out.png"], b"", "a folder of 2 images"),
+        (["photos", "-o", "-"], b"", "a folder of 2 images"),
+        (["photos", "--recursive", "-o", "out/{name}"], b"", "'photos/1.png' and 'photos/sub/1.png' would both"),
+        (["photos", "-o", "photos/1.png/"], b"", "'photos/1.png/' is no folder"),
+        (["photos", "--recursive"], b"", "would both be written to '1-box.png'"),
+        (["photos", "photos/1.png", "-o", "out/"], b"", "use each image once"),
+        (["photos", "--in-place", "--skip-existing"], b"", "exclude each other"),
+        (["photos", "--overwrite", "--skip-existing"], b"", "exclude each other"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_is_refused(args: list[str], data: bytes, words: str, photos: Path) -> None:
+    before = made(photos)
+    result = binary("apply", *args, *BOX, input=data, cwd=photos)
+    assert result.code == 2
+    assert words in result.err
+    assert len(result.err.splitlines()) == 1
+    assert result.out == b""
+    assert made(photos) == before
+
+
+# Two inputs, one output
+
+
+def test_one_file_under_two_names_is_not_worked_on_in_place(photos: Path) -> None:
+    folder = photos / "photos"
+    (folder / "link.png").symlink_to("1.png")
+    before = (folder / "1.png").read_bytes()
+    for other in ("link.png", "./1.png", "1.png"):
+        result = run("apply", "1.png", other, *BOX, "--in-place", cwd=folder)
+        assert result.code == 2
+        assert "would both be written" in result.err
+        assert (folder / "1.png").read_bytes() == before
+
+
+def test_linked_folders_are_one_place(photos: Path) -> None:
+    (photos / "out/photos").mkdir(parents=True)
+    (photos / "out/sub").symlink_to("photos")
+    result = run("apply", "photos/1.png", "photos/sub/1.png", *BOX, "-o", "out/{parent}/{name}", cwd=photos)
+    assert result.code == 2
+    assert "would both be written" in result.err
+
+
+def test_targets_of_ten_thousand_cost_a_few_looks_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [0]
+
+    def counted(function):
+        def look(*args, **kwargs):
+            looks[0] += 1
+            return function(*args, **kwargs)
+
+        return look
+
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+    inputs = [f"{tmp_path}/in/{number}.png" for number in range(10_000)]
+    targets = outputs.resolve(inputs, f"{tmp_path}/out/{{name}}", "box", read=["box", "sobel"])
+    assert targets[9_999] == f"{tmp_path}/out/9999.png"
+    assert looks[0] < 100_000
+    with pytest.raises(ImageError, match="would both be written"):
+        outputs.resolve([*inputs, f"{tmp_path}/other/5.png"], f"{tmp_path}/out/{{name}}", "box")
+
+
+# What is said
+
+
+def test_json_of_paths_is_a_list_and_of_folders_a_document_a_line(photos: Path) -> None:
+    paths = ("photos/1.png", "photos/2.ppm")
+    listed = done("apply", *paths, *BOX, "-o", "out/", "--json", cwd=photos).json
+    by_line = lines(done("apply", "photos", *BOX, "-o", "out/", "--json", cwd=photos))
+    asked_for = lines(done("apply", *paths, *BOX, "-o", "out/", "--json-lines", cwd=photos))
+    for documents in (listed, by_line, asked_for):
+        assert [document["input"] for document in documents] == [*paths]
+        assert [document["output_shape"] for document in documents] == [[3, 4, 5]] * 2
+    only = lines(done("apply", "photos/sub", *BOX, "-o", "out/", "--json", cwd=photos))
+    assert [document["input"] for document in only] == ["photos/sub/1.png"]
+    assert lines(done("apply", paths[0], *BOX, "-o", "out/", "--json-lines", cwd=photos))[0]["output"] == "out/1.png"
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_on(photos: Path) -> None:
+    (photos / "photos/1a.png").write_text("no image")
+    result = binary("apply", "photos", *BOX, "-o", "out/", cwd=photos)
+    assert result.code == 1
+    assert [line.split()[:3] for line in result.text.splitlines()] == [
+        ["photos/1.png", "→", "out/1.png"],
+        ["photos/2.ppm", "→", "out/2.ppm"],
+    ]
+    error, summary = result.err.splitlines()
+    assert error.startswith("convcli: error: input 'photos/1a.png' is not an image")
+    assert summary.startswith("convcli: 2 of 3 written, 1 failed, in ")
+    assert made(photos / "out") == ["1.png", "2.ppm"]
+    result = binary("apply", "photos", *BOX, "-o", "out/", "--json", cwd=photos)
+    assert result.code == 1
+    assert ["error" in document for document in lines(result)] == [False, True, False]
+
+
+def test_a_file_that_is_gone_is_reported(photos: Path) -> None:
+    result = run("apply", "--from-file", "-", *BOX, "-o", "out/", "-q", cwd=photos, input=b"gone.png\nphotos/1.png\n")
+    assert (result.code, result.text) == (1, "out/1.png\n")
+    assert result.err.splitlines()[0].startswith("convcli: error: input 'gone.png' cannot be read: there is no such")
+
+
+def test_what_all_fail_of_is_not_said_of_all(tmp_path: Path) -> None:
+    for number in range(25):
+        write(tmp_path / f"{number}.png", np.zeros((3, 9, 9), np.uint8))
+    result = run("apply", ".", *BOX, "--bias", "1,2", "-o", "out/", cwd=tmp_path)
+    assert result.code == 1
+    *named, rest, summary = result.err.splitlines()
+    assert len(named) == len({line.split("'")[1] for line in named}) == 10
+    assert rest.startswith("convcli: error: 15 more images: bias has 2 values")
+    assert "0 of 25 written, 25 failed" in summary
+
+
+def test_a_single_image_of_a_folder_fails_as_one_of_many(photos: Path) -> None:
+    (photos / "photos/sub/1.png").write_text("no image")
+    result = run("apply", "photos/sub", *BOX, "-o", "out/", cwd=photos)
+    assert result.code == 1
+    assert "0 of 1 written, 1 failed" in result.err
+
+
+def test_what_is_true_of_all_is_said_once(photos: Path) -> None:
+    """Clipping: how many, and the worst of them; other remarks with the first image they are true of."""
+    with_frames = [write(photos / f"{name}.tif", np.zeros((1, 5, 5), np.uint8)) for name in "abc"]
+    result = run("apply", "photos", *with_frames, "--kernel=-1,0,3", "-o", "out/", cwd=photos)
+    assert result.code == 0
+    said = [line for line in result.err.splitlines() if "clipped" in line]
+    assert len(said) == 1
+    assert said[0].startswith("convcli: values of 2 images were clipped, ")
+    shares = [
+        100 * (document["clipped"]["below"] + document["clipped"]["above"]) / document["clipped"]["of"]
+        for document in lines(done("apply", "photos", "--kernel=-1,0,3", "-o", "out/", "--json", cwd=photos))
+    ]
+    assert f" {max(shares):.3g} % of out/" in said[0]
+    result = run("apply", "photos", "--kernel=-1,0,3", "-o", "out/", "-v", cwd=photos)
+    assert sum(line.startswith("convcli: out/") for line in result.err.splitlines()) == 2
+
+
+def test_a_bar_on_a_terminal_only(photos: Path) -> None:
+    (photos / "photos/1a.png").write_text("no image")
+    result = terminal("apply", "photos", *BOX, "-o", "out/", cwd=photos)
+    assert result.code == 1
+    shown = result.out.decode()
+    assert "━" in shown
+    assert "3/3" in shown
+    assert "/s" in shown
+    assert "convcli: error: input 'photos/1a.png'" in shown
+    assert "2 of 3 written, 1 failed, in " in shown
+    assert "→" not in shown  # the bar stands for the lines
+    assert "━" not in terminal("apply", "photos", *BOX, "-o", "out/", "-q", cwd=photos).out.decode()
+    assert "━" not in binary("apply", "photos", *BOX, "-o", "out/", cwd=photos).err
+
+
+def test_json_lines_on_a_terminal_are_not_drawn_over(photos: Path) -> None:
+    shown = terminal("apply", "photos", *BOX, "-o", "out/", "--json", cwd=photos).out.decode()
+    assert [json.loads(line)["output"] for line in shown.splitlines()] == ["out/1.png", "out/2.ppm"]
+
+
+# Resuming
+
+
+def test_skip_existing(photos: Path) -> None:
+    (photos / "out").mkdir()
+    (photos / "out/1.png").write_text("from before")
+    result = binary("apply", "photos", "--recursive", *BOX, "-o", "out/", "--skip-existing", cwd=photos)
+    assert result.code == 0
+    assert result.err.startswith("convcli: 3 of 4 written, 1 skipped, in ")
+    assert (photos / "out/1.png").read_text() == "from before"
+    assert (photos / "out/sub/1.png").read_bytes() == alone(photos / "photos/sub/1.png")
+    result = done("apply", "photos", *BOX, "-o", "out/", "--skip-existing", "--json", cwd=photos)
+    assert lines(result)[0] == {"input": "photos/1.png", "output": "out/1.png", "skipped": True}
+    assert done("apply", "photos", *BOX, "-o", "out/", "--skip-existing", "-q", cwd=photos).text == ""
+
+
+def test_skip_existing_of_one_image(photos: Path) -> None:
+    """Also under the default name, which is else refused when it is there."""
+    done("apply", "photos/1.png", *BOX, "--skip-existing", "-q", cwd=photos)
+    (photos / "1-box.png").write_text("from before")
+    result = done("apply", "photos/1.png", *BOX, "--skip-existing", cwd=photos)
+    assert (result.out, result.err) == (b"", "convcli: 1-box.png is there already\n")
+    assert (photos / "1-box.png").read_text() == "from before"
+
+
+# All processors at work, in one process
+
+OPERATION = assemble(ConvSpec(), ["box"])
+
+
+def on(threads: int) -> Operation:
+    return replace(OPERATION, compute=Compute(threads=threads))
+
+
+def test_many_at_once_give_what_each_gives_alone(photos: Path) -> None:
+    generator = np.random.default_rng(1)
+    (photos / "in").mkdir()
+    kinds = [np.uint8, np.uint16, np.uint8, np.uint8]
+    for number in range(40):
+        size = (1 if number % 4 == 1 else 3, 5 + number % 7, 60)
+        write(photos / f"in/{number}.png", generator.integers(0, 256, size).astype(kinds[number % 4]))
+    command = ["apply", "in", "-k", "gaussian:1", "-p", "3", "-q"]
+    assert binary(*command, "-o", "many/", "--threads", "7", cwd=photos).code == 0
+    assert binary(*command, "-o", "one/", "--threads", "1", cwd=photos).code == 0
+    assert len(made(photos / "many")) == 40
+    for name in made(photos / "many"):
+        assert (photos / "many" / name).read_bytes() == (photos / "one" / name).read_bytes()
+
+
+def test_as_many_at_once_as_there_are_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four meet at a gate that opens for four; there are never five."""
+    gate = threading.Barrier(4, timeout=30)
+    at_work: list[int] = [0, 0]
+    lock = threading.Lock()
+
+    def work(source: str, target: str, operation: Operation, how: Writing) -> Done:
+        assert operation.compute.threads == 1
+        with lock:
+            at_work[0] += 1
+            at_work[1] = max(at_work)
+        gate.wait()
+        with lock:
+            at_work[0] -= 1
+        raise ImageError(source)
+
+    monkeypatch.setattr(batch, "process", work)
+    names = [f"{number}.png" for number in range(20)]
+    with Batch(names, names, on(4), Writing()) as running:
+        outcomes = dict(running)
+    assert [str(outcomes[number].error) for number in range(20)] == names
+    assert at_work == [0, 4]
+
+
+def test_few_images_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+
+    def work(source: str, target: str, operation: Operation, how: Writing) -> Done:
+        asked.append(operation.compute.threads)
+        raise ImageError(source)
+
+    monkeypatch.setattr(batch, "process", work)
+    for count, threads in ((1, 8), (2, 4), (3, 2), (8, 1), (9, 1)):
+        asked.clear()
+        names = [f"{number}.png" for number in range(count)]
+        with Batch(names, names, on(8), Writing()) as running:
+            assert len([*running]) == count
+        assert asked == [threads] * count
+
+
+def test_pixels_do_not_wait_to_be_told_of(photos: Path) -> None:
+    sources = [str(photos / "photos" / name) for name in ("1.png", "2.ppm", "notes.txt")]
+    targets = [str(photos / name) for name in ("a.png", "b.png", "c.png")]
+    with Batch(sources, targets, on(2), Writing()) as running:
+        outcomes = dict(running)
+    assert isinstance(outcomes[0], Done)
+    assert outcomes[0].result.array.size == 0
+    assert outcomes[0].output_shape == (3, 4, 5)
+    assert isinstance(outcomes[2], Failed)
+    assert outcomes[2].error.__traceback__ is None
+    with Batch(sources, targets, on(2), Writing(), skip_existing=True) as running:
+        assert isinstance(dict(running)[1], Skipped)
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(*_: object) -> Done:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(batch, "process", work)
+    for count in (1, 9):
+        names = ["a"] * count
+        with (
+            pytest.raises(ZeroDivisionError, match="a bug") as caught,
+            Batch(names, names, on(3), Writing()) as running,
+        ):
+            list(running)
+        assert caught.traceback[-1].name == "work"
+
+
+def test_standard_error_is_the_same_afterwards(photos: Path) -> None:
+    before = os.fstat(2), files.sys.stderr
+    done("apply", "photos", *BOX, "-o", "out/", "--threads", "3", cwd=photos)
+    assert (os.fstat(2).st_ino, files.sys.stderr) == (before[0].st_ino, before[1])
+
+
+def test_remarks_are_heard_while_c_libraries_are_silent(photos: Path) -> None:
+    """libtiff complains of this file on descriptor 2 itself; convcli's own line comes through."""
+    good = write(photos / "good.tif", np.zeros((1, 64, 64), np.uint8), compression="tiff_lzw")
+    (photos / "cut.tif").write_bytes(good.read_bytes()[:-200] + bytes(150))
+    result = binary("apply", "good.tif", "cut.tif", "photos/1.png", *BOX, "-o", "out/", "-q", cwd=photos)
+    assert all(line.startswith("convcli: ") for line in result.err.splitlines())
+    assert "cut.tif" in result.err
+
+
+# Folders that several make, files that change
+
+
+def test_a_folder_stays_while_another_writes_into_it(tmp_path: Path) -> None:
+    target, output = str(tmp_path / "new/deep/x.png"), f"{tmp_path}/new/deep/"
+    with outputs.folder(target, output):
+        with suppress(ImageError), outputs.folder(target, output):
+            raise ImageError("no")
+        assert (tmp_path / "new/deep").is_dir()
+    assert not (tmp_path / "new").exists()
+    with outputs.folder(target, output):
+        (tmp_path / "new/deep/x.png").touch()
+    assert (tmp_path / "new/deep/x.png").exists()
+
+
+def test_bad_images_do_not_take_the_folder_from_good_ones(photos: Path) -> None:
+    (photos / "in").mkdir()
+    for number in range(30):
+        shape = (1, 9, 9) if number % 3 == 0 else (5, 9, 9)  # five channels fit into no png
+        np.save(photos / f"in/{number}.npy", np.zeros(shape, np.float32))
+    result = run("apply", "in", *BOX, "-o", "new/{stem}/x.png", "-q", "--threads", "8", cwd=photos)
+    assert result.code == 1
+    assert "10 of 30 written, 20 failed" in result.err
+    assert len(made(photos / "new")) == len([*(photos / "new").iterdir()]) == 10
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "growing.png"
+    path.write_bytes(b"some")
+    with pytest.raises(ImageError, match="changed while it was read"), files.reading(str(path)) as stream:
+        stream.read(1)
+        with path.open("ab") as writer:
+            writer.write(b" more")
+
+
+def test_a_file_that_is_cut_while_it_is_read(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is what is wrong with it, not that it is damaged; the rest goes on."""
+    usual = single.images.load
+
+    def load(source: str) -> Picture:
+        if source.endswith("1.png"):
+            with files.reading(source) as stream:
+                stream.read(8)
+                os.truncate(source, 60)
+                raise ImageError(f"input '{source}' cannot be decoded")
+        return usual(source)
+
+    monkeypatch.setattr(single.images, "load", load)
+    result = run("apply", "photos", *BOX, "-o", "out/", "-q", cwd=photos)
+    assert (result.code, result.text) == (1, "out/2.ppm\n")
+    assert result.err.startswith("convcli: error: input 'photos/1.png' changed while it was read: run it again")
+
+
+def test_torch_keeps_its_settings_among_threads() -> None:
+    """Those that were there come back when the last task ends, in whatever order tasks end."""
+    torch = pytest.importorskip("torch")
+    from convcli.backends.torch.run import _settings
+
+    task = SimpleNamespace(threads=3)
+    before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        first, second = _settings(task, tf32=False), _settings(task, tf32=False)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == (3, False)
+        second.__exit__(None, None, None)
+        assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == (before[0], True)
+    finally:
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def test_torch_on_many_images(photos: Path) -> None:
+    for threads in ("1", "4"):
+        command = ("apply", "photos", "--recursive", "-k", "disk:1.5", "--backend", "torch", "--threads", threads)
+        done(*command, "-o", f"t{threads}/", "-q", cwd=photos)
+    for name in made(photos / "t1"):
+        assert (photos / "t1" / name).read_bytes() == (photos / "t4" / name).read_bytes()
