@@ -21,6 +21,7 @@ from convcli.parameters import (
     ModeType,
     PaddingType,
     PairType,
+    PixelsType,
     SizeType,
 )
 from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COMBINES, DTYPES, OPS, PLANS, RANGES
@@ -190,6 +191,28 @@ image_output = combined(
         default=None,
         help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
         "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        metavar="1-100",
+        default=None,
+        help="Of JPEG, WebP (100: without loss) and AVIF.  [default: a JPEG's own, else 92; without loss in WebP if the input is]",
+    ),
+    click.option(
+        "--compression",
+        type=click.IntRange(0, 9),
+        metavar="0-9",
+        default=None,
+        help="Of PNG and TIFF: 0 none, 9 smallest.  [default: fast for this image]",
+    ),
+    click.option(
+        "--max-pixels",
+        type=PixelsType(),
+        default=None,
+        envvar="CONVCLI_MAX_PIXELS",
+        show_envvar=True,
+        help="Refuse inputs beyond so many pixels, all frames counted: 500M, 2G.  [default: 178956970]",
     ),
     click.option("-v", "--verbose", is_flag=True, help="Say on stderr which plans were weighed, and why."),
     click.option("--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."),

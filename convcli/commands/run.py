@@ -24,6 +24,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     Ends with exit code 1 when one or more of several images failed.
     """
     from convcli import batch
+    from convcli.images import Settings
     from convcli.single import Writing
 
     sources = values["images"]
@@ -46,7 +47,14 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     documents = []
     failures = 0
     notes = operation.notes  # said once, and not before an error
-    for item in batch.run(sources, targets, operation, Writing(values["format_"], values["range_"], values["output"])):
+    how = Writing(
+        values["format_"],
+        values["range_"],
+        values["output"],
+        Settings(values["quality"], values["compression"]),
+        values["max_pixels"],
+    )
+    for item in batch.run(sources, targets, operation, how):
         documents.append(item.document())
         if isinstance(item, batch.Failed):
             if len(sources) == 1:
