@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from convcli import files
 from convcli.errors import ImageError
 from convcli.images import deep
 from convcli.images.decode import deeper_than_8_bits, planes_of, transparent_value, upright
-from convcli.images.limits import check_pixels
+from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, white_of
 from convcli.images.picture import Picture
 
@@ -95,15 +96,14 @@ class Decoded:
     """The pictures that Pillow decodes."""
 
     def __init__(self, stream: BinaryIO, source: str, limit: int) -> None:
-        self._stream, self._source = stream, source
+        self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._timing: Timing | None = None
-        with _decoding(source):
+        with _decoding(source, limit):
             self._image: Image.Image | None = self._opened(0)
             self.format = self._image.format
             self.frames = int(getattr(self._image, "n_frames", 1))
             width, height = self._image.size
         check_pixels(source, width * height * self.frames, limit, 8, self.frames)
-        self._limit, self._pixels = limit, 0
 
     def picture(self, number: int = 0) -> Picture:
         """Decode a picture.
@@ -117,7 +117,7 @@ class Decoded:
         assert image is not None
         notes: tuple[str, ...] = ()
         samples = None
-        with _decoding(self._source):
+        with _decoding(self._source, self._limit):
             if number:
                 image.seek(number)
             self._pixels += image.size[0] * image.size[1]  # pages differ
@@ -155,7 +155,7 @@ class Decoded:
         if self.frames == 1 or self.format not in ANIMATED:
             return None
         durations, transparent = [], False
-        with _decoding(self._source):
+        with _decoding(self._source, self._limit):
             image = self._opened(0)
             loop = image.info.get("loop")
             hidden = bool(image.info.get("default_image"))
@@ -184,7 +184,7 @@ class Decoded:
 
 
 @contextmanager
-def _decoding(source: str) -> Iterator[None]:
+def _decoding(source: str, limit: int) -> Iterator[None]:
     """Whatever Pillow's decoders raise becomes an `ImageError` of one line."""
     try:
         with files.silent():
@@ -196,9 +196,9 @@ def _decoding(source: str) -> Iterator[None]:
             f"input '{source}' is not an image: Pillow recognises no format in it; name an image or a .npy file"
         ) from None
     except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"input '{source}' may be a decompression bomb: {_first_line(error)}; if it is none, raise --max-pixels"
-        ) from None
+        found = re.search(r"[0-9]+ pixels", str(error))  # Pillow's own look, beyond the same limit
+        pixels = int(found[0].split()[0]) if found else 2 * limit
+        raise beyond(f"input '{source}' has {pixels} pixels", pixels, limit) from None
     except Exception as error:  # only Pillow's code runs in there, and its decoders raise whatever comes to hand
         raise ImageError(
             f"input '{source}' cannot be decoded: {_first_line(error)}; is it truncated, damaged or of a rare kind?"

@@ -38,10 +38,10 @@ def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata,
     """
     notes: tuple[str, ...] = ()
     orientation = _sound(lambda: int(image.getexif().get(ORIENTATION, 1)), 1) or 1
-    exif = _sound(lambda: _exif(image), b"damaged")
+    dpi = _sound(lambda: _dpi(image))
+    exif = _sound(lambda: _exif(image), b"damaged")  # takes tags away that others read
     if exif == b"damaged":
         notes, exif = ("its EXIF data is damaged and left out",), None
-    dpi = _sound(lambda: _dpi(image))
     metadata = Metadata(
         format=image.format,
         icc_profile=image.info.get("icc_profile"),
