@@ -218,7 +218,7 @@ OPERATIONS = cases("""
     apply img.png -k box --range raw -o out.png        | raw & .npy
     apply img.png -k box --quality 80 -o out.png       | --quality 80 & JPEG & PNG
     apply img.png -k box --compression 3 -o out.jpg    | --compression 3 & TIFF & JPEG
-    apply img.png -k box --max-pixels 59               | 60 pixels & bomb & --max-pixels 60
+    apply img.png -k box --max-pixels 79               | 80 pixels & bomb & --max-pixels 80
     apply img.png -k box --max-pixels 1.5M             | 1.5M & 300M
     transpose img.png -k box -s 2 --op2 2              | output_padding 2 & stride 2 & at most 1
     transpose img.png -k box -s 2 --op2 0,3            | output_padding 3 & at most 1

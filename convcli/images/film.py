@@ -144,7 +144,7 @@ class Decoded:
             self._image = None  # its pixels are copied
         if image.mode == "I" and planes.real and white is None:
             notes += (f"32-bit values: white is taken as {planes.full_scale:.0f}, the next full number of bits",)
-        planes = upright(planes, orientation)
+        planes = upright(planes, 1 if image.format == "TIFF" else orientation)  # which Pillow turns itself
         return Picture(
             planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, metadata=metadata,
             notes=(*notes, *remarks),

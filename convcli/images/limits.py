@@ -18,6 +18,13 @@ def set_limit(max_pixels: int | None) -> int:
     return limit
 
 
+def beyond(what: str, pixels: int, limit: int) -> ImageError:
+    """The error that says so."""
+    return ImageError(
+        f"{what}, more than {limit}, and may be a decompression bomb: if it is none, use --max-pixels {pixels}"
+    )
+
+
 def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, frames: int = 1) -> None:
     """Refuse, before it is decoded, what is beyond the limit or what this machine cannot hold.
 
@@ -36,9 +43,7 @@ def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, fram
     """
     what = f"input '{source}' has {pixels} pixels" + (f" in {frames} frames" if frames > 1 else "")
     if pixels > limit:
-        raise ImageError(
-            f"{what}, more than {limit}, and may be a decompression bomb: if it is none, --max-pixels {pixels}"
-        )
+        raise beyond(what, pixels, limit)
     need, have = pixels // frames * bytes_each, memory.total_bytes()
     if need > have:
         raise ImageError(
