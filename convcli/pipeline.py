@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import engine, images
+from convcli import engine, images, memory
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
@@ -93,6 +94,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     ConvError
         An operation that does not fit this picture, or a result that does not fit the format.
     """
+    _check_memory(picture, operation)
     given = picture.colour
     double = operation.compute.dtype == "float64"
     if operation.linear:
@@ -143,6 +145,40 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     kept = replace(kept, notes=(*kept.notes, *_inexact(given, result.dtype)))
     followed = None if picture.alpha is None else rule
     return Outcome(picture.with_pixels(colour, opacity), result, kept, fitted.spec.groups, followed)
+
+
+def _check_memory(picture: Picture, operation: Operation) -> None:
+    """Refuse what cannot fit into memory: the picture, its copies in linear light and weighted by opacity, and the results.
+
+    What the engine computes of the picture as it is, it counts itself.
+    """
+    *batch, channels, height, width = picture.colour.shape
+    real = 8 if operation.compute.dtype == "float64" else 4
+    pixels, copies = prod(batch) * height * width, 0
+    if operation.linear:
+        copies += channels * pixels
+    if operation.channels == "gray" and channels > 1:
+        channels = 1
+        copies += pixels
+    shaped = replace(picture, colour=np.broadcast_to(np.float32(0), (*batch, channels, height, width)))
+    rule = alpha_policy(shaped, operation)
+    if rule in ("premultiply", "filter"):
+        channels += 1
+        copies += channels * pixels
+        shaped = replace(shaped, colour=np.broadcast_to(np.float32(0), (channels, height, width)))
+    if not copies:
+        return
+    fitted = fit(
+        shaped, replace(operation, bias=None, channels="each" if rule == "premultiply" else operation.channels)
+    )
+    output = (fitted.channels, *fitted.spec.resolve((height, width), fitted.weight.shape[2:]).output)
+    results = (2 if operation.linear or rule == "premultiply" else 1) * prod(batch) * prod(output)  # and encoded again
+    need, have = picture.colour.nbytes + (copies + results) * real, memory.total_bytes()
+    if need > have:
+        raise ImageError(
+            f"an output of shape {output} by way of real numbers needs {need / 2**30:.1f} GiB, this machine has "
+            f"{have / 2**30:.1f}: leave out --linear, use --alpha keep, fewer kernels, or a smaller image"
+        )
 
 
 def _at_once(storage: Storage) -> bool:

@@ -463,3 +463,42 @@ def test_deep_formats_are_read_from_a_pipe(tmp_path: Path) -> None:
     out = done("apply", "-", "-k", "identity", "-o", "-", "--format", "tif", input=data).out
     again = done("apply", "-", "-k", "identity", "-o", "-", "--format", "npy", input=out).out
     np.testing.assert_array_equal(np.load(io.BytesIO(again)), planes)
+
+
+# Memory
+
+
+@pytest.mark.parametrize(
+    ("line", "megabytes"),
+    [
+        # 1000 × 1000 pixels: RGB 3 MB as bytes, 12 MB as real numbers
+        ("apply in.png -k identity -o out.png", 8),  # to decode it, four bytes of Pillow's and four of ours
+        ("apply in.png -k identity -k box -k box -o out.npy", 3 + 36),
+        ("transpose in.png -k bilinear:2 -s 4 -o out.png", 3 + 48),
+        ("apply in.png -k box --backend torch -o out.png", 3 + 12 + 12 + 3),
+        ("apply in.png -k box --linear -o out.png", 3 + 12 + 24),
+        ("apply alpha.png -k box -o out.png", 3 + 16 + 32),
+    ],
+)
+def test_the_need_is_known_before_anything_is_computed(
+    line: str, megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenth less memory than it takes is refused, a tenth more is enough."""
+    from convcli import memory
+
+    write(tmp_path / "in.png", np.zeros((3, 1000, 1000), np.uint8))
+    write(tmp_path / "alpha.png", np.zeros((4, 1000, 1000), np.uint8))
+    monkeypatch.setattr(memory, "total_bytes", lambda: 0.9 * megabytes * 1e6)
+    result = run(*line.split(), cwd=tmp_path)
+    assert result.code == 2
+    assert "GiB" in result.err
+    assert len(result.err.splitlines()) == 1
+    assert not list(tmp_path.glob("out.*"))
+    monkeypatch.setattr(memory, "total_bytes", lambda: 1.1 * megabytes * 1e6)
+    done(*line.split(), cwd=tmp_path)
+
+
+def test_a_limit_of_the_container_counts() -> None:
+    from convcli import memory
+
+    assert 0 < memory.total_bytes() <= memory._allowed()

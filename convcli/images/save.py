@@ -23,9 +23,9 @@ from convcli.images.palette import paletted
 from convcli.images.picture import Picture
 from convcli.images.settings import Settings, coding
 from convcli.images.storage import Storage
-from convcli.ranges import Clipped, apply_policy, store
+from convcli.images.stored import CMYK, image_of, narrowed, pixels_of, tensor_of
+from convcli.ranges import Clipped
 
-_CMYK = {"JPEG", "TIFF", "MPO", "PDF"}
 _KEEPS_EXIF = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "MPO"}
 _KEEPS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}
 _KEEPS_ICC = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
@@ -73,9 +73,6 @@ def _built_with(library: str) -> bool:
 
     return bool(features.check(library))
 
-
-BAND_VALUES = 1 << 20
-"""What is rounded at a time."""
 
 _UNPACKED = {"BMP"}
 """Formats that store pixels as they are, front to back: they need no copy in memory before they are written."""
@@ -150,8 +147,8 @@ def save_frames(
     picture, storage = next(frames)
     container, level = storage.container, settings.compression
     if container == "NPY":
-        array, clipped = _as_tensor(picture, storage.policy)
-        array, lost = _narrowed(array, storage.dtype)
+        array, clipped = tensor_of(picture, storage.policy)
+        array, lost = narrowed(array, storage.dtype)
         with files.writing(target) as stream:
             npy.write(stream, array)
         return Saved(clipped, lost)
@@ -227,7 +224,7 @@ class _Frame:
     """A picture as a file keeps it: its pixels ``(H, W, C)``, alpha last."""
 
     def __init__(self, picture: Picture, storage: Storage, told: _Told) -> None:
-        self.pixels, clipped = _pixels(picture, storage)
+        self.pixels, clipped = pixels_of(picture, storage)
         self.storage, self.metadata, self.told = storage, picture.metadata, told
         told.clipped.append(clipped)
 
@@ -239,7 +236,7 @@ class _Frame:
     def image(self) -> Image.Image:
         """As Pillow's image."""
         if self.storage.container != "GIF":
-            return _image(self.pixels, self.storage.space)
+            return image_of(self.pixels, self.storage.space)
         if self.pixels.shape[2] in (2, 4) and ((self.pixels[..., -1] > 0) & (self.pixels[..., -1] < 255)).any():
             self.told.notes.append(
                 "GIF pixels are opaque or transparent: those in between become one or the other; write png to keep them"
@@ -252,87 +249,11 @@ class _Frame:
         return image
 
 
-def _narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """An array in the dtype that it is kept in, and a remark on the values that this has no room for."""
-    if array.dtype == dtype:
-        return array, ()
-    with np.errstate(over="ignore"):
-        out = array.astype(dtype)
-    count = int(np.count_nonzero(np.isinf(out) & np.isfinite(array)))
-    if not count:
-        return out, ()
-    what = f"{count} value{'s are' if count > 1 else ' is'} beyond {dtype} and become{'s' * (count == 1)} infinite"
-    return out, (f"{what}: use --dtype {'float32' if dtype == 'float16' else 'float64'}",)
-
-
 def _netpbm(pixels: NDArray[Any]) -> Iterator[bytes | memoryview]:
     """A PGM or PPM file of ``(H, W, C)``: a line of sizes, and the pixels as they are, their high bytes first."""
     height, width, channels = pixels.shape
     yield f"P{6 if channels == 3 else 5}\n{width} {height}\n{np.iinfo(pixels.dtype).max}\n".encode()
     yield np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).data.cast("B")
-
-
-def _as_tensor(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:
-    values, clipped = _real(picture.colour, picture.full_scale, policy)
-    if picture.alpha is not None:
-        values = np.concatenate([values, picture.alpha[np.newaxis]])
-    if picture.rank == 2 and values.shape[0] == 1:
-        values = values[0]
-    return np.ascontiguousarray(values), clipped
-
-
-def _real(colour: NDArray[Any], full_scale: float, policy: str) -> tuple[NDArray[Any], Clipped]:
-    """Real values under a range policy, without rounding; only ``clip`` bounds them."""
-    values = apply_policy(_floating(colour), full_scale, policy)
-    if policy != "clip":
-        return values, Clipped()
-    below, above = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > full_scale))
-    return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
-
-
-def _floating(array: NDArray[Any]) -> NDArray[Any]:
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
-
-
-def _pixels(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped]:
-    """``(H, W, C)`` as `storage` says, alpha last."""
-    colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
-    if storage.dtype == "float32":
-        values, clipped = _real(colour, storage.full_scale, storage.policy)
-        return np.moveaxis(values, 0, -1).astype(np.float32), clipped
-    clipped = Clipped()
-    if colour.dtype != storage.dtype:
-        colour, clipped = _integers(colour, storage, storage.policy)
-    planes = np.moveaxis(colour, 0, -1)
-    if picture.alpha is not None:
-        opacity, _ = _integers(picture.alpha, storage, "clip")
-        planes = np.concatenate([planes, opacity[..., np.newaxis]], axis=-1)
-    return _rgb(planes) if storage.space == "cmyk" and storage.container not in _CMYK else planes, clipped
-
-
-def _rgb(cmyk: NDArray[Any]) -> NDArray[Any]:
-    """CMYK as RGB, by Pillow's plain rule."""
-    return np.asarray(_image(cmyk, "cmyk").convert("RGB"))
-
-
-def _integers(values: NDArray[Any], storage: Storage, policy: str) -> tuple[NDArray[Any], Clipped]:
-    """Real values as `storage` says; in bands of rows, unless all are to be looked at first."""
-    height = values.shape[-2]
-    rows = height if policy == "minmax" else max(1, BAND_VALUES * height // max(1, values.size))
-    out = np.empty(values.shape, storage.dtype)
-    clipped = []
-    for start in range(0, height, rows):
-        real = _floating(values[..., start : start + rows, :])
-        scaled = real * real.dtype.type(storage.scale)
-        clipped.append(store(scaled, storage.full_scale, policy, out[..., start : start + rows, :]))
-    return out, Clipped.sum(*clipped)
-
-
-def _image(pixels: NDArray[Any], space: str) -> Image.Image:
-    """Pillow's image of ``(H, W, C)``."""
-    height, width, channels = pixels.shape
-    mode = "CMYK" if space == "cmyk" and channels == 4 else {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
-    return Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)
 
 
 def _options(picture: Picture, storage: Storage, settings: Settings, told: _Told) -> dict[str, Any]:
@@ -355,7 +276,7 @@ def _options(picture: Picture, storage: Storage, settings: Settings, told: _Told
             told.notes.append(f"its XMP data is too long for {container} and left out")
     if metadata.dpi and container in _KEEPS_DPI:
         kept["dpi"] = metadata.dpi
-    converted = picture.space == "cmyk" and container not in _CMYK
+    converted = picture.space == "cmyk" and container not in CMYK
     if metadata.icc_profile and container in _KEEPS_ICC and not converted:
         kept["icc" if container == "PNG" else "icc_profile"] = metadata.icc_profile
     if container == "PNG":
