@@ -203,6 +203,15 @@ def test_real_tiff_out(channels: int, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.moveaxis(found, -1, 0), planes)
 
 
+def test_real_tiff_with_alpha(tmp_path: Path) -> None:
+    planes = integers(4, "uint8")
+    write(tmp_path / "in.png", planes)
+    done("apply", tmp_path / "in.png", "-k", "0.5", "--alpha", "keep", "--range", "raw", "-o", tmp_path / "out.tif")
+    found = cv2.imread(str(tmp_path / "out.tif"), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
+    np.testing.assert_array_equal(found[..., :3], np.moveaxis(planes[:3] / 2, 0, -1))
+    np.testing.assert_array_equal(found[..., 3], planes[3])
+
+
 def test_real_colour_tiff_in(tmp_path: Path) -> None:
     """Pillow does not read it: tifffile does, and where that is not installed one line says so."""
     planes = GENERATOR.normal(0, 1, (H, W, 3)).astype(np.float32)

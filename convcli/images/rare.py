@@ -40,6 +40,7 @@ class Pages:
             raise ImageError(
                 f"input '{source}' is a TIFF of a kind that Pillow cannot read: install convcli[tiff], or convert it first"
             ) from None
+        stream.seek(0)
         with self._decoding():
             self._pages: Any = tifffile.TiffFile(stream).pages
             self.frames = len(self._pages)

@@ -239,12 +239,12 @@ class _Frame:
             return image_of(self.pixels, self.storage.space)
         if self.pixels.shape[2] in (2, 4) and ((self.pixels[..., -1] > 0) & (self.pixels[..., -1] < 255)).any():
             self.told.notes.append(
-                "GIF pixels are opaque or transparent: those in between become one or the other; write png to keep them"
+                "GIF pixels are opaque or transparent: those in between become one or the other; png and webp keep them"
             )
         image, exact = paletted(self.pixels)
         if not exact:
             self.told.notes.append(
-                "GIF holds 256 colours: the others become the nearest of these; write png to keep them"
+                "GIF holds 256 colours: the others become the nearest of these; png and webp keep them"
             )
         return image
 

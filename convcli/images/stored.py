@@ -60,7 +60,9 @@ def pixels_of(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     if storage.dtype == "float32":
         values, clipped = _real(colour, storage.full_scale, storage.policy)
-        return np.moveaxis(values, 0, -1).astype(np.float32), clipped
+        if picture.alpha is not None:
+            values = np.concatenate([values, picture.alpha[np.newaxis]])
+        return np.moveaxis(values, 0, -1).astype(np.float32, copy=False), clipped
     clipped = Clipped()
     if colour.dtype != storage.dtype:
         colour, clipped = _integers(colour, storage, storage.policy)
