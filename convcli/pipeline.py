@@ -107,13 +107,17 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         picture = picture.with_pixels(to_gray(picture, operation.linear, double), picture.alpha)
     rule = alpha_policy(picture, operation)
     if rule == "premultiply":
-        weighted = replace(picture, colour=_weighted(picture, operation), alpha=None)
-        fitted = fit(weighted, replace(operation, bias=None, channels="each"))
+        fitted = fit(
+            replace(picture, colour=_weighted(picture, operation), alpha=None),
+            replace(operation, bias=None, channels="each"),
+        )
         channels, transparent = fitted.channels - 1, True
     elif rule == "filter":
-        planes = np.concatenate([picture.colour, _opacity(picture)[np.newaxis]])
-        fitted = fit(replace(picture, colour=planes, alpha=None), _for_colours(operation, len(planes) - 1))
-        transparent = fitted.channels == len(planes)  # else the outputs of a layer, which are no colours
+        planes = len(picture.colour) + 1
+        both = replace(picture, colour=np.concatenate([picture.colour, _opacity(picture)[np.newaxis]]), alpha=None)
+        fitted = fit(both, _for_colours(operation, planes - 1))
+        del both
+        transparent = fitted.channels == planes  # else the outputs of a layer, which are no colours
         channels = fitted.channels - transparent
     else:
         fitted = fit(picture, operation)
@@ -127,7 +131,9 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
         finish = replace(fitted.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
         fitted = replace(fitted, finish=finish)
+    groups = fitted.spec.groups
     result = fitted.run(operation)
+    del fitted  # and with it the copies in real numbers
     colour: NDArray[Any] = result.array
     opacity: NDArray[Any] | None = None
     if rule == "premultiply":
@@ -135,16 +141,17 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     elif rule == "filter" and transparent:
         colour, opacity = colour[:-1], colour[-1]
     elif transparent:
-        kind = colour.dtype if colour.dtype.kind == "f" else np.dtype(np.float32)
-        opacity = alpha.resample(_opacity(picture), result.geometry).astype(kind)
+        opacity = alpha.resample(_opacity(picture), result.geometry)
+        if colour.dtype != opacity.dtype or kept.scale != 1:  # else they are stored as they are
+            opacity = opacity.astype(colour.dtype if colour.dtype.kind == "f" else np.float32)
     if operation.linear:
-        colour = light.to_srgb(colour, picture.full_scale)
+        colour = light.to_srgb(colour, picture.full_scale, out=colour)
     if kept.container == "NPY":  # a tensor keeps its dtype
         own = given.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=given.dtype.name if own else colour.dtype.name)
     kept = replace(kept, notes=(*kept.notes, *_inexact(given, result.dtype)))
     followed = None if picture.alpha is None else rule
-    return Outcome(picture.with_pixels(colour, opacity), result, kept, fitted.spec.groups, followed)
+    return Outcome(picture.with_pixels(colour, opacity), result, kept, groups, followed)
 
 
 def _check_memory(picture: Picture, operation: Operation) -> None:

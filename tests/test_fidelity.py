@@ -483,7 +483,7 @@ def test_deep_formats_are_read_from_a_pipe(tmp_path: Path) -> None:
         # 1000 × 1000 pixels: RGB 3 MB as bytes, 12 MB as real numbers
         ("apply in.png -k identity -o out.png", 8),  # to decode it, four bytes of Pillow's and four of ours
         ("apply in.png -k identity -k box -k box -o out.npy", 3 + 36),
-        ("transpose in.png -k bilinear:2 -s 4 -o out.png", 3 + 48),
+        ("transpose in.png -k bilinear:2 -s 4 --backend numpy -o out.png", 3 + 48),
         ("apply in.png -k box --backend torch -o out.png", 3 + 12 + 12 + 3),
         ("apply in.png -k box --linear -o out.png", 3 + 12 + 24),
         ("apply alpha.png -k box -o out.png", 3 + 16 + 32),

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-BAND_VALUES = 1 << 20
-"""What is encoded at a time."""
+from convcli.images.bands import bands
 
 
 def to_linear(values: NDArray[np.generic], full_scale: float, dtype: str = "float32") -> NDArray[np.floating]:
@@ -21,23 +17,20 @@ def to_linear(values: NDArray[np.generic], full_scale: float, dtype: str = "floa
     return (_decode(values.astype(np.float64) / full_scale) * full_scale).astype(dtype)
 
 
-def to_srgb(values: NDArray[np.floating], full_scale: float) -> NDArray[np.floating]:
-    """Linear light to sRGB-encoded values in the same units; values beyond the range continue the curve, by sign."""
-    out = np.empty_like(values)
-    for rows in _bands(values):
-        x = values[rows] / values.dtype.type(full_scale)
+def to_srgb(
+    values: NDArray[np.floating], full_scale: float, out: NDArray[np.floating] | None = None
+) -> NDArray[np.floating]:
+    """Linear light to sRGB-encoded values in the same units; values beyond the range continue the curve, by sign.
+
+    `out`, which may be `values`, takes the result.
+    """
+    out = np.empty_like(values) if out is None else out
+    for rows in bands(values):
+        x = values[..., rows, :] / values.dtype.type(full_scale)
         size = np.abs(x)
         encoded = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
-        out[rows] = np.copysign(encoded, x) * full_scale
+        out[..., rows, :] = np.copysign(encoded, x) * full_scale
     return out
-
-
-def _bands(values: NDArray[Any]) -> Iterator[tuple[Any, slice, slice]]:
-    """Indices of bands of rows: what is made on the way takes no more memory than a band."""
-    height = values.shape[-2]
-    step = max(1, BAND_VALUES * height // max(1, values.size))
-    for start in range(0, height, step):
-        yield (..., slice(start, start + step), slice(None))
 
 
 def _decode(x: NDArray[np.float64]) -> NDArray[np.float64]:

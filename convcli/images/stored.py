@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.images.bands import bands
 from convcli.images.picture import Picture
 from convcli.images.storage import Storage
 from convcli.ranges import Clipped, apply_policy, store
 
 CMYK = {"JPEG", "TIFF", "MPO", "PDF"}
 """Formats that hold it."""
-
-BAND_VALUES = 1 << 20
-"""What is rounded at a time."""
 
 
 def narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -68,7 +66,9 @@ def pixels_of(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped
         colour, clipped = _integers(colour, storage, storage.policy)
     planes = np.moveaxis(colour, 0, -1)
     if picture.alpha is not None:
-        opacity, _ = _integers(picture.alpha, storage, "clip")
+        opacity: NDArray[Any] = picture.alpha
+        if opacity.dtype != storage.dtype:
+            opacity, _ = _integers(opacity, storage, "clip")
         planes = np.concatenate([planes, opacity[..., np.newaxis]], axis=-1)
     return _rgb(planes) if storage.space == "cmyk" and storage.container not in CMYK else planes, clipped
 
@@ -80,14 +80,12 @@ def _rgb(cmyk: NDArray[Any]) -> NDArray[Any]:
 
 def _integers(values: NDArray[Any], storage: Storage, policy: str) -> tuple[NDArray[Any], Clipped]:
     """Real values as `storage` says; in bands of rows, unless all are to be looked at first."""
-    height = values.shape[-2]
-    rows = height if policy == "minmax" else max(1, BAND_VALUES * height // max(1, values.size))
     out = np.empty(values.shape, storage.dtype)
     clipped = []
-    for start in range(0, height, rows):
-        real = _floating(values[..., start : start + rows, :])
+    for rows in [slice(None)] if policy == "minmax" else bands(values):
+        real = _floating(values[..., rows, :])
         scaled = real * real.dtype.type(storage.scale)
-        clipped.append(store(scaled, storage.full_scale, policy, out[..., start : start + rows, :]))
+        clipped.append(store(scaled, storage.full_scale, policy, out[..., rows, :]))
     return out, Clipped.sum(*clipped)
 
 
