@@ -17,7 +17,7 @@ from convcli.images import deep
 from convcli.images.decode import deeper_than_8_bits, planes_of, transparent_value, upright
 from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, white_of
-from convcli.images.picture import Picture
+from convcli.images.picture import Metadata, Picture
 
 ANIMATED = {"GIF", "PNG", "WEBP"}
 """Formats whose frames are read and written with their timing."""
@@ -98,6 +98,7 @@ class Decoded:
     def __init__(self, stream: BinaryIO, source: str, limit: int) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._timing: Timing | None = None
+        self._said: tuple[Metadata, int, tuple[str, ...]] | None = None
         with _decoding(source, limit):
             self._image: Image.Image | None = self._opened(0)
             self.format = self._image.format
@@ -138,7 +139,9 @@ class Decoded:
                         kept = image
             transparent = image.has_transparency_data or bool(self._timing and self._timing.transparent)
             white = white_of(kept)
-            metadata, orientation, remarks = metadata_of(kept, self.frames, _loses(self._stream, image))
+            if self._said is None or image.format not in ANIMATED:  # pages have their own
+                self._said = metadata_of(kept, self.frames, _loses(self._stream, image))
+            metadata, orientation, remarks = self._said
         planes = planes_of(image, samples, transparent, value, white, self._source)
         if self.frames == 1:
             self._image = None  # its pixels are copied
