@@ -13,8 +13,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from convcli.errors import ConvError, ImageError
 from convcli.files import STDIO, abandon, hushed, is_stream
 from convcli.operation import Operation
@@ -191,15 +189,12 @@ class Batch:
         if self.skip_existing and os.path.exists(target) and not is_stream(target):
             return Skipped(source, target)
         try:
-            done = process(source, target, self.operation, self.how)
+            return process(source, target, self.operation, self.how)
         except ConvError as error:
             failed = error
         except MemoryError:
             failed = ImageError(
                 f"input '{source}' needs more memory than there is: use a smaller image, kernel or padding"
             )
-        else:
-            # What is told of an image is small; its pixels must not wait until it is.
-            return replace(done, result=replace(done.result, array=np.empty(0)))
         failed.__traceback__ = failed.__context__ = None  # they hold on to pixels, too
         return Failed(source, failed)

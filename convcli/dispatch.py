@@ -104,7 +104,7 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) 
 
 
 def check_memory(task: Task, filters: int, backend: str) -> None:
-    """Refuse, before anything is allocated, what cannot fit into this machine's memory.
+    """Refuse, before anything is allocated, what cannot fit into this machine's memory: input, copies and output together.
 
     Parameters
     ----------
@@ -121,12 +121,16 @@ def check_memory(task: Task, filters: int, backend: str) -> None:
         pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
         padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
         copied, origin = batch[0] * batch[1] * padded, f" from {padded} padded pixels"
-    need = (copied + prod(output)) * (8 if task.dtype == "float64" else 4)
+    real = 8 if task.dtype == "float64" else 4
+    kept = np.dtype(task.finish.dtype).itemsize if task.finish.dtype is not None else real
+    finished = batch[0] * task.finish.outputs(filters) * prod(geometry.output) * kept
+    tiled = backend in ("numpy", "auto")  # results are finished tile by tile, elsewhere as a whole
+    need = task.x.nbytes + copied * real + (finished if tiled else prod(output) * real + finished * (kept != real))
     have = memory.total_bytes()
     if need > have:
         less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
         raise GeometryError(
-            f"an output of shape {output}{origin} needs {need / 2**30:.1f} GiB, this machine has "
+            f"an output of shape {output}{origin}, with its input, needs {need / 2**30:.1f} GiB, this machine has "
             f"{have / 2**30:.1f}: use {less} or fewer kernels"
         )
 

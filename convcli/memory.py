@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache
 from math import inf
 
 
 @cache
 def total_bytes() -> float:
-    """The memory of this machine; infinite where the platform does not say."""
+    """The memory of this machine, or of the container that this runs in; infinite where the platform does not say."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        installed: float = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on every platform
-        return inf
+        installed = inf
+    return min(installed, _allowed())
+
+
+def _allowed() -> float:
+    """What Linux allows the control group of this process; infinite where there is no limit."""
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError), open(path, encoding="ascii") as stream:
+            return int(stream.read())
+    return inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tokenize
+from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -34,6 +35,19 @@ def read(stream: BinaryIO) -> NDArray[np.generic]:
     if array.dtype.itemsize > 8:
         return array.astype(np.float64)  # long doubles differ from machine to machine
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def pixels(stream: BinaryIO) -> int:
+    """How many pixels the header of a .npy stream promises, ``N·H·W``; the stream stays at its begin. 0 if it is no header."""
+    try:
+        version = npy_format.read_magic(stream)
+        header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape = header(stream)[0]
+    except (ValueError, EOFError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError):
+        return 0
+    finally:
+        stream.seek(0)
+    return prod(shape) if len(shape) < 3 else prod(shape[:-3]) * prod(shape[-2:])
 
 
 def write(stream: BinaryIO, array: NDArray[Any]) -> None:

@@ -24,6 +24,7 @@ from convcli.parameters import (
     ModeType,
     PaddingType,
     PairType,
+    PixelsType,
     SizeType,
 )
 from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, OPS, PLANS, RANGES
@@ -269,6 +270,28 @@ image_output = combined(
         default=None,
         metavar="N",
         help="Pixels across of the contact sheet, at most.  [default: 1600]",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        metavar="1-100",
+        default=None,
+        help="Of JPEG, WebP (100: without loss) and AVIF.  [default: a JPEG's own, else 92; without loss in WebP if the input is]",
+    ),
+    click.option(
+        "--compression",
+        type=click.IntRange(0, 9),
+        metavar="0-9",
+        default=None,
+        help="Of PNG and TIFF: 0 none, 9 smallest.  [default: fast for this image]",
+    ),
+    click.option(
+        "--max-pixels",
+        type=PixelsType(),
+        default=None,
+        envvar="CONVCLI_MAX_PIXELS",
+        show_envvar=True,
+        help="Refuse inputs beyond so many pixels, all frames counted: 500M, 2G.  [default: 178956970]",
     ),
     click.option(
         "-v",

@@ -88,6 +88,10 @@ class PaddingType(click.ParamType[Any]):
         return _starting(PADDING_RULES, incomplete)
 
 
+MOST_PIXELS = 10**12
+"""More than any file holds."""
+
+
 class IndexType(click.ParamType[Any]):
     """A place, counted from 0; below 0 from the end."""
 
@@ -149,6 +153,23 @@ class RealType(click.ParamType[Any]):
         if not self.least <= number <= self.most:
             self.fail(f"'{value}' is not a number from {self.least:g} to {self.most:g}", param, ctx)
         return number
+
+
+class PixelsType(click.ParamType[Any]):
+    """A count of pixels: a whole number, or one with k, M or G behind it."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse."""
+        text = str(value).strip()
+        factor = {"k": 10**3, "m": 10**6, "g": 10**9}.get(text[-1:].lower(), 1)
+        number = whole(text if factor == 1 else text[:-1], 1)
+        if number is None or number * factor > MOST_PIXELS:
+            self.fail(
+                f"'{value}' is no count of pixels up to {MOST_PIXELS // 10**9}G: use 300000000 or 300M", param, ctx
+            )
+        return number * factor
 
 
 class ModeType(click.ParamType[Any]):

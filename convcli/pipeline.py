@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import engine, images
+from convcli import engine, images, memory
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
@@ -99,18 +100,12 @@ class Prepared:
 
     def parted(self, operation: Operation, computed: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Colour, encoded again if the light was linear, and the opacity, if it was filtered, of what was computed."""
-        colour, opacity = computed, None
-        if self.alpha == "premultiply":
-            colour, opacity = _unweighted(self.picture, operation, colour)
-        elif self.alpha == "filter" and self.transparent:
-            colour, opacity = colour[:-1], colour[-1]
-        if operation.linear:
-            colour = light.to_srgb(colour, self.picture.full_scale)
-        return colour, opacity
+        return _parted(self.picture, self.alpha, self.transparent, operation, computed)
 
 
 def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
     """Decide everything before the computation; parameters and errors are those of `run`."""
+    _check_memory(picture, operation)
     double = operation.compute.dtype == "float64"
     if operation.linear:
         if picture.space in ("cmyk", "tensor"):
@@ -121,13 +116,17 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         picture = picture.with_pixels(to_gray(picture, operation.linear, double), picture.alpha)
     rule = alpha_policy(picture, operation)
     if rule == "premultiply":
-        weighted = replace(picture, colour=_weighted(picture, operation), alpha=None)
-        fitted = fit(weighted, replace(operation, bias=None, channels="each"))
+        fitted = fit(
+            replace(picture, colour=_weighted(picture, operation), alpha=None),
+            replace(operation, bias=None, channels="each"),
+        )
         channels, transparent = fitted.channels - 1, True
     elif rule == "filter":
-        planes = np.concatenate([picture.colour, _opacity(picture)[np.newaxis]])
-        fitted = fit(replace(picture, colour=planes, alpha=None), _for_colours(operation, len(planes) - 1))
-        transparent = fitted.channels == len(planes)  # else the outputs of a layer, which are no colours
+        planes = len(picture.colour) + 1
+        both = replace(picture, colour=np.concatenate([picture.colour, _opacity(picture)[np.newaxis]]), alpha=None)
+        fitted = fit(both, _for_colours(operation, planes - 1))
+        del both
+        transparent = fitted.channels == planes  # else the outputs of a layer, which are no colours
         channels = fitted.channels - transparent
     else:
         fitted = fit(picture, operation)
@@ -163,21 +162,79 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     """
     given = picture.colour
     ready = prepare(picture, operation, container, policy)
-    picture, fitted, kept = ready.picture, ready.fitted, ready.storage
-    if ready.alpha in ("keep", "drop") and not operation.linear and _at_once(kept):
+    picture, fitted, kept, rule, transparent = (
+        ready.picture,
+        ready.fitted,
+        ready.storage,
+        ready.alpha,
+        ready.transparent,
+    )
+    del ready
+    if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
         finish = replace(fitted.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
         fitted = replace(fitted, finish=finish)
+    groups = fitted.spec.groups
     result = fitted.run(operation)
-    colour, opacity = ready.parted(operation, result.array)
-    if ready.alpha == "keep" and ready.transparent:
-        kind = colour.dtype if colour.dtype.kind == "f" else np.dtype(np.float32)
-        opacity = alpha.resample(_opacity(picture), result.geometry).astype(kind)
+    del fitted  # and with it the copies in real numbers
+    colour, opacity = _parted(picture, rule, transparent, operation, result.array)
+    if rule == "keep" and transparent:
+        opacity = alpha.resample(_opacity(picture), result.geometry)
+        if colour.dtype != opacity.dtype or kept.scale != 1:  # else they are stored as they are
+            opacity = opacity.astype(colour.dtype if colour.dtype.kind == "f" else np.float32)
     if kept.container == "NPY":  # a tensor keeps its dtype
         own = given.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=given.dtype.name if own else colour.dtype.name)
     kept = replace(kept, notes=(*kept.notes, *_inexact(given, result.dtype)))
-    followed = None if picture.alpha is None else ready.alpha
-    return Outcome(picture.with_pixels(colour, opacity), result, kept, fitted.spec.groups, followed)
+    followed = None if picture.alpha is None else rule
+    return Outcome(picture.with_pixels(colour, opacity), result, kept, groups, followed)
+
+
+def _parted(
+    picture: Picture, rule: str, transparent: bool, operation: Operation, computed: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Colour, encoded again if the light was linear, and the opacity, if it was filtered, of what was computed."""
+    colour, opacity = computed, None
+    if rule == "premultiply":
+        colour, opacity = _unweighted(picture, operation, colour)
+    elif rule == "filter" and transparent:
+        colour, opacity = colour[:-1], colour[-1]
+    if operation.linear:
+        colour = light.to_srgb(colour, picture.full_scale, out=colour)
+    return colour, opacity
+
+
+def _check_memory(picture: Picture, operation: Operation) -> None:
+    """Refuse what cannot fit into memory: the picture, its copies in linear light and weighted by opacity, and the results.
+
+    What the engine computes of the picture as it is, it counts itself.
+    """
+    *batch, channels, height, width = picture.colour.shape
+    real = 8 if operation.compute.dtype == "float64" else 4
+    pixels, copies = prod(batch) * height * width, 0
+    if operation.linear:
+        copies += channels * pixels
+    if operation.channels == "gray" and channels > 1:
+        channels = 1
+        copies += pixels
+    shaped = replace(picture, colour=np.broadcast_to(np.float32(0), (*batch, channels, height, width)))
+    rule = alpha_policy(shaped, operation)
+    if rule in ("premultiply", "filter"):
+        channels += 1
+        copies += channels * pixels
+        shaped = replace(shaped, colour=np.broadcast_to(np.float32(0), (channels, height, width)))
+    if not copies:
+        return
+    fitted = fit(
+        shaped, replace(operation, bias=None, channels="each" if rule == "premultiply" else operation.channels)
+    )
+    output = (fitted.channels, *fitted.spec.resolve((height, width), fitted.weight.shape[2:]).output)
+    results = (2 if operation.linear or rule == "premultiply" else 1) * prod(batch) * prod(output)  # and encoded again
+    need, have = picture.colour.nbytes + (copies + results) * real, memory.total_bytes()
+    if need > have:
+        raise ImageError(
+            f"an output of shape {output} by way of real numbers needs {need / 2**30:.1f} GiB, this machine has "
+            f"{have / 2**30:.1f}: leave out --linear, use --alpha keep, fewer kernels, or a smaller image"
+        )
 
 
 def _at_once(storage: Storage) -> bool:

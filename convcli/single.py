@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 from convcli import images, outputs, pipeline
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
 from convcli.files import same_file
+from convcli.images import Film, Picture, Settings, Storage
 from convcli.operation import Operation
 from convcli.ranges import Clipped
 
@@ -18,7 +24,8 @@ from convcli.ranges import Clipped
 class Done:
     """One image that was written, and how.
 
-    `groups`, `bias` (in the input's units), `alpha` (None: it has none) and `policy` (of the range) are as resolved.
+    `frames` is how many were written; shapes and `result`, without its array, are those of the first. `groups`, `bias` (in the
+    input's units), `alpha` (None: it has none) and `policy` (of the range) are as resolved.
     """
 
     source: str
@@ -29,6 +36,7 @@ class Done:
     output_shape: tuple[int, ...]
     mode: str
     container: str
+    frames: int
     groups: int
     bias: tuple[float, ...] | None
     alpha: str | None
@@ -51,6 +59,7 @@ class Done:
             "kernel": self.operation.label,
             "input_shape": list(self.input_shape),
             "output_shape": list(self.output_shape),
+            "frames": self.frames,
             "kernel_size": list(geometry.kernel),
             "stride": list(geometry.stride),
             "padding": geometry.pads._asdict(),
@@ -87,19 +96,34 @@ class Done:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writing:
-    """How results are written: the format's name for ``-``, the range policy, and ``-o`` as it was given.
+    """How results are read and written.
 
-    `montage` is the width of the contact sheet that is written in place of the channels; None for the channels.
+    Attributes
+    ----------
+    container : str or None
+        The format's name for ``-``.
+    policy : str or None
+        The range policy.
+    output : str or None
+        ``-o`` as it was given.
+    settings : Settings
+        Quality and compression.
+    max_pixels : int or None
+        Of an input; None: the default limit.
+    montage : int or None
+        The width of the contact sheet that is written in place of the channels; None for the channels.
     """
 
     container: str | None = None
     policy: str | None = None
     output: str | None = None
+    settings: Settings = Settings()
+    max_pixels: int | None = None
     montage: int | None = None
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
-    """Load `source`, apply the operation and write the result to `target`.
+    """Load `source`, apply the operation to it, or to each of its frames, and write the result to `target`.
 
     Raises
     ------
@@ -107,40 +131,110 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         Nothing is written then.
     """
     start = perf_counter()
-    picture = images.load(source)
-    container = images.format_of(target, how.container, picture.metadata.format)
-    loaded = perf_counter()
-    if picture.metadata.frames > 1 and same_file(source, target):
-        raise ImageError(f"--in-place would keep 1 of the {picture.metadata.frames} frames of '{source}': use -o")
-    shape, mode, notes = picture.shape, picture.mode, picture.notes
-    bias = None if operation.bias is None else operation.bias.units(picture.full_scale)
-    if how.montage is None:
-        outcome = pipeline.run(picture, operation, container, how.policy)
-    else:
-        from convcli import montage  # draws
-
-        outcome = montage.run(picture, operation, source, container, how.policy, how.montage)
-    del picture  # its pixels are not needed while the result is encoded
-    computed = perf_counter()
-    with outputs.folder(target, how.output):
-        saved = images.save(outcome.picture, target, outcome.storage, operation.compute.threads)
+    with ExitStack() as stack:
+        film = stack.enter_context(images.opened(source, how.max_pixels))
+        container = images.format_of(target, how.container, film.format)
+        how.settings.check(container)
+        count = images.frames_kept(film, target, how.container, container)
+        if count < film.frames and same_file(source, target):
+            raise ImageError(f"--in-place would keep {count} of the {film.frames} frames of '{source}': use -o")
+        timing = film.timing() if count > 1 else None
+        left_out = (f"the first of {film.frames} frames is used",) if count < film.frames else ()
+        tally = _Tally(load_seconds=perf_counter() - start)
+        frames = _frames(film, count, operation, source, container, how, tally)
+        first = next(frames)
+        if count == 1:
+            stack.close()  # a pipe's bytes are not kept in memory for longer
+        del film
+        saving = perf_counter() - tally.load_seconds - tally.compute_seconds
+        with outputs.folder(target, how.output):
+            saved = images.save_frames(
+                chain([first.pop()], (frame.pop() for frame in frames)),
+                target, count, timing, operation.compute.threads, how.settings,
+            )  # fmt: skip
+        save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
+    assert tally.first is not None
+    outcome = tally.first
+    computed = Clipped.sum(*tally.clipped)
     return Done(
         source=source,
         target=target,
         operation=operation,
         result=outcome.result,
-        input_shape=shape,
-        output_shape=outcome.picture.shape,
-        mode=mode,
+        input_shape=outcome.input_shape,
+        output_shape=outcome.output_shape,
+        mode=outcome.mode,
         container=container,
+        frames=count,
         groups=outcome.groups,
-        bias=bias,
+        bias=outcome.bias,
         alpha=outcome.alpha,
-        policy=outcome.storage.policy,
-        clipped=max(saved.clipped, outcome.result.clipped, key=lambda clipped: clipped.total),
-        notes=(*notes, *outcome.storage.notes, *saved.notes),
-        load_seconds=loaded - start,
+        policy=outcome.policy,
+        clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total),
+        notes=tuple(dict.fromkeys((*left_out, *tally.notes, *saved.notes))),
+        load_seconds=tally.load_seconds,
         import_seconds=outcome.result.import_seconds,
-        compute_seconds=computed - loaded - outcome.result.import_seconds,
-        save_seconds=perf_counter() - computed,
+        compute_seconds=tally.compute_seconds - outcome.result.import_seconds,
+        save_seconds=save_seconds,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _First:
+    """What is reported of the first frame, its pixels left out."""
+
+    result: ConvResult
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    mode: str
+    groups: int
+    bias: tuple[float, ...] | None
+    alpha: str | None
+    policy: str
+
+
+@dataclass(slots=True, eq=False)
+class _Tally:
+    """What adds up over the frames."""
+
+    load_seconds: float = 0.0
+    compute_seconds: float = 0.0
+    first: _First | None = None
+    clipped: list[Clipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _frames(
+    film: Film, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
+) -> Iterator[list[tuple[Picture, Storage]]]:
+    """Every frame, computed when it is asked for, in a list from which it is taken: this function keeps no pixels."""
+    for number in range(count):
+        start = perf_counter()
+        picture = film.picture(number)
+        loaded = perf_counter()
+        tally.load_seconds += loaded - start
+        shape, mode = picture.shape, picture.mode
+        bias = None if operation.bias is None else operation.bias.units(picture.full_scale)
+        tally.notes += picture.notes
+        outcome = _computed(picture, operation, source, container, how)
+        del picture  # its pixels are not needed while the result is encoded
+        tally.notes += outcome.storage.notes
+        tally.clipped.append(outcome.result.clipped)
+        if tally.first is None:
+            tally.first = _First(
+                replace(outcome.result, array=np.empty(0)), shape, outcome.picture.shape, mode, outcome.groups, bias,
+                outcome.alpha, outcome.storage.policy,
+            )  # fmt: skip
+        made = [(outcome.picture, outcome.storage)]
+        del outcome
+        tally.compute_seconds += perf_counter() - loaded
+        yield made
+
+
+def _computed(picture: Picture, operation: Operation, source: str, container: str, how: Writing) -> pipeline.Outcome:
+    """What a frame becomes: its channels, or a contact sheet of them."""
+    if how.montage is None:
+        return pipeline.run(picture, operation, container, how.policy)
+    from convcli import montage  # draws
+
+    return montage.run(picture, operation, source, container, how.policy, how.montage)

@@ -168,48 +168,6 @@ def test_16_bits_into_8_says_so(target: str, tmp_path: Path) -> None:
     assert np.abs(read(tmp_path / target) - DEEP / 257).max() <= (0.5 if target.endswith("bmp") else 40)
 
 
-@pytest.mark.parametrize("channels", [2, 3, 4])
-def test_16_bit_colour_png_says_so_loudly(channels: int, tmp_path: Path) -> None:
-    """Pillow reads these with 8 bits."""
-    planes = GENERATOR.integers(0, 65536, (channels, H, W), dtype=np.uint16)
-    source = png16(tmp_path / "deep.png", planes)
-    result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.png", "--json")
-    assert result.err == ""
-    (remark,) = result.json["notes"]
-    assert "16 bits" in remark
-    assert "8" in remark
-    assert f"{source}: {remark}" in done("apply", source, "-k", "identity", "-o", tmp_path / "out.png", "-q").err
-    assert result.json["input_shape"][1:] == [H, W]
-
-
-def test_16_bit_colour_of_other_formats_says_so_loudly(tmp_path: Path) -> None:
-    """A deep PPM, and a deep TIFF as its specification has it: header, samples, one directory of ten tags."""
-    planes = GENERATOR.integers(0, 65536, (3, H, W), dtype=np.uint16)
-    samples = np.moveaxis(planes, 0, -1)
-    (tmp_path / "deep.ppm").write_bytes(b"P6 %d %d 65535\n" % (W, H) + samples.astype(">u2").tobytes())
-    bits = 8 + samples.nbytes
-    tags = [
-        (256, W),
-        (257, H),
-        (258, bits),
-        (259, 1),
-        (262, 2),
-        (273, 8),
-        (277, 3),
-        (278, H),
-        (279, samples.nbytes),
-        (284, 1),
-    ]
-    entries = b"".join(struct.pack("<HHII", tag, 3, 3 if tag == 258 else 1, value) for tag, value in tags)
-    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
-    header = struct.pack("<2sHI", b"II", 42, bits + 6)
-    (tmp_path / "deep.tif").write_bytes(header + samples.tobytes() + struct.pack("<3H", 16, 16, 16) + directory)
-    for name in ("deep.tif", "deep.ppm"):
-        result = done("apply", tmp_path / name, "-k", "identity", "-o", tmp_path / "out.png")
-        assert np.abs(read(tmp_path / "out.png") - planes / 257).max() < 1, name  # the file is understood
-        assert "16 bits" in result.err, name
-
-
 def test_16_bit_gray_png_of_any_writer(tmp_path: Path) -> None:
     source = png16(tmp_path / "deep.png", DEEP)
     image = identity(source, tmp_path / "out.png")

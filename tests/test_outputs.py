@@ -581,14 +581,23 @@ def test_kernels_and_weights_are_not_replaced(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["animation.gif", "pages.tif"])
-def test_in_place_does_not_lose_frames(name: str, folder: Path) -> None:
+def test_in_place_keeps_all_frames(name: str, folder: Path) -> None:
     first = Image.open(folder / "a.png")
     first.save(folder / name, save_all=True, append_images=[Image.open(folder / "b.png")])
-    before = (folder / name).read_bytes()
-    result = run("apply", name, *BOX, "--in-place", cwd=folder)
+    done("apply", name, *BOX, "--in-place", cwd=folder)
+    with Image.open(folder / name) as image:
+        assert image.n_frames == 2
+
+
+def test_in_place_does_not_lose_frames(folder: Path) -> None:
+    """A file whose name promises another format than its content."""
+    first = Image.open(folder / "a.png")
+    first.save(folder / "pages.gif", "TIFF", save_all=True, append_images=[Image.open(folder / "b.png")])
+    before = (folder / "pages.gif").read_bytes()
+    result = run("apply", "pages.gif", *BOX, "--in-place", cwd=folder)
     assert result.code == 2
     assert "1 of the 2 frames" in result.err
-    assert (folder / name).read_bytes() == before
+    assert (folder / "pages.gif").read_bytes() == before
 
 
 # What is said of which image, and how

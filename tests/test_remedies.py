@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
         ("maps.npy --weights three.npy -o out.npy", "use an image of 3 channels"),
         ("maps.npy --weights one.npy -o out.npy", "use --groups 8"),
         ("rgba.png --weights three.npy --alpha filter -o out.npy", "use --alpha keep or drop"),
-        ("rgb.png -k box --range raw -o out.tif", "use --channels gray"),
+        ("rgb.png -k box --range raw -o out.jpg", "or tif instead of JPEG"),
         ("rgb.png -k photo.jpg", "is an image: kernels are .npy"),
         ("rgb.png -k box --pad 1", "did you mean --padding"),
         ("rgb.png -k box --op2 1", "'convcli transpose'"),
@@ -63,7 +63,7 @@ def test_values_separated_by_spaces(kernel: str, folder: Path) -> None:
         "rgb.png --weights one.npy --channels gray -o out.npy",
         "maps.npy --weights one.npy --groups 8 -o out.npy",
         "rgba.png --weights three.npy --alpha keep -o out.npy",
-        "rgb.png -k box --range raw --channels gray -o out.tif",
+        "rgb.png -k box --range raw -o out.tif",
     ],
 )
 def test_the_remedies_work(line: str, folder: Path) -> None:

@@ -26,6 +26,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     """
     from convcli import inputs
     from convcli.batch import Batch
+    from convcli.images import Settings
     from convcli.single import Writing
 
     _check(values)
@@ -52,7 +53,14 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     told: Reporter = One(values, operation, stream)
     if len(targets) > 1 or by_line:
         told = Several(values, operation, stream, len(targets), by_line)
-    how = Writing(values["format_"], values["range_"], values["output"], options.fold_montage(values))
+    how = Writing(
+        values["format_"],
+        values["range_"],
+        values["output"],
+        Settings(values["quality"], values["compression"]),
+        values["max_pixels"],
+        options.fold_montage(values),
+    )
     with Batch(found.paths, targets, operation, how, values["skip_existing"]) as batch:
         _follow(batch, told)
     told.end(batch.tally)

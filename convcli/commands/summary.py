@@ -269,6 +269,8 @@ def _unusual(item: Done) -> list[tuple[str, str]]:
     """What is not at its default."""
     operation = item.operation
     rows = []
+    if item.frames > 1:
+        rows.append(("frames", f"{item.frames}, of which the sizes and the plan are the first's"))
     if operation.spec.groups > 1:
         rows.append(("groups", str(operation.spec.groups)))
     if operation.channels != "each":

@@ -1,8 +1,24 @@
 """Pictures: from a path or standard input to arrays ``(C, H, W)`` and back. Only this package knows Pillow."""
 
-from convcli.images.load import load
+from convcli.images.film import Film, Timing
+from convcli.images.load import load, opened
 from convcli.images.picture import Metadata, Picture
-from convcli.images.save import format_of, save
+from convcli.images.save import format_of, frames_kept, save, save_frames
+from convcli.images.settings import Settings
 from convcli.images.storage import Storage, storage_for
 
-__all__ = ["Metadata", "Picture", "Storage", "format_of", "load", "save", "storage_for"]
+__all__ = [
+    "Film",
+    "Metadata",
+    "Picture",
+    "Settings",
+    "Storage",
+    "Timing",
+    "format_of",
+    "frames_kept",
+    "load",
+    "opened",
+    "save",
+    "save_frames",
+    "storage_for",
+]

@@ -6,14 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import ZERO, Geometry
+from convcli.images.bands import bands
 
 
 def premultiply(
     colour: NDArray[np.generic], alpha: NDArray[np.generic], full_scale: float, dtype: str
 ) -> NDArray[np.floating]:
     """Colours weighted by their opacity, and the opacity as a further channel: ``(C + 1, H, W)``."""
-    weighted = colour.astype(dtype) * (alpha.astype(dtype) / full_scale)
-    out: NDArray[np.floating] = np.concatenate([weighted, alpha[np.newaxis].astype(dtype)])
+    out = np.empty((len(colour) + 1, *alpha.shape), dtype)
+    for rows in bands(out):
+        out[:-1, rows] = colour[:, rows]
+        out[-1, rows] = alpha[rows]
+        out[:-1, rows] *= out[-1, rows] / full_scale
     return out
 
 
@@ -22,12 +26,15 @@ def unpremultiply(
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Undo `premultiply` after a filter whose kernel sums to `gain`: colour ``(C, H, W)`` and alpha ``(H, W)``.
 
-    Where nothing opaque was under the kernel the colour is 0: it cannot be seen.
+    Where nothing opaque was under the kernel the colour is 0: it cannot be seen. `filtered` is overwritten.
     """
-    colour, alpha = filtered[:-1], filtered[-1] / gain
-    visible = alpha > full_scale * 1e-6
-    safe = np.where(visible, alpha / full_scale, 1)
-    return np.where(visible, colour / safe, 0), alpha
+    for rows in bands(filtered):
+        colour, alpha = filtered[:-1, rows], filtered[-1, rows] / gain
+        visible = alpha > full_scale * 1e-6
+        safe = np.where(visible, alpha / full_scale, 1)
+        filtered[:-1, rows] = np.where(visible, colour / safe, 0)
+        filtered[-1, rows] = alpha
+    return filtered[:-1], filtered[-1]
 
 
 def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:

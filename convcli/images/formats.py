@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from PIL import Image, ImageFile, features
+from PIL import Image, features
 
 from convcli.errors import ImageError
+from convcli.images.names import UNREADABLE
 from convcli.images.save import format_of
-
-_UNREADABLE = {"EPS", "MPEG"}
-"""EPS is a program, which Pillow hands to another one: it is refused. Of MPEG it reads the size alone."""
 
 _CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg", "PNG": "zlib", "TIFF": "libtiff"}
 """Formats that Pillow may be built without, and the feature that says so."""
@@ -19,8 +17,7 @@ _CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg"
 def readable() -> tuple[str, ...]:
     """Formats that can be read, by Pillow's names, and NPY."""
     Image.init()
-    found = [name for name, (factory, _) in Image.OPEN.items() if name not in _UNREADABLE and not _is_stub(factory)]
-    return tuple(sorted(["NPY", *filter(_built, found)]))
+    return tuple(sorted(["NPY", *filter(_built, set(Image.OPEN) - UNREADABLE)]))
 
 
 def writable() -> tuple[str, ...]:
@@ -47,11 +44,6 @@ def libraries() -> str:
         if features.check(name) and (version := features.version(name))
     ]
     return ", ".join(found)
-
-
-def _is_stub(factory: object) -> bool:
-    """Whether a plugin only recognises its format, and leaves decoding to a handler that is not here."""
-    return isinstance(factory, type) and issubclass(factory, ImageFile.StubImageFile)
 
 
 def _built(name: str) -> bool:

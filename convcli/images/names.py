@@ -9,7 +9,7 @@ from PIL import Image
 _USUAL = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".npy"}
 """Known without asking Pillow, which imports every plugin to answer."""
 
-_UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 """Formats that Pillow recognises, and reads with the help of other programs or not at all."""
 
 
@@ -19,4 +19,4 @@ def has_image_name(name: str) -> bool:
     if extension in _USUAL or not extension:
         return bool(extension)
     container = Image.registered_extensions().get(extension)
-    return container in Image.OPEN and container not in _UNREADABLE
+    return container in Image.OPEN and container not in UNREADABLE

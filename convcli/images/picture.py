@@ -13,13 +13,51 @@ SPACES = {1: "gray", 3: "rgb"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class JpegCoding:
+    """How a JPEG file was coded: what a copy needs to be of the same quality and size."""
+
+    tables: dict[int, list[int]]
+    subsampling: int | None = None
+    progressive: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Metadata:
-    """What is carried from the input file to the output file."""
+    """What is carried from the input file to the output file.
+
+    Attributes
+    ----------
+    format : str or None
+        As Pillow names it, or ``NPY``.
+    dpi : (float, float) or None
+        Pixels per inch, across and down.
+    exif, xmp, iptc : bytes or None
+        Without the orientation, which is applied; `iptc` is JPEG's APP13 segment, whole.
+    comment : bytes or None
+        Of JPEG and GIF.
+    text : tuple of (str, str)
+        PNG's keywords and texts.
+    chunks : tuple of (bytes, bytes)
+        PNG's chunks of what its values mean: gAMA, cHRM, sRGB.
+    jpeg : JpegCoding or None
+        Tables and subsampling of a JPEG.
+    lossy : bool
+        Whether the file's format, or this file, rounds colours for a smaller size.
+    frames : int
+        Frames of an animation, pages of a document.
+    """
 
     format: str | None = None
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    comment: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    jpeg: JpegCoding | None = None
+    lossy: bool = False
     frames: int = 1
 
 
@@ -79,6 +117,7 @@ class Picture:
     def with_pixels(self, colour: NDArray[Any], alpha: NDArray[Any] | None) -> Picture:
         """The same picture with other pixels; a profile for another colour space is dropped."""
         space = self.space_of(colour.shape[-3])
-        profile = self.metadata.icc_profile if space == self.space else None
-        metadata = replace(self.metadata, icc_profile=profile)
+        metadata = self.metadata
+        if space != self.space:
+            metadata = replace(metadata, icc_profile=None, chunks=())
         return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -48,12 +50,50 @@ LEVEL = 6
 """zlib's level for images with repetitions, its default."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a PNG says beside its pixels.
+
+    Parameters
+    ----------
+    icc, exif, xmp : bytes, optional
+        The ICC profile; the EXIF data, with or without its ``Exif`` header; the XMP packet.
+    dpi : (float, float), optional
+        Pixels per inch, horizontal and vertical.
+    text : tuple of (str, str)
+        Keywords and texts.
+    chunks : tuple of (bytes, bytes)
+        Kinds and contents of chunks that are written as they are.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+
+    def encode(self) -> Iterator[bytes]:
+        """Chunks that stand before the pixels."""
+        if self.icc:
+            yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(self.icc))
+        yield from (chunk(kind, data) for kind, data in self.chunks)
+        if self.dpi:
+            yield chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in self.dpi), 1))
+        if self.exif:
+            yield chunk(b"eXIf", self.exif.removeprefix(b"Exif\0\0"))
+        if self.xmp:
+            yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + self.xmp)
+        for key, value in self.text:
+            keyword = key.encode("latin-1", "replace")[:79]
+            try:
+                yield chunk(b"tEXt", keyword + b"\0" + value.encode("latin-1"))
+            except UnicodeEncodeError:
+                yield chunk(b"iTXt", keyword + b"\0\0\0\0\0" + value.encode())
+
+
 def encode(
-    pixels: NDArray[Any],
-    icc: bytes | None = None,
-    exif: bytes | None = None,
-    dpi: tuple[float, float] | None = None,
-    threads: int | None = None,
+    pixels: NDArray[Any], said: Said = Said(), threads: int | None = None, level: int | None = None
 ) -> Iterator[bytes]:
     """The bytes of a PNG file, piece by piece.
 
@@ -61,25 +101,75 @@ def encode(
     ----------
     pixels : ndarray
         ``(H, W, C)`` uint8 or uint16: gray, gray and alpha, RGB, or RGBA.
-    icc, exif : bytes, optional
-        The ICC profile; the EXIF data, with or without its ``Exif`` header.
-    dpi : (float, float), optional
-        Pixels per inch, horizontal and vertical.
+    said : Said
+        Metadata.
     threads : int, optional
         By default, one for each processor.
+    level : int, optional
+        zlib's, 0 to 9; by default what is fast for this image.
     """
-    height, width, channels = pixels.shape
-    depth = 8 * pixels.itemsize
     yield SIGNATURE
-    yield chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[channels], 0, 0, 0))
-    if icc:
-        yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
-    if dpi:
-        yield chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in dpi), 1))
-    if exif:
-        yield chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
-    yield from (chunk(b"IDAT", data) for data in compressed(pixels, workers(threads)))
+    yield _header(pixels)
+    yield from said.encode()
+    yield from (chunk(b"IDAT", data) for data in compressed(pixels, workers(threads), level))
     yield chunk(b"IEND", b"")
+
+
+def animate(
+    frames: Iterable[NDArray[Any]],
+    durations: Sequence[float],
+    loop: int = 0,
+    hidden: bool = False,
+    said: Said = Said(),
+    threads: int | None = None,
+    level: int | None = None,
+) -> Iterator[bytes]:
+    """The bytes of an animated PNG, whole frames one after the other.
+
+    Parameters
+    ----------
+    frames : iterable of ndarray
+        As many as `durations`, all of one shape and dtype.
+    durations : sequence of float
+        Milliseconds.
+    loop : int
+        How often it plays; 0 for ever.
+    hidden : bool
+        Whether the first frame is for readers alone that know still PNGs only.
+    """
+    number = 0  # of the chunks of animation: the third edition, 11.3.4 and 12.3, counts them all
+    for index, pixels in enumerate(frames):
+        if index == 0:
+            yield SIGNATURE
+            yield _header(pixels)
+            yield chunk(b"acTL", struct.pack(">II", len(durations) - hidden, loop))
+            yield from said.encode()
+        if index > 0 or not hidden:
+            height, width = pixels.shape[:2]
+            yield chunk(
+                b"fcTL", struct.pack(">IIIIIHHBB", number, width, height, 0, 0, *_seconds(durations[index]), 0, 0)
+            )
+            number += 1
+        for data in compressed(pixels, workers(threads), level):
+            if index == 0:
+                yield chunk(b"IDAT", data)
+            else:
+                yield chunk(b"fdAT", struct.pack(">I", number) + data)
+                number += 1
+    yield chunk(b"IEND", b"")
+
+
+def _seconds(milliseconds: float) -> tuple[int, int]:
+    """A duration as a fraction of numbers of 16 bits."""
+    fraction = Fraction(max(0.0, milliseconds) / 1000).limit_denominator(65535)
+    return (
+        (fraction.numerator, fraction.denominator) if fraction.numerator < 65536 else (min(round(fraction), 65535), 1)
+    )
+
+
+def _header(pixels: NDArray[Any]) -> bytes:
+    height, width, channels = pixels.shape
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, COLOUR_TYPES[channels], 0, 0, 0))
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -87,7 +177,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
 
 
-def compressed(pixels: NDArray[Any], threads: int) -> Iterator[bytes]:
+def compressed(pixels: NDArray[Any], threads: int, wanted: int | None = None) -> Iterator[bytes]:
     """The zlib stream of the filtered rows, strip by strip.
 
     A strip ends on a byte, so that strips deflated apart join to one stream; its checksum is that of all rows.
@@ -97,6 +187,8 @@ def compressed(pixels: NDArray[Any], threads: int) -> Iterator[bytes]:
     strips = [range(start, min(start + rows, height)) for start in range(0, height, rows)]
     kind, strategy = choose(pixels)
     level = 1 if strategy == zlib.Z_RLE else LEVEL
+    if wanted is not None:
+        level, strategy = wanted, zlib.Z_DEFAULT_STRATEGY
     batch = 4 * threads  # strips that wait in memory
     check = 1
     yield b"\x78\x01"

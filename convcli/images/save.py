@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from dataclasses import replace
+import itertools
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from convcli import files, npy
-from convcli.errors import ImageError
-from convcli.images import png
-from convcli.images.load import SMAX
+from convcli.errors import ConvError, ImageError
+from convcli.images import animation, png, tiff
+from convcli.images.film import ANIMATED, Film, Timing
+from convcli.images.palette import paletted
 from convcli.images.picture import Picture
+from convcli.images.settings import Settings, coding
 from convcli.images.storage import Storage
-from convcli.ranges import Clipped, apply_policy, store
+from convcli.images.stored import CMYK, image_of, narrowed, pixels_of, tensor_of
+from convcli.ranges import Clipped
 
-_CMYK = {"JPEG", "TIFF", "MPO", "PDF"}
 _KEEPS_EXIF = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "MPO"}
 _KEEPS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}
 _KEEPS_ICC = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
+_KEEPS_XMP = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
+_XMP_LIMIT = {"JPEG": 65504}
 _EXIF_LIMIT = {"JPEG": 65533, "MPO": 65533}
 _UNFIT = {"BLP", "BUFR", "GRIB", "HDF5", "MSP", "PALM", "SPIDER", "WMF", "XBM"}
 """Formats that Pillow lists as writable, but that hold neither gray nor colours of 8 bits, or want another program."""
-_SETTINGS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 92},
-    "WEBP": {"quality": 92, "exact": True},
-    "TIFF": {"compression": "tiff_lzw"},
-}
 
 
 def format_of(target: str, wanted: str | None, source: str | None) -> str:
@@ -75,8 +77,8 @@ def _built_with(library: str) -> bool:
 _UNPACKED = {"BMP"}
 """Formats that store pixels as they are, front to back: they need no copy in memory before they are written."""
 
-_EARLY = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".pgm": "PPM",
-          ".pnm": "PPM", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}  # fmt: skip
+_EARLY = {".png": "PNG", ".apng": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM",
+          ".pgm": "PPM", ".pnm": "PPM", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}  # fmt: skip
 """Known without asking Pillow, which imports every plugin to answer."""
 
 
@@ -87,19 +89,50 @@ class Saved(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def frames_kept(film: Film, target: str, wanted: str | None, container: str) -> int:
+    """How many frames of an input are written: pages into pages, animations into animations, else the first.
+
+    A PNG shows all only if the input was one, or if it is named .apng: most are wanted still.
+    """
+    if film.format == "TIFF" and container == "TIFF":
+        return film.frames
+    if film.format not in ANIMATED:
+        return 1
+    moving = container in ("GIF", "WEBP") or film.format == container
+    named = (wanted or Path(target).suffix).lower().lstrip(".") == "apng"
+    return film.frames if moving or (container == "PNG" and named) else 1
+
+
 def save(picture: Picture, target: str, storage: Storage, threads: int | None = None) -> Saved:
-    """Write a picture.
+    """Write a single picture: see `save_frames`."""
+    return save_frames(iter([(picture, storage)]), target, threads=threads)
+
+
+def save_frames(
+    frames: Iterator[tuple[Picture, Storage]],
+    target: str,
+    count: int = 1,
+    timing: Timing | None = None,
+    threads: int | None = None,
+    settings: Settings = Settings(),
+) -> Saved:
+    """Write one picture, or several into one file.
 
     Parameters
     ----------
-    picture : Picture
-        Colour and alpha as real values in units of its `full_scale`, or colour already in the file's integers.
+    frames : iterator of (Picture, Storage)
+        Colour and alpha as real values in units of the picture's `full_scale`, or colour already in the file's integers;
+        and how it is kept. They are made, written and forgotten one by one.
     target : str
         A path or ``-``.
-    storage : Storage
-        How it is kept.
+    count : int
+        How many there are.
+    timing : Timing, optional
+        Of an animation.
     threads : int, optional
         For encoders that use several; by default, one for each processor.
+    settings : Settings
+        Quality and compression.
 
     Returns
     -------
@@ -111,62 +144,109 @@ def save(picture: Picture, target: str, storage: Storage, threads: int | None = 
     ImageError
         A target that cannot be written.
     """
-    if storage.container == "NPY":
-        array, clipped = _as_tensor(picture, storage.policy)
-        array, lost = _narrowed(array, storage.dtype)
+    picture, storage = next(frames)
+    container, level = storage.container, settings.compression
+    if container == "NPY":
+        array, clipped = tensor_of(picture, storage.policy)
+        array, lost = narrowed(array, storage.dtype)
         with files.writing(target) as stream:
             npy.write(stream, array)
         return Saved(clipped, lost)
-    pixels, clipped = _pixels(picture, storage)
-    container = storage.container
-    notes: tuple[str, ...] = ()
-    metadata = picture.metadata
-    if metadata.exif and len(metadata.exif) > _EXIF_LIMIT.get(container, len(metadata.exif)):
-        notes += (f"its EXIF data is too long for {container} and left out",)
-        picture = replace(picture, metadata=replace(metadata, exif=None))
-    if container == "GIF" and pixels.shape[2] in (2, 4) and ((pixels[..., -1] > 0) & (pixels[..., -1] < 255)).any():
-        notes += ("GIF pixels are opaque or transparent: those in between become opaque; write png to keep them",)
-    options = _options(picture, storage)
-    if container == "PNG":
-        with files.writing(target) as stream:
-            stream.writelines(
-                png.encode(pixels, options.get("icc_profile"), options.get("exif"), options.get("dpi"), threads)
-            )
-        return Saved(clipped, notes)
-    if container == "PPM":
-        with files.writing(target) as stream:
-            stream.writelines(_netpbm(pixels))
-        return Saved(clipped, notes)
-    image = _image(pixels, storage.space)
-    if container in _UNPACKED:
-        with files.writing(target) as stream:
-            image.save(stream, container, **options)
-        return Saved(clipped, notes)
+    told = _Told()
+    options = _options(picture, storage, settings, told)
+    first = [_Frame(picture, storage, told)]
+    del picture  # its real values are not kept beside the integers
+    kept = itertools.chain((first.pop() for _ in range(1)), (_Frame(*frame, told) for frame in frames))
+    if container == "TIFF":
+        _write(target, tiff.encode((frame.page() for frame in kept), count, level, threads))
+    elif container == "PNG" and timing is not None:
+        pixels = (frame.pixels for frame in kept)
+        said = png.Said(**options)
+        _write(target, png.animate(pixels, timing.durations, timing.plays, timing.hidden, said, threads, level))
+    elif container == "PNG":
+        _write(target, png.encode(next(kept).pixels, png.Said(**options), threads, level))
+    elif container == "PPM":
+        _write(target, _netpbm(next(kept).pixels))
+    elif timing is not None:
+        _through_pillow(target, container, partial(_animation, container, kept, timing, options))
+    else:
+        image = next(kept).image()
+        if container in _UNPACKED:
+            with files.writing(target) as stream:
+                image.save(stream, container, **options)
+        else:
+            _through_pillow(target, container, lambda stream: image.save(stream, container, **options))
+    return Saved(Clipped.sum(*told.clipped), tuple(dict.fromkeys(told.notes)))
+
+
+def _write(target: str, parts: Iterable[bytes | memoryview]) -> None:
+    with files.writing(target) as stream:
+        stream.writelines(parts)
+
+
+def _through_pillow(target: str, container: str, write: Callable[[BinaryIO], None]) -> None:
+    """Have one of Pillow's encoders write into memory, and that into the target."""
     buffer = io.BytesIO()
     try:
         with files.silent():
-            image.save(buffer, container, **options)
-    except MemoryError:
+            write(buffer)
+    except (ConvError, MemoryError):
         raise
     except Exception as error:  # only Pillow's code runs in there, and its encoders raise whatever comes to hand
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageError(f"output '{target}' cannot be written as {container} ({why}): use png or tif") from None
     with files.writing(target) as stream:
         stream.write(buffer.getbuffer())
-    return Saved(clipped, notes)
 
 
-def _narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """An array in the dtype that it is kept in, and a remark on the values that this has no room for."""
-    if array.dtype == dtype:
-        return array, ()
-    with np.errstate(over="ignore"):
-        out = array.astype(dtype)
-    count = int(np.count_nonzero(np.isinf(out) & np.isfinite(array)))
-    if not count:
-        return out, ()
-    what = f"{count} value{'s are' if count > 1 else ' is'} beyond {dtype} and become{'s' * (count == 1)} infinite"
-    return out, (f"{what}: use --dtype {'float32' if dtype == 'float16' else 'float64'}",)
+def _animation(
+    container: str, frames: Iterator[_Frame], timing: Timing, options: dict[str, Any], stream: BinaryIO
+) -> None:
+    if timing.hidden:
+        next(frames)
+    durations = list(timing.durations[timing.hidden :])
+    options = {**options, "duration": durations}
+    if timing.loop is not None or container != "GIF":
+        options["loop"] = timing.plays
+    images = animation.Frames((frame.image() for frame in frames), len(durations))
+    animation.save(stream, container, images, timing.transparent, options)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is to be said of the frames that went by."""
+
+    clipped: list[Clipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class _Frame:
+    """A picture as a file keeps it: its pixels ``(H, W, C)``, alpha last."""
+
+    def __init__(self, picture: Picture, storage: Storage, told: _Told) -> None:
+        self.pixels, clipped = pixels_of(picture, storage)
+        self.storage, self.metadata, self.told = storage, picture.metadata, told
+        told.clipped.append(clipped)
+
+    def page(self) -> tiff.Page:
+        """As a page of a TIFF."""
+        white = self.storage.full_scale if self.storage.dtype == "float32" else None
+        return tiff.Page(self.pixels, self.storage.space, self.metadata, white)
+
+    def image(self) -> Image.Image:
+        """As Pillow's image."""
+        if self.storage.container != "GIF":
+            return image_of(self.pixels, self.storage.space)
+        if self.pixels.shape[2] in (2, 4) and ((self.pixels[..., -1] > 0) & (self.pixels[..., -1] < 255)).any():
+            self.told.notes.append(
+                "GIF pixels are opaque or transparent: those in between become one or the other; png and webp keep them"
+            )
+        image, exact = paletted(self.pixels)
+        if not exact:
+            self.told.notes.append(
+                "GIF holds 256 colours: the others become the nearest of these; png and webp keep them"
+            )
+        return image
 
 
 def _netpbm(pixels: NDArray[Any]) -> Iterator[bytes | memoryview]:
@@ -176,88 +256,33 @@ def _netpbm(pixels: NDArray[Any]) -> Iterator[bytes | memoryview]:
     yield np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).data.cast("B")
 
 
-def _as_tensor(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:
-    values, clipped = _real(picture.colour, picture.full_scale, policy)
-    if picture.alpha is not None:
-        values = np.concatenate([values, picture.alpha[np.newaxis]])
-    if picture.rank == 2 and values.shape[0] == 1:
-        values = values[0]
-    return np.ascontiguousarray(values), clipped
-
-
-def _real(colour: NDArray[Any], full_scale: float, policy: str) -> tuple[NDArray[Any], Clipped]:
-    """Real values under a range policy, without rounding; only ``clip`` bounds them."""
-    values = apply_policy(_floating(colour), full_scale, policy)
-    if policy != "clip":
-        return values, Clipped()
-    below, above = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > full_scale))
-    return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
-
-
-def _floating(array: NDArray[Any]) -> NDArray[Any]:
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
-
-
-def _pixels(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped]:
-    """``(H, W, C)`` as `storage` says, alpha last."""
-    colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
-    if storage.dtype == "float32":
-        values, clipped = _real(colour, storage.full_scale, storage.policy)
-        return np.moveaxis(values, 0, -1).astype(np.float32), clipped
-    clipped = Clipped()
-    if colour.dtype != storage.dtype:
-        colour, clipped = _integers(colour, storage, storage.policy)
-    planes = np.moveaxis(colour, 0, -1)
-    if picture.alpha is not None:
-        opacity, _ = _integers(picture.alpha, storage, "clip")
-        planes = np.concatenate([planes, opacity[..., np.newaxis]], axis=-1)
-    return _rgb(planes) if storage.space == "cmyk" and storage.container not in _CMYK else planes, clipped
-
-
-def _rgb(cmyk: NDArray[Any]) -> NDArray[Any]:
-    """CMYK as RGB, by Pillow's plain rule."""
-    return np.asarray(_image(cmyk, "cmyk").convert("RGB"))
-
-
-def _integers(values: NDArray[Any], storage: Storage, policy: str) -> tuple[NDArray[Any], Clipped]:
-    real = _floating(values)
-    scaled = real * real.dtype.type(storage.scale)
-    out = np.empty(real.shape, storage.dtype)
-    return out, store(scaled, storage.full_scale, policy, out)
-
-
-def _image(pixels: NDArray[Any], space: str) -> Image.Image:
-    """Pillow's image of ``(H, W, C)``."""
-    height, width, channels = pixels.shape
-    if pixels.dtype == np.float32:
-        return Image.fromarray(pixels[..., 0])
-    if pixels.dtype == np.uint16:
-        mode = "I;16"
-    elif space == "cmyk" and channels == 4:
-        mode = "CMYK"
-    else:
-        mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
-    return Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)
-
-
-def _options(picture: Picture, storage: Storage) -> dict[str, Any]:
-    """What Pillow is told beside the pixels: settings of the format, and metadata."""
+def _options(picture: Picture, storage: Storage, settings: Settings, told: _Told) -> dict[str, Any]:
+    """What an encoder is told beside the pixels: the coding, and metadata; of a TIFF, whose pages have their own, nothing."""
     metadata, container = picture.metadata, storage.container
-    kept = dict(_SETTINGS.get(container, {}))
+    if container == "TIFF":
+        return {}
+    kept = coding(container, metadata, settings)
     if container == "ICO":  # else Pillow makes icons of its own sizes
         kept["sizes"] = [picture.size[::-1]]
     if metadata.exif and container in _KEEPS_EXIF:
-        kept["exif"] = metadata.exif
+        if len(metadata.exif) <= _EXIF_LIMIT.get(container, len(metadata.exif)):
+            kept["exif"] = metadata.exif
+        else:
+            told.notes.append(f"its EXIF data is too long for {container} and left out")
+    if metadata.xmp and container in _KEEPS_XMP:
+        if len(metadata.xmp) <= _XMP_LIMIT.get(container, len(metadata.xmp)):
+            kept["xmp"] = metadata.xmp
+        else:
+            told.notes.append(f"its XMP data is too long for {container} and left out")
     if metadata.dpi and container in _KEEPS_DPI:
         kept["dpi"] = metadata.dpi
-    converted = picture.space == "cmyk" and container not in _CMYK
+    converted = picture.space == "cmyk" and container not in CMYK
     if metadata.icc_profile and container in _KEEPS_ICC and not converted:
-        kept["icc_profile"] = metadata.icc_profile
-    if storage.dtype == "float32":
-        exif = Image.Exif()
-        exif.load(kept.get("exif", b""))
-        exif[SMAX] = storage.full_scale
-        kept["exif"] = exif.tobytes()
-    if container == "TIFF" and "exif" in kept:
-        del kept["compression"]  # it takes libtiff, through which Pillow cannot write a camera's data nor that white
+        kept["icc" if container == "PNG" else "icc_profile"] = metadata.icc_profile
+    if container == "PNG":
+        kept |= {"text": metadata.text, "chunks": () if converted else metadata.chunks}
+    if metadata.comment and container in ("JPEG", "GIF"):
+        kept["comment"] = metadata.comment[:65533]
+    if metadata.iptc and container == "JPEG":
+        kept["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(metadata.iptc)) + metadata.iptc
     return kept

@@ -99,20 +99,16 @@ def storage_for(
     if transparent and container in _NO_ALPHA:
         raise ImageError(f"{container} holds no transparency: use --alpha drop, or write png, webp or tif")
     tensor = picture.space == "tensor"
-    plain_gray = space == "gray" and not transparent
     full_scale = 255.0 if picture.full_scale == 1 and tensor else picture.full_scale
-    if (picture.real or policy == "raw") and container in _FLOAT and plain_gray:
+    if (picture.real or policy == "raw") and container in _FLOAT:
         return Storage(container, space, "float32", 1.0, full_scale, policy or "raw")
-    if policy == "raw" and container in _FLOAT:
-        remedy = " and ".join(["--channels gray"] * (space != "gray") + ["--alpha drop"] * transparent)
-        raise ImageError(f"--range raw fits into {container} for one channel only: use {remedy}, or write .npy")
     if policy == "raw":
-        raise ImageError(f"--range raw does not fit into integers: write .npy, or gray tif instead of {container}")
+        raise ImageError(f"--range raw does not fit into integers: write .npy, or tif instead of {container}")
     notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
-    if full_scale > 255 and (container == "PNG" or (plain_gray and container in _DEEP)) and space != "cmyk":
+    if full_scale > 255 and container in _DEEP and (space != "cmyk" or container == "TIFF"):
         return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip", notes)
     if full_scale > 255:
-        notes += (f"16-bit values are stored with 8 bits in {container}: write png, or gray tif, to keep the depth",)
+        notes += (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
     return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
 
 

@@ -1,0 +1,51 @@
+"""Animated GIF and WebP: frames go to Pillow's writers one by one, as they are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+
+class Frames(Image.Image):
+    """An image whose frames come from an iterator: Pillow's writers seek forward through it, and it is made up on the way.
+
+    Parameters
+    ----------
+    frames : iterator of Image
+        All of one size and mode but for palettes.
+    count : int
+        How many there are.
+    """
+
+    def __init__(self, frames: Iterator[Image.Image], count: int) -> None:
+        super().__init__()
+        self.n_frames, self.is_animated = count, count > 1
+        self._frames, self._place = frames, -1
+        self.seek(0)
+
+    def tell(self) -> int:
+        """The number of the present frame."""
+        return self._place
+
+    def seek(self, frame: int) -> None:
+        """Go on to a frame; going back, which writers do when they are done, changes nothing."""
+        if frame >= self.n_frames:
+            raise EOFError
+        while self._place < frame:
+            present = next(self._frames)
+            self._place += 1
+            self.im, self._mode, self._size = present.im, present.mode, present.size
+            self.palette, self.info = present.palette, present.info
+
+
+def save(stream: BinaryIO, container: str, frames: Frames, transparent: bool, options: dict[str, Any]) -> None:
+    """Write an animation.
+
+    `options` has ``duration``, a list, and ``loop`` unless the animation plays once.
+    """
+    if container == "GIF":
+        # what becomes transparent must be cleared first; else only what changes is written
+        options = {**options, "disposal": 2 if transparent else 1}
+    frames.save(stream, container, save_all=True, **options)

@@ -1,0 +1,116 @@
+"""16-bit colour through Pillow's decoders, which have no image mode for it.
+
+Pillow unpacks such samples into 8 bits, and which of its unpackers does that is a setting of the tile: ``;16B`` takes the
+first byte of each sample, ``;16L`` the second. Decoded once with each, a picture is whole. All of the decoders work so:
+PNG's with its filters and interlacing, libtiff's with its compressions and predictors.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convcli.images.pixels import array_of
+
+Opener = Callable[[], Image.Image]
+"""Opens the file anew, at the frame in question, nothing of it decoded."""
+
+IMAGE_MODES = ("LA", "RGB", "RGBA", "CMYK")
+RAW_MODES = ("LA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK")
+"""Those that have 16-bit variants."""
+
+
+TIFFS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
+"""How TIFF files begin."""
+
+
+def teach() -> None:
+    """Have Pillow open TIFFs of 16-bit gray and alpha, which it does not know, as four channels of 8 bits."""
+    from PIL import TiffImagePlugin
+
+    for order in (b"II", b"MM"):
+        TiffImagePlugin.OPEN_INFO.setdefault((order, 1, (1,), 1, (16, 16), (2,)), ("RGBA", "RGBA"))
+
+
+def unreachable(image: Image.Image) -> bool:
+    """Whether the samples are stored plane by plane, whose unpackers are not to be chosen."""
+    tags = getattr(image, "tag_v2", {})
+    return image.format == "TIFF" and tags.get(284) == 2 and max(tags.get(258, (8,))) > 8 and image.mode in IMAGE_MODES
+
+
+def raw_mode(image: Image.Image) -> str | None:
+    """The raw mode of an image's 16-bit colours, before it is decoded; None if it has none, or not where this can reach them."""
+    tiles = getattr(image, "tile", ())
+    if not tiles or image.mode not in IMAGE_MODES:
+        return None
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (16, 16):  # see `teach`
+        native = "16L" if sys.byteorder == "little" else "16B"
+        stored = "16B" if getattr(image, "tag_v2", None).prefix == b"MM" else "16L"  # type: ignore[union-attr]
+        return f"LA;{native if tiles[0].codec_name == 'libtiff' else stored}"
+    if any(tile.codec_name not in ("zip", "raw", "libtiff", "ppm") for tile in tiles):
+        return None
+    if tiles[0].codec_name == "ppm":
+        return "RGB;16B" if image.mode == "RGB" and tiles[0].args[1] > 255 else None
+    modes = {tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles}
+    mode = str(modes.pop()) if len(modes) == 1 else ""
+    base, _, kind = mode.partition(";")
+    return mode if base in RAW_MODES and kind in ("16B", "16L", "16N") else None
+
+
+def decode(opened: Opener, mode: str) -> NDArray[np.uint16]:
+    """``(H, W, C)`` of a file whose `raw_mode` is `mode`, alpha last; its largest value is 65535."""
+    base, _, kind = mode.partition(";")
+    if base == "LA":  # as wide as four bytes: one pass has them all
+        pairs = array_of(_through(opened(), "RGBA", "RGBA"))
+        late = int(kind == "16L")
+        joined: NDArray[np.uint16] = pairs[..., late::2].astype(np.uint16) << 8 | pairs[..., 1 - late :: 2]
+        return joined
+    straight = "RGBA" if base == "RGBa" else base
+    big = kind == "16B" or (kind == "16N" and sys.byteorder == "big")
+    first, second = ("16B", "16L") if big else ("16L", "16B")
+    largest = _largest(opened())
+    image_mode = "RGB" if base == "RGBX" else straight
+    high = array_of(_through(opened(), image_mode, f"{straight};{first}"))
+    out = np.empty(high.shape, np.uint16)
+    np.left_shift(high, 8, out=out, dtype=np.uint16)
+    del high
+    out |= array_of(_through(opened(), image_mode, f"{straight};{second}"))
+    if largest != 65535:
+        out[...] = np.rint(np.minimum(out, largest) * (65535 / largest))
+    if base == "RGBa":
+        _straighten(out)
+    return out
+
+
+def _through(image: Image.Image, mode: str, raw: str) -> Image.Image:
+    """Decode with another raw mode."""
+    file: Any = image
+    file._mode = mode  # as Pillow's plugins set it
+    file.tile = [_tile(tile, raw) for tile in file.tile]
+    file.load()
+    return image
+
+
+def _tile(tile: Any, raw: str) -> Any:
+    if tile.codec_name == "ppm":
+        return tile._replace(codec_name="raw", args=(raw, 0, 1))
+    return tile._replace(args=raw if isinstance(tile.args, str) else (raw, *tile.args[1:]))
+
+
+def _largest(image: Image.Image) -> int:
+    """The value of white: PPM's header says it."""
+    tile: Any = getattr(image, "tile", (None,))[0]
+    return int(tile.args[1]) if tile.codec_name == "ppm" else 65535
+
+
+def _straighten(pixels: NDArray[np.uint16]) -> None:
+    """TIFF's associated alpha: divide the colours by it."""
+    for row in pixels:
+        opacity = row[:, 3:].astype(np.float64)
+        scale = np.divide(65535, opacity, out=np.zeros_like(opacity), where=opacity > 0)
+        row[:, :3] = np.rint(np.minimum(row[:, :3] * scale, 65535))

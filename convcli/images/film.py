@@ -1,0 +1,223 @@
+"""An opened file and its pictures: one, the frames of an animation, or the pages of a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO, Protocol
+
+from PIL import Image, UnidentifiedImageError
+
+from convcli import files
+from convcli.errors import ImageError
+from convcli.images import deep
+from convcli.images.decode import deeper_than_8_bits, planes_of, transparent_value, upright
+from convcli.images.limits import beyond, check_pixels
+from convcli.images.metadata import metadata_of, white_of
+from convcli.images.picture import Metadata, Picture
+
+ANIMATED = {"GIF", "PNG", "WEBP"}
+"""Formats whose frames are read and written with their timing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How the frames of an animation follow each other.
+
+    Attributes
+    ----------
+    durations : tuple of float
+        Of every frame, in milliseconds.
+    loop : int or None
+        How often it plays, 0 for ever; None where the file does not say, which is once in a GIF.
+    transparent : bool
+        Whether one or more frames have transparency: they are all read with alpha then.
+    hidden : bool
+        Whether the first frame is not a part of the animation: what a reader shows that knows only still PNGs.
+    """
+
+    durations: tuple[float, ...]
+    loop: int | None
+    transparent: bool
+    hidden: bool = False
+
+    @property
+    def plays(self) -> int:
+        """How often it plays, as PNG and WebP count: 0 is for ever."""
+        return 1 if self.loop is None else self.loop
+
+
+class UnidentifiedError(ImageError):
+    """Pillow knows no such format."""
+
+
+class Film(Protocol):
+    """The pictures of a file.
+
+    Attributes
+    ----------
+    format : str or None
+        As Pillow names it, or ``NPY``.
+    frames : int
+        How many pictures there are.
+    """
+
+    format: str | None
+    frames: int
+
+    def picture(self, number: int = 0) -> Picture:
+        """Decode one of them; they are to be asked for in their order. A single one can be asked for only once."""
+
+    def timing(self) -> Timing | None:
+        """How an animation's frames follow each other; None for pages. Decodes all of them."""
+
+
+class Still:
+    """What is in memory already, a tensor for one."""
+
+    frames = 1
+
+    def __init__(self, picture: Picture) -> None:
+        self.format = picture.metadata.format
+        self._picture: list[Picture] = [picture]
+
+    def picture(self, number: int = 0) -> Picture:
+        """It."""
+        return self._picture.pop()
+
+    def timing(self) -> None:
+        """Nothing moves."""
+
+
+class Decoded:
+    """The pictures that Pillow decodes."""
+
+    def __init__(self, stream: BinaryIO, source: str, limit: int) -> None:
+        self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
+        self._timing: Timing | None = None
+        self._said: tuple[Metadata, int, tuple[str, ...]] | None = None
+        with _decoding(source, limit):
+            self._image: Image.Image | None = self._opened(0)
+            self.format = self._image.format
+            self.frames = int(getattr(self._image, "n_frames", 1))
+            width, height = self._image.size
+        check_pixels(source, width * height * self.frames, limit, 8, self.frames)
+
+    def picture(self, number: int = 0) -> Picture:
+        """Decode a picture.
+
+        Returns
+        -------
+        Picture
+            Upright (EXIF orientation is applied and its tag dropped); palettes become RGB, 1-bit becomes 8-bit gray.
+        """
+        image = self._image
+        assert image is not None
+        notes: tuple[str, ...] = ()
+        samples = None
+        with _decoding(self._source, self._limit):
+            if number:
+                image.seek(number)
+            self._pixels += image.size[0] * image.size[1]  # pages differ
+            check_pixels(self._source, self._pixels, self._limit)
+            raw = deep.raw_mode(image) if self.frames == 1 or image.format == "TIFF" else None
+            value = transparent_value(image)
+            if raw is None:
+                if deeper_than_8_bits(image):
+                    notes = (f"{image.format} of this kind with 16 bits per channel is read with 8",)
+                image.load()
+                kept = image
+            else:
+                samples = deep.decode(partial(self._opened, number), raw)
+                kept = self._opened(number)
+                if image.format == "PNG":
+                    with suppress(Exception):  # its texts may stand behind the pixels
+                        image.load()
+                        kept = image
+            transparent = image.has_transparency_data or bool(self._timing and self._timing.transparent)
+            white = white_of(kept)
+            if self._said is None or image.format not in ANIMATED:  # pages have their own
+                self._said = metadata_of(kept, self.frames, _loses(self._stream, image))
+            metadata, orientation, remarks = self._said
+        planes = planes_of(image, samples, transparent, value, white, self._source)
+        if self.frames == 1:
+            self._image = None  # its pixels are copied
+        if image.mode == "I" and planes.real and white is None:
+            notes += (f"32-bit values: white is taken as {planes.full_scale:.0f}, the next full number of bits",)
+        planes = upright(planes, 1 if image.format == "TIFF" else orientation)  # which Pillow turns itself
+        return Picture(
+            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, metadata=metadata,
+            notes=(*notes, *remarks),
+        )  # fmt: skip
+
+    def timing(self) -> Timing | None:
+        """Decode every frame for its duration, and whether it is transparent: some say so only then."""
+        if self.frames == 1 or self.format not in ANIMATED:
+            return None
+        durations, transparent = [], False
+        with _decoding(self._source, self._limit):
+            image = self._opened(0)
+            loop = image.info.get("loop")
+            hidden = bool(image.info.get("default_image"))
+            for number in range(self.frames):
+                image.seek(number)
+                image.load()
+                durations.append(float(image.info.get("duration", 0)))
+                if not transparent and image.has_transparency_data:
+                    bands = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+                    transparent = bands.getextrema()[-1][0] < 255  # type: ignore[index]
+        self._timing = Timing(tuple(durations), loop, transparent, hidden)
+        return self._timing
+
+    def _opened(self, number: int) -> Image.Image:
+        self._stream.seek(0)
+        image = Image.open(self._stream)
+        if deep.unreachable(image):
+            raise UnidentifiedImageError
+        if image.format == "EPS":
+            raise ImageError(
+                f"input '{self._source}' is EPS, a program, which Pillow would hand to Ghostscript: convert it to png first"
+            )
+        if number:
+            image.seek(number)
+        return image
+
+
+@contextmanager
+def _decoding(source: str, limit: int) -> Iterator[None]:
+    """Whatever Pillow's decoders raise becomes an `ImageError` of one line."""
+    try:
+        with files.silent():
+            yield
+    except (ImageError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise UnidentifiedError(
+            f"input '{source}' is not an image: Pillow recognises no format in it; name an image or a .npy file"
+        ) from None
+    except Image.DecompressionBombError as error:
+        found = re.search(r"[0-9]+ pixels", str(error))  # Pillow's own look, beyond the same limit
+        pixels = int(found[0].split()[0]) if found else 2 * limit
+        raise beyond(f"input '{source}' has {pixels} pixels", pixels, limit) from None
+    except Exception as error:  # only Pillow's code runs in there, and its decoders raise whatever comes to hand
+        raise ImageError(
+            f"input '{source}' cannot be decoded: {_first_line(error)}; is it truncated, damaged or of a rare kind?"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _loses(stream: BinaryIO, image: Image.Image) -> bool:
+    """Whether a WebP file was coded with loss: its frames are in chunks ``VP8 `` then, else in ``VP8L``."""
+    if image.format != "WEBP":
+        return False
+    place = stream.tell()
+    stream.seek(0)
+    head = stream.read(1 << 16)
+    stream.seek(place)
+    return b"VP8L" not in head

@@ -1,0 +1,51 @@
+"""What is too large to be decoded: a limit on pixels, against decompression bombs, and this machine's memory."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from convcli import memory
+from convcli.errors import ImageError
+
+MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+"""The default: where Pillow itself refuses, 178,956,970."""
+
+
+def set_limit(max_pixels: int | None) -> int:
+    """The limit in use; Pillow, whose plugins look as well, is told (it refuses beyond twice its own figure)."""
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    Image.MAX_IMAGE_PIXELS = (limit + 1) // 2
+    return limit
+
+
+def beyond(what: str, pixels: int, limit: int) -> ImageError:
+    """The error that says so."""
+    return ImageError(
+        f"{what}, more than {limit}, and may be a decompression bomb: if it is none, use --max-pixels {pixels}"
+    )
+
+
+def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, frames: int = 1) -> None:
+    """Refuse, before it is decoded, what is beyond the limit or what this machine cannot hold.
+
+    Parameters
+    ----------
+    source : str
+        For the message.
+    pixels : int
+        Of all frames together.
+    limit : int
+        The largest count that is accepted.
+    bytes_each : int
+        What decoding takes for each pixel of a frame.
+    frames : int
+        Of which one is in memory at a time.
+    """
+    what = f"input '{source}' has {pixels} pixels" + (f" in {frames} frames" if frames > 1 else "")
+    if pixels > limit:
+        raise beyond(what, pixels, limit)
+    need, have = pixels // frames * bytes_each, memory.total_bytes()
+    if need > have:
+        raise ImageError(
+            f"{what} and needs {need / 2**30:.1f} GiB, this machine has {have / 2**30:.1f}: reduce or cut it first"
+        )

@@ -1,0 +1,51 @@
+"""Pictures of at most 256 colours, as GIF keeps them: exactly where they have no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+COLOURS = 256
+
+
+def paletted(pixels: NDArray[Any]) -> tuple[Image.Image, bool]:
+    """Pillow's image of mode P of ``(H, W, C)`` uint8, and whether it has each colour exactly.
+
+    Pixels of less than half opacity become transparent, which is colour 0 then; the others opaque.
+    """
+    height, width, channels = pixels.shape
+    transparent = None
+    if channels in (2, 4):
+        transparent = pixels[..., -1] < 128
+        transparent = transparent if transparent.any() else None
+    if channels < 3:
+        pixels = np.broadcast_to(pixels[..., :1], (height, width, 3))
+    first = 0 if transparent is None else 1
+    packed = np.zeros((height, width), np.int32)
+    for band in range(3):
+        packed <<= 8
+        packed |= pixels[..., band]
+    seen = np.zeros(1 << 24, bool)
+    seen[packed if transparent is None else packed[~transparent]] = True
+    colours = np.flatnonzero(seen)
+    exact = len(colours) <= COLOURS - first
+    if exact:
+        numbers = np.zeros(1 << 24, np.uint8)
+        numbers[colours] = np.arange(first, first + len(colours))
+        indices = numbers[packed]
+        table = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
+    else:
+        rgb = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+        reduced = rgb.quantize(COLOURS - first, Image.Quantize.MEDIANCUT)
+        indices = np.asarray(reduced) + np.uint8(first)
+        table = np.array(reduced.getpalette() or [], np.uint8).reshape(-1, 3)[: COLOURS - first]
+    if transparent is not None:
+        indices = np.where(transparent, np.uint8(0), indices)
+    image = Image.frombytes("P", (width, height), np.ascontiguousarray(indices).tobytes())
+    image.putpalette(bytes(3 * first) + table.tobytes())
+    if transparent is not None:
+        image.info["transparency"] = 0
+    return image, exact

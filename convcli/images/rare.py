@@ -1,0 +1,131 @@
+"""TIFFs that Pillow does not open (real numbers in colour, 64 bits, separate planes), through tifffile where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import files
+from convcli.errors import ImageError
+from convcli.images.decode import Planes, upright
+from convcli.images.limits import check_pixels
+from convcli.images.metadata import ORIENTATION, SMAX
+from convcli.images.picture import Metadata, Picture
+
+_SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
+_COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
+_PER_INCH = {2: 1.0, 3: 2.54}
+
+
+class Pages:
+    """The pages of a TIFF, as tifffile decodes them; see `convcli.images.film.Film`.
+
+    Raises
+    ------
+    ImageError
+        tifffile is not installed, or cannot read it either.
+    """
+
+    format: str | None = "TIFF"
+
+    def __init__(self, stream: BinaryIO, source: str, limit: int) -> None:
+        self._source = source
+        try:
+            import tifffile
+        except ImportError:
+            raise ImageError(
+                f"input '{source}' is a TIFF of a kind that Pillow cannot read: install convcli[tiff], or convert it first"
+            ) from None
+        stream.seek(0)
+        with self._decoding():
+            self._pages: Any = tifffile.TiffFile(stream).pages
+            self.frames = len(self._pages)
+            pixels = sum(page.imagelength * page.imagewidth for page in self._pages)
+            largest = max(page.imagelength * page.imagewidth for page in self._pages)
+            each = max(page.samplesperpixel * page.bitspersample // 8 for page in self._pages)
+        check_pixels(source, pixels, limit)
+        check_pixels(source, largest, limit, 2 * each)
+
+    def picture(self, number: int = 0) -> Picture:
+        """Decode a page."""
+        with self._decoding():
+            page = self._pages[number]
+            space, extra = _SPACES.get(int(page.photometric)), tuple(map(int, page.extrasamples))
+            array = page.asarray()
+        if array.ndim == 2:
+            array = array[..., np.newaxis]
+        elif page.planarconfig == 2:
+            array = np.moveaxis(array, 0, -1)
+        if space is None or array.ndim != 3 or array.dtype.kind not in "uif":
+            raise ImageError(
+                f"input '{self._source}' is a TIFF of a rare kind, {page.photometric!s}: convert it to RGB first"
+            )
+        if int(page.photometric) == 0 and array.dtype.kind == "u":
+            array = np.iinfo(array.dtype).max - array
+        planes = upright(_planes(array, space, extra, page), _tag(page, ORIENTATION, 1))
+        metadata = Metadata("TIFF", _tag(page, 34675, None), _dpi(page), frames=self.frames)
+        notes = () if number else ("of its metadata, the profile and the resolution are kept",)
+        return Picture(
+            planes.colour,
+            planes.alpha,
+            planes.space,
+            planes.full_scale,
+            real=planes.real,
+            metadata=metadata,
+            notes=notes,
+        )
+
+    def timing(self) -> None:
+        """Pages have none."""
+
+    @contextmanager
+    def _decoding(self) -> Iterator[None]:
+        try:
+            with files.silent():
+                yield
+        except MemoryError:
+            raise
+        except Exception as error:  # only tifffile's code runs in there, and its decoders raise whatever comes to hand
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ImageError(
+                f"input '{self._source}' cannot be decoded: {why}; is it truncated, damaged or of a rare kind?"
+            ) from None
+
+
+def _planes(array: NDArray[Any], space: str, extra: tuple[int, ...], page: Any) -> Planes:
+    """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
+    colours = _COLOURS[space]
+    real = array.dtype.kind == "f" or array.dtype.itemsize > 2
+    full_scale = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
+    white = _tag(page, SMAX, None)
+    if real and white is not None:
+        full_scale = float(white[0] if isinstance(white, tuple) else white)
+    if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
+        array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
+    planes = np.moveaxis(array, -1, 0)
+    alpha = planes[colours] if extra[:1] in ((1,), (2,)) and len(planes) > colours else None
+    colour = planes[:colours]
+    if alpha is not None and extra[0] == 1:
+        opacity = alpha.astype(np.float64) / full_scale
+        straight = np.divide(colour, opacity, out=np.zeros(colour.shape), where=opacity > 0)
+        colour = (straight if real else np.rint(np.minimum(straight, full_scale))).astype(array.dtype)
+    return Planes(colour, alpha, space, full_scale, real)
+
+
+def _tag(page: Any, number: int, otherwise: Any) -> Any:
+    tag = page.tags.get(number)
+    return otherwise if tag is None else tag.value
+
+
+def _dpi(page: Any) -> tuple[float, float] | None:
+    across, down = _tag(page, 282, None), _tag(page, 283, None)
+    scale = _PER_INCH.get(int(_tag(page, 296, 2)))
+    try:
+        found = tuple(value[0] / value[1] * (scale or 0) for value in (across, down))
+    except (TypeError, ZeroDivisionError):
+        return None
+    return (found[0], found[1]) if min(found) > 0 and max(found) < 65536 else None
