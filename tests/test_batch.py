@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from convcli.batch import Batch, Failed, Skipped
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ImageError
-from convcli.images import Picture
+from convcli.images.film import Film
 from convcli.operation import Operation, assemble
 from convcli.single import Done, Writing
 
@@ -496,17 +496,17 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
 
 def test_a_file_that_is_cut_while_it_is_read(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """This is what is wrong with it, not that it is damaged; the rest goes on."""
-    usual = single.images.load
+    usual = single.images.opened
 
-    def load(source: str) -> Picture:
+    def opened(source: str, limit: int | None = None) -> AbstractContextManager[Film]:
         if source.endswith("1.png"):
             with files.reading(source) as stream:
                 stream.read(8)
                 os.truncate(source, 60)
                 raise ImageError(f"input '{source}' cannot be decoded")
-        return usual(source)
+        return usual(source, limit)
 
-    monkeypatch.setattr(single.images, "load", load)
+    monkeypatch.setattr(single.images, "opened", opened)
     result = run("apply", "photos", *BOX, "-o", "out/", "-q", cwd=photos)
     assert (result.code, result.text) == (1, "out/2.ppm\n")
     assert result.err.startswith("convcli: error: input 'photos/1.png' changed while it was read: run it again")

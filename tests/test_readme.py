@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def commands() -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [line for line in lines if line.startswith("convcli ")]
+    return [line for line in lines if line.startswith(("convcli ", "find "))]
 
 
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
