@@ -8,11 +8,12 @@ from math import prod
 
 import numpy as np
 
-from convcli import backends, memory
+from convcli import backends
 from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads
-from convcli.parallel import workers
+from convcli.system import memory
+from convcli.system.parallel import workers
 
 
 def count_macs(task: Task) -> int:

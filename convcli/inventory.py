@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
-from convcli import __version__, memory, parallel
+from convcli import __version__
+from convcli.system import memory, parallel
 
 
 @dataclass(frozen=True, slots=True)

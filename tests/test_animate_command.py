@@ -8,7 +8,7 @@ import pytest
 from cli import ROOT, SAMPLES, binary, done, run, terminal, write
 from PIL import Image
 
-from convcli import files
+from convcli.system import files
 
 DIRECT, TRANSPOSED = "direct", "transpose"
 

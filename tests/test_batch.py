@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from cli import Result, binary, done, run, terminal, write
 
-from convcli import batch, files, outputs, single
-from convcli.batch import Batch, Failed, Skipped
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ImageError
 from convcli.images.film import Film
-from convcli.operation import Operation, assemble
-from convcli.single import Done, Writing
+from convcli.runs import batch, outputs, single
+from convcli.runs.batch import Batch, Failed, Skipped
+from convcli.runs.operation import Operation, assemble
+from convcli.runs.single import Done, Writing
+from convcli.system import files
 
 BOX = ["-k", "box"]
 

@@ -75,7 +75,7 @@ def test_going_on(photos: Path) -> None:
 
 PROGRAM = """
 import sys, time
-from convcli import npy
+from convcli.system import npy
 usual = npy.write
 def write(stream, array):
     if array[0, 0] == 7:

@@ -12,14 +12,15 @@ from conftest import Layer, layers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli import backends, comparison, engine
+from convcli import backends, engine
 from convcli.backends import Computed, Task
-from convcli.comparison import compare, largest_difference, tolerance
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
-from convcli.layer import random_picture, random_weights
+from convcli.runs import comparison
+from convcli.runs.comparison import compare, largest_difference, tolerance
+from convcli.runs.layer import random_picture, random_weights
 from convcli.vocabulary import PLANS
 
 NAN, INF = float("nan"), float("inf")

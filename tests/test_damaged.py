@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from convcli import files, images
+from convcli import images
 from convcli.errors import ConvError, ImageError
+from convcli.system import files
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 FORMATS = ["AVIF", "BMP", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI",

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from cli import SAMPLES, Result, binary, environment, run, write
 
-from convcli import backends, files
+from convcli import backends
 from convcli.errors import one_line
+from convcli.system import files
 
 REMEDY = re.compile(
     r"\b(use|give|add|apply|write|name|make|save|convert|check|try|leave|set|move|mend|rename|separate|reduce|change|join|free|"

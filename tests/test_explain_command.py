@@ -18,7 +18,7 @@ from convcli.drawing.scene import Rect, Scene, Text, text_width
 from convcli.explain import figure, pixel, subject
 from convcli.explain.touched import touched
 from convcli.geometry import Pads, Pair
-from convcli.operation import assemble
+from convcli.runs.operation import assemble
 
 TINY = SAMPLES / "tiny.png"
 SVG = "{http://www.w3.org/2000/svg}"

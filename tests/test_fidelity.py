@@ -493,7 +493,7 @@ def test_the_need_is_known_before_anything_is_computed(
     line: str, megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tenth less memory than it takes is refused, a tenth more is enough."""
-    from convcli import memory
+    from convcli.system import memory
 
     write(tmp_path / "in.png", np.zeros((3, 1000, 1000), np.uint8))
     write(tmp_path / "alpha.png", np.zeros((4, 1000, 1000), np.uint8))
@@ -508,6 +508,6 @@ def test_the_need_is_known_before_anything_is_computed(
 
 
 def test_a_limit_of_the_container_counts() -> None:
-    from convcli import memory
+    from convcli.system import memory
 
     assert 0 < memory.total_bytes() <= memory._allowed()

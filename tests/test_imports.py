@@ -110,9 +110,9 @@ def test_torch_is_loaded_when_it_is_asked_for(folder: Path) -> None:
         ("convcli.engine", {"numpy"}),
         ("convcli.kernels", {"numpy"}),
         ("convcli.backends", {"numpy"}),
-        ("convcli.comparison", {"numpy"}),
+        ("convcli.runs.comparison", {"numpy"}),
         ("convcli.images", {"numpy", "PIL"}),
-        ("convcli.pipeline", {"numpy", "PIL"}),
+        ("convcli.runs.pipeline", {"numpy", "PIL"}),
     ],
 )
 def test_modules_load_what_they_need(module: str, allowed: set[str], tmp_path: Path) -> None:
@@ -165,35 +165,42 @@ def test_the_scan_sees_the_package() -> None:
 
 
 def test_who_imports_what() -> None:
-    assert not below(importers("click"), "cli.py", "options.py", "parameters.py", "commands")
+    assert not below(importers("click"), "cli.py", "options.py", "folding.py", "parameters.py", "commands")
     assert not below(importers("PIL"), "images", "images.py")
-    assert not below(importers("rich"), "report.py")
+    assert not below(importers("rich"), "report")
     assert not below(importers("torch"), "backends/torch", "kernels/weights.py")
     assert not importers("scipy")
 
 
 def test_geometry_is_standard_library_only() -> None:
     drawn = [name for name in SOURCES if name.startswith(("drawing/", "arithmetic/"))]
-    for name in (*drawn, "vocabulary.py", "geometry.py", "convspec.py", "errors.py", "report.py"):
+    for name in (
+        *drawn,
+        "vocabulary.py",
+        "geometry.py",
+        "convspec.py",
+        "errors.py",
+        "report/text.py",
+        "report/terminal.py",
+    ):
         outside = {module.partition(".")[0] for module, _ in SOURCES[name]} - sys.stdlib_module_names - {"convcli"}
-        assert outside <= ({"rich"} if name == "report.py" else set())
+        assert outside <= ({"rich"} if name == "report/terminal.py" else set())
 
 
 LAYERS = [
     {"__init__", "errors", "vocabulary", "drawing"},
     {"geometry"},
     {"convspec"},
-    {"memory", "npy", "files", "parallel", "report", "arithmetic"},
-    {"outputs", "ranges"},
+    {"system", "report", "arithmetic"},
+    {"ranges"},
     {"finish"},
     {"backends", "kernels", "images"},
-    {"dispatch"},
+    {"dispatch", "inventory"},
     {"engine"},
-    {"operation", "comparison", "pipeline", "montage"},
-    {"single", "layer", "inventory", "inputs"},
-    {"batch", "explain", "translate", "animation"},
+    {"runs"},
+    {"explain", "translate", "animation"},
     {"parameters"},
-    {"options"},
+    {"options", "folding"},
     {"commands"},
     {"cli"},
     {"__main__"},
@@ -242,3 +249,24 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, check=True
     )
     assert json.loads(ended.stdout)["output"]["height"] == 30
+
+
+RUNS = [
+    {"__init__"},
+    {"inputs", "outputs", "operation"},
+    {"comparison", "transparency"},
+    {"pipeline"},
+    {"montage", "layer"},
+    {"single"},
+    {"batch"},
+]
+"""The same within `convcli.runs`."""
+
+
+def test_runs_have_layers_too() -> None:
+    level = {name: number for number, names in enumerate(RUNS) for name in names}
+    assert set(level) == {path.stem for path in (PACKAGE / "runs").glob("*.py")}
+    for name, own in level.items():
+        for module, typing_only in SOURCES[f"runs/{name}.py"]:
+            if module.startswith("convcli.runs.") and not typing_only:
+                assert level[module.split(".")[2]] < own, f"{name} imports {module}"

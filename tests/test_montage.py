@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from cli import SAMPLES, done, read, run, write
 
-from convcli import montage
 from convcli.drawing.scene import text_width
 from convcli.drawing.sheet import GAP, MARGIN, STRIP, columns_of, wrapped
+from convcli.runs import montage
 
 TOP = MARGIN + round(16 * 1.4) + 4 + STRIP
 """Where the first tile begins below a title of one line."""
@@ -121,7 +121,7 @@ def test_the_width_is_kept(tmp_path: Path) -> None:
 
 def test_labels_of_banks() -> None:
     from convcli.convspec import ConvSpec
-    from convcli.operation import assemble
+    from convcli.runs.operation import assemble
 
     labels = lambda kernels, count, **more: montage._labels(assemble(ConvSpec(), kernels, **more), count, "rgb")
     assert labels(["sobel"], 3) == ["R sobel", "G sobel", "B sobel"]

@@ -18,7 +18,7 @@ import pytest
 from cli import SAMPLES, binary, cells, done, environment, read, run, terminal, write
 from PIL import Image
 
-from convcli import files
+from convcli.system import files
 
 TINY = SAMPLES / "tiny.png"
 BOX = ["-k", "box"]
@@ -714,7 +714,7 @@ def test_a_signal_leaves_nothing(number: signal.Signals, folder: Path) -> None:
     """The program stops itself while it writes: the temporary file is there then, and gone after."""
     code = f"""
 import os, signal, sys
-from convcli import npy
+from convcli.system import npy
 def write(stream, array):
     assert list(__import__("pathlib").Path().glob(".out*.tmp"))
     os.kill(os.getpid(), {int(number)})

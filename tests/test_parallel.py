@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from convcli import parallel
+from convcli.system import parallel
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5, 64])

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import engine, images, pipeline
+from convcli import engine, images
 from convcli.animation.steps import Course, Values, course
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import GeometryError, ImageError, KernelError
 from convcli.images import Picture
+from convcli.images.gray import to_gray
 from convcli.kernels import parse
 
 
@@ -104,7 +105,5 @@ def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float
         there = f"0 to {count - 1}" if count > 1 else "0"
         raise GeometryError(f"--channel {channel} is not in '{name}', which has {count}: use {there}")
     gray = channel is None and picture.space == "rgb"
-    plane: NDArray[np.float64] = (pipeline.to_gray(picture, double=True)[0] if gray else colour[channel or 0]).astype(
-        np.float64
-    )
+    plane: NDArray[np.float64] = (to_gray(picture, double=True)[0] if gray else colour[channel or 0]).astype(np.float64)
     return plane

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convcli import files
 from convcli.arithmetic.layers import Layer, from_document, parse
 from convcli.errors import ConvError, GeometryError, one_line
+from convcli.system import files
 
 MAX_BYTES = 1 << 22
 """A chain is no larger."""

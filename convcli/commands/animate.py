@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli import files, options, report
+from convcli import folding, options, report
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.drawing.palette import PALETTES
 from convcli.errors import ConvError, ImageError
 from convcli.geometry import Pair
 from convcli.parameters import CountType, FileType, KernelType, PairType, RealType
+from convcli.system import files
 
 if TYPE_CHECKING:
     from convcli.animation.steps import Course, Values
@@ -104,7 +105,7 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     In the terminal [ ] is under the kernel, ■ input or output, · padding or an output to come, 0 a zero between pixels,
     + output_padding.
     """
-    spec = options.fold(values)
+    spec = folding.fold(values)
     target, container = _target(values, (image, values["kernel"]))
     if target is None and not values["terminal"] and not as_json:
         raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")

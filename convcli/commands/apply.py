@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from convcli import options
+from convcli import folding, options
 from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
 from convcli.commands.run import run_images
 
@@ -36,4 +36,4 @@ def apply(**values: Any) -> None:
     Computes what torch.nn.Conv2d computes: every output pixel is the bias plus the sum of the kernel times the input
     pixels under it. Every default is PyTorch's: stride 1, padding 0, dilation 1, groups 1, the kernel not flipped.
     """
-    run_images(values, options.fold(values, transposed=False))
+    run_images(values, folding.fold(values, transposed=False))

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli import options, report
+from convcli import folding, options, report
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
 from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
 
 if TYPE_CHECKING:
-    from convcli.comparison import Comparison, Row
-    from convcli.layer import Layer
+    from convcli.runs.comparison import Comparison, Row
+    from convcli.runs.layer import Layer
 
 _COUNT = CountType(65536)
 
@@ -74,11 +74,11 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     Without IMAGE the input is a random tensor, without -k and --weights the weights are random. The kernels of a bank
     such as sobel are compared one by one, before they are combined. Exit code 1 if a backend differs.
     """
-    from convcli import comparison
+    from convcli.runs import comparison
 
-    layer, notes = _layer(image, values, options.fold(values))
+    layer, notes = _layer(image, values, folding.fold(values))
     result = comparison.compare(
-        layer.image, layer.weight, layer.spec, layer.bias, options.fold_compute(values),
+        layer.image, layer.weight, layer.spec, layer.bias, folding.fold_compute(values),
         values["repeats"], values["tolerance"],
     )  # fmt: skip
     if as_json:
@@ -103,7 +103,8 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
 
 def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[Layer, tuple[str, ...]]:
     """Image and weights, read, or random where they are not given; and what the user should know of them."""
-    from convcli import images, layer
+    from convcli import images
+    from convcli.runs import layer
 
     given = bool(values["kernels"]) or values["weights"] is not None
     _refuse(values, ("out_channels", "kernel_size"), given, "random weights", "-k and --weights")
@@ -113,10 +114,10 @@ def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[L
     else:
         picture = images.load(image)
     if given:
-        operation = options.fold_operation(values, spec)
+        operation = folding.fold_operation(values, spec)
         return layer.of_operation(picture, operation), operation.notes
     kernel = values["kernel_size"] or (3, 3)
-    bias = options.fold_bias(values)
+    bias = folding.fold_bias(values)
     return layer.of_random_weights(picture, values["out_channels"], kernel, spec, bias), ()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli import options, report
+from convcli import folding, options, report
 from convcli.commands.help import KERNELS, MODES, Documented
 from convcli.drawing.palette import PALETTES
 from convcli.errors import ConvError
@@ -83,7 +83,7 @@ def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
     from convcli.explain import subject
 
     _check(values)
-    operation = options.fold_operation(values, options.fold(values))
+    operation = folding.fold_operation(values, folding.fold(values))
     if values["tool"] is not None and operation.bank is not None:
         operation = replace(operation, alpha="drop")
     fitted = subject.load(image, operation, values["format_"], values["range_"], values["item"])
@@ -135,9 +135,9 @@ def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
 
 
 def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
-    from convcli import outputs
     from convcli.explain import figure
     from convcli.images import raster
+    from convcli.runs import outputs
 
     subject = answer.subject
     read = subject.operation.files

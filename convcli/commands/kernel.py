@@ -12,8 +12,8 @@ import click
 from convcli import options, report
 from convcli.commands.help import KERNELS, Documented
 from convcli.errors import ConvError, KernelError
-from convcli.files import STDIO, is_stream, writing
 from convcli.parameters import FileType, KernelType
+from convcli.system.files import STDIO, is_stream, writing
 from convcli.vocabulary import OPS
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def _figure(found: Sequence[Analysis], theme: str) -> Scene:
 
 
 def _check_target(output: str, form: str, specs: Sequence[str]) -> None:
-    from convcli.files import same_file
+    from convcli.system.files import same_file
 
     if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
         raise ConvError(f"standard output is a terminal, which a {form} would garble: use -o FILE or a pipe")

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli import options, outputs, report
+from convcli import folding, report
 from convcli.commands.summary import One, Reporter, Several
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
-from convcli.files import STDIO, is_stream
+from convcli.runs import outputs
+from convcli.system.files import STDIO, is_stream
 
 if TYPE_CHECKING:
-    from convcli.batch import Batch, Outcome
+    from convcli.runs.batch import Batch, Outcome
 
 
 def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
@@ -24,10 +25,10 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
 
     Ends with exit code 1 when one or more of several images failed.
     """
-    from convcli import inputs
-    from convcli.batch import Batch
     from convcli.images import Settings
-    from convcli.single import Writing
+    from convcli.runs import inputs
+    from convcli.runs.batch import Batch
+    from convcli.runs.single import Writing
 
     _check(values)
     found = inputs.collect(
@@ -37,7 +38,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         recursive=values["recursive"],
         output=values["output"],
     )
-    operation = options.fold_operation(values, spec)
+    operation = folding.fold_operation(values, spec)
     targets = outputs.resolve(
         found.paths,
         values["output"],
@@ -59,7 +60,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         values["output"],
         Settings(values["quality"], values["compression"]),
         values["max_pixels"],
-        options.fold_montage(values),
+        folding.fold_montage(values),
     )
     with Batch(found.paths, targets, operation, how, values["skip_existing"]) as batch:
         _follow(batch, told)

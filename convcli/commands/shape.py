@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from convcli import options, report
+from convcli import folding, options, report
 from convcli.arithmetic import losses, sizes
 from convcli.commands import shape_views
 from convcli.commands.help import Documented, Section
@@ -126,7 +126,7 @@ def _need_kernel(values: dict[str, Any]) -> None:
 
 def _size(values: dict[str, Any]) -> None:
     """One layer whose parameters are all known."""
-    spec = options.fold(values)
+    spec = folding.fold(values)
     hin, win = values["hin"], values["win"]
     geometry = spec.resolve((hin, hin if win is None else win), values["kernel_size"])
     rule = spec.padding if isinstance(spec.padding, str) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convcli import options, report
+from convcli import folding, report
 from convcli.arithmetic import documents
 from convcli.arithmetic.layers import Layer
 from convcli.arithmetic.solve import NAMES, Answer, Query
@@ -95,7 +95,7 @@ def _query(values: dict[str, Any], wanted: Size) -> Query:
     hin, win = values["hin"], values["win"]
     known = {name: None if isinstance(values[name], Asked) else values[name] for name in values}
     extra = known.pop("output_padding") or (0, 0)  # the solver's to check: its bound may be unknown
-    spec = options.fold(known, transposed=values["transpose"] or values["output_padding"] is not None)
+    spec = folding.fold(known, transposed=values["transpose"] or values["output_padding"] is not None)
     pads = spec.padding
     given: dict[str, tuple[Any, Any]] = {
         "padding": (pads, pads) if isinstance(pads, str) else (tuple(pads[:2]), tuple(pads[2:])),

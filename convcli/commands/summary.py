@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from convcli import report
 from convcli.errors import one_line
-from convcli.files import STDIO
+from convcli.system.files import STDIO
 
 if TYPE_CHECKING:
-    from convcli.batch import Outcome, Tally
-    from convcli.operation import Operation
-    from convcli.single import Done
+    from convcli.runs.batch import Outcome, Tally
+    from convcli.runs.operation import Operation
+    from convcli.runs.single import Done
 
 
 ALIKE = 10
@@ -74,7 +74,7 @@ class One(Reporter):
 
     def tell(self, outcome: Outcome) -> None:
         """A table, a document, or what a script wants."""
-        from convcli.batch import Failed, Skipped
+        from convcli.runs.batch import Failed, Skipped
 
         if isinstance(outcome, Failed):
             raise outcome.error
@@ -130,8 +130,8 @@ class Several(Reporter):
 
     def tell(self, outcome: Outcome) -> None:
         """A line or a document, and remarks that were not made before."""
-        from convcli.batch import Failed
-        from convcli.single import Done
+        from convcli.runs.batch import Failed
+        from convcli.runs.single import Done
 
         if self.json and self.by_line:
             self.out(lambda: report.json(outcome.document(), self.stream))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from convcli import options
+from convcli import folding, options
 from convcli.commands.help import KERNELS, Documented
 from convcli.commands.run import run_images
 
@@ -33,4 +33,4 @@ def transpose(**values: Any) -> None:
     Computes what torch.nn.ConvTranspose2d computes: every input pixel adds the kernel, weighted by its value, to the
     output, stride pixels apart; padding crops the result and output_padding extends it at the bottom and the right.
     """
-    run_images(values, options.fold(values, transposed=True))
+    run_images(values, folding.fold(values, transposed=True))

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import pipeline
 from convcli.explain.subject import Output, Subject, index
 from convcli.explain.trace import Trace, combine, trace
 from convcli.images import Storage
 from convcli.ranges import apply_policy, store
+from convcli.runs import pipeline
 
 _LOSSY = {"JPEG", "WEBP", "AVIF", "GIF"}
 

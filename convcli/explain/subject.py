@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import images, pipeline
+from convcli import images
 from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError, ImageError
-from convcli.files import STDIO
 from convcli.geometry import Geometry
 from convcli.images import Picture
-from convcli.operation import Operation
+from convcli.runs import pipeline
+from convcli.runs.operation import Operation
+from convcli.system.files import STDIO
 
 _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
 

@@ -11,13 +11,13 @@ from typing import BinaryIO, Protocol
 
 from PIL import Image, UnidentifiedImageError
 
-from convcli import files
 from convcli.errors import ImageError
 from convcli.images import deep
 from convcli.images.decode import deeper_than_8_bits, planes_of, transparent_value, upright
 from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, white_of
 from convcli.images.picture import Metadata, Picture
+from convcli.system import files
 
 ANIMATED = {"GIF", "PNG", "WEBP"}
 """Formats whose frames are read and written with their timing."""

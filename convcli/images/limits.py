@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PIL import Image
 
-from convcli import memory
 from convcli.errors import ImageError
+from convcli.system import memory
 
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """The default: where Pillow itself refuses, 178,956,970."""

@@ -10,12 +10,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from convcli import files, npy
 from convcli.errors import ImageError
 from convcli.images import deep, rare
 from convcli.images.film import Decoded, Film, Still, UnidentifiedError
 from convcli.images.limits import check_pixels, set_limit
 from convcli.images.picture import Metadata, Picture
+from convcli.system import files, npy
 
 FIRST_ONLY = "the first of {} frames is used"
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.parallel import run_all, workers
+from convcli.system.parallel import run_all, workers
 
 Bytes = NDArray[np.uint8]
 

@@ -9,12 +9,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import files
 from convcli.errors import ImageError
 from convcli.images.decode import Planes, upright
 from convcli.images.limits import check_pixels
 from convcli.images.metadata import ORIENTATION, SMAX
 from convcli.images.picture import Metadata, Picture
+from convcli.system import files
 
 _SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
 _COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}

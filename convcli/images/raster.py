@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from convcli import files
 from convcli.drawing import svg
 from convcli.drawing.palette import channels, mix
 from convcli.drawing.scene import CAP, Line, Pixels, Rect, Scene, Shape, Text
 from convcli.errors import ImageError
+from convcli.system import files
 
 FONT = Path(__file__).parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
 FIGURES = (".svg", ".png")

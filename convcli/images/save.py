@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli import files, npy
 from convcli.errors import ConvError, ImageError
 from convcli.images import animation, png, tiff
 from convcli.images.film import ANIMATED, Film, Timing
@@ -25,6 +24,7 @@ from convcli.images.settings import Settings, coding
 from convcli.images.storage import Storage
 from convcli.images.stored import CMYK, image_of, narrowed, pixels_of, tensor_of
 from convcli.ranges import Clipped
+from convcli.system import files, npy
 
 _KEEPS_EXIF = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "MPO"}
 _KEEPS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}

@@ -22,7 +22,7 @@ from convcli.errors import ImageError
 from convcli.images import png
 from convcli.images.metadata import SMAX
 from convcli.images.picture import Metadata
-from convcli.parallel import run_all, workers
+from convcli.system.parallel import run_all, workers
 
 STRIP_BYTES = 1 << 20
 """What one thread deflates at a time."""

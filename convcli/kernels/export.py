@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from convcli import npy
 from convcli.errors import KernelError
-from convcli.files import STDIO
 from convcli.kernels.analysis import Analysis
 from convcli.kernels.named import safe_label
+from convcli.system import npy
+from convcli.system.files import STDIO
 
 FORMATS = ("npy", "json", "csv", "txt", "mat")
 """Endings of the files, as `convcli.kernels.files` reads them; ``txt`` is in ImageMagick's notation."""

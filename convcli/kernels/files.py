@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import npy
 from convcli.errors import KernelError
-from convcli.files import reason
 from convcli.kernels import notation
 from convcli.kernels.kernel import checked
+from convcli.system import npy
+from convcli.system.files import reason
 
 SUFFIXES = (".npy", ".json", ".csv", ".txt", ".mat")
 MAX_BYTES = 256 << 20

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import npy
 from convcli.errors import KernelError
-from convcli.files import reason
 from convcli.kernels.named import safe_label
+from convcli.system import npy
+from convcli.system.files import reason
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"

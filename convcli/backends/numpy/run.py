@@ -19,7 +19,7 @@ from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick, threads_for
 from convcli.backends.numpy.tiles import Columns, Rows, cut, described, fill
 from convcli.geometry import Geometry
-from convcli.parallel import run_all, workers
+from convcli.system.parallel import run_all, workers
 
 
 class Key(NamedTuple):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from convcli.errors import ImageError
-from convcli.files import STDIO, identity, is_stream, reason
 from convcli.images.names import has_image_name
-from convcli.outputs import STDOUT
+from convcli.runs.outputs import STDOUT
+from convcli.system.files import STDIO, identity, is_stream, reason
 
 MAX_LIST = 1 << 28
 """A list of paths is read no further than this many bytes: it is no list then."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import images, pipeline
+from convcli import images
 from convcli.drawing import heatmap
 from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
@@ -18,9 +18,10 @@ from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
 from convcli.errors import ImageError
 from convcli.images import Picture, raster
 from convcli.kernels import filters
-from convcli.operation import Operation
-from convcli.pipeline import Outcome
 from convcli.ranges import store
+from convcli.runs import pipeline
+from convcli.runs.operation import Operation
+from convcli.runs.pipeline import Outcome
 
 WIDTH = 1600
 """Pixels across, at most, unless the user says otherwise."""

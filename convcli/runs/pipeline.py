@@ -9,19 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import engine, images, memory
+from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
 from convcli.finish import Finish
 from convcli.images import Picture, Storage, alpha, light
-from convcli.operation import Bias, Operation
-
-LUMA = (0.299, 0.587, 0.114)
-"""Gray of encoded red, green and blue, ITU-R BT.601: the weights of Pillow, OpenCV and libjpeg."""
-
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Gray of linear light with sRGB's primaries, ITU-R BT.709."""
+from convcli.images.gray import to_gray
+from convcli.runs import transparency
+from convcli.runs.operation import Operation
+from convcli.system import memory
 
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
 """The integers up to which a dtype holds every one."""
@@ -114,17 +111,19 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         picture = replace(picture, colour=light.to_linear(picture.colour, picture.full_scale, kind))
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(to_gray(picture, operation.linear, double), picture.alpha)
-    rule = alpha_policy(picture, operation)
+    rule = transparency.policy_for(picture, operation)
     if rule == "premultiply":
         fitted = fit(
-            replace(picture, colour=_weighted(picture, operation), alpha=None),
+            replace(picture, colour=transparency.weighted(picture, operation), alpha=None),
             replace(operation, bias=None, channels="each"),
         )
         channels, transparent = fitted.channels - 1, True
     elif rule == "filter":
         planes = len(picture.colour) + 1
-        both = replace(picture, colour=np.concatenate([picture.colour, _opacity(picture)[np.newaxis]]), alpha=None)
-        fitted = fit(both, _for_colours(operation, planes - 1))
+        both = replace(
+            picture, colour=np.concatenate([picture.colour, transparency.opacity(picture)[np.newaxis]]), alpha=None
+        )
+        fitted = fit(both, transparency.for_colours(operation, planes - 1))
         del both
         transparent = fitted.channels == planes  # else the outputs of a layer, which are no colours
         channels = fitted.channels - transparent
@@ -162,14 +161,9 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     """
     given = picture.colour
     ready = prepare(picture, operation, container, policy)
-    picture, fitted, kept, rule, transparent = (
-        ready.picture,
-        ready.fitted,
-        ready.storage,
-        ready.alpha,
-        ready.transparent,
-    )
-    del ready
+    picture, fitted, kept = ready.picture, ready.fitted, ready.storage
+    rule, transparent = ready.alpha, ready.transparent
+    del ready  # which holds on to copies
     if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
         finish = replace(fitted.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
         fitted = replace(fitted, finish=finish)
@@ -178,7 +172,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     del fitted  # and with it the copies in real numbers
     colour, opacity = _parted(picture, rule, transparent, operation, result.array)
     if rule == "keep" and transparent:
-        opacity = alpha.resample(_opacity(picture), result.geometry)
+        opacity = alpha.resample(transparency.opacity(picture), result.geometry)
         if colour.dtype != opacity.dtype or kept.scale != 1:  # else they are stored as they are
             opacity = opacity.astype(colour.dtype if colour.dtype.kind == "f" else np.float32)
     if kept.container == "NPY":  # a tensor keeps its dtype
@@ -195,7 +189,7 @@ def _parted(
     """Colour, encoded again if the light was linear, and the opacity, if it was filtered, of what was computed."""
     colour, opacity = computed, None
     if rule == "premultiply":
-        colour, opacity = _unweighted(picture, operation, colour)
+        colour, opacity = transparency.unweighted(picture, operation, colour)
     elif rule == "filter" and transparent:
         colour, opacity = colour[:-1], colour[-1]
     if operation.linear:
@@ -217,7 +211,7 @@ def _check_memory(picture: Picture, operation: Operation) -> None:
         channels = 1
         copies += pixels
     shaped = replace(picture, colour=np.broadcast_to(np.float32(0), (*batch, channels, height, width)))
-    rule = alpha_policy(shaped, operation)
+    rule = transparency.policy_for(shaped, operation)
     if rule in ("premultiply", "filter"):
         channels += 1
         copies += channels * pixels
@@ -266,23 +260,6 @@ def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
     return (f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: use --dtype float64",)
 
 
-def to_gray(picture: Picture, linear: bool = False, double: bool = False) -> NDArray[np.floating]:
-    """Gray ``(1, H, W)`` of an RGB image, luma or, of linear light, luminance; else the mean of the channels.
-
-    Raises
-    ------
-    ImageError
-        CMYK.
-    """
-    colour, channels = picture.colour, picture.colour.shape[-3]
-    if picture.space == "cmyk":
-        raise ImageError("--channels gray is for RGB images, this is CMYK: convert it to RGB first")
-    weights = np.array((LUMINANCE if linear else LUMA) if channels == 3 else [1 / channels] * channels)
-    kind = np.float64 if double or colour.dtype == np.float64 else np.float32
-    out: NDArray[np.floating] = np.einsum("c,...chw->...hw", weights.astype(kind), colour.astype(kind))
-    return out[..., np.newaxis, :, :]
-
-
 def fit(picture: Picture, operation: Operation) -> Fitted:
     """Fit the kernels, groups and bias of an operation to a picture's channels."""
     channels = picture.colour.shape[-3]
@@ -297,73 +274,3 @@ def fit(picture: Picture, operation: Operation) -> Fitted:
     filters = engine.check_channels(channels, weight.shape, spec)
     bias = None if operation.bias is None else operation.bias.array(filters, picture.full_scale)
     return Fitted(picture.colour, weight, spec, bias, Finish(parts))
-
-
-def _for_colours(operation: Operation, colours: int) -> Operation:
-    """The operation on colours and alpha alike: what offsets the colours of an image leaves its alpha alone."""
-    if operation.bias is None or operation.bank is None:
-        return operation
-    values, percent = operation.bias.values, operation.bias.percent
-    if len(values) == 1:
-        values, percent = values * colours, percent * colours
-    return replace(operation, bias=Bias((*values, 0.0), (*percent, False)))
-
-
-def _opacity(picture: Picture) -> NDArray[Any]:
-    assert picture.alpha is not None
-    return picture.alpha
-
-
-def _weighted(picture: Picture, operation: Operation) -> NDArray[Any]:
-    """Colours weighted by their opacity, and the opacity, as channels that are filtered alike."""
-    kind = "float64" if operation.compute.dtype == "float64" else "float32"
-    return alpha.premultiply(picture.colour, _opacity(picture), picture.full_scale, kind)
-
-
-def _unweighted(picture: Picture, operation: Operation, filtered: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Colour and alpha of what `_weighted` became; the bias is added to the colours now."""
-    assert operation.bank is not None
-    stride = operation.spec.stride
-    gain = float(operation.bank.values.sum()) / (stride.rows * stride.columns if operation.spec.transpose else 1)
-    colour, opacity = alpha.unpremultiply(filtered, picture.full_scale, gain)
-    if operation.bias is not None:
-        colour += operation.bias.array(colour.shape[0], picture.full_scale)[:, np.newaxis, np.newaxis].astype(
-            colour.dtype
-        )
-    return colour, opacity
-
-
-def alpha_policy(picture: Picture, operation: Operation) -> str:
-    """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled.
-
-    The picture's colours are gray already where the operation asks for gray.
-    """
-    if picture.alpha is None:
-        return "drop"
-    bank, channels = operation.bank, picture.colour.shape[0]
-    averages = bank is not None and bank.averages and operation.channels in ("each", "gray")
-    if operation.alpha == "auto":
-        if averages:
-            return "premultiply"
-        if operation.weight is not None and operation.channels != "gray" and _taken(operation) == channels + 1:
-            return "filter"
-        return "keep"
-    if operation.alpha == "filter" and bank is None and _taken(operation) != channels + 1:
-        raise ImageError(
-            f"--alpha filter wants weights of {channels + 1} input channels, these take {_taken(operation)}: "
-            "use --alpha keep or drop"
-        )
-    if operation.alpha == "filter" and bank is not None and (operation.channels != "each" or len(bank.parts) > 1):
-        raise ImageError("--alpha filter wants one kernel or combination on each channel: use --alpha keep or drop")
-    if operation.alpha == "premultiply" and not averages:
-        raise ImageError(
-            "--alpha premultiply wants a single kernel that does not sum to zero, on each channel: use --alpha keep or filter"
-        )
-    return operation.alpha
-
-
-def _taken(operation: Operation) -> int:
-    """Input channels that the weights of a layer take."""
-    assert operation.weight is not None
-    weight, spec = operation.weight.shape, operation.spec
-    return int(weight[0] if spec.transpose else weight[1] * spec.groups)

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from convcli import images, outputs, pipeline
+from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
-from convcli.files import same_file
 from convcli.images import Film, Picture, Settings, Storage
-from convcli.operation import Operation
 from convcli.ranges import Clipped
+from convcli.runs import outputs, pipeline
+from convcli.runs.operation import Operation
+from convcli.system.files import same_file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,6 +236,6 @@ def _computed(picture: Picture, operation: Operation, source: str, container: st
     """What a frame becomes: its channels, or a contact sheet of them."""
     if how.montage is None:
         return pipeline.run(picture, operation, container, how.policy)
-    from convcli import montage  # draws
+    from convcli.runs import montage  # draws
 
     return montage.run(picture, operation, source, container, how.policy, how.montage)

@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Any
 
 from convcli.errors import ConvError, ImageError
-from convcli.files import STDIO, abandon, hushed, is_stream
-from convcli.operation import Operation
-from convcli.parallel import workers
-from convcli.single import Done, Writing, process
+from convcli.runs.operation import Operation
+from convcli.runs.single import Done, Writing, process
+from convcli.system.files import STDIO, abandon, hushed, is_stream
+from convcli.system.parallel import workers
 
 PATIENCE = 2.0
 """Seconds that images in work are given to become whole files when the run is interrupted."""

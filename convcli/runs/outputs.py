@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from convcli.errors import ImageError
-from convcli.files import STDIO, identity, is_stream, reason
+from convcli.system.files import STDIO, identity, is_stream, reason
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")

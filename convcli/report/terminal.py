@@ -1,4 +1,4 @@
-"""Results as a table or as JSON. Only this module knows Rich, and only a table on a terminal imports it."""
+"""Tables, laid-out lines, pictures and bars: with Rich on a terminal, which only then is imported, as plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
+
+from convcli.errors import ConvError
+from convcli.report.text import above, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-from convcli.errors import ConvError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,55 +57,6 @@ def choose_color(value: str) -> None:
     _color = value
 
 
-def json(document: Any, stream: TextIO | None = None) -> None:
-    """One JSON document on `stream` (standard output); NaN and infinity become null."""
-    stream = stream or sys.stdout
-    unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
-    import json as json_module
-
-    print(json_module.dumps(_finite(document), ensure_ascii=not unicode), file=stream, flush=True)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
-
-
-def lines(*texts: str) -> None:
-    """Plain lines on standard output, for scripts: file names are the bytes that they are."""
-    for text in texts:
-        sys.stdout.buffer.write(os.fsencode(f"{text}\n"))
-        sys.stdout.flush()
-
-
-def shown(text: str) -> str:
-    """`text` on one line and harmless to a terminal: file names may hold newlines, escapes and bytes that are no text."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-def give_up(stream: TextIO) -> None:
-    """Drop what a stream did not take. Python would try again when it ends, complain, and change the exit code."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def note(text: str) -> None:
-    """A remark on standard error, above the bar if there is one."""
-    line = f"convcli: {shown(text)}"
-    if _above:
-        _above[-1](line)
-    else:
-        print(line, file=sys.stderr, flush=True)
-
-
-_above: list[Callable[[str], None]] = []
-"""How to print a line above the bar that is being drawn."""
-
-
 @contextmanager
 def progress(total: int, shown: bool) -> Iterator[Callable[[], None]]:
     """A bar on standard error: how many of `total` are done, how fast, and how long the rest takes.
@@ -129,11 +81,11 @@ def progress(total: int, shown: bool) -> Iterator[Callable[[], None]]:
     bar = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False, expand=True)
     with bar:
         task = bar.add_task("", total=total)
-        _above.append(lambda line: console.print(Text(line), soft_wrap=True))
+        above.append(lambda line: console.print(Text(line), soft_wrap=True))
         try:
             yield lambda: bar.advance(task)
         finally:
-            _above.pop()
+            above.pop()
 
 
 def table(content: Table, stream: TextIO | None = None) -> None:
@@ -299,21 +251,3 @@ def play(frames: Sequence[Sequence[str]], fps: float) -> None:
         for frame in frames:
             live.update(drawn(frame), refresh=True)
             sleep(1 / fps)
-
-
-def seconds(value: float) -> str:
-    """A duration with three digits and its unit."""
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if value * factor >= 1 or unit == "µs":
-            return f"{value * factor:.3g} {unit}" if value * factor < 999.5 else f"{value * factor:.0f} {unit}"
-    raise AssertionError
-
-
-def pair(values: Sequence[int]) -> str:
-    """``2`` when all values are alike, else ``2,1``."""
-    return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
-
-
-def shape(values: Sequence[int]) -> str:
-    """``3×400×600``."""
-    return "×".join(map(str, values))

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import memory, pipeline
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError
 from convcli.images import Picture
-from convcli.operation import Bias, Operation
+from convcli.images.gray import to_gray
+from convcli.runs import pipeline, transparency
+from convcli.runs.operation import Bias, Operation
+from convcli.system import memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,8 +46,8 @@ def of_operation(picture: Picture, operation: Operation) -> Layer:
     Opacity is a channel where it is filtered like the colours (weights of a channel more); elsewhere it is left out.
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
-        picture = picture.with_pixels(pipeline.to_gray(picture), picture.alpha)
-    if picture.alpha is not None and pipeline.alpha_policy(picture, operation) == "filter":
+        picture = picture.with_pixels(to_gray(picture), picture.alpha)
+    if picture.alpha is not None and transparency.policy_for(picture, operation) == "filter":
         picture = replace(picture, colour=np.concatenate([picture.colour, picture.alpha[np.newaxis]]), alpha=None)
     fitted = pipeline.fit(picture, operation)
     return Layer(fitted.image, fitted.weight, fitted.spec, fitted.bias)

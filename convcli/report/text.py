@@ -1,0 +1,75 @@
+"""What is said in plain text: JSON, lines for scripts, remarks, and numbers with their units. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+
+def json(document: Any, stream: TextIO | None = None) -> None:
+    """One JSON document on `stream` (standard output); NaN and infinity become null."""
+    stream = stream or sys.stdout
+    unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
+    import json as json_module
+
+    print(json_module.dumps(_finite(document), ensure_ascii=not unicode), file=stream, flush=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def lines(*texts: str) -> None:
+    """Plain lines on standard output, for scripts: file names are the bytes that they are."""
+    for text in texts:
+        sys.stdout.buffer.write(os.fsencode(f"{text}\n"))
+        sys.stdout.flush()
+
+
+def shown(text: str) -> str:
+    """`text` on one line and harmless to a terminal: file names may hold newlines, escapes and bytes that are no text."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def give_up(stream: TextIO) -> None:
+    """Drop what a stream did not take. Python would try again when it ends, complain, and change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def note(text: str) -> None:
+    """A remark on standard error, above the bar if there is one."""
+    line = f"convcli: {shown(text)}"
+    if above:
+        above[-1](line)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
+above: list[Callable[[str], None]] = []
+"""How to print a line above the bar that is being drawn."""
+
+
+def seconds(value: float) -> str:
+    """A duration with three digits and its unit."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if value * factor >= 1 or unit == "µs":
+            return f"{value * factor:.3g} {unit}" if value * factor < 999.5 else f"{value * factor:.0f} {unit}"
+    raise AssertionError
+
+
+def pair(values: Sequence[int]) -> str:
+    """``2`` when all values are alike, else ``2,1``."""
+    return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
+
+
+def shape(values: Sequence[int]) -> str:
+    """``3×400×600``."""
+    return "×".join(map(str, values))

@@ -1,0 +1,84 @@
+"""What becomes of transparency: which alpha policy is followed, and the arrays on the way there and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import ImageError
+from convcli.images import Picture, alpha
+from convcli.runs.operation import Bias, Operation
+
+
+def for_colours(operation: Operation, colours: int) -> Operation:
+    """The operation on colours and alpha alike: what offsets the colours of an image leaves its alpha alone."""
+    if operation.bias is None or operation.bank is None:
+        return operation
+    values, percent = operation.bias.values, operation.bias.percent
+    if len(values) == 1:
+        values, percent = values * colours, percent * colours
+    return replace(operation, bias=Bias((*values, 0.0), (*percent, False)))
+
+
+def opacity(picture: Picture) -> NDArray[Any]:
+    """Alpha of a picture that has it: ``(H, W)``."""
+    assert picture.alpha is not None
+    return picture.alpha
+
+
+def weighted(picture: Picture, operation: Operation) -> NDArray[Any]:
+    """Colours weighted by their opacity, and the opacity, as channels that are filtered alike."""
+    kind = "float64" if operation.compute.dtype == "float64" else "float32"
+    return alpha.premultiply(picture.colour, opacity(picture), picture.full_scale, kind)
+
+
+def unweighted(picture: Picture, operation: Operation, filtered: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Colour and alpha of what `weighted` became; the bias is added to the colours now."""
+    assert operation.bank is not None
+    stride = operation.spec.stride
+    gain = float(operation.bank.values.sum()) / (stride.rows * stride.columns if operation.spec.transpose else 1)
+    colour, opacity = alpha.unpremultiply(filtered, picture.full_scale, gain)
+    if operation.bias is not None:
+        colour += operation.bias.array(colour.shape[0], picture.full_scale)[:, np.newaxis, np.newaxis].astype(
+            colour.dtype
+        )
+    return colour, opacity
+
+
+def policy_for(picture: Picture, operation: Operation) -> str:
+    """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled.
+
+    The picture's colours are gray already where the operation asks for gray.
+    """
+    if picture.alpha is None:
+        return "drop"
+    bank, channels = operation.bank, picture.colour.shape[0]
+    averages = bank is not None and bank.averages and operation.channels in ("each", "gray")
+    if operation.alpha == "auto":
+        if averages:
+            return "premultiply"
+        if operation.weight is not None and operation.channels != "gray" and _taken(operation) == channels + 1:
+            return "filter"
+        return "keep"
+    if operation.alpha == "filter" and bank is None and _taken(operation) != channels + 1:
+        raise ImageError(
+            f"--alpha filter wants weights of {channels + 1} input channels, these take {_taken(operation)}: "
+            "use --alpha keep or drop"
+        )
+    if operation.alpha == "filter" and bank is not None and (operation.channels != "each" or len(bank.parts) > 1):
+        raise ImageError("--alpha filter wants one kernel or combination on each channel: use --alpha keep or drop")
+    if operation.alpha == "premultiply" and not averages:
+        raise ImageError(
+            "--alpha premultiply wants a single kernel that does not sum to zero, on each channel: use --alpha keep or filter"
+        )
+    return operation.alpha
+
+
+def _taken(operation: Operation) -> int:
+    """Input channels that the weights of a layer take."""
+    assert operation.weight is not None
+    weight, spec = operation.weight.shape, operation.spec
+    return int(weight[0] if spec.transpose else weight[1] * spec.groups)

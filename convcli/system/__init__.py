@@ -1,0 +1,1 @@
+"""The machine: files and streams, threads, memory. Standard library and NumPy only."""
