@@ -253,8 +253,8 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"inputs", "outputs", "operation"},
-    {"comparison", "transparency"},
+    {"outputs", "operation"},
+    {"inputs", "comparison", "transparency"},
     {"pipeline"},
     {"montage", "layer"},
     {"single"},
