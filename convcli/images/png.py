@@ -34,11 +34,8 @@ NONE, SUB, UP, AVERAGE, PAETH = range(5)
 STRIP_BYTES = 1 << 20
 """What one thread filters and deflates at a time."""
 
-SAMPLE_BYTES = 64 << 10
-"""What filters and codings are tried on."""
-
-MIN_SAMPLE_BYTES = 16 << 10
-"""A small image's sample is an eighth of it, but no less than this."""
+SAMPLE_SHARE, SAMPLE_BYTES = 24, (16 << 10, 64 << 10)
+"""Filters and codings are tried on one row in so many, on no fewer and no more bytes than these."""
 
 PAETH_GAIN = 0.97
 """The share of the next best filter's sample that Paeth's, the slowest, must come below."""
@@ -213,7 +210,8 @@ def compressed(pixels: NDArray[Any], threads: int, wanted: int | None = None) ->
 def choose(pixels: NDArray[Any]) -> tuple[int, int]:
     """The filter and the zlib strategy for an image, by what a sample of its rows comes to."""
     height, row = len(pixels), max(1, pixels[0].nbytes)
-    count = max(1, min(height, SAMPLE_BYTES // row, max(height // 8, MIN_SAMPLE_BYTES // row)))
+    least, most = (limit // row for limit in SAMPLE_BYTES)
+    count = max(1, min(height, most, max(least, height // SAMPLE_SHARE)))
     bands = min(8, count)
     rows = count // bands
     sample = [
