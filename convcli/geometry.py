@@ -71,39 +71,43 @@ def inputs_sharing(h_out: int, k: int, s: int, d: int, before: int, after: int) 
     return range(max(1, smallest), max(1, smallest + s))
 
 
-def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
-    """Map each padded coordinate of an axis to its source index, or to `ZERO`.
+def source_at(position: int, size: int, mode: str) -> int:
+    """The source index of one position of a padded axis, or `ZERO`.
 
     Parameters
     ----------
+    position : int
+        0 is the first pixel; those before it are negative, those behind the last one `size` and more.
     size : int
         Pixels along the axis, at least 1.
-    before, after : int
-        Padding at the two ends; may be larger than `size` in every mode.
     mode : str
         One of `PADDING_MODES`: for ``abcd``, ``zeros`` 00|abcd|00, ``replicate`` aa|abcd|dd, ``reflect`` cb|abcd|cb,
         ``symmetric`` ba|abcd|dc, ``circular`` cd|abcd|ab.
-
-    Returns
-    -------
-    list of int
-        ``before + size + after`` entries.
     """
-    outside = [*range(-before, 0)], [*range(size, size + after)]
+    if 0 <= position < size:
+        return position
     if mode == "zeros":
-        first, last = ([ZERO] * len(part) for part in outside)
-    elif mode == "replicate":
-        first, last = [0] * before, [size - 1] * after
-    elif mode == "circular":
-        first, last = ([i % size for i in part] for part in outside)
-    elif mode in ("reflect", "symmetric"):
-        # A reflected axis repeats with this period: the edge pixel once (reflect) or twice (symmetric).
-        period = max(1, 2 * (size - 1)) if mode == "reflect" else 2 * size
-        turn = period if mode == "reflect" else period - 1
-        first, last = ([j if (j := i % period) < size else turn - j for i in part] for part in outside)
-    else:
+        return ZERO
+    if mode == "replicate":
+        return 0 if position < 0 else size - 1
+    if mode == "circular":
+        return position % size
+    if mode not in ("reflect", "symmetric"):
         raise GeometryError(f"padding mode '{mode}' is unknown: use one of {', '.join(PADDING_MODES)}")
-    return [*first, *range(size), *last]
+    # A reflected axis repeats with this period: the edge pixel once (reflect) or twice (symmetric).
+    period = max(1, 2 * (size - 1)) if mode == "reflect" else 2 * size
+    turn = period if mode == "reflect" else period - 1
+    place = position % period
+    return place if place < size else turn - place
+
+
+def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
+    """Map each padded coordinate of an axis to its source index, or to `ZERO`: ``before + size + after`` entries.
+
+    `before` and `after` are the padding at the two ends and may be larger than `size` in every mode; see `source_at`.
+    """
+    first = [source_at(position, size, mode) for position in range(-before, 0)]
+    return [*first, *range(size), *(source_at(position, size, mode) for position in range(size, size + after))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ LAYERS = [
     {"geometry"},
     {"convspec"},
     {"system", "report", "arithmetic"},
-    {"ranges"},
+    {"ranges", "borders"},
     {"finish"},
     {"backends", "kernels", "images"},
     {"dispatch", "inventory"},

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import GeometryError
-from convcli.geometry import ZERO, Geometry
+from convcli.geometry import ZERO, Geometry, border_indices, source_at
 
 PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
 """What a cell of a window is: a pixel, the border's copy of one, a zero beyond the border, a zero between the pixels of a
@@ -160,11 +160,10 @@ def readings(geometry: Geometry, axis: int, at: int) -> tuple[Reading, ...]:
     size = geometry.input[axis]
     if geometry.transpose:
         return tuple(_collected(at + before - d * tap, tap, s, size) for tap in reversed(range(k)))
-    sources = geometry.row_indices if axis == 0 else geometry.column_indices
     out = []
     for tap in range(k):
         position = s * at + d * tap - before
-        source = sources[position + before]
+        source = source_at(position, size, geometry.padding_mode)
         mark = OUTSIDE if source == ZERO else PIXEL if position == source else COPY
         out.append(Reading(tap, position, None if source == ZERO else source, mark))
     return tuple(out)
@@ -234,11 +233,28 @@ def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, st
     if geometry.transpose:
         landings = ((s * source + d * tap - before, tap, PIXEL) for tap in taps)
         return [hit for hit in landings if 0 <= hit[0] < size]
-    sources = geometry.row_indices if axis == 0 else geometry.column_indices
     out = []
-    for padded in (place for place, index in enumerate(sources) if index == source):
+    for padded in _places(geometry, axis, source):
         for tap in taps:
             output, rest = divmod(padded - d * tap, s)
             if rest == 0 and 0 <= output < size:
                 out.append((output, tap, PIXEL if padded - before == source else COPY))
     return out
+
+
+MOST_PLACES = 10**6
+"""Padded positions of an axis that are looked through for copies of a pixel."""
+
+
+def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
+    """The padded positions of an axis that hold the pixel `source`: itself and its copies beyond the border."""
+    size, before, after = geometry.input[axis], *geometry.pads[2 * axis : 2 * axis + 2]
+    if geometry.padding_mode == "zeros":
+        return [before + source]
+    if before + size + after > MOST_PLACES:
+        raise GeometryError(
+            f"padding {before}+{after} copies a pixel too often to list: use at most {MOST_PLACES} padded "
+            f"{'rows' if axis == 0 else 'columns'}, or --padding-mode zeros"
+        )
+    indices = border_indices(size, before, after, geometry.padding_mode)
+    return [place for place, index in enumerate(indices) if index == source]

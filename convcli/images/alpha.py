@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.borders import sources
 from convcli.geometry import ZERO, Geometry
 from convcli.images.bands import bands
 
@@ -52,9 +53,9 @@ def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.gener
 
 def _centres(geometry: Geometry, axis: int) -> NDArray[np.intp]:
     """The source index under the kernel's centre tap for each output of an axis, or `ZERO`."""
-    indices = np.array(geometry.row_indices if axis == 0 else geometry.column_indices)
-    centre = geometry.dilation[axis] * ((geometry.kernel[axis] - 1) // 2)
-    return indices[centre + geometry.stride[axis] * np.arange(geometry.output[axis])]
+    centre = geometry.dilation[axis] * ((geometry.kernel[axis] - 1) // 2) - geometry.pads[2 * axis]
+    positions = centre + geometry.stride[axis] * np.arange(geometry.output[axis])
+    return sources(positions, geometry.input[axis], geometry.padding_mode)
 
 
 def _nearest(geometry: Geometry, axis: int) -> NDArray[np.intp]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.borders import PaddedAxis, padded_axis, sources
 from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 
 
@@ -41,7 +42,7 @@ class Job:
         Of the pixels.
     planes, step : int
         Planes of the image, and values between horizontal neighbours.
-    rows : ndarray of int
+    rows : PaddedAxis
         Border index map: source row of each padded row, or `ZERO`.
     columns : ndarray of int
         ``(T, L)``: the same for the columns of each class; gathered plane ``p·T + i`` holds those of class i of plane p.
@@ -63,7 +64,7 @@ class Job:
     source: np.dtype[Any]
     planes: int
     step: int
-    rows: NDArray[np.intp]
+    rows: PaddedAxis
     columns: NDArray[np.intp]
     stride: int
     dilation: Pair
@@ -225,12 +226,12 @@ def direct(
     for i in range(classes):
         part = weight[..., i::apart]
         kernels[:, 0, :, i, :, : part.shape[-1]] = part
-    padded = np.array(geometry.column_indices, dtype=np.intp)
+    rows, across = padded_axis(geometry, 0), padded_axis(geometry, 1)
     reads = e * np.arange(classes)[:, np.newaxis] + t * np.arange(width + spread * (length - 1))
-    columns = np.where(reads < len(padded), padded[np.minimum(reads, len(padded) - 1)], ZERO)
+    columns = np.where(reads < len(across), sources(reads - across.before, across.size, across.mode), ZERO)
     kernels = kernels.reshape(filters, 1, channels * classes, kh, length)
     return laid_out(
-        kernels, bias, groups, interleaved and t == 1, source=source, rows=np.array(geometry.row_indices, dtype=np.intp),
+        kernels, bias, groups, interleaved and t == 1, source=source, rows=rows,
         columns=columns, stride=s, dilation=Pair(d, spread), output=Size(height, width),
     )  # fmt: skip
 

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job, laid_out
-from convcli.geometry import ZERO, Geometry, Pair, Size, extent
+from convcli.borders import PaddedAxis
+from convcli.geometry import Geometry, Pair, Size, extent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +43,7 @@ class Axis:
         Outputs of a phase (the last one may lie beyond the image).
     length, dilation : int
         Taps of the window, and their distance in the input.
-    indices : ndarray of int
+    input : PaddedAxis
         Border index map of the padded input.
     """
 
@@ -50,7 +51,7 @@ class Axis:
     outputs: int
     length: int
     dilation: int
-    indices: NDArray[np.intp]
+    input: PaddedAxis
 
 
 def axis_phases(geometry: Geometry, axis: int) -> Axis:
@@ -73,8 +74,7 @@ def axis_phases(geometry: Geometry, axis: int) -> Axis:
         for first, taps, origin in found
     ]
     length = 1 + max((phase.places[-1] for phase in phases), default=0)
-    reads = np.arange(base, base + count - 1 + extent(length, unit))
-    return Axis(phases, count, length, unit, np.where((reads >= 0) & (reads < size), reads, ZERO))
+    return Axis(phases, count, length, unit, PaddedAxis(size, -base, count - 1 + extent(length, unit)))
 
 
 def transposed(
@@ -96,8 +96,8 @@ def transposed(
         part = direct[:, :, down.taps][..., across.taps]
         kernels[:, :, number][:, :, np.array(down.places)[:, np.newaxis], across.places] = part
     return laid_out(
-        kernels.swapaxes(1, 2), bias, groups, interleaved, source=source, rows=rows.indices,
-        columns=columns.indices[np.newaxis], stride=1, dilation=Pair(rows.dilation, columns.dilation),
+        kernels.swapaxes(1, 2), bias, groups, interleaved, source=source, rows=rows.input,
+        columns=columns.input[:][np.newaxis], stride=1, dilation=Pair(rows.dilation, columns.dilation),
         output=Size(rows.outputs, columns.outputs), upsample=geometry.stride,
         phases=tuple(Pair(down.first, across.first) for down, across in phases),
     )  # fmt: skip

@@ -182,7 +182,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         considered=tuple(plan.considered for plan in (chosen, *others)),
         mixes=chosen.mixes,
     )
-    held = 4 * job.kernels.nbytes + 8 * (job.rows.size + job.columns.size)
+    held = 4 * job.kernels.nbytes + 8 * job.columns.size
     return recipe, held + (fft.spectra_bytes(job) if chosen.name == "fft" else 0)
 
 

@@ -1,0 +1,60 @@
+"""The border index map in NumPy: the source index of any padded positions, worked out when it is asked for.
+
+A padded axis may be far longer than what is read of it, where strides are large: it is never written down as a whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.geometry import ZERO, Geometry
+
+
+def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.intp]:
+    """The source index of each position of an axis, or `ZERO`; position 0 is the first pixel, those before it are negative.
+
+    Parameters
+    ----------
+    positions : ndarray of int
+        Of any shape.
+    size : int
+        Pixels along the axis.
+    mode : str
+        One of `convcli.vocabulary.PADDING_MODES`; see `convcli.geometry.source_at`, which says the same of one position.
+    """
+    if mode == "zeros":
+        return np.where((positions >= 0) & (positions < size), positions, ZERO)
+    if mode == "replicate":
+        return np.clip(positions, 0, size - 1)
+    if mode == "circular":
+        return positions % size
+    period, turn = (max(1, 2 * (size - 1)),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
+    places = positions % period
+    return np.where(places < size, places, turn - places)
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedAxis:
+    """An axis of `size` pixels with `before` positions ahead of them, `length` positions in all."""
+
+    size: int
+    before: int
+    length: int
+    mode: str = "zeros"
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice) -> NDArray[np.intp]:
+        """The source index of each position of a slice, or `ZERO`."""
+        return sources(np.arange(*part.indices(self.length)) - self.before, self.size, self.mode)
+
+
+def padded_axis(geometry: Geometry, axis: int) -> PaddedAxis:
+    """The padded rows (axis 0) or columns (1) of a direct operation's input."""
+    before, after = geometry.pads[2 * axis : 2 * axis + 2]
+    size = geometry.input[axis]
+    return PaddedAxis(size, before, before + size + after, geometry.padding_mode)
