@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
 from convcli.errors import ConvError
@@ -119,10 +118,10 @@ def block(content: Table | Lines, stream: TextIO | None = None) -> None:
 
 def width(elsewhere: int = 100) -> int:
     """Columns of the terminal that standard output is; elsewhere what ``COLUMNS`` says, or `elsewhere`."""
-    stream = sys.stdout
-    if not stream.isatty():
-        return get_terminal_size((elsewhere, 24)).columns if "COLUMNS" in os.environ else elsewhere
-    return _console(stream).width
+    if sys.stdout.isatty():
+        return _console(sys.stdout).width
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) else elsewhere
 
 
 def _drawn(stream: TextIO) -> bool:
