@@ -178,12 +178,13 @@ def _chain(values: dict[str, Any], asked: list[str]) -> None:
         shape_solving.solve_chain(values, layers, channels)
         return
     size = Size(values["hin"], values["hin"] if values["win"] is None else values["win"])
+    if values["quiet"] and not values["as_json"]:
+        last = chain.trace(layers, size, channels)[-1].size
+        report.lines(str(last.height) if values["win"] is None else f"{last.height} {last.width}")
+        return
     result = chain.walk(layers, size, channels)
     returning = inputs.returning(layers, result)
-    last = result.steps[-1].size
     if values["as_json"]:
         report.json(documents.of_chain(result, returning))
-    elif values["quiet"]:
-        report.lines(str(last.height) if values["win"] is None else f"{last.height} {last.width}")
     else:
         report.table(shape_views.chain_table(result, returning))
