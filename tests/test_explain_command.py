@@ -419,3 +419,19 @@ def test_values_that_are_no_numbers(folder: Path) -> None:
         result = done("explain", "odd.npy", "-k", "1,-1", "-p", "1", "--at", place, "-o", "odd.png", cwd=folder)
         assert "value" in result.table
     assert done("explain", "odd.npy", "-k", "1", "--at", "0,0", "--json", cwd=folder).json["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("output", "what"),
+    [
+        ("ramp.png", "output 'ramp.png' is the input 'ramp.png': name another\n"),
+        ("{name}", "output 'ramp.png' is the input 'ramp.png': name another\n"),
+        ("", "output '' is empty: name a .svg or .png file, or a folder that ends in '/'\n"),
+    ],
+)
+def test_remedies_are_those_that_explain_has(output: str, what: str, folder: Path) -> None:
+    """It knows neither --in-place nor -o -."""
+    before = (folder / "ramp.png").read_bytes()
+    result = run("explain", "ramp.png", "-k", "box", "--at", "1,1", "-o", output, cwd=folder)
+    assert (result.code, result.err) == (2, f"convcli: error: {what}")
+    assert (folder / "ramp.png").read_bytes() == before

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from convcli.kernels.named import Recipe
 
 FIGURES = ("svg", "png")
-THEMES = ("light", "dark")
 
 ART = 32
 """Columns of a picture in a terminal, where there is room."""
@@ -72,7 +71,7 @@ SHOWN = 64
 @click.option(
     "--format", "format_", metavar="NAME", default=None, help="The format of -o -: svg, png, npy, json, csv, mat, txt."
 )
-@click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True, help="Colours of the figure.")
+@options.theme
 @options.reporting
 def kernel(
     specs: tuple[str, ...], kernels: tuple[str, ...], weights: str | None, op: str,
@@ -284,4 +283,5 @@ def _check_target(output: str, form: str, specs: Sequence[str]) -> None:
 def _write(scene: Scene, target: str, form: str) -> None:
     from convcli.images import raster
 
-    raster.save(scene, target, form=form)
+    for text in raster.save(scene, target, form=form):
+        report.note(f"{target}: {text}")

@@ -26,7 +26,7 @@ def resolve(
     *,
     below: Sequence[str] = (),
     overwrite: bool = False,
-    in_place: bool = False,
+    in_place: bool | None = False,
     read: Sequence[str] = (),
 ) -> list[str]:
     """The target of every input.
@@ -46,7 +46,7 @@ def resolve(
     overwrite : bool
         Whether the default name may replace an existing file.
     in_place : bool
-        Whether every input is its own target.
+        Whether every input is its own target; None where the command has no such option.
     read : sequence of str
         Kernel and weights files, which are not to be replaced either (names that are no files do no harm).
 
@@ -74,7 +74,8 @@ def resolve(
             if key == theirs:
                 raise ImageError(f"output '{target}' is the kernel or weights file '{other}' of this run: name another")
         if key in known:
-            raise ImageError(f"output '{target}' is the input '{known[key]}': name another, or use --in-place")
+            remedy = "name another" if in_place is None else "name another, or use --in-place"
+            raise ImageError(f"output '{target}' is the input '{known[key]}': {remedy}")
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise ImageError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
         if target != STDIO and is_stream(target):
