@@ -116,16 +116,29 @@ def _placer() -> Callable[[str], str]:
     return place
 
 
+def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
+    """Refuse a template with a brace without its other half, or with a field that is none of these.
+
+    Raises
+    ------
+    ImageError
+        It is one.
+    """
+    if re.search(r"[{}]", _FIELD.sub("", output)):
+        raise ImageError(
+            f"output '{output}' has a brace without its other half: write {{{fields[0]}}}, or leave it out"
+        )
+    for match in _FIELD.finditer(output):
+        if match[1] not in fields:
+            raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(fields)}}}")
+
+
 def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
     """A function from an input, and the folder it was found in, to its target."""
     if output == "":
         raise ImageError("output '' is empty: name a file, a folder ending in '/', or '-'")
     if output is not None:
-        if re.search(r"[{}]", _FIELD.sub("", output)):
-            raise ImageError(f"output '{output}' has a brace without its other half: write {{stem}}, or leave it out")
-        for match in _FIELD.finditer(output):
-            if match[1] not in FIELDS:
-                raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(FIELDS)}}}")
+        check_fields(output)
     into = output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output))
     if output and into and os.path.lexists(place := output.rstrip("/" + os.sep)) and not os.path.isdir(place):
         raise ImageError(f"output '{output}' is no folder, a file of that name is there: name another")
