@@ -53,7 +53,7 @@ def targets(names: Sequence[str], output: str) -> list[str]:
     if len(set(paths)) < len(paths):
         raise KernelError(
             f"output '{output}' is one file for {len(names)} kernels ({', '.join(names)}): name one of them, or write "
-            "-o '{kernel}" + Path(output).suffix + "'"
+            "-o '{kernel}" + (Path(output).suffix or ".csv") + "'"
         )
     return paths
 
