@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from convcli import report
+from convcli.drawing.palette import PALETTES
 from convcli.parameters import (
     AskedType,
     BiasType,
@@ -239,6 +240,13 @@ alpha = click.option(
     show_default=True,
     help="Transparency: auto weighs colours by opacity where the kernel averages, else keeps it.",
 )
+theme = click.option(
+    "--theme",
+    type=click.Choice([*PALETTES]),
+    default="light",
+    show_default=True,
+    help="Colours of figures and of contact sheets.",
+)
 image_output = combined(
     click.option(
         "-o",
@@ -262,8 +270,9 @@ image_output = combined(
         type=CountType(65535),
         default=None,
         metavar="N",
-        help="Pixels across of the contact sheet, at most.  [default: 1600]",
+        help="Pixels across of the contact sheet, at most; implies --montage.  [default: 1600]",
     ),
+    theme,
     click.option(
         "--quality",
         type=click.IntRange(1, 100),

@@ -223,28 +223,36 @@ def test_pictures_keep_symmetry_and_peaks() -> None:
 SPECS = ("sobel-x", "gaussian:1", "box:3", "1/3,2/3;4/3,1", "0.1;", "-1", "1,2,3", "1;2;1", "1e-30,1e30;0.1,123456789")
 
 
+def written(one: Analysis, form: str) -> bytes:
+    return b"".join(encode(one, form))
+
+
+def as_spec(one: Analysis) -> str:
+    return "".join(literal(one.values))
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("spec", SPECS)
 def test_files_bring_back_every_bit(spec: str, form: str, tmp_path: Path) -> None:
     one = found(spec)
     path = tmp_path / f"k.{form}"
-    path.write_bytes(encode(one, form))
+    path.write_bytes(written(one, form))
     assert np.array_equal(found(str(path)).values, one.values)
 
 
 @given(real)
 def test_literals_bring_back_every_bit(values: np.ndarray) -> None:
     one = analyse(Kernel("k", values))
-    assert np.array_equal(found(literal(one)).values, values)
+    assert np.array_equal(found(as_spec(one)).values, values)
 
 
 def test_texts() -> None:
-    assert literal(found("box:3")) == "1/9,1/9,1/9;1/9,1/9,1/9;1/9,1/9,1/9"
-    assert literal(found("laplacian")) == "0,1,0;1,-4,1;0,1,0"
-    assert encode(found("1,2;3,4;5,6"), "txt") == b"2x3: 1,2 3,4 5,6\n"
-    assert encode(found("1,2;3,4;5,6"), "csv") == b"1,2\n3,4\n5,6\n"
-    assert encode(found("box:3"), "mat") == b"3 3 9 0\n1 1 1\n1 1 1\n1 1 1\n"
-    assert encode(found("0.1,0.2"), "json") == b"[[0.1, 0.2]]\n"
+    assert as_spec(found("box:3")) == "1/9,1/9,1/9;1/9,1/9,1/9;1/9,1/9,1/9"
+    assert as_spec(found("laplacian")) == "0,1,0;1,-4,1;0,1,0"
+    assert written(found("1,2;3,4;5,6"), "txt") == b"2x3: 1,2 3,4 5,6\n"
+    assert written(found("1,2;3,4;5,6"), "csv") == b"1,2\n3,4\n5,6\n"
+    assert written(found("box:3"), "mat") == b"3 3 9 0\n1 1 1\n1 1 1\n1 1 1\n"
+    assert written(found("0.1,0.2"), "json") == b"[[0.1, 0.2]]\n"
 
 
 def impulse(path: Path) -> Path:
@@ -260,7 +268,7 @@ KERNEL = np.array([[0.01, 0.02, 0.03, 0.04, 0.05], [0.06, 0.07, 0.08, 0.09, 0.10
 @pytest.mark.skipif(shutil.which("convert") is None, reason="needs ImageMagick")
 def test_imagemagick_reads_what_is_written(tmp_path: Path) -> None:
     """Correlating an impulse turns the kernel by 180°."""
-    text = encode(analyse(Kernel("k", KERNEL)), "txt").decode().strip()
+    text = written(analyse(Kernel("k", KERNEL)), "txt").decode().strip()
     impulse(tmp_path / "in.pgm")
     command = ["convert", "in.pgm", "-morphology", "Correlate", text, "-depth", "8", "-compress", "none", "out.pgm"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
@@ -271,7 +279,7 @@ def test_imagemagick_reads_what_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("vips") is None, reason="needs libvips")
 def test_vips_reads_what_is_written(tmp_path: Path) -> None:
-    (tmp_path / "k.mat").write_bytes(encode(analyse(Kernel("k", KERNEL)), "mat"))
+    (tmp_path / "k.mat").write_bytes(written(analyse(Kernel("k", KERNEL)), "mat"))
     impulse(tmp_path / "in.pgm")
     subprocess.run(
         ["vips", "conv", "in.pgm", "out.csv", "k.mat", "--precision", "float"], cwd=tmp_path, check=True, timeout=60

@@ -232,7 +232,7 @@ def test_it_plays_on_a_terminal() -> None:
         ("a.png -k nonsense -o o.gif", "nonsense"),
         ("a.png -k box -o a.png", "is an input of this run: name another file"),
         ("1,2;3 -k box -o o.gif", "input '1,2;3' is ragged: row 2 has 1 value"),
-        ("1,2,x -k box -o o.gif", "no such file"),
+        ("1,2,x -k box -o o.gif", "contains 'x', not a number"),
         ("--hin 5 --k 3 --frame 1 --fps 3 -o o.png", "--fps 3 is for an animation"),
         ("--hin 5 --k 3 --scale 3 -o o.svg", "--scale 3 is for pixels"),
         ("missing.png -k box -o o.gif", "no such file"),
@@ -305,3 +305,60 @@ def test_the_readme_lists_the_cases() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name, line, *_ in CASES:
         assert f"`convcli animate {line} -o {name}.gif`" in readme
+
+
+def dark(path: Path) -> int:
+    """Pixels of a title's ink."""
+    with Image.open(path) as image:
+        return int((np.asarray(image.convert("L"))[:60] < 100).sum())
+
+
+def test_signs_that_the_font_lacks_are_boxes_and_are_told(tmp_path: Path) -> None:
+    line = ("animate", "--hin", 5, "--k", 3, "--frame", 0, "-q", "--title")
+    told = run(*line, "漢字", "-o", "t.png", cwd=tmp_path)
+    assert told.err == "convcli: t.png: the built-in font lacks '漢字', drawn as boxes: write .svg\n"
+    assert run(*line, "  ", "-o", "u.png", cwd=tmp_path).err == ""
+    assert dark(tmp_path / "t.png") > dark(tmp_path / "u.png") + 50
+    assert run(*line, "漢字", "-o", "t.svg", cwd=tmp_path).err == ""
+    assert "漢字" in (tmp_path / "t.svg").read_text()
+    gif = done("animate", "--hin", 3, "--k", 3, "--title", "漢a", "-o", "t.gif", "--json", cwd=tmp_path).json
+    assert gif["notes"] == ["the built-in font lacks '漢', drawn as boxes: write .svg"]
+
+
+@pytest.mark.parametrize(
+    ("line", "grid"),
+    [
+        ("--hin 7 --k 3 --d 2", "7×7"),
+        ("--hin 5 --k 3 --p 1", "7×7, padded"),
+        ("--hin 3 --k 3 --transpose", "7×7, padded"),
+        ("--hin 3 --k 3 --p 2 --transpose", "3×3"),
+        ("--hin 3 --k 1 --s 2 --transpose", "5×5, zero-stuffed"),
+        ("--hin 2 --k 2 --s 2 --op2 1", "6×6, zero-stuffed and padded"),
+    ],
+)
+def test_the_grid_is_said_to_be_what_it_is(line: str, grid: str, tmp_path: Path) -> None:
+    """The last: 2 pixels, a zero between them, k - 1 = 1 around, and one of output_padding."""
+    assert done("animate", *line.split(), "-o", "g.svg", cwd=tmp_path).table["grid"] == grid
+
+
+@pytest.mark.parametrize(
+    ("numbers", "what"),
+    [
+        ("nan,1;2,3", "contains nan"),
+        ("1,2;3,x", "contains 'x', not a number"),
+        ("1,2;3", "is ragged"),
+        ("photo,1.png", "there is no such file"),
+    ],
+)
+def test_numbers_that_are_none(numbers: str, what: str) -> None:
+    result = run("animate", numbers, "-k", 1, "--json")
+    assert (result.code, result.out) == (2, b"")
+    assert f"input '{numbers}'" in result.err
+    assert what in result.err
+
+
+def test_channels_count_from_the_end(tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", np.arange(3.0).reshape(3, 1, 1))
+    document = done("animate", "in.npy", "-k", 1, "--channel", -1, "--json", cwd=tmp_path).json
+    assert document["frames"][0]["value"] == 2
+    assert "use 0 to 2, or -3 to -1" in run("animate", "in.npy", "-k", 1, "--channel", -4, "--json", cwd=tmp_path).err

@@ -251,3 +251,38 @@ def test_documents_say_what_words_do() -> None:
     plain = lambda layer: {name: getattr(layer, name) for name in layer.__slots__ if name != "text"}
     assert [plain(layer) for layer in found] == [plain(layer) for layer in layers.parse(text)]
     assert layers.from_document(text.split())[0] == layers.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("upsample:100000", 1),
+        ("upsample:10000 upsample:10000 conv:k3", 2),  # at most one edge between two pixels lies in three small ones
+        ("transpose:k100000,s3", 33334),  # ⌈100000/3⌉ taps meet at an output
+        ("transpose:k100000,s3 conv:k7", 33336),  # 100006 zero-stuffed places, of which every third is a pixel
+        ("upsample:2048 conv:k2048,s2048 conv:k3", 3),  # back at whole pixels
+        ("conv:k3,p1 " * 5000, 10001),
+        ("upsample:32 " + "conv:k3,p1 " * 2000, 126),  # 4001 of the small pixels touch ⌊4000/32⌋ + 1
+    ],
+)
+def test_fields_of_large_factors_and_long_chains(text: str, size: int) -> None:
+    """Which took minutes where every tap was followed, or every layer from each one after it."""
+    assert walk(text, 16).steps[-1].field.size == (size, size)
+
+
+def test_a_field_over_branches_of_two_strides() -> None:
+    """Of the joined, output o sees pixel o - 1 by one way (of 1 pixel, padded by 1) and 3o - 3 by the other: output 0 sees -3
+    to -1."""
+    steps = walk("save:a conv:k1,p1 save:b from:a conv:k1,s3,p3 add:b", 1).steps
+    assert steps[-1].field.size == (3, 3)
+
+
+def test_chains_beyond_any_tensor_are_refused() -> None:
+    with pytest.raises(GeometryError, match=r"layer 2 .*beyond any tensor"):
+        walk("upsample:2147483647 upsample:2147483647", 8)
+    with pytest.raises(GeometryError, match=r"layer 3 .*strides together"):
+        walk("conv:k1,s2147483647 " * 500, 1)
+    primes = [n for n in range(2, 60) if all(n % m for m in range(2, n))][:8]
+    branches = " ".join(f"save:a conv:k1,s{prime} add:a" for prime in primes)
+    with pytest.raises(GeometryError, match="more than 64 different strides"):
+        walk(branches, 1)

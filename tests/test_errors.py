@@ -126,7 +126,7 @@ KERNELS = cases("""
     -k gausian:2                  | 'gausian:2' & did you mean gaussian
     -k laplace                    | 'laplace' & laplacian
     -k sobel-z                    | 'sobel-z' & sobel-x
-    -k qqqqqq                     | 'qqqqqq' & --help
+    -k qqqqqq                     | 'qqqqqq' & 'convcli kernel'
     -k 1,2;3                      | '1,2;3' & row 2 & same count
     -k 1,2;3,4,5                  | '1,2;3,4,5' & row 2
     -k 1,,2                       | '1,,2' & empty
@@ -158,7 +158,7 @@ KERNELS = cases("""
     -k gabor:0.0001               | 0.0001 & 0.001 to 0.5
     -k gabor:0.01,0,0.01          | 0.01 & wider than 4095 & frequency
     -k 0x0:                       | '0x0:' & at least 1
-    -k zzz                        | 'zzz' & --help
+    -k zzz                        | 'zzz' & 'convcli kernel'
     -k 3x3:1,2                    | '3x3:1,2' & 9
     -k 2x2+5+0:1,2,3,4            | +5+0 & inside
     -k 3x3@:1,1,1,1,1,1,1,1,1     | rotations

@@ -419,3 +419,48 @@ def test_values_that_are_no_numbers(folder: Path) -> None:
         result = done("explain", "odd.npy", "-k", "1,-1", "-p", "1", "--at", place, "-o", "odd.png", cwd=folder)
         assert "value" in result.table
     assert done("explain", "odd.npy", "-k", "1", "--at", "0,0", "--json", cwd=folder).json["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("output", "what"),
+    [
+        ("ramp.png", "output 'ramp.png' is the input 'ramp.png': name another\n"),
+        ("{name}", "output 'ramp.png' is the input 'ramp.png': name another\n"),
+        ("", "output '' is empty: name a .svg or .png file, or a folder that ends in '/'\n"),
+    ],
+)
+def test_remedies_are_those_that_explain_has(output: str, what: str, folder: Path) -> None:
+    """It knows neither --in-place nor -o -."""
+    before = (folder / "ramp.png").read_bytes()
+    result = run("explain", "ramp.png", "-k", "box", "--at", "1,1", "-o", output, cwd=folder)
+    assert (result.code, result.err) == (2, f"convcli: error: {what}")
+    assert (folder / "ramp.png").read_bytes() == before
+
+
+def texts(path: Path) -> list[str]:
+    return [element.text or "" for element in ElementTree.parse(path).iter(f"{SVG}text")]
+
+
+def test_four_digits_where_there_is_room(folder: Path, tmp_path: Path) -> None:
+    done("explain", "ramp.png", "-k", "bilinear:2", "--at", "0,0", "-o", tmp_path / "b.svg", cwd=folder)
+    assert texts(tmp_path / "b.svg").count(".5625") == 4
+
+
+def test_dust_is_no_number(folder: Path, tmp_path: Path) -> None:
+    done("explain", "ramp.png", "-k", "1e-19,0.25;0,0.5", "--at", "0,1", "-o", tmp_path / "d.svg", cwd=folder)
+    shown = texts(tmp_path / "d.svg")
+    assert shown.count("~0") == 2  # in the kernel, and its product
+    assert not [text for text in shown if "e−19" in text]
+
+
+@pytest.mark.parametrize("question", ["--at", "--input-at"])
+def test_large_windows_are_thinned_out(question: str, tmp_path: Path) -> None:
+    """A window of 399 rows: 80 cells, one for five, of 3.5 pixels."""
+    np.save(tmp_path / "in.npy", np.random.default_rng(0).random((399, 399)))
+    line = ("explain", "in.npy", "-k", "box:399", "-p", "same", question, "199,199")
+    done(*line, "-o", "f.svg", "-q", cwd=tmp_path)
+    assert len(list(ElementTree.parse(tmp_path / "f.svg").iter(f"{SVG}rect"))) < 3 * 80 * 80 + 10
+    assert any("one in 5 rows and columns is drawn" in text for text in texts(tmp_path / "f.svg"))
+    done(*line, "-o", "f.png", "-q", cwd=tmp_path)
+    with Image.open(tmp_path / "f.png") as picture:
+        assert max(picture.size) < 2500

@@ -2,13 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
-from cli import SAMPLES, binary, cells, done, read, run, terminal
+from cli import SAMPLES, binary, cells, done, environment, read, run, terminal
 from safetensors.numpy import save_file
 from test_imports import loaded_by
 
@@ -315,3 +317,62 @@ def test_the_real_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["kernel", "kernel sobel --json", "kernel box -q", "kernel box -o k.mat -q"])
 def test_what_is_not_used_is_not_loaded(line: str, tmp_path: Path) -> None:
     assert loaded_by(line, tmp_path) == {"click", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("output", "what"),
+    [
+        ("{foo}.csv", "output '{foo}.csv' has the unknown field '{foo}': use {kernel}"),
+        ("{stem}.svg", "output '{stem}.svg' has the unknown field '{stem}': use {kernel}"),
+        ("{kernel.csv", "output '{kernel.csv' has a brace without its other half: write {kernel}, or leave it out"),
+        ("k.csv/", "output 'k.csv/' is a folder: name a file in it, as in 'k.csv/{kernel}.csv'"),
+        ("there.csv", "output 'there.csv' is a folder: name a file in it, as in 'there.csv/{kernel}.csv'"),
+    ],
+)
+def test_names_that_are_no_files(output: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "there.csv").mkdir()
+    assert refused("kernel", "sobel-x", "-o", output, cwd=tmp_path) == what
+    assert [path.name for path in tmp_path.iterdir()] == ["there.csv"]
+
+
+def test_templates_make_folders_and_figures(tmp_path: Path) -> None:
+    for ending in ("csv", "svg"):
+        names = [f"new/sobel-{axis}.{ending}" for axis in "xy"]
+        assert done("kernel", "sobel", "-o", "new/{kernel}." + ending, "-q", cwd=tmp_path).text.split() == names
+    assert (tmp_path / "new" / "sobel-y.csv").read_text() == "-1,-2,-1\n0,0,0\n1,2,1\n"
+    assert ElementTree.parse(tmp_path / "new" / "sobel-x.svg").getroot()[0].text == "sobel-x"
+
+
+def test_large_kernels_are_written_row_by_row() -> None:
+    """A kernel of 4095×4095 values: a pipe that is closed after the first of them ends the work."""
+    command = [sys.executable, "-m", "convcli", "kernel", "box:4095", "-q"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(20).startswith(b"5.9633759267")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.wait(60)
+    document = done("kernel", "box:301", "--json").json
+    assert document["kernel"] == [[1 / 90601] * 301] * 301
+    assert done("kernel", "box:301", "-q").text == ";".join([",".join(["1/90601"] * 301)] * 301) + "\n"
+    bank = done("kernel", "sobel", "laplacian", "--json").json
+    assert [len(part.get("kernels", [0])) for part in bank] == [2, 1]
+    assert bank[0]["kernels"][1]["kernel"] == [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]
+
+
+def test_a_bias_is_named_as_what_is_not_4d() -> None:
+    message = refused("kernel", "--weights", f"{WEIGHTS}:conv1.bias")
+    assert f"'{WEIGHTS}' key 'conv1.bias' are not 4-D but (8,)" in message
+
+
+def test_a_figure_of_nothing_has_no_scale(tmp_path: Path) -> None:
+    done("kernel", "0,0;0,0", "-o", "z.svg", cwd=tmp_path)
+    texts = [element.text for element in ElementTree.parse(tmp_path / "z.svg").iter("{http://www.w3.org/2000/svg}text")]
+    assert ".5" not in texts
+    assert "1" not in texts
+    assert texts.count("0") == 4 + 2  # the cells, and the middle of the frequencies
+
+
+def test_unknown_names_point_to_the_list() -> None:
+    assert refused("kernel", "nosuchx").endswith("'convcli kernel' lists the names")

@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 from cli import SAMPLES, done, read, run, write
 
-from convcli.drawing.scene import text_width
-from convcli.drawing.sheet import GAP, MARGIN, STRIP, columns_of, wrapped
+from convcli.drawing.scene import Text, text_width
+from convcli.drawing.sheet import GAP, MARGIN, SECOND, STRIP, Tile, columns_of, lay_out, wrapped
 from convcli.runs import montage
 
 TOP = MARGIN + round(16 * 1.4) + 4 + STRIP
 """Where the first tile begins below a title of one line."""
 
 
-def tile(picture: np.ndarray, number: int, columns: int, size: tuple[int, int]) -> np.ndarray:
-    """A tile of a contact sheet, gray."""
+def tile(picture: np.ndarray, number: int, columns: int, size: tuple[int, int], second: bool = False) -> np.ndarray:
+    """A tile of a contact sheet, gray; `second`: the ranges have a line of their own."""
     row, column = divmod(number, columns)
-    y, x = TOP + row * (STRIP + size[0] + GAP), MARGIN + column * (size[1] + GAP)
+    more = SECOND if second else 0
+    y, x = TOP + more + row * (STRIP + more + size[0] + GAP), MARGIN + column * (size[1] + GAP)
     part = picture[:, y : y + size[0], x : x + size[1]]
     assert np.array_equal(part[0], part[1])
     assert np.array_equal(part[0], part[2])
@@ -84,7 +85,7 @@ def test_a_few_peaks_do_not_take_the_contrast(tmp_path: Path) -> None:
     planes[0, 3, 3] = 1e6
     np.save(tmp_path / "in.npy", planes)
     done("apply", "in.npy", "-k", "identity", "--montage", "-o", "s.png", cwd=tmp_path)
-    assert (tile(read(tmp_path / "s.png"), 0, 1, (100, 100)) == 255).all()
+    assert (tile(read(tmp_path / "s.png"), 0, 1, (100, 100), True) == 255).all()
 
 
 def test_wide_images_are_averaged(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_wide_images_are_averaged(tmp_path: Path) -> None:
 def test_small_results_are_enlarged(tmp_path: Path) -> None:
     np.save(tmp_path / "in.npy", np.array([[[0.0, 1], [2, 3]]]))
     done("apply", "in.npy", "-k", "identity", "--montage", "--range", "minmax", "-o", "s.png", cwd=tmp_path)
-    shown = tile(read(tmp_path / "s.png"), 0, 1, (96, 96))
+    shown = tile(read(tmp_path / "s.png"), 0, 1, (96, 96), True)
     assert np.array_equal(shown[::48, ::48], [[0, 85], [170, 255]])
     assert np.array_equal(shown, shown[::48, ::48].repeat(48, 0).repeat(48, 1))
 
@@ -181,3 +182,37 @@ def test_captions_are_wrapped() -> None:
     lines = wrapped(text, 150, 12)
     assert " ".join(lines) == text
     assert all(text_width(line, 12) <= 150 for line in lines)
+
+
+def test_ranges_stand_below_the_names_where_there_is_no_room_beside(tmp_path: Path) -> None:
+    """Tiles of 96 pixels hold "R sobel-x" at 12 and "−876…824" at 11 pixels, but not beside each other."""
+    picture = done("apply", SAMPLES / "tiny.png", "-k", "sobel-x", "--montage", "-o", tmp_path / "m.png", "--json").json
+    assert picture["output"] == str(tmp_path / "m.png")
+    tiles = [Tile("R sobel-x", None, "−876…824"), Tile("G", None, "0…1")]
+    laid = lay_out(tiles, (90, 96), "title", "caption", 2)
+    placed = {shape.text: shape for shape in laid.scene.shapes if isinstance(shape, Text)}
+    assert placed["−876…824"].y > placed["R sobel-x"].y + 8
+    assert placed["−876…824"].y + 4 < laid.places[0][1]
+    wide = lay_out(tiles, (90, 200), "title", "caption", 2)
+    texts = {shape.text: shape for shape in wide.scene.shapes if isinstance(shape, Text)}
+    assert texts["−876…824"].y == texts["R sobel-x"].y
+
+
+def test_the_dark_theme(tmp_path: Path) -> None:
+    for theme, corner in (("light", (255, 255, 255)), ("dark", (0x16, 0x19, 0x1D))):
+        line = ("-k", "sobel-x", "--montage", "--theme", theme, "-o", tmp_path / "m.png")
+        done("apply", SAMPLES / "tiny.png", *line)
+        assert tuple(read(tmp_path / "m.png")[:, 0, 0]) == corner
+
+
+@pytest.mark.parametrize("option", [("--montage",), ("--montage-width", 300)])
+def test_a_contact_sheet_never_takes_the_images_place(option: tuple, image: np.ndarray, tmp_path: Path) -> None:
+    result = run("apply", "in.png", "-k", "sobel-x", *option, "--in-place", cwd=tmp_path)
+    assert result.code == 2
+    assert result.err.startswith("convcli: error: --montage would put a contact sheet in the place of the image")
+    assert np.array_equal(read(tmp_path / "in.png"), image)
+
+
+def test_a_width_implies_the_sheet(image: np.ndarray, tmp_path: Path) -> None:
+    done("apply", "in.png", "-k", "sobel-x", "--montage-width", 400, "-o", "s.png", cwd=tmp_path)
+    assert read(tmp_path / "s.png").shape[2] < 400 < 2 * read(tmp_path / "s.png").shape[2]

@@ -359,3 +359,10 @@ def test_tables_on_a_terminal() -> None:
 )
 def test_short_counts(count: int, text: str) -> None:
     assert short(count) == text
+
+
+def test_a_title_is_as_wide_as_the_terminal() -> None:
+    """Its table is narrower."""
+    line = ("shape", "--hin", "224", "--hout", "112", "--k", "?", "--s", "?", "--p", "?")
+    shown = terminal(*line, COLUMNS="80", NO_COLOR="1").out.decode()
+    assert "32 solutions for 112, the usual first (up to 32)" in shown

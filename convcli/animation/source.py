@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from convcli.engine import Compute
 from convcli.errors import GeometryError, ImageError, KernelError
 from convcli.images import Picture
 from convcli.images.gray import to_gray
-from convcli.kernels import parse
+from convcli.kernels import notation, parse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,8 @@ def kernel(spec: str) -> NDArray[np.float64]:
     return kernels[0].values
 
 
-_MATRIX = re.compile(r"[\s\d.,;/eE+-]*[,;][\s\d.,;/eE+-]*")
+_ENDING = re.compile(r"\.[A-Za-z]\w*$")
+"""Of a file's name: what ends so is none of numbers."""
 
 
 def load(text: str) -> Picture:
@@ -54,10 +55,10 @@ def load(text: str) -> Picture:
     ConvError
         It cannot be read.
     """
-    if not _MATRIX.fullmatch(text) or Path(text).exists():
+    if not re.search("[,;]", text) or _ENDING.search(text) or os.path.exists(text):
         return images.load(text)
     try:
-        values = kernel(text)
+        values = notation.literal(text.strip())
     except KernelError as error:
         raise ImageError(str(error).replace("kernel", "input", 1)) from None
     return Picture(values[np.newaxis], None, "tensor", 1.0, 2)
@@ -73,7 +74,7 @@ def with_values(
     picture : Picture
         Its colours are used, opaque.
     channel : int, optional
-        From 0; by default gray, of a tensor the first.
+        From 0, below 0 from the end; by default gray, of a tensor the first.
     weights : ndarray
         ``(kh, kw)``.
     spec : ConvSpec
@@ -101,8 +102,8 @@ def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float
         raise ImageError(f"'{name}' is a batch of {picture.colour.shape[0]} images: animate one, a .npy of (C, H, W)")
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     count = colour.shape[0]
-    if channel is not None and channel >= count:
-        there = f"0 to {count - 1}" if count > 1 else "0"
+    if channel is not None and not -count <= channel < count:
+        there = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
         raise GeometryError(f"--channel {channel} is not in '{name}', which has {count}: use {there}")
     gray = channel is None and picture.space == "rgb"
     plane: NDArray[np.float64] = (to_gray(picture, double=True)[0] if gray else colour[channel or 0]).astype(np.float64)

@@ -14,6 +14,9 @@ from convcli.geometry import Geometry, Pair, Size, direct_size
 FLOAT32 = 4
 """Bytes of a value."""
 
+LONGEST = 2**63 - 1
+"""Pixels of a side, and of a jump: no tensor can have more."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
@@ -94,6 +97,9 @@ def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
     """
     nodes = trace(layers, size, channels)
     looks = fields(nodes)
+    for number, (layer, look) in enumerate(zip(layers, looks[1:], strict=True), 1):
+        if max(look.jump) > LONGEST:
+            raise GeometryError(f"layer {number} '{layer.text}': all strides together are beyond {LONGEST}: use fewer")
     return Chain(
         size,
         channels,
@@ -131,6 +137,10 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
             return Node(other.size, other.channels, ((number, Pair(0, 0)),))
         return _join(layer, last, place, other, number)
     geometry = _resolved(layer, last.size)
+    if max(geometry.output) > LONGEST:
+        raise GeometryError(
+            f"its output of {geometry.output} is beyond any tensor: a side has at most {LONGEST} pixels"
+        )
     if layer.kind in ("pool", "upsample"):
         return Node(geometry.output, last.channels, (place,), geometry)
     inputs = _inputs(layer, last)

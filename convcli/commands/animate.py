@@ -12,10 +12,9 @@ import click
 from convcli import folding, options, report
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
-from convcli.drawing.palette import PALETTES
 from convcli.errors import ConvError, ImageError
 from convcli.geometry import Pair
-from convcli.parameters import CountType, FileType, KernelType, PairType, RealType
+from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType
 from convcli.system import files
 
 if TYPE_CHECKING:
@@ -65,8 +64,8 @@ STILLS = (".png", ".svg")
 @options.transpose
 @options.op
 @click.option(
-    "--channel", type=CountType(least=0), default=None, metavar="C",
-    help="Channel of IMAGE, from 0.  [default: gray; of a .npy the first]",
+    "--channel", type=IndexType(), default=None, metavar="C",
+    help="Channel of IMAGE, from 0; below 0 from the end.  [default: gray; of a .npy the first]",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=FileType("PATH|-"), default=None,
@@ -89,9 +88,7 @@ STILLS = (".png", ".svg")
     "--scale", type=RealType(0.25, 8), default=None, metavar="N",
     help="Pixels of the file for each of the drawing's.  [default: 1; 2 for a still]",
 )  # fmt: skip
-@click.option(
-    "--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the page."
-)
+@options.theme
 @click.option("--title", default=None, metavar="TEXT", help="The line at the top.  [default: the operation and sizes]")
 @options.reporting
 def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> None:
@@ -115,17 +112,20 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     course, numbers, notes = _subject(image, spec, values)
     frame = _frame(values["frame"], len(course.steps))
     rule = spec.padding if isinstance(spec.padding, str) else None
+    drawn: tuple[str, ...] = ()
     if target is not None:
         film = _film(course, numbers, rule, values)
-        _write(film, target, container, frame, values["scale"])
+        drawn = _write(film, target, container, frame, values["scale"])
     if as_json:
         from convcli.animation import document
 
         shown = document.document(course, numbers, rule, frame)
-        report.json({**shown, "notes": [*notes], "written": target}, _stream(target))
+        report.json({**shown, "notes": [*notes, *drawn], "written": target}, _stream(target))
         return
     for text in notes:
         report.note(f"{image}: {text}")
+    for text in drawn:
+        report.note(f"{target}: {text}")
     if values["terminal"]:
         _play(course, numbers, values, frame)
     if target is not None and quiet:
@@ -229,8 +229,8 @@ def _film(course: Course, numbers: Values, rule: str | None, values: dict[str, A
     return stage.film(course, numbers, stage.Look(values["cell"], values["theme"], title, values["fps"]), rule)
 
 
-def _write(film: Film, target: str, container: str, frame: int | None, scale: float | None) -> None:
-    """Write the animation or one still of it, whole or not at all."""
+def _write(film: Film, target: str, container: str, frame: int | None, scale: float | None) -> tuple[str, ...]:
+    """Write the animation or one still of it, whole or not at all; returns remarks on the letters in it."""
     from convcli.drawing import film as films
     from convcli.drawing import svg
 
@@ -238,14 +238,15 @@ def _write(film: Film, target: str, container: str, frame: int | None, scale: fl
         text = films.render(film) if frame is None else svg.render(film.still(frame))
         with files.writing(target) as stream:
             stream.write(text.encode())
-        return
-    from convcli.images import movie
+        return ()
+    from convcli.images import movie, raster
 
     with files.writing(target) as stream:
         if frame is None:
             movie.write(film, stream, container, scale or 1.0)
         else:
             movie.write_still(film.still(frame), stream, scale or 2.0)
+    return raster.remarks(film.base.shapes)
 
 
 def _play(course: Course, numbers: Values, values: dict[str, Any], frame: int | None) -> None:
@@ -257,10 +258,14 @@ def _play(course: Course, numbers: Values, values: dict[str, Any], frame: int | 
 
 
 def _summary(course: Course, target: str, frame: int | None) -> None:
-    geometry = course.geometry
+    from convcli.animation.steps import Kind
+
+    geometry, kinds = course.geometry, {field.kind for row in course.grid for field in row}
+    done = {"zero-stuffed": Kind.INSERTED in kinds, "padded": not kinds <= {Kind.INPUT, Kind.INSERTED}}
+    made = " and ".join(what for what, holds in done.items() if holds)
     rows = [
         ("input", str(geometry.input)),
-        ("grid", f"{course.size}, {'zero-stuffed and padded' if geometry.transpose else 'padded'}"),
+        ("grid", ", ".join([str(course.size), *([made] if made else [])])),
         ("output", str(geometry.output)),
         ("frames", str(len(course.steps)) if frame is None else f"{frame} of 0 to {len(course.steps) - 1}"),
         ("written", target),

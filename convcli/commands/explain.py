@@ -9,7 +9,6 @@ import click
 
 from convcli import folding, options, report
 from convcli.commands.help import KERNELS, MODES, Documented
-from convcli.drawing.palette import PALETTES
 from convcli.errors import ConvError
 from convcli.parameters import FileType, IndexType, PointType
 from convcli.vocabulary import TOOLS
@@ -63,9 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=FileType("FILE.svg|FILE.png"), default=None, help="Draw the answer as a figure."
 )  # fmt: skip
-@click.option(
-    "--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the figure's page."
-)
+@options.theme
 @click.option(
     "--as", "tool", type=click.Choice(TOOLS), default=None,
     help="Instead of a pixel: the operation written for another tool, ready to paste.",
@@ -135,15 +132,19 @@ def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
 
 
 def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
+    from convcli.drawing.palette import PALETTES
     from convcli.explain import figure
     from convcli.images import raster
     from convcli.runs import outputs
 
     subject = answer.subject
     read = subject.operation.files
-    [target] = outputs.resolve([subject.source], output, subject.operation.label, read=read)
+    if not output:
+        raise ConvError("output '' is empty: name a .svg or .png file, or a folder that ends in '/'")
+    [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
     with outputs.folder(target, output):
-        raster.save(figure.draw(answer, PALETTES[theme]), target)
+        for text in raster.save(figure.draw(answer, PALETTES[theme]), target):
+            report.note(f"{target}: {text}")
 
 
 def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:

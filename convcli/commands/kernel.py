@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli import options, report
+from convcli.commands import kernel_output
 from convcli.commands.help import KERNELS, Documented
-from convcli.errors import ConvError, KernelError
+from convcli.errors import ConvError
 from convcli.parameters import FileType, KernelType
-from convcli.system.files import STDIO, is_stream, writing
+from convcli.system.files import STDIO, is_stream
 from convcli.vocabulary import OPS
 
 if TYPE_CHECKING:
-    from convcli.drawing.scene import Scene
     from convcli.kernels import Filter
     from convcli.kernels.analysis import Analysis
     from convcli.kernels.listing import Stored
     from convcli.kernels.named import Recipe
 
-FIGURES = ("svg", "png")
-THEMES = ("light", "dark")
 
 ART = 32
 """Columns of a picture in a terminal, where there is room."""
@@ -72,7 +70,7 @@ SHOWN = 64
 @click.option(
     "--format", "format_", metavar="NAME", default=None, help="The format of -o -: svg, png, npy, json, csv, mat, txt."
 )
-@click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True, help="Colours of the figure.")
+@options.theme
 @options.reporting
 def kernel(
     specs: tuple[str, ...], kernels: tuple[str, ...], weights: str | None, op: str,
@@ -86,9 +84,7 @@ def kernel(
     of one of them. -q prints the matrix as a SPEC that -k takes.
     """
     given = (*specs, *kernels)
-    from convcli.kernels import export
-
-    form = None if output is None else export.form_of(output, format_, FIGURES)
+    form = None if output is None else kernel_output.form_of(output, format_)
     if weights is not None and given:
         raise ConvError(f"kernel {given[0]} and --weights {weights} exclude each other: give one of them")
     if format_ is not None and (output is None or not is_stream(output)):
@@ -146,25 +142,27 @@ def _kernels(
             replace(one, kernels=tuple(Kernel(k.name, k.values[::-1, ::-1].copy()) for k in one.kernels))
             for one in filters
         ]
+    if quiet and output is None and not as_json:
+        for one in (one for each in filters for one in each.kernels):
+            report.pieces(export.literal(one.values))
+        return
     found = [[analyse(one) for one in each.kernels] for each in filters]
     flat = [one for each in found for one in each]
+    targets: list[str] = []
     if output is not None and form is not None:
-        _check_target(output, form, specs)
-        if form in FIGURES:
-            _write(_figure(flat, theme), output, form)
-        else:
-            for target, one in zip(export.targets(flat, output), flat, strict=True):
-                with writing(target) as stream:
-                    stream.write(export.encode(one, form))
+        joined = form in kernel_output.FIGURES and "{" not in output  # all kernels in one figure
+        targets = [output] if joined else export.targets([one.name for one in flat], output)
+        for target in targets:
+            kernel_output.check(target, form, specs)
+        for target, those in zip(targets, [flat] if joined else [[one] for one in flat], strict=True):
+            kernel_output.save(those, target, output, form, theme)
     stream_ = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         documents = [_document(spec, one, each) for spec, one, each in zip(specs, filters, found, strict=True)]
         report.json(documents if len(documents) > 1 else documents[0], stream_)
     elif quiet:
-        if output is None:
-            report.lines(*(export.literal(one) for one in flat))
-        elif output != STDIO:
-            report.lines(*([output] if form in FIGURES else export.targets(flat, output)))
+        if output != STDIO:
+            report.lines(*targets)
     else:
         for filter_, members in zip(filters, found, strict=True):
             for member in members:
@@ -176,8 +174,10 @@ def _kernels(
 def _weights(source: str, output: str | None, form: str | None, theme: str, as_json: bool, quiet: bool) -> None:
     """The tensors in a file, and the filters of the one that a key names or that is the only one."""
     from convcli.drawing.palette import PALETTES
-    from convcli.kernels import filters, listing, weights
+    from convcli.kernels import export, filters, listing, weights
+    from convcli.runs.outputs import folder
 
+    given = output
     path, key = weights.split(source)
     found = listing.stored(path, key)
     drawn = None
@@ -185,11 +185,13 @@ def _weights(source: str, output: str | None, form: str | None, theme: str, as_j
         layer = weights.load(source)
         drawn = filters.draw(layer.weight, PALETTES[theme], filters.MOST_TILES if output else SHOWN)
     if output is not None and form is not None and drawn is not None:
-        if form not in FIGURES:
+        if form not in kernel_output.FIGURES:
             raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
-        _check_target(output, form, (str(path),))
+        [output] = export.targets([found[0].name or path.stem], output)
+        kernel_output.check(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
-        _write(filters.sheet(drawn, title, PALETTES[theme]), output, form)
+        with folder(output, given):
+            kernel_output.write(filters.sheet(drawn, title, PALETTES[theme]), output, form)
     stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         report.json({"file": str(path), "tensors": [one.document() for one in found]}, stream)
@@ -224,7 +226,7 @@ def _listing(path: str, found: Sequence[Stored]) -> report.Table:
 def _document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, Any]:
     """The JSON of a SPEC; of a bank with the largest rank and gain of its members."""
     if len(found) == 1:
-        return {**found[0].document(), "spec": spec, "combine": one.combine}
+        return {**_member(found[0]), "spec": spec, "combine": one.combine}
     ranks = [member.rank for member in found]
     return {
         "name": one.label,
@@ -232,8 +234,15 @@ def _document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, An
         "combine": one.combine,
         "rank": None if None in ranks else max(rank for rank in ranks if rank is not None),
         "gain": max(member.gain for member in found),
-        "kernels": [member.document() for member in found],
+        "kernels": [_member(member) for member in found],
     }
+
+
+def _member(found: Analysis) -> dict[str, Any]:
+    """The JSON of one kernel, whose values are written row by row."""
+    from convcli.kernels import export
+
+    return found.document(report.Encoded(export.json(found)))
 
 
 def _art(found: Analysis) -> None:
@@ -262,26 +271,3 @@ def _table(found: Analysis, op: str, one: Filter) -> report.Table:
     rows += words.rows(found, room)
     flipped = ", flipped" if op == "conv" else ""
     return report.Table(f"convcli kernel: {found.name}{flipped}", rows)
-
-
-def _figure(found: Sequence[Analysis], theme: str) -> Scene:
-    from convcli.drawing.palette import PALETTES
-    from convcli.kernels import figure, words
-
-    return figure.draw(found, [words.caption(one) for one in found], PALETTES[theme])
-
-
-def _check_target(output: str, form: str, specs: Sequence[str]) -> None:
-    from convcli.system.files import same_file
-
-    if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
-        raise ConvError(f"standard output is a terminal, which a {form} would garble: use -o FILE or a pipe")
-    for spec in specs:
-        if same_file(output, spec):
-            raise KernelError(f"output '{output}' is the kernel that is read: name another")
-
-
-def _write(scene: Scene, target: str, form: str) -> None:
-    from convcli.images import raster
-
-    raster.save(scene, target, form=form)

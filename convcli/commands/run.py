@@ -61,6 +61,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         Settings(values["quality"], values["compression"]),
         values["max_pixels"],
         folding.fold_montage(values),
+        values["theme"],
     )
     with Batch(found.paths, targets, operation, how, values["skip_existing"]) as batch:
         _follow(batch, told)
@@ -71,6 +72,8 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
 
 def _check(values: Mapping[str, Any]) -> None:
     """Refuse options that exclude each other."""
+    if values["in_place"] and folding.fold_montage(values) is not None:
+        raise ConvError("--montage would put a contact sheet in the place of the image: use -o, not --in-place")
     if values["skip_existing"]:
         for option in ("overwrite", "in_place"):
             if values[option]:

@@ -10,7 +10,6 @@ from convcli import folding, options, report
 from convcli.arithmetic import losses, sizes
 from convcli.commands import shape_views
 from convcli.commands.help import Documented, Section
-from convcli.drawing.palette import PALETTES
 from convcli.errors import ConvError, GeometryError
 from convcli.geometry import Geometry, Size
 from convcli.parameters import Asked, AskedType, CountType, FileType, PairType
@@ -89,9 +88,7 @@ LAYERS = Section(
     "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
     help="Draw the overlap map: how many taps reach each output of the transposed operation, or read each input of the direct one.",
 )  # fmt: skip
-@click.option(
-    "--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the picture."
-)
+@options.theme
 @options.reporting
 def shape(**values: Any) -> None:
     """Say what size comes out, by which formula, and what goes back.
@@ -148,6 +145,7 @@ def _size(values: dict[str, Any]) -> None:
 
 def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
     from convcli.drawing import heat
+    from convcli.drawing.palette import PALETTES
     from convcli.images import raster
 
     found = losses.overlap(geometry)
@@ -157,7 +155,8 @@ def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
     counts = losses.overlap_map(geometry, min(height, heat.MOST), min(width, heat.MOST))
     text = shape_views.overlap_text(found, geometry.transpose)
     title = shape_views.picture_title(geometry)
-    raster.save(heat.scene(counts, (height, width), title, text, PALETTES[values["theme"]]), values["output"])
+    scene = heat.scene(counts, (height, width), title, text, PALETTES[values["theme"]])
+    raster.save(scene, values["output"])
 
 
 def _chain(values: dict[str, Any], asked: list[str]) -> None:
@@ -178,12 +177,13 @@ def _chain(values: dict[str, Any], asked: list[str]) -> None:
         shape_solving.solve_chain(values, layers, channels)
         return
     size = Size(values["hin"], values["hin"] if values["win"] is None else values["win"])
+    if values["quiet"] and not values["as_json"]:
+        last = chain.trace(layers, size, channels)[-1].size
+        report.lines(str(last.height) if values["win"] is None else f"{last.height} {last.width}")
+        return
     result = chain.walk(layers, size, channels)
     returning = inputs.returning(layers, result)
-    last = result.steps[-1].size
     if values["as_json"]:
         report.json(documents.of_chain(result, returning))
-    elif values["quiet"]:
-        report.lines(str(last.height) if values["win"] is None else f"{last.height} {last.width}")
     else:
         report.table(shape_views.chain_table(result, returning))

@@ -95,6 +95,8 @@ def _panel(panel: Panel, y: float, palette: Palette) -> Iterator[Shape]:
         yield Text(right - 7, top + share * SIDE + inset, text, TEXT, palette.faint, "end")
     label = "|H|: gain of waves, in cycles per pixel"
     yield Text(right + SIDE / 2, top + SIDE + 31, label, TEXT, palette.ink, "middle")
+    if not panel.gain:  # nor has 0 alone a scale
+        return
     levels = [[1 - step / 63] for step in range(64)]
     yield from _bar(right + SIDE + 14, top, shades(levels, 1, palette), (panel.gain, panel.gain / 2, 0.0), palette)
 
@@ -117,8 +119,10 @@ def _kernel(panel: Panel, left: float, top: float, palette: Palette) -> Iterator
     label = f"kernel {panel.scale}".strip()
     yield Text(left + SIDE / 2, top + SIDE + 31, label, TEXT, palette.ink, "middle")
     values = [value for row in panel.kernel for value in row]
-    peak = max(map(abs, values)) or 1.0
-    low, high = (-peak if min(values) < 0 else 0.0), (peak if max(values) > 0 or min(values) >= 0 else 0.0)
+    peak = max(map(abs, values))
+    if not peak:
+        return
+    low, high = (-peak if min(values) < 0 else 0.0), (peak if max(values) > 0 else 0.0)
     levels = [[high + (low - high) * step / 63] for step in range(64)]
     bar = tuple((diverging(level / peak, palette),) for (level,) in levels)
     yield from _bar(left + SIDE + 14, top, bar, (high, (low + high) / 2, low), palette)

@@ -9,8 +9,8 @@ from math import ceil, sqrt
 from convcli.drawing.palette import LIGHT, Palette
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, fitting_size, text_width
 
-MARGIN, GAP, STRIP = 16, 8, 18
-"""Around a sheet, between its tiles, and the height of the line of text above each, in pixels."""
+MARGIN, GAP, STRIP, SECOND = 16, 8, 18, 13
+"""Around a sheet, between its tiles, and the heights of the lines of text above each, in pixels."""
 
 TITLE, TEXT, SMALL, LEAST = 16.0, 12.0, 11.0, 5.0
 """Sizes of the title, of labels and of details; labels that would be smaller than the last are left out."""
@@ -20,7 +20,7 @@ TITLE, TEXT, SMALL, LEAST = 16.0, 12.0, 11.0, 5.0
 class Tile:
     """A picture of `rows` of colours (None: its place is left free), its label, and what else is said of it.
 
-    `icon` is a little picture that is drawn before the label. Details are left out where one has no room.
+    `icon` is a little picture that is drawn before the label. Details stand below the labels where one has no room beside.
     """
 
     label: str
@@ -69,24 +69,32 @@ def lay_out(
         y += round(TITLE * 1.4)
     y += 4
     places = []
-    detailed = all(_fits(tile, width) for tile in tiles)  # of all, or of none
+    beside = all(_fits(tile, width) for tile in tiles)  # of all, or of none
+    smallest = min((fitting_size(tile.detail, width, SMALL) for tile in tiles if tile.detail), default=0.0)
+    second = 0.0 if beside or smallest < LEAST else smallest
+    strip = STRIP + SECOND if second else STRIP
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
-        left, top = MARGIN + column * (width + GAP), y + row * (STRIP + height + GAP)
-        shapes += _strip(tile, left, top, width, detailed, palette)
-        places.append((left, top + STRIP))
-        shapes.append(Rect(left - 1, top + STRIP - 1, width + 2, height + 2, fill=palette.faint))  # its frame
+        left, top = MARGIN + column * (width + GAP), y + row * (strip + height + GAP)
+        shapes += _strip(tile, left, top, width, palette)
+        if tile.detail and beside:
+            shapes.append(Text(left + width, top + STRIP / 2 - 1, tile.detail, SMALL, palette.faint, "end"))
+        elif tile.detail and second:
+            shapes.append(Text(left, top + STRIP + SECOND / 2 - 3, tile.detail, second, palette.faint))
+        top += strip
+        places.append((left, top))
+        shapes.append(Rect(left - 1, top - 1, width + 2, height + 2, fill=palette.faint))  # its frame
         if tile.rows is not None:
-            shapes.append(Pixels(left, top + STRIP, width, height, tile.rows))
-    y += ceil(len(tiles) / columns) * (STRIP + height + GAP) + 4
+            shapes.append(Pixels(left, top, width, height, tile.rows))
+    y += ceil(len(tiles) / columns) * (strip + height + GAP) + 4
     for line in wrapped(caption, inner, TEXT):
         shapes.append(Text(MARGIN, y + TEXT / 2, line, fitting_size(line, inner, TEXT), palette.faint))
         y += round(TEXT * 1.5)
     return Sheet(Scene(inner + 2 * MARGIN, y + MARGIN - 4, palette.background, tuple(shapes), title), tuple(places))
 
 
-def _strip(tile: Tile, left: int, top: int, width: int, detailed: bool, palette: Palette) -> list[Shape]:
-    """What stands above a tile: its icon, its label, and at the right its detail."""
+def _strip(tile: Tile, left: int, top: int, width: int, palette: Palette) -> list[Shape]:
+    """What stands first above a tile: its icon and its label."""
     shapes: list[Shape] = []
     start = left + _icon_width(tile, width)
     if tile.icon is not None and start > left:
@@ -96,8 +104,6 @@ def _strip(tile: Tile, left: int, top: int, width: int, detailed: bool, palette:
     size = fitting_size(tile.label, left + width - start, TEXT)
     if size >= LEAST:
         shapes.append(Text(start, top + STRIP / 2 - 1, tile.label, size, palette.ink))
-    if detailed and tile.detail:
-        shapes.append(Text(left + width, top + STRIP / 2 - 1, tile.detail, SMALL, palette.faint, "end"))
     return shapes
 
 

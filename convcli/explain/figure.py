@@ -9,10 +9,10 @@ from math import ceil
 
 import numpy as np
 
-from convcli.drawing.grid import Cell, cells, number
+from convcli.drawing.grid import Cell, cells
 from convcli.drawing.palette import Palette, diverging, gray, mix, readable_on
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, text_width
-from convcli.explain import words
+from convcli.explain import numbers, words
 from convcli.explain.pixel import Pixel
 from convcli.explain.subject import Subject
 from convcli.explain.touched import Touched
@@ -21,8 +21,6 @@ from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
 _MARGIN, _GAP, _LINE = 28.0, 34.0, 20.0
 _TITLE, _BODY, _SMALL = 17.0, 12.5, 10.5
 _MOST_WINDOWS = 3
-_MOST_NUMBERED = 11
-"""A window of more rows or columns is shown in colours, without numbers."""
 _NUMBERED = 16.0
 """Cells of a larger side have numbers and labels."""
 _SIGNS = {BETWEEN: "finely dashed", OUTSIDE: "dashed", COPY: "dashed"}
@@ -66,6 +64,8 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
         drawn, edge, y = _row(band, side, beside, edges, y, palette)
         shapes += drawn
         right = max(right, edge)
+    if (step := numbers.thinning(answer.traces[0].kernel.shape[1:])) > 1:
+        before.append(f"of each window one in {step} rows and columns is drawn; the sums are of all")
     if side <= _NUMBERED and not subject.geometry.transpose:
         before.append(f"the window: {words.reads(answer.traces[0])}")
     signs = _SIGNS if side > _NUMBERED else dict.fromkeys(_SIGNS, "tinted")
@@ -107,7 +107,11 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[_Grid
     """The three grids of a window."""
     subject = answer.subject
     values, kernel, products = one.values[place], one.kernel[place], one.products[place]
-    plain = max(values.shape) > _MOST_NUMBERED
+    plain = max(values.shape) > numbers.MOST_NUMBERED
+    step, digits = numbers.thinning(values.shape), numbers.digits((values, kernel, products))
+    faintest = [numbers.dust(matrix) for matrix in (values, kernel, products)]
+    total = float(products.sum())
+    values, kernel, products = (matrix[::step, ::step] for matrix in (values, kernel, products))
     white = subject.ready.picture.full_scale
     low, high = float(np.nanmin(values, initial=0.0)), float(np.nanmax(values, initial=white))
 
@@ -116,7 +120,7 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[_Grid
             shade = gray((value - low) / (high - low) if high > low and np.isfinite(value) else 0.0)
             tint = {BETWEEN: 1.0, OUTSIDE: 1.0, COPY: 0.45}.get(mark, 0.0)
             return Cell(mix(shade, palette.input, tint))
-        text = number(value)
+        text = numbers.text(value, digits, faintest[0])
         if mark == BETWEEN:
             return Cell(None, text, palette.faint, 0.5, 2, palette.faint)
         if mark == OUTSIDE:
@@ -125,45 +129,55 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[_Grid
             return Cell(mix(palette.padding, palette.input, 0.45), text, palette.ink, 1.25, 4)
         return Cell(palette.input, text, palette.faint, 1)
 
-    def signed(largest: float) -> Callable[[float, str], Cell]:
+    def signed(largest: float, least: float) -> Callable[[float, str], Cell]:
         def cell(value: float, mark: str) -> Cell:
             share = 0.75 * value / largest if largest and np.isfinite(value) else 0.0
             fill = diverging(share, palette)
             if plain:
                 return Cell(fill)
             faint = mark in (BETWEEN, OUTSIDE)
-            return Cell(fill, number(value), palette.faint, 1, 0, palette.faint if faint else readable_on(fill))
+            return Cell(
+                fill,
+                numbers.text(value, digits, least),
+                palette.faint,
+                1,
+                0,
+                palette.faint if faint else readable_on(fill),
+            )
 
         return cell
 
-    weights, terms = signed(_largest(kernel)), signed(_largest(products))
-    marks = [[one.mark(i, j) for j in range(values.shape[1])] for i in range(values.shape[0])]
+    weights, terms = signed(_largest(kernel), faintest[1]), signed(_largest(products), faintest[2])
+    places = [range(0, count * step, step) for count in values.shape]
+    marks = [[one.mark(i, j) for j in places[1]] for i in places[0]]
     kernel_cells = [[weights(float(value), PIXEL) for value in line] for line in kernel]
     return [
         _Grid(subject.input_name(one.channels[place]), _filled(values, marks, pixel),
               *([words.label(part, subject.geometry.transpose, "") for part in parts] for parts in (one.rows, one.columns))),
         _Grid(subject.filter_name(one.filter), kernel_cells),  # type: ignore[arg-type]
-        _Grid(_minus(f"Σ = {words.text(float(products.sum()), 6)}"), _filled(products, marks, terms)),
+        _Grid(_minus(f"Σ = {words.text(total, 6)}"), _filled(products, marks, terms)),
     ]  # fmt: skip
 
 
 def _filled(
-    numbers: np.ndarray, marks: list[list[str]], cell: Callable[[float, str], Cell | None]
+    matrix: np.ndarray, marks: list[list[str]], cell: Callable[[float, str], Cell | None]
 ) -> list[list[Cell | None]]:
-    return [[cell(float(n), mark) for n, mark in zip(*pair, strict=True)] for pair in zip(numbers, marks, strict=True)]
+    return [[cell(float(n), mark) for n, mark in zip(*pair, strict=True)] for pair in zip(matrix, marks, strict=True)]
 
 
-def _largest(numbers: np.ndarray) -> float:
-    return float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))
+def _largest(matrix: np.ndarray) -> float:
+    return float(np.abs(matrix[np.isfinite(matrix)]).max(initial=0.0))
 
 
 def _side(grids: Sequence[_Grid]) -> float:
     """The side of a cell: wide enough for the longest number, narrow enough for many of them."""
     count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
-    if count > _MOST_NUMBERED:
+    if count > numbers.MOST_NUMBERED:
         return max(3.0, min(_NUMBERED, 280 / count))
     longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
-    return float(ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > 5 else 46.0)))  # whole: lines fall on lines
+    return float(
+        ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > numbers.MOST_ROOMY else 46.0))
+    )  # whole: lines fall on lines
 
 
 def _width(grid: _Grid, side: float) -> float:
@@ -234,11 +248,19 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
         x += _width(grid, side) + _GAP
         bottom = max(bottom, below + 20)
     lines = _legend(answer, len(filters) - len(grids), side > _NUMBERED) if grids else []
+    if grids and (step := numbers.thinning(_reach(answer))) > 1:
+        lines.append(f"one in {step} rows and columns is drawn")
     for line in lines:
         shapes.append(Text(_MARGIN, bottom + _LINE / 2, line, _BODY, palette.faint))
         right = max(right, _MARGIN + text_width(line, _BODY))
         bottom += _LINE
     return Scene(max(right, x - _GAP) + _MARGIN, bottom + _MARGIN, palette.background, tuple(shapes), title)
+
+
+def _reach(answer: Touched) -> tuple[int, int]:
+    """Rows and columns from the first to the last output that is touched."""
+    ys, xs = [way.at[0] for _, way in answer.ways], [way.at[1] for _, way in answer.ways]
+    return max(ys) - min(ys) + 1, max(xs) - min(xs) + 1
 
 
 def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
@@ -266,13 +288,15 @@ def _weights(answer: Touched, filter_: int, palette: Palette) -> _Grid:
         total[place] += way.weight
         touched[place] = True
         copied[place] |= way.mark == COPY
-    largest, plain = _largest(total), max(total.shape) > _MOST_NUMBERED
+    largest, plain = _largest(total), max(total.shape) > numbers.MOST_NUMBERED
+    digits, least = numbers.digits([total]), numbers.dust(total)
     rows: list[list[Cell | None]] = []
-    for i in range(len(high)):
+    step = numbers.thinning(total.shape)
+    for i in range(0, len(high), step):
         line: list[Cell | None] = []
-        for j in range(len(wide)):
+        for j in range(0, len(wide), step):
             fill = diverging(0.75 * float(total[i, j]) / largest, palette) if largest else palette.background
-            text = number(float(total[i, j])) if touched[i, j] and not plain else ""
+            text = numbers.text(float(total[i, j]), digits, least) if touched[i, j] and not plain else ""
             dash = 4.0 if copied[i, j] else 0.0
             stroke = None if plain else palette.ink if copied[i, j] else palette.faint
             line.append(Cell(fill, text, stroke, 1.5 if copied[i, j] else 1.0, dash))

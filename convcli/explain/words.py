@@ -22,12 +22,18 @@ def text(value: float, digits: int = 4) -> str:
 
 def texts(numbers: NDArray[np.float64]) -> list[list[str]]:
     """The numbers of a matrix with their decimal points below each other; ``~0`` is what all these decimals do not show."""
-    finite = np.abs(numbers[np.isfinite(numbers)])
+    decimals = decimals_of(np.abs(numbers[np.isfinite(numbers)]))
+    if decimals is None:
+        return [[text(float(number)) for number in line] for line in numbers]
+    return [[_fixed(float(number), decimals) for number in line] for line in numbers]
+
+
+def decimals_of(finite: NDArray[np.float64]) -> int | None:
+    """Decimals of the magnitudes in a matrix; None where they are whole, or written with exponents."""
     largest = float(finite.max(initial=0.0))
     if not 1e-4 <= largest < 1e7 or (finite == np.rint(finite)).all():
-        return [[text(float(number)) for number in line] for line in numbers]
-    decimals = max(1, 3 - floor(log10(largest)))
-    return [[_fixed(float(number), decimals) for number in line] for line in numbers]
+        return None
+    return max(1, 3 - floor(log10(largest)))
 
 
 def _fixed(number: float, decimals: int) -> str:

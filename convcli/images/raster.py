@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from convcli.drawing import svg
 from convcli.drawing.palette import channels, mix
-from convcli.drawing.scene import CAP, Line, Pixels, Rect, Scene, Shape, Text
+from convcli.drawing.scene import ADVANCE, CAP, Line, Pixels, Rect, Scene, Shape, Text
 from convcli.errors import ImageError
 from convcli.system import files
 
@@ -34,17 +34,28 @@ def draw_on(image: Image.Image, shapes: Iterable[Shape], scale: float, page: str
         if isinstance(shape, Rect):
             _rect(draw, shape, scale, page)
         elif isinstance(shape, Text):
-            place = shape.left * scale, (shape.y + CAP * shape.size / 2) * scale
-            stroke = shape.size * scale / 40 if shape.bold else 0
-            draw.text(place, shape.text, shape.color, _font(shape.size * scale), anchor="ls", stroke_width=stroke)
+            _text(draw, shape, scale)
         elif isinstance(shape, Line):
             _line(draw, shape, scale, page)
         else:
             _pixels(image, shape, scale)
 
 
-def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None) -> None:
+def remarks(shapes: Iterable[Shape], remedy: str = ": write .svg") -> tuple[str, ...]:
+    """What the user should know of shapes that become pixels: signs that the font does not have, which are drawn as boxes."""
+    lacking = "".join(
+        dict.fromkeys(sign for one in shapes if isinstance(one, Text) for sign in one.text if _lacks(sign))
+    )
+    return (f"the built-in font lacks '{lacking}', drawn as boxes{remedy}",) if lacking else ()
+
+
+def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None) -> tuple[str, ...]:
     """Write a scene to a .svg or .png file, whole or not at all; `form` (svg, png) stands in for the ending.
+
+    Returns
+    -------
+    tuple of str
+        The `remarks` on a .png.
 
     Raises
     ------
@@ -57,13 +68,32 @@ def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None)
     with files.writing(target) as stream:
         if ending == ".svg":
             stream.write(svg.render(scene).encode())
-        else:
-            Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True)
+            return ()
+        Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True)
+    return remarks(scene.shapes)
 
 
 @cache
 def _font(size: float) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(FONT), max(1.0, size))
+
+
+@cache
+def _lacks(sign: str) -> bool:
+    """Whether the font, which was cut down to what figures say, has no such sign: its picture is empty then."""
+    return not sign.isspace() and _font(16.0).getmask(sign).getbbox() is None
+
+
+def _text(draw: ImageDraw.ImageDraw, shape: Text, scale: float) -> None:
+    """A line of text; a sign that the font lacks is a box as high as a capital."""
+    size, baseline = shape.size * scale, (shape.y + CAP * shape.size / 2) * scale
+    stroke = size / 40 if shape.bold else 0
+    draw.text((shape.left * scale, baseline), shape.text, shape.color, _font(size), anchor="ls", stroke_width=stroke)
+    for place, sign in enumerate(shape.text):
+        if _lacks(sign):
+            left = shape.left * scale + (place + 0.14) * ADVANCE * size
+            corners = (left, baseline - CAP * size, left + 0.72 * ADVANCE * size, baseline)
+            draw.rectangle([round(corner) for corner in corners], outline=shape.color, width=max(1, round(size / 14)))
 
 
 def _rect(draw: ImageDraw.ImageDraw, shape: Rect, scale: float, page: str) -> None:

@@ -7,6 +7,7 @@ products; frequencies are in cycles per pixel, from -½ to ½, ``ω = 2πf``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from math import fsum
 from typing import Any
 
@@ -88,13 +89,13 @@ class Analysis:
             return None
         return tuple(tuple(round(value * self.denominator) for value in row) for row in self.values.tolist())
 
-    def document(self) -> dict[str, Any]:
-        """The JSON of this kernel."""
+    def document(self, kernel: Any = None) -> dict[str, Any]:
+        """The JSON of this kernel; `kernel` is what stands for its values, by default nested lists."""
         frequencies = np.linspace(0, 0.5, 33)
         zero = np.zeros(1)
         return {
             "name": self.name,
-            "kernel": self.values.tolist(),
+            "kernel": self.values.tolist() if kernel is None else kernel,
             "height": self.values.shape[0],
             "width": self.values.shape[1],
             "denominator": self.denominator,
@@ -135,9 +136,8 @@ def analyse(kernel: Kernel) -> Analysis:
     peak = float(np.abs(values).max())
     if peak and not 1 / EXTREME < peak < EXTREME:
         raise KernelError(f"kernel '{kernel.name}' has values of {peak:.3g}, beyond what can be analysed: scale it")
-    flat = values.ravel().tolist()
-    high, low = fsum(value for value in flat if value > 0), fsum(value for value in flat if value < 0)
-    total, abs_sum = fsum(flat), high - low
+    high, low = _sum(np.maximum(values, 0)), _sum(np.minimum(values, 0))
+    total, abs_sum = _sum(values), high - low
     denominator = common_denominator(values)
     rank, factors = factorise(values, denominator)
     gain, where = _gain(values)
@@ -189,7 +189,7 @@ def _gain(values: Matrix) -> tuple[float, tuple[float, float]]:
     at opposite frequencies: half of the plane is enough.
     """
     if (values >= 0).all() or (values <= 0).all():  # nothing cancels at frequency 0
-        return abs(fsum(values.ravel().tolist())), (0.0, 0.0)
+        return abs(_sum(values)), (0.0, 0.0)
     points = [min(1024, max(64, 8 * side)) if side > 1 else 1 for side in values.shape]  # one tap answers all alike
     grids = ((np.arange(points[0]) / points[0] + 0.5) % 1 - 0.5, np.arange(points[1] // 2 + 1) / points[1])
     found = magnitude(values, *grids)
@@ -208,6 +208,11 @@ def _gain(values: Matrix) -> tuple[float, tuple[float, float]]:
     if x < 0 or (x == 0 and y < 0):  # the opposite frequency, which is the same wave
         y, x = _folded(-y), _folded(-x)
     return min(best, float(np.abs(values).sum())), (y, x)
+
+
+def _sum(values: Matrix) -> float:
+    """Rounded once, at the end; a row at a time becomes Python's numbers."""
+    return fsum(chain.from_iterable(row.tolist() for row in values))
 
 
 def _folded(frequency: float) -> float:

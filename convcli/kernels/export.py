@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.analysis import Analysis
+from convcli.kernels.analysis import Analysis, Matrix
+from convcli.kernels.factors import common_denominator
 from convcli.kernels.named import safe_label
 from convcli.system import npy
 from convcli.system.files import STDIO
 
 FORMATS = ("npy", "json", "csv", "txt", "mat")
 """Endings of the files, as `convcli.kernels.files` reads them; ``txt`` is in ImageMagick's notation."""
+
+KNOWN = 1 << 16
+"""Values whose texts are kept."""
 
 
 def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
@@ -38,79 +41,100 @@ def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
     return form
 
 
-def targets(found: Sequence[Analysis], output: str) -> list[str]:
-    """A file for each kernel: ``{kernel}`` in `output` stands for its name.
+def targets(names: Sequence[str], output: str) -> list[str]:
+    """A file for each of these kernels: ``{kernel}`` in `output` stands for its name.
 
     Raises
     ------
     KernelError
         One file for several.
     """
-    paths = [output.replace("{kernel}", safe_label(one.name)) for one in found]
+    paths = [output.replace("{kernel}", safe_label(name)) for name in names]
     if len(set(paths)) < len(paths):
-        names = ", ".join(one.name for one in found)
         raise KernelError(
-            f"output '{output}' is one file for {len(found)} kernels ({names}): name one of them, or write "
-            "-o '{kernel}" + Path(output).suffix + "'"
+            f"output '{output}' is one file for {len(names)} kernels ({', '.join(names)}): name one of them, or write "
+            "-o '{kernel}" + (Path(output).suffix or ".csv") + "'"
         )
     return paths
 
 
-def encode(found: Analysis, form: str) -> bytes:
-    """A kernel as the content of a file of one of `FORMATS`."""
+def encode(found: Analysis, form: str) -> Iterator[bytes]:
+    """A kernel as the content of a file of one of `FORMATS`, in parts."""
     if form == "npy":
         stream = io.BytesIO()
         npy.write(stream, np.ascontiguousarray(found.values))
-        return stream.getvalue()
-    text = {"json": _json, "csv": _csv, "txt": magick, "mat": _vips}[form](found)
-    return f"{text}\n".encode()
+        yield stream.getvalue()
+        return
+    for part in {"json": json, "csv": _csv, "txt": magick, "mat": _vips}[form](found):
+        yield part.encode()
+    yield b"\n"
 
 
-def literal(found: Analysis) -> str:
-    """A SPEC: rows by ``;``, values by ``,``, fractions as such where they are exact."""
-    if found.values.size == 1:  # a fraction alone is no SPEC
-        return _decimal(float(found.values[0, 0]))
-    rows = zip(found.values.tolist(), found.integers or [()] * len(found.values), strict=True)
-    return ";".join(",".join(_fractions(values, numbers, found.denominator)) for values, numbers in rows)
+def literal(values: Matrix) -> Iterator[str]:
+    """A SPEC in parts: rows by ``;``, values by ``,``, fractions as such where they are exact."""
+    denominator = common_denominator(values)
+    if values.size == 1 or denominator in (None, 1):  # a fraction alone is no SPEC
+        yield from _separated(_rows(values, _decimal, ","), ";")
+        return
+
+    def fraction(value: float) -> str:
+        nearest = Fraction(round(value * denominator), denominator)
+        return str(nearest) if nearest.numerator / nearest.denominator == value else _decimal(value)
+
+    yield from _separated(_rows(values, fraction, ","), ";")
 
 
-def magick(found: Analysis) -> str:
+def json(found: Analysis) -> Iterator[str]:
+    """Nested lists, in parts."""
+    yield "[["
+    yield from _separated(_rows(found.values, float.__repr__, ", "), "], [")
+    yield "]]"
+
+
+def magick(found: Analysis) -> Iterator[str]:
     """ImageMagick's notation, ``3x3: 0,1,0 1,-4,1 0,1,0``: width before height.
 
     The origin is ImageMagick's own default, ((W-1)/2, (H-1)/2), which is the tap that `same` padding centres. Its
     ``Correlate`` takes the kernel as it is, its ``Convolve`` turns it.
     """
     height, width = found.values.shape
-    return f"{width}x{height}: " + " ".join(",".join(map(_decimal, row)) for row in found.values.tolist())
+    yield f"{width}x{height}: "
+    yield from _separated(_rows(found.values, _decimal, ","), " ")
 
 
-def _json(found: Analysis) -> str:
-    return json.dumps(found.values.tolist())
+def _csv(found: Analysis) -> Iterator[str]:
+    return _separated(_rows(found.values, _decimal, ","), "\n")
 
 
-def _csv(found: Analysis) -> str:
-    return "\n".join(",".join(map(_decimal, row)) for row in found.values.tolist())
-
-
-def _vips(found: Analysis) -> str:
+def _vips(found: Analysis) -> Iterator[str]:
     """``width height scale offset``, then the rows: whole numbers over a scale where that is exact."""
     height, width = found.values.shape
-    scale, numbers = found.denominator, found.integers
-    if scale is not None and numbers is not None and np.array_equal(np.array(numbers) / scale, found.values):
-        rows = [" ".join(map(str, row)) for row in numbers]
+    scale, values = found.denominator or 1, found.values
+    if found.denominator is not None and np.array_equal((whole := np.rint(values * scale)) / scale, values):
+        values = whole
     else:
-        scale, rows = 1, [" ".join(map(_decimal, row)) for row in found.values.tolist()]
-    return "\n".join([f"{width} {height} {scale} 0", *rows])
+        scale = 1
+    yield f"{width} {height} {scale} 0\n"
+    yield from _separated(_rows(values, _decimal, " "), "\n")
 
 
-def _fractions(values: list[float], numbers: tuple[int, ...], denominator: int | None) -> list[str]:
-    if denominator in (None, 1):
-        return [_decimal(value) for value in values]
-    fractions = [Fraction(number, denominator) for number in numbers]
-    return [
-        str(fraction) if fraction.numerator / fraction.denominator == value else _decimal(value)
-        for fraction, value in zip(fractions, values, strict=True)
-    ]
+def _rows(values: Matrix, form: Callable[[float], str], separator: str) -> Iterator[str]:
+    """The rows of a matrix as texts: of large kernels most values come again, and often whole rows, and are written once."""
+    known: dict[float, str] = {}
+    before, text = None, ""
+    for row in values:
+        if before is None or not np.array_equal(row, before):
+            numbers = row.tolist()
+            if len(known) < KNOWN:
+                known.update((value, form(value)) for value in {*numbers} - known.keys())
+            text = separator.join([known[value] if value in known else form(value) for value in numbers])
+        before = row
+        yield text
+
+
+def _separated(texts: Iterator[str], separator: str) -> Iterator[str]:
+    for number, text in enumerate(texts):
+        yield separator + text if number else text
 
 
 def _decimal(value: float) -> str:

@@ -160,7 +160,7 @@ def unknown(spec: str) -> str:
     name = spec.partition(":")[0].strip().lower()
     begun = [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
     near = list(dict.fromkeys(begun + _near(name, names(), 3, 0.65)))[:3]
-    hint = f"did you mean {' or '.join(near)}?" if near else "'convcli apply --help' lists the names"
+    hint = f"did you mean {' or '.join(near)}?" if near else "'convcli kernel' lists the names"
     return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
 
 

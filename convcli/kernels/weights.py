@@ -115,7 +115,8 @@ def _choose(found: Mapping[str, Any], path: Path, key: str | None) -> tuple[str,
         )
     if not fitting or len(shapes[fitting[0]]) != 4:
         shape = shapes[fitting[0]] if fitting else _listing([str(shape) for shape in shapes.values()]) or "empty"
-        raise KernelError(f"weights '{path}' are not 4-D but {shape}: {ROWS} is wanted; a 2-D kernel goes with -k")
+        which = f"'{path}' key '{key}'" if key is not None else f"'{path}'"
+        raise KernelError(f"weights {which} are not 4-D but {shape}: {ROWS} is wanted; a 2-D kernel goes with -k")
     return fitting[0], found[fitting[0]]
 
 

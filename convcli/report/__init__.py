@@ -13,9 +13,10 @@ from convcli.report.terminal import (
     table,
     width,
 )
-from convcli.report.text import give_up, json, lines, note, pair, seconds, shape, shown
+from convcli.report.text import Encoded, give_up, json, lines, note, pair, pieces, seconds, shape, shown
 
 __all__ = [
+    "Encoded",
     "Lines",
     "Piece",
     "Table",
@@ -28,6 +29,7 @@ __all__ = [
     "note",
     "pair",
     "picture",
+    "pieces",
     "play",
     "progress",
     "seconds",

@@ -184,9 +184,6 @@ def _rich(content: Table, stream: TextIO) -> None:
     pictures = content.pictures if colourful(stream) else ()
     tight = sum(_widths(content)) + 2 * len(content.rows[0]) > console.width
     drawn = RichTable(
-        title=content.title or None,
-        title_justify="left",
-        title_style="bold",
         box=SIMPLE_HEAD,
         padding=(0, 0 if tight and content.header else 1, 0, 0),
         pad_edge=False,
@@ -205,6 +202,8 @@ def _rich(content: Table, stream: TextIO) -> None:
     for number, row in enumerate(content.rows):
         first = [Text.from_ansi("\n".join(pictures[number]))] if pictures else []
         drawn.add_row(*first, *(_escape(cell) for cell in row), style="bold" if number == content.strong else None)
+    if content.title:  # Rich would break it at the width of the table
+        console.print(Text(content.title, "bold"))
     console.print(drawn)
 
 

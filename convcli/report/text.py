@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """A value in a JSON document that is JSON already, in parts: what is too large to be held as one text."""
+
+    parts: Iterable[str]
 
 
 def json(document: Any, stream: TextIO | None = None) -> None:
@@ -14,7 +22,36 @@ def json(document: Any, stream: TextIO | None = None) -> None:
     unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
     import json as json_module
 
-    print(json_module.dumps(_finite(document), ensure_ascii=not unicode), file=stream, flush=True)
+    for part in _parts(document, lambda value: json_module.dumps(_finite(value), ensure_ascii=not unicode)):
+        stream.write(part)
+    print(file=stream, flush=True)
+
+
+def _parts(value: Any, dumps: Callable[[Any], str]) -> Iterator[str]:
+    """A document in parts: one, but for what is `Encoded` within."""
+    if isinstance(value, Encoded):
+        yield from value.parts
+    elif not _holds(value):
+        yield dumps(value)
+    elif isinstance(value, dict):
+        for number, (key, item) in enumerate(value.items()):
+            yield f"{', ' if number else '{'}{dumps(key)}: "
+            yield from _parts(item, dumps)
+        yield "}"
+    else:
+        for number, item in enumerate(value):
+            yield ", " if number else "["
+            yield from _parts(item, dumps)
+        yield "]"
+
+
+def _holds(value: Any) -> bool:
+    """Whether something in it is `Encoded`; of lists the tables in them are looked at, not the numbers."""
+    if isinstance(value, dict):
+        return any(map(_holds, value.values()))
+    return isinstance(value, Encoded) or (
+        isinstance(value, list) and any(isinstance(i, dict) and _holds(i) for i in value)
+    )
 
 
 def _finite(value: Any) -> Any:
@@ -32,6 +69,13 @@ def lines(*texts: str) -> None:
     for text in texts:
         sys.stdout.buffer.write(os.fsencode(f"{text}\n"))
         sys.stdout.flush()
+
+
+def pieces(parts: Iterable[str]) -> None:
+    """One line on standard output that comes in parts, each written before the next is made."""
+    for part in parts:
+        sys.stdout.buffer.write(part.encode())
+    lines("")
 
 
 def shown(text: str) -> str:

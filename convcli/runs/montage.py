@@ -14,6 +14,7 @@ from convcli import images
 from convcli.drawing import heatmap
 from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
+from convcli.drawing.palette import PALETTES, Palette
 from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
 from convcli.errors import ImageError
 from convcli.images import Picture, raster
@@ -41,7 +42,9 @@ PEAK = 0.995
 _SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped"
 
 
-def run(picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int) -> Outcome:
+def run(
+    picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int, theme: str
+) -> Outcome:
     """Apply an operation to a picture, and put a contact sheet of the result in its place.
 
     Parameters
@@ -58,6 +61,8 @@ def run(picture: Picture, operation: Operation, source: str, container: str, pol
         A range policy; by default every channel is stretched so that 0 stays where it is seen.
     width : int
         Pixels across, at most (tiles are at least 8 wide).
+    theme : str
+        The colours around the tiles, one of `convcli.drawing.palette.PALETTES`.
 
     Raises
     ------
@@ -71,15 +76,17 @@ def run(picture: Picture, operation: Operation, source: str, container: str, pol
     if picture.colour.ndim == 4 and len(picture.colour) > 1:
         raise ImageError(f"--montage draws one image, this is a batch of {len(picture.colour)}: split it")
     outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
-    page = _page(outcome, operation, source, policy, width)
+    page, remarks = _page(outcome, operation, source, policy, width, PALETTES[theme])
     drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
     storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
-    storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes))
+    storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes, *remarks))
     return replace(outcome, picture=drawn, storage=storage, alpha=None)
 
 
-def _page(outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int) -> NDArray[np.uint8]:
-    """The contact sheet, ``(H, W, 3)``."""
+def _page(
+    outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int, palette: Palette
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The contact sheet, ``(H, W, 3)``, and remarks on the letters in it."""
     colour: NDArray[Any] = outcome.picture.colour
     if colour.ndim == 4:
         colour = colour[0]
@@ -89,17 +96,17 @@ def _page(outcome: Outcome, operation: Operation, source: str, policy: str | Non
     shrink = max(1, ceil(across / room))
     grow = max(1, min(room // across, SMALL // max(height, across))) if shrink == 1 else 1
     size = ceil(height / shrink) * grow, ceil(across / shrink) * grow
-    labels, icons = _labels(operation, count, outcome.picture.space), _icons(operation, count)
+    labels, icons = _labels(operation, count, outcome.picture.space), _icons(operation, count, palette)
     spans = [_span(channel) for channel in colour]
     tiles = [Tile(label, None, span, icon) for label, span, icon in zip(labels, spans, icons, strict=True)]
     drawn = f", drawn at 1/{shrink}" if shrink > 1 else f", every pixel as {grow}×{grow}" if grow > 1 else ""
     caption = f"{count} channels of {height}×{across}{drawn}. {_SIGNED if policy is None else _RULES[policy]}."
-    laid = lay_out(tiles, size, f"{operation.label} on {Path(source).name}", caption, columns)
+    laid = lay_out(tiles, size, f"{operation.label} on {Path(source).name}", caption, columns, palette)
     page = raster.paint(laid.scene).copy()
     for channel, (x, y) in zip(colour, laid.places, strict=True):
         gray = _gray(_averaged(channel, shrink), policy, outcome.picture.full_scale)
         page[y : y + size[0], x : x + size[1]] = gray.repeat(grow, 0).repeat(grow, 1)[..., np.newaxis]
-    return page
+    return page, raster.remarks(laid.scene.shapes, "")
 
 
 def _averaged(channel: NDArray[Any], factor: int) -> NDArray[np.float64]:
@@ -154,7 +161,7 @@ def _labels(operation: Operation, count: int, space: str) -> list[str]:
     return [f"{letters[block] if letters else block} {name}" for block in range(blocks) for name in names]
 
 
-def _icons(operation: Operation, count: int) -> list[Colors | None]:
+def _icons(operation: Operation, count: int, palette: Palette) -> list[Colors | None]:
     """The filter of each channel, where it is one picture."""
     none: list[Colors | None] = [None] * count
     if operation.bank is not None:
@@ -162,10 +169,10 @@ def _icons(operation: Operation, count: int) -> list[Colors | None]:
         rules = {rule for _, rule in operation.bank.parts}
         if rules != {"none"} or count % len(kernels):
             return none
-        pictures: list[Colors | None] = [heatmap.signed(kernel.values.tolist()) for kernel in kernels]
+        pictures: list[Colors | None] = [heatmap.signed(kernel.values.tolist(), palette) for kernel in kernels]
         return pictures * (count // len(kernels))
     weight = operation.weight
     if weight is None or operation.spec.transpose or weight.shape[1] not in (1, 3) or weight.shape[2:] == (1, 1):
         return none
-    drawn = filters.draw(weight, most=count)
+    drawn = filters.draw(weight, palette, count)
     return [picture for _, picture in drawn.tiles]

@@ -26,7 +26,7 @@ def resolve(
     *,
     below: Sequence[str] = (),
     overwrite: bool = False,
-    in_place: bool = False,
+    in_place: bool | None = False,
     read: Sequence[str] = (),
 ) -> list[str]:
     """The target of every input.
@@ -46,7 +46,7 @@ def resolve(
     overwrite : bool
         Whether the default name may replace an existing file.
     in_place : bool
-        Whether every input is its own target.
+        Whether every input is its own target; None where the command has no such option.
     read : sequence of str
         Kernel and weights files, which are not to be replaced either (names that are no files do no harm).
 
@@ -74,7 +74,8 @@ def resolve(
             if key == theirs:
                 raise ImageError(f"output '{target}' is the kernel or weights file '{other}' of this run: name another")
         if key in known:
-            raise ImageError(f"output '{target}' is the input '{known[key]}': name another, or use --in-place")
+            remedy = "name another" if in_place is None else "name another, or use --in-place"
+            raise ImageError(f"output '{target}' is the input '{known[key]}': {remedy}")
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise ImageError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
         if target != STDIO and is_stream(target):
@@ -115,16 +116,29 @@ def _placer() -> Callable[[str], str]:
     return place
 
 
+def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
+    """Refuse a template with a brace without its other half, or with a field that is none of these.
+
+    Raises
+    ------
+    ImageError
+        It is one.
+    """
+    if re.search(r"[{}]", _FIELD.sub("", output)):
+        raise ImageError(
+            f"output '{output}' has a brace without its other half: write {{{fields[0]}}}, or leave it out"
+        )
+    for match in _FIELD.finditer(output):
+        if match[1] not in fields:
+            raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(fields)}}}")
+
+
 def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
     """A function from an input, and the folder it was found in, to its target."""
     if output == "":
         raise ImageError("output '' is empty: name a file, a folder ending in '/', or '-'")
     if output is not None:
-        if re.search(r"[{}]", _FIELD.sub("", output)):
-            raise ImageError(f"output '{output}' has a brace without its other half: write {{stem}}, or leave it out")
-        for match in _FIELD.finditer(output):
-            if match[1] not in FIELDS:
-                raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(FIELDS)}}}")
+        check_fields(output)
     into = output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output))
     if output and into and os.path.lexists(place := output.rstrip("/" + os.sep)) and not os.path.isdir(place):
         raise ImageError(f"output '{output}' is no folder, a file of that name is there: name another")

@@ -113,6 +113,8 @@ class Writing:
         Of an input; None: the default limit.
     montage : int or None
         The width of the contact sheet that is written in place of the channels; None for the channels.
+    theme : str
+        Its colours, one of `convcli.drawing.palette.PALETTES`.
     """
 
     container: str | None = None
@@ -121,6 +123,7 @@ class Writing:
     settings: Settings = Settings()
     max_pixels: int | None = None
     montage: int | None = None
+    theme: str = "light"
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -238,4 +241,4 @@ def _computed(picture: Picture, operation: Operation, source: str, container: st
         return pipeline.run(picture, operation, container, how.policy)
     from convcli.runs import montage  # draws
 
-    return montage.run(picture, operation, source, container, how.policy, how.montage)
+    return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)

@@ -1,0 +1,71 @@
+"""Where ``convcli kernel -o`` writes to, and what."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from convcli import report
+from convcli.errors import ConvError, KernelError
+from convcli.system.files import STDIO, writing
+
+if TYPE_CHECKING:
+    from convcli.drawing.scene import Scene
+    from convcli.kernels.analysis import Analysis
+
+FIGURES = ("svg", "png")
+
+
+def form_of(output: str, format_: str | None) -> str:
+    """The format of what is written; refuses names that are no file's, by the rules of apply's -o."""
+    from convcli.kernels import export
+    from convcli.runs.outputs import check_fields
+
+    check_fields(output, ("kernel",))
+    if output.endswith("/") or os.path.isdir(output):
+        raise KernelError(
+            f"output '{output}' is a folder: name a file in it, as in '{output.rstrip('/')}/{{kernel}}.csv'"
+        )
+    return export.form_of(output, format_, FIGURES)
+
+
+def save(found: Sequence[Analysis], target: str, output: str, form: str, theme: str) -> None:
+    """Write kernels as a figure, or one as it is; the folders of a template are made."""
+    from convcli.kernels import export
+    from convcli.runs.outputs import folder
+
+    with folder(target, output):
+        if form in FIGURES:
+            write(_figure(found, theme), target, form)
+            return
+        with writing(target) as stream:
+            for part in export.encode(found[0], form):
+                stream.write(part)
+
+
+def _figure(found: Sequence[Analysis], theme: str) -> Scene:
+    from convcli.drawing.palette import PALETTES
+    from convcli.kernels import figure, words
+
+    return figure.draw(found, [words.caption(one) for one in found], PALETTES[theme])
+
+
+def check(output: str, form: str, specs: Sequence[str]) -> None:
+    """Refuse a terminal for what would garble it, and a kernel that is read."""
+    from convcli.system.files import same_file
+
+    if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
+        raise ConvError(f"standard output is a terminal, which a {form} would garble: use -o FILE or a pipe")
+    for spec in specs:
+        if same_file(output, spec):
+            raise KernelError(f"output '{output}' is the kernel that is read: name another")
+
+
+def write(scene: Scene, target: str, form: str) -> None:
+    """Write a figure, and say what is missing in it."""
+    from convcli.images import raster
+
+    for text in raster.save(scene, target, form=form):
+        report.note(f"{target}: {text}")
