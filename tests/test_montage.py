@@ -140,6 +140,29 @@ def test_banks_come_channel_by_channel(image: np.ndarray, tmp_path: Path) -> Non
         assert np.array_equal(tile(sheet, number, 3, (120, 200)), np.rint(image[channel] * factor)), number
 
 
+@pytest.mark.parametrize(
+    ("options", "policy", "below", "above"),
+    [(["--range", "clip"], "clip", 2, 1), (["--range", "minmax"], "minmax", 0, 0), ([], "stretch", 0, 1)],
+)
+def test_the_document_tells_of_the_channels(
+    options: list[str], policy: str, below: int, above: int, tmp_path: Path
+) -> None:
+    """Of the values -2, -1, 0.5, 3 (white is 1); a stretch leaves the last, at more than the 99.5th percentile of magnitudes."""
+    np.save(tmp_path / "in.npy", np.array([[[-2.0, -1.0], [0.5, 3.0]]]))
+    args = ("apply", "in.npy", "-k", "identity", "--montage", *options, "--overwrite", "-o", "s.png")
+    document = done(*args, "--json", cwd=tmp_path).json
+    assert document["range"] == policy
+    assert document["clipped"] == {"below": below, "above": above, "nan": 0, "of": 4}
+    assert document["layer_shape"] == [1, 2, 2]
+    assert document["output_shape"] == list(read(tmp_path / "s.png").shape)
+    said = done(*args, cwd=tmp_path).err
+    assert ("75 % of the values were clipped (2 below and 1 above the range)" in said) == (policy == "clip")
+
+
+def test_without_a_sheet_there_is_no_shape_beside_the_output(image: np.ndarray, tmp_path: Path) -> None:
+    assert done("apply", "in.png", "-k", "box", "-o", "o.png", "--json", cwd=tmp_path).json["layer_shape"] is None
+
+
 def test_transposed_results(image: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "w.npy", np.ones((3, 5, 2, 2)))
     document = done(
