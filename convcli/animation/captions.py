@@ -77,9 +77,20 @@ def facts(course: Course, rule: str | None) -> list[str]:
         turned = "flipped" if course.flipped else "as given"
         equal = (
             f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}{crop}"
+            f"{_more(geometry)}"
         )
         lines.append(f"{equal.replace('-', '−')}, kernel {turned}")
     return lines
+
+
+def _more(geometry: Geometry) -> str:
+    """What output_padding adds to the padding of the direct convolution."""
+    down, right = geometry.output_padding
+    if down == right:
+        where = f"{down} more at the bottom and right" if down else ""
+    else:
+        where = " and ".join(f"{n} more at the {end}" for n, end in ((down, "bottom"), (right, "right")) if n)
+    return f" and {where} (output_padding)" if where else ""
 
 
 def _unread(course: Course) -> str:
