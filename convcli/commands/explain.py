@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     help="The format that the result would be written in: png, jpg, tif, npy, …  [default: the input's, as of apply]",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=FileType("FILE.svg|FILE.png"), default=None, help="Draw the answer as a figure."
+    "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png", help="Draw the answer as a figure."
 )  # fmt: skip
 @click.option(
     "--theme", type=click.Choice([*PALETTES]), default="light", show_default=True, help="Colours of the figure's page."
