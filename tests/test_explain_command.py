@@ -419,3 +419,25 @@ def test_values_that_are_no_numbers(folder: Path) -> None:
         result = done("explain", "odd.npy", "-k", "1,-1", "-p", "1", "--at", place, "-o", "odd.png", cwd=folder)
         assert "value" in result.table
     assert done("explain", "odd.npy", "-k", "1", "--at", "0,0", "--json", cwd=folder).json["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["-k", "gaussian:1"], "gaussian:1"),
+        (["-k", "bilinear:2", "-s", 2, "--transpose"], "bilinear:2"),
+        (["-k", "sobel:5", "-k", "box:5"], "sobel:5 + box:5"),
+        (["-k", "0,1;-1,0"], "0,1;-1,0"),
+        (["-k", ",".join("1" * 40)], f"{'1,' * 29}1…"),
+    ],
+)
+def test_kernels_are_named_as_they_were_written(options: list[object], name: str, tmp_path: Path) -> None:
+    """Not by the labels of file names, which are no SPECs."""
+    args = ("explain", SAMPLES / "coffee.jpg", *options, "--at", "0,0", "-o", "figure.svg")
+    assert done(*args, cwd=tmp_path).table["kernel"].startswith(f"{name}, ")
+    assert f">{name}, " in (tmp_path / "figure.svg").read_text()
+
+
+def test_members_with_arguments_are_named_with_them() -> None:
+    args = ("explain", SAMPLES / "tiny.png", "-k", "sobel:5", "--at", "0,0")
+    assert done(*args, "--json").json["kernels"] == ["sobel-x:5", "sobel-y:5"]
