@@ -387,3 +387,10 @@ def test_tables_on_a_terminal() -> None:
 )
 def test_short_counts(count: int, text: str) -> None:
     assert short(count) == text
+
+
+def test_a_chain_that_no_size_returns_from() -> None:
+    text = done("shape", "--hin", 32, "--layers", "conv:k3,s2 transpose:k4,s2,p2").text
+    assert "does not return to its input size: 32×32 → 28×28 (no size returns)" in text
+    one = "conv:k3x3,s2x2,p1x1 transpose:k4x3,s2x2,p2x1"
+    assert "(returning: no size (rows), odd sizes (columns))" in done("shape", "--hin", 32, "--layers", one).text
