@@ -441,3 +441,19 @@ def test_kernels_are_named_as_they_were_written(options: list[object], name: str
 def test_members_with_arguments_are_named_with_them() -> None:
     args = ("explain", SAMPLES / "tiny.png", "-k", "sobel:5", "--at", "0,0")
     assert done(*args, "--json").json["kernels"] == ["sobel-x:5", "sobel-y:5"]
+
+
+def test_what_computes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of apply can be run again, with all that it says of the computation."""
+    args = ("explain", TINY, "-k", "gaussian:1", "-p", "same", "--at", "1,2", "--json")
+    plain = done(*args).json
+    for more in (
+        ("--backend", "torch", "--dtype", "float16", "--threads", 1),
+        ("--backend", "numpy", "--plan", "fft"),
+        ("--device", "cuda"),
+        ("--backend", "reference"),
+    ):
+        assert done(*args, *more).json == plain
+    monkeypatch.setenv("CONVCLI_BACKEND", "torch")
+    assert done(*args).json == plain
+    assert run(*args, "--backend", "none").code == 2
