@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from cli import SAMPLES, done, read, run, write
 
-from convcli.drawing.scene import text_width
-from convcli.drawing.sheet import GAP, MARGIN, STRIP, columns_of, wrapped
+from convcli.drawing.scene import text_width, wrapped
+from convcli.drawing.sheet import GAP, MARGIN, STRIP, columns_of
 from convcli.runs import montage
 
 TOP = MARGIN + round(16 * 1.4) + 4 + STRIP
@@ -204,3 +204,4 @@ def test_captions_are_wrapped() -> None:
     lines = wrapped(text, 150, 12)
     assert " ".join(lines) == text
     assert all(text_width(line, 12) <= 150 for line in lines)
+    assert wrapped("a " + "b" * 45, 150, 12) == ["a", "b" * 20, "b" * 20, "b" * 5]  # 20 letters fit
