@@ -20,6 +20,9 @@ PLANS = ("taps", "toeplitz", "separable", "fft", "gemm")
 CHANNELS = ("each", "sum", "gray")
 COMBINES = ("none", "magnitude", "sum", "max")
 RANGES = ("clip", "abs", "offset", "minmax", "raw")
+STRETCH = "stretch"
+"""What a contact sheet does where no range policy is asked for."""
+
 SHELLS = ("bash", "zsh", "fish")
 COLORS = ("auto", "always", "never")
 ALPHAS = ("auto", "premultiply", "filter", "keep", "drop")

@@ -38,6 +38,7 @@ MAGICK = {
     "Compass": Row("compass-e"),
     "Kirsch": Row("kirsch-e"),
     "FreiChen:0": Row("isotropic-x"),
+    "FreiChen:2": Row("isotropic-diagonal", 0.5**0.5),
     "FreiChen:11": Row("frei-chen-2", -2),
     "FreiChen:13": Row("frei-chen-4", -2),
     "FreiChen:14": Row("frei-chen-3", 2),
@@ -65,7 +66,6 @@ _PATTERN = "a pattern to be hit or missed, of morphology: no sum is formed"
 _DISTANCE = "distances, of morphology: no sum is formed"
 MAGICK_LEFT_OUT = {
     "FreiChen:1": "the same as FreiChen:11",
-    "FreiChen:2": "its corners are √½ where 45° of isotropic-x has √2",
     "FreiChen:10": "the nine of 11 to 19 in one list",
     "FreiChen:12": "lacks two signs, and does not sum to 0: the right one is frei-chen-1",
     "FreiChen:17": "has a wrong sign, and does not sum to 0: the right one is frei-chen-7",

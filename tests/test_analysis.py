@@ -11,7 +11,7 @@ from cli import done
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import signal
+from scipy import optimize, signal
 
 from convcli.kernels import Kernel, parse
 from convcli.kernels.analysis import Analysis, analyse, magnitude, reduced, response
@@ -111,6 +111,27 @@ def test_the_gain_is_the_largest_response(values: np.ndarray) -> None:
     assert one.gain <= one.abs_sum * (1 + 1e-12)
     at = magnitude(values, np.array([one.gain_at[0]]), np.array([one.gain_at[1]]))[0, 0]
     assert at == pytest.approx(one.gain, rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "spec", ["dog:1.5,3", "log:1.6", "log:2", "log-unit:2", "dog:1,1.6", "logmat:2,0.01", "dog:2,3"]
+)
+def test_the_gain_of_a_ring(spec: str) -> None:
+    """A rotationally symmetric kernel has a ridge for its maximum, which a search of a few points leaves too early."""
+    values = parse(spec).kernels[0].values
+    one = analyse(Kernel("k", values))
+    side = 1536
+    row, column = np.unravel_index(np.abs(np.fft.fft2(values, (side, side))).argmax(), (side, side))
+    down, along = (np.arange(count) for count in values.shape)
+
+    def less(at: np.ndarray) -> float:
+        waves = np.exp(-2j * pi * at[0] * down), np.exp(-2j * pi * at[1] * along)
+        return -float(np.abs(waves[0] @ values @ waves[1]))
+
+    closely = {"xatol": 1e-10, "fatol": 1e-15}
+    best = optimize.minimize(less, (row / side, column / side), method="Nelder-Mead", options=closely)
+    assert one.gain == pytest.approx(-best.fun, rel=1e-10)
+    assert -less(np.array(one.gain_at)) == pytest.approx(one.gain, rel=1e-6)
 
 
 def test_sums_and_range() -> None:

@@ -159,6 +159,30 @@ def test_cropping_more_than_the_kernel_reaches() -> None:
 
 
 @pytest.mark.parametrize(
+    ("output_padding", "more"),
+    [
+        (Pair(0, 0), ""),
+        (Pair(1, 1), " and 1 more at the bottom and right (output_padding)"),
+        (Pair(1, 0), " and 1 more at the bottom (output_padding)"),
+        (Pair(1, 2), " and 1 more at the bottom and 2 more at the right (output_padding)"),
+    ],
+)
+def test_the_direct_convolution_has_the_output_padding(output_padding: Pair, more: str) -> None:
+    """Or else it would not give the same size: 3 pixels, 2 zeros between, 1 around make 7, not 7 + output_padding."""
+    spec = ConvSpec(transpose=True, stride=Pair(3, 3), padding=Pads(1, 1, 1, 1), output_padding=output_padding)
+    course = steps.course(spec.resolve((3, 3), (3, 3)))
+    [line] = [line for line in captions.facts(course, None) if line.startswith("= direct")]
+    assert line == (
+        f"= direct convolution with stride 1, 2 zeros between pixels, padding d(k−1) − p = 1{more}, kernel flipped"
+    )
+    grid = document(course, Values())["grid"]
+    assert grid["padding"] == {"top": 1, "bottom": 1, "left": 1, "right": 1}
+    assert grid["output_padding"] == list(output_padding)
+    across = 2 * 3 + 1 + grid["padding"]["top"] + grid["padding"]["bottom"] + grid["output_padding"][0]
+    assert grid["height"] == across == course.geometry.output.height + 3 - 1
+
+
+@pytest.mark.parametrize(
     ("size", "kernel", "padding", "says"),
     [
         ((40, 40), (3, 3), 0, "an output of 38×38 takes 1444 frames: an animation has at most 1024"),

@@ -1,5 +1,6 @@
 """`convcli animate`: the cases of conv_arithmetic, files, stills, the terminal, JSON, and errors."""
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -131,6 +132,11 @@ def test_the_numbers_of_an_image(tmp_path: Path) -> None:
     assert [frame["value"] for frame in strided["frames"]] == [6, 17, 3, 8, 17, 13, 6, 4, 4]
     flipped = done("animate", "a.npy", "-k", "0,1,2;2,2,0;0,1,2", "--op", "conv", "--json", cwd=tmp_path).json
     assert [tap["weight"] for tap in flipped["frames"][0]["taps"]] == [2, 1, 0, 0, 2, 2, 2, 1, 0]
+
+
+def test_no_digit_before_the_point_is_lost(tmp_path: Path) -> None:
+    done("animate", "1000.5,2000;3000,4000", "-k", "box:2", "--frame", 0, "-o", "n.svg", cwd=tmp_path)
+    assert {">1000.5<", ">2500.1<"} <= set(re.findall(">[^<>]+<", (tmp_path / "n.svg").read_text()))
 
 
 def test_numbers_may_be_written_down() -> None:

@@ -217,6 +217,14 @@ def test_sizes_that_return_are_those_that_do(text: list[str], size: int) -> None
         assert (output.height == tried) == (tried % found[0].period in found[0].remainders)
 
 
+def test_each_axis_returns_by_itself() -> None:
+    """The given width is even: every height returns with it, none with an odd one, which cat refuses."""
+    parsed = layers.parse("save:a pool:k1x2,s1x2,ceil transpose:k1x2,s1x2 cat:a")
+    found = inputs.returning(parsed, chain.walk(parsed, Size(9, 8), 3))
+    assert found is not None
+    assert [str(axis) for axis in found] == ["every size", "multiples of 2"]
+
+
 def test_chains_that_do_not_return() -> None:
     for text in ("conv:k3,p1", "conv:k3,s2 conv:k3", "transpose:k2,s2"):
         parsed = layers.parse(text)

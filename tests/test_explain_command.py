@@ -464,3 +464,41 @@ def test_large_windows_are_thinned_out(question: str, tmp_path: Path) -> None:
     done(*line, "-o", "f.png", "-q", cwd=tmp_path)
     with Image.open(tmp_path / "f.png") as picture:
         assert max(picture.size) < 2500
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["-k", "gaussian:1"], "gaussian:1"),
+        (["-k", "bilinear:2", "-s", 2, "--transpose"], "bilinear:2"),
+        (["-k", "sobel:5", "-k", "box:5"], "sobel:5 + box:5"),
+        (["-k", "0,1;-1,0"], "0,1;-1,0"),
+        (["-k", ",".join("1" * 40)], f"{'1,' * 29}1…"),
+    ],
+)
+def test_kernels_are_named_as_they_were_written(options: list[object], name: str, tmp_path: Path) -> None:
+    """Not by the labels of file names, which are no SPECs."""
+    args = ("explain", SAMPLES / "coffee.jpg", *options, "--at", "0,0", "-o", "figure.svg")
+    assert done(*args, cwd=tmp_path).table["kernel"].startswith(f"{name}, ")
+    assert f">{name}, " in (tmp_path / "figure.svg").read_text()
+
+
+def test_members_with_arguments_are_named_with_them() -> None:
+    args = ("explain", SAMPLES / "tiny.png", "-k", "sobel:5", "--at", "0,0")
+    assert done(*args, "--json").json["kernels"] == ["sobel-x:5", "sobel-y:5"]
+
+
+def test_what_computes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of apply can be run again, with all that it says of the computation."""
+    args = ("explain", TINY, "-k", "gaussian:1", "-p", "same", "--at", "1,2", "--json")
+    plain = done(*args).json
+    for more in (
+        ("--backend", "torch", "--dtype", "float16", "--threads", 1),
+        ("--backend", "numpy", "--plan", "fft"),
+        ("--device", "cuda"),
+        ("--backend", "reference"),
+    ):
+        assert done(*args, *more).json == plain
+    monkeypatch.setenv("CONVCLI_BACKEND", "torch")
+    assert done(*args).json == plain
+    assert run(*args, "--backend", "none").code == 2

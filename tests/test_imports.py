@@ -58,6 +58,7 @@ def test_the_instrument_sees_what_is_loaded(tmp_path: Path) -> None:
         "shape --hin 32 --k 3 --json",
         "shape --hin 32 --k ? --s ? --hout 16",
         "shape --hin 32 --layers conv:k3,s2 --json",
+        "shape --hin 8 --k 3 --s 2 --p 1 --op2 1 -o overlap.svg",
         "--help",
         "--version",
         "shape --help",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from cli import SAMPLES, done, read, run, write
 
-from convcli.drawing.scene import Text, text_width
-from convcli.drawing.sheet import GAP, MARGIN, SECOND, STRIP, Tile, columns_of, lay_out, wrapped
+from convcli.drawing.scene import Text, text_width, wrapped
+from convcli.drawing.sheet import GAP, MARGIN, SECOND, STRIP, Tile, columns_of, lay_out
 from convcli.runs import montage
 
 TOP = MARGIN + round(16 * 1.4) + 4 + STRIP
@@ -141,6 +141,29 @@ def test_banks_come_channel_by_channel(image: np.ndarray, tmp_path: Path) -> Non
         assert np.array_equal(tile(sheet, number, 3, (120, 200)), np.rint(image[channel] * factor)), number
 
 
+@pytest.mark.parametrize(
+    ("options", "policy", "below", "above"),
+    [(["--range", "clip"], "clip", 2, 1), (["--range", "minmax"], "minmax", 0, 0), ([], "stretch", 0, 1)],
+)
+def test_the_document_tells_of_the_channels(
+    options: list[str], policy: str, below: int, above: int, tmp_path: Path
+) -> None:
+    """Of the values -2, -1, 0.5, 3 (white is 1); a stretch leaves the last, at more than the 99.5th percentile of magnitudes."""
+    np.save(tmp_path / "in.npy", np.array([[[-2.0, -1.0], [0.5, 3.0]]]))
+    args = ("apply", "in.npy", "-k", "identity", "--montage", *options, "--overwrite", "-o", "s.png")
+    document = done(*args, "--json", cwd=tmp_path).json
+    assert document["range"] == policy
+    assert document["clipped"] == {"below": below, "above": above, "nan": 0, "of": 4}
+    assert document["layer_shape"] == [1, 2, 2]
+    assert document["output_shape"] == list(read(tmp_path / "s.png").shape)
+    said = done(*args, cwd=tmp_path).err
+    assert ("75 % of the values were clipped (2 below and 1 above the range)" in said) == (policy == "clip")
+
+
+def test_without_a_sheet_there_is_no_shape_beside_the_output(image: np.ndarray, tmp_path: Path) -> None:
+    assert done("apply", "in.png", "-k", "box", "-o", "o.png", "--json", cwd=tmp_path).json["layer_shape"] is None
+
+
 def test_transposed_results(image: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "w.npy", np.ones((3, 5, 2, 2)))
     document = done(
@@ -182,6 +205,7 @@ def test_captions_are_wrapped() -> None:
     lines = wrapped(text, 150, 12)
     assert " ".join(lines) == text
     assert all(text_width(line, 12) <= 150 for line in lines)
+    assert wrapped("a " + "b" * 45, 150, 12) == ["a", "b" * 20, "b" * 20, "b" * 5]  # 20 letters fit
 
 
 def test_ranges_stand_below_the_names_where_there_is_no_room_beside(tmp_path: Path) -> None:

@@ -41,6 +41,34 @@ def test_solutions_in_the_table() -> None:
     assert everything.err == ""
 
 
+def test_the_cap_of_what_is_listed_is_told() -> None:
+    args = ("shape", "--hin", "?", "--hout", 112, "--k", "?", "--s", "?", "--p", "?")
+    assert "and 18484 more: --all or --json for the 1000 most usual\n" in done(*args).err
+    everything = done(*args, "--all")
+    assert len(everything.text.splitlines()) == 2 + 1000
+    assert "and 17496 more, less usual\n" in everything.err
+    assert done(*args, "--json").json["count"] == 18496
+    told = " ".join(done("shape", "--help").text.split())
+    assert "All are counted, the 1000 most usual shown." in told
+    assert "up to the 1000 most usual" in told
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit"),
+    [
+        ("--hin 40 --k ?", 64),
+        ("--hin 40 --k ? --s ?", 32),
+        ("--hin 40 --k ? --s ? --d ?", 16),
+        ("--hin ? --k ? --p ?", 32),
+        ("--hin ? --k ? --s ? --p ?", 16),
+        ("--hin ? --k ? --s ? --d ? --p ?", 8),
+    ],
+)
+def test_the_bounds_are_those_of_the_help(asked: str, limit: int) -> None:
+    """From 1 to 64; two of the three unknown: 32, all: 16; input and padding both unknown count as one more: 32, 16, 8."""
+    assert done("shape", *asked.split(), "--hout", 20, "--json").json["bounds"]["kernel_size"] == [1, limit]
+
+
 def test_solutions_in_the_json() -> None:
     found = done(*STEM, "--json").json
     assert found["op"] == "direct"
@@ -366,3 +394,10 @@ def test_a_title_is_as_wide_as_the_terminal() -> None:
     line = ("shape", "--hin", "224", "--hout", "112", "--k", "?", "--s", "?", "--p", "?")
     shown = terminal(*line, COLUMNS="80", NO_COLOR="1").out.decode()
     assert "32 solutions for 112, the usual first (up to 32)" in shown
+
+
+def test_a_chain_that_no_size_returns_from() -> None:
+    text = done("shape", "--hin", 32, "--layers", "conv:k3,s2 transpose:k4,s2,p2").text
+    assert "does not return to its input size: 32×32 → 28×28 (no size returns)" in text
+    one = "conv:k3x3,s2x2,p1x1 transpose:k4x3,s2x2,p2x1"
+    assert "(returning: no size (rows), odd sizes (columns))" in done("shape", "--hin", 32, "--layers", one).text

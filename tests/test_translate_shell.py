@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from cli import write
-from hypothesis import assume, given
+from hypothesis import given
 from PIL import Image
 from test_translate import expected, layer_for, picture, request_for, requests
 
@@ -220,10 +220,6 @@ def test_models_of_banks(name: str, tmp_path: Path) -> None:
 
 @given(request=requests())
 def test_models_of_any_layer(tmp_path_factory: pytest.TempPathFactory, request: Request) -> None:
-    geometry = request.geometry
-    assume(
-        all(p2 < s for p2, s in zip(geometry.output_padding, geometry.stride, strict=True))
-    )  # the runtime's own limit
     check_model(request, tmp_path_factory.getbasetemp())
 
 
@@ -268,6 +264,25 @@ def test_a_transposed_model_by_its_nodes(monkeypatch: pytest.MonkeyPatch) -> Non
     (node,) = [(words, options) for name, words, options in calls if name == "make_node"]
     attributes = {"pads": [0, 1, 1, 0], "strides": [2, 2], "output_padding": [1, 0]}
     assert node == (("ConvTranspose", ["image", "weight"], ["result"]), attributes)
+
+
+@pytest.mark.parametrize("bias", [None, np.full(3, 7.0)])
+@pytest.mark.parametrize("padding", [Pads(0, 0, 0, 0), Pads(1, 1, 0, 2), Pads(0, 3, 2, 0)])
+def test_models_of_an_output_padding_beyond_the_stride(padding: Pads, bias: np.ndarray | None, tmp_path: Path) -> None:
+    """PyTorch has it below the dilation, ONNX Runtime below the stride only."""
+    spec = ConvSpec(transpose=True, padding=padding, dilation=Pair(3, 2), output_padding=Pair(2, 1))
+    check_model(request_for(spec, (5, 6), "1,2;3,4", bias=bias), tmp_path)
+
+
+def test_an_output_padding_beyond_the_stride_by_its_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the crop at the bottom leaves is kept, the rest is zeros; a bias comes after them."""
+    spec = ConvSpec(transpose=True, padding=Pads(0, 1, 0, 0), dilation=Pair(3, 2), output_padding=Pair(2, 1))
+    calls = calls_of(request_for(spec, (5, 6), "1,2;3,4", bias=np.full(3, 7.0)), monkeypatch)
+    nodes = [(words[0], options) for name, words, options in calls if name == "make_node"]
+    assert nodes == [("ConvTranspose", {"dilations": [3, 2], "group": 3}), ("Pad", {}), ("Add", {})]
+    tensors = {words[1]: words[0] for name, words, _ in calls if name == "from_array"}
+    assert tensors["zeros"].tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+    assert tensors["bias"].shape == (1, 3, 1, 1)
 
 
 def test_borders_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,21 +5,8 @@ from __future__ import annotations
 from convcli.animation.steps import Course, Kind, Step, Values, equivalent_pads
 from convcli.arithmetic import sizes
 from convcli.drawing.grid import number
+from convcli.drawing.scene import wrap
 from convcli.geometry import Geometry
-
-
-def wrap(text: str, room: int) -> list[str]:
-    """`text` on lines of at most `room` characters, parted at spaces where there are any."""
-    lines = [""]
-    for word in text.split():
-        while len(word) > room:
-            lines += [word[:room]] if lines[-1] else []
-            lines[-1], word = word[:room], word[room:]
-            lines.append("")
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
-            lines.append("")
-        lines[-1] += f" {word}" if lines[-1] else word
-    return [line for line in lines if line]
 
 
 def title(course: Course) -> str:
@@ -77,9 +64,20 @@ def facts(course: Course, rule: str | None) -> list[str]:
         turned = "flipped" if course.flipped else "as given"
         equal = (
             f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}{crop}"
+            f"{_more(geometry)}"
         )
         lines.append(f"{equal.replace('-', '−')}, kernel {turned}")
     return lines
+
+
+def _more(geometry: Geometry) -> str:
+    """What output_padding adds to the padding of the direct convolution."""
+    down, right = geometry.output_padding
+    if down == right:
+        where = f"{down} more at the bottom and right" if down else ""
+    else:
+        where = " and ".join(f"{n} more at the {end}" for n, end in ((down, "bottom"), (right, "right")) if n)
+    return f" and {where} (output_padding)" if where else ""
 
 
 def _unread(course: Course) -> str:

@@ -21,6 +21,7 @@ def document(course: Course, values: Values, rule: str | None = None, frame: int
         grid["zeros_between"] = [s - 1 for s in geometry.stride]
         pads = (*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1))
         grid["padding"] = dict(zip(("top", "bottom", "left", "right"), pads, strict=True))
+        grid["output_padding"] = list(geometry.output_padding)  # more of it, at the bottom and at the right
     return {
         **sizes.document(geometry, rule),
         "kernel_flipped": course.flipped,

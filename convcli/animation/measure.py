@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from convcli.animation.steps import Course, Field, Kind, Values, read
 from convcli.drawing.grid import number
-from convcli.drawing.scene import ADVANCE
+from convcli.drawing.scene import ADVANCE, fitting_size
 from convcli.errors import ConvError
 
 SMALLEST = 6.0
@@ -53,8 +53,7 @@ def _flat(rows: Sequence[Sequence[float]] | None) -> list[str]:
 
 def fitting(texts: Sequence[str], cell: float, share: float = _VALUE) -> float:
     """The font size at which the longest of `texts` fits a cell; at most `share` of its side."""
-    longest = max(map(len, texts), default=0)
-    return min(cell * share, cell * _SHARE / (ADVANCE * max(1, longest)))
+    return fitting_size(max(texts, key=len, default=""), cell * _SHARE, cell * share)
 
 
 def side(course: Course, labels: Sequence[Sequence[str]], values: Values, wanted: int | None) -> float:

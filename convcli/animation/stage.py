@@ -10,7 +10,7 @@ from convcli.animation.steps import Course, Field, Kind, Step, Values
 from convcli.drawing.film import Film, Frame
 from convcli.drawing.grid import number
 from convcli.drawing.palette import PALETTES, Palette, mix, readable_on
-from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_width
+from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_width, wrap
 
 MARGIN, GAP = 16.0, 32.0
 SIZE, LEADING = 12.0, 18.0
@@ -75,12 +75,12 @@ class _Stage:
         self.width = max(NARROWEST, across + 2 * MARGIN)
         self.room = int((self.width - 2 * MARGIN) / (ADVANCE * SIZE))
         self.title = captions.title(course) if look.title is None else look.title
-        head = captions.wrap(self.title, self.room)
+        head = wrap(self.title, self.room)
         self.panels, self.texts = self._place(panels, widths, across, MARGIN + LEADING * len(head))
         self.texts += self._lines(head, MARGIN, bold=True)
         bottom = max(p.y + p.rows * self.cell for p in self.panels) + MARGIN
         self.legend, bottom = self._legend(bottom)
-        facts = [line for fact in captions.facts(course, rule) for line in captions.wrap(fact, self.room)]
+        facts = [line for fact in captions.facts(course, rule) for line in wrap(fact, self.room)]
         self.texts += self._lines(facts, bottom)
         self.status_top = bottom + LEADING * len(facts) + 4
         self.statuses = {step.output: captions.status(course, step, values, self.room) for step in course.steps}

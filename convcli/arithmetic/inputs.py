@@ -40,50 +40,48 @@ SEARCHED = 1 << 16
 
 
 def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returning] | None:
-    """Which input sizes the chain gives back, by axis.
+    """Which input sizes the chain gives back, by axis: heights at the given width, widths at the given height.
 
     A size that is larger by the product of all strides shifts every floor of the chain by a whole number, so that one
     period tells all: every size of it is tried. None where the chain as a whole enlarges or shrinks, where nothing in it
-    enlarges, or where the period is too long to be tried.
+    enlarges, or where the periods are too long to be tried.
     """
     if any(jump != 1 for jump in chain.steps[-1].field.jump):
         return None
     if not any(layer.spec.transpose for layer in layers):
         return None
-    period = _period(layers)
-    if period * len(layers) > SEARCHED:
+    if sum(_periods(layers)) * len(layers) > SEARCHED:
         return None
-    base = max(chain.size)
-    out = [_returned(layers, size, chain.channels) for size in range(base, base + period)]
-    return _pattern(layers, chain, 0, base, out), _pattern(layers, chain, 1, base, out)
+    return _along(layers, chain, 0), _along(layers, chain, 1)
 
 
-def _returned(layers: Sequence[Layer], size: int, channels: int) -> tuple[bool, bool]:
-    """Whether a size comes back, by axis."""
+def _returned(layers: Sequence[Layer], chain: Chain, axis: int, size: int) -> bool:
+    """Whether a size along an axis comes back, the other axis being as given."""
+    whole = Size(size, chain.size.width) if axis == 0 else Size(chain.size.height, size)
     try:
-        output = trace(layers, Size(size, size), channels)[-1].size
+        return trace(layers, whole, chain.channels)[-1].size[axis] == size
     except ConvError:
-        return False, False
-    return output.height == size, output.width == size
+        return False
 
 
-def _pattern(layers: Sequence[Layer], chain: Chain, axis: int, base: int, out: list[tuple[bool, bool]]) -> Returning:
-    length = len(out)
-    rests = {(base + index) % length for index, found in enumerate(out) if found[axis]}
+def _along(layers: Sequence[Layer], chain: Chain, axis: int) -> Returning:
+    """Which sizes of an axis come back."""
+    base, length = chain.size[axis], _periods(layers)[axis]
+    rests = {size % length for size in range(base, base + length) if _returned(layers, chain, axis, size)}
     period = next(
         p for p in range(1, length + 1) if not length % p and all((rest + p) % length in rests for rest in rests)
     )
     remainders = tuple(sorted({rest % period for rest in rests}))
     candidates = (size for size in range(1, base + 1) if size % period in remainders)
     tried = (size for _, size in zip(range(SEARCHED // len(layers)), candidates, strict=False))
-    first = next((size for size in tried if _returned(layers, size, chain.channels)[axis]), None)
+    first = next((size for size in tried if _returned(layers, chain, axis, size)), None)
     return Returning(period, remainders, first)
 
 
-def _period(layers: Sequence[Layer]) -> int:
-    """The product of all strides that shrink; of rows and of columns the least common multiple."""
+def _periods(layers: Sequence[Layer]) -> tuple[int, int]:
+    """The product of all strides that shrink, of rows and of columns."""
     direct = [layer.spec.stride for layer in layers if not layer.spec.transpose]
-    return lcm(*(prod(stride[axis] for stride in direct) for axis in (0, 1)))
+    return prod(stride.rows for stride in direct), prod(stride.columns for stride in direct)
 
 
 def leading_to(
@@ -113,7 +111,7 @@ def leading_to(
     def off(one: tuple[int, Size]) -> int:
         return abs(one[1].height - wanted.height) + abs(one[1].width - wanted.width)
 
-    period = _period(layers)
+    period = lcm(*_periods(layers))
     if period * len(layers) > SEARCHED:
         return [], []
     # Whole periods fit every joint of the chain, and larger ones never give less: halve the interval, then look at each.

@@ -60,13 +60,14 @@ if TYPE_CHECKING:
     help="The format that the result would be written in: png, jpg, tif, npy, …  [default: the input's, as of apply]",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=FileType("FILE.svg|FILE.png"), default=None, help="Draw the answer as a figure."
+    "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png", help="Draw the answer as a figure."
 )  # fmt: skip
 @options.theme
 @click.option(
     "--as", "tool", type=click.Choice(TOOLS), default=None,
     help="Instead of a pixel: the operation written for another tool, ready to paste.",
 )  # fmt: skip
+@options.compute
 @options.reporting
 def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
     """Explain any pixel: what the kernel saw, the products, the sum, and what is written.
@@ -76,6 +77,9 @@ def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
     sum, and the value before and after the range policy: the numbers that apply and transpose compute. Of the transposed
     operation it shows which input pixels reach the output through which taps. With --input-at: which outputs an input
     pixel touches, and with what weight.
+
+    --backend, --device, --dtype, --threads and --plan are taken, so that a line of apply can be run again as it is, and change
+    nothing: what is shown is always computed in float64.
     """
     from convcli.explain import subject
 

@@ -22,10 +22,12 @@ SOLVING = Section(
     "Solving",
     "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be ? (in quotes: shells have a meaning for it), or one "
     "number of a pair as in 3,?. A single ? is one number for rows and columns, ?,? are two. Tried are kernels, strides and "
-    "dilations from 1 to 64 (two unknown: 32, three: 16), paddings from 0 to d(k-1), alike at both ends, and every allowed "
-    "output padding; the usual come first: odd small kernels, padding (k-1)/2·d, stride 1 then 2, transposed a kernel divisible "
-    "by the stride. -q prints the first as options. Without a solution the nearest are shown. --hout without ? checks that this "
-    "output results. Of a chain --hin alone can be solved for.",
+    "dilations from 1 to 64 (two of the three unknown: 32, all: 16; input and padding both unknown count as one more: 32, 16, "
+    "8), paddings from 0 to d(k-1), alike at both ends, and every allowed output padding; of ?,? the 30 most usual values of "
+    "rows are combined with the 30 of columns. The usual come first: odd small kernels, padding (k-1)/2·d, stride 1 then 2, "
+    "transposed a kernel divisible by the stride. All are counted, the 1000 most usual shown. -q prints the first as options. "
+    "Without a solution the nearest are shown. --hout without ? checks that this output results. "
+    "Of a chain --hin alone can be solved for.",
 )
 LAYERS = Section(
     "Layers",
@@ -75,7 +77,7 @@ LAYERS = Section(
 @options.transpose
 @click.option("--hout", type=_SIZE, default=None, metavar="N", help="The output height to solve for: see Solving.")
 @click.option("--wout", type=_SIZE, default=None, metavar="N", help="The output width.  [default: --hout]")
-@click.option("--all", "everything", is_flag=True, help="Show all solutions, not the dozen most usual.")
+@click.option("--all", "everything", is_flag=True, help="Show all solutions, up to the 1000 most usual, not a dozen.")
 @click.option("--layers", type=FileType("LAYERS|FILE"), default=None, help="A chain of layers: see Layers.")
 @click.option(
     "--in-channels",
@@ -146,7 +148,6 @@ def _size(values: dict[str, Any]) -> None:
 def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
     from convcli.drawing import heat
     from convcli.drawing.palette import PALETTES
-    from convcli.images import raster
 
     found = losses.overlap(geometry)
     if found is None:
@@ -155,8 +156,17 @@ def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
     counts = losses.overlap_map(geometry, min(height, heat.MOST), min(width, heat.MOST))
     text = shape_views.overlap_text(found, geometry.transpose)
     title = shape_views.picture_title(geometry)
-    scene = heat.scene(counts, (height, width), title, text, PALETTES[values["theme"]])
-    raster.save(scene, values["output"])
+    page = heat.scene(counts, (height, width), title, text, PALETTES[values["theme"]])
+    if values["output"].lower().endswith(".svg"):
+        from convcli.drawing import svg
+        from convcli.system import files
+
+        with files.writing(values["output"]) as stream:
+            stream.write(svg.render(page).encode())
+    else:
+        from convcli.images import raster  # loads NumPy and Pillow
+
+        raster.save(page, values["output"])
 
 
 def _chain(values: dict[str, Any], asked: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from convcli import folding, report
 from convcli.arithmetic import documents
 from convcli.arithmetic.layers import Layer
-from convcli.arithmetic.solve import NAMES, Answer, Query
+from convcli.arithmetic.solve import KEPT, NAMES, Answer, Query
 from convcli.arithmetic.solve import solve as find
 from convcli.commands import shape_views
 from convcli.convspec import ConvSpec
@@ -80,7 +80,9 @@ def solve(values: dict[str, Any], asked: list[str]) -> None:
         report.table(shape_views.answer_table(query, answer, values["everything"]))
         shown = len(answer.solutions) if values["everything"] else shape_views.SHOWN
         if answer.count > shown:
-            report.note(f"and {answer.count - shown} more" + ("" if values["everything"] else ": --all or --json"))
+            most = f" for the {KEPT} most usual" if answer.count > KEPT else ""
+            rest = ", less usual" if values["everything"] else f": --all or --json{most}"
+            report.note(f"and {answer.count - shown} more{rest}")
 
 
 def _none(query: Query, answer: Answer) -> str:

@@ -189,7 +189,10 @@ def _title(chain: Chain, returning: tuple[Returning, Returning] | None) -> str:
     if returning is not None:
         rows, columns = returning
         which = str(rows) if rows == columns else f"{rows} (rows), {columns} (columns)"
-        text += f" (as {'do' if back else 'would'} {which})"
+        if rows.remainders and columns.remainders:
+            text += f" (as {'do' if back else 'would'} {which})"
+        else:
+            text += " (no size returns)" if rows == columns else f" (returning: {which})"
     return f"convcli shape: chain, {text}"
 
 

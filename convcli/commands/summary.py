@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from convcli import report
 from convcli.errors import one_line
 from convcli.system.files import STDIO
+from convcli.vocabulary import STRETCH
 
 if TYPE_CHECKING:
     from convcli.runs.batch import Outcome, Tally
@@ -193,7 +194,7 @@ class Several(Reporter):
 def clipped(item: Done) -> str | None:
     """The remark on values that were clipped, if there were."""
     below, above = item.clipped[:2]
-    if not below + above:
+    if not below + above or item.policy == STRETCH:  # which says on the sheet what it clips
         return None
     sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
     return f"{share(item):.3g} % of the values were clipped ({sides} the range); see --range"
@@ -269,6 +270,8 @@ def _unusual(item: Done) -> list[tuple[str, str]]:
     """What is not at its default."""
     operation = item.operation
     rows = []
+    if item.layer_shape is not None:
+        rows.append(("on the sheet", report.shape(item.layer_shape)))
     if item.frames > 1:
         rows.append(("frames", f"{item.frames}, of which the sizes and the plan are the first's"))
     if operation.spec.groups > 1:

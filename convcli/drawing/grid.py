@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 
 from convcli.drawing.palette import readable_on
 from convcli.drawing.scene import Rect, Shape, Text, fitting_size
@@ -50,11 +52,16 @@ def cells(x: float, y: float, side: float, rows: Sequence[Sequence[Cell | None]]
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number short enough for a cell: integers whole, others with `digits` significant digits; a true minus sign."""
-    if value == int(value) and abs(value) < 1e6 if value == value and abs(value) != float("inf") else False:
-        text = str(int(value))
+    """A number short enough for a cell: integers whole, others with `digits` significant digits; a true minus sign.
+
+    Below a million nothing before the point is left out, and of what is no integer one digit behind it is kept.
+    """
+    size = abs(value)
+    if 1e-4 <= size < 1e6:
+        whole = abs(value - round(value)) <= 1e-9 * size
+        shown = f"{value:.{0 if whole else max(1, digits - 1 - floor(log10(size)))}f}"
+        text = shown if whole else re.sub(r"(\.\d+?)0+$", r"\1", shown)
     else:
-        text = f"{value:.{digits}g}"
+        text = f"{value + 0.0:.{digits}g}"  # no -0
         text = text.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
-        text = text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
-    return text.replace("-", "−")
+    return re.sub(r"^(-?)0\.", r"\1.", text).replace("-", "−")

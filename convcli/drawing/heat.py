@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from convcli.drawing.grid import Cell, cells
 from convcli.drawing.palette import Palette, mix
-from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, fitting_size
+from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size, wrapped
 
 MOST = 256
 """Rows and columns that are drawn."""
@@ -30,9 +30,8 @@ def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, te
     side = _SIDE if numbered else max(2.0, _AREA // max(rows, columns))
     inner = max(columns * side, 360.0)
     width, left = inner + 2 * _MARGIN, _MARGIN + (inner - columns * side) / 2
-    letters = int(inner / (ADVANCE * _TEXT))
-    bold = _wrapped(title, letters)
-    heading = bold + _wrapped(text, letters)
+    bold = wrapped(title, inner, _TEXT)
+    heading = bold + wrapped(text, inner, _TEXT)
     if (rows, columns) != size:
         heading.append(f"the first {rows}×{columns} of {size[0]}×{size[1]}")
     top = _MARGIN + 1.5 * _TEXT * len(heading) + _TEXT / 2
@@ -70,14 +69,3 @@ def _color(count: int, most: int, palette: Palette) -> str:
     if not count:
         return palette.negative
     return mix(palette.background, palette.window, count / most)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` characters, broken at spaces."""
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines

@@ -95,6 +95,25 @@ def text_width(text: str, size: float) -> float:
     return len(text) * ADVANCE * size
 
 
+def wrap(text: str, room: int) -> list[str]:
+    """`text` on lines of at most `room` characters, parted at spaces where there are any."""
+    lines = [""]
+    for word in text.split():
+        while len(word) > room:
+            lines += [word[:room]] if lines[-1] else []
+            lines[-1], word = word[:room], word[room:]
+            lines.append("")
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return [line for line in lines if line]
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """`text` on lines no wider than `width`; see `wrap`."""
+    return wrap(text, max(1, int(width / (ADVANCE * size))))
+
+
 def fitting_size(text: str, width: float, largest: float) -> float:
     """The font size, at most `largest`, at which `text` is no wider than `width`."""
     return min(largest, width / (ADVANCE * len(text))) if text else largest

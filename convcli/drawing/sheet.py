@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from convcli.drawing.palette import LIGHT, Palette
-from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, fitting_size, text_width
+from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size, text_width, wrapped
 
 MARGIN, GAP, STRIP, SECOND = 16, 8, 18, 13
 """Around a sheet, between its tiles, and the heights of the lines of text above each, in pixels."""
@@ -41,17 +41,6 @@ def columns_of(count: int) -> int:
     """So many columns that the sheet has about the shape of its tiles, and no gap at its end where that can be had."""
     least = max(1, ceil(sqrt(count)))
     return next((columns for columns in range(least, int(2 * sqrt(count)) + 1) if count % columns == 0), least)
-
-
-def wrapped(text: str, width: float, size: float) -> list[str]:
-    """A text in lines no wider than `width`, broken at spaces."""
-    most = max(1, int(width / (ADVANCE * size)))
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > most:
-            lines.append("")
-        lines[-1] += f" {word}" if lines[-1] else word
-    return lines
 
 
 def lay_out(

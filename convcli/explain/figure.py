@@ -51,7 +51,7 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     side = _side([grid for band in bands for grid in band])
     subject = answer.subject
     title = f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
-    under = f"{subject.operation.label}, {subject.geometry.kernel}; {words.flip(subject)}"
+    under = f"{subject.kernel_name}, {subject.geometry.kernel}; {words.flip(subject)}"
     before = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in words.preparation(subject)]
     shapes: list[Shape] = [
         Text(_MARGIN, _MARGIN + 8, title, _TITLE, palette.ink, bold=True),
@@ -228,7 +228,7 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     """The output around what is touched, with the weights by which it is."""
     subject, geometry = answer.subject, answer.subject.geometry
     title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
-    under = f"{subject.operation.label}, {geometry.kernel}; {words.flip(subject)}"
+    under = f"{subject.kernel_name}, {geometry.kernel}; {words.flip(subject)}"
     shapes: list[Shape] = [
         Text(_MARGIN, _MARGIN + 8, title, _TITLE, palette.ink, bold=True),
         Text(_MARGIN, _MARGIN + 32, under, _BODY, palette.faint),

@@ -56,7 +56,7 @@ def _facts(answer: Pixel) -> report.Table:
         ("input", f"{subject.source}  {report.shape(subject.image.shape)}"),
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
         ("operation", words.flip(subject)),
-        ("kernel", f"{subject.operation.label}, {geometry.kernel}"),
+        ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
         ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
         ("padding", report.pair((*geometry.pads,)) + ("" if spec.transpose else f", {geometry.padding_mode}")),
     ]

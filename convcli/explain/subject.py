@@ -21,6 +21,10 @@ from convcli.system.files import STDIO
 _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
 
 
+LONGEST = 60
+"""Characters of the SPECs that are shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """One channel of the result: the filters that it is made of, and the rule that joins them."""
@@ -84,6 +88,15 @@ class Subject:
                 out += [Output(rule, (one,)) for one in members] if rule == "none" else [Output(rule, members)]
                 start += length
         return out
+
+    @property
+    def kernel_name(self) -> str:
+        """The SPECs as they were written, cut where they are long; of a layer its label."""
+        bank = self.operation.bank
+        if bank is None:
+            return self.operation.label
+        specs = " + ".join(one.spec or one.label for one in bank.filters)
+        return specs if len(specs) <= LONGEST else f"{specs[: LONGEST - 1]}…"
 
     @property
     def whole(self) -> str:

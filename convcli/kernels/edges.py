@@ -133,6 +133,17 @@ def isotropic() -> dict[str, Matrix]:
     return pair([1, sqrt(2), 1], [-1, 0, 1])
 
 
+@named(
+    "isotropic-diagonal",
+    scale="sum 0, Σ|k| = 7.66",
+    source="ImageMagick's FreiChen:2, which is √½ of it and flipped, for convolution",
+)
+def isotropic_diagonal() -> Matrix:
+    """Gradient to the lower right with the weights of isotropic: -1,-√2,0; -√2,0,√2; 0,√2,1."""
+    root = sqrt(2)
+    return np.array([[-1, -root, 0], [-root, 0, root], [0, root, 1]])
+
+
 _FREI_CHEN = {
     "1": [[1, sqrt(2), 1], [0, 0, 0], [-1, -sqrt(2), -1]],
     "2": [[1, 0, -1], [sqrt(2), 0, -sqrt(2)], [1, 0, -1]],

@@ -22,12 +22,13 @@ class Kernel:
 class Filter:
     """The kernels of one SPEC and how their results are combined (one of `convcli.vocabulary.COMBINES`).
 
-    `label` is short and safe in a file name.
+    `label` is short and safe in a file name; `spec` is what the user wrote, for display.
     """
 
     label: str
     kernels: tuple[Kernel, ...]
     combine: str = "none"
+    spec: str = ""
 
 
 def checked(values: ArrayLike, source: str) -> NDArray[np.float64]:

@@ -137,11 +137,15 @@ def build(spec: str) -> Filter:
     built = recipe.build(**arguments)
     label = safe_label(spec.strip().lower())
     if not isinstance(built, Mapping):
-        return Filter(label, (Kernel(spec, checked(built, f"'{spec}'")),))
+        return Filter(label, (Kernel(spec, checked(built, f"'{spec}'")),), spec=spec)
     if name in recipe.members:
-        return Filter(label, (Kernel(name, checked(built[name.removeprefix(recipe.name + "-")], f"'{spec}'")),))
-    kernels = tuple(Kernel(f"{recipe.name}-{member}", checked(values, f"'{spec}'")) for member, values in built.items())
-    return Filter(label, kernels, recipe.combine)
+        return Filter(
+            label, (Kernel(spec, checked(built[name.removeprefix(recipe.name + "-")], f"'{spec}'")),), spec=spec
+        )
+    kernels = tuple(
+        Kernel(f"{recipe.name}-{member}{colon}{text}", checked(values, f"'{spec}'")) for member, values in built.items()
+    )
+    return Filter(label, kernels, recipe.combine, spec)
 
 
 def names() -> list[str]:

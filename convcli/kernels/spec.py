@@ -34,15 +34,15 @@ def parse(spec: str) -> Filter:
     if named.is_name(text):
         return named.build(text)
     if (path := Path(text)).suffix.lower() in files.SUFFIXES:
-        return Filter(named.safe_label(path.stem), (Kernel(text, files.read(path)),))
+        return Filter(named.safe_label(path.stem), (Kernel(text, files.read(path)),), spec=text)
     if path.suffix.lower() in _PICTURES:
         raise KernelError(
             f"kernel '{spec}' is an image: kernels are {', '.join(files.SUFFIXES)} files, or names (sobel)"
         )
     if (values := notation.magick(text)) is not None:
-        return Filter("kernel", (Kernel(text, values),))
+        return Filter("kernel", (Kernel(text, values),), spec=text)
     if re.search(r"\d", text) and ("," in text or ";" in text or re.fullmatch(rf"{_NUMBER}(\s+{_NUMBER})*", text)):
-        return Filter("kernel", (Kernel(text, notation.literal(text)),))
+        return Filter("kernel", (Kernel(text, notation.literal(text)),), spec=text)
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}' is empty: give at least one number, or a name (sobel)")
     if os.path.isfile(path):  # says no to what can be no path

@@ -19,10 +19,11 @@ from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
 from convcli.errors import ImageError
 from convcli.images import Picture, raster
 from convcli.kernels import filters
-from convcli.ranges import store
+from convcli.ranges import Clipped, store
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
 from convcli.runs.pipeline import Outcome
+from convcli.vocabulary import STRETCH
 
 WIDTH = 1600
 """Pixels across, at most, unless the user says otherwise."""
@@ -44,7 +45,7 @@ _SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is st
 
 def run(
     picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int, theme: str
-) -> Outcome:
+) -> tuple[Outcome, tuple[int, ...]]:
     """Apply an operation to a picture, and put a contact sheet of the result in its place.
 
     Parameters
@@ -64,6 +65,13 @@ def run(
     theme : str
         The colours around the tiles, one of `convcli.drawing.palette.PALETTES`.
 
+    Returns
+    -------
+    outcome : Outcome
+        The sheet; its policy, and what is clipped, are those of the channels on it.
+    shape : tuple of int
+        Of the layer: what would have been written without the sheet.
+
     Raises
     ------
     ConvError
@@ -76,17 +84,20 @@ def run(
     if picture.colour.ndim == 4 and len(picture.colour) > 1:
         raise ImageError(f"--montage draws one image, this is a batch of {len(picture.colour)}: split it")
     outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
-    page, remarks = _page(outcome, operation, source, policy, width, PALETTES[theme])
+    page, clipped, remarks = _page(outcome, operation, source, policy, width, PALETTES[theme])
     drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
     storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
-    storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes, *remarks))
-    return replace(outcome, picture=drawn, storage=storage, alpha=None)
+    # The page is in the file's integers: the policy is what was done to the channels.
+    storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes, *remarks), policy=policy or STRETCH)
+    result = replace(outcome.result, clipped=clipped)
+    sheet = replace(outcome, picture=drawn, storage=storage, result=result, alpha=None)
+    return sheet, outcome.picture.shape
 
 
 def _page(
     outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int, palette: Palette
-) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """The contact sheet, ``(H, W, 3)``, and remarks on the letters in it."""
+) -> tuple[NDArray[np.uint8], Clipped, tuple[str, ...]]:
+    """The contact sheet, ``(H, W, 3)``, what was clipped of the values drawn, and remarks on the letters in it."""
     colour: NDArray[Any] = outcome.picture.colour
     if colour.ndim == 4:
         colour = colour[0]
@@ -103,10 +114,12 @@ def _page(
     caption = f"{count} channels of {height}×{across}{drawn}. {_SIGNED if policy is None else _RULES[policy]}."
     laid = lay_out(tiles, size, f"{operation.label} on {Path(source).name}", caption, columns, palette)
     page = raster.paint(laid.scene).copy()
+    counts = []
     for channel, (x, y) in zip(colour, laid.places, strict=True):
-        gray = _gray(_averaged(channel, shrink), policy, outcome.picture.full_scale)
+        gray, clipped = _gray(_averaged(channel, shrink), policy, outcome.picture.full_scale)
+        counts.append(clipped)
         page[y : y + size[0], x : x + size[1]] = gray.repeat(grow, 0).repeat(grow, 1)[..., np.newaxis]
-    return page, raster.remarks(laid.scene.shapes, "")
+    return page, Clipped.sum(*counts), raster.remarks(laid.scene.shapes, "")
 
 
 def _averaged(channel: NDArray[Any], factor: int) -> NDArray[np.float64]:
@@ -121,26 +134,23 @@ def _averaged(channel: NDArray[Any], factor: int) -> NDArray[np.float64]:
     return means
 
 
-def _gray(values: NDArray[np.float64], policy: str | None, full_scale: float) -> NDArray[np.uint8]:
-    """Gray levels of a channel."""
+def _gray(values: NDArray[np.float64], policy: str | None, full_scale: float) -> tuple[NDArray[np.uint8], Clipped]:
+    """Gray levels of a channel, and what they clip."""
     out = np.empty(values.shape, np.uint8)
     if policy is not None:
-        store(values * (255 / full_scale), 255.0, policy, out)
-        return out
+        return out, store(values * (255 / full_scale), 255.0, policy, out)
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     sizes = np.abs(finite)
     peak = float(np.quantile(sizes, PEAK)) or float(sizes.max()) or 1.0
-    if finite.min() >= 0:
-        store(finite * (255 / peak), 255.0, "clip", out)
-    else:
-        store(128 + finite * (127 / peak), 255.0, "clip", out)
-    return out
+    stretched = finite * (255 / peak) if finite.min() >= 0 else 128 + finite * (127 / peak)
+    clipped = store(stretched, 255.0, "clip", out)
+    return out, clipped._replace(nan=int(np.count_nonzero(np.isnan(values))))
 
 
 def _span(channel: NDArray[Any]) -> str:
     """The least and the greatest value of a channel, short."""
     ends = float(channel.min()), float(channel.max())
-    return "…".join(f"{end:.0f}".replace("-", "−") if 10 <= abs(end) < 1e5 else number(end, 2) for end in ends)
+    return "…".join(f"{end:.0f}".replace("-", "−") if 10 <= abs(end) < 1e6 else number(end, 2) for end in ends)
 
 
 def _labels(operation: Operation, count: int, space: str) -> list[str]:

@@ -25,8 +25,9 @@ from convcli.system.files import same_file
 class Done:
     """One image that was written, and how.
 
-    `frames` is how many were written; shapes and `result`, without its array, are those of the first. `groups`, `bias` (in the
-    input's units), `alpha` (None: it has none) and `policy` (of the range) are as resolved.
+    `frames` is how many were written; shapes and `result`, without its array, are those of the first; `layer_shape` is that of
+    the channels that a contact sheet shows, None without one. `groups`, `bias` (in the input's units), `alpha` (None: it has
+    none) and `policy` (of the range) are as resolved.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Done:
     result: ConvResult
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    layer_shape: tuple[int, ...] | None
     mode: str
     container: str
     frames: int
@@ -60,13 +62,9 @@ class Done:
             "kernel": self.operation.label,
             "input_shape": list(self.input_shape),
             "output_shape": list(self.output_shape),
+            "layer_shape": None if self.layer_shape is None else list(self.layer_shape),
             "frames": self.frames,
-            "kernel_size": list(geometry.kernel),
-            "stride": list(geometry.stride),
-            "padding": geometry.pads._asdict(),
-            "padding_mode": geometry.padding_mode,
-            "dilation": list(geometry.dilation),
-            "output_padding": list(geometry.output_padding),
+            **geometry.document(),
             "groups": self.groups,
             "channels": None if self.operation.bank is None else self.operation.channels,
             "combine": None if self.operation.bank is None else [rule for _, rule in self.operation.bank.parts],
@@ -167,6 +165,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         result=outcome.result,
         input_shape=outcome.input_shape,
         output_shape=outcome.output_shape,
+        layer_shape=outcome.layer_shape,
         mode=outcome.mode,
         container=container,
         frames=count,
@@ -190,6 +189,7 @@ class _First:
     result: ConvResult
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    layer_shape: tuple[int, ...] | None
     mode: str
     groups: int
     bias: tuple[float, ...] | None
@@ -220,14 +220,14 @@ def _frames(
         shape, mode = picture.shape, picture.mode
         bias = None if operation.bias is None else operation.bias.units(picture.full_scale)
         tally.notes += picture.notes
-        outcome = _computed(picture, operation, source, container, how)
+        outcome, layer_shape = _computed(picture, operation, source, container, how)
         del picture  # its pixels are not needed while the result is encoded
         tally.notes += outcome.storage.notes
         tally.clipped.append(outcome.result.clipped)
         if tally.first is None:
             tally.first = _First(
-                replace(outcome.result, array=np.empty(0)), shape, outcome.picture.shape, mode, outcome.groups, bias,
-                outcome.alpha, outcome.storage.policy,
+                replace(outcome.result, array=np.empty(0)), shape, outcome.picture.shape, layer_shape, mode,
+                outcome.groups, bias, outcome.alpha, outcome.storage.policy,
             )  # fmt: skip
         made = [(outcome.picture, outcome.storage)]
         del outcome
@@ -235,10 +235,12 @@ def _frames(
         yield made
 
 
-def _computed(picture: Picture, operation: Operation, source: str, container: str, how: Writing) -> pipeline.Outcome:
-    """What a frame becomes: its channels, or a contact sheet of them."""
+def _computed(
+    picture: Picture, operation: Operation, source: str, container: str, how: Writing
+) -> tuple[pipeline.Outcome, tuple[int, ...] | None]:
+    """What a frame becomes: its channels, or a contact sheet of them and their shape."""
     if how.montage is None:
-        return pipeline.run(picture, operation, container, how.policy)
+        return pipeline.run(picture, operation, container, how.policy), None
     from convcli.runs import montage  # draws
 
     return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)

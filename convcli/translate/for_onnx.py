@@ -129,20 +129,35 @@ def _padded(request: Request, model: _Model, image: str) -> str:
 
 
 def _convolution(request: Request, model: _Model, image: str, pads: list[int]) -> None:
-    geometry = request.geometry
-    inputs = [image, model.constant("weight", "weight")]
+    geometry, (p2, q2) = request.geometry, request.geometry.output_padding
+    inputs, bias = [image, model.constant("weight", "weight")], None
     if request.bias is not None and request.bias.any():
         value = f"np.full({request.outputs}, {text.number(request.offset)})" if request.offset else None
-        inputs.append(model.constant("bias", value or f"np.array([{text.numbers(request.bias)}])"))
-    attributes = [f"pads={pads}"] if pads else []
+        bias = model.constant("bias", value or f"np.array([{text.numbers(request.bias)}])")
+    below, beside = 0, 0
+    if p2 >= geometry.stride.rows or q2 >= geometry.stride.columns:  # which ONNX has not: crop less, then add zeros
+        top, bottom, left, right = geometry.pads
+        pads = [top, left, max(0, bottom - p2), max(0, right - q2)]
+        below, beside, p2, q2 = max(0, p2 - bottom), max(0, q2 - right), 0, 0
+    padded = below > 0 or beside > 0
+    attributes = [f"pads={pads}"] if any(pads) else []
     for name, pair in (("strides", geometry.stride), ("dilations", geometry.dilation)):
         if max(pair) > 1:
             attributes.append(f"{name}={list(pair)}")
-    if max(geometry.output_padding) > 0:
-        attributes.append(f"output_padding={list(geometry.output_padding)}")
+    if max(p2, q2) > 0:
+        attributes.append(f"output_padding={[p2, q2]}")
     if request.groups > 1:
         attributes.append(f"group={request.groups}")
-    model.node("ConvTranspose" if geometry.transpose else "Conv", inputs, "outputs", *attributes)
+    if bias and not padded:
+        inputs.append(bias)
+    operator = "ConvTranspose" if geometry.transpose else "Conv"
+    model.node(operator, inputs, "before_zeros" if padded else "outputs", *attributes)
+    if padded:
+        zeros = model.constant("zeros", f"[0, 0, 0, 0, 0, 0, {below}, {beside}]", whole=True)
+        model.node("Pad", ["before_zeros", zeros], "without_bias" if bias else "outputs")
+        if bias:  # of the zeros, too
+            model.constants["bias"] = model.constants["bias"].replace(".astype", ".reshape(1, -1, 1, 1).astype")
+            model.node("Add", ["without_bias", bias], "outputs")
 
 
 def _joined(request: Request, model: _Model) -> None:
