@@ -3,7 +3,6 @@ told wrongly, or ends in a traceback."""
 
 import io
 import itertools
-import logging
 import struct
 import zlib
 from pathlib import Path
@@ -95,11 +94,22 @@ def test_what_tifffile_says_of_a_tag_is_not_printed(tmp_path: Path) -> None:
         if struct.unpack_from("<H", data, at)[0] == 270:
             struct.pack_into("<I", data, at + 8, 1 << 30)  # far behind the file's end
     source.write_bytes(data)
-    logging.getLogger("tifffile")
     write(tmp_path / "other.png", np.zeros((3, H, W), np.uint8))
     result = binary("apply", "in.tif", "other.png", "-k", "identity", "-o", "out/", cwd=tmp_path)
     assert result.code == 0
     assert all(line.startswith(("convcli: in.tif:", "convcli: 2 ")) for line in result.err.splitlines()), result.err
+
+
+def test_what_pillow_says_of_a_tag_is_not_printed(tmp_path: Path) -> None:
+    """Its logger, which nobody listens to, tells of more samples than it can decode."""
+    source = tiff(
+        tmp_path / "in.tif",
+        GENERATOR.integers(0, 256, (H, W, 70), np.uint8),
+        photometric="minisblack",
+        planarconfig="contig",
+    )
+    result = binary("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    assert len(result.err.splitlines()) == 1, result.err
 
 
 # What shows the picture as it was

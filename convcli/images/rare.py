@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
@@ -21,9 +20,6 @@ _SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
 _COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
 _PER_INCH = {2: 1.0, 3: 2.54}
 _ICC = 34675
-
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else Python prints what it says of odd tags
-logging.getLogger("tifffile").propagate = False
 
 
 class Pages:
