@@ -182,6 +182,26 @@ def test_an_orientation_in_a_text_is_applied_once(keyword: str, tmp_path: Path) 
     assert opened(tmp_path / "again.png").size == found.size
 
 
+def test_profiles_in_texts_show_nothing_of_before(tmp_path: Path) -> None:
+    info = PngImagePlugin.PngInfo()
+    for kind, data in {
+        "8bim": RESOURCES,
+        "xmp": b"<a tiff:Orientation='6'/>",
+        "icm": b"profile",
+        "iptc": b"8BIM",
+    }.items():
+        info.add_text(f"Raw profile type {kind}", f"\n{kind}\n{len(data):8}\n{data.hex()}\n", zip=True)
+    info.add_text("Raw profile type IPTC", "no digits")
+    Image.fromarray(COLOURS).save(tmp_path / "in.png", pnginfo=info)
+    done("apply", tmp_path / "in.png", "-k", "box:3", "-o", tmp_path / "out.png")
+    turned = b"<a tiff:Orientation='1'/>"
+    assert opened(tmp_path / "out.png").text == {
+        "Raw profile type 8bim": f"\n8bim\n{len(IPTC):8}\n{IPTC.hex()}\n",
+        "Raw profile type xmp": f"\nxmp\n{len(turned):8}\n{turned.hex()}\n",
+        "Raw profile type icm": f"\nicm\n{7:8}\n{b'profile'.hex()}\n",
+    }
+
+
 # Depth, sign, transparency
 
 
@@ -225,6 +245,17 @@ def test_every_page_has_its_depth(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, expected)
     done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
     np.testing.assert_array_equal(read(tmp_path / "out.png"), np.moveaxis(COLOURS, -1, 0))
+
+
+def test_10_bit_avif_says_what_is_lost(tmp_path: Path) -> None:
+    pixels = cv2.resize(COLOURS, (64, 64)).astype(np.uint16) * 4
+    try:
+        assert cv2.imwrite(str(tmp_path / "deep.avif"), pixels, [cv2.IMWRITE_AVIF_DEPTH, 10])
+        Image.fromarray(COLOURS).save(tmp_path / "flat.avif")
+    except (cv2.error, KeyError, OSError) as error:
+        pytest.skip(f"no AVIF here: {error}")
+    assert "read with 8" in done("apply", tmp_path / "deep.avif", "-k", "identity", "-o", tmp_path / "out.tif").err
+    assert done("apply", tmp_path / "flat.avif", "-k", "identity", "-o", tmp_path / "out.tif").err == ""
 
 
 def test_16_bit_jpeg_2000_says_what_is_lost(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ _THUMBNAILS = {0x0409, 0x040C}
 _LOSSY = {"JPEG", "MPO", "AVIF", "JPEG2000"}
 _TURNED = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]")
 _SMALL = re.compile(rb"<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>", re.DOTALL)
-_TURNING_TEXTS = re.compile(r"raw profile type (exif|app1)", re.IGNORECASE)
-"""ImageMagick's way of keeping EXIF in PNG's texts: Pillow reads it as such."""
+_PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
+"""ImageMagick's keywords of PNG's texts that hold EXIF, which Pillow reads as such, and other profiles."""
 
 
 def metadata_of(
@@ -169,7 +169,11 @@ def _xmp(image: Image.Image) -> bytes | None:
     """The XMP packet, which says of the pixels, now, that they are upright; without small pictures of what they were."""
     found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     packet = found.encode() if isinstance(found, str) else found
-    return _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet)) if isinstance(packet, bytes) and packet else None
+    return _upright(packet) if isinstance(packet, bytes) and packet else None
+
+
+def _upright(packet: bytes) -> bytes:
+    return _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet))
 
 
 def _iptc(image: Image.Image) -> bytes | None:
@@ -190,11 +194,24 @@ def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     if image.format != "PNG":
         return ()
     texts: dict[str, Any] = getattr(image, "text", {})
-    return tuple(
-        (str(key), str(value))
-        for key, value in texts.items()
-        if key != "XML:com.adobe.xmp" and not _TURNING_TEXTS.fullmatch(key)
-    )
+    kept = []
+    for key, value in texts.items():
+        text: str | None = str(value)
+        if profile := _PROFILE.fullmatch(key):
+            text = _sound(lambda kind=profile[1].lower(), value=value: _profile(kind, str(value)))  # type: ignore[misc]
+        if text is not None and key != "XML:com.adobe.xmp":
+            kept.append((str(key), text))
+    return tuple(kept)
+
+
+def _profile(kind: str, text: str) -> str | None:
+    """A profile in a text, a line of its name, its length, and hexadecimal digits, as the picture is now; None for EXIF."""
+    if kind not in ("8bim", "iptc", "xmp"):
+        return None if kind in ("exif", "app1") else text
+    _, name, _, *digits = text.split("\n")
+    data = bytes.fromhex("".join(digits))
+    data = _upright(data) if kind == "xmp" else _without_thumbnails(data)
+    return f"\n{name}\n{len(data):8}\n{data.hex()}\n" if data else None
 
 
 def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
