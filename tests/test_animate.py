@@ -16,9 +16,9 @@ from convcli.animation.document import document
 from convcli.animation.stage import Look
 from convcli.animation.steps import Kind, Values
 from convcli.convspec import ConvSpec
-from convcli.drawing import film as films
-from convcli.drawing.film import Film
+from convcli.drawing import reel as reels
 from convcli.drawing.palette import PALETTES, channels
+from convcli.drawing.reel import Reel
 from convcli.drawing.scene import Rect, Scene, Shape, Text, text_width
 from convcli.errors import ConvError, GeometryError, ImageError
 from convcli.geometry import Geometry, Pads, Pair
@@ -331,7 +331,7 @@ def test_fills_of_a_frame() -> None:
 # Films
 
 
-def small(title: str | None = None, theme: str = "light") -> Film:
+def small(title: str | None = None, theme: str = "light") -> Reel:
     course = steps.course(ConvSpec(padding=Pads(1, 0, 0, 1)).resolve((3, 3), (2, 2)))
     return stage.film(course, Values(), Look(20, theme, title, 4))
 
@@ -391,7 +391,7 @@ def visible(group: ElementTree.Element, share: float) -> bool:
 
 def test_an_svg_plays_every_frame_in_turn() -> None:
     whole = small("a < b & c")
-    root = ElementTree.fromstring(films.render(whole))
+    root = ElementTree.fromstring(reels.render(whole))
     assert root.find(f"{SVG}title").text == "a < b & c"  # type: ignore[union-attr]
     groups = root.findall(f"{SVG}g")
     lasting, moving = groups[:9], groups[9:]
@@ -409,7 +409,7 @@ def test_an_svg_plays_every_frame_in_turn() -> None:
 def test_one_frame_is_a_film_too() -> None:
     course = steps.course(ConvSpec().resolve((2, 2), (2, 2)))
     whole = stage.film(course, Values(), Look())
-    root = ElementTree.fromstring(films.render(whole))
+    root = ElementTree.fromstring(reels.render(whole))
     assert not root.findall(f".//{SVG}animate")
     stream = io.BytesIO()
     movie.write(whole, stream, "GIF")

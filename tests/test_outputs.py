@@ -258,12 +258,37 @@ def test_permissions_of_the_replaced_file_stay(mode: int, folder: Path, umask: N
     assert stat.S_IMODE((folder / "out.png").stat().st_mode) == mode
 
 
-@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600), (0, 0o666)])
-def test_permissions_of_a_new_file_are_the_umasks(mask: int, mode: int, folder: Path, umask: None) -> None:
+@pytest.mark.parametrize("target", ["out.png", "out.jpg", "out.tif", "out.npy", "out.bmp"])
+@pytest.mark.parametrize(
+    ("given", "mask", "mode"),
+    [
+        (0o666, 0o022, 0o644), (0o666, 0o027, 0o640), (0o666, 0o077, 0o600), (0o666, 0, 0o666),
+        (0o600, 0o022, 0o600), (0o640, 0, 0o640), (0o755, 0o022, 0o644), (0o444, 0o022, 0o644), (0o400, 0o022, 0o600),
+    ],
+)  # fmt: skip
+def test_permissions_of_a_new_file_are_the_inputs_and_the_umasks(
+    given: int, mask: int, mode: int, target: str, folder: Path, umask: None
+) -> None:
+    """What is made of a private picture is private; its owner may write it, and nobody runs a picture."""
+    (folder / "a.png").chmod(given)
     os.umask(mask)
-    done("apply", "a.png", *BOX, "-o", "out.png", cwd=folder)
-    assert stat.S_IMODE((folder / "out.png").stat().st_mode) == mode
+    done("apply", "a.png", *BOX, "-o", target, cwd=folder)
+    assert stat.S_IMODE((folder / target).stat().st_mode) == mode
     assert os.umask(0o022) == mask
+
+
+def test_permissions_of_what_comes_from_a_pipe_are_the_umasks(folder: Path, umask: None) -> None:
+    os.umask(0o027)
+    done("apply", "-", *BOX, "-o", "out.png", input=(folder / "a.png").read_bytes(), cwd=folder)
+    assert stat.S_IMODE((folder / "out.png").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_of_the_replaced_file_stays(folder: Path) -> None:
+    os.chown(folder / "a.png", 1234, 2345)
+    done("apply", "a.png", *BOX, "--in-place", cwd=folder)
+    status = (folder / "a.png").stat()
+    assert (status.st_uid, status.st_gid) == (1234, 2345)
 
 
 def full(*args: object, **kwargs: object) -> None:
@@ -590,14 +615,29 @@ def test_in_place_keeps_all_frames(name: str, folder: Path) -> None:
 
 
 def test_in_place_does_not_lose_frames(folder: Path) -> None:
-    """A file whose name promises another format than its content."""
-    first = Image.open(folder / "a.png")
-    first.save(folder / "pages.gif", "TIFF", save_all=True, append_images=[Image.open(folder / "b.png")])
-    before = (folder / "pages.gif").read_bytes()
-    result = run("apply", "pages.gif", *BOX, "--in-place", cwd=folder)
+    """A telephone's photograph with another one behind it."""
+    first = Image.open(folder / "a.png").convert("RGB")
+    first.save(folder / "photo.jpg", "MPO", save_all=True, append_images=[first])
+    before = (folder / "photo.jpg").read_bytes()
+    result = run("apply", "photo.jpg", *BOX, "--in-place", cwd=folder)
     assert result.code == 2
     assert "1 of the 2 frames" in result.err
-    assert (folder / "pages.gif").read_bytes() == before
+    assert (folder / "photo.jpg").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.jpg", "PNG"), ("a.gif", "TIFF"), ("a.png", "GIF"), ("a.bmp", "JPEG")]
+)
+def test_in_place_does_not_change_the_format(name: str, content: str, folder: Path) -> None:
+    """A file whose name promises another format than its content."""
+    Image.open(folder / "a.png").convert("L").save(folder / "other", content)
+    (folder / "other").replace(folder / name)
+    before = (folder / name).read_bytes()
+    result = run("apply", name, *BOX, "--in-place", cwd=folder)
+    assert result.code == 2
+    assert f"'{name}' is {content}" in result.err
+    assert len(result.err.splitlines()) == 1
+    assert (folder / name).read_bytes() == before
 
 
 # What is said of which image, and how

@@ -1,4 +1,4 @@
-"""Where everything of an animation stands on the page: from a `Course` to a `Film`. Standard library only."""
+"""Where everything of an animation stands on the page: from a `Course` to a `Reel`. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from convcli.animation import captions, measure
 from convcli.animation.steps import Course, Field, Kind, Step, Values
-from convcli.drawing.film import Film, Frame
 from convcli.drawing.grid import number
 from convcli.drawing.palette import PALETTES, Palette, mix, readable_on
+from convcli.drawing.reel import Frame, Reel
 from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_width, wrap
 
 MARGIN, GAP = 16.0, 32.0
@@ -43,7 +43,7 @@ class _Panel:
     y: float = 0.0
 
 
-def film(course: Course, values: Values, look: Look, rule: str | None = None) -> Film:
+def film(course: Course, values: Values, look: Look, rule: str | None = None) -> Reel:
     """The whole animation; `rule` is the padding rule that the geometry was resolved by, if any.
 
     Raises
@@ -53,7 +53,7 @@ def film(course: Course, values: Values, look: Look, rule: str | None = None) ->
     """
     stage = _Stage(course, values, look, rule)
     fps = look.fps or max(2.0, min(25.0, len(course.steps) / 30))
-    return Film(stage.base(), tuple(map(stage.frame, course.steps)), fps)
+    return Reel(stage.base(), tuple(map(stage.frame, course.steps)), fps)
 
 
 class _Stage:

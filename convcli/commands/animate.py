@@ -19,7 +19,7 @@ from convcli.system import files
 
 if TYPE_CHECKING:
     from convcli.animation.steps import Course, Values
-    from convcli.drawing.film import Film
+    from convcli.drawing.reel import Reel
 
 _SIZE = CountType()
 FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".svg": "SVG"}
@@ -222,20 +222,20 @@ def _frame(wanted: int | None, count: int) -> int | None:
     return wanted
 
 
-def _film(course: Course, numbers: Values, rule: str | None, values: dict[str, Any]) -> Film:
+def _film(course: Course, numbers: Values, rule: str | None, values: dict[str, Any]) -> Reel:
     from convcli.animation import stage
 
     title = None if values["title"] is None else report.shown(values["title"])
     return stage.film(course, numbers, stage.Look(values["cell"], values["theme"], title, values["fps"]), rule)
 
 
-def _write(film: Film, target: str, container: str, frame: int | None, scale: float | None) -> tuple[str, ...]:
+def _write(film: Reel, target: str, container: str, frame: int | None, scale: float | None) -> tuple[str, ...]:
     """Write the animation or one still of it, whole or not at all; returns remarks on the letters in it."""
-    from convcli.drawing import film as films
+    from convcli.drawing import reel as reels
     from convcli.drawing import svg
 
     if container == "SVG":
-        text = films.render(film) if frame is None else svg.render(film.still(frame))
+        text = reels.render(film) if frame is None else svg.render(film.still(frame))
         with files.writing(target) as stream:
             stream.write(text.encode())
         return ()

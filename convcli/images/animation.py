@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -49,3 +50,25 @@ def save(stream: BinaryIO, container: str, frames: Frames, transparent: bool, op
         # what becomes transparent must be cleared first; else only what changes is written
         options = {**options, "disposal": 2 if transparent else 1}
     frames.save(stream, container, save_all=True, **options)
+
+
+def hundredths(durations: Sequence[float]) -> list[float]:
+    """Durations in milliseconds as GIF keeps them, which counts by 10: the shortest is 10, what was 0 stays.
+
+    What is rounded off one frame is added to the next, so that the whole keeps its time.
+    """
+    rounded, behind = [], 0.0
+    for duration in durations:
+        behind += duration
+        kept = max(10.0, 10.0 * round(behind / 10)) if duration > 0 else 0.0
+        behind -= kept
+        rounded.append(kept)
+    return rounded
+
+
+def count(stream: BinaryIO) -> int | None:
+    """How many frames a file has: writers join those that are equal; None if it is larger than what may be read."""
+    stream.seek(0)
+    with suppress(Image.DecompressionBombError), Image.open(stream) as image:
+        return int(getattr(image, "n_frames", 1))
+    return None

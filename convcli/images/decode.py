@@ -92,7 +92,15 @@ def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
-    """The one 16-bit colour that a PNG calls transparent; Pillow, which would compare 8 bits with it, is not to see it."""
+    """The one 16-bit colour that a PNG calls transparent; Pillow, which would compare 8 bits with it, is not to see it.
+
+    Of 2 and 4 bits, whose pixels it spreads to 8, the colour is spread as well.
+    """
+    tiles = getattr(image, "tile", ())
+    largest = {"L;2": 3, "L;4": 15}.get(str(tiles[0][3])) if tiles and image.format == "PNG" else None
+    gray = image.info.get("transparency")
+    if largest is not None and isinstance(gray, int) and gray <= largest:
+        image.info["transparency"] = gray * 255 // largest
     deep = deeper_than_8_bits(image) or image.mode.startswith("I")
     value = image.info.pop("transparency", None) if deep else None
     return (value,) if isinstance(value, int) else tuple(value) if isinstance(value, tuple) else None
@@ -133,6 +141,9 @@ def _deep_gray(image: Image.Image, white: float | None, value: tuple[int, ...] |
     number of as many bits as the values need.
     """
     array = array_of(image)
+    tags: Any = getattr(image, "tag_v2", {})
+    if image.mode == "I" and tags.get(339, (1,)) == (1,) and image.format == "TIFF":
+        array = array.view(np.uint32)  # which Pillow reads as signed
     if image.mode == "F":
         return Planes(array[np.newaxis].astype(np.float32, copy=False), None, "gray", white or 1.0, True)
     low, high = int(array.min()), int(array.max())
@@ -141,4 +152,6 @@ def _deep_gray(image: Image.Image, white: float | None, value: tuple[int, ...] |
         bits = max(16, high.bit_length())
         return Planes(array.astype(kind)[np.newaxis], None, "gray", white or 2.0**bits - 1, True)
     gray = array.astype(np.uint16, copy=False)
+    if image.format == "TIFF" and tags.get(262) == 0 and image.mode.startswith("I;16"):
+        gray = 65535 - gray  # white is 0, which Pillow turns round at 8 bits only
     return Planes(gray[np.newaxis], _opacity(gray[..., np.newaxis], value), "gray", 65535.0)

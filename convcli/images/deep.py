@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.images.decode import deeper_than_8_bits
 from convcli.images.pixels import array_of
 
 Opener = Callable[[], Image.Image]
@@ -41,6 +42,21 @@ def unreachable(image: Image.Image) -> bool:
     """Whether the samples are stored plane by plane, whose unpackers are not to be chosen."""
     tags = getattr(image, "tag_v2", {})
     return image.format == "TIFF" and tags.get(284) == 2 and max(tags.get(258, (8,))) > 8 and image.mode in IMAGE_MODES
+
+
+def shallow(image: Image.Image, stream: BinaryIO) -> bool:
+    """Whether Pillow will cut the stored samples to 8 bits, and `decode` cannot prevent it. To be asked before decoding."""
+    place = stream.tell()
+    stream.seek(0)
+    head = stream.read(1 << 20) if image.format in ("JPEG2000", "AVIF") else b""
+    stream.seek(place)
+    if image.format == "JPEG2000":  # ISO/IEC 15444-1, A.5.1: 38 bytes on, each channel's bits less 1
+        _, found, sizes = head.partition(b"\xff\x4f\xff\x51")
+        return bool(found) and image.mode in IMAGE_MODES and len(sizes) > 38 and (sizes[38] & 0x7F) >= 8
+    if image.format == "AVIF":  # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth
+        _, found, settings = head.partition(b"av1C")
+        return bool(found) and len(settings) > 2 and bool(settings[2] & 0x40)
+    return deeper_than_8_bits(image)
 
 
 def raw_mode(image: Image.Image) -> str | None:

@@ -12,10 +12,10 @@ from typing import BinaryIO, Protocol
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError
-from convcli.images import deep
-from convcli.images.decode import deeper_than_8_bits, planes_of, transparent_value, upright
+from convcli.images import deep, rare
+from convcli.images.decode import planes_of, transparent_value, upright
 from convcli.images.limits import beyond, check_pixels
-from convcli.images.metadata import metadata_of, white_of
+from convcli.images.metadata import metadata_of, orientation_of, white_of
 from convcli.images.picture import Metadata, Picture
 from convcli.system import files
 
@@ -99,10 +99,11 @@ class Decoded:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._timing: Timing | None = None
         self._said: tuple[Metadata, int, tuple[str, ...]] | None = None
+        self._rare: rare.Pages | None = None
         with _decoding(source, limit):
             self._image: Image.Image | None = self._opened(0)
             self.format = self._image.format
-            self.frames = int(getattr(self._image, "n_frames", 1))
+            self.frames = self._count()
             width, height = self._image.size
         check_pixels(source, width * height * self.frames, limit, 8, self.frames)
 
@@ -119,15 +120,16 @@ class Decoded:
         notes: tuple[str, ...] = ()
         samples = None
         with _decoding(self._source, self._limit):
-            if number:
-                image.seek(number)
+            if number and not _reached(image, number):
+                return self._pages().picture(number)
+            turned = orientation_of(image) if image.format == "TIFF" else None  # Pillow turns it and forgets how
             self._pixels += image.size[0] * image.size[1]  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
             raw = deep.raw_mode(image) if self.frames == 1 or image.format == "TIFF" else None
             value = transparent_value(image)
             if raw is None:
-                if deeper_than_8_bits(image):
-                    notes = (f"{image.format} of this kind with 16 bits per channel is read with 8",)
+                if deep.shallow(image, self._stream):
+                    notes = (f"{image.format} of this kind with more than 8 bits per channel is read with 8",)
                 image.load()
                 kept = image
             else:
@@ -140,7 +142,7 @@ class Decoded:
             transparent = image.has_transparency_data or bool(self._timing and self._timing.transparent)
             white = white_of(kept)
             if self._said is None or image.format not in ANIMATED:  # pages have their own
-                self._said = metadata_of(kept, self.frames, _loses(self._stream, image))
+                self._said = metadata_of(kept, self.frames, _loses(self._stream, image), turned)
             metadata, orientation, remarks = self._said
         planes = planes_of(image, samples, transparent, value, white, self._source)
         if self.frames == 1:
@@ -172,6 +174,22 @@ class Decoded:
         self._timing = Timing(tuple(durations), loop, transparent, hidden)
         return self._timing
 
+    def _count(self) -> int:
+        """How many pictures there are."""
+        assert self._image is not None
+        try:
+            return int(getattr(self._image, "n_frames", 1))
+        except SyntaxError:  # a page that Pillow does not read: it counts no further
+            if self._image.format != "TIFF":
+                raise
+        self._image = self._opened(0)
+        return self._pages().frames
+
+    def _pages(self) -> rare.Pages:
+        """The same file, for pages that Pillow does not read."""
+        self._rare = self._rare or rare.Pages(self._stream, self._source, self._limit)
+        return self._rare
+
     def _opened(self, number: int) -> Image.Image:
         self._stream.seek(0)
         image = Image.open(self._stream)
@@ -184,6 +202,17 @@ class Decoded:
         if number:
             image.seek(number)
         return image
+
+
+def _reached(image: Image.Image, number: int) -> bool:
+    """Go on to a picture; False if it is a page of a kind that Pillow does not read, or not whole."""
+    try:
+        image.seek(number)
+    except SyntaxError:  # as its TIFF reader says it
+        if image.format != "TIFF":
+            raise
+        return False
+    return not deep.unreachable(image)
 
 
 @contextmanager

@@ -3,15 +3,65 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
-from PIL import Image, features
+from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.images.names import UNREADABLE
-from convcli.images.save import format_of
+from convcli.system import files
 
 _CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg", "PNG": "zlib", "TIFF": "libtiff"}
 """Formats that Pillow may be built without, and the feature that says so."""
+
+_UNFIT = {"BLP", "BUFR", "GRIB", "HDF5", "MSP", "PALM", "SPIDER", "WMF", "XBM"}
+"""Formats that Pillow lists as writable, but that hold neither gray nor colours of 8 bits, or want another program."""
+
+_SINGLE = {"MPO": "JPEG"}
+"""Formats of several pictures of which one is written, and what a file of one is: telephones put small ones behind."""
+
+_EARLY = {".png": "PNG", ".apng": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM",
+          ".pgm": "PPM", ".pnm": "PPM", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}  # fmt: skip
+"""Known without asking Pillow, which imports every plugin to answer."""
+
+
+def format_of(target: str, wanted: str | None, source: str | None) -> str:
+    """The format to write, as Pillow names it, or ``NPY``.
+
+    Parameters
+    ----------
+    target : str
+        A path, whose ending decides; ``-``, or a device or pipe whose name has no ending.
+    wanted : str, optional
+        What ``--format`` says: decides for these.
+    source : str, optional
+        The input's format: what they fall back to.
+
+    Raises
+    ------
+    ImageError
+        An ending or a name that nothing here can write.
+    """
+    if wanted is None and files.is_stream(target) and not Path(target).suffix:
+        source = _SINGLE.get(source or "", source)
+        return source if source == "NPY" or (source in Image.SAVE and source not in _UNFIT) else "PNG"
+    extension = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
+    if extension == ".npy":
+        return "NPY"
+    name = _EARLY.get(extension) or Image.registered_extensions().get(extension)
+    if name is None or (name not in _EARLY.values() and (name not in Image.SAVE or name in _UNFIT)):
+        ending = f"ends in '{extension}', which" if extension else "has no ending such as .png and"
+        what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {ending}"
+        raise ImageError(f"{what} cannot be written: use png, jpg, tif, webp, ppm, bmp, gif or npy")
+    if name in ("WEBP", "AVIF") and not _built_with(name.lower()):
+        raise ImageError(f"format {name} cannot be written: this Pillow is built without it; use png")
+    return _SINGLE.get(name, name)
+
+
+def _built_with(library: str) -> bool:
+    from PIL import features
+
+    return bool(features.check(library))
 
 
 def readable() -> tuple[str, ...]:
@@ -31,6 +81,8 @@ def writable() -> tuple[str, ...]:
 
 def libraries() -> str:
     """The libraries that Pillow's codecs use, with their versions."""
+    from PIL import features
+
     names = {
         "libjpeg_turbo": "libjpeg-turbo",
         "jpg_2000": "OpenJPEG",
@@ -47,4 +99,4 @@ def libraries() -> str:
 
 
 def _built(name: str) -> bool:
-    return name not in _CODECS or bool(features.check(_CODECS[name]))
+    return name not in _CODECS or _built_with(_CODECS[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from convcli.images.film import Decoded, Film, Still, UnidentifiedError
 from convcli.images.limits import check_pixels, set_limit
 from convcli.images.picture import Metadata, Picture
 from convcli.system import files, npy
+
+for _name in ("PIL", "tifffile"):  # else Python prints what they say of odd files
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
 
 FIRST_ONLY = "the first of {} frames is used"
 

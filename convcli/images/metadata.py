@@ -9,6 +9,8 @@ from math import inf
 from typing import Any, TypeVar
 
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffTags import TAGS_V2_GROUPS
 
 from convcli.images.picture import JpegCoding, Metadata
 
@@ -23,28 +25,45 @@ ORIENTATION = 274
 _LAYOUT = {
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 280, 281, 282, 283, 284, 288, 289, 290, 291, 292,
     293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512,
-    513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675,
+    513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675, 37724,
 }  # fmt: skip
-"""TIFF's tags of how the pixels are stored (TIFF 6.0), and those that are kept apart from EXIF: resolution, profile, XMP."""
+"""TIFF's tags of how the pixels are stored (TIFF 6.0), those that are kept apart from EXIF (resolution, profile, XMP), and
+Photoshop's layers, which are the picture as it was."""
+
+_RESOURCES = 34377
+"""TIFF's tag of Photoshop's image resources."""
+
+_SIGNATURE = b"Photoshop 3.0\0"
+"""What they begin with in a JPEG's APP13 segment."""
+
+_THUMBNAILS = {0x0409, 0x040C}
+"""Resources that show the picture as it was (Adobe, "Photoshop File Formats Specification", image resources)."""
 
 _LOSSY = {"JPEG", "MPO", "AVIF", "JPEG2000"}
-_TURNED = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
+_TURNED = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]")
+_SMALL = re.compile(rb"<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>", re.DOTALL)
+_PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
+"""ImageMagick's keywords of PNG's texts that hold EXIF, which Pillow reads as such, and other profiles."""
 
 
-def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata, int, tuple[str, ...]]:
+def metadata_of(
+    image: Image.Image, frames: int, lossy: bool, turned: int | None = None
+) -> tuple[Metadata, int, tuple[str, ...]]:
     """What is carried along, the orientation of the pixels, 1 to 8, and remarks on what is damaged.
 
-    To be called when the pixels are decoded: some formats keep their texts behind them.
+    To be called when the pixels are decoded: some formats keep their texts behind them. `turned` is the orientation that
+    the image had before, where decoding takes it away.
     """
     notes: tuple[str, ...] = ()
-    orientation = _sound(lambda: int(image.getexif().get(ORIENTATION, 1)), 1) or 1
+    orientation = orientation_of(image) if turned is None else turned
     dpi = _sound(lambda: _dpi(image))
+    profile = image.info.get("icc_profile")
     exif = _sound(lambda: _exif(image), b"damaged")  # takes tags away that others read
     if exif == b"damaged":
         notes, exif = ("its EXIF data is damaged and left out",), None
     metadata = Metadata(
         format=image.format,
-        icc_profile=image.info.get("icc_profile"),
+        icc_profile=profile if isinstance(profile, bytes) and profile else None,
         dpi=dpi[::-1] if dpi and orientation > 4 else dpi,
         exif=exif,
         xmp=_sound(lambda: _xmp(image)),
@@ -56,18 +75,47 @@ def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata,
         lossy=lossy or image.format in _LOSSY,
         frames=frames,
     )
-    return metadata, orientation if orientation in range(1, 9) else 1, notes
+    return metadata, orientation, notes
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF's orientation, 1 to 8; 1 where there is none that makes sense."""
+    return as_orientation(_sound(lambda: image.getexif().get(ORIENTATION)))
 
 
 def white_of(image: Image.Image) -> float | None:
     """TIFF's SMaxSampleValue, where there is one that can be white."""
+    return as_white(_sound(lambda: image.getexif().get(SMAX))) if image.format == "TIFF" else None
+
+
+def as_orientation(value: Any) -> int:
+    """A tag's value, whatever its type, as an orientation; of several, the first."""
+    return _sound(lambda: found if (found := int(_first(value))) in range(1, 9) else None) or 1
+
+
+def as_white(value: Any) -> float | None:
+    """A tag's value, whatever its type, as the value of white; of one for each sample, the first."""
 
     def read() -> float | None:
-        value = image.getexif().get(SMAX) if image.format == "TIFF" else None
-        white = float(value[0] if isinstance(value, tuple) else value) if value is not None else 0.0
+        white = float(_first(value))
         return white if 0 < white < inf else None
 
     return _sound(read)
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) else value
+
+
+def described(exif: bytes | None) -> ImageFileDirectory_v2:
+    """The TIFF directory of EXIF data, with those that it refers to, as Pillow's own writer has it."""
+    tags = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+    if exif:
+        found = Image.Exif()
+        found.load(exif)
+        for tag in found:
+            tags[tag] = found.get_ifd(tag) if tag in TAGS_V2_GROUPS else found[tag]
+    return tags
 
 
 def _sound(read: Callable[[], T | None], otherwise: T | None = None) -> T | None:
@@ -88,23 +136,52 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """The EXIF data without the orientation and the layout of the pixels."""
+    """The EXIF data without the orientation and the layout of the pixels; damaged if it cannot be written again."""
     exif = image.getexif()
     for tag in (*_LAYOUT, ORIENTATION):
         exif.pop(tag, None)
-    return exif.tobytes() if len(exif) else None
+    resources = exif.pop(_RESOURCES, None)
+    if isinstance(resources, bytes) and (kept := _sound(lambda: _without_thumbnails(resources))):
+        exif[_RESOURCES] = kept
+    if not len(exif):
+        return None
+    exif.bigtiff = False  # whose head, in EXIF, nobody reads
+    data = exif.tobytes()
+    described(data).tobytes(8)
+    return data
+
+
+def _without_thumbnails(resources: bytes) -> bytes:
+    """Photoshop's image resources, each ``8BIM``, number, name, length, data, without those that are small pictures."""
+    kept, place = [], 0
+    while place + 12 <= len(resources):
+        number, name = struct.unpack_from(">4xHB", resources, place)
+        head = 6 + (2 + name) // 2 * 2  # name and data are padded to an even length
+        (length,) = struct.unpack_from(">I", resources, place + head)
+        end = place + head + 4 + (length + 1) // 2 * 2
+        if number not in _THUMBNAILS:
+            kept.append(resources[place:end])
+        place = end
+    return b"".join(kept)
 
 
 def _xmp(image: Image.Image) -> bytes | None:
-    """The XMP packet, which says of the pixels, now, that they are upright."""
+    """The XMP packet, which says of the pixels, now, that they are upright; without small pictures of what they were."""
     found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     packet = found.encode() if isinstance(found, str) else found
-    return _TURNED.sub(rb"\g<1>1", packet) if isinstance(packet, bytes) and packet else None
+    return _upright(packet) if isinstance(packet, bytes) and packet else None
+
+
+def _upright(packet: bytes) -> bytes:
+    return _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet))
 
 
 def _iptc(image: Image.Image) -> bytes | None:
     segments = [bytes(data) for name, data in getattr(image, "applist", ()) if name == "APP13"]
-    return segments[0] if len(segments) == 1 and len(segments[0]) <= 65533 else None
+    if len(segments) != 1 or not segments[0].startswith(_SIGNATURE):
+        return None
+    kept = _without_thumbnails(segments[0].removeprefix(_SIGNATURE))
+    return _SIGNATURE + kept if kept else None
 
 
 def _comment(image: Image.Image) -> bytes | None:
@@ -117,7 +194,24 @@ def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     if image.format != "PNG":
         return ()
     texts: dict[str, Any] = getattr(image, "text", {})
-    return tuple((str(key), str(value)) for key, value in texts.items() if key != "XML:com.adobe.xmp")
+    kept = []
+    for key, value in texts.items():
+        text: str | None = str(value)
+        if profile := _PROFILE.fullmatch(key):
+            text = _sound(lambda kind=profile[1].lower(), value=value: _profile(kind, str(value)))  # type: ignore[misc]
+        if text is not None and key != "XML:com.adobe.xmp":
+            kept.append((str(key), text))
+    return tuple(kept)
+
+
+def _profile(kind: str, text: str) -> str | None:
+    """A profile in a text, a line of its name, its length, and hexadecimal digits, as the picture is now; None for EXIF."""
+    if kind not in ("8bim", "iptc", "xmp"):
+        return None if kind in ("exif", "app1") else text
+    _, name, _, *digits = text.split("\n")
+    data = bytes.fromhex("".join(digits))
+    data = _upright(data) if kind == "xmp" else _without_thumbnails(data)
+    return f"\n{name}\n{len(data):8}\n{data.hex()}\n" if data else None
 
 
 def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
@@ -141,5 +235,7 @@ def _jpeg(image: Image.Image) -> JpegCoding | None:
     tables = {int(key): list(table) for key, table in getattr(image, "quantization", {}).items()}
     if not tables or sorted(tables) != list(range(len(tables))):
         return None
-    sampling = JpegImagePlugin.get_sampling(image)
-    return JpegCoding(tables, sampling if sampling in (0, 1, 2) else None, bool(image.info.get("progressive")))
+    sampling: int | None = JpegImagePlugin.get_sampling(image)
+    if sampling not in (0, 1, 2):  # one that Pillow does not write: with colours as fine as the pixels nothing is lost
+        sampling = 0 if image.mode in ("RGB", "YCbCr") else None
+    return JpegCoding(tables, sampling, bool(image.info.get("progressive")))

@@ -1,4 +1,4 @@
-"""A `Film` as GIF, APNG or WebP: one palette of few colours, and only what changes from frame to frame."""
+"""A `Reel` as GIF, APNG or WebP: one palette of few colours, and only what changes from frame to frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.drawing.film import Film
+from convcli.drawing.reel import Reel
 from convcli.drawing.scene import Scene
 from convcli.errors import ImageError
 from convcli.images import raster
@@ -28,42 +28,42 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def write(film: Film, stream: BinaryIO, container: str, scale: float = 1.0) -> None:
+def write(reel: Reel, stream: BinaryIO, container: str, scale: float = 1.0) -> None:
     """Encode all frames.
 
     Parameters
     ----------
-    film : Film
+    reel : Reel
         What is shown.
     stream : binary stream
         Where it goes.
     container : {"GIF", "PNG", "WEBP"}
         The format, as Pillow names it; a PNG of several frames is an APNG.
     scale : float
-        Pixels for each of the film's.
+        Pixels for each of the reel's.
 
     Raises
     ------
     ImageError
         More pixels than memory should hold.
     """
-    count = len(film.frames)
-    _check(film.base, scale, count)
-    palette = _Palette(film, scale)
-    frames = (palette.image(pixels) for pixels in _paint(film, scale))
+    count = len(reel.frames)
+    _check(reel.base, scale, count)
+    palette = _Palette(reel, scale)
+    frames = (palette.image(pixels) for pixels in _paint(reel, scale))
     first = next(frames)
     rest = list(frames) if container == "PNG" else frames  # there Pillow looks at them twice
-    each = round(100 / film.fps) * 10  # GIF counts hundredths of a second
-    durations = [each] * (count - 1) + [each + round(100 * film.hold) * 10]
+    each = round(100 / reel.fps) * 10  # GIF counts hundredths of a second
+    durations = [each] * (count - 1) + [each + round(100 * reel.hold) * 10]
     options = {**_OPTIONS[container], "save_all": True, "append_images": rest}
     first.save(stream, container, duration=durations if count > 1 else durations[0], **options)
 
 
-def _paint(film: Film, scale: float) -> Iterator[NDArray[np.uint8]]:
+def _paint(reel: Reel, scale: float) -> Iterator[NDArray[np.uint8]]:
     """Every frame ``(H, W, 3)``. What lasts is painted once."""
-    page = film.base.background
-    kept = Image.fromarray(raster.paint(film.base, scale))
-    for frame in film.frames:
+    page = reel.base.background
+    kept = Image.fromarray(raster.paint(reel.base, scale))
+    for frame in reel.frames:
         raster.draw_on(kept, frame.lasting, scale, page)
         image = kept.copy()
         raster.draw_on(image, frame.moving, scale, page)
@@ -76,11 +76,11 @@ class _Palette:
     Pillow's own mapping to a palette is coarse: it makes white a gray that is nearly white.
     """
 
-    def __init__(self, film: Film, scale: float) -> None:
+    def __init__(self, reel: Reel, scale: float) -> None:
         counts: Counter[int] = Counter()
-        count = len(film.frames)
+        count = len(reel.frames)
         for number in {0, count // 2, count - 1}:
-            colors, times = np.unique(_packed(raster.paint(film.still(number), scale)), return_counts=True)
+            colors, times = np.unique(_packed(raster.paint(reel.still(number), scale)), return_counts=True)
             counts.update(dict(zip(colors.tolist(), times.tolist(), strict=True)))
         chosen = np.array([color for color, _ in counts.most_common(COLORS)])
         self.colors = np.stack([chosen >> 16, chosen >> 8 & 255, chosen & 255], axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError
 from convcli.images.decode import Planes, upright
 from convcli.images.limits import check_pixels
-from convcli.images.metadata import ORIENTATION, SMAX
+from convcli.images.metadata import ORIENTATION, SMAX, as_orientation, as_white
 from convcli.images.picture import Metadata, Picture
 from convcli.system import files
 
 _SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
 _COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
 _PER_INCH = {2: 1.0, 3: 2.54}
+_ICC = 34675
 
 
 class Pages:
@@ -65,10 +66,16 @@ class Pages:
                 f"input '{self._source}' is a TIFF of a rare kind, {page.photometric!s}: convert it to RGB first"
             )
         if int(page.photometric) == 0 and array.dtype.kind == "u":
-            array = np.iinfo(array.dtype).max - array
-        planes = upright(_planes(array, space, extra, page), _tag(page, ORIENTATION, 1))
-        metadata = Metadata("TIFF", _tag(page, 34675, None), _dpi(page), frames=self.frames)
-        notes = () if number else ("of its metadata, the profile and the resolution are kept",)
+            array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
+        orientation = as_orientation(_tag(page, ORIENTATION))
+        planes = upright(_planes(array, space, extra, page), orientation)
+        profile, dpi = _tag(page, _ICC), _dpi(page)
+        metadata = Metadata(
+            "TIFF",
+            profile if isinstance(profile, bytes) and profile else None,
+            dpi[::-1] if dpi and orientation > 4 else dpi,
+            frames=self.frames,
+        )
         return Picture(
             planes.colour,
             planes.alpha,
@@ -76,7 +83,7 @@ class Pages:
             planes.full_scale,
             real=planes.real,
             metadata=metadata,
-            notes=notes,
+            notes=("of its metadata, the profile and the resolution are kept",),
         )
 
     def timing(self) -> None:
@@ -101,9 +108,8 @@ def _planes(array: NDArray[Any], space: str, extra: tuple[int, ...], page: Any) 
     colours = _COLOURS[space]
     real = array.dtype.kind == "f" or array.dtype.itemsize > 2
     full_scale = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
-    white = _tag(page, SMAX, None)
-    if real and white is not None:
-        full_scale = float(white[0] if isinstance(white, tuple) else white)
+    if real:
+        full_scale = as_white(_tag(page, SMAX)) or full_scale
     if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
     planes = np.moveaxis(array, -1, 0)
@@ -116,16 +122,17 @@ def _planes(array: NDArray[Any], space: str, extra: tuple[int, ...], page: Any) 
     return Planes(colour, alpha, space, full_scale, real)
 
 
-def _tag(page: Any, number: int, otherwise: Any) -> Any:
+def _tag(page: Any, number: int) -> Any:
+    """The value of a tag, of whatever type it is in the file; None where there is none."""
     tag = page.tags.get(number)
-    return otherwise if tag is None else tag.value
+    return None if tag is None else tag.value
 
 
 def _dpi(page: Any) -> tuple[float, float] | None:
-    across, down = _tag(page, 282, None), _tag(page, 283, None)
-    scale = _PER_INCH.get(int(_tag(page, 296, 2)))
-    try:
-        found = tuple(value[0] / value[1] * (scale or 0) for value in (across, down))
-    except (TypeError, ZeroDivisionError):
-        return None
-    return (found[0], found[1]) if min(found) > 0 and max(found) < 65536 else None
+    """Pixels per inch, across and down."""
+    with suppress(TypeError, ValueError, IndexError, ZeroDivisionError, KeyError):
+        unit = _tag(page, 296)
+        scale = _PER_INCH[2 if unit is None else int(unit)]
+        across, down = (value[0] / value[1] * scale for value in (_tag(page, 282), _tag(page, 283)))
+        return (across, down) if 0 < across < 65536 and 0 < down < 65536 else None
+    return None

@@ -6,6 +6,7 @@ import io
 import itertools
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,67 +27,23 @@ from convcli.images.stored import CMYK, image_of, narrowed, pixels_of, tensor_of
 from convcli.ranges import Clipped
 from convcli.system import files, npy
 
-_KEEPS_EXIF = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "MPO"}
+_KEEPS_EXIF = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
 _KEEPS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}
 _KEEPS_ICC = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
 _KEEPS_XMP = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
 _XMP_LIMIT = {"JPEG": 65504}
-_EXIF_LIMIT = {"JPEG": 65533, "MPO": 65533}
-_UNFIT = {"BLP", "BUFR", "GRIB", "HDF5", "MSP", "PALM", "SPIDER", "WMF", "XBM"}
-"""Formats that Pillow lists as writable, but that hold neither gray nor colours of 8 bits, or want another program."""
-
-
-def format_of(target: str, wanted: str | None, source: str | None) -> str:
-    """The format to write, as Pillow names it, or ``NPY``.
-
-    Parameters
-    ----------
-    target : str
-        A path, whose ending decides; ``-``, or a device or pipe whose name has no ending.
-    wanted : str, optional
-        What ``--format`` says: decides for these.
-    source : str, optional
-        The input's format: what they fall back to.
-
-    Raises
-    ------
-    ImageError
-        An ending or a name that nothing here can write.
-    """
-    if wanted is None and files.is_stream(target) and not Path(target).suffix:
-        return source if source == "NPY" or (source in Image.SAVE and source not in _UNFIT) else "PNG"
-    extension = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
-    if extension == ".npy":
-        return "NPY"
-    name = _EARLY.get(extension) or Image.registered_extensions().get(extension)
-    if name is None or (name not in _EARLY.values() and (name not in Image.SAVE or name in _UNFIT)):
-        ending = f"ends in '{extension}', which" if extension else "has no ending such as .png and"
-        what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {ending}"
-        raise ImageError(f"{what} cannot be written: use png, jpg, tif, webp, ppm, bmp, gif or npy")
-    if name in ("WEBP", "AVIF") and not _built_with(name.lower()):
-        raise ImageError(f"format {name} cannot be written: this Pillow is built without it; use png")
-    return name
-
-
-def _built_with(library: str) -> bool:
-    from PIL import features
-
-    return bool(features.check(library))
-
+_EXIF_LIMIT = {"JPEG": 65533}
 
 _UNPACKED = {"BMP"}
 """Formats that store pixels as they are, front to back: they need no copy in memory before they are written."""
 
-_EARLY = {".png": "PNG", ".apng": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM",
-          ".pgm": "PPM", ".pnm": "PPM", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}  # fmt: skip
-"""Known without asking Pillow, which imports every plugin to answer."""
-
 
 class Saved(NamedTuple):
-    """What was clipped, and what was lost, while a picture was written."""
+    """What was clipped, and what was lost, while a picture was written; and how many frames the file has."""
 
     clipped: Clipped
     notes: tuple[str, ...] = ()
+    frames: int = 1
 
 
 def frames_kept(film: Film, target: str, wanted: str | None, container: str) -> int:
@@ -115,6 +72,7 @@ def save_frames(
     timing: Timing | None = None,
     threads: int | None = None,
     settings: Settings = Settings(),
+    source: str | None = None,
 ) -> Saved:
     """Write one picture, or several into one file.
 
@@ -133,11 +91,14 @@ def save_frames(
         For encoders that use several; by default, one for each processor.
     settings : Settings
         Quality and compression.
+    source : str, optional
+        The input's path: a new file has its permissions.
 
     Returns
     -------
     Saved
-        What was clipped here (nothing if the colours came as integers), and what was lost.
+        What was clipped here (nothing if the colours came as integers), what was lost, and how many frames were written:
+        an animation's neighbours that are equal become one.
 
     Raises
     ------
@@ -146,45 +107,50 @@ def save_frames(
     """
     picture, storage = next(frames)
     container, level = storage.container, settings.compression
+    sink = partial(files.writing, target, source)
     if container == "NPY":
         array, clipped = tensor_of(picture, storage.policy)
         array, lost = narrowed(array, storage.dtype)
-        with files.writing(target) as stream:
+        with sink() as stream:
             npy.write(stream, array)
         return Saved(clipped, lost)
-    told = _Told()
+    told = _Told(count)
     options = _options(picture, storage, settings, told)
     first = [_Frame(picture, storage, told)]
     del picture  # its real values are not kept beside the integers
     kept = itertools.chain((first.pop() for _ in range(1)), (_Frame(*frame, told) for frame in frames))
     if container == "TIFF":
-        _write(target, tiff.encode((frame.page() for frame in kept), count, level, threads))
+        _write(sink, tiff.encode((frame.page() for frame in kept), count, level, threads))
     elif container == "PNG" and timing is not None:
         pixels = (frame.pixels for frame in kept)
         said = png.Said(**options)
-        _write(target, png.animate(pixels, timing.durations, timing.plays, timing.hidden, said, threads, level))
+        _write(sink, png.animate(pixels, timing.durations, timing.plays, timing.hidden, said, threads, level))
     elif container == "PNG":
-        _write(target, png.encode(next(kept).pixels, png.Said(**options), threads, level))
+        _write(sink, png.encode(next(kept).pixels, png.Said(**options), threads, level))
     elif container == "PPM":
-        _write(target, _netpbm(next(kept).pixels))
+        _write(sink, _netpbm(next(kept).pixels))
     elif timing is not None:
-        _through_pillow(target, container, partial(_animation, container, kept, timing, options))
+        _through_pillow(sink, target, container, partial(_animation, container, kept, timing, options, told))
     else:
         image = next(kept).image()
         if container in _UNPACKED:
-            with files.writing(target) as stream:
+            with sink() as stream:
                 image.save(stream, container, **options)
         else:
-            _through_pillow(target, container, lambda stream: image.save(stream, container, **options))
-    return Saved(Clipped.sum(*told.clipped), tuple(dict.fromkeys(told.notes)))
+            _through_pillow(sink, target, container, lambda stream: image.save(stream, container, **options))
+    return Saved(Clipped.sum(*told.clipped), tuple(dict.fromkeys(told.notes)), told.frames)
 
 
-def _write(target: str, parts: Iterable[bytes | memoryview]) -> None:
-    with files.writing(target) as stream:
+_Sink = Callable[[], AbstractContextManager[BinaryIO]]
+"""Opens the target."""
+
+
+def _write(sink: _Sink, parts: Iterable[bytes | memoryview]) -> None:
+    with sink() as stream:
         stream.writelines(parts)
 
 
-def _through_pillow(target: str, container: str, write: Callable[[BinaryIO], None]) -> None:
+def _through_pillow(sink: _Sink, target: str, container: str, write: Callable[[BinaryIO], None]) -> None:
     """Have one of Pillow's encoders write into memory, and that into the target."""
     buffer = io.BytesIO()
     try:
@@ -195,27 +161,34 @@ def _through_pillow(target: str, container: str, write: Callable[[BinaryIO], Non
     except Exception as error:  # only Pillow's code runs in there, and its encoders raise whatever comes to hand
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageError(f"output '{target}' cannot be written as {container} ({why}): use png or tif") from None
-    with files.writing(target) as stream:
+    with sink() as stream:
         stream.write(buffer.getbuffer())
 
 
 def _animation(
-    container: str, frames: Iterator[_Frame], timing: Timing, options: dict[str, Any], stream: BinaryIO
+    container: str, frames: Iterator[_Frame], timing: Timing, options: dict[str, Any], told: _Told, stream: BinaryIO
 ) -> None:
     if timing.hidden:
         next(frames)
     durations = list(timing.durations[timing.hidden :])
+    if container == "GIF" and (rounded := animation.hundredths(durations)) != durations:
+        told.notes.append(
+            "GIF counts hundredths of a second: the times of its frames are rounded; png and webp keep them"
+        )
+        durations = rounded
     options = {**options, "duration": durations}
     if timing.loop is not None or container != "GIF":
         options["loop"] = timing.plays
     images = animation.Frames((frame.image() for frame in frames), len(durations))
     animation.save(stream, container, images, timing.transparent, options)
+    told.frames = animation.count(stream) or len(durations)
 
 
 @dataclass(slots=True)
 class _Told:
     """What is to be said of the frames that went by."""
 
+    frames: int
     clipped: list[Clipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -9,10 +9,10 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.picture import SPACES, Picture
 
-_NO_ALPHA = {"JPEG", "PPM", "BMP", "DIB", "PCX", "EPS", "MPO"}
+_NO_ALPHA = {"JPEG", "PPM", "BMP", "DIB", "PCX", "EPS"}
 _DEEP = {"PNG", "TIFF", "PPM"}
 _FLOAT = {"TIFF"}
-_LARGEST = {"JPEG": 65500, "MPO": 65500, "PDF": 65500, "WEBP": 16383, "AVIF": 65536, "GIF": 65535, "PCX": 65534, "TGA": 65535,
+_LARGEST = {"JPEG": 65500, "PDF": 65500, "WEBP": 16383, "AVIF": 65536, "GIF": 65535, "PCX": 65534, "TGA": 65535,
             "SGI": 65535, "ICO": 256}  # fmt: skip
 """The largest side of formats that have a limit within reach, as Pillow writes them."""
 _ICNS = 1024
@@ -101,7 +101,9 @@ def storage_for(
     tensor = picture.space == "tensor"
     full_scale = 255.0 if picture.full_scale == 1 and tensor else picture.full_scale
     if (picture.real or policy == "raw") and container in _FLOAT:
-        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw")
+        wide = f"values of 64 bits are stored with 32 in {container}: write .npy to keep them"
+        lost = (wide,) if picture.real and picture.colour.dtype == np.float64 else ()
+        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", lost)
     if policy == "raw":
         raise ImageError(f"--range raw does not fit into integers: write .npy, or tif instead of {container}")
     notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)

@@ -13,7 +13,7 @@ from convcli.images.picture import Picture
 from convcli.images.storage import Storage
 from convcli.ranges import Clipped, apply_policy, store
 
-CMYK = {"JPEG", "TIFF", "MPO", "PDF"}
+CMYK = {"JPEG", "TIFF", "PDF"}
 """Formats that hold it."""
 
 

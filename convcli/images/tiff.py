@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from PIL.TiffTags import FLOAT, LONG, SHORT, TAGS_V2_GROUPS, UNDEFINED
+from PIL.TiffTags import FLOAT, LONG, SHORT, UNDEFINED
 
 from convcli.errors import ImageError
 from convcli.images import png
-from convcli.images.metadata import SMAX
+from convcli.images.metadata import SMAX, described
 from convcli.images.picture import Metadata
 from convcli.system.parallel import run_all, workers
 
@@ -103,7 +102,7 @@ def _directory(page: Page, strips: list[bytes], rows: int, predictor: int) -> Im
     """The tags of a page; Pillow adds the directory's own length to the offsets of the strips."""
     height, width, channels = page.pixels.shape
     metadata = page.metadata
-    tags = _described(metadata.exif)
+    tags = described(metadata.exif)
     bits = 8 * page.pixels.itemsize
 
     def put(tag: int, kind: int, value: Any) -> None:
@@ -135,15 +134,4 @@ def _directory(page: Page, strips: list[bytes], rows: int, predictor: int) -> Im
         put(_XMP, 1, metadata.xmp)
     if metadata.icc_profile:
         put(_ICC, UNDEFINED, metadata.icc_profile)
-    return tags
-
-
-def _described(data: bytes | None) -> ImageFileDirectory_v2:
-    """The directory of EXIF data, with those that it refers to, as Pillow's own writer has it."""
-    tags = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
-    if data:
-        exif = Image.Exif()
-        exif.load(data)
-        for tag in exif:
-            tags[tag] = exif.get_ifd(tag) if tag in TAGS_V2_GROUPS else exif[tag]
     return tags

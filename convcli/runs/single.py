@@ -138,8 +138,8 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         container = images.format_of(target, how.container, film.format)
         how.settings.check(container)
         count = images.frames_kept(film, target, how.container, container)
-        if count < film.frames and same_file(source, target):
-            raise ImageError(f"--in-place would keep {count} of the {film.frames} frames of '{source}': use -o")
+        if same_file(source, target):
+            _check_in_place(film, source, container, count)
         timing = film.timing() if count > 1 else None
         left_out = (f"the first of {film.frames} frames is used",) if count < film.frames else ()
         tally = _Tally(load_seconds=perf_counter() - start)
@@ -152,7 +152,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         with outputs.folder(target, how.output):
             saved = images.save_frames(
                 chain([first.pop()], (frame.pop() for frame in frames)),
-                target, count, timing, operation.compute.threads, how.settings,
+                target, count, timing, operation.compute.threads, how.settings, source,
             )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None
@@ -168,7 +168,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         layer_shape=outcome.layer_shape,
         mode=outcome.mode,
         container=container,
-        frames=count,
+        frames=saved.frames,
         groups=outcome.groups,
         bias=outcome.bias,
         alpha=outcome.alpha,
@@ -180,6 +180,16 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         compute_seconds=tally.compute_seconds - outcome.result.import_seconds,
         save_seconds=save_seconds,
     )
+
+
+def _check_in_place(film: Film, source: str, container: str, count: int) -> None:
+    """Refuse to put another kind of file, or fewer frames, in the input's place."""
+    if (film.format, container) not in {(container, container), ("MPO", "JPEG")}:
+        raise ImageError(
+            f"'{source}' is {film.format} in spite of its name, and --in-place would write {container}: rename it, or use -o"
+        )
+    if count < film.frames:
+        raise ImageError(f"--in-place would keep {count} of the {film.frames} frames of '{source}': use -o")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -51,6 +51,8 @@ def unweighted(picture: Picture, operation: Operation, filtered: NDArray[Any]) -
 def policy_for(picture: Picture, operation: Operation) -> str:
     """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled.
 
+    A kernel of one value mixes no pixels: what is hidden under transparency keeps its colour then.
+
     The picture's colours are gray already where the operation asks for gray.
     """
     if picture.alpha is None:
@@ -59,7 +61,7 @@ def policy_for(picture: Picture, operation: Operation) -> str:
     averages = bank is not None and bank.averages and operation.channels in ("each", "gray")
     if operation.alpha == "auto":
         if averages:
-            return "premultiply"
+            return "keep" if _alone(operation) else "premultiply"
         if operation.weight is not None and operation.channels != "gray" and _taken(operation) == channels + 1:
             return "filter"
         return "keep"
@@ -75,6 +77,12 @@ def policy_for(picture: Picture, operation: Operation) -> str:
             "--alpha premultiply wants a single kernel that does not sum to zero, on each channel: use --alpha keep or filter"
         )
     return operation.alpha
+
+
+def _alone(operation: Operation) -> bool:
+    """Whether every output is made of one input: the transposed operation puts zeros between its inputs."""
+    assert operation.bank is not None
+    return operation.bank.values.shape[-2:] == (1, 1) and not operation.spec.transpose
 
 
 def _taken(operation: Operation) -> int:

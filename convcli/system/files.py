@@ -130,11 +130,13 @@ def hushed() -> Iterator[None]:
 
 
 @contextmanager
-def writing(target: str) -> Iterator[BinaryIO]:
+def writing(target: str, source: str | None = None) -> Iterator[BinaryIO]:
     """A stream whose content becomes `target` when the block ends well, and leaves nothing when it does not.
 
     The bytes go to a temporary file beside the target, which is renamed over it: nobody ever sees a part of it. The
-    target's permissions stay; a new file has the umask's. A symlink is followed; a device or pipe is written directly.
+    target's permissions and its owner stay. A new file has those permissions of the `source` that the umask leaves, for
+    what is made of a private file is private; without a source, the umask's. A symlink is followed; a device or pipe is
+    written directly.
 
     Raises
     ------
@@ -165,12 +167,16 @@ def writing(target: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error, path.parent)}") from None
     name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{next(_serial)}.tmp"
-    mode = _permissions(path)
+    before = _status(path)
     try:
-        with _new(name, target, 0o666 if mode is None else 0o600) as stream:
+        with _new(name, target, 0o600 if before else _permissions(source)) as stream:
             yield stream
-            if mode is not None:
-                os.fchmod(stream.fileno(), mode)
+            if before:
+                with suppress(
+                    OSError
+                ):  # only root gives files away; and giving away takes set-user-ID, so it comes first
+                    os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+                os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
         with _wanted(target):
             os.replace(name, path)
     except OSError as error:
@@ -252,11 +258,20 @@ class _Whole:
         self.stream.flush()
 
 
-def _permissions(path: Path) -> int | None:
-    """The mode of the file that is replaced; None for a new one, of which the umask decides."""
+def _status(path: Path) -> os.stat_result | None:
+    """Owner and mode of the file that is replaced; None for a new one."""
     with suppress(FileNotFoundError):
-        return stat.S_IMODE(path.stat().st_mode)
+        return path.stat()
     return None
+
+
+def _permissions(source: str | None) -> int:
+    """The mode that a file made of `source` is given, less what the umask takes away; its owner can always write it again."""
+    if source is None or is_stream(source):
+        return 0o666
+    with suppress(OSError, ValueError):
+        return os.stat(source).st_mode & 0o666 | 0o200
+    return 0o666
 
 
 def reason(error: Exception, folder: Path | None = None) -> str:

@@ -18,7 +18,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class Reel:
     """A page and what happens on it.
 
     Attributes
@@ -49,13 +49,13 @@ class Film:
         return self.base.plus(lasting).plus(self.frames[number].moving)
 
 
-def render(film: Film) -> str:
+def render(reel: Reel) -> str:
     """An SVG 1.1 document that plays in a loop by SMIL, without scripts; where nothing plays, the last frame is seen."""
-    lines = svg.render(film.base).rstrip().removesuffix("</svg>").rstrip().split("\n")
-    total, count = film.seconds, len(film.frames)
-    starts = [number / film.fps / total for number in range(count)] + [1.0]
+    lines = svg.render(reel.base).rstrip().removesuffix("</svg>").rstrip().split("\n")
+    total, count = reel.seconds, len(reel.frames)
+    starts = [number / reel.fps / total for number in range(count)] + [1.0]
     for kept in (True, False):
-        for number, frame in enumerate(film.frames):
+        for number, frame in enumerate(reel.frames):
             shapes = frame.lasting if kept else frame.moving
             if not shapes:
                 continue
