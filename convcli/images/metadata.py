@@ -6,13 +6,14 @@ import re
 import struct
 from collections.abc import Callable
 from math import inf
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from PIL.TiffTags import TAGS_V2_GROUPS
 
 from convcli.images.picture import JpegCoding, Metadata
+
+if TYPE_CHECKING:
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 T = TypeVar("T")
 
@@ -109,6 +110,9 @@ def _first(value: Any) -> Any:
 
 def described(exif: bytes | None) -> ImageFileDirectory_v2:
     """The TIFF directory of EXIF data, with those that it refers to, as Pillow's own writer has it."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2  # takes longer to import than most images to read
+    from PIL.TiffTags import TAGS_V2_GROUPS
+
     tags = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
     if exif:
         found = Image.Exif()

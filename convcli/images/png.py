@@ -14,7 +14,6 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -158,6 +157,8 @@ def animate(
 
 def _seconds(milliseconds: float) -> tuple[int, int]:
     """A duration as a fraction of numbers of 16 bits."""
+    from fractions import Fraction
+
     fraction = Fraction(max(0.0, milliseconds) / 1000).limit_denominator(65535)
     return (
         (fraction.numerator, fraction.denominator) if fraction.numerator < 65536 else (min(round(fraction), 65535), 1)

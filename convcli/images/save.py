@@ -10,14 +10,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ConvError, ImageError
-from convcli.images import animation, png, tiff
+from convcli.images import animation, png
 from convcli.images.film import ANIMATED, Film, Timing
 from convcli.images.palette import paletted
 from convcli.images.picture import Picture
@@ -26,6 +26,9 @@ from convcli.images.storage import Storage
 from convcli.images.stored import CMYK, image_of, narrowed, pixels_of, tensor_of
 from convcli.ranges import Clipped
 from convcli.system import files, npy
+
+if TYPE_CHECKING:
+    from convcli.images import tiff
 
 _KEEPS_EXIF = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
 _KEEPS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}
@@ -120,6 +123,8 @@ def save_frames(
     del picture  # its real values are not kept beside the integers
     kept = itertools.chain((first.pop() for _ in range(1)), (_Frame(*frame, told) for frame in frames))
     if container == "TIFF":
+        from convcli.images import tiff  # imports Pillow's plugin
+
         _write(sink, tiff.encode((frame.page() for frame in kept), count, level, threads))
     elif container == "PNG" and timing is not None:
         pixels = (frame.pixels for frame in kept)
@@ -203,6 +208,8 @@ class _Frame:
 
     def page(self) -> tiff.Page:
         """As a page of a TIFF."""
+        from convcli.images import tiff
+
         white = self.storage.full_scale if self.storage.dtype == "float32" else None
         return tiff.Page(self.pixels, self.storage.space, self.metadata, white)
 
