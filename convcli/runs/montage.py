@@ -64,10 +64,7 @@ def run(picture: Picture, operation: Operation, source: str, container: str, pol
     ConvError
         A batch, a format or a policy that is none of a picture, an operation that does not fit.
     """
-    if container == "NPY":
-        raise ImageError("--montage draws a picture, and .npy holds the channels as they are: use png, or leave it out")
-    if policy == "raw":
-        raise ImageError("--montage draws gray levels: use another --range than raw, or leave it out")
+    check(container, policy)
     if picture.colour.ndim == 4 and len(picture.colour) > 1:
         raise ImageError(f"--montage draws one image, this is a batch of {len(picture.colour)}: split it")
     outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
@@ -76,6 +73,14 @@ def run(picture: Picture, operation: Operation, source: str, container: str, pol
     storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
     storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes))
     return replace(outcome, picture=drawn, storage=storage, alpha=None)
+
+
+def check(container: str, policy: str | None) -> None:
+    """Refuse a format or a range policy that no contact sheet can have."""
+    if container == "NPY":
+        raise ImageError("--montage draws a picture, and .npy holds the channels as they are: use png, or leave it out")
+    if policy == "raw":
+        raise ImageError("--montage draws gray levels: use another --range than raw, or leave it out")
 
 
 def _page(outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int) -> NDArray[np.uint8]:
