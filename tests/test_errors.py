@@ -695,7 +695,7 @@ def test_a_file_beyond_the_limit(folder: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "convcli", "apply", str(SAMPLES / "coffee.jpg"), *BOX, "-o", "out.ppm"],
         cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),  # noqa: PLW1509
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
     )  # fmt: skip
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1

@@ -21,6 +21,7 @@ from convcli.errors import ConvError, ImageError
 from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
+from convcli.system import memory
 from convcli.system.files import STDIO, abandon, hushed, is_stream, reason
 from convcli.system.parallel import workers
 
@@ -128,6 +129,7 @@ class Batch:
     def __enter__(self) -> Batch:
         if self.workers > 1:
             self.around.enter_context(hushed())
+            self.around.enter_context(memory.shared(self.workers))
             self.around.enter_context(
                 warnings.catch_warnings()
             )  # each image has its own, which are no good among threads
