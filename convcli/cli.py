@@ -71,6 +71,10 @@ class Group(Documented, click.Group):
         """Run the command line; `standalone_mode` off leaves exceptions to the caller."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        if "_CONVCLI_COMPLETE" in os.environ:
+            from convcli.commands.completion import teach_bash
+
+            teach_bash()
         for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
             if getattr(sys, name) is None:  # closed by the caller
                 setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115

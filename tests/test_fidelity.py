@@ -579,3 +579,12 @@ def test_gray_takes_less_than_colour(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write(tmp_path / "gray.png", np.zeros((1, 1000, 1000), np.uint8))
     monkeypatch.setattr(memory, "total_bytes", lambda: 3e6)
     done("apply", "gray.png", "-k", "identity", "-o", "out.png", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("command", ["compare in.png -k box --repeats 1", "explain in.png -k box --at 0,0"])
+def test_the_limit_on_pixels_elsewhere(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "in.png", np.zeros((1, 9, 9), np.uint8))
+    done(*command.split(), "--max-pixels", 81, cwd=tmp_path)
+    assert "use --max-pixels 81" in run(*command.split(), "--max-pixels", 80, cwd=tmp_path).err
+    monkeypatch.setenv("CONVCLI_MAX_PIXELS", "80")
+    assert run(*command.split(), cwd=tmp_path).code == 2

@@ -235,11 +235,10 @@ def _check_memory(picture: Picture, operation: Operation, container: str, policy
     less = "leave out --linear, " * operation.linear + "use --alpha keep, " * (rule in ("premultiply", "filter"))
     needs = {
         f"{less}use fewer kernels, or a smaller image": (given + copies * real + result) * bool(copies),
-        "use another --range than minmax, fewer kernels, or a smaller image": result
-        + stretched
-        + kept * bool(stretched),
+        "use another --range than minmax, fewer kernels, or a smaller image": (result + stretched + kept)
+        * bool(stretched),
         "use fewer kernels, or a smaller image": 2 * kept * tensor,  # in the order of the file
-        "write png or tif, or use a smaller image": kept + encoder,
+        "write png or tif, or use a smaller image": (kept + encoder) * bool(encoder),
     }
     remedy = max(needs, key=lambda remedy: needs[remedy])
     if needs[remedy] > memory.share_bytes():
