@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -22,9 +22,6 @@ from convcli.parameters import (
     SizeType,
 )
 from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, OPS, PLANS, RANGES
-
-if TYPE_CHECKING:
-    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -201,30 +198,19 @@ compute = combined(
 def _reporting(kind: type[click.Option]) -> Callable[[F], F]:
     return combined(
         click.option(
-            "--json",
-            "as_json",
-            is_flag=True,
+            "--json", "as_json", is_flag=True,
             help="Print one JSON document on stdout instead of a table; what was clipped or lost stands in it.",
         ),
         click.option(
-            "-q",
-            "--quiet",
-            is_flag=True,
+            "-q", "--quiet", is_flag=True,
             help="Print only what a script wants: what was clipped or lost is still said on stderr. With --json, the JSON.",
         ),
         click.option(
-            "--color",
-            cls=kind,
-            type=click.Choice(COLORS),
-            default="auto",
-            show_default=True,
-            envvar="CONVCLI_COLOR",
-            show_envvar=True,
-            expose_value=False,
-            callback=lambda _context, _option, value: report.choose_color(value),
+            "--color", cls=kind, type=click.Choice(COLORS), default="auto", show_default=True, expose_value=False,
+            envvar="CONVCLI_COLOR", show_envvar=True, callback=lambda _context, _option, value: report.choose_color(value),
             help="Colours in tables: auto on a terminal, unless NO_COLOR is set.",
         ),
-    )
+    )  # fmt: skip
 
 
 class _ForgivingOption(click.Option):
