@@ -57,6 +57,8 @@ class Group(Documented, click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise _ClosedPipeError from None
+        except KeyboardInterrupt:
+            raise _InterruptedError from None
 
     def main(
         self,
@@ -69,6 +71,10 @@ class Group(Documented, click.Group):
         """Run the command line; `standalone_mode` off leaves exceptions to the caller."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        if "_CONVCLI_COMPLETE" in os.environ:
+            from convcli.commands.completion import teach_bash
+
+            teach_bash()
         for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
             if getattr(sys, name) is None:  # closed by the caller
                 setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
@@ -94,7 +100,9 @@ class Group(Documented, click.Group):
             _fail(one_line(unknown_option(error) or error.format_message()) + help_)
         except click.ClickException as error:
             _fail(one_line(error.format_message()))
-        except (KeyboardInterrupt, click.Abort):
+        except (KeyboardInterrupt, click.Abort, _InterruptedError):
+            if sys.stderr.isatty():  # which shows ^C
+                click.echo(err=True)
             click.echo("convcli: interrupted", err=True)
             sys.exit(130)
         except (BrokenPipeError, _ClosedPipeError):
@@ -111,6 +119,10 @@ class Group(Documented, click.Group):
 
 class _ClosedPipeError(Exception):
     """A BrokenPipeError out of the reach of Click, which would end with exit code 1."""
+
+
+class _InterruptedError(Exception):
+    """A KeyboardInterrupt out of the reach of Click, which would say it with an empty line."""
 
 
 def _hint(option: click.Option, context: click.Context | None) -> str:

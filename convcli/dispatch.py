@@ -127,12 +127,11 @@ def check_memory(task: Task, filters: int, backend: str) -> None:
     finished = batch[0] * task.finish.outputs(filters) * prod(geometry.output) * kept
     tiled = backend in ("numpy", "auto")  # results are finished tile by tile, elsewhere as a whole
     need = task.x.nbytes + copied * real + (finished if tiled else prod(output) * real + finished * (kept != real))
-    have = memory.total_bytes()
-    if need > have:
+    if need > memory.share_bytes():
         less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
         raise GeometryError(
-            f"an output of shape {output}{origin}, with its input, needs {need / 2**30:.1f} GiB, this machine has "
-            f"{have / 2**30:.1f}: use {less} or fewer kernels"
+            f"an output of shape {output}{origin}, with its input, needs {need / 2**30:.1f} GiB, {memory.share()}: "
+            f"use {less} or fewer kernels"
         )
 
 

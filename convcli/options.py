@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -23,9 +23,6 @@ from convcli.parameters import (
     SizeType,
 )
 from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, OPS, PLANS, RANGES
-
-if TYPE_CHECKING:
-    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -197,31 +194,40 @@ compute = combined(
         help="Force a strategy of the numpy backend.  [default: the one predicted to be fastest]",
     ),
 )
-reporting = combined(
-    click.option(
-        "--json",
-        "as_json",
-        is_flag=True,
-        help="Print one JSON document on stdout instead of a table; what was clipped or lost stands in it.",
-    ),
-    click.option(
-        "-q",
-        "--quiet",
-        is_flag=True,
-        help="Print only what a script wants: what was clipped or lost is still said on stderr. With --json, the JSON.",
-    ),
-    click.option(
-        "--color",
-        type=click.Choice(COLORS),
-        default="auto",
-        show_default=True,
-        envvar="CONVCLI_COLOR",
-        show_envvar=True,
-        expose_value=False,
-        callback=lambda _context, _option, value: report.choose_color(value),
-        help="Colours in tables: auto on a terminal, unless NO_COLOR is set.",
-    ),
-)
+
+
+def _reporting(kind: type[click.Option]) -> Callable[[F], F]:
+    return combined(
+        click.option(
+            "--json", "as_json", is_flag=True,
+            help="Print one JSON document on stdout instead of a table; what was clipped or lost stands in it.",
+        ),
+        click.option(
+            "-q", "--quiet", is_flag=True,
+            help="Print only what a script wants: what was clipped or lost is still said on stderr. With --json, the JSON.",
+        ),
+        click.option(
+            "--color", cls=kind, type=click.Choice(COLORS), default="auto", show_default=True, expose_value=False,
+            envvar="CONVCLI_COLOR", show_envvar=True, callback=lambda _context, _option, value: report.choose_color(value),
+            help="Colours in tables: auto on a terminal, unless NO_COLOR is set.",
+        ),
+    )  # fmt: skip
+
+
+class _ForgivingOption(click.Option):
+    """An option whose variable is passed over where its value is none of the choices."""
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """The variable's value, if it is a choice."""
+        value = super().value_from_envvar(ctx)
+        assert isinstance(self.type, click.Choice)
+        return value if value in self.type.choices else None
+
+
+reporting = _reporting(click.Option)
+forgiving_reporting = _reporting(_ForgivingOption)
+"""The same for the command that says what is wrong with the variables."""
+
 range_ = click.option(
     "--range",
     "range_",
@@ -246,6 +252,14 @@ theme = click.option(
     default="light",
     show_default=True,
     help="Colours of figures and of contact sheets.",
+)
+max_pixels = click.option(
+    "--max-pixels",
+    type=PixelsType(),
+    default=None,
+    envvar="CONVCLI_MAX_PIXELS",
+    show_envvar=True,
+    help="Refuse inputs beyond so many pixels, all frames counted: 500M, 2G.  [default: 178956970]",
 )
 image_output = combined(
     click.option(
@@ -287,14 +301,7 @@ image_output = combined(
         default=None,
         help="Of PNG and TIFF: 0 none, 9 smallest.  [default: fast for this image]",
     ),
-    click.option(
-        "--max-pixels",
-        type=PixelsType(),
-        default=None,
-        envvar="CONVCLI_MAX_PIXELS",
-        show_envvar=True,
-        help="Refuse inputs beyond so many pixels, all frames counted: 500M, 2G.  [default: 178956970]",
-    ),
+    max_pixels,
     click.option(
         "-v",
         "--verbose",

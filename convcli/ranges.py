@@ -44,7 +44,7 @@ def store(
     """
     if values.dtype == np.float16:  # it does not hold 65535
         values = values.astype(np.float32)
-    values = apply_policy(values, full_scale, policy)
+    values = apply_policy(values, full_scale, policy, values if values.dtype.kind == "f" else None)
     if values.dtype.kind == "f":
         values = np.rint(values, out=values)
     kind = values.dtype.type
@@ -68,24 +68,30 @@ def store(
     return Clipped(below - nan, above, values.size if count else 0, nan)
 
 
-def apply_policy(values: NDArray[Any], full_scale: float, policy: str) -> NDArray[Any]:
+def apply_policy(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """The real-valued part of a range policy.
 
     ``clip`` and ``raw`` leave the values as they are; ``abs`` takes their magnitude; ``offset`` puts 0 at mid-gray,
     ``(full_scale + 1)/2`` of integers; ``minmax`` stretches the smallest to 0 and the largest to full scale.
+    `out`, which may be `values`, takes the result of real ones.
     """
     if policy in ("clip", "raw"):
         return values
     if policy == "abs":
-        magnitudes: NDArray[Any] = np.abs(values)
-        return magnitudes
-    real = values.astype(np.float32) if values.dtype.kind != "f" else values
+        return np.abs(values, out=out)  # type: ignore[no-any-return]
+    real = values if values.dtype.kind == "f" else values.astype(np.float32)
+    kind = real.dtype.type
     if policy == "offset":
-        out: NDArray[Any] = real + real.dtype.type((full_scale + 1) / 2 if full_scale > 1 else full_scale / 2)
-        return out
-    finite = real[np.isfinite(real)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    stretched: NDArray[Any] = (real - real.dtype.type(low)) * real.dtype.type(
-        full_scale / (high - low) if high > low else 0.0
-    )
-    return stretched
+        return np.add(real, kind((full_scale + 1) / 2 if full_scale > 1 else full_scale / 2), out=out)  # type: ignore[no-any-return]
+    low, high = _extremes(real)
+    shifted = np.subtract(real, kind(low), out=out)
+    return np.multiply(shifted, kind(full_scale / (high - low) if high > low else 0.0), out=shifted)  # type: ignore[no-any-return]
+
+
+def _extremes(values: NDArray[Any]) -> tuple[float, float]:
+    """The smallest and the largest finite value, (0, 0) if there is none; part by part, for no second copy in memory."""
+    low, high = np.inf, -np.inf
+    for part in np.nditer(values, flags=["external_loop", "buffered", "zerosize_ok"], buffersize=1 << 16):
+        finite = part[np.isfinite(part)]
+        low, high = min(low, float(finite.min(initial=np.inf))), max(high, float(finite.max(initial=-np.inf)))
+    return (low, high) if low <= high else (0.0, 0.0)

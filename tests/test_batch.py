@@ -1,17 +1,22 @@
 """Many images: folders, lists, where results go, what is said of them, and all processors at work."""
 
+import errno
 import json
 import os
 import threading
-from contextlib import AbstractContextManager, suppress
+import traceback
+from contextlib import AbstractContextManager, chdir, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from cli import Result, binary, done, run, terminal, write
+from click.testing import CliRunner
 
+from convcli.cli import main
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ImageError
@@ -343,6 +348,27 @@ def test_skip_existing(photos: Path) -> None:
     assert done("apply", "photos", *BOX, "-o", "out/", "--skip-existing", "-q", cwd=photos).text == ""
 
 
+@pytest.mark.parametrize(("where", "output"), [("photos", []), (".", ["-o", "photos/{stem}-b.{ext}"])])
+def test_results_beside_their_inputs_are_no_inputs(where: str, output: list[str], photos: Path) -> None:
+    """Going on in a folder that holds the results so far."""
+    line = ["apply", ".", *BOX] if where == "photos" else ["apply", "photos", *BOX]
+    done(*line, *output, cwd=photos / where)
+    first = made(photos / "photos")
+    made_now = next((photos / "photos").glob("1-*.png"))
+    made_now.unlink()
+    result = done(*line, *output, "--skip-existing", cwd=photos / where)
+    assert "1 of 2 written, 1 skipped" in result.err
+    assert made(photos / "photos") == first
+
+
+def test_skip_existing_keeps_inputs_from_themselves(photos: Path) -> None:
+    """What an image alone would be written to is still an input, and so is one that is named."""
+    assert "is the input" in run("apply", "photos", *BOX, "-o", "photos/", "--skip-existing", cwd=photos).err
+    (photos / "photos/1-b.png").write_bytes((photos / "photos/1.png").read_bytes())
+    line = ["apply", "photos/1.png", "photos/1-b.png", *BOX, "-o", "photos/{stem}-b.{ext}"]
+    assert "is the input" in run(*line, "--skip-existing", cwd=photos).err
+
+
 def test_skip_existing_of_one_image(photos: Path) -> None:
     """Also under the default name, which is else refused when it is there."""
     done("apply", "photos/1.png", *BOX, "--skip-existing", "-q", cwd=photos)
@@ -435,14 +461,81 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(batch, "process", work)
-    for count in (1, 9):
-        names = ["a"] * count
-        with (
-            pytest.raises(ZeroDivisionError, match="a bug") as caught,
-            Batch(names, names, on(3), Writing()) as running,
-        ):
-            list(running)
-        assert caught.traceback[-1].name == "work"
+    with pytest.raises(ZeroDivisionError, match="a bug") as caught, Batch("a", "a", on(3), Writing()) as running:
+        list(running)
+    assert caught.traceback[-1].name == "work"
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_bug_in_one_image_does_not_lose_the_others(
+    threads: int, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one that failed; its traceback comes when the others are done."""
+
+    def work(source: str, *rest: Any) -> Done:
+        if source.endswith("2.ppm"):
+            raise ZeroDivisionError("a bug")
+        return process(source, *rest)
+
+    process = single.process
+    monkeypatch.setattr(batch, "process", work)
+    (photos / "photos/9.png").write_bytes((photos / "photos/1.png").read_bytes())
+    arguments = ["apply", "photos", *BOX, "--threads", str(threads), "-o", "out/", "--json"]
+    with chdir(photos):
+        result = CliRunner().invoke(main, arguments, prog_name="convcli")
+    assert isinstance(result.exception, ZeroDivisionError)
+    assert [frame.name for frame in traceback.extract_tb(result.exception.__traceback__)][-1] == "work"
+    assert result.exit_code == 1
+    assert made(photos / "out") == ["1.png", "9.png"]
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    assert documents[1] == {"input": "photos/2.ppm", "error": "internal error, ZeroDivisionError: a bug"}
+    assert "'photos/2.ppm': internal error" in result.stderr
+    assert "2 of 3 written, 1 failed" in result.stderr
+
+
+def test_a_file_that_the_system_refuses_does_not_stop_the_others(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(source: str, *rest: Any) -> Done:
+        if source.endswith("2.ppm"):
+            raise OSError(errno.EMFILE, "Too many open files", source)
+        return process(source, *rest)
+
+    process = single.process
+    monkeypatch.setattr(batch, "process", work)
+    result = run("apply", "photos", *BOX, "-o", "out/", cwd=photos)
+    assert result.code == 1
+    assert made(photos / "out") == ["1.png"]
+    assert (
+        "'photos/2.ppm' cannot be read or written: too many files are open; raise the limit (ulimit -n)" in result.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-o", "out/{stem}.xyz"], "ends in '.xyz'"),
+        (["-o", "out/{stem}"], "has no ending"),
+        (["-o", "out/{stem}.png", "--range", "raw"], "does not fit into integers"),
+        (["-o", "out/{stem}.npy", "--montage"], "--montage draws a picture"),
+        (["-o", "out/{stem}.png", "--quality", "9"], "--quality 9 is for"),
+    ],
+)
+def test_what_no_image_can_be_done_with_is_said_once(options: list[str], words: str, photos: Path) -> None:
+    result = run("apply", "photos", *BOX, *options, cwd=photos)
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert words in result.err
+    assert not (photos / "out").exists()
+
+
+def test_what_some_can_be_done_with_is_done(photos: Path) -> None:
+    """A raw result fits into a TIFF, an ending that cannot be written is one image's own."""
+    (photos / "photos/0.cur").write_bytes(b"")
+    result = run("apply", "photos/0.cur", "photos/1.png", *BOX, "-o", "out/", cwd=photos)
+    assert result.code == 1
+    assert made(photos / "out") == ["1.png"]
+    (photos / "photos/0.cur").unlink()
+    done("apply", "photos", *BOX, "-o", "raw/{stem}.tif", "--range", "raw", cwd=photos)
+    assert made(photos / "raw") == ["1.tif", "2.tif"]
 
 
 def test_standard_error_is_the_same_afterwards(photos: Path) -> None:

@@ -1,15 +1,19 @@
 """Many images, interrupted: whole files only, how far it came, and going on from there. All in the real program."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from cli import ROOT, binary, environment, read, write
+from cli import binary, environment, read, write
 
 PATIENCE = 60
 """Seconds until a test gives up."""
@@ -27,9 +31,19 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(*args: str, cwd: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "convcli", "apply", *args, "-k", "box", "-o", "out/"]
-    return subprocess.Popen(command, cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+@contextmanager
+def started(command: list[str], cwd: Path, **more: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process, which is gone when the block ends, however that is: `Popen` alone would wait for it for ever."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, *command], cwd=cwd, **{**streams, "env": environment(), **more}) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def start(*args: str, cwd: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return started(["-m", "convcli", "apply", *args, "-k", "box", "-o", "out/"], cwd)
 
 
 def wait_for(folder: Path, count: int, pattern: str = "*.png") -> None:
@@ -47,13 +61,24 @@ def test_an_interruption_leaves_whole_files_and_says_how_far_it_came(number: sig
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number
-    lines = err.decode().split("\n")
+    lines = err.decode().splitlines()
     assert lines[0].startswith("convcli: 6 of 7 written, in ")
     assert lines[0].endswith("; --skip-existing goes on from here")
-    assert "Traceback" not in err.decode()
+    assert lines[1:] == ["convcli: interrupted"] * (number == signal.SIGINT)
     assert {line.split()[2] for line in out.decode().splitlines()} <= {f"out/{name}.png" for name in "abcdef"}
     assert sorted(path.name for path in (photos / "out").iterdir()) == [f"{name}.png" for name in "abcdef"]
     assert all(read(path).shape == (3, 14, 15) for path in (photos / "out").iterdir())
+
+
+def test_json_of_what_is_done_is_whole(photos: Path) -> None:
+    """Of several paths it is one list, which is closed."""
+    paths = [f"in/{name}.png" for name in ("a", "b", "c-pipe", "c")]
+    with start(*paths, "--threads", "2", "--json", cwd=photos) as process:
+        wait_for(photos / "out", 3)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert {item["output"] for item in json.loads(out)} == {f"out/{name}.png" for name in "abc"}
 
 
 def test_going_on(photos: Path) -> None:
@@ -96,9 +121,7 @@ def test_a_file_that_is_half_written_goes(signals: int, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(8):
         np.save(tmp_path / f"in/{number}.npy", np.full((4, 4), float(number)))
-    command = [sys.executable, "-c", PROGRAM]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=tmp_path, env={**environment(), "PYTHONPATH": str(ROOT)}, **streams) as process:
+    with started(["-c", PROGRAM], tmp_path) as process:
         wait_for(tmp_path / "out", 7, "?.npy")
         wait_for(tmp_path / "out", 1, ".7.npy*.tmp")
         for _ in range(signals):
@@ -114,9 +137,8 @@ def test_a_file_that_is_half_written_goes(signals: int, tmp_path: Path) -> None:
 def test_an_interruption_before_the_first_image(tmp_path: Path) -> None:
     """While it waits for the list on standard input."""
     (tmp_path / "out").mkdir()
-    command = [sys.executable, "-m", "convcli", "apply", "--from-file", "-", "-k", "box", "-o", "out/"]
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment(), **streams) as process:
+    command = ["-m", "convcli", "apply", "--from-file", "-", "-k", "box", "-o", "out/"]
+    with started(command, tmp_path, stdin=subprocess.PIPE) as process:
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)

@@ -6,7 +6,18 @@ import sys
 import pytest
 from cli import environment
 
-from convcli.vocabulary import ALPHAS, BACKENDS, CHANNELS, COMBINES, DTYPES, PADDING_MODES, PADDING_RULES, PLANS, RANGES
+from convcli.vocabulary import (
+    ALPHAS,
+    BACKENDS,
+    BORDERS,
+    CHANNELS,
+    COMBINES,
+    DTYPES,
+    PADDING_MODES,
+    PADDING_RULES,
+    PLANS,
+    RANGES,
+)
 
 
 def offered(shell: str, *words: str) -> list[str]:
@@ -75,3 +86,10 @@ def test_kernels_and_their_members() -> None:
 )
 def test_files_are_left_to_the_shell(words: tuple[str, ...]) -> None:
     assert offered("bash", *words) == [f"file,{words[-1]}"]
+
+
+def test_a_value_behind_its_sign() -> None:
+    """Bash breaks the word at the sign."""
+    assert words_of("bash", "apply", "--padding-mode", "=", "ci") == ["circular"]
+    assert words_of("bash", "apply", "--padding-mode", "=", "circular", "--range", "min") == ["minmax"]
+    assert words_of("bash", "apply", "--padding-mode", "=") == [border.name for border in BORDERS]

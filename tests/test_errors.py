@@ -16,6 +16,7 @@ from cli import SAMPLES, Result, binary, environment, run, write
 from convcli import backends
 from convcli.errors import one_line
 from convcli.system import files
+from convcli.system.files import reason
 
 REMEDY = re.compile(
     r"\b(use|give|add|apply|write|name|make|save|convert|check|try|leave|set|move|mend|rename|separate|reduce|change|join|free|"
@@ -679,3 +680,24 @@ def test_no_arguments_show_the_help(folder: Path) -> None:
     assert result.code == 2
     assert "Usage: convcli" in result.text + result.err
     assert "apply" in result.text + result.err
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.EFBIG, "ulimit -f"), (errno.EMFILE, "ulimit -n"), (errno.ENFILE, "ulimit -n")]
+)
+def test_a_limit_of_the_system_is_named(number: int, remedy: str) -> None:
+    assert remedy in reason(OSError(number, os.strerror(number)))
+
+
+def test_a_file_beyond_the_limit(folder: Path) -> None:
+    """``ulimit -f`` as a process meets it: a signal that Python ignores, and an error."""
+    resource = pytest.importorskip("resource")
+    ended = subprocess.run(
+        [sys.executable, "-m", "convcli", "apply", str(SAMPLES / "coffee.jpg"), *BOX, "-o", "out.ppm"],
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "raise the limit (ulimit -f)" in ended.stderr
+    assert not list(folder.glob("*.ppm"))

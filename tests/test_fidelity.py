@@ -3,13 +3,15 @@
 import io
 import itertools
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from cli import binary, done, run, write
+from cli import binary, done, environment, run, write
 from PIL import Image, PngImagePlugin
 
 H, W = 11, 13
@@ -481,12 +483,15 @@ def test_deep_formats_are_read_from_a_pipe(tmp_path: Path) -> None:
     ("line", "megabytes"),
     [
         # 1000 × 1000 pixels: RGB 3 MB as bytes, 12 MB as real numbers
-        ("apply in.png -k identity -o out.png", 8),  # to decode it, four bytes of Pillow's and four of ours
-        ("apply in.png -k identity -k box -k box -o out.npy", 3 + 36),
+        ("apply in.png -k identity -o out.png", 7),  # to decode it, four bytes of Pillow's and three of ours
+        ("apply in.png -k identity -k box -k box -o out.npy", 36 + 36),
         ("transpose in.png -k bilinear:2 -s 4 --backend numpy -o out.png", 3 + 48),
         ("apply in.png -k box --backend torch -o out.png", 3 + 12 + 12 + 3),
-        ("apply in.png -k box --linear -o out.png", 3 + 12 + 24),
-        ("apply alpha.png -k box -o out.png", 3 + 16 + 32),
+        ("apply in.png -k box --linear -o out.png", 3 + 12 + 12),
+        ("apply alpha.png -k box -o out.png", 4 + 16 + 16),
+        ("apply in.png -k sobel --range minmax -o out.png", 12 + 12 + 3 + 3),
+        ("apply in.png -k identity -o out.webp", 3 + 41),
+        ("apply in.png -k identity -o out.gif", 3 + 31),
     ],
 )
 def test_the_need_is_known_before_anything_is_computed(
@@ -511,3 +516,75 @@ def test_a_limit_of_the_container_counts() -> None:
     from convcli.system import memory
 
     assert 0 < memory.total_bytes() <= memory._allowed()
+
+
+def peak(*args: object, cwd: Path) -> int:
+    """The bytes that the real program held at once."""
+    command = [sys.executable, "-m", "convcli", *map(str, args), "-q"]
+    code = (
+        f"import os, resource, subprocess, sys; subprocess.run({command}, check=True, stdout=subprocess.DEVNULL); "
+        + ("print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=environment(), capture_output=True, timeout=120, check=True
+    )
+    return int(ended.stdout) * (1 if sys.platform == "darwin" else 1024)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 20 megapixels, in colour and gray, and a few pixels."""
+    folder = tmp_path_factory.mktemp("large")
+    for name, channels in (("in.ppm", 3), ("in.pgm", 1)):
+        (folder / name).write_bytes(f"P{5 + (channels == 3)}\n5000 4000\n255\n".encode() + bytes(20_000_000 * channels))
+    (folder / "few.ppm").write_bytes(b"P6\n2 1\n255\n" + bytes(6))
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no resource module")
+@pytest.mark.parametrize(
+    ("line", "times"),
+    [
+        ("in.ppm -k identity -o out.ppm", 1.5),
+        ("in.pgm -k identity -o out.pgm", 1.75),  # whose bands are beside it
+        ("in.ppm -k identity --range minmax -o out.ppm", 6),
+    ],
+)
+def test_a_large_image_takes_little_more_than_itself(line: str, times: float, large: Path) -> None:
+    """Than its bytes as decoded and those of the result, and what the program takes for a few pixels."""
+    source, *_, target = line.split()
+    itself = (large / source).stat().st_size * 2
+    least = peak("apply", "few.ppm", "-k", "identity", "-o", "few-out.ppm", cwd=large)
+    assert peak("apply", *line.split(), "--threads", 2, cwd=large) < least + times * itself
+    assert (large / target).stat().st_size == itself // 2
+    (large / target).unlink()
+
+
+def test_the_images_of_a_batch_share_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from convcli.system import memory
+
+    for name in "ab":
+        write(tmp_path / f"{name}.png", np.zeros((3, 1000, 1000), np.uint8))
+    monkeypatch.setattr(memory, "total_bytes", lambda: 10e6)  # each takes 7
+    line = ["apply", "a.png", "b.png", "-k", "identity", "-o", "out/"]
+    result = run(*line, "--threads", 2, cwd=tmp_path)
+    assert result.code == 1
+    assert "each of 2 images at once (see --threads) may have" in result.err
+    done(*line, "--threads", 1, cwd=tmp_path)
+
+
+def test_gray_takes_less_than_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from convcli.system import memory
+
+    write(tmp_path / "gray.png", np.zeros((1, 1000, 1000), np.uint8))
+    monkeypatch.setattr(memory, "total_bytes", lambda: 3e6)
+    done("apply", "gray.png", "-k", "identity", "-o", "out.png", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("command", ["compare in.png -k box --repeats 1", "explain in.png -k box --at 0,0"])
+def test_the_limit_on_pixels_elsewhere(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "in.png", np.zeros((1, 9, 9), np.uint8))
+    done(*command.split(), "--max-pixels", 81, cwd=tmp_path)
+    assert "use --max-pixels 81" in run(*command.split(), "--max-pixels", 80, cwd=tmp_path).err
+    monkeypatch.setenv("CONVCLI_MAX_PIXELS", "80")
+    assert run(*command.split(), cwd=tmp_path).code == 2

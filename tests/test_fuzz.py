@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from fuzzing import targets
 from fuzzing.targets import TARGETS, attempt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from convcli import images
 
 
 @pytest.mark.parametrize("name", list(TARGETS))
@@ -39,3 +43,19 @@ def test_any_bytes(name: str, tmp_path: Path) -> None:
         attempt(name, data, tmp_path)
 
     anything()
+
+
+def test_deep_seeds_are_read_as_deep(tmp_path: Path) -> None:
+    """The seeds made by hand are what they are meant to be."""
+    for seed in targets._deep(np.full((4, 5, 3), 515, np.uint16)):
+        (tmp_path / "seed").write_bytes(seed)
+        picture = images.load(str(tmp_path / "seed"))
+        assert picture.colour.dtype == np.uint16
+        assert picture.colour.shape == (3, 4, 5)
+        assert (picture.colour == 515).all()
+
+
+def test_large_pictures_are_left_alone(tmp_path: Path) -> None:
+    """The limit that keeps the fuzzer quick is in use, and nothing is left of a picture that is refused."""
+    assert attempt("image", b"P5\n2000 2000\n255\n" + bytes(4_000_000), tmp_path)
+    assert not attempt("image", b"P5\n2100 2000\n255\n" + bytes(4_200_000), tmp_path)

@@ -169,6 +169,42 @@ def test_the_doctor_says_what_is_set(tmp_path: Path) -> None:
     assert "CONVCLI_THREADS" in ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("CONVCLI_THREADS", "many", "'many' is not a whole number"),
+        ("CONVCLI_COLOR", "pink", "'pink' is not one of"),
+        ("CONVCLI_MAX_PIXELS", "lots", "'lots' is no count of pixels"),
+        ("CONVCLI_DEVICE", "gpu", "'gpu' is not cpu"),
+        ("CONVCLI_BACKEND", "tensorflow", "'tensorflow' is not one of"),
+        ("CONVCLI_DTYPE", "int3", "'int3' is not one of"),
+        ("CONVCLI_TREADS", "3", "did you mean CONVCLI_THREADS?"),
+        ("CONVCLI_ZZZ", "3", "use CONVCLI_BACKEND, CONVCLI_COLOR,"),
+    ],
+)
+def test_the_doctor_says_which_variables_are_wrong(
+    name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    result = run("doctor", "-q")
+    assert result.code == 1
+    (line,) = result.text.splitlines()
+    assert line.startswith(name)
+    assert words in line
+
+
+def test_the_doctor_has_nothing_to_say_of_good_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("THREADS", "3"),
+        ("COLOR", "never"),
+        ("MAX_PIXELS", "2G"),
+        ("DEVICE", ""),
+        ("BACKEND", "numpy"),
+    ):
+        monkeypatch.setenv(f"CONVCLI_{name}", value)
+    assert done("doctor", "-q").text == ""
+
+
 @pytest.mark.filterwarnings("ignore:IM image format:DeprecationWarning")
 def test_every_format_that_is_said_to_be_written_is(tmp_path: Path) -> None:
     from PIL import Image

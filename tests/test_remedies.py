@@ -1,10 +1,13 @@
 """An error's remedy leads somewhere: what it says is done, and works or at least is another matter."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import done, run, write
+from cli import done, environment, run, write
 
 GENERATOR = np.random.default_rng(7)
 
@@ -108,3 +111,55 @@ def test_words_that_can_be_no_path(text: str, tmp_path: Path) -> None:
     """Found by fuzzing: the file system refuses to look for such names."""
     for option in ("-k", "--weights"):
         assert run("apply", "img.png", option, text, cwd=tmp_path).code == 2
+
+
+BROKEN = """
+import sys
+sys.path.insert(0, "broken")
+from convcli.__main__ import main
+sys.argv = ["convcli", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A folder with two images, and a torch whose library the loader refuses."""
+    (tmp_path / "broken/torch").mkdir(parents=True)
+    (tmp_path / "broken/torch/__init__.py").write_text("raise ImportError('libtorch_cpu.so: failed to map segment')")
+    for name in ("a.png", "b.png"):
+        write(tmp_path / name, np.zeros((3, 6, 7), np.uint8))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "apply a.png -k box --backend torch -o out.png",
+        "apply a.png b.png -k box --backend torch -o out/",
+        "apply . -k box --backend torch -o out/",
+        "apply a.png -k box --dtype float16 -o out.png",
+        "compare a.png -k box --backend torch",
+    ],
+)
+def test_a_torch_that_cannot_be_loaded(line: str, broken: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", BROKEN, *line.split()],
+        cwd=broken, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "backend 'torch' cannot be loaded (libtorch_cpu.so: failed to map segment)" in ended.stderr
+    assert "--backend numpy" in ended.stderr
+    assert sorted(path.name for path in broken.iterdir()) == ["a.png", "b.png", "broken"]
+
+
+def test_compare_goes_on_without_a_torch_that_cannot_be_loaded(broken: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", BROKEN, *["compare", "a.png", "-k", "box", "--repeats", "1", "--json"]],
+        cwd=broken, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert "cannot be loaded" in found["missing"][0]
+    assert {row["backend"] for row in found["rows"]} == {"numpy", "reference"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from convcli.errors import BackendError
 from convcli.finish import Finish
 from convcli.ranges import Clipped
 from convcli.vocabulary import BACKENDS as BACKENDS
@@ -112,6 +113,18 @@ class Backend(Protocol):
 
 
 def load(name: str) -> Backend:
-    """Import the backend called `name`, one of `BACKENDS`."""
-    module: Backend = import_module(f"convcli.backends.{name}")
+    """Import the backend called `name`, one of `BACKENDS`.
+
+    Raises
+    ------
+    BackendError
+        The library that it needs is missing or broken, or there is no room for it.
+    """
+    try:
+        module: Backend = import_module(f"convcli.backends.{name}")
+    except (ImportError, OSError, MemoryError) as error:  # OSError: a shared library that the loader refuses
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BackendError(
+            f"backend '{name}' cannot be loaded ({why}): install {name} again, allow it more memory, or use --backend numpy"
+        ) from None
     return module

@@ -62,6 +62,7 @@ _COUNT = CountType(65536)
     "--tolerance", type=ToleranceType(), default=None,
     help="Allowed error relative to the largest Σ|x·w|.  [default: by dtype and count of terms]",
 )  # fmt: skip
+@options.max_pixels
 @options.compute
 @options.reporting
 def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> None:
@@ -112,7 +113,7 @@ def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[L
     if image is None:
         picture = layer.random_picture(values["size"] or (512, 512), values["in_channels"] or 3)
     else:
-        picture = images.load(image)
+        picture = images.load(image, values["max_pixels"])
     if given:
         operation = folding.fold_operation(values, spec)
         return layer.of_operation(picture, operation), operation.notes

@@ -30,3 +30,21 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None  # Click has these three
     report.lines(kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip())
+
+
+def teach_bash() -> None:
+    """Have Click's completion understand ``--option=value``, which bash hands over as three words."""
+    from click.shell_completion import BashComplete, add_completion_class
+
+    class Joined(BashComplete):
+        """Passes over the sign between an option and its value."""
+
+        def get_completion_args(self) -> tuple[list[str], str]:
+            """The words before the one that is completed, and that."""
+            args, incomplete = super().get_completion_args()
+            before = ["", *args]
+            return [
+                word for last, word in zip(before, args, strict=False) if word != "=" or last[:2] != "--"
+            ], incomplete
+
+    add_completion_class(Joined)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
 
 from convcli import options, report
 from convcli.commands.help import Documented
+from convcli.errors import one_line
 
 if TYPE_CHECKING:
     from convcli.inventory import Inventory
@@ -17,16 +21,18 @@ if TYPE_CHECKING:
     cls=Documented,
     examples=("convcli doctor", "convcli doctor --json"),
 )
-@options.reporting
+@options.forgiving_reporting
 def doctor(as_json: bool, quiet: bool) -> None:
     """Say what is installed, which devices there are, which formats can be read and written.
 
     Imports PyTorch to ask it for its devices, which takes about two seconds. -q prints only what is wrong. Exit code 1 if a
-    package that convcli needs is missing or older than it should be.
+    package that convcli needs is missing or older than it should be, or if a variable such as CONVCLI_THREADS has a value
+    that its option does not take.
     """
     from convcli import inventory
 
     found = inventory.take()
+    found = replace(found, problems=(*found.problems, *_misset(click.get_current_context(), found.environment)))
     if as_json:
         report.json(found.document())
     elif quiet:
@@ -37,6 +43,25 @@ def doctor(as_json: bool, quiet: bool) -> None:
             report.note(problem)
     if found.problems:
         click.get_current_context().exit(1)
+
+
+def _misset(context: click.Context, environment: Mapping[str, str]) -> Iterator[str]:
+    """A line for each variable that no option reads, or whose value its option does not take."""
+    program = context.find_root().command
+    assert isinstance(program, click.Group)
+    commands = filter(None, (program.get_command(context, name) for name in program.list_commands(context)))
+    known = {param.envvar: param for command in commands for param in command.params if isinstance(param.envvar, str)}
+    for name, value in environment.items():
+        if name not in known:
+            near = get_close_matches(name, known, 1, cutoff=0.75)
+            yield f"{name} is no variable of convcli's: " + (
+                f"did you mean {near[0]}?" if near else f"use {', '.join(sorted(known))}"
+            )
+        elif value:  # an empty one is as good as none
+            try:
+                known[name].type.convert(value, known[name], context)
+            except click.BadParameter as error:
+                yield f"{name}: {one_line(error.message)}"
 
 
 def _table(found: Inventory) -> report.Table:

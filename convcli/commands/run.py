@@ -27,7 +27,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
     """
     from convcli.images import Settings
     from convcli.runs import inputs
-    from convcli.runs.batch import Batch
+    from convcli.runs.batch import Batch, check
     from convcli.runs.single import Writing
 
     _check(values)
@@ -39,6 +39,8 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         output=values["output"],
     )
     operation = folding.fold_operation(values, spec)
+    if values["skip_existing"]:
+        found = found.without_results(outputs.named(found.paths, values["output"], operation.label, found.below))
     targets = outputs.resolve(
         found.paths,
         values["output"],
@@ -63,9 +65,12 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         folding.fold_montage(values),
         values["theme"],
     )
+    check(targets, operation, how)
     with Batch(found.paths, targets, operation, how, values["skip_existing"]) as batch:
         _follow(batch, told)
     told.end(batch.tally)
+    if batch.bug is not None:
+        raise batch.bug
     if batch.tally.failed:
         click.get_current_context().exit(1)
 

@@ -170,7 +170,7 @@ class Several(Reporter):
 
     def end(self, tally: Tally, interrupted: bool = False) -> None:
         """What was remarked of how many, and how many are done."""
-        if self.json and not self.by_line and not interrupted:
+        if self.json and not self.by_line:
             self.out(lambda: report.json(self.documents, self.stream))
         for text, count in self.reasons.items() if not self.verbose else ():
             if count > ALIKE:

@@ -139,7 +139,12 @@ def _named(what: str, channel: int, names: Sequence[str]) -> str:
 
 
 def load(
-    source: str, operation: Operation, container: str | None = None, policy: str | None = None, item: int | None = None
+    source: str,
+    operation: Operation,
+    container: str | None = None,
+    policy: str | None = None,
+    item: int | None = None,
+    max_pixels: int | None = None,
 ) -> Subject:
     """Load a picture and fit an operation to it.
 
@@ -155,13 +160,15 @@ def load(
         The range policy.
     item : int, optional
         Which image of a batch ``(N, C, H, W)``.
+    max_pixels : int, optional
+        As for `images.load`.
 
     Raises
     ------
     ConvError
         An image that cannot be read, an operation that does not fit it, or a result that the named format cannot hold.
     """
-    picture = images.load(source)
+    picture = images.load(source, max_pixels)
     item = _item(picture, item)
     operation = replace(operation, compute=Compute(dtype="float64"))
     notes = (*operation.notes, *picture.notes)

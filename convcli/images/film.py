@@ -105,7 +105,8 @@ class Decoded:
             self.format = self._image.format
             self.frames = self._count()
             width, height = self._image.size
-        check_pixels(source, width * height * self.frames, limit, 8, self.frames)
+            need = _bytes_each(self._image)
+        check_pixels(source, width * height * self.frames, limit, need, self.frames)
 
     def picture(self, number: int = 0) -> Picture:
         """Decode a picture.
@@ -213,6 +214,19 @@ def _reached(image: Image.Image, number: int) -> bool:
             raise
         return False
     return not deep.unreachable(image)
+
+
+_PILLOWS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
+"""Bytes of a pixel in memory; those of any other mode are 4."""
+_OURS = {"P": 3, "I;16": 2, "I;16L": 2, "I;16B": 2, "I": 4, "F": 4}
+"""Bytes of a pixel of the array; those of any other mode are its bands."""
+
+
+def _bytes_each(image: Image.Image) -> int:
+    """What decoding takes for each pixel: Pillow's own and, copied from them, the array's."""
+    ours = _OURS.get(image.mode, len(image.getbands()))
+    samples = 2 if deep.raw_mode(image) is not None else 1
+    return _PILLOWS.get(image.mode, 4) + samples * ours + image.has_transparency_data
 
 
 @contextmanager

@@ -44,8 +44,6 @@ def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, fram
     what = f"input '{source}' has {pixels} pixels" + (f" in {frames} frames" if frames > 1 else "")
     if pixels > limit:
         raise beyond(what, pixels, limit)
-    need, have = pixels // frames * bytes_each, memory.total_bytes()
-    if need > have:
-        raise ImageError(
-            f"{what} and needs {need / 2**30:.1f} GiB, this machine has {have / 2**30:.1f}: reduce or cut it first"
-        )
+    need = pixels // frames * bytes_each
+    if need > memory.share_bytes():
+        raise ImageError(f"{what} and needs {need / 2**30:.1f} GiB, {memory.share()}: reduce or cut it first")

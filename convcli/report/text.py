@@ -80,7 +80,14 @@ def pieces(parts: Iterable[str]) -> None:
 
 def shown(text: str) -> str:
     """`text` on one line and harmless to a terminal: file names may hold newlines, escapes and bytes that are no text."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
+
+
+def _escaped(sign: str) -> str:
+    r"""``\n``, ``\x1b``; and ``\xff`` for a byte that is no text, which Python has as the surrogate U+DCFF."""
+    if "\udc80" <= sign <= "\udcff":
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode()
 
 
 def give_up(stream: TextIO) -> None:

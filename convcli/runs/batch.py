@@ -7,16 +7,22 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
+from convcli import backends, images
 from convcli.errors import ConvError, ImageError
+from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
-from convcli.system.files import STDIO, abandon, hushed, is_stream
+from convcli.system import memory
+from convcli.system.files import STDIO, abandon, hushed, is_stream, reason
 from convcli.system.parallel import workers
 
 PATIENCE = 2.0
@@ -83,6 +89,12 @@ class Batch:
     how : Writing
     skip_existing : bool
         Leave images alone whose target is there: it is whole, for all are written whole or not at all.
+
+    Attributes
+    ----------
+    bug : Exception or None
+        The first that no image should have raised. Where there are several images it is one that failed, and the rest goes
+        on; whoever runs the batch raises it at the end.
     """
 
     def __init__(
@@ -107,6 +119,7 @@ class Batch:
         self.told = 0
         self.kinds: list[type[Outcome]] = []
         self.around = ExitStack()
+        self.bug: Exception | None = None
 
     @property
     def tally(self) -> Tally:
@@ -116,6 +129,7 @@ class Batch:
     def __enter__(self) -> Batch:
         if self.workers > 1:
             self.around.enter_context(hushed())
+            self.around.enter_context(memory.shared(self.workers))
             self.around.enter_context(
                 warnings.catch_warnings()
             )  # each image has its own, which are no good among threads
@@ -196,5 +210,58 @@ class Batch:
             failed = ImageError(
                 f"input '{source}' needs more memory than there is: use a smaller image, kernel or padding"
             )
+        except BrokenPipeError:  # nobody reads the results any more
+            raise
+        except OSError as error:
+            failed = ImageError(f"'{error.filename or source}' cannot be read or written: {reason(error)}")
+        except Exception as error:
+            if len(self.jobs) == 1:
+                raise
+            self.bug = self.bug or error
+            failed = ConvError(f"internal error, {type(error).__name__}: {error}")
         failed.__traceback__ = failed.__context__ = None  # they hold on to pixels, too
         return Failed(source, failed)
+
+
+def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
+    """Refuse, before anything is done, what no image at all could be done with: a backend, or a format with its settings.
+
+    Where one or more targets can be written, the others fail when their turn comes. What a stream gets may depend on the image.
+
+    Raises
+    ------
+    ConvError
+        The first target's.
+    """
+    if len(targets) > 1 and operation.compute.backend != "auto":
+        backends.load(operation.compute.backend)
+    failure: ImageError | None = None
+    seen = set()
+    for target in targets:
+        ending = Path(target).suffix.lower()
+        if ending in seen:
+            continue
+        if not ending and how.container is None and is_stream(target):
+            return
+        seen.add(ending)
+        try:
+            container = images.format_of(target, how.container, None)
+            how.settings.check(container)
+            _check_range(container, how)
+        except ImageError as error:
+            failure = failure or error
+        else:
+            return
+    if failure is not None:
+        raise failure
+
+
+def _check_range(container: str, how: Writing) -> None:
+    """Refuse a range policy that a format has no room for, whatever the image."""
+    if how.montage is not None:
+        from convcli.runs import montage  # draws
+
+        montage.check(container, how.policy)
+    elif how.policy == "raw":
+        pixel = Picture(np.zeros((1, 1, 1), np.uint8), None, "gray", 255.0)
+        images.storage_for(pixel, "gray", (1, 1, 1), False, container, "raw")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import engine
+from convcli import backends, engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Call, Compute, ConvResult
 from convcli.errors import BackendError
@@ -166,7 +166,11 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
             missing.append("torch: not installed")
         else:
             choices.append(replace(compute, backend=name))
-    if choices and choices[-1].backend == "torch":
+    if choices[-1].backend == "torch":
+        try:
+            backends.load("torch")
+        except BackendError as error:
+            return choices[:-1], [f"torch: {error}"]
         from convcli.backends.torch import cuda_missing
 
         if reason := cuda_missing():

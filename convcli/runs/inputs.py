@@ -28,11 +28,38 @@ class Inputs:
         The folder of each, seen from the one that was named and searched for it; "" for the same.
     searched : bool
         Whether they come from a folder or a list, and are as many as there happen to be.
+    found : tuple of bool
+        Of each, whether a folder was searched for it; else its own path was given.
     """
 
     paths: tuple[str, ...]
     below: tuple[str, ...]
     searched: bool
+    found: tuple[bool, ...]
+
+    def without_results(self, targets: Sequence[str]) -> Inputs:
+        """Without what was found in a folder and is the target of another image: the result of an earlier run.
+
+        Parameters
+        ----------
+        targets : sequence of str
+            Of every input.
+        """
+        makers: dict[tuple[int, int], set[int]] = {}
+        for number, target in enumerate(targets):
+            if (key := identity(target)) is not None:
+                makers.setdefault(key, set()).add(number)
+        kept = [
+            number
+            for number, (path, found) in enumerate(zip(self.paths, self.found, strict=True))
+            if not found or (key := identity(path)) is None or makers.get(key, {number}) == {number}
+        ]
+        return Inputs(
+            tuple(self.paths[number] for number in kept),
+            tuple(self.below[number] for number in kept),
+            self.searched,
+            tuple(self.found[number] for number in kept),
+        )
 
 
 def collect(
@@ -74,6 +101,7 @@ def collect(
         raise ImageError("no image is given: name images or folders, - for standard input, or a list with --from-file")
     paths: list[str] = []
     below: list[str] = []
+    were_found: list[bool] = []
     searched = listed is not None
     for path in given:
         if path != STDIO and os.path.isdir(path):
@@ -89,10 +117,12 @@ def collect(
                 )
             paths += [os.path.join(path, under, name) for under, name in found]
             below += [under for under, _ in found]
+            were_found += [True] * len(found)
         else:
             paths.append(path)
             below.append("")
-    return Inputs((*paths,), (*below,), searched)
+            were_found.append(False)
+    return Inputs((*paths,), (*below,), searched, (*were_found,))
 
 
 def _paths(listed: str, null: bool) -> list[str]:

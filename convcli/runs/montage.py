@@ -77,10 +77,7 @@ def run(
     ConvError
         A batch, a format or a policy that is none of a picture, an operation that does not fit.
     """
-    if container == "NPY":
-        raise ImageError("--montage draws a picture, and .npy holds the channels as they are: use png, or leave it out")
-    if policy == "raw":
-        raise ImageError("--montage draws gray levels: use another --range than raw, or leave it out")
+    check(container, policy)
     if picture.colour.ndim == 4 and len(picture.colour) > 1:
         raise ImageError(f"--montage draws one image, this is a batch of {len(picture.colour)}: split it")
     outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
@@ -92,6 +89,14 @@ def run(
     result = replace(outcome.result, clipped=clipped)
     sheet = replace(outcome, picture=drawn, storage=storage, result=result, alpha=None)
     return sheet, outcome.picture.shape
+
+
+def check(container: str, policy: str | None) -> None:
+    """Refuse a format or a range policy that no contact sheet can have."""
+    if container == "NPY":
+        raise ImageError("--montage draws a picture, and .npy holds the channels as they are: use png, or leave it out")
+    if policy == "raw":
+        raise ImageError("--montage draws gray levels: use another --range than raw, or leave it out")
 
 
 def _page(

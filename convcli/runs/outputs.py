@@ -53,17 +53,13 @@ def resolve(
     Raises
     ------
     ImageError
-        A target that is an input, that exists without leave, or that two inputs share.
+        A path that none can be; a target that is an input, that exists without leave, or that two inputs share.
     """
     if in_place and output is not None:
         raise ImageError(f"--in-place and -o {output} exclude each other: give one of them")
     if in_place and STDIO in inputs:
         raise ImageError("--in-place has no file to write when the input is '-': use -o")
-    if in_place:
-        targets = list(inputs)
-    else:
-        name = _namer(output, kernel)
-        targets = [name(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
+    targets = list(inputs) if in_place else named(inputs, output, kernel, below)
     kept = [(other, key) for other in read if (key := identity(other)) is not None]
     known = {} if in_place else {key: source for source in inputs if (key := identity(source)) is not None}
     places: dict[str, int] = {}
@@ -85,6 +81,21 @@ def resolve(
             both = f"'{inputs[first]}' and '{source}'"
             raise ImageError(f"{both} would both be written to '{target}': use {_apart(inputs[first], source)}")
     return targets
+
+
+def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = ()) -> list[str]:
+    """The target of every input by its name alone: parameters are those of `resolve`.
+
+    Raises
+    ------
+    ImageError
+        A path that none can be.
+    """
+    for path in (*inputs, output or ""):
+        if "\0" in path:
+            raise ImageError(f"path '{path}' has a NUL in it, which ends a path: write it without")
+    name = _namer(output, kernel)
+    return [name(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
 
 
 def _apart(one: str, other: str) -> str:
@@ -110,7 +121,7 @@ def _placer() -> Callable[[str], str]:
             if folder not in folders:
                 folders[folder] = os.path.realpath(folder)
             return os.path.join(folders[folder], name)
-        except (OSError, ValueError):  # a NUL; whoever opens it says so
+        except OSError:  # whoever opens it says so
             return target
 
     return place

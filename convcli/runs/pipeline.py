@@ -24,6 +24,10 @@ EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
 """The integers up to which a dtype holds every one."""
 
 
+ENCODERS = {"JPEG2000": 42, "WEBP": 41, "GIF": 31, "AVIF": 29, "JPEG": 5}
+"""Bytes that encoders take for each pixel of three channels, as measured; the others write what they are given."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """An operation fitted to a picture: what the engine is called with, and how a bank's results are joined."""
@@ -102,7 +106,7 @@ class Prepared:
 
 def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
     """Decide everything before the computation; parameters and errors are those of `run`."""
-    _check_memory(picture, operation)
+    _check_memory(picture, operation, container, policy)
     double = operation.compute.dtype == "float64"
     if operation.linear:
         if picture.space in ("cmyk", "tensor"):
@@ -197,10 +201,11 @@ def _parted(
     return colour, opacity
 
 
-def _check_memory(picture: Picture, operation: Operation) -> None:
-    """Refuse what cannot fit into memory: the picture, its copies in linear light and weighted by opacity, and the results.
+def _check_memory(picture: Picture, operation: Operation, container: str, policy: str | None) -> None:
+    """Refuse what cannot fit into memory, be it while it is computed, rounded or encoded.
 
-    What the engine computes of the picture as it is, it counts itself.
+    Counted are the picture, its copies in linear light and weighted by opacity, the results, and what an encoder keeps. What a
+    picture takes that is computed as it is, the engine counts.
     """
     *batch, channels, height, width = picture.colour.shape
     real = 8 if operation.compute.dtype == "float64" else 4
@@ -216,18 +221,30 @@ def _check_memory(picture: Picture, operation: Operation) -> None:
         channels += 1
         copies += channels * pixels
         shaped = replace(shaped, colour=np.broadcast_to(np.float32(0), (channels, height, width)))
-    if not copies:
-        return
     fitted = fit(
         shaped, replace(operation, bias=None, channels="each" if rule == "premultiply" else operation.channels)
     )
     output = (fitted.channels, *fitted.spec.resolve((height, width), fitted.weight.shape[2:]).output)
-    results = (2 if operation.linear or rule == "premultiply" else 1) * prod(batch) * prod(output)  # and encoded again
-    need, have = picture.colour.nbytes + (copies + results) * real, memory.total_bytes()
-    if need > have:
+    samples, tensor = prod(batch) * prod(output), container == "NPY"
+    integer = 2 if picture.full_scale > 255 else 1
+    late = tensor or copies > 0 or policy == "minmax"  # rounded when all is computed
+    result, kept = samples * (real if late else integer), samples * (real if tensor else integer)
+    given = picture.colour.nbytes + (0 if picture.alpha is None else picture.alpha.nbytes)
+    stretched = samples * (real + 1) if policy == "minmax" and not tensor else 0  # beside the flags of what is clipped
+    encoder = ENCODERS.get(container, 0) * samples // output[0]
+    less = "leave out --linear, " * operation.linear + "use --alpha keep, " * (rule in ("premultiply", "filter"))
+    needs = {
+        f"{less}use fewer kernels, or a smaller image": (given + copies * real + result) * bool(copies),
+        "use another --range than minmax, fewer kernels, or a smaller image": (result + stretched + kept)
+        * bool(stretched),
+        "use fewer kernels, or a smaller image": 2 * kept * tensor,  # in the order of the file
+        "write png or tif, or use a smaller image": (kept + encoder) * bool(encoder),
+    }
+    remedy = max(needs, key=lambda remedy: needs[remedy])
+    if needs[remedy] > memory.share_bytes():
         raise ImageError(
-            f"an output of shape {output} by way of real numbers needs {need / 2**30:.1f} GiB, this machine has "
-            f"{have / 2**30:.1f}: leave out --linear, use --alpha keep, fewer kernels, or a smaller image"
+            f"an output of shape {output} needs {needs[remedy] / 2**30:.1f} GiB on its way to {container}, {memory.share()}: "
+            f"{remedy}"
         )
 
 

@@ -288,6 +288,10 @@ def reason(error: Exception, folder: Path | None = None) -> str:
         return "permission denied; check the permissions, or use another path"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; free some room, or use another disk"
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return "it is larger than files may be here; raise the limit (ulimit -f), or write a smaller image"
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many files are open; raise the limit (ulimit -n), or use fewer --threads"
     if isinstance(error, BlockingIOError):
         return "its reader is slower than a non-blocking pipe allows; put '| cat' between, or write a file"
     if isinstance(error, NotADirectoryError):

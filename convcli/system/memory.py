@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from math import inf
+
+_sharing = 1
+"""How many images are in work together."""
 
 
 @cache
@@ -16,6 +20,28 @@ def total_bytes() -> float:
     except (AttributeError, ValueError, OSError):  # not on every platform
         installed = inf
     return min(installed, _allowed())
+
+
+@contextmanager
+def shared(count: int) -> Iterator[None]:
+    """While the block lasts, `count` images are in work together, and each may have its share of the memory."""
+    global _sharing
+    before, _sharing = _sharing, count
+    try:
+        yield
+    finally:
+        _sharing = before
+
+
+def share_bytes() -> float:
+    """What one image may take."""
+    return total_bytes() / _sharing
+
+
+def share() -> str:
+    """The same in words, for the error that it is not enough."""
+    owner = "this machine has" if _sharing == 1 else f"each of {_sharing} images at once (see --threads) may have"
+    return f"{owner} {share_bytes() / 2**30:.1f}"
 
 
 def _allowed() -> float:

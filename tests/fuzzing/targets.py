@@ -10,21 +10,27 @@ import os
 import signal
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 from click.testing import CliRunner
+from numpy.typing import NDArray
 from PIL import Image
 
-from convcli import images, kernels
+from convcli import kernels
 from convcli.cli import COMMANDS, main
+from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
 from convcli.kernels import weights
+from convcli.runs.operation import assemble
+from convcli.runs.single import Writing, process
 
 SECONDS = 20
 """An input that takes longer is a hang."""
@@ -84,17 +90,21 @@ def _file(data: bytes, folder: Path, name: str) -> str:
 
 
 def image(data: bytes, folder: Path) -> bool:
-    """A file of unknown format."""
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
-    try:
-        return _accepted(lambda: images.load(_file(data, folder, "image")))
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    """A file of unknown format, through everything: it is read, all its frames, blurred and written in three formats."""
+    source = _file(data, folder, "image")
+    operation, how = assemble(ConvSpec(), ["box:2"], None), Writing(max_pixels=MAX_PIXELS)
+    accepted = False
+    for name in ("out.tif", "out.png", "out.jpg"):
+        target = folder / name
+        if _accepted(partial(process, source, str(target), operation, how)):
+            accepted = True
+            target.unlink()
+        assert [path.name for path in folder.iterdir()] == ["image"]
+    return accepted
 
 
 def _images() -> list[bytes]:
-    """Small pictures of every format and mode that can be written."""
+    """Small pictures of every format and mode that can be written; large, big-endian, deep, and of several frames."""
     pixels = np.random.default_rng(3).integers(0, 256, (9, 7, 4), dtype=np.uint8)
     whole = Image.fromarray(pixels)
     found = []
@@ -124,13 +134,53 @@ def _images() -> list[bytes]:
             except (OSError, ValueError, KeyError):
                 continue
             found.append(stream.getvalue())
-    several = io.BytesIO()
-    whole.save(
-        several, "GIF", save_all=True, append_images=[whole.transpose(Image.Transpose.ROTATE_180)] * 2, duration=40
-    )
+    turned = [whole.transpose(Image.Transpose.ROTATE_180)] * 2
+    for container, more in (
+        ("GIF", {"duration": 40}),
+        ("PNG", {"duration": 40}),
+        ("WEBP", {"duration": 40}),
+        ("TIFF", {}),
+    ):
+        stream = io.BytesIO()
+        whole.save(stream, container, save_all=True, append_images=turned, **more)
+        found.append(stream.getvalue())
+    stream = io.BytesIO()
+    whole.save(stream, "TIFF", big_tiff=True)
+    found.append(stream.getvalue())
     stream = io.BytesIO()
     np.save(stream, pixels.transpose(2, 0, 1).astype(np.float32))
-    return [*found, several.getvalue(), stream.getvalue()]
+    return [*found, *_deep(pixels[..., :3].astype(np.uint16) * 257), stream.getvalue()]
+
+
+def _deep(pixels: NDArray[np.uint16]) -> list[bytes]:
+    """16-bit RGB: a PNG, and TIFFs of both byte orders."""
+    height, width, channels = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    )
+    return [png, *(_tiff(pixels, order, width, height, channels) for order in "<>")]
+
+
+def _tiff(pixels: NDArray[np.uint16], order: str, width: int, height: int, channels: int) -> bytes:
+    """An uncompressed TIFF: its head, one directory, the bits of the channels, the pixels."""
+    entries = 10
+    bits = 8 + 2 + 12 * entries + 4
+    start = bits + 2 * channels
+    tags = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, channels, bits), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, start),
+        (277, 3, 1, channels), (278, 3, 1, height), (279, 4, 1, pixels.nbytes), (284, 3, 1, 1),
+    ]  # fmt: skip
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8) + struct.pack(f"{order}H", entries)
+    body = b"".join(
+        struct.pack(f"{order}HHI", tag, kind, count)
+        + (struct.pack(f"{order}HH", value, 0) if kind == 3 and count == 1 else struct.pack(f"{order}I", value))
+        for tag, kind, count, value in tags
+    )
+    depths = struct.pack(f"{order}{channels}H", *[16] * channels)
+    return head + body + struct.pack(f"{order}I", 0) + depths + pixels.astype(f"{order}u2").tobytes()
 
 
 # Kernels
