@@ -5,8 +5,6 @@ A padded axis may be far longer than what is read of it, where strides are large
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,14 +34,11 @@ def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.int
     return np.where(places < size, places, turn - places)
 
 
-@dataclass(frozen=True, slots=True)
 class PaddedAxis:
     """An axis of `size` pixels with `before` positions ahead of them, `length` positions in all."""
 
-    size: int
-    before: int
-    length: int
-    mode: str = "zeros"
+    def __init__(self, size: int, before: int, length: int, mode: str = "zeros") -> None:
+        self.size, self.before, self.length, self.mode = size, before, length, mode
 
     def __len__(self) -> int:
         return self.length

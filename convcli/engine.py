@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,8 +128,7 @@ def _turned(spec: ConvSpec, transposed: bool) -> ConvSpec:
     return spec if spec.transpose == transposed else replace(spec, transpose=transposed)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class Call(NamedTuple):
     """An operation checked and resolved: ready to run, once or many times.
 
     Attributes

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import click
 
 from convcli import report
-from convcli.drawing.palette import PALETTES
 from convcli.parameters import (
     AskedType,
     BiasType,
@@ -22,7 +21,7 @@ from convcli.parameters import (
     PixelsType,
     SizeType,
 )
-from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, OPS, PLANS, RANGES
+from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, OPS, PLANS, RANGES, THEMES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -248,7 +247,7 @@ alpha = click.option(
 )
 theme = click.option(
     "--theme",
-    type=click.Choice([*PALETTES]),
+    type=click.Choice(THEMES),
     default="light",
     show_default=True,
     help="Colours of figures and of contact sheets.",

@@ -24,6 +24,7 @@ STRETCH = "stretch"
 """What a contact sheet does where no range policy is asked for."""
 
 SHELLS = ("bash", "zsh", "fish")
+THEMES = ("light", "dark")
 COLORS = ("auto", "always", "never")
 ALPHAS = ("auto", "premultiply", "filter", "keep", "drop")
 TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx")

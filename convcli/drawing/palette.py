@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from convcli.vocabulary import THEMES
+
 
 @dataclass(frozen=True, slots=True)
 class Palette:
@@ -40,7 +42,7 @@ LIGHT = Palette(
 DARK = Palette(
     "#16191d", "#f2f2f2", "#9aa0a6", "#21435c", "#16191d", "#0072b2", "#7a5b12", "#17493b", "#00b386", "#ff8c42"
 )
-PALETTES = {"light": LIGHT, "dark": DARK}
+PALETTES = dict(zip(THEMES, (LIGHT, DARK), strict=True))
 
 
 def channels(color: str) -> tuple[int, int, int]:

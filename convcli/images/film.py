@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from PIL import Image, UnidentifiedImageError
 
@@ -23,8 +22,7 @@ ANIMATED = {"GIF", "PNG", "WEBP"}
 """Formats whose frames are read and written with their timing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """How the frames of an animation follow each other.
 
     Attributes

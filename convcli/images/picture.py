@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,7 @@ SPACES = {1: "gray", 3: "rgb"}
 """The colour space of an image by its count of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class JpegCoding:
+class JpegCoding(NamedTuple):
     """How a JPEG file was coded: what a copy needs to be of the same quality and size."""
 
     tables: dict[int, list[int]]

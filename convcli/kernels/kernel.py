@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.errors import KernelError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kernel:
+class Kernel(NamedTuple):
     """One kernel: ``values (kh, kw)``, float64, finite, as it is laid on the image by a correlation."""
 
     name: str

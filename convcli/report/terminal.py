@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from convcli.errors import ConvError
 from convcli.report.text import above, shown
@@ -39,8 +39,7 @@ STYLES = {"strong": "bold", "faint": "dim", "name": "cyan"}
 """What Rich makes of a style; elsewhere texts are plain."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lines:
+class Lines(NamedTuple):
     """Lines laid out already, each of pieces."""
 
     lines: Sequence[Sequence[Piece]]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TextIO
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
     """A value in a JSON document that is JSON already, in parts: what is too large to be held as one text."""
 
-    parts: Iterable[str]
+    def __init__(self, parts: Iterable[str]) -> None:
+        self.parts = parts
 
 
 def json(document: Any, stream: TextIO | None = None) -> None:

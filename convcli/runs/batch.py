@@ -6,13 +6,13 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ PATIENCE = 2.0
 """Seconds that images in work are given to become whole files when the run is interrupted."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Failed:
+class Failed(NamedTuple):
     """One image that was not."""
 
     source: str
@@ -47,8 +46,7 @@ class Failed:
         return {"input": self.source, "error": str(self.error)}
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """One image whose result was there before."""
 
     source: str
@@ -59,8 +57,7 @@ class Skipped:
         return {"input": self.source, "output": self.target, "skipped": True}
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """How many images were written, skipped, and not done."""
 
     written: int

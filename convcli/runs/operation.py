@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,7 @@ from convcli.errors import ConvError, GeometryError
 from convcli.kernels import Bank, parse, weights
 
 
-@dataclass(frozen=True, slots=True)
-class Bias:
+class Bias(NamedTuple):
     """Offsets of the output channels: numbers in pixel units, or percent of the full scale."""
 
     values: tuple[float, ...]

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from convcli.runs.operation import Operation
 from convcli.system.files import same_file
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Done:
+class Done(NamedTuple):
     """One image that was written, and how.
 
     `frames` is how many were written; shapes and `result`, without its array, are those of the first; `layer_shape` is that of
@@ -192,8 +191,7 @@ def _check_in_place(film: Film, source: str, container: str, count: int) -> None
         raise ImageError(f"--in-place would keep {count} of the {film.frames} frames of '{source}': use -o")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _First:
+class _First(NamedTuple):
     """What is reported of the first frame, its pixels left out."""
 
     result: ConvResult

@@ -10,10 +10,9 @@ W. Shi et al., "Is the deconvolution layer the same as a convolutional layer?" (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 from math import gcd
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,7 @@ from convcli.borders import PaddedAxis
 from convcli.geometry import Geometry, Pair, Size, extent
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Phase:
+class Phase(NamedTuple):
     """One residue of one axis: the outputs ``first, first + s, …``, their taps, and where in the window each one lies."""
 
     first: int
@@ -32,8 +30,7 @@ class Phase:
     places: list[int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Axis:
+class Axis(NamedTuple):
     """The phases of an axis that see taps, in one window.
 
     Attributes

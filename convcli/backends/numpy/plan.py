@@ -7,7 +7,6 @@ lies from the best.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log2
 from types import ModuleType
 from typing import NamedTuple
@@ -71,8 +70,7 @@ SPECTRA_BYTES = 256 << 20
 """Transforms of kernels beyond which the frequency domain is out of the question."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class Plan(NamedTuple):
     """A strategy for one job: its dtype, whether it takes planes apart, predicted seconds, why, and `Computed.mixes`."""
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from threading import Lock
 from typing import Any, NamedTuple
@@ -45,8 +44,7 @@ CACHED_BYTES = 1 << 20
 takes little beside their use."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
+class Recipe(NamedTuple):
     """How an operation is done, whatever the pixels are.
 
     Attributes
