@@ -63,12 +63,12 @@ def readme(text: str) -> str:
 
 
 def _benchmarks() -> str:
-    """What `make bench` found, but for its titles: the machine, the table, the planner's regret in a sentence."""
-    results, regret = (
+    """What `make bench` found, but for its titles: the machine, the tables, the planner's regret in a sentence."""
+    results, many, regret = (
         (ROOT / "benchmarks" / name).read_text(encoding="utf-8").split("\n", 1)[1].strip()
-        for name in ("RESULTS.md", "REGRET.md")
+        for name in ("RESULTS.md", "MANY.md", "REGRET.md")
     )
-    return f"{results}\n\nThe planner: {regret.split(chr(10), 1)[0]}"
+    return f"{results}\n\nMany images: {many}\n\nThe planner: {regret.split(chr(10), 1)[0]}"
 
 
 def _names(names: str) -> str:
