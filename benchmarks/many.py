@@ -120,7 +120,9 @@ def main() -> None:
     """Run the rows and write the table."""
     options = command_line(__doc__, "MANY.md")
     compileall.compile_dir(Path(convcli.__file__).parent, quiet=1)  # as every installed package is
-    lines = [line for ending in ("jpg", "png") if options.only.lower() in ending for line in measured(ending, options.rounds)]
+    lines = [
+        line for ending in ("jpg", "png") if options.only.lower() in ending for line in measured(ending, options.rounds)
+    ]
     header = [
         "# Many images",
         "",
