@@ -8,7 +8,6 @@ from pathlib import Path
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.images.names import UNREADABLE
 from convcli.system import files
 
 _CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg", "PNG": "zlib", "TIFF": "libtiff"}
@@ -16,6 +15,9 @@ _CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg"
 
 _UNFIT = {"BLP", "BUFR", "GRIB", "HDF5", "MSP", "PALM", "SPIDER", "WMF", "XBM"}
 """Formats that Pillow lists as writable, but that hold neither gray nor colours of 8 bits, or want another program."""
+
+_UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+"""Formats that Pillow recognises, and reads with the help of other programs or not at all."""
 
 _SINGLE = {"MPO": "JPEG"}
 """Formats of several pictures of which one is written, and what a file of one is: telephones put small ones behind."""
@@ -53,21 +55,24 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
         ending = f"ends in '{extension}', which" if extension else "has no ending such as .png and"
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {ending}"
         raise ImageError(f"{what} cannot be written: use png, jpg, tif, webp, ppm, bmp, gif or npy")
-    if name in ("WEBP", "AVIF") and not _built_with(name.lower()):
+    if name in ("WEBP", "AVIF") and not _built(name):
         raise ImageError(f"format {name} cannot be written: this Pillow is built without it; use png")
     return _SINGLE.get(name, name)
 
 
-def _built_with(library: str) -> bool:
-    from PIL import features
-
-    return bool(features.check(library))
+def has_image_name(name: str) -> bool:
+    """Whether a file's name ends as those of images do that can be read, or of .npy tensors."""
+    extension = Path(name).suffix.lower()
+    if extension in _EARLY or extension in ("", ".npy"):
+        return bool(extension)
+    container = Image.registered_extensions().get(extension)
+    return container in Image.OPEN and container not in _UNREADABLE
 
 
 def readable() -> tuple[str, ...]:
     """Formats that can be read, by Pillow's names, and NPY."""
     Image.init()
-    return tuple(sorted(["NPY", *filter(_built, set(Image.OPEN) - UNREADABLE)]))
+    return tuple(sorted(["NPY", *filter(_built, set(Image.OPEN) - _UNREADABLE)]))
 
 
 def writable() -> tuple[str, ...]:
@@ -99,4 +104,6 @@ def libraries() -> str:
 
 
 def _built(name: str) -> bool:
-    return name not in _CODECS or _built_with(_CODECS[name])
+    from PIL import features
+
+    return name not in _CODECS or bool(features.check(_CODECS[name]))

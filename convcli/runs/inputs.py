@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from convcli.errors import ImageError
-from convcli.images.names import has_image_name
+from convcli.images.formats import has_image_name
 from convcli.runs.outputs import STDOUT
 from convcli.system.files import STDIO, identity, is_stream, reason
 

@@ -161,23 +161,15 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         source=source,
         target=target,
         operation=operation,
-        result=outcome.result,
-        input_shape=outcome.input_shape,
-        output_shape=outcome.output_shape,
-        layer_shape=outcome.layer_shape,
-        mode=outcome.mode,
         container=container,
         frames=saved.frames,
-        groups=outcome.groups,
-        bias=outcome.bias,
-        alpha=outcome.alpha,
-        policy=outcome.policy,
         clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total),
         notes=tuple(dict.fromkeys((*left_out, *tally.notes, *saved.notes))),
         load_seconds=tally.load_seconds,
         import_seconds=outcome.result.import_seconds,
         compute_seconds=tally.compute_seconds - outcome.result.import_seconds,
         save_seconds=save_seconds,
+        **outcome._asdict(),
     )
 
 
@@ -192,7 +184,7 @@ def _check_in_place(film: Film, source: str, container: str, count: int) -> None
 
 
 class _First(NamedTuple):
-    """What is reported of the first frame, its pixels left out."""
+    """What `Done` says of the first frame, in its words; the pixels are left out."""
 
     result: ConvResult
     input_shape: tuple[int, ...]
