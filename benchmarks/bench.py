@@ -19,7 +19,9 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does: the engine has threads of its own
+from convcli.system import blas
+
+os.environ.update(blas.settings())  # as the command line does, before NumPy is imported
 
 import numpy as np
 from command_line import HERE, command_line

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line sets it: the engine has its own threads
+from convcli.system import blas
+
+os.environ.update(blas.settings())  # as the command line does, before NumPy is imported
 
 from collections.abc import Iterator
 from pathlib import Path

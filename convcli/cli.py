@@ -17,10 +17,10 @@ from click.core import ParameterSource
 from convcli import __version__, report
 from convcli.commands.help import Documented, unknown_option
 from convcli.errors import ConvError, one_line
+from convcli.system import blas
 from convcli.system.files import reason
 
-# The numpy engine has threads of its own, and each of them wants BLAS for itself. NumPy reads this when it is imported.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.update(blas.settings())  # NumPy reads it when it is imported
 
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")

@@ -3,7 +3,8 @@
 For one column j of the kernel, a block of B output rows is ``T_j X``: X holds the B + kh - 1 input rows under the block,
 and row b of ``T_j (B, B + kh - 1)`` holds the column's taps from place b on. The products of all columns are one matrix
 product; then they are added, each shifted by its tap. That trades 2·kh·kw passes over memory for kw additions and a
-matrix product that wastes (B - 1)/(B + kh - 1) of its work, but runs at the speed of BLAS.
+matrix product that wastes (B - 1)/(B + kh - 1) of its work, but runs at the speed of BLAS. Columns that are alike, as those
+of a symmetric kernel are, share their product.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.backends.numpy.taps import add_bias, suits
 from convcli.geometry import Size, extent
 
-__all__ = ["banded", "block_rows", "blocks_of", "prepare", "suits", "tile"]
+__all__ = ["banded", "block_rows", "blocks_of", "distinct_columns", "multiply", "prepare", "suits", "tile"]
 
 
 PRODUCT_BYTES = 3 << 19
@@ -51,16 +52,39 @@ def blocks_of(lines: NDArray[Any], rows: int, size: int, depth: int, apart: int)
     return as_strided(lines, (rows // size, depth, lines.shape[1]), (apart * size * down, down, along))
 
 
+AT_ONCE = 1_000_000
+"""Multiply-accumulates of a product up to which BLAS reads the matrices where they lie instead of packing them first."""
+
+
+def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> None:
+    """``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in stretches of columns that BLAS is fastest at."""
+    line = source.shape[-1]
+    count = -(-band.size * line // AT_ONCE)
+    size = -(-line // count)
+    for start in range(0, line, size):
+        piece = slice(start, start + size)
+        np.matmul(band, source[..., piece], out=out[..., piece])
+
+
+def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, int]]]:
+    """The columns of a kernel with taps, like ones once; and for every column with taps, which of those it is like."""
+    first: dict[bytes, int] = {}
+    places = np.flatnonzero(kernel.any(axis=0)).tolist()
+    used = [(j, first.setdefault(kernel[:, j].tobytes(), j)) for j in places]
+    distinct = list(first.values())
+    return distinct, [(j, distinct.index(like)) for j, like in used]
+
+
 def prepare(job: Job, dtype: str) -> Work:
     """Build the banded matrices once; what is returned fills a tile. Columns of a kernel without taps are left out."""
     s, d = job.stride, job.dilation.rows
     kernels = job.kernels.astype(dtype)
-    columns = [[np.flatnonzero(kernel.any(axis=0)).tolist() for kernel in each] for each in kernels]
-    most = max(1, *(len(used) for each in columns for used in each))
+    columns = [[distinct_columns(kernel) for kernel in each] for each in kernels]
+    most = max(1, *(len(distinct) for each in columns for distinct, _ in each))
 
     @cache
     def bands(o: int, c: int, size: int) -> NDArray[Any]:
-        return np.concatenate([banded(kernels[o, c, :, j], size, s, d) for j in columns[o][c]])
+        return np.concatenate([banded(kernels[o, c, :, j], size, s, d) for j in columns[o][c][0]])
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         _, rows, line = out.shape
@@ -71,24 +95,24 @@ def prepare(job: Job, dtype: str) -> Work:
         width, apart = part.output.width * job.step, job.dilation.columns * job.step
         length = (size - 1) * line + width
         for o, each in enumerate(columns):
-            used = [(c, taps) for c, taps in enumerate(each) if len(taps)]
+            used = [(c, taps) for c, (_, taps) in enumerate(each) if taps]
             if not used:
                 out[o] = 0
             targets = out[o, : blocks * size].reshape(blocks, size * line)[:, :length]
             for number, (c, taps) in enumerate(used):
                 band, lines = bands(o, c, size), scratch[job.sources[o] + c]
                 sources = blocks_of(lines, rows, size, band.shape[1], s)
-                results = products[:, : len(taps)].reshape(at_once, len(band), line)
-                views = [products[:, i, j * apart : j * apart + length] for i, j in enumerate(taps)]
+                results = products[:, : len(band) // size].reshape(at_once, len(band), line)
+                views = [products[:, i, j * apart : j * apart + length] for j, i in taps]
                 for first in range(0, blocks, at_once):
                     source, target = sources[first : first + at_once], targets[first : first + at_once]
-                    np.matmul(band, source, out=results[: len(source)])
+                    multiply(band, source, results[: len(source)])
                     _sum(
                         views if len(source) == at_once else [view[: len(source)] for view in views], target, number > 0
                     )
                 if rest:  # a block that begins higher up, so that it is whole; its first rows are done already
                     done = (size - rest) * line
-                    np.matmul(band, lines[s * (rows - size) :][: band.shape[1]], out=results[0])
+                    multiply(band, lines[s * (rows - size) :][: band.shape[1]], results[0])
                     _sum(
                         [view[0, done:] for view in views],
                         out[o, rows - rest :].reshape(-1)[: length - done],
