@@ -14,7 +14,7 @@ DTYPES = {
 }
 """The dtypes that each backend computes in."""
 
-PLANS = ("taps", "toeplitz", "separable", "fft", "gemm")
+PLANS = ("taps", "prefix", "toeplitz", "separable", "fft", "gemm")
 """The strategies of the numpy backend."""
 
 CHANNELS = ("each", "sum", "gray")

@@ -45,7 +45,7 @@ class Layer:
     """One operation with its data, which a seed determines: short to print, whole to run.
 
     `filters` and `channels` count all groups; `batch` None stands for a 3-D image. `interleaved` images lie in memory as
-    decoded pictures do; `alike` gives every group the kernels of the first.
+    decoded pictures do; `alike` gives every group the kernels of the first; `flat` makes them integers times a unit.
     """
 
     spec: ConvSpec
@@ -60,6 +60,7 @@ class Layer:
     seed: int = 0
     interleaved: bool = False
     alike: bool = False
+    flat: bool = False
 
     @cached_property
     def image(self) -> NDArray[np.generic]:
@@ -80,6 +81,9 @@ class Layer:
         shape = (outer, inner // self.spec.groups, *self.kernel)
         generator = np.random.default_rng([self.seed, 1])
         weight = (generator.standard_normal(shape) * (generator.random(shape) < 0.8)).astype(self.weight_kind)
+        if self.flat:
+            least = int(generator.integers(-2, 1))
+            weight = 0.37 * generator.integers(least, 3, shape).astype(np.float64)
         if self.alike:
             return np.concatenate([weight[: shape[0] // self.spec.groups]] * self.spec.groups)
         return weight

@@ -6,6 +6,7 @@
 ``output``      the result array and the finished tiles that go into it
 ``run``         a recipe for an operation, kept for the next like one, and its tiles
 ``taps``        shift and accumulate: every kernel, exact in integers where that is provable
+``prefix``      flat kernels as differences of prefix sums, in exact integers
 ``toeplitz``    a dense kernel as products with banded matrices
 ``separable``   kernels of low rank as passes along the columns and the rows
 ``fft``         large kernels: overlapping tiles in the frequency domain

@@ -14,12 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.backends import Considered
-from convcli.backends.numpy import fft, gemm, separable, taps, toeplitz
+from convcli.backends.numpy import fft, gemm, prefix, separable, taps, toeplitz
 from convcli.backends.numpy.job import Job
 from convcli.errors import BackendError
 
 STRATEGIES: dict[str, ModuleType] = {
     "taps": taps,
+    "prefix": prefix,
     "toeplitz": toeplitz,
     "separable": separable,
     "fft": fft,
@@ -29,25 +30,28 @@ STRATEGIES: dict[str, ModuleType] = {
 CALL = 1.0e-6
 """Seconds of a call into NumPy on a small array."""
 
-PASS = {"int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
+PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
 """Seconds to read, compute and write one value."""
 
-MAC = {"float32": 0.03e-9, "float64": 0.06e-9}
+MAC = {"float32": 0.015e-9, "float64": 0.03e-9}
 """Seconds of a multiply-accumulate in BLAS."""
 
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
 
-TRANSFORM = {"float32": 0.33e-9, "float64": 0.6e-9}
+TRANSFORM = {"float32": 0.25e-9, "float64": 0.6e-9}
 """Seconds of a real transform for each value and each doubling of its size."""
 
 FILL, FINISH = 1.3, 3.0
 """Passes to gather a value of the input, and to round, clip and store one of the output."""
 
+PUT = 1.8
+"""Passes to add a partial sum of integers to the result."""
+
 REARRANGE = 0.4e-9
 """Seconds to take an interleaved value apart, or to put one back."""
 
-STRIDED = {"taps": 2.2, "separable": 1.6}
+STRIDED = {"taps": 2.2, "separable": 1.6, "prefix": 1.5}
 """How much slower a strategy is where rows are left out: lines cannot be worked on as one."""
 
 ROUNDING = 1.5
@@ -79,6 +83,7 @@ class Plan(NamedTuple):
     seconds: float
     reason: str
     mixes: bool = False
+    gathers: str = ""
 
     @property
     def considered(self) -> Considered:
@@ -96,6 +101,7 @@ class _Estimate(NamedTuple):
     calls: float
     reason: str
     rounds: bool = False
+    gathers: str = ""
 
 
 def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
@@ -122,13 +128,14 @@ def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list
     if fft.spectra_bytes(layouts[-1]) <= SPECTRA_BYTES or wanted == "fft":
         found.append(_fft(layouts[-1], dtype))
     found.append(_gemm(layouts[-1], dtype))
+    found += _prefix(job, dtype)
     weighed = sorted([plain, *(_plan(job, each, threads, exact) for each in found)], key=lambda plan: plan.seconds)
     return list({plan.name: plan for plan in reversed(weighed)}.values())[::-1]
 
 
 def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> Plan:
     """What an estimate comes to for the whole job; `exact` says that another plan would not round."""
-    name, kind, planar, each, calls, reason, rounds = estimate
+    name, kind, planar, each, calls, reason, rounds, gathers = estimate
     tile = STRATEGIES[name].tile(job.planar() if planar else job, np.dtype(kind).itemsize)
     values = job.outputs * job.output.height * job.output.width * job.step
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
@@ -143,7 +150,7 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     seconds = (values * (each + fill + finish) + tiles * (calls + 12) * CALL) / min(threads, tiles)
     if rounds:
         seconds = seconds * (ROUNDING if exact else 1) + WORTH_ROUNDING
-    return Plan(name, kind, planar, seconds, reason, rounds)
+    return Plan(name, kind, planar, seconds, reason, rounds, gathers or kind)
 
 
 def quick(job: Job, dtype: str) -> list[Plan] | None:
@@ -168,6 +175,11 @@ def choose(found: list[Plan], name: str | None) -> Plan:
     for plan in found:
         if name in (None, plan.name):
             return plan
+    if name in STRATEGIES:
+        raise BackendError(
+            f"plan '{name}' cannot do this: it wants 8- or 16-bit pixels and a kernel of small integers times one value; "
+            f"use one of {', '.join(plan.name for plan in found)}"
+        )
     raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
 
 
@@ -182,12 +194,27 @@ def _taps(job: Job, dtype: str) -> _Estimate:
     return _Estimate("taps", kind, False, passes / job.outputs * PASS[kind], passes, reason)
 
 
+def _prefix(job: Job, dtype: str) -> list[_Estimate]:
+    """The estimates, if the pixels are integers, and so are the kernels but for a unit."""
+    found = prefix.units(job)
+    estimates = []
+    for layout in [] if found is None else prefix.layouts(job, found[1]):
+        steps, passes = sum(len(c.steps) for c in layout.classes), sum(c.passes for c in layout.classes)
+        each = (passes + 3 * job.gathered) * PASS[layout.kind] + (layout.puts * PUT + 2 * job.outputs) * PASS[dtype]
+        kinds = len(layout.classes)
+        reason = f"flat → prefix sums, {steps} differences in {kinds} kind{'s' * (kinds > 1)} of columns, exact in {layout.kind}"
+        calls = 4 * prefix.GROUP * job.gathered + passes + layout.puts
+        estimates.append(_Estimate("prefix", dtype, False, each / job.outputs, calls, reason, gathers=layout.kind))
+    return estimates
+
+
 def _toeplitz(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     block = toeplitz.block_rows(kh)
     depth = job.stride * (block - 1) + job.reach.height
-    columns = np.count_nonzero(job.kernels.any(axis=2)) / job.outputs
-    each = columns * (depth * MAC[dtype] + PASS[dtype])
+    found = [toeplitz.distinct_columns(kernel) for kernel in job.kernels.reshape(-1, kh, kw)]
+    products, sums = (sum(map(len, counts)) / job.outputs for counts in zip(*found, strict=True))
+    each = products * depth * MAC[dtype] + sums * PASS[dtype]
     reason = f"{kh}×{kw} dense → products with bands of {block} rows"
     return _Estimate("toeplitz", dtype, job.step == 1, each, job.outputs * job.inputs * (kw + 1) * 6, reason)
 

@@ -52,8 +52,8 @@ class Recipe(NamedTuple):
     job : Job
     span : (float, float)
         See `Job.span`.
-    dtype : str
-        Of the computation.
+    dtype, gathers : str
+        Of the computation, and of the pixels that it is handed.
     work : Work
         The strategy, prepared.
     suits : callable
@@ -75,6 +75,7 @@ class Recipe(NamedTuple):
     job: Job
     span: tuple[float, float]
     dtype: str
+    gathers: str
     work: Work
     suits: Callable[[NDArray[Any]], bool]
     fallback: Callable[[], Work]
@@ -90,7 +91,7 @@ class Recipe(NamedTuple):
         """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, in a buffer."""
         job, (part, gathers) = self.job, self.parts[columns]
         reads = self.strips[rows]
-        scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.dtype)
+        scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
         for number, gather in enumerate(gathers):
             fill(scratch[number :: len(gathers)], planes, reads, gather)
         out = BUFFERS.get("out", (job.outputs, len(rows), part.line), self.dtype)
@@ -169,6 +170,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         job=job,
         span=job.span,
         dtype=chosen.dtype,
+        gathers=chosen.gathers,
         work=strategy.prepare(job, chosen.dtype),
         suits=strategy.suits,
         fallback=cache(partial(taps.prepare, job, chosen.dtype, gaps_only=True)),
@@ -187,7 +189,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
 def _weighed(job: Job, key: Key) -> list[Plan]:
     """The plans for a job, the one to take first."""
     if not job.outputs:
-        return [Plan(key.plan or "taps", key.dtype, False, 0.0, "no tap reaches the image")]
+        return [Plan(key.plan or "taps", key.dtype, False, 0.0, "no tap reaches the image", gathers=key.dtype)]
     found = (None if key.plan else quick(job, key.dtype)) or plans(job, key.dtype, key.threads, key.plan)
     chosen = choose(found, key.plan)
     return [chosen, *(plan for plan in found if plan is not chosen)]
