@@ -17,6 +17,7 @@ from convcli.backends import Considered
 from convcli.backends.numpy import fft, gemm, prefix, separable, taps, toeplitz
 from convcli.backends.numpy.job import Job
 from convcli.errors import BackendError
+from convcli.geometry import extent
 
 STRATEGIES: dict[str, ModuleType] = {
     "taps": taps,
@@ -211,7 +212,7 @@ def _prefix(job: Job, dtype: str) -> list[_Estimate]:
 def _toeplitz(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     block = toeplitz.block_rows(kh)
-    depth = job.stride * (block - 1) + job.reach.height
+    depth = job.stride * (block - 1) + extent(kh, toeplitz.lattices(job)[1])
     found = [toeplitz.distinct_columns(kernel) for kernel in job.kernels.reshape(-1, kh, kw)]
     products, sums = (sum(map(len, counts)) / job.outputs for counts in zip(*found, strict=True))
     each = products * depth * MAC[dtype] + sums * PASS[dtype]
@@ -222,7 +223,7 @@ def _toeplitz(job: Job, dtype: str) -> _Estimate:
 def _separable(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     rank = separable.rank(job, dtype)
-    down = job.stride * (toeplitz.block_rows(kh) - 1) + job.reach.height
+    down = job.stride * (toeplitz.block_rows(kh) - 1) + extent(kh, toeplitz.lattices(job)[1])
     across = separable.block_columns(job) + job.dilation.columns * job.step * (kw - 1)
     each = rank * job.inputs * ((down + across) * MAC[dtype] + (2 if rank > 1 else 1) * PASS[dtype])
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"

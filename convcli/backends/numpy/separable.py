@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.backends.numpy.taps import add_bias, suits
-from convcli.backends.numpy.toeplitz import banded, block_rows, blocks_of, multiply
+from convcli.backends.numpy.toeplitz import banded, block_rows, blocks_of, lattices, multiply
 from convcli.geometry import Size
 
 __all__ = ["factors", "prepare", "rank", "suits", "tile"]
@@ -80,7 +80,8 @@ def block_columns(job: Job) -> int:
 
 def prepare(job: Job, dtype: str) -> Work:
     """Factor the kernels and build their banded matrices once; what is returned fills a tile."""
-    s, d, e = job.stride, job.dilation.rows, job.dilation.columns * job.step
+    s, e = job.stride, job.dilation.columns * job.step
+    sets, d = lattices(job)
     terms = [
         [
             (job.sources[o] + c, u.astype(dtype), v.astype(dtype))
@@ -98,12 +99,15 @@ def prepare(job: Job, dtype: str) -> Work:
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         out = out[..., : part.output.width * job.step]
         _, rows, width = out.shape
-        size, columns = min(block_rows(job.kernel.height), rows), min(block_columns(job), width)
+        columns = min(block_columns(job), width)
         passed = buffers.get("passed", (rows, part.line), dtype)
         further = buffers.get("further", (rows, width), dtype)
         for o in range(job.outputs):
             for number, (plane, _, _) in enumerate(terms[o]):
-                _down(scratch[plane], band(o, number, 0, size), size, s, passed)
+                for first in range(min(sets, rows)):
+                    into = passed[first::sets]
+                    size = min(block_rows(job.kernel.height), len(into))
+                    _down(scratch[plane, first::sets], band(o, number, 0, size), size, s, into)
                 target = out[o] if number == 0 else further
                 _across(passed, band(o, number, 1, columns), columns, target)
                 if number:

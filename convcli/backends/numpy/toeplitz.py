@@ -20,7 +20,7 @@ from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.backends.numpy.taps import add_bias, suits
 from convcli.geometry import Size, extent
 
-__all__ = ["banded", "block_rows", "blocks_of", "distinct_columns", "multiply", "prepare", "suits", "tile"]
+__all__ = ["banded", "block_rows", "blocks_of", "distinct_columns", "lattices", "multiply", "prepare", "suits", "tile"]
 
 
 PRODUCT_BYTES = 3 << 19
@@ -75,52 +75,95 @@ def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, i
     return distinct, [(j, distinct.index(like)) for j, like in used]
 
 
+def lattices(job: Job) -> tuple[int, int]:
+    """Into how many sets of rows, each of rows so far apart, the output falls apart; and the dilation that remains in each.
+
+    A dilation reads every so many rows only: outputs so far apart have a dense kernel of their own, and no zeros in their
+    bands.
+    """
+    return (job.dilation.rows, 1) if job.stride == 1 else (1, job.dilation.rows)
+
+
 def prepare(job: Job, dtype: str) -> Work:
     """Build the banded matrices once; what is returned fills a tile. Columns of a kernel without taps are left out."""
-    s, d = job.stride, job.dilation.rows
     kernels = job.kernels.astype(dtype)
     columns = [[distinct_columns(kernel) for kernel in each] for each in kernels]
     most = max(1, *(len(distinct) for each in columns for distinct, _ in each))
+    sets, dilation = lattices(job)
 
     @cache
     def bands(o: int, c: int, size: int) -> NDArray[Any]:
-        return np.concatenate([banded(kernels[o, c, :, j], size, s, d) for j in columns[o][c][0]])
+        return np.concatenate([banded(kernels[o, c, :, j], size, job.stride, dilation) for j in columns[o][c][0]])
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
-        _, rows, line = out.shape
-        size = min(block_rows(job.kernel.height), rows)
-        blocks, rest = divmod(rows, size)
-        at_once = min(blocks, max(1, PRODUCT_BYTES // (most * size * line * out.itemsize)))
-        products = buffers.get("products", (at_once, most, size * line), dtype)
-        width, apart = part.output.width * job.step, job.dilation.columns * job.step
-        length = (size - 1) * line + width
+        width = part.output.width * job.step
         for o, each in enumerate(columns):
             used = [(c, taps) for c, (_, taps) in enumerate(each) if taps]
             if not used:
                 out[o] = 0
-            targets = out[o, : blocks * size].reshape(blocks, size * line)[:, :length]
-            for number, (c, taps) in enumerate(used):
-                band, lines = bands(o, c, size), scratch[job.sources[o] + c]
-                sources = blocks_of(lines, rows, size, band.shape[1], s)
-                results = products[:, : len(band) // size].reshape(at_once, len(band), line)
-                views = [products[:, i, j * apart : j * apart + length] for j, i in taps]
-                for first in range(0, blocks, at_once):
-                    source, target = sources[first : first + at_once], targets[first : first + at_once]
-                    multiply(band, source, results[: len(source)])
-                    _sum(
-                        views if len(source) == at_once else [view[: len(source)] for view in views], target, number > 0
-                    )
-                if rest:  # a block that begins higher up, so that it is whole; its first rows are done already
-                    done = (size - rest) * line
-                    multiply(band, lines[s * (rows - size) :][: band.shape[1]], results[0])
-                    _sum(
-                        [view[0, done:] for view in views],
-                        out[o, rows - rest :].reshape(-1)[: length - done],
-                        number > 0,
-                    )
+            for first in range(min(sets, out.shape[1])):
+                target = out[o, first::sets]
+                size = min(block_rows(job.kernel.height), len(target))
+                for number, (c, taps) in enumerate(used):
+                    offsets = [(j * job.dilation.columns * job.step, i) for j, i in taps]
+                    lines = scratch[job.sources[o] + c, first::sets]
+                    products = _Products(bands(o, c, size), size, lines.shape[1], most, buffers)
+                    products.add_up(lines, job.stride, offsets, width, target, number > 0)
         add_bias(job, out[..., :width])
 
     return work
+
+
+class _Products:
+    """The products of a band with blocks of lines, a few at a time.
+
+    Parameters
+    ----------
+    band : ndarray
+        ``(n·size, depth)``: the matrices of n columns of a kernel.
+    size, line : int
+        Output rows of a block, values in a line.
+    most : int
+        The largest n that a kernel of this job has.
+    buffers : Buffers
+    """
+
+    def __init__(self, band: NDArray[Any], size: int, line: int, most: int, buffers: Buffers) -> None:
+        self.band, self.size = band, size
+        self.at_once = max(1, PRODUCT_BYTES // (most * size * line * band.itemsize))
+        self.room = buffers.get("products", (self.at_once, most, size, line), band.dtype.name)
+
+    def add_up(
+        self,
+        lines: NDArray[Any],
+        stride: int,
+        offsets: list[tuple[int, int]],
+        width: int,
+        out: NDArray[Any],
+        onto: bool,
+    ) -> None:
+        """Into ``out (rows, line)``, or onto it, the products with `lines`: for each offset along a line, that of one matrix."""
+        (rows, line), size = out.shape, self.size
+        blocks, rest = divmod(rows, size)
+        whole = out.flags.c_contiguous  # then the lines of a block are worked on as one
+
+        def cut(blocks: NDArray[Any], offset: int = 0) -> NDArray[Any]:
+            if whole:
+                return blocks.reshape(len(blocks), -1)[:, offset : offset + (size - 1) * line + width]
+            return blocks[..., offset : offset + width]
+
+        results = self.room[:, : len(self.band) // size].reshape(self.at_once, len(self.band), -1)
+        sources = blocks_of(lines, rows, size, self.band.shape[1], stride)
+        targets = out[: blocks * size].reshape(blocks, size, -1)
+        for first in range(0, blocks, self.at_once):
+            source = sources[first : first + self.at_once]
+            multiply(self.band, source, results[: len(source)])
+            views = [cut(self.room[: len(source), i], offset) for offset, i in offsets]
+            _sum(views, cut(targets[first : first + len(source)]), onto)
+        if rest:  # a block that begins higher up, so that it is whole; its first rows are done already
+            multiply(self.band, lines[stride * (rows - size) :][: self.band.shape[1]], results[0])
+            views = [self.room[0, i, size - rest :, offset : offset + width] for offset, i in offsets]
+            _sum(views, out[rows - rest :, :width], onto)
 
 
 def _sum(views: list[NDArray[Any]], target: NDArray[Any], onto: bool) -> None:
