@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError
+from convcli.images.alpha import joined
 from convcli.images.pixels import array_of
 
 _RGB_LIKE = {"RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"}
@@ -77,9 +78,11 @@ def upright(planes: Planes, orientation: int) -> Planes:
     """Turned as the EXIF orientation says, interleaved in memory again."""
     if orientation == 1:
         return planes
-    colour = np.moveaxis(planes.colour, 0, -1)
-    alpha = None if planes.alpha is None else np.ascontiguousarray(_turned(planes.alpha, orientation))
-    return replace(planes, colour=np.moveaxis(np.ascontiguousarray(_turned(colour, orientation)), -1, 0), alpha=alpha)
+    whole = planes.colour if planes.alpha is None else joined(planes.colour, planes.alpha)
+    turned = np.moveaxis(np.ascontiguousarray(_turned(np.moveaxis(whole, 0, -1), orientation)), -1, 0)
+    if planes.alpha is None:
+        return replace(planes, colour=turned)
+    return replace(planes, colour=turned[:-1], alpha=turned[-1])
 
 
 def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
 from convcli.images import Film, Picture, Settings, Storage
-from convcli.ranges import Clipped
+from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
 from convcli.system.files import same_file
