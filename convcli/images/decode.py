@@ -35,13 +35,14 @@ def planes_of(
     value: tuple[int, ...] | None,
     white: float | None,
     source: str,
+    plain: NDArray[np.uint8] | None = None,
 ) -> Planes:
     """The planes of an image.
 
     Parameters
     ----------
     image : Image
-        Decoded, but for `samples`.
+        Decoded, but for `samples` and `plain`.
     samples : ndarray or None
         ``(H, W, C)``, where `convcli.images.deep` has decoded them.
     transparent : bool
@@ -52,6 +53,8 @@ def planes_of(
         What the file says that white is.
     source : str
         For the message.
+    plain : ndarray, optional
+        What `read_plain` has read in Pillow's place.
     """
     if samples is not None:
         return _deep_colours(samples, image.mode, value)
@@ -67,7 +70,7 @@ def planes_of(
         raise ImageError(
             f"input '{source}' is of Pillow's mode {image.mode}, which is not supported: convert it to RGB"
         )
-    array = array_of(image, wanted)
+    array = array_of(image, wanted) if plain is None else plain
     if array.ndim == 2:
         return Planes(array[np.newaxis], None, space, 255.0)
     planes = np.moveaxis(array, -1, 0)

@@ -36,8 +36,8 @@ class Finish:
         What values are multiplied by before it.
     span : (float, float), optional
         For ``minmax``, the extremes of the whole result (see `extremes`): until they are known, nothing can be stored.
-    real : {"float32", "float64"}
-        What exact integers become where they are scaled or stretched.
+    real : str
+        The dtype that exact integers become where they are scaled or stretched.
     restore : Restore, optional
         What is done to joined results first; None: nothing.
     """

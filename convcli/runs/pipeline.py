@@ -141,31 +141,39 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     )  # fmt: skip
     whole = (*shape[:-3], channels + transparent, *size)
     _check_memory(kept, whole, rule == "keep" and transparent, operation)
-    opacity = {"premultiply": "weighs", "filter": "beside"}.get(rule, "")
+    lift, restore = _both_ways(given, operation, weights, rule, channels, transparent)
+    finish = replace(fitted.finish, restore=restore)
+    if kept.dtype in ("uint8", "uint16"):
+        finish = replace(
+            finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
+            real=operation.compute.dtype or "float32",
+        )  # fmt: skip
     image = given.colour
-    if opacity:
+    if rule in ("premultiply", "filter"):
         assert given.alpha is not None
         image = alpha.joined(image, given.alpha)
-    fitted = replace(fitted, image=image)
-    double = operation.compute.dtype == "float64"
-    if linear or weights or rule == "premultiply":
-        wide = double or (given.colour.dtype == np.float64 and not linear and rule != "premultiply")
-        lift = Lift("float64" if wide else "float32", picture.full_scale, linear, weights, opacity)
-        fitted = replace(fitted, lift=lift)
+    return Prepared(picture, replace(fitted, image=image, lift=lift, finish=finish), kept, rule, transparent)
+
+
+def _both_ways(
+    given: Picture, operation: Operation, gray: tuple[float, ...], rule: str, channels: int, transparent: bool
+) -> tuple[Lift | None, Restore | None]:
+    """What becomes of a picture's pixels before the kernel, and of the results after it.
+
+    `gray` is what makes gray of its colours, `rule` the alpha policy; the result has `channels` colours.
+    """
+    white, linear, weighs = given.full_scale, operation.linear, rule == "premultiply"
+    opacity = "weighs" if weighs else "beside" if rule == "filter" else ""
+    lift, restore = None, None
+    if linear or gray or weighs:
+        wide = operation.compute.dtype == "float64" or (given.colour.dtype == np.float64 and not (linear or weighs))
+        lift = Lift("float64" if wide else "float32", white, linear, gray, opacity)
     if linear or (opacity and transparent):
-        restore = Restore(picture.full_scale, linear, bool(opacity) and transparent)
-        if rule == "premultiply":
-            bias = () if operation.bias is None else operation.bias.array(channels, picture.full_scale).tolist()
-            restore = restore._replace(gain=transparency.gain_of(operation), bias=tuple(bias))
-        fitted = replace(fitted, finish=replace(fitted.finish, restore=restore))
-    if kept.dtype in ("uint8", "uint16"):
-        real = "float64" if double else "float32"
-        finish = replace(
-            fitted.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True,
-            scale=kept.scale, real=real,
-        )  # fmt: skip
-        fitted = replace(fitted, finish=finish)
-    return Prepared(picture, fitted, kept, rule, transparent)
+        restore = Restore(white, linear, bool(opacity) and transparent)
+    if weighs and restore is not None:
+        bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
+        restore = restore._replace(gain=transparency.gain_of(operation), bias=bias)
+    return lift, restore
 
 
 def _stand_in(picture: Picture, channels: int) -> NDArray[Any]:

@@ -57,7 +57,10 @@ class Output:
             self.array = np.empty((count, outputs, height, width), kind)
         self._lock, self._clipped, self._span = Lock(), Clipped(), NOTHING
         self._gaps: NDArray[Any] | None = None
-        if len(job.phases) < job.upsample.rows * job.upsample.columns:
+        s, t = job.upsample
+        reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in job.phases)
+        self._unreached = count * (height * width - reached)
+        if self._unreached:
             bias = np.zeros(filters) if task.bias is None else task.bias
             self._gaps = bias.astype(task.dtype)[:, np.newaxis, np.newaxis]
             if self.finish.looks:
@@ -123,10 +126,7 @@ class Output:
         finished = np.empty((self.array.shape[1], 1, 1), self.array.dtype)
         clipped = self.finish.apply(bias, finished)
         self.array[...] = finished
-        (s, t), (height, width) = self.job.upsample, self.array.shape[2:]
-        reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
-        pixels = len(self.array) * (height * width - reached)
-        self._note(Clipped(*(count * pixels for count in clipped)))
+        self._note(Clipped(*(count * self._unreached for count in clipped)))
 
     def _widen(self, span: tuple[float, float]) -> None:
         with self._lock:
