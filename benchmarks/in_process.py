@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.finish import Finish
 from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
+from convcli.pointwise.finish import Finish
 
 Work = Callable[[], object]
 Line = tuple[str, Work, dict[str, Work], float]

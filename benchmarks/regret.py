@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.finish import Finish
 from convcli.geometry import Pair
 from convcli.kernels import parse
+from convcli.pointwise.finish import Finish
 
 WORTH = 8.0
 GOAL = 1.25

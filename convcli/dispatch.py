@@ -70,7 +70,7 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     if dtype in ("float16", "bfloat16"):
         return "torch", f"only torch computes in {dtype}"
     macs = count_macs(task)
-    channels = task.x.shape[1] // task.groups
+    channels = task.channels // task.groups
     torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS
     rate = workers(task.threads) * TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
     torch_seconds = macs / rate + torch_import
@@ -78,7 +78,7 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
         return "numpy", "so little work that no other would have begun"
     from convcli.backends.numpy import predicted_seconds
 
-    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.x.dtype)))
+    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.source)))
     name = "torch" if torch_seconds < numpy_seconds else "numpy"
     with_import = ", its import included" if torch_import else ""
     return name, (
@@ -113,7 +113,7 @@ def check_memory(task: Task, filters: int, backend: str) -> None:
     filters : int
         Output channels.
     backend : str
-        All but ``numpy`` (and ``auto``, while that may be it) make a padded copy of the image.
+        All but ``numpy`` (and ``auto``, while that may be it) make a padded copy of the image, after one that is lifted.
     """
     geometry, batch = task.geometry, task.x.shape
     output = (batch[0], filters, *geometry.output)
@@ -121,7 +121,8 @@ def check_memory(task: Task, filters: int, backend: str) -> None:
     if backend not in ("numpy", "auto"):
         pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
         padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
-        copied, origin = batch[0] * batch[1] * padded, f" from {padded} padded pixels"
+        lifted = 0 if task.lift is None else batch[2] * batch[3]
+        copied, origin = batch[0] * task.channels * (padded + lifted), f" from {padded} padded pixels"
     real = 8 if task.dtype == "float64" else 4
     kept = np.dtype(task.finish.dtype).itemsize if task.finish.dtype is not None else real
     finished = batch[0] * task.finish.outputs(filters) * prod(geometry.output) * kept

@@ -17,9 +17,10 @@ from convcli import backends, dispatch
 from convcli.backends import Computed, Considered, Task
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError
-from convcli.finish import Finish
 from convcli.geometry import Geometry
-from convcli.ranges import Clipped
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.lift import Lift
+from convcli.pointwise.ranges import Clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def convolve(
     compute: Compute = Compute(),
     bias: NDArray[np.floating] | None = None,
     finish: Finish = Finish(),
+    lift: Lift | None = None,
 ) -> ConvResult:
     """Convolve or correlate an image, as `torch.nn.Conv2d` computes it.
 
@@ -98,6 +100,8 @@ def convolve(
         ``(C_out,)``, in the image's units.
     finish : Finish
         What is done to results while they are in the cache: nothing by default.
+    lift : Lift, optional
+        What is done to pixels before the kernel reads them; C_in is then what it makes of the image's channels.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def convolve(
     BackendError
         A backend, device or dtype that is not available.
     """
-    return prepare(image, weight, _turned(spec, False), compute, bias, finish).run()
+    return prepare(image, weight, _turned(spec, False), compute, bias, finish, lift).run()
 
 
 def transpose(
@@ -116,12 +120,13 @@ def transpose(
     compute: Compute = Compute(),
     bias: NDArray[np.floating] | None = None,
     finish: Finish = Finish(),
+    lift: Lift | None = None,
 ) -> ConvResult:
     """Transposed convolution, as `torch.nn.ConvTranspose2d` computes it.
 
     As `convolve`, with ``weight (C_in, C_out/groups, kh, kw)``.
     """
-    return prepare(image, weight, _turned(spec, True), compute, bias, finish).run()
+    return prepare(image, weight, _turned(spec, True), compute, bias, finish, lift).run()
 
 
 def _turned(spec: ConvSpec, transposed: bool) -> ConvSpec:
@@ -185,10 +190,12 @@ def prepare(
     compute: Compute = Compute(),
     bias: NDArray[np.floating] | None = None,
     finish: Finish = Finish(),
+    lift: Lift | None = None,
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype, as `convolve` and `transpose` do."""
     batch = image if image.ndim == 4 else image[np.newaxis]
-    filters = check_channels(batch.shape[1], weight.shape, spec)
+    channels = batch.shape[1] if lift is None else lift.outputs(batch.shape[1])
+    filters = check_channels(channels, weight.shape, spec)
     if bias is not None and bias.shape != (filters,):
         raise GeometryError(
             f"bias has {bias.size} values for {filters} output channels: give one value, or one per output channel"
@@ -203,11 +210,12 @@ def prepare(
         bias=bias,
         geometry=geometry,
         groups=spec.groups,
-        dtype=dispatch.choose_dtype(compute.dtype, likely, batch.dtype),
+        dtype=dispatch.choose_dtype(compute.dtype, likely, np.dtype(lift.dtype) if lift else batch.dtype),
         device=compute.device,
         threads=compute.threads,
         plan=compute.plan,
         finish=finish,
+        lift=lift,
     )
     dispatch.check_memory(task, filters, compute.backend)
     start = perf_counter()
@@ -215,7 +223,7 @@ def prepare(
     backends.load(name)
     imported = perf_counter() - start
     if name != likely:
-        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, batch.dtype))
+        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, task.source))
     if name != compute.backend:
         dispatch.check_memory(task, filters, name)
     dispatch.check_range(task)

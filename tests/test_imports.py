@@ -110,6 +110,7 @@ def test_torch_is_loaded_when_it_is_asked_for(folder: Path) -> None:
         ("convcli.cli", {"click"}),
         ("convcli.engine", {"numpy"}),
         ("convcli.kernels", {"numpy"}),
+        ("convcli.pointwise.finish", {"numpy"}),
         ("convcli.backends", {"numpy"}),
         ("convcli.runs.comparison", {"numpy"}),
         ("convcli.images", {"numpy", "PIL"}),
@@ -193,8 +194,7 @@ LAYERS = [
     {"geometry"},
     {"convspec"},
     {"system", "report", "arithmetic"},
-    {"ranges", "borders"},
-    {"finish"},
+    {"pointwise", "borders"},
     {"backends", "kernels", "images"},
     {"dispatch", "inventory"},
     {"engine"},
@@ -240,6 +240,7 @@ def test_backends_are_independent() -> None:
         "convcli.backends.Computed",
         "convcli.backends.Task",
         "convcli.backends.finished",
+        "convcli.backends.lifted",
     }
 
 

@@ -30,10 +30,10 @@ from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import GeometryError, KernelError
-from convcli.finish import Finish
 from convcli.geometry import Pads, Pair
 from convcli.kernels import Bank, Filter, Kernel, files, named, parse, weights
 from convcli.kernels.named import REGISTRY
+from convcli.pointwise.finish import Finish
 
 Matrix = NDArray[np.float64]
 

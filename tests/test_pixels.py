@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli.images.pixels import array_of
+from convcli import images
+from convcli.errors import ImageError
+from convcli.images.pixels import array_of, is_plain
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "I;16", "F")
 
@@ -53,3 +58,42 @@ def test_another_header_than_expected(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(Image.SAVE, "PPM", save)
     np.testing.assert_array_equal(array_of(image), values)
+
+
+@pytest.mark.parametrize(
+    ("mode", "extension"), [("L", "pgm"), ("RGB", "ppm"), ("L", "tif"), ("RGB", "tif"), ("RGBA", "tif")]
+)
+def test_files_of_plain_rows_are_read_past_pillow(
+    mode: str, extension: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(1).integers(0, 255, (300, 200, len(mode)), np.uint8)
+    path = tmp_path / f"in.{extension}"
+    Image.fromarray(values[..., 0] if mode == "L" else values, mode).save(path)
+    with Image.open(path) as image:
+        assert is_plain(image)
+    monkeypatch.setattr(Image.Image, "load", None)
+    picture = images.load(str(path))
+    found = [*picture.colour] if picture.alpha is None else [*picture.colour, picture.alpha]
+    np.testing.assert_array_equal(np.stack(found, -1), values)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("in.tif", {"compression": "tiff_deflate"}),
+        ("in.tif", {"tiffinfo": {274: 6}}),  # turned
+        ("in.bmp", {}),  # blue first, the last row first
+        ("in.png", {}),
+    ],
+)
+def test_files_of_other_order_are_not(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    values = np.random.default_rng(1).integers(0, 255, (30, 20, 3), np.uint8)
+    Image.fromarray(values).save(tmp_path / name, **options)
+    expected = np.rot90(values, -1) if "tiffinfo" in options else values
+    np.testing.assert_array_equal(np.moveaxis(images.load(str(tmp_path / name)).colour, 0, -1), expected)
+
+
+def test_plain_rows_that_are_cut_off_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "in.ppm").write_bytes(b"P6\n20 30\n255\n" + bytes(1000))
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        images.load(str(tmp_path / "in.ppm"))

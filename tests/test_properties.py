@@ -20,8 +20,8 @@ from convcli.backends.numpy.plan import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError
-from convcli.finish import Finish
 from convcli.geometry import Pads, Pair, Size
+from convcli.pointwise.finish import Finish
 from convcli.vocabulary import PADDING_MODES, PADDING_RULES
 
 DTYPES = st.sampled_from((None, "float32", "float64"))

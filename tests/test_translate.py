@@ -19,9 +19,9 @@ from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError
-from convcli.finish import Finish
 from convcli.geometry import Pads, Pair
 from convcli.kernels import Bank, parse
+from convcli.pointwise.finish import Finish
 from convcli.translate import Request, translate
 from convcli.vocabulary import PADDING_MODES
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from convcli.errors import BackendError
-from convcli.finish import Finish
-from convcli.ranges import Clipped
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.lift import Lift
+from convcli.pointwise.ranges import Clipped
 from convcli.vocabulary import BACKENDS as BACKENDS
 from convcli.vocabulary import DTYPES as DTYPES
 
@@ -30,7 +31,7 @@ class Task:
     Attributes
     ----------
     x : ndarray
-        ``(N, C_in, H, W)``, any real dtype.
+        ``(N, C, H, W)``, any real dtype. The kernel reads its C channels, or those that `lift` makes of them.
     weight : ndarray
         ``(C_out, C_in/groups, kh, kw)``; transposed ``(C_in, C_out/groups, kh, kw)``. Already flipped where the operation
         flips it.
@@ -49,6 +50,8 @@ class Task:
         The strategy of the numpy backend; None: the planner's choice.
     finish : Finish
         What happens to the results.
+    lift : Lift or None
+        What happens to the pixels first.
     """
 
     x: NDArray[np.generic]
@@ -61,6 +64,17 @@ class Task:
     threads: int | None = None
     plan: str | None = None
     finish: Finish = Finish()
+    lift: Lift | None = None
+
+    @property
+    def channels(self) -> int:
+        """What the kernel reads: C_in."""
+        return self.x.shape[1] if self.lift is None else self.lift.outputs(self.x.shape[1])
+
+    @property
+    def source(self) -> np.dtype[Any]:
+        """The dtype of what the kernel reads."""
+        return self.x.dtype if self.lift is None else np.dtype(self.lift.dtype)
 
 
 class Considered(NamedTuple):
@@ -86,14 +100,17 @@ class Computed(NamedTuple):
     mixes: bool = False
 
 
+def lifted(task: Task) -> NDArray[Any]:
+    """The pixels ``(N, C_in, H, W)`` for a backend that reads the whole picture."""
+    return task.x if task.lift is None else task.lift.whole(task.x)
+
+
 def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False) -> Computed:
     """What a backend returns that computes the whole result ``(N, C, H, W)`` before it is finished."""
-    if not finish.joins and finish.dtype is None:
+    if not finish.joins and finish.dtype is None and finish.restore is None:
         return Computed(array, plan, mixes=mixes)
-    count, filters, *size = array.shape
-    out = np.empty((count, finish.outputs(filters), *size), finish.dtype or array.dtype)
-    clipped = [finish.apply(values, place) for values, place in zip(array, out, strict=True)]
-    return Computed(out, plan, Clipped.sum(Clipped(), *clipped), mixes=mixes)
+    out, clipped = finish.whole(array)
+    return Computed(out, plan, clipped, mixes=mixes)
 
 
 class Correlate(Protocol):

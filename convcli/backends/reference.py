@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from convcli.backends import Computed, Task, finished
+from convcli.backends import Computed, Task, finished, lifted
 
 _NUMPY_PAD_MODE = {
     "zeros": "constant",
@@ -25,7 +25,7 @@ _NUMPY_PAD_MODE = {
 
 def correlate(task: Task) -> Computed:
     """The direct operation: a window of the padded input under the kernel for every output pixel; float64, one core."""
-    x, weight, geometry, groups = task.x, task.weight, task.geometry, task.groups
+    x, weight, geometry, groups = lifted(task), task.weight, task.geometry, task.groups
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
     padded = np.pad(
         x.astype(np.float64),
@@ -44,7 +44,7 @@ def correlate(task: Task) -> Computed:
 
 def correlate_transpose(task: Task) -> Computed:
     """The transposed operation: every input pixel scatters the kernel, then the padding crops the sum; float64, one core."""
-    x, weight, geometry, groups = task.x, task.weight, task.geometry, task.groups
+    x, weight, geometry, groups = lifted(task), task.weight, task.geometry, task.groups
     n, c, height, width = x.shape
     _, per_group, kh, kw = weight.shape
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convcli.explain.subject import Output, Subject, index
 from convcli.explain.trace import Trace, combine, trace
 from convcli.images import Storage
-from convcli.ranges import apply_policy, store
+from convcli.pointwise.ranges import apply_policy, store
 from convcli.runs import pipeline
 
 _LOSSY = {"JPEG", "WEBP", "AVIF", "GIF"}
@@ -80,17 +80,13 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
 
     traces = traced(outputs[channel])
     joined = combine(outputs[channel].rule, [one.sum for one in traces])
-    weighted = subject.ready.alpha == "premultiply"
+    restore = subject.ready.fitted.finish.restore
     value, steps = joined, []
-    if weighted or subject.operation.linear:
+    if restore is not None and (restore.gain is not None or restore.linear):
         everything = [combine(one.rule, [part.sum for part in traced(one)]) for one in outputs]
-        colour, opacity = subject.ready.parted(subject.operation, np.array(everything)[:, np.newaxis, np.newaxis])
-        planes = colour if opacity is None else np.concatenate([colour, opacity[np.newaxis]])
-        value = float(planes[channel, 0, 0])
-        steps = [(_step(subject, channel == len(colour)), value)]
-    opaque = channel == len(outputs) - 1 and (
-        weighted or (subject.ready.alpha == "filter" and subject.ready.transparent)
-    )
+        value = float(restore.apply(np.array(everything)[:, np.newaxis, np.newaxis])[channel, 0, 0])
+        steps = [(_step(subject, restore.opacity and channel == len(outputs) - 1), value)]
+    opaque = subject.ready.opaque and channel == len(outputs) - 1
     written = _written(subject, value, opaque)
     return Pixel(subject, at, channel, outputs[channel], traces, joined, tuple(steps), value, written)
 

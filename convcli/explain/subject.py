@@ -47,6 +47,8 @@ class Subject:
         With a float64 computation.
     ready : Prepared
         The two (of a batch, one image of it) fitted to each other, and how the result would be stored.
+    image : ndarray
+        ``(C_in, H, W)``: what the kernel reads, opacity among its channels where that is filtered.
     geometry : Geometry
     weight : ndarray
         4-D, float64, as it is applied: flipped where the operation flips it.
@@ -58,15 +60,10 @@ class Subject:
     picture: Picture
     operation: Operation
     ready: pipeline.Prepared
+    image: NDArray[np.generic]
     geometry: Geometry
     weight: NDArray[np.float64]
     notes: tuple[str, ...] = ()
-
-    @property
-    def image(self) -> NDArray[np.generic]:
-        """``(C_in, H, W)``: what the operation reads, opacity among its channels where that is filtered."""
-        image = self.ready.fitted.image
-        return image[0] if image.ndim == 4 else image
 
     @property
     def groups(self) -> int:
@@ -189,7 +186,11 @@ def load(
     geometry = spec.resolve(picture.size, (weight.shape[2], weight.shape[3]))
     if spec.op == "conv":
         weight = weight[:, :, ::-1, ::-1]
-    return Subject(source, picture, operation, ready, geometry, weight, notes)
+    image: NDArray[np.generic] = ready.fitted.image
+    if ready.fitted.lift is not None:
+        image = ready.fitted.lift.whole(image)
+    image = image[0] if image.ndim == 4 else image
+    return Subject(source, picture, operation, ready, image, geometry, weight, notes)
 
 
 def _item(picture: Picture, item: int | None) -> int:

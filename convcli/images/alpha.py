@@ -1,41 +1,30 @@
-"""Alpha policies: what becomes of transparency when the colours are filtered."""
+"""Opacity as the last channel beside the colours, or unfiltered in a picture's new geometry."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.borders import sources
 from convcli.geometry import ZERO, Geometry
-from convcli.images.bands import bands
 
 
-def premultiply(
-    colour: NDArray[np.generic], alpha: NDArray[np.generic], full_scale: float, dtype: str
-) -> NDArray[np.floating]:
-    """Colours weighted by their opacity, and the opacity as a further channel: ``(C + 1, H, W)``."""
-    out = np.empty((len(colour) + 1, *alpha.shape), dtype)
-    for rows in bands(out):
-        out[:-1, rows] = colour[:, rows]
-        out[-1, rows] = alpha[rows]
-        out[:-1, rows] *= out[-1, rows] / full_scale
-    return out
+def joined(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Colours ``(C, H, W)`` and opacity ``(H, W)`` as one array ``(C + 1, H, W)``.
 
-
-def unpremultiply(
-    filtered: NDArray[np.floating], full_scale: float, gain: float
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Undo `premultiply` after a filter whose kernel sums to `gain`: colour ``(C, H, W)`` and alpha ``(H, W)``.
-
-    Where nothing opaque was under the kernel the colour is 0: it cannot be seen. `filtered` is overwritten.
+    No copy where they are views of one array in which the opacity follows the colours, as in a decoded picture; else one that is
+    interleaved in memory.
     """
-    for rows in bands(filtered):
-        colour, alpha = filtered[:-1, rows], filtered[-1, rows] / gain
-        visible = alpha > full_scale * 1e-6
-        safe = np.where(visible, alpha / full_scale, 1)
-        filtered[:-1, rows] = np.where(visible, colour / safe, 0)
-        filtered[-1, rows] = alpha
-    return filtered[:-1], filtered[-1]
+    across, *along = colour.strides
+    follows = colour.ctypes.data + len(colour) * across == alpha.ctypes.data and tuple(along) == alpha.strides
+    if colour.base is not None and colour.base is alpha.base and colour.dtype == alpha.dtype and follows:
+        return as_strided(colour, (len(colour) + 1, *alpha.shape), colour.strides, writeable=colour.flags.writeable)
+    out = np.empty((*alpha.shape, len(colour) + 1), np.result_type(colour, alpha)).transpose(2, 0, 1)
+    out[:-1], out[-1] = colour, alpha
+    return out
 
 
 def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:
@@ -47,8 +36,9 @@ def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.gener
         return alpha[_nearest(geometry, 0)[:, np.newaxis], _nearest(geometry, 1)[np.newaxis, :]]
     rows, columns = _centres(geometry, 0), _centres(geometry, 1)
     picked = alpha[rows[:, np.newaxis], columns[np.newaxis, :]]
-    outside = (rows == ZERO)[:, np.newaxis] | (columns == ZERO)[np.newaxis, :]
-    return np.where(outside, alpha.dtype.type(0), picked)
+    picked[rows == ZERO] = 0
+    picked[:, columns == ZERO] = 0
+    return picked
 
 
 def _centres(geometry: Geometry, axis: int) -> NDArray[np.intp]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError
+from convcli.images.alpha import joined
 from convcli.images.pixels import array_of
 
 _RGB_LIKE = {"RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"}
@@ -34,13 +35,14 @@ def planes_of(
     value: tuple[int, ...] | None,
     white: float | None,
     source: str,
+    plain: NDArray[np.uint8] | None = None,
 ) -> Planes:
     """The planes of an image.
 
     Parameters
     ----------
     image : Image
-        Decoded, but for `samples`.
+        Decoded, but for `samples` and `plain`.
     samples : ndarray or None
         ``(H, W, C)``, where `convcli.images.deep` has decoded them.
     transparent : bool
@@ -51,6 +53,8 @@ def planes_of(
         What the file says that white is.
     source : str
         For the message.
+    plain : ndarray, optional
+        What `read_plain` has read in Pillow's place.
     """
     if samples is not None:
         return _deep_colours(samples, image.mode, value)
@@ -66,7 +70,7 @@ def planes_of(
         raise ImageError(
             f"input '{source}' is of Pillow's mode {image.mode}, which is not supported: convert it to RGB"
         )
-    array = array_of(image, wanted)
+    array = array_of(image, wanted) if plain is None else plain
     if array.ndim == 2:
         return Planes(array[np.newaxis], None, space, 255.0)
     planes = np.moveaxis(array, -1, 0)
@@ -77,9 +81,11 @@ def upright(planes: Planes, orientation: int) -> Planes:
     """Turned as the EXIF orientation says, interleaved in memory again."""
     if orientation == 1:
         return planes
-    colour = np.moveaxis(planes.colour, 0, -1)
-    alpha = None if planes.alpha is None else np.ascontiguousarray(_turned(planes.alpha, orientation))
-    return replace(planes, colour=np.moveaxis(np.ascontiguousarray(_turned(colour, orientation)), -1, 0), alpha=alpha)
+    whole = planes.colour if planes.alpha is None else joined(planes.colour, planes.alpha)
+    turned = np.moveaxis(np.ascontiguousarray(_turned(np.moveaxis(whole, 0, -1), orientation)), -1, 0)
+    if planes.alpha is None:
+        return replace(planes, colour=turned)
+    return replace(planes, colour=turned[:-1], alpha=turned[-1])
 
 
 def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from convcli.images.decode import planes_of, transparent_value, upright
 from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, orientation_of, white_of
 from convcli.images.picture import Metadata, Picture
+from convcli.images.pixels import is_plain, read_plain
 from convcli.system import files
 
 ANIMATED = {"GIF", "PNG", "WEBP"}
@@ -117,7 +118,7 @@ class Decoded:
         image = self._image
         assert image is not None
         notes: tuple[str, ...] = ()
-        samples = None
+        samples = plain = None
         with _decoding(self._source, self._limit):
             if number and not _reached(image, number):
                 return self._pages().picture(number)
@@ -129,7 +130,10 @@ class Decoded:
             if raw is None:
                 if deep.shallow(image, self._stream):
                     notes = (f"{image.format} of this kind with more than 8 bits per channel is read with 8",)
-                image.load()
+                if is_plain(image) and turned in (None, 1):
+                    plain = read_plain(image, self._stream)
+                if plain is None:
+                    image.load()
                 kept = image
             else:
                 samples = deep.decode(partial(self._opened, number), raw)
@@ -143,7 +147,7 @@ class Decoded:
             if self._said is None or image.format not in ANIMATED:  # pages have their own
                 self._said = metadata_of(kept, self.frames, _loses(self._stream, image), turned)
             metadata, orientation, remarks = self._said
-        planes = planes_of(image, samples, transparent, value, white, self._source)
+        planes = planes_of(image, samples, transparent, value, white, self._source, plain)
         if self.frames == 1:
             self._image = None  # its pixels are copied
         if image.mode == "I" and planes.real and white is None:
@@ -223,6 +227,8 @@ _OURS = {"P": 3, "I;16": 2, "I;16L": 2, "I;16B": 2, "I": 4, "F": 4}
 def _bytes_each(image: Image.Image) -> int:
     """What decoding takes for each pixel: Pillow's own and, copied from them, the array's."""
     ours = _OURS.get(image.mode, len(image.getbands()))
+    if is_plain(image) and orientation_of(image) == 1:
+        return ours
     samples = 2 if deep.raw_mode(image) is not None else 1
     return _PILLOWS.get(image.mode, 4) + samples * ours + image.has_transparency_data
 

@@ -1,8 +1,8 @@
-"""The pixels of a Pillow image as an array, without a second copy in memory."""
+"""The pixels of a Pillow image as an array, without a second copy in memory where that can be."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,38 @@ from PIL import Image
 
 BAND_PIXELS = 1 << 20
 """What is converted at a time."""
+
+
+def is_plain(image: Image.Image) -> bool:
+    """Whether the file of an image that is not yet decoded holds nothing but its samples, 8 bits each, row by row.
+
+    Some PPM, PGM and TIFF files do. Pillow's own memory, four bytes for each pixel of three, can be spared then.
+    """
+    if image.format not in ("PPM", "TIFF") or image.mode not in ("L", "RGB", "RGBA"):
+        return False
+    below, width = 0, image.size[0]
+    for tile in image.tile:  # type: ignore[attr-defined]
+        coding, (left, top, right, bottom), _, arguments = tile
+        if (
+            coding != "raw"
+            or arguments not in (image.mode, (image.mode, 0, 1))
+            or (left, top, right) != (0, below, width)
+        ):
+            return False
+        below = bottom
+    return below == image.size[1] and image.has_transparency_data == (image.mode == "RGBA")
+
+
+def read_plain(image: Image.Image, stream: BinaryIO) -> NDArray[np.uint8] | None:
+    """``(H, W)`` or ``(H, W, C)`` of an image that `is_plain`, from its file; None if that is cut off."""
+    bands = len(image.getbands())
+    array = np.empty((image.size[1], image.size[0], bands), np.uint8)
+    for _, (_, top, _, bottom), offset, _ in image.tile:  # type: ignore[attr-defined]
+        stream.seek(offset)
+        rows = array[top:bottom]
+        if cast("Any", stream).readinto(rows.data) != rows.nbytes:
+            return None
+    return array if bands > 1 else array[..., 0]
 
 
 def array_of(image: Image.Image, mode: str | None = None) -> NDArray[Any]:

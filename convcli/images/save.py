@@ -24,7 +24,7 @@ from convcli.images.picture import Picture
 from convcli.images.settings import Settings, coding
 from convcli.images.storage import Storage
 from convcli.images.stored import CMYK, image_of, narrowed, pixels_of, tensor_of
-from convcli.ranges import Clipped
+from convcli.pointwise.ranges import Clipped
 from convcli.system import files, npy
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.images.bands import bands
+from convcli.images.alpha import joined
 from convcli.images.picture import Picture
 from convcli.images.storage import Storage
-from convcli.ranges import Clipped, apply_policy, store
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.ranges import Clipped, apply_policy
 
 CMYK = {"JPEG", "TIFF", "PDF"}
 """Formats that hold it."""
@@ -59,17 +60,17 @@ def pixels_of(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped
     if storage.dtype == "float32":
         values, clipped = _real(colour, storage.full_scale, storage.policy)
         if picture.alpha is not None:
-            values = np.concatenate([values, picture.alpha[np.newaxis]])
+            values = joined(values, picture.alpha)
         return np.moveaxis(values, 0, -1).astype(np.float32, copy=False), clipped
     clipped = Clipped()
     if colour.dtype != storage.dtype:
         colour, clipped = _integers(colour, storage, storage.policy)
-    planes = np.moveaxis(colour, 0, -1)
     if picture.alpha is not None:
         opacity: NDArray[Any] = picture.alpha
         if opacity.dtype != storage.dtype:
-            opacity, _ = _integers(opacity, storage, "clip")
-        planes = np.concatenate([planes, opacity[..., np.newaxis]], axis=-1)
+            (opacity,), _ = _integers(opacity[np.newaxis], storage, "clip")
+        colour = joined(colour, opacity)
+    planes = np.moveaxis(colour, 0, -1)
     return _rgb(planes) if storage.space == "cmyk" and storage.container not in CMYK else planes, clipped
 
 
@@ -78,15 +79,11 @@ def _rgb(cmyk: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(image_of(cmyk, "cmyk").convert("RGB"))
 
 
-def _integers(values: NDArray[Any], storage: Storage, policy: str) -> tuple[NDArray[Any], Clipped]:
-    """Real values as `storage` says; in bands of rows, unless all are to be looked at first."""
-    out = np.empty(values.shape, storage.dtype)
-    clipped = []
-    for rows in [slice(None)] if policy == "minmax" else bands(values):
-        real = _floating(values[..., rows, :])
-        scaled = real * real.dtype.type(storage.scale)
-        clipped.append(store(scaled, storage.full_scale, policy, out[..., rows, :]))
-    return out, Clipped.sum(*clipped)
+def _integers(planes: NDArray[Any], storage: Storage, policy: str) -> tuple[NDArray[Any], Clipped]:
+    """Values ``(C, H, W)`` as `storage` says, by what makes integers of results in the engine."""
+    finish = Finish((), storage.dtype, storage.full_scale, policy, count=True, scale=storage.scale)
+    out, clipped = finish.whole(planes[np.newaxis])
+    return out[0], clipped
 
 
 def image_of(pixels: NDArray[Any], space: str) -> Image.Image:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError
-from convcli.images import Picture
+from convcli.images import Picture, alpha
 from convcli.images.gray import to_gray
 from convcli.runs import pipeline, transparency
 from convcli.runs.operation import Bias, Operation
@@ -48,7 +48,7 @@ def of_operation(picture: Picture, operation: Operation) -> Layer:
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(to_gray(picture), picture.alpha)
     if picture.alpha is not None and transparency.policy_for(picture, operation) == "filter":
-        picture = replace(picture, colour=np.concatenate([picture.colour, picture.alpha[np.newaxis]]), alpha=None)
+        picture = replace(picture, colour=alpha.joined(picture.colour, picture.alpha), alpha=None)
     fitted = pipeline.fit(picture, operation)
     return Layer(fitted.image, fitted.weight, fitted.spec, fitted.bias)
 

@@ -19,7 +19,7 @@ from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
 from convcli.errors import ImageError
 from convcli.images import Picture, raster
 from convcli.kernels import filters
-from convcli.ranges import Clipped, store
+from convcli.pointwise.ranges import Clipped, store
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
 from convcli.runs.pipeline import Outcome

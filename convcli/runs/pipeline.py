@@ -13,9 +13,10 @@ from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
-from convcli.finish import Finish
-from convcli.images import Picture, Storage, alpha, light
-from convcli.images.gray import to_gray
+from convcli.images import Picture, Storage, alpha
+from convcli.images.gray import weights_of
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.lift import Lift, Restore
 from convcli.runs import transparency
 from convcli.runs.operation import Operation
 from convcli.system import memory
@@ -30,13 +31,17 @@ ENCODERS = {"JPEG2000": 42, "WEBP": 41, "GIF": 31, "AVIF": 29, "JPEG": 5}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """An operation fitted to a picture: what the engine is called with, and how a bank's results are joined."""
+    """An operation fitted to a picture: what the engine is called with.
+
+    `lift` and `finish` say what becomes of the image's pixels, as stored, before the kernel, and of results after it.
+    """
 
     image: NDArray[Any]
     weight: NDArray[Any]
     spec: ConvSpec
     bias: NDArray[np.float64] | None
     finish: Finish
+    lift: Lift | None = None
 
     @property
     def channels(self) -> int:
@@ -47,7 +52,7 @@ class Fitted:
     def run(self, operation: Operation) -> ConvResult:
         """Compute."""
         act = engine.transpose if self.spec.transpose else engine.convolve
-        return act(self.image, self.weight, self.spec, operation.compute, self.bias, self.finish)
+        return act(self.image, self.weight, self.spec, operation.compute, self.bias, self.finish, self.lift)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +86,7 @@ class Prepared(NamedTuple):
     Attributes
     ----------
     picture : Picture
-        As it is computed with: in linear light or gray where the operation asks for it.
+        Its colours are stand-ins, zeros without memory, where the operation makes gray of them.
     fitted : Fitted
         What the engine is called with; its last channel is the opacity where that is filtered.
     storage : Storage
@@ -98,37 +103,31 @@ class Prepared(NamedTuple):
     alpha: str
     transparent: bool
 
-    def parted(self, operation: Operation, computed: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """Colour, encoded again if the light was linear, and the opacity, if it was filtered, of what was computed."""
-        return _parted(self.picture, self.alpha, self.transparent, operation, computed)
+    @property
+    def opaque(self) -> bool:
+        """Whether the last channel that is computed is the opacity."""
+        return self.transparent and self.alpha in ("premultiply", "filter")
 
 
 def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
     """Decide everything before the computation; parameters and errors are those of `run`."""
-    _check_memory(picture, operation, container, policy)
-    double = operation.compute.dtype == "float64"
-    if operation.linear:
-        if picture.space in ("cmyk", "tensor"):
-            raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: leave it out")
-        kind = "float64" if double else "float32"
-        picture = replace(picture, colour=light.to_linear(picture.colour, picture.full_scale, kind))
+    given, linear = picture, operation.linear
+    if linear and picture.space in ("cmyk", "tensor"):
+        raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: leave it out")
+    weights: tuple[float, ...] = ()
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
-        picture = picture.with_pixels(to_gray(picture, operation.linear, double), picture.alpha)
+        weights = weights_of(picture, linear)
+        picture = picture.with_pixels(_stand_in(picture, 1), picture.alpha)
     rule = transparency.policy_for(picture, operation)
+    colours = picture.colour.shape[-3]
     if rule == "premultiply":
-        fitted = fit(
-            replace(picture, colour=transparency.weighted(picture, operation), alpha=None),
-            replace(operation, bias=None, channels="each"),
-        )
+        averaged = replace(operation, bias=None, channels="each")
+        fitted = fit(replace(picture, colour=_stand_in(picture, colours + 1)), averaged)
         channels, transparent = fitted.channels - 1, True
     elif rule == "filter":
-        planes = len(picture.colour) + 1
-        both = replace(
-            picture, colour=np.concatenate([picture.colour, transparency.opacity(picture)[np.newaxis]]), alpha=None
-        )
-        fitted = fit(both, transparency.for_colours(operation, planes - 1))
-        del both
-        transparent = fitted.channels == planes  # else the outputs of a layer, which are no colours
+        both = replace(picture, colour=_stand_in(picture, colours + 1))
+        fitted = fit(both, transparency.for_colours(operation, colours))
+        transparent = fitted.channels == colours + 1  # else the outputs of a layer, which are no colours
         channels = fitted.channels - transparent
     else:
         fitted = fit(picture, operation)
@@ -137,9 +136,50 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     size = fitted.spec.resolve(picture.size, fitted.weight.shape[2:]).output
     shape = (*picture.colour.shape[:-3], channels, *size)
     kept = images.storage_for(
-        picture, picture.space_of(channels), shape, transparent, container, policy, _fewer(operation, picture)
-    )
-    return Prepared(picture, fitted, kept, rule, transparent)
+        replace(given, space=picture.space), picture.space_of(channels), shape, transparent, container, policy,
+        _fewer(operation, picture),
+    )  # fmt: skip
+    whole = (*shape[:-3], channels + transparent, *size)
+    _check_memory(kept, whole, rule == "keep" and transparent, operation)
+    lift, restore = _both_ways(given, operation, weights, rule, channels, transparent)
+    finish = replace(fitted.finish, restore=restore)
+    if kept.dtype in ("uint8", "uint16"):
+        finish = replace(
+            finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
+            real=operation.compute.dtype or "float32",
+        )  # fmt: skip
+    image = given.colour
+    if rule in ("premultiply", "filter"):
+        assert given.alpha is not None
+        image = alpha.joined(image, given.alpha)
+    return Prepared(picture, replace(fitted, image=image, lift=lift, finish=finish), kept, rule, transparent)
+
+
+def _both_ways(
+    given: Picture, operation: Operation, gray: tuple[float, ...], rule: str, channels: int, transparent: bool
+) -> tuple[Lift | None, Restore | None]:
+    """What becomes of a picture's pixels before the kernel, and of the results after it.
+
+    `gray` is what makes gray of its colours, `rule` the alpha policy; the result has `channels` colours.
+    """
+    white, linear, weighs = given.full_scale, operation.linear, rule == "premultiply"
+    opacity = "weighs" if weighs else "beside" if rule == "filter" else ""
+    lift, restore = None, None
+    if linear or gray or weighs:
+        wide = operation.compute.dtype == "float64" or (given.colour.dtype == np.float64 and not (linear or weighs))
+        lift = Lift("float64" if wide else "float32", white, linear, gray, opacity)
+    if linear or (opacity and transparent):
+        restore = Restore(white, linear, bool(opacity) and transparent)
+    if weighs and restore is not None:
+        bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
+        restore = restore._replace(gain=transparency.gain_of(operation), bias=bias)
+    return lift, restore
+
+
+def _stand_in(picture: Picture, channels: int) -> NDArray[Any]:
+    """Colours of a count of channels for a picture whose own are not yet computed: their shape alone counts."""
+    *batch, _, height, width = picture.colour.shape
+    return np.broadcast_to(picture.colour.dtype.type(0), (*batch, channels, height, width))
 
 
 def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
@@ -154,102 +194,49 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     container : str
         The format that will hold the result: checked before anything is computed.
     policy : str, optional
-        The range policy: where nothing else remains to be done to the real values, it is applied while they are in the
-        cache.
+        The range policy.
 
     Raises
     ------
     ConvError
         An operation that does not fit this picture, or a result that does not fit the format.
     """
-    given = picture.colour
     ready = prepare(picture, operation, container, policy)
-    picture, fitted, kept = ready.picture, ready.fitted, ready.storage
-    rule, transparent = ready.alpha, ready.transparent
-    del ready  # which holds on to copies
-    if rule in ("keep", "drop") and not operation.linear and _at_once(kept):
-        finish = replace(fitted.finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True)
-        fitted = replace(fitted, finish=finish)
-    groups = fitted.spec.groups
+    fitted, kept, rule = ready.fitted, ready.storage, ready.alpha
     result = fitted.run(operation)
-    del fitted  # and with it the copies in real numbers
-    colour, opacity = _parted(picture, rule, transparent, operation, result.array)
-    if rule == "keep" and transparent:
-        opacity = alpha.resample(transparency.opacity(picture), result.geometry)
-        if colour.dtype != opacity.dtype or kept.scale != 1:  # else they are stored as they are
-            opacity = opacity.astype(colour.dtype if colour.dtype.kind == "f" else np.float32)
-    if kept.container == "NPY":  # a tensor keeps its dtype
-        own = given.dtype.kind == "f" and operation.compute.dtype is None
-        kept = replace(kept, dtype=given.dtype.name if own else colour.dtype.name)
-    kept = replace(kept, notes=(*kept.notes, *_inexact(given, result.dtype)))
-    followed = None if picture.alpha is None else rule
-    return Outcome(picture.with_pixels(colour, opacity), result, kept, groups, followed)
-
-
-def _parted(
-    picture: Picture, rule: str, transparent: bool, operation: Operation, computed: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Colour, encoded again if the light was linear, and the opacity, if it was filtered, of what was computed."""
-    colour, opacity = computed, None
-    if rule == "premultiply":
-        colour, opacity = transparency.unweighted(picture, operation, colour)
-    elif rule == "filter" and transparent:
+    colour: NDArray[Any] = result.array
+    opacity: NDArray[Any] | None = None
+    if ready.opaque:
         colour, opacity = colour[:-1], colour[-1]
-    if operation.linear:
-        colour = light.to_srgb(colour, picture.full_scale, out=colour)
-    return colour, opacity
+    elif rule == "keep" and ready.transparent:
+        assert picture.alpha is not None
+        opacity = alpha.resample(picture.alpha, result.geometry)
+        if colour.dtype.kind == "f":
+            opacity = opacity.astype(colour.dtype)
+    if kept.container == "NPY":  # a tensor keeps its dtype
+        own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
+        kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
+    kept = replace(kept, notes=(*kept.notes, *_inexact(picture.colour, result.dtype)))
+    followed = None if picture.alpha is None else rule
+    return Outcome(ready.picture.with_pixels(colour, opacity), result, kept, fitted.spec.groups, followed)
 
 
-def _check_memory(picture: Picture, operation: Operation, container: str, policy: str | None) -> None:
-    """Refuse what cannot fit into memory, be it while it is computed, rounded or encoded.
+def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation: Operation) -> None:
+    """Refuse a result of `shape` that cannot fit into memory while it is brought into a file's order, or encoded.
 
-    Counted are the picture, its copies in linear light and weighted by opacity, the results, and what an encoder keeps. What a
-    picture takes that is computed as it is, the engine counts.
+    What computing takes, the engine counts. `joined` says that an opacity that was not computed is put beside the colours.
     """
-    *batch, channels, height, width = picture.colour.shape
+    tensor = kept.container == "NPY"
     real = 8 if operation.compute.dtype == "float64" else 4
-    pixels, copies = prod(batch) * height * width, 0
-    if operation.linear:
-        copies += channels * pixels
-    if operation.channels == "gray" and channels > 1:
-        channels = 1
-        copies += pixels
-    shaped = replace(picture, colour=np.broadcast_to(np.float32(0), (*batch, channels, height, width)))
-    rule = transparency.policy_for(shaped, operation)
-    if rule in ("premultiply", "filter"):
-        channels += 1
-        copies += channels * pixels
-        shaped = replace(shaped, colour=np.broadcast_to(np.float32(0), (channels, height, width)))
-    fitted = fit(
-        shaped, replace(operation, bias=None, channels="each" if rule == "premultiply" else operation.channels)
-    )
-    output = (fitted.channels, *fitted.spec.resolve((height, width), fitted.weight.shape[2:]).output)
-    samples, tensor = prod(batch) * prod(output), container == "NPY"
-    integer = 2 if picture.full_scale > 255 else 1
-    late = tensor or copies > 0 or policy == "minmax"  # rounded when all is computed
-    result, kept = samples * (real if late else integer), samples * (real if tensor else integer)
-    given = picture.colour.nbytes + (0 if picture.alpha is None else picture.alpha.nbytes)
-    stretched = samples * (real + 1) if policy == "minmax" and not tensor else 0  # beside the flags of what is clipped
-    encoder = ENCODERS.get(container, 0) * samples // output[0]
-    less = "leave out --linear, " * operation.linear + "use --alpha keep, " * (rule in ("premultiply", "filter"))
-    needs = {
-        f"{less}use fewer kernels, or a smaller image": (given + copies * real + result) * bool(copies),
-        "use another --range than minmax, fewer kernels, or a smaller image": (result + stretched + kept)
-        * bool(stretched),
-        "use fewer kernels, or a smaller image": 2 * kept * tensor,  # in the order of the file
-        "write png or tif, or use a smaller image": (kept + encoder) * bool(encoder),
-    }
-    remedy = max(needs, key=lambda remedy: needs[remedy])
-    if needs[remedy] > memory.share_bytes():
+    stored = prod(shape) * (real if tensor else np.dtype(kept.dtype).itemsize)
+    encoder = ENCODERS.get(kept.container, 0) * prod(shape[-2:])
+    further = stored * (tensor or joined) + encoder
+    if further and stored + further > memory.share_bytes():
+        remedy = "write png or tif, or use a smaller image" if encoder else "use fewer kernels, or a smaller image"
         raise ImageError(
-            f"an output of shape {output} needs {needs[remedy] / 2**30:.1f} GiB on its way to {container}, {memory.share()}: "
-            f"{remedy}"
+            f"an output of shape {shape} needs {(stored + further) / 2**30:.1f} GiB on its way to {kept.container}, "
+            f"{memory.share()}: {remedy}"
         )
-
-
-def _at_once(storage: Storage) -> bool:
-    """Whether a tile can be stored without a look at the others."""
-    return storage.dtype in ("uint8", "uint16") and storage.scale == 1 and storage.policy in ("clip", "abs", "offset")
 
 
 def _fewer(operation: Operation, picture: Picture) -> str:

@@ -15,7 +15,7 @@ from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError
 from convcli.images import Film, Picture, Settings, Storage
-from convcli.ranges import Clipped
+from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
 from convcli.system.files import same_file
@@ -150,7 +150,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         saving = perf_counter() - tally.load_seconds - tally.compute_seconds
         with outputs.folder(target, how.output):
             saved = images.save_frames(
-                chain([first.pop()], (frame.pop() for frame in frames)),
+                (frame.pop() for frame in chain([first], frames)),  # whose lists keep nothing
                 target, count, timing, operation.compute.threads, how.settings, source,
             )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving

@@ -1,15 +1,14 @@
-"""What becomes of transparency: which alpha policy is followed, and the arrays on the way there and back."""
+"""What becomes of transparency: which alpha policy is followed, and how an operation changes for it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError
-from convcli.images import Picture, alpha
+from convcli.images import Picture
 from convcli.runs.operation import Bias, Operation
 
 
@@ -29,23 +28,11 @@ def opacity(picture: Picture) -> NDArray[Any]:
     return picture.alpha
 
 
-def weighted(picture: Picture, operation: Operation) -> NDArray[Any]:
-    """Colours weighted by their opacity, and the opacity, as channels that are filtered alike."""
-    kind = "float64" if operation.compute.dtype == "float64" else "float32"
-    return alpha.premultiply(picture.colour, opacity(picture), picture.full_scale, kind)
-
-
-def unweighted(picture: Picture, operation: Operation, filtered: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Colour and alpha of what `weighted` became; the bias is added to the colours now."""
+def gain_of(operation: Operation) -> float:
+    """What a single kernel sums to on the way to an output: the transposed operation spreads it over its stride."""
     assert operation.bank is not None
     stride = operation.spec.stride
-    gain = float(operation.bank.values.sum()) / (stride.rows * stride.columns if operation.spec.transpose else 1)
-    colour, opacity = alpha.unpremultiply(filtered, picture.full_scale, gain)
-    if operation.bias is not None:
-        colour += operation.bias.array(colour.shape[0], picture.full_scale)[:, np.newaxis, np.newaxis].astype(
-            colour.dtype
-        )
-    return colour, opacity
+    return float(operation.bank.values.sum()) / (stride.rows * stride.columns if operation.spec.transpose else 1)
 
 
 def policy_for(picture: Picture, operation: Operation) -> str:

@@ -28,7 +28,7 @@ class Request:
     bias : ndarray or None
         ``(C_out,)``, in pixel units.
     parts : tuple of (int, str)
-        How the outputs of a bank are joined, as in `convcli.finish.Finish`.
+        How the outputs of a bank are joined, as in `convcli.pointwise.finish.Finish`.
     channels : {"each", "sum", "gray"} or None
         How a bank meets the channels; ``gray`` also with weights; None for weights on the channels as they are.
     input_channels : int

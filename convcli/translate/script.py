@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.images.gray import LUMA, LUMINANCE
+from convcli.pointwise.gray import LUMA, LUMINANCE
 from convcli.translate.request import Part, Request
 from convcli.translate.text import array, lacking, number, numbers, quoted, stored
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from threading import Lock
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.backends import Task
 from convcli.backends.numpy.job import Buffers, Job
-from convcli.ranges import Clipped
+from convcli.pointwise.ranges import NOTHING, Clipped, wider
 
 
 def is_interleaved(x: NDArray[Any]) -> bool:
@@ -28,6 +29,8 @@ def is_interleaved(x: NDArray[Any]) -> bool:
 
 class Output:
     """The result of a run, filled tile by tile from several threads.
+
+    Where the finish has to look at the whole result first, every tile comes twice: once to `look`, then to `emit`.
 
     Parameters
     ----------
@@ -52,9 +55,18 @@ class Output:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, height, width), kind)
-        self._lock, self._clipped = Lock(), Clipped()
-        if len(job.phases) < job.upsample.rows * job.upsample.columns:
-            self._fill_gaps(task, filters)
+        self._lock, self._clipped, self._span = Lock(), Clipped(), NOTHING
+        self._gaps: NDArray[Any] | None = None
+        s, t = job.upsample
+        reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in job.phases)
+        self._unreached = count * (height * width - reached)
+        if self._unreached:
+            bias = np.zeros(filters) if task.bias is None else task.bias
+            self._gaps = bias.astype(task.dtype)[:, np.newaxis, np.newaxis]
+            if self.finish.looks:
+                self._widen(self.finish.extremes(self._gaps.copy()))
+            else:
+                self._fill_gaps(self._gaps)
 
     @property
     def clipped(self) -> Clipped:
@@ -63,6 +75,24 @@ class Output:
 
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
         """Finish ``values (O, rows, W_out·step)`` of a tile and put them in their place."""
+        for part, place in self._places(image, values, rows, columns):
+            self._note(self._put(part, place, buffers))
+
+    def look(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
+        """See what the extremes of a tile are, and keep nothing else of it."""
+        for part, _ in self._places(image, values, rows, columns):
+            self._widen(self.finish.extremes(part))
+
+    def stretch(self) -> None:
+        """Everything has been looked at, and can be stored from now on."""
+        self.finish = self.finish.stretching(self._span)
+        if self._gaps is not None:
+            self._fill_gaps(self._gaps)
+
+    def _places(
+        self, image: int, values: NDArray[Any], rows: range, columns: range
+    ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """The parts of a tile ``(F, rows, W·step)``, and the places ``(C, rows, W)`` that they go to once they are finished."""
         job, (s, t) = self.job, self.job.upsample
         planes = values.reshape(-1, len(job.phases), *values.shape[1:])
         for number, (a, b) in enumerate(job.phases):
@@ -70,9 +100,8 @@ class Output:
                 image, :, a + s * rows.start : a + s * rows.stop : s, b + t * columns.start : b + t * columns.stop : t
             ]
             _, height, width = place.shape  # the last phases may lie beyond the image
-            if not place.size:
-                continue
-            self._note(self._put(planes[:, number, :height, : width * job.step], place, buffers))
+            if place.size:
+                yield planes[:, number, :height, : width * job.step], place
 
     def _put(self, values: NDArray[Any], place: NDArray[Any], buffers: Buffers) -> Clipped:
         """Finish ``values (F, rows, W·step)`` into ``place (C, rows, W)``."""
@@ -87,20 +116,21 @@ class Output:
         finished = buffers.get("finished", (planes, height, width * step), self.array.dtype.str)
         clipped = self.finish.apply(values, finished, self.within)
         pixels = finished.reshape(planes, height, width, step)
-        for channel, target in enumerate(place.reshape(step, planes, height, width)):
-            np.copyto(target, pixels[..., channel])
+        for channel, targets in enumerate(place.reshape(step, planes, height, width)):
+            for target, plane in zip(targets, pixels[..., channel], strict=True):  # together, NumPy goes pixel by pixel
+                np.copyto(target, plane)
         return clipped
 
-    def _fill_gaps(self, task: Task, filters: int) -> None:
+    def _fill_gaps(self, bias: NDArray[Any]) -> None:
         """Outputs that no tap reaches hold the finished bias."""
-        bias = np.zeros(filters) if task.bias is None else task.bias
         finished = np.empty((self.array.shape[1], 1, 1), self.array.dtype)
-        clipped = self.finish.apply(bias.astype(task.dtype)[:, np.newaxis, np.newaxis], finished)
+        clipped = self.finish.apply(bias, finished)
         self.array[...] = finished
-        (s, t), (height, width) = self.job.upsample, task.geometry.output
-        reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
-        pixels = len(self.array) * (height * width - reached)
-        self._note(Clipped(*(count * pixels for count in clipped)))
+        self._note(Clipped(*(count * self._unreached for count in clipped)))
+
+    def _widen(self, span: tuple[float, float]) -> None:
+        with self._lock:
+            self._span = wider(self._span, span)
 
     def _note(self, clipped: Clipped) -> None:
         with self._lock:

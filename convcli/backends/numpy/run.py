@@ -16,8 +16,9 @@ from convcli.backends.numpy.job import Buffers, Job, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick, threads_for
-from convcli.backends.numpy.tiles import Columns, Rows, cut, described, fill
+from convcli.backends.numpy.tiles import Columns, Rows, cut, described, fill, fill_lifted
 from convcli.geometry import Geometry
+from convcli.pointwise.lift import Lift
 from convcli.system.parallel import run_all, workers
 
 
@@ -87,13 +88,16 @@ class Recipe(NamedTuple):
     considered: tuple[Considered, ...]
     mixes: bool
 
-    def tile(self, planes: NDArray[Any], rows: range, columns: range) -> NDArray[Any]:
-        """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, in a buffer."""
+    def tile(self, planes: NDArray[Any], rows: range, columns: range, lift: Lift | None = None) -> NDArray[Any]:
+        """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, which are lifted first, in a buffer."""
         job, (part, gathers) = self.job, self.parts[columns]
         reads = self.strips[rows]
         scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
-        for number, gather in enumerate(gathers):
-            fill(scratch[number :: len(gathers)], planes, reads, gather)
+        if lift is not None:
+            fill_lifted(scratch, planes, reads, gathers, lift, BUFFERS)
+        else:
+            for number, gather in enumerate(gathers):
+                fill(scratch[number :: len(gathers)], planes, reads, gather)
         out = BUFFERS.get("out", (job.outputs, len(rows), part.line), self.dtype)
         usual = job.bounded or self.suits(scratch)
         (self.work if usual else self.fallback())(part, scratch, out, BUFFERS)
@@ -101,19 +105,30 @@ class Recipe(NamedTuple):
 
 
 def correlate(task: Task) -> Computed:
-    """Convolve, or, if the geometry says so, transpose, in plain NumPy; `task.dtype` is float32 or float64."""
+    """Convolve, or, if the geometry says so, transpose, in plain NumPy; `task.dtype` is float32 or float64.
+
+    Where the extremes have to be known first, everything is computed twice: in the cache, and on all threads, that takes less than
+    to write real results down and to read them again, and no memory.
+    """
     recipe = recipe_of(task)
-    job = recipe.job
-    output = Output(task, job, recipe.span)
+    output = Output(task, recipe.job, recipe.span)
+    if task.finish.looks:
+        _each(task, recipe, output.look)
+        output.stretch()
+    _each(task, recipe, output.emit)
+    return Computed(output.array, recipe.text, output.clipped, recipe.considered, recipe.mixes)
+
+
+def _each(task: Task, recipe: Recipe, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:
+    """Have `act` take every tile of every image."""
     for image, picture in enumerate(task.x):
-        planes = lines(picture, job.step)
+        planes = lines(picture, recipe.job.step)
 
         def work(tile: tuple[range, range], image: int = image, planes: NDArray[Any] = planes) -> None:
             rows, columns = tile
-            output.emit(image, recipe.tile(planes, rows, columns), rows, columns, BUFFERS)
+            act(image, recipe.tile(planes, rows, columns, task.lift), rows, columns, BUFFERS)
 
         run_all(work, recipe.tiles, recipe.threads)
-    return Computed(output.array, recipe.text, output.clipped, recipe.considered, recipe.mixes)
 
 
 correlate_transpose = correlate
@@ -130,9 +145,10 @@ def recipe_of(task: Task) -> Recipe:
     def frozen(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
         return array.dtype.str, array.shape, array.tobytes()
 
+    apart = task.finish.apart or (task.lift is not None and task.lift.mixes)  # channels that are not alike
     key = Key(
         frozen(task.weight), None if task.bias is None else frozen(task.bias), task.geometry, task.groups,
-        task.x.dtype.str, is_interleaved(task.x), task.dtype, workers(task.threads), task.plan,
+        task.source.str, is_interleaved(task.x) and not apart, task.dtype, workers(task.threads), task.plan,
     )  # fmt: skip
     recipe = _recipes.get(key)
     if recipe is None:

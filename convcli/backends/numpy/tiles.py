@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.backends.numpy.job import Buffers
 from convcli.geometry import ZERO, Size
+from convcli.pointwise.bands import NEAR_VALUES
+from convcli.pointwise.lift import Lift
 
 
 def cut(output: Size, tile: Size, threads: int) -> list[tuple[range, range]]:
@@ -116,6 +119,23 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
         if columns.zeros:
             values[:, :, columns.picks == ZERO] = 0
         pixels[:, :, columns.outside] = values
+
+
+def fill_lifted(
+    scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, gathers: list[Columns], lift: Lift, buffers: Buffers
+) -> None:
+    """Gather ``planes (P, H, W·step)`` of pixels as stored, lift them a few rows at a time, and put them into `scratch`.
+
+    `scratch` holds a plane for each of `gathers` side by side, as `Job.gathered` says.
+    """
+    classes, line = len(gathers), scratch.shape[2]
+    count = max(1, NEAR_VALUES // (len(planes) * line))
+    for start in range(0, rows.count, count):
+        part = Rows(rows.indices[start : start + count])
+        stored = buffers.get("stored", (len(planes), part.count, line), planes.dtype.str)
+        for number, gather in enumerate(gathers):
+            fill(stored, planes, part, gather)
+            lift.apply(stored, scratch[number::classes, start : start + part.count])
 
 
 def longest_run(indices: NDArray[np.intp], apart: int | None = None) -> tuple[range, int]:

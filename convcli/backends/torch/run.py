@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from convcli.backends import Computed, Task, finished
+from convcli.backends import Computed, Task, finished, lifted
 from convcli.backends.torch.device import check_device
 from convcli.backends.torch.layer import Layer, layer
 
@@ -105,7 +105,7 @@ def _layer(task: Task) -> Layer:
         return torch.from_numpy(array).to(where).to(kind).contiguous()
 
     bias = None if task.bias is None else tensor(task.bias)
-    return layer(tensor(task.x), tensor(task.weight), bias, task.geometry, task.groups)
+    return layer(tensor(lifted(task)), tensor(task.weight), bias, task.geometry, task.groups)
 
 
 def _computed(task: Task, made: Layer, array: NDArray[np.floating], how: str) -> Computed:

@@ -23,7 +23,13 @@ class Clipped(NamedTuple):
 
 
 def store(
-    values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any], count: bool = True, within: bool = False
+    values: NDArray[Any],
+    full_scale: float,
+    policy: str,
+    out: NDArray[Any],
+    count: bool = True,
+    within: bool = False,
+    span: tuple[float, float] | None = None,
 ) -> Clipped:
     """Map real values to the integers ``0 … full_scale``.
 
@@ -41,10 +47,12 @@ def store(
         Whether to count what is clipped; if not, zeros are returned.
     within : bool
         Whether it is known that there is nothing to count: no value lies outside the range but by rounding, none is NaN.
+    span : (float, float), optional
+        What ``minmax`` stretches; by default, the `extremes` of `values`.
     """
     if values.dtype == np.float16:  # it does not hold 65535
         values = values.astype(np.float32)
-    values = apply_policy(values, full_scale, policy, values if values.dtype.kind == "f" else None)
+    values = apply_policy(values, full_scale, policy, values if values.dtype.kind == "f" else None, span)
     if values.dtype.kind == "f":
         values = np.rint(values, out=values)
     kind = values.dtype.type
@@ -68,12 +76,18 @@ def store(
     return Clipped(below - nan, above, values.size if count else 0, nan)
 
 
-def apply_policy(values: NDArray[Any], full_scale: float, policy: str, out: NDArray[Any] | None = None) -> NDArray[Any]:
+def apply_policy(
+    values: NDArray[Any],
+    full_scale: float,
+    policy: str,
+    out: NDArray[Any] | None = None,
+    span: tuple[float, float] | None = None,
+) -> NDArray[Any]:
     """The real-valued part of a range policy.
 
     ``clip`` and ``raw`` leave the values as they are; ``abs`` takes their magnitude; ``offset`` puts 0 at mid-gray,
     ``(full_scale + 1)/2`` of integers; ``minmax`` stretches the smallest to 0 and the largest to full scale.
-    `out`, which may be `values`, takes the result of real ones.
+    `out`, which may be `values`, takes the result of real ones. The extremes are those of `values`, or else `span`.
     """
     if policy in ("clip", "raw"):
         return values
@@ -83,15 +97,30 @@ def apply_policy(values: NDArray[Any], full_scale: float, policy: str, out: NDAr
     kind = real.dtype.type
     if policy == "offset":
         return np.add(real, kind((full_scale + 1) / 2 if full_scale > 1 else full_scale / 2), out=out)  # type: ignore[no-any-return]
-    low, high = _extremes(real)
+    low, high = extremes(real) if span is None else span
+    low, high = (low, high) if low <= high else (0.0, 0.0)
     shifted = np.subtract(real, kind(low), out=out)
     return np.multiply(shifted, kind(full_scale / (high - low) if high > low else 0.0), out=shifted)  # type: ignore[no-any-return]
 
 
-def _extremes(values: NDArray[Any]) -> tuple[float, float]:
-    """The smallest and the largest finite value, (0, 0) if there is none; part by part, for no second copy in memory."""
-    low, high = np.inf, -np.inf
+NOTHING = np.inf, -np.inf
+"""The extremes of no values at all."""
+
+
+def extremes(values: NDArray[Any]) -> tuple[float, float]:
+    """The smallest and the largest finite value of real ones, `NOTHING` if there is none; part by part."""
+    found = NOTHING
+    part: Any
     for part in np.nditer(values, flags=["external_loop", "buffered", "zerosize_ok"], buffersize=1 << 16):
-        finite = part[np.isfinite(part)]
-        low, high = min(low, float(finite.min(initial=np.inf))), max(high, float(finite.max(initial=-np.inf)))
-    return (low, high) if low <= high else (0.0, 0.0)
+        low, high = float(part.min(initial=np.inf)), float(part.max(initial=-np.inf))
+        if not (np.isfinite(low) and np.isfinite(high)):
+            finite = part[np.isfinite(part)]
+            low, high = float(finite.min(initial=np.inf)), float(finite.max(initial=-np.inf))
+        found = wider(found, (low, high))
+    return found
+
+
+def wider(*spans: tuple[float, float]) -> tuple[float, float]:
+    """The extremes of several blocks together."""
+    lows, highs = zip(*spans, strict=True)
+    return min(lows), max(highs)

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 BAND_VALUES = 1 << 20
 
+NEAR_VALUES = 1 << 16
+"""Of a band that is worked on in several steps: what these leave stays in a core's own cache."""
 
-def bands(values: NDArray[Any]) -> Iterator[slice]:
-    """Slices of the rows of ``(…, H, W)``, of about `BAND_VALUES` values each."""
+
+def bands(values: NDArray[Any], count: int = BAND_VALUES) -> Iterator[slice]:
+    """Slices of the rows of ``(…, H, W)``, of about `count` values each."""
     height = values.shape[-2]
-    step = max(1, BAND_VALUES * height // max(1, values.size))
+    step = max(1, count * height // max(1, values.size))
     for start in range(0, height, step):
         yield slice(start, start + step)

@@ -1,0 +1,189 @@
+"""What happens to results at the edge: combine a bank's outputs, undo a lift, apply the range policy, round, cast.
+
+A `Finish` works on any block of an output, so that a backend can apply it while the block is still in the cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.pointwise.bands import NEAR_VALUES, bands
+from convcli.pointwise.lift import Restore
+from convcli.pointwise.ranges import NOTHING, Clipped, extremes, store, wider
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How real results become what is kept.
+
+    Parameters
+    ----------
+    parts : tuple of (int, str)
+        Runs of a bank's kernels and the rule of `convcli.vocabulary.COMBINES` that joins each; empty: nothing is joined.
+    dtype : str, optional
+        ``uint8`` or ``uint16`` to round to; None keeps real values.
+    full_scale : float
+        The value of white there.
+    policy : {"clip", "abs", "offset", "minmax"}
+        The range policy.
+    count : bool
+        Whether to count what is clipped.
+    scale : float
+        What values are multiplied by before it.
+    span : (float, float), optional
+        For ``minmax``, the extremes of the whole result (see `extremes`): until they are known, nothing can be stored.
+    real : str
+        The dtype that exact integers become where they are scaled or stretched.
+    restore : Restore, optional
+        What is done to joined results first; None: nothing.
+    """
+
+    parts: tuple[tuple[int, str], ...] = ()
+    dtype: str | None = None
+    full_scale: float = 255.0
+    policy: str = "clip"
+    count: bool = False
+    scale: float = 1.0
+    span: tuple[float, float] | None = None
+    real: str = "float32"
+    restore: Restore | None = None
+
+    @property
+    def looks(self) -> bool:
+        """Whether the whole result has to be looked at before any of it can be stored."""
+        return self.dtype is not None and self.policy == "minmax" and self.span is None
+
+    @property
+    def apart(self) -> bool:
+        """Whether the last output is another thing than those before it: the opacity."""
+        return self.restore is not None and self.restore.opacity
+
+    @property
+    def joins(self) -> bool:
+        """Whether it changes the number of outputs or their values by joining them; the magnitude of one is its size."""
+        return any(rule == "magnitude" or (rule != "none" and count > 1) for count, rule in self.parts)
+
+    def outputs(self, count: int) -> int:
+        """How many outputs become of `count`."""
+        if not self.joins:
+            return count
+        kernels = sum(length for length, _ in self.parts)
+        return count // kernels * sum(length if rule == "none" else 1 for length, rule in self.parts)
+
+    def keeps(self, span: tuple[float, float]) -> bool:
+        """Whether results within `span`, but for their rounding, need no clipping."""
+        low, high = (edge * self.scale for edge in span)
+        plain = not self.joins and self.policy == "clip" and self.restore is None
+        return plain and low > -0.25 and high < self.full_scale + 0.25
+
+    def apply(self, values: NDArray[Any], out: NDArray[Any], within: bool = False) -> Clipped:
+        """Finish a block.
+
+        Parameters
+        ----------
+        values : ndarray
+            ``(blocks·K, rows, line)``, K the kernels of the bank; real, or exact integers. Is overwritten.
+        out : ndarray
+            ``(blocks·P, rows, line)`` of the final dtype.
+        within : bool
+            Whether it is known (see `keeps`) that there is nothing to clip.
+        """
+        values = self.join(values)
+        if self.restore is None:
+            return self._keep(values, out, self.policy, self.count, within)
+        clipped = []
+        for rows in bands(values, NEAR_VALUES):
+            restored, place = self.restore.apply(values[:, rows]), out[:, rows]
+            if self.apart:
+                self._keep(restored[-1:], place[-1:], "clip", False)
+                restored, place = restored[:-1], place[:-1]
+            clipped.append(self._keep(restored, place, self.policy, self.count))
+        return Clipped.sum(*clipped)
+
+    def _keep(self, values: NDArray[Any], out: NDArray[Any], policy: str, count: bool, within: bool = False) -> Clipped:
+        """Round restored values into `out`, or copy them if they stay real."""
+        if self.dtype is None:
+            np.copyto(out, values, casting="unsafe")
+            return Clipped()
+        if self.scale != 1 or policy == "minmax":
+            values = self._scaled(values)
+        return store(values, self.full_scale, policy, out, count, within, self.span)
+
+    def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Real values in the units of the file; real ones in place."""
+        values = values if values.dtype.kind == "f" else values.astype(self.real)
+        return values if self.scale == 1 else np.multiply(values, values.dtype.type(self.scale), out=values)
+
+    def extremes(self, values: NDArray[Any]) -> tuple[float, float]:
+        """The smallest and the largest finite value that ``minmax`` is to stretch, of a block as `apply` takes it.
+
+        ``(inf, -inf)`` if there is none. `values` is overwritten.
+        """
+        values = self.join(values)
+        found = NOTHING
+        for rows in bands(values, NEAR_VALUES):
+            part = values[:, rows] if self.restore is None else self.restore.apply(values[:, rows])
+            found = wider(found, extremes(self._scaled(part[:-1] if self.apart else part)))
+        return found
+
+    def whole(self, values: NDArray[Any]) -> tuple[NDArray[Any], Clipped]:
+        """Finish a whole batch ``(N, C, H, W)``, which is left as it is."""
+        count, filters, *size = values.shape
+        pieces = [(image, rows) for image in range(count) for rows in bands(values[0], NEAR_VALUES)]
+        finish = self
+        if self.looks:
+            found = [self.extremes(values[image, :, rows].copy()) for image, rows in pieces]
+            finish = self.stretching(wider(NOTHING, *found))
+        out = np.empty((count, self.outputs(filters), *size), self.dtype or values.dtype)
+        clipped = [finish.apply(values[image, :, rows].copy(), out[image, :, rows]) for image, rows in pieces]
+        return out, Clipped.sum(Clipped(), *clipped)
+
+    def stretching(self, span: tuple[float, float]) -> Finish:
+        """The same that knows the extremes of the whole result."""
+        return replace(self, span=span)
+
+    def join(self, values: NDArray[Any]) -> NDArray[Any]:
+        """``(…, blocks·K, rows, line)`` to ``(…, blocks·P, rows, line)``."""
+        if not self.joins:
+            return values
+        kernels = sum(length for length, _ in self.parts)
+        *batch, count, height, width = values.shape
+        blocks = values.reshape(*batch, count // kernels, kernels, height, width)
+        joined = []
+        start = 0
+        for length, rule in self.parts:
+            block = blocks[..., start : start + length, :, :]
+            joined.append(block if rule == "none" else _RULES[rule](block))
+            start += length
+        out = np.concatenate(joined, axis=-3) if len(joined) > 1 else joined[0]
+        return out.reshape(*batch, out.shape[-4] * out.shape[-3], height, width)
+
+
+def _magnitude(block: NDArray[Any]) -> NDArray[Any]:
+    if block.shape[-3] == 1:
+        sizes: NDArray[Any] = np.abs(block)
+        return sizes
+    kind = np.float64 if block.dtype == np.float64 else np.float32
+    total = np.square(block[..., :1, :, :], dtype=kind)
+    for k in range(1, block.shape[-3]):
+        total += np.square(block[..., k : k + 1, :, :], dtype=kind)
+    out: NDArray[Any] = np.sqrt(total, out=total)
+    return out
+
+
+def _sum(block: NDArray[Any]) -> NDArray[Any]:
+    kind = np.dtype(np.float32) if block.dtype.kind == "i" else block.dtype  # integers might not hold the sum
+    out: NDArray[Any] = block.sum(axis=-3, keepdims=True, dtype=kind)
+    return out
+
+
+def _max(block: NDArray[Any]) -> NDArray[Any]:
+    out: NDArray[Any] = block.max(axis=-3, keepdims=True)
+    return out
+
+
+_RULES = {"magnitude": _magnitude, "sum": _sum, "max": _max}

@@ -1,0 +1,37 @@
+"""sRGB values to linear light and back (IEC 61966-2-1)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def to_linear(values: NDArray[Any], full_scale: float, out: NDArray[np.floating]) -> None:
+    """sRGB-encoded values ``0 … full_scale`` to linear light in the same units, into `out`, floating point."""
+    if values.dtype.kind == "u":  # one table look-up for each value instead of a power
+        np.take(_table(int(full_scale), out.dtype.name), values, out=out, mode="clip")
+    else:
+        out[...] = _decode(values.astype(np.float64) / full_scale) * full_scale
+
+
+def to_srgb(values: NDArray[np.floating], full_scale: float) -> None:
+    """Linear light to sRGB-encoded values in the same units, in place; values beyond the range continue the curve, by sign."""
+    x = values / values.dtype.type(full_scale)
+    size = np.abs(x)
+    encoded = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
+    np.multiply(np.copysign(encoded, x), full_scale, out=values)
+
+
+@cache
+def _table(white: int, dtype: str) -> NDArray[Any]:
+    """Linear light of every integer from 0 to `white`."""
+    return (_decode(np.arange(white + 1, dtype=np.float64) / white) * white).astype(dtype)
+
+
+def _decode(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    size = np.abs(x)
+    out: NDArray[np.float64] = np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), x)
+    return out
