@@ -240,7 +240,7 @@ def _check_memory(picture: Picture, operation: Operation, container: str, policy
         "write png or tif, or use a smaller image": (kept + encoder) * bool(encoder),
     }
     remedy = max(needs, key=lambda remedy: needs[remedy])
-    if needs[remedy] > memory.share_bytes():
+    if memory.refuses(needs[remedy]):
         raise ImageError(
             f"an output of shape {output} needs {needs[remedy] / 2**30:.1f} GiB on its way to {container}, {memory.share()}: "
             f"{remedy}"
