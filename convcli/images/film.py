@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError
-from convcli.images import deep, rare
+from convcli.images import deep, rare, white
 from convcli.images.decode import planes_of, transparent_value, upright
 from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, orientation_of, white_of
@@ -93,8 +93,9 @@ class Still:
 class Decoded:
     """The pictures that Pillow decodes."""
 
-    def __init__(self, stream: BinaryIO, source: str, limit: int) -> None:
+    def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
+        self._full_scale = full_scale
         self._timing: Timing | None = None
         self._said: tuple[Metadata, int, tuple[str, ...]] | None = None
         self._rare: rare.Pages | None = None
@@ -139,19 +140,23 @@ class Decoded:
                         image.load()
                         kept = image
             transparent = image.has_transparency_data or bool(self._timing and self._timing.transparent)
-            white = white_of(kept)
+            said = white_of(kept)
             if self._said is None or image.format not in ANIMATED:  # pages have their own
                 self._said = metadata_of(kept, self.frames, _loses(self._stream, image), turned)
             metadata, orientation, remarks = self._said
-        planes = planes_of(image, samples, transparent, value, white, self._source)
+        planes = planes_of(image, samples, transparent, value, said or self._full_scale, self._source)
+        known = said is not None or not planes.real
+        white.check_unsaid(self._source, self._full_scale, planes.full_scale, known)
+        assumed = not known and self._full_scale is None
         if self.frames == 1:
             self._image = None  # its pixels are copied
-        if image.mode == "I" and planes.real and white is None:
-            notes += (f"32-bit values: white is taken as {planes.full_scale:.0f}, the next full number of bits",)
+        if image.mode == "I" and assumed:
+            guess = f"white is taken as {planes.full_scale:.0f}, the next full number of bits"
+            notes += (f"32-bit values: {guess}; see --full-scale",)
         planes = upright(planes, 1 if image.format == "TIFF" else orientation)  # which Pillow turns itself
         return Picture(
-            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, metadata=metadata,
-            notes=(*notes, *remarks),
+            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, assumed=assumed,
+            metadata=metadata, notes=(*notes, *remarks),
         )  # fmt: skip
 
     def timing(self) -> Timing | None:
@@ -186,7 +191,7 @@ class Decoded:
 
     def _pages(self) -> rare.Pages:
         """The same file, for pages that Pillow does not read."""
-        self._rare = self._rare or rare.Pages(self._stream, self._source, self._limit)
+        self._rare = self._rare or rare.Pages(self._stream, self._source, self._limit, self._full_scale)
         return self._rare
 
     def _opened(self, number: int) -> Image.Image:

@@ -10,8 +10,8 @@ from convcli.images.bands import bands
 
 def to_linear(values: NDArray[np.generic], full_scale: float, dtype: str = "float32") -> NDArray[np.floating]:
     """sRGB-encoded values ``0 … full_scale`` to linear light in the same units, floating point."""
-    if values.dtype.kind == "u":  # one table look-up for each pixel instead of a power
-        table = _decode(np.arange(int(full_scale) + 1, dtype=np.float64) / full_scale) * full_scale
+    if values.dtype in (np.uint8, np.uint16):  # one table look-up for each pixel instead of a power
+        table = _decode(np.arange(256**values.itemsize, dtype=np.float64) / full_scale) * full_scale
         linear: NDArray[np.floating] = table.astype(dtype)[values]
         return linear
     return (_decode(values.astype(np.float64) / full_scale) * full_scale).astype(dtype)

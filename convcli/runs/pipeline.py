@@ -108,8 +108,10 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     _check_memory(picture, operation, container, policy)
     double = operation.compute.dtype == "float64"
     if operation.linear:
-        if picture.space in ("cmyk", "tensor"):
-            raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: leave it out")
+        if not picture.has_light:
+            unknown = picture.space == "tensor" and picture.assumed
+            remedy = "say with --full-scale what white is, or leave it out" if unknown else "leave it out"
+            raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: {remedy}")
         kind = "float64" if double else "float32"
         picture = replace(picture, colour=light.to_linear(picture.colour, picture.full_scale, kind))
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
