@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from PIL import Image, UnidentifiedImageError
 
@@ -17,6 +17,9 @@ from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, orientation_of, white_of
 from convcli.images.picture import Metadata, Picture
 from convcli.system import files
+
+if TYPE_CHECKING:
+    from convcli.images import apng
 
 ANIMATED = {"GIF", "PNG", "WEBP"}
 """Formats whose frames are read and written with their timing."""
@@ -104,8 +107,15 @@ class Decoded:
             self.format = self._image.format
             self.frames = self._count()
             width, height = self._image.size
-            need = _bytes_each(self._image)
+            moving = self.frames > 1 and deep.is_png(self._image)
+            need = _bytes_each(self._image) * (2 if moving else 1)
         check_pixels(source, width * height * self.frames, limit, need, self.frames)
+        self._canvas: apng.Canvas | None = None
+        if moving:
+            from convcli.images import apng  # which few pictures need
+
+            with _decoding(source, limit):
+                self._canvas = apng.Canvas(stream)
 
     def picture(self, number: int = 0) -> Picture:
         """Decode a picture.
@@ -120,14 +130,17 @@ class Decoded:
         notes: tuple[str, ...] = ()
         samples = None
         with _decoding(self._source, self._limit):
-            if number and not _reached(image, number):
+            if number and self._canvas is None and not _reached(image, number):
                 return self._pages().picture(number)
             turned = orientation_of(image) if image.format == "TIFF" else None  # Pillow turns it and forgets how
             self._pixels += image.size[0] * image.size[1]  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
             raw = deep.raw_mode(image) if self.frames == 1 or image.format == "TIFF" else None
             value = transparent_value(image)
-            if raw is None:
+            if self._canvas is not None:
+                image.load()  # for what it says beside its pixels
+                samples, kept = self._canvas.frame(number), image
+            elif raw is None:
                 if deep.shallow(image, self._stream):
                     notes = (f"{image.format} of this kind with more than 8 bits per channel is read with 8",)
                 image.load()
@@ -168,6 +181,9 @@ class Decoded:
             image = self._opened(0)
             loop = image.info.get("loop")
             hidden = bool(image.info.get("default_image"))
+            if self._canvas is not None:
+                self._timing = Timing(self._canvas.durations, loop, self._canvas.transparent, hidden)
+                return self._timing
             for number in range(self.frames):
                 image.seek(number)
                 image.load()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from contextlib import suppress
 
 
@@ -11,6 +10,8 @@ def folded(path: str) -> str:
     """What all paths have in common that any file system could take for one: upper and lower case, and composed letters."""
     if path.isascii():
         return path.lower()
+    import unicodedata  # most names want none
+
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 
