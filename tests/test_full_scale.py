@@ -190,6 +190,13 @@ def test_percentages_of_the_white_that_is_written(tmp_path: Path) -> None:
     assert (result.json["bias"], result.json["full_scale"]) == ([102.0], 255.0)
     assert (read(tmp_path / "out.png") == 102).all()
     assert float(done("explain", *line, "--at", "1,1", "--format", "png", "-q", cwd=tmp_path).text) == 102
+    tensor(tmp_path, np.array([[0.0, 60.0, 100.0]]))  # 102 to 202 are stretched to 0 to 255
+    stretched = [*line, "--range", "minmax"]
+    done("apply", *stretched, "-o", "out.png", cwd=tmp_path)
+    shown = done("explain", *stretched, "--at", "0,1", "--format", "png", cwd=tmp_path).text
+    assert read(tmp_path / "out.png")[0, 0, 1] == 153
+    assert "written  153" in shown
+    tensor(tmp_path, np.zeros((1, 9, 9), np.float32))
     done("apply", *line, "-o", "out.npy", cwd=tmp_path)
     assert (np.load(tmp_path / "out.npy") == np.float32(0.4)).all()
     assert float(done("explain", *line, "--at", "1,1", "-q", cwd=tmp_path).text) == 0.4

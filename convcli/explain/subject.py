@@ -190,6 +190,7 @@ def load(
     geometry = spec.resolve(picture.size, (weight.shape[2], weight.shape[3]))
     if spec.op == "conv":
         weight = weight[:, :, ::-1, ::-1]
+    picture = replace(picture, full_scale=ready.picture.full_scale)  # as it is computed with
     return Subject(source, picture, operation, ready, geometry, weight, notes)
 
 
