@@ -128,7 +128,7 @@ def check_memory(task: Task, filters: int, backend: str) -> None:
     finished = batch[0] * task.finish.outputs(filters) * prod(geometry.output) * kept
     tiled = backend in ("numpy", "auto")  # results are finished tile by tile, elsewhere as a whole
     need = task.x.nbytes + copied * real + (finished if tiled else prod(output) * real + finished * (kept != real))
-    if need > memory.share_bytes():
+    if memory.refuses(need):
         less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
         raise GeometryError(
             f"an output of shape {output}{origin}, with its input, needs {need / 2**30:.1f} GiB, {memory.share()}: "

@@ -19,6 +19,7 @@ from convcli.parameters import (
     PaddingType,
     PairType,
     PixelsType,
+    RealType,
     SizeType,
 )
 from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, OPS, PLANS, RANGES, THEMES
@@ -235,6 +236,14 @@ range_ = click.option(
     help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
     "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
 )
+full_scale = click.option(
+    "--full-scale",
+    type=RealType(1e-6, 1e12),
+    default=None,
+    metavar="N",
+    help="The value of white in a .npy, or in real numbers of a .tif that does not say: 255, 65535, 1. What is written has its "
+    "depth.  [default: 255; 65535 for uint16; 1 for .tif, and from .npy to .npy]",
+)
 linear = click.option(
     "--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."
 )
@@ -273,6 +282,7 @@ image_output = combined(
     click.option("--in-place", is_flag=True, help="Write the result over the input."),
     click.option("--format", "format_", metavar="NAME", default=None, help="The format of -o -: png, jpg, tif, npy, …"),
     range_,
+    full_scale,
     click.option(
         "--montage",
         is_flag=True,

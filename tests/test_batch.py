@@ -592,13 +592,13 @@ def test_a_file_that_is_cut_while_it_is_read(photos: Path, monkeypatch: pytest.M
     """This is what is wrong with it, not that it is damaged; the rest goes on."""
     usual = single.images.opened
 
-    def opened(source: str, limit: int | None = None) -> AbstractContextManager[Film]:
+    def opened(source: str, *how: Any) -> AbstractContextManager[Film]:
         if source.endswith("1.png"):
             with files.reading(source) as stream:
                 stream.read(8)
                 os.truncate(source, 60)
                 raise ImageError(f"input '{source}' cannot be decoded")
-        return usual(source, limit)
+        return usual(source, *how)
 
     monkeypatch.setattr(single.images, "opened", opened)
     result = run("apply", "photos", *BOX, "-o", "out/", "-q", cwd=photos)

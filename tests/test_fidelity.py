@@ -565,19 +565,6 @@ def test_a_large_image_takes_little_more_than_itself(line: str, channels: int, l
     (large / line.split()[-1]).unlink()
 
 
-def test_the_images_of_a_batch_share_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcli.system import memory
-
-    for name in "ab":
-        write(tmp_path / f"{name}.png", np.zeros((3, 1000, 1000), np.uint8))
-    monkeypatch.setattr(memory, "total_bytes", lambda: 10e6)  # each takes 7
-    line = ["apply", "a.png", "b.png", "-k", "identity", "-o", "out/"]
-    result = run(*line, "--threads", 2, cwd=tmp_path)
-    assert result.code == 1
-    assert "each of 2 images at once (see --threads) may have" in result.err
-    done(*line, "--threads", 1, cwd=tmp_path)
-
-
 def test_gray_takes_less_than_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from convcli.system import memory
 

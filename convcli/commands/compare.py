@@ -62,6 +62,7 @@ _COUNT = CountType(65536)
     "--tolerance", type=ToleranceType(), default=None,
     help="Allowed error relative to the largest Σ|x·w|.  [default: by dtype and count of terms]",
 )  # fmt: skip
+@options.full_scale
 @options.max_pixels
 @options.compute
 @options.reporting
@@ -111,9 +112,11 @@ def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[L
     _refuse(values, ("out_channels", "kernel_size"), given, "random weights", "-k and --weights")
     _refuse(values, ("in_channels", "size"), image is not None, "a random tensor", f"'{image}'")
     if image is None:
+        if values["full_scale"] is not None:
+            raise ConvError(f"--full-scale {values['full_scale']:g} is for an IMAGE: name one, or leave it out")
         picture = layer.random_picture(values["size"] or (512, 512), values["in_channels"] or 3)
     else:
-        picture = images.load(image, values["max_pixels"])
+        picture = images.load(image, values["max_pixels"], values["full_scale"])
     if given:
         operation = folding.fold_operation(values, spec)
         return layer.of_operation(picture, operation), operation.notes

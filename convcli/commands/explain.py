@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 @options.linear
 @options.alpha
 @options.range_
+@options.full_scale
 @options.max_pixels
 @click.option(
     "--format", "format_", metavar="NAME", default=None,
@@ -88,7 +89,15 @@ def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
     operation = folding.fold_operation(values, folding.fold(values))
     if values["tool"] is not None and operation.bank is not None:
         operation = replace(operation, alpha="drop")
-    fitted = subject.load(image, operation, values["format_"], values["range_"], values["item"], values["max_pixels"])
+    fitted = subject.load(
+        image,
+        operation,
+        values["format_"],
+        values["range_"],
+        values["item"],
+        values["max_pixels"],
+        values["full_scale"],
+    )
     if values["tool"] is not None:
         _translated(fitted, values, as_json)
         return

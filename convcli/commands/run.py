@@ -62,6 +62,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         values["output"],
         Settings(values["quality"], values["compression"]),
         values["max_pixels"],
+        values["full_scale"],
         folding.fold_montage(values),
         values["theme"],
     )

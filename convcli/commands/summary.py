@@ -124,6 +124,7 @@ class Several(Reporter):
         self.remarks: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.worst: list[tuple[float, str]] = []
+        self.guessed = False
         self.start = perf_counter()
         shared = stream.isatty()  # with the bar
         self.bar = sys.stderr.isatty() and not self.quiet and not (shared and self.json and by_line)
@@ -159,6 +160,7 @@ class Several(Reporter):
                 report.note(f"{item.source}: {text}")
         if remark := clipped(item):
             self.worst.append((share(item), item.target))
+            self.guessed |= item.assumed and item.clipped.above > 0
             if self.verbose:
                 report.note(f"{item.target}: {remark}")
         if remark := nans(item):
@@ -181,7 +183,7 @@ class Several(Reporter):
         if self.worst:
             most, target = max(self.worst)
             images = "1 image was" if len(self.worst) == 1 else f"{len(self.worst)} images were"
-            report.note(f"values of {images} clipped, {most:.3g} % of {target} at most; see --range")
+            report.note(f"values of {images} clipped, {most:.3g} % of {target} at most; see {remedies(self.guessed)}")
         if interrupted or tally.failed or not (self.quiet or self.json):
             counts = [f"{tally.written} of {self.total} written"]
             counts += [f"{tally.skipped} skipped"] * bool(tally.skipped) + [f"{tally.failed} failed"] * bool(
@@ -197,7 +199,12 @@ def clipped(item: Done) -> str | None:
     if not below + above or item.policy == STRETCH:  # which says on the sheet what it clips
         return None
     sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
-    return f"{share(item):.3g} % of the values were clipped ({sides} the range); see --range"
+    return f"{share(item):.3g} % of the values were clipped ({sides} the range); see {remedies(above > 0 and item.assumed)}"
+
+
+def remedies(guessed: bool) -> str:
+    """Options that clip less; `guessed` says that values lie above a white that nobody has said."""
+    return "--range, and --full-scale if white is another" if guessed else "--range"
 
 
 def share(item: Done) -> float:
@@ -284,6 +291,8 @@ def _unusual(item: Done) -> list[tuple[str, str]]:
         rows.append(("linear", "computed in linear light"))
     if item.policy != ("raw" if item.container == "NPY" else "clip"):
         rows.append(("range", item.policy))
+    if item.mode == "tensor" and not item.assumed:
+        rows.append(("full scale", f"{item.full_scale:g}"))
     if item.alpha is not None:
         rows.append(("alpha", item.alpha))
     if operation.compute.dtype is not None:

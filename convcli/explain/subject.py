@@ -142,6 +142,7 @@ def load(
     policy: str | None = None,
     item: int | None = None,
     max_pixels: int | None = None,
+    full_scale: float | None = None,
 ) -> Subject:
     """Load a picture and fit an operation to it.
 
@@ -157,7 +158,7 @@ def load(
         The range policy.
     item : int, optional
         Which image of a batch ``(N, C, H, W)``.
-    max_pixels : int, optional
+    max_pixels, full_scale : optional
         As for `images.load`.
 
     Raises
@@ -165,7 +166,7 @@ def load(
     ConvError
         An image that cannot be read, an operation that does not fit it, or a result that the named format cannot hold.
     """
-    picture = images.load(source, max_pixels)
+    picture = images.load(source, max_pixels, full_scale)
     item = _item(picture, item)
     operation = replace(operation, compute=Compute(dtype="float64"))
     notes = (*operation.notes, *picture.notes)
@@ -173,7 +174,7 @@ def load(
     target = source if source == STDIO or Path(source).suffix else f"{source}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
-        ready = pipeline.prepare(one, operation, name, policy)
+        ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
     except ImageError:
         if container is not None:
             raise
@@ -190,6 +191,7 @@ def load(
     if ready.fitted.lift is not None:
         image = ready.fitted.lift.whole(image)
     image = image[0] if image.ndim == 4 else image
+    picture = replace(picture, full_scale=ready.picture.full_scale)  # as it is computed with
     return Subject(source, picture, operation, ready, image, geometry, weight, notes)
 
 

@@ -7,6 +7,7 @@ from convcli.images.picture import Metadata, Picture
 from convcli.images.save import frames_kept, save, save_frames
 from convcli.images.settings import Settings
 from convcli.images.storage import Storage, storage_for
+from convcli.images.white import of_result as white_of
 
 __all__ = [
     "Film",
@@ -22,4 +23,5 @@ __all__ = [
     "save",
     "save_frames",
     "storage_for",
+    "white_of",
 ]

@@ -129,7 +129,7 @@ def _deep_colours(samples: NDArray[np.uint16], mode: str, value: tuple[int, ...]
         return Planes(planes, None, "cmyk", 65535.0)
     if channels in (2, 4):
         return Planes(planes[:-1], planes[-1], "gray" if channels == 2 else "rgb", 65535.0)
-    return Planes(planes, _opacity(samples, value), "rgb", 65535.0)
+    return Planes(planes, _opacity(samples, value), "gray" if channels == 1 else "rgb", 65535.0)
 
 
 def _opacity(samples: NDArray[Any], value: tuple[int, ...] | None) -> NDArray[np.uint16] | None:

@@ -78,6 +78,11 @@ def raw_mode(image: Image.Image) -> str | None:
     return mode if base in RAW_MODES and kind in ("16B", "16L", "16N") else None
 
 
+def is_png(image: Image.Image) -> bool:
+    """Whether an opened file is a PNG of 16 bits, gray or colour."""
+    return image.format == "PNG" and (raw_mode(image) is not None or image.mode.startswith("I"))
+
+
 def decode(opened: Opener, mode: str) -> NDArray[np.uint16]:
     """``(H, W, C)`` of a file whose `raw_mode` is `mode`, alpha last; its largest value is 65535."""
     base, _, kind = mode.partition(";")

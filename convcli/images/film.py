@@ -6,18 +6,21 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError
-from convcli.images import deep, rare
+from convcli.images import deep, rare, white
 from convcli.images.decode import planes_of, transparent_value, upright
 from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, orientation_of, white_of
 from convcli.images.picture import Metadata, Picture
 from convcli.images.pixels import is_plain, read_plain
 from convcli.system import files
+
+if TYPE_CHECKING:
+    from convcli.images import apng
 
 ANIMATED = {"GIF", "PNG", "WEBP"}
 """Formats whose frames are read and written with their timing."""
@@ -94,8 +97,9 @@ class Still:
 class Decoded:
     """The pictures that Pillow decodes."""
 
-    def __init__(self, stream: BinaryIO, source: str, limit: int) -> None:
+    def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
+        self._full_scale = full_scale
         self._timing: Timing | None = None
         self._said: tuple[Metadata, int, tuple[str, ...]] | None = None
         self._rare: rare.Pages | None = None
@@ -104,8 +108,15 @@ class Decoded:
             self.format = self._image.format
             self.frames = self._count()
             width, height = self._image.size
-            need = _bytes_each(self._image)
+            moving = self.frames > 1 and deep.is_png(self._image)
+            need = _bytes_each(self._image) * (2 if moving else 1)
         check_pixels(source, width * height * self.frames, limit, need, self.frames)
+        self._canvas: apng.Canvas | None = None
+        if moving:
+            from convcli.images import apng  # which few pictures need
+
+            with _decoding(source, limit):
+                self._canvas = apng.Canvas(stream)
 
     def picture(self, number: int = 0) -> Picture:
         """Decode a picture.
@@ -120,14 +131,17 @@ class Decoded:
         notes: tuple[str, ...] = ()
         samples = plain = None
         with _decoding(self._source, self._limit):
-            if number and not _reached(image, number):
+            if number and self._canvas is None and not _reached(image, number):
                 return self._pages().picture(number)
             turned = orientation_of(image) if image.format == "TIFF" else None  # Pillow turns it and forgets how
             self._pixels += image.size[0] * image.size[1]  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
             raw = deep.raw_mode(image) if self.frames == 1 or image.format == "TIFF" else None
             value = transparent_value(image)
-            if raw is None:
+            if self._canvas is not None:
+                image.load()  # for what it says beside its pixels
+                samples, kept = self._canvas.frame(number), image
+            elif raw is None:
                 if deep.shallow(image, self._stream):
                     notes = (f"{image.format} of this kind with more than 8 bits per channel is read with 8",)
                 if is_plain(image) and turned in (None, 1):
@@ -143,19 +157,23 @@ class Decoded:
                         image.load()
                         kept = image
             transparent = image.has_transparency_data or bool(self._timing and self._timing.transparent)
-            white = white_of(kept)
+            said = white_of(kept)
             if self._said is None or image.format not in ANIMATED:  # pages have their own
                 self._said = metadata_of(kept, self.frames, _loses(self._stream, image), turned)
             metadata, orientation, remarks = self._said
-        planes = planes_of(image, samples, transparent, value, white, self._source, plain)
+        planes = planes_of(image, samples, transparent, value, said or self._full_scale, self._source, plain)
+        known = said is not None or not planes.real
+        white.check_unsaid(self._source, self._full_scale, planes.full_scale, known)
+        assumed = not known and self._full_scale is None
         if self.frames == 1:
             self._image = None  # its pixels are copied
-        if image.mode == "I" and planes.real and white is None:
-            notes += (f"32-bit values: white is taken as {planes.full_scale:.0f}, the next full number of bits",)
+        if image.mode == "I" and assumed:
+            guess = f"white is taken as {planes.full_scale:.0f}, the next full number of bits"
+            notes += (f"32-bit values: {guess}; see --full-scale",)
         planes = upright(planes, 1 if image.format == "TIFF" else orientation)  # which Pillow turns itself
         return Picture(
-            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, metadata=metadata,
-            notes=(*notes, *remarks),
+            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, assumed=assumed,
+            metadata=metadata, notes=(*notes, *remarks),
         )  # fmt: skip
 
     def timing(self) -> Timing | None:
@@ -167,6 +185,9 @@ class Decoded:
             image = self._opened(0)
             loop = image.info.get("loop")
             hidden = bool(image.info.get("default_image"))
+            if self._canvas is not None:
+                self._timing = Timing(self._canvas.durations, loop, self._canvas.transparent, hidden)
+                return self._timing
             for number in range(self.frames):
                 image.seek(number)
                 image.load()
@@ -190,7 +211,7 @@ class Decoded:
 
     def _pages(self) -> rare.Pages:
         """The same file, for pages that Pillow does not read."""
-        self._rare = self._rare or rare.Pages(self._stream, self._source, self._limit)
+        self._rare = self._rare or rare.Pages(self._stream, self._source, self._limit, self._full_scale)
         return self._rare
 
     def _opened(self, number: int) -> Image.Image:

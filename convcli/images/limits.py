@@ -45,5 +45,5 @@ def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, fram
     if pixels > limit:
         raise beyond(what, pixels, limit)
     need = pixels // frames * bytes_each
-    if need > memory.share_bytes():
+    if memory.refuses(need):
         raise ImageError(f"{what} and needs {need / 2**30:.1f} GiB, {memory.share()}: reduce or cut it first")

@@ -25,7 +25,7 @@ for _name in ("PIL", "tifffile"):  # else Python prints what they say of odd fil
 FIRST_ONLY = "the first of {} frames is used"
 
 
-def load(source: str, max_pixels: int | None = None) -> Picture:
+def load(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Picture:
     """Decode an image (any format that Pillow reads; of several frames, the first) or a .npy tensor.
 
     Parameters
@@ -34,20 +34,22 @@ def load(source: str, max_pixels: int | None = None) -> Picture:
         A path, or ``-`` for standard input. The format is recognised by content, not by name.
     max_pixels : int, optional
         The limit beyond which it is taken for a decompression bomb.
+    full_scale : float, optional
+        The value of white, for tensors and for real numbers whose file does not say it.
 
     Raises
     ------
     ImageError
-        It cannot be read, is no image, is truncated or damaged, or is too large to be trusted.
+        It cannot be read, is no image, is truncated or damaged, is too large to be trusted, or says itself what white is.
     """
-    with opened(source, max_pixels) as film:
+    with opened(source, max_pixels, full_scale) as film:
         picture = film.picture()
         notes = (FIRST_ONLY.format(film.frames),) if film.frames > 1 else ()
     return replace(picture, notes=(*notes, *picture.notes))
 
 
 @contextmanager
-def opened(source: str, max_pixels: int | None = None) -> Iterator[Film]:
+def opened(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Iterator[Film]:
     """The pictures of a file, as `load` reads them, for as long as the block lasts."""
     limit = set_limit(max_pixels)
     # Pillow warns of sizes that it still accepts, and of odd metadata; for good, because threads share the filters
@@ -56,20 +58,20 @@ def opened(source: str, max_pixels: int | None = None) -> Iterator[Film]:
         head = stream.read(len(npy.MAGIC))
         stream.seek(0)
         if head == npy.MAGIC:
-            yield Still(_tensor(stream, source, limit))
+            yield Still(_tensor(stream, source, limit, full_scale))
             return
         if head[:4] in deep.TIFFS:
             deep.teach()
         try:
-            film: Film = Decoded(stream, source, limit)
+            film: Film = Decoded(stream, source, limit, full_scale)
         except UnidentifiedError:
             if head[:4] not in deep.TIFFS:
                 raise
-            film = rare.Pages(stream, source, limit)
+            film = rare.Pages(stream, source, limit, full_scale)
         yield film
 
 
-def _tensor(stream: BinaryIO, source: str, limit: int) -> Picture:
+def _tensor(stream: BinaryIO, source: str, limit: int, full_scale: float | None) -> Picture:
     try:
         check_pixels(source, npy.pixels(stream), limit)
         array = npy.read(stream)
@@ -80,5 +82,5 @@ def _tensor(stream: BinaryIO, source: str, limit: int) -> Picture:
     if array.dtype == bool:
         array = array.astype(np.uint8)
     colour = array[np.newaxis] if array.ndim == 2 else array
-    full_scale = {"uint8": 255.0, "uint16": 65535.0}.get(array.dtype.name, 1.0)
-    return Picture(colour, None, "tensor", full_scale, array.ndim, metadata=Metadata("NPY"))
+    white = full_scale or {"uint8": 255.0, "uint16": 65535.0}.get(array.dtype.name, 1.0)
+    return Picture(colour, None, "tensor", white, array.ndim, assumed=full_scale is None, metadata=Metadata("NPY"))

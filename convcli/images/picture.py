@@ -75,6 +75,8 @@ class Picture:
         ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are no colours.
     full_scale : float
         The value of white: 255, 65535, or 1 for floating-point images whose file does not say.
+    assumed : bool
+        Whether that is a guess, as neither the file nor the user says it.
     rank : int
         Dimensions of the .npy file it came from; 3 for images.
     real : bool
@@ -89,6 +91,7 @@ class Picture:
     full_scale: float
     rank: int = 3
     real: bool = False
+    assumed: bool = False
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
 
@@ -108,6 +111,13 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.colour.shape[-2], self.colour.shape[-1]
+
+    @property
+    def has_light(self) -> bool:
+        """Whether its values are levels of light: gray, RGB, or a tensor of as many channels whose white was said."""
+        if self.space == "tensor":
+            return not self.assumed and self.colour.shape[-3] in SPACES
+        return self.space in SPACES.values()
 
     def space_of(self, channels: int) -> str:
         """The colour space of a result of `channels` channels: this one's where the count is the same."""

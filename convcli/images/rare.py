@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError
+from convcli.images import white
 from convcli.images.decode import Planes, upright
 from convcli.images.limits import check_pixels
 from convcli.images.metadata import ORIENTATION, SMAX, as_orientation, as_white
@@ -33,8 +34,8 @@ class Pages:
 
     format: str | None = "TIFF"
 
-    def __init__(self, stream: BinaryIO, source: str, limit: int) -> None:
-        self._source = source
+    def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
+        self._source, self._full_scale = source, full_scale
         try:
             import tifffile
         except ImportError:
@@ -56,7 +57,7 @@ class Pages:
         with self._decoding():
             page = self._pages[number]
             space, extra = _SPACES.get(int(page.photometric)), tuple(map(int, page.extrasamples))
-            array = page.asarray()
+            array, said = page.asarray(), as_white(_tag(page, SMAX))
         if array.ndim == 2:
             array = array[..., np.newaxis]
         elif page.planarconfig == 2:
@@ -68,7 +69,9 @@ class Pages:
         if int(page.photometric) == 0 and array.dtype.kind == "u":
             array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
         orientation = as_orientation(_tag(page, ORIENTATION))
-        planes = upright(_planes(array, space, extra, page), orientation)
+        planes = upright(_planes(array, space, extra, said or self._full_scale), orientation)
+        known = said is not None or not planes.real
+        white.check_unsaid(self._source, self._full_scale, planes.full_scale, known)
         profile, dpi = _tag(page, _ICC), _dpi(page)
         metadata = Metadata(
             "TIFF",
@@ -82,6 +85,7 @@ class Pages:
             planes.space,
             planes.full_scale,
             real=planes.real,
+            assumed=not known and self._full_scale is None,
             metadata=metadata,
             notes=("of its metadata, the profile and the resolution are kept",),
         )
@@ -103,13 +107,13 @@ class Pages:
             ) from None
 
 
-def _planes(array: NDArray[Any], space: str, extra: tuple[int, ...], page: Any) -> Planes:
+def _planes(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Planes:
     """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
     colours = _COLOURS[space]
     real = array.dtype.kind == "f" or array.dtype.itemsize > 2
     full_scale = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
     if real:
-        full_scale = as_white(_tag(page, SMAX)) or full_scale
+        full_scale = known or full_scale
     if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
     planes = np.moveaxis(array, -1, 0)

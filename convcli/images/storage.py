@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.images import white
 from convcli.images.picture import SPACES, Picture
 
 _NO_ALPHA = {"JPEG", "PPM", "BMP", "DIB", "PCX", "EPS"}
@@ -98,8 +99,7 @@ def storage_for(
         )
     if transparent and container in _NO_ALPHA:
         raise ImageError(f"{container} holds no transparency: use --alpha drop, or write png, webp or tif")
-    tensor = picture.space == "tensor"
-    full_scale = 255.0 if picture.full_scale == 1 and tensor else picture.full_scale
+    full_scale = white.of_result(picture, container)
     if (picture.real or policy == "raw") and container in _FLOAT:
         wide = f"values of 64 bits are stored with 32 in {container}: write .npy to keep them"
         lost = (wide,) if picture.real and picture.colour.dtype == np.float64 else ()
@@ -132,7 +132,9 @@ def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str
         return ()
     peak = float(colour.max(where=np.isfinite(colour), initial=0))
     remedy = f"to stretch the result over {container}'s range use --range minmax"
-    if picture.space == "tensor" and full_scale == 255 and 0 < peak <= 1:
+    if picture.assumed:
+        remedy = f"if it is another use --full-scale, {remedy}"
+    if picture.space == "tensor" and picture.assumed and full_scale == 255 and 0 < peak <= 1:
         return (f"the values reach {peak:.3g} only, and white is 255: {remedy}",)
     if picture.real and peak > 2 * full_scale:
         return (f"the values reach {peak:.3g}, and white is {full_scale:g}: {remedy}",)

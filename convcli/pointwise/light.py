@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 def to_linear(values: NDArray[Any], full_scale: float, out: NDArray[np.floating]) -> None:
     """sRGB-encoded values ``0 … full_scale`` to linear light in the same units, into `out`, floating point."""
-    if values.dtype.kind == "u":  # one table look-up for each value instead of a power
-        np.take(_table(int(full_scale), out.dtype.name), values, out=out, mode="clip")
+    if values.dtype in (np.uint8, np.uint16):  # one table look-up for each value instead of a power
+        np.take(_table(256**values.itemsize, full_scale, out.dtype.name), values, out=out, mode="clip")
     else:
         out[...] = _decode(values.astype(np.float64) / full_scale) * full_scale
 
@@ -26,9 +26,9 @@ def to_srgb(values: NDArray[np.floating], full_scale: float) -> None:
 
 
 @cache
-def _table(white: int, dtype: str) -> NDArray[Any]:
-    """Linear light of every integer from 0 to `white`."""
-    return (_decode(np.arange(white + 1, dtype=np.float64) / white) * white).astype(dtype)
+def _table(levels: int, full_scale: float, dtype: str) -> NDArray[Any]:
+    """Linear light of every integer below `levels`."""
+    return (_decode(np.arange(levels, dtype=np.float64) / full_scale) * full_scale).astype(dtype)
 
 
 def _decode(x: NDArray[np.float64]) -> NDArray[np.float64]:

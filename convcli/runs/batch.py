@@ -75,7 +75,8 @@ class Batch:
 
     Within ``with``: leaving it early leaves whole files only. Every image has a thread from decoding to encoding, so that
     the reading of one overlaps with the computing of another and the writing of a third; there are never more pictures in
-    memory than threads. Python's lock is free while pixels are decoded, computed and encoded.
+    memory than threads. Python's lock is free while pixels are decoded, computed and encoded. Each has an equal share of the
+    memory; what turns out to need more is given up, and done again when enough of the others are, with their threads.
 
     Parameters
     ----------
@@ -106,10 +107,10 @@ class Batch:
         threads = workers(operation.compute.threads)
         alone = STDIO in sources or any(map(is_stream, targets))  # a stream takes one image after the other
         self.workers = 1 if alone else min(threads, len(self.jobs))
-        if self.workers > 1:
-            share = max(1, threads // self.workers)
-            operation = replace(operation, compute=replace(operation.compute, threads=share))
+        self.shares = memory.Shares(self.workers)
         self.operation, self.how, self.skip_existing = operation, how, skip_existing
+        self.threads_each = max(1, threads // self.workers)
+        self.each = operation if self.workers == 1 else _on(operation, self.threads_each)
         self.finished: SimpleQueue[tuple[int, Outcome | BaseException]] = SimpleQueue()
         self.stopping = Event()
         self.threads: list[Thread] = []
@@ -126,7 +127,6 @@ class Batch:
     def __enter__(self) -> Batch:
         if self.workers > 1:
             self.around.enter_context(hushed())
-            self.around.enter_context(memory.shared(self.workers))
             self.around.enter_context(
                 warnings.catch_warnings()
             )  # each image has its own, which are no good among threads
@@ -136,7 +136,7 @@ class Batch:
     def __iter__(self) -> Iterator[Finished]:
         if self.workers == 1:
             for number, job in enumerate(self.jobs):
-                yield number, self._counted(*job)
+                yield number, self._counted(*job, self.operation)
             return
         queue = iter(enumerate(self.jobs))  # next() is atomic: whoever is idle takes the next image
         self.threads = [Thread(target=self._work, args=(queue,), daemon=True) for _ in range(self.workers)]
@@ -161,6 +161,7 @@ class Batch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
+        self.shares.close()
         if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # which have waited, or never will
             self._wait()
         abandon(self.threads)  # those that are done have nothing to lose
@@ -169,6 +170,7 @@ class Batch:
     def _wait(self) -> None:
         """Begin no further image; give those in work a moment."""
         self.stopping.set()
+        self.shares.close()
         until = monotonic() + PATIENCE
         for thread in self.threads:
             thread.join(max(0.0, until - monotonic()))
@@ -179,10 +181,26 @@ class Batch:
             if self.stopping.is_set():
                 return
             try:
-                self.finished.put((number, self._counted(*job)))
+                outcome = self._in_turn(*job)
+                if outcome is None:
+                    return
+                self.finished.put((number, outcome))
             except BaseException as error:  # raised again by the thread that waits
                 self.finished.put((number, error))
                 return
+
+    def _in_turn(self, source: str, target: str) -> Outcome | None:
+        """What comes of an image when there is memory for it; None if the run ends before."""
+        need, again = 0.0, not is_stream(source)  # a pipe is read only once
+        while True:
+            with self.shares.of(need, again) as held:
+                if not held:
+                    return None
+                operation = self.each if held == 1 else _on(self.operation, held * self.threads_each)
+                try:
+                    return self._counted(source, target, operation)
+                except memory.Wait as wait:  # with the pixels so far, which its traceback holds on to
+                    need = memory.total_bytes() if need else wait.need
 
     def _next(self, timeout: float | None) -> Finished:
         number, outcome = self.finished.get(timeout=timeout)
@@ -191,16 +209,16 @@ class Batch:
         self.told += 1
         return number, outcome
 
-    def _counted(self, source: str, target: str) -> Outcome:
-        outcome = self._outcome(source, target)
+    def _counted(self, source: str, target: str, operation: Operation) -> Outcome:
+        outcome = self._outcome(source, target, operation)
         self.kinds.append(type(outcome))
         return outcome
 
-    def _outcome(self, source: str, target: str) -> Outcome:
+    def _outcome(self, source: str, target: str, operation: Operation) -> Outcome:
         if self.skip_existing and os.path.exists(target) and not is_stream(target):
             return Skipped(source, target)
         try:
-            return process(source, target, self.operation, self.how)
+            return process(source, target, operation, self.how)
         except ConvError as error:
             failed = error
         except MemoryError:
@@ -218,6 +236,11 @@ class Batch:
             failed = ConvError(f"internal error, {type(error).__name__}: {error}")
         failed.__traceback__ = failed.__context__ = None  # they hold on to pixels, too
         return Failed(source, failed)
+
+
+def _on(operation: Operation, threads: int) -> Operation:
+    """The same on so many threads."""
+    return replace(operation, compute=replace(operation.compute, threads=threads))
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:

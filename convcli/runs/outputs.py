@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Lock
 
 from convcli.errors import ImageError
-from convcli.system.files import STDIO, identity, is_stream, reason
+from convcli.system.files import STDIO, identity, is_stream, reason, same_file
+from convcli.system.names import folded, one_place
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -62,7 +63,7 @@ def resolve(
     targets = list(inputs) if in_place else named(inputs, output, kernel, below)
     kept = [(other, key) for other in read if (key := identity(other)) is not None]
     known = {} if in_place else {key: source for source in inputs if (key := identity(source)) is not None}
-    places: dict[str, int] = {}
+    places: dict[str, list[tuple[str, int]]] = {}  # by what a file system could take for one name
     place = _placer()
     for number, (source, target) in enumerate(zip(inputs, targets, strict=True)):
         key = identity(target)
@@ -76,10 +77,14 @@ def resolve(
             raise ImageError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
         if target != STDIO and is_stream(target):
             continue  # takes one image after the other
-        first = places.setdefault(place(target), number)
-        if first != number:
-            both = f"'{inputs[first]}' and '{source}'"
-            raise ImageError(f"{both} would both be written to '{target}': use {_apart(inputs[first], source)}")
+        where = place(target)
+        alike = places.setdefault(folded(where), [])
+        for other, first in alike:
+            if where == other or one_place(where, other):
+                both = f"'{inputs[first]}' and '{source}'"
+                here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
+                raise ImageError(f"{both} would both be written to {here}: use {_apart(inputs[first], source)}")
+        alike.append((where, number))
     return targets
 
 
@@ -100,9 +105,9 @@ def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequenc
 
 def _apart(one: str, other: str) -> str:
     """What keeps two results apart."""
-    if os.path.realpath(one) == os.path.realpath(other):
+    if os.path.realpath(one) == os.path.realpath(other) or same_file(one, other):
         return "each image once"
-    if Path(one).name == Path(other).name:
+    if folded(Path(one).name) == folded(Path(other).name):
         return "different names, or one folder for each, -o 'out/{parent}/{name}'"
     return "a folder or a template, -o 'out/{name}'"
 

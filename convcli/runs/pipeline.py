@@ -112,8 +112,10 @@ class Prepared(NamedTuple):
 def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
     """Decide everything before the computation; parameters and errors are those of `run`."""
     given, linear = picture, operation.linear
-    if linear and picture.space in ("cmyk", "tensor"):
-        raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: leave it out")
+    if linear and not picture.has_light:
+        unknown = picture.space == "tensor" and picture.assumed
+        remedy = "say with --full-scale what white is, or leave it out" if unknown else "leave it out"
+        raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: {remedy}")
     weights: tuple[float, ...] = ()
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         weights = weights_of(picture, linear)
@@ -231,7 +233,7 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
     stored = prod(shape) * (real if tensor else np.dtype(kept.dtype).itemsize)
     encoder = ENCODERS.get(kept.container, 0) * prod(shape[-2:])
     further = stored * (tensor or joined) + encoder
-    if further and stored + further > memory.share_bytes():
+    if further and memory.refuses(stored + further):
         remedy = "write png or tif, or use a smaller image" if encoder else "use fewer kernels, or a smaller image"
         raise ImageError(
             f"an output of shape {shape} needs {(stored + further) / 2**30:.1f} GiB on its way to {kept.container}, "

@@ -25,8 +25,8 @@ class Done(NamedTuple):
     """One image that was written, and how.
 
     `frames` is how many were written; shapes and `result`, without its array, are those of the first; `layer_shape` is that of
-    the channels that a contact sheet shows, None without one. `groups`, `bias` (in the input's units), `alpha` (None: it has
-    none) and `policy` (of the range) are as resolved.
+    the channels that a contact sheet shows, None without one. `groups`, `bias` and `full_scale` (in the input's units),
+    `alpha` (None: it has none) and `policy` (of the range) are as resolved; `assumed` says that `full_scale` is a guess.
     """
 
     source: str
@@ -41,6 +41,8 @@ class Done(NamedTuple):
     frames: int
     groups: int
     bias: tuple[float, ...] | None
+    full_scale: float
+    assumed: bool
     alpha: str | None
     policy: str
     clipped: Clipped
@@ -71,6 +73,7 @@ class Done(NamedTuple):
             "linear": self.operation.linear,
             "alpha": self.alpha,
             "range": self.policy,
+            "full_scale": self.full_scale,
             "backend": result.backend,
             "device": result.device,
             "dtype": result.dtype,
@@ -108,6 +111,8 @@ class Writing:
         Quality and compression.
     max_pixels : int or None
         Of an input; None: the default limit.
+    full_scale : float or None
+        White of inputs that do not say it; None: what is usual.
     montage : int or None
         The width of the contact sheet that is written in place of the channels; None for the channels.
     theme : str
@@ -119,6 +124,7 @@ class Writing:
     output: str | None = None
     settings: Settings = Settings()
     max_pixels: int | None = None
+    full_scale: float | None = None
     montage: int | None = None
     theme: str = "light"
 
@@ -133,7 +139,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     """
     start = perf_counter()
     with ExitStack() as stack:
-        film = stack.enter_context(images.opened(source, how.max_pixels))
+        film = stack.enter_context(images.opened(source, how.max_pixels, how.full_scale))
         container = images.format_of(target, how.container, film.format)
         how.settings.check(container)
         count = images.frames_kept(film, target, how.container, container)
@@ -193,6 +199,8 @@ class _First(NamedTuple):
     mode: str
     groups: int
     bias: tuple[float, ...] | None
+    full_scale: float
+    assumed: bool
     alpha: str | None
     policy: str
 
@@ -218,7 +226,10 @@ def _frames(
         loaded = perf_counter()
         tally.load_seconds += loaded - start
         shape, mode = picture.shape, picture.mode
-        bias = None if operation.bias is None else operation.bias.units(picture.full_scale)
+        holds = container if how.montage is None else "NPY"  # the channels on a sheet are as they are in one
+        full_scale, assumed = images.white_of(picture, holds), picture.assumed
+        picture = replace(picture, full_scale=full_scale)  # that of percentages, too
+        bias = None if operation.bias is None else operation.bias.units(full_scale)
         tally.notes += picture.notes
         outcome, layer_shape = _computed(picture, operation, source, container, how)
         del picture  # its pixels are not needed while the result is encoded
@@ -227,7 +238,7 @@ def _frames(
         if tally.first is None:
             tally.first = _First(
                 replace(outcome.result, array=np.empty(0)), shape, outcome.picture.shape, layer_shape, mode,
-                outcome.groups, bias, outcome.alpha, outcome.storage.policy,
+                outcome.groups, bias, full_scale, assumed, outcome.alpha, outcome.storage.policy,
             )  # fmt: skip
         made = [(outcome.picture, outcome.storage)]
         del outcome

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from math import inf
-
-_sharing = 1
-"""How many images are in work together."""
+from math import ceil, inf
+from threading import Condition, local
+from typing import NamedTuple
 
 
 @cache
@@ -22,26 +22,121 @@ def total_bytes() -> float:
     return min(installed, _allowed())
 
 
-@contextmanager
-def shared(count: int) -> Iterator[None]:
-    """While the block lasts, `count` images are in work together, and each may have its share of the memory."""
-    global _sharing
-    before, _sharing = _sharing, count
-    try:
-        yield
-    finally:
-        _sharing = before
+def refuses(need: float) -> bool:
+    """Whether `need` bytes are more than this thread may have, and waiting would not help.
 
-
-def share_bytes() -> float:
-    """What one image may take."""
-    return total_bytes() / _sharing
+    Raises
+    ------
+    Wait
+        They are more than its share, and it can have more when others are done.
+    """
+    mine = _mine()
+    if mine is None:
+        return need > total_bytes()
+    if need <= mine.bytes:
+        return False
+    if mine.again and need <= total_bytes():
+        raise Wait(need)
+    return True
 
 
 def share() -> str:
-    """The same in words, for the error that it is not enough."""
-    owner = "this machine has" if _sharing == 1 else f"each of {_sharing} images at once (see --threads) may have"
-    return f"{owner} {share_bytes() / 2**30:.1f}"
+    """What this thread may have in words, for the error that it is not enough."""
+    mine = _mine()
+    if mine is None or mine.again:
+        return f"this machine has {total_bytes() / 2**30:.1f}"
+    return f"each of {mine.owners} images at once (see --threads) may have {mine.bytes / 2**30:.1f}"
+
+
+class Wait(BaseException):
+    """Work that needs more memory than its share: it is to be given up, and begun again when there is as much.
+
+    No `Exception`, as it is none of those that decoders and encoders raise.
+    """
+
+    def __init__(self, need: float) -> None:
+        super().__init__(need)
+        self.need = need
+
+
+class Shares:
+    """The memory in equal shares, for so many threads at once; who needs more waits for several of them.
+
+    Nobody waits who holds any: what turns out to need more gives up all it has, and begins again. So nobody waits for
+    ever; and as all are served in turn, nobody is passed by.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = self.free = count
+        self.turn: deque[object] = deque()
+        self.changed = Condition()
+        self.closed = False
+
+    @contextmanager
+    def of(self, need: float, again: bool) -> Iterator[int]:
+        """Hold as many shares as `need` bytes are, one or more, for as long as the block lasts.
+
+        Parameters
+        ----------
+        need : float
+            Bytes.
+        again : bool
+            Whether the block may end in `Wait`: whether what it does can be begun again.
+
+        Returns
+        -------
+        int
+            How many; 0, and nothing is held, if the run ends before their turn comes.
+        """
+        count = min(self.count, max(1, ceil(need * self.count / total_bytes())))
+        if not self._take(count):
+            yield 0
+            return
+        try:
+            _thread.mine = _Mine(total_bytes() / self.count * count, again, self.count) if count < self.count else None
+            yield count
+        finally:
+            _thread.mine = None
+            self._give(count)
+
+    def close(self) -> None:
+        """Nobody waits any longer."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+    def _take(self, count: int) -> bool:
+        ticket = object()
+        with self.changed:
+            self.turn.append(ticket)
+            self.changed.wait_for(lambda: self.closed or (self.turn[0] is ticket and self.free >= count))
+            self.turn.remove(ticket)
+            self.changed.notify_all()  # the next one's turn
+            if self.closed:
+                return False
+            self.free -= count
+            return True
+
+    def _give(self, count: int) -> None:
+        with self.changed:
+            self.free += count
+            self.changed.notify_all()
+
+
+class _Mine(NamedTuple):
+    """What a thread may have: bytes, whether it can begin again with more, and how many have as much."""
+
+    bytes: float
+    again: bool
+    owners: int
+
+
+_thread = local()
+
+
+def _mine() -> _Mine | None:
+    """What this thread may have; None for all that there is."""
+    return getattr(_thread, "mine", None)
 
 
 def _allowed() -> float:

@@ -1,0 +1,50 @@
+"""Names that a file system takes for one: macOS and Windows do not tell ``A.png`` from ``a.png``. Standard library only."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+
+def folded(path: str) -> str:
+    """What all paths have in common that any file system could take for one: upper and lower case, and composed letters."""
+    if path.isascii():
+        return path.lower()
+    import unicodedata  # most names want none
+
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+
+
+def one_place(one: str, other: str) -> bool:
+    """Whether two absolute paths whose `folded` is the same name one file where they lie.
+
+    The file system is asked, in the nearest folder that exists, of all names in which they differ.
+    """
+    names, others = one.split(os.sep), other.split(os.sep)
+    if len(names) != len(others) or not os.path.isabs(one):
+        return False
+    for depth, (name, another) in enumerate(zip(names, others, strict=True)):
+        if name != another and not taken_for_one(_existing(os.sep.join(names[:depth])), name, another):
+            return False
+    return True
+
+
+def taken_for_one(folder: str, one: str, other: str) -> bool:
+    """Whether a folder takes two names for one: a file with the first, which goes again, is there under the second as well."""
+    probe, found = (os.path.join(folder, f".{name}.{os.getpid()}.tmp") for name in (one, other))
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except (OSError, ValueError):  # nothing can be written here, which is said when it is tried
+        return False
+    try:
+        return os.path.lexists(found)
+    finally:
+        with suppress(OSError):
+            os.unlink(probe)
+
+
+def _existing(folder: str) -> str:
+    """The folder, or the nearest above it that is there."""
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder or os.sep
