@@ -83,9 +83,9 @@ class Group(Documented, click.Group):
                 stream.reconfigure(errors="backslashreplace")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", RuntimeWarning
-                )  # NumPy's, of values that overflow: they become infinite
+                # NumPy's, of values that overflow: they become infinite; and of files that are old but good.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
                 code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except ConvError as error:

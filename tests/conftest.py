@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
+from convcli.backends.numpy.plan import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.geometry import Pads, Pair, Size
@@ -36,6 +37,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 BACKENDS = ("reference", "numpy", "torch")
 FAST = ("numpy", "torch")
+ALWAYS = tuple(plan for plan in STRATEGIES if plan != "prefix")
+"""The plans that can do everything."""
+
 KINDS = ("uint8", "uint16", "float32", "float64")
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
 

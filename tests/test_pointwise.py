@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from cli import done, read, write
-from conftest import BACKENDS
+from conftest import ALWAYS, BACKENDS
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -150,7 +150,7 @@ def in_range(values: Real, policy: str) -> Real:
     return np.abs(values) if policy == "abs" else values + 128 * (policy == "offset")
 
 
-@pytest.mark.parametrize("how", [{"plan": plan} for plan in STRATEGIES] + [{"backend": name} for name in BACKENDS])
+@pytest.mark.parametrize("how", [{"plan": plan} for plan in ALWAYS] + [{"backend": name} for name in BACKENDS])
 @given(
     case=cases(),
     threads=st.sampled_from((1, 2)),

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, FAST, KINDS, Layer, assert_close, layers
+from conftest import ALWAYS, BACKENDS, FAST, KINDS, Layer, assert_close, layers
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -25,10 +25,6 @@ from convcli.pointwise.finish import Finish
 from convcli.vocabulary import PADDING_MODES, PADDING_RULES
 
 DTYPES = st.sampled_from((None, "float32", "float64"))
-
-
-ALWAYS = [plan for plan in STRATEGIES if plan != "prefix"]
-"""The plans that can do everything."""
 
 
 @contextmanager
