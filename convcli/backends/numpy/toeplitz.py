@@ -154,12 +154,13 @@ class _Products:
 
         results = self.room[:, : len(self.band) // size].reshape(self.at_once, len(self.band), -1)
         sources = blocks_of(lines, rows, size, self.band.shape[1], stride)
-        targets = out[: blocks * size].reshape(blocks, size, -1)
+        targets = cut(out[: blocks * size].reshape(blocks, size, -1))
+        views = [cut(self.room[:, i], offset) for offset, i in offsets]
         for first in range(0, blocks, self.at_once):
             source = sources[first : first + self.at_once]
             multiply(self.band, source, results[: len(source)])
-            views = [cut(self.room[: len(source), i], offset) for offset, i in offsets]
-            _sum(views, cut(targets[first : first + len(source)]), onto)
+            some = views if len(source) == self.at_once else [view[: len(source)] for view in views]
+            _sum(some, targets[first : first + len(source)], onto)
         if rest:  # a block that begins higher up, so that it is whole; its first rows are done already
             multiply(self.band, lines[stride * (rows - size) :][: self.band.shape[1]], results[0])
             views = [self.room[0, i, size - rest :, offset : offset + width] for offset, i in offsets]
