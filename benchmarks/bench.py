@@ -19,9 +19,9 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 
-from convcli.system import blas
+from convcli.system import process
 
-os.environ.update(blas.settings())  # as the command line does, before NumPy is imported
+os.environ.update(process.settings())  # as the command line does, before NumPy is imported
 
 import numpy as np
 from command_line import HERE, command_line
@@ -139,6 +139,7 @@ def _version(name: str) -> str:
 
 def main() -> None:
     """Run the rows and write the table."""
+    sys.setswitchinterval(process.SWITCH_SECONDS)
     options = command_line(__doc__, "RESULTS.md")
     image = photo()
     with tempfile.TemporaryDirectory() as folder:

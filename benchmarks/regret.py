@@ -9,10 +9,11 @@ a case is the chosen plan's median over the best one's.
 from __future__ import annotations
 
 import os
+import sys
 
-from convcli.system import blas
+from convcli.system import process
 
-os.environ.update(blas.settings())  # as the command line does, before NumPy is imported
+os.environ.update(process.settings())  # as the command line does, before NumPy is imported
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,7 @@ def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, 
 
 def main() -> None:
     """Run the grid, print every case, and the summary."""
+    sys.setswitchinterval(process.SWITCH_SECONDS)
     options = command_line(__doc__, "REGRET.md")
     regrets, lines = [], []
     for case in cases():

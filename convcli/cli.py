@@ -17,10 +17,11 @@ from click.core import ParameterSource
 from convcli import __version__, report
 from convcli.commands.help import Documented, unknown_option
 from convcli.errors import ConvError, one_line
-from convcli.system import blas
+from convcli.system import process
 from convcli.system.files import reason
 
-os.environ.update(blas.settings())  # NumPy reads it when it is imported
+os.environ.update(process.settings())  # NumPy reads it when it is imported
+sys.setswitchinterval(process.SWITCH_SECONDS)
 
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")

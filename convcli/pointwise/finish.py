@@ -80,7 +80,7 @@ class Finish:
         plain = not self.joins and self.policy == "clip" and self.restore is None
         return plain and low > -0.25 and high < self.full_scale + 0.25
 
-    def apply(self, values: NDArray[Any], out: NDArray[Any], within: bool = False) -> Clipped:
+    def apply(self, values: NDArray[Any], out: NDArray[Any], within: bool = False, finite: bool = False) -> Clipped:
         """Finish a block.
 
         Parameters
@@ -91,10 +91,12 @@ class Finish:
             ``(blocks·P, rows, line)`` of the final dtype.
         within : bool
             Whether it is known (see `keeps`) that there is nothing to clip.
+        finite : bool
+            Whether it is known that no value is NaN.
         """
         values = self.join(values)
         if self.restore is None:
-            return self._keep(values, out, self.policy, self.count, within)
+            return self._keep(values, out, self.policy, self.count, within, finite)
         clipped = []
         for rows in bands(values, NEAR_VALUES):
             restored, place = self.restore.apply(values[:, rows]), out[:, rows]
@@ -104,14 +106,22 @@ class Finish:
             clipped.append(self._keep(restored, place, self.policy, self.count))
         return Clipped.sum(*clipped)
 
-    def _keep(self, values: NDArray[Any], out: NDArray[Any], policy: str, count: bool, within: bool = False) -> Clipped:
+    def _keep(
+        self,
+        values: NDArray[Any],
+        out: NDArray[Any],
+        policy: str,
+        count: bool,
+        within: bool = False,
+        finite: bool = False,
+    ) -> Clipped:
         """Round restored values into `out`, or copy them if they stay real."""
         if self.dtype is None:
             np.copyto(out, values, casting="unsafe")
             return Clipped()
         if self.scale != 1 or policy == "minmax":
             values = self._scaled(values)
-        return store(values, self.full_scale, policy, out, count, within, self.span)
+        return store(values, self.full_scale, policy, out, count, within, finite, self.span)
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
         """Real values in the units of the file; real ones in place."""

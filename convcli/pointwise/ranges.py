@@ -29,6 +29,7 @@ def store(
     out: NDArray[Any],
     count: bool = True,
     within: bool = False,
+    finite: bool = False,
     span: tuple[float, float] | None = None,
 ) -> Clipped:
     """Map real values to the integers ``0 … full_scale``.
@@ -47,6 +48,8 @@ def store(
         Whether to count what is clipped; if not, zeros are returned.
     within : bool
         Whether it is known that there is nothing to count: no value lies outside the range but by rounding, none is NaN.
+    finite : bool
+        Whether it is known that none is NaN.
     span : (float, float), optional
         What ``minmax`` stretches; by default, the `extremes` of `values`.
     """
@@ -69,7 +72,7 @@ def store(
         above = int(np.count_nonzero(np.greater(values, white, out=flags)))
     if below or above or not count:
         np.clip(values, zero, white, out=values)
-        if values.dtype.kind == "f" and np.isnan(values.max(initial=zero)):
+        if not finite and values.dtype.kind == "f" and np.isnan(values.max(initial=zero)):
             nan = int(np.count_nonzero(np.isnan(values, out=flags))) if count else 0
             np.nan_to_num(values, copy=False, nan=0.0)
     np.copyto(out, values, casting="unsafe")

@@ -27,6 +27,10 @@ def is_interleaved(x: NDArray[Any]) -> bool:
     )
 
 
+LARGEST = 1e30
+"""Results below which no sum on the way to them has overflowed, so that none is NaN."""
+
+
 class Output:
     """The result of a run, filled tile by tile from several threads.
 
@@ -45,7 +49,7 @@ class Output:
     def __init__(self, task: Task, job: Job, span: tuple[float, float]) -> None:
         self.job, self.finish = job, task.finish
         kind = task.finish.dtype or task.dtype
-        self.within = task.finish.keeps(span)
+        self.known = task.finish.keeps(span), max(map(abs, span)) < LARGEST
         count, channels = task.x.shape[:2]
         filters = task.weight.shape[1] * task.groups if task.geometry.transpose else task.weight.shape[0]
         outputs = task.finish.outputs(filters)
@@ -107,14 +111,14 @@ class Output:
         """Finish ``values (F, rows, W·step)`` into ``place (C, rows, W)``."""
         step = self.job.step
         if step == 1 and (place.strides[2] == place.itemsize or self.finish.dtype is None):
-            return self.finish.apply(values, place, self.within)
+            return self.finish.apply(values, place, *self.known)
         _, height, width = place.shape
         if self.interleaved and len(place) == step and place.strides[2] == step * place.itemsize:
             flat = place.transpose(1, 2, 0).reshape(1, height, width * step)
-            return self.finish.apply(values, flat, self.within)
+            return self.finish.apply(values, flat, *self.known)
         planes = len(place) // step  # narrow first: fewer bytes go far apart
         finished = buffers.get("finished", (planes, height, width * step), self.array.dtype.str)
-        clipped = self.finish.apply(values, finished, self.within)
+        clipped = self.finish.apply(values, finished, *self.known)
         pixels = finished.reshape(planes, height, width, step)
         for channel, targets in enumerate(place.reshape(step, planes, height, width)):
             for target, plane in zip(targets, pixels[..., channel], strict=True):  # together, NumPy goes pixel by pixel

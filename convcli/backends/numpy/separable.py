@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
 from convcli.backends.numpy.taps import add_bias, suits
-from convcli.backends.numpy.toeplitz import banded, block_rows, blocks_of, lattices, multiply
+from convcli.backends.numpy.toeplitz import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
 from convcli.geometry import Size
 
 __all__ = ["factors", "prepare", "rank", "suits", "tile"]
@@ -69,8 +69,10 @@ def rank(job: Job, dtype: str) -> int:
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles of enough rows to keep the products along the rows busy; long lines where they are not taken apart."""
     if job.step == 1:
-        return tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
-    return tile_within(job, itemsize, planes=1)
+        size = tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
+    else:
+        size = tile_within(job, itemsize, planes=1)
+    return whole_blocks(job, size)
 
 
 def block_columns(job: Job) -> int:

@@ -28,8 +28,14 @@ PRODUCT_BYTES = 3 << 19
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of long lines: see `tile_within`."""
-    return tile_within(job, itemsize)
+    """Output tiles of long lines, see `tile_within`, and of whole blocks of rows."""
+    return whole_blocks(job, tile_within(job, itemsize))
+
+
+def whole_blocks(job: Job, size: Size) -> Size:
+    """A tile without the rows that would be left over behind its last block."""
+    block = block_rows(job.kernel.height) * lattices(job)[0]
+    return Size(max(size.height // block * block, min(size.height, block)), size.width)
 
 
 def block_rows(kernel_rows: int) -> int:

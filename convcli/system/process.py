@@ -1,4 +1,4 @@
-"""How NumPy's BLAS is to work in this process: said in the environment, before NumPy is imported. Standard library only."""
+"""How this process is to work: NumPy's BLAS, and the threads that share Python's lock. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ AVX512 = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 """What OpenBLAS's kernels for SkylakeX want of a processor (as Linux writes it)."""
 
 
+SWITCH_SECONDS = 1e-4
+"""For `sys.setswitchinterval`. Threads that compute in NumPy want Python's lock for a moment only, but often: asked for it
+sooner than after the usual 5 ms, they wait for each other a fifth as often (measured)."""
+
+
 def settings(cpuinfo: str = "/proc/cpuinfo") -> dict[str, str]:
-    """What to add to the environment: one thread for each of the engine's own, and the widest kernels of the processor.
+    """What to add to the environment before NumPy is imported: one thread a worker, and the widest kernels that there are.
 
     OpenBLAS knows processors by their family: an AMD processor of a family later than its release gets the kernels for
     AVX2, half as fast as those for AVX-512 that it could run (measured on a family 26, OpenBLAS 0.3). What the user has set

@@ -1,17 +1,17 @@
-"""What is said to NumPy's BLAS before it is loaded."""
+"""How the process is set up before NumPy is loaded."""
 
 from pathlib import Path
 
 import pytest
 
-from convcli.system import blas
+from convcli.system import process
 
 WIDE = "fpu sse avx2 avx512f avx512dq avx512cd avx512bw avx512vl"
 
 
 def told(monkeypatch: pytest.MonkeyPatch, path: Path, **before: str) -> dict[str, str]:
     monkeypatch.setattr("os.environ", before)
-    return blas.settings(str(path))
+    return process.settings(str(path))
 
 
 def described(tmp_path: Path, vendor: str, flags: str) -> Path:
