@@ -26,6 +26,9 @@ TORCH_IMPORT_SECONDS = 2.0
 TORCH_MACS_PER_SECOND = {"dense": 35e9, "per channel": 2e9}
 """Of one thread, as `convcli compare` finds: torch has fast code for layers of many channels only."""
 
+TORCH_VALUES_PER_SECOND = 1e9
+"""Values of input and output that one thread converts, reads and writes, whatever is computed with them."""
+
 FAST_CHANNELS = 8
 """Channels in a group from which torch's fast code is for."""
 
@@ -72,8 +75,9 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     macs = count_macs(task)
     channels = task.channels // task.groups
     torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS
-    rate = workers(task.threads) * TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
-    torch_seconds = macs / rate + torch_import
+    rate = TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
+    values = task.x.size + len(task.x) * task.filters * prod(task.geometry.output)
+    torch_seconds = (macs / rate + values / TORCH_VALUES_PER_SECOND) / workers(task.threads) + torch_import
     if macs < ALWAYS_NUMPY_MACS:
         return "numpy", "so little work that no other would have begun"
     from convcli.backends.numpy import predicted_seconds
@@ -104,19 +108,17 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) 
     return wanted
 
 
-def check_memory(task: Task, filters: int, backend: str) -> None:
+def check_memory(task: Task, backend: str) -> None:
     """Refuse, before anything is allocated, what cannot fit into this machine's memory: input, copies and output together.
 
     Parameters
     ----------
     task : Task
-    filters : int
-        Output channels.
     backend : str
         All but ``numpy`` (and ``auto``, while that may be it) make a padded copy of the image, after one that is lifted.
     """
     geometry, batch = task.geometry, task.x.shape
-    output = (batch[0], filters, *geometry.output)
+    output = (batch[0], task.filters, *geometry.output)
     copied, origin = 0, ""
     if backend not in ("numpy", "auto"):
         pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
@@ -125,7 +127,7 @@ def check_memory(task: Task, filters: int, backend: str) -> None:
         copied, origin = batch[0] * task.channels * (padded + lifted), f" from {padded} padded pixels"
     real = 8 if task.dtype == "float64" else 4
     kept = np.dtype(task.finish.dtype).itemsize if task.finish.dtype is not None else real
-    finished = batch[0] * task.finish.outputs(filters) * prod(geometry.output) * kept
+    finished = batch[0] * task.finish.outputs(task.filters) * prod(geometry.output) * kept
     tiled = backend in ("numpy", "auto")  # results are finished tile by tile, elsewhere as a whole
     need = task.x.nbytes + copied * real + (finished if tiled else prod(output) * real + finished * (kept != real))
     if memory.refuses(need):

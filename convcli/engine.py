@@ -217,7 +217,7 @@ def prepare(
         finish=finish,
         lift=lift,
     )
-    dispatch.check_memory(task, filters, compute.backend)
+    dispatch.check_memory(task, compute.backend)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
     backends.load(name)
@@ -225,7 +225,7 @@ def prepare(
     if name != likely:
         task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, task.source))
     if name != compute.backend:
-        dispatch.check_memory(task, filters, name)
+        dispatch.check_memory(task, name)
     dispatch.check_range(task)
     return Call(task, name, reason, image.ndim == 4, imported)
 

@@ -72,6 +72,12 @@ class Task:
         return self.x.shape[1] if self.lift is None else self.lift.outputs(self.x.shape[1])
 
     @property
+    def filters(self) -> int:
+        """What the kernel writes: C_out."""
+        first, second, *_ = self.weight.shape
+        return int(second * self.groups if self.geometry.transpose else first)
+
+    @property
     def source(self) -> np.dtype[Any]:
         """The dtype of what the kernel reads."""
         return self.x.dtype if self.lift is None else np.dtype(self.lift.dtype)

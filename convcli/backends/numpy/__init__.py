@@ -10,7 +10,7 @@
 ``toeplitz``    a dense kernel as products with banded matrices
 ``separable``   kernels of low rank as passes along the columns and the rows
 ``fft``         large kernels: overlapping tiles in the frequency domain
-``gemm``        many channels: one matrix product over gathered windows
+``gemm``        many channels: matrix products over gathered windows
 ``phases``      the transposed operation as a direct one whose outputs interleave
 """
 

@@ -1,4 +1,8 @@
-"""Many channels: the windows under a strip's outputs gathered as columns of a matrix, and one matrix product."""
+"""Many channels: the windows under a strip's outputs gathered as columns of matrices, and a matrix product for each kernel row.
+
+The columns of one row of windows are those of the row of windows before, for the next row of the kernel: they are gathered once
+for all of the kernel's rows that a stride leaves on the same rows of the image.
+"""
 
 from __future__ import annotations
 
@@ -12,37 +16,62 @@ from convcli.backends.numpy.job import Buffers, Job, Work
 from convcli.backends.numpy.taps import add_bias, suits
 from convcli.geometry import Size
 
-__all__ = ["prepare", "suits", "tile"]
+__all__ = ["prepare", "reach", "suits", "tile"]
+
+
+def row_sets(job: Job) -> list[tuple[int, list[tuple[int, int]]]]:
+    """The kernel's rows by the image rows that they read, ``(first, [(kernel row, rows further on), …])``."""
+    sets: dict[int, list[tuple[int, int]]] = {}
+    for i in range(job.kernel.height):
+        ahead, first = divmod(i * job.dilation.rows, job.stride)
+        sets.setdefault(first, []).append((i, ahead))
+    return [*sets.items()]
+
+
+def reach(job: Job) -> int:
+    """Rows that are gathered beyond those of the outputs."""
+    return max(ahead for _, members in row_sets(job) for _, ahead in members)
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles whose gathered windows stay within `CACHE_BYTES`."""
-    depth = job.inputs * job.kernel.height * job.kernel.width
-    pixels = max(64, jobs.CACHE_BYTES // ((depth + job.outputs) * itemsize))
-    width = min(job.output.width, pixels)
-    return Size(max(1, min(job.output.height, pixels // width)), width)
+    """Output tiles whose gathered windows stay within `CACHE_BYTES`, of enough rows to use most of them several times."""
+    each = (job.inputs * job.kernel.width + 2 * job.outputs) * itemsize
+    pixels, further = max(64, jobs.CACHE_BYTES // each), reach(job)
+    enough = min(job.output.height, 2 * further + 1) + further
+    width = max(1, min(job.output.width, pixels // enough))
+    return Size(max(1, min(job.output.height, pixels // width - further)), width)
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Lay the kernels out as a matrix once; what is returned fills a tile."""
-    (kh, kw), s, (d, e) = job.kernel, job.stride, job.dilation
-    matrix = job.kernels.astype(dtype).reshape(job.outputs, -1)
+    """Lay the kernels out as matrices once; what is returned fills a tile."""
+    kw, s, e = job.kernel.width, job.stride, job.dilation.columns
+    matrices = np.ascontiguousarray(np.moveaxis(job.kernels, 2, 0).astype(dtype)).reshape(
+        job.kernel.height, job.outputs, -1
+    )
+    sets = row_sets(job)
     groups = [
         (first, [o for o in range(job.outputs) if job.sources[o] == first]) for first in dict.fromkeys(job.sources)
     ]
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         rows, width = out.shape[1], part.output.width
-        columns = buffers.get("columns", (job.inputs, kh, kw, rows, width), dtype)
-        for first, members in groups:
-            for i in range(kh):
+        for source, outputs in groups:
+            block = slice(outputs[0], outputs[-1] + 1)
+            target = out[block, :, :width]
+            products = buffers.get("products", (len(outputs), rows, width), dtype)
+            begun = False
+            for first, members in sets:
+                height = rows + members[-1][1]
+                columns = buffers.get("columns", (job.inputs, kw, height, width), dtype)
+                lines = scratch[source : source + job.inputs, first : first + s * (height - 1) + 1 : s]
                 for j in range(kw):
-                    lines = scratch[first : first + job.inputs, i * d : i * d + s * (rows - 1) + 1 : s]
-                    columns[:, i, j] = lines[..., j * e : j * e + width]
-            block = slice(members[0], members[-1] + 1)
-            products = buffers.get("products", (len(members), rows, width), dtype)
-            np.matmul(matrix[block], columns.reshape(-1, rows * width), out=products.reshape(len(members), -1))
-            out[block, :, :width] = products
+                    columns[:, j] = lines[..., j * e : j * e + width]
+                flat = columns.reshape(-1, height * width)
+                for i, ahead in members:
+                    windows = flat[:, ahead * width : (ahead + rows) * width]
+                    np.matmul(matrices[i, block], windows, out=products.reshape(len(outputs), -1))
+                    np.add(target, products, out=target) if begun else np.copyto(target, products)
+                    begun = True
         add_bias(job, out[..., :width])
 
     return work

@@ -51,7 +51,7 @@ class Output:
         kind = task.finish.dtype or task.dtype
         self.known = task.finish.keeps(span), max(map(abs, span)) < LARGEST
         count, channels = task.x.shape[:2]
-        filters = task.weight.shape[1] * task.groups if task.geometry.transpose else task.weight.shape[0]
+        filters = task.filters
         outputs = task.finish.outputs(filters)
         height, width = task.geometry.output
         self.interleaved = outputs == channels and is_interleaved(task.x)

@@ -244,9 +244,10 @@ def _fft(job: Job, dtype: str) -> _Estimate:
 
 
 def _gemm(job: Job, dtype: str) -> _Estimate:
-    depth = job.inputs * job.kernel.height * job.kernel.width
-    sources = len(set(job.sources))
-    gathered = sources / job.outputs * depth * GATHER[dtype]
-    calls = sources * job.kernel.height * job.kernel.width
-    reason = f"{job.outputs} outputs of {depth} terms → one product of gathered windows"
-    return _Estimate("gemm", dtype, True, depth * MAC[dtype] + gathered, calls, reason)
+    kh, kw = job.kernel
+    depth, sources, sets = job.inputs * kh * kw, len(set(job.sources)), len(gemm.row_sets(job))
+    rows = 1 + gemm.reach(job) / gemm.tile(job, np.dtype(dtype).itemsize).height  # gathered for each of the output
+    gathered = sources / job.outputs * sets * job.inputs * kw * rows * GATHER[dtype]
+    each = depth * MAC[dtype] + gathered + 2 * kh * PASS[dtype]
+    reason = f"{job.outputs} outputs of {depth} terms → products of gathered windows, one for each kernel row"
+    return _Estimate("gemm", dtype, True, each, sources * (sets * kw + 2 * kh), reason)
