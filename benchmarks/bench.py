@@ -21,13 +21,16 @@ from time import perf_counter, sleep
 
 from convcli.system import process
 
-os.environ.update(process.settings())  # as the command line does, before NumPy is imported
+os.environ.setdefault(*process.BLAS_THREADS)  # as the command line does, before NumPy is imported
+os.environ.pop("OPENBLAS_CORETYPE", None)  # a limit to older processors' instructions, which the peers would not have
+os.environ.pop("OPENBLAS_L2_SIZE", None)
 
 import numpy as np
 from command_line import HERE, command_line
 from commands import command_rows
 from in_process import in_process_rows
 from PIL import Image
+from threadpoolctl import threadpool_info
 
 PAUSE = 0.05
 LEAST = 0.01
@@ -126,7 +129,16 @@ def machine() -> str:
         f"{name} {_version(name)}" for name in ("numpy", "pillow", "torch", "opencv-python-headless", "scipy")
     )
     return (
-        f"{date.today()}, {model}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, {packages}"
+        f"{date.today()}, {model}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, {packages}, "
+        f"{_blas()}"
+    )
+
+
+def _blas() -> str:
+    """NumPy's BLAS, and which processor's instructions it uses."""
+    loaded = [each for each in threadpool_info() if each["user_api"] == "blas" and "numpy" in each["filepath"]]
+    return ", ".join(
+        f"{each['internal_api']} {each['version']} {each.get('architecture', '')}".strip() for each in loaded
     )
 
 

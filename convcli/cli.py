@@ -20,7 +20,7 @@ from convcli.errors import ConvError, one_line
 from convcli.system import process
 from convcli.system.files import reason
 
-os.environ.update(process.settings())  # NumPy reads it when it is imported
+os.environ.setdefault(*process.BLAS_THREADS)
 sys.setswitchinterval(process.SWITCH_SECONDS)
 
 

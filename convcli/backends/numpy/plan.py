@@ -76,15 +76,31 @@ SPECTRA_BYTES = 256 << 20
 
 
 class Plan(NamedTuple):
-    """A strategy for one job: its dtype, whether it takes planes apart, predicted seconds, why, and `Computed.mixes`."""
+    """A strategy for one job.
+
+    Attributes
+    ----------
+    name, reason : str
+        The strategy, and why it costs what it does.
+    dtype, gathers : str
+        Of the computation, and of the pixels that it is handed.
+    planar : bool
+        Whether it takes interleaved planes apart.
+    seconds : float
+        Predicted, on `threads` threads: a further one is worth it for `WORTH_A_THREAD` more only.
+    mixes : bool
+        See `Computed`.
+    threads : int
+    """
 
     name: str
     dtype: str
     planar: bool
     seconds: float
     reason: str
-    mixes: bool = False
-    gathers: str = ""
+    mixes: bool
+    gathers: str
+    threads: int = 1
 
     @property
     def considered(self) -> Considered:
@@ -148,21 +164,18 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     rows = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # of the input, for each of the output
     fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else REARRANGE)) * rows * job.gathered / job.outputs
     finish = FINISH * PASS[kind] + apart
-    seconds = (values * (each + fill + finish) + tiles * (calls + 12) * CALL) / min(threads, tiles)
+    work = values * (each + fill + finish) + tiles * (calls + 12) * CALL
+    threads = max(1, min(threads, int(work / WORTH_A_THREAD)))
+    seconds = work / threads
     if rounds:
         seconds = seconds * (ROUNDING if exact else 1) + WORTH_ROUNDING
-    return Plan(name, kind, planar, seconds, reason, rounds, gathers or kind)
+    return Plan(name, kind, planar, seconds, reason, rounds, gathers or kind, threads)
 
 
 def quick(job: Job, dtype: str) -> list[Plan] | None:
     """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
     plan = _plan(job, _taps(job, dtype), 1)
     return [plan] if plan.seconds < AT_ONCE else None
-
-
-def threads_for(plan: Plan, threads: int) -> int:
-    """How many threads a plan is worth: starting one takes as long as a small image."""
-    return max(1, min(threads, int(plan.seconds * threads / WORTH_A_THREAD)))
 
 
 def choose(found: list[Plan], name: str | None) -> Plan:

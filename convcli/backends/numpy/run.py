@@ -15,7 +15,7 @@ from convcli.backends.numpy import fft, taps
 from convcli.backends.numpy.job import Buffers, Job, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.phases import transposed
-from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick, threads_for
+from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick
 from convcli.backends.numpy.tiles import Columns, Rows, cut, described, fill, fill_lifted
 from convcli.geometry import Geometry
 from convcli.pointwise.lift import Lift
@@ -176,10 +176,9 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
     bias = None if key.bias is None else thawed(key.bias)
     job = make(thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved)
     chosen, *others = _weighed(job, key)
-    threads = threads_for(chosen, key.threads)
     job = job.planar() if chosen.planar else job
     strategy = STRATEGIES[chosen.name] if job.outputs else taps
-    tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), threads) if job.outputs else []
+    tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), chosen.threads) if job.outputs else []
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
     recipe = Recipe(
@@ -191,10 +190,10 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         suits=strategy.suits,
         fallback=cache(partial(taps.prepare, job, chosen.dtype, gaps_only=True)),
         tiles=tiles,
-        threads=threads,
+        threads=chosen.threads,
         strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},
         parts={columns: (part, [Columns(each, job.step) for each in part.columns]) for columns, part in parts.items()},
-        text=f"{chosen.name}: {phases}{chosen.reason}, {chosen.dtype}, {described(len(tiles), threads)}",
+        text=f"{chosen.name}: {phases}{chosen.reason}, {chosen.dtype}, {described(len(tiles), chosen.threads)}",
         considered=tuple(plan.considered for plan in (chosen, *others)),
         mixes=chosen.mixes,
     )
@@ -205,7 +204,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
 def _weighed(job: Job, key: Key) -> list[Plan]:
     """The plans for a job, the one to take first."""
     if not job.outputs:
-        return [Plan(key.plan or "taps", key.dtype, False, 0.0, "no tap reaches the image", gathers=key.dtype)]
+        return [Plan(key.plan or "taps", key.dtype, False, 0.0, "no tap reaches the image", False, key.dtype)]
     found = (None if key.plan else quick(job, key.dtype)) or plans(job, key.dtype, key.threads, key.plan)
     chosen = choose(found, key.plan)
     return [chosen, *(plan for plan in found if plan is not chosen)]
