@@ -15,7 +15,7 @@ from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
 from convcli.geometry import Pair
 from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType
-from convcli.system import files
+from convcli.system import files, names
 
 if TYPE_CHECKING:
     from convcli.animation.steps import Course, Values
@@ -106,7 +106,7 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     target, container = _target(values, (image, values["kernel"]))
     if target is None and not values["terminal"] and not as_json:
         raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
-    if values["terminal"] and (as_json or target == files.STDIO):
+    if values["terminal"] and (as_json or target == names.STDIO):
         what = "--json" if as_json else "-o -"
         raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
     course, numbers, notes = _subject(image, spec, values)
@@ -129,14 +129,14 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     if values["terminal"]:
         _play(course, numbers, values, frame)
     if target is not None and quiet:
-        if target != files.STDIO:
+        if target != names.STDIO:
             report.lines(target)
     elif target is not None:
         _summary(course, target, frame)
 
 
 def _stream(target: str | None) -> Any:
-    return sys.stderr if target == files.STDIO else sys.stdout
+    return sys.stderr if target == names.STDIO else sys.stdout
 
 
 def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str | None, str]:
@@ -147,9 +147,9 @@ def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str |
             raise ImageError(f"--format {wanted} is for -o -: add it")
         return None, ""
     for other in read:
-        if other is not None and files.same_file(target, other):
+        if other is not None and names.same_file(target, other):
             raise ImageError(f"output '{target}' is an input of this run: name another file")
-    stream = files.is_stream(target)
+    stream = names.is_stream(target)
     if wanted is not None and not stream:
         raise ImageError(f"--format {wanted} is for -o -: the ending of the output's name says the format")
     ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
@@ -163,7 +163,7 @@ def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str |
         raise ImageError(f"{what} is no {'still' if still else 'animation'}: use one of {', '.join(known)}")
     if FORMATS[ending] == "SVG" and values["scale"] is not None:
         raise ImageError(f"--scale {values['scale']:g} is for pixels, which SVG has none of: use --cell")
-    if target == files.STDIO:
+    if target == names.STDIO:
         if sys.stdout.isatty() and ending != ".svg":
             raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or --terminal")
         if getattr(sys.stdout, "name", None) == os.devnull:

@@ -14,7 +14,7 @@ from convcli.commands import kernel_output
 from convcli.commands.help import KERNELS, Documented
 from convcli.errors import ConvError
 from convcli.parameters import FileType, KernelType
-from convcli.system.files import STDIO, is_stream
+from convcli.system.names import STDIO, is_stream
 from convcli.vocabulary import OPS
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from convcli import report
 from convcli.errors import ConvError, KernelError
-from convcli.system.files import STDIO, writing
+from convcli.system.files import writing
+from convcli.system.names import STDIO
 
 if TYPE_CHECKING:
     from convcli.drawing.scene import Scene
@@ -54,7 +55,7 @@ def _figure(found: Sequence[Analysis], theme: str) -> Scene:
 
 def check(output: str, form: str, specs: Sequence[str]) -> None:
     """Refuse a terminal for what would garble it, and a kernel that is read."""
-    from convcli.system.files import same_file
+    from convcli.system.names import same_file
 
     if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
         raise ConvError(f"standard output is a terminal, which a {form} would garble: use -o FILE or a pipe")

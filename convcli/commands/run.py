@@ -14,7 +14,7 @@ from convcli.commands.summary import One, Reporter, Several
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
 from convcli.runs import outputs
-from convcli.system.files import STDIO, is_stream
+from convcli.system.names import STDIO, is_stream
 
 if TYPE_CHECKING:
     from convcli.runs.batch import Batch, Outcome

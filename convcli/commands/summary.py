@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from convcli import report
 from convcli.errors import one_line
-from convcli.system.files import STDIO
+from convcli.system.names import STDIO
 from convcli.vocabulary import STRETCH
 
 if TYPE_CHECKING:

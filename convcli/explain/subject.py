@@ -16,7 +16,7 @@ from convcli.geometry import Geometry
 from convcli.images import Picture
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
-from convcli.system.files import STDIO
+from convcli.system.names import STDIO
 
 _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
 

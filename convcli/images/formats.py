@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.system import files
+from convcli.system import names
 
 _CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg", "PNG": "zlib", "TIFF": "libtiff"}
 """Formats that Pillow may be built without, and the feature that says so."""
@@ -44,7 +44,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
     ImageError
         An ending or a name that nothing here can write.
     """
-    if wanted is None and files.is_stream(target) and not Path(target).suffix:
+    if wanted is None and names.is_stream(target) and not Path(target).suffix:
         source = _SINGLE.get(source or "", source)
         return source if source == "NPY" or (source in Image.SAVE and source not in _UNFIT) else "PNG"
     extension = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()

@@ -14,7 +14,7 @@ from convcli.kernels.analysis import Analysis, Matrix
 from convcli.kernels.factors import common_denominator
 from convcli.kernels.named import safe_label
 from convcli.system import npy
-from convcli.system.files import STDIO
+from convcli.system.names import STDIO
 
 FORMATS = ("npy", "json", "csv", "txt", "mat")
 """Endings of the files, as `convcli.kernels.files` reads them; ``txt`` is in ImageMagick's notation."""

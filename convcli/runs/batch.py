@@ -22,7 +22,8 @@ from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
 from convcli.system import memory
-from convcli.system.files import STDIO, abandon, hushed, is_stream, reason
+from convcli.system.files import abandon, hushed, reason
+from convcli.system.names import STDIO, is_stream
 from convcli.system.parallel import workers
 
 PATIENCE = 2.0

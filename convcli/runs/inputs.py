@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from convcli.errors import ImageError
 from convcli.images.formats import has_image_name
 from convcli.runs.outputs import STDOUT
-from convcli.system.files import STDIO, identity, is_stream, reason
+from convcli.system.files import reason
+from convcli.system.names import STDIO, identity, is_stream
 
 MAX_LIST = 1 << 28
 """A list of paths is read no further than this many bytes: it is no list then."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Lock
 
 from convcli.errors import ImageError
-from convcli.system.files import STDIO, identity, is_stream, reason, same_file
-from convcli.system.names import folded, one_place
+from convcli.system.files import reason
+from convcli.system.names import STDIO, folded, identity, is_stream, one_place, same_file
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")

@@ -18,7 +18,7 @@ from convcli.images import Film, Picture, Settings, Storage
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
-from convcli.system.files import same_file
+from convcli.system.names import same_file
 
 
 class Done(NamedTuple):

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, cast
 from weakref import WeakSet
 
 from convcli.errors import ImageError
+from convcli.system.names import STDIO, is_stream
 
-STDIO = "-"
 MAX_BYTES = 4 << 30
 """An input is read no further than this: a device or a runaway pipe has no end."""
 
@@ -297,27 +297,3 @@ def reason(error: Exception, folder: Path | None = None) -> str:
     if isinstance(error, NotADirectoryError):
         return "a part of the path is a file, not a folder; check the path"
     return f"{getattr(error, 'strerror', None) or error}; check the path, or use another"
-
-
-def is_stream(target: str) -> bool:
-    """Whether a target is no file but standard output, a device or a pipe: it is written to, never replaced."""
-    try:
-        return target == STDIO or not (stat.S_ISREG(mode := os.stat(target).st_mode) or stat.S_ISDIR(mode))
-    except (OSError, ValueError):
-        return False
-
-
-def identity(path: str) -> tuple[int, int] | None:
-    """What the names of one existing file have in common (links and spelling aside); None if there is no such file."""
-    if path == STDIO:
-        return None
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
-
-
-def same_file(one: str, other: str) -> bool:
-    """Whether two paths are the same existing file."""
-    return (key := identity(one)) is not None and key == identity(other)

@@ -1,9 +1,40 @@
-"""Names that a file system takes for one: macOS and Windows do not tell ``A.png`` from ``a.png``. Standard library only."""
+"""What the names of files stand for: a stream, one file by several names. Standard library only.
+
+macOS and Windows do not tell ``A.png`` from ``a.png``.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
+
+STDIO = "-"
+"""Standard input or output."""
+
+
+def is_stream(target: str) -> bool:
+    """Whether a target is no file but standard output, a device or a pipe: it is written to, never replaced."""
+    try:
+        return target == STDIO or not (stat.S_ISREG(mode := os.stat(target).st_mode) or stat.S_ISDIR(mode))
+    except (OSError, ValueError):
+        return False
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """What the names of one existing file have in common (links and spelling aside); None if there is no such file."""
+    if path == STDIO:
+        return None
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths are the same existing file."""
+    return (key := identity(one)) is not None and key == identity(other)
 
 
 def folded(path: str) -> str:
