@@ -61,8 +61,8 @@ ROUNDING = 1.5
 WORTH_ROUNDING = 200e-6
 """Seconds that a strategy must gain to be worth its rounding, which is larger than that of a plain sum."""
 
-AT_ONCE = 150e-6
-"""Seconds below which no other plan than taps is weighed."""
+AT_ONCE, EXACT_AT_ONCE = 150e-6, 1e-3
+"""Seconds below which no other plan than taps is weighed: exact integers are hard to beat, and weighing takes as long."""
 
 WORTH_A_THREAD = 700e-6
 """Seconds of work that a further thread must get."""
@@ -175,7 +175,8 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
 def quick(job: Job, dtype: str) -> list[Plan] | None:
     """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
     plan = _plan(job, _taps(job, dtype), 1)
-    return [plan] if plan.seconds < AT_ONCE else None
+    exact = plan.dtype.startswith("int")
+    return [plan] if plan.seconds < (EXACT_AT_ONCE if exact else AT_ONCE) else None
 
 
 def choose(found: list[Plan], name: str | None) -> Plan:
