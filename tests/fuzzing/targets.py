@@ -153,15 +153,25 @@ def _images() -> list[bytes]:
 
 
 def _deep(pixels: NDArray[np.uint16]) -> list[bytes]:
-    """16-bit RGB: a PNG, and TIFFs of both byte orders."""
+    """16-bit RGB: a PNG, an animated one, and TIFFs of both byte orders."""
     height, width, channels = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
     header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    data = zlib.compress(rows)
+    first, second = (
+        (b"fcTL", struct.pack(">IIIIIHHBB", number, width, height, 0, 0, 1, 25, 0, 0)) for number in (0, 1)
     )
-    return [png, *(_tiff(pixels, order, width, height, channels) for order in "<>")]
+    further = (b"fdAT", struct.pack(">I", 2) + data)
+    whole = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
+    moving = [whole[0], (b"acTL", struct.pack(">II", 2, 0)), first, whole[1], second, further, whole[2]]
+    return [_png(whole), _png(moving), *(_tiff(pixels, order, width, height, channels) for order in "<>")]
+
+
+def _png(chunks: list[tuple[bytes, bytes]]) -> bytes:
+    """A PNG of these chunks."""
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
 
 
 def _tiff(pixels: NDArray[np.uint16], order: str, width: int, height: int, channels: int) -> bytes:
