@@ -14,7 +14,7 @@ import sys
 from convcli.system import process
 
 os.environ.setdefault(*process.BLAS_THREADS)  # as the command line does, before NumPy is imported
-os.environ.pop("OPENBLAS_CORETYPE", None)  # a limit to older processors' instructions, which the peers would not have
+os.environ.pop("OPENBLAS_CORETYPE", None)  # a limit to older processors' instructions
 os.environ.pop("OPENBLAS_L2_SIZE", None)
 
 from collections.abc import Iterator

@@ -21,7 +21,6 @@ from convcli.system import process
 from convcli.system.files import reason
 
 os.environ.setdefault(*process.BLAS_THREADS)
-sys.setswitchinterval(process.SWITCH_SECONDS)
 
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
@@ -72,6 +71,7 @@ class Group(Documented, click.Group):
         """Run the command line; `standalone_mode` off leaves exceptions to the caller."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        sys.setswitchinterval(process.SWITCH_SECONDS)
         if "_CONVCLI_COMPLETE" in os.environ:
             from convcli.commands.completion import teach_bash
 

@@ -242,7 +242,7 @@ full_scale = click.option(
     default=None,
     metavar="N",
     help="The value of white in a .npy, or in real numbers of a .tif that does not say: 255, 65535, 1. What is written has its "
-    "depth.  [default: 255; 65535 for uint16; 1 for .tif, and from .npy to .npy]",
+    "depth.  [default: 255 for uint8, 65535 for uint16; for other types 1 in .tif and from .npy to .npy, else 255]",
 )
 linear = click.option(
     "--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from cli import binary, done, read, run, write
+from PIL import Image
 from test_images import png16
 
-from convcli.pointwise import light
 from convcli.runs import comparison
 
 DEEP = np.random.default_rng(0).integers(0, 65536, (3, 12, 13), dtype=np.uint16)
@@ -35,6 +35,26 @@ def test_a_16_bit_photograph_through_a_pipe(tmp_path: Path) -> None:
     result = binary(*line, "-o", "clipped.png", "-q", cwd=tmp_path, input=soft.out)
     assert "above the range); see --range, and --full-scale if white is another" in result.err
     assert read(tmp_path / "clipped.png").dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["uint8", "bool"])
+@pytest.mark.parametrize("kernel", ["identity", "sharpen", "1,0,-1", "box:3"])
+def test_narrow_integers_in_a_wide_scale(kind: str, kernel: str, tmp_path: Path) -> None:
+    """What is computed in 16 bits with a sign does not hold white."""
+    values = np.random.default_rng(1).integers(0, 2 if kind == "bool" else 256, (1, 9, 8)).astype(kind)
+    path = tensor(tmp_path, values)
+    done("apply", path, "-k", kernel, "--full-scale", 65535, "-o", tmp_path / "out.png")
+    done("apply", path, "-k", kernel, "--backend", "reference", "-o", tmp_path / "out.npy")
+    expected = np.rint(np.load(tmp_path / "out.npy").clip(0, 65535))
+    with Image.open(tmp_path / "out.png") as written:
+        np.testing.assert_array_equal(np.asarray(written), expected[0])
+
+
+def test_white_far_above_the_values_is_told_whatever_is_made_of_the_channels(tmp_path: Path) -> None:
+    path = tensor(tmp_path, np.random.default_rng(0).random((3, 20, 30), np.float32))
+    for channels in ("each", "sum", "gray"):
+        result = done("apply", path, "-k", "box:3", "--channels", channels, "-o", tmp_path / f"{channels}.png")
+        assert "the values reach 1 only, and white is 255" in result.err
 
 
 def png_of(path: Path) -> np.ndarray:
@@ -93,11 +113,11 @@ def test_linear_light(kind: str, tmp_path: Path) -> None:
     tensor(tmp_path, values)
     line = ["-k", "box", "--linear", "-o", "out.npy"]
     done("apply", "in.npy", *line, "--full-scale", white, cwd=tmp_path)
-    decoded = np.empty(values.shape)
-    light.to_linear(values.astype(np.float64), white, decoded)
-    sums = sum(decoded[:, y : y + 10, x : x + 11] for y in range(3) for x in range(3)) / 9
-    light.to_srgb(sums, white)
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), sums, rtol=1e-4)
+    x = values / white
+    lit = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    mean = sum(lit[:, y : y + 10, x : x + 11] for y in range(3) for x in range(3)) / 9
+    expected = white * np.where(mean <= 0.0031308, 12.92 * mean, 1.055 * mean ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-4)
     result = run("apply", "in.npy", *line, cwd=tmp_path)
     assert result.code == 2
     assert "say with --full-scale what white is" in result.err

@@ -33,11 +33,12 @@ Real = NDArray[np.float64]
 
 @contextmanager
 def small_pieces(cache: int, band: int) -> Iterator[None]:
-    """Tiles of so many bytes, lifted and finished so many values at a time."""
+    """Tiles of so many bytes, lifted and finished so many values at a time; real results are kept where tiles are large."""
     from convcli.backends.numpy import job, run, tiles
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "CACHE_BYTES", cache)
+        patch.setattr(run, "KEPT_BYTES", run.KEPT_BYTES if cache == 1 << 20 else 0)
         patch.setattr(tiles, "NEAR_VALUES", band)
         patch.setattr(finishes, "NEAR_VALUES", band)
         run._recipes.clear()
@@ -216,8 +217,24 @@ def test_minmax_stretches_what_is_finite(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_outputs_that_no_tap_reaches_count_as_extremes(backend: str) -> None:
+@pytest.mark.parametrize("values", [[0, 1e-41, 2e-41, 4e-41], [-3e38, -1.5e38, 0, 3e38]])
+def test_minmax_stretches_the_smallest_and_the_widest_ranges(backend: str, values: list[float]) -> None:
+    """What float32 hardly holds, and a width that it does not hold."""
+    image = np.array([[values]], np.float32)
+    finish = Finish((), "uint8", 255.0, "minmax", count=True)
+    result = engine.convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(), Compute(backend), finish=finish)
+    exact = (np.array(values, np.float32).astype(float) - values[0]) / (values[-1] - values[0]) * 255
+    np.testing.assert_array_equal(result.array[0, 0], np.rint(exact))
+    assert result.clipped == Clipped(total=4)
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 20])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_outputs_that_no_tap_reaches_count_as_extremes(
+    backend: str, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They hold the bias, -1, which becomes black; 8 becomes white."""
+    monkeypatch.setattr("convcli.backends.numpy.run.KEPT_BYTES", kept)
     image = np.array([[[5, 9], [9, 5]]], np.uint8)
     spec = ConvSpec(transpose=True, stride=Pair(2, 2), output_padding=Pair(1, 1))
     finish = Finish((), "uint8", 255.0, "minmax", count=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from conftest import Layer
@@ -54,8 +52,10 @@ def test_white_and_noise_are_those_of_the_definition(kind: str, name: str, threa
     spec = ConvSpec(padding="same-upper", padding_mode="reflect")
     white = np.iinfo(kind).max
     noise = np.random.default_rng(1).integers(0, white, (1, 90, 75), kind, endpoint=True)
+    found = layouts(kernel[0, 0], kind)
+    assert "int32" in {layout.kind for layout in found}
     for image in (np.full((1, 80, 90), white, kind), noise):
-        for layout in layouts(kernel[0, 0], kind):
+        for layout in found:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("convcli.backends.numpy.run._recipes", {})
                 patch.setattr(prefix, "layouts", lambda *_, only=layout: [only])
@@ -81,6 +81,23 @@ def test_parts_are_only_added_up_where_that_does_not_round() -> None:
     assert [layout.kind for layout in layouts(np.ones((300, 300)))] == ["int32"]
     assert [layout.kind for layout in layouts(np.ones((9, 9)), "uint16")] == ["int32"]
     assert layouts(np.ones((200, 200)), "uint16") == []
+
+
+def test_columns_side_by_side_are_summed_no_further_than_the_type_goes() -> None:
+    """A hundred ones above a -1, eight columns: 100 · 255 of each is the most that fits, -255 would fit 128 times."""
+    kernel = np.repeat(np.array([1.0] * 100 + [-1.0])[:, np.newaxis], 8, axis=1)
+    narrow, _ = layouts(kernel)
+    assert narrow.kind == "int16"
+    assert {piece.columns for piece in narrow.classes[0].pieces} == {1}
+    assert narrow.puts == 7
+    image = np.full((1, 120, 40), 255, np.uint8)
+    weights = kernel[np.newaxis, np.newaxis]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("convcli.backends.numpy.run._recipes", {})
+        patch.setattr(prefix, "layouts", lambda *_: [narrow])
+        result = engine.convolve(image, weights, ConvSpec(), Compute("numpy", plan="prefix"))
+    truth = engine.convolve(image, weights, ConvSpec(), Compute("reference")).array
+    np.testing.assert_array_equal(result.array, truth)
 
 
 def test_columns_that_are_alike_share_their_sums() -> None:
@@ -121,7 +138,6 @@ def test_runs_of_any_length_and_height(
 @pytest.mark.parametrize(("kind", "weight"), [("float32", np.ones((3, 3))), ("uint8", np.array([[1.0, 0.1234]]))])
 def test_what_it_cannot_do_is_refused(kind: str, weight: NDArray[np.float64]) -> None:
     layer = Layer(ConvSpec(), Size(9, 9), Size(*weight.shape), kind=kind)
-    layer = replace(layer)
     layer.__dict__["weight"] = weight[np.newaxis, np.newaxis]
     assert "prefix" not in {plan.name for plan in layer.run("numpy", plan="taps").considered}
     with pytest.raises(BackendError, match="plan 'prefix' cannot do this: it wants 8- or 16-bit pixels"):

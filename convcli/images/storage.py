@@ -127,14 +127,14 @@ def _check_size(container: str, height: int, width: int) -> None:
 
 def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str, ...]:
     """A remark when the values of a real input look as if their white were another one."""
-    colour = picture.colour
-    if colour.dtype.kind != "f" or not (picture.real or picture.space == "tensor"):
+    colour, tensor = picture.colour, picture.metadata.format == "NPY"  # whatever its colours are taken for
+    if colour.dtype.kind != "f" or not (picture.real or tensor):
         return ()
     peak = float(colour.max(where=np.isfinite(colour), initial=0))
     remedy = f"to stretch the result over {container}'s range use --range minmax"
     if picture.assumed:
         remedy = f"if it is another use --full-scale, {remedy}"
-    if picture.space == "tensor" and picture.assumed and full_scale == 255 and 0 < peak <= 1:
+    if tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:
         return (f"the values reach {peak:.3g} only, and white is 255: {remedy}",)
     if picture.real and peak > 2 * full_scale:
         return (f"the values reach {peak:.3g}, and white is {full_scale:g}: {remedy}",)

@@ -55,6 +55,8 @@ def store(
     """
     if values.dtype == np.float16:  # it does not hold 65535
         values = values.astype(np.float32)
+    if values.dtype.kind in "iu" and np.iinfo(values.dtype).max < full_scale:
+        values = values.astype(np.int32)
     values = apply_policy(values, full_scale, policy, values if values.dtype.kind == "f" else None, span)
     if values.dtype.kind == "f":
         values = np.rint(values, out=values)
@@ -72,7 +74,7 @@ def store(
         above = int(np.count_nonzero(np.greater(values, white, out=flags)))
     if below or above or not count:
         np.clip(values, zero, white, out=values)
-        if not finite and values.dtype.kind == "f" and np.isnan(values.max(initial=zero)):
+        if not (finite and policy != "minmax") and values.dtype.kind == "f" and np.isnan(values.max(initial=zero)):
             nan = int(np.count_nonzero(np.isnan(values, out=flags))) if count else 0
             np.nan_to_num(values, copy=False, nan=0.0)
     np.copyto(out, values, casting="unsafe")
@@ -102,8 +104,22 @@ def apply_policy(
         return np.add(real, kind((full_scale + 1) / 2 if full_scale > 1 else full_scale / 2), out=out)  # type: ignore[no-any-return]
     low, high = extremes(real) if span is None else span
     low, high = (low, high) if low <= high else (0.0, 0.0)
+    factor = full_scale / (high - low) if high > low else 0.0
+    if not _holds(kind, factor) or not _holds(
+        kind, high - low
+    ):  # halves, in a wider type, of which no difference overflows
+        wide = (real.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2) * full_scale
+        out = np.empty_like(real) if out is None else out
+        np.copyto(out, wide, casting="unsafe")
+        return out
     shifted = np.subtract(real, kind(low), out=out)
-    return np.multiply(shifted, kind(full_scale / (high - low) if high > low else 0.0), out=shifted)  # type: ignore[no-any-return]
+    return np.multiply(shifted, kind(factor), out=shifted)  # type: ignore[no-any-return]
+
+
+def _holds(kind: type[np.floating], value: float) -> bool:
+    """Whether a type holds a value, neither as an infinity nor, if it is not 0, with less than its usual digits."""
+    limits = np.finfo(kind)
+    return value == 0 or float(limits.tiny) <= abs(value) <= float(limits.max)
 
 
 NOTHING = np.inf, -np.inf

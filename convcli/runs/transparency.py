@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-from numpy.typing import NDArray
 
 from convcli.errors import ImageError
 from convcli.images import Picture
@@ -20,12 +17,6 @@ def for_colours(operation: Operation, colours: int) -> Operation:
     if len(values) == 1:
         values, percent = values * colours, percent * colours
     return replace(operation, bias=Bias((*values, 0.0), (*percent, False)))
-
-
-def opacity(picture: Picture) -> NDArray[Any]:
-    """Alpha of a picture that has it: ``(H, W)``."""
-    assert picture.alpha is not None
-    return picture.alpha
 
 
 def gain_of(operation: Operation) -> float:

@@ -192,7 +192,8 @@ def choose(found: list[Plan], name: str | None) -> Plan:
             return plan
     if name in STRATEGIES:
         raise BackendError(
-            f"plan '{name}' cannot do this: it wants 8- or 16-bit pixels and a kernel of small integers times one value; "
+            f"plan '{name}' cannot do this: it wants 8- or 16-bit pixels as they are stored, and a kernel of small integers "
+            f"times one value, whose sums fit into 32 bits; "
             f"use one of {', '.join(plan.name for plan in found)}"
         )
     raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
@@ -238,7 +239,7 @@ def _separable(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     rank = separable.rank(job, dtype)
     down = job.stride * (toeplitz.block_rows(kh) - 1) + extent(kh, toeplitz.lattices(job)[1])
-    across = separable.block_columns(job) + job.dilation.columns * job.step * (kw - 1)
+    across = separable.BLOCK_COLUMNS + job.dilation.columns * job.step * (kw - 1)
     each = rank * job.inputs * ((down + across) * MAC[dtype] + (2 if rank > 1 else 1) * PASS[dtype])
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
     return _Estimate(

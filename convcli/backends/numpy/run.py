@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
+from math import prod
 from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends import Computed, Considered, Task
+from convcli.backends import Computed, Considered, Task, finished
 from convcli.backends.numpy import fft, taps
 from convcli.backends.numpy.job import Buffers, Job, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
@@ -18,6 +20,7 @@ from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick
 from convcli.backends.numpy.tiles import Columns, Rows, cut, described, fill, fill_lifted
 from convcli.geometry import Geometry
+from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.system.parallel import run_all, workers
 
@@ -107,9 +110,13 @@ class Recipe(NamedTuple):
 def correlate(task: Task) -> Computed:
     """Convolve, or, if the geometry says so, transpose, in plain NumPy; `task.dtype` is float32 or float64.
 
-    Where the extremes have to be known first, everything is computed twice: in the cache, and on all threads, that takes less than
-    to write real results down and to read them again, and no memory.
+    Where the extremes have to be known first, real results are kept until they are; large ones are computed twice instead.
     """
+    if task.finish.looks and not _twice(task):
+        computed = correlate(replace(task, finish=Finish()))
+        return finished(computed.array, task.finish, computed.plan, computed.mixes)._replace(
+            considered=computed.considered
+        )
     recipe = recipe_of(task)
     output = Output(task, recipe.job, recipe.span)
     if task.finish.looks:
@@ -134,9 +141,20 @@ def _each(task: Task, recipe: Recipe, act: Callable[[int, NDArray[Any], range, r
 correlate_transpose = correlate
 
 
+KEPT_BYTES = 64 << 20
+"""Real results that are kept until their extremes are known."""
+
+
+def _twice(task: Task) -> bool:
+    """Whether the results of a task whose finish looks at them first are too large to keep."""
+    count = len(task.x) * task.filters * prod(task.geometry.output)
+    return count * np.dtype(task.dtype).itemsize > KEPT_BYTES
+
+
 def predicted_seconds(task: Task) -> float:
     """What the planner thinks that `task` takes."""
-    return recipe_of(task).considered[0].seconds * len(task.x)
+    times = 2 if task.finish.looks and _twice(task) else 1
+    return recipe_of(task).considered[0].seconds * len(task.x) * times
 
 
 def recipe_of(task: Task) -> Recipe:

@@ -28,6 +28,9 @@ NEAR_BYTES = 768 << 10
 LEFT_OUT = 2.0
 """Roundings of the sum that factors may leave out."""
 
+BLOCK_COLUMNS = 32
+"""Output values of a product along the rows (measured): two registers of AVX-512, few enough to waste little."""
+
 MAX_RANK = 32
 """Ranks that are looked for: more are never worth their passes."""
 
@@ -75,11 +78,6 @@ def tile(job: Job, itemsize: int) -> Size:
     return whole_blocks(job, size)
 
 
-def block_columns(job: Job) -> int:
-    """Output values of a product along the rows (measured): two registers of AVX-512, few enough to waste little."""
-    return 32
-
-
 def prepare(job: Job, dtype: str) -> Work:
     """Factor the kernels and build their banded matrices once; what is returned fills a tile."""
     s, e = job.stride, job.dilation.columns * job.step
@@ -101,7 +99,7 @@ def prepare(job: Job, dtype: str) -> Work:
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         out = out[..., : part.output.width * job.step]
         _, rows, width = out.shape
-        columns = min(block_columns(job), width)
+        columns = min(BLOCK_COLUMNS, width)
         passed = buffers.get("passed", (rows, part.line), dtype)
         further = buffers.get("further", (rows, width), dtype)
         for o in range(job.outputs):

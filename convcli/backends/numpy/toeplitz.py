@@ -58,14 +58,14 @@ def blocks_of(lines: NDArray[Any], rows: int, size: int, depth: int, apart: int)
     return as_strided(lines, (rows // size, depth, lines.shape[1]), (apart * size * down, down, along))
 
 
-AT_ONCE = 1_000_000
+UNPACKED = 1_000_000
 """Multiply-accumulates of a product up to which BLAS reads the matrices where they lie instead of packing them first."""
 
 
 def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> None:
     """``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in stretches of columns that BLAS is fastest at."""
     line = source.shape[-1]
-    count = -(-band.size * line // AT_ONCE)
+    count = -(-band.size * line // UNPACKED)
     size = -(-line // count)
     for start in range(0, line, size):
         piece = slice(start, start + size)
