@@ -35,17 +35,26 @@ def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.int
 
 
 class PaddedAxis:
-    """An axis of `size` pixels with `before` positions ahead of them, `length` positions in all."""
+    """An axis of `size` pixels with `before` positions ahead of them, `length` positions in all.
 
-    def __init__(self, size: int, before: int, length: int, mode: str = "zeros") -> None:
+    Of an axis whose stretches of `kept` positions begin `apart` positions from each other, only these count.
+    """
+
+    def __init__(self, size: int, before: int, length: int, mode: str = "zeros", kept: int = 1, apart: int = 1) -> None:
         self.size, self.before, self.length, self.mode = size, before, length, mode
+        self.kept, self.apart = kept, apart
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, part: slice) -> NDArray[np.intp]:
         """The source index of each position of a slice, or `ZERO`."""
-        return sources(np.arange(*part.indices(self.length)) - self.before, self.size, self.mode)
+        stretch, ahead = np.divmod(np.arange(*part.indices(self.length)), self.kept)
+        return sources(stretch * self.apart + ahead - self.before, self.size, self.mode)
+
+    def stretches(self, count: int, kept: int, apart: int) -> PaddedAxis:
+        """Only the first `kept` of every `apart` positions, `count` times."""
+        return PaddedAxis(self.size, self.before, count * kept, self.mode, kept, apart)
 
 
 def padded_axis(geometry: Geometry, axis: int) -> PaddedAxis:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli import environment, run, write
+from cli import done, environment, run, write
 from test_batch import OPERATION, made
 
 from convcli.engine import Compute
@@ -277,3 +277,37 @@ def test_who_has_no_share_has_everything(monkeypatch: pytest.MonkeyPatch) -> Non
         assert caught.value.need == 26 * MB
         assert memory.refuses(101 * MB)
     assert not memory.refuses(100 * MB)
+
+
+def test_an_image_without_memory_begins_again_when_the_others_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convcli.runs import batch
+
+    process, refused = batch.process, []
+
+    def short(source: str, target: str, operation: Any, how: Any) -> Any:
+        if operation.compute.threads < 4:
+            refused.append(source)
+            raise MemoryError
+        return process(source, target, operation, how)
+
+    monkeypatch.setattr(batch, "process", short)
+    for number in range(4):
+        write(tmp_path / f"{number}.png", np.zeros((1, 5, 5), np.uint8))
+    done("apply", ".", "-k", "box:3", "-o", "out/", "--threads", 4, cwd=tmp_path)
+    assert len({*refused}) == len([*(tmp_path / "out").iterdir()]) == 4
+
+
+@pytest.mark.parametrize(("space", "threads"), [(900 << 20, 3), (200 << 20, 1), (float("inf"), 64)])
+def test_no_more_threads_than_the_address_space_has_room_for(
+    space: float, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convcli.system.parallel import workers
+
+    monkeypatch.setattr(memory, "_address_space", lambda: space)
+    memory.most_threads.cache_clear()
+    try:
+        assert workers(64) == threads
+    finally:
+        memory.most_threads.cache_clear()

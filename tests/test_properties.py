@@ -570,3 +570,41 @@ def test_tolerances_are_tight_enough_to_see_one_wrong_weight(dtype: str, part: f
     assume((share > layer.magnitude / layer.terms / 2).any())  # the tap weighs something somewhere
     with pytest.raises(AssertionError):
         layer.assert_agrees(array, dtype)
+
+
+@pytest.mark.parametrize("plan", STRATEGIES)
+@given(layer=layers(explicit=True), apart=st.tuples(st.integers(4, 40), st.integers(4, 40)))
+def test_taps_further_apart_than_the_image_is_wide(plan: str, layer: Layer, apart: tuple[int, int]) -> None:
+    """What lies between the stretches that they read is left out."""
+    far = Pair(*apart)
+    reach = [d * (k - 1) for d, k in zip(far, layer.kernel, strict=True)]
+    pads = layer.spec.padding
+    assert isinstance(pads, Pads)
+    if not layer.spec.transpose:  # so that there is an output
+        pads = Pads(pads.top + reach[0], pads.bottom, pads.left + reach[1], pads.right)
+    layer = replace(layer, spec=replace(layer.spec, dilation=far, padding=pads), flat=plan == "prefix")
+    if plan == "prefix":
+        layer = replace(layer, kind="uint8")
+    layer.assert_agrees(layer.run("numpy", "float64", plan=plan).array, "float64", plan in ("fft", "separable"))
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("kernel", [(3, 3), (3, 1), (1, 3)])
+def test_no_dilation_costs_more_than_the_taps(transpose: bool, kernel: tuple[int, int]) -> None:
+    """Memory of the padded image would be beyond any machine's."""
+    far = 10**9
+    pads = Pads(*(far * (k - 1) // 2 * (1 + transpose) // (1 + transpose) for k in (kernel[0],) * 2 + (kernel[1],) * 2))
+    spec = ConvSpec(transpose=transpose, dilation=Pair(far, far), padding=pads)
+    image = np.random.default_rng(0).integers(0, 256, (1, 7, 6), dtype=np.uint8)
+    weight = np.arange(1.0, 1 + kernel[0] * kernel[1]).reshape(1, 1, *kernel)
+    result = engine.transpose if transpose else engine.convolve
+    middle = weight[0, 0, kernel[0] // 2, kernel[1] // 2]
+    np.testing.assert_array_equal(result(image, weight, spec, Compute("numpy")).array, image * middle)
+
+
+def test_many_taps_on_16_bits_are_summed_in_parts() -> None:
+    """A thousand whites are beyond the integers that float32 holds."""
+    image = np.full((1, 60, 60), 65535, np.uint16)
+    weight = np.full((1, 1, 36, 36), 1 / 1296)
+    result = engine.convolve(image, weight, ConvSpec(), Compute("numpy", plan="taps"))
+    np.testing.assert_allclose(result.array, 65535, rtol=3e-7)

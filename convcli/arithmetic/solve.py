@@ -108,6 +108,9 @@ def solve(query: Query) -> Answer:
     return Answer((), 0, tuple(nsmallest(NEAREST, near, key=lambda found: (_distance(query, found), _order(found)))))
 
 
+MOST_SIZES = 100_000
+"""Input sizes of one output that are told apart."""
+
 _Found = tuple[Values, int]
 """Values of an axis, and by how much their output differs from the one that is wanted."""
 
@@ -168,6 +171,10 @@ def _inputs(transpose: bool, values: Values, want: int) -> Iterable[int]:
     if transpose:  # solved for h, rounded down and up
         over = want - transposed_size(1, k, s, d, before, after, values.output_padding)
         return {max(1, over // s + 1), max(1, -(-over // s) + 1)}
+    if s > MOST_SIZES:
+        raise ConvError(
+            f"with stride {s} as many input sizes give an output of {want}: name the input, or use a stride up to {MOST_SIZES}"
+        )
     smallest = transposed_size(want, k, s, d, before, after, 0)
     return {max(1, h) for h in range(smallest, smallest + s)}
 

@@ -223,6 +223,7 @@ class Batch:
         except ConvError as error:
             failed = error
         except MemoryError:
+            memory.give_up()
             failed = ImageError(
                 f"input '{source}' needs more memory than there is: use a smaller image, kernel or padding"
             )

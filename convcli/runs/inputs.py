@@ -108,6 +108,11 @@ def collect(
         if path != STDIO and os.path.isdir(path):
             searched = True
             found = [*_search(path, recursive, _folder_of(output))]
+            if not found and listed is not None and path not in named:  # one of many, found by another program
+                paths.append(path)
+                below.append("")
+                were_found.append(False)
+                continue
             if not found:
                 deeper = ", or search its subfolders with --recursive" if not recursive else ""
                 raise ImageError(f"input '{path}' is a folder without images: name another{deeper}")

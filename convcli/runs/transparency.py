@@ -14,6 +14,10 @@ def for_colours(operation: Operation, colours: int) -> Operation:
     if operation.bias is None or operation.bank is None:
         return operation
     values, percent = operation.bias.values, operation.bias.percent
+    if len(values) not in (1, colours):
+        raise ImageError(
+            f"bias has {len(values)} values for {colours} colours: give one value, or one per colour; the opacity gets none"
+        )
     if len(values) == 1:
         values, percent = values * colours, percent * colours
     return replace(operation, bias=Bias((*values, 0.0), (*percent, False)))

@@ -14,12 +14,39 @@ from typing import NamedTuple
 
 @cache
 def total_bytes() -> float:
-    """The memory of this machine, or of the container that this runs in; infinite where the platform does not say."""
+    """The memory of this machine, of the container that this runs in, or up to its limit; infinite where nothing says."""
     try:
         installed: float = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on every platform
         installed = inf
-    return min(installed, _allowed())
+    return min(installed, _allowed(), _address_space())
+
+
+PROGRAM_BYTES, THREAD_BYTES = 300 << 20, 160 << 20
+"""Address space of the program with NumPy and Pillow, and of a thread: its stack, its heap, what BLAS sets aside for it."""
+
+
+@cache
+def most_threads() -> int:
+    """How many threads the limit of this process's address space (``ulimit -v``) has room for.
+
+    Where there is no room for its buffers, BLAS ends the process without a word.
+    """
+    space = _address_space()
+    return 1 << 16 if space == inf else max(1, int((space - PROGRAM_BYTES) // THREAD_BYTES))
+
+
+def give_up() -> None:
+    """There was no memory: where others hold some of it, begin again when they are done.
+
+    Raises
+    ------
+    Wait
+        It can begin again.
+    """
+    mine = _mine()
+    if mine is not None and mine.again:
+        raise Wait(total_bytes())
 
 
 def refuses(need: float) -> bool:
@@ -88,7 +115,8 @@ class Shares:
         int
             How many; 0, and nothing is held, if the run ends before their turn comes.
         """
-        count = min(self.count, max(1, ceil(need * self.count / total_bytes())))
+        total = total_bytes()
+        count = self.count if need >= total else max(1, ceil(need * self.count / total))
         if not self._take(count):
             yield 0
             return
@@ -137,6 +165,17 @@ _thread = local()
 def _mine() -> _Mine | None:
     """What this thread may have; None for all that there is."""
     return getattr(_thread, "mine", None)
+
+
+@cache
+def _address_space() -> float:
+    """The limit of this process's address space; infinite where there is none."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        return inf if limit == resource.RLIM_INFINITY else limit
+    return inf
 
 
 def _allowed() -> float:

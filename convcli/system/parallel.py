@@ -10,17 +10,19 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import TypeVar
 
+from convcli.system.memory import most_threads
+
 T = TypeVar("T")
 
 
 def workers(threads: int | None) -> int:
-    """The threads to use: as asked for, else one for each processor that this process may use."""
-    if threads is not None:
-        return threads
-    try:
-        return len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):  # not on every platform
-        return os.cpu_count() or 1
+    """The threads to use: as asked for, else one for each processor that this process may use; no more than have room."""
+    if threads is None:
+        try:
+            threads = len(os.sched_getaffinity(0))
+        except (AttributeError, OSError):  # not on every platform
+            threads = os.cpu_count() or 1
+    return min(threads, most_threads())
 
 
 def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:

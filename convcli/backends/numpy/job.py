@@ -217,6 +217,8 @@ def direct(
 
     Tap j of output column x reads padded column ``t·x + e·j``. The taps ``i, i + t/g, …`` with g the greatest common divisor
     of t and e are a class: they read every t-th column from ``e·i`` on, and there lie ``e/g`` apart.
+
+    What lies between the stretches that distant taps read is left out, so that no dilation costs more than the taps.
     """
     (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
     filters, channels, kh, kw = weight.shape
@@ -227,7 +229,13 @@ def direct(
         part = weight[..., i::apart]
         kernels[:, 0, :, i, :, : part.shape[-1]] = part
     rows, across = padded_axis(geometry, 0), padded_axis(geometry, 1)
-    reads = e * np.arange(classes)[:, np.newaxis] + t * np.arange(width + spread * (length - 1))
+    if d > (kept := s * (height - 1) + 1):
+        rows, d = rows.stretches(kh, kept, d), kept
+    far = min(spread, width)
+    places = np.arange(far * (length - 1) + width)
+    stretch = np.minimum(places // far, length - 1)
+    reads = e * np.arange(classes)[:, np.newaxis] + t * (spread * stretch + places - far * stretch)
+    spread = far
     columns = np.where(reads < len(across), sources(reads - across.before, across.size, across.mode), ZERO)
     kernels = kernels.reshape(filters, 1, channels * classes, kh, length)
     return laid_out(

@@ -71,7 +71,10 @@ def axis_phases(geometry: Geometry, axis: int) -> Axis:
         for first, taps, origin in found
     ]
     length = 1 + max((phase.places[-1] for phase in phases), default=0)
-    return Axis(phases, count, length, unit, PaddedAxis(size, -base, count - 1 + extent(length, unit)))
+    padded = PaddedAxis(size, -base, count - 1 + extent(length, unit))
+    if unit > count:  # nothing reads what lies between the stretches that distant taps read
+        padded, unit = padded.stretches(length, count, unit), count
+    return Axis(phases, count, length, unit, padded)
 
 
 def transposed(

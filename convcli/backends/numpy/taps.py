@@ -119,14 +119,25 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
 def _groups(job: Job, output: int, gaps_only: bool) -> list[_Group]:
     """The groups of an output plane's taps, those that need a product first."""
     taps = job.taps[output] if gaps_only else job.kernels[output] != 0
-    found: dict[Any, _Group] = {}
+    most = 1 if gaps_only else _most(job)
+    found: dict[float, list[_Group]] = {}
     for c in range(job.kernels.shape[1]):
         for i, j in np.argwhere(taps[c]):
             weight = float(job.kernels[output, c, i, j])
-            group = found.setdefault((c, i, j) if gaps_only else abs(weight), _Group(weight, []))
-            join = np.add if weight == group.weight else np.subtract
-            group.taps.append(_Tap(job.sources[output] + c, int(i) * job.dilation.rows, int(j), join))
-    return sorted(found.values(), key=lambda group: (abs(group.weight) == 1, -abs(group.weight)))
+            groups = found.setdefault(abs(weight), [])
+            if not groups or len(groups[-1].taps) == most:
+                groups.append(_Group(weight, []))
+            join = np.add if weight == groups[-1].weight else np.subtract
+            groups[-1].taps.append(_Tap(job.sources[output] + c, int(i) * job.dilation.rows, int(j), join))
+    every = [group for groups in found.values() for group in groups]
+    return sorted(every, key=lambda group: (abs(group.weight) == 1, -abs(group.weight)))
+
+
+def _most(job: Job) -> int:
+    """Pixels whose sum float32 holds without rounding: more are not summed before they are multiplied."""
+    if job.source.kind not in "uib" or job.source.itemsize > 2:
+        return 256
+    return 2**24 // (np.iinfo(job.source).max if job.source.kind in "ui" else 1)
 
 
 def add_bias(job: Job, out: NDArray[Any]) -> None:

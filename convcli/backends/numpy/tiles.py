@@ -46,7 +46,7 @@ class Columns:
     """
 
     def __init__(self, indices: NDArray[np.intp], step: int) -> None:
-        run, apart = longest_run(indices)
+        run, apart = longest_run(indices, 1 if step > 1 else None)  # interleaved values are taken pixel by pixel
         first = int(indices[run.start]) if run else 0
         self.step, self.apart = step, apart
         self.source = slice(first * step, (first + (len(run) - 1) * apart + 1) * step if run else 0)
@@ -144,10 +144,9 @@ def longest_run(indices: NDArray[np.intp], apart: int | None = None) -> tuple[ra
     By default, they count up by their most frequent increase.
     """
     count = len(indices)
-    # Indices of rows never grow by more than 1, so that the ends tell whether all of them do.
-    if apart == 1 and indices[0] != ZERO and indices[-1] - indices[0] == count - 1:
-        return range(count), 1
     rises = np.diff(indices)
+    if apart == 1 and indices[0] != ZERO and indices[-1] - indices[0] == count - 1 and (rises == 1).all():
+        return range(count), 1
     if apart is None:
         up = rises[(rises > 0) & (indices[:-1] != ZERO)]
         apart = int(np.bincount(up).argmax()) if len(up) else 1
