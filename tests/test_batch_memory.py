@@ -24,7 +24,7 @@ from convcli.runs.batch import Batch, Failed
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing
 from convcli.system import memory
-from convcli.system.memory import Shares, Wait
+from convcli.system.memory import Shares
 
 MB = 1e6
 
@@ -263,20 +263,6 @@ def test_an_interruption_while_all_wait(photos: Path) -> None:
     assert err.decode().splitlines()[-1] == "convcli: interrupted"
     assert b"Traceback" not in err
     assert all(name.endswith(".png") for name in made(photos / "out"))
-
-
-def test_who_has_no_share_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    have(monkeypatch, 100)
-    assert not memory.refuses(100 * MB)
-    assert memory.refuses(101 * MB)
-    with Shares(4).of(0, again=True) as held:
-        assert held == 1
-        assert not memory.refuses(25 * MB)
-        with pytest.raises(Wait) as caught:
-            memory.refuses(26 * MB)
-        assert caught.value.need == 26 * MB
-        assert memory.refuses(101 * MB)
-    assert not memory.refuses(100 * MB)
 
 
 def test_an_image_without_memory_begins_again_when_the_others_are_done(

@@ -12,6 +12,7 @@ from cli import done, read, run
 from PIL import Image
 
 from convcli import images
+from convcli.images.apng import Canvas
 
 SIZE = (9, 11)
 KINDS = {"gray": (1, 0), "gray-alpha": (2, 4), "rgb": (3, 2), "rgba": (4, 6)}
@@ -36,17 +37,24 @@ def coded(pixels: np.ndarray) -> bytes:
     return zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels))
 
 
-def animated(path: Path, kind: str, parts: list[Part], key: bytes = b"", still: np.ndarray | None = None) -> Path:
-    """Write an APNG as the specification says; `still` is what those see who know only still PNGs."""
+def animated(
+    path: Path, kind: str, parts: list[Part], key: bytes = b"", still: np.ndarray | None = None, late: bool = False,
+    denominator: int = 50,
+) -> Path:  # fmt: skip
+    """Write an APNG as the specification says.
+
+    `still` is what those see who know only still PNGs; `late` puts the transparent colour behind the first frame's place.
+    """
     header = struct.pack(">IIBBBBB", SIZE[1], SIZE[0], 16, KINDS[kind][1], 0, 0, 0)
     out = [b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), chunk(b"acTL", struct.pack(">II", len(parts), 3))]
-    out += [chunk(b"tRNS", key)] * bool(key)
+    out += [chunk(b"tRNS", key)] * (bool(key) and not late)
     out += [chunk(b"IDAT", coded(still))] if still is not None else []
     number = 0
     for index, part in enumerate(parts):
         height, width = part.pixels.shape[:2]
-        where = (width, height, part.left, part.top, index + 1, 50, part.disposal, part.over)
+        where = (width, height, part.left, part.top, index + 1, denominator, part.disposal, part.over)
         out.append(chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, *where)))
+        out += [chunk(b"tRNS", key)] * (late and index == 0)
         number += 1
         data = coded(part.pixels)
         if index == 0 and still is None:
@@ -141,13 +149,14 @@ def test_every_frame_with_all_its_bits(kind: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(visible(one, transparent), visible(other, transparent))
 
 
+@pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("kind", ["gray", "rgb"])
-def test_one_transparent_colour(kind: str, tmp_path: Path) -> None:
+def test_one_transparent_colour(kind: str, late: bool, tmp_path: Path) -> None:
     """tRNS holds for every frame: what has that colour lets the others through."""
     parts = parts_of(kind)
     key = parts[1].pixels[0, 0].copy()
     parts[4].pixels[2:7, 1:9] = key
-    path = animated(tmp_path / "in.png", kind, parts, key.astype(">u2").tobytes())
+    path = animated(tmp_path / "in.png", kind, parts, key.astype(">u2").tobytes(), late=late)
 
     def opened(part: Part) -> Part:
         opacity = np.where((part.pixels == key).all(axis=-1, keepdims=True), 0, 65535)
@@ -220,10 +229,71 @@ def test_a_damaged_one(where: int, tmp_path: Path) -> None:
     assert not (tmp_path / "out.png").exists()
 
 
-def test_frames_that_do_not_lie_in_the_picture(tmp_path: Path) -> None:
-    parts = parts_of("gray")
-    parts[2] = parts[2]._replace(top=7)
-    path = animated(tmp_path / "in.png", "gray", parts)
-    result = run("apply", path, "-k", "identity", "-o", tmp_path / "out.png")
+def refused(path: Path, remark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything of it is decoded."""
+    monkeypatch.setattr(Canvas, "frame", None)
+    result = run("apply", path, "-k", "identity", "-o", path.with_name("out.png"))
     assert result.code == 2
-    assert "cannot be decoded" in result.err
+    assert f"cannot be decoded: {remark};" in result.err
+    assert not path.with_name("out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "width", "height"),
+    [(7, 4, 5, 1), (3, 6, 1, 4), (0, 0, 12, 9), (0, 0, 11, 10), (11, 0, 1, 1), (0, 9, 1, 1), (2**32 - 1, 0, 2, 1)],
+)
+def test_frames_that_do_not_lie_in_the_picture(
+    left: int, top: int, width: int, height: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large they say they are: a small file is not to take much memory."""
+    parts = parts_of("gray")
+    parts[2] = Part(np.zeros((height, width, 1), np.uint16), top, left)
+    path = animated(tmp_path / "in.png", "gray", parts)
+    refused(path, "frame 2 does not lie in the picture", monkeypatch)
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 3), (3, 0)])
+def test_frames_of_no_pixels(width: int, height: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = parts_of("gray")
+    parts[2] = Part(np.zeros((height, width, 1), np.uint16), 1, 1)
+    path = animated(tmp_path / "in.png", "gray", parts)
+    refused(path, "frame 2 does not lie in the picture", monkeypatch)
+
+
+def test_a_second_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would make room for frames that do not lie in the picture."""
+    path = animated(tmp_path / "in.png", "gray", parts_of("gray"))
+    data = path.read_bytes()
+    place = data.index(b"IDAT", data.index(b"IDAT") + 4) - 4
+    larger = chunk(b"IHDR", struct.pack(">IIBBBBB", 9000, 9000, 16, 0, 0, 0, 0))
+    path.write_bytes(data[:place] + larger + data[place:])
+    refused(path, "there are two headers", monkeypatch)
+
+
+def test_a_piece_without_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of three bytes would be what is left when four are taken from it: the whole file."""
+    path = animated(tmp_path / "in.png", "gray", parts_of("gray"))
+    data = path.read_bytes()
+    place = data.index(b"fdAT") - 4
+    path.write_bytes(data[:place] + chunk(b"fdAT", b"\0\0\0") + data[place:])
+    refused(path, "a piece of a frame has no number", monkeypatch)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_transparent_colour_of_too_many_samples(kind: str, tmp_path: Path) -> None:
+    """What is too much is not looked at; where there is alpha already, nothing is."""
+    parts, channels = parts_of(kind), KINDS[kind][0]
+    key = parts[0].pixels[0, 0].astype(">u2").tobytes()
+    path = animated(tmp_path / "in.png", kind, parts, key + bytes(2000 * channels))
+    plain = animated(tmp_path / "plain.png", kind, parts, key if channels in (1, 3) else b"")
+    for one, other in zip(frames(path), frames(plain), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_delay_of_so_many_nothings(tmp_path: Path) -> None:
+    """A denominator of 0 means hundredths of a second."""
+    path = animated(tmp_path / "in.png", "gray", parts_of("gray"), denominator=0)
+    done("apply", path, "-k", "identity", "-o", tmp_path / "out.png")
+    for target in (path, tmp_path / "out.png"):
+        with images.opened(str(target)) as film:
+            assert film.timing().durations == tuple(10.0 * number for number in range(1, 8))

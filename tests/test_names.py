@@ -1,14 +1,17 @@
 """Targets that a file system may take for one: `A.png` and `a.png`."""
 
+import os
 import sys
 import unicodedata
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cli import binary, run, write
 
+from convcli.runs.outputs import resolve
 from convcli.system import names
 from convcli.system.names import folded, one_place, taken_for_one
 
@@ -131,12 +134,88 @@ def test_the_file_system_itself_is_asked(tmp_path: Path) -> None:
     assert taken_for_one(str(tmp_path), "B.png", "b.png") == insensitive
     assert taken_for_one(str(tmp_path), "same", "same")
     assert not taken_for_one(str(tmp_path), "one", "other")
-    assert not taken_for_one(str(tmp_path / "none"), "same", "same")  # where nothing can be written
-    assert not taken_for_one(str(tmp_path), "n" * 300, "n" * 300)
+    assert not taken_for_one(str(tmp_path / "none"), "B.png", "b.png")  # where nothing can be written
+    assert not taken_for_one(str(tmp_path), "B\0", "b\0")
+    assert not taken_for_one(str(tmp_path), "\u0301" * 300, "\u0300" * 300)  # no name is so long
     assert one_place(f"{tmp_path}/no/B.png", f"{tmp_path}/no/b.png") == insensitive
     assert not one_place(f"{tmp_path}/a/b", f"{tmp_path}/a/b/c")
     assert not one_place("B.png", "b.png")
     assert [path.name for path in tmp_path.iterdir()] == ["A"]
+
+
+@pytest.fixture
+def insensitive(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have a file system that takes for one what `folded` does; the names that it is asked with."""
+    asked_with: list[str] = []
+    usual = os.open
+
+    def exists(path: str) -> bool:
+        folder, name = os.path.split(path)
+        return folded(name) in map(folded, os.listdir(folder))
+
+    def opened(path: str, *rest: int) -> int:
+        asked_with.append(os.path.basename(path))
+        return usual(path, *rest)
+
+    monkeypatch.setattr(os.path, "lexists", exists)
+    monkeypatch.setattr(os, "open", opened)
+    return asked_with
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("N" * 255, "n" * 255),
+        ("n" * 250 + "B.png", "n" * 250 + "b.png"),
+        ("stra\u00dfe" * 36, "STRASSE" * 36),
+        (COMPOSED[:4] * 42, APART[:5] * 42),
+        ("\u00e9Xe\u0301.png", "e\u0301X\u00e9.png"),
+        ("a\u0301\u0323.png", "a\u0323\u0301.png"),
+        ("\u212a.png", "k.PNG"),
+    ],
+)
+def test_names_of_any_length(one: str, other: str, tmp_path: Path, insensitive: list[str]) -> None:
+    """Only what differs between them is asked of, so that there is room for it."""
+    assert max(len(os.fsencode(name)) for name in (one, other)) <= 255
+    assert taken_for_one(str(tmp_path), one, other)
+    assert insensitive
+    assert all(len(name) < 30 for name in insensitive)
+    assert not taken_for_one(str(tmp_path), one, f"m{other[1:]}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_difference_is_not_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows folds case and keeps letters apart that are composed otherwise."""
+    monkeypatch.setattr(names, "_probed", lambda folder, one, other: windows(one, other))
+    assert taken_for_one(str(tmp_path), f"A{COMPOSED}", f"a{COMPOSED}")
+    assert not taken_for_one(str(tmp_path), f"A{COMPOSED}", f"a{APART}")
+
+
+def test_files_that_are_there_are_compared(tmp_path: Path, insensitive: list[str]) -> None:
+    for name in ("A.png", COMPOSED, APART):
+        (tmp_path / name).touch()
+    (tmp_path / "a.png").hardlink_to(tmp_path / "A.png")
+    if len(list(tmp_path.iterdir())) == 4:
+        assert taken_for_one(str(tmp_path), "A.png", "a.png")
+        assert not taken_for_one(str(tmp_path), COMPOSED, APART)
+        assert not any(name.endswith(".tmp") for name in insensitive)
+
+
+def test_many_names_take_one_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is compared with all the others, and the folder is asked once."""
+    monkeypatch.chdir(tmp_path)
+    count, usual = [], os.open
+
+    def opened(path: str, *rest: int) -> int:
+        count.append(path)
+        return usual(path, *rest)
+
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os.path, "lexists", lambda path: False)  # Linux, wherever this runs
+    letters = product(*zip("abcdef", "ABCDEF", strict=True))
+    inputs = ["".join(name) + ".png" for name in letters]
+    assert len(resolve(inputs, "out/", "box")) == 64
+    assert len(count) == 1
 
 
 def test_folded() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,36 @@ def test_files_of_other_order_are_not(name: str, options: dict[str, Any], tmp_pa
     Image.fromarray(values).save(tmp_path / name, **options)
     expected = np.rot90(values, -1) if "tiffinfo" in options else values
     np.testing.assert_array_equal(np.moveaxis(images.load(str(tmp_path / name)).colour, 0, -1), expected)
+
+
+def test_strips_that_do_not_follow_on_from_one_another(tmp_path: Path) -> None:
+    """There are two too many, which begin at the top again, and lie first in the file: what Pillow decodes is right."""
+    values = np.random.default_rng(1).integers(0, 255, (4, 15, 20, 3), np.uint8)
+    size, start = values[0].nbytes, 8
+    places, sizes, bits = start + 4 * size, start + 4 * size + 16, start + 4 * size + 32
+    entries = [
+        (256, 4, 1, 20), (257, 4, 1, 30), (258, 3, 3, bits), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 4, places),
+        (277, 3, 1, 3), (278, 4, 1, 15), (279, 4, 4, sizes),
+    ]  # fmt: skip
+    table = struct.pack("<8I3H", *(start + size * number for number in (2, 3, 0, 1)), *[size] * 4, 8, 8, 8)
+    table += struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    data = struct.pack("<2sHI", b"II", 42, bits + 6) + values.tobytes() + table
+    (tmp_path / "in.tif").write_bytes(data)
+    with Image.open(tmp_path / "in.tif") as image:
+        assert not is_plain(image)
+        expected = np.asarray(image)
+    np.testing.assert_array_equal(expected, values[2:].reshape(30, 20, 3))
+    np.testing.assert_array_equal(np.moveaxis(images.load(str(tmp_path / "in.tif")).colour, 0, -1), expected)
+
+
+@pytest.mark.parametrize(("mode", "extension"), [("L", "pgm"), ("RGB", "ppm"), ("L", "tif"), ("RGB", "tif")])
+def test_one_transparent_colour_is_not_plain(mode: str, extension: str, tmp_path: Path) -> None:
+    """Should Pillow come to say that of such files: their alpha is not among the samples."""
+    Image.new(mode, (20, 30)).save(tmp_path / f"in.{extension}")
+    with Image.open(tmp_path / f"in.{extension}") as image:
+        assert is_plain(image)
+        image.info["transparency"] = 0
+        assert not is_plain(image)
 
 
 def test_plain_rows_that_are_cut_off_are_an_error(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ class Canvas:
         self._read()
         width, height, _, kind = struct.unpack_from(">IIBB", self._header)
         channels = {number: count for count, number in png.COLOUR_TYPES.items()}[kind]
+        self._key = self._key[: 2 * channels] if channels in (1, 3) else b""  # no more counts
         self.transparent = bool(self._key) or channels in (2, 4)
         self.durations = tuple(frame.milliseconds for frame in self._frames)
         self._canvas = np.zeros((height, width, channels + bool(self._key)), np.uint16)
@@ -77,9 +78,7 @@ class Canvas:
         frame = self._frames[number]
         place = self._canvas[frame.top : frame.top + frame.height, frame.left : frame.left + frame.width]
         pixels = self._decoded(frame)
-        if place.shape != pixels.shape:
-            raise ValueError(f"frame {number} does not lie in the picture")
-        before = place.copy() if frame.disposal == RESTORED and number else np.uint16(0)
+        before = place.copy() if frame.disposal == RESTORED else np.uint16(0)
         place[...] = _over(pixels, place) if frame.over and self.transparent else pixels
         seen = self._canvas.copy()
         if frame.disposal in (CLEARED, RESTORED):
@@ -87,28 +86,40 @@ class Canvas:
         return seen
 
     def _read(self) -> None:
-        """Where everything is."""
-        stream = self._stream
+        """Where everything is. No frame is larger than the picture: its pixels are counted before they are decoded."""
+        stream, begun = self._stream, False
         stream.seek(len(png.SIGNATURE))
         while len(head := stream.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
             place = stream.tell()
             if kind == b"IHDR":
+                if self._header:
+                    raise ValueError("there are two headers")
                 self._header = stream.read(length)
-            elif kind == b"tRNS" and not self._frames:
+            elif kind == b"tRNS" and not begun:
                 self._key = stream.read(length)
             elif kind == b"fcTL":
                 _, width, height, left, top, *time, disposal, blend = struct.unpack(">IIIIIHHBB", stream.read(26))
+                if not self._holds(width, height, left, top):
+                    raise ValueError(f"frame {len(self._frames)} does not lie in the picture")
                 milliseconds = 1000 * time[0] / (time[1] or 100)
                 self._frames.append(Frame(width, height, left, top, milliseconds, disposal, bool(blend), []))
             elif kind == b"IDAT":
+                begun = True
                 if not self._frames:  # the picture for those who know only still PNGs
                     width, height = struct.unpack_from(">II", self._header)
                     self._frames.append(Frame(width, height, 0, 0, 0.0, CLEARED, False, []))
                 self._frames[-1].data.append((place, length))
             elif kind == b"fdAT":
+                if length < 4:
+                    raise ValueError("a piece of a frame has no number")
                 self._frames[-1].data.append((place + 4, length - 4))
             stream.seek(place + length + 4)
+
+    def _holds(self, width: int, height: int, left: int, top: int) -> bool:
+        """Whether a frame lies in the picture, and is none of no pixels."""
+        widest, highest = struct.unpack_from(">II", self._header)
+        return bool(0 < width <= widest - left and 0 < height <= highest - top)
 
     def _decoded(self, frame: Frame) -> NDArray[np.uint16]:
         """The pixels of a frame, alpha last."""

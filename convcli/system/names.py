@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from functools import lru_cache
 
 STDIO = "-"
 """Standard input or output."""
@@ -61,12 +62,46 @@ def one_place(one: str, other: str) -> bool:
 
 
 def taken_for_one(folder: str, one: str, other: str) -> bool:
-    """Whether a folder takes two names for one: a file with the first, which goes again, is there under the second as well."""
-    probe, found = (os.path.join(folder, f".{name}.{os.getpid()}.tmp") for name in (one, other))
+    """Whether a folder takes two names for one.
+
+    Where both are there, they are compared; else the folder is asked of each kind of difference between them.
+    """
+    both = os.path.join(folder, one), os.path.join(folder, other)
+    if None not in map(identity, both):
+        return same_file(*both)
     try:
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return all(_probed(folder, *pair) for pair in _differences(one, other))
     except (OSError, ValueError):  # nothing can be written here, which is said when it is tried
         return False
+
+
+def _differences(one: str, other: str) -> set[tuple[str, str]]:
+    """The parts in which two names differ: as short as two parts can be whose `folded` is the same.
+
+    Upper and lower case of ASCII is one difference, whatever the letters.
+    """
+    if one != other and (one + other).isascii() and folded(one) == folded(other):
+        return {("A", "a")}
+    found = set()
+    left, right = list(reversed(one)), list(reversed(other))
+    part = counterpart = ""
+    while left or right:
+        if left and (not right or len(folded(part)) <= len(folded(counterpart))):
+            part += left.pop()
+        else:
+            counterpart += right.pop()
+        if folded(part) == folded(counterpart):
+            if part != counterpart:
+                found.add(("A", "a") if (part + counterpart).isascii() else (part, counterpart))
+            part = counterpart = ""
+    return found | {(part, counterpart)} if part or counterpart else found
+
+
+@lru_cache(maxsize=1024)
+def _probed(folder: str, part: str, counterpart: str) -> bool:
+    """Whether a file with one part in its name, which goes again, is there under the other as well."""
+    probe, found = (os.path.join(folder, f".{os.getpid()}-{text}.tmp") for text in (part, counterpart))
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         return os.path.lexists(found)
     finally:

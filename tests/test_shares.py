@@ -1,0 +1,72 @@
+"""The memory in shares: who holds none, who holds some, and whose turn comes next."""
+
+import threading
+import time
+
+import pytest
+from test_batch_memory import MB, have
+
+from convcli.system import memory
+from convcli.system.memory import Shares, Wait
+
+
+class Late(threading.Condition):
+    """One whose first waiter, when it is woken, lets the second look first whether its turn has come: it has not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked = threading.Event()
+        self.woken = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait; for the second time only after a look."""
+        name = threading.current_thread().name
+        if name == "second" and self.woken:
+            self.looked.set()
+        result = super().wait(timeout)
+        self.woken = True
+        if name == "first":
+            self.release()
+            self.looked.wait(10)
+            self.acquire()
+        return result
+
+
+def test_one_end_serves_two_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have room when all is given back; the second, whose turn it is not when it looks, is told when it is."""
+    have(monkeypatch, 100)
+    shares = Shares(2)
+    shares.changed = Late()
+    held: list[int] = []
+
+    def take() -> None:
+        with shares.of(0, again=True) as count:
+            held.append(count)
+            both.wait()
+
+    both = threading.Barrier(2, timeout=10)  # passed if both hold a share at once
+    threads = [threading.Thread(target=take, name=name, daemon=True) for name in ("first", "second")]
+    with shares.of(100 * MB, again=True) as all_of_them:
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            while len(shares.turn) < number:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join(20)
+    waiting = [thread.name for thread in threads if thread.is_alive()]
+    shares.close()
+    assert (all_of_them, held, waiting) == (2, [1, 1], [])
+
+
+def test_who_has_no_share_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, 100)
+    assert not memory.refuses(100 * MB)
+    assert memory.refuses(101 * MB)
+    with Shares(4).of(0, again=True) as held:
+        assert held == 1
+        assert not memory.refuses(25 * MB)
+        with pytest.raises(Wait) as caught:
+            memory.refuses(26 * MB)
+        assert caught.value.need == 26 * MB
+        assert memory.refuses(101 * MB)
+    assert not memory.refuses(100 * MB)
