@@ -130,12 +130,14 @@ def test_more_than_there_is_is_refused(photos: Path, monkeypatch: pytest.MonkeyP
 def test_a_large_image_is_not_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
     """While it waits for the one that is in work, no small one that came later begins."""
     order: list[str] = []
-    waiting = threading.Event()
+    begun, waiting = threading.Event(), threading.Event()
 
     def work(source: str, target: str, operation: Operation, how: Writing) -> Done:
         if source == "0":
+            begun.set()
             assert waiting.wait(30)
         elif source == "L" and not waiting.is_set():
+            assert begun.wait(30)
             waiting.set()
         memory.refuses((90 if source == "L" else 1) * MB)
         order.append(source)
