@@ -240,3 +240,9 @@ def test_a_contact_sheet_never_takes_the_images_place(option: tuple, image: np.n
 def test_a_width_implies_the_sheet(image: np.ndarray, tmp_path: Path) -> None:
     done("apply", "in.png", "-k", "sobel-x", "--montage-width", 400, "-o", "s.png", cwd=tmp_path)
     assert read(tmp_path / "s.png").shape[2] < 400 < 2 * read(tmp_path / "s.png").shape[2]
+
+
+def test_a_small_limit_is_for_inputs_not_for_letters(tmp_path: Path) -> None:
+    write(tmp_path / "in.png", np.zeros((3, 4, 4), np.uint8))
+    done("apply", "in.png", "-k", "sobel", "--montage", "--max-pixels", 16, "-o", "sheet.png", cwd=tmp_path)
+    done("explain", "in.png", "-k", "box:3", "--at", "1,1", "--max-pixels", 16, "-o", "pixel.png", cwd=tmp_path)

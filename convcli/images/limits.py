@@ -12,9 +12,12 @@ MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 
 
 def set_limit(max_pixels: int | None) -> int:
-    """The limit in use; Pillow, whose plugins look as well, is told (it refuses beyond twice its own figure)."""
+    """The limit in use; Pillow, whose plugins look as well, is told of a larger one (it refuses beyond twice its own figure).
+
+    A smaller one is not for Pillow, which holds the letters in a figure against it, too.
+    """
     limit = MAX_PIXELS if max_pixels is None else max_pixels
-    Image.MAX_IMAGE_PIXELS = (limit + 1) // 2
+    Image.MAX_IMAGE_PIXELS = (max(limit, MAX_PIXELS) + 1) // 2
     return limit
 
 
