@@ -701,3 +701,26 @@ def test_a_file_beyond_the_limit(folder: Path) -> None:
     assert ended.stderr.count("\n") == 1
     assert "raise the limit (ulimit -f)" in ended.stderr
     assert not list(folder.glob("*.ppm"))
+
+
+def test_more_input_sizes_than_can_be_told_apart(tmp_path: Path) -> None:
+    line = "shape --hin ? --hout 1 --k 3 -q --s"
+    check(run(*line.split(), "2147483647", cwd=tmp_path), "stride 2147483647", "up to 100000")
+    assert run(*line.split(), "100000", cwd=tmp_path).code == 0
+
+
+def test_a_bias_for_each_colour_and_none_for_the_opacity(tmp_path: Path) -> None:
+    write(tmp_path / "in.png", np.zeros((4, 5, 5), np.uint8))
+    line = ["apply", "in.png", "-k", "box:3", "--alpha", "filter", "-o", "out.png", "--bias"]
+    check(run(*line, "1,2,3,4", cwd=tmp_path), "bias has 4 values for 3 colours", "the opacity gets none")
+    assert run(*line, "1,2,3", cwd=tmp_path).code == 0
+
+
+def test_a_folder_without_images_in_a_list_does_not_stop_the_rest(tmp_path: Path) -> None:
+    write(tmp_path / "in.png", np.zeros((3, 5, 5), np.uint8))
+    (tmp_path / "dir.png").mkdir()
+    (tmp_path / "list").write_text("dir.png\nin.png\n")
+    result = run("apply", "--from-file", "list", "-k", "box:3", "-o", "out/", cwd=tmp_path)
+    assert result.code == 1
+    assert "'dir.png' is a folder" in result.err
+    assert (tmp_path / "out" / "in.png").exists()
