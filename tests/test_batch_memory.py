@@ -170,7 +170,7 @@ def test_nobody_waits_when_the_run_ends(end: type[BaseException], monkeypatch: p
     def work(source: str, target: str, operation: Operation, how: Writing) -> Done:
         if source in begun:  # has everything now
             until = time.monotonic() + 30
-            while len(running.shares.turn) < 2:
+            while len(running.shares.turn) < 2 and not running.stopping.is_set():  # for whoever has it next
                 assert time.monotonic() < until
                 time.sleep(0.01)
             raise end
