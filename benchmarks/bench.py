@@ -19,18 +19,15 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 
-from convcli.system import process
-
-os.environ.setdefault(*process.BLAS_THREADS)  # as the command line does, before NumPy is imported
-os.environ.pop("OPENBLAS_CORETYPE", None)  # a limit to older processors' instructions, which the peers would not have
-os.environ.pop("OPENBLAS_L2_SIZE", None)
-
+import blas  # noqa: F401 (before NumPy)
 import numpy as np
 from command_line import HERE, command_line
 from commands import command_rows
 from in_process import in_process_rows
 from PIL import Image
 from threadpoolctl import threadpool_info
+
+from convcli.system import process
 
 PAUSE = 0.05
 LEAST = 0.01

@@ -8,20 +8,13 @@ a case is the chosen plan's median over the best one's.
 
 from __future__ import annotations
 
-import os
 import sys
-
-from convcli.system import process
-
-os.environ.setdefault(*process.BLAS_THREADS)  # as the command line does, before NumPy is imported
-os.environ.pop("OPENBLAS_CORETYPE", None)  # a limit to older processors' instructions
-os.environ.pop("OPENBLAS_L2_SIZE", None)
-
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import blas  # noqa: F401 (before NumPy)
 import numpy as np
 from command_line import command_line
 from numpy.typing import NDArray
@@ -32,6 +25,7 @@ from convcli.engine import Compute
 from convcli.geometry import Pair
 from convcli.kernels import parse
 from convcli.pointwise.finish import Finish
+from convcli.system import process
 
 WORTH = 8.0
 GOAL = 1.25

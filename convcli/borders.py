@@ -52,9 +52,11 @@ class PaddedAxis:
         stretch, ahead = np.divmod(np.arange(*part.indices(self.length)), self.kept)
         return sources(stretch * self.apart + ahead - self.before, self.size, self.mode)
 
-    def stretches(self, count: int, kept: int, apart: int) -> PaddedAxis:
-        """Only the first `kept` of every `apart` positions, `count` times."""
-        return PaddedAxis(self.size, self.before, count * kept, self.mode, kept, apart)
+    def near(self, taps: int, kept: int, dilation: int) -> tuple[PaddedAxis, int]:
+        """The axis without what no tap reads, and the dilation on it; each of `taps` reads `kept` positions in a row."""
+        if dilation <= kept:
+            return self, dilation
+        return PaddedAxis(self.size, self.before, taps * kept, self.mode, kept, dilation), kept
 
 
 def padded_axis(geometry: Geometry, axis: int) -> PaddedAxis:

@@ -593,7 +593,7 @@ def test_taps_further_apart_than_the_image_is_wide(plan: str, layer: Layer, apar
 def test_no_dilation_costs_more_than_the_taps(transpose: bool, kernel: tuple[int, int]) -> None:
     """Memory of the padded image would be beyond any machine's."""
     far = 10**9
-    pads = Pads(*(far * (k - 1) // 2 * (1 + transpose) // (1 + transpose) for k in (kernel[0],) * 2 + (kernel[1],) * 2))
+    pads = Pads(*(far * (k - 1) // 2 for k in (kernel[0], kernel[0], kernel[1], kernel[1])))
     spec = ConvSpec(transpose=transpose, dilation=Pair(far, far), padding=pads)
     image = np.random.default_rng(0).integers(0, 256, (1, 7, 6), dtype=np.uint8)
     weight = np.arange(1.0, 1 + kernel[0] * kernel[1]).reshape(1, 1, *kernel)

@@ -229,8 +229,7 @@ def direct(
         part = weight[..., i::apart]
         kernels[:, 0, :, i, :, : part.shape[-1]] = part
     rows, across = padded_axis(geometry, 0), padded_axis(geometry, 1)
-    if d > (kept := s * (height - 1) + 1):
-        rows, d = rows.stretches(kh, kept, d), kept
+    rows, d = rows.near(kh, s * (height - 1) + 1, d)
     far = min(spread, width)
     places = np.arange(far * (length - 1) + width)
     stretch = np.minimum(places // far, length - 1)

@@ -72,8 +72,7 @@ def axis_phases(geometry: Geometry, axis: int) -> Axis:
     ]
     length = 1 + max((phase.places[-1] for phase in phases), default=0)
     padded = PaddedAxis(size, -base, count - 1 + extent(length, unit))
-    if unit > count:  # nothing reads what lies between the stretches that distant taps read
-        padded, unit = padded.stretches(length, count, unit), count
+    padded, unit = padded.near(length, count, unit)
     return Axis(phases, count, length, unit, padded)
 
 

@@ -196,7 +196,7 @@ def prepare(job: Job, dtype: str) -> Work:
         for target, planes, source, factor in zip(
             out.reshape(len(out), -1)[:, :length], by_kind[kind], job.sources, factors, strict=True
         ):
-            begun = put = False
+            sum_ = _Sum(total, target)
             for c, classes in enumerate(planes):
                 if classes and summed != source + c:
                     summed = source + c
@@ -214,15 +214,9 @@ def prepare(job: Job, dtype: str) -> Work:
                             np.add(sums[:known], sums[size * apart :][:known], out=further[:known])
                             sums, further, size = further, sums, 2 * size
                         if full:
-                            _put(total, target, put)
-                            begun, put = False, True
-                        view = sums[first * apart :][:length]
-                        np.add(total, view, out=total) if begun else np.copyto(total, view)
-                        begun = True
-            if begun:
-                _put(total, target, put)
-            else:
-                target[...] = 0
+                            sum_.put()
+                        sum_.add(sums[first * apart :][:length])
+            sum_.put()
             if factor != 1:
                 target *= factor
         add_bias(job, out[..., :width])
@@ -230,12 +224,33 @@ def prepare(job: Job, dtype: str) -> Work:
     return work
 
 
-def _put(total: NDArray[Any], target: NDArray[Any], onto: bool) -> None:
-    """A sum of integers into `target`, or onto what is there."""
-    if onto:
-        np.add(target, total, out=target)
-    else:
-        np.copyto(target, total, casting="unsafe")
+class _Sum:
+    """A sum in integers that is put into real results, in as many parts as their type asks for.
+
+    Parameters
+    ----------
+    total : ndarray
+        Room for a part.
+    target : ndarray
+        The results, of the same shape.
+    """
+
+    def __init__(self, total: NDArray[Any], target: NDArray[Any]) -> None:
+        self.total, self.target = total, target
+        self.begun = self.onto = False
+
+    def add(self, view: NDArray[Any]) -> None:
+        """Add to the part, or begin it."""
+        np.add(self.total, view, out=self.total) if self.begun else np.copyto(self.total, view)
+        self.begun = True
+
+    def put(self) -> None:
+        """Put the part away; the sum of nothing is 0."""
+        if self.onto:
+            np.add(self.target, self.total, out=self.target)
+        else:
+            np.copyto(self.target, self.total if self.begun else 0, casting="unsafe")
+        self.begun, self.onto = False, True
 
 
 def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> None:

@@ -145,7 +145,7 @@ def longest_run(indices: NDArray[np.intp], apart: int | None = None) -> tuple[ra
     """
     count = len(indices)
     rises = np.diff(indices)
-    if apart == 1 and indices[0] != ZERO and indices[-1] - indices[0] == count - 1 and (rises == 1).all():
+    if apart == 1 and indices[0] != ZERO and (rises == 1).all():
         return range(count), 1
     if apart is None:
         up = rises[(rises > 0) & (indices[:-1] != ZERO)]
