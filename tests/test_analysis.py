@@ -14,9 +14,10 @@ from hypothesis.extra.numpy import arrays
 from scipy import optimize, signal
 
 from convcli.kernels import Kernel, parse
-from convcli.kernels.analysis import Analysis, analyse, magnitude, reduced, response
+from convcli.kernels.analysis import Analysis, analyse, reduced
 from convcli.kernels.export import FORMATS, encode, literal
 from convcli.kernels.factors import common_denominator
+from convcli.kernels.response import magnitude, response
 
 ONE = np.array([0.0])
 

@@ -1,24 +1,16 @@
-"""What a kernel does, without an image: its sums, its gain, its symmetries, its rank and its frequency response.
-
-The frequency response is the definition, ``H(ωy, ωx) = Σn Σm k[n, m] e^{-i(ωy·n + ωx·m)}``, evaluated as two matrix
-products; frequencies are in cycles per pixel, from -½ to ½, ``ω = 2πf``.
-"""
+"""What a kernel does, without an image: its sums, its gain, its symmetries, its rank, its frequency response."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
-from math import fsum
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import KernelError
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
 from convcli.kernels.kernel import Kernel
-
-Matrix = NDArray[np.float64]
+from convcli.kernels.response import Matrix, gain, magnitude, total_of
 
 ZERO_SUM = 1e-6
 """A sum below this share of Σ|k| is none: values rounded to float32 or to seven digits do not cancel any better."""
@@ -136,11 +128,11 @@ def analyse(kernel: Kernel) -> Analysis:
     peak = float(np.abs(values).max())
     if peak and not 1 / EXTREME < peak < EXTREME:
         raise KernelError(f"kernel '{kernel.name}' has values of {peak:.3g}, beyond what can be analysed: scale it")
-    high, low = _sum(np.maximum(values, 0)), _sum(np.minimum(values, 0))
-    total, abs_sum = _sum(values), high - low
+    high, low = total_of(np.maximum(values, 0)), total_of(np.minimum(values, 0))
+    total, abs_sum = total_of(values), high - low
     denominator = common_denominator(values)
     rank, factors = factorise(values, denominator)
-    gain, where = _gain(values)
+    highest, where = gain(values)
     turned = values[::-1, ::-1]
     height, width = values.shape
     return Analysis(
@@ -151,7 +143,7 @@ def analyse(kernel: Kernel) -> Analysis:
         abs_sum=abs_sum,
         low=low,
         high=high,
-        gain=gain,
+        gain=highest,
         gain_at=where,
         zero_sum=abs(total) <= ZERO_SUM * abs_sum,
         symmetric=_alike(values, turned),
@@ -163,126 +155,6 @@ def analyse(kernel: Kernel) -> Analysis:
         centre=((height - 1) // 2, (width - 1) // 2),
         offset=((height - 1) % 2 / 2, (width - 1) % 2 / 2),
     )
-
-
-def magnitude(values: Matrix, vertical: Matrix, horizontal: Matrix) -> Matrix:
-    """``|H|`` of a kernel ``(kh, kw)`` at every pair of frequencies, in cycles per pixel: ``(vertical, horizontal)``.
-
-    Frequencies ``(…, V)`` and ``(…, W)`` give ``(…, V, W)``.
-    """
-    down, along = (
-        np.exp(-2j * np.pi * np.multiply.outer(frequencies, np.arange(side)))
-        for frequencies, side in zip((vertical, horizontal), values.shape, strict=True)
-    )
-    out: Matrix = np.abs(down @ values @ along.swapaxes(-1, -2))
-    return out
-
-
-def response(values: Matrix, side: int) -> Matrix:
-    """``|H|`` as a square picture of `side` pixels: frequency 0 in its middle, ±½ cycle per pixel at its edges."""
-    frequencies = (np.arange(side) + 0.5) / side - 0.5
-    return magnitude(values, frequencies, frequencies)
-
-
-def _gain(values: Matrix) -> tuple[float, tuple[float, float]]:
-    """The largest ``|H|`` and where: on a grid of eight points for each tap, then uphill from its maxima.
-
-    On such a grid a trigonometric polynomial cannot hide more than 4 % of its maximum between the points (Ehlich and
-    Zeller, "Schwankung von Polynomen zwischen Gitterpunkten", 1964), which the second step finds: every maximum of
-    the grid that may be the highest is followed, since on the ring of a rotationally symmetric kernel all are nearly alike.
-    ``|H|`` is the same at opposite frequencies: half of the plane is enough.
-    """
-    if (values >= 0).all() or (values <= 0).all():  # nothing cancels at frequency 0
-        return abs(_sum(values)), (0.0, 0.0)
-    points = [min(1024, max(64, 8 * side)) if side > 1 else 1 for side in values.shape]  # one tap answers all alike
-    grids = ((np.arange(points[0]) / points[0] + 0.5) % 1 - 0.5, np.arange(points[1] // 2 + 1) / points[1])
-    found = magnitude(values, *grids)
-    rows, columns = _peaks(found)
-    starts = np.stack([grids[0][rows], grids[1][columns]], axis=-1)
-    squares, at = _climb(values / np.abs(values).max(), starts, 1 / max(points))
-    highest = int(np.argmax(squares >= squares.max() * (1 - 1e-12)))  # of equal ones the first
-    y, x = (_folded(float(frequency)) for frequency in at[highest])
-    if x < 0 or (x == 0 and y < 0):  # the opposite frequency, which is the same wave
-        y, x = _folded(-y), _folded(-x)
-    best = float(np.sqrt(squares.max()) * np.abs(values).max())
-    return min(best, float(np.abs(values).sum())), (y, x)
-
-
-def _sum(values: Matrix) -> float:
-    """Rounded once, at the end; a row at a time becomes Python's numbers."""
-    return fsum(chain.from_iterable(row.tolist() for row in values))
-
-
-HIDDEN = 0.04
-"""The share of the largest `|H|` that may be missed between the points of the grid."""
-
-_PEAKS = 64
-"""So many maxima of the grid are followed, the highest of them: the ripple of a large kernel has thousands."""
-
-
-def _peaks(found: Matrix) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns, in their order, of the points as high as all their neighbours, and that may hide the highest."""
-    framed = np.pad(found, 1)
-    neighbours = np.lib.stride_tricks.sliding_window_view(framed, (3, 3))
-    high = (found >= neighbours.max((-2, -1))) & (found >= (1 - HIDDEN) * found.max())
-    places = np.flatnonzero(high)
-    if len(places) > _PEAKS:
-        places = np.sort(places[np.argsort(-found.ravel()[places], kind="stable")[:_PEAKS]])
-    rows, columns = np.unravel_index(places, found.shape)
-    return rows, columns
-
-
-def _climb(values: Matrix, at: Matrix, reach: float) -> tuple[Matrix, Matrix]:
-    """Follow ``|H|²`` upwards from every frequency of `at`, ``(N, 2)``: the maxima, ``(N,)``, and where they are.
-
-    Newton's steps, uphill whichever way the surface bends and no longer than `reach`: a ring is a ridge, along which it rises
-    so gently that a search on grids stops beside the top.
-    """
-    height, slope, bend = _squares(values, at)
-    longest = np.full(len(at), reach)
-    for _ in range(60):
-        curves, axes = np.linalg.eigh(bend)
-        floor = np.maximum(1e-12 * np.abs(curves).max(-1, keepdims=True), 1e-30)
-        step = np.einsum("nij,nj->ni", axes, np.einsum("nij,ni->nj", axes, slope) / np.maximum(np.abs(curves), floor))
-        length = np.linalg.norm(step, axis=-1)
-        if np.minimum(length, longest).max() < 1e-9:
-            break
-        step *= np.minimum(1, longest / np.maximum(length, 1e-300))[:, np.newaxis]
-        tried = _squares(values, at + step)
-        up = tried[0] > height
-        height = np.where(up, tried[0], height)
-        slope, bend = (
-            np.where(up[:, np.newaxis], tried[1], slope),
-            np.where(up[:, np.newaxis, np.newaxis], tried[2], bend),
-        )
-        at = np.where(up[:, np.newaxis], at + step, at)
-        longest = np.where(up, np.minimum(2 * longest, reach), longest / 4)
-    return height, at
-
-
-def _squares(values: Matrix, at: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-    """``|H|²`` at frequencies ``(N, 2)``, its gradient ``(N, 2)`` and its second derivatives ``(N, 2, 2)``."""
-    waves = []
-    for axis, side in enumerate(values.shape):
-        turns = -2j * np.pi * (np.arange(side) - (side - 1) / 2)  # from the middle: the magnitude is the same
-        waves.append(np.exp(np.multiply.outer(at[:, axis], turns)) * turns ** np.arange(3)[:, np.newaxis, np.newaxis])
-    h, hx, hxx = (np.sum(waves[0][0] @ values * wave, -1) for wave in waves[1])
-    hy, hxy = (np.sum(waves[0][1] @ values * wave, -1) for wave in waves[1][:2])
-    hyy = np.sum(waves[0][2] @ values * waves[1][0], -1)
-
-    def both(one: NDArray[Any], other: NDArray[Any]) -> Matrix:
-        product: Matrix = 2 * (np.conj(one) * other).real
-        return product
-
-    mixed = both(hy, hx) + both(h, hxy)
-    bend = [[both(hy, hy) + both(h, hyy), mixed], [mixed, both(hx, hx) + both(h, hxx)]]
-    return both(h, h) / 2, np.stack([both(h, hy), both(h, hx)], -1), np.moveaxis(np.array(bend), -1, 0)
-
-
-def _folded(frequency: float) -> float:
-    """The frequency from -½ (excluded) to ½ that is the same on whole pixels, without the last digits of the search."""
-    folded = round(0.5 - (0.5 - frequency) % 1, 6)
-    return 0.5 if folded == -0.5 else folded + 0.0
 
 
 def _alike(one: Matrix, other: Matrix) -> bool:

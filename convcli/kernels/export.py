@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.analysis import Analysis, Matrix
+from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import common_denominator
 from convcli.kernels.named import safe_label
+from convcli.kernels.response import Matrix
 from convcli.system import npy
 from convcli.system.names import STDIO
 

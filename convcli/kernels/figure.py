@@ -11,8 +11,9 @@ from convcli.drawing.blocks import half_blocks
 from convcli.drawing.heatmap import Colors, Panel
 from convcli.drawing.palette import LIGHT, Palette
 from convcli.drawing.scene import Scene
-from convcli.kernels.analysis import Analysis, Matrix, reduced, response
+from convcli.kernels.analysis import Analysis, reduced
 from convcli.kernels.named import Recipe
+from convcli.kernels.response import Matrix, response
 
 RESPONSE = 64
 """Pixels to a side of the frequency response in a figure."""
