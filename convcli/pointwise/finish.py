@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.pointwise.bands import NEAR_VALUES, bands
 from convcli.pointwise.lift import Restore
-from convcli.pointwise.ranges import NOTHING, Clipped, extremes, store, wider
+from convcli.pointwise.ranges import NOTHING, UNKNOWN, Clipped, Known, extremes, store, wider
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +80,23 @@ class Finish:
         plain = not self.joins and self.policy == "clip" and self.restore is None
         return plain and low > -0.25 and high < self.full_scale + 0.25
 
-    def apply(self, values: NDArray[Any], out: NDArray[Any], within: bool = False, finite: bool = False) -> Clipped:
+    def apply(self, values: NDArray[Any], out: NDArray[Any], known: Known = UNKNOWN) -> Clipped:
         """Finish a block.
 
         Parameters
         ----------
         values : ndarray
-            ``(blocks·K, rows, line)``, K the kernels of the bank; real, or exact integers. Is overwritten.
+            ``(blocks·K, rows, line)``, K the kernels of the bank; real, or exact integers. Is overwritten. What lies beyond
+            the lines of `out` is of no account.
         out : ndarray
             ``(blocks·P, rows, line)`` of the final dtype.
-        within : bool
-            Whether it is known (see `keeps`) that there is nothing to clip.
-        finite : bool
-            Whether it is known that no value is NaN.
+        known : Known
+            What is known of all results.
         """
-        values = self.join(values)
+        if self.joins or self.restore is not None:
+            values = self.join(values[..., : out.shape[-1]])
         if self.restore is None:
-            return self._keep(values, out, self.policy, self.count, within, finite)
+            return self._keep(values, out, self.policy, self.count, known)
         clipped = []
         for rows in bands(values, NEAR_VALUES):
             restored, place = self.restore.apply(values[:, rows]), out[:, rows]
@@ -112,16 +112,15 @@ class Finish:
         out: NDArray[Any],
         policy: str,
         count: bool,
-        within: bool = False,
-        finite: bool = False,
+        known: Known = UNKNOWN,
     ) -> Clipped:
         """Round restored values into `out`, or copy them if they stay real."""
         if self.dtype is None:
-            np.copyto(out, values, casting="unsafe")
+            np.copyto(out, values[..., : out.shape[-1]], casting="unsafe")
             return Clipped()
         if self.scale != 1 or policy == "minmax":
             values = self._scaled(values)
-        return store(values, self.full_scale, policy, out, count, within, finite, self.span)
+        return store(values, self.full_scale, policy, out, count, known, self.span)
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
         """Real values in the units of the file; real ones in place."""

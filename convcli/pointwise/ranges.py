@@ -22,14 +22,34 @@ class Clipped(NamedTuple):
         return cls(*map(sum, zip(*parts, strict=True)))
 
 
+class Known(NamedTuple):
+    """What is known of values before they are stored.
+
+    Attributes
+    ----------
+    within : bool
+        That they are within the range, but for their rounding.
+    surely : bool
+        That they are within it once they are integers, with their rounding.
+    finite : bool
+        That none is NaN.
+    """
+
+    within: bool = False
+    surely: bool = False
+    finite: bool = False
+
+
+UNKNOWN = Known()
+
+
 def store(
     values: NDArray[Any],
     full_scale: float,
     policy: str,
     out: NDArray[Any],
     count: bool = True,
-    within: bool = False,
-    finite: bool = False,
+    known: Known = UNKNOWN,
     span: tuple[float, float] | None = None,
 ) -> Clipped:
     """Map real values to the integers ``0 … full_scale``.
@@ -37,7 +57,8 @@ def store(
     Parameters
     ----------
     values : ndarray
-        Any shape, in units where `full_scale` is white; real, or exact integers. Is overwritten.
+        Any shape, in units where `full_scale` is white; real, or exact integers. Is overwritten. Its lines may be longer than
+        those of `out`: all of a memory is done in less time than the parts that are kept.
     full_scale : float
         The value of white.
     policy : {"clip", "abs", "offset", "minmax"}
@@ -46,10 +67,8 @@ def store(
         An unsigned integer array of the same shape that holds `full_scale`.
     count : bool
         Whether to count what is clipped; if not, zeros are returned.
-    within : bool
-        Whether it is known that there is nothing to count: no value lies outside the range but by rounding, none is NaN.
-    finite : bool
-        Whether it is known that none is NaN.
+    known : Known
+        What need not be looked for.
     span : (float, float), optional
         What ``minmax`` stretches; by default, the `extremes` of `values`.
     """
@@ -57,28 +76,32 @@ def store(
         values = values.astype(np.float32)
     if values.dtype.kind in "iu" and np.iinfo(values.dtype).max < full_scale:
         values = values.astype(np.int32)
+    if not values.flags.c_contiguous or policy != "clip":
+        values = values[..., : out.shape[-1]]
     values = apply_policy(values, full_scale, policy, values if values.dtype.kind == "f" else None, span)
-    if values.dtype.kind == "f":
+    real = values.dtype.kind == "f"
+    if real:
         values = np.rint(values, out=values)
     kind = values.dtype.type
     zero, white = kind(0), kind(full_scale)
-    if within:
-        if values.dtype.kind == "f":  # but for rounding: nothing may wrap around
+    kept = values[..., : out.shape[-1]]
+    if known.within:
+        if real and not known.surely:  # nothing may wrap around
             np.clip(values, zero, white, out=values)
-        np.copyto(out, values, casting="unsafe")
-        return Clipped(0, 0, values.size if count else 0)
+        np.copyto(out, kept, casting="unsafe")
+        return Clipped(0, 0, kept.size if count else 0)
     below = above = nan = 0
     if count:
-        flags = np.less_equal(zero, values)
-        below = values.size - int(np.count_nonzero(flags))
-        above = int(np.count_nonzero(np.greater(values, white, out=flags)))
+        flags = np.less_equal(zero, kept)
+        below = kept.size - int(np.count_nonzero(flags))
+        above = int(np.count_nonzero(np.greater(kept, white, out=flags)))
     if below or above or not count:
         np.clip(values, zero, white, out=values)
-        if not (finite and policy != "minmax") and values.dtype.kind == "f" and np.isnan(values.max(initial=zero)):
-            nan = int(np.count_nonzero(np.isnan(values, out=flags))) if count else 0
-            np.nan_to_num(values, copy=False, nan=0.0)
-    np.copyto(out, values, casting="unsafe")
-    return Clipped(below - nan, above, values.size if count else 0, nan)
+        if not (known.finite and policy != "minmax") and real and np.isnan(kept.max(initial=zero)):
+            nan = int(np.count_nonzero(np.isnan(kept, out=flags))) if count else 0
+            np.nan_to_num(kept, copy=False, nan=0.0)
+    np.copyto(out, kept, casting="unsafe")
+    return Clipped(below - nan, above, kept.size if count else 0, nan)
 
 
 def apply_policy(

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Work
-from convcli.backends.numpy.taps import add_bias
+from convcli.backends.numpy.job import Buffers, Job, Steps, Work
+from convcli.backends.numpy.taps import bias_steps
 from convcli.backends.numpy.taps import suits as plain_suits
 from convcli.geometry import Size
 
@@ -79,7 +79,7 @@ def spectra_bytes(job: Job) -> int:
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Transform the kernels once, like ones once for all; what is returned fills a tile."""
+    """Transform the kernels once, like ones once for all; what is returned says how a tile is filled."""
     usual, (span_y, span_x), s = sides(job), job.reach, job.stride
     distinct = list({kernels.tobytes(): kernels for kernels in job.kernels}.values())
     place = {kernels.tobytes(): number for number, kernels in enumerate(distinct)}
@@ -94,7 +94,7 @@ def prepare(job: Job, dtype: str) -> Work:
         spread[..., : span_y : job.dilation.rows, : span_x : job.dilation.columns] = distinct
         return np.conj(np.fft.rfft2(spread))  # the conjugate correlates
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def transform(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         kind = dtype
         if not job.bounded and value_range(scratch, BLOCK) > WIDE:
             kind = "float64"
@@ -119,6 +119,9 @@ def prepare(job: Job, dtype: str) -> Work:
                 np.fft.ifft(product, axis=0, out=product)
                 np.fft.irfft(product[:needed], side, out=dense)
                 out[o, :, :width] = dense[::s, :width]
-        add_bias(job, out[..., :width])
+
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        width = part.output.width
+        return [(transform, (part, scratch, out, buffers)), *bias_steps(job, out[..., :width])]
 
     return work

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy import job as jobs
-from convcli.backends.numpy.job import Buffers, Job, Work
-from convcli.backends.numpy.taps import add_bias, suits
+from convcli.backends.numpy.job import Buffers, Job, Steps, Work
+from convcli.backends.numpy.taps import bias_steps, suits
 from convcli.geometry import Size
 
 __all__ = ["prepare", "reach", "suits", "tile"]
@@ -43,7 +43,7 @@ def tile(job: Job, itemsize: int) -> Size:
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Lay the kernels out as matrices once; what is returned fills a tile."""
+    """Lay the kernels out as matrices once; what is returned says how a tile is filled."""
     kw, s, e = job.kernel.width, job.stride, job.dilation.columns
     matrices = np.ascontiguousarray(np.moveaxis(job.kernels, 2, 0).astype(dtype)).reshape(
         job.kernel.height, job.outputs, -1
@@ -53,8 +53,9 @@ def prepare(job: Job, dtype: str) -> Work:
         (first, [o for o in range(job.outputs) if job.sources[o] == first]) for first in dict.fromkeys(job.sources)
     ]
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         rows, width = out.shape[1], part.output.width
+        steps: Steps = []
         for source, outputs in groups:
             block = slice(outputs[0], outputs[-1] + 1)
             target = out[block, :, :width]
@@ -65,13 +66,13 @@ def prepare(job: Job, dtype: str) -> Work:
                 columns = buffers.get("columns", (job.inputs, kw, height, width), dtype)
                 lines = scratch[source : source + job.inputs, first : first + s * (height - 1) + 1 : s]
                 for j in range(kw):
-                    columns[:, j] = lines[..., j * e : j * e + width]
+                    steps.append((np.copyto, (columns[:, j], lines[..., j * e : j * e + width])))
                 flat = columns.reshape(-1, height * width)
                 for i, ahead in members:
                     windows = flat[:, ahead * width : (ahead + rows) * width]
-                    np.matmul(matrices[i, block], windows, out=products.reshape(len(outputs), -1))
-                    np.add(target, products, out=target) if begun else np.copyto(target, products)
+                    steps.append((np.matmul, (matrices[i, block], windows, products.reshape(len(outputs), -1))))
+                    steps.append((np.add, (target, products, target)) if begun else (np.copyto, (target, products)))
                     begun = True
-        add_bias(job, out[..., :width])
+        return steps + bias_steps(job, out[..., :width])
 
     return work

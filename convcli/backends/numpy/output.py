@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.backends import Task
 from convcli.backends.numpy.job import Buffers, Job
-from convcli.pointwise.ranges import NOTHING, Clipped, wider
+from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
 
 
 def is_interleaved(x: NDArray[Any]) -> bool:
@@ -44,12 +44,15 @@ class Output:
         What the tiles are of.
     span : (float, float)
         The smallest and the largest value that results can have, as far as is known.
+    rounding : float
+        How far rounding may bring a result beyond that.
     """
 
-    def __init__(self, task: Task, job: Job, span: tuple[float, float]) -> None:
+    def __init__(self, task: Task, job: Job, span: tuple[float, float], rounding: float) -> None:
         self.job, self.finish = job, task.finish
         kind = task.finish.dtype or task.dtype
-        self.known = task.finish.keeps(span), max(map(abs, span)) < LARGEST
+        within = task.finish.keeps(span)
+        self.known = Known(within, within and rounding * task.finish.scale < 0.2, max(map(abs, span)) < LARGEST)
         count, channels = task.x.shape[:2]
         filters = task.filters
         outputs = task.finish.outputs(filters)
@@ -78,14 +81,14 @@ class Output:
         return self._clipped
 
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
-        """Finish ``values (O, rows, W_out·step)`` of a tile and put them in their place."""
+        """Finish ``values (O, rows, line)`` of a tile, see `Recipe.tile`, and put them in their place."""
         for part, place in self._places(image, values, rows, columns):
             self._note(self._put(part, place, buffers))
 
     def look(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
         """See what the extremes of a tile are, and keep nothing else of it."""
-        for part, _ in self._places(image, values, rows, columns):
-            self._widen(self.finish.extremes(part))
+        for part, place in self._places(image, values, rows, columns):
+            self._widen(self.finish.extremes(part[..., : place.shape[2] * self.job.step]))
 
     def stretch(self) -> None:
         """Everything has been looked at, and can be stored from now on."""
@@ -96,29 +99,28 @@ class Output:
     def _places(
         self, image: int, values: NDArray[Any], rows: range, columns: range
     ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        """The parts of a tile ``(F, rows, W·step)``, and the places ``(C, rows, W)`` that they go to once they are finished."""
+        """The parts of a tile ``(F, rows, line)``, and the places ``(C, rows, W)`` that they go to once they are finished."""
         job, (s, t) = self.job, self.job.upsample
         planes = values.reshape(-1, len(job.phases), *values.shape[1:])
         for number, (a, b) in enumerate(job.phases):
             place = self.array[
                 image, :, a + s * rows.start : a + s * rows.stop : s, b + t * columns.start : b + t * columns.stop : t
             ]
-            _, height, width = place.shape  # the last phases may lie beyond the image
-            if place.size:
-                yield planes[:, number, :height, : width * job.step], place
+            if place.size:  # the last phases may lie beyond the image
+                yield planes[:, number, : place.shape[1]], place
 
     def _put(self, values: NDArray[Any], place: NDArray[Any], buffers: Buffers) -> Clipped:
-        """Finish ``values (F, rows, W·step)`` into ``place (C, rows, W)``."""
+        """Finish ``values (F, rows, line)`` into ``place (C, rows, W)``."""
         step = self.job.step
         if step == 1 and (place.strides[2] == place.itemsize or self.finish.dtype is None):
-            return self.finish.apply(values, place, *self.known)
+            return self.finish.apply(values, place, self.known)
         _, height, width = place.shape
         if self.interleaved and len(place) == step and place.strides[2] == step * place.itemsize:
             flat = place.transpose(1, 2, 0).reshape(1, height, width * step)
-            return self.finish.apply(values, flat, *self.known)
+            return self.finish.apply(values, flat, self.known)
         planes = len(place) // step  # narrow first: fewer bytes go far apart
         finished = buffers.get("finished", (planes, height, width * step), self.array.dtype.str)
-        clipped = self.finish.apply(values, finished, *self.known)
+        clipped = self.finish.apply(values, finished, self.known)
         pixels = finished.reshape(planes, height, width, step)
         for channel, targets in enumerate(place.reshape(step, planes, height, width)):
             for target, plane in zip(targets, pixels[..., channel], strict=True):  # together, NumPy goes pixel by pixel

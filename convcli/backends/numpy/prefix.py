@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
-from convcli.backends.numpy.taps import add_bias, suits
+from convcli.backends.numpy.job import Buffers, Job, Step, Steps, Work, tile_within
+from convcli.backends.numpy.taps import bias_steps, suits
 from convcli.geometry import Size
 
 __all__ = ["GROUP", "Layout", "layouts", "prepare", "suits", "tile", "units"]
@@ -177,14 +177,14 @@ def tile(job: Job, itemsize: int) -> Size:
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Find the kernels' steps; what is returned fills a tile of `dtype` from integers of a type that `layouts` names."""
+    """Find the kernels' steps; what is returned says how a tile of `dtype` is filled from integers of a type of `layouts`."""
     found = units(job)
     assert found is not None
     by_kind = {layout.kind: layout.outputs for layout in layouts(job, found[1])}
     factors = found[0].ravel().astype(dtype)
     s, d = job.stride, job.dilation.rows
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         _, rows, line = out.shape
         width, apart = part.output.width * job.step, job.dilation.columns * job.step
         length = (rows - 1) * line + width  # all lines as one: what comes to lie behind a line is of no account
@@ -192,7 +192,7 @@ def prepare(job: Job, dtype: str) -> Work:
         prefix = buffers.get("prefix", (scratch.shape[1] + d, line), kind)
         spare = [buffers.get(name, (rows, line), kind) for name in ("sums", "doubled", "product")]
         total = buffers.get("total", (length,), kind)
-        summed = -1
+        summed, steps = -1, Steps()
         for target, planes, source, factor in zip(
             out.reshape(len(out), -1)[:, :length], by_kind[kind], job.sources, factors, strict=True
         ):
@@ -200,26 +200,26 @@ def prepare(job: Job, dtype: str) -> Work:
             for c, classes in enumerate(planes):
                 if classes and summed != source + c:
                     summed = source + c
-                    prefix_sums(scratch[summed], d, prefix)
-                for steps, pieces in classes:
+                    steps += prefix_sums(scratch[summed], d, prefix)
+                for jumps, pieces in classes:
                     sums, further, product = spare
-                    _differences(
-                        [(prefix[i * d :][: (rows - 1) * s + 1 : s], rise) for i, rise in steps], sums, product
+                    steps += _differences(
+                        [(prefix[i * d :][: (rows - 1) * s + 1 : s], rise) for i, rise in jumps], sums, product
                     )
                     sums, further = sums.reshape(-1), further.reshape(-1)
                     size, known = 1, sums.size
                     for count, first, full in pieces:
                         while size < count:
                             known -= size * apart
-                            np.add(sums[:known], sums[size * apart :][:known], out=further[:known])
+                            steps.append((np.add, (sums[:known], sums[size * apart :][:known], further[:known])))
                             sums, further, size = further, sums, 2 * size
                         if full:
-                            sum_.put()
-                        sum_.add(sums[first * apart :][:length])
-            sum_.put()
+                            steps.append(sum_.put())
+                        steps.append(sum_.add(sums[first * apart :][:length]))
+            steps.append(sum_.put())
             if factor != 1:
-                target *= factor
-        add_bias(job, out[..., :width])
+                steps.append((np.multiply, (target, np.array(factor, dtype), target)))
+        return steps + bias_steps(job, out[..., :width])
 
     return work
 
@@ -239,47 +239,51 @@ class _Sum:
         self.total, self.target = total, target
         self.begun = self.onto = False
 
-    def add(self, view: NDArray[Any]) -> None:
+    def add(self, view: NDArray[Any]) -> Step:
         """Add to the part, or begin it."""
-        np.add(self.total, view, out=self.total) if self.begun else np.copyto(self.total, view)
-        self.begun = True
+        begun, self.begun = self.begun, True
+        return (np.add, (self.total, view, self.total)) if begun else (np.copyto, (self.total, view))
 
-    def put(self) -> None:
+    def put(self) -> Step:
         """Put the part away; the sum of nothing is 0."""
-        if self.onto:
-            np.add(self.target, self.total, out=self.target)
-        else:
-            np.copyto(self.target, self.total if self.begun else 0, casting="unsafe")
-        self.begun, self.onto = False, True
+        begun, self.begun = self.begun, False
+        onto, self.onto = self.onto, True
+        if onto:
+            return np.add, (self.target, self.total, self.target)
+        return (np.copyto, (self.target, self.total, "unsafe")) if begun else (self.target.fill, (0,))
 
 
-def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> None:
+def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
     """``out[y] = Σ lines[y - apart·i], i ≥ 1``, over the rows of ``lines (R, line)``: ``out (R + apart, line)``.
 
     In groups of `GROUP` rows, first within all groups side by side, then from group to group: few calls for many rows.
     """
-    out[:apart] = 0
+    steps: Steps = [(out[:apart].fill, (0,))]
     for residue in range(min(apart, len(lines))):
         source, target = lines[residue::apart], out[residue + apart :: apart]
-        np.copyto(target[::GROUP], source[::GROUP])
+        steps.append((np.copyto, (target[::GROUP], source[::GROUP])))
         for k in range(1, min(GROUP, len(source))):
             here = target[k::GROUP]
-            np.add(target[k - 1 :: GROUP][: len(here)], source[k::GROUP], out=here)
+            steps.append((np.add, (target[k - 1 :: GROUP][: len(here)], source[k::GROUP], here)))
         for start in range(GROUP, len(source), GROUP):
             group = target[start : start + GROUP]
-            np.add(group, target[start - 1], out=group)
+            steps.append((np.add, (group, target[start - 1], group)))
+    return steps
 
 
-def _differences(steps: list[tuple[NDArray[Any], int]], out: NDArray[Any], product: NDArray[Any]) -> None:
+def _differences(jumps: list[tuple[NDArray[Any], int]], out: NDArray[Any], product: NDArray[Any]) -> Steps:
     """``out = Σ rise · prefix sums``."""
-    (first, rise), *others = steps
+    (first, rise), *others = jumps
+    steps: Steps = []
     if rise == 1 and others and others[0][1] == -1:
-        np.subtract(first, others.pop(0)[0], out=out)
+        steps.append((np.subtract, (first, others.pop(0)[0], out)))
     else:
-        np.multiply(first, out.dtype.type(abs(rise)), out=out)
+        steps.append((np.multiply, (first, np.array(abs(rise), out.dtype), out)))
         if rise < 0:
-            np.negative(out, out=out)
+            steps.append((np.negative, (out, out)))
     for view, rise in others:
-        size = abs(rise)
-        term = view if size == 1 else np.multiply(view, out.dtype.type(size), out=product)
-        (np.add if rise > 0 else np.subtract)(out, term, out=out)
+        if abs(rise) != 1:
+            steps.append((np.multiply, (view, np.array(abs(rise), out.dtype), product)))
+            view = product
+        steps.append((np.add if rise > 0 else np.subtract, (out, view, out)))
+    return steps

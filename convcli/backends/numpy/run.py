@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convcli.backends import Computed, Considered, Task, finished
 from convcli.backends.numpy import fft, taps
-from convcli.backends.numpy.job import Buffers, Job, Work, direct, lines
+from convcli.backends.numpy.job import Buffers, Job, Steps, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick
@@ -56,6 +56,8 @@ class Recipe(NamedTuple):
     job : Job
     span : (float, float)
         See `Job.span`.
+    rounding : float
+        How far a result may lie beyond it.
     dtype, gathers : str
         Of the computation, and of the pixels that it is handed.
     work : Work
@@ -74,10 +76,13 @@ class Recipe(NamedTuple):
     considered : tuple of Considered
     mixes : bool
         See `Computed`.
+    owner : object
+        Whose steps a thread keeps from tile to tile; None: they are too large to keep.
     """
 
     job: Job
     span: tuple[float, float]
+    rounding: float
     dtype: str
     gathers: str
     work: Work
@@ -90,9 +95,13 @@ class Recipe(NamedTuple):
     text: str
     considered: tuple[Considered, ...]
     mixes: bool
+    owner: object
 
     def tile(self, planes: NDArray[Any], rows: range, columns: range, lift: Lift | None = None) -> NDArray[Any]:
-        """Output ``(O, rows, W_out·step)`` of a tile of image `planes`, which are lifted first, in a buffer."""
+        """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in a buffer.
+
+        A line begins with ``W_out·step`` values of the output; what lies behind them is of no account.
+        """
         job, (part, gathers) = self.job, self.parts[columns]
         reads = self.strips[rows]
         scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
@@ -103,8 +112,14 @@ class Recipe(NamedTuple):
                 fill(scratch[number :: len(gathers)], planes, reads, gather)
         out = BUFFERS.get("out", (job.outputs, len(rows), part.line), self.dtype)
         usual = job.bounded or self.suits(scratch)
-        (self.work if usual else self.fallback())(part, scratch, out, BUFFERS)
-        return out[..., : len(columns) * job.step]
+
+        def build() -> Steps:
+            return (self.work if usual else self.fallback())(part, scratch, out, BUFFERS)
+
+        steps = BUFFERS.steps(self.owner, (len(rows), columns, usual), build) if self.owner else build()
+        for function, arguments in steps:
+            function(*arguments)
+        return out
 
 
 def correlate(task: Task) -> Computed:
@@ -118,7 +133,7 @@ def correlate(task: Task) -> Computed:
             considered=computed.considered
         )
     recipe = recipe_of(task)
-    output = Output(task, recipe.job, recipe.span)
+    output = Output(task, recipe.job, recipe.span, recipe.rounding)
     if task.finish.looks:
         _each(task, recipe, output.look)
         output.stretch()
@@ -198,10 +213,12 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
     strategy = STRATEGIES[chosen.name] if job.outputs else taps
     tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), chosen.threads) if job.outputs else []
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
+    held = 4 * job.kernels.nbytes + 8 * job.columns.size + (fft.spectra_bytes(job) if chosen.name == "fft" else 0)
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
     recipe = Recipe(
         job=job,
         span=job.span,
+        rounding=np.inf if chosen.mixes else _rounding(job, chosen.dtype),
         dtype=chosen.dtype,
         gathers=chosen.gathers,
         work=strategy.prepare(job, chosen.dtype),
@@ -214,9 +231,17 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         text=f"{chosen.name}: {phases}{chosen.reason}, {chosen.dtype}, {described(len(tiles), chosen.threads)}",
         considered=tuple(plan.considered for plan in (chosen, *others)),
         mixes=chosen.mixes,
+        owner=object() if held <= CACHED_BYTES else None,
     )
-    held = 4 * job.kernels.nbytes + 8 * job.columns.size
-    return recipe, held + (fft.spectra_bytes(job) if chosen.name == "fft" else 0)
+    return recipe, held
+
+
+def _rounding(job: Job, dtype: str) -> float:
+    """The largest error of a sum of products, one after the other, whatever the order: Higham (2002), section 3.1."""
+    if np.dtype(dtype).kind != "f":
+        return 0.0
+    low, high = job.span
+    return float(np.finfo(dtype).eps) * (prod(job.kernels.shape[1:]) + 8) * (abs(low) + abs(high))
 
 
 def _weighed(job: Job, key: Key) -> list[Plan]:

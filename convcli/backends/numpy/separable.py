@@ -14,8 +14,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
-from convcli.backends.numpy.taps import add_bias, suits
+from convcli.backends.numpy.job import Buffers, Job, Steps, Work, tile_within
+from convcli.backends.numpy.taps import bias_steps, suits
 from convcli.backends.numpy.toeplitz import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
 from convcli.geometry import Size
 
@@ -79,7 +79,7 @@ def tile(job: Job, itemsize: int) -> Size:
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Factor the kernels and build their banded matrices once; what is returned fills a tile."""
+    """Factor the kernels and build their banded matrices once; what is returned says how a tile is filled."""
     s, e = job.stride, job.dilation.columns * job.step
     sets, d = lattices(job)
     terms = [
@@ -96,47 +96,48 @@ def prepare(job: Job, dtype: str) -> Work:
         _, column, line = terms[o][term]
         return banded(column, size, s, d) if axis == 0 else np.ascontiguousarray(banded(line, size, 1, e).T)
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         out = out[..., : part.output.width * job.step]
         _, rows, width = out.shape
         columns = min(BLOCK_COLUMNS, width)
         passed = buffers.get("passed", (rows, part.line), dtype)
         further = buffers.get("further", (rows, width), dtype)
+        steps: Steps = []
         for o in range(job.outputs):
             for number, (plane, _, _) in enumerate(terms[o]):
                 for first in range(min(sets, rows)):
                     into = passed[first::sets]
                     size = min(block_rows(job.kernel.height), len(into))
-                    _down(scratch[plane, first::sets], band(o, number, 0, size), size, s, into)
+                    steps += _down(scratch[plane, first::sets], band(o, number, 0, size), size, s, into)
                 target = out[o] if number == 0 else further
-                _across(passed, band(o, number, 1, columns), columns, target)
+                steps += _across(passed, band(o, number, 1, columns), columns, target)
                 if number:
-                    out[o] += target
-        add_bias(job, out)
+                    steps.append((np.add, (out[o], target, out[o])))
+        return steps + bias_steps(job, out)
 
     return work
 
 
-def _down(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: NDArray[Any]) -> None:
+def _down(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: NDArray[Any]) -> Steps:
     """Along the columns: ``out (rows, line)``."""
     rows, line = out.shape
     sources = blocks_of(lines, rows, size, band.shape[1], stride)
-    multiply(band, sources, out[: len(sources) * size].reshape(-1, size, line))
+    steps = multiply(band, sources, out[: len(sources) * size].reshape(-1, size, line))
     if rows % size:
         start = rows - size
-        multiply(band, lines[stride * start :][: band.shape[1]], out[start:])
+        steps += multiply(band, lines[stride * start :][: band.shape[1]], out[start:])
+    return steps
 
 
-def _across(lines: NDArray[Any], band: NDArray[Any], size: int, out: NDArray[Any]) -> None:
-    """Along the rows: ``out (rows, W_out·step)``, in blocks of columns whose products are one call."""
+def _across(lines: NDArray[Any], band: NDArray[Any], size: int, out: NDArray[Any]) -> Steps:
+    """Along the rows: ``out (rows, width)``, in blocks of columns whose products are one call."""
     rows, width = out.shape
     itemsize, whole = out.itemsize, width // size
 
-    def product(start: int, count: int) -> None:
+    def product(start: int, count: int) -> Steps:
         windows = as_strided(lines[:, start:], (count, rows, len(band)), (size * itemsize, lines.strides[0], itemsize))
         blocks = as_strided(out[:, start:], (count, rows, size), (size * itemsize, out.strides[0], itemsize))
-        np.matmul(windows, band, out=blocks)
+        return [(np.matmul, (windows, band, blocks))]
 
-    product(0, whole)
-    if width % size:
-        product(width - size, 1)  # again some columns that are done: the last block is whole too
+    # again some columns that are done: the last block is whole too
+    return product(0, whole) + (product(width - size, 1) if width % size else [])

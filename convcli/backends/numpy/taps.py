@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
+from convcli.backends.numpy.job import Buffers, Job, Steps, Work, tile_within
 from convcli.geometry import Size
 
 
@@ -70,15 +70,14 @@ class _Group(NamedTuple):
 
 
 def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
-    """Group the taps of each output plane by the size of their weight; what is returned fills a tile.
+    """Group the taps of each output plane by the size of their weight; what is returned says how a tile is filled.
 
     Taps of one weight are summed before they are multiplied; ±1 needs no product. With `gaps_only`, for tiles that do not
     suit, only the gaps between taps are skipped, but no tap of weight 0 (0·NaN is NaN), and each is multiplied first.
     """
-    kind = np.dtype(dtype).type
     plans = [_groups(job, o, gaps_only) for o in range(job.outputs)]
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         _, rows, line = out.shape
         width, apart = part.output.width * job.step, job.dilation.columns * job.step
         partial = buffers.get("partial", (rows, line), dtype)
@@ -96,22 +95,26 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
                 return lines[tap.plane, start : start + length]
             return part.shifted(scratch[tap.plane, tap.row : tap.row + reach : job.stride], tap.column)
 
+        steps: Steps = []
         for target, groups in zip(targets, plans, strict=True):
             if not groups:
-                target[...] = 0
+                steps.append((target.fill, (0,)))
             for number, (weight, (first, *others)) in enumerate(groups):
-                if number and not others and abs(weight) == 1:
-                    (np.add if weight > 0 else np.subtract)(target, view(first), out=target)
+                if number and abs(weight) == 1:
+                    for tap in (first, *others):
+                        join = np.add if (tap.join is np.add) == (weight > 0) else np.subtract
+                        steps.append((join, (target, view(tap), target)))
                     continue
                 into = partial if number else target
                 total = view(first)
                 for tap in others:
-                    total = tap.join(total, view(tap), out=into)
+                    steps.append((tap.join, (total, view(tap), into)))
+                    total = into
                 if weight != 1 or total is not into:
-                    np.multiply(total, kind(weight), out=into)
+                    steps.append((np.multiply, (total, np.array(weight, dtype), into)))
                 if number:
-                    np.add(target, into, out=target)
-        add_bias(job, out[..., :width])
+                    steps.append((np.add, (target, into, target)))
+        return steps + bias_steps(job, out[..., :width])
 
     return work
 
@@ -140,8 +143,9 @@ def _most(job: Job) -> int:
     return 2**24 // (np.iinfo(job.source).max if job.source.kind in "ui" else 1)
 
 
-def add_bias(job: Job, out: NDArray[Any]) -> None:
-    """Add the bias to ``out (O, rows, W_out·step)``."""
-    if job.bias.any():
-        pixels = out.reshape(*out.shape[:-1], -1, job.step)
-        pixels += job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis]
+def bias_steps(job: Job, out: NDArray[Any]) -> Steps:
+    """Add the bias to ``out (O, rows, W_out·step)``, if there is one."""
+    if not job.bias.any():
+        return []
+    pixels = out.reshape(*out.shape[:-1], -1, job.step)
+    return [(np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels))]

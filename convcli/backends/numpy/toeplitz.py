@@ -16,14 +16,17 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Work, tile_within
-from convcli.backends.numpy.taps import add_bias, suits
+from convcli.backends.numpy.job import Buffers, Job, Steps, Work, tile_within
+from convcli.backends.numpy.taps import bias_steps, suits
 from convcli.geometry import Size, extent
 
 __all__ = ["banded", "block_rows", "blocks_of", "distinct_columns", "lattices", "multiply", "prepare", "suits", "tile"]
 
 
-PRODUCT_BYTES = 3 << 19
+LONG_LINE = 4096
+"""Values of a line from which on NumPy works on every line as fast as on all of them as one."""
+
+PRODUCT_BYTES = 4 << 20
 """Products of one call: enough to hide its cost and that of Python's lock, few enough to stay near (measured)."""
 
 
@@ -38,9 +41,16 @@ def whole_blocks(job: Job, size: Size) -> Size:
     return Size(max(size.height // block * block, min(size.height, block)), size.width)
 
 
-def block_rows(kernel_rows: int) -> int:
-    """Output rows of a block: fewer waste less of the product, more keep BLAS busier (measured)."""
-    return 4 if kernel_rows < 16 else 8 if kernel_rows < 48 else 16
+def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> int:
+    """Output rows of a block: fewer waste less of a product, more keep BLAS busier (measured).
+
+    `products` of a block are done at once, and keep it busy. Of single rows they can be added up in one stretch each, which
+    short lines ask for.
+    """
+    if products > 2 and kernel_rows < 16:
+        return 2 if kernel_rows < 4 and line >= LONG_LINE else 1
+    rows = 4 if kernel_rows < 16 else 8 if kernel_rows < 48 else 16
+    return rows // 2 if products > 2 else rows
 
 
 def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArray[Any]:
@@ -62,14 +72,13 @@ UNPACKED = 1_000_000
 """Multiply-accumulates of a product up to which BLAS reads the matrices where they lie instead of packing them first."""
 
 
-def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> None:
+def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> Steps:
     """``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in stretches of columns that BLAS is fastest at."""
     line = source.shape[-1]
     count = -(-band.size * line // UNPACKED)
     size = -(-line // count)
-    for start in range(0, line, size):
-        piece = slice(start, start + size)
-        np.matmul(band, source[..., piece], out=out[..., piece])
+    pieces = [slice(start, start + size) for start in range(0, line, size)]
+    return [(np.matmul, (band, source[..., piece], out[..., piece])) for piece in pieces]
 
 
 def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, int]]]:
@@ -91,7 +100,7 @@ def lattices(job: Job) -> tuple[int, int]:
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Build the banded matrices once; what is returned fills a tile. Columns of a kernel without taps are left out."""
+    """Build the banded matrices once; what is returned says how a tile is filled. Columns without taps are left out."""
     kernels = job.kernels.astype(dtype)
     columns = [[distinct_columns(kernel) for kernel in each] for each in kernels]
     most = max(1, *(len(distinct) for each in columns for distinct, _ in each))
@@ -101,32 +110,33 @@ def prepare(job: Job, dtype: str) -> Work:
     def bands(o: int, c: int, size: int) -> NDArray[Any]:
         return np.concatenate([banded(kernels[o, c, :, j], size, job.stride, dilation) for j in columns[o][c][0]])
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         width = part.output.width * job.step
+        steps: Steps = []
         for o, each in enumerate(columns):
             used = [(c, taps) for c, (_, taps) in enumerate(each) if taps]
             if not used:
-                out[o] = 0
+                steps.append((out[o].fill, (0,)))
             for first in range(min(sets, out.shape[1])):
                 target = out[o, first::sets]
-                size = min(block_rows(job.kernel.height), len(target))
+                size = min(block_rows(job.kernel.height, most, out.shape[2]), len(target))
                 for number, (c, taps) in enumerate(used):
                     offsets = [(j * job.dilation.columns * job.step, i) for j, i in taps]
                     lines = scratch[job.sources[o] + c, first::sets]
                     products = _Products(bands(o, c, size), size, lines.shape[1], most, buffers)
-                    products.add_up(lines, job.stride, offsets, width, target, number > 0)
-        add_bias(job, out[..., :width])
+                    steps += products.added_up(lines, job.stride, offsets, width, target, number > 0)
+        return steps + bias_steps(job, out[..., :width])
 
     return work
 
 
 class _Products:
-    """The products of a band with blocks of lines, a few at a time.
+    """The products of a band with blocks of lines, many at a time.
 
     Parameters
     ----------
     band : ndarray
-        ``(n·size, depth)``: the matrices of n columns of a kernel.
+        ``(n·size, depth)``: the matrices of n columns of a kernel, one after the other.
     size, line : int
         Output rows of a block, values in a line.
     most : int
@@ -135,11 +145,19 @@ class _Products:
     """
 
     def __init__(self, band: NDArray[Any], size: int, line: int, most: int, buffers: Buffers) -> None:
-        self.band, self.size = band, size
+        self.band, self.size, count = band, size, len(band) // size
         self.at_once = max(1, PRODUCT_BYTES // (most * size * line * band.itemsize))
-        self.room = buffers.get("products", (self.at_once, most, size, line), band.dtype.name)
+        kind = band.dtype.name
+        if size == 1:  # every column's products in one stretch
+            room = buffers.get("products", (most, self.at_once, line), kind)
+            self.results = room[:count].transpose(1, 0, 2)
+            self.products = [room[i, :, np.newaxis] for i in range(count)]
+        else:
+            room = buffers.get("products", (self.at_once, most, size, line), kind)
+            self.results = room[:, :count].reshape(self.at_once, len(band), line)
+            self.products = [room[:, i] for i in range(count)]
 
-    def add_up(
+    def added_up(
         self,
         lines: NDArray[Any],
         stride: int,
@@ -147,39 +165,40 @@ class _Products:
         width: int,
         out: NDArray[Any],
         onto: bool,
-    ) -> None:
+    ) -> Steps:
         """Into ``out (rows, line)``, or onto it, the products with `lines`: for each offset along a line, that of one matrix."""
         (rows, line), size = out.shape, self.size
         blocks, rest = divmod(rows, size)
-        whole = out.flags.c_contiguous  # then the lines of a block are worked on as one
+        whole = out.flags.c_contiguous  # then the lines of a block are worked on as one, and single ones altogether
 
         def cut(blocks: NDArray[Any], offset: int = 0) -> NDArray[Any]:
-            if whole:
-                return blocks.reshape(len(blocks), -1)[:, offset : offset + (size - 1) * line + width]
-            return blocks[..., offset : offset + width]
+            if not whole:
+                return blocks[..., offset : offset + width]
+            stretches = blocks.reshape(1 if size == 1 else len(blocks), -1)
+            return stretches[:, offset : stretches.shape[1] - line + width + offset]
 
-        results = self.room[:, : len(self.band) // size].reshape(self.at_once, len(self.band), -1)
+        steps: Steps = []
         sources = blocks_of(lines, rows, size, self.band.shape[1], stride)
-        targets = cut(out[: blocks * size].reshape(blocks, size, -1))
-        views = [cut(self.room[:, i], offset) for offset, i in offsets]
+        targets = out[: blocks * size].reshape(blocks, size, -1)
         for first in range(0, blocks, self.at_once):
-            source = sources[first : first + self.at_once]
-            multiply(self.band, source, results[: len(source)])
-            some = views if len(source) == self.at_once else [view[: len(source)] for view in views]
-            _sum(some, targets[first : first + len(source)], onto)
+            source, target = sources[first : first + self.at_once], targets[first : first + self.at_once]
+            steps += multiply(self.band, source, self.results[: len(source)])
+            views = [cut(self.products[i][: len(source)], offset) for offset, i in offsets]
+            steps += _sum(views, cut(target), onto)
         if rest:  # a block that begins higher up, so that it is whole; its first rows are done already
-            multiply(self.band, lines[stride * (rows - size) :][: self.band.shape[1]], results[0])
-            views = [self.room[0, i, size - rest :, offset : offset + width] for offset, i in offsets]
-            _sum(views, out[rows - rest :, :width], onto)
+            steps += multiply(self.band, lines[stride * (rows - size) :][: self.band.shape[1]], self.results[0])
+            views = [self.products[i][0, size - rest :, offset : offset + width] for offset, i in offsets]
+            steps += _sum(views, out[rows - rest :, :width], onto)
+        return steps
 
 
-def _sum(views: list[NDArray[Any]], target: NDArray[Any], onto: bool) -> None:
+def _sum(views: list[NDArray[Any]], target: NDArray[Any], onto: bool) -> Steps:
     """The sum of `views` into `target`, or onto what is there."""
     if onto:
         views = [target, *views]
     if len(views) == 1:
-        np.copyto(target, views[0])
-        return
-    np.add(views[0], views[1], out=target)
-    for view in views[2:]:
-        np.add(target, view, out=target)
+        return [(np.copyto, (target, views[0]))]
+    return [
+        (np.add, (views[0], views[1], target)),
+        *((np.add, (target, view, target)) for view in views[2:]),
+    ]
