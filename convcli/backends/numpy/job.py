@@ -204,7 +204,7 @@ Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], Steps]
 line)`` from the gathered ``scratch (planes, input rows, line)``, both of the plan's dtype, for the columns of `part`. Both have
 lines of one length, so that many of them can be worked on as one: what then comes to lie behind an output line is of no account."""
 
-CACHE_BYTES = 6 << 20
+CACHE_BYTES = 4 << 20
 """Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that
 goes on where memory does is read ahead, a piece of one is not (measured)."""
 

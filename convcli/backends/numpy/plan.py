@@ -34,7 +34,7 @@ CALL = 1.0e-6
 PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
 """Seconds to read, compute and write one value."""
 
-MAC = {"float32": 0.015e-9, "float64": 0.03e-9}
+MAC = {"float32": 0.024e-9, "float64": 0.05e-9}
 """Seconds of a multiply-accumulate in BLAS."""
 
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
@@ -239,8 +239,8 @@ def _separable(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     rank = separable.rank(job, dtype)
     down = job.stride * (toeplitz.block_rows(kh) - 1) + extent(kh, toeplitz.lattices(job)[1])
-    across = separable.BLOCK_COLUMNS + job.dilation.columns * job.step * (kw - 1)
-    each = rank * job.inputs * ((down + across) * MAC[dtype] + (2 if rank > 1 else 1) * PASS[dtype])
+    macs = rank * job.inputs * down + separable.products(job, dtype)
+    each = macs * MAC[dtype] + rank * job.inputs * PASS[dtype]
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
     return _Estimate(
         "separable", dtype, job.step == 1, each, job.outputs * job.step * rank * job.inputs * 14, reason, rank > 1

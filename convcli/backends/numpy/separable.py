@@ -1,8 +1,7 @@
-"""Kernels of low rank: a pass along the columns and a pass along the rows for each rank, both as banded products.
+"""Kernels of low rank: a pass along the columns and a pass along the rows for each rank.
 
-A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank; the passes of all terms are summed. A block of output
-columns is one matrix product with the rows of the strip as its rows; in interleaved lines its taps lie `step` values apart,
-which wastes more of the product but spares taking the channels apart.
+A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank; the passes of all terms are summed. The first passes are
+products with banded matrices, the second ones what `convcli.backends.numpy.across` finds cheaper.
 """
 
 from __future__ import annotations
@@ -11,25 +10,32 @@ from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from convcli.backends.numpy import across
 from convcli.backends.numpy.job import Buffers, Job, Steps, Work, tile_within
 from convcli.backends.numpy.taps import bias_steps, suits
-from convcli.backends.numpy.toeplitz import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
+from convcli.backends.numpy.toeplitz import (
+    banded,
+    block_rows,
+    blocks_of,
+    lattices,
+    multiply,
+    whole_blocks,
+)
 from convcli.geometry import Size
 
-__all__ = ["factors", "prepare", "rank", "suits", "tile"]
+__all__ = ["factors", "prepare", "products", "rank", "suits", "tile"]
 
 
 NEAR_BYTES = 768 << 10
 """Scratch and output of a tile of planes taken apart: most of a core's second-level cache."""
 
+FOLD_BYTES = 1 << 20
+"""Lines and their sums that are worked on at a time."""
+
 LEFT_OUT = 2.0
 """Roundings of the sum that factors may leave out."""
-
-BLOCK_COLUMNS = 32
-"""Output values of a product along the rows (measured): two registers of AVX-512, few enough to waste little."""
 
 MAX_RANK = 32
 """Ranks that are looked for: more are never worth their passes."""
@@ -69,13 +75,19 @@ def rank(job: Job, dtype: str) -> int:
     return max(len(factors(kernel, dtype)[0]) for kernel in job.kernels.reshape(-1, *job.kernel))
 
 
+def products(job: Job, dtype: str) -> float:
+    """What the passes along the rows take for each output, in multiply-accumulates: of a job's first output."""
+    lines = [line for kernel in job.kernels[0] for line in factors(kernel, dtype)[1].astype(dtype)]
+    return across.products(lines, job.dilation.columns * job.step)[0]
+
+
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles of enough rows to keep the products along the rows busy; long lines where they are not taken apart."""
     if job.step == 1:
         size = tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
     else:
         size = tile_within(job, itemsize, planes=1)
-    return whole_blocks(job, size)
+    return whole_blocks(job, size, block_rows(job.kernel.height))
 
 
 def prepare(job: Job, dtype: str) -> Work:
@@ -91,28 +103,57 @@ def prepare(job: Job, dtype: str) -> Work:
         for o in range(job.outputs)
     ]
 
+    folds = [across.products([line for _, _, line in each], e)[1] for each in terms]
+
     @cache
     def band(o: int, term: int, axis: int, size: int) -> NDArray[Any]:
         _, column, line = terms[o][term]
         return banded(column, size, s, d) if axis == 0 else np.ascontiguousarray(banded(line, size, 1, e).T)
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        out = out[..., : part.output.width * job.step]
-        _, rows, width = out.shape
-        columns = min(BLOCK_COLUMNS, width)
-        passed = buffers.get("passed", (rows, part.line), dtype)
+    def folded(o: int, scratch: NDArray[Any], first: int, out: NDArray[Any], buffers: Buffers) -> Steps:
+        """Into ``out (rows, width)``, the rows of a set: all passes for a few rows at a time, of which much is made on the way."""
+        steps: Steps = []
+        line, block = scratch.shape[2], block_rows(job.kernel.height)
+        slots = sum(len(fold.weights) for fold in folds[o])
+        at_once = max(1, FOLD_BYTES // (slots * line * block * out.itemsize)) * block
+        room = buffers.get("folds", (at_once, slots, line), dtype)
+        for start in range(0, len(out), at_once):
+            rows = out[start : start + at_once]
+            size, slot = min(block, len(rows)), 0
+            for number, ((plane, _, _), fold) in enumerate(zip(terms[o], folds[o], strict=True)):
+                lines = scratch[plane, first + sets * s * start :: sets]
+                steps += _down(lines, band(o, number, 0, size), size, s, room[: len(rows), slot])
+                slot += len(fold.weights)
+            steps += across.by_fold(folds[o], room[: len(rows)], e, rows)
+        return steps
+
+    def blocks(o: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        """Into ``out (rows, width)``, one term after the other."""
+        rows, width = out.shape
+        columns = min(across.BLOCK_COLUMNS, width)
+        passed = buffers.get("passed", (rows, scratch.shape[2]), dtype)
         further = buffers.get("further", (rows, width), dtype)
         steps: Steps = []
-        for o in range(job.outputs):
-            for number, (plane, _, _) in enumerate(terms[o]):
-                for first in range(min(sets, rows)):
-                    into = passed[first::sets]
-                    size = min(block_rows(job.kernel.height), len(into))
-                    steps += _down(scratch[plane, first::sets], band(o, number, 0, size), size, s, into)
-                target = out[o] if number == 0 else further
-                steps += _across(passed, band(o, number, 1, columns), columns, target)
-                if number:
-                    steps.append((np.add, (out[o], target, out[o])))
+        for number, (plane, _, _) in enumerate(terms[o]):
+            for first in range(min(sets, rows)):
+                into = passed[first::sets]
+                size = min(block_rows(job.kernel.height), len(into))
+                steps += _down(scratch[plane, first::sets], band(o, number, 0, size), size, s, into)
+            target = further if number else out
+            steps += across.by_band(passed, band(o, number, 1, columns), target)
+            if number:
+                steps.append((np.add, (out, further, out)))
+        return steps
+
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        out = out[..., : part.output.width * job.step]
+        steps: Steps = []
+        for o, target in enumerate(out):
+            if folds[o]:
+                for first in range(min(sets, len(target))):
+                    steps += folded(o, scratch, first, target[first::sets], buffers)
+            else:
+                steps += blocks(o, scratch, target, buffers)
         return steps + bias_steps(job, out)
 
     return work
@@ -127,17 +168,3 @@ def _down(lines: NDArray[Any], band: NDArray[Any], size: int, stride: int, out: 
         start = rows - size
         steps += multiply(band, lines[stride * start :][: band.shape[1]], out[start:])
     return steps
-
-
-def _across(lines: NDArray[Any], band: NDArray[Any], size: int, out: NDArray[Any]) -> Steps:
-    """Along the rows: ``out (rows, width)``, in blocks of columns whose products are one call."""
-    rows, width = out.shape
-    itemsize, whole = out.itemsize, width // size
-
-    def product(start: int, count: int) -> Steps:
-        windows = as_strided(lines[:, start:], (count, rows, len(band)), (size * itemsize, lines.strides[0], itemsize))
-        blocks = as_strided(out[:, start:], (count, rows, size), (size * itemsize, out.strides[0], itemsize))
-        return [(np.matmul, (windows, band, blocks))]
-
-    # again some columns that are done: the last block is whole too
-    return product(0, whole) + (product(width - size, 1) if width % size else [])

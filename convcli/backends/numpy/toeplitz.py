@@ -32,12 +32,13 @@ PRODUCT_BYTES = 4 << 20
 
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles of long lines, see `tile_within`, and of whole blocks of rows."""
-    return whole_blocks(job, tile_within(job, itemsize))
+    size = tile_within(job, itemsize)
+    return whole_blocks(job, size, block_rows(*job.kernel, size.width * job.step))
 
 
-def whole_blocks(job: Job, size: Size) -> Size:
-    """A tile without the rows that would be left over behind its last block."""
-    block = block_rows(job.kernel.height) * lattices(job)[0]
+def whole_blocks(job: Job, size: Size, rows: int) -> Size:
+    """A tile without the rows that would be left over behind its last block of so many."""
+    block = rows * lattices(job)[0]
     return Size(max(size.height // block * block, min(size.height, block)), size.width)
 
 
