@@ -18,8 +18,12 @@ from convcli.backends.numpy.job import Steps
 BLOCK_COLUMNS = 32
 """Output values of a product with a band (measured): two registers of AVX-512, few enough to waste little."""
 
-PASS_PRODUCTS = 9.0
-"""Multiply-accumulates of BLAS that take as long as a pass over memory (measured)."""
+PASS_PRODUCTS, LINE_VALUES = 9.0, 1000
+"""Multiply-accumulates of BLAS that take as long as a pass over memory, for each value; and values of a line that take as long
+as to go on to the next one (measured)."""
+
+FEW_LINES = 3
+"""Lines of taps up to which folding is weighed: more have too many weights."""
 
 TOGETHER = 2
 """Rows whose weighted sums are one product: a single row is a product of a vector, which BLAS is slow at."""
@@ -42,11 +46,10 @@ class Fold(NamedTuple):
     sums: list[list[tuple[int, int]]]
     weights: list[float]
 
-    @property
-    def products(self) -> float:
-        """What it takes for each output, in multiply-accumulates."""
+    def products(self, width: int) -> float:
+        """What it takes for each output of lines so wide, in multiply-accumulates."""
         passes = sum(max(1, len(taps) - 1) for taps in self.sums)
-        return PASS_PRODUCTS * passes + TOGETHER * len(self.weights)
+        return PASS_PRODUCTS * (1 + LINE_VALUES / width) * passes + TOGETHER * len(self.weights)
 
 
 def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
@@ -68,12 +71,17 @@ def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
     return Fold(centre, sums, weights)
 
 
-def products(lines: list[NDArray[Any]], apart: int) -> tuple[float, list[Fold]]:
-    """What lines of taps take for each output, whose sum is wanted, in multiply-accumulates; and their folds, if those are less."""
+def products(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, list[Fold]]:
+    """What lines of taps take for each output, whose sum is wanted, in multiply-accumulates; and their folds, if those are less.
+
+    `width` is that of an output line, in values.
+    """
+    by_bands = sum(BLOCK_COLUMNS + apart * (len(line) - 1) for line in lines) + PASS_PRODUCTS * 2 * (len(lines) - 1)
+    if len(lines) > FEW_LINES:
+        return by_bands, []
     first = folded(lines[0])
     folds = [first, *(folded(line, first.centre) for line in lines[1:])]
-    by_folds = sum(fold.products for fold in folds)
-    by_bands = sum(BLOCK_COLUMNS + apart * (len(line) - 1) for line in lines) + PASS_PRODUCTS * 2 * (len(lines) - 1)
+    by_folds = sum(fold.products(width) for fold in folds)
     return (by_folds, folds) if by_folds < by_bands else (by_bands, [])
 
 

@@ -157,7 +157,7 @@ KEPT_STEPS = 4000
 
 
 class Buffers:
-    """What a thread uses again for tile after tile: uninitialised arrays, and the steps that work on them.
+    """What a thread uses again for tile after tile: arrays, and the steps that work on them.
 
     Fresh memory costs more than many a computation. And what Python does between two calls into NumPy is all that threads
     cannot do side by side: cutting views anew for every tile would take a fifth of the time.
@@ -171,7 +171,7 @@ class Buffers:
         arrays = self._kept.arrays
         size = prod(shape)
         if name not in arrays or arrays[name].size < size or arrays[name].dtype != dtype:
-            arrays[name] = np.empty(size, dtype)
+            arrays[name] = np.zeros(size, dtype)  # what nobody fills is worked on where lines lie as one
             self._kept.steps.clear()  # those of the array that was
         array: NDArray[Any] = arrays[name][:size].reshape(shape)
         return array

@@ -37,6 +37,12 @@ PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9,
 MAC = {"float32": 0.024e-9, "float64": 0.05e-9}
 """Seconds of a multiply-accumulate in BLAS."""
 
+KEEP = 0.5
+"""Passes that a product in BLAS takes longer for each value that it leaves in memory."""
+
+FEW_ROWS = {1: 3.0, 2: 1.5}
+"""How much slower BLAS is where a matrix has so many rows only."""
+
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
 
@@ -52,11 +58,14 @@ PUT = 1.8
 REARRANGE = 0.4e-9
 """Seconds to take an interleaved value apart, or to put one back."""
 
-STRIDED = {"taps": 2.2, "separable": 1.6, "prefix": 1.5}
+STRIDED = {"taps": 2.8, "separable": 1.6, "prefix": 1.5}
 """How much slower a strategy is where rows are left out: lines cannot be worked on as one."""
 
 ROUNDING = 1.5
 """How much faster a strategy that rounds must be than one that is exact, where pixels and kernel are integers."""
+
+NARROW = 1.2
+"""How much faster than exact narrow integers a sum in floating point must be: they leave more of the cache to others."""
 
 WORTH_ROUNDING = 200e-6
 """Seconds that a strategy must gain to be worth its rounding, which is larger than that of a plain sum."""
@@ -64,8 +73,12 @@ WORTH_ROUNDING = 200e-6
 AT_ONCE, EXACT_AT_ONCE = 150e-6, 1e-3
 """Seconds below which no other plan than taps is weighed: exact integers are hard to beat, and weighing takes as long."""
 
-WORTH_A_THREAD = 700e-6
+WORTH_A_THREAD = 1e-3
 """Seconds of work that a further thread must get."""
+
+SHARED, HANDOVER = 0.65, 250e-6
+"""What becomes of the gain of threads, which share a cache and Python's lock: two are 1.6 times as fast as one (measured);
+seconds to hand work to others and to wait for them."""
 
 MANY_KERNELS = 64
 """Different kernels beyond which their ranks are not worth finding: layers of many channels are for products of windows."""
@@ -147,7 +160,10 @@ def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list
     found.append(_gemm(layouts[-1], dtype))
     found += _prefix(job, dtype)
     weighed = sorted([plain, *(_plan(job, each, threads, exact) for each in found)], key=lambda plan: plan.seconds)
-    return list({plan.name: plan for plan in reversed(weighed)}.values())[::-1]
+    cheapest: dict[str, Plan] = {}
+    for plan in weighed:
+        cheapest.setdefault(plan.name, plan)
+    return [*cheapest.values()]
 
 
 def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> Plan:
@@ -164,11 +180,13 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     rows = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # of the input, for each of the output
     fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else REARRANGE)) * rows * job.gathered / job.outputs
     finish = FINISH * PASS[kind] + apart
-    work = values * (each + fill + finish) + tiles * (calls + 12) * CALL
-    threads = max(1, min(threads, int(work / WORTH_A_THREAD)))
-    seconds = work / threads
+    work, called = values * (each + fill + finish), tiles * (calls + 12) * CALL
+    threads = max(1, min(threads, int((work + called) / WORTH_A_THREAD)))
+    seconds = work / threads**SHARED + called + (HANDOVER if threads > 1 else 0.0)
+    if exact:
+        seconds *= ROUNDING if rounds else NARROW
     if rounds:
-        seconds = seconds * (ROUNDING if exact else 1) + WORTH_ROUNDING
+        seconds += WORTH_ROUNDING
     return Plan(name, kind, planar, seconds, reason, rounds, gathers or kind, threads)
 
 
@@ -226,12 +244,12 @@ def _prefix(job: Job, dtype: str) -> list[_Estimate]:
 
 def _toeplitz(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
-    block = toeplitz.block_rows(kh)
-    depth = job.stride * (block - 1) + extent(kh, toeplitz.lattices(job)[1])
     found = [toeplitz.distinct_columns(kernel) for kernel in job.kernels.reshape(-1, kh, kw)]
     products, sums = (sum(map(len, counts)) / job.outputs for counts in zip(*found, strict=True))
-    each = products * depth * MAC[dtype] + sums * PASS[dtype]
-    reason = f"{kh}×{kw} dense → products with bands of {block} rows"
+    block = toeplitz.block_rows(kh, max(len(distinct) for distinct, _ in found), job.line)
+    depth = job.stride * (block - 1) + extent(kh, toeplitz.lattices(job)[1])
+    each = products * (depth * MAC[dtype] + KEEP * PASS[dtype]) + sums * PASS[dtype]
+    reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
     return _Estimate("toeplitz", dtype, job.step == 1, each, job.outputs * job.inputs * (kw + 1) * 6, reason)
 
 
@@ -239,7 +257,7 @@ def _separable(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     rank = separable.rank(job, dtype)
     down = job.stride * (toeplitz.block_rows(kh) - 1) + extent(kh, toeplitz.lattices(job)[1])
-    macs = rank * job.inputs * down + separable.products(job, dtype)
+    macs = rank * job.inputs * down + separable.products(job, dtype)[0]
     each = macs * MAC[dtype] + rank * job.inputs * PASS[dtype]
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
     return _Estimate(
@@ -263,6 +281,7 @@ def _gemm(job: Job, dtype: str) -> _Estimate:
     depth, sources, sets = job.inputs * kh * kw, len(set(job.sources)), len(gemm.row_sets(job))
     rows = 1 + gemm.reach(job) / gemm.tile(job, np.dtype(dtype).itemsize).height  # gathered for each of the output
     gathered = sources / job.outputs * sets * job.inputs * kw * rows * GATHER[dtype]
-    each = depth * MAC[dtype] + gathered + 2 * kh * PASS[dtype]
+    slower = FEW_ROWS.get(job.outputs // sources, 1.0)
+    each = depth * MAC[dtype] * slower + gathered + 2 * kh * PASS[dtype]
     reason = f"{job.outputs} outputs of {depth} terms → products of gathered windows, one for each kernel row"
     return _Estimate("gemm", dtype, True, each, sources * (sets * kw + 2 * kh), reason)

@@ -75,15 +75,16 @@ def rank(job: Job, dtype: str) -> int:
     return max(len(factors(kernel, dtype)[0]) for kernel in job.kernels.reshape(-1, *job.kernel))
 
 
-def products(job: Job, dtype: str) -> float:
-    """What the passes along the rows take for each output, in multiply-accumulates: of a job's first output."""
+def products(job: Job, dtype: str) -> tuple[float, bool]:
+    """What the passes along the rows take for each output, in multiply-accumulates, and whether they fold: of the first output."""
     lines = [line for kernel in job.kernels[0] for line in factors(kernel, dtype)[1].astype(dtype)]
-    return across.products(lines, job.dilation.columns * job.step)[0]
+    macs, folds = across.products(lines, job.dilation.columns * job.step, job.output.width * job.step)
+    return macs, bool(folds)
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of enough rows to keep the products along the rows busy; long lines where they are not taken apart."""
-    if job.step == 1:
+    """Output tiles of enough rows to keep products along the rows busy; of long lines where there are none, or wide ones."""
+    if job.step == 1 and not products(job, f"float{8 * itemsize}")[1]:
         size = tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
     else:
         size = tile_within(job, itemsize, planes=1)
@@ -103,7 +104,8 @@ def prepare(job: Job, dtype: str) -> Work:
         for o in range(job.outputs)
     ]
 
-    folds = [across.products([line for _, _, line in each], e)[1] for each in terms]
+    wide = job.output.width * job.step
+    folds = [across.products([line for _, _, line in each], e, wide)[1] for each in terms]
 
     @cache
     def band(o: int, term: int, axis: int, size: int) -> NDArray[Any]:

@@ -48,7 +48,7 @@ def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> in
     `products` of a block are done at once, and keep it busy. Of single rows they can be added up in one stretch each, which
     short lines ask for.
     """
-    if products > 2 and kernel_rows < 16:
+    if products > 2 and 1 < kernel_rows < 16:
         return 2 if kernel_rows < 4 and line >= LONG_LINE else 1
     rows = 4 if kernel_rows < 16 else 8 if kernel_rows < 48 else 16
     return rows // 2 if products > 2 else rows
