@@ -17,6 +17,11 @@ def main() -> None:
         command_line(prog_name="convcli")
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemExit as end:
+        from convcli.system.process import leave
+
+        leave(end.code)
+        raise
 
 
 def _end(number: int, _frame: object) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError
-from convcli.images import deep, rare, white
+from convcli.images import ahead, deep, rare, white
 from convcli.images.decode import planes_of, transparent_value, upright
 from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, orientation_of, white_of
@@ -215,6 +215,8 @@ class Decoded:
         return self._rare
 
     def _opened(self, number: int) -> Image.Image:
+        if not number and (decoded := ahead.take(self._stream)) is not None:
+            return decoded
         self._stream.seek(0)
         image = Image.open(self._stream)
         if deep.unreachable(image):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
+
 BLAS_THREADS = "OPENBLAS_NUM_THREADS", "1"
 """An environment variable that NumPy's BLAS reads when it is loaded: the engine has threads of its own, and each of them wants
 BLAS for itself."""
@@ -9,3 +13,25 @@ BLAS for itself."""
 SWITCH_SECONDS = 1e-4
 """For `sys.setswitchinterval`. Threads that compute in NumPy want Python's lock for a moment only, but often: asked for it
 sooner than after the usual 5 ms, they wait for each other a fifth as often (measured)."""
+
+
+def leave(code: object) -> None:
+    """End this process with an exit code at once, if nothing is lost by it.
+
+    Python would take NumPy, Pillow and itself apart first, piece by piece: a tenth of the time that a small image takes. What
+    waits in standard streams is written, and what was to be called at the end is called. Where somebody watches this process
+    (a profiler, a debugger), where it is to go on (``python -i``), where libraries have threads of their own to end (torch), or
+    where a stream cannot be written, nothing is done, and Python ends it as ever.
+    """
+    watched = sys.getprofile() is not None or sys.gettrace() is not None or "torch" in sys.modules
+    goes_on = sys.flags.interactive or sys.flags.inspect or "PYTHONINSPECT" in os.environ
+    if watched or goes_on or not (code is None or isinstance(code, int)) or not hasattr(atexit, "_run_exitfuncs"):
+        return
+    try:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
+        return
+    os._exit(0 if code is None else code & 0xFF)

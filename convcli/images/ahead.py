@@ -1,0 +1,105 @@
+"""A photograph decoded while the rest of the program is still being imported: decoding needs Pillow only, and its own processor.
+
+Only what is plain is decoded here, a JPEG or PNG of 8 bits, gray or RGB, of a usual size. All else, and what turns out to be
+damaged, is left to `convcli.images.film`, as if this module were not there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from threading import Thread
+from typing import BinaryIO, NamedTuple
+
+from PIL import Image, ImageFile
+
+WORTH_BYTES, MOST_PIXELS = 1 << 17, 64_000_000
+"""A file below that is decoded at once; a picture beyond takes so much memory that it is to be asked for first."""
+
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+
+
+class _Begun(NamedTuple):
+    """Which file, who decodes it, and the picture once it is done."""
+
+    version: tuple[int, ...]
+    thread: Thread
+    done: list[Image.Image]
+
+
+_begun: list[_Begun] = []
+"""At most one."""
+
+
+def begin(path: str, max_pixels: int | None = None) -> None:
+    """Begin to decode a file in a thread, if it is large, and neither the program nor the picture needs a closer look.
+
+    Parameters
+    ----------
+    path : str
+        Of the first input. Nothing is said of one that cannot be read.
+    max_pixels : int, optional
+        The limit beyond which a picture is refused.
+    """
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size < WORTH_BYTES:
+            return
+        stream = open(path, "rb")  # noqa: SIM115 (the thread closes it)
+        done: list[Image.Image] = []
+        most = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels)
+        thread = Thread(target=_decode, args=(stream, status.st_size, most, done), daemon=True)
+        _begun[:] = [_Begun(_version(status), thread, done)]
+        thread.start()
+    except (OSError, ValueError, RuntimeError):  # ValueError: a NUL in the path; RuntimeError: no thread can be had
+        _begun.clear()
+
+
+def take(stream: BinaryIO) -> Image.Image | None:
+    """The decoded picture of this very file, once, if it was begun; waits until it is done."""
+    if not _begun:
+        return None
+    try:
+        version = _version(os.fstat(stream.fileno()))
+    except OSError:  # it is in memory
+        return None
+    if version != _begun[0].version:
+        return None
+    begun = _begun.pop()
+    begun.thread.join()
+    return begun.done.pop() if begun.done else None
+
+
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _decode(stream: BinaryIO, size: int, most: int, done: list[Image.Image]) -> None:
+    with stream:
+        try:
+            image = _opened(stream)
+            if image is None or image.size[0] * image.size[1] > most:
+                return
+            image.decodermaxblock = size  # in one call, which waits for nobody
+            image.load()
+        except Exception:  # Pillow's decoders raise whatever comes to hand; who decodes it again says what
+            return
+    done.append(image)
+
+
+def _opened(stream: BinaryIO) -> ImageFile.ImageFile | None:
+    """A plain picture, not yet decoded; None if it is of another kind."""
+    head = stream.read(len(_PNG))
+    stream.seek(0)
+    if head.startswith(_JPEG):
+        from PIL.JpegImagePlugin import JpegImageFile
+
+        image: ImageFile.ImageFile = JpegImageFile(stream)
+        return image if image.mode in ("L", "RGB") and "mp" not in image.info else None
+    if head == _PNG:
+        from PIL.PngImagePlugin import PngImageFile
+
+        image = PngImageFile(stream)
+        raw = [tile[3] for tile in image.tile]
+        return image if raw in (["L"], ["RGB"]) and not image.has_transparency_data and image.n_frames == 1 else None
+    return None
