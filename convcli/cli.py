@@ -21,6 +21,7 @@ from convcli.system import process
 from convcli.system.files import reason
 
 os.environ.setdefault(*process.BLAS_THREADS)
+os.environ.setdefault(*process.PILLOW_BLOCKS)
 
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")

@@ -113,7 +113,10 @@ def test_receptive_fields_are_those_of_gradients(text: list[str]) -> None:
         period = 1
         for layer in parsed:
             period *= layer.spec.stride[axis] if layer.spec.transpose else 1
-        middle = int((75 - last.field.start[axis]) / last.field.jump[axis])
+        middle = round((75 - last.field.start[axis]) / last.field.jump[axis])
+        centre = float(last.field.start[axis] + middle * last.field.jump[axis])
+        if abs(centre - 75) > 75 - 40 - period * last.field.jump[axis]:
+            continue  # no place is far from the border where outputs are so far apart
         seen = []
         for place in range(middle, middle + period):
             (gradient,) = torch.autograd.grad(tensor[0, 0, place], leaf, retain_graph=True)

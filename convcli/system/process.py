@@ -10,6 +10,10 @@ BLAS_THREADS = "OPENBLAS_NUM_THREADS", "1"
 """An environment variable that NumPy's BLAS reads when it is loaded: the engine has threads of its own, and each of them wants
 BLAS for itself."""
 
+PILLOW_BLOCKS = "PILLOW_BLOCKS_MAX", "3"
+"""An environment variable that Pillow reads when it is imported: so many blocks of 16 MiB of an image that is no longer needed
+are kept for the next one. Fresh memory would take as long as half of encoding a photograph as JPEG."""
+
 SWITCH_SECONDS = 1e-4
 """For `sys.setswitchinterval`. Threads that compute in NumPy want Python's lock for a moment only, but often: asked for it
 sooner than after the usual 5 ms, they wait for each other a fifth as often (measured)."""
