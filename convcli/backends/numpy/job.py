@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import gcd, prod
 from threading import local
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,13 +147,11 @@ class Job:
         )
 
 
+T = TypeVar("T")
+
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
 Steps = list[Step]
 """Calls into NumPy with all their arguments, one after the other: ``function(*arguments)``."""
-
-
-KEPT_STEPS = 4000
-"""Steps of a tile beyond which they are built anew: they take longer than that."""
 
 
 class Buffers:
@@ -172,21 +170,22 @@ class Buffers:
         size = prod(shape)
         if name not in arrays or arrays[name].size < size or arrays[name].dtype != dtype:
             arrays[name] = np.zeros(size, dtype)  # what nobody fills is worked on where lines lie as one
-            self._kept.steps.clear()  # those of the array that was
+            self._kept.made.clear()  # of the array that was
         array: NDArray[Any] = arrays[name][:size].reshape(shape)
         return array
 
-    def steps(self, owner: object, key: tuple[object, ...], build: Callable[[], Steps]) -> Steps:
-        """The steps of this owner, key and thread, built if they are not there. Those of the owner before it are lost."""
+    def made(self, owner: object, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What was made of this owner, key and thread, for as long as the arrays are those it was made of; else it is made.
+
+        What the owner before it had is lost.
+        """
         kept = self._kept
         if kept.owner is not owner:
-            kept.steps.clear()
+            kept.made.clear()
             kept.owner = owner
-        found = kept.steps.get(key)
-        if found is None:
-            found = build()
-            if len(found) <= KEPT_STEPS:
-                kept.steps[key] = found
+        if key not in kept.made:
+            kept.made[key] = make()
+        found: T = kept.made[key]
         return found
 
 
@@ -196,7 +195,7 @@ class _Kept(local):
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray[Any]] = {}
         self.owner: object = None
-        self.steps: dict[tuple[object, ...], Steps] = {}
+        self.made: dict[tuple[object, ...], Any] = {}
 
 
 Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], Steps]

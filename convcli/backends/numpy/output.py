@@ -62,6 +62,7 @@ class Output:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, height, width), kind)
+        self.places = self._simple()
         self._lock, self._clipped, self._span = Lock(), Clipped(), NOTHING
         self._gaps: NDArray[Any] | None = None
         s, t = job.upsample
@@ -75,6 +76,17 @@ class Output:
             else:
                 self._fill_gaps(self._gaps)
 
+    def _simple(self) -> NDArray[Any] | None:
+        """The result as ``(N, O, H, W·step)``, if values lie in it as they lie in a tile."""
+        count, channels, height, width = self.array.shape
+        if len(self.job.phases) != 1 or self.job.upsample != (1, 1) or not self.array.size:
+            return None
+        if self.job.step == 1:
+            return None if self.interleaved else self.array
+        if not self.interleaved or channels != self.job.step:
+            return None
+        return self.array.transpose(0, 2, 3, 1).reshape(count, 1, height, width * channels)
+
     @property
     def clipped(self) -> Clipped:
         """What was clipped so far."""
@@ -82,6 +94,13 @@ class Output:
 
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
         """Finish ``values (O, rows, line)`` of a tile, see `Recipe.tile`, and put them in their place."""
+        if self.places is not None:
+            step = self.job.step
+            place = self.places[image, :, rows.start : rows.stop, columns.start * step : columns.stop * step]
+            clipped = self.finish.apply(values, place, self.known)
+            if clipped.total:
+                self._note(clipped)
+            return
         for part, place in self._places(image, values, rows, columns):
             self._note(self._put(part, place, buffers))
 

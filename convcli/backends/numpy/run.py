@@ -18,7 +18,7 @@ from convcli.backends.numpy.job import Buffers, Job, Steps, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick
-from convcli.backends.numpy.tiles import Columns, Rows, cut, described, fill, fill_lifted
+from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
 from convcli.geometry import Geometry
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
@@ -46,6 +46,32 @@ CACHED_RECIPES = 16
 CACHED_BYTES = 1 << 20
 """Recipes that are kept for the next operation like theirs, and what each may hold: large kernels are prepared anew, which
 takes little beside their use."""
+
+
+class Tile(NamedTuple):
+    """A tile in the arrays of a thread.
+
+    Attributes
+    ----------
+    scratch, out : ndarray
+        What is gathered, and what becomes of it: see `Work`.
+    filling : Filling or None
+        How it is filled; None: by `fill`.
+    usual, unusual : callable
+        The steps of the strategy, and of its fallback, built when first asked for.
+    """
+
+    scratch: NDArray[Any]
+    out: NDArray[Any]
+    filling: Filling | None
+    usual: Callable[[], Steps]
+    unusual: Callable[[], Steps]
+
+
+def run(steps: Steps) -> None:
+    """Do one after the other."""
+    for function, arguments in steps:
+        function(*arguments)
 
 
 class Recipe(NamedTuple):
@@ -77,7 +103,7 @@ class Recipe(NamedTuple):
     mixes : bool
         See `Computed`.
     owner : object
-        Whose steps a thread keeps from tile to tile; None: they are too large to keep.
+        Whose tiles a thread keeps; None: what they hold is too large to keep.
     """
 
     job: Job
@@ -102,24 +128,39 @@ class Recipe(NamedTuple):
 
         A line begins with ``W_out·step`` values of the output; what lies behind them is of no account.
         """
-        job, (part, gathers) = self.job, self.parts[columns]
         reads = self.strips[rows]
-        scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
-        if lift is not None:
-            fill_lifted(scratch, planes, reads, gathers, lift, BUFFERS)
+        if self.owner is None:
+            tile = self._made(len(rows), columns, reads)
         else:
+            tile = BUFFERS.made(
+                self.owner, (len(rows), columns, reads.kind), lambda: self._made(len(rows), columns, reads)
+            )
+        gathers = self.parts[columns][1]
+        if lift is not None:
+            fill_lifted(tile.scratch, planes, reads, gathers, lift, BUFFERS)
+        elif tile.filling is None:
             for number, gather in enumerate(gathers):
-                fill(scratch[number :: len(gathers)], planes, reads, gather)
-        out = BUFFERS.get("out", (job.outputs, len(rows), part.line), self.dtype)
-        usual = job.bounded or self.suits(scratch)
+                fill(tile.scratch[number :: len(gathers)], planes, reads, gather)
+        else:
+            lines = planes[:, reads.source]
+            for gather, target in tile.filling.stretches:
+                np.copyto(target, gather.stretch(lines), "unsafe")
+            run(tile.filling.border)
+        run(tile.usual() if self.job.bounded or self.suits(tile.scratch) else tile.unusual())
+        return tile.out
 
-        def build() -> Steps:
-            return (self.work if usual else self.fallback())(part, scratch, out, BUFFERS)
-
-        steps = BUFFERS.steps(self.owner, (len(rows), columns, usual), build) if self.owner else build()
-        for function, arguments in steps:
-            function(*arguments)
-        return out
+    def _made(self, height: int, columns: range, reads: Rows) -> Tile:
+        """The tile of output rows and columns, in this thread's arrays."""
+        job, (part, gathers) = self.job, self.parts[columns]
+        scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
+        out = BUFFERS.get("out", (job.outputs, height, part.line), self.dtype)
+        return Tile(
+            scratch,
+            out,
+            filling(scratch, reads, gathers),
+            cache(lambda: self.work(part, scratch, out, BUFFERS)),
+            cache(lambda: self.fallback()(part, scratch, out, BUFFERS)),
+        )
 
 
 def correlate(task: Task) -> Computed:

@@ -5,12 +5,12 @@ No padded copy of the whole image is ever made; a tile's input, its result and i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers
+from convcli.backends.numpy.job import Buffers, Step, Steps
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.bands import NEAR_VALUES
 from convcli.pointwise.lift import Lift
@@ -63,7 +63,7 @@ class Columns:
         """
         if len(self.outside) > FEW_COLUMNS:
             return None
-        found = []
+        found: list[tuple[int, int]] = []
         for place, pick in zip(self.outside.tolist(), self.picks.tolist(), strict=True):
             ahead, rest = divmod(pick - first, self.apart)
             if pick != ZERO and (rest or not 0 <= ahead < len(run)):
@@ -81,6 +81,8 @@ class Columns:
 class Rows:
     """How the rows of a tile are gathered: one stretch that lies in the image as it is, and single ones.
 
+    Those of one `kind` differ in where the stretch lies only.
+
     Parameters
     ----------
     indices : ndarray of int
@@ -93,6 +95,14 @@ class Rows:
         self.count, self.indices = len(indices), indices
         self.source, self.target = slice(first, first + len(run)), slice(run.start, run.stop)
         self.outside = [(place, int(indices[place])) for place in (*range(run.start), *range(run.stop, len(indices)))]
+        self.copies = self._copies(first, run)
+        self.kind = (self.count, run.start, run.stop, None if self.copies is None else (*self.copies,))
+
+    def _copies(self, first: int, run: range) -> list[tuple[int, int]] | None:
+        """As for `Columns`: each single row's place, and where in the stretch its source lies, or `ZERO`."""
+        if any(row != ZERO and not first <= row < first + len(run) for _, row in self.outside):
+            return None
+        return [(place, ZERO if row == ZERO else run.start + row - first) for place, row in self.outside]
 
 
 def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Columns) -> None:
@@ -119,6 +129,42 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
         if columns.zeros:
             values[:, :, columns.picks == ZERO] = 0
         pixels[:, :, columns.outside] = values
+
+
+class Filling(NamedTuple):
+    """How a tile is filled whose border lies in it as well.
+
+    Attributes
+    ----------
+    stretches : list of (Columns, ndarray)
+        Where the stretch of each class of columns goes.
+    border : Steps
+        Copies of that to what lies around it.
+    """
+
+    stretches: list[tuple[Columns, NDArray[Any]]]
+    border: Steps
+
+
+def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Filling | None:
+    """How ``scratch (planes, rows, line)`` is filled by way of its stretch; None if its border has to be gathered anew."""
+    stretches, border = [], Steps()
+    for number, columns in enumerate(gathers):
+        if rows.copies is None or columns.copies is None:
+            return None
+        part = scratch[number :: len(gathers)]
+        target = part[:, :, columns.target]
+        stretches.append((columns, target[:, rows.target]))
+        pixels = part.reshape(*part.shape[:2], -1, columns.step)
+        for place, inside in rows.copies:
+            border.append(_copy(target[:, place], None if inside == ZERO else target[:, inside]))
+        for place, inside in columns.copies:
+            border.append(_copy(pixels[:, :, place], None if inside == ZERO else pixels[:, :, inside]))
+    return Filling(stretches, border)
+
+
+def _copy(target: NDArray[Any], source: NDArray[Any] | None) -> Step:
+    return (target.fill, (0,)) if source is None else (np.copyto, (target, source))
 
 
 def fill_lifted(
