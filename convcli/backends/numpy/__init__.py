@@ -2,6 +2,7 @@
 
 ``job``         an operation as integers and kernels: what planner and strategies read
 ``plan``        predicts the cheapest strategy from the kernel, the geometry and the types
+``steps``       calls into NumPy known beforehand, and the arrays of a thread that they work on
 ``tiles``       cuts the output into tiles, fills each one's padded input
 ``output``      the result array and the finished tiles that go into it
 ``run``         a recipe for an operation, kept for the next like one, and its tiles
@@ -9,6 +10,7 @@
 ``prefix``      flat kernels as differences of prefix sums, in exact integers
 ``toeplitz``    a dense kernel as products with banded matrices
 ``separable``   kernels of low rank as passes along the columns and the rows
+``across``      the passes along the rows, in one of two ways
 ``fft``         large kernels: overlapping tiles in the frequency domain
 ``gemm``        many channels: matrix products over gathered windows
 ``phases``      the transposed operation as a direct one whose outputs interleave

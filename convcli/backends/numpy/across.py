@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Steps
+from convcli.backends.numpy.steps import Steps
 
 BLOCK_COLUMNS = 32
 """Output values of a product with a band (measured): two registers of AVX-512, few enough to waste little."""

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Steps, Work
+from convcli.backends.numpy.job import Job, Work
+from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.taps import bias_steps
 from convcli.backends.numpy.taps import suits as plain_suits
 from convcli.geometry import Size

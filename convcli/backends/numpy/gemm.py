@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy import job as jobs
-from convcli.backends.numpy.job import Buffers, Job, Steps, Work
+from convcli.backends.numpy.job import Job, Work
+from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.taps import bias_steps, suits
 from convcli.geometry import Size
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends import Task
-from convcli.backends.numpy.job import Buffers, Job
+from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.steps import Buffers
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
 
 

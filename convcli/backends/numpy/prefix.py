@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Step, Steps, Work, tile_within
+from convcli.backends.numpy.job import Job, Work, tile_within
+from convcli.backends.numpy.steps import Buffers, Step, Steps
 from convcli.backends.numpy.taps import bias_steps, suits
 from convcli.geometry import Size
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from convcli.backends import Computed, Considered, Task, finished
 from convcli.backends.numpy import fft, taps
-from convcli.backends.numpy.job import Buffers, Job, Steps, Work, direct, lines
+from convcli.backends.numpy.job import Job, Work, direct, lines
 from convcli.backends.numpy.output import Output, is_interleaved
 from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick
+from convcli.backends.numpy.steps import Buffers, Steps, run
 from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
 from convcli.geometry import Geometry
 from convcli.pointwise.finish import Finish
@@ -66,12 +67,6 @@ class Tile(NamedTuple):
     filling: Filling | None
     usual: Callable[[], Steps]
     unusual: Callable[[], Steps]
-
-
-def run(steps: Steps) -> None:
-    """Do one after the other."""
-    for function, arguments in steps:
-        function(*arguments)
 
 
 class Recipe(NamedTuple):

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy import across
-from convcli.backends.numpy.job import Buffers, Job, Steps, Work, tile_within
+from convcli.backends.numpy.job import Job, Work, tile_within
+from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.taps import bias_steps, suits
 from convcli.backends.numpy.toeplitz import (
     banded,

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Steps, Work, tile_within
+from convcli.backends.numpy.job import Job, Work, tile_within
+from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.geometry import Size
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Step, Steps
+from convcli.backends.numpy.steps import Buffers, Step, Steps
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.bands import NEAR_VALUES
 from convcli.pointwise.lift import Lift

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Buffers, Job, Steps, Work, tile_within
+from convcli.backends.numpy.job import Job, Work, tile_within
+from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.taps import bias_steps, suits
 from convcli.geometry import Size, extent
 

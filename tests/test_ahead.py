@@ -1,0 +1,153 @@
+"""The first picture is decoded while the program is still being imported; nothing but time tells it apart."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cli import run
+from PIL import Image, PngImagePlugin
+
+from convcli.images import ahead
+
+NOISE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+
+
+def coded(container: str, mode: str = "RGB", **options: Any) -> bytes:
+    """A picture of noise, which no coding makes small."""
+    pixels = (
+        NOISE if mode == "RGB" else np.dstack([NOISE, NOISE[..., 0]]) if mode in ("RGBA", "CMYK") else NOISE[..., 0]
+    )
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels), mode).resize((800, 600)).save(stream, container, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def nothing_begun() -> Iterator[None]:
+    yield
+    ahead._begun.clear()
+
+
+def taken(path: Path, max_pixels: int | None = None) -> Image.Image | None:
+    ahead.begin(str(path), max_pixels)
+    with open(path, "rb") as stream:
+        return ahead.take(stream)
+
+
+PLAIN = {
+    "a JPEG": coded("JPEG", quality=95),
+    "a progressive JPEG": coded("JPEG", quality=95, progressive=True),
+    "a gray JPEG": coded("JPEG", "L", quality=95),
+    "a PNG": coded("PNG"),
+    "a gray PNG": coded("PNG", "L"),
+}
+ANOTHER = {
+    "a CMYK JPEG": coded("JPEG", "CMYK", quality=95),
+    "a transparent PNG": coded("PNG", "RGBA"),
+    "a PNG with one transparent colour": coded("PNG", transparency=(1, 2, 3)),
+    "an animation": coded("PNG", save_all=True, append_images=[Image.new("RGB", (800, 600))]),
+    "a TIFF": coded("TIFF"),
+    "half a JPEG": coded("JPEG", quality=95)[:150_000],
+    "half a PNG": coded("PNG")[:150_000],
+    "no picture": bytes(200_000),
+    "a small file": coded("JPEG", quality=1),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_it_is_the_picture(name: str, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(PLAIN[name])
+    found = taken(tmp_path / "in")
+    assert found is not None
+    np.testing.assert_array_equal(np.asarray(found), np.asarray(Image.open(tmp_path / "in")))
+
+
+@pytest.mark.parametrize("name", ANOTHER)
+def test_what_is_not_plain_is_left_alone(name: str, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(ANOTHER[name])
+    assert taken(tmp_path / "in") is None
+
+
+def test_it_is_taken_once(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
+    assert taken(tmp_path / "in") is not None
+    with open(tmp_path / "in", "rb") as stream:
+        assert ahead.take(stream) is None
+
+
+def test_another_file_is_not_it(tmp_path: Path) -> None:
+    for name in ("in", "other"):
+        (tmp_path / name).write_bytes(PLAIN["a JPEG"])
+    ahead.begin(str(tmp_path / "in"))
+    with open(tmp_path / "other", "rb") as stream:
+        assert ahead.take(stream) is None
+    assert ahead.take(io.BytesIO(PLAIN["a JPEG"])) is None
+
+
+def test_a_file_that_was_written_to_is_not_it(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
+    ahead.begin(str(tmp_path / "in"))
+    os.utime(tmp_path / "in", ns=(1, 1))
+    with open(tmp_path / "in", "rb") as stream:
+        assert ahead.take(stream) is None
+
+
+def test_what_is_too_large(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
+    assert taken(tmp_path / "in", 800 * 600 - 1) is None
+    assert taken(tmp_path / "in", 800 * 600) is not None
+
+
+@pytest.mark.parametrize("path", ["nowhere", ".", "a\0b", "pipe"])
+def test_what_cannot_be_read(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe, too, which it does not wait for."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    ahead.begin(path)
+    assert not ahead._begun
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *ANOTHER])
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_the_program_does_as_without_it(
+    name: str, ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Down to the bytes: what it writes, what it says, and the code that it ends with."""
+    (tmp_path / "in").write_bytes({**PLAIN, **ANOTHER}[name])
+    found = []
+    for begins in (True, False):
+        if not begins:
+            monkeypatch.setattr(ahead, "begin", lambda *_: None)
+        done = run("apply", "in", "-k", "box:3", "-o", f"out.{ending}", "--overwrite", cwd=tmp_path)
+        out = tmp_path / f"out.{ending}"
+        found.append((done.code, done.err, out.read_bytes() if out.exists() else b""))
+    assert found[0] == found[1]
+
+
+def test_metadata_stays(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "turned"
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Title", "noise")
+    for name, data in {
+        "in.jpg": coded("JPEG", quality=95, exif=exif, dpi=(300, 300), icc_profile=b"profile", comment=b"said"),
+        "in.png": coded("PNG", pnginfo=texts, dpi=(300, 300), icc_profile=b"profile"),
+    }.items():
+        (tmp_path / name).write_bytes(data)
+        out = tmp_path / f"out-{name}"
+        assert run("apply", name, "-k", "identity", "-o", out.name, cwd=tmp_path).code == 0
+        image = Image.open(out)
+        assert image.info["icc_profile"] == b"profile"
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        if name == "in.jpg":
+            assert image.size == (600, 800)
+            assert image.getexif()[0x010E] == "turned"
+            assert image.info["comment"] == b"said"
+        else:
+            assert image.info["Title"] == "noise"

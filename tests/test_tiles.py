@@ -1,0 +1,157 @@
+"""Tiles: how they are filled, what a thread keeps of them, and how results are stored."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convcli import engine
+from convcli.backends.numpy import job as jobs
+from convcli.backends.numpy import run as runs
+from convcli.backends.numpy.steps import Buffers, run
+from convcli.backends.numpy.tiles import Columns, Rows, fill, filling
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute
+from convcli.geometry import ZERO, Pads
+from convcli.kernels import parse
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.ranges import Clipped, Known, store
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        ([0, 1, 2, 3], [0, 1, 2, 3, 4]),  # nothing outside
+        ([2, 1, 0, 1, 2, 3, 2], [1, 0, 1, 2, 3, 4, 3]),  # reflected
+        ([ZERO, 0, 1, ZERO], [ZERO, ZERO, 0, 1, 2, ZERO]),
+        ([1, 2, 3, 0, 1], [3, 4, 0, 1, 2, 3, 4, 0]),  # circular: row 0 is not in the stretch
+        ([0, 0, 0, 1, 2, 3, 3], [0, 0, 1, 2, 3, 4, 4]),
+        ([3, 3], [4, 4, 4]),
+        ([ZERO, ZERO], [ZERO, ZERO]),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 3])
+def test_filled_as_the_index_map_says(rows: list[int], columns: list[int], step: int) -> None:
+    """By either way: from the image, and by copies of what lies in the tile already."""
+    image = np.random.default_rng(0).integers(1, 200, (2, 4, 5 * step), np.uint8)
+    pixels = image.reshape(2, 4, 5, step)
+    truth = np.zeros((2, len(rows), len(columns), step), np.float32)
+    for y, row in enumerate(rows):
+        for x, column in enumerate(columns):
+            if ZERO not in (row, column):
+                truth[:, y, x] = pixels[:, row, column]
+    reads, gather = Rows(np.array(rows)), Columns(np.array(columns), step)
+    scratch = np.full((2, len(rows), len(columns) * step), np.nan, np.float32)
+    fill(scratch, image, reads, gather)
+    np.testing.assert_array_equal(scratch, truth.reshape(scratch.shape))
+    scratch[...] = np.nan
+    found = filling(scratch, reads, [gather])
+    inside = {*rows[reads.target], ZERO}
+    assert (found is None) == (not {*rows} <= inside)
+    if found is None:
+        return
+    for part, target in found.stretches:
+        np.copyto(target, part.stretch(image[:, reads.source]), "unsafe")
+    run(found.border)
+    np.testing.assert_array_equal(scratch, truth.reshape(scratch.shape))
+
+
+def test_rows_of_one_kind() -> None:
+    """They differ in where they lie only: tiles in the middle are one kind, those at the border are others."""
+    rows = [Rows(np.arange(first, first + 5)) for first in (1, 7)]
+    assert rows[0].kind == rows[1].kind
+    border = Rows(np.array([1, 0, 1, 2, 3]))
+    assert border.kind != rows[0].kind
+    assert border.kind != Rows(np.array([ZERO, 0, 1, 2, 3])).kind
+
+
+def test_what_a_thread_makes_lasts_as_long_as_its_arrays() -> None:
+    buffers, one, other = Buffers(), object(), object()
+    made: list[NDArray[np.float32]] = []
+
+    def make() -> NDArray[np.float32]:
+        made.append(buffers.get("values", (4,), "float32"))
+        return made[-1]
+
+    first = buffers.made(one, (1,), make)
+    assert buffers.made(one, (1,), make) is first
+    assert len(made) == 1
+    buffers.get("values", (3,), "float32")
+    assert buffers.made(one, (1,), make) is first
+    buffers.get("values", (5,), "float32")  # another array: what was made of the old one is lost
+    assert buffers.made(one, (1,), make) is not first
+    assert len(made) == 2
+    buffers.made(other, (1,), make)
+    buffers.made(one, (1,), make)
+    assert len(made) == 4
+
+
+def test_every_thread_has_its_own() -> None:
+    buffers, owner = Buffers(), object()
+    found = []
+    for _ in range(2):
+        thread = Thread(target=lambda: found.append(buffers.made(owner, (), lambda: buffers.get("a", (2,), "int16"))))
+        thread.start()
+        thread.join()
+    assert not np.shares_memory(*found)
+
+
+@pytest.mark.parametrize("cache", [1, 3000, 40_000, 4 << 20])
+def test_operations_in_any_order(cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of one operation does not reach into another, or into the same on another image."""
+    monkeypatch.setattr(jobs, "CACHE_BYTES", cache)
+    monkeypatch.setattr(runs, "_recipes", {})
+    generator = np.random.default_rng(0)
+    kernels = {name: parse(name).kernels[0].values for name in ("sharpen", "gaussian:1", "box:5", "random:3", "disk:4")}
+    images = [generator.integers(0, 256, shape, np.uint8) for shape in ((3, 40, 50), (3, 41, 50), (1, 7, 90))]
+    for _ in range(60):
+        image = images[generator.integers(len(images))]
+        name = [*kernels][generator.integers(len(kernels))]
+        mode = ("zeros", "reflect", "replicate", "circular", "symmetric")[generator.integers(5)]
+        spec = ConvSpec(padding=Pads(3, 9, 2, 60), padding_mode=mode, groups=len(image))
+        weight = np.broadcast_to(kernels[name], (len(image), 1, *kernels[name].shape)).copy()
+        plan = (None, "taps", "toeplitz", "separable", "fft", "gemm")[generator.integers(6)]
+        kind = (np.uint8, np.float32)[generator.integers(2)]
+        found = engine.convolve(image.astype(kind), weight, spec, Compute("numpy", plan=plan))
+        truth = engine.convolve(image.astype(kind), weight, spec, Compute("reference"))
+        np.testing.assert_allclose(found.array, truth.array, atol=2e-3)
+
+
+def test_lines_longer_than_those_that_are_kept() -> None:
+    """What lies behind them is neither stored nor counted, whatever it is."""
+    values = np.array([[-3.0, 2.5, 300, np.nan], [1, 1.5, 255.4, -np.inf]], np.float32)
+    out = np.empty((2, 3), np.uint8)
+    assert store(values.copy(), 255.0, "clip", out) == Clipped(1, 1, 6, 0)
+    np.testing.assert_array_equal(out, [[0, 2, 255], [1, 2, 255]])
+    narrow = values[:, :3].copy()
+    narrow[0, 1] = np.nan
+    assert store(np.hstack([narrow, values[:, 3:]]), 255.0, "clip", out) == Clipped(1, 1, 6, 1)
+    assert out[0, 1] == 0
+
+
+def test_what_is_surely_within_is_not_clipped() -> None:
+    """But for `surely` a value beyond the range would wrap around: 256 is 0 in 8 bits."""
+    values, out = np.array([[256.0, 255.4, -0.4]], np.float32), np.empty((1, 3), np.uint8)
+    store(values.copy(), 255.0, "clip", out, False, Known(within=True, surely=False, finite=True))
+    np.testing.assert_array_equal(out, [[255, 255, 0]])
+    store(values[:, 1:].copy(), 255.0, "clip", out[:, 1:], False, Known(within=True, surely=True, finite=True))
+    np.testing.assert_array_equal(out[:, 1:], [[255, 0]])
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("name", ["gaussian:1", "gaussian:4", "box:9", "disk:7", "binomial:5", "motion:9,30"])
+@pytest.mark.parametrize("plan", ["taps", "toeplitz", "separable", "fft", "gemm", "prefix"])
+def test_white_stays_white(kind: str, name: str, plan: str) -> None:
+    """The largest sum that there can be, with all its rounding, in whatever order."""
+    white = np.iinfo(kind).max
+    kernel = parse(name).kernels[0].values[np.newaxis, np.newaxis]
+    image = np.full((1, 60, 70), white, kind)
+    if plan == "prefix" and name not in ("box:9", "disk:7"):
+        return
+    finish = Finish(dtype=kind, full_scale=float(white))
+    spec = ConvSpec(padding="same-upper", padding_mode="replicate")
+    result = engine.convolve(image, kernel, spec, Compute("numpy", plan=plan), None, finish)
+    assert (result.array == white).all()
