@@ -248,14 +248,15 @@ def _misfit(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> tuple[str
     taken = weight[0] if spec.transpose else weight[1] * groups
     if not spec.transpose and weight[0] % groups:
         return f"groups {groups} does not divide the {weight[0]} output channels", ""
+    said = f"{taken} input channel{'s' * (taken != 1)}"
     if taken != channels and spec.transpose:
         return (
-            f"weights of shape {weight} take {taken} input channels, the image has {channels}",
+            f"weights of shape {weight} take {said}, the image has {channels}",
             " (transposed weights are (C_in, C_out/groups, kh, kw))",
         )
     if taken != channels:
         return (
-            f"weights of shape {weight} with groups {groups} take {taken} input channels, the image has {channels}",
+            f"weights of shape {weight} with groups {groups} take {said}, the image has {channels}",
             " (weights are (C_out, C_in/groups, kh, kw))",
         )
     return "", ""

@@ -349,7 +349,7 @@ FILES = cases("""
     words.npy                    | 'words.npy' & real
     line.npy                     | 'line.npy' & (5,) & (H, W)
     five.npy                     | 'five.npy' & (1, 1, 1, 2, 2) & (H, W)
-    nothing.npy                  | 'nothing.npy' & (3, 0, 4)
+    nothing.npy                  | 'nothing.npy' & (3, 0, 4) & can be 0
 """)
 
 

@@ -77,7 +77,9 @@ def _tensor(stream: BinaryIO, source: str, limit: int, full_scale: float | None)
         array = npy.read(stream)
     except ValueError as error:
         raise ImageError(f"input '{source}' {error}") from None
-    if array.ndim not in (2, 3, 4) or 0 in array.shape:
+    if array.ndim in (2, 3, 4) and not array.size:
+        raise ImageError(f"input '{source}' has shape {array.shape}, and no values: no side can be 0; leave it out")
+    if array.ndim not in (2, 3, 4):
         raise ImageError(f"input '{source}' has shape {array.shape}: (H, W), (C, H, W) or (N, C, H, W) is wanted")
     if array.dtype == bool:
         array = array.astype(np.uint8)
