@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C while it is still being imported ends it like any other."""
+    """Run the command line and end this process; Ctrl-C while it is still being imported ends it like any other."""
     try:
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # not every platform has SIGHUP

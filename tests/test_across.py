@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli.backends.numpy import across
-from convcli.backends.numpy.across import Fold, folded, products
+from convcli.backends.numpy.across import Fold, cheapest, folded
 from convcli.backends.numpy.steps import run
 
 
@@ -66,8 +66,8 @@ def test_the_sum_of_several_lines(lines: list[list[float]], rows: int, apart: in
     ],
 )
 def test_what_is_cheaper(taps: NDArray[np.float64], apart: int, width: int, folds: bool) -> None:
-    assert bool(products([taps], apart, width)[1]) == folds
+    assert bool(cheapest([taps], apart, width)[1]) == folds
 
 
 def test_many_lines_are_not_folded() -> None:
-    assert products([np.ones(3)] * (across.FEW_LINES + 1), 3, 12000)[1] == []
+    assert cheapest([np.ones(3)] * (across.FEW_LINES + 1), 3, 12000)[1] == []

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cli import run
+from cli import environment, run
 from PIL import Image, PngImagePlugin
 
 from convcli.images import ahead
@@ -96,6 +99,31 @@ def test_a_file_that_was_written_to_is_not_it(tmp_path: Path) -> None:
     os.utime(tmp_path / "in", ns=(1, 1))
     with open(tmp_path / "in", "rb") as stream:
         assert ahead.take(stream) is None
+    assert not ahead._begun  # nor is it kept
+
+
+def test_what_is_appended_is_not_read(tmp_path: Path) -> None:
+    for size, begun in ((ahead.MOST_BYTES, True), (ahead.MOST_BYTES + 1, False)):
+        (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
+        os.truncate(tmp_path / "in", size)
+        tracemalloc.start()
+        assert (taken(tmp_path / "in") is not None) == begun
+        assert tracemalloc.get_traced_memory()[1] < 3 * ahead.BLOCK_BYTES
+        tracemalloc.stop()
+
+
+def test_odd_metadata_is_not_spoken_of(tmp_path: Path) -> None:
+    """In the real program: Pillow warns of a broken EXIF block, on standard error if nobody prevents it."""
+    broken = b"Exif\0\0MM\0*\0\0\0\x08\0\x40" + b"\x01\x1a\0\x05\0\0\0\x01\0\0\xff\xff" * 3
+    data = coded("JPEG", quality=95)
+    header = 4 + int.from_bytes(data[4:6], "big")  # SOI and JFIF, in whose place EXIF stands
+    exif = b"\xff\xe1" + (len(broken) + 2).to_bytes(2, "big") + broken
+    (tmp_path / "in.jpg").write_bytes(data[:2] + exif + data[header:])
+    ended = subprocess.run(
+        [sys.executable, "-m", "convcli", "apply", "in.jpg", "-k", "box:3", "-o", "out.png", "-q"],
+        cwd=tmp_path, env=environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_what_is_too_large(tmp_path: Path) -> None:

@@ -124,6 +124,13 @@ def test_modules_load_what_they_need(module: str, allowed: set[str], tmp_path: P
     assert loaded(code, tmp_path) <= allowed
 
 
+def test_every_name_of_a_package_that_imports_late() -> None:
+    from convcli import images
+
+    assert set(images._HOMES) == set(images.__all__)
+    assert all(getattr(images, name).__module__.startswith("convcli.images.") for name in images.__all__)
+
+
 # The source
 
 

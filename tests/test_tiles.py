@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convcli import engine
 from convcli.backends.numpy import job as jobs
 from convcli.backends.numpy import run as runs
+from convcli.backends.numpy import toeplitz
 from convcli.backends.numpy.steps import Buffers, run
 from convcli.backends.numpy.tiles import Columns, Rows, fill, filling
 from convcli.convspec import ConvSpec
@@ -155,3 +156,51 @@ def test_white_stays_white(kind: str, name: str, plan: str) -> None:
     spec = ConvSpec(padding="same-upper", padding_mode="replicate")
     result = engine.convolve(image, kernel, spec, Compute("numpy", plan=plan), None, finish)
     assert (result.array == white).all()
+
+
+@pytest.mark.parametrize("plan", ["taps", "toeplitz", "separable", "gemm"])
+def test_what_lies_behind_the_lines_does_not_grow(plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are scaled tile after tile in the same memory; what another operation has left there is not."""
+    monkeypatch.setattr(jobs, "CACHE_BYTES", 20_000)
+    monkeypatch.setattr(runs, "_recipes", {})
+    generator = np.random.default_rng(0)
+    kernel, spec = generator.random((1, 1, 3, 3)), ConvSpec()
+    engine.convolve(generator.random((1, 900, 400), np.float32), kernel, spec, Compute("numpy", plan="taps"))
+    finish = Finish(dtype="uint16", full_scale=65535.0, scale=257.0)
+    image = generator.integers(0, 256, (1, 900, 400), np.uint8)
+    engine.convolve(image, kernel, spec, Compute("numpy", plan=plan, threads=1), None, finish)  # warnings are errors
+
+
+@pytest.mark.parametrize(("width", "distinct"), [(3000, 2), (3000, 3), (4095, 3), (4096, 3), (9000, 3), (50, 1)])
+def test_tiles_are_of_whole_blocks(width: int, distinct: int) -> None:
+    kernel = np.array([[1.0, 2, 1], [3, 4, 3], [5, 7, 5]]) if distinct == 2 else np.arange(9.0).reshape(3, 3) + 1
+    kernel = kernel[:, :1] if distinct == 1 else kernel
+    geometry = ConvSpec(padding="same-upper").resolve((4000, width), kernel.shape)
+    job = jobs.direct(kernel[np.newaxis, np.newaxis], None, geometry, 1, np.dtype(np.uint8), interleaved=False)
+    size = toeplitz.tile(job, 4)
+    part = job.part(range(size.width))
+    assert size.height % toeplitz.rows_of(job, part.line) == 0
+
+
+def test_operations_in_several_threads() -> None:
+    """The engine called by four at once, each of which shares its work with others."""
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, (3, 300, 200), np.uint8)
+    weights = [generator.standard_normal((3, 1, size, size)) for size in (3, 5, 9, 15)]
+    spec = ConvSpec(padding="same-upper", groups=3)
+    truth = [engine.convolve(image, weight, spec, Compute("reference")).array for weight in weights]
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        for turn in range(8):
+            which = (number + turn) % len(weights)
+            found = engine.convolve(image, weights[which], spec, Compute("numpy", threads=2)).array
+            if not np.allclose(found, truth[which], atol=1e-2):
+                wrong.append(which)
+
+    threads = [Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

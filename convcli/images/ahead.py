@@ -13,8 +13,14 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
-WORTH_BYTES, MOST_PIXELS = 1 << 17, 64_000_000
-"""A file below that is decoded at once; a picture beyond takes so much memory that it is to be asked for first."""
+from convcli.images.limits import quiet
+from convcli.system import memory
+
+WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
+"""A file below that is decoded at once; one beyond may hold more than a picture, and a picture beyond takes much memory."""
+
+BLOCK_BYTES = 8 << 20
+"""What is decoded in one call, for which Python's lock is not asked: enough for most photographs."""
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
@@ -28,7 +34,7 @@ class _Begun(NamedTuple):
 
 
 _begun: list[_Begun] = []
-"""At most one."""
+"""At most one: a program has one first input."""
 
 
 def begin(path: str, max_pixels: int | None = None) -> None:
@@ -41,18 +47,29 @@ def begin(path: str, max_pixels: int | None = None) -> None:
     max_pixels : int, optional
         The limit beyond which a picture is refused.
     """
+    quiet()
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode) or status.st_size < WORTH_BYTES:
-            return
-        stream = open(path, "rb")  # noqa: SIM115 (the thread closes it)
-        done: list[Image.Image] = []
-        most = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels)
-        thread = Thread(target=_decode, args=(stream, status.st_size, most, done), daemon=True)
-        _begun[:] = [_Begun(_version(status), thread, done)]
+        stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the thread closes it)
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return
+    status = os.fstat(stream.fileno())
+    if not stat.S_ISREG(status.st_mode) or not WORTH_BYTES <= status.st_size <= MOST_BYTES:
+        stream.close()
+        return
+    done: list[Image.Image] = []
+    most = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels)
+    thread = Thread(target=_decode, args=(stream, most, done), daemon=True)
+    try:
         thread.start()
-    except (OSError, ValueError, RuntimeError):  # ValueError: a NUL in the path; RuntimeError: no thread can be had
-        _begun.clear()
+    except RuntimeError:  # there can be no more threads
+        stream.close()
+        return
+    _begun[:] = [_Begun(_version(status), thread, done)]
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file, or a pipe that nobody writes to."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def take(stream: BinaryIO) -> Image.Image | None:
@@ -63,9 +80,9 @@ def take(stream: BinaryIO) -> Image.Image | None:
         version = _version(os.fstat(stream.fileno()))
     except OSError:  # it is in memory
         return None
-    if version != _begun[0].version:
-        return None
     begun = _begun.pop()
+    if version != begun.version:  # it was written to since: what was decoded is not kept
+        return None
     begun.thread.join()
     return begun.done.pop() if begun.done else None
 
@@ -74,13 +91,15 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _decode(stream: BinaryIO, size: int, most: int, done: list[Image.Image]) -> None:
+def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
     with stream:
         try:
             image = _opened(stream)
             if image is None or image.size[0] * image.size[1] > most:
                 return
-            image.decodermaxblock = size  # in one call, which waits for nobody
+            if memory.refuses(4 * image.size[0] * image.size[1]):
+                return
+            image.decodermaxblock = BLOCK_BYTES
             image.load()
         except Exception:  # Pillow's decoders raise whatever comes to hand; who decodes it again says what
             return

@@ -1,6 +1,12 @@
-"""What is too large to be decoded: a limit on pixels, against decompression bombs, and this machine's memory."""
+"""What is too large to be decoded: a limit on pixels, against decompression bombs, and this machine's memory.
+
+And what Pillow says beside its errors, which is not for users.
+"""
 
 from __future__ import annotations
+
+import logging
+import warnings
 
 from PIL import Image
 
@@ -9,6 +15,16 @@ from convcli.system import memory
 
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """The default: where Pillow itself refuses, 178,956,970."""
+
+
+for _name in ("PIL", "tifffile"):  # else Python prints what they say of odd files
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
+
+
+def quiet() -> None:
+    """Pillow warns of sizes that it still accepts, and of odd metadata; for good, because threads share the filters."""
+    warnings.filterwarnings("ignore", module=r"PIL\b")
 
 
 def set_limit(max_pixels: int | None) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,13 +12,9 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import deep, rare
 from convcli.images.film import Decoded, Film, Still, UnidentifiedError
-from convcli.images.limits import check_pixels, set_limit
+from convcli.images.limits import check_pixels, quiet, set_limit
 from convcli.images.picture import Metadata, Picture
 from convcli.system import files, npy
-
-for _name in ("PIL", "tifffile"):  # else Python prints what they say of odd files
-    logging.getLogger(_name).addHandler(logging.NullHandler())
-    logging.getLogger(_name).propagate = False
 
 FIRST_ONLY = "the first of {} frames is used"
 
@@ -52,8 +46,7 @@ def load(source: str, max_pixels: int | None = None, full_scale: float | None = 
 def opened(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Iterator[Film]:
     """The pictures of a file, as `load` reads them, for as long as the block lasts."""
     limit = set_limit(max_pixels)
-    # Pillow warns of sizes that it still accepts, and of odd metadata; for good, because threads share the filters
-    warnings.filterwarnings("ignore", module=r"PIL\b")
+    quiet()
     with files.reading(source) as stream:
         head = stream.read(len(npy.MAGIC))
         stream.seek(0)

@@ -119,7 +119,7 @@ class Finish:
             np.copyto(out, values[..., : out.shape[-1]], casting="unsafe")
             return Clipped()
         if self.scale != 1 or policy == "minmax":
-            values = self._scaled(values)
+            values = self._scaled(values[..., : out.shape[-1]])
         return store(values, self.full_scale, policy, out, count, known, self.span)
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:

@@ -28,9 +28,9 @@ class Known(NamedTuple):
     Attributes
     ----------
     within : bool
-        That they are within the range, but for their rounding.
+        That they are within the range, but for what rounding has added: at most 0.25 beyond it.
     surely : bool
-        That they are within it once they are integers, with their rounding.
+        That this is less than what rounds to an integer beyond it, whatever the order of their sums.
     finite : bool
         That none is NaN.
     """
@@ -64,7 +64,7 @@ def store(
     policy : {"clip", "abs", "offset", "minmax"}
         See `apply_policy`; what still lies outside the range is clipped.
     out : ndarray
-        An unsigned integer array of the same shape that holds `full_scale`.
+        An unsigned integer array of the same shape, or of shorter lines, that holds `full_scale`.
     count : bool
         Whether to count what is clipped; if not, zeros are returned.
     known : Known

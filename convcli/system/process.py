@@ -25,9 +25,12 @@ def leave(code: object) -> None:
     Python would take NumPy, Pillow and itself apart first, piece by piece: a tenth of the time that a small image takes. What
     waits in standard streams is written, and what was to be called at the end is called. Where somebody watches this process
     (a profiler, a debugger), where it is to go on (``python -i``), where libraries have threads of their own to end (torch), or
-    where a stream cannot be written, nothing is done, and Python ends it as ever.
+    where a stream cannot be written, nothing is done, and Python ends it as ever. Threads that are no daemons are not waited for:
+    the program has none.
     """
-    watched = sys.getprofile() is not None or sys.gettrace() is not None or "torch" in sys.modules
+    monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
+    tools = [] if monitoring is None else [monitoring.get_tool(number) for number in range(6)]
+    watched = sys.getprofile() is not None or sys.gettrace() is not None or any(tools) or "torch" in sys.modules
     goes_on = sys.flags.interactive or sys.flags.inspect or "PYTHONINSPECT" in os.environ
     if watched or goes_on or not (code is None or isinstance(code, int)) or not hasattr(atexit, "_run_exitfuncs"):
         return
@@ -36,6 +39,6 @@ def leave(code: object) -> None:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: it is closed
         return
     os._exit(0 if code is None else code & 0xFF)

@@ -71,7 +71,7 @@ def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
     return Fold(centre, sums, weights)
 
 
-def products(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, list[Fold]]:
+def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, list[Fold]]:
     """What lines of taps take for each output, whose sum is wanted, in multiply-accumulates; and their folds, if those are less.
 
     `width` is that of an output line, in values.

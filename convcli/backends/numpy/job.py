@@ -159,22 +159,27 @@ goes on where memory does is read ahead, a piece of one is not (measured)."""
 ENOUGH_ROWS = 16
 """Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
 
+TALL = 4
+"""A tile may be up to twice as large as it should be, up to so many times the rows that it reads beyond those of its output."""
+
 
 def tile_within(
     job: Job, itemsize: int, values: int = 12000, planes: int | None = None, within: int | None = None
 ) -> Size:
     """Output rows and columns of a tile of at most `values` values in a line, within so many bytes (or `CACHE_BYTES`).
 
-    Long lines come first, because every NumPy call then does more. `planes` is how many gathered planes are worked on at a
-    time (by default all).
+    Long lines come first, because every NumPy call then does more; but not before half as many rows as a kernel reads beyond
+    them. `planes` is how many gathered planes are worked on at a time (by default all).
     """
     planes = planes or job.gathered
-    enough = min(ENOUGH_ROWS, job.output.height)
+    enough = min(max(ENOUGH_ROWS, job.reach.height // 2), job.output.height)
+    usual = min(CACHE_BYTES, within or CACHE_BYTES)
     width = min(job.output.width, max(1, values // job.step))
     while True:
         line = (width + job.reach.width) * job.step * itemsize
         each = planes * line * job.stride + width * job.step * itemsize * (job.outputs if planes == job.gathered else 1)
-        rows = (min(CACHE_BYTES, within or CACHE_BYTES) - planes * line * job.reach.height) // each
+        beyond = planes * line * job.reach.height
+        rows = (max(usual, min(2 * usual, TALL * beyond)) - beyond) // each
         if rows >= enough or width * job.step < 1024:
             return Size(max(1, min(job.output.height, rows)), width)
         width //= 2

@@ -173,12 +173,13 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     values = job.outputs * job.output.height * job.output.width * job.step
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
     if name in ("toeplitz", "separable"):  # a tile too low for a block of rows wastes the rest of the product
-        each *= max(1.0, toeplitz.block_rows(job.kernel.height) / tile.height)
+        rows = toeplitz.rows_of(job, job.line) if name == "toeplitz" else toeplitz.block_rows(job.kernel.height)
+        each *= max(1.0, rows / tile.height)
     if job.stride > 1:
         each *= STRIDED.get(name, 1.0)
     apart = REARRANGE if planar and job.step > 1 else 0.0
-    rows = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # of the input, for each of the output
-    fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else REARRANGE)) * rows * job.gathered / job.outputs
+    read = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # rows of the input for each of the output
+    fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else REARRANGE)) * read * job.gathered / job.outputs
     finish = FINISH * PASS[kind] + apart
     work, called = values * (each + fill + finish), tiles * (calls + 12) * CALL
     threads = max(1, min(threads, int((work + called) / WORTH_A_THREAD)))
@@ -246,7 +247,7 @@ def _toeplitz(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     found = [toeplitz.distinct_columns(kernel) for kernel in job.kernels.reshape(-1, kh, kw)]
     products, sums = (sum(map(len, counts)) / job.outputs for counts in zip(*found, strict=True))
-    block = toeplitz.block_rows(kh, max(len(distinct) for distinct, _ in found), job.line)
+    block = toeplitz.rows_of(job, job.line)
     depth = job.stride * (block - 1) + extent(kh, toeplitz.lattices(job)[1])
     each = products * (depth * MAC[dtype] + KEEP * PASS[dtype]) + sums * PASS[dtype]
     reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
@@ -257,7 +258,7 @@ def _separable(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     rank = separable.rank(job, dtype)
     down = job.stride * (toeplitz.block_rows(kh) - 1) + extent(kh, toeplitz.lattices(job)[1])
-    macs = rank * job.inputs * down + separable.products(job, dtype)[0]
+    macs = rank * job.inputs * down + separable.across_cost(job, dtype)[0]
     each = macs * MAC[dtype] + rank * job.inputs * PASS[dtype]
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
     return _Estimate(

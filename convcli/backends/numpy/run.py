@@ -58,15 +58,15 @@ class Tile(NamedTuple):
         What is gathered, and what becomes of it: see `Work`.
     filling : Filling or None
         How it is filled; None: by `fill`.
-    usual, unusual : callable
-        The steps of the strategy, and of its fallback, built when first asked for.
+    steps, fallback_steps : callable
+        Of the strategy, and of its fallback: built when first asked for.
     """
 
     scratch: NDArray[Any]
     out: NDArray[Any]
     filling: Filling | None
-    usual: Callable[[], Steps]
-    unusual: Callable[[], Steps]
+    steps: Callable[[], Steps]
+    fallback_steps: Callable[[], Steps]
 
 
 class Recipe(NamedTuple):
@@ -141,7 +141,7 @@ class Recipe(NamedTuple):
             for gather, target in tile.filling.stretches:
                 np.copyto(target, gather.stretch(lines), "unsafe")
             run(tile.filling.border)
-        run(tile.usual() if self.job.bounded or self.suits(tile.scratch) else tile.unusual())
+        run(tile.steps() if self.job.bounded or self.suits(tile.scratch) else tile.fallback_steps())
         return tile.out
 
     def _made(self, height: int, columns: range, reads: Rows) -> Tile:

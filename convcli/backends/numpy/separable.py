@@ -26,7 +26,7 @@ from convcli.backends.numpy.toeplitz import (
 )
 from convcli.geometry import Size
 
-__all__ = ["factors", "prepare", "products", "rank", "suits", "tile"]
+__all__ = ["across_cost", "factors", "prepare", "rank", "suits", "tile"]
 
 
 NEAR_BYTES = 768 << 10
@@ -76,16 +76,16 @@ def rank(job: Job, dtype: str) -> int:
     return max(len(factors(kernel, dtype)[0]) for kernel in job.kernels.reshape(-1, *job.kernel))
 
 
-def products(job: Job, dtype: str) -> tuple[float, bool]:
+def across_cost(job: Job, dtype: str) -> tuple[float, bool]:
     """What the passes along the rows take for each output, in multiply-accumulates, and whether they fold: of the first output."""
     lines = [line for kernel in job.kernels[0] for line in factors(kernel, dtype)[1].astype(dtype)]
-    macs, folds = across.products(lines, job.dilation.columns * job.step, job.output.width * job.step)
+    macs, folds = across.cheapest(lines, job.dilation.columns * job.step, job.output.width * job.step)
     return macs, bool(folds)
 
 
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles of enough rows to keep products along the rows busy; of long lines where there are none, or wide ones."""
-    if job.step == 1 and not products(job, f"float{8 * itemsize}")[1]:
+    if job.step == 1 and not across_cost(job, f"float{8 * itemsize}")[1]:
         size = tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
     else:
         size = tile_within(job, itemsize, planes=1)
@@ -106,14 +106,14 @@ def prepare(job: Job, dtype: str) -> Work:
     ]
 
     wide = job.output.width * job.step
-    folds = [across.products([line for _, _, line in each], e, wide)[1] for each in terms]
+    folds = [across.cheapest([line for _, _, line in each], e, wide)[1] for each in terms]
 
     @cache
     def band(o: int, term: int, axis: int, size: int) -> NDArray[Any]:
         _, column, line = terms[o][term]
         return banded(column, size, s, d) if axis == 0 else np.ascontiguousarray(banded(line, size, 1, e).T)
 
-    def folded(o: int, scratch: NDArray[Any], first: int, out: NDArray[Any], buffers: Buffers) -> Steps:
+    def by_folds(o: int, scratch: NDArray[Any], first: int, out: NDArray[Any], buffers: Buffers) -> Steps:
         """Into ``out (rows, width)``, the rows of a set: all passes for a few rows at a time, of which much is made on the way."""
         steps: Steps = []
         line, block = scratch.shape[2], block_rows(job.kernel.height)
@@ -130,7 +130,7 @@ def prepare(job: Job, dtype: str) -> Work:
             steps += across.by_fold(folds[o], room[: len(rows)], e, rows)
         return steps
 
-    def blocks(o: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def by_bands(o: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         """Into ``out (rows, width)``, one term after the other."""
         rows, width = out.shape
         columns = min(across.BLOCK_COLUMNS, width)
@@ -154,9 +154,9 @@ def prepare(job: Job, dtype: str) -> Work:
         for o, target in enumerate(out):
             if folds[o]:
                 for first in range(min(sets, len(target))):
-                    steps += folded(o, scratch, first, target[first::sets], buffers)
+                    steps += by_folds(o, scratch, first, target[first::sets], buffers)
             else:
-                steps += blocks(o, scratch, target, buffers)
+                steps += by_bands(o, scratch, target, buffers)
         return steps + bias_steps(job, out)
 
     return work

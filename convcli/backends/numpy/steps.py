@@ -39,7 +39,7 @@ class Buffers:
         size = prod(shape)
         if name not in arrays or arrays[name].size < size or arrays[name].dtype != dtype:
             arrays[name] = np.zeros(size, dtype)  # what nobody fills is worked on where lines lie as one
-            self._kept.made.clear()  # of the array that was
+            self._kept.made.clear()  # else what was made of the array that was would keep it in memory
         array: NDArray[Any] = arrays[name][:size].reshape(shape)
         return array
 

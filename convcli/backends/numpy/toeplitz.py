@@ -34,7 +34,17 @@ PRODUCT_BYTES = 4 << 20
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles of long lines, see `tile_within`, and of whole blocks of rows."""
     size = tile_within(job, itemsize)
-    return whole_blocks(job, size, block_rows(*job.kernel, size.width * job.step))
+    return whole_blocks(job, size, rows_of(job, (size.width + job.reach.width - 1) * job.step))
+
+
+def rows_of(job: Job, line: int) -> int:
+    """The rows of the blocks of a job whose lines have so many values, by its first kernels."""
+    return block_rows(job.kernel.height, most_distinct(job.kernels[:4, :4]), line)
+
+
+def most_distinct(kernels: NDArray[Any]) -> int:
+    """The largest number of columns with taps, like ones once, that one of ``kernels (O, I, kh, kw)`` has; 1 at the least."""
+    return max(1, *(len(distinct_columns(kernel)[0]) for kernel in kernels.reshape(-1, *kernels.shape[2:])))
 
 
 def whole_blocks(job: Job, size: Size, rows: int) -> Size:
@@ -105,7 +115,7 @@ def prepare(job: Job, dtype: str) -> Work:
     """Build the banded matrices once; what is returned says how a tile is filled. Columns without taps are left out."""
     kernels = job.kernels.astype(dtype)
     columns = [[distinct_columns(kernel) for kernel in each] for each in kernels]
-    most = max(1, *(len(distinct) for each in columns for distinct, _ in each))
+    most = most_distinct(kernels)
     sets, dilation = lattices(job)
 
     @cache
@@ -121,7 +131,7 @@ def prepare(job: Job, dtype: str) -> Work:
                 steps.append((out[o].fill, (0,)))
             for first in range(min(sets, out.shape[1])):
                 target = out[o, first::sets]
-                size = min(block_rows(job.kernel.height, most, out.shape[2]), len(target))
+                size = min(rows_of(job, out.shape[2]), len(target))
                 for number, (c, taps) in enumerate(used):
                     offsets = [(j * job.dilation.columns * job.step, i) for j, i in taps]
                     lines = scratch[job.sources[o] + c, first::sets]
