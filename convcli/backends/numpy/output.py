@@ -63,7 +63,7 @@ class Output:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, height, width), kind)
-        self.places = self._simple()
+        self._lines = self._as_lines()
         self._lock, self._clipped, self._span = Lock(), Clipped(), NOTHING
         self._gaps: NDArray[Any] | None = None
         s, t = job.upsample
@@ -77,7 +77,7 @@ class Output:
             else:
                 self._fill_gaps(self._gaps)
 
-    def _simple(self) -> NDArray[Any] | None:
+    def _as_lines(self) -> NDArray[Any] | None:
         """The result as ``(N, O, H, W·step)``, if values lie in it as they lie in a tile."""
         count, channels, height, width = self.array.shape
         if len(self.job.phases) != 1 or self.job.upsample != (1, 1) or not self.array.size:
@@ -95,9 +95,9 @@ class Output:
 
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
         """Finish ``values (O, rows, line)`` of a tile, see `Recipe.tile`, and put them in their place."""
-        if self.places is not None:
+        if self._lines is not None:
             step = self.job.step
-            place = self.places[image, :, rows.start : rows.stop, columns.start * step : columns.stop * step]
+            place = self._lines[image, :, rows.start : rows.stop, columns.start * step : columns.stop * step]
             clipped = self.finish.apply(values, place, self.known)
             if clipped.total:
                 self._note(clipped)

@@ -124,12 +124,9 @@ class Recipe(NamedTuple):
         A line begins with ``W_out·step`` values of the output; what lies behind them is of no account.
         """
         reads = self.strips[rows]
-        if self.owner is None:
-            tile = self._made(len(rows), columns, reads)
-        else:
-            tile = BUFFERS.made(
-                self.owner, (len(rows), columns, reads.kind), lambda: self._made(len(rows), columns, reads)
-            )
+        make = partial(self._made, len(rows), columns, reads)
+        kept = self.owner is not None
+        tile = BUFFERS.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
         gathers = self.parts[columns][1]
         if lift is not None:
             fill_lifted(tile.scratch, planes, reads, gathers, lift, BUFFERS)

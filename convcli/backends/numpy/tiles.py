@@ -5,12 +5,13 @@ No padded copy of the whole image is ever made; a tile's input, its result and i
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.steps import Buffers, Step, Steps
+from convcli.backends.numpy.steps import Buffers, Steps, run
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.bands import NEAR_VALUES
 from convcli.pointwise.lift import Lift
@@ -95,14 +96,20 @@ class Rows:
         self.count, self.indices = len(indices), indices
         self.source, self.target = slice(first, first + len(run)), slice(run.start, run.stop)
         self.outside = [(place, int(indices[place])) for place in (*range(run.start), *range(run.stop, len(indices)))]
-        self.copies = self._copies(first, run)
-        self.kind = (self.count, run.start, run.stop, None if self.copies is None else (*self.copies,))
 
-    def _copies(self, first: int, run: range) -> list[tuple[int, int]] | None:
+    @cached_property
+    def copies(self) -> list[tuple[int, int]] | None:
         """As for `Columns`: each single row's place, and where in the stretch its source lies, or `ZERO`."""
-        if any(row != ZERO and not first <= row < first + len(run) for _, row in self.outside):
+        inside, ahead = range(self.source.start, self.source.stop), self.target.start - self.source.start
+        if any(row != ZERO and row not in inside for _, row in self.outside):
             return None
-        return [(place, ZERO if row == ZERO else run.start + row - first) for place, row in self.outside]
+        return [(place, ZERO if row == ZERO else row + ahead) for place, row in self.outside]
+
+    @cached_property
+    def kind(self) -> tuple[object, ...]:
+        """See above."""
+        copies = None if self.copies is None else (*self.copies,)
+        return self.count, self.target.start, self.target.stop, copies
 
 
 def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Columns) -> None:
@@ -118,8 +125,7 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
         return
     pixels = scratch.reshape(*scratch.shape[:2], -1, columns.step)
     if columns.copies is not None:
-        for place, inside in columns.copies:
-            pixels[:, :, place] = 0 if inside == ZERO else pixels[:, :, inside]
+        run(_copies(pixels.swapaxes(1, 2), columns.copies))
     else:
         source = planes.reshape(*planes.shape[:2], -1, columns.step)
         values = source[:, rows.indices[:, np.newaxis], columns.picks]
@@ -156,15 +162,16 @@ def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Fillin
         target = part[:, :, columns.target]
         stretches.append((columns, target[:, rows.target]))
         pixels = part.reshape(*part.shape[:2], -1, columns.step)
-        for place, inside in rows.copies:
-            border.append(_copy(target[:, place], None if inside == ZERO else target[:, inside]))
-        for place, inside in columns.copies:
-            border.append(_copy(pixels[:, :, place], None if inside == ZERO else pixels[:, :, inside]))
+        border += _copies(target, rows.copies) + _copies(pixels.swapaxes(1, 2), columns.copies)
     return Filling(stretches, border)
 
 
-def _copy(target: NDArray[Any], source: NDArray[Any] | None) -> Step:
-    return (target.fill, (0,)) if source is None else (np.copyto, (target, source))
+def _copies(places: NDArray[Any], copies: list[tuple[int, int]]) -> Steps:
+    """The steps that fill single ``places (P, places, …)`` from others, see `Columns` and `Rows`."""
+    return [
+        (places[:, place].fill, (0,)) if inside == ZERO else (np.copyto, (places[:, place], places[:, inside]))
+        for place, inside in copies
+    ]
 
 
 def fill_lifted(

@@ -38,13 +38,9 @@ def tile(job: Job, itemsize: int) -> Size:
 
 
 def rows_of(job: Job, line: int) -> int:
-    """The rows of the blocks of a job whose lines have so many values, by its first kernels."""
-    return block_rows(job.kernel.height, most_distinct(job.kernels[:4, :4]), line)
-
-
-def most_distinct(kernels: NDArray[Any]) -> int:
-    """The largest number of columns with taps, like ones once, that one of ``kernels (O, I, kh, kw)`` has; 1 at the least."""
-    return max(1, *(len(distinct_columns(kernel)[0]) for kernel in kernels.reshape(-1, *kernels.shape[2:])))
+    """The rows of the blocks of a job whose lines have so many values, by its first kernels: others are like them."""
+    first = job.kernels[:4, :4].reshape(-1, *job.kernel)
+    return block_rows(job.kernel.height, max(len(distinct_columns(kernel)[0]) for kernel in first), line)
 
 
 def whole_blocks(job: Job, size: Size, rows: int) -> Size:
@@ -115,7 +111,7 @@ def prepare(job: Job, dtype: str) -> Work:
     """Build the banded matrices once; what is returned says how a tile is filled. Columns without taps are left out."""
     kernels = job.kernels.astype(dtype)
     columns = [[distinct_columns(kernel) for kernel in each] for each in kernels]
-    most = most_distinct(kernels)
+    most = max(1, *(len(distinct) for each in columns for distinct, _ in each))
     sets, dilation = lattices(job)
 
     @cache
@@ -123,7 +119,7 @@ def prepare(job: Job, dtype: str) -> Work:
         return np.concatenate([banded(kernels[o, c, :, j], size, job.stride, dilation) for j in columns[o][c][0]])
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        width = part.output.width * job.step
+        width, block = part.output.width * job.step, rows_of(job, out.shape[2])
         steps: Steps = []
         for o, each in enumerate(columns):
             used = [(c, taps) for c, (_, taps) in enumerate(each) if taps]
@@ -131,7 +127,7 @@ def prepare(job: Job, dtype: str) -> Work:
                 steps.append((out[o].fill, (0,)))
             for first in range(min(sets, out.shape[1])):
                 target = out[o, first::sets]
-                size = min(rows_of(job, out.shape[2]), len(target))
+                size = min(block, len(target))
                 for number, (c, taps) in enumerate(used):
                     offsets = [(j * job.dilation.columns * job.step, i) for j, i in taps]
                     lines = scratch[job.sources[o] + c, first::sets]
