@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -27,16 +28,17 @@ def workers(threads: int | None) -> int:
 
 def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
     """Do every job on at most `threads` threads, this one among them; NumPy releases the interpreter while it computes."""
-    if min(threads, len(jobs)) == 1:
+    count = min(threads, len(jobs))
+    if count == 1:
         for job in jobs:
             work(job)
         return
-    queue = iter(jobs)  # next() is atomic: whoever is idle takes the next job
+    runs = [deque(jobs[i * len(jobs) // count : (i + 1) * len(jobs) // count]) for i in range(count)]
     failures: list[BaseException] = []
 
-    def worker() -> None:
+    def worker(number: int) -> None:
         try:
-            for job in queue:
+            for job in _taken(runs, number):
                 work(job)
                 if failures:
                     return
@@ -45,17 +47,27 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
 
     waiting: list[Lock] = []
     try:
-        with _spread(min(threads, len(jobs))) as places:
+        with _spread(count) as places:
             with suppress(RuntimeError):  # no further thread can be had: those that there are do the work
-                for place in places:
-                    waiting.append(_helpers.start(partial(_at, place, worker)))  # noqa: PERF401 (one by one)
-            worker()
+                for number, place in enumerate(places, 1):
+                    waiting.append(_helpers.start(partial(_at, place, partial(worker, number))))  # noqa: PERF401 (one by one)
+            worker(0)
     except BaseException as error:  # an interruption, between two steps
         failures.append(error)
     for done in waiting:
         done.acquire()
     if failures:
         raise failures[0]
+
+
+def _taken(runs: list[deque[T]], own: int) -> Iterator[T]:
+    """The jobs of a thread: its own run from the front, then what is left of the others from behind."""
+    for number in range(own, own + len(runs)):
+        run = runs[number % len(runs)]
+        take = run.popleft if number == own else run.pop
+        with suppress(IndexError):  # whoever comes first has it
+            while True:
+                yield take()
 
 
 @contextmanager

@@ -5,7 +5,8 @@ form one plane whose horizontal neighbours are `step` values apart: a tap is the
 rearranged. Every other channel is a plane of its own with step 1.
 
 A strategy never meets a horizontal stride. The columns that a strided operation reads fall into classes, one for each
-tap modulo the stride; each class is gathered as a plane of its own, in which neighbours are neighbours again. Nor does it
+tap modulo the stride; each class is gathered as a plane of its own, in which neighbours are neighbours again. Or all columns
+are computed, and what the stride leaves out is dropped then: more work, but none on values that lie apart. Nor does a strategy
 meet a transposed operation, which is a direct one with more outputs: see `convcli.backends.numpy.phases`.
 """
 
@@ -55,6 +56,8 @@ class Job:
         The output planes of a filter interleave to an image this many times as high and wide.
     phases : tuple of Pair
         Where in that image each of a filter's output planes begins; O is the number of filters times that of phases.
+    thin : int
+        Of the output's columns, every so many-th is kept.
     """
 
     kernels: NDArray[np.float64]
@@ -71,6 +74,12 @@ class Job:
     output: Size
     upsample: Pair = Pair(1, 1)
     phases: tuple[Pair, ...] = (Pair(0, 0),)
+    thin: int = 1
+
+    @property
+    def kept(self) -> Size:
+        """What is kept of an output plane."""
+        return Size(self.output.height, -(-self.output.width // self.thin))
 
     @property
     def outputs(self) -> int:
@@ -127,9 +136,10 @@ class Job:
         return lines[..., offset : offset + self.output.width * self.step]
 
     def part(self, columns: range) -> Job:
-        """The same job for a run of output columns only."""
-        reads = self.columns[:, columns.start : columns.stop - 1 + self.reach.width]
-        return replace(self, columns=reads, output=Size(self.output.height, len(columns)))
+        """The same job for a run of the output columns that are kept."""
+        start, width = columns.start * self.thin, (len(columns) - 1) * self.thin + 1
+        reads = self.columns[:, start : start + width - 1 + self.reach.width]
+        return replace(self, columns=reads, output=Size(self.output.height, width))
 
     def planar(self) -> Job:
         """The same job with every interleaved channel as a plane of its own: planes channel by channel."""
@@ -201,8 +211,9 @@ def direct(
     groups: int,
     source: np.dtype[Any],
     interleaved: bool,
+    dense: bool = False,
 ) -> Job:
-    """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)``.
+    """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)``; `dense` computes all columns.
 
     Tap j of output column x reads padded column ``t·x + e·j``. The taps ``i, i + t/g, …`` with g the greatest common divisor
     of t and e are a class: they read every t-th column from ``e·i`` on, and there lie ``e/g`` apart.
@@ -211,6 +222,8 @@ def direct(
     """
     (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
     filters, channels, kh, kw = weight.shape
+    thin = t if dense else 1
+    width, t = thin * (width - 1) + 1, t // thin
     apart = t // gcd(t, e)
     classes, length, spread = min(kw, apart), -(-kw // apart), e // gcd(t, e)
     kernels = np.full((filters, 1, channels, classes, kh, length), np.nan)
@@ -228,7 +241,7 @@ def direct(
     kernels = kernels.reshape(filters, 1, channels * classes, kh, length)
     return laid_out(
         kernels, bias, groups, interleaved and t == 1, source=source, rows=rows,
-        columns=columns, stride=s, dilation=Pair(d, spread), output=Size(height, width),
+        columns=columns, stride=s, dilation=Pair(d, spread), output=Size(height, width), thin=thin,
     )  # fmt: skip
 
 

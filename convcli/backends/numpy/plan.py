@@ -43,6 +43,9 @@ KEEP = 0.5
 FEW_ROWS = {1: 3.0, 2: 1.5}
 """How much slower BLAS is where a matrix has so many rows only."""
 
+THIN = {"uint16": 0.4e-9, "int16": 0.4e-9, "int32": 0.4e-9, "float32": 0.4e-9, "float64": 0.5e-9}
+"""Seconds to take a value that is kept from among those that a stride leaves out."""
+
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
 
@@ -97,8 +100,8 @@ class Plan(NamedTuple):
         The strategy, and why it costs what it does.
     dtype, gathers : str
         Of the computation, and of the pixels that it is handed.
-    planar : bool
-        Whether it takes interleaved planes apart.
+    job : Job
+        As the strategy sees it.
     seconds : float
         Predicted, on `threads` threads: a further one is worth it for `WORTH_A_THREAD` more only.
     mixes : bool
@@ -108,7 +111,7 @@ class Plan(NamedTuple):
 
     name: str
     dtype: str
-    planar: bool
+    job: Job
     seconds: float
     reason: str
     mixes: bool
@@ -134,13 +137,13 @@ class _Estimate(NamedTuple):
     gathers: str = ""
 
 
-def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
-    """Every plan that can do the job, the cheapest first, once for each strategy.
+def plans(jobs: list[Job], dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
+    """Every plan that can do an operation, the cheapest first, once for each strategy.
 
     Parameters
     ----------
-    job : Job
-        The operation.
+    jobs : list of Job
+        The operation, in one way or more.
     dtype : {"float32", "float64"}
         Of the computation, where it is not done in exact integers.
     threads : int
@@ -148,6 +151,18 @@ def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list
     wanted : str, optional
         A strategy to weigh though it is not worth it.
     """
+    weighed = sorted(
+        (plan for job in jobs for plan in _plans(job, dtype, threads, wanted)),
+        key=lambda plan: plan.seconds,
+    )
+    cheapest: dict[str, Plan] = {}
+    for plan in weighed:
+        cheapest.setdefault(plan.name, plan)
+    return [*cheapest.values()]
+
+
+def _plans(job: Job, dtype: str, threads: int, wanted: str | None) -> list[Plan]:
+    """The plans for a job, see `plans`: of one strategy there may be several."""
     plain = _plan(job, _taps(job, dtype), threads)
     exact = plain.dtype.startswith("int")
     layouts = [job] if job.step == 1 else [job, job.planar()]
@@ -159,17 +174,14 @@ def plans(job: Job, dtype: str, threads: int, wanted: str | None = None) -> list
         found.append(_fft(layouts[-1], dtype))
     found.append(_gemm(layouts[-1], dtype))
     found += _prefix(job, dtype)
-    weighed = sorted([plain, *(_plan(job, each, threads, exact) for each in found)], key=lambda plan: plan.seconds)
-    cheapest: dict[str, Plan] = {}
-    for plan in weighed:
-        cheapest.setdefault(plan.name, plan)
-    return [*cheapest.values()]
+    return [plain, *(_plan(job, each, threads, exact) for each in found)]
 
 
 def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> Plan:
     """What an estimate comes to for the whole job; `exact` says that another plan would not round."""
     name, kind, planar, each, calls, reason, rounds, gathers = estimate
-    tile = STRATEGIES[name].tile(job.planar() if planar else job, np.dtype(kind).itemsize)
+    layout = job.planar() if planar else job
+    tile = STRATEGIES[name].tile(layout, np.dtype(kind).itemsize)
     values = job.outputs * job.output.height * job.output.width * job.step
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
     if name in ("toeplitz", "separable"):  # a tile too low for a block of rows wastes the rest of the product
@@ -180,7 +192,7 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     apart = REARRANGE if planar and job.step > 1 else 0.0
     read = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # rows of the input for each of the output
     fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else REARRANGE)) * read * job.gathered / job.outputs
-    finish = FINISH * PASS[kind] + apart
+    finish = (FINISH * PASS[kind] + apart + (THIN[kind] if job.thin > 1 else 0.0)) / job.thin
     work, called = values * (each + fill + finish), tiles * (calls + 12) * CALL
     threads = max(1, min(threads, int((work + called) / WORTH_A_THREAD)))
     seconds = work / threads**SHARED + called + (HANDOVER if threads > 1 else 0.0)
@@ -188,12 +200,12 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
         seconds *= ROUNDING if rounds else NARROW
     if rounds:
         seconds += WORTH_ROUNDING
-    return Plan(name, kind, planar, seconds, reason, rounds, gathers or kind, threads)
+    return Plan(name, kind, layout, seconds, reason, rounds, gathers or kind, threads)
 
 
-def quick(job: Job, dtype: str) -> list[Plan] | None:
+def quick(jobs: list[Job], dtype: str) -> list[Plan] | None:
     """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
-    plan = _plan(job, _taps(job, dtype), 1)
+    plan = min((_plan(job, _taps(job, dtype), 1) for job in jobs), key=lambda plan: plan.seconds)
     exact = plan.dtype.startswith("int")
     return [plan] if plan.seconds < (EXACT_AT_ONCE if exact else AT_ONCE) else None
 

@@ -20,7 +20,7 @@ from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick
 from convcli.backends.numpy.steps import Buffers, Steps, run
 from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
-from convcli.geometry import Geometry
+from convcli.geometry import Geometry, Size
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.system.parallel import run_all, workers
@@ -54,8 +54,10 @@ class Tile(NamedTuple):
 
     Attributes
     ----------
-    scratch, out : ndarray
-        What is gathered, and what becomes of it: see `Work`.
+    scratch, kept : ndarray
+        What is gathered, and what is kept of what becomes of it.
+    thinning : Steps
+        How that is taken from among the rest.
     filling : Filling or None
         How it is filled; None: by `fill`.
     steps, fallback_steps : callable
@@ -63,7 +65,8 @@ class Tile(NamedTuple):
     """
 
     scratch: NDArray[Any]
-    out: NDArray[Any]
+    kept: NDArray[Any]
+    thinning: Steps
     filling: Filling | None
     steps: Callable[[], Steps]
     fallback_steps: Callable[[], Steps]
@@ -121,7 +124,7 @@ class Recipe(NamedTuple):
     def tile(self, planes: NDArray[Any], rows: range, columns: range, lift: Lift | None = None) -> NDArray[Any]:
         """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in a buffer.
 
-        A line begins with ``W_out·step`` values of the output; what lies behind them is of no account.
+        A line begins with the values of the output that are kept; what lies behind them is of no account.
         """
         reads = self.strips[rows]
         make = partial(self._made, len(rows), columns, reads)
@@ -139,16 +142,25 @@ class Recipe(NamedTuple):
                 np.copyto(target, gather.stretch(lines), "unsafe")
             run(tile.filling.border)
         run(tile.steps() if self.job.bounded or self.suits(tile.scratch) else tile.fallback_steps())
-        return tile.out
+        run(tile.thinning)
+        return tile.kept
 
     def _made(self, height: int, columns: range, reads: Rows) -> Tile:
         """The tile of output rows and columns, in this thread's arrays."""
         job, (part, gathers) = self.job, self.parts[columns]
         scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
         out = BUFFERS.get("out", (job.outputs, height, part.line), self.dtype)
+        kept, thinning = out, Steps()
+        if job.thin > 1:
+            kept = BUFFERS.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
+            thinning = [
+                (np.copyto, (kept[..., i :: job.step], out[..., i : part.output.width * job.step : job.thin * job.step]))
+                for i in range(job.step)
+            ]
         return Tile(
             scratch,
-            out,
+            kept,
+            thinning,
             filling(scratch, reads, gathers),
             cache(lambda: self.work(part, scratch, out, BUFFERS)),
             cache(lambda: self.fallback()(part, scratch, out, BUFFERS)),
@@ -240,11 +252,15 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
 
     make = transposed if key.geometry.transpose else direct
     bias = None if key.bias is None else thawed(key.bias)
-    job = make(thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved)
-    chosen, *others = _weighed(job, key)
-    job = job.planar() if chosen.planar else job
+    operation = thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
+    ways = [make(*operation)]
+    if not key.geometry.transpose and key.geometry.stride.columns > 1 and ways[0].outputs:
+        ways.append(direct(*operation, dense=True))
+    chosen, *others = _weighed(ways, key)
+    job = chosen.job
     strategy = STRATEGIES[chosen.name] if job.outputs else taps
-    tiles = cut(job.output, strategy.tile(job, np.dtype(chosen.dtype).itemsize), chosen.threads) if job.outputs else []
+    size = strategy.tile(job, np.dtype(chosen.dtype).itemsize) if job.outputs else job.output
+    tiles = cut(job.kept, Size(size.height, max(1, size.width // job.thin)), chosen.threads) if job.outputs else []
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
     held = 4 * job.kernels.nbytes + 8 * job.columns.size + (fft.spectra_bytes(job) if chosen.name == "fft" else 0)
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
@@ -277,10 +293,10 @@ def _rounding(job: Job, dtype: str) -> float:
     return float(np.finfo(dtype).eps) * (prod(job.kernels.shape[1:]) + 8) * (abs(low) + abs(high))
 
 
-def _weighed(job: Job, key: Key) -> list[Plan]:
-    """The plans for a job, the one to take first."""
-    if not job.outputs:
-        return [Plan(key.plan or "taps", key.dtype, False, 0.0, "no tap reaches the image", False, key.dtype)]
-    found = (None if key.plan else quick(job, key.dtype)) or plans(job, key.dtype, key.threads, key.plan)
+def _weighed(ways: list[Job], key: Key) -> list[Plan]:
+    """The plans for an operation that can be seen in these ways, the one to take first."""
+    if not ways[0].outputs:
+        return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, "no tap reaches the image", False, key.dtype)]
+    found = (None if key.plan else quick(ways, key.dtype)) or plans(ways, key.dtype, key.threads, key.plan)
     chosen = choose(found, key.plan)
     return [chosen, *(plan for plan in found if plan is not chosen)]

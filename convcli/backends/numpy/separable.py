@@ -32,7 +32,7 @@ __all__ = ["across_cost", "factors", "prepare", "rank", "suits", "tile"]
 NEAR_BYTES = 768 << 10
 """Scratch and output of a tile of planes taken apart: most of a core's second-level cache."""
 
-FOLD_BYTES = 1 << 20
+FOLD_BYTES = 2 << 20
 """Lines and their sums that are worked on at a time."""
 
 LEFT_OUT = 2.0
