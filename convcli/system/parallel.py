@@ -50,7 +50,7 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
         with _spread(count) as places:
             with suppress(RuntimeError):  # no further thread can be had: those that there are do the work
                 for number, place in enumerate(places, 1):
-                    waiting.append(_helpers.start(partial(_at, place, partial(worker, number))))  # noqa: PERF401 (one by one)
+                    waiting.append(_helpers.start(partial(_at, place, partial(worker, number))))
             worker(0)
     except BaseException as error:  # an interruption, between two steps
         failures.append(error)

@@ -7,6 +7,7 @@ weights that differ then sums them up. That suits short lines of taps, above all
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,16 @@ class Fold(NamedTuple):
     centre: int
     sums: list[list[tuple[int, int]]]
     weights: list[float]
+
+    def runs(self) -> list[list[list[tuple[int, int]]]]:
+        """The sums in runs that one call adds up: pairs of taps that move on evenly, as those of a symmetric line do."""
+        runs: list[list[list[tuple[int, int]]]] = []
+        for taps in self.sums:
+            if runs and _moves_on([*runs[-1], taps]):
+                runs[-1].append(taps)
+            else:
+                runs.append([taps])
+        return runs
 
     def products(self, width: int) -> float:
         """What it takes for each output of lines so wide, in multiply-accumulates."""
@@ -104,16 +115,16 @@ def by_fold(folds: list[Fold], room: NDArray[Any], apart: int, out: NDArray[Any]
     steps: Steps = []
     slot = 0
     for fold in folds:
-        lines = room[:, slot]
-        for number, ((first, _), *others) in enumerate(fold.sums, slot + 1):
-            target = room[:, number, start : start + width]
-            total = lines[:, first * apart :][:, :width]
+        lines, number = room[:, slot], slot + 1
+        for run in fold.runs():
+            target = room[:, number : number + len(run), start : start + width]
+            total, *others = (_shifted(lines, [taps[i][0] * apart for taps in run], width) for i in range(len(run[0])))
             if not others:
                 steps.append((np.copyto, (target, total)))
-            for tap, sign in others:
-                shifted = lines[:, tap * apart :][:, :width]
+            for (_, sign), shifted in zip(run[0][1:], others, strict=True):
                 steps.append((np.add if sign > 0 else np.subtract, (total, shifted, target)))
                 total = target
+            number += len(run)
         slot += len(fold.weights)
     weights = np.array([weight for fold in folds for weight in fold.weights], out.dtype)
     sums = room[:, :, start : start + width]
@@ -128,6 +139,22 @@ def by_fold(folds: list[Fold], room: NDArray[Any], apart: int, out: NDArray[Any]
         return [(np.matmul, (matrix, windows, out[first : first + many * count].reshape(many, count, width)))]
 
     return steps + weighed(0, TOGETHER) + (weighed(rows - rows % TOGETHER, 1) if rows % TOGETHER else [])
+
+
+def _moves_on(pairs: list[list[tuple[int, int]]]) -> bool:
+    """Whether the taps of every one of these sums are two, of the same signs, as far from those of the sum before."""
+    if any(len(taps) != 2 or taps[1][1] != pairs[0][1][1] for taps in pairs):
+        return False
+    moves = {(after[0][0] - before[0][0], after[1][0] - before[1][0]) for before, after in pairwise(pairs)}
+    return len(moves) == 1
+
+
+def _shifted(lines: NDArray[Any], offsets: list[int], width: int) -> NDArray[Any]:
+    """``(rows, offsets, width)``: the parts of `lines` from evenly spaced offsets on."""
+    first, *others = offsets
+    between = others[0] - first if others else 0
+    down, along = lines.strides
+    return as_strided(lines[:, first:], (len(lines), len(offsets), width), (down, between * along, along))
 
 
 def by_band(lines: NDArray[Any], band: NDArray[Any], out: NDArray[Any]) -> Steps:

@@ -12,7 +12,8 @@ a wider range not at all.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from math import log2, sqrt
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ SIDES = (
 )
 """Tile sides with small prime factors only; no powers of two, whose columns fall into few lines of the cache."""
 
-NORM = "ortho"
+NORM: Final = "ortho"
 """Of forward transforms, made up for in those of the kernels. Told not to scale, NumPy (2.0 to 2.4) transforms float32 in a wider
 type, which takes eight times as long: it multiplies by the integer 1."""
 
@@ -52,9 +53,9 @@ def sides(job: Job) -> tuple[int, int]:
 
 
 def effort(side: int, span: int) -> float:
-    """Relative work for each output along one axis: small tiles cost calls, large ones leave the second-level cache (measured)."""
-    calls, far = 1 + (60 / side) ** 2, 1 + 0.15 * max(0.0, np.log2(side / 400))
-    return float(side * np.log2(side) / (side - span + 1) * calls * far)
+    """Relative work for each output along one axis: small tiles cost calls, large ones leave the cache (measured)."""
+    calls, far = sqrt(1 + (190 / side) ** 2), 1 + 0.12 * max(0.0, log2(side / 480))
+    return side * log2(side) / (side - span + 1) * calls * far
 
 
 def tile(job: Job, itemsize: int) -> Size:

@@ -49,7 +49,7 @@ THIN = {"uint16": 0.4e-9, "int16": 0.4e-9, "int32": 0.4e-9, "float32": 0.4e-9, "
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
 
-TRANSFORM = {"float32": 0.25e-9, "float64": 0.6e-9}
+TRANSFORM = {"float32": 0.13e-9, "float64": 0.26e-9}
 """Seconds of a real transform for each value and each doubling of its size."""
 
 FILL, FINISH = 1.3, 3.0
