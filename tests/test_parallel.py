@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from threading import Thread
+from threading import Barrier, Thread, get_ident
 
 import pytest
 
@@ -16,6 +16,26 @@ def test_every_job_is_done_once(threads: int) -> None:
     done: list[int] = []
     parallel.run_all(done.append, list(range(50)), threads)
     assert sorted(done) == list(range(50))
+
+
+def test_threads_begin_far_apart() -> None:
+    """Each with a run of its own; who has done it takes from the end of another's."""
+    met = Barrier(2)
+    done: dict[int, list[int]] = {}
+
+    def work(job: int) -> None:
+        mine = done.setdefault(get_ident(), [])
+        if not mine:
+            met.wait(10)
+        mine.append(job)
+        if job == 0:
+            time.sleep(0.1)
+
+    parallel.run_all(work, list(range(10)), 2)
+    first, second = sorted(done.values())
+    assert first == [*range(len(first))]
+    assert second == [5, 6, 7, 8, 9, 4, 3, 2, 1][: len(second)]
+    assert sorted(first + second) == list(range(10))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -253,6 +253,14 @@ def test_where_every_output_is_reached_the_bias_is_no_extreme() -> None:
     np.testing.assert_array_equal(result.array, [[[0]]])
 
 
+def test_what_no_type_holds_is_clipped() -> None:
+    """Beyond the largest number of float32 once it is in the units of the file: warnings are errors here."""
+    values = np.array([[[3e38, -3e38, 0.5]]], np.float32)
+    out = np.empty(values.shape, np.uint8)
+    assert Finish(dtype="uint8", count=True, scale=255.0).apply(values, out) == Clipped(1, 1, 3)
+    np.testing.assert_array_equal(out, [[[255, 0, 128]]])
+
+
 def test_opacity_beside_the_colours_is_no_copy() -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     planes = np.moveaxis(pixels, -1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from threading import Thread
 
 import numpy as np
@@ -12,11 +13,12 @@ from convcli import engine
 from convcli.backends.numpy import job as jobs
 from convcli.backends.numpy import run as runs
 from convcli.backends.numpy import toeplitz
+from convcli.backends.numpy.plan import STRATEGIES
 from convcli.backends.numpy.steps import Buffers, run
 from convcli.backends.numpy.tiles import Columns, Rows, fill, filling
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.geometry import ZERO, Pads
+from convcli.geometry import ZERO, Pads, Pair, Size
 from convcli.kernels import parse
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, Known, store
@@ -169,6 +171,56 @@ def test_what_lies_behind_the_lines_does_not_grow(plan: str, monkeypatch: pytest
     finish = Finish(dtype="uint16", full_scale=65535.0, scale=257.0)
     image = generator.integers(0, 256, (1, 900, 400), np.uint8)
     engine.convolve(image, kernel, spec, Compute("numpy", plan=plan, threads=1), None, finish)  # warnings are errors
+
+
+@pytest.mark.parametrize("plan", STRATEGIES)
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+@pytest.mark.parametrize("piece", [None, Size(3, 7)])
+def test_either_way_of_a_horizontal_stride(
+    plan: str, dense: bool, interleaved: bool, kind: str, piece: Size | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns in classes, and all columns of which some are kept: whole lines and pieces, at every remainder of the stride."""
+    weigh = runs._weighed
+    monkeypatch.setattr(runs, "_weighed", lambda ways, key: weigh(ways[-1:] if dense else ways[:1], key))
+    monkeypatch.setattr(runs, "_recipes", {})
+    if piece:
+        monkeypatch.setattr(STRATEGIES[plan], "tile", lambda job, itemsize: piece)
+    generator = np.random.default_rng(0)
+    flat = plan == "prefix"
+    for stride, width, size, dilation in product((2, 3, 4), (29, 30, 31), ((3, 3), (1, 4), (5, 2)), (1, 2)):
+        kernel = 2.0 * (generator.random(size) < 0.7) if flat else generator.integers(-3, 4, size).astype(float)
+        pixels = generator.integers(0, 256, (17, width, 3)).astype("uint8" if flat else kind).transpose(2, 0, 1)
+        image = pixels if interleaved else np.ascontiguousarray(pixels)
+        weight = np.broadcast_to(kernel, (3, 1, *size)).copy()
+        spec = ConvSpec(
+            padding=Pads(2, 3, 1, 2),
+            padding_mode="reflect",
+            stride=Pair(2, stride),
+            dilation=Pair(1, dilation),
+            groups=3,
+        )
+        found = engine.convolve(image, weight, spec, Compute("numpy", plan=plan, threads=2))
+        truth = engine.convolve(image, weight, spec, Compute("reference"))
+        np.testing.assert_allclose(found.array, truth.array, atol=1e-2)
+
+
+def test_a_stride_takes_the_cheaper_way() -> None:
+    """Where all columns are computed, nothing lies apart but what is kept; a long stride would leave most of it out."""
+    image = np.zeros((300, 400, 3), np.uint8).transpose(2, 0, 1)
+    weight = np.random.default_rng(0).standard_normal((3, 1, 3, 3))
+    weight[:] = weight[0]
+
+    def job(stride: int) -> jobs.Job:
+        runs._recipes.clear()
+        spec = ConvSpec(stride=Pair(stride, stride), groups=3)
+        engine.convolve(image, weight, spec, Compute("numpy"))
+        (recipe,) = runs._recipes.values()
+        return recipe.job
+
+    assert (job(2).thin, job(2).step) == (2, 3)
+    assert (job(50).thin, job(50).step) == (1, 1)
 
 
 @pytest.mark.parametrize(("width", "distinct"), [(3000, 2), (3000, 3), (4095, 3), (4096, 3), (9000, 3), (50, 1)])

@@ -125,7 +125,11 @@ class Finish:
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
         """Real values in the units of the file; real ones in place."""
         values = values if values.dtype.kind == "f" else values.astype(self.real)
-        return values if self.scale == 1 else np.multiply(values, values.dtype.type(self.scale), out=values)
+        if self.scale == 1:
+            return values
+        with np.errstate(over="ignore"):  # what is too large for the type is too large for the file
+            np.multiply(values, values.dtype.type(self.scale), out=values)
+        return values
 
     def extremes(self, values: NDArray[Any]) -> tuple[float, float]:
         """The smallest and the largest finite value that ``minmax`` is to stretch, of a block as `apply` takes it.

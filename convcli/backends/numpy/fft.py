@@ -45,17 +45,19 @@ def sides(job: Job) -> tuple[int, int]:
     """Rows and columns of the transforms: what costs least for each output, and no more than the image asks for."""
     chosen = []
     for span, size, stride in zip(job.reach, job.output, (job.stride, 1), strict=True):
-        need = stride * (size - 1) + span
+        outputs = stride * (size - 1) + 1
+        need = outputs + span - 1
         fitting = [side for side in SIDES if side >= span] or [2 ** int(np.ceil(np.log2(2 * span)))]
         limit = next((side for side in fitting if side >= need), fitting[-1])
-        chosen.append(min((side for side in fitting if side <= limit), key=lambda side: effort(side, span)))
+        few = [side for side in fitting if side <= limit]
+        chosen.append(min(few, key=lambda side: -(-outputs // (side - span + 1)) * effort(side)))
     return chosen[0], chosen[1]
 
 
-def effort(side: int, span: int) -> float:
-    """Relative work for each output along one axis: small tiles cost calls, large ones leave the cache (measured)."""
+def effort(side: int) -> float:
+    """Relative work of a tile along one axis: small ones cost calls, large ones leave the cache (measured)."""
     calls, far = sqrt(1 + (190 / side) ** 2), 1 + 0.12 * max(0.0, log2(side / 480))
-    return side * log2(side) / (side - span + 1) * calls * far
+    return side * log2(side) * calls * far
 
 
 def tile(job: Job, itemsize: int) -> Size:

@@ -49,7 +49,7 @@ THIN = {"uint16": 0.4e-9, "int16": 0.4e-9, "int32": 0.4e-9, "float32": 0.4e-9, "
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
 
-TRANSFORM = {"float32": 0.13e-9, "float64": 0.26e-9}
+TRANSFORM = {"float32": 0.16e-9, "float64": 0.3e-9}
 """Seconds of a real transform for each value and each doubling of its size."""
 
 FILL, FINISH = 1.3, 3.0
@@ -61,7 +61,7 @@ PUT = 1.8
 REARRANGE = 0.4e-9
 """Seconds to take an interleaved value apart, or to put one back."""
 
-STRIDED = {"taps": 2.8, "separable": 1.6, "prefix": 1.5}
+STRIDED = {"taps": 2.8, "separable": 1.4, "prefix": 2.8, "toeplitz": 1.2}
 """How much slower a strategy is where rows are left out: lines cannot be worked on as one."""
 
 ROUNDING = 1.5
@@ -168,7 +168,8 @@ def _plans(job: Job, dtype: str, threads: int, wanted: str | None) -> list[Plan]
     layouts = [job] if job.step == 1 else [job, job.planar()]
     found = [_toeplitz(layout, dtype) for layout in layouts]
     alike = bool((job.kernels == job.kernels[0, 0]).all())
-    if alike or job.outputs * job.inputs <= MANY_KERNELS or wanted == "separable":
+    few = (alike or job.outputs * job.inputs <= MANY_KERNELS) and job.kernel.width > 1  # a column is a single pass
+    if few or wanted == "separable":
         found += [_separable(layout, dtype) for layout in layouts]
     if fft.spectra_bytes(layouts[-1]) <= SPECTRA_BYTES or wanted == "fft":
         found.append(_fft(layouts[-1], dtype))
@@ -247,7 +248,7 @@ def _prefix(job: Job, dtype: str) -> list[_Estimate]:
     estimates = []
     for layout in [] if found is None else prefix.layouts(job, found[1]):
         steps, passes = sum(len(c.steps) for c in layout.classes), sum(c.passes for c in layout.classes)
-        each = (passes + 3 * job.gathered) * PASS[layout.kind] + (layout.puts * PUT + 2 * job.outputs) * PASS[dtype]
+        each = (passes + 3 * job.gathered) * PASS[layout.kind] + (layout.puts * PUT + 5 * job.outputs) * PASS[dtype]
         kinds = len(layout.classes)
         reason = f"flat → prefix sums, {steps} differences in {kinds} kind{'s' * (kinds > 1)} of columns, exact in {layout.kind}"
         calls = 4 * prefix.GROUP * job.gathered + passes + layout.puts
@@ -261,7 +262,8 @@ def _toeplitz(job: Job, dtype: str) -> _Estimate:
     products, sums = (sum(map(len, counts)) / job.outputs for counts in zip(*found, strict=True))
     block = toeplitz.rows_of(job, job.line)
     depth = job.stride * (block - 1) + extent(kh, toeplitz.lattices(job)[1])
-    each = products * (depth * MAC[dtype] + KEEP * PASS[dtype]) + sums * PASS[dtype]
+    product = PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]
+    each = products * product + sums * PASS[dtype]
     reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
     return _Estimate("toeplitz", dtype, job.step == 1, each, job.outputs * job.inputs * (kw + 1) * 6, reason)
 
@@ -280,8 +282,8 @@ def _separable(job: Job, dtype: str) -> _Estimate:
 
 def _fft(job: Job, dtype: str) -> _Estimate:
     height, width = fft.sides(job)
-    tile = fft.tile(job, 4)
-    values = height * width / (tile.height * tile.width)
+    tiles = [-(-size // side) for size, side in zip(job.output, fft.tile(job, 4), strict=True)]
+    values = tiles[0] * height * tiles[1] * width / (job.output.height * job.output.width)
     transforms = job.gathered / job.outputs + 1
     each = values * (transforms * TRANSFORM[dtype] * log2(height * width) + job.inputs * 4 * PASS[dtype])
     kh, kw = job.reach

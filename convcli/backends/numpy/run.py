@@ -49,6 +49,10 @@ CACHED_BYTES = 1 << 20
 takes little beside their use."""
 
 
+MOST_DENSE = 4
+"""Horizontal strides up to which all columns may be computed: beyond, too much is left out."""
+
+
 class Tile(NamedTuple):
     """A tile in the arrays of a thread.
 
@@ -154,7 +158,10 @@ class Recipe(NamedTuple):
         if job.thin > 1:
             kept = BUFFERS.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
             thinning = [
-                (np.copyto, (kept[..., i :: job.step], out[..., i : part.output.width * job.step : job.thin * job.step]))
+                (
+                    np.copyto,
+                    (kept[..., i :: job.step], out[..., i : part.output.width * job.step : job.thin * job.step]),
+                )
                 for i in range(job.step)
             ]
         return Tile(
@@ -254,7 +261,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
     bias = None if key.bias is None else thawed(key.bias)
     operation = thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
     ways = [make(*operation)]
-    if not key.geometry.transpose and key.geometry.stride.columns > 1 and ways[0].outputs:
+    if not key.geometry.transpose and 1 < key.geometry.stride.columns <= MOST_DENSE and ways[0].outputs:
         ways.append(direct(*operation, dense=True))
     chosen, *others = _weighed(ways, key)
     job = chosen.job

@@ -53,10 +53,10 @@ def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> in
     """Output rows of a block: fewer waste less of a product, more keep BLAS busier (measured).
 
     `products` of a block are done at once, and keep it busy. Of single rows they can be added up in one stretch each, which
-    short lines ask for.
+    short lines ask for; and a kernel of a single row has nothing that further ones could share.
     """
-    if products > 2 and 1 < kernel_rows < 16:
-        return 2 if kernel_rows < 4 and line >= LONG_LINE else 1
+    if products > 2 and kernel_rows < 16:
+        return 2 if 1 < kernel_rows < 4 and line >= LONG_LINE else 1
     rows = 4 if kernel_rows < 16 else 8 if kernel_rows < 48 else 16
     return rows // 2 if products > 2 else rows
 
@@ -82,6 +82,8 @@ UNPACKED = 1_000_000
 
 def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> Steps:
     """``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in stretches of columns that BLAS is fastest at."""
+    if band.shape[1] == 1:  # NumPy does not leave such a product to BLAS
+        return [(np.multiply, (band, source, out))]
     line = source.shape[-1]
     count = -(-band.size * line // UNPACKED)
     size = -(-line // count)
