@@ -37,6 +37,9 @@ type, which takes eight times as long: it multiplies by the integer 1."""
 BLOCK = 16
 """Rows and columns over which faint values are averaged."""
 
+WORTH_LESS = 0.75
+"""The share of a tile's side up to which another one is worth its transforms of the kernels."""
+
 WIDE, TOO_WIDE = 2.0**8, 2.0**32
 """Ranges of a tile (see `value_range`) above which it is done in float64, and not at all."""
 
@@ -58,6 +61,12 @@ def effort(side: int) -> float:
     """Relative work of a tile along one axis: small ones cost calls, large ones leave the cache (measured)."""
     calls, far = sqrt(1 + (190 / side) ** 2), 1 + 0.12 * max(0.0, log2(side / 480))
     return side * log2(side) * calls * far
+
+
+def fitted(most: int, need: int) -> int:
+    """The side for a tile that reads so many rows or columns, one at the edge perhaps: `most`, but where far less will do."""
+    less = min((side for side in SIDES if side >= need), default=most)
+    return less if less < WORTH_LESS * most else max(most, need)
 
 
 def tile(job: Job, itemsize: int) -> Size:
@@ -112,7 +121,7 @@ def prepare(job: Job, dtype: str) -> Work:
             kind = "float64"
             scratch = scratch.astype(kind)
         rows, width = out.shape[1], part.output.width
-        height, side = max(usual[0], scratch.shape[1]), max(usual[1], scratch.shape[2])
+        height, side = (fitted(most, need) for most, need in zip(usual, scratch.shape[1:], strict=True))
         kernels = spectra(height, side, kind)
         complex_kind = kernels.dtype.name
         transforms = buffers.get("transforms", (job.inputs, height, side // 2 + 1), complex_kind)

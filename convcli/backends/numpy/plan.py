@@ -83,6 +83,9 @@ SHARED, HANDOVER = 0.65, 250e-6
 """What becomes of the gain of threads, which share a cache and Python's lock: two are 1.6 times as fast as one (measured);
 seconds to hand work to others and to wait for them."""
 
+CONTENDED = 4.0
+"""How much longer a call takes where threads share Python's lock: whoever wants it at the same moment is put to sleep and woken."""
+
 MANY_KERNELS = 64
 """Different kernels beyond which their ranks are not worth finding: layers of many channels are for products of windows."""
 
@@ -195,8 +198,9 @@ def _plan(job: Job, estimate: _Estimate, threads: int, exact: bool = False) -> P
     fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else REARRANGE)) * read * job.gathered / job.outputs
     finish = (FINISH * PASS[kind] + apart + (THIN[kind] if job.thin > 1 else 0.0)) / job.thin
     work, called = values * (each + fill + finish), tiles * (calls + 12) * CALL
-    threads = max(1, min(threads, int((work + called) / WORTH_A_THREAD)))
-    seconds = work / threads**SHARED + called + (HANDOVER if threads > 1 else 0.0)
+    most = max(1, min(threads, int((work + called) / WORTH_A_THREAD)))
+    alone, together = work + called, work / most**SHARED + called * CONTENDED + HANDOVER
+    threads, seconds = (most, together) if most > 1 and together < alone else (1, alone)
     if exact:
         seconds *= ROUNDING if rounds else NARROW
     if rounds:
@@ -251,7 +255,7 @@ def _prefix(job: Job, dtype: str) -> list[_Estimate]:
         each = (passes + 3 * job.gathered) * PASS[layout.kind] + (layout.puts * PUT + 5 * job.outputs) * PASS[dtype]
         kinds = len(layout.classes)
         reason = f"flat → prefix sums, {steps} differences in {kinds} kind{'s' * (kinds > 1)} of columns, exact in {layout.kind}"
-        calls = 4 * prefix.GROUP * job.gathered + passes + layout.puts
+        calls = 2 * prefix.GROUP * job.gathered + passes + layout.puts
         estimates.append(_Estimate("prefix", dtype, False, each / job.outputs, calls, reason, gathers=layout.kind))
     return estimates
 
@@ -262,22 +266,22 @@ def _toeplitz(job: Job, dtype: str) -> _Estimate:
     products, sums = (sum(map(len, counts)) / job.outputs for counts in zip(*found, strict=True))
     block = toeplitz.rows_of(job, job.line)
     depth = job.stride * (block - 1) + extent(kh, toeplitz.lattices(job)[1])
-    product = PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]
+    product = 1.5 * PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]
     each = products * product + sums * PASS[dtype]
     reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
-    return _Estimate("toeplitz", dtype, job.step == 1, each, job.outputs * job.inputs * (kw + 1) * 6, reason)
+    return _Estimate("toeplitz", dtype, job.step == 1, each, job.outputs * job.inputs * (kw + 1) * 2, reason)
 
 
 def _separable(job: Job, dtype: str) -> _Estimate:
     kh, kw = job.kernel
     rank = separable.rank(job, dtype)
     down = job.stride * (toeplitz.block_rows(kh) - 1) + extent(kh, toeplitz.lattices(job)[1])
-    macs = rank * job.inputs * down + separable.across_cost(job, dtype)[0]
+    across, folds = separable.across_cost(job, dtype)
+    macs = rank * job.inputs * down + across
     each = macs * MAC[dtype] + rank * job.inputs * PASS[dtype]
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
-    return _Estimate(
-        "separable", dtype, job.step == 1, each, job.outputs * job.step * rank * job.inputs * 14, reason, rank > 1
-    )
+    calls = job.outputs * rank * job.inputs * (15 if folds else 6)
+    return _Estimate("separable", dtype, job.step == 1, each, calls, reason, rank > 1)
 
 
 def _fft(job: Job, dtype: str) -> _Estimate:
