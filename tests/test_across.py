@@ -34,6 +34,29 @@ def lines_of(size: int) -> st.SearchStrategy[list[list[float]]]:
     return st.lists(line, min_size=1, max_size=3)
 
 
+@pytest.mark.parametrize(
+    ("line", "runs"),
+    [
+        ([1.0, 6, 15, 20, 15, 6, 1], 1),
+        ([-1.0, -6, -15, 0, 15, 6, 1], 1),
+        ([1.0, 6, 15, 20, 15, -6, -1], 2),  # other signs
+        ([1.0, 1, 3, 0, 3, 0.5, 0.5], 2),  # pairs that do not move on evenly
+        ([2.0, 3, 7, 3, 2, 2], 2),  # three of one weight
+    ],
+)
+def test_sums_in_one_call(line: list[float], runs: int) -> None:
+    fold = folded(np.array(line))
+    assert len(fold.runs()) == runs
+    assert [taps for run in fold.runs() for taps in run] == fold.sums
+    pixels = np.random.default_rng(0).integers(-50, 50, (4, 30)).astype(np.float32)
+    room = np.zeros((4, len(fold.weights), 30), np.float32)
+    room[:, 0] = pixels
+    out = np.empty((4, 20), np.float32)
+    run(across.by_fold([fold], room, 1, out))
+    truth = sum(tap * pixels[:, place : place + 20] for place, tap in enumerate(line))
+    np.testing.assert_array_equal(out, truth)
+
+
 @given(lines=st.integers(1, 9).flatmap(lines_of), rows=st.integers(1, 5), apart=st.sampled_from((1, 3, 12)))
 def test_the_sum_of_several_lines(lines: list[list[float]], rows: int, apart: int) -> None:
     """Each over pixels of its own; whole numbers, so that no order of the sums rounds."""

@@ -11,7 +11,7 @@ import pytest
 from convcli.system import parallel
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5, 64])
+@pytest.mark.parametrize("threads", [0, 1, 2, 5, 64])
 def test_every_job_is_done_once(threads: int) -> None:
     done: list[int] = []
     parallel.run_all(done.append, list(range(50)), threads)

@@ -34,16 +34,16 @@ Real = NDArray[np.float64]
 @contextmanager
 def small_pieces(cache: int, band: int) -> Iterator[None]:
     """Tiles of so many bytes, lifted and finished so many values at a time; real results are kept where tiles are large."""
-    from convcli.backends.numpy import job, run, tiles
+    from convcli.backends.numpy import job, recipe, run, tiles
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "CACHE_BYTES", cache)
         patch.setattr(run, "KEPT_BYTES", run.KEPT_BYTES if cache == 1 << 20 else 0)
         patch.setattr(tiles, "NEAR_VALUES", band)
         patch.setattr(finishes, "NEAR_VALUES", band)
-        run._recipes.clear()
+        recipe._recipes.clear()
         yield
-    run._recipes.clear()
+    recipe._recipes.clear()
 
 
 class Case(NamedTuple):
@@ -259,6 +259,13 @@ def test_what_no_type_holds_is_clipped() -> None:
     out = np.empty(values.shape, np.uint8)
     assert Finish(dtype="uint8", count=True, scale=255.0).apply(values, out) == Clipped(1, 1, 3)
     np.testing.assert_array_equal(out, [[[255, 0, 128]]])
+
+
+def test_what_no_type_holds_is_not_stretched() -> None:
+    out = np.empty((1, 1, 2), np.uint8)
+    finish = Finish(dtype="uint8", scale=255.0, policy="minmax", span=(1.0, 1.0))
+    finish.apply(np.full(out.shape, 3e38, np.float32), out)
+    np.testing.assert_array_equal(out, 0)
 
 
 def test_opacity_beside_the_colours_is_no_copy() -> None:

@@ -30,13 +30,13 @@ DTYPES = st.sampled_from((None, "float32", "float64"))
 @contextmanager
 def small_tiles(size: int) -> Iterator[None]:
     """Make the numpy backend cut its work into as many tiles as `size` bytes of cache ask for."""
-    from convcli.backends.numpy import job, run
+    from convcli.backends.numpy import job, recipe
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "CACHE_BYTES", size)
-        run._recipes.clear()
+        recipe._recipes.clear()
         yield
-    run._recipes.clear()
+    recipe._recipes.clear()
 
 
 # --- every backend is the reference ---

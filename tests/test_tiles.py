@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli import engine
 from convcli.backends.numpy import job as jobs
-from convcli.backends.numpy import run as runs
+from convcli.backends.numpy import recipe as recipes
 from convcli.backends.numpy import toeplitz
 from convcli.backends.numpy.plan import STRATEGIES
 from convcli.backends.numpy.steps import Buffers, run
@@ -106,7 +106,7 @@ def test_every_thread_has_its_own() -> None:
 def test_operations_in_any_order(cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept of one operation does not reach into another, or into the same on another image."""
     monkeypatch.setattr(jobs, "CACHE_BYTES", cache)
-    monkeypatch.setattr(runs, "_recipes", {})
+    monkeypatch.setattr(recipes, "_recipes", {})
     generator = np.random.default_rng(0)
     kernels = {name: parse(name).kernels[0].values for name in ("sharpen", "gaussian:1", "box:5", "random:3", "disk:4")}
     images = [generator.integers(0, 256, shape, np.uint8) for shape in ((3, 40, 50), (3, 41, 50), (1, 7, 90))]
@@ -164,7 +164,7 @@ def test_white_stays_white(kind: str, name: str, plan: str) -> None:
 def test_what_lies_behind_the_lines_does_not_grow(plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results are scaled tile after tile in the same memory; what another operation has left there is not."""
     monkeypatch.setattr(jobs, "CACHE_BYTES", 20_000)
-    monkeypatch.setattr(runs, "_recipes", {})
+    monkeypatch.setattr(recipes, "_recipes", {})
     generator = np.random.default_rng(0)
     kernel, spec = generator.random((1, 1, 3, 3)), ConvSpec()
     engine.convolve(generator.random((1, 900, 400), np.float32), kernel, spec, Compute("numpy", plan="taps"))
@@ -182,9 +182,9 @@ def test_either_way_of_a_horizontal_stride(
     plan: str, dense: bool, interleaved: bool, kind: str, piece: Size | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Columns in classes, and all columns of which some are kept: whole lines and pieces, at every remainder of the stride."""
-    weigh = runs._weighed
-    monkeypatch.setattr(runs, "_weighed", lambda ways, key: weigh(ways[-1:] if dense else ways[:1], key))
-    monkeypatch.setattr(runs, "_recipes", {})
+    weigh = recipes._weighed
+    monkeypatch.setattr(recipes, "_weighed", lambda ways, key: weigh(ways[-1:] if dense else ways[:1], key))
+    monkeypatch.setattr(recipes, "_recipes", {})
     if piece:
         monkeypatch.setattr(STRATEGIES[plan], "tile", lambda job, itemsize: piece)
     generator = np.random.default_rng(0)
@@ -204,23 +204,52 @@ def test_either_way_of_a_horizontal_stride(
         found = engine.convolve(image, weight, spec, Compute("numpy", plan=plan, threads=2))
         truth = engine.convolve(image, weight, spec, Compute("reference"))
         np.testing.assert_allclose(found.array, truth.array, atol=1e-2)
+        assert ("all columns" in found.plan) == dense
 
 
-def test_a_stride_takes_the_cheaper_way() -> None:
-    """Where all columns are computed, nothing lies apart but what is kept; a long stride would leave most of it out."""
-    image = np.zeros((300, 400, 3), np.uint8).transpose(2, 0, 1)
-    weight = np.random.default_rng(0).standard_normal((3, 1, 3, 3))
-    weight[:] = weight[0]
+@pytest.mark.parametrize(
+    ("name", "stride", "thin"),
+    [
+        ("random:3", 2, 2),
+        ("sharpen", 3, 3),
+        ("gaussian:12", 2, 1),  # whose passes along the rows are long
+        ("random:3", 50, 1),  # of which most would be left out
+    ],
+)
+def test_a_stride_takes_the_cheaper_way(name: str, stride: int, thin: int) -> None:
+    """Where all columns are computed, nothing lies apart but what is kept; and a tile is as wide as before."""
+    image = np.zeros((480, 640, 3), np.uint8).transpose(2, 0, 1)
+    kernel = parse(name).kernels[0].values
+    recipes._recipes.clear()
+    spec = ConvSpec(stride=Pair(stride, stride), groups=3)
+    result = engine.convolve(image, np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy(), spec, Compute("numpy"))
+    (recipe,) = recipes._recipes.values()
+    assert (recipe.job.thin, recipe.job.step) == ((thin, 3) if thin > 1 else (1, 1))
+    assert (f"all columns, 1 of {thin} kept" in result.plan) == (thin > 1)
+    assert len({columns for _, columns in recipe.tiles}) == 1
 
-    def job(stride: int) -> jobs.Job:
-        runs._recipes.clear()
-        spec = ConvSpec(stride=Pair(stride, stride), groups=3)
-        engine.convolve(image, weight, spec, Compute("numpy"))
-        (recipe,) = runs._recipes.values()
-        return recipe.job
 
-    assert (job(2).thin, job(2).step) == (2, 3)
-    assert (job(50).thin, job(50).step) == (1, 1)
+def test_an_image_that_is_all_width_is_not_computed_whole() -> None:
+    """The index map of all columns would be four times as long as the image."""
+    recipes._recipes.clear()
+    image = np.zeros((1, 1, 4 * recipes.MOST_COLUMNS), np.uint8)
+    engine.convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(stride=Pair(4, 4)), Compute("numpy"))
+    engine.convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(stride=Pair(3, 3)), Compute("numpy"))
+    assert all(recipe.job.thin == 1 for recipe in recipes._recipes.values())
+
+
+def test_threads_are_used_where_they_gain() -> None:
+    """Many short calls wait for Python's lock more than they compute."""
+    image = np.zeros((512, 512, 3), np.uint8).transpose(2, 0, 1)
+
+    def plan(name: str, spec: ConvSpec) -> str:
+        kernel = parse(name).kernels[0].values
+        weight = np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy()
+        act = engine.transpose if spec.transpose else engine.convolve
+        return act(image, weight, spec, Compute("numpy", threads=2, plan="taps")).plan
+
+    assert plan("random:5", ConvSpec(groups=3)).endswith("2 threads")
+    assert plan("random:9", ConvSpec(transpose=True, stride=Pair(8, 8), groups=3)).endswith("1 thread")
 
 
 @pytest.mark.parametrize(("width", "distinct"), [(3000, 2), (3000, 3), (4095, 3), (4096, 3), (9000, 3), (50, 1)])

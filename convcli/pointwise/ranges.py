@@ -136,7 +136,8 @@ def apply_policy(
         np.copyto(out, wide, casting="unsafe")
         return out
     shifted = np.subtract(real, kind(low), out=out)
-    return np.multiply(shifted, kind(factor), out=shifted)  # type: ignore[no-any-return]
+    with np.errstate(invalid="ignore"):  # an infinity, where all finite values are one
+        return np.multiply(shifted, kind(factor), out=shifted)  # type: ignore[no-any-return]
 
 
 def _holds(kind: type[np.floating], value: float) -> bool:

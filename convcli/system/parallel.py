@@ -28,7 +28,7 @@ def workers(threads: int | None) -> int:
 
 def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
     """Do every job on at most `threads` threads, this one among them; NumPy releases the interpreter while it computes."""
-    count = min(threads, len(jobs))
+    count = max(1, min(threads, len(jobs)))
     if count == 1:
         for job in jobs:
             work(job)

@@ -31,14 +31,14 @@ SIDES = (
 """Tile sides with small prime factors only; no powers of two, whose columns fall into few lines of the cache."""
 
 NORM: Final = "ortho"
-"""Of forward transforms, made up for in those of the kernels. Told not to scale, NumPy (2.0 to 2.4) transforms float32 in a wider
-type, which takes eight times as long: it multiplies by the integer 1."""
+"""Of the transforms of pixels. Told not to scale one, NumPy (2.0 to 2.4) does it in a wider type, which takes up to eight times as
+long: it multiplies float32 by the integer 1."""
 
 BLOCK = 16
 """Rows and columns over which faint values are averaged."""
 
 WORTH_LESS = 0.75
-"""The share of a tile's side up to which another one is worth its transforms of the kernels."""
+"""The share of a tile's side up to which another one is worth a transform of the kernel, if there is one only."""
 
 WIDE, TOO_WIDE = 2.0**8, 2.0**32
 """Ranges of a tile (see `value_range`) above which it is done in float64, and not at all."""
@@ -64,7 +64,10 @@ def effort(side: int) -> float:
 
 
 def fitted(most: int, need: int) -> int:
-    """The side for a tile that reads so many rows or columns, one at the edge perhaps: `most`, but where far less will do."""
+    """The side for a tile that reads so many rows or columns: `most`, but where far less will do.
+
+    That is so at the edge, and where tiles are cut lower so that every thread has one.
+    """
     less = min((side for side in SIDES if side >= need), default=most)
     return less if less < WORTH_LESS * most else max(most, need)
 
@@ -111,8 +114,7 @@ def prepare(job: Job, dtype: str) -> Work:
         for kernels, spectrum in zip(distinct, found, strict=True):
             spread = np.zeros((job.inputs, height, width))
             spread[:, : span_y : job.dilation.rows, : span_x : job.dilation.columns] = kernels
-            conjugate = np.conj(np.fft.rfft2(spread))  # it correlates
-            np.multiply(conjugate, np.sqrt(height * width), out=spectrum, casting="same_kind")
+            np.conjugate(np.fft.rfft2(spread), out=spectrum, casting="same_kind")  # the conjugate correlates
         return found
 
     def transform(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
@@ -121,11 +123,14 @@ def prepare(job: Job, dtype: str) -> Work:
             kind = "float64"
             scratch = scratch.astype(kind)
         rows, width = out.shape[1], part.output.width
-        height, side = (fitted(most, need) for most, need in zip(usual, scratch.shape[1:], strict=True))
+        height, side = (
+            fitted(most, need) if len(distinct) * job.inputs == 1 else max(most, need)
+            for most, need in zip(usual, scratch.shape[1:], strict=True)
+        )
         kernels = spectra(height, side, kind)
         complex_kind = kernels.dtype.name
         transforms = buffers.get("transforms", (job.inputs, height, side // 2 + 1), complex_kind)
-        apart = buffers.get("product", transforms.shape[1:], complex_kind)
+        beside = buffers.get("product", transforms.shape[1:], complex_kind)
         further = buffers.get("further", transforms.shape[1:], complex_kind)
         needed = s * (rows - 1) + 1
         at_once = s == 1 and out.shape[2] == side and out.dtype == kind  # what is transformed back is the output
@@ -135,12 +140,12 @@ def prepare(job: Job, dtype: str) -> Work:
             transforms[:, scratch.shape[1] :] = 0
             np.fft.fft(transforms, axis=1, norm=NORM, out=transforms)
             for o, which in members:
-                product = transforms[0] if len(members) == 1 else apart
+                product = transforms[0] if len(members) == 1 else beside
                 np.multiply(transforms[0], kernels[which, 0], out=product)
                 for c in range(1, job.inputs):
                     product += np.multiply(transforms[c], kernels[which, c], out=further)
-                np.fft.ifft(product, axis=0, out=product)
-                np.fft.irfft(product[:needed], side, out=dense[o if at_once else 0])
+                np.fft.ifft(product, axis=0, norm=NORM, out=product)
+                np.fft.irfft(product[:needed], side, norm=NORM, out=dense[o if at_once else 0])
                 if not at_once:
                     out[o, :, :width] = dense[0, ::s, :width]
 

@@ -166,6 +166,9 @@ CACHE_BYTES = 4 << 20
 """Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that
 goes on where memory does is read ahead, a piece of one is not (measured)."""
 
+CACHED_BYTES = 1 << 20
+"""What may be kept of an operation for the next one like it: large kernels are prepared anew."""
+
 ENOUGH_ROWS = 16
 """Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
 
@@ -211,9 +214,9 @@ def direct(
     groups: int,
     source: np.dtype[Any],
     interleaved: bool,
-    dense: bool = False,
+    all_columns: bool = False,
 ) -> Job:
-    """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)``; `dense` computes all columns.
+    """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)``; with `all_columns` it is thinned afterwards.
 
     Tap j of output column x reads padded column ``t·x + e·j``. The taps ``i, i + t/g, …`` with g the greatest common divisor
     of t and e are a class: they read every t-th column from ``e·i`` on, and there lie ``e/g`` apart.
@@ -222,7 +225,7 @@ def direct(
     """
     (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
     filters, channels, kh, kw = weight.shape
-    thin = t if dense else 1
+    thin = t if all_columns else 1
     width, t = thin * (width - 1) + 1, t // thin
     apart = t // gcd(t, e)
     classes, length, spread = min(kw, apart), -(-kw // apart), e // gcd(t, e)

@@ -53,7 +53,7 @@ def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> in
     """Output rows of a block: fewer waste less of a product, more keep BLAS busier (measured).
 
     `products` of a block are done at once, and keep it busy. Of single rows they can be added up in one stretch each, which
-    short lines ask for; and a kernel of a single row has nothing that further ones could share.
+    short lines ask for; and many products of a kernel of one row have nothing that further rows could share.
     """
     if products > 2 and kernel_rows < 16:
         return 2 if 1 < kernel_rows < 4 and line >= LONG_LINE else 1

@@ -1,0 +1,258 @@
+"""A recipe for an operation, whatever the pixels are: its job, its plan, its tiles; kept for the next operation like it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from math import prod
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.backends import Considered, Task
+from convcli.backends.numpy import fft, taps
+from convcli.backends.numpy.job import CACHED_BYTES, Job, Work, direct
+from convcli.backends.numpy.output import is_interleaved
+from convcli.backends.numpy.phases import transposed
+from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick
+from convcli.backends.numpy.steps import Buffers, Steps, run
+from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
+from convcli.geometry import Geometry, Size
+from convcli.pointwise.lift import Lift
+from convcli.system.parallel import workers
+
+
+class Key(NamedTuple):
+    """All that a recipe depends on; arrays as their dtype, shape and bytes."""
+
+    weight: tuple[str, tuple[int, ...], bytes]
+    bias: tuple[str, tuple[int, ...], bytes] | None
+    geometry: Geometry
+    groups: int
+    source: str
+    interleaved: bool
+    dtype: str
+    threads: int
+    plan: str | None
+
+
+BUFFERS = Buffers()
+"""Of every thread, for every recipe."""
+
+CACHED_RECIPES = 16
+"""Recipes that are kept for the next operation like theirs, if they hold no more than `CACHED_BYTES`."""
+
+
+MOST_LEFT_OUT, MOST_COLUMNS = 4, 1 << 20
+"""Horizontal strides up to which all columns may be computed, and how many of them: beyond, too much is left out, and their index
+map is too large for an image that is all width."""
+
+
+class Tile(NamedTuple):
+    """A tile in the arrays of a thread.
+
+    Attributes
+    ----------
+    scratch, kept : ndarray
+        What is gathered, and what is kept of what becomes of it.
+    thinning : Steps
+        How that is taken from among the rest.
+    filling : Filling or None
+        How it is filled; None: by `fill`.
+    steps, fallback_steps : callable
+        Of the strategy, and of its fallback: built when first asked for.
+    """
+
+    scratch: NDArray[Any]
+    kept: NDArray[Any]
+    thinning: Steps
+    filling: Filling | None
+    steps: Callable[[], Steps]
+    fallback_steps: Callable[[], Steps]
+
+
+class Recipe(NamedTuple):
+    """How an operation is done, whatever the pixels are.
+
+    Attributes
+    ----------
+    job : Job
+    span : (float, float)
+        See `Job.span`.
+    rounding : float
+        How far a result may lie beyond it.
+    dtype, gathers : str
+        Of the computation, and of the pixels that it is handed.
+    work : Work
+        The strategy, prepared.
+    suits : callable
+        Whether the strategy may do a tile with this scratch; else `fallback` does it.
+    fallback : callable
+        Prepares, when first needed, plain taps: they alone keep a NaN or an infinity within the kernel's support.
+    tiles : list of (range, range)
+        Output rows and columns.
+    threads : int
+    strips, parts : dict
+        How the rows under each run of output rows are gathered; the job of each run of columns, and how they are.
+    text : str
+        The plan in words.
+    considered : tuple of Considered
+    mixes : bool
+        See `Computed`.
+    owner : object
+        Whose tiles a thread keeps; None: what they hold is too large to keep.
+    """
+
+    job: Job
+    span: tuple[float, float]
+    rounding: float
+    dtype: str
+    gathers: str
+    work: Work
+    suits: Callable[[NDArray[Any]], bool]
+    fallback: Callable[[], Work]
+    tiles: list[tuple[range, range]]
+    threads: int
+    strips: dict[range, Rows]
+    parts: dict[range, tuple[Job, list[Columns]]]
+    text: str
+    considered: tuple[Considered, ...]
+    mixes: bool
+    owner: object
+
+    def tile(self, planes: NDArray[Any], rows: range, columns: range, lift: Lift | None = None) -> NDArray[Any]:
+        """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in a buffer.
+
+        A line begins with the values of the output that are kept; what lies behind them is of no account.
+        """
+        reads = self.strips[rows]
+        make = partial(self._made, len(rows), columns, reads)
+        kept = self.owner is not None
+        tile = BUFFERS.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
+        gathers = self.parts[columns][1]
+        if lift is not None:
+            fill_lifted(tile.scratch, planes, reads, gathers, lift, BUFFERS)
+        elif tile.filling is None:
+            for number, gather in enumerate(gathers):
+                fill(tile.scratch[number :: len(gathers)], planes, reads, gather)
+        else:
+            lines = planes[:, reads.source]
+            for gather, target in tile.filling.stretches:
+                np.copyto(target, gather.stretch(lines), "unsafe")
+            run(tile.filling.border)
+        run(tile.steps() if self.job.bounded or self.suits(tile.scratch) else tile.fallback_steps())
+        run(tile.thinning)
+        return tile.kept
+
+    def _made(self, height: int, columns: range, reads: Rows) -> Tile:
+        """The tile of output rows and columns, in this thread's arrays."""
+        job, (part, gathers) = self.job, self.parts[columns]
+        scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
+        out = BUFFERS.get("out", (job.outputs, height, part.line), self.dtype)
+        kept, thinning = out, Steps()
+        if job.thin > 1:
+            kept = BUFFERS.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
+            thinning = [
+                (
+                    np.copyto,
+                    (kept[..., i :: job.step], out[..., i : part.output.width * job.step : job.thin * job.step]),
+                )
+                for i in range(job.step)
+            ]
+        return Tile(
+            scratch,
+            kept,
+            thinning,
+            filling(scratch, reads, gathers),
+            cache(lambda: self.work(part, scratch, out, BUFFERS)),
+            cache(lambda: self.fallback()(part, scratch, out, BUFFERS)),
+        )
+
+
+def recipe_of(task: Task) -> Recipe:
+    """The recipe of a task, from memory if a like one was done before."""
+
+    def frozen(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
+        return array.dtype.str, array.shape, array.tobytes()
+
+    apart = task.finish.apart or (task.lift is not None and task.lift.mixes)  # channels that are not alike
+    key = Key(
+        frozen(task.weight), None if task.bias is None else frozen(task.bias), task.geometry, task.groups,
+        task.source.str, is_interleaved(task.x) and not apart, task.dtype, workers(task.threads), task.plan,
+    )  # fmt: skip
+    recipe = _recipes.get(key)
+    if recipe is None:
+        recipe, size = _recipe(key)
+        if size <= CACHED_BYTES:
+            with _recipes_lock:
+                while len(_recipes) >= CACHED_RECIPES:  # the oldest goes
+                    _recipes.pop(next(iter(_recipes)), None)
+                _recipes[key] = recipe
+    return recipe
+
+
+_recipes: dict[Key, Recipe] = {}
+_recipes_lock = Lock()
+
+
+def _recipe(key: Key) -> tuple[Recipe, int]:
+    """A new recipe, and about how many bytes it holds."""
+
+    def thawed(array: tuple[str, tuple[int, ...], bytes]) -> NDArray[Any]:
+        dtype, shape, data = array
+        return np.frombuffer(data, dtype).reshape(shape).astype(np.float64)
+
+    make = transposed if key.geometry.transpose else direct
+    bias = None if key.bias is None else thawed(key.bias)
+    operation = thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
+    ways = [make(*operation)]
+    stride = 1 if key.geometry.transpose else key.geometry.stride.columns
+    if 1 < stride <= MOST_LEFT_OUT and stride * key.geometry.output.width <= MOST_COLUMNS and ways[0].outputs:
+        ways.append(direct(*operation, all_columns=True))
+    chosen, *others = _weighed(ways, key)
+    job = chosen.job
+    strategy = STRATEGIES[chosen.name] if job.outputs else taps
+    size = strategy.tile(job, np.dtype(chosen.dtype).itemsize) if job.outputs else job.output
+    tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.threads) if job.outputs else []
+    parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
+    held = 4 * job.kernels.nbytes + 8 * job.columns.size + (fft.spectra_bytes(job) if chosen.name == "fft" else 0)
+    phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
+    thinned = f"all columns, 1 of {job.thin} kept, " if job.thin > 1 else ""
+    recipe = Recipe(
+        job=job,
+        span=job.span,
+        rounding=np.inf if chosen.mixes else _rounding(job, chosen.dtype),
+        dtype=chosen.dtype,
+        gathers=chosen.gathers,
+        work=strategy.prepare(job, chosen.dtype),
+        suits=strategy.suits,
+        fallback=cache(partial(taps.prepare, job, chosen.dtype, gaps_only=True)),
+        tiles=tiles,
+        threads=chosen.threads,
+        strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},
+        parts={columns: (part, [Columns(each, job.step) for each in part.columns]) for columns, part in parts.items()},
+        text=f"{chosen.name}: {phases}{thinned}{chosen.reason}, {chosen.dtype}, {described(len(tiles), chosen.threads)}",
+        considered=tuple(plan.considered for plan in (chosen, *others)),
+        mixes=chosen.mixes,
+        owner=object() if held <= CACHED_BYTES else None,
+    )
+    return recipe, held
+
+
+def _rounding(job: Job, dtype: str) -> float:
+    """The largest error of a sum of products, one after the other, whatever the order: Higham (2002), section 3.1."""
+    if np.dtype(dtype).kind != "f":
+        return 0.0
+    low, high = job.span
+    return float(np.finfo(dtype).eps) * (prod(job.kernels.shape[1:]) + 8) * (abs(low) + abs(high))
+
+
+def _weighed(ways: list[Job], key: Key) -> list[Plan]:
+    """The plans for an operation that can be seen in these ways, the one to take first."""
+    if not ways[0].outputs:
+        return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, "no tap reaches the image", False, key.dtype)]
+    found = (None if key.plan else quick(ways, key.dtype)) or plans(ways, key.dtype, key.threads, key.plan)
+    chosen = choose(found, key.plan)
+    return [chosen, *(plan for plan in found if plan is not chosen)]
