@@ -21,7 +21,7 @@ PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9,
 MAC = {"float32": 0.024e-9, "float64": 0.05e-9}
 """Seconds of a multiply-accumulate in BLAS."""
 
-KEEP = 0.5
+KEEP = 0.7
 """Passes that a product in BLAS takes longer for each value that it leaves in memory."""
 
 FEW_ROWS = {1: 3.0, 2: 1.5}

@@ -39,7 +39,7 @@ FILL, FINISH = 1.3, 3.0
 REARRANGE, PICK = 0.4e-9, 0.5e-9
 """Seconds to take an interleaved value apart, or to put one back; and to gather one of a class of columns, which lie apart."""
 
-STRIDED = {"taps": 2.8, "separable": 1.4, "prefix": 2.8, "toeplitz": 1.2}
+STRIDED = {"taps": 2.8, "separable": 1.4, "prefix": 1.9, "toeplitz": 1.2}
 """How much slower a strategy is where rows are left out: lines cannot be worked on as one."""
 
 ROUNDING = 1.5
@@ -51,7 +51,7 @@ NARROW = 1.2
 WORTH_ROUNDING = 200e-6
 """Seconds that a strategy must gain to be worth its rounding, which is larger than that of a plain sum."""
 
-AT_ONCE, EXACT_AT_ONCE = 100e-6, 1e-3
+AT_ONCE, EXACT_AT_ONCE = 150e-6, 1e-3
 """Seconds below which no other plan than taps is weighed: exact integers are hard to beat, and weighing takes as long."""
 
 WORTH_A_THREAD = 1e-3
@@ -160,7 +160,8 @@ def quick(jobs: list[Job], dtype: str) -> list[Plan] | None:
     """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
     plan = min((_plan(job, by_taps(job, dtype), 1) for job in jobs), key=lambda plan: plan.seconds)
     exact = plan.dtype.startswith("int")
-    return [plan] if plan.seconds < (EXACT_AT_ONCE if exact else AT_ONCE) else None
+    limit = EXACT_AT_ONCE if exact else AT_ONCE
+    return [plan] if plan.seconds * plan.job.stride < limit else None  # a stride is what taps are worst at
 
 
 def choose(found: list[Plan], name: str | None) -> Plan:
