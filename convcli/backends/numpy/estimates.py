@@ -118,7 +118,7 @@ def _separable(job: Job, dtype: str) -> Estimate:
     macs = rank * job.inputs * down + across
     each = macs * MAC[dtype] + rank * job.inputs * PASS[dtype]
     reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
-    calls = job.outputs * rank * job.inputs * (15 if folds else 6)
+    calls = job.outputs * rank * job.inputs * (15 if folds else 3)
     return Estimate("separable", dtype, job.step == 1, each, calls, reason, rank > 1)
 
 

@@ -61,8 +61,9 @@ SHARED, HANDOVER = 0.65, 250e-6
 """What becomes of the gain of threads, which share a cache and Python's lock: two are 1.6 times as fast as one (measured);
 seconds to hand work to others and to wait for them."""
 
-CONTENDED = 4.0
-"""How much longer a call takes where threads share Python's lock: whoever wants it at the same moment is put to sleep and woken."""
+CONTENDED, SHORT = 4.0, 20e-6
+"""How much longer a call takes where threads share Python's lock, if it is no longer than so many seconds: whoever wants the lock at
+the same moment is put to sleep and woken."""
 
 
 class Plan(NamedTuple):
@@ -147,7 +148,8 @@ def _plan(job: Job, estimate: Estimate, threads: int, exact: bool = False) -> Pl
     finish = (FINISH * PASS[kind] + apart + (THIN[kind] if job.thin > 1 else 0.0)) / job.thin
     work, called = values * (each + fill + finish), tiles * (calls + 12) * CALL
     most = max(1, min(threads, int((work + called) / WORTH_A_THREAD)))
-    alone, together = work + called, work / most**SHARED + called * CONTENDED + HANDOVER
+    contended = 1 + (CONTENDED - 1) * min(1.0, SHORT * called / (CALL * work))
+    alone, together = work + called, work / most**SHARED + called * contended + HANDOVER
     threads, seconds = (most, together) if most > 1 and together < alone else (1, alone)
     if exact:
         seconds *= ROUNDING if rounds else NARROW
