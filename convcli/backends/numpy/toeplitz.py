@@ -27,7 +27,7 @@ __all__ = ["banded", "block_rows", "blocks_of", "distinct_columns", "lattices", 
 LONG_LINE = 4096
 """Values of a line from which on NumPy works on every line as fast as on all of them as one."""
 
-PRODUCT_BYTES = 4 << 20
+PRODUCT_BYTES = 3 << 20
 """Products of one call: enough to hide its cost and that of Python's lock, few enough to stay near (measured)."""
 
 
