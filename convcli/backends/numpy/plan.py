@@ -62,8 +62,8 @@ SHARED, HANDOVER = 0.65, 250e-6
 seconds to hand work to others and to wait for them."""
 
 CONTENDED, SHORT = 4.0, 20e-6
-"""How much longer a call takes where threads share Python's lock, if it is no longer than so many seconds: whoever wants the lock at
-the same moment is put to sleep and woken."""
+"""How much longer a call takes where threads share Python's lock, if it is no longer than so many seconds: whoever wants the lock
+at the same moment is put to sleep and woken."""
 
 
 class Plan(NamedTuple):
