@@ -39,7 +39,6 @@ PUT = 1.8
 MANY_KERNELS = 64
 """Different kernels beyond which their ranks are not worth finding: layers of many channels are for products of windows."""
 
-
 SPECTRA_BYTES = 256 << 20
 """Transforms of kernels beyond which the frequency domain is out of the question."""
 
@@ -129,7 +128,7 @@ def _fft(job: Job, dtype: str) -> Estimate:
     transforms = job.gathered / job.outputs + 1
     each = values * (transforms * TRANSFORM[dtype] * log2(height * width) + job.inputs * 4 * PASS[dtype])
     if fft.spectra_bytes(job) > CACHED_BYTES:
-        kernels = len({kernel.tobytes() for kernel in job.kernels}) * job.inputs * height * width * log2(height * width)
+        kernels = len(fft.distinct(job)) * job.inputs * height * width * log2(height * width)
         each += kernels * TRANSFORM["float64"] / (job.outputs * job.output.height * job.output.width)
     kh, kw = job.reach
     reason = f"{kh}×{kw} is large → tiles of {height}×{width} in the frequency domain"

@@ -98,11 +98,17 @@ def spectra_bytes(job: Job) -> int:
     return job.outputs * job.inputs * height * (width // 2 + 1) * 8
 
 
+def distinct(job: Job) -> dict[bytes, NDArray[Any]]:
+    """The kernels ``(I, kh, kw)`` of a job's outputs, like ones once, by their bytes."""
+    return {kernels.tobytes(): kernels for kernels in job.kernels}
+
+
 def prepare(job: Job, dtype: str) -> Work:
     """Transform the kernels once, like ones once for all; what is returned says how a tile is filled."""
     usual, (span_y, span_x), s = sides(job), job.reach, job.stride
-    distinct = list({kernels.tobytes(): kernels for kernels in job.kernels}.values())
-    place = {kernels.tobytes(): number for number, kernels in enumerate(distinct)}
+    different = distinct(job)
+    place = {data: number for number, data in enumerate(different)}
+    single = len(different) * job.inputs == 1
     groups = [
         (first, [(o, place[job.kernels[o].tobytes()]) for o in range(job.outputs) if job.sources[o] == first])
         for first in dict.fromkeys(job.sources)
@@ -110,8 +116,8 @@ def prepare(job: Job, dtype: str) -> Work:
 
     @cache
     def spectra(height: int, width: int, dtype: str) -> NDArray[Any]:
-        found = np.empty((len(distinct), job.inputs, height, width // 2 + 1), np.result_type(dtype, np.complex64))
-        for kernels, spectrum in zip(distinct, found, strict=True):
+        found = np.empty((len(different), job.inputs, height, width // 2 + 1), np.result_type(dtype, np.complex64))
+        for kernels, spectrum in zip(different.values(), found, strict=True):
             spread = np.zeros((job.inputs, height, width))
             spread[:, : span_y : job.dilation.rows, : span_x : job.dilation.columns] = kernels
             np.conjugate(np.fft.rfft2(spread), out=spectrum, casting="same_kind")  # the conjugate correlates
@@ -124,7 +130,7 @@ def prepare(job: Job, dtype: str) -> Work:
             scratch = scratch.astype(kind)
         rows, width = out.shape[1], part.output.width
         height, side = (
-            fitted(most, need) if len(distinct) * job.inputs == 1 else max(most, need)
+            fitted(most, need) if single else max(most, need)
             for most, need in zip(usual, scratch.shape[1:], strict=True)
         )
         kernels = spectra(height, side, kind)
@@ -134,7 +140,7 @@ def prepare(job: Job, dtype: str) -> Work:
         further = buffers.get("further", transforms.shape[1:], complex_kind)
         needed = s * (rows - 1) + 1
         at_once = s == 1 and out.shape[2] == side and out.dtype == kind  # what is transformed back is the output
-        dense = out if at_once else buffers.get("dense", (1, needed, side), kind)
+        dense = None if at_once else buffers.get("dense", (needed, side), kind)
         for first, members in groups:
             np.fft.rfft(scratch[first : first + job.inputs], side, norm=NORM, out=transforms[:, : scratch.shape[1]])
             transforms[:, scratch.shape[1] :] = 0
@@ -145,9 +151,9 @@ def prepare(job: Job, dtype: str) -> Work:
                 for c in range(1, job.inputs):
                     product += np.multiply(transforms[c], kernels[which, c], out=further)
                 np.fft.ifft(product, axis=0, norm=NORM, out=product)
-                np.fft.irfft(product[:needed], side, norm=NORM, out=dense[o if at_once else 0])
-                if not at_once:
-                    out[o, :, :width] = dense[0, ::s, :width]
+                np.fft.irfft(product[:needed], side, norm=NORM, out=out[o] if dense is None else dense)
+                if dense is not None:
+                    out[o, :, :width] = dense[::s, :width]
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         width = part.output.width

@@ -44,7 +44,6 @@ BUFFERS = Buffers()
 CACHED_RECIPES = 16
 """Recipes that are kept for the next operation like theirs, if they hold no more than `CACHED_BYTES`."""
 
-
 MOST_LEFT_OUT, MOST_COLUMNS = 4, 1 << 20
 """Horizontal strides up to which all columns may be computed, and how many of them: beyond, too much is left out, and their index
 map is too large for an image that is all width."""
@@ -57,17 +56,14 @@ class Tile(NamedTuple):
     ----------
     scratch, kept : ndarray
         What is gathered, and what is kept of what becomes of it.
-    thinning : Steps
-        How that is taken from among the rest.
     filling : Filling or None
         How it is filled; None: by `fill`.
     steps, fallback_steps : callable
-        Of the strategy, and of its fallback: built when first asked for.
+        Of the strategy, and of its fallback, up to what is kept: built when first asked for.
     """
 
     scratch: NDArray[Any]
     kept: NDArray[Any]
-    thinning: Steps
     filling: Filling | None
     steps: Callable[[], Steps]
     fallback_steps: Callable[[], Steps]
@@ -143,7 +139,6 @@ class Recipe(NamedTuple):
                 np.copyto(target, gather.stretch(lines), "unsafe")
             run(tile.filling.border)
         run(tile.steps() if self.job.bounded or self.suits(tile.scratch) else tile.fallback_steps())
-        run(tile.thinning)
         return tile.kept
 
     def _made(self, height: int, columns: range, reads: Rows) -> Tile:
@@ -154,20 +149,14 @@ class Recipe(NamedTuple):
         kept, thinning = out, Steps()
         if job.thin > 1:
             kept = BUFFERS.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
-            thinning = [
-                (
-                    np.copyto,
-                    (kept[..., i :: job.step], out[..., i : part.output.width * job.step : job.thin * job.step]),
-                )
-                for i in range(job.step)
-            ]
+            dense, apart = out[..., : part.output.width * job.step], job.thin * job.step
+            thinning = [(np.copyto, (kept[..., i :: job.step], dense[..., i::apart])) for i in range(job.step)]
         return Tile(
             scratch,
             kept,
-            thinning,
             filling(scratch, reads, gathers),
-            cache(lambda: self.work(part, scratch, out, BUFFERS)),
-            cache(lambda: self.fallback()(part, scratch, out, BUFFERS)),
+            cache(lambda: self.work(part, scratch, out, BUFFERS) + thinning),
+            cache(lambda: self.fallback()(part, scratch, out, BUFFERS) + thinning),
         )
 
 
