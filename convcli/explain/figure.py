@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import ceil
+from collections.abc import Callable
 
 import numpy as np
 
-from convcli.drawing.grid import Cell, cells
+from convcli.drawing.grid import Cell
 from convcli.drawing.palette import Palette, diverging, gray, mix, readable_on
-from convcli.drawing.scene import ADVANCE, Pixels, Rect, Scene, Shape, Text, text_width
+from convcli.drawing.scene import Scene, Shape, Text, text_width
 from convcli.explain import numbers, words
+from convcli.explain.matrices import (
+    BODY,
+    GAP,
+    MARGIN,
+    NUMBERED,
+    Grid,
+    cell_side,
+    drawn_grid,
+    drawn_row,
+    grid_width,
+    labels_width,
+)
 from convcli.explain.pixel import Pixel
 from convcli.explain.subject import Subject
 from convcli.explain.touched import Touched
 from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
 
-_MARGIN, _GAP, _LINE = 28.0, 34.0, 20.0
-_TITLE, _BODY, _SMALL = 17.0, 12.5, 10.5
+_LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3
-_NUMBERED = 16.0
-"""Cells of a larger side have numbers and labels."""
 _SIGNS = {BETWEEN: "finely dashed", OUTSIDE: "dashed", COPY: "dashed"}
 
 
 def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
     """The figure of an answer."""
     return _touched(answer, palette) if isinstance(answer, Touched) else _pixel(answer, palette)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Grid:
-    """A titled matrix and the labels of its rows and columns."""
-
-    title: str
-    rows: list[list[Cell | None]]
-    beside: Sequence[str] = ()
-    above: Sequence[str] = ()
 
 
 def _pixel(answer: Pixel, palette: Palette) -> Scene:
@@ -48,36 +45,36 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
         size = [abs(float(one.products[place].sum())) for one, place in windows]
         shown = [windows[n] for n in sorted(np.argsort(size, kind="stable")[::-1][:_MOST_WINDOWS])]
     bands = [_band(answer, one, place, palette) for one, place in shown]
-    side = _side([grid for band in bands for grid in band])
+    side = cell_side([grid for band in bands for grid in band])
     subject = answer.subject
     title = f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
     under = f"{subject.kernel_name}, {subject.geometry.kernel}; {words.flip(subject)}"
     before = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in words.preparation(subject)]
     shapes: list[Shape] = [
-        Text(_MARGIN, _MARGIN + 8, title, _TITLE, palette.ink, bold=True),
-        Text(_MARGIN, _MARGIN + 32, under, _BODY, palette.faint),
+        Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
+        Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
     ]
-    y, right = _MARGIN + 62, max(text_width(title, _TITLE), text_width(under, _BODY)) + _MARGIN
-    edges = [max(_width(band[place], side) for band in bands) for place in range(3)]
-    beside = max(_beside(band[0], side) for band in bands)
+    y, right = MARGIN + 62, max(text_width(title, _TITLE), text_width(under, BODY)) + MARGIN
+    edges = [max(grid_width(band[place], side) for band in bands) for place in range(3)]
+    beside = max(labels_width(band[0], side) for band in bands)
     for band in bands:
-        drawn, edge, y = _row(band, side, beside, edges, y, palette)
+        drawn, edge, y = drawn_row(band, side, beside, edges, y, palette)
         shapes += drawn
         right = max(right, edge)
     if (step := numbers.thinning(answer.traces[0].kernel.shape[1:])) > 1:
         before.append(f"of each window one in {step} rows and columns is drawn; the sums are of all")
-    if side <= _NUMBERED and not subject.geometry.transpose:
+    if side <= NUMBERED and not subject.geometry.transpose:
         before.append(f"the window: {words.reads(answer.traces[0])}")
-    signs = _SIGNS if side > _NUMBERED else dict.fromkeys(_SIGNS, "tinted")
+    signs = _SIGNS if side > NUMBERED else dict.fromkeys(_SIGNS, "tinted")
     lines = [(line, palette.faint) for line in (*before, *words.marks(subject, answer.traces, signs))]
     if len(windows) > len(shown):
         lines.append((f"{len(windows) - len(shown)} more windows belong to the sum and are not drawn", palette.faint))
     lines += [(_minus(line), palette.ink) for line in _sums(answer)]
     for line, ink in lines:
-        shapes.append(Text(_MARGIN, y + _LINE / 2, line, _BODY, ink))
-        right = max(right, _MARGIN + text_width(line, _BODY))
+        shapes.append(Text(MARGIN, y + _LINE / 2, line, BODY, ink))
+        right = max(right, MARGIN + text_width(line, BODY))
         y += _LINE
-    return Scene(right + _MARGIN, y + _MARGIN, palette.background, tuple(shapes), title)
+    return Scene(right + MARGIN, y + MARGIN, palette.background, tuple(shapes), title)
 
 
 def _minus(line: str) -> str:
@@ -103,7 +100,7 @@ def _sums(answer: Pixel) -> list[str]:
     return out
 
 
-def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[_Grid]:
+def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[Grid]:
     """The three grids of a window."""
     subject = answer.subject
     values, kernel, products = one.values[place], one.kernel[place], one.products[place]
@@ -152,10 +149,10 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[_Grid
     marks = [[one.mark(i, j) for j in places[1]] for i in places[0]]
     kernel_cells = [[weights(float(value), PIXEL) for value in line] for line in kernel]
     return [
-        _Grid(subject.input_name(one.channels[place]), _filled(values, marks, pixel),
+        Grid(subject.input_name(one.channels[place]), _filled(values, marks, pixel),
               *([words.label(part, subject.geometry.transpose, "") for part in parts] for parts in (one.rows, one.columns))),
-        _Grid(subject.filter_name(one.filter), kernel_cells),  # type: ignore[arg-type]
-        _Grid(_minus(f"Σ = {words.text(total, 6)}"), _filled(products, marks, terms)),
+        Grid(subject.filter_name(one.filter), kernel_cells),  # type: ignore[arg-type]
+        Grid(_minus(f"Σ = {words.text(total, 6)}"), _filled(products, marks, terms)),
     ]  # fmt: skip
 
 
@@ -169,92 +166,37 @@ def _largest(matrix: np.ndarray) -> float:
     return float(np.abs(matrix[np.isfinite(matrix)]).max(initial=0.0))
 
 
-def _side(grids: Sequence[_Grid]) -> float:
-    """The side of a cell: wide enough for the longest number, narrow enough for many of them."""
-    count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
-    if count > numbers.MOST_NUMBERED:
-        return max(3.0, min(_NUMBERED, 280 / count))
-    longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
-    return float(
-        ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > numbers.MOST_ROOMY else 46.0))
-    )  # whole: lines fall on lines
-
-
-def _width(grid: _Grid, side: float) -> float:
-    return max(len(grid.rows[0]) * side, text_width(grid.title, _BODY) + 4)
-
-
-def _beside(grid: _Grid, side: float) -> float:
-    """The width of the labels of a grid's rows."""
-    return max(text_width(label, _SMALL) for label in grid.beside) + 6 if side > _NUMBERED else 0.0
-
-
-def _drawn(grid: _Grid, x: float, y: float, side: float, palette: Palette) -> tuple[list[Shape], float, float]:
-    """A grid under its title and labels; what is drawn, the top of its cells, and their bottom."""
-    labelled = side > _NUMBERED
-    top = y + (44 if labelled else 26)
-    shapes: list[Shape] = [Text(x, y + 8, grid.title, _BODY, palette.ink, bold=True)]
-    if labelled:
-        for place, label in enumerate(grid.above):
-            shapes.append(Text(x + (place + 0.5) * side, top - 9, label, _SMALL, palette.faint, "middle"))
-        for place, label in enumerate(grid.beside):
-            shapes.append(Text(x - 6, top + (place + 0.5) * side, label, _SMALL, palette.faint, "end"))
-    width, height = len(grid.rows[0]) * side, len(grid.rows) * side
-    if labelled:
-        shapes += cells(x, top, side, grid.rows, palette.ink)
-    else:
-        colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in grid.rows)
-        shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
-    return shapes, top, top + height
-
-
-def _row(
-    band: Sequence[_Grid], side: float, beside: float, widths: Sequence[float], y: float, palette: Palette
-) -> tuple[list[Shape], float, float]:
-    """Grids side by side with × and = between; what is drawn, its right edge, and where the next may begin."""
-    shapes: list[Shape] = []
-    x, bottom = _MARGIN + beside, y
-    for sign, grid, width in zip(("", "×", "="), band, widths, strict=True):
-        x += _GAP if sign else 0
-        drawn, top, bottom = _drawn(grid, x, y, side, palette)
-        shapes += drawn
-        if sign:
-            shapes.append(Text(x - _GAP / 2, (top + bottom) / 2, sign, 20, palette.ink, "middle"))
-        x += width
-    return shapes, x, bottom + 26
-
-
 def _touched(answer: Touched, palette: Palette) -> Scene:
     """The output around what is touched, with the weights by which it is."""
     subject, geometry = answer.subject, answer.subject.geometry
     title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
     under = f"{subject.kernel_name}, {geometry.kernel}; {words.flip(subject)}"
     shapes: list[Shape] = [
-        Text(_MARGIN, _MARGIN + 8, title, _TITLE, palette.ink, bold=True),
-        Text(_MARGIN, _MARGIN + 32, under, _BODY, palette.faint),
+        Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
+        Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
     ]
-    right, y = max(text_width(title, _TITLE), text_width(under, _BODY)) + _MARGIN, _MARGIN + 62
+    right, y = max(text_width(title, _TITLE), text_width(under, BODY)) + MARGIN, MARGIN + 62
     filters = sorted({way.filter for _, way in answer.ways})
     if not filters:
-        shapes.append(Text(_MARGIN, y, "touches no output: no tap of the kernel falls on it", _BODY, palette.ink))
-    x = _MARGIN
+        shapes.append(Text(MARGIN, y, "touches no output: no tap of the kernel falls on it", BODY, palette.ink))
+    x = MARGIN
     grids = [_weights(answer, filter_, palette) for filter_ in filters[:_MOST_WINDOWS]]
-    side = _side(grids) if grids else 0.0
+    side = cell_side(grids) if grids else 0.0
     bottom = y
     for grid in grids:
-        x += _beside(grid, side)
-        drawn, _, below = _drawn(grid, x, y, side, palette)
+        x += labels_width(grid, side)
+        drawn, _, below = drawn_grid(grid, x, y, side, palette)
         shapes += drawn
-        x += _width(grid, side) + _GAP
+        x += grid_width(grid, side) + GAP
         bottom = max(bottom, below + 20)
-    lines = _legend(answer, len(filters) - len(grids), side > _NUMBERED) if grids else []
+    lines = _legend(answer, len(filters) - len(grids), side > NUMBERED) if grids else []
     if grids and (step := numbers.thinning(_reach(answer))) > 1:
         lines.append(f"one in {step} rows and columns is drawn")
     for line in lines:
-        shapes.append(Text(_MARGIN, bottom + _LINE / 2, line, _BODY, palette.faint))
-        right = max(right, _MARGIN + text_width(line, _BODY))
+        shapes.append(Text(MARGIN, bottom + _LINE / 2, line, BODY, palette.faint))
+        right = max(right, MARGIN + text_width(line, BODY))
         bottom += _LINE
-    return Scene(max(right, x - _GAP) + _MARGIN, bottom + _MARGIN, palette.background, tuple(shapes), title)
+    return Scene(max(right, x - GAP) + MARGIN, bottom + MARGIN, palette.background, tuple(shapes), title)
 
 
 def _reach(answer: Touched) -> tuple[int, int]:
@@ -275,7 +217,7 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
     return lines
 
 
-def _weights(answer: Touched, filter_: int, palette: Palette) -> _Grid:
+def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
     """The output from the first to the last pixel that one filter makes of the input, and the weights there."""
     subject: Subject = answer.subject
     ways = [way for _, way in answer.ways if way.filter == filter_]
@@ -303,4 +245,4 @@ def _weights(answer: Touched, filter_: int, palette: Palette) -> _Grid:
         rows.append(line)
     channel = next(channel for channel, way in answer.ways if way.filter == filter_)
     title = f"{subject.output_name(channel)}, {subject.filter_name(filter_)}"
-    return _Grid(title, rows, [str(n) for n in high], [str(n) for n in wide])
+    return Grid(title, rows, [str(n) for n in high], [str(n) for n in wide])
