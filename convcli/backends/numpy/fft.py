@@ -11,7 +11,7 @@ a wider range not at all.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from math import log2, sqrt
 from typing import Any, Final
 
@@ -46,15 +46,17 @@ WIDE, TOO_WIDE = 2.0**8, 2.0**32
 
 def sides(job: Job) -> tuple[int, int]:
     """Rows and columns of the transforms: what costs least for each output, and no more than the image asks for."""
-    chosen = []
-    for span, size, stride in zip(job.reach, job.output, (job.stride, 1), strict=True):
-        outputs = stride * (size - 1) + 1
-        need = outputs + span - 1
-        fitting = [side for side in SIDES if side >= span] or [2 ** int(np.ceil(np.log2(2 * span)))]
-        limit = next((side for side in fitting if side >= need), fitting[-1])
-        few = [side for side in fitting if side <= limit]
-        chosen.append(min(few, key=lambda side: -(-outputs // (side - span + 1)) * effort(side)))
-    return chosen[0], chosen[1]
+    (height, width), (rows, columns) = job.output, job.reach
+    return side_for(rows, job.stride * (height - 1) + 1), side_for(columns, width)
+
+
+@lru_cache(maxsize=256)
+def side_for(span: int, outputs: int) -> int:
+    """The side along one axis, for so many outputs of windows of `span`; a planner asks for the same one again and again."""
+    fitting = [side for side in SIDES if side >= span] or [2 ** int(np.ceil(np.log2(2 * span)))]
+    limit = next((side for side in fitting if side >= outputs + span - 1), fitting[-1])
+    few = [side for side in fitting if side <= limit]
+    return min(few, key=lambda side: -(-outputs // (side - span + 1)) * effort(side))
 
 
 def effort(side: int) -> float:
