@@ -52,6 +52,7 @@ def layer_for(spec: ConvSpec, size: tuple[int, int], weight: np.ndarray, **more:
     geometry = spec.resolve(size, weight.shape[2:])
     planes = weight.shape[0] if spec.transpose else weight.shape[1] * spec.groups
     words = {"source": "image.png", "channels": None, "input_channels": planes, "flipped": spec.op == "conv"} | more
+    words.setdefault("tensor", words["source"].endswith(".npy"))
     return Request(weight=np.ascontiguousarray(weight), geometry=geometry, groups=spec.groups, **words)
 
 
@@ -333,6 +334,19 @@ def test_other_depths(tool: str, tmp_path: Path) -> None:
 def test_a_pipe_has_a_name(tool: str, tmp_path: Path) -> None:
     picture(tmp_path, request_for(ConvSpec(), (3, 3), "box:3"))
     assert result_of(request_for(ConvSpec(), (3, 3), "box:3", source="-"), tool, tmp_path).shape == (3, 1, 1)
+
+
+@pytest.mark.parametrize("tool", RUN)
+def test_one_image_of_a_batch(tool: str, tmp_path: Path) -> None:
+    batch = np.random.default_rng(0).integers(0, 256, (2, 3, 6, 7)).astype(float)
+    np.save(tmp_path / "x.npy", batch)
+    request = request_for(ConvSpec(), (6, 7), "sobel-x", source="x.npy", item=1)
+    np.testing.assert_allclose(result_of(request, tool, tmp_path), expected(request, batch[1]))
+
+
+def test_a_tensor_without_a_name() -> None:
+    request = request_for(ConvSpec(), (6, 7), "sobel-x", source="-", tensor=True)
+    assert 'np.load("image.npy")' in translate(request, "torch")
 
 
 @pytest.mark.parametrize("tool", RUN)

@@ -131,6 +131,32 @@ def test_banks(name: str, tool: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("channels", ["each", "sum", "gray"])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_opacity_is_left_out(colours: int, channels: str, tool: str, tmp_path: Path) -> None:
+    request = request_for(
+        ConvSpec(padding="same"), (7, 8), "0.1,0.2;0.3,0.1", colours=colours, channels=channels, transparent=True
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (colours + 1, 7, 8), np.uint8)
+    Image.fromarray(pixels.transpose(1, 2, 0), "LA" if colours == 1 else "RGBA").save(tmp_path / "image.png")
+    want = expected(request, pixels[:colours].astype(float))
+    got = (magick if tool == "imagemagick" else vips)(request, tmp_path)[0]
+    if tool == "imagemagick":
+        want = np.clip(want, 0, 255)
+    assert got.shape == want.shape
+    assert np.abs(got - want).max() <= (1.5 if tool == "imagemagick" else 0.01)
+
+
+@pytest.mark.skipif(MAGICK is None, reason="ImageMagick is not installed")
+def test_the_first_frame(tmp_path: Path) -> None:
+    request = request_for(ConvSpec(), (7, 8), "0.1,0.2;0.3,0.1", colours=1, source="image.gif", frames=2)
+    frames = [Image.fromarray(np.full((7, 8), value, np.uint8)) for value in (100, 200)]
+    frames[0].save(tmp_path / "image.gif", save_all=True, append_images=frames[1:])
+    (got,) = magick(request, tmp_path)
+    assert np.abs(got - 70).max() <= 1.01
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 def test_large_kernels(tool: str, tmp_path: Path) -> None:
     check(request_for(ConvSpec(padding="same"), (20, 22), "gaussian:4"), tool, tmp_path)
 

@@ -166,7 +166,8 @@ def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
     from convcli.translate import Request, translate
 
     ready, operation, picture = fitted.ready, fitted.operation, fitted.picture
-    if picture.alpha is not None and ready.alpha != "filter":
+    transparent = picture.alpha is not None and ready.alpha != "filter"
+    if transparent:
         report.note(f"{fitted.source}: its opacity is left out of the text")
     request = Request(
         source=fitted.source,
@@ -182,6 +183,10 @@ def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
         linear=operation.linear,
         full_scale=picture.full_scale,
         weights=values["weights"] or "",
+        tensor=picture.metadata.format == "NPY",
+        item=fitted.item if picture.colour.ndim == 4 else None,
+        frames=picture.metadata.frames,
+        transparent=transparent,
     )
     code = translate(request, values["tool"])
     if as_json:

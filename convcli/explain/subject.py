@@ -52,6 +52,8 @@ class Subject:
     geometry : Geometry
     weight : ndarray
         4-D, float64, as it is applied: flipped where the operation flips it.
+    item : int
+        Which image of a batch it is.
     notes : tuple of str
         What the user should know.
     """
@@ -63,6 +65,7 @@ class Subject:
     image: NDArray[np.generic]
     geometry: Geometry
     weight: NDArray[np.float64]
+    item: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -192,7 +195,7 @@ def load(
         image = ready.fitted.lift.whole(image)
     image = image[0] if image.ndim == 4 else image
     picture = replace(picture, full_scale=ready.picture.full_scale)  # as it is computed with
-    return Subject(source, picture, operation, ready, image, geometry, weight, notes)
+    return Subject(source, picture, operation, ready, image, geometry, weight, item, notes)
 
 
 def _item(picture: Picture, item: int | None) -> int:

@@ -23,7 +23,7 @@ def write(request: Request) -> list[str]:
     kernels, geometry = request.kernels, request.geometry
     if geometry.transpose:
         return [text.lacking("the transposed operation, which ImageMagick lacks; there is no text")]
-    if script.tensor(request):
+    if request.tensor:
         return [text.lacking("a .npy file, which ImageMagick cannot read; there is no text")]
     if kernels is None:
         return [text.lacking("a layer that weighs each channel in its own way; there is no text")]
@@ -67,7 +67,8 @@ def _commands(request: Request, kernels: NDArray[np.float64], offsets: list[floa
             both = each + [_morphology(request, -kernels[k], -offsets[k]) for k in range(first, stop)]
             bodies.append([*_copies(both, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"])
     names = ["out.png"] if len(bodies) == 1 else [f"out-{n}.png" for n in range(1, len(bodies) + 1)]
-    source = shlex.quote(script.path(request))
+    frame = "[0]" if request.frames > 1 else ""
+    source = shlex.quote(script.path(request) + frame)
     return [
         " \\\n  ".join([f"magick {source}", *start, *body, *end, name])
         for body, name in zip(bodies, names, strict=True)
@@ -80,8 +81,10 @@ def _copies(operations: list[str], then: str = "") -> list[str]:
 
 
 def _before(request: Request) -> list[str]:
-    """Orientation, light, gray, virtual pixels, and a larger image where the padding makes one of it."""
+    """Orientation, opacity, light, gray, virtual pixels, and a larger image where the padding makes one of it."""
     found = ["-auto-orient"] if request.source.lower().endswith((".jpg", ".jpeg")) else []
+    if request.transparent:
+        found.append("-alpha off")
     if request.linear:
         found.append("-colorspace RGB")
     if request.gray:

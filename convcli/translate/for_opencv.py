@@ -43,7 +43,7 @@ def write(request: Request) -> list[str]:
 
 def _image(request: Request) -> list[str]:
     """Lines that read the image as OpenCV decodes it, upright: ``image``, float64 ``(C, H, W)``."""
-    if script.tensor(request):
+    if request.tensor:
         return script.image(request)
     name, colours = text.quoted(script.path(request)), request.input_channels
     if colours == 3:

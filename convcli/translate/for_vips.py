@@ -32,7 +32,7 @@ def write(request: Request) -> list[str]:
     kernels, geometry = request.kernels, request.geometry
     if geometry.transpose:
         return [text.lacking("the transposed operation, which vips lacks; there is no text")]
-    if script.tensor(request):
+    if request.tensor:
         return [text.lacking("a .npy file, which vips cannot read; there is no text")]
     if request.linear:
         return [text.lacking("linear light in pixel units, which vips scales to 0 … 1; there is no text")]
@@ -104,10 +104,12 @@ def _spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _before(request: Request) -> tuple[list[str], list[Step]]:
-    """Lines of matrices, and the steps before the kernel: orientation, gray or the channels' sum, a larger image."""
+    """Lines of matrices, and the steps before the kernel: orientation, opacity, gray or the channels' sum, a larger image."""
     matrices, steps, geometry = [], [], request.geometry
     if request.source.lower().endswith((".jpg", ".jpeg")):
         steps.append(Step("autorot", "upright.v"))
+    if request.transparent:
+        steps.append(Step("extract_band", "colours.v", f"0 --n {request.input_channels}"))
     if request.gray:
         matrices += _matrix("gray.mat", script.luma(request)[None])
         steps.append(Step("recomb", "gray.v", "gray.mat"))

@@ -43,6 +43,14 @@ class Request:
         The value of white.
     weights : str
         ``FILE[:KEY]`` of the weights, or empty: read by scripts for which they are too many to paste.
+    tensor : bool
+        Whether it is a .npy file.
+    item : int or None
+        Which image of a batch ``(N, C, H, W)``; None: it is no batch.
+    frames : int
+        Of an animation or a document, of which the first is meant.
+    transparent : bool
+        Whether it has an opacity, which the operation leaves out.
     """
 
     source: str
@@ -58,6 +66,10 @@ class Request:
     linear: bool = False
     full_scale: float = 255.0
     weights: str = ""
+    tensor: bool = False
+    item: int | None = None
+    frames: int = 1
+    transparent: bool = False
 
     @property
     def gray(self) -> bool:

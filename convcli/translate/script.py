@@ -23,13 +23,8 @@ NUMPY_MODE = {
 def path(request: Request) -> str:
     """The image's path, never like an option; a stand-in where it came through a pipe."""
     if request.source == "-":
-        return "image.png"
+        return "image.npy" if request.tensor else "image.png"
     return f"./{request.source}" if request.source.startswith("-") else request.source
-
-
-def tensor(request: Request) -> bool:
-    """Whether the image is a .npy file."""
-    return request.source.lower().endswith(".npy")
 
 
 def _turned(request: Request) -> bool:
@@ -40,7 +35,7 @@ def _turned(request: Request) -> bool:
 def imports(request: Request, *own: str, pillow: bool = True) -> list[str]:
     """The import lines of a script, in order, and an empty line."""
     lines = {"import numpy as np", *own}
-    if pillow and not tensor(request):
+    if pillow and not request.tensor:
         lines.add("from PIL import Image" + (", ImageOps" if _turned(request) else ""))
     lines.discard("")
     return [*sorted(lines, key=lambda line: (line.startswith("from"), line.lower())), ""]
@@ -48,10 +43,13 @@ def imports(request: Request, *own: str, pillow: bool = True) -> list[str]:
 
 def image(request: Request) -> list[str]:
     """Lines that read the image as Pillow decodes it: ``image``, float64 ``(C, H, W)``."""
-    if tensor(request):
+    if request.tensor:
         height, width = request.geometry.input
-        shape = f"({request.input_channels}, {height}, {width})"
-        return [f"image = np.load({quoted(path(request))}).astype(float).reshape{shape}", *prepared(request)]
+        shape, item = (
+            f"({request.input_channels}, {height}, {width})",
+            "" if request.item is None else f"[{request.item}]",
+        )
+        return [f"image = np.load({quoted(path(request))}){item}.astype(float).reshape{shape}", *prepared(request)]
     opened = f"Image.open({quoted(path(request))})"
     if _turned(request):
         opened = f"ImageOps.exif_transpose({opened})"
@@ -114,7 +112,7 @@ def spread(request: Request, kernels: NDArray[np.float64], name: str) -> list[st
 
 def not_numbers(request: Request, why: str) -> list[str]:
     """A remark on NaN, which only tensors have, where other outputs than those with a tap on one become NaN; empty: none do."""
-    return [lacking(f"a NaN that stays under the taps ({why})")] if why and tensor(request) else []
+    return [lacking(f"a NaN that stays under the taps ({why})")] if why and request.tensor else []
 
 
 def strided(request: Request) -> str:

@@ -60,12 +60,11 @@ def by_taps(job: Job, dtype: str) -> Estimate:
     """What plain taps cost, in exact integers where they can."""
     exact = taps.exact_type(job)
     kind = exact or dtype
-    count = int(np.count_nonzero(job.kernels))
-    products = sum(len({abs(tap) for tap in kernel.ravel().tolist() if tap}) for kernel in job.kernels)
-    passes = float(count + products)
+    count, arranged = int(np.count_nonzero(job.kernels)), taps.arranged(job)
     zeros = "" if count == job.taps.sum() else f" of {int(job.taps.sum())}"
-    reason = f"{count}{zeros} tap{'s' * (count != 1 or bool(zeros))}" + (", exact" if exact else "")
-    return Estimate("taps", kind, False, passes / job.outputs * PASS[kind], passes, reason)
+    sums = f", {len(arranged.shared)} shared sum{'s' * (len(arranged.shared) > 1)}" if arranged.shared else ""
+    reason = f"{count}{zeros} tap{'s' * (count != 1 or bool(zeros))}{sums}" + (", exact" if exact else "")
+    return Estimate("taps", kind, False, arranged.passes / job.outputs * PASS[kind], float(arranged.passes), reason)
 
 
 def others(job: Job, dtype: str, wanted: str | None = None) -> list[Estimate]:

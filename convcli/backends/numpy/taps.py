@@ -1,18 +1,19 @@
 """Shift and accumulate: every non-zero tap adds its shifted view of the input, times its weight, to the output.
 
 In integers where kernel and pixels are integers and no partial sum can leave the type: then the result is exact and
-the narrow type is faster. Taps of weight ±1 are added without a product, zeros are skipped.
+the narrow type is faster. Taps of weight ±1 are added without a product, zeros are skipped, and sums of pixels that occur in
+several places are made once (`convcli.backends.numpy.pairs`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job, Work, tile_within
+from convcli.backends.numpy.pairs import Sum, Tap, shared
 from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.geometry import Size
 
@@ -54,62 +55,88 @@ def exact_type(job: Job) -> str | None:
     return None
 
 
-class _Tap(NamedTuple):
-    """A tap: the plane it reads, the row and column of its shift, and how it joins its group's sum."""
-
-    plane: int
-    row: int
-    column: int
-    join: Callable[..., Any]
-
-
 class _Group(NamedTuple):
     """Taps whose weights differ in sign only: `weight` is that of the first."""
 
     weight: float
-    taps: list[_Tap]
+    taps: list[Tap]
 
 
-def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
-    """Group the taps of each output plane by the size of their weight; what is returned says how a tile is filled.
+class Arranged(NamedTuple):
+    """How the sums of a job's taps are to be made.
+
+    Attributes
+    ----------
+    shared : list of Sum
+        Planes of sums that are made first, behind the gathered ones.
+    outputs : list of list of _Group
+        For each output plane, those that need a product first.
+    """
+
+    shared: list[Sum]
+    outputs: list[list[_Group]]
+
+    @property
+    def passes(self) -> int:
+        """About how many passes over an output plane all of them take."""
+        return len(self.shared) + sum(1 + len(group.taps) for groups in self.outputs for group in groups)
+
+
+def arranged(job: Job, gaps_only: bool = False) -> Arranged:
+    """Group the taps of each output plane by the size of their weight, after sums that they share are made taps of their own.
 
     Taps of one weight are summed before they are multiplied; ±1 needs no product. With `gaps_only`, for tiles that do not
     suit, only the gaps between taps are skipped, but no tap of weight 0 (0·NaN is NaN), and each is multiplied first.
     """
-    plans = [_groups(job, o, gaps_only) for o in range(job.outputs)]
+    outputs = [_taps(job, o, gaps_only) for o in range(job.outputs)]
+    sums: list[Sum] = []
+    if job.stride == 1 and not gaps_only:  # with a stride, lines would be summed that nobody reads
+        sums, outputs = shared(outputs, job.gathered)
+    most = 1 if gaps_only else max(1, _most(job) // 2 ** len(sums))
+    return Arranged(sums, [_groups(taps, most) for taps in outputs])
+
+
+def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
+    """Arrange the taps, see `arranged`; what is returned says how a tile is filled."""
+    sums, plans = arranged(job, gaps_only)
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         _, rows, line = out.shape
         width, apart = part.output.width * job.step, job.dilation.columns * job.step
         partial = buffers.get("partial", (rows, line), dtype)
+        steps: Steps = []
         if job.stride == 1:  # all lines as one
             length = (rows - 1) * line + width
-            lines, targets = scratch.reshape(len(scratch), -1), out.reshape(len(out), -1)[:, :length]
+            lines, targets = [*scratch.reshape(len(scratch), -1)], out.reshape(len(out), -1)[:, :length]
             partial = partial.reshape(-1)[:length]
+            for number, each in enumerate(sums):
+                further = lines[each.plane][each.rows * line + each.columns * apart :]
+                lines.append(buffers.get(f"shared {number}", further.shape, dtype))
+                join = np.add if each.sign > 0 else np.subtract
+                steps.append((join, (lines[each.plane][: len(further)], further, lines[-1])))
         else:
             reach = (rows - 1) * job.stride + 1
             targets, partial = out[..., :width], partial[:, :width]
 
-        def view(tap: _Tap) -> NDArray[Any]:
+        def view(tap: Tap) -> NDArray[Any]:
             if job.stride == 1:
                 start = tap.row * line + tap.column * apart
-                return lines[tap.plane, start : start + length]
+                stretch: NDArray[Any] = lines[tap.plane][start : start + length]
+                return stretch
             return part.shifted(scratch[tap.plane, tap.row : tap.row + reach : job.stride], tap.column)
 
-        steps: Steps = []
         for target, groups in zip(targets, plans, strict=True):
             if not groups:
                 steps.append((target.fill, (0,)))
             for number, (weight, (first, *others)) in enumerate(groups):
                 if number and abs(weight) == 1:
                     for tap in (first, *others):
-                        join = np.add if (tap.join is np.add) == (weight > 0) else np.subtract
-                        steps.append((join, (target, view(tap), target)))
+                        steps.append((np.add if tap.weight > 0 else np.subtract, (target, view(tap), target)))
                     continue
                 into = partial if number else target
                 total = view(first)
                 for tap in others:
-                    steps.append((tap.join, (total, view(tap), into)))
+                    steps.append((np.add if tap.weight == weight else np.subtract, (total, view(tap), into)))
                     total = into
                 if weight != 1 or total is not into:
                     steps.append((np.multiply, (total, np.array(weight, dtype), into)))
@@ -120,19 +147,21 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
     return work
 
 
-def _groups(job: Job, output: int, gaps_only: bool) -> list[_Group]:
-    """The groups of an output plane's taps, those that need a product first."""
-    taps = job.taps[output] if gaps_only else job.kernels[output] != 0
-    most = 1 if gaps_only else _most(job)
+def _taps(job: Job, output: int, gaps_only: bool) -> list[Tap]:
+    """The taps of an output plane: all that are none of the gaps, or those of a weight."""
+    kernels = job.kernels[output]
+    found = np.argwhere(job.taps[output] if gaps_only else kernels != 0).tolist()
+    return [Tap(job.sources[output] + c, i * job.dilation.rows, j, float(kernels[c, i, j])) for c, i, j in found]
+
+
+def _groups(taps: list[Tap], most: int) -> list[_Group]:
+    """Taps by the size of their weight, at most so many together, those that need a product first."""
     found: dict[float, list[_Group]] = {}
-    for c in range(job.kernels.shape[1]):
-        for i, j in np.argwhere(taps[c]):
-            weight = float(job.kernels[output, c, i, j])
-            groups = found.setdefault(abs(weight), [])
-            if not groups or len(groups[-1].taps) == most:
-                groups.append(_Group(weight, []))
-            join = np.add if weight == groups[-1].weight else np.subtract
-            groups[-1].taps.append(_Tap(job.sources[output] + c, int(i) * job.dilation.rows, int(j), join))
+    for tap in taps:
+        groups = found.setdefault(abs(tap.weight), [])
+        if not groups or len(groups[-1].taps) == most:
+            groups.append(_Group(tap.weight, []))
+        groups[-1].taps.append(tap)
     every = [group for groups in found.values() for group in groups]
     return sorted(every, key=lambda group: (abs(group.weight) == 1, -abs(group.weight)))
 
