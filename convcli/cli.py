@@ -52,6 +52,13 @@ class Group(Documented, click.Group):
             )
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the arguments; what answers at once (``--help``) prints here."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            raise _ClosedPipeError from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
         try:
@@ -99,7 +106,7 @@ class Group(Documented, click.Group):
             if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
                 error.param_hint = _hint(error.param, error.ctx)
             help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
-            _fail(one_line(unknown_option(error) or error.format_message()) + help_)
+            _fail(one_line(unknown_option(error) or error.format_message()) + _dashed(args) + help_)
         except click.ClickException as error:
             _fail(one_line(error.format_message()))
         except (KeyboardInterrupt, click.Abort, _InterruptedError):
@@ -136,6 +143,13 @@ def _hint(option: click.Option, context: click.Context | None) -> str:
         and context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT
     )
     return f"{name} (environment variable {option.envvar})" if from_environment else name
+
+
+def _dashed(args: Sequence[str] | None) -> str:
+    """The remedy where a file was taken for an option."""
+    words = sys.argv[1:] if args is None else args
+    found = next((word for word in words if len(word) > 1 and word[0] == "-" and os.path.exists(word)), None)
+    return "" if found is None else f"; the file of that name is ./{found}"
 
 
 def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -181,6 +195,6 @@ def _fail(message: str) -> NoReturn:
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
-    Exit codes: 0 done; 1 compare found a difference, or one or more of several images failed; 2 wrong usage or data;
-    130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
+    Exit codes: 0 done; 1 compare found a difference, doctor something wrong, or some of several images failed; 2 wrong usage or
+    data; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
     """

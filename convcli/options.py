@@ -137,12 +137,12 @@ kernel = click.option(
 channels = click.option(
     "--channels", type=click.Choice(CHANNELS), default="each", show_default=True,
     help="How a kernel meets the channels: each on its own, summed (a Conv2d with one output), or gray first: "
-    "luma, or with --linear luminance.",
+    "luma, or luminance in linear light.",
 )  # fmt: skip
 bias = click.option(
     "--bias", type=BiasType(), default=None,
     help="Added to every output channel, one value or one for each: in pixel units, or percent of full scale (50%); "
-    "before outputs are combined, and with --linear in linear light.",
+    "before outputs are combined, and in linear light where that is computed in.",
 )  # fmt: skip
 combine = click.option(
     "--combine", type=click.Choice(COMBINES), default=None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from convcli.geometry import Pads, Pair
-from convcli.vocabulary import BORDERS, PADDING_MODES, PADDING_RULES, padding_mode
+from convcli.vocabulary import BORDERS, MOST_PIXELS, PADDING_MODES, PADDING_RULES, padding_mode
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -86,10 +86,6 @@ class PaddingType(click.ParamType[Any]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The rules."""
         return _starting(PADDING_RULES, incomplete)
-
-
-MOST_PIXELS = 10**12
-"""More than any file holds."""
 
 
 class IndexType(click.ParamType[Any]):

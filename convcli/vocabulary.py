@@ -66,6 +66,10 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
+MOST_PIXELS = 10**12
+"""More than any image has: what a limit on them may be."""
+
+
 def _modes() -> dict[str, str]:
     modes = {border.name: border.name for border in BORDERS}  # first: an own name is never an alias
     for border in BORDERS:

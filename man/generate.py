@@ -17,7 +17,7 @@ from convcli.commands.help import Documented, border_table, kernel_table
 ROOT = Path(__file__).resolve().parent.parent
 EXIT_STATUS = (
     ("0", "done; compare: all backends agree"),
-    ("1", "compare found a difference, or one or more of several images failed"),
+    ("1", "compare found a difference, doctor something that is wrong, or one or more of several images failed"),
     ("2", "wrong usage or data: one line on standard error says what, why and what to do"),
     ("130", "interrupted"),
     ("129, 143", "ended by SIGHUP, by SIGTERM; nothing half-written is left"),

@@ -179,3 +179,17 @@ def test_metadata_stays(tmp_path: Path) -> None:
             assert image.info["comment"] == b"said"
         else:
             assert image.info["Title"] == "noise"
+
+
+def test_a_pipe_is_left_alone(tmp_path: Path) -> None:
+    """Opened and closed, it would lose its writer, and be waited for without end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    line = "cat in.png > pipe & python -m convcli apply pipe -k box:3 -o out.png -q; wait"
+    Image.fromarray(NOISE).save(tmp_path / "in.png")
+    ended = subprocess.run(
+        ["sh", "-c", line.replace("python", sys.executable)],
+        cwd=tmp_path, env=environment(), capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.stdout.decode().strip() == "out.png", ended.stderr
+    assert (tmp_path / "out.png").exists()

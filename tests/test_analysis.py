@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import optimize, signal
 
+from convcli.drawing.heatmap import Colors
+from convcli.drawing.scene import Text
 from convcli.kernels import Kernel, parse
 from convcli.kernels.analysis import Analysis, analyse, reduced
 from convcli.kernels.export import FORMATS, encode, literal
 from convcli.kernels.factors import common_denominator
+from convcli.kernels.figure import draw, terminal
 from convcli.kernels.response import magnitude, response
 
 ONE = np.array([0.0])
@@ -76,11 +79,32 @@ def test_the_response_is_the_fourier_transform(values: np.ndarray) -> None:
 
 
 def test_the_picture_of_the_response_has_zero_in_its_middle() -> None:
-    picture = response(found("gaussian:2").values, 8)
-    assert picture.shape == (8, 8)
-    assert picture.max() == picture[3:5, 3:5].max()
+    picture = response(found("gaussian:2").values, 9)
+    assert picture.shape == (9, 9)
+    assert picture.max() == picture[4, 4] == pytest.approx(1)
     assert picture == pytest.approx(picture[::-1, ::-1])
     assert picture[0, 0] < 0.01
+
+
+@pytest.mark.parametrize("name", ["gaussian:20", "disk:20"])
+def test_the_peak_of_a_broad_kernel_is_drawn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+
+    def shades(rows: list[list[float]], gain: float, *_: object) -> Colors:
+        drawn.append(max(map(max, rows)) / gain)
+        return [["#000000" for _ in row] for row in rows]
+
+    monkeypatch.setattr("convcli.drawing.heatmap.shades", shades)
+    draw([found(name)], [""])
+    terminal(found(name), 24)
+    assert len(drawn) >= 2
+    assert min(drawn) == pytest.approx(1)
+
+
+def test_about_zero_is_not_zero() -> None:
+    texts = {shape.text for shape in draw([found("gaussian:1.5")], [""]).shapes if isinstance(shape, Text)}
+    assert "~0" in texts
+    assert "0" in {shape.text for shape in draw([found("sobel-x")], [""]).shapes if isinstance(shape, Text)}
 
 
 @pytest.mark.parametrize(

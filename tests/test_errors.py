@@ -724,3 +724,60 @@ def test_a_folder_without_images_in_a_list_does_not_stop_the_rest(tmp_path: Path
     assert result.code == 1
     assert "'dir.png' is a folder" in result.err
     assert (tmp_path / "out" / "in.png").exists()
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_reader_that_left_before_the_group_answered(option: str) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "convcli", option]
+    with os.fdopen(written, "wb") as stream:
+        ended = subprocess.run(
+            command, stdout=stream, stderr=subprocess.PIPE, env=environment(), timeout=60, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_file_that_is_taken_for_an_option(tmp_path: Path) -> None:
+    write(tmp_path / "-dash.png", np.zeros((1, 5, 5), np.uint8))
+    line = ("apply", "-dash.png", "-k", "box:3", "-o", "out.png")
+    assert "the file of that name is ./-dash.png" in run(*line, cwd=tmp_path).err
+    (tmp_path / "-dash.png").rename(tmp_path / "dash.png")
+    assert "the file of that name" not in run(*line, cwd=tmp_path).err
+
+
+def test_a_list_with_a_byte_order_mark(tmp_path: Path) -> None:
+    write(tmp_path / "in.png", np.zeros((1, 5, 5), np.uint8))
+    listed = b"\xef\xbb\xbfin.png\r\n"
+    assert run("apply", "--from-file", "-", *BOX, "-o", "out/", "-q", input=listed, cwd=tmp_path).code == 0
+    assert (tmp_path / "out" / "in.png").exists()
+
+
+def test_a_remedy_that_keeps_names_apart(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for ending in ("png", "bmp"):
+            write(tmp_path / folder / f"1.{ending}", np.zeros((1, 5, 5), np.uint8))
+    line = ("apply", "a", "b", *BOX, "-o")
+    wrong = run(*line, "out/{parent}_{stem}.png", cwd=tmp_path)
+    assert "use {name} for {stem}, which has the ending too, -o 'out/{parent}_{name}.png'" in wrong.err
+    assert run(*line, "out/{parent}_{name}.png", cwd=tmp_path).code == 0
+
+
+def test_a_kernel_in_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    write(tmp_path / "in.png", np.zeros((1, 5, 5), np.uint8))
+    result = run("apply", "in.png", "-k", "pipe", cwd=tmp_path)
+    assert result.code == 2
+    assert "which says how to read it: save it under such a name" in result.err
+
+
+def test_more_pixels_than_any_image_has(tmp_path: Path) -> None:
+    header = "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 99999999), }".ljust(117) + "\n"
+    (tmp_path / "in.npy").write_bytes(
+        b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(64)
+    )
+    result = run("apply", "in.npy", *BOX, "-o", "out.npy", cwd=tmp_path)
+    assert result.code == 2
+    assert "more than any image has" in result.err
+    assert "--max-pixels" not in result.err

@@ -502,3 +502,25 @@ def test_what_computes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVCLI_BACKEND", "torch")
     assert done(*args).json == plain
     assert run(*args, "--backend", "none").code == 2
+
+
+def test_the_largest_of_a_maximum_comes_first() -> None:
+    operation = assemble(ConvSpec(), ("kirsch",))
+    answer = pixel.explain(subject.load(str(SAMPLES / "tiny.png"), operation), (1, 1))
+    assert answer.output.rule == "max"
+    assert answer.joined == 645
+    assert [float(one.products[place].sum()) for one, place in answer.telling(3)] == [645, 645, 645]
+    assert len(answer.telling(100)) == len(answer.windows) == 8
+    drawn = [shape.text for shape in figure.draw(answer, PALETTES["light"]).shapes if isinstance(shape, Text)]
+    assert drawn.count("Σ = 645") == 3
+    text = done("explain", SAMPLES / "tiny.png", "-k", "kirsch", "--at", "1,1").text
+    assert "4 more windows; the sum of products of each kernel\n" in text
+    assert "kirsch-se -1075" in text
+
+
+@pytest.mark.parametrize(("channels", "label"), [("each", "sobel-x "), ("sum", "sobel-x 2 ")])
+def test_sums_say_what_they_are_of(channels: str, label: str) -> None:
+    bank = ("-k", "box:3", "-k", "sobel-x", "-k", "sobel-y", "-k", "sharpen", "-k", "emboss", "--combine", "sum")
+    text = done("explain", SAMPLES / "tiny.png", *bank, "--channels", channels, "--at", "1,1").text
+    assert "more windows; the sum of products of each kernel" in text
+    assert label in text

@@ -349,6 +349,29 @@ def test_xmp_is_kept_and_says_upright(source: str, target: str, tmp_path: Path) 
     assert found.getexif().get(0x0112, 1) == 1
 
 
+@pytest.mark.parametrize("target", ["jpg", "png", "webp", "tif"])
+def test_a_size_of_metadata_is_not_kept(target: str, tmp_path: Path) -> None:
+    """The picture has another one now."""
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    exif[0x8769] = {0xA002: 30, 0xA003: 20, 0x9003: "2026:01:02 03:04:05"}
+    xmp = XMP.replace(b' dc:title="t"', b' exif:PixelXDimension="30" tiff:ImageLength=\'20\' dc:title="t"').replace(
+        b"</rdf:", b"<exif:PixelYDimension>20</exif:PixelYDimension></rdf:"
+    )
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "in.jpg", exif=exif, xmp=xmp)
+    done("transpose", "in.jpg", "-k", "bilinear:2", "-s", 2, "-o", f"out.{target}", cwd=tmp_path)
+    with Image.open(tmp_path / f"out.{target}") as image:
+        found, kept = image.getexif(), image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+        detail = found.get_ifd(0x8769)
+    assert found[0x010F] == "maker"
+    assert detail[0x9003] == "2026:01:02 03:04:05"
+    assert 0xA002 not in detail
+    assert 0xA003 not in detail
+    assert b'dc:title="t"' in (kept if isinstance(kept, bytes) else kept.encode())
+    assert b"Dimension" not in (kept if isinstance(kept, bytes) else kept.encode())
+    assert b"ImageLength" not in (kept if isinstance(kept, bytes) else kept.encode())
+
+
 def test_comment_and_iptc_of_jpeg(tmp_path: Path) -> None:
     segment = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x0a\x1c\x02\x05\0\x05title"
     image = Image.fromarray(np.moveaxis(integers(3, "uint8"), 0, -1))
@@ -580,3 +603,19 @@ def test_the_limit_on_pixels_elsewhere(command: str, tmp_path: Path, monkeypatch
     assert "use --max-pixels 81" in run(*command.split(), "--max-pixels", 80, cwd=tmp_path).err
     monkeypatch.setenv("CONVCLI_MAX_PIXELS", "80")
     assert run(*command.split(), cwd=tmp_path).code == 2
+
+
+@pytest.mark.parametrize("ending", ["pfm", "pbm"])
+def test_names_that_promise_what_is_not_written(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / "in.png", np.zeros((1, 5, 5), np.uint8))
+    result = run("apply", "in.png", "-k", "box:3", "-o", f"out.{ending}", cwd=tmp_path)
+    assert result.code == 2
+    assert f"ends in '.{ending}', which cannot be written" in result.err
+    assert not (tmp_path / f"out.{ending}").exists()
+
+
+def test_colours_under_a_name_for_gray(tmp_path: Path) -> None:
+    write(tmp_path / "in.png", np.zeros((3, 5, 5), np.uint8))
+    assert "holds colours" in done("apply", "in.png", "-k", "box:3", "-o", "out.pgm", cwd=tmp_path).err
+    more = ("--channels", "gray", "--overwrite")
+    assert "holds colours" not in done("apply", "in.png", "-k", "box:3", "-o", "out.pgm", *more, cwd=tmp_path).err

@@ -246,3 +246,12 @@ def test_a_small_limit_is_for_inputs_not_for_letters(tmp_path: Path) -> None:
     write(tmp_path / "in.png", np.zeros((3, 4, 4), np.uint8))
     done("apply", "in.png", "-k", "sobel", "--montage", "--max-pixels", 16, "-o", "sheet.png", cwd=tmp_path)
     done("explain", "in.png", "-k", "box:3", "--at", "1,1", "--max-pixels", 16, "-o", "pixel.png", cwd=tmp_path)
+
+
+def test_a_sheet_that_is_wider_than_asked_for_says_so(tmp_path: Path) -> None:
+    bank = ("-k", "sobel-x", "-k", "box:3")
+    result = done("apply", SAMPLES / "tiny.png", *bank, "--montage-width", 10, "-o", "sheet.png", cwd=tmp_path)
+    width = read(tmp_path / "sheet.png").shape[2]
+    assert f"the sheet is {width} pixels wide" in result.err
+    result = done("apply", SAMPLES / "tiny.png", *bank, "--montage", "-o", "large.png", cwd=tmp_path)
+    assert "pixels wide" not in result.err

@@ -117,12 +117,15 @@ def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[L
         picture = layer.random_picture(values["size"] or (512, 512), values["in_channels"] or 3)
     else:
         picture = images.load(image, values["max_pixels"], values["full_scale"])
+    notes = picture.notes
+    if picture.alpha is not None:
+        notes = (*notes, f"{image}: its opacity is left out")
     if given:
         operation = folding.fold_operation(values, spec)
-        return layer.of_operation(picture, operation), operation.notes
+        return layer.of_operation(picture, operation), (*operation.notes, *notes)
     kernel = values["kernel_size"] or (3, 3)
     bias = folding.fold_bias(values)
-    return layer.of_random_weights(picture, values["out_channels"], kernel, spec, bias), ()
+    return layer.of_random_weights(picture, values["out_channels"], kernel, spec, bias), notes
 
 
 def _refuse(values: dict[str, Any], names: tuple[str, ...], given: bool, what: str, instead: str) -> None:

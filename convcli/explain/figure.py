@@ -39,11 +39,7 @@ def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
 
 
 def _pixel(answer: Pixel, palette: Palette) -> Scene:
-    windows = [(one, place) for one in answer.traces for place in range(len(one.channels))]
-    shown = windows
-    if len(windows) > _MOST_WINDOWS:
-        size = [abs(float(one.products[place].sum())) for one, place in windows]
-        shown = [windows[n] for n in sorted(np.argsort(size, kind="stable")[::-1][:_MOST_WINDOWS])]
+    windows, shown = answer.windows, answer.telling(_MOST_WINDOWS)
     bands = [_band(answer, one, place, palette) for one, place in shown]
     side = cell_side([grid for band in bands for grid in band])
     subject = answer.subject

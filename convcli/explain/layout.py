@@ -28,18 +28,12 @@ def blocks(answer: Pixel | Touched, width: int) -> list[Block]:
 
 
 def _pixel(answer: Pixel, width: int) -> list[Block]:
-    windows = [(one, place) for one in answer.traces for place in range(len(one.channels))]
-    shown = windows
-    if len(windows) > _MOST_WINDOWS:
-        size = [abs(float(one.products[place].sum())) for one, place in windows]
-        shown = [windows[number] for number in sorted(np.argsort(size, kind="stable")[::-1][:_MOST_WINDOWS])]
+    windows, shown = answer.windows, answer.telling(_MOST_WINDOWS)
     blocks: list[Block] = [_facts(answer), _SPACE]
     for one, place in shown:
         blocks += _window(answer, one, place, width)
     if len(windows) > len(shown):
-        sums = [(f"{one.channels[place]}", float(one.products[place].sum())) for one, place in windows]
-        title = f"{len(windows) - len(shown)} more windows; the sum of products of each input channel"
-        blocks.append(_wrapped(title, sums, width))
+        blocks.append(_sums(answer, len(windows) - len(shown), width))
     legend = words.marks(answer.subject, answer.traces)
     if legend:
         blocks.append(report.Lines([*([(f"  {line}", "faint")] for line in legend), []]))
@@ -47,6 +41,19 @@ def _pixel(answer: Pixel, width: int) -> list[Block]:
         blocks.append(_reached(answer))
     blocks.append(_result(answer))
     return blocks
+
+
+def _sums(answer: Pixel, more: int, width: int) -> Block:
+    """The sum of every window, when not all are shown."""
+    kernels, channels = len(answer.traces) > 1, any(len(one.channels) > 1 for one in answer.traces)
+    of = " and ".join(["kernel"] * kernels + ["input channel"] * (channels or not kernels))
+
+    def name(one: Trace, place: int) -> str:
+        kernel = answer.subject.filter_name(one.filter)
+        return (f"{kernel} {one.channels[place]}" if channels else kernel) if kernels else f"{one.channels[place]}"
+
+    sums = [(name(one, place), float(one.products[place].sum())) for one, place in answer.windows]
+    return _wrapped(f"{more} more windows; the sum of products of each {of}", sums, width)
 
 
 def _facts(answer: Pixel) -> report.Table:

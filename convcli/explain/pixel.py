@@ -58,6 +58,23 @@ class Pixel:
     value: float
     written: Written
 
+    @property
+    def windows(self) -> list[tuple[Trace, int]]:
+        """Every window of every filter, as its trace and the place of the input channel in it."""
+        return [(one, place) for one in self.traces for place in range(len(one.channels))]
+
+    def telling(self, most: int) -> list[tuple[Trace, int]]:
+        """At most so many of the windows: those with the largest sums, in their order; of a maximum, the largest one first."""
+        windows = self.windows
+        if len(windows) <= most:
+            return windows
+        sums = np.array([float(one.products[place].sum()) for one, place in windows])
+        if self.output.rule == "max":
+            chosen = np.argsort(-sums, kind="stable")[:most].tolist()
+        else:
+            chosen = sorted(np.argsort(np.abs(sums), kind="stable")[::-1][:most].tolist())
+        return [windows[number] for number in chosen]
+
 
 def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
     """Explain one output; `at` and `channel` count from the end when they are negative.

@@ -49,6 +49,10 @@ def begin(path: str, max_pixels: int | None = None) -> None:
     """
     quiet()
     try:
+        if not stat.S_ISREG(
+            os.stat(path).st_mode
+        ):  # a pipe is not to be opened and closed: its writer would be left alone
+            return
         stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the thread closes it)
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return

@@ -16,6 +16,9 @@ _CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg"
 _UNFIT = {"BLP", "BUFR", "GRIB", "HDF5", "MSP", "PALM", "SPIDER", "WMF", "XBM"}
 """Formats that Pillow lists as writable, but that hold neither gray nor colours of 8 bits, or want another program."""
 
+_UNFIT_ENDINGS = {".pbm", ".pfm"}
+"""Of black and white, and of real numbers: Pillow would write another PNM file under such a name."""
+
 _UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 """Formats that Pillow recognises, and reads with the help of other programs or not at all."""
 
@@ -51,7 +54,11 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
     if extension == ".npy":
         return "NPY"
     name = _EARLY.get(extension) or Image.registered_extensions().get(extension)
-    if name is None or (name not in _EARLY.values() and (name not in Image.SAVE or name in _UNFIT)):
+    if (
+        name is None
+        or extension in _UNFIT_ENDINGS
+        or (name not in _EARLY.values() and (name not in Image.SAVE or name in _UNFIT))
+    ):
         ending = f"ends in '{extension}', which" if extension else "has no ending such as .png and"
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {ending}"
         raise ImageError(f"{what} cannot be written: use png, jpg, tif, webp, ppm, bmp, gif or npy")

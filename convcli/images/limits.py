@@ -12,6 +12,7 @@ from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.system import memory
+from convcli.vocabulary import MOST_PIXELS
 
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """The default: where Pillow itself refuses, 178,956,970."""
@@ -39,6 +40,8 @@ def set_limit(max_pixels: int | None) -> int:
 
 def beyond(what: str, pixels: int, limit: int) -> ImageError:
     """The error that says so."""
+    if pixels > MOST_PIXELS:
+        return ImageError(f"{what}, more than any image has: it is damaged, or a decompression bomb; use another")
     return ImageError(
         f"{what}, more than {limit}, and may be a decompression bomb: if it is none, use --max-pixels {pixels}"
     )

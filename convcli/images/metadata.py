@@ -40,8 +40,15 @@ _SIGNATURE = b"Photoshop 3.0\0"
 _THUMBNAILS = {0x0409, 0x040C}
 """Resources that show the picture as it was (Adobe, "Photoshop File Formats Specification", image resources)."""
 
+_EXIF, _SIDES = 0x8769, (0xA002, 0xA003)
+"""EXIF's own directory, and its tags PixelXDimension and PixelYDimension: of the picture as it was."""
+
 _LOSSY = {"JPEG", "MPO", "AVIF", "JPEG2000"}
 _TURNED = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]")
+_SIZED = re.compile(
+    rb"\s+(?:exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+    rb"|<(exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))>[^<]*</\1>"
+)
 _SMALL = re.compile(rb"<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>", re.DOTALL)
 _PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
 """ImageMagick's keywords of PNG's texts that hold EXIF, which Pillow reads as such, and other profiles."""
@@ -140,10 +147,13 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """The EXIF data without the orientation and the layout of the pixels; damaged if it cannot be written again."""
+    """The EXIF data without the orientation, the size and the layout of the pixels; damaged if it cannot be written again."""
     exif = image.getexif()
     for tag in (*_LAYOUT, ORIENTATION):
         exif.pop(tag, None)
+    if _EXIF in exif:
+        for tag in _SIDES:
+            exif.get_ifd(_EXIF).pop(tag, None)
     resources = exif.pop(_RESOURCES, None)
     if isinstance(resources, bytes) and (kept := _sound(lambda: _without_thumbnails(resources))):
         exif[_RESOURCES] = kept
@@ -170,14 +180,14 @@ def _without_thumbnails(resources: bytes) -> bytes:
 
 
 def _xmp(image: Image.Image) -> bytes | None:
-    """The XMP packet, which says of the pixels, now, that they are upright; without small pictures of what they were."""
+    """The XMP packet, which says of the pixels, now, that they are upright; without size and small pictures of what they were."""
     found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     packet = found.encode() if isinstance(found, str) else found
     return _upright(packet) if isinstance(packet, bytes) and packet else None
 
 
 def _upright(packet: bytes) -> bytes:
-    return _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet))
+    return _SIZED.sub(b"", _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet)))
 
 
 def _iptc(image: Image.Image) -> bytes | None:

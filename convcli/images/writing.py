@@ -133,7 +133,10 @@ def save_frames(
     elif container == "PNG":
         _write(sink, png.encode(next(kept).pixels, png.Said(**options), threads, level))
     elif container == "PPM":
-        _write(sink, _netpbm(next(kept).pixels))
+        frame = next(kept)
+        if frame.pixels.shape[2] > 1 and Path(target).suffix.lower() == ".pgm":
+            told.notes.append("it holds colours, and .pgm is for gray: name it .ppm, or use --channels gray")
+        _write(sink, _netpbm(frame.pixels))
     elif timing is not None:
         _through_pillow(sink, target, container, partial(_animation, container, kept, timing, options, told))
     else:

@@ -15,8 +15,8 @@ from convcli.kernels.analysis import Analysis, reduced
 from convcli.kernels.named import Recipe
 from convcli.kernels.response import Matrix, response
 
-RESPONSE = 64
-"""Pixels to a side of the frequency response in a figure."""
+RESPONSE = 65
+"""Pixels to a side of the frequency response in a figure: odd, so that frequency 0 is one of them."""
 
 DRAWN = 256
 """Pixels to a side of a larger kernel in a figure."""
@@ -34,7 +34,10 @@ def draw(found: Sequence[Analysis], captions: Sequence[str], palette: Palette = 
     for one, caption in zip(found, captions, strict=True):
         small = max(one.values.shape) <= heatmap.NUMBERED
         texts = (
-            [[_short(text) for text in row] for row in matrix(one, 4 if abs(one.values).max() >= 1 else 3)]
+            [
+                [_short(text, value) for text, value in zip(*rows, strict=True)]
+                for rows in zip(matrix(one, 4 if abs(one.values).max() >= 1 else 3), one.values.tolist(), strict=True)
+            ]
             if small
             else None
         )
@@ -47,11 +50,11 @@ def draw(found: Sequence[Analysis], captions: Sequence[str], palette: Palette = 
     return heatmap.figure(panels, palette)
 
 
-def _short(text: str) -> str:
-    """A number for a cell: no zero before the point, none alone behind it, a true minus sign."""
+def _short(text: str, value: float) -> str:
+    """A number for a cell: no zero before the point, none alone behind it, a true minus sign; about 0 is not 0."""
     text = text.strip()
     if not text.strip("-0."):
-        return "0"
+        return "~0" if value else "0"
     return text.replace("0.", ".", 1).replace("-", "−") if text.lstrip("-").startswith("0.") else text.replace("-", "−")
 
 
@@ -93,7 +96,7 @@ def thumbnail(values: Matrix, side: int) -> Colors:
 def terminal(found: Analysis, side: int) -> list[str]:
     """A kernel and its frequency response side by side, as lines of half blocks `side` columns wide each."""
     kernel = thumbnail(found.values, side)
-    shown = heatmap.shades(response(found.values, side).tolist(), found.gain)
+    shown = heatmap.shades(response(found.values, side - 1 | 1).tolist(), found.gain)
     first, second = half_blocks(kernel), half_blocks(shown)
     blank = " " * len(kernel[0])
     first += [blank] * (len(second) - len(first))

@@ -30,7 +30,7 @@ def magnitude(values: Matrix, vertical: Matrix, horizontal: Matrix) -> Matrix:
 
 
 def response(values: Matrix, side: int) -> Matrix:
-    """``|H|`` as a square picture of `side` pixels: frequency 0 in its middle, ±½ cycle per pixel at its edges."""
+    """``|H|`` as a square picture of `side` pixels, an odd number: frequency 0 is the one in its middle, ±½ are its edges."""
     frequencies = (np.arange(side) + 0.5) / side - 0.5
     return magnitude(values, frequencies, frequencies)
 

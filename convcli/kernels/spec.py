@@ -45,6 +45,9 @@ def parse(spec: str) -> Filter:
         return Filter("kernel", (Kernel(text, notation.literal(text)),), spec=text)
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}' is empty: give at least one number, or a name (sobel)")
-    if os.path.isfile(path):  # says no to what can be no path
-        raise KernelError(f"kernel file '{spec}' ends in none of {', '.join(files.SUFFIXES)}: rename it")
+    if os.path.exists(path) and not os.path.isdir(path):  # says no to what can be no path
+        raise KernelError(
+            f"kernel file '{spec}' ends in none of {', '.join(files.SUFFIXES)}, which says how to read it: "
+            f"{'rename it' if os.path.isfile(path) else 'save it under such a name'}"
+        )
     raise KernelError(named.unknown(text))

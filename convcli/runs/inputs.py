@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -145,6 +146,7 @@ def _paths(listed: str, null: bool) -> list[str]:
         raise ImageError(f"list '{listed}' cannot be read: the pipe does not wait for its writer; put 'cat |' before")
     if len(data) > MAX_LIST:
         raise ImageError(f"list '{listed}' is longer than {MAX_LIST >> 20} MiB: is it a list of paths?")
+    data = data.removeprefix(codecs.BOM_UTF8)
     if not null and b"\0" in data:
         raise ImageError(f"list '{listed}' holds NUL bytes: is it an image, or a list that wants -0?")
     words = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]

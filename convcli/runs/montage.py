@@ -124,7 +124,10 @@ def _page(
         gray, clipped = _gray(_averaged(channel, shrink), policy, outcome.picture.full_scale)
         counts.append(clipped)
         page[y : y + size[0], x : x + size[1]] = gray.repeat(grow, 0).repeat(grow, 1)[..., np.newaxis]
-    return page, Clipped.sum(*counts), raster.remarks(laid.scene.shapes, "")
+    remarks = raster.remarks(laid.scene.shapes, "")
+    if page.shape[1] > width:
+        remarks = (*remarks, f"the sheet is {page.shape[1]} pixels wide: its tiles and labels take more than {width}")
+    return page, Clipped.sum(*counts), remarks
 
 
 def _averaged(channel: NDArray[Any], factor: int) -> NDArray[np.float64]:

@@ -83,7 +83,7 @@ def resolve(
             if where == other or one_place(where, other):
                 both = f"'{inputs[first]}' and '{source}'"
                 here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
-                raise ImageError(f"{both} would both be written to {here}: use {_apart(inputs[first], source)}")
+                raise ImageError(f"{both} would both be written to {here}: use {_apart(inputs[first], source, output)}")
         alike.append((where, number))
     return targets
 
@@ -103,12 +103,14 @@ def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequenc
     return [name(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
 
 
-def _apart(one: str, other: str) -> str:
+def _apart(one: str, other: str, output: str | None) -> str:
     """What keeps two results apart."""
     if os.path.realpath(one) == os.path.realpath(other) or same_file(one, other):
         return "each image once"
     if folded(Path(one).name) == folded(Path(other).name):
         return "different names, or one folder for each, -o 'out/{parent}/{name}'"
+    if output is not None and "{stem}" in output:
+        return "{name} for {stem}, which has the ending too, -o '" + output.replace("{stem}", "{name}") + "'"
     return "a folder or a template, -o 'out/{name}'"
 
 
