@@ -209,7 +209,8 @@ def test_the_doctor_has_nothing_to_say_of_good_variables(monkeypatch: pytest.Mon
 def test_every_format_that_is_said_to_be_written_is(tmp_path: Path) -> None:
     from PIL import Image
 
-    endings = {name: ending for ending, name in Image.registered_extensions().items()} | {"NPY": ".npy"}
+    known = {ending: name for ending, name in Image.registered_extensions().items() if ending not in (".pbm", ".pfm")}
+    endings = {name: ending for ending, name in known.items()} | {"NPY": ".npy"}
     for name in set(done("doctor", "--json").json["writable"]) - {"ICNS"}:  # wants 1024×1024 pixels
         target = tmp_path / f"out{endings[name]}"
         done("apply", SAMPLES / "coffee.jpg", "-k", "identity", "-s", 8, "-o", target)
