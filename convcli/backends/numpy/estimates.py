@@ -60,11 +60,11 @@ def by_taps(job: Job, dtype: str) -> Estimate:
     """What plain taps cost, in exact integers where they can."""
     exact = taps.exact_type(job)
     kind = exact or dtype
-    count, arranged = int(np.count_nonzero(job.kernels)), taps.arranged(job)
+    count, (passes, shared) = int(np.count_nonzero(job.kernels)), taps.passes(job)
     zeros = "" if count == job.taps.sum() else f" of {int(job.taps.sum())}"
-    sums = f", {len(arranged.shared)} shared sum{'s' * (len(arranged.shared) > 1)}" if arranged.shared else ""
+    sums = f", {shared} shared sum{'s' * (shared > 1)}" if shared else ""
     reason = f"{count}{zeros} tap{'s' * (count != 1 or bool(zeros))}{sums}" + (", exact" if exact else "")
-    return Estimate("taps", kind, False, arranged.passes / job.outputs * PASS[kind], float(arranged.passes), reason)
+    return Estimate("taps", kind, False, passes / job.outputs * PASS[kind], float(passes), reason)
 
 
 def others(job: Job, dtype: str, wanted: str | None = None) -> list[Estimate]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job, Work, tile_within
-from convcli.backends.numpy.pairs import Sum, Tap, shared
+from convcli.backends.numpy.pairs import MOST_TAPS, Sum, Tap, shared
 from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.geometry import Size
 
@@ -76,10 +76,17 @@ class Arranged(NamedTuple):
     shared: list[Sum]
     outputs: list[list[_Group]]
 
-    @property
-    def passes(self) -> int:
-        """About how many passes over an output plane all of them take."""
-        return len(self.shared) + sum(1 + len(group.taps) for groups in self.outputs for group in groups)
+
+def passes(job: Job) -> tuple[int, int]:
+    """About how many passes over an output plane a job takes, and how many sums its taps share.
+
+    Layers of many channels, which are nothing for plain taps, are only counted.
+    """
+    counts = np.count_nonzero(job.kernels, axis=(1, 2, 3))
+    if counts.max() > MOST_TAPS:
+        return int(counts.sum()) + sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in job.kernels), 0
+    sums, outputs = arranged(job)
+    return len(sums) + sum(1 + len(group.taps) for groups in outputs for group in groups), len(sums)
 
 
 def arranged(job: Job, gaps_only: bool = False) -> Arranged:
