@@ -350,3 +350,18 @@ def test_auto_is_explained() -> None:
     found = compare(image, weight, ConvSpec(stride=Pair(2, 2)), repeats=1)
     assert found.auto in ("numpy", "torch")
     assert found.reason
+
+
+def test_every_plan_that_is_worth_it_has_a_row() -> None:
+    """The one that was chosen and the others of the planner's, each of them run."""
+    spec = ConvSpec(groups=3)
+    image, weight = random_layer((60, 61), 3, 3, (5, 5), spec)
+    considered = engine.convolve(image, weight, spec, Compute("numpy", plan="taps")).considered
+    worth = {plan.name for plan in considered if plan.seconds <= comparison.SLOWER * considered[0].seconds}
+    found = compare(image, weight, spec, compute=Compute("numpy", plan="taps"), repeats=1)
+    assert {row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"} == {"taps"}
+    found = compare(image, weight, spec, repeats=1)
+    rows = [row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"]
+    assert len(rows) == len(set(rows))
+    assert worth <= set(rows) | {"prefix"}
+    assert len(rows) > 2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convcli import engine
 from convcli.backends.numpy import job as jobs
 from convcli.backends.numpy import recipe as recipes
-from convcli.backends.numpy import toeplitz
+from convcli.backends.numpy import separable, toeplitz
 from convcli.backends.numpy.plan import STRATEGIES
 from convcli.backends.numpy.steps import Buffers, run
 from convcli.backends.numpy.tiles import Columns, Rows, fill, filling
@@ -285,3 +285,16 @@ def test_operations_in_several_threads() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dilation", [1, 3])
+def test_lines_that_are_folded_some_rows_at_a_time(stride: int, dilation: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tile is done in several goes, the last of them lower."""
+    monkeypatch.setattr(separable, "FOLD_BYTES", 1)
+    image = np.random.default_rng(0).integers(0, 256, (61, 90, 3), np.uint8).transpose(2, 0, 1)
+    weight = np.broadcast_to(parse("gaussian:1").kernels[0].values, (3, 1, 7, 7)).copy()
+    spec = ConvSpec(groups=3, stride=Pair(stride, 1), dilation=Pair(dilation, dilation), padding=Pads(5, 6, 3, 2))
+    truth = engine.convolve(image, weight, spec, Compute("reference")).array
+    found = engine.convolve(image, weight, spec, Compute("numpy", plan="separable")).array
+    np.testing.assert_allclose(found, truth, rtol=1e-5, atol=1e-3)

@@ -27,6 +27,9 @@ KEEP = 0.7
 FEW_ROWS = {1: 3.0, 2: 1.5}
 """How much slower BLAS is where a matrix has so many rows only."""
 
+MANY_ROWS, PACKED = 16, 1.5
+"""Rows of a matrix from which on BLAS packs it and the windows first, and how much slower it is then."""
+
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
 
@@ -139,7 +142,8 @@ def _gemm(job: Job, dtype: str) -> Estimate:
     depth, sources, sets = job.inputs * kh * kw, len(set(job.sources)), len(gemm.row_sets(job))
     rows = 1 + gemm.reach(job) / gemm.tile(job, np.dtype(dtype).itemsize).height  # gathered for each of the output
     gathered = sources / job.outputs * sets * job.inputs * kw * rows * GATHER[dtype]
-    slower = FEW_ROWS.get(job.outputs // sources, 1.0)
+    outputs = job.outputs // sources
+    slower = PACKED if outputs >= MANY_ROWS else FEW_ROWS.get(outputs, 1.0)
     each = depth * MAC[dtype] * slower + gathered + 2 * kh * PASS[dtype]
     reason = f"{job.outputs} outputs of {depth} terms → products of gathered windows, one for each kernel row"
     return Estimate("gemm", dtype, True, each, sources * (sets * kw + 2 * kh), reason)
