@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from convcli import engine
+from convcli.backends.numpy import fft, separable, toeplitz
 from convcli.backends.numpy import job as jobs
 from convcli.backends.numpy import recipe as recipes
-from convcli.backends.numpy import separable, toeplitz
+from convcli.backends.numpy import run as runs
 from convcli.backends.numpy.plan import STRATEGIES
 from convcli.backends.numpy.steps import Buffers, run
 from convcli.backends.numpy.tiles import Columns, Rows, fill, filling
@@ -292,9 +293,27 @@ def test_operations_in_several_threads() -> None:
 def test_lines_that_are_folded_some_rows_at_a_time(stride: int, dilation: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tile is done in several goes, the last of them lower."""
     monkeypatch.setattr(separable, "FOLD_BYTES", 1)
-    image = np.random.default_rng(0).integers(0, 256, (61, 90, 3), np.uint8).transpose(2, 0, 1)
+    image = np.random.default_rng(0).integers(0, 256, (31, 1500, 3), np.uint8).transpose(2, 0, 1)
     weight = np.broadcast_to(parse("gaussian:1").kernels[0].values, (3, 1, 7, 7)).copy()
     spec = ConvSpec(groups=3, stride=Pair(stride, 1), dilation=Pair(dilation, dilation), padding=Pads(5, 6, 3, 2))
     truth = engine.convolve(image, weight, spec, Compute("reference")).array
     found = engine.convolve(image, weight, spec, Compute("numpy", plan="separable")).array
     np.testing.assert_allclose(found, truth, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_tiles_are_given_to_the_threads_of_the_plan(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    real = runs.run_all
+    monkeypatch.setattr(runs, "run_all", lambda work, items, count: (given.append(count), real(work, items, count)))
+    image = np.zeros((3, 1200, 1600), np.uint8)
+    weight = np.random.default_rng(0).random((3, 1, 9, 9))
+    result = engine.convolve(image, weight, ConvSpec(groups=3), Compute("numpy", threads=threads))
+    assert given == [threads]
+    assert result.plan.endswith(f"{threads} thread{'s' * (threads > 1)}")
+
+
+@pytest.mark.parametrize("most", fft.SIDES)
+def test_a_lower_tile_fits_all_that_it_reads(most: int) -> None:
+    for need in range(1, most + 1):
+        assert need <= fft.fitted(most, need) <= most
