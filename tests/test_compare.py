@@ -363,5 +363,19 @@ def test_every_plan_that_is_worth_it_has_a_row() -> None:
     found = compare(image, weight, spec, repeats=1)
     rows = [row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"]
     assert len(rows) == len(set(rows))
-    assert worth <= set(rows) | {"prefix"}
+    assert worth == set(rows)
     assert len(rows) > 2
+
+
+def test_a_small_job_has_its_rows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain taps do it without weighing the rest, which a comparison wants to see nevertheless."""
+    image, weight = random_layer((20, 21), 1, 1, (3, 3), ConvSpec())
+    found = compare(image, weight, ConvSpec(), repeats=1)
+    rows = {row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"}
+    assert {"taps", "toeplitz"} <= rows
+    monkeypatch.setattr(comparison, "SLOWER", 0)
+    found = compare(image, weight, ConvSpec(), repeats=1)
+    assert [row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"] == ["taps"]
+    (left_out,) = [line for line in found.missing if line.startswith("numpy ")]
+    assert "toeplitz" in left_out
+    assert "more than 0 times as long" in left_out

@@ -29,14 +29,26 @@ DTYPES = st.sampled_from((None, "float32", "float64"))
 
 @contextmanager
 def small_tiles(size: int) -> Iterator[None]:
-    """Make the numpy backend cut its work into as many tiles as `size` bytes of cache ask for."""
-    from convcli.backends.numpy import job, recipe
+    """Make the numpy backend cut its work into as many tiles and goes as `size` bytes ask for, and use all threads for it."""
+    from convcli.backends.numpy import fft, job, plan, recipe, separable, toeplitz
+
+    def forget() -> None:
+        recipe._recipes.clear()
+        fft.side_for.cache_clear()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "CACHE_BYTES", size)
-        recipe._recipes.clear()
+        patch.setattr(separable, "NEAR_BYTES", size)
+        patch.setattr(separable, "FOLD_BYTES", size)
+        patch.setattr(toeplitz, "PRODUCT_BYTES", size)
+        if size < 1 << 20:
+            patch.setattr(fft, "SIDES", (*(side for side in range(1, 65) if side % 2 == 0), *fft.SIDES[-9:]))
+            patch.setattr(fft, "effort", lambda side: side)  # the smallest sides that leave room for outputs
+        for name, value in (("WORTH_A_THREAD", 1e-12), ("HANDOVER", 0.0), ("CONTENDED", 1.0)):
+            patch.setattr(plan, name, value)
+        forget()
         yield
-    recipe._recipes.clear()
+    forget()
 
 
 # --- every backend is the reference ---
@@ -97,6 +109,18 @@ def test_the_work_is_cut_indeed() -> None:
     with small_tiles(1):
         assert "9 tiles" in layer.run("numpy", plan="taps").plan
     assert "1 tile," in layer.run("numpy", plan="taps").plan
+
+
+@pytest.mark.parametrize("plan", STRATEGIES)
+def test_the_work_is_shared_indeed(plan: str) -> None:
+    """By two threads, in several tiles, whatever the plan: what the tests of every plan rely on."""
+    layer = Layer(ConvSpec(padding="same"), Size(90, 91), Size(3, 3), kind="uint8", flat=plan == "prefix")
+    with small_tiles(3000):
+        result = layer.run("numpy", threads=2, plan=plan)
+    words = result.plan.split()
+    assert words[-2:] == ["2", "threads"], result.plan
+    assert int(words[-4]) > 2, result.plan
+    layer.assert_agrees(result.array, result.dtype, everywhere_alike=True)
 
 
 def _check_backend(backend: str, layer: Layer, dtype: str | None, threads: int) -> None:
@@ -191,10 +215,10 @@ def test_same_upper_with_an_output_size_beyond_the_kernel(backend: str, stride: 
     layer.assert_agrees(array, "float64")
 
 
-@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize("how", [*ALWAYS, *FAST])
 @given(layer=layers(), bad=st.sampled_from((np.nan, np.inf, -np.inf)), place=st.integers(0, 10**6))
 def test_a_value_that_is_not_finite_reaches_its_own_outputs_only(
-    backend: str, layer: Layer, bad: float, place: int
+    how: str, layer: Layer, bad: float, place: int
 ) -> None:
     """What the reference says: outputs that read the pixel are not finite, the others are as if it were 0."""
     layer = replace(layer, kind="float64")
@@ -203,7 +227,9 @@ def test_a_value_that_is_not_finite_reaches_its_own_outputs_only(
     act = engine.transpose if layer.spec.transpose else engine.convolve
     with np.errstate(invalid="ignore"):
         truth = act(image, weight, layer.spec, Compute("reference"), layer.bias).array
-        array = act(image, weight, layer.spec, Compute(backend, threads=1), layer.bias).array
+        compute = Compute("numpy", plan=how, threads=2) if how in ALWAYS else Compute(how, threads=1)
+        with small_tiles(1000):
+            array = act(image, weight, layer.spec, compute, layer.bias).array
     np.testing.assert_array_equal(np.isfinite(array), np.isfinite(truth))
     finite = np.isfinite(truth)
     np.testing.assert_allclose(array[finite], truth[finite], rtol=0, atol=1e-9)

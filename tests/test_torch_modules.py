@@ -6,6 +6,7 @@ The layers do their own padding, padding modes and sizes here; only their weight
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convcli import engine
+from convcli.backends import Task
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
@@ -294,8 +296,31 @@ def test_settings_of_the_process_are_put_back() -> None:
     assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == before
 
 
+def test_the_last_of_several_tasks_puts_threads_back() -> None:
+    from convcli.backends.torch import run as runs
+
+    image, weight = np.zeros((1, 1, 5, 5), np.float32), np.zeros((1, 1, 3, 3))
+    geometry = ConvSpec().resolve((5, 5), (3, 3))
+    before = torch.get_num_threads()
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(
+            runs._settings(Task(image, weight, None, geometry, 1, "float32", threads=before + 1), False)
+        )
+        second.enter_context(runs._settings(Task(image, weight, None, geometry, 1, "float32"), False))
+        first.close()
+    assert torch.get_num_threads() == before
+
+
 @pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory: 9 bytes")]
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("can't allocate memory: 9 bytes"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
 )
 def test_no_memory_in_torch_is_no_memory(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import inf, sqrt
 from statistics import median
@@ -141,9 +141,12 @@ def compare(
         for result, times in _timed(call, repeats):
             rows.append(_row(result, times, truth, scales, terms, limit))
         if choice.backend == "numpy" and choice.plan is None:
-            for plan in _others(result):
+            worth, dear = _others(prepared, choice, result)
+            for plan in worth:
                 for further, times in _timed(prepared(replace(choice, plan=plan)), repeats):
                     rows.append(_row(further, times, truth, scales, terms, limit))
+            if dear:
+                missing.append(f"numpy {', '.join(dear)}: predicted to take more than {SLOWER} times as long")
     return Comparison((*rows[1:], rows[0]), tuple(missing), auto.backend, auto.reason)
 
 
@@ -189,9 +192,14 @@ SLOWER = 20
 """Plans predicted to take this many times the chosen one's time are left out of a comparison."""
 
 
-def _others(result: ConvResult) -> list[str]:
-    """The plans that the planner did not choose but that are worth a look."""
-    return [plan.name for plan in result.considered[1:] if plan.seconds <= SLOWER * result.considered[0].seconds]
+def _others(prepared: Callable[[Compute], Call], choice: Compute, result: ConvResult) -> tuple[list[str], list[str]]:
+    """The plans that the planner did not choose but that are worth a look, and those that are not."""
+    chosen, considered = result.plan.partition(":")[0], result.considered
+    if len(considered) == 1:  # a small job: a plan that is asked for by name is weighed against the others
+        considered = prepared(replace(choice, plan=chosen)).run().considered
+    limit = SLOWER * max((plan.seconds for plan in considered if plan.name == chosen), default=0.0)
+    others = [plan for plan in considered if plan.name != chosen]
+    return [p.name for p in others if p.seconds <= limit], [p.name for p in others if p.seconds > limit]
 
 
 def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]:

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -50,7 +51,8 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
         with _spread(count) as places:
             with suppress(RuntimeError):  # no further thread can be had: those that there are do the work
                 for number, place in enumerate(places, 1):
-                    waiting.append(_helpers.start(partial(_at, place, partial(worker, number))))
+                    # As this thread has it, NumPy's ways with errors among it: each needs a copy of its own.
+                    waiting.append(_helpers.start(partial(copy_context().run, _at, place, partial(worker, number))))
             worker(0)
     except BaseException as error:  # an interruption, between two steps
         failures.append(error)

@@ -42,6 +42,9 @@ PUT = 1.8
 MANY_KERNELS = 64
 """Different kernels beyond which their ranks are not worth finding: layers of many channels are for products of windows."""
 
+SEEN = 8
+"""Outputs and inputs of such a layer whose kernels are looked at: the others are like them."""
+
 SPECTRA_BYTES = 256 << 20
 """Transforms of kernels beyond which the frequency domain is out of the question."""
 
@@ -101,8 +104,9 @@ def _prefix(job: Job, dtype: str) -> list[Estimate]:
 
 def _toeplitz(job: Job, dtype: str) -> Estimate:
     kh, kw = job.kernel
-    found = [toeplitz.distinct_columns(kernel) for kernel in job.kernels.reshape(-1, kh, kw)]
-    products, sums = (sum(map(len, counts)) / job.outputs for counts in zip(*found, strict=True))
+    seen = job.kernels if job.outputs * job.inputs <= MANY_KERNELS else job.kernels[:SEEN, :SEEN]
+    found = [toeplitz.distinct_columns(kernel) for kernel in seen.reshape(-1, kh, kw)]
+    products, sums = (sum(map(len, counts)) * job.inputs / len(found) for counts in zip(*found, strict=True))
     block = toeplitz.rows_of(job, job.line)
     depth = job.stride * (block - 1) + extent(kh, toeplitz.lattices(job)[1])
     product = 1.5 * PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]

@@ -34,6 +34,9 @@ NORM: Final = "ortho"
 """Of the transforms of pixels. Told not to scale one, NumPy (2.0 to 2.4) does it in a wider type, which takes up to eight times as
 long: it multiplies float32 by the integer 1."""
 
+ROOM = 1.5
+"""How much larger than a kernel a side must be, where the image is: else a tile has hardly an output."""
+
 BLOCK = 16
 """Rows and columns over which faint values are averaged."""
 
@@ -53,8 +56,9 @@ def sides(job: Job) -> tuple[int, int]:
 @lru_cache(maxsize=256)
 def side_for(span: int, outputs: int) -> int:
     """The side along one axis, for so many outputs of windows of `span`; a planner asks for the same one again and again."""
-    fitting = [side for side in SIDES if side >= span] or [2 ** int(np.ceil(np.log2(2 * span)))]
-    limit = next((side for side in fitting if side >= outputs + span - 1), fitting[-1])
+    need = outputs + span - 1
+    fitting = [side for side in SIDES if side >= min(need, ROOM * span)] or [2 ** int(np.ceil(np.log2(2 * span)))]
+    limit = next((side for side in fitting if side >= need), fitting[-1])
     few = [side for side in fitting if side <= limit]
     return min(few, key=lambda side: -(-outputs // (side - span + 1)) * effort(side))
 

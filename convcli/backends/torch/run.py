@@ -72,7 +72,7 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         with torch.inference_mode():
             yield
     except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+        if isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY):
             raise MemoryError(str(error)) from None
         raise
     finally:
@@ -83,9 +83,12 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
             else:
                 _saved.clear()
                 torch.backends.cudnn.allow_tf32 = allowed
-                if task.threads is not None:
+                if torch.get_num_threads() != threads:  # another task's, which ended before this one
                     torch.set_num_threads(threads)
 
+
+_NO_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
+"""How the CPU, CUDA itself, and its libraries (cuBLAS, cuDNN, cuFFT) say so where torch has no error of its own for it."""
 
 _lock = Lock()
 _saved: list[tuple[int, bool]] = []
