@@ -241,6 +241,8 @@ def _rounding(job: Job, dtype: str) -> float:
 def _weighed(ways: list[Job], key: Key) -> list[Plan]:
     """The plans for an operation that can be seen in these ways, the one to take first."""
     if not ways[0].outputs:
+        if key.plan is not None and key.plan not in STRATEGIES:
+            choose([], key.plan)
         return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, "no tap reaches the image", False, key.dtype)]
     found = (None if key.plan else quick(ways, key.dtype)) or plans(ways, key.dtype, key.threads, key.plan)
     chosen = choose(found, key.plan)
