@@ -42,22 +42,21 @@ def passes(sums: list[Sum], outputs: list[list[Tap]]) -> int:
     return len(sums) + sum(map(len, outputs))
 
 
-def test_what_lies_on_a_diagonal_twice() -> None:
-    sums, (taps,) = shared([taps_of(parse("sharpen").kernels[0].values)], 1)
-    assert sums == [Sum(0, 1, -1, 1)]  # above and left, right and below
-    assert taps == [Tap(0, 1, 1, 5.0), Tap(1, 0, 1, -1.0), Tap(1, 1, 2, -1.0)]
+def test_two_pairs_are_not_worth_a_pass() -> None:
+    taps = taps_of(parse("sharpen").kernels[0].values)  # above and left, right and below
+    assert shared([taps], 1) == ([], [sorted(taps)])
 
 
 def test_a_difference_in_three_rows() -> None:
     sums, (taps,) = shared([taps_of(parse("sobel-x").kernels[0].values)], 1)
     assert sums == [Sum(0, 0, 2, -1)]
-    assert [abs(tap.weight) for tap in taps] == [1.0, 2.0, 1.0]
+    assert taps == [Tap(1, 0, 0, -1.0), Tap(1, 1, 0, -2.0), Tap(1, 2, 0, -1.0)]
 
 
 def test_several_outputs_share() -> None:
     once = [Tap(0, 0, 0, 0.5), Tap(0, 0, 1, 0.5)]
-    assert shared([once], 1) == ([], [once])  # a pass that would save one
-    assert shared([once, once], 1) == ([Sum(0, 0, 1, 1)], [[Tap(1, 0, 0, 0.5)]] * 2)
+    assert shared([once, once], 1) == ([], [once, once])
+    assert shared([once] * 3, 1) == ([Sum(0, 0, 1, 1)], [[Tap(1, 0, 0, 0.5)]] * 3)
 
 
 def test_planes_are_not_mixed() -> None:
@@ -95,7 +94,7 @@ def test_they_stand_for_the_same_kernels(kernels: list[NDArray[np.float64]]) -> 
     sums, after = shared(before, 1)
     for kernel, taps in zip(kernels, after, strict=True):
         np.testing.assert_array_equal(spelt_out(sums, taps, kernel.shape), kernel)
-    assert passes(sums, after) <= passes([], before) - len(sums)
+    assert passes(sums, after) <= passes([], before) - 2 * len(sums)
 
 
 @given(
@@ -134,6 +133,6 @@ def test_no_pixel_changes(
 
 def test_the_plan_says_so() -> None:
     image = np.zeros((1, 8, 8), np.uint8)
-    weight = parse("sharpen").kernels[0].values[np.newaxis, np.newaxis]
+    weight = parse("sobel-x").kernels[0].values[np.newaxis, np.newaxis]
     plan = engine.convolve(image, weight, ConvSpec(), Compute("numpy", plan="taps")).plan
-    assert plan.startswith("taps: 5 of 9 taps, 1 shared sum, exact, int16")
+    assert plan.startswith("taps: 6 of 9 taps, 1 shared sum, exact, int16")

@@ -1,7 +1,7 @@
 """Sums of two pixels that a kernel weighs alike in several places, and that are therefore added up once.
 
-In ``[0 -1 0; -1 5 -1; 0 -1 0]`` the pixel above and the one on the left lie as the one on the right and the one below do: of
-each pixel and its neighbour down and to the left, one sum does for both pairs. What it replaces are passes over memory.
+``[-1 0 1; -2 0 2; -1 0 1]`` takes the same difference of two pixels in three rows: made once for every pixel, it is one tap in each
+of them. What that replaces are passes over memory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from typing import NamedTuple
 
 MOST_TAPS = 16
 """Taps of an output plane up to which pairs are looked for: more are not for plain taps, and would take long to compare."""
+
+
+WORTH = 3
+"""Pairs that a sum must stand for: it takes a pass itself, and one more for the memory that is worked on (measured)."""
 
 
 class Tap(NamedTuple):
@@ -50,7 +54,7 @@ def shared(outputs: list[list[Tap]], planes: int) -> tuple[list[Sum], list[list[
         counts = Counter(sum_ for taps in outputs for sum_ in _possible(taps))
         often = {sum_: sum(len(_found(taps, sum_)) for taps in outputs) for sum_, n in counts.items() if n > 1}
         best = max(often, key=lambda sum_: often[sum_], default=None)
-        if best is None or often[best] < 2:  # one pass that saves one
+        if best is None or often[best] < WORTH:
             return sums, outputs
         outputs = [_replaced(taps, best, planes + len(sums)) for taps in outputs]
         sums.append(best)
