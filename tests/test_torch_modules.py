@@ -369,3 +369,14 @@ def test_depthwise_layers_in_any_layout(
     )
     result = layer.run("torch", dtype)
     layer.assert_agrees(result.array, dtype)
+
+
+@pytest.mark.parametrize(("filters", "by_fft"), [(3, True), (48, True), (49, False), (768, False)])
+def test_many_filters_do_not_fill_the_memory_with_transforms(filters: int, by_fft: bool) -> None:
+    """A patch embedding of 16×16 would take a gigabyte."""
+    image = np.random.default_rng(0).random((3, 32, 32), np.float32)
+    weight = np.random.default_rng(1).random((filters, 3, 16, 16), np.float32)
+    result = engine.convolve(image, weight, ConvSpec(stride=Pair(16, 16)), Compute("torch"))
+    assert result.plan.startswith("conv2d by fft") == by_fft
+    truth = engine.convolve(image, weight, ConvSpec(stride=Pair(16, 16)), Compute("reference"))
+    np.testing.assert_allclose(result.array, truth.array, rtol=1e-4)

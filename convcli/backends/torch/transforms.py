@@ -15,6 +15,9 @@ TAPS, CHANNELS = 225, 4
 """Kernels from which, and channels in a group up to which, transforms are worth it; found on the CPU, where torch's own
 convolution of a photograph with 31×31 taps takes a minute and a half."""
 
+MOST_FILTERS = 16
+"""Filters for each channel up to which they are: the transforms of each take twice the image's memory, or more."""
+
 BLOCK = 16
 """Rows and columns over which faint values are averaged."""
 
@@ -24,8 +27,10 @@ WIDE, TOO_WIDE = 2.0**8, 2.0**32
 
 def dtype_for(x: torch.Tensor, weight: torch.Tensor) -> torch.dtype | None:
     """The dtype in which a direct operation is transformed, or None if it is not: a look at sizes and values."""
-    _, inputs, kh, kw = weight.shape
+    filters, inputs, kh, kw = weight.shape
     if kh * kw < TAPS or inputs > CHANNELS or min(kh, kw) == 1 or x.dtype not in (torch.float32, torch.float64):
+        return None
+    if filters > MOST_FILTERS * x.shape[1]:
         return None
     sizes = x.abs()
     largest = float(sizes.max())
