@@ -132,7 +132,7 @@ def check_memory(task: Task, backend: str) -> None:
     need = task.x.nbytes + copied * real + (finished if tiled else prod(output) * real + finished * (kept != real))
     if memory.refuses(need):
         less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
-        if copied and not tiled:
+        if copied:
             less = f"--backend numpy, which copies no padded image, {less}"
         raise GeometryError(
             f"an output of shape {output}{origin}, with its input, needs {need / 2**30:.1f} GiB, {memory.share()}: "

@@ -172,15 +172,25 @@ def choose(found: list[Plan], name: str | None) -> Plan:
     Raises
     ------
     BackendError
-        No plan of that name.
+        The plan of that name cannot do this.
     """
     for plan in found:
         if name in (None, plan.name):
             return plan
-    if name in STRATEGIES:
-        raise BackendError(
-            f"plan '{name}' cannot do this: it wants 8- or 16-bit pixels as they are stored, and a kernel of small integers "
-            f"times one value, whose sums fit into 32 bits; "
-            f"use one of {', '.join(plan.name for plan in found)}"
-        )
-    raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
+    raise BackendError(
+        f"plan '{name}' cannot do this: it wants 8- or 16-bit pixels as they are stored, and a kernel of small integers "
+        f"times one value, whose sums fit into 32 bits; "
+        f"use one of {', '.join(plan.name for plan in found)}"
+    )
+
+
+def check_name(name: str | None) -> None:
+    """Refuse a name that no plan has.
+
+    Raises
+    ------
+    BackendError
+        It is none of `STRATEGIES`.
+    """
+    if name not in (None, *STRATEGIES):
+        raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")

@@ -16,7 +16,7 @@ from convcli.backends.numpy import fft, taps
 from convcli.backends.numpy.job import CACHED_BYTES, Job, Work, direct
 from convcli.backends.numpy.output import is_interleaved
 from convcli.backends.numpy.phases import transposed
-from convcli.backends.numpy.plan import STRATEGIES, Plan, choose, plans, quick
+from convcli.backends.numpy.plan import STRATEGIES, Plan, check_name, choose, plans, quick
 from convcli.backends.numpy.steps import Buffers, Steps, run
 from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
 from convcli.geometry import Geometry, Size
@@ -240,9 +240,8 @@ def _rounding(job: Job, dtype: str) -> float:
 
 def _weighed(ways: list[Job], key: Key) -> list[Plan]:
     """The plans for an operation that can be seen in these ways, the one to take first."""
+    check_name(key.plan)
     if not ways[0].outputs:
-        if key.plan is not None and key.plan not in STRATEGIES:
-            choose([], key.plan)
         return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, "no tap reaches the image", False, key.dtype)]
     found = (None if key.plan else quick(ways, key.dtype)) or plans(ways, key.dtype, key.threads, key.plan)
     chosen = choose(found, key.plan)
