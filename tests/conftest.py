@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
-from convcli.backends.numpy.plan import STRATEGIES
+from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.geometry import Pads, Pair, Size

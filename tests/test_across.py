@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli.backends.numpy import across
-from convcli.backends.numpy.across import Fold, cheapest, folded
 from convcli.backends.numpy.steps import run
+from convcli.backends.numpy.strategies import across
+from convcli.backends.numpy.strategies.across import Fold, cheapest, folded
 
 
 def test_a_symmetric_line() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
-from convcli.backends.numpy.pairs import MOST_TAPS, Sum, Tap, shared
+from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, shared
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pair

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
-from convcli.backends.numpy.plan import STRATEGIES
+from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.geometry import Pads, Pair
@@ -34,10 +34,11 @@ Real = NDArray[np.float64]
 @contextmanager
 def small_pieces(cache: int, band: int) -> Iterator[None]:
     """Tiles of so many bytes, lifted and finished so many values at a time; real results are kept where tiles are large."""
-    from convcli.backends.numpy import job, recipe, run, tiles
+    from convcli.backends.numpy import recipe, run, tiles
+    from convcli.backends.numpy.strategies import common
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "CACHE_BYTES", cache)
+        patch.setattr(common, "CACHE_BYTES", cache)
         patch.setattr(run, "KEPT_BYTES", run.KEPT_BYTES if cache == 1 << 20 else 0)
         patch.setattr(tiles, "NEAR_VALUES", band)
         patch.setattr(finishes, "NEAR_VALUES", band)

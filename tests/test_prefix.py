@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
-from convcli.backends.numpy import prefix
 from convcli.backends.numpy.job import Job, direct
+from convcli.backends.numpy.strategies import flat, prefix
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError
@@ -24,11 +24,11 @@ def job_of(kernel: NDArray[np.float64], kind: str = "uint8") -> Job:
     return direct(kernel[np.newaxis, np.newaxis], None, geometry, 1, np.dtype(kind), interleaved=False)
 
 
-def layouts(kernel: NDArray[np.float64], kind: str = "uint8") -> list[prefix.Layout]:
+def layouts(kernel: NDArray[np.float64], kind: str = "uint8") -> list[flat.Layout]:
     job = job_of(kernel, kind)
-    found = prefix.units(job)
+    found = flat.units(job)
     assert found is not None
-    return prefix.layouts(job, found[1])
+    return flat.layouts(job, found[1])
 
 
 @pytest.mark.parametrize("apart", [1, 2, 3, 50])
@@ -59,7 +59,7 @@ def test_white_and_noise_are_those_of_the_definition(kind: str, name: str, threa
         for layout in found:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("convcli.backends.numpy.recipe._recipes", {})
-                patch.setattr(prefix, "layouts", lambda *_, only=layout: [only])
+                patch.setattr(flat, "layouts", lambda *_, only=layout: [only])
                 compute = Compute("numpy", plan="prefix", threads=threads)
                 result = engine.convolve(image, kernel, spec, compute)
             assert f"exact in {layout.kind}" in result.plan
@@ -95,7 +95,7 @@ def test_columns_side_by_side_are_summed_no_further_than_the_type_goes() -> None
     weights = kernel[np.newaxis, np.newaxis]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("convcli.backends.numpy.recipe._recipes", {})
-        patch.setattr(prefix, "layouts", lambda *_: [narrow])
+        patch.setattr(flat, "layouts", lambda *_: [narrow])
         result = engine.convolve(image, weights, ConvSpec(), Compute("numpy", plan="prefix"))
     truth = engine.convolve(image, weights, ConvSpec(), Compute("reference")).array
     np.testing.assert_array_equal(result.array, truth)

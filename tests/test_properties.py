@@ -14,9 +14,9 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from convcli import engine
-from convcli.backends.numpy import separable
 from convcli.backends.numpy.job import direct
-from convcli.backends.numpy.plan import STRATEGIES
+from convcli.backends.numpy.strategies import STRATEGIES
+from convcli.backends.numpy.strategies.rank import factors
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError
@@ -30,14 +30,15 @@ DTYPES = st.sampled_from((None, "float32", "float64"))
 @contextmanager
 def small_tiles(size: int) -> Iterator[None]:
     """Make the numpy backend cut its work into as many tiles and goes as `size` bytes ask for, and use all threads for it."""
-    from convcli.backends.numpy import fft, job, plan, recipe, separable, toeplitz
+    from convcli.backends.numpy import plan, recipe
+    from convcli.backends.numpy.strategies import common, fft, separable, toeplitz
 
     def forget() -> None:
         recipe._recipes.clear()
         fft.side_for.cache_clear()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "CACHE_BYTES", size)
+        patch.setattr(common, "CACHE_BYTES", size)
         patch.setattr(separable, "NEAR_BYTES", size)
         patch.setattr(separable, "FOLD_BYTES", size)
         patch.setattr(toeplitz, "PRODUCT_BYTES", size)
@@ -380,7 +381,7 @@ def test_factors_leave_out_what_rounding_hides(
     kernel = sum((np.outer(generator.random(size[0]), generator.random(size[1])) for _ in range(rank)), np.zeros(size))
     kernel[tuple(generator.integers(0, size))] += 1
     kernel += share * generator.standard_normal(size)
-    u, v = separable.factors(kernel, dtype)
+    u, v = factors(kernel, dtype)
     roundings = 3 if dtype == "float32" else 20  # in float64 the elimination's own
     allowed = roundings * np.finfo(dtype).eps * np.abs(kernel).sum()
     assert np.abs(kernel - u.T @ v).sum() <= allowed

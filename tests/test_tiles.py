@@ -10,12 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from convcli import engine
-from convcli.backends.numpy import fft, separable, toeplitz
-from convcli.backends.numpy import job as jobs
 from convcli.backends.numpy import recipe as recipes
 from convcli.backends.numpy import run as runs
-from convcli.backends.numpy.plan import STRATEGIES
+from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.steps import Buffers, run
+from convcli.backends.numpy.strategies import STRATEGIES, common, fft, separable, toeplitz
 from convcli.backends.numpy.tiles import Columns, Rows, fill, filling
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
@@ -106,7 +105,7 @@ def test_every_thread_has_its_own() -> None:
 @pytest.mark.parametrize("cache", [1, 3000, 40_000, 4 << 20])
 def test_operations_in_any_order(cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept of one operation does not reach into another, or into the same on another image."""
-    monkeypatch.setattr(jobs, "CACHE_BYTES", cache)
+    monkeypatch.setattr(common, "CACHE_BYTES", cache)
     monkeypatch.setattr(recipes, "_recipes", {})
     generator = np.random.default_rng(0)
     kernels = {name: parse(name).kernels[0].values for name in ("sharpen", "gaussian:1", "box:5", "random:3", "disk:4")}
@@ -164,7 +163,7 @@ def test_white_stays_white(kind: str, name: str, plan: str) -> None:
 @pytest.mark.parametrize("plan", ["taps", "toeplitz", "separable", "gemm"])
 def test_what_lies_behind_the_lines_does_not_grow(plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results are scaled tile after tile in the same memory; what another operation has left there is not."""
-    monkeypatch.setattr(jobs, "CACHE_BYTES", 20_000)
+    monkeypatch.setattr(common, "CACHE_BYTES", 20_000)
     monkeypatch.setattr(recipes, "_recipes", {})
     generator = np.random.default_rng(0)
     kernel, spec = generator.random((1, 1, 3, 3)), ConvSpec()
@@ -258,7 +257,7 @@ def test_tiles_are_of_whole_blocks(width: int, distinct: int) -> None:
     kernel = np.array([[1.0, 2, 1], [3, 4, 3], [5, 7, 5]]) if distinct == 2 else np.arange(9.0).reshape(3, 3) + 1
     kernel = kernel[:, :1] if distinct == 1 else kernel
     geometry = ConvSpec(padding="same-upper").resolve((4000, width), kernel.shape)
-    job = jobs.direct(kernel[np.newaxis, np.newaxis], None, geometry, 1, np.dtype(np.uint8), interleaved=False)
+    job = direct(kernel[np.newaxis, np.newaxis], None, geometry, 1, np.dtype(np.uint8), interleaved=False)
     size = toeplitz.tile(job, 4)
     part = job.part(range(size.width))
     assert size.height % toeplitz.rows_of(job, part.line) == 0

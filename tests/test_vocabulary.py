@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from convcli.backends.numpy.plan import STRATEGIES
+from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.geometry import border_indices
 from convcli.vocabulary import BORDERS, PLANS, Border, padding_mode
 

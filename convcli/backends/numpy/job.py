@@ -12,7 +12,6 @@ meet a transposed operation, which is a direct one with more outputs: see `convc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
@@ -20,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.borders import PaddedAxis, padded_axis, sources
 from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 
@@ -155,47 +153,6 @@ class Job:
             planes=channels,
             step=1,
         )
-
-
-Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], Steps]
-"""``work(part, scratch, out, buffers)``: the steps that fill the first ``W_out·step`` values of each line of ``out (O, rows,
-line)`` from the gathered ``scratch (planes, input rows, line)``, both of the plan's dtype, for the columns of `part`. Both have
-lines of one length, so that many of them can be worked on as one: what then comes to lie behind an output line is of no account."""
-
-CACHE_BYTES = 4 << 20
-"""Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that
-goes on where memory does is read ahead, a piece of one is not (measured)."""
-
-CACHED_BYTES = 1 << 20
-"""What may be kept of an operation for the next one like it: large kernels are prepared anew."""
-
-ENOUGH_ROWS = 16
-"""Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
-
-TALL = 4
-"""A tile may be up to twice as large as it should be, up to so many times the rows that it reads beyond those of its output."""
-
-
-def tile_within(
-    job: Job, itemsize: int, values: int = 12000, planes: int | None = None, within: int | None = None
-) -> Size:
-    """Output rows and columns of a tile of at most `values` values in a line, within so many bytes (or `CACHE_BYTES`).
-
-    Long lines come first, because every NumPy call then does more; but not before half as many rows as a kernel reads beyond
-    them. `planes` is how many gathered planes are worked on at a time (by default all).
-    """
-    planes = planes or job.gathered
-    enough = min(max(ENOUGH_ROWS, job.reach.height // 2), job.output.height)
-    usual = min(CACHE_BYTES, within or CACHE_BYTES)
-    width = min(job.output.width, max(1, values // job.step))
-    while True:
-        line = (width + job.reach.width) * job.step * itemsize
-        each = planes * line * job.stride + width * job.step * itemsize * (job.outputs if planes == job.gathered else 1)
-        beyond = planes * line * job.reach.height
-        rows = (max(usual, min(2 * usual, TALL * beyond)) - beyond) // each
-        if rows >= enough or width * job.step < 1024:
-            return Size(max(1, min(job.output.height, rows)), width)
-        width //= 2
 
 
 def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:

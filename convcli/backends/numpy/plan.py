@@ -1,31 +1,21 @@
 """The planner: predict what each strategy would take, from the kernel, the geometry and the types, and take the least.
 
-To what a strategy costs by itself (see `convcli.backends.numpy.estimates`) come the filling of tiles, the finish of their results,
-the calls into NumPy, and what threads gain and lose. The constants were measured on one core of a 2025 server processor;
-`benchmarks/` measures how far the choice lies from the best.
+To what a strategy costs by itself (its ``estimates``) come the filling of tiles, the finish of their results, the calls into
+NumPy, and what threads gain and lose. The constants were measured on one core of a 2025 server processor; `benchmarks/` measures
+how far the choice lies from the best.
 """
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from convcli.backends import Considered
-from convcli.backends.numpy import fft, gemm, prefix, separable, taps, toeplitz
-from convcli.backends.numpy.estimates import PASS, Estimate, by_taps, others
 from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.strategies import STRATEGIES, taps
+from convcli.backends.numpy.strategies.common import PASS, Estimate
 from convcli.errors import BackendError
-
-STRATEGIES: dict[str, ModuleType] = {
-    "taps": taps,
-    "prefix": prefix,
-    "toeplitz": toeplitz,
-    "separable": separable,
-    "fft": fft,
-    "gemm": gemm,
-}
 
 CALL = 1.0e-6
 """Seconds of a call into NumPy on a small array."""
@@ -38,9 +28,6 @@ FILL, FINISH = 1.3, 3.0
 
 REARRANGE, PICK = 0.4e-9, 0.5e-9
 """Seconds to take an interleaved value apart, or to put one back; and to gather one of a class of columns, which lie apart."""
-
-STRIDED = {"taps": 2.8, "separable": 1.4, "prefix": 1.9, "toeplitz": 1.2}
-"""How much slower a strategy is where rows are left out: lines cannot be worked on as one."""
 
 ROUNDING = 1.5
 """How much faster a strategy that rounds must be than one that is exact, where pixels and kernel are integers."""
@@ -81,6 +68,8 @@ class Plan(NamedTuple):
         Predicted, on `threads` threads: a further one is worth it for `WORTH_A_THREAD` more only.
     mixes : bool
         See `Computed`.
+    held : int
+        See `Estimate`.
     threads : int
     """
 
@@ -91,6 +80,7 @@ class Plan(NamedTuple):
     reason: str
     mixes: bool
     gathers: str
+    held: int = 0
     threads: int = 1
 
     @property
@@ -125,24 +115,24 @@ def plans(jobs: list[Job], dtype: str, threads: int, wanted: str | None = None) 
 
 def _plans(job: Job, dtype: str, threads: int, wanted: str | None) -> list[Plan]:
     """The plans for a job, see `plans`: of one strategy there may be several."""
-    plain = _plan(job, by_taps(job, dtype), threads)
-    exact = plain.dtype.startswith("int")
-    return [plain, *(_plan(job, each, threads, exact) for each in others(job, dtype, wanted))]
+    layouts = [job] if job.step == 1 else [job, job.planar()]
+    found = [
+        estimate
+        for name, strategy in STRATEGIES.items()
+        for estimate in strategy.estimates(layouts, dtype, name == wanted)
+    ]
+    exact = any(estimate.dtype.startswith("int") for estimate in found)
+    return [_plan(job, estimate, threads, exact) for estimate in found]
 
 
 def _plan(job: Job, estimate: Estimate, threads: int, exact: bool = False) -> Plan:
-    """What an estimate comes to for the whole job; `exact` says that another plan would not round."""
-    name, kind, planar, each, calls, reason, rounds, gathers = estimate
-    layout = job.planar() if planar else job
+    """What an estimate comes to for the whole job; `exact` says that there is a plan that computes in integers."""
+    name, layout, kind, each, calls, reason, rounds, gathers, block, held = estimate
     tile = STRATEGIES[name].tile(layout, np.dtype(kind).itemsize)
     values = job.outputs * job.output.height * job.output.width * job.step
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
-    if name in ("toeplitz", "separable"):  # a tile too low for a block of rows wastes the rest of the product
-        rows = toeplitz.rows_of(job, job.line) if name == "toeplitz" else toeplitz.block_rows(job.kernel.height)
-        each *= max(1.0, rows / tile.height)
-    if job.stride > 1:
-        each *= STRIDED.get(name, 1.0)
-    apart = REARRANGE if planar and job.step > 1 else 0.0
+    each *= max(1.0, block / tile.height)  # a tile too low for a block wastes the rest of it
+    apart = REARRANGE if layout.step != job.step else 0.0
     read = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # rows of the input for each of the output
     fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else PICK)) * read * job.gathered / job.outputs
     finish = (FINISH * PASS[kind] + apart + (THIN[kind] if job.thin > 1 else 0.0)) / job.thin
@@ -151,18 +141,18 @@ def _plan(job: Job, estimate: Estimate, threads: int, exact: bool = False) -> Pl
     contended = 1 + (CONTENDED - 1) * min(1.0, SHORT * called / (CALL * work))
     alone, together = work + called, work / most**SHARED + called * contended + HANDOVER
     threads, seconds = (most, together) if most > 1 and together < alone else (1, alone)
-    if exact:
+    if exact and not kind.startswith("int"):
         seconds *= ROUNDING if rounds else NARROW
     if rounds:
         seconds += WORTH_ROUNDING
-    return Plan(name, kind, layout, seconds, reason, rounds, gathers or kind, threads)
+    return Plan(name, kind, layout, seconds, reason, rounds, gathers or kind, held, threads)
 
 
 def quick(jobs: list[Job], dtype: str) -> list[Plan] | None:
     """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
-    plan = min((_plan(job, by_taps(job, dtype), 1) for job in jobs), key=lambda plan: plan.seconds)
-    exact = plan.dtype.startswith("int")
-    limit = EXACT_AT_ONCE if exact else AT_ONCE
+    found = [_plan(job, estimate, 1) for job in jobs for estimate in taps.estimates([job], dtype)]
+    plan = min(found, key=lambda plan: plan.seconds)
+    limit = EXACT_AT_ONCE if plan.dtype.startswith("int") else AT_ONCE
     return [plan] if plan.seconds * plan.job.stride < limit else None  # a stride is what taps are worst at
 
 

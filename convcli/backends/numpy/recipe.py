@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends import Considered, Task
-from convcli.backends.numpy import fft, taps
-from convcli.backends.numpy.job import CACHED_BYTES, Job, Work, direct
+from convcli.backends.numpy.job import Job, direct
 from convcli.backends.numpy.output import is_interleaved
 from convcli.backends.numpy.phases import transposed
-from convcli.backends.numpy.plan import STRATEGIES, Plan, check_name, choose, plans, quick
+from convcli.backends.numpy.plan import Plan, check_name, choose, plans, quick
 from convcli.backends.numpy.steps import Buffers, Steps, run
+from convcli.backends.numpy.strategies import STRATEGIES, taps
+from convcli.backends.numpy.strategies.common import CACHED_BYTES, Work
 from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
 from convcli.geometry import Geometry, Size
 from convcli.pointwise.lift import Lift
@@ -206,7 +207,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
     size = strategy.tile(job, np.dtype(chosen.dtype).itemsize) if job.outputs else job.output
     tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.threads) if job.outputs else []
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
-    held = 4 * job.kernels.nbytes + 8 * job.columns.size + (fft.spectra_bytes(job) if chosen.name == "fft" else 0)
+    held = 4 * job.kernels.nbytes + 8 * job.columns.size + chosen.held
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
     thinned = f"all columns, 1 of {job.thin} kept, " if job.thin > 1 else ""
     recipe = Recipe(

@@ -13,22 +13,59 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job, Work, tile_within
+from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.taps import bias_steps, suits
+from convcli.backends.numpy.strategies.bands import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
+from convcli.backends.numpy.strategies.common import (
+    MAC,
+    MANY_KERNELS,
+    PASS,
+    Estimate,
+    Work,
+    bias_steps,
+    slower,
+    tile_within,
+)
+from convcli.backends.numpy.strategies.values import suits
 from convcli.geometry import Size, extent
 
-__all__ = ["banded", "block_rows", "blocks_of", "distinct_columns", "lattices", "multiply", "prepare", "suits", "tile"]
+__all__ = ["distinct_columns", "estimates", "prepare", "suits", "tile"]
 
+KEEP = 0.7
+"""Passes that a product in BLAS takes longer for each value that it leaves in memory."""
 
-LONG_LINE = 4096
-"""Values of a line from which on NumPy works on every line as fast as on all of them as one."""
+SINGLE = 1.5
+"""Passes of a product with a single row of the input."""
+
+STRIDED = 1.2
+"""How much slower it is where rows are left out."""
+
+SEEN = 8
+"""Outputs and inputs of a layer of many channels whose kernels are looked at: the others are like them."""
 
 PRODUCT_BYTES = 3 << 20
 """Products of one call: enough to hide its cost and that of Python's lock, few enough to stay near (measured)."""
+
+
+def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+    """What it takes, with channels as they lie and one by one. Every job can be done so."""
+    return [_estimate(layout, dtype) for layout in layouts]
+
+
+def _estimate(job: Job, dtype: str) -> Estimate:
+    kh, kw = job.kernel
+    seen = job.kernels if job.outputs * job.inputs <= MANY_KERNELS else job.kernels[:SEEN, :SEEN]
+    found = [distinct_columns(kernel) for kernel in seen.reshape(-1, kh, kw)]
+    products, sums = (sum(map(len, counts)) * job.inputs / len(found) for counts in zip(*found, strict=True))
+    block = rows_of(job, job.line)
+    depth = job.stride * (block - 1) + extent(kh, lattices(job)[1])
+    product = SINGLE * PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]
+    each = (products * product + sums * PASS[dtype]) * slower(job, STRIDED)
+    calls = job.outputs * job.inputs * (kw + 1) * 2
+    reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
+    return Estimate("toeplitz", job, dtype, each, calls, reason, block=block)
 
 
 def tile(job: Job, itemsize: int) -> Size:
@@ -43,54 +80,6 @@ def rows_of(job: Job, line: int) -> int:
     return block_rows(job.kernel.height, max(len(distinct_columns(kernel)[0]) for kernel in first), line)
 
 
-def whole_blocks(job: Job, size: Size, rows: int) -> Size:
-    """A tile without the rows that would be left over behind its last block of so many."""
-    block = rows * lattices(job)[0]
-    return Size(max(size.height // block * block, min(size.height, block)), size.width)
-
-
-def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> int:
-    """Output rows of a block: fewer waste less of a product, more keep BLAS busier (measured).
-
-    `products` of a block are done at once, and keep it busy. Of single rows they can be added up in one stretch each, which
-    short lines ask for; and many products of a kernel of one row have nothing that further rows could share.
-    """
-    if products > 2 and kernel_rows < 16:
-        return 2 if 1 < kernel_rows < 4 and line >= LONG_LINE else 1
-    rows = 4 if kernel_rows < 16 else 8 if kernel_rows < 48 else 16
-    return rows // 2 if products > 2 else rows
-
-
-def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArray[Any]:
-    """``T (block, stride·(block - 1) + dilation·(k - 1) + 1)`` of one line of taps ``(k,)``."""
-    reach = extent(len(taps), dilation)
-    out = np.zeros((block, stride * (block - 1) + reach), taps.dtype)
-    for row in range(block):
-        out[row, stride * row : stride * row + reach : dilation] = taps
-    return out
-
-
-def blocks_of(lines: NDArray[Any], rows: int, size: int, depth: int, apart: int) -> NDArray[Any]:
-    """``(blocks, depth, line)``: the overlapping windows of `lines` under blocks of `size` output rows, `apart` rows apart."""
-    down, along = lines.strides
-    return as_strided(lines, (rows // size, depth, lines.shape[1]), (apart * size * down, down, along))
-
-
-UNPACKED = 1_000_000
-"""Multiply-accumulates of a product up to which BLAS reads the matrices where they lie instead of packing them first."""
-
-
-def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> Steps:
-    """``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in stretches of columns that BLAS is fastest at."""
-    if band.shape[1] == 1:  # NumPy does not leave such a product to BLAS
-        return [(np.multiply, (band, source, out))]
-    line = source.shape[-1]
-    count = -(-band.size * line // UNPACKED)
-    size = -(-line // count)
-    pieces = [slice(start, start + size) for start in range(0, line, size)]
-    return [(np.matmul, (band, source[..., piece], out[..., piece])) for piece in pieces]
-
-
 def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, int]]]:
     """The columns of a kernel with taps, like ones once; and for every column with taps, which of those it is like."""
     first: dict[bytes, int] = {}
@@ -98,15 +87,6 @@ def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, i
     used = [(j, first.setdefault(kernel[:, j].tobytes(), j)) for j in places]
     distinct = list(first.values())
     return distinct, [(j, distinct.index(like)) for j, like in used]
-
-
-def lattices(job: Job) -> tuple[int, int]:
-    """Into how many sets of rows, each of rows so far apart, the output falls apart; and the dilation that remains in each.
-
-    A dilation reads every so many rows only: outputs so far apart have a dense kernel of their own, and no zeros in their
-    bands.
-    """
-    return (job.dilation.rows, 1) if job.stride == 1 else (1, job.dilation.rows)
 
 
 def prepare(job: Job, dtype: str) -> Work:

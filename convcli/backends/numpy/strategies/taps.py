@@ -2,7 +2,7 @@
 
 In integers where kernel and pixels are integers and no partial sum can leave the type: then the result is exact and
 the narrow type is faster. Taps of weight ±1 are added without a product, zeros are skipped, and sums of pixels that occur in
-several places are made once (`convcli.backends.numpy.pairs`).
+several places are made once (`convcli.backends.numpy.strategies.pairs`).
 """
 
 from __future__ import annotations
@@ -12,33 +12,35 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job, Work, tile_within
-from convcli.backends.numpy.pairs import MOST_TAPS, Sum, Tap, shared
+from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
+from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, slower, tile_within
+from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, shared
+from convcli.backends.numpy.strategies.values import suits
 from convcli.geometry import Size
+
+__all__ = ["arranged", "estimates", "passes", "prepare", "suits", "tile"]
+
+STRIDED = 2.8
+"""How much slower it is where rows are left out."""
+
+
+def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+    """What it takes, in exact integers where that is provable. Every job can be done so."""
+    job = layouts[0]
+    exact = exact_type(job)
+    kind = exact or dtype
+    count, (calls, sums) = int(np.count_nonzero(job.kernels)), passes(job)
+    zeros = "" if count == job.taps.sum() else f" of {int(job.taps.sum())}"
+    made = f", {sums} shared sum{'s' * (sums > 1)}" if sums else ""
+    reason = f"{count}{zeros} tap{'s' * (count != 1 or bool(zeros))}{made}" + (", exact" if exact else "")
+    each = calls / job.outputs * PASS[kind] * slower(job, STRIDED)
+    return [Estimate("taps", job, kind, each, float(calls), reason)]
 
 
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles of long lines: see `tile_within`."""
     return tile_within(job, itemsize)
-
-
-def suits(scratch: NDArray[Any]) -> bool:
-    """Whether a tile can be done by skipping taps of weight 0 and by sums of pixels.
-
-    No taps may be skipped that a NaN or an infinity lies under; nor may pixels be summed that are so large that only their
-    products with the weights can be.
-    """
-    return largest(scratch) < float(np.finfo(scratch.dtype).max) * SMALL
-
-
-SMALL = 2.0**-32
-"""The share of the largest number of a type that sums of pixels are safe below."""
-
-
-def largest(scratch: NDArray[Any]) -> float:
-    """The largest magnitude in a tile; NaN if there is one."""
-    return max(float(scratch.max(initial=0)), -float(scratch.min(initial=0)), key=lambda size: (size != size, size))
 
 
 def exact_type(job: Job) -> str | None:
@@ -178,11 +180,3 @@ def _most(job: Job) -> int:
     if job.source.kind not in "uib" or job.source.itemsize > 2:
         return 256
     return 2**24 // (np.iinfo(job.source).max if job.source.kind in "ui" else 1)
-
-
-def bias_steps(job: Job, out: NDArray[Any]) -> Steps:
-    """Add the bias to ``out (O, rows, W_out·step)``, if there is one."""
-    if not job.bias.any():
-        return []
-    pixels = out.reshape(*out.shape[:-1], -1, job.step)
-    return [(np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels))]

@@ -11,18 +11,26 @@ a wider range not at all.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import log2, sqrt
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job, Work
+from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.taps import bias_steps
-from convcli.backends.numpy.taps import suits as plain_suits
+from convcli.backends.numpy.strategies import values
+from convcli.backends.numpy.strategies.common import CACHED_BYTES, PASS, Estimate, Work, bias_steps
 from convcli.geometry import Size
+
+__all__ = ["estimates", "prepare", "suits", "tile"]
+
+TRANSFORM = {"float32": 0.16e-9, "float64": 0.3e-9}
+"""Seconds of a real transform for each value and each doubling of its size."""
+
+SPECTRA_BYTES = 256 << 20
+"""Transforms of kernels beyond which they are out of the question."""
 
 SIDES = (
     *(30, 36, 48, 60, 72, 80, 96, 120, 144, 160, 180, 200, 240, 288, 320, 360, 400, 480),
@@ -37,14 +45,30 @@ long: it multiplies float32 by the integer 1."""
 ROOM = 1.5
 """How much larger than a kernel a side must be, where the image is: else a tile has hardly an output."""
 
-BLOCK = 16
-"""Rows and columns over which faint values are averaged."""
-
 WORTH_LESS = 0.75
 """The share of a tile's side up to which another one is worth a transform of the kernel, if there is one only."""
 
 WIDE, TOO_WIDE = 2.0**8, 2.0**32
-"""Ranges of a tile (see `value_range`) above which it is done in float64, and not at all."""
+"""Ranges of a tile (see `values.value_range`) above which it is done in float64, and not at all."""
+
+
+def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+    """What it takes, channels one by one. Every job can be done so, if it is wanted."""
+    job = layouts[-1]
+    held = spectra_bytes(job)
+    if held > SPECTRA_BYTES and not wanted:
+        return []
+    height, width = sides(job)
+    tiles = [-(-size // side) for size, side in zip(job.output, tile(job, 4), strict=True)]
+    computed = tiles[0] * height * tiles[1] * width / (job.output.height * job.output.width)
+    transforms = job.gathered / job.outputs + 1
+    each = computed * (transforms * TRANSFORM[dtype] * log2(height * width) + job.inputs * 4 * PASS[dtype])
+    if held > CACHED_BYTES:
+        kernels = len(distinct(job)) * job.inputs * height * width * log2(height * width)
+        each += kernels * TRANSFORM["float64"] / (job.outputs * job.output.height * job.output.width)
+    kh, kw = job.reach
+    reason = f"{kh}×{kw} is large → tiles of {height}×{width} in the frequency domain"
+    return [Estimate("fft", job, dtype, each, job.outputs * 6, reason, rounds=True, held=held)]
 
 
 def sides(job: Job) -> tuple[int, int]:
@@ -84,18 +108,9 @@ def tile(job: Job, itemsize: int) -> Size:
     return Size(max(1, (height - 1) // job.stride + 1), max(1, width))
 
 
-def value_range(scratch: NDArray[Any], block: int) -> float:
-    """How far the largest value of a tile lies above the mean of its faintest block that is not all zeros."""
-    sizes = np.abs(scratch, dtype=np.float64)
-    _, rows, columns = sizes.shape
-    sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block), 1), range(0, columns, block), 2)
-    faintest = float(sums.min(where=sums > 0, initial=np.inf)) / block**2
-    return float(sizes.max(initial=0)) / faintest
-
-
 def suits(scratch: NDArray[Any]) -> bool:
     """Whether a tile's values are finite, of one range, and far from the end of the type."""
-    return plain_suits(scratch) and value_range(scratch, BLOCK) <= TOO_WIDE
+    return values.suits(scratch) and values.value_range(scratch) <= TOO_WIDE
 
 
 def spectra_bytes(job: Job) -> int:
@@ -111,43 +126,46 @@ def distinct(job: Job) -> dict[bytes, NDArray[Any]]:
 
 def prepare(job: Job, dtype: str) -> Work:
     """Transform the kernels once, like ones once for all; what is returned says how a tile is filled."""
-    usual, (span_y, span_x), s = sides(job), job.reach, job.stride
-    different = distinct(job)
-    place = {data: number for number, data in enumerate(different)}
-    single = len(different) * job.inputs == 1
-    groups = [
-        (first, [(o, place[job.kernels[o].tobytes()]) for o in range(job.outputs) if job.sources[o] == first])
-        for first in dict.fromkeys(job.sources)
-    ]
+    transforms = _Transforms(job, dtype)
 
-    @cache
-    def spectra(height: int, width: int, dtype: str) -> NDArray[Any]:
-        found = np.empty((len(different), job.inputs, height, width // 2 + 1), np.result_type(dtype, np.complex64))
-        for kernels, spectrum in zip(different.values(), found, strict=True):
-            spread = np.zeros((job.inputs, height, width))
-            spread[:, : span_y : job.dilation.rows, : span_x : job.dilation.columns] = kernels
-            np.conjugate(np.fft.rfft2(spread), out=spectrum, casting="same_kind")  # the conjugate correlates
-        return found
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        width = part.output.width
+        return [(transforms.fill, (width, scratch, out, buffers)), *bias_steps(job, out[..., :width])]
 
-    def transform(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
-        kind = dtype
-        if not job.bounded and value_range(scratch, BLOCK) > WIDE:
+    return work
+
+
+class _Transforms:
+    """What all tiles of a job share: the sides of the transforms, and the kernels' own."""
+
+    def __init__(self, job: Job, dtype: str) -> None:
+        self.job, self.dtype = job, dtype
+        self.usual, self.different = sides(job), distinct(job)
+        place = {data: number for number, data in enumerate(self.different)}
+        self.groups = [
+            (first, [(o, place[job.kernels[o].tobytes()]) for o in range(job.outputs) if job.sources[o] == first])
+            for first in dict.fromkeys(job.sources)
+        ]
+        self._spectra: dict[tuple[int, int, str], NDArray[Any]] = {}
+
+    def fill(self, width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+        """Fill the first `width` values of each line of ``out (O, rows, line)``."""
+        job, kind = self.job, self.dtype
+        if not job.bounded and values.value_range(scratch) > WIDE:
             kind = "float64"
             scratch = scratch.astype(kind)
-        rows, width = out.shape[1], part.output.width
-        height, side = (
-            fitted(most, need) if single else max(most, need)
-            for most, need in zip(usual, scratch.shape[1:], strict=True)
-        )
-        kernels = spectra(height, side, kind)
+        (height, side), rows = self._sides(scratch), out.shape[1]
+        kernels = self._kernels(height, side, kind)
         complex_kind = kernels.dtype.name
         transforms = buffers.get("transforms", (job.inputs, height, side // 2 + 1), complex_kind)
         beside = buffers.get("product", transforms.shape[1:], complex_kind)
         further = buffers.get("further", transforms.shape[1:], complex_kind)
-        needed = s * (rows - 1) + 1
-        at_once = s == 1 and out.shape[2] == side and out.dtype == kind  # what is transformed back is the output
+        needed = job.stride * (rows - 1) + 1
+        at_once = (
+            job.stride == 1 and out.shape[2] == side and out.dtype == kind
+        )  # what is transformed back is the output
         dense = None if at_once else buffers.get("dense", (needed, side), kind)
-        for first, members in groups:
+        for first, members in self.groups:
             np.fft.rfft(scratch[first : first + job.inputs], side, norm=NORM, out=transforms[:, : scratch.shape[1]])
             transforms[:, scratch.shape[1] :] = 0
             np.fft.fft(transforms, axis=1, norm=NORM, out=transforms)
@@ -159,10 +177,27 @@ def prepare(job: Job, dtype: str) -> Work:
                 np.fft.ifft(product, axis=0, norm=NORM, out=product)
                 np.fft.irfft(product[:needed], side, norm=NORM, out=out[o] if dense is None else dense)
                 if dense is not None:
-                    out[o, :, :width] = dense[::s, :width]
+                    out[o, :, :width] = dense[:: job.stride, :width]
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        width = part.output.width
-        return [(transform, (part, scratch, out, buffers)), *bias_steps(job, out[..., :width])]
+    def _sides(self, scratch: NDArray[Any]) -> tuple[int, int]:
+        """Of the transforms of a tile."""
+        single = len(self.different) * self.job.inputs == 1  # one transform more is soon made up for
+        (most_rows, most_columns), (rows, columns) = self.usual, scratch.shape[1:]
+        if single:
+            return fitted(most_rows, rows), fitted(most_columns, columns)
+        return max(most_rows, rows), max(most_columns, columns)
 
-    return work
+    def _kernels(self, height: int, width: int, dtype: str) -> NDArray[Any]:
+        """The transforms ``(different kernels, I, height, width/2 + 1)``, conjugate, as a correlation wants them; made once."""
+        key = height, width, dtype
+        if key not in self._spectra:
+            job = self.job
+            found = np.empty(
+                (len(self.different), job.inputs, height, width // 2 + 1), np.result_type(dtype, np.complex64)
+            )
+            for kernels, spectrum in zip(self.different.values(), found, strict=True):
+                spread = np.zeros((job.inputs, height, width))
+                spread[:, : job.reach.height : job.dilation.rows, : job.reach.width : job.dilation.columns] = kernels
+                np.conjugate(np.fft.rfft2(spread), out=spectrum, casting="same_kind")
+            self._spectra[key] = found
+        return self._spectra[key]

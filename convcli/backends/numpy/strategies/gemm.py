@@ -11,13 +11,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy import job as jobs
-from convcli.backends.numpy.job import Job, Work
+from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.taps import bias_steps, suits
+from convcli.backends.numpy.strategies import common
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, bias_steps
+from convcli.backends.numpy.strategies.values import suits
 from convcli.geometry import Size
 
-__all__ = ["prepare", "reach", "suits", "tile"]
+__all__ = ["estimates", "prepare", "suits", "tile"]
+
+FEW_ROWS = {1: 3.0, 2: 1.5}
+"""How much slower BLAS is where a matrix has so many rows only."""
+
+MANY_ROWS, PACKED = 16, 1.5
+"""Rows of a matrix from which on BLAS packs it and the windows first, and how much slower it is then."""
+
+GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
+"""Seconds to copy a value of a window to its place in a matrix."""
+
+
+def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+    """What it takes, channels one by one. Every job can be done so."""
+    job = layouts[-1]
+    kh, kw = job.kernel
+    depth, sources, sets = job.inputs * kh * kw, len(set(job.sources)), len(row_sets(job))
+    rows = 1 + reach(job) / tile(job, np.dtype(dtype).itemsize).height  # gathered for each of the output
+    gathered = sources / job.outputs * sets * job.inputs * kw * rows * GATHER[dtype]
+    outputs = job.outputs // sources
+    packed = PACKED if outputs >= MANY_ROWS else FEW_ROWS.get(outputs, 1.0)
+    each = depth * MAC[dtype] * packed + gathered + 2 * kh * PASS[dtype]
+    reason = f"{job.outputs} outputs of {depth} terms → products of gathered windows, one for each kernel row"
+    return [Estimate("gemm", job, dtype, each, sources * (sets * kw + 2 * kh), reason)]
 
 
 def row_sets(job: Job) -> list[tuple[int, list[tuple[int, int]]]]:
@@ -37,7 +61,7 @@ def reach(job: Job) -> int:
 def tile(job: Job, itemsize: int) -> Size:
     """Output tiles whose gathered windows stay within `CACHE_BYTES`, of enough rows to use most of them several times."""
     each = (job.inputs * job.kernel.width + 2 * job.outputs) * itemsize
-    pixels, further = max(64, jobs.CACHE_BYTES // each), reach(job)
+    pixels, further = max(64, common.CACHE_BYTES // each), reach(job)
     enough = min(job.output.height, 2 * further + 1) + further
     width = max(1, min(job.output.width, pixels // enough))
     return Size(max(1, min(job.output.height, pixels // width - further)), width)

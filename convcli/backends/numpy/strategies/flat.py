@@ -1,0 +1,156 @@
+"""Flat kernels taken apart: a unit times small integers, columns that are alike, stretches of them side by side.
+
+What `convcli.backends.numpy.strategies.prefix` sums up, and in which integers every sum of it is exact.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.backends.numpy.job import Job
+
+MOST, MOST_PARTS = 2.0**15, 9
+"""Multiples of the unit that are looked for; multiples of it that the smallest value of a kernel may be."""
+
+WHOLE = 2.0**24
+"""The integers up to which float32 holds every one."""
+
+
+class Piece(NamedTuple):
+    """A stretch of columns that are alike: how many (a power of two), the first, and whether the sum so far is put away."""
+
+    columns: int
+    first: int
+    full: bool
+
+
+class Class(NamedTuple):
+    """Columns of a kernel that are alike: where they step and by how much, and the pieces that make them up, small ones first."""
+
+    steps: list[tuple[int, int]]
+    pieces: list[Piece]
+
+    @property
+    def passes(self) -> int:
+        """Passes over memory: for each step after the first and each product, for each doubling, for each piece."""
+        products = sum(abs(rise) != 1 for _, rise in self.steps)
+        return len(self.steps) - 1 + products + self.pieces[-1].columns.bit_length() - 1 + len(self.pieces)
+
+
+class Layout(NamedTuple):
+    """How the kernels of a job are summed up in integers of one type.
+
+    Attributes
+    ----------
+    kind : str
+        The integer type.
+    outputs : list of list of list of Class
+        For each output plane and each gathered plane that it reads, the classes of columns.
+    """
+
+    kind: str
+    outputs: list[list[list[Class]]]
+
+    @property
+    def classes(self) -> list[Class]:
+        """All of them."""
+        return [each for planes in self.outputs for plane in planes for each in plane]
+
+    @property
+    def puts(self) -> int:
+        """Partial sums that are put away because the type cannot hold more."""
+        return sum(piece.full for each in self.classes for piece in each.pieces)
+
+
+def units(job: Job) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """``(O, 1, 1, 1)`` units and ``(O, I, kh, kw)`` integers whose products are the job's kernels, or None if there are none."""
+    found = [_unit(kernels) for kernels in job.kernels]
+    if None in found:
+        return None
+    unit = np.array(found, np.float64).reshape(-1, 1, 1, 1)
+    return unit, np.rint(job.kernels / unit)
+
+
+def _unit(kernels: NDArray[np.float64]) -> float | None:
+    """What all values are multiples of: the smallest one, or a small fraction of that."""
+    values = np.abs(kernels[kernels != 0])
+    if not len(values):
+        return 1.0
+    least = float(values.min())
+    for parts in range(1, MOST_PARTS + 1):
+        if all(_whole(some, least, parts) for some in (values[:16], values)):  # a few first: most kernels fail there
+            return least / parts
+    return None
+
+
+def _whole(values: NDArray[np.float64], least: float, parts: int) -> bool:
+    """Whether all are multiples of that part of the least, but for rounding, and not too large."""
+    with np.errstate(over="ignore"):
+        multiples = values / least * parts
+    near = np.rint(multiples)
+    return bool(near.max() <= MOST and (np.abs(multiples - near) <= 1e-14 * near).all())
+
+
+def layouts(job: Job, multiples: NDArray[np.float64]) -> list[Layout]:
+    """The ways to sum up exactly: in 16 bits, if need be in several parts, and in 32 bits, which take twice as long each."""
+    if job.source.kind != "u" or job.source.itemsize > 2:
+        return []
+    white = float(np.iinfo(job.source).max)
+    largest = white * float(np.abs(multiples).sum(axis=(1, 2, 3)).max(initial=0))
+    low = np.minimum(multiples, 0).sum(axis=2)  # of each column
+    high = np.maximum(multiples, 0).sum(axis=2)
+    found = []
+    for kind in ("int16" if low.any() else "uint16", "int32"):
+        limits = np.iinfo(kind).min / white, np.iinfo(kind).max / white
+        if low.min(initial=0) < limits[0] or high.max(initial=0) > limits[1]:
+            continue
+        layout = Layout(kind, [_planes(planes, limits) for planes in multiples])
+        if not layout.puts or largest <= WHOLE:  # else adding the parts up would round
+            found.append(layout)
+    return found
+
+
+def _planes(planes: NDArray[np.float64], limits: tuple[float, float]) -> list[list[Class]]:
+    """The classes of the kernels ``(I, kh, kw)`` of an output plane; `limits` are the sums that the type holds, over white."""
+    low, high = 0.0, 0.0
+    result = []
+    for kernel in planes:
+        steps = -np.diff(kernel, axis=0, prepend=0, append=0)
+        alike: dict[bytes, list[int]] = {}
+        for j in np.flatnonzero(kernel.any(axis=0)).tolist():
+            alike.setdefault(steps[:, j].tobytes(), []).append(j)
+        classes = []
+        for columns in alike.values():
+            column = kernel[:, columns[0]]
+            least, most = float(np.minimum(column, 0).sum()), float(np.maximum(column, 0).sum())
+            pieces = []
+            room = min(limit / bound for limit, bound in zip(limits, (least, most), strict=True) if bound)
+            for count, first in _stretches(columns, int(min(room, len(columns)))):
+                low, high = low + count * least, high + count * most
+                full = low < limits[0] or high > limits[1]
+                if full:
+                    low, high = count * least, count * most
+                pieces.append(Piece(count, first, full))
+            classes.append(Class(_steps(steps[:, columns[0]]), pieces))
+        result.append(classes)
+    return result
+
+
+def _steps(column: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Where a column steps and by how much, a rise by 1 first, then falls by 1: those need no product."""
+    steps = [(int(i), int(column[i])) for i in np.flatnonzero(column)]
+    return sorted(steps, key=lambda step: (step[1] != 1, step[1] != -1))
+
+
+def _stretches(columns: list[int], most: int) -> list[tuple[int, int]]:
+    """Columns as stretches of 1, 2, 4 … up to `most` of them, ``(count, first)``, small ones first."""
+    found = []
+    while columns:
+        run = next((n for n in range(1, len(columns)) if columns[n] != columns[0] + n), len(columns))
+        size = 1 << min(run, most).bit_length() - 1
+        found.append((size, columns[0]))
+        columns = columns[size:]
+    return sorted(found)

@@ -1,0 +1,171 @@
+"""Flat kernels (boxes, disks, rings …): sums over runs of rows, as differences of prefix sums, in exact integers.
+
+With the prefix sums ``P[y] = Σ_{r<y} x[r]`` of a column of pixels, the sum over the rows a … b - 1 of a window is
+``P[y+b] - P[y+a]``, however long the run is. In general a column m of a kernel is ``Σ_i (m[i-1] - m[i]) P[y+i]``, which is zero but
+where the kernel steps. Columns that are alike share their sums, which are then added at each one's shift; stretches of them
+side by side as sums of 1, 2, 4 … columns, each twice the one before.
+
+The kernel is a unit times integers; the integers are those of the pixels' sums, so that no addition rounds. Prefix sums may
+leave the type: what wraps around comes back in the difference, as long as that fits. A sum that does not is taken in parts.
+
+F. Crow, "Summed-area tables for texture mapping" (1984).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.steps import Buffers, Step, Steps
+from convcli.backends.numpy.strategies import flat
+from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, slower, tile_within
+from convcli.backends.numpy.strategies.values import suits
+from convcli.geometry import Size
+
+__all__ = ["GROUP", "estimates", "prefix_sums", "prepare", "suits", "tile"]
+
+GROUP = 16
+"""Rows whose prefix sums are taken side by side, so that a call does many of them."""
+
+PUT = 1.8
+"""Passes to add a partial sum of integers to the result."""
+
+STRIDED = 1.9
+"""How much slower it is where rows are left out."""
+
+
+def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+    """What it takes in each type of integers that will do, if the pixels are integers, and so are the kernels but for a unit."""
+    job = layouts[0]
+    found = flat.units(job)
+    estimates = []
+    for layout in [] if found is None else flat.layouts(job, found[1]):
+        steps, passes = sum(len(c.steps) for c in layout.classes), sum(c.passes for c in layout.classes)
+        each = (passes + 3 * job.gathered) * PASS[layout.kind] + (layout.puts * PUT + 5 * job.outputs) * PASS[dtype]
+        kinds = len(layout.classes)
+        reason = f"flat → prefix sums, {steps} differences in {kinds} kind{'s' * (kinds > 1)} of columns, exact in {layout.kind}"
+        calls = 2 * GROUP * job.gathered + passes + layout.puts
+        each *= slower(job, STRIDED) / job.outputs
+        estimates.append(Estimate("prefix", job, dtype, each, calls, reason, gathers=layout.kind))
+    return estimates
+
+
+def tile(job: Job, itemsize: int) -> Size:
+    """Output tiles of long lines: see `tile_within`."""
+    return tile_within(job, itemsize)
+
+
+def prepare(job: Job, dtype: str) -> Work:
+    """Find the kernels' steps; what is returned says how a tile of `dtype` is filled from integers of a type of `flat.layouts`."""
+    found = flat.units(job)
+    assert found is not None
+    by_kind = {layout.kind: layout.outputs for layout in flat.layouts(job, found[1])}
+    factors = found[0].ravel().astype(dtype)
+    s, d = job.stride, job.dilation.rows
+
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        _, rows, line = out.shape
+        width, apart = part.output.width * job.step, job.dilation.columns * job.step
+        length = (rows - 1) * line + width  # all lines as one: what comes to lie behind a line is of no account
+        kind = scratch.dtype.name
+        prefix = buffers.get("prefix", (scratch.shape[1] + d, line), kind)
+        spare = [buffers.get(name, (rows, line), kind) for name in ("sums", "doubled", "product")]
+        total = buffers.get("total", (length,), kind)
+        summed, steps = -1, Steps()
+        for target, planes, source, factor in zip(
+            out.reshape(len(out), -1)[:, :length], by_kind[kind], job.sources, factors, strict=True
+        ):
+            sum_ = _Sum(total, target)
+            for c, classes in enumerate(planes):
+                if classes and summed != source + c:
+                    summed = source + c
+                    steps += prefix_sums(scratch[summed], d, prefix)
+                for jumps, pieces in classes:
+                    sums, further, product = spare
+                    steps += _differences(
+                        [(prefix[i * d :][: (rows - 1) * s + 1 : s], rise) for i, rise in jumps], sums, product
+                    )
+                    sums, further = sums.reshape(-1), further.reshape(-1)
+                    size, known = 1, sums.size
+                    for count, first, full in pieces:
+                        while size < count:
+                            known -= size * apart
+                            steps.append((np.add, (sums[:known], sums[size * apart :][:known], further[:known])))
+                            sums, further, size = further, sums, 2 * size
+                        if full:
+                            steps.append(sum_.put())
+                        steps.append(sum_.add(sums[first * apart :][:length]))
+            steps.append(sum_.put())
+            if factor != 1:
+                steps.append((np.multiply, (target, np.array(factor, dtype), target)))
+        return steps + bias_steps(job, out[..., :width])
+
+    return work
+
+
+class _Sum:
+    """A sum in integers that is put into real results, in as many parts as their type asks for.
+
+    Parameters
+    ----------
+    total : ndarray
+        Room for a part.
+    target : ndarray
+        The results, of the same shape.
+    """
+
+    def __init__(self, total: NDArray[Any], target: NDArray[Any]) -> None:
+        self.total, self.target = total, target
+        self.begun = self.onto = False
+
+    def add(self, view: NDArray[Any]) -> Step:
+        """Add to the part, or begin it."""
+        begun, self.begun = self.begun, True
+        return (np.add, (self.total, view, self.total)) if begun else (np.copyto, (self.total, view))
+
+    def put(self) -> Step:
+        """Put the part away; the sum of nothing is 0."""
+        begun, self.begun = self.begun, False
+        onto, self.onto = self.onto, True
+        if onto:
+            return np.add, (self.target, self.total, self.target)
+        return (np.copyto, (self.target, self.total, "unsafe")) if begun else (self.target.fill, (0,))
+
+
+def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
+    """``out[y] = Σ lines[y - apart·i], i ≥ 1``, over the rows of ``lines (R, line)``: ``out (R + apart, line)``.
+
+    In groups of `GROUP` rows, first within all groups side by side, then from group to group: few calls for many rows.
+    """
+    steps: Steps = [(out[:apart].fill, (0,))]
+    for residue in range(min(apart, len(lines))):
+        source, target = lines[residue::apart], out[residue + apart :: apart]
+        steps.append((np.copyto, (target[::GROUP], source[::GROUP])))
+        for k in range(1, min(GROUP, len(source))):
+            here = target[k::GROUP]
+            steps.append((np.add, (target[k - 1 :: GROUP][: len(here)], source[k::GROUP], here)))
+        for start in range(GROUP, len(source), GROUP):
+            group = target[start : start + GROUP]
+            steps.append((np.add, (group, target[start - 1], group)))
+    return steps
+
+
+def _differences(jumps: list[tuple[NDArray[Any], int]], out: NDArray[Any], product: NDArray[Any]) -> Steps:
+    """``out = Σ rise · prefix sums``."""
+    (first, rise), *others = jumps
+    steps: Steps = []
+    if rise == 1 and others and others[0][1] == -1:
+        steps.append((np.subtract, (first, others.pop(0)[0], out)))
+    else:
+        steps.append((np.multiply, (first, np.array(abs(rise), out.dtype), out)))
+        if rise < 0:
+            steps.append((np.negative, (out, out)))
+    for view, rise in others:
+        if abs(rise) != 1:
+            steps.append((np.multiply, (view, np.array(abs(rise), out.dtype), product)))
+            view = product
+        steps.append((np.add if rise > 0 else np.subtract, (out, view, out)))
+    return steps

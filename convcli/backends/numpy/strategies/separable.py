@@ -1,0 +1,188 @@
+"""Kernels of low rank: a pass along the columns and a pass along the rows for each rank.
+
+A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank; the passes of all terms are summed. The first passes are
+products with banded matrices, the second ones what `convcli.backends.numpy.strategies.across` finds cheaper.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.steps import Buffers, Steps
+from convcli.backends.numpy.strategies import across
+from convcli.backends.numpy.strategies.bands import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
+from convcli.backends.numpy.strategies.common import (
+    MAC,
+    MANY_KERNELS,
+    PASS,
+    Estimate,
+    Work,
+    bias_steps,
+    slower,
+    tile_within,
+)
+from convcli.backends.numpy.strategies.rank import factors
+from convcli.backends.numpy.strategies.values import suits
+from convcli.geometry import Size, extent
+
+__all__ = ["estimates", "prepare", "suits", "tile"]
+
+NEAR_BYTES = 768 << 10
+"""Scratch and output of a tile of planes taken apart: most of a core's second-level cache."""
+
+FOLD_BYTES = 2 << 20
+"""Lines and their sums that are worked on at a time."""
+
+STRIDED = 1.4
+"""How much slower it is where rows are left out."""
+
+
+def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+    """What it takes, with channels as they lie and one by one: of kernels that are few, or alike, and no single columns.
+
+    Every job can be done so, if it is wanted: a kernel of full rank is its own rows.
+    """
+    job = layouts[0]
+    alike = bool((job.kernels == job.kernels[0, 0]).all())
+    few = (alike or job.outputs * job.inputs <= MANY_KERNELS) and job.kernel.width > 1  # a column is a single pass
+    return [_estimate(layout, dtype) for layout in layouts] if few or wanted else []
+
+
+def _estimate(job: Job, dtype: str) -> Estimate:
+    kh, kw = job.kernel
+    block = block_rows(kh)
+    rank = max(len(factors(kernel, dtype)[0]) for kernel in job.kernels.reshape(-1, kh, kw))
+    down = job.stride * (block - 1) + extent(kh, lattices(job)[1])
+    macs_across, folds = _across(job, dtype)
+    each = (rank * job.inputs * down + macs_across) * MAC[dtype] + rank * job.inputs * PASS[dtype]
+    reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
+    calls = job.outputs * rank * job.inputs * (15 if folds else 3)
+    return Estimate("separable", job, dtype, each * slower(job, STRIDED), calls, reason, rounds=rank > 1, block=block)
+
+
+def _across(job: Job, dtype: str) -> tuple[float, bool]:
+    """What the passes along the rows take for each output, in multiply-accumulates, and whether they fold: of the first output."""
+    lines = [line for kernel in job.kernels[0] for line in factors(kernel, dtype)[1].astype(dtype)]
+    macs, folds = across.cheapest(lines, job.dilation.columns * job.step, job.output.width * job.step)
+    return macs, bool(folds)
+
+
+def tile(job: Job, itemsize: int) -> Size:
+    """Output tiles of enough rows to keep products along the rows busy; of long lines where there are none, or wide ones."""
+    if job.step == 1 and not _across(job, f"float{8 * itemsize}")[1]:
+        size = tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
+    else:
+        size = tile_within(job, itemsize, planes=1)
+    return whole_blocks(job, size, block_rows(job.kernel.height))
+
+
+def prepare(job: Job, dtype: str) -> Work:
+    """Factor the kernels once; what is returned says how a tile is filled."""
+    passes = [_Passes(job, dtype, o) for o in range(job.outputs)]
+
+    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        out = out[..., : part.output.width * job.step]
+        steps = [
+            step for each, target in zip(passes, out, strict=True) for step in each.steps(scratch, target, buffers)
+        ]
+        return steps + bias_steps(job, out)
+
+    return work
+
+
+class _Term(NamedTuple):
+    """A gathered plane, and the taps of the passes along its columns and its rows."""
+
+    plane: int
+    column: NDArray[Any]
+    line: NDArray[Any]
+
+
+class _Passes:
+    """The passes whose sum is an output plane.
+
+    Parameters
+    ----------
+    job : Job
+    dtype : str
+        Of the computation.
+    output : int
+        Which plane.
+    """
+
+    def __init__(self, job: Job, dtype: str, output: int) -> None:
+        self.dtype, self.stride, self.apart = dtype, job.stride, job.dilation.columns * job.step
+        self.sets, self.dilation = lattices(job)
+        self.block = block_rows(job.kernel.height)
+        self.terms = [
+            _Term(job.sources[output] + c, u.astype(dtype), v.astype(dtype))
+            for c in range(job.inputs)
+            for u, v in zip(*factors(job.kernels[output, c], dtype), strict=True)
+        ]
+        lines = [term.line for term in self.terms]
+        self.folds = across.cheapest(lines, self.apart, job.output.width * job.step)[1]
+        self._built: dict[tuple[int, ...], NDArray[Any]] = {}
+
+    def steps(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        """Fill ``out (rows, width)``."""
+        return (self._by_folds if self.folds else self._by_bands)(scratch, out, buffers)
+
+    def _by_folds(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        """All passes for a few rows at a time, of which much is made on the way."""
+        steps: Steps = []
+        line, slots = scratch.shape[2], sum(len(fold.weights) for fold in self.folds)
+        at_once = max(1, FOLD_BYTES // (slots * line * self.block * out.itemsize)) * self.block
+        room = buffers.get("folds", (at_once, slots, line), self.dtype)
+        for first in range(min(self.sets, len(out))):
+            target = out[first :: self.sets]
+            for start in range(0, len(target), at_once):
+                rows, slot = target[start : start + at_once], 0
+                for number, (term, fold) in enumerate(zip(self.terms, self.folds, strict=True)):
+                    lines = scratch[term.plane, first + self.sets * self.stride * start :: self.sets]
+                    steps += self._down(number, lines, room[: len(rows), slot])
+                    slot += len(fold.weights)
+                steps += across.by_fold(self.folds, room[: len(rows)], self.apart, rows)
+        return steps
+
+    def _by_bands(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+        """One term after the other."""
+        rows, width = out.shape
+        columns = min(across.BLOCK_COLUMNS, width)
+        passed = buffers.get("passed", (rows, scratch.shape[2]), self.dtype)
+        further = buffers.get("further", (rows, width), self.dtype)
+        steps: Steps = []
+        for number, term in enumerate(self.terms):
+            for first in range(min(self.sets, rows)):
+                steps += self._down(number, scratch[term.plane, first :: self.sets], passed[first :: self.sets])
+            steps += across.by_band(passed, self._band(number, columns, along=True), further if number else out)
+            if number:
+                steps.append((np.add, (out, further, out)))
+        return steps
+
+    def _down(self, number: int, lines: NDArray[Any], out: NDArray[Any]) -> Steps:
+        """The pass of a term along the columns of `lines`: ``out (rows, line)``."""
+        rows, line = out.shape
+        size = min(self.block, rows)
+        band = self._band(number, size)
+        sources = blocks_of(lines, rows, size, band.shape[1], self.stride)
+        steps = multiply(band, sources, out[: len(sources) * size].reshape(-1, size, line))
+        if rows % size:
+            start = rows - size
+            steps += multiply(band, lines[self.stride * start :][: band.shape[1]], out[start:])
+        return steps
+
+    def _band(self, number: int, size: int, along: bool = False) -> NDArray[Any]:
+        """The banded matrix of a term for blocks of so many rows, or of columns `along` a line, built once."""
+        key = number, size, along
+        if key not in self._built:
+            _, column, line = self.terms[number]
+            self._built[key] = (
+                np.ascontiguousarray(banded(line, size, 1, self.apart).T)
+                if along
+                else banded(column, size, self.stride, self.dilation)
+            )
+        return self._built[key]
