@@ -82,7 +82,7 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
         return "numpy", "so little work that no other would have begun"
     from convcli.backends.numpy import predicted_seconds
 
-    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.source)))
+    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.source, task.finish.dtype)))
     name = "torch" if torch_seconds < numpy_seconds else "numpy"
     with_import = ", its import included" if torch_import else ""
     return name, (
@@ -94,12 +94,24 @@ ALWAYS_NUMPY_MACS = 1e7
 """Work that numpy has done before torch could be asked for it."""
 
 
-def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic]) -> str:
-    """The dtype of the computation: as asked for, else float32, or float64 for a float64 image."""
+def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], kept: str | None = None) -> str:
+    """The dtype of the computation: as asked for, else float32, or float64 where that would not do.
+
+    Parameters
+    ----------
+    wanted : str, optional
+        As the user names it.
+    backend : str
+    image : dtype
+        Of what the kernel reads.
+    kept : str, optional
+        What results are rounded to. In float32, sums of 16-bit values are rounded by up to a hundredth of a level, and one result
+        in some hundred then to another level: numpy computes those in float64. On torch, whose devices may have none to speak of,
+        it has to be asked for.
+    """
     if wanted is None:
-        if backend == "reference" or image == np.float64:
-            return "float64"
-        return "float32"
+        deep = backend == "numpy" and kept == "uint16"
+        return "float64" if deep or backend == "reference" or image == np.float64 else "float32"
     if wanted not in backends.DTYPES[backend]:
         raise BackendError(
             f"backend '{backend}' does not compute in {wanted}: use --dtype {' or '.join(backends.DTYPES[backend])}"

@@ -210,7 +210,7 @@ def prepare(
         bias=bias,
         geometry=geometry,
         groups=spec.groups,
-        dtype=dispatch.choose_dtype(compute.dtype, likely, np.dtype(lift.dtype) if lift else batch.dtype),
+        dtype=dispatch.choose_dtype(compute.dtype, likely, np.dtype(lift.dtype) if lift else batch.dtype, finish.dtype),
         device=compute.device,
         threads=compute.threads,
         plan=compute.plan,
@@ -223,7 +223,7 @@ def prepare(
     backends.load(name)
     imported = perf_counter() - start
     if name != likely:
-        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, task.source))
+        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, task.source, finish.dtype))
     if name != compute.backend:
         dispatch.check_memory(task, name)
     dispatch.check_range(task)

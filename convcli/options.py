@@ -176,7 +176,7 @@ compute = combined(
         default=None,
         envvar="CONVCLI_DTYPE",
         show_envvar=True,
-        help="Arithmetic; float16 and bfloat16 need torch.  [default: float32, float64 for float64 .npy]",
+        help="Arithmetic; float16 and bfloat16 need torch.  [default: float32; float64 for 16-bit images (numpy) and float64 .npy]",
     ),
     click.option(
         "--threads",

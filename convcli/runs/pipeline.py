@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli import engine, images
 from convcli.convspec import ConvSpec
-from convcli.engine import ConvResult
+from convcli.engine import Compute, ConvResult
 from convcli.errors import ImageError
 from convcli.images import Picture, Storage, alpha
 from convcli.images.gray import weights_of
@@ -148,7 +148,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     if kept.dtype in ("uint8", "uint16"):
         finish = replace(
             finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
-            real=operation.compute.dtype or "float32",
+            real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"),
         )  # fmt: skip
     image = given.colour
     if rule in ("premultiply", "filter"):
@@ -168,7 +168,7 @@ def _both_ways(
     opacity = "weighs" if weighs else "beside" if rule == "filter" else ""
     lift, restore = None, None
     if linear or gray or weighs:
-        wide = operation.compute.dtype == "float64" or (given.colour.dtype == np.float64 and not (linear or weighs))
+        wide = _wide(given.colour.dtype, linear or weighs, operation.compute)
         lift = Lift("float64" if wide else "float32", white, linear, gray, opacity)
     if linear or (opacity and transparent):
         restore = Restore(white, linear, bool(opacity) and transparent)
@@ -176,6 +176,18 @@ def _both_ways(
         bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
         restore = restore._replace(gain=transparency.gain_of(operation), bias=bias)
     return lift, restore
+
+
+def _wide(colour: np.dtype[Any], curved: bool, compute: Compute) -> bool:
+    """Whether lifted colours are float64: as asked for, as they are, or, of 16 bits, as numpy reads them.
+
+    `curved` says that they become linear light, or are weighed by their opacity.
+    """
+    if compute.dtype is not None:
+        return compute.dtype == "float64"
+    if colour == np.uint16:
+        return compute.device == "cpu" and compute.backend != "torch"
+    return colour == np.float64 and not curved
 
 
 def _stand_in(picture: Picture, channels: int) -> NDArray[Any]:

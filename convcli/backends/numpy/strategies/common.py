@@ -24,6 +24,9 @@ MAC = {"float32": 0.024e-9, "float64": 0.05e-9}
 MANY_KERNELS = 64
 """Different kernels of a job beyond which not all are looked at: layers of many channels are for products of windows."""
 
+SEEN = 8
+"""Outputs and inputs of such a layer whose kernels are looked at: the others are like them."""
+
 CACHE_BYTES = 4 << 20
 """Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that
 goes on where memory does is read ahead, a piece of one is not (measured)."""

@@ -67,9 +67,12 @@ class Layout(NamedTuple):
 
 def units(job: Job) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """``(O, 1, 1, 1)`` units and ``(O, I, kh, kw)`` integers whose products are the job's kernels, or None if there are none."""
-    found = [_unit(kernels) for kernels in job.kernels]
-    if None in found:
-        return None
+    found = []
+    for kernels in job.kernels:
+        of_these = _unit(kernels)
+        if of_these is None:
+            return None
+        found.append(of_these)
     unit = np.array(found, np.float64).reshape(-1, 1, 1, 1)
     return unit, np.rint(job.kernels / unit)
 

@@ -40,7 +40,7 @@ STRIDED = 1.9
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
     """What it takes in each type of integers that will do, if the pixels are integers, and so are the kernels but for a unit."""
     job = layouts[0]
-    found = flat.units(job)
+    found = flat.units(job) if job.bounded else None
     estimates = []
     for layout in [] if found is None else flat.layouts(job, found[1]):
         steps, passes = sum(len(c.steps) for c in layout.classes), sum(c.passes for c in layout.classes)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, slower, tile_within
+from convcli.backends.numpy.strategies.common import PASS, SEEN, Estimate, Work, bias_steps, slower, tile_within
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, shared
 from convcli.backends.numpy.strategies.values import suits
 from convcli.geometry import Size
@@ -86,7 +86,9 @@ def passes(job: Job) -> tuple[int, int]:
     """
     counts = np.count_nonzero(job.kernels, axis=(1, 2, 3))
     if counts.max() > MOST_TAPS:
-        return int(counts.sum()) + sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in job.kernels), 0
+        seen = job.kernels[:SEEN]
+        products = sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in seen)
+        return int(counts.sum()) + products * job.outputs // len(seen), 0
     sums, outputs = arranged(job)
     return len(sums) + sum(1 + len(group.taps) for groups in outputs for group in groups), len(sums)
 

@@ -22,6 +22,7 @@ from convcli.backends.numpy.strategies.common import (
     MAC,
     MANY_KERNELS,
     PASS,
+    SEEN,
     Estimate,
     Work,
     bias_steps,
@@ -41,9 +42,6 @@ SINGLE = 1.5
 
 STRIDED = 1.2
 """How much slower it is where rows are left out."""
-
-SEEN = 8
-"""Outputs and inputs of a layer of many channels whose kernels are looked at: the others are like them."""
 
 PRODUCT_BYTES = 3 << 20
 """Products of one call: enough to hide its cost and that of Python's lock, few enough to stay near (measured)."""

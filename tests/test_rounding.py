@@ -1,0 +1,94 @@
+"""What integers come out: those of the definition, whatever the plan, but for ties and for fewer than one in ten thousand."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from cli import SAMPLES, done
+from numpy.typing import NDArray
+from PIL import Image
+
+from convcli import engine
+from convcli.backends.numpy.strategies import STRATEGIES
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute, ConvResult
+from convcli.geometry import Pair
+from convcli.kernels import parse
+from convcli.pointwise.finish import Finish
+
+WHITE = {"uint8": 255.0, "uint16": 65535.0}
+MOST = 1e-4
+"""The share of pixels that may be rounded to the next level."""
+
+
+def image(kind: str) -> NDArray[np.generic]:
+    """Noise, RGB as decoded: every level is as likely as the others."""
+    noise = np.random.default_rng(5).integers(0, WHITE[kind], (190, 260, 3), kind, endpoint=True)
+    return np.moveaxis(noise, -1, 0)
+
+
+@cache
+def kernel(name: str) -> NDArray[np.float64]:
+    """Some kernel of the library, or one of random taps that sum to 1."""
+    if not name.startswith("random"):
+        return parse(name).kernels[0].values
+    taps = np.random.default_rng(3).random((int(name[7:]),) * 2)
+    return taps / taps.sum()
+
+
+def result(kind: str, name: str, transposed: bool, compute: Compute, finish: Finish) -> ConvResult:
+    act = engine.transpose if transposed else engine.convolve
+    stride = Pair(2, 2) if transposed else Pair(1, 1)
+    spec = ConvSpec(stride=stride, padding="same-upper", groups=3, transpose=transposed)
+    weight = np.repeat(kernel(name)[np.newaxis, np.newaxis], 3, axis=0)
+    return act(image(kind), weight, spec, compute, np.full(3, 0.3), finish)
+
+
+@cache
+def truth(kind: str, name: str, transposed: bool) -> NDArray[np.float64]:
+    return result(kind, name, transposed, Compute("reference"), Finish()).array
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("kind", WHITE)
+@pytest.mark.parametrize(
+    ("plan", "name"),
+    [
+        (plan, name)
+        for plan in STRATEGIES
+        for name in (("disk:4", "box:9") if plan == "prefix" else ("random:3", "random:7", "random:17", "gaussian:2"))
+    ],
+)
+def test_every_plan_rounds_as_the_definition_does(plan: str, name: str, kind: str, transposed: bool) -> None:
+    exact = np.clip(truth(kind, name, transposed), 0, WHITE[kind])
+    finish = Finish(dtype=kind, full_scale=WHITE[kind])
+    found = result(kind, name, transposed, Compute("numpy", plan=plan, threads=1), finish)
+    apart = found.array.astype(np.int64) - np.rint(exact).astype(np.int64)
+    ties = np.abs(exact - np.floor(exact) - 0.5) < 1e-9 * WHITE[kind]
+    assert np.abs(apart).max() <= 1
+    assert np.count_nonzero(apart[~ties]) < MOST * apart.size
+    assert ties.mean() < 0.01
+
+
+def test_16_bits_are_computed_in_float64_unless_told_otherwise() -> None:
+    finish = Finish(dtype="uint16", full_scale=65535.0)
+    assert result("uint16", "random:7", False, Compute("numpy"), finish).dtype == "float64"
+    assert result("uint16", "random:7", False, Compute("auto"), finish).dtype == "float64"
+    assert result("uint16", "random:7", False, Compute("torch"), finish).dtype == "float32"
+    narrow = result("uint16", "random:7", False, Compute("numpy", dtype="float32"), finish)
+    assert narrow.dtype == "float32"
+    wrong = np.count_nonzero(narrow.array != np.rint(truth("uint16", "random:7", False)))
+    assert wrong > MOST * narrow.array.size  # which is why
+
+
+@pytest.mark.parametrize("options", [(), ("--linear",), ("--channels", "gray"), ("--range", "minmax")])
+def test_a_16_bit_file_comes_out_as_by_the_reference(options: tuple[str, ...], tmp_path: object) -> None:
+    for backend in ("numpy", "reference"):
+        done(
+            "apply", str(SAMPLES / "gradient16.png"), "-k", "gaussian:1.3", "-p", "same", *options,
+            "--backend", backend, "-o", f"{tmp_path}/{backend}.png",
+        )  # fmt: skip
+    mine, its = (np.asarray(Image.open(f"{tmp_path}/{name}.png")).astype(int) for name in ("numpy", "reference"))
+    assert np.count_nonzero(mine != its) <= MOST * mine.size
