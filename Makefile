@@ -29,13 +29,14 @@ fuzz: $(VENV)/tested
 		$(BIN)/python -m tests.fuzzing $$target $(FUZZ_SECONDS) || exit 1; done
 
 # Against OpenCV, SciPy and torch, and libvips, ImageMagick and G'MIC where they are installed; writes benchmarks/RESULTS.md,
-# how far the planner's choices lie from the best, benchmarks/REGRET.md, and many images, benchmarks/MANY.md. `make docs` takes
-# them into the README.
+# how far the planner's choices lie from the best, benchmarks/REGRET.md, many images, benchmarks/MANY.md, and PNG encoders,
+# benchmarks/ENCODERS.md. `make docs` takes the first three into the README.
 bench: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/regret.py
 	$(BIN)/python benchmarks/many.py
+	$(BIN)/python benchmarks/encoders.py
 
 # The man pages and the generated parts of the README.
 docs: $(VENV)/installed

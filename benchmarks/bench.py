@@ -24,6 +24,7 @@ import numpy as np
 from command_line import HERE, command_line
 from commands import command_rows
 from in_process import in_process_rows
+from on_cuda import cuda_rows
 from PIL import Image
 from threadpoolctl import threadpool_info
 
@@ -83,12 +84,12 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
     return measure
 
 
-def measured(rows: Iterator[Row], rounds: int) -> Iterator[str]:
+def measured(rows: Iterator[Row], count: int) -> Iterator[str]:
     """Run every row; one Markdown line each."""
     for row in rows:
         runs = {"convcli": row.ours, **row.peers}
         times: dict[str, list[float]] = {name: [] for name in runs}
-        for round_ in range(rounds + 1):
+        for round_ in range(count + 1):
             for name, run in runs.items():
                 sleep(PAUSE)
                 cost = run()
@@ -112,6 +113,11 @@ def figure(cost: float, unit: str) -> str:
     if unit != "s":
         return f"{cost:.0f} {unit}"
     return f"{cost:.2f} s" if cost >= 1 else f"{cost * 1e3:.3g} ms" if cost >= 1e-3 else f"{cost * 1e6:.3g} µs"
+
+
+def rounds(count: int) -> str:
+    """How many measurements a figure stands for."""
+    return f"Medians of {count} rounds" if count > 1 else "A single round"
 
 
 def machine() -> str:
@@ -156,12 +162,13 @@ def main() -> None:
             *(Row(name, timed(ours), {peer: timed(run) for peer, run in peers.items()}, goal)
               for name, ours, peers, goal in in_process_rows(np.asarray(image))),
             *(Row(*row) for row in command_rows(image, Path(folder))),
+            *(Row(*row) for row in cuda_rows(np.asarray(image))),
         ]  # fmt: skip
         lines = list(measured((row for row in every if options.only in row.name), options.rounds))
     header = [
         "# Benchmarks",
         "",
-        f"Made by `make bench`: {machine()}. Medians of {options.rounds} rounds; every row's programs ran in turn.",
+        f"Made by `make bench`: {machine()}. {rounds(options.rounds)}; every row's programs ran in turn.",
         "Ratio: convcli over the best peer.",
         "",
         "| work | convcli | peers | ratio | goal | met |",

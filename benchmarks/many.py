@@ -19,7 +19,7 @@ from time import perf_counter, sleep
 
 import blas  # noqa: F401 (before NumPy)
 import numpy as np
-from bench import PAUSE, figure, machine
+from bench import PAUSE, figure, machine, rounds
 from command_line import HERE, command_line
 from commands import CONVCLI
 from PIL import Image
@@ -88,7 +88,7 @@ def seconds(command: list[str], folder: Path) -> float:
     return passed
 
 
-def measured(ending: str, rounds: int) -> list[str]:
+def measured(ending: str, count: int) -> list[str]:
     """A Markdown line for each peer."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -97,7 +97,7 @@ def measured(ending: str, rounds: int) -> list[str]:
         (folder / "sharpen.mat").write_text("3 3\n0 -1 0\n-1 5 -1\n0 -1 0\n")
         every = commands(ending)
         times: dict[str, list[float]] = {program: [] for program in every}
-        for round_ in range(rounds + 1):
+        for round_ in range(count + 1):
             for program, command in every.items():
                 passed = seconds(command, folder)
                 if round_:  # the first warms up
@@ -127,7 +127,7 @@ def main() -> None:
     header = [
         "# Many images",
         "",
-        f"Made by `make bench`: {machine()}. Medians of {options.rounds} rounds; the programs ran in turn. A 3×3 "
+        f"Made by `make bench`: {machine()}. {rounds(options.rounds)}; the programs ran in turn. A 3×3 "
         "kernel, from files to files. Ratio: convcli over the peer.",
         "",
         "| work | convcli | peer | ratio | goal | met |",

@@ -1,4 +1,4 @@
-"""How far the planner's choice lies from the best plan, over a grid of kernels, image sizes and strides.
+"""How far the planner's choice lies from the best plan, over a grid of kernels, images, layers, strides and dilations.
 
     python benchmarks/regret.py [--only TEXT] [--rounds N] [--output FILE]
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any, NamedTuple
 
 import blas  # noqa: F401 (before NumPy)
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.geometry import Pair
+from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
 from convcli.pointwise.finish import Finish
 from convcli.system import process
@@ -32,60 +33,128 @@ GOAL = 1.25
 STRETCH = 10e-3
 """Seconds that a plan is repeated for: the first call after another plan's makes its tiles anew."""
 
-Case = tuple[str, NDArray[np.uint8], NDArray[np.float64], ConvSpec]
+
+class Case(NamedTuple):
+    """An operation: its name, image ``(C, H, W)``, weight ``(C_out, C_in/groups, kh, kw)``, and what becomes of its results."""
+
+    name: str
+    image: NDArray[Any]
+    weight: NDArray[np.float64]
+    spec: ConvSpec
+    finish: Finish
 
 
-def cases() -> Iterator[Case]:
-    """Name, image ``(C, H, W)``, kernel, operation."""
+FINISHES = {
+    "uint8": Finish(dtype="uint8"),
+    "uint16": Finish(dtype="uint16", full_scale=65535.0),
+    "float32": Finish(),
+}
+"""What results are rounded to, by the type of the pixels."""
+
+
+def picture(shape: tuple[int, int, int], kind: str = "uint8") -> NDArray[Any]:
+    """Noise as it is decoded: ``(C, H, W)``, channels side by side in memory."""
+    white = 255 if kind == "uint8" else 65535
+    return np.random.default_rng(0).integers(0, white, shape).astype(kind).transpose(2, 0, 1)
+
+
+def dense(size: int) -> NDArray[np.float64]:
+    """A kernel of full rank."""
+    kernel = np.random.default_rng(size).standard_normal((size, size))
+    kernel /= np.abs(kernel).sum()
+    return kernel
+
+
+def named(*names: str) -> dict[str, NDArray[np.float64]]:
+    """Kernels of the library."""
+    return {name: parse(name).kernels[0].values for name in names}
+
+
+def filtered(name: str, image: NDArray[Any], kernel: NDArray[np.float64], **more: Any) -> Case:
+    """A kernel on every channel."""
+    weight = np.broadcast_to(kernel, (len(image), 1, *kernel.shape)).copy()
+    mode = "zeros" if "transpose" in more else "reflect"
+    spec = ConvSpec(padding="same-upper", padding_mode=mode, groups=len(image), **more)
+    return Case(name, image, weight, spec, FINISHES[image.dtype.name])
+
+
+def photographs() -> Iterator[Case]:
+    """8 bits, the kernels of image processing, every pixel or every second one."""
+    kernels = {f"dense {size}×{size}": dense(size) for size in (3, 5, 7, 9, 13, 21, 31, 61, 101)}
+    kernels |= named(
+        "sharpen", "sobel-x", "box:3", "box:9", "gaussian:1", "gaussian:3", "gaussian:10", "disk:5", "disk:15"
+    )
     generator = np.random.default_rng(0)
-    kernels: dict[str, NDArray[np.float64]] = {}
-    for size in (3, 5, 7, 9, 13, 21, 31, 61, 101):
-        dense = generator.standard_normal((size, size))
-        kernels[f"dense {size}×{size}"] = dense / np.abs(dense).sum()
-    for name in (
-        "sharpen",
-        "sobel-x",
-        "box:3",
-        "box:9",
-        "gaussian:1",
-        "gaussian:3",
-        "gaussian:10",
-        "disk:5",
-        "disk:15",
-    ):
-        kernels[name] = parse(name).kernels[0].values
     lines = generator.random((1, 15)), generator.random((15, 1))
     kernels["line 1×15"], kernels["line 15×1"] = (line / line.sum() for line in lines)
     images = {"gray 256²": (256, 256, 1), "RGB 512²": (512, 512, 3), "gray 2048²": (2048, 2048, 1),
               "RGB 2000×3000": (2000, 3000, 3)}  # fmt: skip
     for image_name, shape in images.items():
-        image = generator.integers(0, 255, shape, np.uint8).transpose(2, 0, 1)
+        image = picture(shape)
         for kernel_name, kernel in kernels.items():
             for stride in (1, 2) if kernel.size <= 169 else (1,):
-                spec = ConvSpec(
-                    padding="same-upper", padding_mode="reflect", groups=shape[2], stride=Pair(stride, stride)
-                )
                 suffix = f", stride {stride}" if stride > 1 else ""
-                yield f"{image_name}, {kernel_name}{suffix}", image, kernel, spec
-    image = generator.integers(0, 255, (512, 512, 3), np.uint8).transpose(2, 0, 1)
-    for factor in (2, 3, 4):
-        kernel = parse(f"bilinear:{factor}").kernels[0].values
-        yield (
-            f"RGB 512², bilinear:{factor} transposed",
-            image,
-            kernel,
-            ConvSpec(transpose=True, stride=Pair(factor, factor), padding="same-upper", groups=3),
+                yield filtered(f"{image_name}, {kernel_name}{suffix}", image, kernel, stride=Pair(stride, stride))
+
+
+def further() -> Iterator[Case]:
+    """Larger strides, dilations, transposed operations."""
+    for image_name, shape in (("RGB 512²", (512, 512, 3)), ("RGB 2000×3000", (2000, 3000, 3))):
+        image = picture(shape)
+        for size in (3, 7):
+            yield filtered(f"{image_name}, dense {size}×{size}, stride 4", image, dense(size), stride=Pair(4, 4))
+            for apart in (2, 4):
+                name = f"{image_name}, dense {size}×{size}, dilation {apart}"
+                yield filtered(name, image, dense(size), dilation=Pair(apart, apart))
+        yield filtered(
+            f"{image_name}, dense 5×5, stride 3, dilation 2", image, dense(5), stride=Pair(3, 3), dilation=Pair(2, 2)
         )
+    image = picture((512, 512, 3))
+    for factor in (2, 3, 4):
+        (kernel,) = named(f"bilinear:{factor}").values()
+        name = f"RGB 512², bilinear:{factor} transposed"
+        yield filtered(name, image, kernel, transpose=True, stride=Pair(factor, factor))
+
+
+def deep() -> Iterator[Case]:
+    """16 bits, and real numbers."""
+    kernels = {f"dense {size}×{size}": dense(size) for size in (3, 7, 31)}
+    kernels |= named("sharpen", "box:9", "gaussian:3", "disk:15")
+    for kind in ("uint16", "float32"):
+        image = picture((1000, 1500, 3), kind)
+        for name, kernel in kernels.items():
+            yield filtered(f"RGB 1000×1500 {kind}, {name}", image, kernel)
+
+
+def layers() -> Iterator[Case]:
+    """Of networks: inputs, outputs, groups, side of the image, side of the kernel, stride."""
+    generator = np.random.default_rng(0)
+    for inputs, outputs, groups, side, k, s in (
+        (3, 32, 1, 224, 3, 2), (3, 64, 1, 224, 7, 2), (16, 16, 1, 128, 3, 1), (32, 64, 1, 64, 5, 2), (64, 64, 1, 64, 1, 1),
+        (64, 64, 1, 56, 3, 1), (64, 64, 64, 112, 3, 1), (96, 96, 96, 56, 7, 1), (128, 128, 8, 28, 3, 1),
+    ):  # fmt: skip
+        image = generator.standard_normal((inputs, side, side), dtype=np.float32)
+        weight = generator.standard_normal((outputs, inputs // groups, k, k))
+        name = f"layer {inputs} → {outputs}, {groups} group{'s' * (groups > 1)}, {side}², {k}×{k}, stride {s}"
+        spec = ConvSpec(padding=Pads(*[k // 2] * 4), stride=Pair(s, s), groups=groups)
+        yield Case(name, image, weight, spec, Finish())
+
+
+def cases() -> Iterator[Case]:
+    """All of them."""
+    yield from photographs()
+    yield from further()
+    yield from deep()
+    yield from layers()
 
 
 def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, float]]:
     """The chosen plan, and the predicted and measured seconds of every plan worth a look."""
-    _, image, kernel, spec = case
-    weight = np.broadcast_to(kernel, (len(image), 1, *kernel.shape)).copy()
+    _, image, weight, spec, finish = case
     act = engine.transpose if spec.transpose else engine.convolve
 
     def run(plan: str | None) -> engine.ConvResult:
-        return act(image, weight, spec, Compute("numpy", plan=plan), None, Finish(dtype="uint8"))
+        return act(image, weight, spec, Compute("numpy", plan=plan), None, finish)
 
     chosen = run(None)
     first = chosen.plan.partition(":")[0]
@@ -110,7 +179,7 @@ def main() -> None:
     options = command_line(__doc__, "REGRET.md")
     regrets, lines = [], []
     for case in cases():
-        if options.only not in case[0]:
+        if options.only not in case.name:
             continue
         chosen, predicted, seconds = measured(case, options.rounds)
         best = min(seconds, key=lambda plan: seconds[plan])
@@ -119,7 +188,7 @@ def main() -> None:
             f"{plan} {1e3 * seconds[plan]:.3g} ms ({1e3 * predicted[plan]:.3g})"
             for plan in sorted(seconds, key=lambda plan: seconds[plan])
         )
-        lines.append(f"| {case[0]} | {chosen} | {regrets[-1]:.2f} | {listed} |")
+        lines.append(f"| {case.name} | {chosen} | {regrets[-1]:.2f} | {listed} |")
         print(lines[-1], flush=True)
     within = sum(regret <= GOAL for regret in regrets)
     summary = (
