@@ -59,15 +59,14 @@ class Tile(NamedTuple):
         What is gathered, and what is kept of what becomes of it.
     filling : Filling or None
         How it is filled; None: by `fill`.
-    steps, fallback_steps : callable
-        Of the strategy, and of its fallback, up to what is kept: built when first asked for.
+    steps : callable
+        Of the strategy in some dtype, or, for None, of its fallback, up to what is kept: built when first asked for.
     """
 
     scratch: NDArray[Any]
     kept: NDArray[Any]
     filling: Filling | None
-    steps: Callable[[], Steps]
-    fallback_steps: Callable[[], Steps]
+    steps: Callable[[str | None], Steps]
 
 
 class Recipe(NamedTuple):
@@ -82,12 +81,11 @@ class Recipe(NamedTuple):
         How far a result may lie beyond it.
     dtype, gathers : str
         Of the computation, and of the pixels that it is handed.
-    work : Work
-        The strategy, prepared.
-    suits : callable
-        Whether the strategy may do a tile with this scratch; else `fallback` does it.
-    fallback : callable
-        Prepares, when first needed, plain taps: they alone keep a NaN or an infinity within the kernel's support.
+    work : callable
+        Prepares the strategy for some dtype, or, for None, plain taps, which alone keep a NaN or an infinity within the kernel's
+        support: when first needed.
+    precision : callable
+        In which of them a tile with this scratch is to be done.
     tiles : list of (range, range)
         Output rows and columns.
     threads : int
@@ -107,9 +105,8 @@ class Recipe(NamedTuple):
     rounding: float
     dtype: str
     gathers: str
-    work: Work
-    suits: Callable[[NDArray[Any]], bool]
-    fallback: Callable[[], Work]
+    work: Callable[[str | None], Work]
+    precision: Callable[[NDArray[Any]], str | None]
     tiles: list[tuple[range, range]]
     threads: int
     strips: dict[range, Rows]
@@ -139,7 +136,7 @@ class Recipe(NamedTuple):
             for gather, target in tile.filling.stretches:
                 np.copyto(target, gather.stretch(lines), "unsafe")
             run(tile.filling.border)
-        run(tile.steps() if self.job.bounded or self.suits(tile.scratch) else tile.fallback_steps())
+        run(tile.steps(self.dtype if self.job.bounded else self.precision(tile.scratch)))
         return tile.kept
 
     def _made(self, height: int, columns: range, reads: Rows) -> Tile:
@@ -156,8 +153,7 @@ class Recipe(NamedTuple):
             scratch,
             kept,
             filling(scratch, reads, gathers),
-            cache(lambda: self.work(part, scratch, out, BUFFERS) + thinning),
-            cache(lambda: self.fallback()(part, scratch, out, BUFFERS) + thinning),
+            cache(lambda kind: self.work(kind)(part, scratch, out, BUFFERS) + thinning),
         )
 
 
@@ -208,6 +204,12 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
     tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.threads) if job.outputs else []
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
     held = 4 * job.kernels.nbytes + 8 * job.columns.size + chosen.held
+
+    @cache
+    def work(kind: str | None) -> Work:
+        return taps.prepare(job, chosen.dtype, gaps_only=True) if kind is None else strategy.prepare(job, kind)
+
+    work(chosen.dtype)  # before threads ask for it, each for itself
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
     thinned = f"all columns, 1 of {job.thin} kept, " if job.thin > 1 else ""
     recipe = Recipe(
@@ -216,9 +218,8 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         rounding=np.inf if chosen.mixes else _rounding(job, chosen.dtype),
         dtype=chosen.dtype,
         gathers=chosen.gathers,
-        work=strategy.prepare(job, chosen.dtype),
-        suits=strategy.suits,
-        fallback=cache(partial(taps.prepare, job, chosen.dtype, gaps_only=True)),
+        work=work,
+        precision=strategy.precision,
         tiles=tiles,
         threads=chosen.threads,
         strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},

@@ -27,6 +27,8 @@ def cut(output: Size, tile: Size, threads: int) -> list[tuple[range, range]]:
 
 def described(tiles: int, threads: int) -> str:
     """``94 tiles, 2 threads``."""
+    if not tiles:
+        return "nothing to compute"
     used = min(tiles, threads)
     return f"{tiles} tile{'s' * (tiles > 1)}, {used} thread{'s' * (used > 1)}"
 

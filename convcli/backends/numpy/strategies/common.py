@@ -108,11 +108,14 @@ class Strategy(Protocol):
         ...
 
     def prepare(self, job: Job, dtype: str) -> Work:
-        """Do once what all tiles share; what is returned says how a tile is filled."""
+        """Do once what all tiles share; what is returned says how a tile is filled.
+
+        `dtype` is that of the tiles, or one that `precision` has asked for.
+        """
         ...
 
-    def suits(self, scratch: NDArray[Any]) -> bool:
-        """Whether a tile of values that are not bounded (see `Job.bounded`) can be done; else plain taps do it."""
+    def precision(self, scratch: NDArray[Any]) -> str | None:
+        """The dtype in which a tile can be done whose values are not bounded, see `Job.bounded`; None: only by plain taps."""
         ...
 
 

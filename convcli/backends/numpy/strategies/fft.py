@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies import values
 from convcli.backends.numpy.strategies.common import CACHED_BYTES, PASS, Estimate, Work, bias_steps
+from convcli.backends.numpy.strategies.values import is_small, spread
 from convcli.geometry import Size
 
-__all__ = ["estimates", "prepare", "suits", "tile"]
+__all__ = ["estimates", "precision", "prepare", "tile"]
 
 TRANSFORM = {"float32": 0.16e-9, "float64": 0.3e-9}
 """Seconds of a real transform for each value and each doubling of its size."""
@@ -49,7 +49,7 @@ WORTH_LESS = 0.75
 """The share of a tile's side up to which another one is worth a transform of the kernel, if there is one only."""
 
 WIDE, TOO_WIDE = 2.0**8, 2.0**32
-"""Ranges of a tile (see `values.value_range`) above which it is done in float64, and not at all."""
+"""Ranges of a tile (see `values.spread`) above which it is done in float64, and not at all."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
@@ -108,9 +108,12 @@ def tile(job: Job, itemsize: int) -> Size:
     return Size(max(1, (height - 1) // job.stride + 1), max(1, width))
 
 
-def suits(scratch: NDArray[Any]) -> bool:
-    """Whether a tile's values are finite, of one range, and far from the end of the type."""
-    return values.suits(scratch) and values.value_range(scratch) <= TOO_WIDE
+def precision(scratch: NDArray[Any]) -> str | None:
+    """The dtype for a tile; None if its values are not finite, near the end of the type, or of too wide a range."""
+    largest, ratio = spread(scratch)
+    if ratio > TOO_WIDE or not is_small(largest, scratch.dtype):
+        return None
+    return "float64" if ratio > WIDE else scratch.dtype.name
 
 
 def spectra_bytes(job: Job) -> int:
@@ -151,9 +154,7 @@ class _Transforms:
     def fill(self, width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         """Fill the first `width` values of each line of ``out (O, rows, line)``."""
         job, kind = self.job, self.dtype
-        if not job.bounded and values.value_range(scratch) > WIDE:
-            kind = "float64"
-            scratch = scratch.astype(kind)
+        scratch = scratch.astype(kind, copy=False)
         (height, side), rows = self._sides(scratch), out.shape[1]
         kernels = self._kernels(height, side, kind)
         complex_kind = kernels.dtype.name

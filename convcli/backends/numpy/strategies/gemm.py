@@ -15,10 +15,10 @@ from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.strategies import common
 from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, bias_steps
-from convcli.backends.numpy.strategies.values import suits
+from convcli.backends.numpy.strategies.values import precision
 from convcli.geometry import Size
 
-__all__ = ["estimates", "prepare", "suits", "tile"]
+__all__ = ["estimates", "precision", "prepare", "tile"]
 
 FEW_ROWS = {1: 3.0, 2: 1.5}
 """How much slower BLAS is where a matrix has so many rows only."""

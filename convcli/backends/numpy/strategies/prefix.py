@@ -22,10 +22,10 @@ from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Step, Steps
 from convcli.backends.numpy.strategies import flat
 from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, slower, tile_within
-from convcli.backends.numpy.strategies.values import suits
+from convcli.backends.numpy.strategies.values import precision
 from convcli.geometry import Size
 
-__all__ = ["GROUP", "estimates", "prefix_sums", "prepare", "suits", "tile"]
+__all__ = ["GROUP", "estimates", "precision", "prefix_sums", "prepare", "tile"]
 
 GROUP = 16
 """Rows whose prefix sums are taken side by side, so that a call does many of them."""

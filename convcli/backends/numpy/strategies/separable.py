@@ -26,10 +26,10 @@ from convcli.backends.numpy.strategies.common import (
     tile_within,
 )
 from convcli.backends.numpy.strategies.rank import factors
-from convcli.backends.numpy.strategies.values import suits
+from convcli.backends.numpy.strategies.values import precision
 from convcli.geometry import Size, extent
 
-__all__ = ["estimates", "prepare", "suits", "tile"]
+__all__ = ["estimates", "precision", "prepare", "tile"]
 
 NEAR_BYTES = 768 << 10
 """Scratch and output of a tile of planes taken apart: most of a core's second-level cache."""

@@ -16,10 +16,10 @@ from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.strategies.common import PASS, SEEN, Estimate, Work, bias_steps, slower, tile_within
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, shared
-from convcli.backends.numpy.strategies.values import suits
+from convcli.backends.numpy.strategies.values import precision
 from convcli.geometry import Size
 
-__all__ = ["arranged", "estimates", "passes", "prepare", "suits", "tile"]
+__all__ = ["arranged", "estimates", "passes", "precision", "prepare", "tile"]
 
 STRIDED = 2.8
 """How much slower it is where rows are left out."""

@@ -29,10 +29,10 @@ from convcli.backends.numpy.strategies.common import (
     slower,
     tile_within,
 )
-from convcli.backends.numpy.strategies.values import suits
+from convcli.backends.numpy.strategies.values import precision
 from convcli.geometry import Size, extent
 
-__all__ = ["distinct_columns", "estimates", "prepare", "suits", "tile"]
+__all__ = ["distinct_columns", "estimates", "precision", "prepare", "tile"]
 
 KEEP = 0.7
 """Passes that a product in BLAS takes longer for each value that it leaves in memory."""

@@ -14,24 +14,31 @@ BLOCK = 16
 """Rows and columns over which faint values are averaged."""
 
 
-def suits(scratch: NDArray[Any]) -> bool:
-    """Whether a tile can be done by skipping taps of weight 0 and by sums of pixels.
+def precision(scratch: NDArray[Any]) -> str | None:
+    """The dtype of a tile, if it can be done by skipping taps of weight 0 and by sums of pixels; else None.
 
     No taps may be skipped that a NaN or an infinity lies under; nor may pixels be summed that are so large that only their
     products with the weights can be.
     """
-    return largest(scratch) < float(np.finfo(scratch.dtype).max) * SMALL
+    largest = max(float(scratch.max(initial=0)), -float(scratch.min(initial=0)), key=lambda size: (size != size, size))
+    return scratch.dtype.name if is_small(largest, scratch.dtype) else None
 
 
-def largest(scratch: NDArray[Any]) -> float:
-    """The largest magnitude in a tile; NaN if there is one."""
-    return max(float(scratch.max(initial=0)), -float(scratch.min(initial=0)), key=lambda size: (size != size, size))
+def is_small(largest: float, kind: np.dtype[Any]) -> bool:
+    """Whether pixels of a type can be summed, of which the largest magnitude is this; NaN cannot."""
+    return largest < float(np.finfo(kind).max) * SMALL
 
 
-def value_range(scratch: NDArray[Any], block: int = BLOCK) -> float:
-    """How far the largest value of a tile lies above the mean of its faintest block that is not all zeros."""
-    sizes = np.abs(scratch, dtype=np.float64)
+def spread(scratch: NDArray[Any], block: int = BLOCK) -> tuple[float, float]:
+    """The largest magnitude in a tile, NaN if there is one; and how far it lies above the mean of the tile's faintest block.
+
+    Blocks that are all zeros are left out.
+    """
+    sizes = np.abs(scratch)
+    largest = float(sizes.max(initial=0))
+    if not is_small(largest, scratch.dtype):  # their sums would mean nothing
+        return largest, np.inf
     _, rows, columns = sizes.shape
     sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block), 1), range(0, columns, block), 2)
     faintest = float(sums.min(where=sums > 0, initial=np.inf)) / block**2
-    return float(sizes.max(initial=0)) / faintest
+    return largest, largest / faintest
