@@ -149,7 +149,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         if same_file(source, target):
             _check_in_place(film, source, container, count)
         timing = film.timing() if count > 1 else None
-        left_out = (f"the first of {film.frames} frames is used",) if count < film.frames else ()
+        left_out = images.left_out(film, count)
         tally = _Tally(load_seconds=perf_counter() - start)
         frames = _frames(film, count, operation, source, container, how, tally)
         first = next(frames)
