@@ -8,14 +8,14 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
-from cli import SAMPLES, binary, cells, done, environment, read, run, terminal, write
+from cli import SAMPLES, binary, cells, done, environment, heeding, read, run, terminal, write
 from PIL import Image
 
 from convcli.system import files
@@ -829,26 +829,41 @@ def test_a_full_pipe_that_does_not_wait(folder: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing(number: signal.Signals, folder: Path) -> None:
-    """The program stops itself while it writes: the temporary file is there then, and gone after."""
+def signalled(number: signal.Signals, folder: Path, before: Callable[[], None]) -> subprocess.CompletedProcess[bytes]:
+    """The program, which sends itself a signal while it writes: the temporary file is there then."""
     code = f"""
 import os, signal, sys
 from convcli.system import npy
+usual = npy.write
 def write(stream, array):
     assert list(__import__("pathlib").Path().glob(".out*.tmp"))
     os.kill(os.getpid(), {int(number)})
+    usual(stream, array)
 npy.write = write
-sys.argv = ["convcli", "apply", "a.png", "-k", "box", "-o", "out.npy"]
+sys.argv = ["convcli", "apply", "a.png", "-k", "box", "-o", "out.npy", "-q"]
 from convcli.__main__ import main
 main()
 """
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, check=False
-    )
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=False, preexec_fn=before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing(number: signal.Signals, folder: Path) -> None:
+    """The temporary file is gone after."""
+    ended = signalled(number, folder, heeding)
     assert ended.returncode == 128 + number, ended.stderr
     assert ended.stderr == b""
     assert not list(folder.glob("*out*"))
+    assert not list(folder.glob(".*tmp"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_from_the_start_stays_so(number: signal.Signals, folder: Path) -> None:
+    """As nohup has it with SIGHUP, and a shell with SIGINT in the background: the program goes on."""
+    ended = signalled(number, folder, lambda: signal.signal(number, signal.SIG_IGN))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"out.npy\n", b"")
+    assert np.load(folder / "out.npy").shape == (1, 4, 5)
     assert not list(folder.glob(".*tmp"))
 
 
