@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from convcli import backends, dispatch
 from convcli.backends import Computed, Considered, Task
 from convcli.convspec import ConvSpec
-from convcli.errors import GeometryError
+from convcli.errors import ConvError, GeometryError, ImageError, KernelError
 from convcli.geometry import Geometry
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
@@ -89,7 +89,7 @@ def convolve(
     Parameters
     ----------
     image : ndarray
-        ``(C_in, H, W)`` or ``(N, C_in, H, W)``, any real dtype, pixel values as stored.
+        ``(C_in, H, W)`` or ``(N, C_in, H, W)``, any real dtype, pixel values as stored; N may be 0.
     weight : ndarray
         ``(C_out, C_in/groups, kh, kw)``.
     spec : ConvSpec
@@ -107,6 +107,8 @@ def convolve(
     ------
     GeometryError
         Shapes, groups, sizes or paddings that do not fit together.
+    ImageError, KernelError
+        An image, or weights, of complex numbers or of none.
     BackendError
         A backend, device or dtype that is not available.
     """
@@ -193,6 +195,8 @@ def prepare(
     lift: Lift | None = None,
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype, as `convolve` and `transpose` do."""
+    image, weight = _native(image, "an image", ImageError), _native(weight, "weights", KernelError)
+    bias = None if bias is None else _native(bias, "a bias", KernelError)
     batch = image if image.ndim == 4 else image[np.newaxis]
     channels = batch.shape[1] if lift is None else lift.outputs(batch.shape[1])
     filters = check_channels(channels, weight.shape, spec)
@@ -228,6 +232,15 @@ def prepare(
         dispatch.check_memory(task, name)
     dispatch.check_range(task)
     return Call(task, name, reason, image.ndim == 4, imported)
+
+
+def _native(array: NDArray[Any], what: str, error: type[ConvError]) -> NDArray[Any]:
+    """An array of real numbers in a dtype that every backend takes: of this machine's byte order, no wider than float64."""
+    if array.dtype.kind not in "buif":
+        raise error(f"{what} of dtype {array.dtype} cannot be convolved: give real numbers, complex ones part by part")
+    if array.dtype.char == "g":  # long double, which torch does not know even where it is float64 by another name
+        return array.astype(np.float64)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def check_channels(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> int:

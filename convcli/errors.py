@@ -22,6 +22,10 @@ class ImageError(ConvError):
     """A picture that cannot be read, written or represented."""
 
 
+class ExistsError(ImageError):
+    """A result whose place is taken by a file that is not to be replaced."""
+
+
 class BackendError(ConvError):
     """A backend, device or dtype that is not available here."""
 

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from contextlib import chdir, suppress
@@ -67,6 +68,12 @@ def done(*args: object, input: bytes | None = None, cwd: Path | str = ".") -> Re
 def environment(**more: str) -> dict[str, str]:
     """The environment in which a subprocess finds this convcli."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+def heeding() -> None:
+    """For `preexec_fn`: have a process end by signals, though this one, under nohup or in the background, ignores them."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def binary(*args: object, input: bytes | None = None, cwd: Path | str = ".", **env: str) -> Result:

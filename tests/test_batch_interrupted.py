@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli import binary, environment, read, write
+from cli import binary, environment, heeding, read, write
 
 PATIENCE = 60
 """Seconds until a test gives up."""
@@ -34,8 +34,8 @@ def photos(tmp_path: Path) -> Path:
 @contextmanager
 def started(command: list[str], cwd: Path, **more: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A process, which is gone when the block ends, however that is: `Popen` alone would wait for it for ever."""
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, *command], cwd=cwd, **{**streams, "env": environment(), **more}) as process:
+    usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), "preexec_fn": heeding}
+    with subprocess.Popen([sys.executable, *command], cwd=cwd, **{**usual, **more}) as process:
         try:
             yield process
         finally:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli import done, environment, run, write
+from cli import done, environment, heeding, run, write
 from test_batch import OPERATION, made
 
 from convcli.engine import Compute
@@ -252,6 +252,7 @@ main()
 def test_an_interruption_while_all_wait(photos: Path) -> None:
     """In the real program: one image has all the memory and does not end, the others wait for it."""
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment()}
+    streams["preexec_fn"] = heeding
     with subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=photos, **streams) as process:
         assert process.stdout is not None
         try:

@@ -156,8 +156,9 @@ def test_json_wins_over_quiet() -> None:
     assert done(*SMALL, "--json", "-q").json["agree"] is True
 
 
-def test_cuda_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is a device: float32 with and without TF32. The device is a fake here, its arithmetic the CPU's."""
+@pytest.fixture
+def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CUDA device with the arithmetic of the CPU, and larger errors with TF32."""
     from convcli.backends import torch as backend
 
     def timed(task: Task, repeats: int, tf32: bool) -> tuple[Computed, list[float]]:
@@ -167,6 +168,11 @@ def test_cuda_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "cuda_missing", lambda: None)
     monkeypatch.setattr(backend, "check_device", lambda device: None)
     monkeypatch.setattr(backend, "timed_on_cuda", timed)
+
+
+@pytest.mark.usefixtures("fake_cuda")
+def test_cuda_rows() -> None:
+    """Where there is a device: float32 with and without TF32."""
     found = done(*SMALL, "--json").json
     cuda = {row["dtype"]: row for row in found["rows"] if row["device"] == "cuda"}
     assert set(cuda) == {"float32", "tf32"}
@@ -176,6 +182,16 @@ def test_cuda_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [line for line in found["missing"] if line.startswith("cuda")]
     text = done(*SMALL).text
     assert "torch cuda tf32" in text
+
+
+@pytest.mark.parametrize(("side", "dtypes"), [(14, ["float32", "tf32"]), (15, ["float32"])])
+@pytest.mark.usefixtures("fake_cuda")
+def test_what_is_transformed_on_cuda_has_no_row_of_tf32(side: int, dtypes: list[str]) -> None:
+    """From 225 taps on: TF32 is for products, and the second row would say of it what is not so."""
+    found = done("compare", "--size", "32,32", "-k", f"box:{side}", "--repeats", "1", "--json").json
+    cuda = [row for row in found["rows"] if row["device"] == "cuda"]
+    assert [row["dtype"] for row in cuda] == dtypes
+    assert ("by fft" in cuda[0]["plan"]) is (side == 15)
 
 
 @pytest.mark.cuda

@@ -347,3 +347,14 @@ def test_a_batch_is_its_images_one_by_one(backend: str) -> None:
     for number in range(3):
         alone = engine.convolve(layer.image[number], layer.weight, layer.spec, Compute(backend), layer.bias).array
         np.testing.assert_allclose(array[number], alone, rtol=1e-14, atol=1e-12)
+
+
+@everywhere
+@pytest.mark.parametrize("spec", [ConvSpec(padding_mode="reflect", padding=Pads(1, 1, 1, 1)), ConvSpec(transpose=True)])
+@pytest.mark.parametrize("kind", ["uint8", "float64"])
+def test_a_batch_of_no_image(backend: str, spec: ConvSpec, kind: str) -> None:
+    act = engine.transpose if spec.transpose else engine.convolve
+    image, weight = np.zeros((0, 4, 4, 5), kind), np.ones((4, 2, 3, 3))
+    result = act(image, weight, replace(spec, groups=2), Compute(backend), np.ones(4))
+    assert result.array.shape == result.output_shape == (0, 4, *result.geometry.output)
+    assert result.array.dtype == result.dtype

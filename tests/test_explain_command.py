@@ -514,7 +514,7 @@ def test_the_largest_of_a_maximum_comes_first() -> None:
     drawn = [shape.text for shape in figure.draw(answer, PALETTES["light"]).shapes if isinstance(shape, Text)]
     assert drawn.count("Σ = 645") == 3
     text = done("explain", SAMPLES / "tiny.png", "-k", "kirsch", "--at", "1,1").text
-    assert "4 more windows; the sum of products of each kernel\n" in text
+    assert "4 more candidates of the maximum; the sum of products of each kernel\n" in text
     assert "kirsch-se -1075" in text
 
 
@@ -522,5 +522,34 @@ def test_the_largest_of_a_maximum_comes_first() -> None:
 def test_sums_say_what_they_are_of(channels: str, label: str) -> None:
     bank = ("-k", "box:3", "-k", "sobel-x", "-k", "sobel-y", "-k", "sharpen", "-k", "emboss", "--combine", "sum")
     text = done("explain", SAMPLES / "tiny.png", *bank, "--channels", channels, "--at", "1,1").text
-    assert "more windows; the sum of products of each kernel" in text
+    assert " of the sum; the sum of products of each kernel" in text
     assert label in text
+
+
+@pytest.mark.parametrize(
+    ("options", "further", "drawn"),
+    [
+        ("-k kirsch", "4 more candidates of the maximum", "5 more candidates of the maximum"),
+        (
+            "-k box -k sobel-x --combine max --channels sum",
+            "2 more windows of the maximum's candidates",
+            "3 more windows of the ",
+        ),
+        ("-k sobel --channels sum", "2 more windows of the magnitude", "3 more windows of the magnitude"),
+        (
+            "-k box -k sobel-x -k sobel-y -k sharpen -k emboss --combine sum",
+            "1 more window of the sum",
+            "2 more windows of the sum",
+        ),
+        (
+            "-k box -k sobel-x -k sobel-y -k sharpen -k emboss --combine max",
+            "1 more candidate of the maximum",
+            "2 more candidates of",
+        ),
+    ],
+)
+def test_what_is_not_shown_is_what_it_is_to_the_result(options: str, further: str, drawn: str, tmp_path: Path) -> None:
+    """The kernels of a maximum are candidates, none of which is added to another."""
+    line = ["explain", SAMPLES / "tiny.png", *options.split(), "--at", "1,1"]
+    assert f"{further}; " in done(*line, "-o", tmp_path / "figure.svg").text
+    assert f"not drawn: {drawn}" in (tmp_path / "figure.svg").read_text()

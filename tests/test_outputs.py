@@ -8,14 +8,14 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
-from cli import SAMPLES, binary, cells, done, environment, read, run, terminal, write
+from cli import SAMPLES, binary, cells, done, environment, heeding, read, run, terminal, write
 from PIL import Image
 
 from convcli.system import files
@@ -102,6 +102,86 @@ def test_default_name_that_exists_is_refused(folder: Path) -> None:
     assert content(folder) == before
     done("apply", "a.png", *BOX, "--overwrite", cwd=folder)
     assert (folder / "a-box.png").read_bytes() == filtered(folder / "a.png")
+
+
+@pytest.fixture
+def quicker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program, which puts `a-box.png` into the folder while this one has its own half written."""
+    usual = files._new
+
+    def new(name: Path, *rest: Any) -> BinaryIO:
+        if "a-box" in name.name:
+            (folder / "a-box.png").write_text("precious")
+        return usual(name, *rest)
+
+    monkeypatch.setattr(files, "_new", new)
+
+
+def no_links(*_: object) -> None:
+    """`os.link` where the file system has no hard links."""
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.usefixtures("quicker")
+def test_a_default_name_that_comes_to_exist_meanwhile_is_refused(
+    links: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr("os.link", no_links)
+    before = content(folder)
+    result = run("apply", "a.png", *BOX, cwd=folder)
+    assert result.code == 2
+    assert result.err == ("convcli: error: output 'a-box.png' exists: use --overwrite, or -o a-box.png to replace it\n")
+    assert content(folder) == {**before, "a-box.png": b"precious"}
+    result = run("apply", "a.png", "b.png", *BOX, "-q", cwd=folder)  # refused before anything is written
+    assert (result.code, (folder / "b-box.png").exists()) == (2, False)
+    (folder / "a-box.png").unlink()
+    result = run("apply", "a.png", "b.png", *BOX, "-q", cwd=folder)
+    assert (result.code, result.text) == (1, "b-box.png\n")
+    assert content(folder) == {**before, "a-box.png": b"precious", "b-box.png": filtered(folder / "b.png")}
+
+
+@pytest.mark.parametrize("options", [["--overwrite"], ["-o", "a-box.png"]])
+@pytest.mark.usefixtures("quicker")
+def test_what_may_be_replaced_may_appear_meanwhile(options: list[str], folder: Path) -> None:
+    done("apply", "a.png", *BOX, *options, cwd=folder)
+    assert (folder / "a-box.png").read_bytes() == filtered(folder / "a.png")
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "{stem}-box.png"]])
+@pytest.mark.usefixtures("quicker")
+def test_what_another_run_writes_meanwhile_is_skipped(output: list[str], folder: Path) -> None:
+    result = done("apply", "a.png", "b.png", *BOX, *output, "--skip-existing", cwd=folder)
+    assert "1 of 2 written, 1 skipped" in result.err
+    assert (folder / "a-box.png").read_text() == "precious"
+    assert not list(folder.glob(".*tmp"))
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_default_name_that_is_free(links: bool, folder: Path, monkeypatch: pytest.MonkeyPatch, umask: None) -> None:
+    """It is given in one step or, where there are no hard links, in two: the same file, with the same permissions."""
+    if not links:
+        monkeypatch.setattr("os.link", no_links)
+    (folder / "a.png").chmod(0o640)
+    done("apply", "a.png", *BOX, cwd=folder)
+    status = (folder / "a-box.png").stat()
+    assert (folder / "a-box.png").read_bytes() == filtered(folder / "a.png")
+    assert (stat.S_IMODE(status.st_mode), status.st_nlink) == (0o640, 1)
+    assert not list(folder.glob(".*tmp"))
+
+
+def test_a_claimed_name_that_cannot_be_used_is_given_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.link", no_links)
+    monkeypatch.setattr("os.replace", full)
+    before = content(folder)
+    result = run("apply", "a.png", *BOX, cwd=folder)
+    assert result.code == 2
+    assert "the disk is full" in result.err
+    assert content(folder) == before
 
 
 def test_one_existing_name_of_several_stops_before_anything_is_written(folder: Path) -> None:
@@ -749,26 +829,41 @@ def test_a_full_pipe_that_does_not_wait(folder: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing(number: signal.Signals, folder: Path) -> None:
-    """The program stops itself while it writes: the temporary file is there then, and gone after."""
+def signalled(number: signal.Signals, folder: Path, before: Callable[[], None]) -> subprocess.CompletedProcess[bytes]:
+    """The program, which sends itself a signal while it writes: the temporary file is there then."""
     code = f"""
 import os, signal, sys
 from convcli.system import npy
+usual = npy.write
 def write(stream, array):
     assert list(__import__("pathlib").Path().glob(".out*.tmp"))
     os.kill(os.getpid(), {int(number)})
+    usual(stream, array)
 npy.write = write
-sys.argv = ["convcli", "apply", "a.png", "-k", "box", "-o", "out.npy"]
+sys.argv = ["convcli", "apply", "a.png", "-k", "box", "-o", "out.npy", "-q"]
 from convcli.__main__ import main
 main()
 """
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, check=False
-    )
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=False, preexec_fn=before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing(number: signal.Signals, folder: Path) -> None:
+    """The temporary file is gone after."""
+    ended = signalled(number, folder, heeding)
     assert ended.returncode == 128 + number, ended.stderr
     assert ended.stderr == b""
     assert not list(folder.glob("*out*"))
+    assert not list(folder.glob(".*tmp"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_from_the_start_stays_so(number: signal.Signals, folder: Path) -> None:
+    """As nohup has it with SIGHUP, and a shell with SIGINT in the background: the program goes on."""
+    ended = signalled(number, folder, lambda: signal.signal(number, signal.SIG_IGN))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"out.npy\n", b"")
+    assert np.load(folder / "out.npy").shape == (1, 4, 5)
     assert not list(folder.glob(".*tmp"))
 
 

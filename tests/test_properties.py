@@ -19,7 +19,7 @@ from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.backends.numpy.strategies.rank import factors
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import BackendError
+from convcli.errors import BackendError, ImageError, KernelError
 from convcli.geometry import Pads, Pair, Size
 from convcli.pointwise.finish import Finish
 from convcli.vocabulary import PADDING_MODES, PADDING_RULES
@@ -184,6 +184,35 @@ def test_images_of_any_real_dtype(backend: str, kind: str, transpose: bool) -> N
     result = act(values, weight, spec, Compute(backend, threads=1))
     assert result.dtype == "float32"
     np.testing.assert_array_equal(result.array, truth)  # small integers are exact in float32
+
+
+@pytest.mark.parametrize("backend", ["auto", *BACKENDS])
+@pytest.mark.parametrize("kind", [">u2", "<u2", ">i4", ">f4", "<f4", ">f8", "<f8", np.longdouble])
+@pytest.mark.parametrize("transpose", [False, True])
+def test_arrays_of_any_byte_order_and_width(backend: str, kind: str, transpose: bool) -> None:
+    """Torch knows no other byte order than its machine's, and no long doubles; they are computed with as float64."""
+    image, weight, bias = (
+        np.random.default_rng(seed).integers(0, 100, shape).astype(kind)
+        for seed, shape in enumerate([(2, 5, 6), (2, 2, 3, 2), (2,)])
+    )
+    act = engine.transpose if transpose else engine.convolve
+    plain = (array.astype(np.float64) for array in (image, weight, bias))
+    truth = act(next(plain), next(plain), ConvSpec(), Compute("reference"), next(plain)).array
+    result = act(image, weight, ConvSpec(), Compute(backend), bias)
+    wide = backend == "reference" or (np.dtype(kind).kind == "f" and np.dtype(kind).itemsize >= 8)
+    assert result.dtype == result.array.dtype == ("float64" if wide else "float32")
+    np.testing.assert_array_equal(result.array, truth)
+
+
+@pytest.mark.parametrize("backend", ["auto", *BACKENDS])
+@pytest.mark.parametrize("kind", ["complex64", "complex128", "U3", "object"])
+def test_arrays_of_no_real_numbers(backend: str, kind: str) -> None:
+    arrays = np.ones((2, 5, 6)), np.ones((2, 2, 3, 2)), np.ones(2)
+    for place, (what, error) in enumerate([("image", ImageError), ("weights", KernelError), ("bias", KernelError)]):
+        image, weight, bias = (array.astype(kind) if place == n else array for n, array in enumerate(arrays))
+        with pytest.raises(error, match=f"{what} of dtype .* give real numbers") as raised:
+            engine.convolve(image, weight, ConvSpec(), Compute(backend), bias)
+        assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

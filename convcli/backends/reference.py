@@ -38,7 +38,7 @@ def correlate(task: Task) -> Computed:
         "ngcyxij,gocij->ngoyx",
         windows.reshape(n, groups, c // groups, height, width, kh, kw),
         weight.astype(np.float64).reshape(groups, -1, c // groups, kh, kw),
-    ).reshape(n, -1, height, width)
+    ).reshape(n, task.filters, height, width)
     return finished(_add_bias(out, task.bias), task.finish, "definition: windows · kernel, float64")
 
 
@@ -58,7 +58,7 @@ def correlate_transpose(task: Task) -> Computed:
             landing = np.s_[d * i : d * i + s * (height - 1) + 1 : s, e * j : e * j + t * (width - 1) + 1 : t]
             canvas[:, :, :, landing[0], landing[1]] += np.einsum("ngcyx,gco->ngoyx", image, kernel[..., i, j])
     out = canvas[..., top : top + geometry.output.height, left : left + geometry.output.width]
-    out = _add_bias(out.reshape(n, -1, *geometry.output), task.bias)
+    out = _add_bias(out.reshape(n, task.filters, *geometry.output), task.bias)
     return finished(out, task.finish, "definition: scatter input · kernel, float64")
 
 

@@ -70,6 +70,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
         values["full_scale"],
         folding.fold_montage(values),
         values["theme"],
+        replace=values["overwrite"] or values["in_place"] or not (values["output"] is None or values["skip_existing"]),
     )
     check(targets, operation, how)
     with Batch(found.paths, targets, operation, how, values["skip_existing"]) as batch:

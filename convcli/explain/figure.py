@@ -64,7 +64,7 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     signs = _SIGNS if side > NUMBERED else dict.fromkeys(_SIGNS, "tinted")
     lines = [(line, palette.faint) for line in (*before, *words.marks(subject, answer.traces, signs))]
     if len(windows) > len(shown):
-        lines.append((f"{len(windows) - len(shown)} more windows belong to the sum and are not drawn", palette.faint))
+        lines.append((f"not drawn: {words.further(len(windows) - len(shown), answer)}", palette.faint))
     lines += [(_minus(line), palette.ink) for line in _sums(answer)]
     for line, ink in lines:
         shapes.append(Text(MARGIN, y + _LINE / 2, line, BODY, ink))

@@ -53,7 +53,7 @@ def _sums(answer: Pixel, more: int, width: int) -> Block:
         return (f"{kernel} {one.channels[place]}" if channels else kernel) if kernels else f"{one.channels[place]}"
 
     sums = [(name(one, place), float(one.products[place].sum())) for one, place in answer.windows]
-    return _wrapped(f"{more} more windows; the sum of products of each {of}", sums, width)
+    return _wrapped(f"{words.further(more, answer)}; the sum of products of each {of}", sums, width)
 
 
 def _facts(answer: Pixel) -> report.Table:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import floor, log10
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.explain.subject import Subject
 from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
+
+if TYPE_CHECKING:
+    from convcli.explain.pixel import Pixel
 
 
 def text(value: float, digits: int = 4) -> str:
@@ -159,6 +163,18 @@ def unreached(subject: Subject, at: tuple[int, int]) -> list[str]:
         if at[axis] > last:
             parts.append(f"{what} {at[axis]} is output_padding: the kernels end at {what} {last}")
     return ["no input pixel reaches it", *(parts or ["it lies between the taps of their kernels"])]
+
+
+def further(count: int, answer: Pixel) -> str:
+    """So many windows that are not shown, and what they are to the result: ``2 more windows of the sum``.
+
+    Each kernel of a maximum is a candidate, with a window for each input channel that it reads.
+    """
+    rule = answer.output.rule
+    if rule == "max" and len(answer.windows) == len(answer.traces):
+        return f"{count} more candidate{'s' * (count != 1)} of the maximum"
+    whole = {"none": "the sum", "max": "the maximum's candidates"}.get(rule, f"the {rule}")
+    return f"{count} more window{'s' * (count != 1)} of {whole}"
 
 
 def joined(rule: str, sums: list[float], result: float) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from convcli.images.film import Film, Timing
     from convcli.images.formats import format_of
     from convcli.images.picture import Metadata, Picture
-    from convcli.images.reading import load, opened
+    from convcli.images.reading import left_out, load, opened
     from convcli.images.settings import Settings
     from convcli.images.storage import Storage, storage_for
     from convcli.images.white import of_result as white_of
@@ -25,6 +25,7 @@ _HOMES = {
     "Timing": "film",
     "format_of": "formats",
     "frames_kept": "writing",
+    "left_out": "reading",
     "load": "reading",
     "opened": "reading",
     "save": "writing",
@@ -43,6 +44,7 @@ __all__ = [
     "Timing",
     "format_of",
     "frames_kept",
+    "left_out",
     "load",
     "opened",
     "save",

@@ -16,8 +16,6 @@ from convcli.images.limits import check_pixels, quiet, set_limit
 from convcli.images.picture import Metadata, Picture
 from convcli.system import files, npy
 
-FIRST_ONLY = "the first of {} frames is used"
-
 
 def load(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Picture:
     """Decode an image (any format that Pillow reads; of several frames, the first) or a .npy tensor.
@@ -38,8 +36,13 @@ def load(source: str, max_pixels: int | None = None, full_scale: float | None = 
     """
     with opened(source, max_pixels, full_scale) as film:
         picture = film.picture()
-        notes = (FIRST_ONLY.format(film.frames),) if film.frames > 1 else ()
+        notes = left_out(film, 1)
     return replace(picture, notes=(*notes, *picture.notes))
+
+
+def left_out(film: Film, kept: int) -> tuple[str, ...]:
+    """What is to be said of frames that are not used; nothing if all are `kept`, which is all or the first."""
+    return (f"the first of {film.frames} frames is used",) if kept < film.frames else ()
 
 
 @contextmanager

@@ -76,6 +76,7 @@ def save_frames(
     threads: int | None = None,
     settings: Settings = Settings(),
     source: str | None = None,
+    replace: bool = True,
 ) -> Saved:
     """Write one picture, or several into one file.
 
@@ -96,6 +97,8 @@ def save_frames(
         Quality and compression.
     source : str, optional
         The input's path: a new file has its permissions.
+    replace : bool
+        Whether an existing file gives way to it.
 
     Returns
     -------
@@ -106,11 +109,11 @@ def save_frames(
     Raises
     ------
     ImageError
-        A target that cannot be written.
+        A target that cannot be written; an `ExistsError` if it is there and not to be replaced.
     """
     picture, storage = next(frames)
     container, level = storage.container, settings.compression
-    sink = partial(files.writing, target, source)
+    sink = partial(files.writing, target, source, replace)
     if container == "NPY":
         array, clipped = tensor_of(picture, storage.policy)
         array, lost = narrowed(array, storage.dtype)

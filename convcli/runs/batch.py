@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli import backends, images
-from convcli.errors import ConvError, ImageError
+from convcli.errors import ConvError, ExistsError, ImageError
 from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
@@ -221,6 +221,8 @@ class Batch:
         try:
             return process(source, target, operation, self.how)
         except ConvError as error:
+            if self.skip_existing and isinstance(error, ExistsError):  # another run was quicker
+                return Skipped(source, target)
             failed = error
         except MemoryError:
             memory.give_up()

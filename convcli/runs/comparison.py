@@ -203,7 +203,10 @@ def _others(prepared: Callable[[Compute], Call], choice: Compute, result: ConvRe
 
 
 def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]:
-    """The result of a call and the milliseconds of its repeats; on CUDA in float32 a second time with TF32."""
+    """The result of a call and the milliseconds of its repeats; on CUDA in float32 a second time with TF32.
+
+    Transforms have no use for TF32, which is for products: they are timed once.
+    """
     if call.task.device == "cpu":
         result = call.run()
         yield result, [call.run().seconds * 1e3 for _ in range(repeats)]
@@ -215,6 +218,8 @@ def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]
         computed, times = timed_on_cuda(call.task, repeats, tf32)
         result = call.result(computed, median(times) / 1e3)
         yield (replace(result, dtype="tf32") if tf32 else result), times
+        if computed.mixes:
+            return
 
 
 def _row(

@@ -12,6 +12,7 @@ from threading import Lock
 from convcli.errors import ImageError
 from convcli.system.files import reason
 from convcli.system.names import STDIO, folded, identity, is_stream, one_place, same_file
+from convcli.system.placing import exists
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -74,7 +75,7 @@ def resolve(
             remedy = "name another" if in_place is None else "name another, or use --in-place"
             raise ImageError(f"output '{target}' is the input '{known[key]}': {remedy}")
         if output is None and not in_place and not overwrite and os.path.lexists(target):
-            raise ImageError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
+            raise exists(target)
         if target != STDIO and is_stream(target):
             continue  # takes one image after the other
         where = place(target)

@@ -117,6 +117,8 @@ class Writing:
         The width of the contact sheet that is written in place of the channels; None for the channels.
     theme : str
         Its colours, one of `convcli.drawing.palette.PALETTES`.
+    replace : bool
+        Whether a file that has appeared under a result's name since the run began gives way to it.
     """
 
     container: str | None = None
@@ -127,6 +129,7 @@ class Writing:
     full_scale: float | None = None
     montage: int | None = None
     theme: str = "light"
+    replace: bool = True
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -146,7 +149,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         if same_file(source, target):
             _check_in_place(film, source, container, count)
         timing = film.timing() if count > 1 else None
-        left_out = (f"the first of {film.frames} frames is used",) if count < film.frames else ()
+        left_out = images.left_out(film, count)
         tally = _Tally(load_seconds=perf_counter() - start)
         frames = _frames(film, count, operation, source, container, how, tally)
         first = next(frames)
@@ -157,7 +160,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         with outputs.folder(target, how.output):
             saved = images.save_frames(
                 (frame.pop() for frame in chain([first], frames)),  # whose lists keep nothing
-                target, count, timing, operation.compute.threads, how.settings, source,
+                target, count, timing, operation.compute.threads, how.settings, source, how.replace,
             )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None

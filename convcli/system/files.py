@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 from convcli.errors import ImageError
 from convcli.system.names import STDIO, is_stream
+from convcli.system.placing import exists, place
 
 MAX_BYTES = 4 << 30
 """An input is read no further than this: a device or a runaway pipe has no end."""
@@ -130,18 +131,19 @@ def hushed() -> Iterator[None]:
 
 
 @contextmanager
-def writing(target: str, source: str | None = None) -> Iterator[BinaryIO]:
+def writing(target: str, source: str | None = None, replace: bool = True) -> Iterator[BinaryIO]:
     """A stream whose content becomes `target` when the block ends well, and leaves nothing when it does not.
 
     The bytes go to a temporary file beside the target, which is renamed over it: nobody ever sees a part of it. The
     target's permissions and its owner stay. A new file has those permissions of the `source` that the umask leaves, for
     what is made of a private file is private; without a source, the umask's. A symlink is followed; a device or pipe is
-    written directly.
+    written directly. Without `replace` a file that is there when the block ends stays as it is, whoever made it meanwhile.
 
     Raises
     ------
     ImageError
-        The folder does not exist or cannot be written, or the disk is full.
+        The folder does not exist or cannot be written, or the disk is full; an `ExistsError` if nothing is to be replaced
+        and the target is there.
     """
     if is_stream(target):
         try:
@@ -162,6 +164,8 @@ def writing(target: str, source: str | None = None) -> Iterator[BinaryIO]:
         path = Path(os.path.realpath(target))
         if path.is_dir():
             raise ImageError(f"output '{target}' is a folder: end it in '/' to write into it, or name a file")
+        if not replace and path.exists():
+            raise exists(target)
         if path.exists() and not os.access(path, os.W_OK):  # renaming would replace it all the same
             raise ImageError(f"output '{target}' cannot be written: it is read-only; make it writable, or name another")
     except (OSError, ValueError) as error:
@@ -178,7 +182,10 @@ def writing(target: str, source: str | None = None) -> Iterator[BinaryIO]:
                     os.fchown(stream.fileno(), before.st_uid, before.st_gid)
                 os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
         with _wanted(target):
-            os.replace(name, path)
+            if replace:
+                os.replace(name, path)
+            else:
+                place(name, path, target)
     except OSError as error:
         raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
     finally:
