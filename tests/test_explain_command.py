@@ -518,6 +518,16 @@ def test_the_largest_of_a_maximum_comes_first() -> None:
     assert "kirsch-se -1075" in text
 
 
+def test_a_maximum_shows_the_winner_first_though_another_has_the_largest_window(folder: Path) -> None:
+    """The input channels decide together: 200 + 0 + 0 against 150 + 150 + 150."""
+    write(folder / "pair.png", np.array([[[200, 150]], [[0, 150]], [[0, 150]]], np.uint8))
+    operation = assemble(ConvSpec(), ("1,0", "0,1"), channels="sum", combine="max")
+    answer = pixel.explain(subject.load(str(folder / "pair.png"), operation), (0, 0))
+    assert answer.joined == 450
+    assert [one.sum for one, _ in answer.telling(4)] == [450, 450, 450, 200]
+    assert [one.sum for one, _ in answer.telling(1)] == [450]
+
+
 @pytest.mark.parametrize(("channels", "label"), [("each", "sobel-x "), ("sum", "sobel-x 2 ")])
 def test_sums_say_what_they_are_of(channels: str, label: str) -> None:
     bank = ("-k", "box:3", "-k", "sobel-x", "-k", "sobel-y", "-k", "sharpen", "-k", "emboss", "--combine", "sum")

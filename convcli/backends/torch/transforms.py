@@ -32,6 +32,8 @@ def dtype_for(x: torch.Tensor, weight: torch.Tensor) -> torch.dtype | None:
         return None
     if filters > MOST_FILTERS * x.shape[1]:
         return None
+    if not x.numel():  # of an empty batch there is nothing to look at
+        return None
     sizes = x.abs()
     largest = float(sizes.max())
     if largest == 0:
