@@ -79,6 +79,10 @@ class Done(NamedTuple):
             "dtype": result.dtype,
             "plan": result.plan,
             "reason": result.reason,
+            "considered": [
+                {"plan": plan.name, "predicted_seconds": plan.seconds, "reason": plan.reason}
+                for plan in result.considered
+            ],
             "clipped": {
                 "below": self.clipped.below,
                 "above": self.clipped.above,

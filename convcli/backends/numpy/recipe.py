@@ -224,7 +224,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         threads=chosen.threads,
         strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},
         parts={columns: (part, [Columns(each, job.step) for each in part.columns]) for columns, part in parts.items()},
-        text=f"{chosen.name}: {phases}{thinned}{chosen.reason}, {chosen.dtype}, {described(len(tiles), chosen.threads)}",
+        text=f"{chosen.name}: {phases}{thinned}{chosen.reason}, {chosen.dtype}, {described(tiles, chosen.threads)}",
         considered=tuple(plan.considered for plan in (chosen, *others)),
         mixes=chosen.mixes,
         owner=object() if held <= CACHED_BYTES else None,

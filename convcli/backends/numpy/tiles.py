@@ -25,12 +25,16 @@ def cut(output: Size, tile: Size, threads: int) -> list[tuple[range, range]]:
     return [(strip, part) for part in columns for strip in rows]
 
 
-def described(tiles: int, threads: int) -> str:
-    """``94 tiles, 2 threads``."""
+def described(tiles: list[tuple[range, range]], threads: int) -> str:
+    """``94 strips of 32 rows, 2 threads``, or ``160 tiles of 185×300, 2 threads`` where lines are cut, too."""
     if not tiles:
         return "nothing to compute"
-    used = min(tiles, threads)
-    return f"{tiles} tile{'s' * (tiles > 1)}, {used} thread{'s' * (used > 1)}"
+    (rows, columns), count = tiles[0], len(tiles)
+    strips = all(part == columns for _, part in tiles)
+    kind = "strip" if strips else "tile"
+    size = f"{len(rows)} row{'s' * (len(rows) > 1)}" if strips else f"{len(rows)}×{len(columns)}"
+    used = min(count, threads)
+    return f"{count} {kind}{'s' * (count > 1)} of {size}, {used} thread{'s' * (used > 1)}"
 
 
 FEW_COLUMNS = 8

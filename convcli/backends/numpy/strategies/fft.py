@@ -67,7 +67,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
         kernels = len(distinct(job)) * job.inputs * height * width * log2(height * width)
         each += kernels * TRANSFORM["float64"] / (job.outputs * job.output.height * job.output.width)
     kh, kw = job.reach
-    reason = f"{kh}×{kw} is large → tiles of {height}×{width} in the frequency domain"
+    reason = f"windows of {kh}×{kw} → tiles of {height}×{width} in the frequency domain"
     return [Estimate("fft", job, dtype, each, job.outputs * 6, reason, rounds=True, held=held)]
 
 
