@@ -316,3 +316,14 @@ def test_tiles_are_given_to_the_threads_of_the_plan(threads: int, monkeypatch: p
 def test_a_lower_tile_fits_all_that_it_reads(most: int) -> None:
     for need in range(1, most + 1):
         assert need <= fft.fitted(most, need) <= most
+
+
+@pytest.mark.parametrize("plan", [plan for plan in STRATEGIES if plan != "prefix"])
+def test_a_tile_holds_little_of_what_a_row_stride_leaves_out(plan: str) -> None:
+    """Else a layer with a stride of a hundred million, which computes seven rows, would ask for all that lies between."""
+    spec = ConvSpec(stride=Pair(10**8, 1), padding=Pads(3 * 10**8, 3 * 10**8, 1, 1), padding_mode="reflect")
+    weight = np.random.default_rng(1).random((4, 3, 3, 3))
+    job = direct(weight, None, spec.resolve((64, 50), (3, 3)), 1, np.dtype(np.float32), interleaved=False)
+    size = STRATEGIES[plan].tile(job, 4)
+    rows = job.input_rows(range(size.height))
+    assert 4 * job.gathered * (rows.stop - rows.start) * job.line < 100 << 20

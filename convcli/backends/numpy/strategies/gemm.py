@@ -29,6 +29,9 @@ MANY_ROWS, PACKED = 16, 1.5
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
 
+LEFT_OUT = 4
+"""Times `CACHE_BYTES` that may be gathered where a stride leaves most of it out."""
+
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
     """What it takes, channels one by one. Every job can be done so."""
@@ -59,12 +62,17 @@ def reach(job: Job) -> int:
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles whose gathered windows stay within `CACHE_BYTES`, of enough rows to use most of them several times."""
+    """Output tiles whose gathered windows stay within `CACHE_BYTES`, of enough rows to use most of them several times.
+
+    What a stride leaves out is gathered, too, and must not become many times as much.
+    """
     each = (job.inputs * job.kernel.width + 2 * job.outputs) * itemsize
     pixels, further = max(64, common.CACHE_BYTES // each), reach(job)
     enough = min(job.output.height, 2 * further + 1) + further
     width = max(1, min(job.output.width, pixels // enough))
-    return Size(max(1, min(job.output.height, pixels // width - further)), width)
+    below = job.gathered * (width + job.reach.width) * job.stride * itemsize  # under each further row
+    rows = min(pixels // width - further, 1 + LEFT_OUT * common.CACHE_BYTES // below)
+    return Size(max(1, min(job.output.height, rows)), width)
 
 
 def prepare(job: Job, dtype: str) -> Work:
