@@ -346,26 +346,29 @@ def test_large_kernels_go_through_transforms_unless_a_value_would_spread() -> No
 
 
 @given(
-    size=pairs(2, 40), kernel=pairs(2, 5), stride=pairs(1, 3), dilation=pairs(1, 3), groups=st.integers(2, 5),
-    multiple=st.integers(1, 3), interleaved=st.booleans(), dtype=st.sampled_from(("float32", "float64")), seed=SEED,
+    size=pairs(1, 40), kernel=pairs(1, 5), stride=pairs(1, 3), dilation=pairs(1, 3), groups=st.integers(1, 5),
+    per_group=pairs(1, 3), transpose=st.booleans(), interleaved=st.booleans(),
+    mode=st.sampled_from(("zeros", "reflect")), kind=st.sampled_from(("uint8", "float32")),
+    dtype=st.sampled_from(("float32", "float64")), seed=SEED,
 )  # fmt: skip
-def test_depthwise_layers_in_any_layout(
+def test_layers_in_any_layout(
     size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], groups: int,
-    multiple: int, interleaved: bool, dtype: str, seed: int,
+    per_group: tuple[int, int], transpose: bool, interleaved: bool, mode: str, kind: str, dtype: str, seed: int,
 ) -> None:  # fmt: skip
-    """Where the backend asks torch for pixels side by side: every size there is, 2×2 upwards."""
-    spec = ConvSpec(stride=Pair(*stride), dilation=Pair(*dilation), padding="full", groups=groups)
+    """Where the backend asks torch for pixels side by side, and where that would crash: every size there is."""
+    channels, filters = (groups * count for count in per_group)
+    padding = Pads(0, 0, 0, 0) if transpose else "full"
+    mode = "zeros" if transpose else mode
+    spec = ConvSpec(
+        transpose=transpose,
+        stride=Pair(*stride),
+        dilation=Pair(*dilation),
+        padding=padding,
+        padding_mode=mode,
+        groups=groups,
+    )
     layer = Layer(
-        spec,
-        Size(*size),
-        Size(*kernel),
-        2,
-        groups,
-        groups * multiple,
-        dtype,
-        biased=True,
-        seed=seed,
-        interleaved=interleaved,
+        spec, Size(*size), Size(*kernel), 2, channels, filters, kind, biased=True, seed=seed, interleaved=interleaved
     )
     result = layer.run("torch", dtype)
     layer.assert_agrees(result.array, dtype)

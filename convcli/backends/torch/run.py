@@ -94,14 +94,14 @@ _saved: list[tuple[int, bool]] = []
 
 
 def _layer(task: Task) -> Layer:
-    """The task's tensors, on the device in the dtype of the computation."""
+    """The task's tensors on the device: what is narrow crosses narrow, and is widened there."""
     where, kind = check_device(task.device), getattr(torch, task.dtype)
 
     def tensor(array: NDArray[Any]) -> torch.Tensor:
-        return to_tensor(array).to(where).to(kind).contiguous()
+        return to_tensor(array).to(where)
 
-    bias = None if task.bias is None else tensor(task.bias)
-    return layer(tensor(lifted(task)), tensor(task.weight), bias, task.geometry, task.groups)
+    bias = None if task.bias is None else tensor(task.bias).to(kind)
+    return layer(tensor(lifted(task)), tensor(task.weight).to(kind).contiguous(), bias, task.geometry, task.groups)
 
 
 def _computed(task: Task, made: Layer, out: torch.Tensor, how: str) -> Computed:
