@@ -22,6 +22,7 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
+from convcli.pointwise.finish import Finish
 
 REFUSED = (RuntimeError, ValueError)
 """What torch raises for parameters and sizes that do not fit."""
@@ -383,3 +384,26 @@ def test_many_filters_do_not_fill_the_memory_with_transforms(filters: int, by_ff
     assert result.plan.startswith("conv2d by fft") == by_fft
     truth = engine.convolve(image, weight, ConvSpec(stride=Pair(16, 16)), Compute("reference"))
     np.testing.assert_allclose(result.array, truth.array, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("kernel", [3, 17])
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("finish", [
+    Finish(), Finish(dtype="uint8", policy="minmax", count=True), Finish(((2, "magnitude"),), "uint16"),
+])  # fmt: skip
+@pytest.mark.parametrize("on_device", [False, True])
+def test_an_empty_batch_gives_one(
+    dtype: str, kernel: int, transpose: bool, finish: Finish, on_device: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_device and not finish.joins:
+        monkeypatch.setattr("convcli.backends.torch.finish.suits", lambda finish, _: finish.dtype is not None)
+    act = engine.transpose if transpose else engine.convolve
+    spec, weight = ConvSpec(transpose=transpose, padding=Pads(1, 2, 1, 0)), np.ones((2, 2, kernel, kernel), np.float32)
+    empty, one = (
+        act(np.zeros((count, 2, 30, 31), np.uint8), weight, spec, Compute("torch", dtype=dtype), np.ones(2), finish)
+        for count in (0, 1)
+    )
+    assert empty.array.shape == (0, *one.array.shape[1:])
+    assert empty.array.dtype == one.array.dtype
+    assert empty.clipped == (0, 0, 0, 0)
