@@ -280,11 +280,13 @@ def test_half_precision_runs_in_torch_only(dtype: str, transpose: bool) -> None:
             act(image, weight, ConvSpec(), Compute(backend, dtype=dtype))
 
 
-@given(layer=layers(transpose=False))
-def test_torch_by_transforms_agrees_with_the_reference(layer: Layer) -> None:
-    """The path of large kernels, taken for any: kernels of one column or many channels stay with torch's own."""
+@given(layer=layers(transpose=False), held=st.sampled_from((1, 5000, 20000, 1 << 27)))
+def test_torch_by_transforms_agrees_with_the_reference(layer: Layer, held: int) -> None:
+    """The path of large kernels, taken for any, in blocks of any size: kernels of one column stay with torch's own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("convcli.backends.torch.transforms.TAPS", 1)
+        patch.setattr("convcli.backends.spectra.TAPS", 0)
+        patch.setattr("convcli.backends.spectra.TAPS_EACH", 0)
+        patch.setattr("convcli.backends.spectra.HELD", held)
         result = layer.run("torch")
     expected = min(layer.kernel) > 1
     assert result.plan.startswith("conv2d by fft, ") == expected
@@ -373,17 +375,6 @@ def test_layers_in_any_layout(
     )
     result = layer.run("torch", dtype)
     layer.assert_agrees(result.array, dtype)
-
-
-@pytest.mark.parametrize(("filters", "by_fft"), [(3, True), (48, True), (49, False), (768, False)])
-def test_many_filters_do_not_fill_the_memory_with_transforms(filters: int, by_fft: bool) -> None:
-    """A patch embedding of 16×16 would take a gigabyte."""
-    image = np.random.default_rng(0).random((3, 32, 32), np.float32)
-    weight = np.random.default_rng(1).random((filters, 3, 16, 16), np.float32)
-    result = engine.convolve(image, weight, ConvSpec(stride=Pair(16, 16)), Compute("torch"))
-    assert result.plan.startswith("conv2d by fft") == by_fft
-    truth = engine.convolve(image, weight, ConvSpec(stride=Pair(16, 16)), Compute("reference"))
-    np.testing.assert_allclose(result.array, truth.array, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])

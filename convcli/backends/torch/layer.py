@@ -53,8 +53,7 @@ def layer(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geom
     layout = torch.channels_last if _side_by_side(x, weight) else torch.contiguous_format
     # One copy at most: `to` makes none where only the layout is another, and it does not see that.
     x = x.to(weight.dtype, memory_format=layout).contiguous(memory_format=layout)
-    transform = None if geometry.transpose else transforms.dtype_for(x, weight)
-    return Layer(x, weight, bias, geometry, groups, transform)
+    return Layer(x, weight, bias, geometry, groups, transforms.dtype_for(x, weight, geometry, groups))
 
 
 def _side_by_side(x: torch.Tensor, weight: torch.Tensor) -> bool:
@@ -72,13 +71,11 @@ def _side_by_side(x: torch.Tensor, weight: torch.Tensor) -> bool:
 def _direct(layer: Layer) -> torch.Tensor:
     geometry, x = layer.geometry, layer.x
     top, bottom, left, right = geometry.pads
-    padding = (0, 0)
-    if geometry.padding_mode == "zeros" and top == bottom and left == right and layer.transform is None:
+    padding, zeros = (0, 0), geometry.padding_mode == "zeros"
+    if zeros and top == bottom and left == right and layer.transform is None:
         padding = (top, left)
-    elif geometry.padding_mode == "zeros":
-        x = F.pad(x, (left, right, top, bottom))
     elif any(geometry.pads):
-        x = _gathered(x, geometry)
+        x = F.pad(x, (left, right, top, bottom)) if zeros else _gathered(x, geometry)
     if layer.transform is not None:
         return transforms.correlate(x, layer.weight, layer.bias, geometry, layer.groups, layer.transform)
     return F.conv2d(x, layer.weight, layer.bias, geometry.stride, padding, geometry.dilation, layer.groups)
