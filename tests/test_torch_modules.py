@@ -23,6 +23,7 @@ from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
 from convcli.pointwise.finish import Finish
+from convcli.system import memory
 
 REFUSED = (RuntimeError, ValueError)
 """What torch raises for parameters and sizes that do not fit."""
@@ -332,6 +333,33 @@ def test_no_memory_in_torch_is_no_memory(error: Exception, monkeypatch: pytest.M
     monkeypatch.setattr(torch.nn.functional, "conv2d", fail)
     with pytest.raises(MemoryError):
         engine.convolve(np.ones((1, 5, 5)), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("torch"))
+
+
+def test_no_memory_on_a_device_names_it_and_a_remedy() -> None:
+    """The host's own is told from it."""
+    from convcli.backends.torch import run as runs
+
+    task = Task(
+        np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), None, ConvSpec().resolve((5, 5), (3, 3)), device="cuda:1"
+    )
+    with (
+        pytest.raises(BackendError, match=r"device 'cuda:1' has too little memory .*: use --device cpu"),
+        runs._settings(task, False),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(MemoryError), runs._settings(task, False):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+    with pytest.raises(RuntimeError, match="mistake"), runs._settings(task, False):
+        raise RuntimeError("a mistake")
+
+
+def test_no_memory_on_a_device_that_others_use_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convcli.backends.torch import run as runs
+
+    task = Task(np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), None, ConvSpec().resolve((5, 5), (3, 3)), device="cuda")
+    monkeypatch.setattr(memory, "total_bytes", lambda: 100.0)
+    with memory.Shares(2).of(1, True), pytest.raises(memory.Wait), runs._settings(task, False):
+        raise torch.OutOfMemoryError("CUDA out of memory")
 
 
 def test_large_kernels_go_through_transforms_unless_a_value_would_spread() -> None:

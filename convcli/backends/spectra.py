@@ -13,6 +13,9 @@ from convcli.geometry import Geometry, Size
 TAPS, CHANNELS = 225, 4
 """Taps of a kernel for each output pixel from which, and channels in a group up to which, transforms are worth it."""
 
+DTYPES = ("float32", "float64")
+"""Of the computation, that there are transforms in."""
+
 TAPS_EACH, SIDE_BY_SIDE = 75, 16
 """The same taps, divided among the filters of a group: torch computes up to 16 filters in the time of one, while each has
 transforms of its own."""
@@ -64,7 +67,7 @@ def working_bytes(batch: Sequence[int], weight: Sequence[int], geometry: Geometr
         ``(C_out, C_in/groups, kh, kw)``.
     geometry : Geometry
     itemsize : int
-        Of the dtype of the computation.
+        Of the dtype of the transforms: that of the computation, or float64's where values turn out to be of a wide range.
     """
     count, channels, height, width = batch
     filters, inputs, *_ = weight

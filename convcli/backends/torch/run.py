@@ -16,6 +16,8 @@ from convcli.backends.torch import finish
 from convcli.backends.torch.bus import to_array, to_tensor
 from convcli.backends.torch.device import check_device
 from convcli.backends.torch.layer import Layer, layer
+from convcli.errors import BackendError
+from convcli.system import memory
 
 
 def correlate(task: Task) -> Computed:
@@ -60,6 +62,13 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
 
     float32 means float32: TF32 would keep 10 bits of the mantissa. `compare` shows what it would gain. Tasks of several
     threads want the same: the first of them saves what there was, the last puts it back.
+
+    Raises
+    ------
+    MemoryError
+        The host has no memory left.
+    BackendError
+        The device has none left; where other images hold some of it, `memory.Wait`.
     """
     with _lock:
         _saved.append((torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
@@ -70,9 +79,14 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         with torch.inference_mode():
             yield
     except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY):
+        if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        if task.device == "cpu" or _HOST in str(error):
             raise MemoryError(str(error)) from None
-        raise
+        memory.give_up()
+        raise BackendError(
+            f"device '{task.device}' has too little memory left for this: use --device cpu, or a smaller image, kernel or padding"
+        ) from None
     finally:
         with _lock:
             threads, allowed = _saved[0]
@@ -85,7 +99,8 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
                     torch.set_num_threads(threads)
 
 
-_NO_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
+_HOST = "allocate memory"
+_NO_MEMORY = (_HOST, "out of memory", "ALLOC_FAILED")
 """How the CPU, CUDA itself, and its libraries (cuBLAS, cuDNN, cuFFT) say so where torch has no error of its own for it."""
 
 _lock = Lock()

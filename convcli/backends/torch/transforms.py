@@ -16,7 +16,7 @@ from convcli.geometry import Geometry, Size
 
 def dtype_for(x: torch.Tensor, weight: torch.Tensor, geometry: Geometry, groups: int) -> torch.dtype | None:
     """The dtype in which an operation is transformed, or None if it is not: a look at sizes and values."""
-    if x.dtype not in (torch.float32, torch.float64) or not spectra.suits(weight.shape, groups, geometry):
+    if str(x.dtype).removeprefix("torch.") not in spectra.DTYPES or not spectra.suits(weight.shape, groups, geometry):
         return None
     if not x.numel():  # of an empty batch there is nothing to look at
         return None
