@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from convcli import backends
-from convcli.backends import Task
+from convcli.backends import Task, spectra
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads
 from convcli.system import memory
@@ -123,33 +123,57 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
 def check_memory(task: Task, backend: str) -> None:
     """Refuse, before anything is allocated, what cannot fit into this machine's memory: input, copies and output together.
 
-    Parameters
-    ----------
-    task : Task
-    backend : str
-        All but ``numpy`` (and ``auto``, while that may be it) make a padded copy of the image, after one that is lifted.
+    What a device other than the CPU has no memory for, torch says when it comes to it.
     """
-    geometry, batch = task.geometry, task.x.shape
-    output = (batch[0], task.filters, *geometry.output)
-    copied, origin = 0, ""
-    if backend not in ("numpy", "auto"):
-        pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
-        padded = (batch[2] + pads.top + pads.bottom) * (batch[3] + pads.left + pads.right)
-        lifted = 0 if task.lift is None else batch[2] * batch[3]
-        copied, origin = batch[0] * task.channels * (padded + lifted), f" from {padded} padded pixels"
-    real = 8 if task.dtype == "float64" else 4
-    kept = np.dtype(task.finish.dtype).itemsize if task.finish.dtype is not None else real
-    finished = batch[0] * task.finish.outputs(task.filters) * prod(geometry.output) * kept
-    tiled = backend in ("numpy", "auto")  # results are finished tile by tile, elsewhere as a whole
-    need = task.x.nbytes + copied * real + (finished if tiled else prod(output) * real + finished * (kept != real))
+    geometry = task.geometry
+    output = (len(task.x), task.filters, *geometry.output)
+    copied, origin = _copies(task, backend)
+    need = task.x.nbytes + copied + _results(task, backend)
     if memory.refuses(need):
         less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
-        if copied:
+        if origin:
             less = f"--backend numpy, which copies no padded image, {less}"
         raise GeometryError(
             f"an output of shape {output}{origin}, with its input, needs {need / 2**30:.1f} GiB, {memory.share()}: "
             f"use {less} or fewer kernels"
         )
+
+
+def _copies(task: Task, backend: str) -> tuple[int, str]:
+    """Bytes of what is made of the image on the host before it meets the kernel, and where the output comes from in words.
+
+    ``numpy`` (and ``auto``, while that may be it) makes nothing of a whole image. Others lift it, and pad it in the dtype of the
+    computation; on the CPU, torch also takes large kernels through transforms.
+    """
+    if backend in ("numpy", "auto"):
+        return 0, ""
+    geometry, (count, _, height, width) = task.geometry, task.x.shape
+    planes, real = count * task.channels, _itemsize(task)
+    if task.device != "cpu":
+        return 0 if task.lift is None else planes * height * width * task.source.itemsize, ""
+    pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
+    padded = (height + pads.top + pads.bottom) * (width + pads.left + pads.right)
+    lifted = 0 if task.lift is None else height * width
+    work = 0
+    if backend == "torch" and task.dtype in spectra.DTYPES and spectra.suits(task.weight.shape, task.groups, geometry):
+        work = spectra.working_bytes((count, task.channels, height, width), task.weight.shape, geometry, real)
+    return planes * (padded + lifted) * real + work, f" from {padded} padded pixels"
+
+
+def _results(task: Task, backend: str) -> int:
+    """Bytes of the results on the host: as computed, unless they are finished tile by tile or on a device, and as kept."""
+    finish, real = task.finish, _itemsize(task)
+    values = len(task.x) * prod(task.geometry.output)
+    kept = real if finish.dtype is None else np.dtype(finish.dtype).itemsize
+    finished = values * finish.outputs(task.filters) * kept
+    if backend in ("numpy", "auto") or (task.device != "cpu" and backends.only_stores(finish)):
+        return finished
+    return values * task.filters * real + finished * (kept != real)
+
+
+def _itemsize(task: Task) -> int:
+    """Of a value as computed; halves become float32 on the host."""
+    return 8 if task.dtype == "float64" else 4
 
 
 def check_range(task: Task) -> None:

@@ -1,17 +1,23 @@
-"""What `auto` takes: torch where it wins with its import counted in, numpy elsewhere."""
+"""What `auto` takes: torch where it wins with its import counted in, numpy elsewhere; and what is counted of the memory."""
 
 from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from convcli import dispatch, engine
-from convcli.backends import Task
+from convcli.backends import Task, spectra
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
+from convcli.errors import GeometryError
+from convcli.geometry import Pads
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.lift import Lift
+from convcli.system import memory
 
 
 class _ChosenError(Exception):
@@ -65,3 +71,74 @@ def test_images_are_for_numpy(imported: bool, monkeypatch: pytest.MonkeyPatch) -
 def test_the_import_tips_the_balance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "TORCH_IMPORT_SECONDS", 1e4)
     assert choice(512, 512, 1, False, monkeypatch)[0] == "numpy"
+
+
+# --- the memory that is counted ---
+
+PIXELS = 100 * 100
+STORED = Finish(dtype="uint8")
+
+
+def needs(task: Task, backend: str, monkeypatch: pytest.MonkeyPatch) -> float:
+    """The bytes that are asked for."""
+    asked: list[float] = []
+    monkeypatch.setattr(memory, "refuses", lambda need: asked.append(need))
+    dispatch.check_memory(task, backend)
+    return asked[0]
+
+
+def filters(side: int, **more: Any) -> Task:
+    """Three channels of bytes under a kernel for each, as large as the output."""
+    spec = ConvSpec(groups=3, padding=Pads(side // 2, side // 2, side // 2, side // 2))
+    geometry = spec.resolve((100, 100), (side, side))
+    weight = np.ones((3, 1, side, side), np.float32)
+    return Task(np.zeros((1, 3, 100, 100), np.uint8), weight, None, geometry, 3, **more)
+
+
+LIT = Lift("float32", 255.0, linear=True)
+
+
+@pytest.mark.parametrize(
+    ("more", "bytes_each"),
+    [
+        ({"finish": STORED}, 1 + 1),
+        ({"finish": STORED, "dtype": "float64"}, 1 + 1),
+        ({"finish": Finish(dtype="uint16")}, 1 + 2),
+        ({}, 1 + 4),
+        ({"dtype": "float64"}, 1 + 8),
+        ({"dtype": "bfloat16"}, 1 + 4),
+        ({"finish": STORED, "lift": LIT}, 1 + 4 + 1),
+        ({"finish": Finish(((1, "magnitude"),), "uint8")}, 1 + 4 + 1),
+    ],
+)
+@pytest.mark.parametrize("side", [3, 31])
+def test_of_a_device_only_what_crosses_is_counted(
+    more: dict[str, Any], bytes_each: int, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert needs(filters(side, device="cuda", **more), "torch", monkeypatch) == 3 * PIXELS * bytes_each
+
+
+def test_a_remedy_on_a_device_speaks_of_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "refuses", lambda _: True)
+    with pytest.raises(GeometryError) as caught:
+        dispatch.check_memory(filters(3, device="cuda"), "torch")
+    assert "numpy" not in str(caught.value)
+    with pytest.raises(GeometryError, match="use --backend numpy, which copies no padded image"):
+        dispatch.check_memory(filters(3), "torch")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_transforms_of_torch_on_the_cpu_are_counted(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = filters(31, dtype=dtype)
+    itemsize = np.dtype(dtype).itemsize
+    work = spectra.working_bytes((1, 3, 100, 100), (3, 1, 31, 31), task.geometry, itemsize)
+    assert work > 3 * PIXELS * itemsize
+    assert needs(task, "torch", monkeypatch) == 3 * (PIXELS + (130 * 130 + PIXELS) * itemsize) + work
+    assert needs(task, "numpy", monkeypatch) == 3 * PIXELS * (1 + itemsize)
+    assert needs(task, "reference", monkeypatch) == 3 * (PIXELS + (130 * 130 + PIXELS) * itemsize)
+
+
+def test_what_has_no_transforms_is_counted_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    for task in (filters(3), filters(31, dtype="bfloat16")):
+        side = 100 + task.weight.shape[-1] - 1
+        assert needs(task, "torch", monkeypatch) == 3 * (PIXELS + (side * side + PIXELS) * 4)

@@ -22,6 +22,8 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
+from convcli.pointwise.finish import Finish
+from convcli.system import memory
 
 REFUSED = (RuntimeError, ValueError)
 """What torch raises for parameters and sizes that do not fit."""
@@ -279,11 +281,13 @@ def test_half_precision_runs_in_torch_only(dtype: str, transpose: bool) -> None:
             act(image, weight, ConvSpec(), Compute(backend, dtype=dtype))
 
 
-@given(layer=layers(transpose=False))
-def test_torch_by_transforms_agrees_with_the_reference(layer: Layer) -> None:
-    """The path of large kernels, taken for any: kernels of one column or many channels stay with torch's own."""
+@given(layer=layers(transpose=False), held=st.sampled_from((1, 5000, 20000, 1 << 27)))
+def test_torch_by_transforms_agrees_with_the_reference(layer: Layer, held: int) -> None:
+    """The path of large kernels, taken for any, in blocks of any size: kernels of one column stay with torch's own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("convcli.backends.torch.transforms.TAPS", 1)
+        patch.setattr("convcli.backends.spectra.TAPS", 0)
+        patch.setattr("convcli.backends.spectra.TAPS_EACH", 0)
+        patch.setattr("convcli.backends.spectra.HELD", held)
         result = layer.run("torch")
     expected = min(layer.kernel) > 1
     assert result.plan.startswith("conv2d by fft, ") == expected
@@ -331,6 +335,33 @@ def test_no_memory_in_torch_is_no_memory(error: Exception, monkeypatch: pytest.M
         engine.convolve(np.ones((1, 5, 5)), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("torch"))
 
 
+def test_no_memory_on_a_device_names_it_and_a_remedy() -> None:
+    """The host's own is told from it."""
+    from convcli.backends.torch import run as runs
+
+    task = Task(
+        np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), None, ConvSpec().resolve((5, 5), (3, 3)), device="cuda:1"
+    )
+    with (
+        pytest.raises(BackendError, match=r"device 'cuda:1' has too little memory .*: use --device cpu"),
+        runs._settings(task, False),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(MemoryError), runs._settings(task, False):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+    with pytest.raises(RuntimeError, match="mistake"), runs._settings(task, False):
+        raise RuntimeError("a mistake")
+
+
+def test_no_memory_on_a_device_that_others_use_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convcli.backends.torch import run as runs
+
+    task = Task(np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), None, ConvSpec().resolve((5, 5), (3, 3)), device="cuda")
+    monkeypatch.setattr(memory, "total_bytes", lambda: 100.0)
+    with memory.Shares(2).of(1, True), pytest.raises(memory.Wait), runs._settings(task, False):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
 def test_large_kernels_go_through_transforms_unless_a_value_would_spread() -> None:
     image = np.random.default_rng(1).random((3, 40, 50), np.float32)
     weight = np.random.default_rng(2).random((3, 1, 17, 15), np.float32)
@@ -346,37 +377,52 @@ def test_large_kernels_go_through_transforms_unless_a_value_would_spread() -> No
 
 
 @given(
-    size=pairs(2, 40), kernel=pairs(2, 5), stride=pairs(1, 3), dilation=pairs(1, 3), groups=st.integers(2, 5),
-    multiple=st.integers(1, 3), interleaved=st.booleans(), dtype=st.sampled_from(("float32", "float64")), seed=SEED,
+    size=pairs(1, 40), kernel=pairs(1, 5), stride=pairs(1, 3), dilation=pairs(1, 3), groups=st.integers(1, 5),
+    per_group=pairs(1, 3), transpose=st.booleans(), interleaved=st.booleans(),
+    mode=st.sampled_from(("zeros", "reflect")), kind=st.sampled_from(("uint8", "float32")),
+    dtype=st.sampled_from(("float32", "float64")), seed=SEED,
 )  # fmt: skip
-def test_depthwise_layers_in_any_layout(
+def test_layers_in_any_layout(
     size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], groups: int,
-    multiple: int, interleaved: bool, dtype: str, seed: int,
+    per_group: tuple[int, int], transpose: bool, interleaved: bool, mode: str, kind: str, dtype: str, seed: int,
 ) -> None:  # fmt: skip
-    """Where the backend asks torch for pixels side by side: every size there is, 2×2 upwards."""
-    spec = ConvSpec(stride=Pair(*stride), dilation=Pair(*dilation), padding="full", groups=groups)
+    """Where the backend asks torch for pixels side by side, and where that would crash: every size there is."""
+    channels, filters = (groups * count for count in per_group)
+    padding = Pads(0, 0, 0, 0) if transpose else "full"
+    mode = "zeros" if transpose else mode
+    spec = ConvSpec(
+        transpose=transpose,
+        stride=Pair(*stride),
+        dilation=Pair(*dilation),
+        padding=padding,
+        padding_mode=mode,
+        groups=groups,
+    )
     layer = Layer(
-        spec,
-        Size(*size),
-        Size(*kernel),
-        2,
-        groups,
-        groups * multiple,
-        dtype,
-        biased=True,
-        seed=seed,
-        interleaved=interleaved,
+        spec, Size(*size), Size(*kernel), 2, channels, filters, kind, biased=True, seed=seed, interleaved=interleaved
     )
     result = layer.run("torch", dtype)
     layer.assert_agrees(result.array, dtype)
 
 
-@pytest.mark.parametrize(("filters", "by_fft"), [(3, True), (48, True), (49, False), (768, False)])
-def test_many_filters_do_not_fill_the_memory_with_transforms(filters: int, by_fft: bool) -> None:
-    """A patch embedding of 16×16 would take a gigabyte."""
-    image = np.random.default_rng(0).random((3, 32, 32), np.float32)
-    weight = np.random.default_rng(1).random((filters, 3, 16, 16), np.float32)
-    result = engine.convolve(image, weight, ConvSpec(stride=Pair(16, 16)), Compute("torch"))
-    assert result.plan.startswith("conv2d by fft") == by_fft
-    truth = engine.convolve(image, weight, ConvSpec(stride=Pair(16, 16)), Compute("reference"))
-    np.testing.assert_allclose(result.array, truth.array, rtol=1e-4)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("kernel", [3, 17])
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("finish", [
+    Finish(), Finish(dtype="uint8", policy="minmax", count=True), Finish(((2, "magnitude"),), "uint16"),
+])  # fmt: skip
+@pytest.mark.parametrize("on_device", [False, True])
+def test_an_empty_batch_gives_one(
+    dtype: str, kernel: int, transpose: bool, finish: Finish, on_device: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_device and not finish.joins:
+        monkeypatch.setattr("convcli.backends.torch.finish.suits", lambda finish, _: finish.dtype is not None)
+    act = engine.transpose if transpose else engine.convolve
+    spec, weight = ConvSpec(transpose=transpose, padding=Pads(1, 2, 1, 0)), np.ones((2, 2, kernel, kernel), np.float32)
+    empty, one = (
+        act(np.zeros((count, 2, 30, 31), np.uint8), weight, spec, Compute("torch", dtype=dtype), np.ones(2), finish)
+        for count in (0, 1)
+    )
+    assert empty.array.shape == (0, *one.array.shape[1:])
+    assert empty.array.dtype == one.array.dtype
+    assert empty.clipped == (0, 0, 0, 0)

@@ -119,6 +119,11 @@ def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False
     return Computed(out, plan, clipped, mixes=mixes)
 
 
+def only_stores(finish: Finish) -> bool:
+    """Whether a finish only makes integers of real values: it neither joins nor restores them."""
+    return finish.dtype is not None and not finish.joins and finish.restore is None
+
+
 class Correlate(Protocol):
     """The signature of `correlate` and `correlate_transpose`."""
 

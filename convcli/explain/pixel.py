@@ -64,13 +64,14 @@ class Pixel:
         return [(one, place) for one in self.traces for place in range(len(one.channels))]
 
     def telling(self, most: int) -> list[tuple[Trace, int]]:
-        """At most so many of the windows: those with the largest sums, in their order; of a maximum, the largest one first."""
+        """At most so many of the windows: those with the largest sums, in their order; of a maximum, those of the winner first."""
         windows = self.windows
         if len(windows) <= most:
             return windows
         sums = np.array([float(one.products[place].sum()) for one, place in windows])
         if self.output.rule == "max":
-            chosen = np.argsort(-sums, kind="stable")[:most].tolist()
+            totals = np.array([one.sum for one, _ in windows])  # of a kernel, all its windows and its bias
+            chosen = np.lexsort((-sums, -totals))[:most].tolist()
         else:
             chosen = sorted(np.argsort(np.abs(sums), kind="stable")[::-1][:most].tolist())
         return [windows[number] for number in chosen]
@@ -127,7 +128,7 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
     if opacity:
         policy = "raw" if storage.container == "NPY" else "clip"
     span = _span(subject) if policy == "minmax" else []
-    kind = "float64" if picture.colour.dtype == np.float64 else "float32"
+    kind = "float64" if picture.colour.dtype == np.float64 or storage.dtype == "uint16" else "float32"
     values: NDArray[np.floating] = np.array([value, *span]).astype(kind)
     if storage.dtype == "float32":
         kept = picture.colour.dtype if storage.container == "NPY" and picture.colour.dtype.kind == "f" else np.float32

@@ -3,6 +3,8 @@
 ``device``      which devices there are
 ``layer``       the operation on tensors: torch's own convolutions, and what they are handed
 ``transforms``  large kernels of few channels, which torch's own convolutions take many times longer for
+``finish``      integers made of the results, on the device
+``bus``         what crosses between the host and the device
 ``run``         arrays in and arrays out; timed on CUDA
 """
 

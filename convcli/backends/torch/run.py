@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from convcli.backends import Computed, Task, finished, lifted
+from convcli.backends.torch import finish
+from convcli.backends.torch.bus import to_array, to_tensor
 from convcli.backends.torch.device import check_device
 from convcli.backends.torch.layer import Layer, layer
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from convcli.errors import BackendError
+from convcli.system import memory
 
 
 def correlate(task: Task) -> Computed:
     """`torch.nn.functional.conv2d` or, if the geometry says so, `conv_transpose2d`."""
     with _settings(task, tf32=False):
         made = _layer(task)
-        array = _array(made.run())
-    return _computed(task, made, array, f"{task.dtype}, {made.x.device}")
+        return _computed(task, made, made.run(), f"{task.dtype}, {made.x.device}")
 
 
 correlate_transpose = correlate
@@ -52,8 +53,7 @@ def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Compute
                 stop.record()
                 stop.synchronize()
                 times.append(start.elapsed_time(stop))
-        array = _array(out)
-    return _computed(task, made, array, f"{'tf32' if tf32 else task.dtype}, data on the device"), times
+        return _computed(task, made, out, f"{'tf32' if tf32 else task.dtype}, data on the device"), times
 
 
 @contextmanager
@@ -62,6 +62,13 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
 
     float32 means float32: TF32 would keep 10 bits of the mantissa. `compare` shows what it would gain. Tasks of several
     threads want the same: the first of them saves what there was, the last puts it back.
+
+    Raises
+    ------
+    MemoryError
+        The host has no memory left.
+    BackendError
+        The device has none left; where other images hold some of it, `memory.Wait`.
     """
     with _lock:
         _saved.append((torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
@@ -72,9 +79,14 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         with torch.inference_mode():
             yield
     except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY):
+        if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        if task.device == "cpu" or _HOST in str(error):
             raise MemoryError(str(error)) from None
-        raise
+        memory.give_up()
+        raise BackendError(
+            f"device '{task.device}' has too little memory left for this: use --device cpu, or a smaller image, kernel or padding"
+        ) from None
     finally:
         with _lock:
             threads, allowed = _saved[0]
@@ -87,7 +99,8 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
                     torch.set_num_threads(threads)
 
 
-_NO_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
+_HOST = "allocate memory"
+_NO_MEMORY = (_HOST, "out of memory", "ALLOC_FAILED")
 """How the CPU, CUDA itself, and its libraries (cuBLAS, cuDNN, cuFFT) say so where torch has no error of its own for it."""
 
 _lock = Lock()
@@ -96,27 +109,23 @@ _saved: list[tuple[int, bool]] = []
 
 
 def _layer(task: Task) -> Layer:
-    """The task's tensors, on the device in the dtype of the computation."""
+    """The task's tensors on the device: what is narrow crosses narrow, and is widened there."""
     where, kind = check_device(task.device), getattr(torch, task.dtype)
 
-    def tensor(array: NDArray[np.generic]) -> torch.Tensor:
-        # The narrow type crosses the bus; it is widened on the device. torch lacks most unsigned types.
-        if array.dtype.kind in "ub" and array.dtype != np.uint8:
-            array = array.astype(np.float64 if task.dtype == "float64" else np.float32)
-        if not array.flags.writeable or min(array.strides, default=0) < 0:
-            array = array.copy()  # torch has neither read-only tensors nor negative strides
-        return torch.from_numpy(array).to(where).to(kind).contiguous()
+    def tensor(array: NDArray[Any]) -> torch.Tensor:
+        return to_tensor(array).to(where)
 
-    bias = None if task.bias is None else tensor(task.bias)
-    return layer(tensor(lifted(task)), tensor(task.weight), bias, task.geometry, task.groups)
+    bias = None if task.bias is None else tensor(task.bias).to(kind)
+    return layer(tensor(lifted(task)), tensor(task.weight).to(kind).contiguous(), bias, task.geometry, task.groups)
 
 
-def _computed(task: Task, made: Layer, array: NDArray[np.floating], how: str) -> Computed:
-    return finished(array, task.finish, f"{made.call}, {how}", mixes=made.transform is not None)
-
-
-def _array(out: torch.Tensor) -> NDArray[np.floating]:
-    if out.dtype is torch.bfloat16:  # NumPy has no such type
-        out = out.float()
-    array: NDArray[np.floating] = out.cpu().numpy()
-    return array
+def _computed(task: Task, made: Layer, out: torch.Tensor, how: str) -> Computed:
+    """The result in the host's memory, finished: on the device, if nothing but integers are to be made of it."""
+    plan, mixes = f"{made.call}, {how}", made.transform is not None
+    if not finish.suits(task.finish, out.device):
+        array = to_array(out)
+        if array.dtype == np.float16 and task.finish.dtype is not None:  # halves do not hold what is scaled to 65535
+            array = array.astype(np.float32)
+        return finished(array, task.finish, plan, mixes)
+    stored, clipped = finish.store(out, task.finish)
+    return Computed(to_array(stored), plan, clipped, mixes=mixes)

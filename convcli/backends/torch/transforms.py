@@ -9,28 +9,16 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from convcli.geometry import Geometry
-
-TAPS, CHANNELS = 225, 4
-"""Kernels from which, and channels in a group up to which, transforms are worth it; found on the CPU, where torch's own
-convolution of a photograph with 31×31 taps takes a minute and a half."""
-
-MOST_FILTERS = 16
-"""Filters for each channel up to which they are: the transforms of each take twice the image's memory, or more."""
-
-BLOCK = 16
-"""Rows and columns over which faint values are averaged."""
-
-WIDE, TOO_WIDE = 2.0**8, 2.0**32
-"""Ranges of an image (largest value over the faintest block) above which it is done in float64, and not at all."""
+from convcli.backends import spectra
+from convcli.backends.limits import BLOCK, SMALL, TOO_WIDE, WIDE
+from convcli.geometry import Geometry, Size
 
 
-def dtype_for(x: torch.Tensor, weight: torch.Tensor) -> torch.dtype | None:
-    """The dtype in which a direct operation is transformed, or None if it is not: a look at sizes and values."""
-    filters, inputs, kh, kw = weight.shape
-    if kh * kw < TAPS or inputs > CHANNELS or min(kh, kw) == 1 or x.dtype not in (torch.float32, torch.float64):
+def dtype_for(x: torch.Tensor, weight: torch.Tensor, geometry: Geometry, groups: int) -> torch.dtype | None:
+    """The dtype in which an operation is transformed, or None if it is not: a look at sizes and values."""
+    if str(x.dtype).removeprefix("torch.") not in spectra.DTYPES or not spectra.suits(weight.shape, groups, geometry):
         return None
-    if filters > MOST_FILTERS * x.shape[1]:
+    if not x.numel():  # of an empty batch there is nothing to look at
         return None
     if not x.numel():  # of an empty batch there is nothing to look at
         return None
@@ -41,7 +29,7 @@ def dtype_for(x: torch.Tensor, weight: torch.Tensor) -> torch.dtype | None:
     means = F.avg_pool2d(sizes, BLOCK, ceil_mode=True, count_include_pad=False)
     faintest = float(means[means > 0].min()) if largest == largest else 0.0
     ratio = largest / faintest if 0 < faintest < largest * 2 else 1.0
-    if not largest < torch.finfo(x.dtype).max * 2.0**-32 or ratio > TOO_WIDE:  # NaN and infinities, too
+    if not largest < torch.finfo(x.dtype).max * SMALL or ratio > TOO_WIDE:  # NaN and infinities, too
         return None
     return torch.float64 if ratio > WIDE else x.dtype
 
@@ -56,31 +44,54 @@ def correlate(
 ) -> torch.Tensor:
     """The direct operation on a padded input, as a product of its transform and the kernel's conjugate one.
 
-    The wrap-around of the periodic correlation falls on outputs beyond the last window, which are cut off.
+    The wrap-around of the periodic correlation falls on outputs beyond the last window, which are cut off. Like kernels are
+    transformed once: an image filter has the same for every channel. Beyond the image's own, so many spectra are held at a time
+    as `convcli.backends.spectra` says.
     """
-    count, _, *size = x.shape
+    count, channels, *size = x.shape
     filters, inputs = weight.shape[:2]
-    (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
-    sides = [_fast_side(side) for side in size]
-    spread = torch.zeros((filters, inputs, *geometry.extent), dtype=dtype, device=weight.device)
-    spread[..., ::d, ::e] = weight
-    image = torch.fft.rfft2(x.to(dtype), sides).reshape(count, groups, 1, inputs, sides[0], -1)
-    kernel = torch.fft.rfft2(spread, sides).conj().reshape(1, groups, filters // groups, inputs, sides[0], -1)
-    product = image[:, :, :, 0] * kernel[:, :, :, 0]
-    for channel in range(1, inputs):
-        product += image[:, :, :, channel] * kernel[:, :, :, channel]
-    dense = torch.fft.irfft2(product.reshape(count, filters, sides[0], -1), sides)
-    out: torch.Tensor = dense[..., : s * (height - 1) + 1 : s, : t * (width - 1) + 1 : t].to(x.dtype)
-    return out.contiguous() if bias is None else out + bias[:, None, None]
+    sides = spectra.sides_for(size)
+    each = spectra.COPIES * spectra.plane_bytes(sides, dtype.itemsize)
+    image = x.new_empty((count, channels, sides.height, sides.width // 2 + 1), dtype=dtype.to_complex())
+    for few in spectra.blocks(count, channels * each):
+        for part in spectra.blocks(channels, (few.stop - few.start) * each):
+            image[few, part] = torch.fft.rfft2(x[few, part].to(dtype), sides)
+    image = image.view(count, groups, inputs, *image.shape[2:])
+    out = x.new_empty((count, filters, *geometry.output))
+    kernels, inverse = torch.unique(weight, dim=0, return_inverse=True)
+    which: list[int] = inverse.tolist()
+    for some in spectra.blocks(len(kernels), inputs * each):
+        conjugate = _kernels(kernels[some], sides, dtype, geometry)
+        members = [o for o, kernel in enumerate(which) if some.start <= kernel < some.stop]
+        for few in spectra.blocks(count, each):
+            for part in spectra.blocks(len(members), (few.stop - few.start) * each):
+                pairs = [(o // (filters // groups), which[o] - some.start) for o in members[part]]
+                dense = torch.fft.irfft2(_products(image[few], conjugate, pairs), sides)
+                for plane, o in enumerate(members[part]):
+                    out[few, o] = _kept(dense[:, plane], geometry)
+    return out if bias is None else out.add_(bias[:, None, None])
 
 
-def _fast_side(side: int) -> int:
-    """The next even number whose prime factors are 2, 3 and 5."""
-    while True:
-        rest = side
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1 and side % 2 == 0:
-            return side
-        side += 1
+def _kernels(kernels: torch.Tensor, sides: Size, dtype: torch.dtype, geometry: Geometry) -> torch.Tensor:
+    """The conjugate spectra of kernels, their taps spread as dilation says."""
+    d, e = geometry.dilation
+    spread = torch.zeros((*kernels.shape[:2], *geometry.extent), dtype=dtype, device=kernels.device)
+    spread[..., ::d, ::e] = kernels
+    found: torch.Tensor = torch.fft.rfft2(spread, sides)
+    return found.conj_physical_()
+
+
+def _products(image: torch.Tensor, kernels: torch.Tensor, pairs: list[tuple[int, int]]) -> torch.Tensor:
+    """For each pair of a group and a kernel, the products of their spectra, summed over the group's channels."""
+    out = image.new_empty((len(image), len(pairs), *image.shape[-2:]))
+    for plane, (group, kernel) in enumerate(pairs):
+        torch.mul(image[:, group, 0], kernels[kernel, 0], out=out[:, plane])
+        for channel in range(1, kernels.shape[1]):
+            out[:, plane] += image[:, group, channel] * kernels[kernel, channel]
+    return out
+
+
+def _kept(dense: torch.Tensor, geometry: Geometry) -> torch.Tensor:
+    """What a stride leaves of dense results, without those of windows that wrap around."""
+    (s, t), (height, width) = geometry.stride, geometry.output
+    return dense[..., : s * (height - 1) + 1 : s, : t * (width - 1) + 1 : t]
