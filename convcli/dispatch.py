@@ -15,22 +15,26 @@ from convcli.geometry import Pads
 from convcli.system import memory
 from convcli.system.parallel import workers
 
-
-def count_macs(task: Task) -> int:
-    """Multiply-accumulates: every weight meets every output pixel, or, transposed, every input pixel."""
-    geometry = task.geometry
-    return len(task.x) * task.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
-
-
 TORCH_IMPORT_SECONDS = 2.0
+
 TORCH_MACS_PER_SECOND = {"dense": 40e9, "per channel": 2e9}
-"""Of one thread, as `convcli compare` finds: torch has fast code for layers of many channels only."""
+"""Of one thread, as `convcli compare` finds: torch has fast code for layers of many channels only. Of large kernels of few
+channels, which it takes through transforms, it does more; but numpy's transforms, tile by tile, take a tenth of their time."""
 
 TORCH_VALUES_PER_SECOND = 1e9
 """Values of input and output that one thread converts, reads and writes, whatever is computed with them."""
 
 FAST_CHANNELS = 8
 """Channels in a group from which torch's fast code is for."""
+
+ALWAYS_NUMPY_MACS = 1e7
+"""Work that numpy has done before torch could be asked for it."""
+
+
+def count_macs(task: Task) -> int:
+    """Multiply-accumulates: every weight meets every output pixel, or, transposed, every input pixel."""
+    geometry = task.geometry
+    return len(task.x) * task.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
 
 
 def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str]:
@@ -72,6 +76,11 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
         return "torch", f"only torch runs on {device}"
     if dtype in ("float16", "bfloat16"):
         return "torch", f"only torch computes in {dtype}"
+    return _faster(task, dtype)
+
+
+def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
+    """Which of numpy and torch, by what each is predicted to take, and that in words."""
     macs = count_macs(task)
     channels = task.channels // task.groups
     torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS
@@ -88,10 +97,6 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     return name, (
         f"{macs / 1e9:.2g} GMAC: {numpy_seconds:.2g} s predicted for numpy, {torch_seconds:.2g} s for torch{with_import}"
     )
-
-
-ALWAYS_NUMPY_MACS = 1e7
-"""Work that numpy has done before torch could be asked for it."""
 
 
 def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], kept: str | None = None) -> str:

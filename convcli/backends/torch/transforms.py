@@ -20,8 +20,6 @@ def dtype_for(x: torch.Tensor, weight: torch.Tensor, geometry: Geometry, groups:
         return None
     if not x.numel():  # of an empty batch there is nothing to look at
         return None
-    if not x.numel():  # of an empty batch there is nothing to look at
-        return None
     sizes = x.abs()
     largest = float(sizes.max())
     if largest == 0:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.backends.limits import TOO_WIDE, WIDE
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.strategies.common import CACHED_BYTES, PASS, Estimate, Work, bias_steps
@@ -47,9 +48,6 @@ ROOM = 1.5
 
 WORTH_LESS = 0.75
 """The share of a tile's side up to which another one is worth a transform of the kernel, if there is one only."""
-
-WIDE, TOO_WIDE = 2.0**8, 2.0**32
-"""Ranges of a tile (see `values.spread`) above which it is done in float64, and not at all."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:

@@ -7,11 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SMALL = 2.0**-32
-"""The share of the largest number of a type that sums of pixels are safe below."""
-
-BLOCK = 16
-"""Rows and columns over which faint values are averaged."""
+from convcli.backends.limits import BLOCK, SMALL
 
 
 def precision(scratch: NDArray[Any]) -> str | None:
