@@ -7,7 +7,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -46,6 +45,8 @@ class Group(Documented, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first word names; an unknown one is told the nearest."""
         if not args[0].startswith("-") and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
             near = get_close_matches(args[0], COMMANDS, 1)
             ctx.fail(
                 f"'{args[0]}' is no command: " + (f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}")

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image, ImageFile
 
 from convcli.images.limits import quiet
+from convcli.images.recognise import JPEG, PNG
 from convcli.system import memory
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
@@ -21,8 +22,6 @@ WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
 
 BLOCK_BYTES = 8 << 20
 """What is decoded in one call, for which Python's lock is not asked: enough for most photographs."""
-
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 
 class _Begun(NamedTuple):
@@ -112,14 +111,14 @@ def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
 
 def _opened(stream: BinaryIO) -> ImageFile.ImageFile | None:
     """A plain picture, not yet decoded; None if it is of another kind."""
-    head = stream.read(len(_PNG))
+    head = stream.read(len(PNG))
     stream.seek(0)
-    if head.startswith(_JPEG):
+    if head.startswith(JPEG):
         from PIL.JpegImagePlugin import JpegImageFile
 
         image: ImageFile.ImageFile = JpegImageFile(stream)
         return image if image.mode in ("L", "RGB") and "mp" not in image.info else None
-    if head == _PNG:
+    if head == PNG:
         from PIL.PngImagePlugin import PngImageFile
 
         image = PngImageFile(stream)

@@ -17,6 +17,7 @@ from convcli.images.limits import beyond, check_pixels
 from convcli.images.metadata import metadata_of, orientation_of, white_of
 from convcli.images.picture import Metadata, Picture
 from convcli.images.pixels import is_plain, read_plain
+from convcli.images.recognise import recognised
 from convcli.system import files
 
 if TYPE_CHECKING:
@@ -217,8 +218,7 @@ class Decoded:
     def _opened(self, number: int) -> Image.Image:
         if not number and (decoded := ahead.take(self._stream)) is not None:
             return decoded
-        self._stream.seek(0)
-        image = Image.open(self._stream)
+        image = recognised(self._stream)
         if deep.unreachable(image):
             raise UnidentifiedImageError
         if image.format == "EPS":

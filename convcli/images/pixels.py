@@ -11,6 +11,9 @@ from PIL import Image
 BAND_PIXELS = 1 << 20
 """What is converted at a time."""
 
+SMALL_PIXELS = 1 << 20
+"""Pictures up to which they are copied in the plain way, in some tenths of a millisecond."""
+
 
 def is_plain(image: Image.Image) -> bool:
     """Whether the file of an image that is not yet decoded holds nothing but its samples, 8 bits each, row by row.
@@ -49,11 +52,14 @@ def array_of(image: Image.Image, mode: str | None = None) -> NDArray[Any]:
 
     `numpy.asarray` has Pillow list all pixels in small pieces and join them: a copy more than there is room for, and most of
     the time of reading an uncompressed photograph. Where Pillow has a format that is nothing but the pixels, it is made to
-    write that into the array; elsewhere the image is converted and copied in bands.
+    write that into the array; elsewhere the image is converted and copied in bands. For a small picture that format is not worth
+    its import.
     """
     mode = image.mode if mode is None else mode
     width, height = image.size
     if mode == image.mode and mode in ("L", "RGB"):
+        if width * height < SMALL_PIXELS:
+            return np.array(image)
         shape = (height, width) if image.mode == "L" else (height, width, 3)
         array = np.empty(shape, np.uint8)
         sink = _Sink(array, len(f"P6\n{width} {height}\n255\n"))
