@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli import backends
 from convcli.backends import Task, spectra
-from convcli.errors import BackendError, GeometryError
+from convcli.errors import BackendError, GeometryError, KernelError
 from convcli.geometry import Pads
 from convcli.system import memory
 from convcli.system.parallel import workers
@@ -158,11 +158,14 @@ def _copies(task: Task, backend: str) -> tuple[int, str]:
         return 0 if task.lift is None else planes * height * width * task.source.itemsize, ""
     pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
     padded = (height + pads.top + pads.bottom) * (width + pads.left + pads.right)
+    widened = height * width if padded != height * width else 0  # before it is padded
     lifted = 0 if task.lift is None else height * width
     work = 0
     if backend == "torch" and task.dtype in spectra.DTYPES and spectra.suits(task.weight.shape, task.groups, geometry):
-        work = spectra.working_bytes((count, task.channels, height, width), task.weight.shape, geometry, real)
-    return planes * (padded + lifted) * real + work, f" from {padded} padded pixels"
+        narrow = task.source.kind in "uib" and task.source.itemsize <= 2
+        itemsize = real if narrow else 8  # values that turn out to be of a wide range are done in float64
+        work = spectra.working_bytes((count, task.channels, height, width), task.weight.shape, geometry, itemsize)
+    return planes * (padded + widened + lifted) * real + work, f" from {padded} padded pixels"
 
 
 def _results(task: Task, backend: str) -> int:
@@ -188,9 +191,13 @@ def check_range(task: Task) -> None:
     ------
     BackendError
         They would become infinite.
+    KernelError
+        They are none.
     """
     limit = float(np.finfo("float32" if task.dtype == "bfloat16" else task.dtype).max)
     largest = float(np.abs(task.weight).max(initial=0))
+    if not np.isfinite(largest):
+        raise KernelError("the weights hold a NaN or an infinity, which every result would become: use finite ones")
     if largest > limit:
         raise BackendError(
             f"a weight of {largest:.3g} is beyond {task.dtype}, which ends at {limit:.3g}: use --dtype float64"

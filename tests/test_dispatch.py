@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -133,12 +134,18 @@ def test_transforms_of_torch_on_the_cpu_are_counted(dtype: str, monkeypatch: pyt
     itemsize = np.dtype(dtype).itemsize
     work = spectra.working_bytes((1, 3, 100, 100), (3, 1, 31, 31), task.geometry, itemsize)
     assert work > 3 * PIXELS * itemsize
-    assert needs(task, "torch", monkeypatch) == 3 * (PIXELS + (130 * 130 + PIXELS) * itemsize) + work
+    whole = 3 * (PIXELS + (130 * 130 + PIXELS + PIXELS) * itemsize)  # as it is; padded, widened, and the result
+    assert needs(task, "torch", monkeypatch) == whole + work
     assert needs(task, "numpy", monkeypatch) == 3 * PIXELS * (1 + itemsize)
-    assert needs(task, "reference", monkeypatch) == 3 * (PIXELS + (130 * 130 + PIXELS) * itemsize)
+    assert needs(task, "reference", monkeypatch) == whole
+    real = replace(task, x=task.x.astype(np.float32))  # whose values may turn out to be of a wide range
+    wide = spectra.working_bytes((1, 3, 100, 100), (3, 1, 31, 31), task.geometry, 8)
+    assert needs(real, "torch", monkeypatch) == whole + 3 * 3 * PIXELS + wide
+    lit = replace(task, lift=LIT, dtype="float32")
+    assert needs(lit, "reference", monkeypatch) == 3 * (PIXELS + (130 * 130 + 3 * PIXELS) * 4)
 
 
 def test_what_has_no_transforms_is_counted_without(monkeypatch: pytest.MonkeyPatch) -> None:
     for task in (filters(3), filters(31, dtype="bfloat16")):
         side = 100 + task.weight.shape[-1] - 1
-        assert needs(task, "torch", monkeypatch) == 3 * (PIXELS + (side * side + PIXELS) * 4)
+        assert needs(task, "torch", monkeypatch) == 3 * (PIXELS + (side * side + PIXELS + PIXELS) * 4)

@@ -12,6 +12,7 @@ from convcli import engine
 from convcli.backends.torch import layer as layers
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
+from convcli.geometry import Pads, Pair
 
 BESIDE, PLANAR = torch.channels_last, torch.contiguous_format
 
@@ -102,3 +103,38 @@ def test_padding_leaves_pixels_side_by_side(mode: str, padding: str, monkeypatch
     assert read[0].is_contiguous(memory_format=BESIDE)
     truth = engine.convolve(image, np.ones((3, 1, 3, 2)), spec, Compute("reference"))
     np.testing.assert_array_equal(result.array, truth.array)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular", "symmetric"])
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize(("channels", "size"), [(1, (9, 8)), (1, (1, 8)), (3, (1, 1)), (1, (1, 1))])
+def test_strides_of_sides_of_1_are_those_of_planes(
+    mode: str, transpose: bool, channels: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch would read channels_last from others, and write beyond its memory: values are right until it crashes."""
+    if transpose and mode != "zeros":
+        return
+    read: list[torch.Tensor] = []
+    for name in ("conv2d", "conv_transpose2d"):
+
+        def call(
+            x: torch.Tensor,
+            weight: torch.Tensor,
+            *others: Any,
+            real: Any = getattr(torch.nn.functional, name),
+            **more: Any,
+        ) -> Any:
+            read.extend((x, weight))
+            return real(x, weight, *others, **more)
+
+        monkeypatch.setattr(torch.nn.functional, name, call)
+    image = np.moveaxis(np.random.default_rng(0).random((*size, channels), np.float32), -1, 0)
+    weight = np.moveaxis(np.ones((1, 3, channels, 1), np.float32), 2, 0)
+    spec = ConvSpec(
+        groups=channels, padding=Pads(1, 1, 0, 0), padding_mode=mode, stride=Pair(2, 1), transpose=transpose
+    )
+    act = engine.transpose if transpose else engine.convolve
+    act(image, weight, spec, Compute("torch"))
+    assert len(read) == 2
+    for tensor in read:
+        assert tensor.stride() == torch.empty(tensor.shape).stride()

@@ -106,7 +106,7 @@ class Recipe(NamedTuple):
     dtype: str
     gathers: str
     work: Callable[[str | None], Work]
-    precision: Callable[[NDArray[Any]], str | None]
+    precision: Callable[[Job, NDArray[Any]], str | None]
     tiles: list[tuple[range, range]]
     threads: int
     strips: dict[range, Rows]
@@ -136,7 +136,7 @@ class Recipe(NamedTuple):
             for gather, target in tile.filling.stretches:
                 np.copyto(target, gather.stretch(lines), "unsafe")
             run(tile.filling.border)
-        run(tile.steps(self.dtype if self.job.bounded else self.precision(tile.scratch)))
+        run(tile.steps(self.dtype if self.job.bounded else self.precision(self.job, tile.scratch)))
         return tile.kept
 
     def _made(self, height: int, columns: range, reads: Rows) -> Tile:
@@ -205,11 +205,16 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
     held = 4 * job.kernels.nbytes + 8 * job.columns.size + chosen.held
 
+    lock = Lock()
+
     @cache
-    def work(kind: str | None) -> Work:
+    def prepared(kind: str | None) -> Work:
         return taps.prepare(job, chosen.dtype, gaps_only=True) if kind is None else strategy.prepare(job, kind)
 
-    work(chosen.dtype)  # before threads ask for it, each for itself
+    def work(kind: str | None) -> Work:
+        with lock:  # else threads would prepare the same, each for itself
+            return prepared(kind)
+
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
     thinned = f"all columns, 1 of {job.thin} kept, " if job.thin > 1 else ""
     recipe = Recipe(

@@ -37,7 +37,9 @@ class Layer:
         """What computes it."""
         if self.geometry.transpose:
             return "conv_transpose2d"
-        return "conv2d" if self.transform is None else "conv2d by fft"
+        if self.transform is None:
+            return "conv2d"
+        return "conv2d by fft" + (" in float64" if self.transform != self.x.dtype else "")
 
     def run(self) -> torch.Tensor:
         """Compute."""
@@ -50,10 +52,21 @@ FEW_CHANNELS = 8
 
 def layer(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int) -> Layer:
     """An operation, and the way it takes; pixels ``(N, C, H, W)`` of any dtype become of the weights'."""
+    source = x.dtype
     layout = torch.channels_last if _side_by_side(x, weight) else torch.contiguous_format
     # One copy at most: `to` makes none where only the layout is another, and it does not see that.
     x = x.to(weight.dtype, memory_format=layout).contiguous(memory_format=layout)
-    return Layer(x, weight, bias, geometry, groups, transforms.dtype_for(x, weight, geometry, groups))
+    narrow = not source.is_floating_point and source.itemsize <= 2
+    return Layer(x, weight, bias, geometry, groups, transforms.dtype_for(x, weight, geometry, groups, narrow))
+
+
+def plainly(x: torch.Tensor) -> torch.Tensor:
+    """The same tensor; where its values lie in the order of its axes, the strides say so.
+
+    Those of a side of 1 say nothing, but torch reads channels_last from them, too, and then goes wrong on other sides of 1: it
+    writes where it must not (2.13).
+    """
+    return x.view(-1).view(x.shape) if x.is_contiguous() else x
 
 
 def _side_by_side(x: torch.Tensor, weight: torch.Tensor) -> bool:
@@ -78,12 +91,12 @@ def _direct(layer: Layer) -> torch.Tensor:
         x = F.pad(x, (left, right, top, bottom)) if zeros else _gathered(x, geometry)
     if layer.transform is not None:
         return transforms.correlate(x, layer.weight, layer.bias, geometry, layer.groups, layer.transform)
-    return F.conv2d(x, layer.weight, layer.bias, geometry.stride, padding, geometry.dilation, layer.groups)
+    return F.conv2d(plainly(x), layer.weight, layer.bias, geometry.stride, padding, geometry.dilation, layer.groups)
 
 
 def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     """The padded input, row by row and column by column: torch's own modes refuse pads as large as the image."""
-    interleaved = x.is_contiguous(memory_format=torch.channels_last)
+    interleaved = not x.is_contiguous()
     if interleaved:  # what index_select returns is contiguous in the order of its axes
         x = x.permute(0, 2, 3, 1)
     for axis, indices in enumerate((geometry.row_indices, geometry.column_indices), 1 if interleaved else 2):
@@ -99,9 +112,9 @@ def _transposed(layer: Layer) -> torch.Tensor:
     small = all(p2 < limit for p2, limit in zip(geometry.output_padding, limits, strict=True))
     if top == bottom and left == right and small:
         return F.conv_transpose2d(
-            x, weight, bias, geometry.stride, (top, left), geometry.output_padding, groups, geometry.dilation
+            plainly(x), weight, bias, geometry.stride, (top, left), geometry.output_padding, groups, geometry.dilation
         )
-    full = F.conv_transpose2d(x, weight, bias, geometry.stride, groups=groups, dilation=geometry.dilation)
+    full = F.conv_transpose2d(plainly(x), weight, bias, geometry.stride, groups=groups, dilation=geometry.dilation)
     rows, columns = geometry.output_padding
     if rows or columns:  # no input reaches these: they hold the bias alone
         extended = full.new_zeros((*full.shape[:2], full.shape[2] + rows, full.shape[3] + columns))

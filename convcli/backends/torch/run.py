@@ -15,7 +15,7 @@ from convcli.backends import Computed, Task, finished, lifted
 from convcli.backends.torch import finish
 from convcli.backends.torch.bus import to_array, to_tensor
 from convcli.backends.torch.device import check_device
-from convcli.backends.torch.layer import Layer, layer
+from convcli.backends.torch.layer import Layer, layer, plainly
 from convcli.errors import BackendError
 from convcli.system import memory
 
@@ -116,7 +116,9 @@ def _layer(task: Task) -> Layer:
         return to_tensor(array).to(where)
 
     bias = None if task.bias is None else tensor(task.bias).to(kind)
-    return layer(tensor(lifted(task)), tensor(task.weight).to(kind).contiguous(), bias, task.geometry, task.groups)
+    return layer(
+        tensor(lifted(task)), plainly(tensor(task.weight).to(kind).contiguous()), bias, task.geometry, task.groups
+    )
 
 
 def _computed(task: Task, made: Layer, out: torch.Tensor, how: str) -> Computed:

@@ -6,30 +6,42 @@ float64, a wider one, or one with a NaN or an infinity, is left to torch's own c
 
 from __future__ import annotations
 
+from math import inf, prod
+
 import torch
 import torch.nn.functional as F
 
 from convcli.backends import spectra
-from convcli.backends.limits import BLOCK, SMALL, TOO_WIDE, WIDE
+from convcli.backends.limits import SMALL, TOO_WIDE, WIDE, block, scale_of
 from convcli.geometry import Geometry, Size
 
 
-def dtype_for(x: torch.Tensor, weight: torch.Tensor, geometry: Geometry, groups: int) -> torch.dtype | None:
-    """The dtype in which an operation is transformed, or None if it is not: a look at sizes and values."""
+def dtype_for(
+    x: torch.Tensor, weight: torch.Tensor, geometry: Geometry, groups: int, narrow: bool = False
+) -> torch.dtype | None:
+    """The dtype in which an operation is transformed, or None if it is not: a look at sizes and values.
+
+    Values of `narrow` integers are never so far apart that they have to be looked at. The windows of a dilated kernel may miss
+    whatever lifts the mean of a block: they are done in float64.
+    """
     if str(x.dtype).removeprefix("torch.") not in spectra.DTYPES or not spectra.suits(weight.shape, groups, geometry):
         return None
     if not x.numel():  # of an empty batch there is nothing to look at
         return None
+    if narrow:
+        return x.dtype
     sizes = x.abs()
     largest = float(sizes.max())
     if largest == 0:
         return x.dtype
-    means = F.avg_pool2d(sizes, BLOCK, ceil_mode=True, count_include_pad=False)
-    faintest = float(means[means > 0].min()) if largest == largest else 0.0
-    ratio = largest / faintest if 0 < faintest < largest * 2 else 1.0
-    if not largest < torch.finfo(x.dtype).max * SMALL or ratio > TOO_WIDE:  # NaN and infinities, too
+    if not largest < torch.finfo(x.dtype).max * SMALL:  # NaN and infinities, too
         return None
-    return torch.float64 if ratio > WIDE else x.dtype
+    sides = [min(block(taps), side) for taps, side in zip(weight.shape[2:], x.shape[2:], strict=True)]
+    sums = F.avg_pool2d(sizes, sides, ceil_mode=True, divisor_override=1)
+    ratio = largest * prod(sides) / float(sums.where(sums > 0, inf).min())
+    if ratio > TOO_WIDE:
+        return None
+    return torch.float64 if ratio > WIDE or max(geometry.dilation) > 1 else x.dtype
 
 
 def correlate(
@@ -56,7 +68,8 @@ def correlate(
             image[few, part] = torch.fft.rfft2(x[few, part].to(dtype), sides)
     image = image.view(count, groups, inputs, *image.shape[2:])
     out = x.new_empty((count, filters, *geometry.output))
-    kernels, inverse = torch.unique(weight, dim=0, return_inverse=True)
+    scale = scale_of(float(weight.double().abs().sum(dim=(1, 2, 3)).max()))
+    kernels, inverse = torch.unique(weight / scale if scale != 1 else weight, dim=0, return_inverse=True)
     which: list[int] = inverse.tolist()
     for some in spectra.blocks(len(kernels), inputs * each):
         conjugate = _kernels(kernels[some], sides, dtype, geometry)
@@ -67,6 +80,8 @@ def correlate(
                 dense = torch.fft.irfft2(_products(image[few], conjugate, pairs), sides)
                 for plane, o in enumerate(members[part]):
                     out[few, o] = _kept(dense[:, plane], geometry)
+    if scale != 1:
+        out *= scale
     return out if bias is None else out.add_(bias[:, None, None])
 
 

@@ -89,7 +89,7 @@ lines of one length, so that many of them can be worked on as one: what then com
 class Strategy(Protocol):
     """A module that can do jobs in one way."""
 
-    def estimates(self, layouts: list[Job], dtype: str, wanted: bool) -> list[Estimate]:
+    def estimates(self, layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
         """What it would take, in each of the ways in which it can do an operation and that may be worth it.
 
         Parameters
@@ -114,7 +114,7 @@ class Strategy(Protocol):
         """
         ...
 
-    def precision(self, scratch: NDArray[Any]) -> str | None:
+    def precision(self, job: Job, scratch: NDArray[Any]) -> str | None:
         """The dtype in which a tile can be done whose values are not bounded, see `Job.bounded`; None: only by plain taps."""
         ...
 

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import log2, sqrt
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.limits import TOO_WIDE, WIDE
+from convcli.backends.limits import TOO_WIDE, WIDE, block, scale_of
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.common import CACHED_BYTES, PASS, Estimate, Work, bias_steps
+from convcli.backends.numpy.strategies.common import CACHED_BYTES, MANY_KERNELS, PASS, Estimate, Work, bias_steps
 from convcli.backends.numpy.strategies.values import is_small, spread
 from convcli.geometry import Size
 
@@ -53,7 +54,7 @@ WORTH_LESS = 0.75
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
     """What it takes, channels one by one. Every job can be done so, if it is wanted."""
     job = layouts[-1]
-    held = spectra_bytes(job)
+    held = spectra_bytes(job, dtype)
     if held > SPECTRA_BYTES and not wanted:
         return []
     height, width = sides(job)
@@ -106,18 +107,22 @@ def tile(job: Job, itemsize: int) -> Size:
     return Size(max(1, (height - 1) // job.stride + 1), max(1, width))
 
 
-def precision(scratch: NDArray[Any]) -> str | None:
-    """The dtype for a tile; None if its values are not finite, near the end of the type, or of too wide a range."""
-    largest, ratio = spread(scratch)
+def precision(job: Job, scratch: NDArray[Any]) -> str | None:
+    """The dtype for a tile; None if its values are not finite, near the end of the type, or of too wide a range.
+
+    The windows of a dilated kernel may miss whatever lifts the mean of a block: they are done in float64.
+    """
+    largest, ratio = spread(scratch, (block(job.kernel.height), block(job.kernel.width)))
     if ratio > TOO_WIDE or not is_small(largest, scratch.dtype):
         return None
-    return "float64" if ratio > WIDE else scratch.dtype.name
+    return "float64" if ratio > WIDE or max(job.dilation) > 1 else scratch.dtype.name
 
 
-def spectra_bytes(job: Job) -> int:
-    """What the transforms of the job's kernels take in memory, in float32."""
+def spectra_bytes(job: Job, dtype: str) -> int:
+    """What the transforms of the job's kernels take in memory; those of many are not compared."""
     height, width = sides(job)
-    return job.outputs * job.inputs * height * (width // 2 + 1) * 8
+    kernels = len(distinct(job)) if job.outputs <= MANY_KERNELS else job.outputs
+    return kernels * job.inputs * height * (width // 2 + 1) * 2 * np.dtype(dtype).itemsize
 
 
 def distinct(job: Job) -> dict[bytes, NDArray[Any]]:
@@ -147,6 +152,9 @@ class _Transforms:
             (first, [(o, place[job.kernels[o].tobytes()]) for o in range(job.outputs) if job.sources[o] == first])
             for first in dict.fromkeys(job.sources)
         ]
+        totals = [float(np.abs(kernels).sum()) for kernels in self.different.values()]
+        self.scales = [scale_of(total) for total in totals]
+        self._lock = Lock()
         self._spectra: dict[tuple[int, int, str], NDArray[Any]] = {}
 
     def fill(self, width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
@@ -156,14 +164,13 @@ class _Transforms:
         (height, side), rows = self._sides(scratch), out.shape[1]
         kernels = self._kernels(height, side, kind)
         complex_kind = kernels.dtype.name
-        transforms = buffers.get("transforms", (job.inputs, height, side // 2 + 1), complex_kind)
-        beside = buffers.get("product", transforms.shape[1:], complex_kind)
-        further = buffers.get("further", transforms.shape[1:], complex_kind)
+        transforms = buffers.get(f"fft transforms {kind}", (job.inputs, height, side // 2 + 1), complex_kind)
+        beside = buffers.get(f"fft product {kind}", transforms.shape[1:], complex_kind)
+        further = buffers.get(f"fft further {kind}", transforms.shape[1:], complex_kind)
         needed = job.stride * (rows - 1) + 1
-        at_once = (
-            job.stride == 1 and out.shape[2] == side and out.dtype == kind
-        )  # what is transformed back is the output
-        dense = None if at_once else buffers.get("dense", (needed, side), kind)
+        # Where what is transformed back is the output itself, it needs no room of its own.
+        at_once = job.stride == 1 and out.shape[2] == side and out.dtype == kind
+        dense = None if at_once else buffers.get(f"fft dense {kind}", (needed, side), kind)
         for first, members in self.groups:
             np.fft.rfft(scratch[first : first + job.inputs], side, norm=NORM, out=transforms[:, : scratch.shape[1]])
             transforms[:, scratch.shape[1] :] = 0
@@ -177,6 +184,8 @@ class _Transforms:
                 np.fft.irfft(product[:needed], side, norm=NORM, out=out[o] if dense is None else dense)
                 if dense is not None:
                     out[o, :, :width] = dense[:: job.stride, :width]
+                if self.scales[which] != 1:
+                    out[o, :, :width] *= out.dtype.type(self.scales[which])
 
     def _sides(self, scratch: NDArray[Any]) -> tuple[int, int]:
         """Of the transforms of a tile."""
@@ -189,14 +198,16 @@ class _Transforms:
     def _kernels(self, height: int, width: int, dtype: str) -> NDArray[Any]:
         """The transforms ``(different kernels, I, height, width/2 + 1)``, conjugate, as a correlation wants them; made once."""
         key = height, width, dtype
-        if key not in self._spectra:
-            job = self.job
-            found = np.empty(
-                (len(self.different), job.inputs, height, width // 2 + 1), np.result_type(dtype, np.complex64)
-            )
-            for kernels, spectrum in zip(self.different.values(), found, strict=True):
-                spread = np.zeros((job.inputs, height, width))
-                spread[:, : job.reach.height : job.dilation.rows, : job.reach.width : job.dilation.columns] = kernels
-                np.conjugate(np.fft.rfft2(spread), out=spectrum, casting="same_kind")
-            self._spectra[key] = found
-        return self._spectra[key]
+        with self._lock:  # else every thread would make its own
+            if key not in self._spectra:
+                self._spectra[key] = self._transformed(height, width, dtype)
+            return self._spectra[key]
+
+    def _transformed(self, height: int, width: int, dtype: str) -> NDArray[Any]:
+        job = self.job
+        found = np.empty((len(self.different), job.inputs, height, width // 2 + 1), np.result_type(dtype, np.complex64))
+        for kernels, scale, spectrum in zip(self.different.values(), self.scales, found, strict=True):
+            laid = np.zeros((job.inputs, height, width))
+            laid[:, : job.reach.height : job.dilation.rows, : job.reach.width : job.dilation.columns] = kernels / scale
+            np.conjugate(np.fft.rfft2(laid), out=spectrum, casting="same_kind")
+        return found

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.limits import BLOCK, SMALL
+from convcli.backends.limits import SMALL
+from convcli.backends.numpy.job import Job
 
 
-def precision(scratch: NDArray[Any]) -> str | None:
+def precision(job: Job, scratch: NDArray[Any]) -> str | None:
     """The dtype of a tile, if it can be done by skipping taps of weight 0 and by sums of pixels; else None.
 
     No taps may be skipped that a NaN or an infinity lies under; nor may pixels be summed that are so large that only their
@@ -25,16 +26,16 @@ def is_small(largest: float, kind: np.dtype[Any]) -> bool:
     return largest < float(np.finfo(kind).max) * SMALL
 
 
-def spread(scratch: NDArray[Any], block: int = BLOCK) -> tuple[float, float]:
+def spread(scratch: NDArray[Any], block: tuple[int, int]) -> tuple[float, float]:
     """The largest magnitude in a tile, NaN if there is one; and how far it lies above the mean of the tile's faintest block.
 
-    Blocks that are all zeros are left out.
+    `block` is its rows and columns; blocks that are all zeros are left out.
     """
     sizes = np.abs(scratch)
     largest = float(sizes.max(initial=0))
     if not is_small(largest, scratch.dtype):  # their sums would mean nothing
         return largest, np.inf
     _, rows, columns = sizes.shape
-    sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block), 1), range(0, columns, block), 2)
-    faintest = float(sums.min(where=sums > 0, initial=np.inf)) / block**2
+    sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block[0]), 1), range(0, columns, block[1]), 2)
+    faintest = float(sums.min(where=sums > 0, initial=np.inf)) / (block[0] * block[1])
     return largest, largest / faintest
