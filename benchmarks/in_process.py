@@ -47,6 +47,10 @@ def in_process_rows(photo: NDArray[np.uint8]) -> Iterator[Line]:
     yield _filter("gray 512², 3×3 dense", photo[:512, :512, :1], random(3), 1.5, cv2)
     yield _filter("RGB 64², 3×3 dense", photo[:64, :64], random(3), 1.5, cv2)
     yield _filter("RGB 64², 3×3 sharpen, integers", photo[:64, :64], sharpen, 1.5, cv2)
+    disk = parse("disk:15").kernels[0].values
+    for title, small in (("gray 512²", photo[:512, :512, :1]), ("RGB 64²", photo[:64, :64])):
+        yield _gaussian(np.ascontiguousarray(small), 2, cv2, f"{title}, ", 1.5)
+        yield _filter(f"{title}, disk 31×31", small, disk, 1.5, cv2)
 
 
 def _cv2() -> Any:
@@ -91,7 +95,7 @@ def _filter(
     return name, _ours(photo, kernel, _same(groups=photo.shape[2])), peers, goal
 
 
-def _gaussian(photo: NDArray[np.uint8], sigma: int, cv2: Any) -> Line:
+def _gaussian(photo: NDArray[np.uint8], sigma: int, cv2: Any, where: str = "", goal: float = 1.0) -> Line:
     kernel = parse(f"gaussian:{sigma}").kernels[0].values
     size = len(kernel)
     peers: dict[str, Work] = {}
@@ -104,7 +108,8 @@ def _gaussian(photo: NDArray[np.uint8], sigma: int, cv2: Any) -> Line:
         from scipy.ndimage import gaussian_filter
 
         peers["SciPy gaussian_filter"] = lambda: gaussian_filter(photo, (sigma, sigma, 0), mode="mirror", truncate=3)
-    return f"Gaussian σ={sigma} ({size}×{size})", _ours(photo, kernel, _same(groups=3)), peers, 1.0
+    name = f"{where}Gaussian σ={sigma} ({size}×{size})"
+    return name, _ours(photo, kernel, _same(groups=photo.shape[2])), peers, goal
 
 
 def _torch(photo: NDArray[np.uint8], kernel: NDArray[np.float64], channels_last: bool, **options: Any) -> Work:

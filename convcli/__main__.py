@@ -20,12 +20,18 @@ def main() -> None:
     except SystemExit as end:
         from convcli.system.process import leave
 
-        leave(end.code)
-        raise
+        code = 128 + _received[0] if _received else end.code
+        leave(code)
+        sys.exit(code)
+
+
+_received: list[int] = []
+"""Signals that are to end the program: an exception that comes while Python calls back from C is lost, but not its exit code."""
 
 
 def _end(number: int, _frame: object) -> NoReturn:
     """Exit as the shell reports a signal, by way of every `finally`: no temporary file stays."""
+    _received.append(number)
     sys.exit(128 + number)
 
 

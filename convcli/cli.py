@@ -169,7 +169,10 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"convcli: error: {report.shown(message)}", err=True)
+    try:
+        click.echo(f"convcli: error: {report.shown(message)}", err=True)
+    except OSError:
+        report.give_up(sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:

@@ -57,12 +57,17 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     Raises
     ------
     BackendError
-        A plan or a device that the backend does not have.
+        A plan or a device that the backend does not have, or an operation that it cannot do.
     """
     device = task.device
     if task.plan is not None and (wanted not in ("auto", "numpy") or device != "cpu"):
         raise BackendError(
             f"plan '{task.plan}' is the numpy backend's: use --backend numpy on the CPU, or leave --plan out"
+        )
+    numpy_asked = task.plan is not None or wanted == "numpy"
+    if numpy_asked and device == "cpu" and (reason := _gaps(task)):
+        raise BackendError(
+            f"backend 'numpy' cannot do this: {reason}; use --backend torch, or another dilation or stride"
         )
     if task.plan is not None:
         return "numpy", "" if wanted == "numpy" else "a plan is asked for"
@@ -79,8 +84,19 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     return _faster(task, dtype)
 
 
+def _gaps(task: Task) -> str:
+    """Why a task is not for numpy; empty if it is."""
+    if not task.geometry.transpose:
+        return ""
+    from convcli.backends.numpy import sparse
+
+    return sparse(task.weight, task.geometry)
+
+
 def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     """Which of numpy and torch, by what each is predicted to take, and that in words."""
+    if reason := _gaps(task):
+        return "torch", reason
     macs = count_macs(task)
     channels = task.channels // task.groups
     torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS

@@ -14,8 +14,8 @@ from convcli import dispatch, engine
 from convcli.backends import Task, spectra
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import GeometryError
-from convcli.geometry import Pads
+from convcli.errors import BackendError, GeometryError, KernelError
+from convcli.geometry import Pads, Pair
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.system import memory
@@ -149,3 +149,32 @@ def test_what_has_no_transforms_is_counted_without(monkeypatch: pytest.MonkeyPat
     for task in (filters(3), filters(31, dtype="bfloat16")):
         side = 100 + task.weight.shape[-1] - 1
         assert needs(task, "torch", monkeypatch) == 3 * (PIXELS + (side * side + PIXELS + PIXELS) * 4)
+
+
+# --- what is not for numpy ---
+
+
+def test_a_transposed_operation_of_nothing_but_gaps_is_left_to_torch() -> None:
+    """Its phases begin far apart: numpy would lay out what lies between."""
+    image, weight = np.random.default_rng(0).random((1, 4, 5), np.float32), np.ones((1, 1, 4, 4))
+    spec = ConvSpec(transpose=True, stride=Pair(3, 3), dilation=Pair(700, 700), padding=Pads(700, 700, 700, 700))
+    result = engine.transpose(image, weight, spec)
+    assert result.backend == "torch"
+    assert "windows of 701×701, nearly all of them gaps" in result.reason
+    truth = engine.transpose(image, weight, spec, Compute("reference")).array
+    np.testing.assert_allclose(result.array, truth, rtol=1e-5)
+    with pytest.raises(
+        BackendError, match="backend 'numpy' cannot do this: a dilation that is no multiple of the stride"
+    ):
+        engine.transpose(image, weight, spec, Compute("numpy"))
+    multiple = replace(spec, dilation=Pair(699, 699))  # of which the phases are as small as the kernel
+    assert engine.transpose(image, weight, multiple).backend == "numpy"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "reference"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_none_are_refused(backend: str, value: float) -> None:
+    weight = np.ones((1, 1, 3, 3))
+    weight[0, 0, 1, 1] = value
+    with pytest.raises(KernelError, match="the weights hold a NaN or an infinity"):
+        engine.convolve(np.ones((1, 5, 5)), weight, ConvSpec(), Compute(backend))

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from cli import environment
+from cli import environment, write
 
 from convcli.system import process
 
@@ -113,3 +114,38 @@ def test_under_a_profiler(tmp_path: Path) -> None:
     )  # fmt: skip
     assert ended.stdout.startswith("30\n")
     assert "function calls" in ended.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(("line", "code"), [
+    ("apply nothing.png -k box", 2), ("nonsense", 2), ("apply in.png -k sobel-x -o out.png", 0),
+])  # fmt: skip
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
+def test_what_standard_error_does_not_take_is_dropped(line: str, code: int, stderr: str, tmp_path: Path) -> None:
+    """The last line has a remark: something was clipped."""
+    write(tmp_path / "in.png", np.random.default_rng(0).integers(0, 256, (3, 9, 9), dtype=np.uint8))
+    command = f'"{sys.executable}" -m convcli {line} {stderr}'
+    ended = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, check=False
+    )
+    assert ended.returncode == code
+
+
+@pytest.mark.skipif(not hasattr(os, "kill") or sys.platform == "win32", reason="no signals")
+def test_a_signal_whose_exception_is_lost_is_not(tmp_path: Path) -> None:
+    """Python drops what is raised while C calls it back, as when something is freed."""
+    code = (
+        "import os, signal, sys, convcli.cli\n"
+        "from convcli import __main__\n"
+        "class Freed:\n"
+        "    def __del__(self): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "def line(prog_name):\n"
+        "    freed = Freed()\n"
+        "    del freed\n"
+        "    sys.exit(0)\n"
+        "convcli.cli.main = line\n"
+        "sys.unraisablehook = lambda _: None\n"
+        "__main__.main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), check=False)
+    assert ended.returncode == 128 + 15

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from convcli import engine
-from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.backends.numpy.strategies.rank import factors
 from convcli.convspec import ConvSpec
@@ -81,29 +81,35 @@ def test_every_plan_agrees_with_the_reference(
     layer.assert_agrees(result.array, result.dtype, everywhere_alike=plan in ("fft", "separable"))
 
 
+TILE = Size(5, 7)
+
+
 @pytest.mark.parametrize("plan", STRATEGIES)
 @pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("interleaved", [False, True])
-def test_tiles_meet_at_their_borders(plan: str, transpose: bool, interleaved: bool) -> None:
-    """Sizes one below, at and one above what a tile holds, in both directions, and two tiles and a rest."""
-    spec = ConvSpec(padding="same", groups=3, transpose=transpose)
-    with small_tiles(4000):
-        probe = Layer(
-            spec, Size(80, 80), Size(3, 3), None, 3, 3, "uint8",
-            interleaved=interleaved, alike=True, flat=plan == "prefix",
-        )  # fmt: skip
-        tile = _tile(probe, plan)
-        for height in (tile.height - 1, tile.height, tile.height + 1, 2 * tile.height + 1):
-            for width in (tile.width - 1, tile.width, tile.width + 1):
-                layer = replace(probe, size=Size(max(1, height), max(1, width)))
-                layer.assert_agrees(layer.run("numpy", threads=2, plan=plan).array, "float32", everywhere_alike=True)
-
-
-def _tile(layer: Layer, plan: str) -> Size:
-    """The tile that a strategy takes for a direct layer of this size."""
-    geometry = replace(layer.spec, transpose=False).resolve(layer.size, layer.kernel)
-    job = direct(layer.weight, None, geometry, 3, layer.image.dtype, layer.interleaved)
-    return Size(*STRATEGIES[plan].tile(job, 4))
+def test_tiles_meet_at_their_borders(
+    plan: str, transpose: bool, stride: int, threads: int, interleaved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outputs (of a phase) one below, at and one above a tile, and two tiles and a rest, in both directions."""
+    monkeypatch.setattr(STRATEGIES[plan], "tile", lambda job, itemsize: TILE)
+    spec = ConvSpec(padding="same-upper", groups=3, stride=Pair(stride, stride), transpose=transpose)
+    times = 1 if transpose else stride
+    with small_tiles(1 << 20):
+        for height, width in product(*((side - 1, side, side + 1, 2 * side + 1) for side in TILE)):
+            layer = Layer(
+                spec, Size(height * times, width * times), Size(3, 4), None, 3, 3, "uint8",
+                interleaved=interleaved, alike=True, flat=plan == "prefix",
+            )  # fmt: skip
+            result = layer.run("numpy", threads=threads, plan=plan)
+            layer.assert_agrees(result.array, result.dtype, everywhere_alike=True)
+            kept = -(-TILE.width // stride) if "all columns" in result.plan else TILE.width
+            tiles = -(-height // TILE.height) * -(-width // kept)
+            if threads == 1:
+                assert re.search(rf"\b{tiles} (strip|tile)s? of ", result.plan), result.plan
+            elif tiles > 1:
+                assert result.plan.endswith(", 2 threads"), result.plan
 
 
 def test_the_work_is_cut_indeed() -> None:

@@ -92,3 +92,31 @@ def test_a_16_bit_file_comes_out_as_by_the_reference(options: tuple[str, ...], t
         )  # fmt: skip
     mine, its = (np.asarray(Image.open(f"{tmp_path}/{name}.png")).astype(int) for name in ("numpy", "reference"))
     assert np.count_nonzero(mine != its) <= MOST * mine.size
+
+
+@pytest.mark.parametrize("rule", ["magnitude", "sum"])
+@pytest.mark.parametrize("plan", ["taps", "toeplitz"])
+def test_kernels_are_joined_in_a_type_that_holds_them(plan: str, rule: str) -> None:
+    """Plain taps are exact integers here, beyond those that float32 holds; the root of an integer is no tie."""
+    weight = np.stack([kernel.values for kernel in parse("sobel").kernels])[:, np.newaxis]
+    finish = Finish(((2, rule),), "uint16", 65535.0)
+    gray = image("uint16")[:1]
+    found, exact = (
+        engine.convolve(gray, weight, ConvSpec(), compute, None, finish)
+        for compute in (Compute("numpy", plan=plan), Compute("reference"))
+    )
+    assert ("exact" in found.plan) == (plan == "taps")
+    np.testing.assert_array_equal(found.array, exact.array)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("scale", [1e20, 1e-20])
+def test_magnitudes_whose_squares_float32_does_not_hold(backend: str, scale: float) -> None:
+    weight = np.stack([kernel.values for kernel in parse("sobel").kernels])[:, np.newaxis]
+    values = (np.random.default_rng(0).random((1, 30, 31)) * scale).astype(np.float32)
+    found, exact = (
+        engine.convolve(values, weight, ConvSpec(), compute, None, Finish(((2, "magnitude"),))).array
+        for compute in (Compute(backend), Compute("reference"))
+    )
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, atol=1e-5 * float(exact.max()), rtol=0)

@@ -279,7 +279,7 @@ def _decoding(source: str, limit: int) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (str(error).splitlines() or ["Pillow gives no reason"])[0]
 
 
 def _loses(stream: BinaryIO, image: Image.Image) -> bool:

@@ -180,18 +180,36 @@ def _magnitude(block: NDArray[Any]) -> NDArray[Any]:
     if block.shape[-3] == 1:
         sizes: NDArray[Any] = np.abs(block)
         return sizes
-    kind = np.float64 if block.dtype == np.float64 else np.float32
-    total = np.square(block[..., :1, :, :], dtype=kind)
-    for k in range(1, block.shape[-3]):
-        total += np.square(block[..., k : k + 1, :, :], dtype=kind)
-    out: NDArray[Any] = np.sqrt(total, out=total)
+    kind = _real(block.dtype)
+    out = _root_of_squares(block, kind)
+    largest = out.max(initial=0)
+    if kind == np.float32 and largest != 0 and not SQUARES[0] < largest < SQUARES[1]:
+        out = _root_of_squares(block, np.dtype(np.float64)).astype(kind)
     return out
+
+
+SQUARES = (1e-15, 1e19)
+"""Magnitudes whose squares float32 holds."""
+
+
+def _root_of_squares(block: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    with np.errstate(over="ignore"):  # and infinities are looked for
+        total: NDArray[Any] = np.square(block[..., :1, :, :], dtype=kind)
+        for k in range(1, block.shape[-3]):
+            total += np.square(block[..., k : k + 1, :, :], dtype=kind)
+    np.sqrt(total, out=total)
+    return total
 
 
 def _sum(block: NDArray[Any]) -> NDArray[Any]:
-    kind = np.dtype(np.float32) if block.dtype.kind == "i" else block.dtype  # integers might not hold the sum
-    out: NDArray[Any] = block.sum(axis=-3, keepdims=True, dtype=kind)
+    out: NDArray[Any] = block.sum(axis=-3, keepdims=True, dtype=_real(block.dtype))  # integers might not hold it
     return out
+
+
+def _real(kind: np.dtype[Any]) -> np.dtype[Any]:
+    """The type for sums of values and of squares: exact integers of more than 16 bits may be rounded to 16."""
+    wide = kind.kind in "iu" and kind.itemsize > 2
+    return np.dtype(np.float64) if wide or kind == np.float64 else np.dtype(np.float32)
 
 
 def _max(block: NDArray[Any]) -> NDArray[Any]:

@@ -95,12 +95,15 @@ def give_up(stream: TextIO) -> None:
 
 
 def note(text: str) -> None:
-    """A remark on standard error, above the bar if there is one."""
+    """A remark on standard error, above the bar if there is one; dropped where that cannot be written."""
     line = f"convcli: {shown(text)}"
-    if above:
-        above[-1](line)
-    else:
-        print(line, file=sys.stderr, flush=True)
+    try:
+        if above:
+            above[-1](line)
+        else:
+            print(line, file=sys.stderr, flush=True)
+    except OSError:
+        give_up(sys.stderr)
 
 
 above: list[Callable[[str], None]] = []

@@ -269,9 +269,9 @@ def _fewer(operation: Operation, picture: Picture) -> str:
 
 def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
     """A remark that integers are too large for the dtype of the computation."""
-    if given.dtype.kind not in "iu" or given.dtype.itemsize < 4 or dtype not in EXACT:
+    if given.dtype.kind not in "iu" or dtype not in EXACT or np.iinfo(given.dtype).max <= EXACT[dtype]:
         return ()
-    largest = max(-int(given.min()), int(given.max()))
+    largest = max(-int(given.min(initial=0)), int(given.max(initial=0)))
     if largest <= EXACT[dtype]:
         return ()
     return (f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: use --dtype float64",)

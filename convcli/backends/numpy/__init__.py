@@ -11,6 +11,7 @@
 ``run``         the operation: tile after tile by its recipe
 """
 
+from convcli.backends.numpy.phases import sparse
 from convcli.backends.numpy.run import correlate, correlate_transpose, predicted_seconds
 
-__all__ = ["correlate", "correlate_transpose", "predicted_seconds"]
+__all__ = ["correlate", "correlate_transpose", "predicted_seconds", "sparse"]

@@ -76,6 +76,22 @@ def axis_phases(geometry: Geometry, axis: int) -> Axis:
     return Axis(phases, count, length, unit, padded)
 
 
+MOST_ENTRIES, MOST_GAPS = 1 << 22, 64
+"""Entries of the phases' windows up to which any are laid out, and beyond that so many for each tap."""
+
+
+def sparse(weight: NDArray[Any], geometry: Geometry) -> str:
+    """Why an operation is not for this backend: windows that are nearly all gaps. Empty if it is.
+
+    Phases start far apart where a large dilation is no multiple of the stride; what lies between is laid out, too.
+    """
+    rows, columns = axis_phases(geometry, 0), axis_phases(geometry, 1)
+    entries = weight[..., 0, 0].size * len(rows.phases) * len(columns.phases) * rows.length * columns.length
+    if entries <= max(MOST_ENTRIES, MOST_GAPS * weight.size):
+        return ""
+    return f"a dilation that is no multiple of the stride makes windows of {rows.length}×{columns.length}, nearly all of them gaps"
+
+
 def transposed(
     weight: NDArray[Any],
     bias: NDArray[Any] | None,
@@ -84,7 +100,7 @@ def transposed(
     source: np.dtype[Any],
     interleaved: bool,
 ) -> Job:
-    """The job of a transposed operation with ``weight (C_in, C_out/groups, kh, kw)``."""
+    """The job of a transposed operation with ``weight (C_in, C_out/groups, kh, kw)``, if it is not `sparse`."""
     channels, per_group, kh, kw = weight.shape
     direct = weight.reshape(groups, channels // groups, per_group, kh, kw).swapaxes(1, 2)
     direct = direct.reshape(groups * per_group, channels // groups, kh, kw)

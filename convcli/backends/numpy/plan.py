@@ -167,10 +167,9 @@ def choose(found: list[Plan], name: str | None) -> Plan:
     for plan in found:
         if name in (None, plan.name):
             return plan
+    wanted = getattr(STRATEGIES[str(name)], "WANTS", "another job")
     raise BackendError(
-        f"plan '{name}' cannot do this: it wants 8- or 16-bit pixels as they are stored, and a kernel of small integers "
-        f"times one value, whose sums fit into 32 bits; "
-        f"use one of {', '.join(plan.name for plan in found)}"
+        f"plan '{name}' cannot do this: it wants {wanted}; use one of {', '.join(plan.name for plan in found)}"
     )
 
 

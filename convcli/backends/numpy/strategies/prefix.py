@@ -27,6 +27,9 @@ from convcli.geometry import Size
 
 __all__ = ["GROUP", "estimates", "precision", "prefix_sums", "prepare", "tile"]
 
+WANTS = "8- or 16-bit pixels as they are stored, and a kernel of small integers times one value, whose sums fit into 32 bits"
+"""What is to be said where it cannot do a job; the other strategies can do every one."""
+
 GROUP = 16
 """Rows whose prefix sums are taken side by side, so that a call does many of them."""
 
