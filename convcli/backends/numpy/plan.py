@@ -48,7 +48,7 @@ SHARED, HANDOVER = 0.65, 250e-6
 """What becomes of the gain of threads, which share a cache and Python's lock: two are 1.6 times as fast as one (measured);
 seconds to hand work to others and to wait for them."""
 
-CONTENDED, SHORT = 4.0, 20e-6
+CONTENDED, SHORT = 2.0, 20e-6
 """How much longer a call takes where threads share Python's lock, if it is no longer than so many seconds: whoever wants the lock
 at the same moment is put to sleep and woken."""
 
