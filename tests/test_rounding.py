@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_16_bits_are_computed_in_float64_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--linear",), ("--channels", "gray"), ("--range", "minmax")])
-def test_a_16_bit_file_comes_out_as_by_the_reference(options: tuple[str, ...], tmp_path: object) -> None:
+def test_a_16_bit_file_comes_out_as_by_the_reference(options: tuple[str, ...], tmp_path: Path) -> None:
     for backend in ("numpy", "reference"):
         done(
             "apply", str(SAMPLES / "gradient16.png"), "-k", "gaussian:1.3", "-p", "same", *options,
@@ -120,3 +121,27 @@ def test_magnitudes_whose_squares_float32_does_not_hold(backend: str, scale: flo
     )
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, exact, atol=1e-5 * float(exact.max()), rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("kernel", ["log:2", "gaussian:3", "disk:4", "laplacian"])
+@pytest.mark.parametrize("backend", ["numpy", "torch", "reference"])
+def test_rounding_is_not_stretched_to_black_and_white(backend: str, kernel: str, kind: str, tmp_path: Path) -> None:
+    """Of a flat picture: what it has of a kernel is the same everywhere, but for what rounding adds."""
+    Image.fromarray(np.full((40, 50), WHITE[kind] * 0.47, kind)).save(tmp_path / "flat.png")
+    options = ("-k", kernel, "-p", "same", "--padding-mode", "replicate", "--range", "minmax", "--backend", backend)
+    done("apply", "flat.png", *options, "-o", "out.png", cwd=tmp_path)
+    assert np.unique(np.asarray(Image.open(tmp_path / "out.png"))).tolist() == [0]
+    explained = done("explain", "flat.png", *options[:-2], "--at", "20,20", "--json", cwd=tmp_path).json
+    assert explained["written"] == 0
+
+
+def test_a_small_difference_is_stretched(tmp_path: Path) -> None:
+    """As that of one level in one pixel of a thousand."""
+    image = np.full((40, 50), 120, np.uint8)
+    image[20, 20] = 121
+    Image.fromarray(image).save(tmp_path / "faint.png")
+    done("apply", "faint.png", "-k", "gaussian:3", "-p", "same", "--padding-mode", "replicate", "--range", "minmax",
+         "-o", "out.png", cwd=tmp_path)  # fmt: skip
+    out = np.asarray(Image.open(tmp_path / "out.png"))
+    assert (out.min(), out.max(), out[20, 20]) == (0, 255, 255)

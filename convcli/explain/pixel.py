@@ -129,6 +129,8 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
         policy = "raw" if storage.container == "NPY" else "clip"
     span = _span(subject) if policy == "minmax" else []
     kind = "float64" if picture.colour.dtype == np.float64 or storage.dtype == "uint16" else "float32"
+    if span:
+        value = min(max(value, span[0]), span[1])  # a flat result has no other
     values: NDArray[np.floating] = np.array([value, *span]).astype(kind)
     if storage.dtype == "float32":
         kept = picture.colour.dtype if storage.container == "NPY" and picture.colour.dtype.kind == "f" else np.float32
@@ -148,7 +150,12 @@ def _span(subject: Subject) -> list[float]:
     outcome = pipeline.run(subject.picture, subject.operation, "NPY", "minmax")
     colour = np.asarray(outcome.picture.colour, np.float64)
     finite = colour[np.isfinite(colour)]
-    return [float(finite.min()), float(finite.max())] if finite.size else [0.0, 0.0]
+    if not finite.size:
+        return [0.0, 0.0]
+    scale = subject.ready.storage.scale
+    extremes = float(finite.min()) * scale, float(finite.max()) * scale
+    found = subject.ready.fitted.finish.stretching(extremes).span or extremes
+    return [edge / scale for edge in found]
 
 
 def _words(storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:

@@ -36,6 +36,8 @@ class Finish:
         What values are multiplied by before it.
     span : (float, float), optional
         For ``minmax``, the extremes of the whole result (see `extremes`): until they are known, nothing can be stored.
+    noise : float
+        How far apart they may be where rounding alone has made them differ: there is nothing to stretch then.
     real : str
         The dtype that exact integers become where they are scaled or stretched.
     restore : Restore, optional
@@ -51,6 +53,7 @@ class Finish:
     span: tuple[float, float] | None = None
     real: str = "float32"
     restore: Restore | None = None
+    noise: float = 0.0
 
     @property
     def looks(self) -> bool:
@@ -157,7 +160,8 @@ class Finish:
 
     def stretching(self, span: tuple[float, float]) -> Finish:
         """The same that knows the extremes of the whole result."""
-        return replace(self, span=span)
+        low, high = span
+        return replace(self, span=(low, low) if 0 < high - low <= self.noise else span)
 
     def join(self, values: NDArray[Any]) -> NDArray[Any]:
         """``(…, blocks·K, rows, line)`` to ``(…, blocks·P, rows, line)``."""

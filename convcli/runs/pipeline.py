@@ -149,12 +149,21 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         finish = replace(
             finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
             real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"),
+            noise=_noise(fitted, given.full_scale * kept.scale) if kept.policy == "minmax" else 0.0,
         )  # fmt: skip
     image = given.colour
     if rule in ("premultiply", "filter"):
         assert given.alpha is not None
         image = alpha.joined(image, given.alpha)
     return Prepared(picture, replace(fitted, image=image, lift=lift, finish=finish), kept, rule, transparent)
+
+
+def _noise(fitted: Fitted, white: float) -> float:
+    """How far rounding can bring results of a picture apart that are all one: a few units of float32 in sums as large as can be."""
+    sizes = np.abs(fitted.weight.astype(np.float64))
+    total = float(sizes.sum(axis=(0, 2, 3) if fitted.spec.transpose else (1, 2, 3)).max())
+    together = max((count for count, rule in fitted.finish.parts if rule != "none"), default=1)
+    return 2 * float(np.finfo(np.float32).eps) * total * together * white
 
 
 def _both_ways(

@@ -58,7 +58,9 @@ def _by_policy(values: torch.Tensor, finish: Finish) -> torch.Tensor:
     if finish.policy == "offset":
         return values.add_((white + 1) / 2 if white > 1 else white / 2)
     if finish.policy == "minmax":
-        return _stretched(values, _extremes(values) if finish.span is None else finish.span, white)
+        known = finish if finish.span is not None else finish.stretching(_extremes(values))
+        assert known.span is not None
+        return _stretched(values, known.span, white)
     return values
 
 
