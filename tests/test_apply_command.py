@@ -844,3 +844,15 @@ def test_samples_match_scipy(name: str, tmp_path: Path) -> None:
     assert result.code == 0
     exact = correlate(read(SAMPLES / name), [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], stride=(3, 3))
     np.testing.assert_array_equal(read(tmp_path / "out.png"), clip(exact, 65535 if "16" in name else 255))
+
+
+def test_results_beyond_float16_are_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", np.full((1, 5, 5), 40000.0, np.float32))
+    args = ("apply", "in.npy", "-k", "1", "--bias", "30000", "--backend", "torch", "--overwrite")
+    remark = (
+        "some results are beyond float16, which ends at 65504, and became infinite: use --dtype float32 or bfloat16"
+    )
+    assert remark in done(*args, "--dtype", "float16", "-o", "out.npy", cwd=tmp_path).err
+    assert remark not in done(*args, "--dtype", "float32", "-o", "out.npy", cwd=tmp_path).err
+    np.save(tmp_path / "in.npy", np.full((1, 5, 5), np.inf, np.float32))  # as it was given
+    assert remark not in done(*args, "--dtype", "float16", "-o", "out.npy", cwd=tmp_path).err

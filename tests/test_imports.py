@@ -276,7 +276,7 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"outputs", "operation"},
+    {"outputs", "operation", "remarks"},
     {"inputs", "comparison", "transparency"},
     {"pipeline"},
     {"montage", "layer"},

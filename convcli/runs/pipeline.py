@@ -19,11 +19,8 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
 from convcli.runs import transparency
 from convcli.runs.operation import Operation
+from convcli.runs.remarks import remarks
 from convcli.system import memory
-
-EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
-"""The integers up to which a dtype holds every one."""
-
 
 ENCODERS = {"JPEG2000": 42, "WEBP": 41, "GIF": 31, "AVIF": 29, "JPEG": 5}
 """Bytes that encoders take for each pixel of three channels, as measured; the others write what they are given."""
@@ -239,7 +236,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     if kept.container == "NPY":  # a tensor keeps its dtype
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
-    kept = replace(kept, notes=(*kept.notes, *_inexact(picture.colour, result.dtype)))
+    kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))
     followed = None if picture.alpha is None else rule
     return Outcome(ready.picture.with_pixels(colour, opacity), result, kept, fitted.spec.groups, followed)
 
@@ -274,16 +271,6 @@ def _fewer(operation: Operation, picture: Picture) -> str:
     if several and (not each or channels in (1, 3)):
         return "join them with --combine"
     return "sum the channels with --channels sum" + (" and --combine sum" if several else "") if each else ""
-
-
-def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """A remark that integers are too large for the dtype of the computation."""
-    if given.dtype.kind not in "iu" or dtype not in EXACT or np.iinfo(given.dtype).max <= EXACT[dtype]:
-        return ()
-    largest = max(-int(given.min(initial=0)), int(given.max(initial=0)))
-    if largest <= EXACT[dtype]:
-        return ()
-    return (f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: use --dtype float64",)
 
 
 def fit(picture: Picture, operation: Operation) -> Fitted:
