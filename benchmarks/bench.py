@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -84,18 +84,22 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
     return measure
 
 
+def in_turn(runs: Mapping[str, Callable[[], float]], count: int) -> dict[str, float]:
+    """The median cost of each of several runs, which go in turn, round after round; the first warms up."""
+    costs: dict[str, list[float]] = {name: [] for name in runs}
+    for round_ in range(count + 1):
+        for name, run in runs.items():
+            sleep(PAUSE)
+            cost = run()
+            if round_:
+                costs[name].append(cost)
+    return {name: median(found) for name, found in costs.items()}
+
+
 def measured(rows: Iterator[Row], count: int) -> Iterator[str]:
     """Run every row; one Markdown line each."""
     for row in rows:
-        runs = {"convcli": row.ours, **row.peers}
-        times: dict[str, list[float]] = {name: [] for name in runs}
-        for round_ in range(count + 1):
-            for name, run in runs.items():
-                sleep(PAUSE)
-                cost = run()
-                if round_:  # the first warms up
-                    times[name].append(cost)
-        medians = {name: median(costs) for name, costs in times.items()}
+        medians = in_turn({"convcli": row.ours, **row.peers}, count)
         ours = medians.pop("convcli")
         best = min(medians, key=lambda name: medians[name]) if medians else None
         ratio = ours / medians[best] if best else float("nan")

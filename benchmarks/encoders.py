@@ -13,12 +13,11 @@ from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter
 
 import blas  # noqa: F401 (before NumPy)
 import numpy as np
-from bench import PAUSE, figure, machine, photo, rounds
+from bench import figure, in_turn, machine, photo, rounds
 from command_line import command_line
 from numpy.typing import NDArray
 from PIL import Image
@@ -66,24 +65,23 @@ def drawing() -> NDArray[np.uint8]:
     return image
 
 
+def seconds(encode: Encode, pixels: NDArray[np.uint8]) -> float:
+    """What an encoder takes."""
+    start = perf_counter()
+    encode(pixels)
+    return perf_counter() - start
+
+
 def lines(name: str, pixels: NDArray[np.uint8], count: int) -> list[str]:
     """A Markdown line for each encoder."""
     every = encoders()
-    times: dict[str, list[float]] = {encoder: [] for encoder in every}
     sizes: dict[str, int] = {}
-    for round_ in range(count + 1):
-        for encoder, encode in every.items():
-            sleep(PAUSE)
-            start = perf_counter()
-            written = encode(pixels)
-            passed = perf_counter() - start
-            if round_:
-                times[encoder].append(passed)
-                continue  # the first warms up, and is looked at
-            sizes[encoder] = len(written)
-            if not np.array_equal(np.asarray(Image.open(BytesIO(written))), pixels):
-                raise RuntimeError(f"{encoder} wrote another image")
-    medians = {encoder: median(found) for encoder, found in times.items()}
+    for encoder, encode in every.items():
+        written = encode(pixels)
+        sizes[encoder] = len(written)
+        if not np.array_equal(np.asarray(Image.open(BytesIO(written))), pixels):
+            raise RuntimeError(f"{encoder} wrote another image")
+    medians = in_turn({encoder: partial(seconds, encode, pixels) for encoder, encode in every.items()}, count)
     found = []
     for encoder in sorted(medians, key=lambda encoder: medians[encoder]):
         share = sizes[encoder] / pixels.nbytes

@@ -13,13 +13,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
-from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter
 
 import blas  # noqa: F401 (before NumPy)
 import numpy as np
-from bench import PAUSE, figure, machine, rounds
+from bench import figure, in_turn, machine, rounds
 from command_line import HERE, command_line
 from commands import CONVCLI
 from PIL import Image
@@ -79,7 +79,6 @@ def seconds(command: list[str], folder: Path) -> float:
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    sleep(PAUSE)
     start = perf_counter()
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     passed = perf_counter() - start
@@ -95,14 +94,8 @@ def measured(ending: str, count: int) -> list[str]:
         (folder / "in").mkdir()
         photographs(folder / "in", ending)
         (folder / "sharpen.mat").write_text("3 3\n0 -1 0\n-1 5 -1\n0 -1 0\n")
-        every = commands(ending)
-        times: dict[str, list[float]] = {program: [] for program in every}
-        for round_ in range(count + 1):
-            for program, command in every.items():
-                passed = seconds(command, folder)
-                if round_:  # the first warms up
-                    times[program].append(passed)
-    medians = {program: median(found) for program, found in times.items()}
+        runs = {program: partial(seconds, command, folder) for program, command in commands(ending).items()}
+        medians = in_turn(runs, count)
     ours = medians.pop("convcli")
     each = figure(ours / COUNT, "s")
     lines = []

@@ -16,6 +16,7 @@ from convcli import backends, engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Call, Compute, ConvResult
 from convcli.errors import BackendError
+from convcli.runs.operation import largest_sum
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Distance from 1 to the next number of each arithmetic."""
@@ -126,7 +127,7 @@ def compare(
     sums = prepared(Compute("reference"), absolute=True).run().array
     scale = float(sums.max(where=np.isfinite(sums), initial=0))
     finite = np.abs(image.astype(np.float64)).max(where=np.isfinite(image), initial=0)
-    scales = scale, max(scale, float(finite) * _largest_sum(weight, spec))
+    scales = scale, max(scale, float(finite) * largest_sum(weight, spec))
     terms = weight[:, 0].size // spec.groups if spec.transpose else weight[0].size
     choices, missing = _choices(compute)
     rows = [_row(truth, [truth.seconds * 1e3], truth, scales, terms, limit)]
@@ -148,14 +149,6 @@ def compare(
             if dear:
                 missing.append(f"numpy {', '.join(dear)}: predicted to take more than {SLOWER} times as long")
     return Comparison((*rows[1:], rows[0]), tuple(missing), auto.backend, auto.reason)
-
-
-def _largest_sum(weight: NDArray[np.floating], spec: ConvSpec) -> float:
-    """Σ|w| of the output channel for which it is largest."""
-    sizes = np.abs(weight.astype(np.float64))
-    if spec.transpose:
-        return float(sizes.reshape(spec.groups, -1, *sizes.shape[1:]).sum(axis=(1, 3, 4)).max())
-    return float(sizes.sum(axis=(1, 2, 3)).max())
 
 
 def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:

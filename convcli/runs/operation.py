@@ -120,3 +120,11 @@ def _stored_bias(layer: weights.Weights, spec: ConvSpec, path: str) -> tuple[Bia
         return None, (f"{named} has {count} values for {outputs} output channels and is not added; see --bias",)
     values = tuple(map(float, layer.bias))
     return Bias(values, (False,) * count), (f"{named} is added; --bias 0 leaves it out",)
+
+
+def largest_sum(weight: NDArray[np.floating], spec: ConvSpec) -> float:
+    """Σ|w| of the output channel for which it is largest."""
+    sizes = np.abs(weight.astype(np.float64))
+    if spec.transpose:
+        return float(sizes.reshape(spec.groups, -1, *sizes.shape[1:]).sum(axis=(1, 3, 4)).max())
+    return float(sizes.sum(axis=(1, 2, 3)).max())

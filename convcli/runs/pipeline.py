@@ -18,7 +18,7 @@ from convcli.images.gray import weights_of
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
 from convcli.runs import transparency
-from convcli.runs.operation import Operation
+from convcli.runs.operation import Operation, largest_sum
 from convcli.runs.remarks import remarks
 from convcli.system import memory
 
@@ -157,10 +157,8 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
 
 def _noise(fitted: Fitted, white: float) -> float:
     """How far rounding can bring results of a picture apart that are all one: a few units of float32 in sums as large as can be."""
-    sizes = np.abs(fitted.weight.astype(np.float64))
-    total = float(sizes.sum(axis=(0, 2, 3) if fitted.spec.transpose else (1, 2, 3)).max())
     together = max((count for count, rule in fitted.finish.parts if rule != "none"), default=1)
-    return 2 * float(np.finfo(np.float32).eps) * total * together * white
+    return 2 * float(np.finfo(np.float32).eps) * largest_sum(fitted.weight, fitted.spec) * together * white
 
 
 def _both_ways(

@@ -10,6 +10,7 @@ W. Shi et al., "Is the deconvolution layer the same as a convolutional layer?" (
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 from math import gcd
 from typing import Any, NamedTuple
@@ -51,8 +52,9 @@ class Axis(NamedTuple):
     input: PaddedAxis
 
 
+@lru_cache(maxsize=64)
 def axis_phases(geometry: Geometry, axis: int) -> Axis:
-    """The phases of an axis."""
+    """The phases of an axis: asked for at every call, by which an operation is found to be `sparse` or not."""
     s, d, k = geometry.stride[axis], geometry.dilation[axis], geometry.kernel[axis]
     size, outputs, before = geometry.input[axis], geometry.output[axis], geometry.pads[2 * axis]
     g = gcd(s, d)
