@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 
 from convcli import images
 from convcli.errors import ConvError, ImageError
-from convcli.system import files
+from convcli.system.silence import silent
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 FORMATS = ["AVIF", "BMP", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI",
@@ -152,7 +152,7 @@ def test_c_libraries_do_not_talk_before_the_error(tmp_path: Path) -> None:
 
 
 def test_silent_keeps_and_restores_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    with files.silent():
+    with silent():
         os.write(2, b"of a library")
     os.write(2, b"ours")
     assert capfd.readouterr().err == "ours"

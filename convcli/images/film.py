@@ -18,7 +18,7 @@ from convcli.images.metadata import metadata_of, orientation_of, white_of
 from convcli.images.picture import Metadata, Picture
 from convcli.images.pixels import is_plain, read_plain
 from convcli.images.recognise import recognised
-from convcli.system import files
+from convcli.system.silence import silent
 
 if TYPE_CHECKING:
     from convcli.images import apng
@@ -260,7 +260,7 @@ def _bytes_each(image: Image.Image) -> int:
 def _decoding(source: str, limit: int) -> Iterator[None]:
     """Whatever Pillow's decoders raise becomes an `ImageError` of one line."""
     try:
-        with files.silent():
+        with silent():
             yield
     except (ImageError, MemoryError):
         raise

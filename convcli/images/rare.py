@@ -15,7 +15,7 @@ from convcli.images.decode import Planes, upright
 from convcli.images.limits import check_pixels
 from convcli.images.metadata import ORIENTATION, SMAX, as_orientation, as_white
 from convcli.images.picture import Metadata, Picture
-from convcli.system import files
+from convcli.system.silence import silent
 
 _SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
 _COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
@@ -96,7 +96,7 @@ class Pages:
     @contextmanager
     def _decoding(self) -> Iterator[None]:
         try:
-            with files.silent():
+            with silent():
                 yield
         except MemoryError:
             raise

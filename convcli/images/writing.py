@@ -26,6 +26,7 @@ from convcli.images.storage import Storage
 from convcli.images.stored import CMYK, image_of, narrowed, pixels_of, tensor_of
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files, npy
+from convcli.system.silence import silent
 
 if TYPE_CHECKING:
     from convcli.images import tiff
@@ -165,7 +166,7 @@ def _through_pillow(sink: _Sink, target: str, container: str, write: Callable[[B
     """Have one of Pillow's encoders write into memory, and that into the target."""
     buffer = io.BytesIO()
     try:
-        with files.silent():
+        with silent():
             write(buffer)
     except (ConvError, MemoryError):
         raise
