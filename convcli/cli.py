@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from convcli import __version__, report
 from convcli.commands.help import Documented, unknown_option
 from convcli.errors import ConvError, one_line
+from convcli.spelling import as_options
 from convcli.system import process
 from convcli.system.files import reason
 
@@ -99,7 +100,7 @@ class Group(Documented, click.Group):
                 code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except ConvError as error:
-            _fail(one_line(report.shown(str(error))))
+            _fail(one_line(report.shown(as_options(error.text))))
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(2)

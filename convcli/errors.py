@@ -1,13 +1,58 @@
-"""The errors a user can cause: each message is one line with the value, the rule and the remedy."""
+"""The errors a user can cause: each carries the value, the rule and the remedy, and is told in one line.
+
+The core speaks of parameters (`param`); a face spells them: see `convcli.spelling`.
+"""
 
 import re
 
 LONG, SHORT = 100, 60
 """A quoted value of more characters than the first is shown with as many as the second."""
 
+_OPENS, _CLOSES = "\ufdd0", "\ufdd1"
+"""Unicode noncharacters around a parameter: no text of a user holds them."""
+
+PARAMETER = re.compile(f"{_OPENS}(\\w+)(?: ([^{_CLOSES}]*))?{_CLOSES}")
+"""A parameter in a text, as `param` puts it there: its name, and the value if there is one."""
+
+
+def param(name: str, value: object = "") -> str:
+    """A parameter in the text of an error or a note, alone or with a value: ``param("stride", 2)``.
+
+    Parameters
+    ----------
+    name : str
+        As the library calls it: ``padding_mode``.
+    value : object
+        Shown as `str` gives it; "" for the parameter alone.
+    """
+    return f"{_OPENS}{name}{'' if value == '' else f' {value}'}{_CLOSES}"
+
 
 class ConvError(Exception):
-    """Base of every error that is the input's fault, not the program's. Ends a command with exit code 2."""
+    """Base of every error that is the input's fault, not the program's. Ends a command with exit code 2.
+
+    Parameters
+    ----------
+    value : str
+        What is wrong, by name: ``groups 3``. Without rule and remedy, the whole text.
+    rule : str
+        What it breaks: ``does not divide the 4 input channels``.
+    remedy : str
+        What to do about it: ``use groups 2``, with `param`.
+    """
+
+    def __init__(self, value: str, rule: str = "", remedy: str = "") -> None:
+        super().__init__(value, rule, remedy)
+        self.value, self.rule, self.remedy = value, rule, remedy
+
+    @property
+    def text(self) -> str:
+        """The whole line, its parameters as `param` marks them."""
+        said = f"{self.value} {self.rule}" if self.rule else self.value
+        return f"{said}: {self.remedy}" if self.remedy else said
+
+    def __str__(self) -> str:
+        return PARAMETER.sub(lambda found: " ".join(filter(None, found.groups())), self.text)
 
 
 class GeometryError(ConvError):
