@@ -71,7 +71,7 @@ def test_sums_are_taken_in_as_many_parts_as_the_type_asks_for() -> None:
     narrow, wide = layouts(np.ones((31, 31)))
     assert (narrow.kind, wide.kind, wide.puts) == ("uint16", "int32", 0)
     assert narrow.puts == 3  # 961 · 255 in parts of at most 65535, of 8 columns each
-    (only,) = wide.classes
+    (only,) = wide.outputs[0][0]
     assert [piece.columns for piece in only.pieces] == [1, 2, 4, 8, 16]
     assert only.passes == 1 + 4 + 5
     assert layouts(np.ones((3, 3)))[0].puts == 0
@@ -89,7 +89,7 @@ def test_columns_side_by_side_are_summed_no_further_than_the_type_goes() -> None
     kernel = np.repeat(np.array([1.0] * 100 + [-1.0])[:, np.newaxis], 8, axis=1)
     narrow, _ = layouts(kernel)
     assert narrow.kind == "int16"
-    assert {piece.columns for piece in narrow.classes[0].pieces} == {1}
+    assert {piece.columns for piece in narrow.outputs[0][0][0].pieces} == {1}
     assert narrow.puts == 7
     image = np.full((1, 120, 40), 255, np.uint8)
     weights = kernel[np.newaxis, np.newaxis]
@@ -105,8 +105,8 @@ def test_columns_that_are_alike_share_their_sums() -> None:
     kernel = parse("disk:15").kernels[0].values
     for layout in layouts(kernel):
         distinct = {column.tobytes() for column in kernel.T}
-        assert len(layout.classes) == len(distinct)
-        assert all(len(each.steps) == 2 for each in layout.classes)
+        assert layout.total(lambda each: 1) == len(distinct)
+        assert all(len(each.steps) == 2 for planes in layout.outputs for plane in planes for each in plane)
 
 
 @given(

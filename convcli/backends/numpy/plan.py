@@ -150,6 +150,8 @@ def _plan(job: Job, estimate: Estimate, threads: int, exact: bool = False) -> Pl
 
 def quick(jobs: list[Job], dtype: str) -> list[Plan] | None:
     """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
+    if all(2 * CALL * np.count_nonzero(job.kernels.any(axis=(1, 2, 3))) * job.stride >= EXACT_AT_ONCE for job in jobs):
+        return None  # two calls for every output are too many already
     found = [_plan(job, estimate, 1) for job in jobs for estimate in taps.estimates([job], dtype)]
     plan = min(found, key=lambda plan: plan.seconds)
     limit = EXACT_AT_ONCE if plan.dtype.startswith("int") else AT_ONCE
