@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli import backends
 from convcli.backends import Task, spectra
-from convcli.errors import BackendError, GeometryError, KernelError
+from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.geometry import Pads
 from convcli.system import memory
 from convcli.system.parallel import workers
@@ -62,19 +62,25 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     device = task.device
     if task.plan is not None and (wanted not in ("auto", "numpy") or device != "cpu"):
         raise BackendError(
-            f"plan '{task.plan}' is the numpy backend's: use --backend numpy on the CPU, or leave --plan out"
+            f"plan '{task.plan}'",
+            "is the numpy backend's",
+            f"use {param('backend', 'numpy')} on the CPU, or leave {param('plan')} out",
         )
     numpy_asked = task.plan is not None or wanted == "numpy"
     if numpy_asked and device == "cpu" and (reason := _gaps(task)):
         raise BackendError(
-            f"backend 'numpy' cannot do this: {reason}; use --backend torch, or another dilation or stride"
+            "backend 'numpy'",
+            "cannot do this",
+            f"{reason}; use {param('backend', 'torch')}, or another dilation or stride",
         )
     if task.plan is not None:
         return "numpy", "" if wanted == "numpy" else "a plan is asked for"
     if wanted != "auto":
         if device != "cpu" and wanted != "torch":
             raise BackendError(
-                f"backend '{wanted}' runs on the CPU only, not on '{device}': use --backend torch or auto"
+                f"backend '{wanted}'",
+                f"runs on the CPU only, not on '{device}'",
+                f"use {param('backend', 'torch')} or auto",
             )
         return wanted, ""
     if device != "cpu":
@@ -137,9 +143,11 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
         deep = backend == "numpy" and kept == "uint16"
         return "float64" if deep or backend == "reference" or image == np.float64 else "float32"
     if wanted not in backends.DTYPES[backend]:
+        other = f", or {param('backend', 'torch')}" if wanted in backends.DTYPES["torch"] and backend != "torch" else ""
         raise BackendError(
-            f"backend '{backend}' does not compute in {wanted}: use --dtype {' or '.join(backends.DTYPES[backend])}"
-            + (", or --backend torch" if wanted in backends.DTYPES["torch"] and backend != "torch" else "")
+            f"backend '{backend}'",
+            f"does not compute in {wanted}",
+            f"use {param('dtype', ' or '.join(backends.DTYPES[backend]))}{other}",
         )
     return wanted
 
@@ -154,12 +162,18 @@ def check_memory(task: Task, backend: str) -> None:
     copied, origin = _copies(task, backend)
     need = task.source.nbytes + copied + _results(task, backend)
     if memory.refuses(need):
-        less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
+        stride = param("stride")
+        less = (
+            f"a smaller {stride} or {param('dilation')}"
+            if geometry.transpose
+            else f"a larger {stride}, less {param('padding')}"
+        )
         if origin:
-            less = f"--backend numpy, which copies no padded image, {less}"
+            less = f"{param('backend', 'numpy')}, which copies no padded image, {less}"
         raise GeometryError(
-            f"an output of shape {output}{origin}, with its input, needs {need / 2**30:.1f} GiB, {memory.share()}: "
-            f"use {less} or fewer kernels"
+            f"an output of shape {output}{origin}, with its input,",
+            f"needs {need / 2**30:.1f} GiB, {memory.share()}",
+            f"use {less} or fewer kernels",
         )
 
 
@@ -216,8 +230,12 @@ def check_range(task: Task) -> None:
     limit = float(np.finfo("float32" if task.dtype == "bfloat16" else task.dtype).max)
     largest = float(np.abs(task.layer.weight).max(initial=0))
     if not np.isfinite(largest):
-        raise KernelError("the weights hold a NaN or an infinity, which every result would become: use finite ones")
+        raise KernelError(
+            "the weights", "hold a NaN or an infinity, which every result would become", "use finite ones"
+        )
     if largest > limit:
         raise BackendError(
-            f"a weight of {largest:.3g} is beyond {task.dtype}, which ends at {limit:.3g}: use --dtype float64"
+            f"a weight of {largest:.3g}",
+            f"is beyond {task.dtype}, which ends at {limit:.3g}",
+            f"use {param('dtype', 'float64')}",
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from convcli.errors import BackendError
+from convcli.errors import BackendError, param
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
@@ -153,6 +153,8 @@ def load(name: str) -> Backend:
     except (ImportError, OSError, MemoryError) as error:  # OSError: a shared library that the loader refuses
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise BackendError(
-            f"backend '{name}' cannot be loaded ({why}): install {name} again, allow it more memory, or use --backend numpy"
+            f"backend '{name}'",
+            f"cannot be loaded ({why})",
+            f"install {name} again, allow it more memory, or use {param('backend', 'numpy')}",
         ) from None
     return module

@@ -185,7 +185,9 @@ def choose(found: list[Plan], name: str | None) -> Plan:
             return plan
     wanted = getattr(STRATEGIES[str(name)], "WANTS", "another job")
     raise BackendError(
-        f"plan '{name}' cannot do this: it wants {wanted}; use one of {', '.join(plan.name for plan in found)}"
+        f"plan '{name}'",
+        "cannot do this",
+        f"it wants {wanted}; use one of {', '.join(plan.name for plan in found)}",
     )
 
 
@@ -198,4 +200,4 @@ def check_name(name: str | None) -> None:
         It is none of `STRATEGIES`.
     """
     if name not in (None, *STRATEGIES):
-        raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
+        raise BackendError(f"plan '{name}'", "is unknown", f"use one of {', '.join(STRATEGIES)}")

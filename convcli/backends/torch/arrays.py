@@ -16,7 +16,7 @@ from convcli.backends.torch import storing
 from convcli.backends.torch.bus import to_array, to_tensor
 from convcli.backends.torch.device import check_device
 from convcli.backends.torch.tensors import Tensors, plainly, tensors
-from convcli.errors import BackendError
+from convcli.errors import BackendError, param
 from convcli.system import memory
 
 
@@ -82,7 +82,9 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
             raise MemoryError(str(error)) from None
         memory.give_up()
         raise BackendError(
-            f"device '{task.device}' has too little memory left for this: use --device cpu, or a smaller image, kernel or padding"
+            f"device '{task.device}'",
+            "has too little memory left for this",
+            f"use {param('device', 'cpu')}, or a smaller image, kernel or padding",
         ) from None
     finally:
         with _lock:
