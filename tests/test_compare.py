@@ -182,7 +182,7 @@ def test_a_backend_that_refuses_is_left_out_and_named(monkeypatch: pytest.Monkey
 
 def test_an_absent_device_is_an_error() -> None:
     image, weight = random_layer((9, 9), 2, 2, (3, 3), ConvSpec())
-    with pytest.raises(BackendError, match=r"'cuda' is not available.*use --device cpu"):
+    with pytest.raises(BackendError, match=r"'cuda' is not available.*use device cpu"):
         compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), compute=Compute(device="cuda"))
 
 

@@ -126,7 +126,7 @@ def test_a_remedy_on_a_device_speaks_of_no_copies(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(GeometryError) as caught:
         dispatch.check_memory(filters(3, device="cuda"), "torch")
     assert "numpy" not in str(caught.value)
-    with pytest.raises(GeometryError, match="use --backend numpy, which copies no padded image"):
+    with pytest.raises(GeometryError, match="use backend numpy, which copies no padded image"):
         dispatch.check_memory(filters(3), "torch")
 
 

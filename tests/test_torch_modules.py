@@ -275,7 +275,7 @@ def test_half_precision_runs_in_torch_only(dtype: str, transpose: bool) -> None:
     assert error.max() > 0
     assert (error <= 4 * step * truth).all()
     for backend in ("numpy", "reference"):
-        with pytest.raises(BackendError, match=f"does not compute in {dtype}: use --dtype"):
+        with pytest.raises(BackendError, match=f"does not compute in {dtype}: use dtype"):
             act(image, weight, ConvSpec(), Compute(backend, dtype=dtype))
 
 
@@ -337,7 +337,7 @@ def test_no_memory_on_a_device_names_it_and_a_remedy() -> None:
 
     task = task_of(np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), ConvSpec().resolve((5, 5), (3, 3)), device="cuda:1")
     with (
-        pytest.raises(BackendError, match=r"device 'cuda:1' has too little memory .*: use --device cpu"),
+        pytest.raises(BackendError, match=r"device 'cuda:1' has too little memory .*: use device cpu"),
         runs._settings(task, False),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory")
