@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from conftest import convolve, transpose_convolve
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli import engine
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, _found, _pairs, _replaced, shared
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
@@ -152,7 +152,7 @@ def test_no_pixel_changes(
     spec = ConvSpec(stride=Pair(*stride), dilation=Pair(*dilation), groups=groups, transpose=transpose)
     if not transpose:
         spec = replace(spec, padding="same-upper", padding_mode="reflect")
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     truth = act(image, weight, spec, Compute("reference")).array
     found = act(image, weight, spec, Compute("numpy", plan="taps", threads=threads)).array
     np.testing.assert_array_equal(found, truth)
@@ -161,5 +161,5 @@ def test_no_pixel_changes(
 def test_the_plan_says_so() -> None:
     image = np.zeros((1, 8, 8), np.uint8)
     weight = parse("sobel-x").kernels[0].values[np.newaxis, np.newaxis]
-    plan = engine.convolve(image, weight, ConvSpec(), Compute("numpy", plan="taps")).plan
+    plan = convolve(image, weight, ConvSpec(), Compute("numpy", plan="taps")).plan
     assert plan.startswith("taps: 6 of 9 taps, 1 shared sum, exact, int16")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Layer
+from conftest import Layer, convolve
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli import engine
 from convcli.backends.numpy.job import Job, direct
 from convcli.backends.numpy.strategies import flat, prefix
 from convcli.convspec import ConvSpec
@@ -61,9 +60,9 @@ def test_white_and_noise_are_those_of_the_definition(kind: str, name: str, threa
                 patch.setattr("convcli.backends.numpy.recipe._recipes", {})
                 patch.setattr(flat, "layouts", lambda *_, only=layout: [only])
                 compute = Compute("numpy", plan="prefix", threads=threads)
-                result = engine.convolve(image, kernel, spec, compute)
+                result = convolve(image, kernel, spec, compute)
             assert f"exact in {layout.kind}" in result.plan
-            truth = engine.convolve(image, kernel, spec, Compute("reference")).array
+            truth = convolve(image, kernel, spec, Compute("reference")).array
             np.testing.assert_allclose(result.array, truth, rtol=1e-6, atol=1e-3 * float(np.abs(truth).max() == 0))
 
 
@@ -96,8 +95,8 @@ def test_columns_side_by_side_are_summed_no_further_than_the_type_goes() -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("convcli.backends.numpy.recipe._recipes", {})
         patch.setattr(flat, "layouts", lambda *_: [narrow])
-        result = engine.convolve(image, weights, ConvSpec(), Compute("numpy", plan="prefix"))
-    truth = engine.convolve(image, weights, ConvSpec(), Compute("reference")).array
+        result = convolve(image, weights, ConvSpec(), Compute("numpy", plan="prefix"))
+    truth = convolve(image, weights, ConvSpec(), Compute("reference")).array
     np.testing.assert_array_equal(result.array, truth)
 
 
@@ -130,8 +129,8 @@ def test_runs_of_any_length_and_height(
     image = generator.integers(0, np.iinfo(kind).max, (1, *size), kind, endpoint=True)
     spec = ConvSpec(padding="full", padding_mode="replicate", stride=Pair(*stride), dilation=Pair(*dilation))
     weights = weight[np.newaxis, np.newaxis]
-    result = engine.convolve(image, weights, spec, Compute("numpy", plan="prefix"))
-    truth = engine.convolve(image, weights, spec, Compute("reference")).array
+    result = convolve(image, weights, spec, Compute("numpy", plan="prefix"))
+    truth = convolve(image, weights, spec, Compute("reference")).array
     largest = float(image.max()) * float(np.abs(weight).sum())
     np.testing.assert_allclose(result.array, truth, rtol=0, atol=2**-22 * largest)
 

@@ -174,7 +174,7 @@ def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
         weight=fitted.weight,
         geometry=fitted.geometry,
         groups=fitted.groups,
-        bias=ready.fitted.bias,
+        bias=ready.fitted.layer.bias,
         parts=ready.fitted.finish.parts,
         channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
         input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),

@@ -1,4 +1,4 @@
-"""A recipe for an operation, whatever the pixels are: its job, its plan, its tiles; kept for the next operation like it."""
+"""A recipe for an operation, made from shapes alone: its job, its plan, its tiles; kept for the next operation like it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from convcli.backends import Considered, Task
 from convcli.backends.numpy.job import Job, direct
-from convcli.backends.numpy.output import is_interleaved
 from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import Plan, check_name, choose, plans, quick
 from convcli.backends.numpy.steps import Buffers, Steps, run
@@ -69,6 +68,29 @@ class Tile(NamedTuple):
     steps: Callable[[str | None], Steps]
 
 
+class Part(NamedTuple):
+    """What the tiles of a run of output columns share.
+
+    Attributes
+    ----------
+    job : Job
+        For these columns.
+    columns : ndarray of int
+        See `Job.columns`; of a block, they count from its window.
+    gathers : list of Columns
+        How those of each class are gathered.
+    """
+
+    job: Job
+    columns: NDArray[np.intp]
+    gathers: list[Columns]
+
+    @classmethod
+    def of(cls, job: Job, columns: NDArray[np.intp]) -> Part:
+        """The part of a job that reads these source columns."""
+        return cls(job, columns, [Columns(each, job.step) for each in columns])
+
+
 class Recipe(NamedTuple):
     """How an operation is done, whatever the pixels are.
 
@@ -90,10 +112,12 @@ class Recipe(NamedTuple):
         Output rows and columns.
     threads : int
     strips, parts : dict
-        How the rows under each run of output rows are gathered; the job of each run of columns, and how they are.
+        How the rows under each run of output rows are gathered, and, with their part of the job, the columns.
     text : str
         The plan in words.
     considered : tuple of Considered
+    rank : float
+        See `Plan`.
     mixes : bool
         See `Computed`.
     owner : object
@@ -110,11 +134,21 @@ class Recipe(NamedTuple):
     tiles: list[tuple[range, range]]
     threads: int
     strips: dict[range, Rows]
-    parts: dict[range, tuple[Job, list[Columns]]]
+    parts: dict[range, Part]
     text: str
     considered: tuple[Considered, ...]
+    rank: float
     mixes: bool
     owner: object
+
+    def part(self, rows: dict[range, NDArray[np.intp]], columns: dict[range, NDArray[np.intp]]) -> Recipe:
+        """The recipe for the tiles of these output rows and columns, which read these source rows and columns."""
+        return self._replace(
+            tiles=[(strip, part) for strip, part in self.tiles if strip in rows and part in columns],
+            strips={strip: Rows(indices) for strip, indices in rows.items()},
+            parts={part: Part.of(self.parts[part].job, indices) for part, indices in columns.items()},
+            owner=None if self.owner is None else object(),
+        )
 
     def tile(self, planes: NDArray[Any], rows: range, columns: range, lift: Lift | None = None) -> NDArray[Any]:
         """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in a buffer.
@@ -125,7 +159,7 @@ class Recipe(NamedTuple):
         make = partial(self._made, len(rows), columns, reads)
         kept = self.owner is not None
         tile = BUFFERS.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
-        gathers = self.parts[columns][1]
+        gathers = self.parts[columns].gathers
         if lift is not None:
             fill_lifted(tile.scratch, planes, reads, gathers, lift, BUFFERS)
         elif tile.filling is None:
@@ -141,7 +175,7 @@ class Recipe(NamedTuple):
 
     def _made(self, height: int, columns: range, reads: Rows) -> Tile:
         """The tile of output rows and columns, in this thread's arrays."""
-        job, (part, gathers) = self.job, self.parts[columns]
+        job, (part, _, gathers) = self.job, self.parts[columns]
         scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
         out = BUFFERS.get("out", (job.outputs, height, part.line), self.dtype)
         kept, thinning = out, Steps()
@@ -163,10 +197,11 @@ def recipe_of(task: Task) -> Recipe:
     def frozen(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
         return array.dtype.str, array.shape, array.tobytes()
 
+    layer = task.layer
     apart = task.finish.apart or (task.lift is not None and task.lift.mixes)  # channels that are not alike
     key = Key(
-        frozen(task.weight), None if task.bias is None else frozen(task.bias), task.geometry, task.groups,
-        task.source.str, is_interleaved(task.x) and not apart, task.dtype, workers(task.threads), task.plan,
+        frozen(layer.weight), None if layer.bias is None else frozen(layer.bias), task.geometry, layer.groups,
+        task.pixels.str, task.source.interleaved and not apart, task.dtype, workers(task.threads), task.plan,
     )  # fmt: skip
     recipe = _recipes.get(key)
     if recipe is None:
@@ -201,7 +236,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
     job = chosen.job
     strategy = STRATEGIES[chosen.name] if job.outputs else taps
     size = strategy.tile(job, np.dtype(chosen.dtype).itemsize) if job.outputs else job.output
-    tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.threads) if job.outputs else []
+    tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.shares) if job.outputs else []
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
     held = 4 * job.kernels.nbytes + 8 * job.columns.size + chosen.held
 
@@ -228,9 +263,10 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         tiles=tiles,
         threads=chosen.threads,
         strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},
-        parts={columns: (part, [Columns(each, job.step) for each in part.columns]) for columns, part in parts.items()},
+        parts={columns: Part.of(part, part.columns) for columns, part in parts.items()},
         text=f"{chosen.name}: {phases}{thinned}{chosen.reason}, {chosen.dtype}, {described(tiles, chosen.threads)}",
         considered=tuple(plan.considered for plan in (chosen, *others)),
+        rank=chosen.rank,
         mixes=chosen.mixes,
         owner=object() if held <= CACHED_BYTES else None,
     )
@@ -249,7 +285,7 @@ def _weighed(ways: list[Job], key: Key) -> list[Plan]:
     """The plans for an operation that can be seen in these ways, the one to take first."""
     check_name(key.plan)
     if not ways[0].outputs:
-        return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, "no tap reaches the image", False, key.dtype)]
+        return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, 0.0, "no tap reaches the image", False, key.dtype)]
     found = (None if key.plan else quick(ways, key.dtype)) or plans(ways, key.dtype, key.threads, key.plan)
     chosen = choose(found, key.plan)
     return [chosen, *(plan for plan in found if plan is not chosen)]

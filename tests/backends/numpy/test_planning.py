@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from conftest import convolve, task_of
 from numpy.typing import NDArray
 
-from convcli import engine
-from convcli.backends import Task
 from convcli.backends.numpy import recipe
 from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.strategies import STRATEGIES, taps
@@ -68,7 +67,7 @@ def steps(case: Case, limit: int, plan: str | None = None) -> int:
     """Instructions that it takes to plan an operation; no more than `limit` are waited for."""
     spec, count = case.spec, 0
     geometry = spec.resolve(Size(*case.image.shape[1:]), Size(*case.weight.shape[2:]))
-    task = Task(case.image[np.newaxis], case.weight, None, geometry, spec.groups, threads=1, plan=plan)
+    task = task_of(case.image[np.newaxis], case.weight, geometry, spec.groups, threads=1, plan=plan)
 
     def inside(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal count
@@ -117,9 +116,9 @@ def test_512_equal_channels_under_every_plan(plan: str) -> None:
 @pytest.mark.parametrize("name", [*EQUAL])
 def test_512_equal_channels_are_filtered_as_by_the_reference(name: str) -> None:
     case = EQUAL[name](512, "uint8")
-    truth = engine.convolve(case.image, case.weight, case.spec, Compute("reference")).array
+    truth = convolve(case.image, case.weight, case.spec, Compute("reference")).array
     for plan in (None, "taps"):
-        found = engine.convolve(case.image, case.weight, case.spec, Compute("numpy", plan=plan)).array
+        found = convolve(case.image, case.weight, case.spec, Compute("numpy", plan=plan)).array
         np.testing.assert_allclose(found, truth, atol=2e-4)
 
 
@@ -174,10 +173,9 @@ def test_whatever_is_many(name: str) -> None:
 )
 def test_many_are_computed_as_by_the_reference(name: str) -> None:
     case = MANY[name]()
-    act = engine.transpose if case.spec.transpose else engine.convolve
-    truth = act(case.image, case.weight, case.spec, Compute("reference")).array
+    truth = convolve(case.image, case.weight, case.spec, Compute("reference")).array
     for plan in (None, "taps"):
-        found = act(case.image, case.weight, case.spec, Compute("numpy", plan=plan)).array
+        found = convolve(case.image, case.weight, case.spec, Compute("numpy", plan=plan)).array
         np.testing.assert_allclose(found, truth, rtol=1e-5, atol=1e-2)
 
 

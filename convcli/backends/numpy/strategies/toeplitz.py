@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.bands import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
+from convcli.backends.numpy.strategies.banded import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
 from convcli.backends.numpy.strategies.common import (
     MAC,
     MANY_KERNELS,
