@@ -123,8 +123,8 @@ class Group(Documented, click.Group):
             _fail("the computation needs more memory than there is: use a smaller image, kernel or padding")
         except OSError as error:
             if error.filename:
-                _fail(f"'{error.filename}' cannot be read or written: {reason(error)}")
-            _fail(f"standard output cannot be written: {reason(error)}")  # files say their names
+                _fail(as_options(f"'{error.filename}' cannot be read or written: {reason(error)}"))
+            _fail(as_options(f"standard output cannot be written: {reason(error)}"))  # files say their names
         sys.exit(code if isinstance(code, int) else 0)
 
 

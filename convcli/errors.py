@@ -4,6 +4,7 @@ The core speaks of parameters (`param`); a face spells them: see `convcli.spelli
 """
 
 import re
+from typing import Self
 
 LONG, SHORT = 100, 60
 """A quoted value of more characters than the first is shown with as many as the second."""
@@ -36,20 +37,28 @@ class ConvError(Exception):
     value : str
         What is wrong, by name: ``groups 3``. Without rule and remedy, the whole text.
     rule : str
-        What it breaks: ``does not divide the 4 input channels``.
+        What it breaks: ``does not divide the 4 input channels``, ``cannot be read``.
     remedy : str
         What to do about it: ``use groups 2``, with `param`.
+    why : str
+        The cause, where the rule does not say it: ``there is no such file``.
     """
 
-    def __init__(self, value: str, rule: str = "", remedy: str = "") -> None:
-        super().__init__(value, rule, remedy)
-        self.value, self.rule, self.remedy = value, rule, remedy
+    def __init__(self, value: str, rule: str = "", remedy: str = "", why: str = "") -> None:
+        super().__init__(value, rule, remedy, why)
+        self.value, self.rule, self.remedy, self.why = value, rule, remedy, why
 
     @property
     def text(self) -> str:
-        """The whole line, its parameters as `param` marks them."""
+        """``value rule: remedy``, or ``value rule: why; remedy``. Parameters are as `param` marks them."""
         said = f"{self.value} {self.rule}" if self.rule else self.value
+        if self.why:
+            return f"{said}: {self.why}; {self.remedy}" if self.remedy else f"{said}: {self.why}"
         return f"{said}: {self.remedy}" if self.remedy else said
+
+    def within(self, place: str) -> Self:
+        """The same error with `place` before its value: ``error.within("layer 3 'conv:k7': ")``."""
+        return type(self)(place + self.value, self.rule, self.remedy, self.why)
 
     def __str__(self) -> str:
         return PARAMETER.sub(lambda found: " ".join(filter(None, found.groups())), self.text)

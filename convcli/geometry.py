@@ -93,7 +93,7 @@ def source_at(position: int, size: int, mode: str) -> int:
     if mode == "circular":
         return position % size
     if mode not in ("reflect", "symmetric"):
-        raise GeometryError(f"padding mode '{mode}' is unknown: use one of {', '.join(PADDING_MODES)}")
+        raise GeometryError(f"padding mode '{mode}'", "is unknown", f"use one of {', '.join(PADDING_MODES)}")
     # A reflected axis repeats with this period: the edge pixel once (reflect) or twice (symmetric).
     period = max(1, 2 * (size - 1)) if mode == "reflect" else 2 * size
     turn = period if mode == "reflect" else period - 1

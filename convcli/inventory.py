@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
 from convcli import __version__
+from convcli.errors import param
 from convcli.system import memory, parallel
 
 
@@ -134,5 +135,6 @@ def _devices() -> tuple[tuple[Device, ...], list[str]]:
     try:
         from convcli.backends.torch.device import devices
     except Exception as error:  # a broken build raises whatever comes to hand
-        return (), [f"torch cannot be imported ({type(error).__name__}): install it again, or use --backend numpy"]
+        remedy = f"install it again, or use {param('backend', 'numpy')}"
+        return (), [f"torch cannot be imported ({type(error).__name__}): {remedy}"]
     return tuple(Device(name, about) for name, about in devices()), []

@@ -8,7 +8,7 @@ from math import prod
 
 from convcli.arithmetic.field import Field, Node, fields
 from convcli.arithmetic.layers import Layer
-from convcli.errors import ConvError, GeometryError
+from convcli.errors import ConvError, GeometryError, param
 from convcli.geometry import Geometry, Pair, Size, direct_size
 
 FLOAT32 = 4
@@ -99,7 +99,9 @@ def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
     looks = fields(nodes)
     for number, (layer, look) in enumerate(zip(layers, looks[1:], strict=True), 1):
         if max(look.jump) > LONGEST:
-            raise GeometryError(f"layer {number} '{layer.text}': all strides together are beyond {LONGEST}: use fewer")
+            raise GeometryError(
+                f"layer {number} '{layer.text}': all strides together", f"are beyond {LONGEST}", "use fewer"
+            )
     return Chain(
         size,
         channels,
@@ -117,7 +119,7 @@ def trace(layers: Sequence[Layer], size: Size, channels: int) -> list[Node]:
         try:
             nodes.append(_step(layer, nodes, kept))
         except ConvError as error:
-            raise GeometryError(f"layer {number} '{layer.text}': {error}") from None
+            raise error.within(f"layer {number} '{layer.text}': ") from None
         if layer.kind == "save":
             kept[layer.name] = number
     return nodes
@@ -129,8 +131,8 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
         return Node(last.size, last.channels, (place,))
     if layer.kind in ("from", "cat", "add"):
         if layer.name not in kept:
-            names = f"use {' or '.join(kept)}" if kept else "put save:NAME before it"
-            raise GeometryError(f"nothing is kept under '{layer.name}': {names}")
+            remedy = f"use {' or '.join(kept)}" if kept else "put save:NAME before it"
+            raise GeometryError("nothing", f"is kept under '{layer.name}'", remedy)
         number = kept[layer.name]
         other = nodes[number]
         if layer.kind == "from":
@@ -139,7 +141,7 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
     geometry = _resolved(layer, last.size)
     if max(geometry.output) > LONGEST:
         raise GeometryError(
-            f"its output of {geometry.output} is beyond any tensor: a side has at most {LONGEST} pixels"
+            f"its output of {geometry.output}", "is beyond any tensor", f"a side has at most {LONGEST} pixels"
         )
     if layer.kind in ("pool", "upsample"):
         return Node(geometry.output, last.channels, (place,), geometry)
@@ -147,9 +149,8 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
     outputs = layer.channels or inputs
     for what, count in (("input", inputs), ("output", outputs)):
         if count % layer.spec.groups:
-            raise GeometryError(
-                f"{count} {what} channels are not divisible by {layer.spec.groups} groups: change c or g"
-            )
+            rule = f"are not divisible by {layer.spec.groups} groups"
+            raise GeometryError(f"{count} {what} channels", rule, "change c or g")
     return Node(geometry.output, outputs, (place,), geometry)
 
 
@@ -157,14 +158,12 @@ def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number
     """Two results as one: channels one after the other (cat; a larger kept one is cut to its centre), or summed (add)."""
     if layer.kind == "add":
         if (other.size, other.channels) != (last.size, last.channels):
-            raise GeometryError(
-                f"{other.channels}×{other.size} cannot be added to {last.channels}×{last.size}: make channels and sizes alike"
-            )
+            rule = f"cannot be added to {last.channels}×{last.size}"
+            raise GeometryError(f"{other.channels}×{other.size}", rule, "make channels and sizes alike")
         return Node(last.size, last.channels, (place, (number, Pair(0, 0))))
     if other.size.height < last.size.height or other.size.width < last.size.width:
-        raise GeometryError(
-            f"what is kept has {other.size} pixels, less than the {last.size} here: use another padding or --hin"
-        )
+        rule = f"has {other.size} pixels, less than the {last.size} here"
+        raise GeometryError("what is kept", rule, f"use another padding or {param('hin')}")
     cut = Pair((other.size.height - last.size.height) // 2, (other.size.width - last.size.width) // 2)
     return Node(last.size, last.channels + other.channels, (place, (number, cut)))
 

@@ -110,7 +110,7 @@ def _sizes(nodes: Sequence[Node], axis: int) -> list[int]:
                     moved = moved.through_transposed(*one) if geometry.transpose else moved.through_direct(*one)
                 seen[moved.jump] = moved.joined(seen[moved.jump]) if moved.jump in seen else moved
         if len(seen) > _WAYS:
-            raise GeometryError(f"branches of more than {_WAYS} different strides are joined: join fewer of them")
+            raise GeometryError(f"branches of more than {_WAYS} different strides", "are joined", "join fewer of them")
         ways.append(seen)
     return [_largest(list(each.values())) for each in ways]
 

@@ -82,14 +82,15 @@ def parse(text: str) -> tuple[Layer, ...]:
 def from_words(words: Sequence[str | Mapping[str, Any]]) -> tuple[Layer, ...]:
     """The layers of a list of words, or of tables with the keys ``type``, `KEYS`, ``bias``, ``ceil`` and ``name``."""
     if not words:
-        raise GeometryError("there are no layers: give one or more, as in 'conv:k7,s2,p3 pool:k3,s2,p1'")
+        remedy = "give one or more, as in 'conv:k7,s2,p3 pool:k3,s2,p1'"
+        raise GeometryError("there are no layers", remedy=remedy)
     layers = []
     for number, word in enumerate(words, 1):
         shown = word if isinstance(word, str) else repr(word)
         try:
             layers.append(_layer(word if isinstance(word, str) else _word(word)))
         except ConvError as error:
-            raise GeometryError(f"layer {number} '{shown.replace(chr(39), '')}': {error}") from None
+            raise error.within(f"layer {number} '{shown.replace(chr(39), '')}': ") from None
     return tuple(layers)
 
 
@@ -101,11 +102,12 @@ def from_document(document: Any) -> tuple[tuple[Layer, ...], int | None]:
     if isinstance(words, str):
         words = words.split()
     if not isinstance(words, list) or not all(isinstance(word, (str, dict)) for word in words):
-        raise GeometryError("the file has no list of layers: give one under 'layers', of words or of tables")
+        remedy = "give one under 'layers', of words or of tables"
+        raise GeometryError("the file", "has no list of layers", remedy)
     if surplus := sorted(set(document) - {"layers", "in_channels"}):
-        raise GeometryError(f"the file has an unknown key '{surplus[0]}': use layers and in_channels")
+        raise GeometryError("the file", f"has an unknown key '{surplus[0]}'", "use layers and in_channels")
     if channels is not None and not _is_count(channels):
-        raise GeometryError(f"in_channels '{channels}' is not a whole number from 1 to {MOST}")
+        raise GeometryError(f"in_channels '{channels}'", f"is not a whole number from 1 to {MOST}")
     return from_words(words), channels
 
 
@@ -123,7 +125,7 @@ def _word(table: Mapping[str, Any]) -> str:
             parts = value if isinstance(value, list) else [value]
             settings.append(f"{KEYS[key]}={'x'.join(map(str, parts))}")
         elif key not in ("type", "name"):
-            raise GeometryError(f"'{key}' is no key: use type, name, {', '.join(KEYS)}, bias or ceil")
+            raise GeometryError(f"'{key}'", "is no key", f"use type, name, {', '.join(KEYS)}, bias or ceil")
     if "name" in table:
         settings.append(str(table["name"]))
     return f"{table.get('type', '')}:{','.join(settings)}"
@@ -133,16 +135,17 @@ def _layer(word: str) -> Layer:
     kind, _, rest = word.partition(":")
     kind = _ALIASES.get(kind, kind)
     if kind not in _KINDS:
-        raise GeometryError(f"'{kind}' is no kind of layer: use one of {', '.join(_KINDS)}, as in conv:k3,p1")
+        remedy = f"use one of {', '.join(_KINDS)}, as in conv:k3,p1"
+        raise GeometryError(f"'{kind}'", "is no kind of layer", remedy)
     if kind in JOINTS:
         if not re.fullmatch(r"[\w-]+", rest):
-            raise GeometryError(f"'{rest}' is no name: use letters and digits, as in {kind}:a")
+            raise GeometryError(f"'{rest}'", "is no name", f"use letters and digits, as in {kind}:a")
         return Layer(word, kind, name=rest)
     values: dict[str, str] = {}
     for token in rest.split(",") if rest else []:
         name, value = _setting(kind, token)
         if name in values:
-            raise GeometryError(f"'{token}' is the second {name}: give one")
+            raise GeometryError(f"'{token}'", f"is the second {name}", "give one")
         values[name] = value
     return _build(word, kind, values)
 
@@ -162,7 +165,8 @@ def _setting(kind: str, token: str) -> tuple[str, str]:
         allowed = ", ".join(
             setting if setting in ("bias", "nobias", "ceil") else f"{setting}N" for setting in SETTINGS[kind]
         )
-        raise GeometryError(f"'{token}' is no setting of {kind}: use {allowed}, N or HxW as in s2 or s2x1")
+        remedy = f"use {allowed}, N or HxW as in s2 or s2x1"
+        raise GeometryError(f"'{token}'", f"is no setting of {kind}", remedy)
     return name, value
 
 
@@ -170,9 +174,9 @@ def _build(word: str, kind: str, values: Mapping[str, str]) -> Layer:
     needed = "s" if kind == "upsample" else "k"
     if needed not in values:
         what = "scale" if kind == "upsample" else "kernel size"
-        raise GeometryError(f"its {what} is missing: add one, as in {kind}:{_EXAMPLES[kind]}")
+        raise GeometryError(f"its {what}", "is missing", f"add one, as in {kind}:{_EXAMPLES[kind]}")
     if "bias" in values and "nobias" in values:
-        raise GeometryError("bias and nobias exclude each other: give one of them")
+        raise GeometryError("bias and nobias", "exclude each other", "give one of them")
     kernel = _pair(values, needed, 1)
     # A pool steps by its own size unless told otherwise, as MaxPool2d and AvgPool2d do.
     stride = _pair(values, "s", 1) if "s" in values else Pair(*kernel) if kind == "pool" else Pair(1, 1)
@@ -200,9 +204,8 @@ def _check_pool(pads: Pads, kernel: Pair) -> None:
     for axis in (0, 1):
         padding, most = max(pads[2 * axis : 2 * axis + 2]), kernel[axis] // 2
         if padding > most:
-            raise GeometryError(
-                f"padding {padding} is more than half a pool's kernel of {kernel[axis]}: use at most {most}"
-            )
+            rule = f"is more than half a pool's kernel of {kernel[axis]}"
+            raise GeometryError(f"padding {padding}", rule, f"use at most {most}")
 
 
 def _numbers(name: str, value: str, least: int, counts: tuple[int, ...]) -> list[int]:
@@ -213,8 +216,8 @@ def _numbers(name: str, value: str, least: int, counts: tuple[int, ...]) -> list
             return numbers
     forms = {1: "N", 2: "HxW", 4: "TxBxLxR"}
     names = " or ".join(f"{name}{forms[count]}" for count in counts)
-    rule = f" or p and one of {', '.join(PADDING_RULES)}" if name == "p" else ""
-    raise GeometryError(f"'{name}{value}' is not {names}, whole numbers from {least} to {MOST}{rule}")
+    words = f" or p and one of {', '.join(PADDING_RULES)}" if name == "p" else ""
+    raise GeometryError(f"'{name}{value}'", f"is not {names}, whole numbers from {least} to {MOST}{words}")
 
 
 def _pair(values: Mapping[str, str], name: str, least: int) -> Pair:

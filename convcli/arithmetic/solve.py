@@ -173,7 +173,9 @@ def _inputs(transpose: bool, values: Values, want: int) -> Iterable[int]:
         return {max(1, over // s + 1), max(1, -(-over // s) + 1)}
     if s > MOST_SIZES:
         raise ConvError(
-            f"with stride {s} as many input sizes give an output of {want}: name the input, or use a stride up to {MOST_SIZES}"
+            f"with stride {s}",
+            f"as many input sizes give an output of {want}",
+            f"name the input, or use a stride up to {MOST_SIZES}",
         )
     smallest = transposed_size(want, k, s, d, before, after, 0)
     return {max(1, h) for h in range(smallest, smallest + s)}

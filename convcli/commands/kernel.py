@@ -11,9 +11,10 @@ import click
 
 from convcli import options, report
 from convcli.commands import kernel_output
-from convcli.commands.help import KERNELS, Documented
+from convcli.commands.help import KERNELS, Documented, kernel_rows, kernel_table
 from convcli.errors import ConvError
 from convcli.parameters import FileType, KernelType
+from convcli.spelling import as_options
 from convcli.system.names import STDIO, is_stream
 from convcli.vocabulary import OPS
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from convcli.kernels import Filter
     from convcli.kernels.analysis import Analysis
     from convcli.kernels.listing import Stored
-    from convcli.kernels.named import Recipe
 
 
 ART = 32
@@ -107,7 +107,8 @@ def _list(as_json: bool, quiet: bool) -> None:
     recipes = list(REGISTRY.values())
     if as_json:
         keys = ("name", "usage", "about", "scale", "combine", "members", "aliases", "source")
-        report.json([{key: getattr(recipe, key) for key in keys} for recipe in recipes])
+        documents = [{key: getattr(recipe, key) for key in keys} for recipe in recipes]
+        report.json([{**document, "about": as_options(document["about"])} for document in documents])
     elif quiet:
         report.lines(*(recipe.name for recipe in recipes))
     else:
@@ -115,17 +116,15 @@ def _list(as_json: bool, quiet: bool) -> None:
 
         drawn = report.colourful()
         pictures = [figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
-        report.table(_named(recipes, pictures))
+        report.table(_named(pictures))
 
 
-def _named(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
+def _named(pictures: Sequence[Sequence[str]]) -> report.Table:
     """The named kernels; where there is no room for columns, all that is said of them in one."""
     title, about = "convcli kernel: the named kernels", "what it is"
     if report.width(WIDE) < WIDE:
-        rows = [(one.usage, f"{one.about} Scale: {one.scale}. Source: {one.source}.") for one in recipes]
-        return report.Table(title, rows, ("kernel", about), pictures=pictures)
-    wide = [(one.usage, one.about, one.scale, one.source) for one in recipes]
-    return report.Table(title, wide, ("kernel", about, "scale", "source"), pictures=pictures)
+        return report.Table(title, kernel_rows(), ("kernel", about), pictures=pictures)
+    return report.Table(title, kernel_table(), ("kernel", about, "scale", "source"), pictures=pictures)
 
 
 def _kernels(
@@ -268,6 +267,6 @@ def _table(found: Analysis, op: str, one: Filter) -> report.Table:
     rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
     if len(one.kernels) > 1:
         rows.append(("combined", f"{len(one.kernels)} kernels of {one.label}, by {one.combine}"))
-    rows += words.rows(found, room)
+    rows += [(name, as_options(text)) for name, text in words.rows(found, room)]
     flipped = ", flipped" if op == "conv" else ""
     return report.Table(f"convcli kernel: {found.name}{flipped}", rows)

@@ -127,7 +127,8 @@ def analyse(kernel: Kernel) -> Analysis:
     values = kernel.values
     peak = float(np.abs(values).max())
     if peak and not 1 / EXTREME < peak < EXTREME:
-        raise KernelError(f"kernel '{kernel.name}' has values of {peak:.3g}, beyond what can be analysed: scale it")
+        rule = f"has values of {peak:.3g}, beyond what can be analysed"
+        raise KernelError(f"kernel '{kernel.name}'", rule, "scale it")
     high, low = total_of(np.maximum(values, 0)), total_of(np.minimum(values, 0))
     total, abs_sum = total_of(values), high - low
     denominator = common_denominator(values)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, param
 from convcli.kernels.kernel import Filter
 
 
@@ -18,7 +18,7 @@ class Bank:
     Parameters
     ----------
     filters : tuple of Filter
-        One for each ``-k``.
+        One for each SPEC that the user gave.
     combine : str, optional
         One of `convcli.vocabulary.COMBINES`, over all kernels of the bank; None leaves each filter to its own rule, so that
         ``sobel`` is a magnitude and two plain kernels stay two outputs.
@@ -50,8 +50,10 @@ class Bank:
                 axis = 0 if (height - kh) % 2 else 1
                 other = max(kernels, key=lambda one: one.values.shape[axis])
                 raise KernelError(
-                    f"kernels '{kernel.name}' and '{other.name}' cannot share a bank: even and odd sizes have no "
-                    "common centre; apply them one at a time"
+                    f"kernels '{kernel.name}' and '{other.name}'",
+                    "cannot share a bank",
+                    "apply them one at a time",
+                    "even and odd sizes have no common centre",
                 )
             top, left = (height - kh) // 2, (width - kw) // 2
             out[place, top : top + kh, left : left + kw] = kernel.values
@@ -91,14 +93,16 @@ class Bank:
         if how == "each":
             if groups not in (1, channels):
                 raise KernelError(
-                    f"groups {groups} does not go with --channels each, which is a group for each of the {channels} channels: "
-                    "use --channels sum, or --weights"
+                    f"groups {groups}",
+                    f"does not go with {param('channels', 'each')}, which is a group for each of the {channels} channels",
+                    f"use {param('channels', 'sum')}, or {param('weights')}",
                 )
             shape = (channels, count, kh, kw) if transpose else (channels * count, 1, kh, kw)
             return np.broadcast_to(values, (channels, count, kh, kw)).reshape(shape), channels
         if count % groups or channels % groups:
             which = f"{count} kernels" if count % groups else f"{channels} channels"
-            raise KernelError(f"groups {groups} does not divide the {which}: use --groups 1, or more -k")
+            remedy = f"use {param('groups', 1)}, or more {param('kernel')}"
+            raise KernelError(f"groups {groups}", f"does not divide the {which}", remedy)
         if not transpose:
             return np.broadcast_to(values[:, None], (count, channels // groups, kh, kw)), groups
         per_group = values.reshape(groups, 1, count // groups, kh, kw)

@@ -27,7 +27,7 @@ def gradient(scheme: int = 0) -> dict[str, Matrix]:
     Schemes 3, whose weights are ¼(2-√2) and ½(√2-1), and 0, ±1 answer a ramp of 1 per pixel with 1; scheme 2 with 8.
     """
     if scheme not in _SCHEMES:
-        raise KernelError(f"gradient scheme {scheme} is unknown: use {', '.join(map(str, _SCHEMES))}")
+        raise KernelError(f"gradient scheme {scheme}", "is unknown", f"use {', '.join(map(str, _SCHEMES))}")
     return pair(*_SCHEMES[scheme])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, param
 from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import common_denominator
 from convcli.kernels.named import safe_label
@@ -25,7 +25,7 @@ KNOWN = 1 << 16
 
 
 def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
-    """The format to write, one of `FORMATS` and `others`: what ``--format`` says, or the ending of the name.
+    """The format to write, one of `FORMATS` and `others`: the `wanted` one, or the ending of the name.
 
     Raises
     ------
@@ -34,11 +34,13 @@ def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
     """
     known = (*others, *FORMATS)
     if wanted is None and output == STDIO:
-        raise KernelError(f"-o - needs a format: add --format with one of {', '.join(known)}")
+        raise KernelError(
+            param("output", STDIO), "needs a format", f"add {param('format')} with one of {', '.join(known)}"
+        )
     form = (wanted or Path(output).suffix).lower().lstrip(".")
     if form not in known:
         what = f"format '{wanted}'" if wanted else f"output '{output}'"
-        raise KernelError(f"{what} is none that a kernel can be written as: use {', '.join(known)}")
+        raise KernelError(what, "is none that a kernel can be written as", f"use {', '.join(known)}")
     return form
 
 
@@ -52,9 +54,11 @@ def targets(names: Sequence[str], output: str) -> list[str]:
     """
     paths = [output.replace("{kernel}", safe_label(name)) for name in names]
     if len(set(paths)) < len(paths):
+        template = "{kernel}" + (Path(output).suffix or ".csv")
         raise KernelError(
-            f"output '{output}' is one file for {len(names)} kernels ({', '.join(names)}): name one of them, or write "
-            "-o '{kernel}" + (Path(output).suffix or ".csv") + "'"
+            f"output '{output}'",
+            f"is one file for {len(names)} kernels ({', '.join(names)})",
+            f"name one of them, or write {param('output', repr(template))}",
         )
     return paths
 

@@ -7,7 +7,7 @@ from math import ceil, cos, erf, log, radians, sin, sqrt
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplitude
 
 
@@ -20,7 +20,7 @@ def gaussian_discrete(sigma: float = 1.0, size: int | None = None) -> Matrix:
     """
     side = size_of(gaussian_size(sigma, size, "gaussian-discrete"), "gaussian-discrete")
     if sigma > MAX_SIDE:
-        raise KernelError(f"gaussian-discrete sigma {sigma:g} is out of range: use {MAX_SIDE} or less")
+        raise out_of_range(f"gaussian-discrete sigma {sigma:g}", f"{MAX_SIDE} or less")
     points = 2 * (side + ceil(12 * sigma) + 40)
     omega = 2 * np.pi * np.arange(points // 2 + 1) / points
     half = np.fft.irfft(np.exp(sigma**2 * (np.cos(omega) - 1)), points)[: side // 2 + 1].clip(min=0)
@@ -64,7 +64,7 @@ def gaussmat(sigma: float = 1.0, min_ampl: float = 0.2) -> Matrix:
     while np.exp(-((reach + 1) ** 2) / (2 * sigma**2)) >= min_ampl:
         reach += 1
     if 2 * reach + 1 > MAX_SIDE:
-        raise KernelError(f"gaussmat sigma {sigma:g} needs a kernel wider than {MAX_SIDE}: use a smaller sigma")
+        raise KernelError(f"gaussmat sigma {sigma:g}", f"needs a kernel wider than {MAX_SIDE}", "use a smaller sigma")
     row = gaussian_1d(sigma, 2 * reach + 1)
     return np.outer(row, row)
 

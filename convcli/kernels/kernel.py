@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, param
 
 
 class Kernel(NamedTuple):
@@ -45,19 +45,20 @@ def checked(values: ArrayLike, source: str) -> NDArray[np.float64]:
         if array.dtype.kind not in "biuf":
             raise ValueError
     except ValueError:  # ragged, or not numbers
-        raise KernelError(
-            f"kernel {source} is not a matrix of numbers: give every row the same count of numbers"
-        ) from None
+        remedy = "give every row the same count of numbers"
+        raise KernelError(f"kernel {source}", "is not a matrix of numbers", remedy) from None
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2:
         raise KernelError(
-            f"kernel {source} has {array.ndim} dimensions {array.shape}: -k takes a 2-D matrix, 4-D arrays go with --weights"
+            f"kernel {source}",
+            f"has {array.ndim} dimensions {array.shape}",
+            f"{param('kernel')} takes a 2-D matrix, 4-D arrays go with {param('weights')}",
         )
     if array.size == 0:
-        raise KernelError(f"kernel {source} is empty: give at least one number")
+        raise KernelError(f"kernel {source}", "is empty", "give at least one number")
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
         bad = array[~np.isfinite(array)][0]
-        raise KernelError(f"kernel {source} contains {bad}: every value must be finite")
+        raise KernelError(f"kernel {source}", f"contains {bad}", "every value must be finite")
     return array

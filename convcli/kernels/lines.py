@@ -6,8 +6,7 @@ from math import cos, radians, sin
 
 import numpy as np
 
-from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 from convcli.kernels.smoothing import gaussian_size
 
 
@@ -21,7 +20,7 @@ def _by_thirds(sigma: float, first: int, count: int) -> Matrix:
 
 def _turned(row: Matrix, angle: int, kernel: str) -> Matrix:
     if angle % 90:
-        raise KernelError(f"{kernel} angle {angle} is out of range: use a multiple of 90, or motion for a slanted line")
+        raise out_of_range(f"{kernel} angle {angle}", "a multiple of 90, or motion for a slanted line")
     return np.ascontiguousarray(np.rot90(row[np.newaxis], angle // 90 % 4))
 
 
@@ -50,7 +49,7 @@ def motion_nearest(size: int = 9, angle: float = 0.0, direction: float = 0.0) ->
     """
     size_of(size, "motion-nearest", least=3)
     if not -1 <= direction <= 1:
-        raise KernelError(f"motion-nearest direction {direction:g} is out of range: use -1 to 1")
+        raise out_of_range(f"motion-nearest direction {direction:g}", "-1 to 1")
     first = (direction + 1) / 2
     line = np.linspace(first, 1 - first, size)
     centre = size // 2

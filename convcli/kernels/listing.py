@@ -86,9 +86,8 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
     if not found:
         what = ", ".join(f"{name or 'array'} {shape}" for name, shape in list(shapes.items())[:6]) or "nothing"
         more = f" and {len(shapes) - 6} more" if len(shapes) > 6 else ""
-        raise KernelError(
-            f"weights '{path}' hold no 4-D tensor but {what}{more}: {weights.ROWS} is wanted; a 2-D kernel is a SPEC"
-        )
+        remedy = f"{weights.ROWS} is wanted; a 2-D kernel is a SPEC"
+        raise KernelError(f"weights '{path}'", f"hold no 4-D tensor but {what}{more}", remedy)
     return [
         Stored(name, shapes[name], dtype, *values, bias if (bias := weights.bias_of(name)) in shapes else None)
         for name, dtype, values in found

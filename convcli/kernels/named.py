@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, param
 from convcli.kernels.kernel import Filter, Kernel, checked
 
 Matrix = NDArray[np.float64]
@@ -56,8 +56,9 @@ class Recipe:
 
     @property
     def about(self) -> str:
-        """What it is and its sign, in a sentence, and what else it is called."""
+        """What it is and its sign, in a sentence, and its other names. Parameters are as `param` marks them."""
         text = (self.build.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("    ", "").strip()
+        text = re.sub(r"``(\w+) ([^`]+)``", lambda found: param(found[1], found[2]), text)
         return f"{text} Also: {', '.join(self.aliases)}." if self.aliases else text
 
     @property
@@ -125,15 +126,16 @@ def build(spec: str) -> Filter:
     name = name.strip().lower()
     recipe = REGISTRY.get(name) or _OTHERS.get(name)
     if recipe is None:
-        raise KernelError(unknown(spec))
+        raise unknown(spec)
     if colon and not text.strip():
-        raise KernelError(f"kernel '{spec}' has a colon without arguments: write '{name}' or '{recipe.usage}'")
+        remedy = f"write '{name}' or '{recipe.usage}'"
+        raise KernelError(f"kernel '{spec}'", "has a colon without arguments", remedy)
     arguments = _arguments(recipe, text, spec) if text.strip() else {}
     missing = [
         key for key, p in recipe.parameters.items() if p.default is inspect.Parameter.empty and key not in arguments
     ]
     if missing:
-        raise KernelError(f"kernel '{spec}' lacks {' and '.join(missing)}: write '{recipe.usage}'")
+        raise KernelError(f"kernel '{spec}'", f"lacks {' and '.join(missing)}", f"write '{recipe.usage}'")
     built = recipe.build(**arguments)
     label = safe_label(spec.strip().lower())
     if not isinstance(built, Mapping):
@@ -159,13 +161,18 @@ def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[
     return get_close_matches(name, known, n, cutoff)
 
 
-def unknown(spec: str) -> str:
-    """The message for a SPEC that is nothing we know, with the nearest names."""
+def unknown(spec: str) -> KernelError:
+    """The error for a SPEC that is nothing we know; its remedy has the nearest names."""
     name = spec.partition(":")[0].strip().lower()
     begun = [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
     near = list(dict.fromkeys(begun + _near(name, names(), 3, 0.65)))[:3]
-    hint = f"did you mean {' or '.join(near)}?" if near else "'convcli kernel' lists the names"
-    return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
+    remedy = f"did you mean {' or '.join(near)}?" if near else "'convcli kernel' lists the names"
+    return KernelError(f"kernel '{spec}'", "is not a known name, a matrix literal or a file", remedy)
+
+
+def out_of_range(value: str, allowed: str) -> KernelError:
+    """The error for an argument beyond its bounds: ``out_of_range("disk radius 9999", "0 to 2047")``."""
+    return KernelError(value, "is out of range", f"use {allowed}")
 
 
 def safe_label(text: str) -> str:
@@ -179,7 +186,7 @@ def size_of(
     """Check a kernel's side length: whole, odd if it must be, between `least` and `most`."""
     if not least <= value <= most or (odd and value % 2 == 0):
         kind = "an odd number" if odd else "a number"
-        raise KernelError(f"{kernel} {name} {value} is out of range: use {kind} from {least} to {most}")
+        raise out_of_range(f"{kernel} {name} {value}", f"{kind} from {least} to {most}")
     return value
 
 
@@ -187,29 +194,30 @@ def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, float | int]:
     arguments: dict[str, float | int] = {}
     parameters = recipe.parameters
     if not parameters:
-        raise KernelError(f"kernel '{spec}' has arguments, but {recipe.name} takes none: write '{recipe.name}'")
+        rule = f"has arguments, but {recipe.name} takes none"
+        raise KernelError(f"kernel '{spec}'", rule, f"write '{recipe.name}'")
     for position, part in enumerate(text.split(",")):
         key, equals, value = (piece.strip() for piece in part.rpartition("="))
         if not equals:
             if position >= len(parameters):
-                raise KernelError(f"kernel '{spec}' has too many arguments: write '{recipe.usage}'")
+                raise KernelError(f"kernel '{spec}'", "has too many arguments", f"write '{recipe.usage}'")
             key = list(parameters)[position]
         if key not in parameters:
             near = _near(key, parameters, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise KernelError(f"kernel '{spec}' has no parameter '{key}'{hint}: write '{recipe.usage}'")
+            raise KernelError(f"kernel '{spec}'", f"has no parameter '{key}'{hint}", f"write '{recipe.usage}'")
         if key in arguments:
-            raise KernelError(f"kernel '{spec}' gives {key} twice: give it once")
+            raise KernelError(f"kernel '{spec}'", f"gives {key} twice", "give it once")
         whole = "int" in str(parameters[key].annotation)
         try:
             arguments[key] = int(value) if whole else float(value)
             if not np.isfinite(float(arguments[key])):
                 raise ValueError
         except (ValueError, OverflowError):
-            kind = "a whole number" if whole else "a finite number"
-            raise KernelError(f"kernel '{spec}': {key} '{value}' is not {kind}: write '{recipe.usage}'") from None
+            rule = "is not a whole number" if whole else "is not a finite number"
+            raise KernelError(f"kernel '{spec}': {key} '{value}'", rule, f"write '{recipe.usage}'") from None
         if abs(arguments[key]) > MAX_ARGUMENT:
-            raise KernelError(f"kernel '{spec}': {key} '{value}' is out of range: use at most {MAX_ARGUMENT:g}")
+            raise out_of_range(f"kernel '{spec}': {key} '{value}'", f"at most {MAX_ARGUMENT:g}")
     return arguments
 
 

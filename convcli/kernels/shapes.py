@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 
 _MAGICK = "ImageMagick (not normalised)"
 
@@ -70,14 +70,12 @@ def cross(radius: int = 2) -> Matrix:
 def ring(inner: float = 2.5, outer: float = 3.5) -> Matrix:
     """Mean of the pixels whose centres lie further away than inner and no further than outer."""
     if not 0 <= inner < outer <= MAX_SIDE // 2:
-        raise KernelError(
-            f"ring from {inner:g} to {outer:g} is out of range: use inner from 0, and an outer above it, up to {MAX_SIDE // 2}"
-        )
+        allowed = f"inner from 0, and an outer above it, up to {MAX_SIDE // 2}"
+        raise out_of_range(f"ring from {inner:g} to {outer:g}", allowed)
     y, x = _offsets(int(outer), "ring")
     r2 = y**2 + x**2
     inside = (inner**2 < r2) & (r2 <= outer**2)
     if not inside.any():
-        raise KernelError(
-            f"ring from {inner:g} to {outer:g} holds no pixel's centre: set inner and outer further apart"
-        )
+        remedy = "set inner and outer further apart"
+        raise KernelError(f"ring from {inner:g} to {outer:g}", "holds no pixel's centre", remedy)
     return _mean(inside)

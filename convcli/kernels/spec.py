@@ -30,24 +30,23 @@ def parse(spec: str) -> Filter:
     """
     text = spec.strip()
     if not text:
-        raise KernelError("the kernel is empty: give a name (sobel), a matrix ('0,1,0;1,-4,1;0,1,0') or a file")
+        remedy = "give a name (sobel), a matrix ('0,1,0;1,-4,1;0,1,0') or a file"
+        raise KernelError("the kernel", "is empty", remedy)
     if named.is_name(text):
         return named.build(text)
     if (path := Path(text)).suffix.lower() in files.SUFFIXES:
         return Filter(named.safe_label(path.stem), (Kernel(text, files.read(path)),), spec=text)
     if path.suffix.lower() in _PICTURES:
-        raise KernelError(
-            f"kernel '{spec}' is an image: kernels are {', '.join(files.SUFFIXES)} files, or names (sobel)"
-        )
+        remedy = f"kernels are {', '.join(files.SUFFIXES)} files, or names (sobel)"
+        raise KernelError(f"kernel '{spec}'", "is an image", remedy)
     if (values := notation.magick(text)) is not None:
         return Filter("kernel", (Kernel(text, values),), spec=text)
     if re.search(r"\d", text) and ("," in text or ";" in text or re.fullmatch(rf"{_NUMBER}(\s+{_NUMBER})*", text)):
         return Filter("kernel", (Kernel(text, notation.literal(text)),), spec=text)
     if re.fullmatch(r"[,;\s]*", text):
-        raise KernelError(f"kernel '{spec}' is empty: give at least one number, or a name (sobel)")
+        raise KernelError(f"kernel '{spec}'", "is empty", "give at least one number, or a name (sobel)")
     if os.path.exists(path) and not os.path.isdir(path):  # says no to what can be no path
-        raise KernelError(
-            f"kernel file '{spec}' ends in none of {', '.join(files.SUFFIXES)}, which says how to read it: "
-            f"{'rename it' if os.path.isfile(path) else 'save it under such a name'}"
-        )
-    raise KernelError(named.unknown(text))
+        rule = f"ends in none of {', '.join(files.SUFFIXES)}, which says how to read it"
+        remedy = "rename it" if os.path.isfile(path) else "save it under such a name"
+        raise KernelError(f"kernel file '{spec}'", rule, remedy)
+    raise named.unknown(text)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, param
 from convcli.kernels.named import safe_label
 from convcli.system import npy
 from convcli.system.files import reason
@@ -78,13 +78,13 @@ def read(path: Path, key: str | None) -> Mapping[str, Any]:
 def readable(path: Path) -> Iterator[None]:
     """Where a file of weights is read: what the system says of it becomes a `KernelError`."""
     if path.suffix.lower() not in _READERS:
-        raise KernelError(f"weights '{path}' end in none of {', '.join(SUFFIXES)}: save them as one of these")
+        raise KernelError(f"weights '{path}'", f"end in none of {', '.join(SUFFIXES)}", "save them as one of these")
     try:
         with path.open("rb"):
             pass
         yield
     except OSError as error:
-        raise KernelError(f"weights '{path}' cannot be read: {reason(error)}") from None
+        raise KernelError(f"weights '{path}'", "cannot be read", **reason(error)._asdict()) from None
 
 
 def bias_of(name: str | None) -> str:
@@ -95,28 +95,28 @@ def bias_of(name: str | None) -> str:
 def split(spec: str) -> tuple[Path, str | None]:
     """The path and the key of ``FILE[:KEY]``; a path that exists as it stands has no key."""
     if not spec:
-        raise KernelError(f"weights '' are empty: name a file that ends in {', '.join(SUFFIXES)}")
+        raise KernelError("weights ''", "are empty", f"name a file that ends in {', '.join(SUFFIXES)}")
     head, colon, tail = spec.rpartition(":")
     if os.path.exists(spec) or not colon or Path(head).suffix.lower() not in SUFFIXES:
         return Path(spec), None
     if not tail:
-        raise KernelError(f"weights '{spec}' end in a colon without a key: write FILE or FILE:KEY")
+        raise KernelError(f"weights '{spec}'", "end in a colon without a key", "write FILE or FILE:KEY")
     return Path(head), tail
 
 
 def _choose(found: Mapping[str, Any], path: Path, key: str | None) -> tuple[str, NDArray[np.generic]]:
     shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
     if key is not None and key not in found:
-        raise KernelError(f"weights '{path}' have no key '{key}': the keys are {_listing(list(found))}")
+        raise KernelError(f"weights '{path}'", f"have no key '{key}'", f"the keys are {_listing(list(found))}")
     fitting = [key] if key is not None else [name for name, shape in shapes.items() if len(shape) == 4]
     if len(fitting) > 1:
-        raise KernelError(
-            f"weights '{path}' hold {len(fitting)} 4-D arrays: name one as {path}:KEY of {_listing(fitting)}"
-        )
+        remedy = f"name one as {path}:KEY of {_listing(fitting)}"
+        raise KernelError(f"weights '{path}'", f"hold {len(fitting)} 4-D arrays", remedy)
     if not fitting or len(shapes[fitting[0]]) != 4:
         shape = shapes[fitting[0]] if fitting else _listing([str(shape) for shape in shapes.values()]) or "empty"
         which = f"'{path}' key '{key}'" if key is not None else f"'{path}'"
-        raise KernelError(f"weights {which} are not 4-D but {shape}: {ROWS} is wanted; a 2-D kernel goes with -k")
+        remedy = f"{ROWS} is wanted; a 2-D kernel goes with {param('kernel')}"
+        raise KernelError(f"weights {which}", f"are not 4-D but {shape}", remedy)
     return fitting[0], found[fitting[0]]
 
 
@@ -126,34 +126,34 @@ def _listing(names: list[str]) -> str:
 
 def _checked(array: NDArray[np.generic], source: str) -> NDArray[np.floating]:
     if array.dtype.kind not in "biuf":
-        raise KernelError(f"weights {source} are of dtype {array.dtype}: real numbers are wanted")
+        raise KernelError(f"weights {source}", f"are of dtype {array.dtype}", "real numbers are wanted")
     if 0 in array.shape:
-        raise KernelError(f"weights {source} are empty, of shape {array.shape}: every axis must be at least 1")
+        raise KernelError(f"weights {source}", f"are empty, of shape {array.shape}", "every axis must be at least 1")
     floating = array if array.dtype.kind == "f" else array.astype(np.float64)
     native: NDArray[np.floating] = floating.astype(floating.dtype.newbyteorder("="))
     if not np.isfinite(native).all():
-        raise KernelError(f"weights {source} contain NaN or infinity: every value must be finite")
+        raise KernelError(f"weights {source}", "contain NaN or infinity", "every value must be finite")
     return native
 
 
 def _pickled(path: Path) -> KernelError:
-    return KernelError(
-        f"weights '{path}' hold pickled objects, which can run code: save a plain array or a state_dict of tensors"
-    )
+    remedy = "save a plain array or a state_dict of tensors"
+    return KernelError(f"weights '{path}'", "hold pickled objects, which can run code", remedy)
 
 
 def _invalid(path: Path, kind: str) -> KernelError:
-    return KernelError(f"weights '{path}' are not a valid {kind} file: is it truncated, or of another format?")
+    rule = f"are not a valid {kind} file"
+    return KernelError(f"weights '{path}'", rule, "is it truncated, or of another format?")
 
 
 def _read_npy(path: Path, key: str | None) -> Mapping[str, Any]:
     if key is not None:
-        raise KernelError(f"weights '{path}' are one array and have no key '{key}': write {path}")
+        raise KernelError(f"weights '{path}'", f"are one array and have no key '{key}'", f"write {path}")
     try:
         with path.open("rb") as stream:
             return {"": npy.read(stream)}
-    except ValueError as error:
-        raise KernelError(f"weights '{path}': the file {error}") from None
+    except npy.NpyError as error:
+        raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
 
 
 def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
@@ -168,9 +168,9 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
                     with archive.open(members[name]) as stream:
                         found[name] = npy.read(cast("BinaryIO", stream))
             return found
-    except ValueError as error:
-        raise KernelError(f"weights '{path}': the file {error}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+    except npy.NpyError as error:
+        raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
         raise _invalid(path, ".npz") from None
 
 
@@ -222,9 +222,8 @@ def torch_tensors(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, … by the kind of damage
         if "TorchScript" in str(error):
-            raise KernelError(
-                f"weights '{path}' are a TorchScript program: save the tensors alone, torch.save(model.state_dict(), …)"
-            ) from None
+            remedy = "save the tensors alone, torch.save(model.state_dict(), …)"
+            raise KernelError(f"weights '{path}'", "are a TorchScript program", remedy) from None
         unsafe = "unsupported global" in str(error).lower() or "unsupported class" in str(error).lower()
         raise _pickled(path) if unsafe and _is_archive(path) else _invalid(path, ".pt") from None
     tensors = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
@@ -233,12 +232,11 @@ def torch_tensors(path: Path) -> dict[str, Any]:
     if isinstance(tensors, dict):
         tensors = _flat(tensors)
     else:
-        raise KernelError(
-            f"weights '{path}' hold a {type(loaded).__name__}: a tensor or a state_dict of tensors is wanted"
-        )
+        remedy = "a tensor or a state_dict of tensors is wanted"
+        raise KernelError(f"weights '{path}'", f"hold a {type(loaded).__name__}", remedy)
     found = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
     if tensors and not found:
-        raise KernelError(f"weights '{path}' hold no tensors, only {_listing(list(tensors))}: save a state_dict")
+        raise KernelError(f"weights '{path}'", f"hold no tensors, only {_listing(list(tensors))}", "save a state_dict")
     return found
 
 
@@ -249,8 +247,8 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
     try:
         return {name: from_torch(found[name]) if name in wanted else found[name] for name in found}
     except (TypeError, RuntimeError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise KernelError(f"weights '{path}' cannot be read ({reason}): save plain float32 tensors") from None
+        why = str(error).splitlines()[0]
+        raise KernelError(f"weights '{path}'", f"cannot be read ({why})", "save plain float32 tensors") from None
 
 
 def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from convcli.errors import param
 from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import Factor
 
@@ -44,7 +45,7 @@ def _range(found: Analysis) -> str:
     if not below and not above:
         return f"{text}: never clipped"
     sides = " and ".join(["below black"] * below + ["above white"] * above)
-    return f"{text}: {sides} is clipped, see --range"
+    return f"{text}: {sides} is clipped, see {param('range')}"
 
 
 def _gain(found: Analysis) -> str:
@@ -60,7 +61,7 @@ def _symmetry(found: Analysis) -> str:
     elif found.antisymmetric:
         text = "changes its sign when turned by 180°: convolution = −correlation"
     else:
-        text = "differs when turned by 180°: convolution and correlation differ (--op)"
+        text = f"differs when turned by 180°: convolution and correlation differ ({param('op')})"
     mirrors = [name for name, holds in (("left-right", found.left_right), ("top-bottom", found.top_bottom)) if holds]
     return text + (f"; mirrored {' and '.join(mirrors)} the same" if mirrors else "")
 
@@ -82,11 +83,9 @@ def _factor(factor: Factor, room: int) -> str:
     scale = "" if factor.scale == 1 else f"{exact if exact is not None else _number(factor.scale)} × "
     column, row = (", ".join(f"{value + 0.0:.4g}" for value in values) for values in (factor.column, factor.row))
     text = f"{scale}({column})ᵀ ({row})"
-    return (
-        text
-        if len(text) <= 3 * room
-        else f"a column of {len(factor.column)} and a row of {len(factor.row)}: see --json"
-    )
+    if len(text) <= 3 * room:
+        return text
+    return f"a column of {len(factor.column)} and a row of {len(factor.row)}: see {param('json')}"
 
 
 def _centre(found: Analysis) -> str:

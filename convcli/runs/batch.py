@@ -21,6 +21,7 @@ from convcli.errors import ConvError, ExistsError, ImageError
 from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
+from convcli.spelling import as_options
 from convcli.system import memory
 from convcli.system.files import abandon, reason
 from convcli.system.names import STDIO, is_stream
@@ -40,12 +41,12 @@ class Failed(NamedTuple):
     @property
     def message(self) -> str:
         """The error, and which image it belongs to where it does not say so itself."""
-        text = str(self.error)
+        text = as_options(self.error.text)
         return text if f"'{self.source}'" in text else f"'{self.source}': {text}"
 
     def document(self) -> dict[str, Any]:
         """The JSON of this image."""
-        return {"input": self.source, "error": str(self.error)}
+        return {"input": self.source, "error": as_options(self.error.text)}
 
 
 class Skipped(NamedTuple):

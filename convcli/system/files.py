@@ -13,10 +13,10 @@ from itertools import count
 from pathlib import Path
 from threading import Lock, Thread, current_thread
 from time import monotonic_ns
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 from weakref import WeakSet
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.system.names import STDIO, is_stream
 from convcli.system.placing import exists, place
 
@@ -36,14 +36,15 @@ def reading(source: str) -> Iterator[BinaryIO]:
     try:
         stream, size = _seekable(source)
     except IsADirectoryError:
-        raise ImageError(f"input '{source}' is a folder: name the images in it") from None
+        raise ImageError(f"input '{source}'", "is a folder", "name the images in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"input '{source}' cannot be read: {reason(error)}") from None
+        raise ImageError(f"input '{source}'", "cannot be read", **reason(error)._asdict()) from None
     with stream:
         if size > MAX_BYTES:
-            raise ImageError(f"input '{source}' is larger than {MAX_BYTES >> 30} GiB: cut it into smaller images")
+            rule = f"is larger than {MAX_BYTES >> 30} GiB"
+            raise ImageError(f"input '{source}'", rule, "cut it into smaller images")
         if not size:
-            raise ImageError(f"input '{source}' is empty: name a file that holds an image")
+            raise ImageError(f"input '{source}'", "is empty", "name a file that holds an image")
         before = _version(stream)
         try:
             yield stream
@@ -63,7 +64,7 @@ def _version(stream: BinaryIO) -> tuple[int, int] | None:
 
 def _check_unchanged(stream: BinaryIO, before: tuple[int, int] | None, source: str) -> None:
     if before is not None and not stream.closed and _version(stream) != before:
-        raise ImageError(f"input '{source}' changed while it was read: run it again when its writer is done")
+        raise ImageError(f"input '{source}'", "changed while it was read", "run it again when its writer is done")
 
 
 def _seekable(source: str) -> tuple[BinaryIO, int]:
@@ -76,7 +77,8 @@ def _seekable(source: str) -> tuple[BinaryIO, int]:
     with nullcontext(sys.stdin.buffer) if source == STDIO else stream as endless:
         data = endless.read(MAX_BYTES + 1)
     if data is None:
-        raise ImageError(f"input '{source}' cannot be read: the pipe does not wait for its writer; put 'cat |' before")
+        why = "the pipe does not wait for its writer"
+        raise ImageError(f"input '{source}'", "cannot be read", "put 'cat |' before", why)
     return io.BytesIO(data), len(data)
 
 
@@ -107,19 +109,21 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
+            raise _unwritable(target, error) from None
         return
     path = Path(target)
     try:
         path = Path(os.path.realpath(target))
         if path.is_dir():
-            raise ImageError(f"output '{target}' is a folder: end it in '/' to write into it, or name a file")
+            remedy = "end it in '/' to write into it, or name a file"
+            raise ImageError(f"output '{target}'", "is a folder", remedy)
         if not replace and path.exists():
             raise exists(target)
         if path.exists() and not os.access(path, os.W_OK):  # renaming would replace it all the same
-            raise ImageError(f"output '{target}' cannot be written: it is read-only; make it writable, or name another")
+            remedy = "make it writable, or name another"
+            raise ImageError(f"output '{target}'", "cannot be written", remedy, "it is read-only")
     except (OSError, ValueError) as error:
-        raise ImageError(f"output '{target}' cannot be written: {reason(error, path.parent)}") from None
+        raise _unwritable(target, error, path.parent) from None
     name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{next(_serial)}.tmp"
     before = _status(path)
     try:
@@ -137,7 +141,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
             else:
                 place(name, path, target)
     except OSError as error:
-        raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
+        raise _unwritable(target, error) from None
     finally:
         with suppress(OSError, ValueError):  # renamed, or never made
             os.unlink(name)
@@ -153,7 +157,7 @@ def _new(name: Path, target: str, mode: int) -> BinaryIO:
             _unfinished[name] = current_thread()
         return os.fdopen(descriptor, "wb")
     except (OSError, ValueError) as error:
-        raise ImageError(f"output '{target}' cannot be written: {reason(error, name.parent)}") from None
+        raise _unwritable(target, error, name.parent) from None
 
 
 _serial = count()  # threads may ask for a name in the same nanosecond
@@ -168,7 +172,7 @@ def _wanted(target: str) -> Iterator[None]:
     """A step of a thread that was not abandoned, nor is while it takes it."""
     with _steps:
         if current_thread() in _abandoned:
-            raise ImageError(f"output '{target}' is not written: the run was interrupted")
+            raise ImageError(f"output '{target}'", "is not written", why="the run was interrupted")
         yield
 
 
@@ -231,26 +235,52 @@ def _permissions(source: str | None) -> int:
     return 0o666
 
 
-def reason(error: Exception, folder: Path | None = None) -> str:
-    """Why, and the remedy; `folder` is where a new file was to go."""
+class Reason(NamedTuple):
+    """Why a file cannot be read or written, and what to do about it: the last two parts of a `ConvError`."""
+
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.why}; {self.remedy}"
+
+
+def reason(error: Exception, folder: Path | None = None) -> Reason:
+    """What an error of the operating system means.
+
+    Parameters
+    ----------
+    error : Exception
+        An OSError, or the ValueError of a path with a NUL in it.
+    folder : Path, optional
+        Where a new file should have gone, if one was to be made.
+    """
     if isinstance(error, FileNotFoundError):
         if folder is None:
-            return "there is no such file; check the path"
+            return Reason("there is no such file", "check the path")
         if folder.is_dir():  # in /proc, for one
-            return f"no file can be made in '{folder}'; use another folder"
-        return f"there is no folder '{folder}'; make it first"
+            return Reason(f"no file can be made in '{folder}'", "use another folder")
+        return Reason(f"there is no folder '{folder}'", "make it first")
     if isinstance(error, IsADirectoryError):
-        return "it is a folder; name a file"
+        return Reason("it is a folder", "name a file")
     if isinstance(error, PermissionError):
-        return "permission denied; check the permissions, or use another path"
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "the disk is full; free some room, or use another disk"
-    if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        return "it is larger than files may be here; raise the limit (ulimit -f), or write a smaller image"
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return "too many files are open; raise the limit (ulimit -n), or use fewer --threads"
+        return Reason("permission denied", "check the permissions, or use another path")
     if isinstance(error, BlockingIOError):
-        return "its reader is slower than a non-blocking pipe allows; put '| cat' between, or write a file"
+        why = "its reader is slower than a non-blocking pipe allows"
+        return Reason(why, "put '| cat' between, or write a file")
     if isinstance(error, NotADirectoryError):
-        return "a part of the path is a file, not a folder; check the path"
-    return f"{getattr(error, 'strerror', None) or error}; check the path, or use another"
+        return Reason("a part of the path is a file, not a folder", "check the path")
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ENOSPC:
+        return Reason("the disk is full", "free some room, or use another disk")
+    if number == errno.EFBIG:
+        remedy = "raise the limit (ulimit -f), or write a smaller image"
+        return Reason("it is larger than files may be here", remedy)
+    if number in (errno.EMFILE, errno.ENFILE):
+        remedy = f"raise the limit (ulimit -n), or use fewer {param('threads')}"
+        return Reason("too many files are open", remedy)
+    return Reason(f"{getattr(error, 'strerror', None) or error}", "check the path, or use another")
+
+
+def _unwritable(target: str, error: Exception, folder: Path | None = None) -> ImageError:
+    return ImageError(f"output '{target}'", "cannot be written", **reason(error, folder)._asdict())

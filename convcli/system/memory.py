@@ -11,6 +11,8 @@ from math import ceil, inf
 from threading import Condition, local
 from typing import NamedTuple
 
+from convcli.errors import param
+
 
 @cache
 def total_bytes() -> float:
@@ -72,7 +74,7 @@ def share() -> str:
     mine = _mine()
     if mine is None or mine.again:
         return f"this machine has {total_bytes() / 2**30:.1f}"
-    return f"each of {mine.owners} images at once (see --threads) may have {mine.bytes / 2**30:.1f}"
+    return f"each of {mine.owners} images at once (see {param('threads')}) may have {mine.bytes / 2**30:.1f}"
 
 
 class Wait(BaseException):

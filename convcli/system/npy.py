@@ -14,24 +14,44 @@ from numpy.typing import NDArray
 MAGIC = npy_format.MAGIC_PREFIX
 
 
+class NpyError(ValueError):
+    """A stream that holds no usable array. The caller names the file: ``KernelError("kernel 'k.npy'", rule, remedy)``.
+
+    Parameters
+    ----------
+    rule, remedy : str
+        As those of a `ConvError`.
+    """
+
+    def __init__(self, rule: str, remedy: str) -> None:
+        super().__init__(rule, remedy)
+        self.rule, self.remedy = rule, remedy
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.remedy}"
+
+
+_INVALID = "is not a valid .npy file", "is it truncated, or of another format?"
+
+
 def read(stream: BinaryIO) -> NDArray[np.generic]:
     """The array in a .npy stream, in native byte order.
 
     Raises
     ------
-    ValueError
-        Not an array that can be used; the message is a predicate with its remedy, for the caller to name the file.
+    NpyError
+        It is no array of real numbers.
     """
     try:
         array: NDArray[np.generic] = npy_format.read_array(stream, allow_pickle=False)
     except ValueError as error:
         if "Object arrays" in str(error):
-            raise ValueError("holds pickled objects, which can run code: save a plain array of numbers") from None
-        raise ValueError("is not a valid .npy file: is it truncated, or of another format?") from None
+            raise NpyError("holds pickled objects, which can run code", "save a plain array of numbers") from None
+        raise NpyError(*_INVALID) from None
     except (EOFError, MemoryError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError):
-        raise ValueError("is not a valid .npy file: is it truncated, or of another format?") from None
+        raise NpyError(*_INVALID) from None
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"holds values of type {array.dtype}: real numbers are wanted")
+        raise NpyError(f"holds values of type {array.dtype}", "real numbers are wanted")
     if array.dtype.itemsize > 8:
         return array.astype(np.float64)  # long doubles differ from machine to machine
     return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from convcli.errors import ExistsError
+from convcli.errors import ExistsError, param
 
 
 def place(made: Path, path: Path, target: str) -> None:
@@ -45,4 +45,6 @@ def _claim(made: Path, path: Path) -> None:
 
 def exists(target: str) -> ExistsError:
     """The error that a default name is taken."""
-    return ExistsError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
+    return ExistsError(
+        f"output '{target}'", "exists", f"use {param('overwrite')}, or {param('output', target)} to replace it"
+    )
