@@ -29,11 +29,12 @@ from scipy.signal import windows
 from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import GeometryError, KernelError
+from convcli.errors import ConvError, GeometryError, KernelError
 from convcli.geometry import Pads, Pair
 from convcli.kernels import Bank, Filter, Kernel, files, named, parse, weights
 from convcli.kernels.named import REGISTRY
 from convcli.pointwise.finish import Finish
+from convcli.spelling import as_options
 
 Matrix = NDArray[np.float64]
 
@@ -47,11 +48,11 @@ def values(spec: str) -> Matrix:
     return kernel.values
 
 
-def message(call: Callable[[], Any], kind: type[Exception] = KernelError) -> str:
+def message(call: Callable[[], Any], kind: type[ConvError] = KernelError) -> str:
     """The one line that a call is refused with."""
     with pytest.raises(kind) as caught:
         call()
-    text = str(caught.value)
+    text = as_options(caught.value.text)
     assert "\n" not in text
     assert not text.endswith(".")
     assert ": " in text  # what is wrong: what to do
