@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convcli.drawing.palette import channels
+from convcli.drawing.colors import channels
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 RESET = "\x1b[0m"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-from convcli.drawing.palette import readable_on
+from convcli.drawing.colors import readable_on
 from convcli.drawing.scene import Rect, Shape, Text, fitting_size
 
 _MARGIN = 0.12

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from convcli.drawing.colors import LIGHT, Palette, diverging, mix
 from convcli.drawing.grid import Cell, cells, number
-from convcli.drawing.palette import LIGHT, Palette, diverging, mix
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size
 
 Numbers = Sequence[Sequence[float]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
-from convcli.drawing.palette import LIGHT, Palette
+from convcli.drawing.colors import LIGHT, Palette
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size, text_width, wrapped
 
 MARGIN, GAP, STRIP, SECOND = 16, 8, 18, 13

@@ -9,7 +9,7 @@ import numpy as np
 
 from convcli.errors import KernelError
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
-from convcli.kernels.kernel import Kernel
+from convcli.kernels.kernel_types import Kernel
 from convcli.kernels.response import Matrix, gain, magnitude, total_of
 
 ZERO_SUM = 1e-6

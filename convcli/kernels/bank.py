@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
-from convcli.kernels.kernel import Filter
+from convcli.kernels.kernel_types import Filter
 
 
 @dataclass(frozen=True, slots=True)

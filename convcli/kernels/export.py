@@ -18,7 +18,7 @@ from convcli.system import npy
 from convcli.system.names import STDIO
 
 FORMATS = ("npy", "json", "csv", "txt", "mat")
-"""Endings of the files, as `convcli.kernels.files` reads them; ``txt`` is in ImageMagick's notation."""
+"""Endings of the files, as `convcli.kernels.kernel_files` reads them; ``txt`` is in ImageMagick's notation."""
 
 KNOWN = 1 << 16
 """Values whose texts are kept."""

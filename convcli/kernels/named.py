@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
-from convcli.kernels.kernel import Filter, Kernel, checked
+from convcli.kernels.kernel_types import Filter, Kernel, checked
 
 Matrix = NDArray[np.float64]
 Built = Matrix | Mapping[str, Matrix]

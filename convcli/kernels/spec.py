@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from convcli.errors import KernelError
-from convcli.kernels import catalogue, files, named, notation  # noqa: F401  (importing the catalogue enters the named kernels)
-from convcli.kernels.kernel import Filter, Kernel
+from convcli.kernels import catalogue, kernel_files, named, notation  # noqa: F401  (importing the catalogue enters the named kernels)
+from convcli.kernels.kernel_types import Filter, Kernel
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm"}
@@ -34,10 +34,10 @@ def parse(spec: str) -> Filter:
         raise KernelError("the kernel", "is empty", remedy)
     if named.is_name(text):
         return named.build(text)
-    if (path := Path(text)).suffix.lower() in files.SUFFIXES:
-        return Filter(named.safe_label(path.stem), (Kernel(text, files.read(path)),), spec=text)
+    if (path := Path(text)).suffix.lower() in kernel_files.SUFFIXES:
+        return Filter(named.safe_label(path.stem), (Kernel(text, kernel_files.read(path)),), spec=text)
     if path.suffix.lower() in _PICTURES:
-        remedy = f"kernels are {', '.join(files.SUFFIXES)} files, or names (sobel)"
+        remedy = f"kernels are {', '.join(kernel_files.SUFFIXES)} files, or names (sobel)"
         raise KernelError(f"kernel '{spec}'", "is an image", remedy)
     if (values := notation.magick(text)) is not None:
         return Filter("kernel", (Kernel(text, values),), spec=text)
@@ -46,7 +46,7 @@ def parse(spec: str) -> Filter:
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}'", "is empty", "give at least one number, or a name (sobel)")
     if os.path.exists(path) and not os.path.isdir(path):  # says no to what can be no path
-        rule = f"ends in none of {', '.join(files.SUFFIXES)}, which says how to read it"
+        rule = f"ends in none of {', '.join(kernel_files.SUFFIXES)}, which says how to read it"
         remedy = "rename it" if os.path.isfile(path) else "save it under such a name"
         raise KernelError(f"kernel file '{spec}'", rule, remedy)
     raise named.unknown(text)

@@ -8,8 +8,8 @@ import numpy as np
 
 from convcli.drawing import heatmap
 from convcli.drawing.blocks import half_blocks
+from convcli.drawing.colors import LIGHT, Palette
 from convcli.drawing.heatmap import Colors, Panel
-from convcli.drawing.palette import LIGHT, Palette
 from convcli.drawing.scene import Scene
 from convcli.kernels.analysis import Analysis, reduced
 from convcli.kernels.named import Recipe

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convcli.drawing.colors import Palette, mix
 from convcli.drawing.grid import Cell, cells
-from convcli.drawing.palette import Palette, mix
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size, wrapped
 
 MOST = 256

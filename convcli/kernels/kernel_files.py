@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.kernels import notation
-from convcli.kernels.kernel import checked
+from convcli.kernels.kernel_types import checked
 from convcli.system import npy
 from convcli.system.files import reason
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.drawing import heatmap
+from convcli.drawing.colors import LIGHT, Palette, hexadecimal
 from convcli.drawing.heatmap import Colors
-from convcli.drawing.palette import LIGHT, Palette, hexadecimal
 from convcli.drawing.scene import Scene
 from convcli.drawing.sheet import Tile, columns_of, lay_out
 from convcli.kernels.analysis import reduced
