@@ -9,16 +9,16 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from itertools import count
 from pathlib import Path
-from threading import Lock, Thread, current_thread
+from threading import get_ident
 from time import monotonic_ns
 from typing import Any, BinaryIO, NamedTuple, cast
-from weakref import WeakSet
 
 from convcli.errors import ImageError, param
+from convcli.system.context import current
 from convcli.system.names import STDIO, is_stream
 from convcli.system.placing import exists, place
+from convcli.system.unfinished import Unfinished
 
 MAX_BYTES = 4 << 30
 """An input is read no further than this: a device or a runaway pipe has no end."""
@@ -124,10 +124,11 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
             raise ImageError(f"output '{target}'", "cannot be written", remedy, "it is read-only")
     except (OSError, ValueError) as error:
         raise _unwritable(target, error, path.parent) from None
-    name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{next(_serial)}.tmp"
+    unfinished = current().unfinished
+    name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{get_ident()}.tmp"
     before = _status(path)
     try:
-        with _new(name, target, 0o600 if before else _permissions(source)) as stream:
+        with _new(unfinished, name, target, 0o600 if before else _permissions(source)) as stream:
             yield stream
             if before:
                 with suppress(
@@ -135,7 +136,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
                 ):  # only root gives files away; and giving away takes set-user-ID, so it comes first
                     os.fchown(stream.fileno(), before.st_uid, before.st_gid)
                 os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
-        with _wanted(target):
+        with unfinished.step(target):
             if replace:
                 os.replace(name, path)
             else:
@@ -145,48 +146,19 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
     finally:
         with suppress(OSError, ValueError):  # renamed, or never made
             os.unlink(name)
-        _unfinished.pop(name, None)
+        unfinished.remove(name)
 
 
-def _new(name: Path, target: str, mode: int) -> BinaryIO:
+def _new(unfinished: Unfinished, name: Path, target: str, mode: int) -> BinaryIO:
     """A file that was not there before."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with _wanted(target):
+        with unfinished.step(target):
             descriptor = os.open(name, flags, mode)
-            _unfinished[name] = current_thread()
+            unfinished.add(name)
         return os.fdopen(descriptor, "wb")
     except (OSError, ValueError) as error:
         raise _unwritable(target, error, name.parent) from None
-
-
-_serial = count()  # threads may ask for a name in the same nanosecond
-_unfinished: dict[Path, Thread] = {}
-_abandoned: WeakSet[Thread] = WeakSet()
-_steps = Lock()
-"""Temporary files and who writes them; threads whose files nobody wants any more; one step at a time of both."""
-
-
-@contextmanager
-def _wanted(target: str) -> Iterator[None]:
-    """A step of a thread that was not abandoned, nor is while it takes it."""
-    with _steps:
-        if current_thread() in _abandoned:
-            raise ImageError(f"output '{target}'", "is not written", why="the run was interrupted")
-        yield
-
-
-def abandon(threads: Iterable[Thread]) -> None:
-    """Take away what `threads` have not finished writing, and let nothing further of theirs be written.
-
-    For threads that nobody waits for when the program is interrupted.
-    """
-    with _steps:
-        _abandoned.update(threads)
-        for name, thread in [*_unfinished.items()]:
-            if thread in _abandoned:
-                with suppress(OSError):
-                    os.unlink(name)
 
 
 class _Whole:

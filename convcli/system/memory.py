@@ -6,9 +6,10 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from math import ceil, inf
-from threading import Condition, local
+from threading import Condition
 from typing import NamedTuple
 
 from convcli.errors import param
@@ -46,7 +47,7 @@ def give_up() -> None:
     Wait
         It can begin again.
     """
-    mine = _mine()
+    mine = _mine.get()
     if mine is not None and mine.again:
         raise Wait(total_bytes())
 
@@ -59,7 +60,7 @@ def refuses(need: float) -> bool:
     Wait
         They are more than its share, and it can have more when others are done.
     """
-    mine = _mine()
+    mine = _mine.get()
     if mine is None:
         return need > total_bytes()
     if need <= mine.bytes:
@@ -71,7 +72,7 @@ def refuses(need: float) -> bool:
 
 def share() -> str:
     """What this thread may have in words, for the error that it is not enough."""
-    mine = _mine()
+    mine = _mine.get()
     if mine is None or mine.again:
         return f"this machine has {total_bytes() / 2**30:.1f}"
     return f"each of {mine.owners} images at once (see {param('threads')}) may have {mine.bytes / 2**30:.1f}"
@@ -123,10 +124,13 @@ class Shares:
             yield 0
             return
         try:
-            _thread.mine = _Mine(total_bytes() / self.count * count, again, self.count) if count < self.count else None
-            yield count
+            mine = _Mine(total_bytes() / self.count * count, again, self.count) if count < self.count else None
+            token = _mine.set(mine)
+            try:
+                yield count
+            finally:
+                _mine.reset(token)
         finally:
-            _thread.mine = None
             self._give(count)
 
     def close(self) -> None:
@@ -161,12 +165,8 @@ class _Mine(NamedTuple):
     owners: int
 
 
-_thread = local()
-
-
-def _mine() -> _Mine | None:
-    """What this thread may have; None for all that there is."""
-    return getattr(_thread, "mine", None)
+_mine: ContextVar[_Mine | None] = ContextVar("mine", default=None)
+"""What this thread, and those that help it, may have; None for all that there is."""
 
 
 @cache

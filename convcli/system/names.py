@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from functools import lru_cache
+
+from convcli.system.context import current
 
 STDIO = "-"
 """Standard input or output."""
@@ -97,9 +98,17 @@ def _differences(one: str, other: str) -> set[tuple[str, str]]:
     return found | {(part, counterpart)} if part or counterpart else found
 
 
-@lru_cache(maxsize=1024)
 def _probed(folder: str, part: str, counterpart: str) -> bool:
-    """Whether a file with one part in its name, which goes again, is there under the other as well."""
+    """Whether a file with one part in its name is there under the other as well. A run asks each folder once."""
+    known: dict[tuple[str, str, str], bool] = current().kept(_probed, dict)
+    asked = folder, part, counterpart
+    if asked not in known:
+        known[asked] = _probe(*asked)
+    return known[asked]
+
+
+def _probe(folder: str, part: str, counterpart: str) -> bool:
+    """Make such a file, look for it under the other name, and delete it."""
     probe, found = (os.path.join(folder, f".{os.getpid()}-{text}.tmp") for text in (part, counterpart))
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
