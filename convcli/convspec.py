@@ -1,4 +1,4 @@
-"""What the user asks for, and its resolution: validated once, turned into integers once. Standard library only."""
+"""The operation that a user asks for. It is checked once, and its paddings become integers once. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convcli.vocabulary import OPS, PADDING_MODES, PADDING_RULES
 
 @dataclass(frozen=True, slots=True)
 class ConvSpec:
-    """What the user asked for, before any size is known. Every default is PyTorch's.
+    """The operation that the user asked for, before any size is known. Every default is PyTorch's.
 
     Parameters
     ----------
@@ -25,18 +25,18 @@ class ConvSpec:
     padding : Pads or str
         Explicit pads, or a rule of `PADDING_RULES` that is resolved once the sizes are known.
     padding_mode : str
-        One of `PADDING_MODES`; the transposed operation knows only ``zeros``.
+        One of `PADDING_MODES`. The transposed operation takes only ``zeros``.
     groups : int
-        Blocks of channels that do not see each other.
+        Number of blocks of channels. An output depends only on the input channels of its own block.
     output_padding : Pair
         Transposed only: extra rows at the bottom and columns at the right.
     output_size : Size, optional
-        Transposed only: solve `output_padding` for this size instead.
+        Transposed only, instead of `output_padding`: the size to reach, in pixels.
 
     Raises
     ------
     GeometryError
-        A value outside its range, or two that exclude each other.
+        A value is outside its range, or two values exclude each other.
     """
 
     op: str = "corr"
@@ -105,7 +105,7 @@ class ConvSpec:
             )
 
     def resolve(self, image: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
-        """Fix every padding and size for one input size and one kernel size.
+        """Work out every padding and size for one input size and one kernel size.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class ConvSpec:
         Raises
         ------
         GeometryError
-            A kernel larger than the padded image, an output without pixels, an output size that cannot be had.
+            The kernel is larger than the padded image, the output has no pixels, or the output size cannot be reached.
         """
         return _resolved(self, *image, *kernel)
 
@@ -159,7 +159,7 @@ class ConvSpec:
         return before, after, p2, size
 
     def _pads(self, axis: int, h: int, k: int, s: int, d: int, p2: int) -> tuple[int, int, int]:
-        """Padding before and after one axis, and its output padding, by the rule or as given."""
+        """Padding before and after one axis, and its output padding: given as numbers, or by a rule."""
         if not isinstance(self.padding, str):
             return (*((self.padding[0], self.padding[1]) if axis == 0 else (self.padding[2], self.padding[3])), p2)
         if self.padding == "valid":
@@ -169,8 +169,8 @@ class ConvSpec:
         if self.padding == "same":
             total = d * (k - 1)
         elif self.transpose:
-            # ONNX ConvTranspose, auto_pad: crop so that the output is h·s; where the kernel is too small to reach
-            # that far there is nothing to crop, and output padding fills the rest.
+            # ONNX ConvTranspose, auto_pad: crop so that the output is h·s. Where the kernel is too small to reach
+            # that far, nothing is cropped, and output padding fills the rest.
             total = extent(k, d) - s + p2
             if total < 0:
                 total, p2 = 0, p2 - total
@@ -183,7 +183,7 @@ class ConvSpec:
 
 @lru_cache(maxsize=256)
 def _resolved(spec: ConvSpec, height: int, width: int, kernel_height: int, kernel_width: int) -> Geometry:
-    """`ConvSpec.resolve`: many images have one size."""
+    """`ConvSpec.resolve`, with its results kept: many images have the same size."""
     return spec._resolve(Size(height, width), Size(kernel_height, kernel_width))
 
 
@@ -208,7 +208,7 @@ def _too_large(axis: int, h: int, k: int, d: int, before: int, after: int) -> Ge
 def _solve_output_padding(
     axis: int, want: int, h: int, k: int, s: int, d: int, before: int, after: int, p2: int
 ) -> int:
-    """The additional output padding that yields `want`, as the `output_size` of ConvTranspose2d solves it."""
+    """The additional output padding that gives `want` pixels, solved as PyTorch's ConvTranspose2d does for `output_size`."""
     smallest = transposed_size(h, k, s, d, before, after, p2)
     if smallest <= want < smallest + s:
         return want - smallest
