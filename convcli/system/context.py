@@ -1,8 +1,8 @@
-"""The things of a run that outlive a call, or that belong to the whole process: one object holds them. Standard library only.
+"""What a run keeps between its calls, and what it changes in its process: one object holds it. Standard library only.
 
-The command line enters a `Context` that owns the process. It may then redirect file descriptor 2, move threads to
-processors and set environment variables, and puts all of it back when it is left. Without that nothing of the process
-is changed, and nothing is kept between two calls.
+The command line enters a `Context` that owns the process. Only then are file descriptor 2 redirected, threads moved to
+processors and environment variables set. Leaving the context undoes all of it. Without a context, convcli changes nothing in
+the process and keeps nothing between two calls.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ T = TypeVar("T")
 
 
 class Context:
-    """What a run keeps and changes. Enter it with ``with``; threads see it if they run in a copy of the caller's context.
+    """What a run keeps and changes. Enter it with ``with``.
+
+    Threads see it if they are started with ``contextvars.copy_context().run``.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Context:
     hushed : bool
         Whether `convcli.system.silence.hushed` is in force.
     ended : bool
-        Whether it was left: threads that nobody waited for stop as soon as they can.
+        Whether it was left. Threads that are still at work then stop as soon as they can.
     """
 
     def __init__(self, owns_process: bool = False) -> None:
@@ -73,11 +75,11 @@ class Context:
         self._kept.clear()
 
     def at_end(self, call: Callable[..., object], *args: Any) -> None:
-        """Call something when this context is left, the last added first: what puts back what was changed."""
+        """Have something called when this context is left, such as what undoes a change. The last added is called first."""
         self._ending.callback(call, *args)
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
-        """An object that lasts as long as this context, such as a cache. `make` makes it when it is first asked for."""
+        """An object that lasts as long as this context, such as a cache. `make` makes it when it is asked for first."""
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = make()
@@ -85,10 +87,10 @@ class Context:
 
     @contextmanager
     def pool(self, count: int) -> Iterator[ThreadPoolExecutor]:
-        """A pool with room for `count` threads more.
+        """A pool that can run `count` more tasks at once.
 
-        The threads of an entered context stay until it is left, as a new thread begins without its buffers, and fresh memory
-        takes time. Else they end with the block.
+        The threads of an entered context stay until it is left: a new thread would have to fill its buffers again, and fresh
+        memory is slow. Otherwise the threads end with the block.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -106,7 +108,7 @@ class Context:
 
 
 MOST_THREADS = 1 << 12
-"""Of a pool that lasts. It makes a thread only where none is idle."""
+"""The limit of a pool that stays. It starts a thread only if none is idle."""
 
 _entered: ContextVar[Context | None] = ContextVar("convcli", default=None)
 
@@ -118,7 +120,7 @@ def current() -> Context:
 
 @contextmanager
 def entered() -> Iterator[Context]:
-    """The context that was entered, or a new one for as long as the block lasts: for a call that does many things."""
+    """The context that was entered, or a new one until the block ends: for a call that does many things."""
     found = _entered.get()
     if found is not None:
         yield found

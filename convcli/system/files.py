@@ -1,4 +1,4 @@
-"""Files and standard streams: outputs that are whole or not there at all."""
+"""Files and standard streams. An output is either complete or does not exist."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from convcli.system.placing import exists, place
 from convcli.system.unfinished import Unfinished
 
 MAX_BYTES = 4 << 30
-"""An input is read no further than this: a device or a runaway pipe has no end."""
+"""The most that is read of an input, in bytes: a device or a runaway pipe has no end."""
 
 
 @contextmanager
 def reading(source: str) -> Iterator[BinaryIO]:
-    """A path, or standard input for ``-``, as a stream that can be gone back in; what is no file is read to its end first.
+    """A path, or standard input for ``-``, as a binary stream that can seek. Pipes and devices are first read to their end.
 
     Raises
     ------
     ImageError
-        It cannot be read, is empty, has no end, or became another while it was read.
+        It cannot be read, is empty, is larger than `MAX_BYTES`, or changed while it was read.
     """
     try:
         stream, size = _seekable(source)
@@ -48,14 +48,14 @@ def reading(source: str) -> Iterator[BinaryIO]:
         before = _version(stream)
         try:
             yield stream
-        except ImageError:  # a part that is missing need not be damage
+        except ImageError:  # the file may not be damaged, but still be written
             _check_unchanged(stream, before, source)
             raise
         _check_unchanged(stream, before, source)
 
 
 def _version(stream: BinaryIO) -> tuple[int, int] | None:
-    """What tells whether a file has been written to; None for what was read to its end."""
+    """Size and time of change of a file, to tell whether it was written to; None if the stream is in memory."""
     if isinstance(stream, io.BytesIO):
         return None
     status = os.fstat(stream.fileno())
@@ -68,11 +68,11 @@ def _check_unchanged(stream: BinaryIO, before: tuple[int, int] | None, source: s
 
 
 def _seekable(source: str) -> tuple[BinaryIO, int]:
-    """A stream and its size."""
+    """A stream that can seek, and its size in bytes."""
     if source != STDIO:
         stream: BinaryIO = open(source, "rb")  # noqa: SIM115
         status = os.fstat(stream.fileno())
-        if stat.S_ISREG(status.st_mode) and status.st_size:  # those of /proc say 0
+        if stat.S_ISREG(status.st_mode) and status.st_size:  # files in /proc say 0
             return stream, status.st_size
     with nullcontext(sys.stdin.buffer) if source == STDIO else stream as endless:
         data = endless.read(MAX_BYTES + 1)
@@ -84,18 +84,27 @@ def _seekable(source: str) -> tuple[BinaryIO, int]:
 
 @contextmanager
 def writing(target: str, source: str | None = None, replace: bool = True) -> Iterator[BinaryIO]:
-    """A stream whose content becomes `target` when the block ends well, and leaves nothing when it does not.
+    """A binary stream whose content becomes the file `target` when the block ends without an error.
 
-    The bytes go to a temporary file beside the target, which is renamed over it: nobody ever sees a part of it. The
-    target's permissions and its owner stay. A new file has those permissions of the `source` that the umask leaves, for
-    what is made of a private file is private; without a source, the umask's. A symlink is followed; a device or pipe is
-    written directly. Without `replace` a file that is there when the block ends stays as it is, whoever made it meanwhile.
+    The bytes go to a temporary file beside the target, which is then renamed: nobody sees an incomplete file, and after an
+    error nothing is left. A symlink is followed. A device or a pipe is written directly.
+
+    Parameters
+    ----------
+    target : str
+        A path, or ``-`` for standard output. If the file exists, it keeps its permissions and its owner.
+    source : str, optional
+        The file that the output is made of. A new file gets its permissions, as far as the umask allows: what is made of a
+        private file is private. Without it the umask alone decides.
+    replace : bool
+        Whether an existing file may be replaced. If not, a file that is there when the block ends stays as it is.
 
     Raises
     ------
     ImageError
-        The folder does not exist or cannot be written, or the disk is full; an `ExistsError` if nothing is to be replaced
-        and the target is there.
+        The folder does not exist or cannot be written, or the disk is full.
+    ExistsError
+        The target exists and may not be replaced.
     """
     if is_stream(target):
         try:
@@ -119,7 +128,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
             raise ImageError(f"output '{target}'", "is a folder", remedy)
         if not replace and path.exists():
             raise exists(target)
-        if path.exists() and not os.access(path, os.W_OK):  # renaming would replace it all the same
+        if path.exists() and not os.access(path, os.W_OK):  # renaming would replace even a read-only file
             remedy = "make it writable, or name another"
             raise ImageError(f"output '{target}'", "cannot be written", remedy, "it is read-only")
     except (OSError, ValueError) as error:
@@ -133,7 +142,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
             if before:
                 with suppress(
                     OSError
-                ):  # only root gives files away; and giving away takes set-user-ID, so it comes first
+                ):  # only root may change the owner; the change clears set-user-ID, so it comes before the mode
                     os.fchown(stream.fileno(), before.st_uid, before.st_gid)
                 os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
         with unfinished.step(target):
@@ -150,7 +159,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
 
 
 def _new(unfinished: Unfinished, name: Path, target: str, mode: int) -> BinaryIO:
-    """A file that was not there before."""
+    """A new file, opened for writing; an error if there is one of that name."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         with unfinished.step(target):
@@ -162,9 +171,9 @@ def _new(unfinished: Unfinished, name: Path, target: str, mode: int) -> BinaryIO
 
 
 class _Whole:
-    """A stream that takes all that it is given, where an unbuffered one (``python -u``) may take a part.
+    """A stream that writes all the bytes it is given. An unbuffered one (``python -u``) may write only some of them.
 
-    It has no file descriptor: Pillow would write to that, in parts as well.
+    It offers no file descriptor, as Pillow would write to that directly, with the same problem.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -187,19 +196,19 @@ class _Whole:
             self.write(part)
 
     def flush(self) -> None:
-        """Pass on what is buffered below."""
+        """Flush the stream below."""
         self.stream.flush()
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Owner and mode of the file that is replaced; None for a new one."""
+    """Owner and mode of the file that is replaced; None if the target is a new file."""
     with suppress(FileNotFoundError):
         return path.stat()
     return None
 
 
 def _permissions(source: str | None) -> int:
-    """The mode that a file made of `source` is given, less what the umask takes away; its owner can always write it again."""
+    """The mode of a new file that is made of `source`, before the umask. Its owner can always write it."""
     if source is None or is_stream(source):
         return 0o666
     with suppress(OSError, ValueError):
@@ -208,7 +217,7 @@ def _permissions(source: str | None) -> int:
 
 
 class Reason(NamedTuple):
-    """Why a file cannot be read or written, and what to do about it: the last two parts of a `ConvError`."""
+    """Why a file cannot be read or written, and what to do about it: `why` and `remedy` of a `ConvError`."""
 
     why: str
     remedy: str
@@ -223,9 +232,9 @@ def reason(error: Exception, folder: Path | None = None) -> Reason:
     Parameters
     ----------
     error : Exception
-        An OSError, or the ValueError of a path with a NUL in it.
+        An OSError, or the ValueError for a path that contains a NUL.
     folder : Path, optional
-        Where a new file should have gone, if one was to be made.
+        The folder of the file that should have been made. Leave it out for errors of reading.
     """
     if isinstance(error, FileNotFoundError):
         if folder is None:

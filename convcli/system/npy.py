@@ -1,4 +1,4 @@
-"""Read .npy streams without ever unpickling, and write them: for kernels, weights and tensors."""
+"""Read .npy streams without ever unpickling, and write them. Used for kernels, weights and tensors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAGIC = npy_format.MAGIC_PREFIX
 
 
 class NpyError(ValueError):
-    """A stream that holds no usable array. The caller names the file: ``KernelError("kernel 'k.npy'", rule, remedy)``.
+    """A stream without a usable array. The caller adds the file's name: ``KernelError("kernel 'k.npy'", rule, remedy)``.
 
     Parameters
     ----------
     rule, remedy : str
-        As those of a `ConvError`.
+        The same as in a `ConvError`.
     """
 
     def __init__(self, rule: str, remedy: str) -> None:
@@ -35,12 +35,12 @@ _INVALID = "is not a valid .npy file", "is it truncated, or of another format?"
 
 
 def read(stream: BinaryIO) -> NDArray[np.generic]:
-    """The array in a .npy stream, in native byte order.
+    """The array in a .npy stream, of its own shape and dtype, in native byte order. Long doubles become float64.
 
     Raises
     ------
     NpyError
-        It is no array of real numbers.
+        It is not an array of real numbers.
     """
     try:
         array: NDArray[np.generic] = npy_format.read_array(stream, allow_pickle=False)
@@ -53,12 +53,15 @@ def read(stream: BinaryIO) -> NDArray[np.generic]:
     if array.dtype.kind not in "biuf":
         raise NpyError(f"holds values of type {array.dtype}", "real numbers are wanted")
     if array.dtype.itemsize > 8:
-        return array.astype(np.float64)  # long doubles differ from machine to machine
+        return array.astype(np.float64)  # the format of long doubles depends on the machine
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def pixels(stream: BinaryIO) -> int:
-    """How many pixels the header of a .npy stream promises, ``N·H·W``; the stream stays at its begin. 0 if it is no header."""
+    """How many pixels the header of a .npy stream announces, ``N·H·W``; 0 if there is no header.
+
+    Reads at the start of the stream, and goes back there.
+    """
     try:
         version = npy_format.read_magic(stream)
         header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
@@ -71,7 +74,7 @@ def pixels(stream: BinaryIO) -> int:
 
 
 def write(stream: BinaryIO, array: NDArray[Any]) -> None:
-    """Write a C-contiguous array; as `numpy.save`, whose error messages hide why a write failed."""
+    """Write a C-contiguous array as `numpy.save` does, whose own errors do not say why a write failed."""
     header = io.BytesIO()
     npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(array))
     stream.write(header.getvalue())

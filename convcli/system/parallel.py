@@ -29,10 +29,19 @@ def workers(threads: int | None) -> int:
 
 
 def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
-    """Do every job on at most `threads` threads, this one among them. NumPy lets threads run side by side while it computes.
+    """Do every job, on at most `threads` threads including this one. NumPy lets threads run side by side while it computes.
 
-    The first error of a job ends the others after the jobs that they are at, and is raised here. Jobs see the context
-    variables of the caller, among them how NumPy treats floating-point errors.
+    After an error of a job, every thread finishes its current job and stops, and the error is raised here. Jobs see the
+    context variables of the caller, among them how NumPy treats floating-point errors (`numpy.errstate`).
+
+    Parameters
+    ----------
+    work : callable
+        Does one job.
+    jobs : list
+        The jobs. Neighbours are done by the same thread where possible.
+    threads : int
+        1 or less: this thread does everything.
     """
     count = max(1, min(threads, len(jobs)))
     if count == 1:
@@ -53,7 +62,7 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
                     return
                 if context.ended:
                     raise RuntimeError("the run has ended")
-        except BaseException as error:  # raised again by the caller's thread
+        except BaseException as error:  # the caller's thread raises it again
             failures.append(error)
 
     def helper(number: int, place: set[int], done: Future[None]) -> None:
@@ -70,38 +79,39 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
                     waiting.append(Future())
                     try:
                         pool.submit(copy_context().run, helper, number, place, waiting[-1])
-                    except RuntimeError:  # there can be no more threads: those that there are do the work
+                    except RuntimeError:  # no more threads can be started: the existing ones do the work
                         break
                 worker(0)
         except BaseException as error:  # an interruption, between two steps
             failures.append(error)
         try:
             for done in waiting:
-                if not done.cancel():  # who has not begun finds nothing left to do
+                if not done.cancel():  # a helper that has not begun has nothing left to do
                     done.result()
-        except BaseException as error:  # an interruption: the others end after the jobs that they are at
+        except BaseException as error:  # an interruption: the others stop after their current jobs
             failures.append(error)
     if failures:
         raise failures[0]
 
 
 def _taken(runs: list[deque[T]], own: int) -> Iterator[T]:
-    """The jobs of a thread: its own run from the front, then what is left of the others from behind."""
+    """The jobs of a thread: its own run from the front, then what is left of the other runs from the end."""
     for number in range(own, own + len(runs)):
         run = runs[number % len(runs)]
         take = run.popleft if number == own else run.pop
-        with suppress(IndexError):  # whoever comes first has it
+        with suppress(IndexError):  # the run is empty
             while True:
                 yield take()
 
 
 @contextmanager
 def _spread(count: int, allowed: bool) -> Iterator[list[set[int]]]:
-    """Processors for `count` threads: this one keeps to the first, the others are returned. Empty sets where nothing is moved.
+    """Give each of `count` threads a processor of its own, if there are exactly as many processors.
 
-    A thread that wakes another one for Python's lock has it run on its own processor, where it waits for its turn. So each
-    thread gets a processor of its own, if there are as many as threads. Where another program works on one of them, the
-    jobs go to the rest.
+    This thread is moved to the first processor until the block ends; the processors of the others are returned, or empty
+    sets if nothing is to be moved. Without this, Linux often runs a thread that waits for Python's lock on the processor of
+    the thread that released it, where it has to wait again. If another program keeps a processor busy, the other threads take
+    over the jobs.
 
     Parameters
     ----------
@@ -121,7 +131,7 @@ def _spread(count: int, allowed: bool) -> Iterator[list[set[int]]]:
 
 
 def _move(place: set[int]) -> None:
-    """Let this thread run on these processors only, where that can be said."""
+    """Let this thread run on these processors only, if the platform can do that. An empty set changes nothing."""
     if place:
         with suppress(OSError):
             os.sched_setaffinity(0, place)

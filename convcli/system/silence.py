@@ -1,4 +1,4 @@
-"""What C libraries write to standard error, past Python: kept from it."""
+"""Keep C libraries from writing to standard error."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from convcli.system.context import current
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep C libraries from writing to standard error, past Python: libtiff and libjpeg do it before they fail.
+    """Keep C libraries from writing to standard error. libtiff and libjpeg do so before they fail, without asking Python.
 
     File descriptor 2 belongs to the whole process. So this does nothing unless the context owns the process
-    (see `convcli.system.context`), and is for short calls of the main thread. Where other threads are at work, `hushed`
-    does it once for all of them.
+    (see `convcli.system.context`), and is for short calls of the main thread. While other threads work, use `hushed`.
     """
     context = current()
     if context.hushed or not context.owns_process:
@@ -24,7 +23,7 @@ def silent() -> Iterator[None]:
         return
     try:
         kept = os.dup(2)
-    except OSError:  # closed: there is nothing to keep quiet
+    except OSError:  # closed: nothing can be written to it
         yield
         return
     try:
@@ -39,7 +38,7 @@ def silent() -> Iterator[None]:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """`silent`, for as long as threads are at work: Python itself writes to a copy of the descriptor that C cannot use."""
+    """The same as `silent`, but while threads work: Python itself goes on writing, to a copy of the descriptor."""
     context = current()
     if not context.owns_process:
         yield

@@ -1,4 +1,4 @@
-"""Temporary files that are being written, and by which threads. Standard library only."""
+"""Temporary files that are being written, and the threads that write them. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convcli.errors import ImageError
 
 
 class Unfinished:
-    """Temporary files and who writes them, and the threads whose files nobody wants any more."""
+    """Temporary files with the threads that write them, and the threads whose files nobody wants any more."""
 
     def __init__(self) -> None:
         self._files: dict[Path, Thread] = {}
@@ -22,7 +22,7 @@ class Unfinished:
 
     @contextmanager
     def step(self, target: str) -> Iterator[None]:
-        """One step of writing `target` by this thread. Steps of other threads, and `abandon`, wait for its end.
+        """One step of writing `target` in this thread. Steps of other threads, and `abandon`, wait until it ends.
 
         Raises
         ------
@@ -43,7 +43,7 @@ class Unfinished:
         self._files.pop(name, None)
 
     def abandon(self, threads: Iterable[Thread]) -> None:
-        """Delete what `threads` have not finished writing, and let them write nothing more.
+        """Delete what `threads` have not finished writing, and refuse every further step of theirs.
 
         For threads that nobody waits for when the program is interrupted.
         """
