@@ -1,4 +1,4 @@
-"""From a kernel SPEC (a name, a literal or a file) to arrays, and from a bank of kernels to 4-D weights."""
+"""From a kernel SPEC (a name, a literal or a file) to arrays, and from several kernels to 4-D weights."""
 
 from convcli.kernels.bank import Bank
 from convcli.kernels.kernel_types import Filter, Kernel

@@ -17,7 +17,7 @@ _SCHEMES: dict[int, tuple[list[float], list[float]]] = {
     2: ([1, 2, 1], [-1, 0, 1]),
     3: ([(2 - sqrt(2)) / 4, (sqrt(2) - 1) / 2, (2 - sqrt(2)) / 4], [-1, 0, 1]),
 }
-"""What smooths over the rows and what differentiates along them, by G'MIC's number."""
+"""By G'MIC's number of the scheme: the weights that smooth down the columns, and those that differentiate along the rows."""
 
 
 @named("gradient", scale="sum 0", source="G'MIC's gradient", combine="magnitude", members=("x", "y"))

@@ -1,4 +1,4 @@
-"""Named kernels that are Gaussians by another definition, or of another form. Sigmas are in pixels, angles in degrees."""
+"""Named kernels that are Gaussians of another definition or form. Sigmas are in pixels, angles in degrees."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplit
 def gaussian_discrete(sigma: float = 1.0, size: int | None = None) -> Matrix:
     """Lindeberg's discrete Gaussian, exp(-σ²) I_n(σ²): blurs follow each other without error; size must be odd.
 
-    Lindeberg, "Scale-space for discrete signals", IEEE Trans. PAMI 12(3), 1990. The values are taken from its Fourier
-    transform, exp(σ²(cos ω - 1)), on so many points that what folds back is below rounding.
+    Lindeberg, "Scale-space for discrete signals", IEEE Trans. PAMI 12(3), 1990. The values come from its Fourier transform,
+    exp(σ²(cos ω - 1)), sampled at so many points that the error of sampling is below rounding.
     """
     side = size_of(gaussian_size(sigma, size, "gaussian-discrete"), "gaussian-discrete")
     if sigma > MAX_SIDE:

@@ -19,12 +19,12 @@ MAX_BYTES = 256 << 20
 
 
 def read(path: Path) -> NDArray[np.float64]:
-    """The kernel ``(kh, kw)`` in a file, by its suffix.
+    """The kernel in a file, ``(kh, kw)`` in float64. The suffix decides how the file is read.
 
     Raises
     ------
     KernelError
-        No such file, not readable, not a matrix of numbers.
+        There is no such file, it cannot be read, or it is not a matrix of finite numbers.
     """
     source = f"'{path}'"
     try:
@@ -56,7 +56,7 @@ def read(path: Path) -> NDArray[np.float64]:
 
 
 def _text(data: bytes) -> str:
-    """Text in UTF-8, or in what its byte order mark says: spreadsheets and Windows write one."""
+    """Text in UTF-8, or in the encoding of its byte order mark, which spreadsheets and Windows write."""
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if utf16 else "utf-8-sig")
 
@@ -73,7 +73,7 @@ def _rows(text: str, source: str) -> list[list[float]]:
 
 
 def _vips_matrix(text: str, source: str) -> NDArray[np.float64]:
-    """``width height [scale [offset]]``, then the rows; the values are divided by scale."""
+    """The matrix in libvips's format: ``width height [scale [offset]]``, then the rows. The values are divided by scale."""
     rows = _rows(text, source)
     if not rows or not 2 <= len(rows[0]) <= 4:
         remedy = "a vips matrix begins with 'width height [scale [offset]]'"

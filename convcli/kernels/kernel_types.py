@@ -1,4 +1,4 @@
-"""What a SPEC stands for: a `Kernel` is one checked 2-D array, a `Filter` the kernels of one SPEC."""
+"""What a SPEC becomes: a `Kernel` is one checked 2-D array, a `Filter` has the kernels of one SPEC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convcli.errors import KernelError, param
 
 
 class Kernel(NamedTuple):
-    """One kernel: ``values (kh, kw)``, float64, finite, as it is laid on the image by a correlation."""
+    """One kernel. `values` is ``(kh, kw)``, float64 and finite, as a correlation lays it on the image."""
 
     name: str
     values: NDArray[np.float64]
@@ -20,9 +20,9 @@ class Kernel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The kernels of one SPEC and how their results are combined (one of `convcli.vocabulary.COMBINES`).
+    """The kernels of one SPEC, and how their results are combined (one of `convcli.vocabulary.COMBINES`).
 
-    `label` is short and safe in a file name; `spec` is what the user wrote, for display.
+    `label` is a short name for file names. `spec` is the text that the user wrote.
     """
 
     label: str
@@ -32,13 +32,13 @@ class Filter:
 
 
 def checked(values: ArrayLike, source: str) -> NDArray[np.float64]:
-    """`values` as a finite, non-empty float64 matrix ``(kh, kw)``.
+    """`values` as a finite float64 matrix ``(kh, kw)`` that is not empty. A single row may be 1-D.
 
     Raises
     ------
     KernelError
-        Rows of different lengths, no values, not numbers, not two-dimensional, NaN or infinity; `source` names the
-        kernel in the message.
+        The rows have different lengths, there are no values, or they are not real and finite numbers in two dimensions.
+        The message names the kernel as `source`.
     """
     try:
         array = np.array(values)

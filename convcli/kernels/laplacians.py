@@ -1,5 +1,7 @@
-"""Named Laplacians and differences of Gaussians. A Laplacian has a negative centre: it is positive in a dark valley. Where a
-library's is the other way round, its source says so.
+"""Named Laplacians and differences of Gaussians.
+
+A Laplacian has a negative centre: its result is positive in a dark valley. If a library's Laplacian has the opposite sign,
+the kernel's source says so.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ _TYPES: dict[int, list[list[int]]] = {
     15: [[-16, 2, 1], [2, 1, 0], [1, 0, 0]],
     19: [[-40, -24, 0, 5, 2], [-24, -12, 3, 5, 2], [0, 3, 5, 4, 1], [5, 5, 4, 2, 1], [2, 2, 1, 1, 0]],
 }
-"""The lower right quarter, with the centre row and column, of each of ImageMagick's Laplacians, negated."""
+"""By type: the lower right quarter of ImageMagick's Laplacian, with the centre row and column, negated."""
 
 
 @named("laplacian-type", scale="sum 0", source="ImageMagick's Laplacian negated")
@@ -80,7 +82,7 @@ def laplacian_type(type: int = 0) -> Matrix:
 
 
 def _balanced(values: Matrix, what: str) -> Matrix:
-    """`values` with the positive ones scaled to sum 1 and the negative ones to sum -1: ImageMagick's ``^``."""
+    """`values` with the positive ones scaled to sum 1 and the negative ones to sum -1, as ImageMagick's ``^`` does."""
     positive, negative = values.clip(min=0), values.clip(max=0)
     if not positive.any() or not negative.any():
         rule = "has values of one sign only, which cannot sum to 0"

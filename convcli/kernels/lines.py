@@ -11,7 +11,7 @@ from convcli.kernels.smoothing import gaussian_size
 
 
 def _by_thirds(sigma: float, first: int, count: int) -> Matrix:
-    """A Gaussian at the thirds of pixels from number `first` on, summed over each of `count` pixels, to sum 1: ImageMagick's."""
+    """ImageMagick's Gaussian: sampled at thirds of pixels, from third `first` on, summed over each of `count` pixels; sum 1."""
     thirds = (np.arange(3 * count) + first) / 3
     out = np.exp(((thirds**2).min() - thirds**2) / (2 * sigma**2)).reshape(count, 3).sum(axis=1)
     scaled: Matrix = out / out.sum()
@@ -55,7 +55,7 @@ def motion_nearest(size: int = 9, angle: float = 0.0, direction: float = 0.0) ->
     centre = size // 2
     x = np.arange(size) - centre
     turn = radians(angle % 360)
-    # Snapped to 2⁻²⁰, so that a source halfway between two pixels is a tie in spite of rounding, and goes to the even one.
+    # Rounded to 2⁻²⁰ first. A source halfway between two pixels is then exactly halfway and is rounded to the even pixel.
     column, row = (
         np.rint(np.rint(place * 2**20) / 2**20 + centre).astype(int)
         for place in (

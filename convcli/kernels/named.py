@@ -1,11 +1,11 @@
 """The registry of named kernels: how a name and its ARGS become a `Filter`.
 
-The kernels themselves are plain functions in a module for each family (`convcli.kernels.smoothing`, `.edges`, …); the
-decorator `named` enters them here. Their signature is their parameter list, the first paragraph of their docstring their
-description.
+The kernels are plain functions, in a module for each family (`convcli.kernels.smoothing`, `.edges`, …). The decorator `named`
+registers them. A function's signature is the parameter list of its kernel, and the first paragraph of its docstring is the
+description that users read; a command's parameter in it is written as ``bias 128`` in double backquotes.
 
-A plain name keeps the house's signs and scales. Where a library's kernel of that name has other values, it has a name of its
-own here (``pillow-sharpen``, ``log-unit``), so that every library's values can be had.
+All plain names follow the same rules for signs and scales. If a library's kernel of the same name has other values, it has
+a name of its own here (``pillow-sharpen``, ``log-unit``).
 """
 
 from __future__ import annotations
@@ -27,18 +27,32 @@ Built = Matrix | Mapping[str, Matrix]
 Builder = TypeVar("Builder", bound=Callable[..., Built])
 
 MAX_SIDE = 4095
-"""The largest side of a named kernel, in pixels: beyond it a wrong number is likelier than a wish."""
+"""The largest side of a named kernel, in pixels. A larger number is more likely a mistake."""
 
 MAX_ARGUMENT = 1e9
-"""The largest argument of a named kernel, whatever it means."""
+"""The largest argument of a named kernel, whatever the argument means."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
     """A named kernel.
 
-    `build` returns a matrix, or a mapping from member name (``sobel-x``) to matrix for a bank that is combined. `scale` says
-    what its values sum to, `source` who defined it and which libraries have it, `aliases` what else it is called.
+    Attributes
+    ----------
+    name : str
+    build : callable
+        Returns a matrix ``(kh, kw)`` in float64; or, for several kernels whose results are combined, a mapping from the last
+        part of a member's name (``x`` of ``sobel-x``) to its matrix.
+    scale : str
+        What the values sum to.
+    source : str
+        Who defined the kernel, and which libraries have it.
+    combine : str
+        How the results of the members are combined; one of `convcli.vocabulary.COMBINES`.
+    members : tuple of str
+        Full names of the members: ``sobel-x``, ``sobel-y``.
+    aliases : tuple of str
+        Other names of the kernel.
     """
 
     name: str
@@ -56,7 +70,7 @@ class Recipe:
 
     @property
     def about(self) -> str:
-        """What it is and its sign, in a sentence, and its other names. Parameters are as `param` marks them."""
+        """The description: what it is and its sign, and its other names. Parameters are as `param` marks them."""
         text = (self.build.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("    ", "").strip()
         text = re.sub(r"``(\w+) ([^`]+)``", lambda found: param(found[1], found[2]), text)
         return f"{text} Also: {', '.join(self.aliases)}." if self.aliases else text
@@ -68,7 +82,7 @@ class Recipe:
 
     @property
     def usage(self) -> str:
-        """``gaussian[:sigma=1,size]`` as it stands in the help."""
+        """How to write it, as in the help: ``gaussian[:sigma=1,size]``."""
         shown = [
             name if p.default in (None, p.empty) else f"{name}={_number(p.default)}"
             for name, p in self.parameters.items()
@@ -80,10 +94,10 @@ class Recipe:
 
 
 REGISTRY: dict[str, Recipe] = {}
-"""Every named kernel by name, in the order of their definition."""
+"""All named kernels by name, in the order in which they are defined."""
 
 _OTHERS: dict[str, Recipe] = {}
-"""Which recipe a member such as ``sobel-x`` or an alias such as ``unity`` belongs to."""
+"""The recipe of every member, such as ``sobel-x``, and of every alias, such as ``unity``."""
 
 
 def named(
@@ -95,7 +109,7 @@ def named(
     members: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
 ) -> Callable[[Builder], Builder]:
-    """Enter a function into the registry; see `Recipe` for what is said about it."""
+    """A decorator that registers a function as a named kernel. The parameters are those of `Recipe`."""
 
     def enter(build: Builder) -> Builder:
         recipe = Recipe(name, build, scale, source, combine, tuple(f"{name}-{member}" for member in members), aliases)
@@ -110,17 +124,17 @@ def named(
 
 
 def is_name(text: str) -> bool:
-    """Whether the text before the first colon is a known name."""
+    """Whether the text before the first colon is the name of a kernel."""
     return text.partition(":")[0].strip().lower() in REGISTRY.keys() | _OTHERS.keys()
 
 
 def build(spec: str) -> Filter:
-    """Build ``NAME[:ARGS]``; ARGS are positional or ``name=value``, separated by commas.
+    """Build the kernels of ``NAME[:ARGS]``. ARGS are separated by commas, by position or as ``name=value``.
 
     Raises
     ------
     KernelError
-        An unknown name (the nearest are suggested), an unknown or wrong argument.
+        The name is unknown (the error suggests similar names), or an argument is unknown or wrong.
     """
     name, colon, text = spec.partition(":")
     name = name.strip().lower()
@@ -151,7 +165,7 @@ def build(spec: str) -> Filter:
 
 
 def names() -> list[str]:
-    """Every name that a SPEC may begin with."""
+    """All names that a SPEC may begin with."""
     return [*REGISTRY, *_OTHERS]
 
 
@@ -162,7 +176,7 @@ def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[
 
 
 def unknown(spec: str) -> KernelError:
-    """The error for a SPEC that is nothing we know; its remedy has the nearest names."""
+    """The error for a SPEC that nothing can be made of. Its remedy suggests similar names."""
     name = spec.partition(":")[0].strip().lower()
     begun = [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
     near = list(dict.fromkeys(begun + _near(name, names(), 3, 0.65)))[:3]
@@ -171,19 +185,25 @@ def unknown(spec: str) -> KernelError:
 
 
 def out_of_range(value: str, allowed: str) -> KernelError:
-    """The error for an argument beyond its bounds: ``out_of_range("disk radius 9999", "0 to 2047")``."""
+    """The error for an argument outside its range: ``out_of_range("disk radius 9999", "0 to 2047")``."""
     return KernelError(value, "is out of range", f"use {allowed}")
 
 
 def safe_label(text: str) -> str:
-    """`text` with everything but letters, digits, dots and minus signs turned into ``-``, for file names."""
+    """`text` for file names: everything but letters, digits, dots and minus signs is replaced by ``-``."""
     return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.")[:60] or "kernel"
 
 
 def size_of(
     value: int, kernel: str, *, odd: bool = True, least: int = 1, most: int = MAX_SIDE, name: str = "size"
 ) -> int:
-    """Check a kernel's side length: whole, odd if it must be, between `least` and `most`."""
+    """Check a kernel's side length, and return it: between `least` and `most`, and odd if it has to be.
+
+    Raises
+    ------
+    KernelError
+        It is not.
+    """
     if not least <= value <= most or (odd and value % 2 == 0):
         kind = "an odd number" if odd else "a number"
         raise out_of_range(f"{kernel} {name} {value}", f"{kind} from {least} to {most}")

@@ -14,7 +14,7 @@ _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:
 
 
 def literal(text: str) -> NDArray[np.float64]:
-    """A matrix literal, rows by ``;`` and values by ``,``."""
+    """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed."""
     rows = text.removesuffix(";").split(";")
     values = [[_value(cell, text) for cell in row.split(",")] for row in rows]
     lengths = [len(row) for row in values]
@@ -42,9 +42,10 @@ def _value(cell: str, text: str) -> float:
 
 
 def magick(text: str) -> NDArray[np.float64] | None:
-    """ImageMagick's user-defined kernel, ``WxH[+X+Y]: v,v …``: width before height, ``nan`` or ``-`` a hole.
+    """ImageMagick's user-defined kernel as ``(kh, kw)`` in float64; None if `text` is not in this notation.
 
-    Its origin (+X+Y) is kept by laying the values into zeros whose centre it is. None if `text` is nothing of that kind.
+    It is ``WxH[+X+Y]: v,v …``, with the width before the height. ``nan`` or ``-`` is a hole and becomes 0. If the origin
+    (+X+Y) is not the centre, zeros are added around the values until it is.
     """
     match = _MAGICK.fullmatch(text)
     if match is None:

@@ -1,4 +1,4 @@
-"""Pillow's ten filters under the name ``pillow-…``; those whose plain name is free have it too.
+"""Pillow's ten filters, named ``pillow-…``. Those whose plain name is free have that name, too.
 
 A kernel holds no offset. Where Pillow adds one, the description names the bias to add.
 """

@@ -1,4 +1,4 @@
-"""Named kernels that take the mean over a shape: ImageMagick's, which has them unscaled. Sizes are in pixels."""
+"""Named kernels that take the mean over a shape. ImageMagick has the same shapes, not scaled. Sizes are in pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAGICK = "ImageMagick (not normalised)"
 
 
 def _offsets(radius: int, kernel: str, least: int = 0) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """How many rows and columns each pixel of a square of that radius lies from the centre."""
+    """For each pixel of a square with this radius, its distance from the centre in rows, ``(k, 1)``, and columns, ``(1, k)``."""
     size_of(radius, kernel, odd=False, least=least, most=MAX_SIDE // 2, name="radius")
     x = np.abs(np.arange(-radius, radius + 1))
     return x[:, None], x[None, :]

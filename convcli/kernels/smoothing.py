@@ -13,7 +13,7 @@ from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 def gaussian_1d(sigma: float, size: int) -> Matrix:
     """Samples of ``exp(-x²/2σ²)`` at the pixel centres, scaled to sum 1: ``(size,)``."""
     x = np.arange(size) - (size - 1) / 2
-    nearest = (x**2).min()  # relative to the largest sample, so that none of a tiny sigma is lost
+    nearest = (x**2).min()  # relative to the largest sample: with a tiny sigma all samples could become 0
     return _to_sum_one(np.exp((nearest - x**2) / (2 * sigma**2)))
 
 
@@ -23,7 +23,13 @@ def _to_sum_one(values: Matrix) -> Matrix:
 
 
 def gaussian_size(sigma: float, size: int | None, kernel: str) -> int:
-    """`size` if given, else the odd size that reaches 3σ to both sides."""
+    """`size` if it is given, else the odd size that reaches 3σ to both sides.
+
+    Raises
+    ------
+    KernelError
+        Sigma or size is out of range.
+    """
     if not sigma >= 0.01:
         raise out_of_range(f"{kernel} sigma {sigma:g}", "0.01 or more (pixels)")
     if size is None and 2 * ceil(3 * sigma) + 1 > MAX_SIDE:
@@ -33,7 +39,7 @@ def gaussian_size(sigma: float, size: int | None, kernel: str) -> int:
 
 
 def minimum_amplitude(value: float, kernel: str) -> None:
-    """Check libvips's bound on what is cut off."""
+    """Check the share of the peak below which libvips cuts a Gaussian off."""
     if not 1e-6 <= value < 1:
         raise out_of_range(f"{kernel} min_ampl {value:g}", "1e-6 to less than 1")
 
@@ -76,7 +82,7 @@ def binomial(size: int = 3) -> Matrix:
 
 
 def binomial_row(size: int) -> Matrix:
-    """Row ``size-1`` of Pascal's triangle scaled to sum 1: ``(size,)``."""
+    """Row ``size - 1`` of Pascal's triangle, scaled to sum 1: ``(size,)``."""
     return np.array([comb(size - 1, i) / 2 ** (size - 1) for i in range(size)])
 
 
@@ -96,7 +102,7 @@ def motion(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
     size_of(size, "motion")
     if not -1 <= direction <= 1:
         raise out_of_range(f"motion direction {direction:g}", "-1 to 1")
-    # Each pixel weighs the length of the line that lies within it, measured by fine points.
+    # The weight of a pixel is the length of the line within it, measured by counting fine points.
     t = (np.arange(64 * size) + 0.5) / (32 * size) - 1
     row, column = (
         np.rint((size - 1) / 2 + size / 2 * t * slope).astype(int)

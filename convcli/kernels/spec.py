@@ -20,13 +20,13 @@ def parse(spec: str) -> Filter:
     Parameters
     ----------
     spec : str
-        ``NAME[:ARGS]``; a literal with rows by ``;`` and values by ``,`` (fractions such as ``1/9`` are allowed);
+        ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions such as ``1/9`` are allowed);
         ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat.
 
     Raises
     ------
     KernelError
-        Nothing of these, or a kernel that is ragged, empty or not finite.
+        It is none of these, or the kernel is empty, not finite, or has rows of different lengths.
     """
     text = spec.strip()
     if not text:
@@ -45,7 +45,7 @@ def parse(spec: str) -> Filter:
         return Filter("kernel", (Kernel(text, notation.literal(text)),), spec=text)
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}'", "is empty", "give at least one number, or a name (sobel)")
-    if os.path.exists(path) and not os.path.isdir(path):  # says no to what can be no path
+    if os.path.exists(path) and not os.path.isdir(path):  # False for what cannot be a path
         rule = f"ends in none of {', '.join(kernel_files.SUFFIXES)}, which says how to read it"
         remedy = "rename it" if os.path.isfile(path) else "save it under such a name"
         raise KernelError(f"kernel file '{spec}'", rule, remedy)

@@ -11,7 +11,7 @@ from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range
 
 
 def _places(factor: int, reach: int, kernel: str) -> Matrix:
-    """Where each tap lies, in pixels of the small image, out to `reach` of these."""
+    """The place of each tap, in pixels of the small image from the centre, up to `reach` pixels away: ``(side,)``."""
     if not 1 <= factor <= MAX_SIDE // (2 * reach):
         raise out_of_range(f"{kernel} factor {factor}", f"1 to {MAX_SIDE // (2 * reach)}")
     side = 2 * reach * factor - factor % 2

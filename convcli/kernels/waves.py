@@ -1,4 +1,4 @@
-"""Named kernels that answer to a frequency: Gabor's and Haar's. Frequencies are in cycles per pixel, angles in degrees."""
+"""Named kernels that respond to a frequency: Gabor's and Haar's. Frequencies are in cycles per pixel, angles in degrees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""4-D weight arrays from files: .npy, .npz, .safetensors and .pt (tensors only, never code)."""
+"""4-D arrays of weights from files: .npy, .npz, .safetensors and .pt (tensors only, never code)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"
 
 
 class Weights(NamedTuple):
-    """A layer's arrays.
+    """The arrays of a layer.
 
     Attributes
     ----------
     weight : ndarray
         4-D and finite, in its own float dtype (float64 for integers).
     label : str
-        The key, or the file's stem, safe in a file name.
+        The key, or the file's name without its suffix, for file names.
     bias : ndarray or None
-        1-D and finite: what the file calls ``bias`` where it calls the weight ``weight``, as PyTorch's layers do.
+        1-D and finite. It has the key ``NAME.bias`` if the weight has the key ``NAME.weight``, as in PyTorch's layers.
     bias_name : str
-        The key of the bias.
+        The key of the bias; empty if there can be none.
     """
 
     weight: NDArray[np.floating]
@@ -49,7 +49,8 @@ def load(spec: str) -> Weights:
     Raises
     ------
     KernelError
-        No such file, no such key, no 4-D tensor or several without a key, pickled objects, not finite.
+        There is no such file or key, no 4-D tensor, or several and no key; the file has pickled objects, or values that
+        are not finite.
     """
     path, key = split(spec)
     found = read(path, key)
@@ -63,12 +64,12 @@ def load(spec: str) -> Weights:
 
 
 def read(path: Path, key: str | None) -> Mapping[str, Any]:
-    """The tensors in a file by name, as far as the one of this key needs them: the others may be mere shapes.
+    """The tensors in a file by name. With a key, only its values need be right: of others the shapes alone.
 
     Raises
     ------
     KernelError
-        No such file, or one that cannot be read.
+        There is no such file, or it cannot be read.
     """
     with readable(path):
         return _READERS[path.suffix.lower()](path, key)
@@ -76,7 +77,7 @@ def read(path: Path, key: str | None) -> Mapping[str, Any]:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Where a file of weights is read: what the system says of it becomes a `KernelError`."""
+    """Around code that reads a file of weights: errors of the operating system become a `KernelError`."""
     if path.suffix.lower() not in _READERS:
         raise KernelError(f"weights '{path}'", f"end in none of {', '.join(SUFFIXES)}", "save them as one of these")
     try:
@@ -88,12 +89,18 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def bias_of(name: str | None) -> str:
-    """The key of the bias that belongs to a weight: ``conv1.bias`` to ``conv1.weight``; empty if there can be none."""
+    """The key of the bias that belongs to a weight: ``conv1.bias`` for ``conv1.weight``. Empty if there can be none."""
     return f"{name.removesuffix('weight')}bias" if name is not None and name.endswith("weight") else ""
 
 
 def split(spec: str) -> tuple[Path, str | None]:
-    """The path and the key of ``FILE[:KEY]``; a path that exists as it stands has no key."""
+    """The path and the key of ``FILE[:KEY]``. If there is a file with the whole text as its name, there is no key.
+
+    Raises
+    ------
+    KernelError
+        The text is empty, or ends in a colon.
+    """
     if not spec:
         raise KernelError("weights ''", "are empty", f"name a file that ends in {', '.join(SUFFIXES)}")
     head, colon, tail = spec.rpartition(":")
@@ -193,7 +200,7 @@ def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Any]:
 
 
 def safetensors_header(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and dtype (as the format calls it) of every tensor of a .safetensors file; none is read."""
+    """Shape and dtype (by the format's name for it) of every tensor in a .safetensors file. No values are read."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -205,22 +212,22 @@ def safetensors_header(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def torch_tensors(path: Path) -> dict[str, Any]:
-    """The tensors of a .pt file by name, as torch has them; nested state_dicts in one level.
+    """The tensors in a .pt file by name, as torch.Tensor. Nested state_dicts are flattened.
 
     Raises
     ------
     KernelError
-        No tensors, code, or a damaged file.
+        The file has no tensors, contains code, or is damaged.
     """
     import torch
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of files that are refused below
+            warnings.simplefilter("ignore")  # they are about files that are refused below
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, … by the kind of damage
+    except Exception as error:  # UnpicklingError, RuntimeError, EOFError, …: it depends on the damage
         if "TorchScript" in str(error):
             remedy = "save the tensors alone, torch.save(model.state_dict(), …)"
             raise KernelError(f"weights '{path}'", "are a TorchScript program", remedy) from None
@@ -252,7 +259,7 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
 
 
 def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """A checkpoint of state_dicts in one level: ``model.conv1.weight``."""
+    """Nested state_dicts in one dictionary, with keys such as ``model.conv1.weight``."""
     flat: dict[str, Any] = {}
     for name, value in tensors.items():
         flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
@@ -260,15 +267,15 @@ def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _is_archive(path: Path) -> bool:
-    """Whether a file looks like torch's: a zip archive, or a pickle of protocol 2 or later."""
+    """Whether a file looks as if torch wrote it: a zip archive, or a pickle of protocol 2 or later."""
     with path.open("rb") as stream:
         return stream.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def from_torch(tensor: Any) -> NDArray[np.generic]:
-    """A dense NumPy array of a tensor; dtypes that NumPy lacks become float32."""
+    """A tensor as a dense NumPy array. Dtypes that NumPy does not have become float32."""
     dense = tensor.detach().to_dense().resolve_neg().resolve_conj()
-    in_numpy = dense.itemsize > 1 or not dense.is_floating_point()  # float8 is not, nor is bfloat16
+    in_numpy = dense.itemsize > 1 or not dense.is_floating_point()  # NumPy has neither float8 nor bfloat16
     array: NDArray[np.generic] = (dense if in_numpy and "bfloat16" not in str(dense.dtype) else dense.float()).numpy()
     return array
 
