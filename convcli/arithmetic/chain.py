@@ -1,4 +1,4 @@
-"""A chain of layers worked through: sizes, parameters, operations, memory, receptive fields. Standard library only."""
+"""The sizes, parameters, operations, memory and receptive fields along a chain of layers. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FLOAT32 = 4
 """Bytes of a value."""
 
 LONGEST = 2**63 - 1
-"""Pixels of a side, and of a jump: no tensor can have more."""
+"""The most pixels of a side, and of a jump: no tensor can have more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """A layer of a chain and what it gives.
+    """A layer of a chain and its output.
 
     Attributes
     ----------
@@ -30,12 +30,13 @@ class Step:
     size : Size
         Of its output, in pixels.
     parameters : int
-        Weights and biases.
+        Number of weights and biases.
     macs : int
-        Multiplications with an addition, for one image: ``C_out · C_in/g · kh · kw`` for every output of a convolution,
-        ``C_in · C_out/g · kh · kw`` for every input of a transposed one. Taps on padding count, pooling does not.
+        Multiplications with an addition, for one image: ``C_out · C_in/g · kh · kw`` for every output pixel of a
+        convolution, ``C_in · C_out/g · kh · kw`` for every input pixel of a transposed one. Taps on padding are counted,
+        pooling is not.
     field : Field
-        Where in the input its outputs look.
+        The part of the input that its outputs depend on.
     """
 
     layer: Layer
@@ -47,12 +48,12 @@ class Step:
 
     @property
     def flops(self) -> int:
-        """Multiplications and additions, two for each of `macs`: the bias is what a sum begins with."""
+        """Multiplications and additions: two for each of `macs`. Adding the bias costs nothing, as a sum begins with it."""
         return 2 * self.macs
 
     @property
     def activation_bytes(self) -> int:
-        """Memory of the output in float32; what is kept under a name is the same array."""
+        """Memory of the output in float32; 0 for a step that only keeps a result or goes back to one."""
         return (
             0 if self.layer.kind in ("save", "from") else FLOAT32 * self.channels * self.size.height * self.size.width
         )
@@ -60,7 +61,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """All steps of a chain, and its input."""
+    """A chain's input and its steps."""
 
     size: Size
     channels: int
@@ -83,17 +84,24 @@ class Chain:
 
     @property
     def activation_bytes(self) -> int:
-        """Of all outputs together, as training keeps them; the input is not counted."""
+        """Of all outputs together, as training needs them. The input is not counted."""
         return sum(step.activation_bytes for step in self.steps)
 
 
 def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
-    """Work a chain through for one input.
+    """Work out a chain for one input.
+
+    Parameters
+    ----------
+    size : Size
+        Of the input, in pixels.
+    channels : int
+        Of the input.
 
     Raises
     ------
     GeometryError
-        A layer that the size or the channels before it do not allow; it is named by its place.
+        A layer does not fit the size or the channels before it. The error names its place in the chain.
     """
     nodes = trace(layers, size, channels)
     looks = fields(nodes)
@@ -113,7 +121,7 @@ def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
 
 
 def trace(layers: Sequence[Layer], size: Size, channels: int) -> list[Node]:
-    """Sizes and channels along a chain, the input first."""
+    """Sizes and channels along a chain, beginning with the input. Raises the errors of `walk`."""
     nodes, kept = [Node(size, channels)], dict[str, int]()
     for number, layer in enumerate(layers, 1):
         try:
@@ -155,7 +163,10 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
 
 
 def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number: int) -> Node:
-    """Two results as one: channels one after the other (cat; a larger kept one is cut to its centre), or summed (add)."""
+    """Two results joined: their channels one after the other (cat), or their sum (add).
+
+    For cat, a kept result that is larger is cropped to its centre.
+    """
     if layer.kind == "add":
         if (other.size, other.channels) != (last.size, last.channels):
             rule = f"cannot be added to {last.channels}×{last.size}"
@@ -180,7 +191,7 @@ def _resolved(layer: Layer, size: Size) -> Geometry:
 
 
 def _ceiled(geometry: Geometry, axis: int) -> int:
-    """Size of a pool with ceil_mode: rounded up, unless the last window would begin beyond the image and its left padding."""
+    """Size of a pool with PyTorch's ceil_mode: rounded up, unless the last window would begin in the padding at the end."""
     h, s, before = geometry.input[axis], geometry.stride[axis], geometry.pads[2 * axis]
     # ⌈x/s⌉ = ⌊(x + s - 1)/s⌋
     size = direct_size(
@@ -194,5 +205,5 @@ def _costs(layer: Layer, inputs: int, before: Size, node: Node) -> tuple[int, in
     if layer.kind not in ("conv", "transpose"):
         return 0, 0
     weights = node.channels * inputs // layer.spec.groups * prod(layer.kernel)
-    places = before if layer.kind == "transpose" else node.size  # every weight meets each of them once
+    places = before if layer.kind == "transpose" else node.size  # every weight is used once at each of them
     return weights + layer.bias * node.channels, weights * places.height * places.width

@@ -9,16 +9,16 @@ from convcli.errors import ConvError, GeometryError, one_line
 from convcli.system import files
 
 MAX_BYTES = 1 << 22
-"""A chain is no larger."""
+"""The largest file with layers."""
 
 
 def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
-    """The layers that `source` writes down, or that the file of this name holds; and the channels of their input.
+    """The layers written in `source` itself, or in the file of this name; and the channels of their input, if it says so.
 
     Raises
     ------
     GeometryError
-        A file that cannot be read or has another format, or a layer that is none.
+        The file cannot be read or has another format, or a layer is wrong.
     """
     ending = Path(source).suffix.lower()
     if ending not in (".json", ".toml") or ":" in source.split("/")[-1]:
