@@ -240,7 +240,7 @@ class Reach:
         return Reach(self.jump, min(self.low, other.low), max(self.high, other.high))
 
     def through_direct(self, before: int, k: int, s: int, d: int) -> Pattern | Reach:
-        """As `Pattern.through_direct`. If the new jump is whole, all outputs see alike, and a pattern can begin again."""
+        """As `Pattern.through_direct`. If the new jump is whole, a pattern can begin again."""
         low, high = self.low - self.jump * before, self.high + self.jump * (d * (k - 1) - before)
         moved = Reach(self.jump * s, low, high)
         return Pattern(int(moved.jump), (moved.at(0),)) if moved.jump.denominator == 1 else moved

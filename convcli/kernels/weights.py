@@ -64,7 +64,7 @@ def load(spec: str) -> Weights:
 
 
 def read(path: Path, key: str | None) -> Mapping[str, Any]:
-    """The tensors in a file by name. With a key, only its values need be right: of others the shapes alone.
+    """The tensors in a file by name. With a `key`, only that tensor and its bias must have their values, others their shapes.
 
     Raises
     ------
