@@ -8,7 +8,6 @@ a case is the chosen plan's median over the best one's.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -27,7 +26,7 @@ from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
-from convcli.system import process
+from convcli.system.context import Context
 
 WORTH = 8.0
 GOAL = 1.25
@@ -176,7 +175,6 @@ def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, 
 
 def main() -> None:
     """Run the grid, print every case, and the summary."""
-    sys.setswitchinterval(process.SWITCH_SECONDS)
     options = command_line(__doc__, "REGRET.md")
     regrets, lines = [], []
     for case in cases():
@@ -209,4 +207,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with Context(owns_process=True):  # as in the command line
+        main()

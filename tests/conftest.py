@@ -55,11 +55,10 @@ EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
 @contextmanager
 def small_tiles(size: int) -> Iterator[None]:
     """Make the numpy backend cut its work into as many tiles and goes as `size` bytes ask for, and use all threads for it."""
-    from convcli.backends.numpy import plan, recipe
+    from convcli.backends.numpy import plan
     from convcli.backends.numpy.strategies import common, fft, separable, toeplitz
 
     def forget() -> None:
-        recipe._recipes.clear()
         fft.side_for.cache_clear()
 
     with pytest.MonkeyPatch.context() as patch:

@@ -33,7 +33,7 @@ Real = NDArray[np.float64]
 @contextmanager
 def small_pieces(cache: int, band: int) -> Iterator[None]:
     """Tiles of so many bytes, lifted and finished so many values at a time; real results are kept where tiles are large."""
-    from convcli.backends.numpy import blocks, recipe, tiles
+    from convcli.backends.numpy import blocks, tiles
     from convcli.backends.numpy.strategies import common
 
     with pytest.MonkeyPatch.context() as patch:
@@ -41,9 +41,7 @@ def small_pieces(cache: int, band: int) -> Iterator[None]:
         patch.setattr(blocks, "KEPT_BYTES", blocks.KEPT_BYTES if cache == 1 << 20 else 0)
         patch.setattr(tiles, "NEAR_VALUES", band)
         patch.setattr(finishes, "NEAR_VALUES", band)
-        recipe._recipes.clear()
         yield
-    recipe._recipes.clear()
 
 
 class Case(NamedTuple):

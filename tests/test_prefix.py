@@ -57,7 +57,6 @@ def test_white_and_noise_are_those_of_the_definition(kind: str, name: str, threa
     for image in (np.full((1, 80, 90), white, kind), noise):
         for layout in found:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("convcli.backends.numpy.recipe._recipes", {})
                 patch.setattr(flat, "layouts", lambda *_, only=layout: [only])
                 compute = Compute("numpy", plan="prefix", threads=threads)
                 result = convolve(image, kernel, spec, compute)
@@ -93,7 +92,6 @@ def test_columns_side_by_side_are_summed_no_further_than_the_type_goes() -> None
     image = np.full((1, 120, 40), 255, np.uint8)
     weights = kernel[np.newaxis, np.newaxis]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("convcli.backends.numpy.recipe._recipes", {})
         patch.setattr(flat, "layouts", lambda *_: [narrow])
         result = convolve(image, weights, ConvSpec(), Compute("numpy", plan="prefix"))
     truth = convolve(image, weights, ConvSpec(), Compute("reference")).array

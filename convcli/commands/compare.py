@@ -11,6 +11,7 @@ from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
 from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
+from convcli.spelling import as_options
 
 if TYPE_CHECKING:
     from convcli.runs.compared import Compared
@@ -80,19 +81,20 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
 
     compared, notes = _compared(image, values, folding.fold(values))
     result = comparison.compare(*compared, folding.fold_compute(values), values["repeats"], values["tolerance"])
+    missing = [as_options(line) for line in result.missing]
     if as_json:
         report.json(
             {
                 "auto": result.auto,
                 "reason": result.reason,
-                "missing": list(result.missing),
+                "missing": missing,
                 "notes": list(notes),
                 "rows": [row.document() for row in result.rows],
                 "agree": result.agree,
             }
         )
     elif not quiet:
-        for line in (*notes, *result.missing):
+        for line in (*notes, *missing):
             report.note(line)
         report.table(_table(result))
         report.note(f"auto takes {result.auto}" + (f": {result.reason}" if result.reason else ""))

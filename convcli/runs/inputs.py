@@ -153,7 +153,7 @@ def _paths(listed: str, null: bool) -> list[str]:
             with open(listed, "rb") as stream:
                 data = stream.read(MAX_LIST + 1)
     except (OSError, ValueError) as error:
-        raise ImageError(f"list '{listed}'", "cannot be read", reason(error)) from None
+        raise ImageError(f"list '{listed}'", "cannot be read", **reason(error)._asdict()) from None
     if data is None:
         raise ImageError(
             f"list '{listed}'", "cannot be read", "the pipe does not wait for its writer; put 'cat |' before"
@@ -194,7 +194,7 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
             if under:
                 yield os.path.split(under)  # fails when it is opened like an image; the rest goes on
                 continue
-            raise ImageError(f"folder '{root}'", "cannot be read", reason(error)) from None
+            raise ImageError(f"folder '{root}'", "cannot be read", **reason(error)._asdict()) from None
         folders = []
         for entry in listed:
             if _is(entry, os.DirEntry.is_dir):

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from convcli.errors import ImageError, param
+from convcli.system.context import current
 from convcli.system.files import reason
 from convcli.system.names import STDIO, folded, identity, is_stream, one_place, same_file
 from convcli.system.placing import exists
@@ -197,41 +198,48 @@ def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
     return name
 
 
-_made: dict[Path, int] = {}
-_making = Lock()
-"""Folders that were made, and how many are at work in each; one at a time makes them and takes them away."""
+class Folders:
+    """Folders that were made in a run, and how many are at work in each."""
+
+    def __init__(self) -> None:
+        self._made: dict[Path, int] = {}
+        self._making = Lock()  # one at a time makes them and takes them away
+
+    @contextmanager
+    def made(self, wanted: Path) -> Iterator[None]:
+        """A folder, made if it is not there. It goes again if it was made here, nothing lies in it, and nobody else is at work."""
+        used: list[Path] = []
+        try:
+            with self._making:
+                used = [path for path in (wanted, *wanted.parents) if path in self._made or not path.exists()]
+                for path in used:
+                    self._made[path] = self._made.get(path, 0) + 1
+                try:
+                    os.makedirs(wanted, exist_ok=True)
+                except (OSError, ValueError) as error:
+                    raise ImageError(f"output folder '{wanted}'", "cannot be made", **reason(error)._asdict()) from None
+            yield
+        finally:
+            with self._making:
+                for path in used:
+                    self._made[path] -= 1
+                    if not self._made[path]:
+                        del self._made[path]
+                        with suppress(OSError):  # something lies in it
+                            path.rmdir()
 
 
 @contextmanager
 def folder(target: str, output: str | None) -> Iterator[None]:
-    """The folder of `target`, made if ``-o`` is a folder or a template.
-
-    What was made goes again when the last of those who write into it ends, and nothing lies in it: a failed run leaves no
-    trace.
+    """The folder of `target`. It is made if `output` is a folder or a template; a failed run leaves no trace.
 
     Raises
     ------
     ImageError
         It cannot be made.
     """
-    wanted = Path(target).parent
-    used: list[Path] = []
-    try:
-        if output is not None and (output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)):
-            with _making:
-                used = [path for path in (wanted, *wanted.parents) if path in _made or not path.exists()]
-                for path in used:
-                    _made[path] = _made.get(path, 0) + 1
-                try:
-                    os.makedirs(wanted, exist_ok=True)
-                except (OSError, ValueError) as error:
-                    raise ImageError(f"output folder '{wanted}'", "cannot be made", reason(error)) from None
+    if output is None or not (output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)):
         yield
-    finally:
-        with _making:
-            for path in used:
-                _made[path] -= 1
-                if not _made[path]:
-                    del _made[path]
-                    with suppress(OSError):  # something lies in it
-                        path.rmdir()
+        return
+    with current().kept(Folders, Folders).made(Path(target).parent):
+        yield

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from convcli.backends import Computed, Task, finished
 from convcli.backends.numpy.job import lines
 from convcli.backends.numpy.output import Output
-from convcli.backends.numpy.recipe import BUFFERS, Recipe, recipe_of
+from convcli.backends.numpy.recipe import Recipe, recipe_of
 from convcli.backends.numpy.steps import Buffers
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, wider
+from convcli.system.context import current
 from convcli.system.parallel import run_all
 from convcli.windows import WHOLE
 
@@ -143,13 +144,13 @@ def _moved(indices: NDArray[np.intp], window: slice) -> NDArray[np.intp]:
 
 def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:
     """Have `act` take every tile of a block, of every image."""
-    recipe = block.recipe
+    recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
     for image in range(task.images):
         planes = lines(task.source.read(image, *block.window), recipe.job.step)
 
         def work(tile: tuple[range, range], image: int = image, planes: NDArray[Any] = planes) -> None:
             rows, columns = tile
-            act(image, recipe.tile(planes, rows, columns, task.lift), rows, columns, BUFFERS)
+            act(image, recipe.tile(planes, rows, columns, buffers, task.lift), rows, columns, buffers)
 
         run_all(work, recipe.tiles, recipe.threads)
 

@@ -21,6 +21,7 @@ from convcli.backends.numpy.strategies.common import CACHED_BYTES, Work
 from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
 from convcli.geometry import Geometry, Size
 from convcli.pointwise.lift import Lift
+from convcli.system.context import current
 from convcli.system.parallel import workers
 
 
@@ -37,9 +38,6 @@ class Key(NamedTuple):
     threads: int
     plan: str | None
 
-
-BUFFERS = Buffers()
-"""Of every thread, for every recipe."""
 
 CACHED_RECIPES = 16
 """Recipes that are kept for the next operation like theirs, if they hold no more than `CACHED_BYTES`."""
@@ -150,18 +148,20 @@ class Recipe(NamedTuple):
             owner=None if self.owner is None else object(),
         )
 
-    def tile(self, planes: NDArray[Any], rows: range, columns: range, lift: Lift | None = None) -> NDArray[Any]:
-        """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in a buffer.
+    def tile(
+        self, planes: NDArray[Any], rows: range, columns: range, buffers: Buffers, lift: Lift | None = None
+    ) -> NDArray[Any]:
+        """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in one of the buffers.
 
         A line begins with the values of the output that are kept; what lies behind them is of no account.
         """
         reads = self.strips[rows]
-        make = partial(self._made, len(rows), columns, reads)
+        make = partial(self._made, len(rows), columns, reads, buffers)
         kept = self.owner is not None
-        tile = BUFFERS.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
+        tile = buffers.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
         gathers = self.parts[columns].gathers
         if lift is not None:
-            fill_lifted(tile.scratch, planes, reads, gathers, lift, BUFFERS)
+            fill_lifted(tile.scratch, planes, reads, gathers, lift, buffers)
         elif tile.filling is None:
             for number, gather in enumerate(gathers):
                 fill(tile.scratch[number :: len(gathers)], planes, reads, gather)
@@ -173,21 +173,21 @@ class Recipe(NamedTuple):
         run(tile.steps(self.dtype if self.job.bounded else self.precision(self.job, tile.scratch)))
         return tile.kept
 
-    def _made(self, height: int, columns: range, reads: Rows) -> Tile:
+    def _made(self, height: int, columns: range, reads: Rows, buffers: Buffers) -> Tile:
         """The tile of output rows and columns, in this thread's arrays."""
         job, (part, _, gathers) = self.job, self.parts[columns]
-        scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
-        out = BUFFERS.get("out", (job.outputs, height, part.line), self.dtype)
+        scratch = buffers.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
+        out = buffers.get("out", (job.outputs, height, part.line), self.dtype)
         kept, thinning = out, Steps()
         if job.thin > 1:
-            kept = BUFFERS.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
+            kept = buffers.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
             dense, apart = out[..., : part.output.width * job.step], job.thin * job.step
             thinning = [(np.copyto, (kept[..., i :: job.step], dense[..., i::apart])) for i in range(job.step)]
         return Tile(
             scratch,
             kept,
             filling(scratch, reads, gathers),
-            cache(lambda kind: self.work(kind)(part, scratch, out, BUFFERS) + thinning),
+            cache(lambda kind: self.work(kind)(part, scratch, out, buffers) + thinning),
         )
 
 
@@ -203,19 +203,27 @@ def recipe_of(task: Task) -> Recipe:
         frozen(layer.weight), None if layer.bias is None else frozen(layer.bias), task.geometry, layer.groups,
         task.pixels.str, task.source.interleaved and not apart, task.dtype, workers(task.threads), task.plan,
     )  # fmt: skip
-    recipe = _recipes.get(key)
-    if recipe is None:
-        recipe, size = _recipe(key)
-        if size <= CACHED_BYTES:
-            with _recipes_lock:
-                while len(_recipes) >= CACHED_RECIPES:  # the oldest goes
-                    _recipes.pop(next(iter(_recipes)), None)
-                _recipes[key] = recipe
-    return recipe
+    return current().kept(Recipes, Recipes).of(key)
 
 
-_recipes: dict[Key, Recipe] = {}
-_recipes_lock = Lock()
+class Recipes:
+    """Those that are kept for the next operation like theirs."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Key, Recipe] = {}
+        self._lock = Lock()
+
+    def of(self, key: Key) -> Recipe:
+        """The recipe for a key, from memory if there is one."""
+        recipe = self._kept.get(key)
+        if recipe is None:
+            recipe, size = _recipe(key)
+            if size <= CACHED_BYTES:
+                with self._lock:
+                    while len(self._kept) >= CACHED_RECIPES:  # the oldest goes
+                        self._kept.pop(next(iter(self._kept)), None)
+                    self._kept[key] = recipe
+        return recipe
 
 
 def _recipe(key: Key) -> tuple[Recipe, int]:

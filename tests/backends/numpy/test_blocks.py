@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
-from convcli.backends.numpy import recipe as recipes
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair, Size
@@ -145,7 +144,6 @@ def test_results_do_not_depend_on_threads(plan: str | None, size: tuple[int, int
 
 @given(layer=layers(), threads=st.integers(2, 16))
 def test_nor_does_any_operation(layer: Layer, threads: int) -> None:
-    recipes._recipes.clear()
     one = layer.run("numpy", threads=1)
     many = layer.run("numpy", threads=threads)
     np.testing.assert_array_equal(many.array, one.array)

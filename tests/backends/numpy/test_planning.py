@@ -83,7 +83,6 @@ def steps(case: Case, limit: int, plan: str | None = None) -> int:
         return inside
 
     before = sys.gettrace()
-    recipe._recipes.clear()
     sys.settrace(entered)
     try:
         recipe.recipe_of(task)

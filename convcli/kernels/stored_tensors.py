@@ -1,4 +1,4 @@
-"""What 4-D tensors lie in a file of weights, and what their values are like."""
+"""The 4-D tensors in a file of weights, with their shapes and the range of their values."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Stored:
     Attributes
     ----------
     name : str
-        Its key; empty for the one array of a .npy file.
+        Its key; empty for the array of a .npy file.
     shape : tuple of int
-        ``(C_out, C_in/groups, kh, kw)``, of a transposed layer ``(C_in, C_out/groups, kh, kw)``.
+        ``(C_out, C_in/groups, kh, kw)``; of a transposed layer ``(C_in, C_out/groups, kh, kw)``.
     dtype : str
-        As it is stored.
+        In the file.
     low, high, mean : float
-        Of its values; NaN if there is one among them.
+        Least, greatest and mean value; NaN if one of the values is NaN.
     bias : str or None
-        The key of the bias beside it.
+        The key of the bias that belongs to it.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Stored:
 
     @property
     def parameters(self) -> int:
-        """Numbers in it, without the bias."""
+        """How many numbers it has, without the bias."""
         return prod(self.shape)
 
     def document(self) -> dict[str, Any]:
-        """Its JSON."""
+        """The JSON of this tensor."""
         return {
             "name": self.name,
             "shape": list(self.shape),
@@ -60,7 +60,7 @@ class Stored:
 
 
 def stored(path: Path, key: str | None = None) -> list[Stored]:
-    """The 4-D tensors in a file, in its order, or the one that `key` names.
+    """The 4-D tensors in a file, in the order of the file, or only the one with this `key`.
 
     Raises
     ------
@@ -76,13 +76,12 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
         ]
         found = [(name, _spread(tensors[name], len(names) == 1)) for name in names]
     if not found and key is not None:
-        weights.load(f"{path}:{key}")  # says why
+        weights.load(f"{path}:{key}")  # raises the error that says why
     if not found:
         what = ", ".join(f"{name or 'array'} {tensor.shape}" for name, tensor in list(tensors.items())[:6]) or "nothing"
         more = f" and {len(tensors) - 6} more" if len(tensors) > 6 else ""
-        raise KernelError(
-            f"weights '{path}' hold no 4-D tensor but {what}{more}: {weights.ROWS} is wanted; a 2-D kernel is a SPEC"
-        )
+        remedy = f"{weights.ROWS} is wanted; a 2-D kernel is a SPEC"
+        raise KernelError(f"weights '{path}'", f"hold no 4-D tensor but {what}{more}", remedy)
     return [
         Stored(
             name, tensors[name].shape, tensors[name].dtype, *values,
