@@ -71,6 +71,12 @@ ROOMS = (
     "drawing",
     "inventory.py",
     "vocabulary.py",
+    "pointwise",
+    "engine.py",
+    "dispatch.py",
+    "layer.py",
+    "windows.py",
+    "backends",
 )
 """Converted so far."""
 
