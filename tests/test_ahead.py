@@ -16,7 +16,7 @@ import pytest
 from cli import environment, run
 from PIL import Image, PngImagePlugin
 
-from convcli.images import ahead
+from convcli.images import prefetch as ahead
 
 NOISE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 

@@ -12,7 +12,7 @@ from cli import done, read, run
 from PIL import Image
 
 from convcli import images
-from convcli.images.apng import Canvas
+from convcli.images.reading.apng import Canvas
 
 SIZE = (9, 11)
 KINDS = {"gray": (1, 0), "gray-alpha": (2, 4), "rgb": (3, 2), "rgba": (4, 6)}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from convcli.images import png
+from convcli.images.writing import png
 
 
 def encoded(pixels: np.ndarray, **options: object) -> bytes:

@@ -239,7 +239,7 @@ def _write(film: Reel, target: str, container: str, frame: int | None, scale: fl
         with files.writing(target) as stream:
             stream.write(text.encode())
         return ()
-    from convcli.images import movie, raster
+    from convcli.images.figures import movie, raster
 
     with files.writing(target) as stream:
         if frame is None:

@@ -25,7 +25,7 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
 
     Ends with exit code 1 when one or more of several images failed.
     """
-    from convcli.images import ahead
+    from convcli.images import prefetch as ahead
 
     if len(values["images"]) == 1 and values["from_file"] is None:
         ahead.begin(values["images"][0], values["max_pixels"])  # while what follows is imported

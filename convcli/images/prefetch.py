@@ -1,7 +1,7 @@
 """A photograph decoded while the rest of the program is still being imported: decoding needs Pillow only, and its own processor.
 
 Only what is plain is decoded here, a JPEG or PNG of 8 bits, gray or RGB, of a usual size. All else, and what turns out to be
-damaged, is left to `convcli.images.film`, as if this module were not there.
+damaged, is left to `convcli.images.reading.pillow_file`, as if this module were not there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
-from convcli.images.limits import quiet
+from convcli.images.guards import quiet
 from convcli.images.recognise import JPEG, PNG
 from convcli.system import memory
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from convcli.errors import ImageError
 from convcli.images import white
-from convcli.images.decode import Planes, upright
-from convcli.images.limits import check_pixels
+from convcli.images.guards import check_pixels
 from convcli.images.metadata import ORIENTATION, SMAX, as_orientation, as_white
 from convcli.images.picture import Metadata, Picture
+from convcli.images.reading.planes import Planes, upright
 from convcli.system.silence import silent
 
 _SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
@@ -24,7 +24,7 @@ _ICC = 34675
 
 
 class Pages:
-    """The pages of a TIFF, as tifffile decodes them; see `convcli.images.film.Film`.
+    """The pages of a TIFF, as tifffile decodes them; see `convcli.images.reading.pillow_file.Film`.
 
     Raises
     ------

@@ -18,9 +18,9 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from PIL.TiffTags import FLOAT, LONG, SHORT, UNDEFINED
 
 from convcli.errors import ImageError
-from convcli.images import png
 from convcli.images.metadata import SMAX, described
 from convcli.images.picture import Metadata
+from convcli.images.writing import png
 from convcli.system.parallel import run_all, workers
 
 STRIP_BYTES = 1 << 20

@@ -10,10 +10,11 @@ from typing import BinaryIO
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import deep, rare
-from convcli.images.film import Decoded, Film, Still, UnidentifiedError
-from convcli.images.limits import check_pixels, quiet, set_limit
+from convcli.images.guards import check_pixels, quiet, set_limit
 from convcli.images.picture import Metadata, Picture
+from convcli.images.reading import sixteen_bits as deep
+from convcli.images.reading import tiff_file as rare
+from convcli.images.reading.pillow_file import Decoded, Film, Still, UnidentifiedError
 from convcli.system import files, npy
 
 

@@ -1,6 +1,6 @@
 """Animated PNGs of 16 bits, whose frames Pillow lays over each other with 8, or not at all.
 
-Every frame is given to `convcli.images.deep` as a PNG of its own, and laid over the canvas here.
+Every frame is given to `convcli.images.reading.sixteen_bits` as a PNG of its own, and laid over the canvas here.
 W3C, "Portable Network Graphics (PNG) Specification (Third Edition)", 11.3.2.1 (tRNS), 11.3.4 (acTL, fcTL, fdAT), 13.11 (blending).
 """
 
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.images import deep, png
-from convcli.images.pixels import array_of
+from convcli.images.reading import sixteen_bits as deep
+from convcli.images.reading.arrays import array_of
+from convcli.images.writing import png
 
 CLEARED, RESTORED = 1, 2
 """What becomes of a frame's place when the next one comes; 0: it stays."""

@@ -16,7 +16,7 @@ from convcli.drawing.scene import ADVANCE, CAP, Line, Pixels, Rect, Scene, Shape
 from convcli.errors import ImageError
 from convcli.system import files
 
-FONT = Path(__file__).parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
+FONT = Path(__file__).parent.parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
 FIGURES = (".svg", ".png")
 
 

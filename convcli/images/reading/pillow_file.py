@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError
-from convcli.images import ahead, deep, rare, white
-from convcli.images.decode import planes_of, transparent_value, upright
-from convcli.images.limits import beyond, check_pixels
+from convcli.images import prefetch as ahead
+from convcli.images import white
+from convcli.images.guards import beyond, check_pixels
 from convcli.images.metadata import metadata_of, orientation_of, white_of
 from convcli.images.picture import Metadata, Picture
-from convcli.images.pixels import is_plain, read_plain
+from convcli.images.reading import sixteen_bits as deep
+from convcli.images.reading import tiff_file as rare
+from convcli.images.reading.arrays import is_plain, read_plain
+from convcli.images.reading.planes import planes_of, transparent_value, upright
 from convcli.images.recognise import recognised
 from convcli.system.silence import silent
 
 if TYPE_CHECKING:
-    from convcli.images import apng
+    from convcli.images.reading import apng
 
 ANIMATED = {"GIF", "PNG", "WEBP"}
 """Formats whose frames are read and written with their timing."""
@@ -114,7 +117,7 @@ class Decoded:
         check_pixels(source, width * height * self.frames, limit, need, self.frames)
         self._canvas: apng.Canvas | None = None
         if moving:
-            from convcli.images import apng  # which few pictures need
+            from convcli.images.reading import apng  # which few pictures need
 
             with _decoding(source, limit):
                 self._canvas = apng.Canvas(stream)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.images.alpha import joined
-from convcli.images.pixels import array_of
+from convcli.images.reading.arrays import array_of
 
 _RGB_LIKE = {"RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"}
 _GRAY_LIKE = {"1", "L", "LA", "La"}
@@ -44,7 +44,7 @@ def planes_of(
     image : Image
         Decoded, but for `samples` and `plain`.
     samples : ndarray or None
-        ``(H, W, C)``, where `convcli.images.deep` has decoded them.
+        ``(H, W, C)``, where `convcli.images.reading.sixteen_bits` has decoded them.
     transparent : bool
         Whether it has transparency, in a channel, a palette, or as one colour.
     value : tuple of int or None

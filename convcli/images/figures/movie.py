@@ -13,7 +13,7 @@ from PIL import Image
 from convcli.drawing.reel import Reel
 from convcli.drawing.scene import Scene
 from convcli.errors import ImageError
-from convcli.images import raster
+from convcli.images.figures import raster
 
 COLORS = 32
 """Colours of the palette: the fills exactly, and enough shades for smooth letters."""

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.images.decode import deeper_than_8_bits
-from convcli.images.pixels import array_of
+from convcli.images.reading.arrays import array_of
+from convcli.images.reading.planes import deeper_than_8_bits
 
 Opener = Callable[[], Image.Image]
 """Opens the file anew, at the frame in question, nothing of it decoded."""

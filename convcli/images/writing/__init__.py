@@ -17,19 +17,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ConvError, ImageError
-from convcli.images import animation, png
-from convcli.images.film import ANIMATED, Film, Timing
-from convcli.images.palette import paletted
 from convcli.images.picture import Picture
-from convcli.images.settings import Settings, coding
-from convcli.images.storage import Storage
-from convcli.images.stored import CMYK, image_of, narrowed, pixels_of, tensor_of
+from convcli.images.reading.pillow_file import ANIMATED, Film, Timing
+from convcli.images.writing import animated as animation
+from convcli.images.writing import png
+from convcli.images.writing.encoding import Settings, coding
+from convcli.images.writing.gif import paletted
+from convcli.images.writing.quantise import CMYK, image_of, narrowed, pixels_of, tensor_of
+from convcli.images.writing.storage import Storage
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files, npy
 from convcli.system.silence import silent
 
 if TYPE_CHECKING:
-    from convcli.images import tiff
+    from convcli.images.writing import tiff
 
 _KEEPS_EXIF = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
 _KEEPS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}
@@ -127,7 +128,7 @@ def save_frames(
     del picture  # its real values are not kept beside the integers
     kept = itertools.chain((first.pop() for _ in range(1)), (_Frame(*frame, told) for frame in frames))
     if container == "TIFF":
-        from convcli.images import tiff  # imports Pillow's plugin
+        from convcli.images.writing import tiff  # imports Pillow's plugin
 
         _write(sink, tiff.encode((frame.page() for frame in kept), count, level, threads))
     elif container == "PNG" and timing is not None:
@@ -215,7 +216,7 @@ class _Frame:
 
     def page(self) -> tiff.Page:
         """As a page of a TIFF."""
-        from convcli.images import tiff
+        from convcli.images.writing import tiff
 
         white = self.storage.full_scale if self.storage.dtype == "float32" else None
         return tiff.Page(self.pixels, self.storage.space, self.metadata, white)

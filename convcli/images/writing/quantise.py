@@ -10,7 +10,7 @@ from PIL import Image
 
 from convcli.images.alpha import joined
 from convcli.images.picture import Picture
-from convcli.images.storage import Storage
+from convcli.images.writing.storage import Storage
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy
 
