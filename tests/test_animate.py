@@ -370,7 +370,7 @@ def test_gifs_are_small() -> None:
 
 
 def test_films_without_end_are_refused() -> None:
-    with pytest.raises(ImageError, match=r"use a smaller --scale or --cell, or write \.svg"):
+    with pytest.raises(ImageError, match=r"use a smaller scale or cell, or write \.svg"):
         movie.write(small(), io.BytesIO(), "GIF", 100)
 
 

@@ -40,12 +40,12 @@ class Failed(NamedTuple):
     @property
     def message(self) -> str:
         """The error, and which image it belongs to where it does not say so itself."""
-        text = str(self.error)
+        text = self.error.text
         return text if f"'{self.source}'" in text else f"'{self.source}': {text}"
 
     def document(self) -> dict[str, Any]:
         """The JSON of this image."""
-        return {"input": self.source, "error": str(self.error)}
+        return {"input": self.source, "error": self.error.text}
 
 
 class Skipped(NamedTuple):

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError
 from convcli.images import Picture, alpha
-from convcli.images.gray import to_gray
 from convcli.runs import pipeline, transparency
 from convcli.runs.operation import Bias, Operation
 from convcli.system import memory
@@ -46,7 +45,7 @@ def of_operation(picture: Picture, operation: Operation) -> Layer:
     Opacity is a channel where it is filtered like the colours (weights of a channel more); elsewhere it is left out.
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
-        picture = picture.with_pixels(to_gray(picture), picture.alpha)
+        picture = picture.with_pixels(picture.gray(), picture.alpha)
     if picture.alpha is not None and transparency.policy_for(picture, operation) == "filter":
         picture = replace(picture, colour=alpha.joined(picture.colour, picture.alpha), alpha=None)
     fitted = pipeline.fit(picture, operation)

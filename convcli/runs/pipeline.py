@@ -14,16 +14,12 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.errors import ImageError
 from convcli.images import Picture, Storage, alpha
-from convcli.images.gray import weights_of
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
 from convcli.runs import transparency
 from convcli.runs.operation import Operation, largest_sum
 from convcli.runs.remarks import remarks
 from convcli.system import memory
-
-ENCODERS = {"JPEG2000": 42, "WEBP": 41, "GIF": 31, "AVIF": 29, "JPEG": 5}
-"""Bytes that encoders take for each pixel of three channels, as measured; the others write what they are given."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +111,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         raise ImageError(f"--linear is for gray and RGB images, this is {picture.space}: {remedy}")
     weights: tuple[float, ...] = ()
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
-        weights = weights_of(picture, linear)
+        weights = picture.gray_weights(linear)
         picture = picture.with_pixels(_stand_in(picture, 1), picture.alpha)
     rule = transparency.policy_for(picture, operation)
     colours = picture.colour.shape[-3]
@@ -247,7 +243,7 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
     tensor = kept.container == "NPY"
     real = 8 if operation.compute.dtype == "float64" else 4
     stored = prod(shape) * (real if tensor else np.dtype(kept.dtype).itemsize)
-    encoder = ENCODERS.get(kept.container, 0) * prod(shape[-2:])
+    encoder = images.row_of(kept.container).encoder_bytes * prod(shape[-2:])
     further = stored * (tensor or joined) + encoder
     if further and memory.refuses(stored + further):
         remedy = "write png or tif, or use a smaller image" if encoder else "use fewer kernels, or a smaller image"

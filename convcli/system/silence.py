@@ -6,35 +6,38 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import Lock
+
+_lock = Lock()
+_kept: list[int] = []
+"""A copy of standard error, while somebody is inside of `silent`."""
+_depth = 0
 
 
 @contextmanager
 def silent() -> Iterator[None]:
     """Keep C libraries from writing to standard error, past Python: libtiff and libjpeg do it before they fail.
 
-    For short calls of the main thread, as the stream is the whole process's; where other threads are at work, within
-    `hushed`, which has done it for all of them.
+    The stream is the whole process's: whoever comes in first closes it to C, and whoever leaves last opens it again.
     """
-    if _hushed:
-        yield
-        return
+    global _depth
+    with _lock:
+        _depth += 1
     try:
-        kept = os.dup(2)
-    except OSError:  # closed: there is nothing to keep quiet
-        yield
-        return
-    try:
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, 2)
-        os.close(sink)
+        with _lock, suppress(OSError):  # closed: there is nothing to keep quiet
+            if not _kept:
+                _kept.append(os.dup(2))
+                sink = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(sink, 2)
+                os.close(sink)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-_hushed: list[bool] = []
-"""Not empty while `hushed` is in force."""
+        with _lock:
+            _depth -= 1
+            if not _depth and _kept:
+                kept = _kept.pop()
+                os.dup2(kept, 2)
+                os.close(kept)
 
 
 @contextmanager
@@ -46,13 +49,11 @@ def hushed() -> Iterator[None]:
             own.flush()
             past = open(os.dup(2), "w", 1, own.encoding, own.errors)  # noqa: SIM115
     with silent():
-        _hushed.append(True)
         if past is not None:
             sys.stderr = past
         try:
             yield
         finally:
-            _hushed.pop()
             if past is not None:
                 sys.stderr = own
                 past.close()

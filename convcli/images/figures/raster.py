@@ -64,7 +64,7 @@ def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None)
     """
     ending = Path(target).suffix.lower() if form is None else f".{form}"
     if ending not in FIGURES:
-        raise ImageError(f"figure '{target}' ends in none of {', '.join(FIGURES)}: name one of them")
+        raise ImageError(f"figure '{target}'", f"ends in none of {', '.join(FIGURES)}", "name one of them")
     with files.writing(target) as stream:
         if ending == ".svg":
             stream.write(svg.render(scene).encode())

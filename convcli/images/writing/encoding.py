@@ -1,18 +1,18 @@
-"""How files are coded: what the user sets, and what is taken over from the input."""
+"""What an encoder is told beside the pixels: the user's settings, and what is taken over from the input."""
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
+from convcli.images import formats
+from convcli.images.formats import Format
 from convcli.images.picture import Metadata
 
 QUALITY = 92
 """Of lossy formats, where neither the user nor the input says."""
-
-_QUALITY = ("JPEG", "WEBP", "AVIF")
-_COMPRESSION = ("PNG", "TIFF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +24,20 @@ class Settings:
 
     def check(self, container: str) -> None:
         """Refuse what a format does not have."""
-        for option, value, formats in (
-            ("--quality", self.quality, _QUALITY),
-            ("--compression", self.compression, _COMPRESSION),
-        ):
-            if value is not None and container not in formats:
-                raise ImageError(f"{option} {value} is for {', '.join(formats)}, not for {container}: leave it out")
+        for name in ("quality", "compression"):
+            value = getattr(self, name)
+            if value is not None and not getattr(formats.row_of(container), name):
+                have = [row.name for row in formats.ROWS.values() if getattr(row, name)]
+                raise ImageError(param(name, value), f"is for {', '.join(have)}, not for {container}", "leave it out")
 
 
-def coding(container: str, metadata: Metadata, settings: Settings) -> dict[str, Any]:
+def coding(row: Format, metadata: Metadata, settings: Settings) -> dict[str, Any]:
     """What Pillow is told of the coding.
 
     A JPEG of a JPEG keeps its tables and subsampling: its quality and size. WebP is written without loss where the input
     had none, and always at quality 100.
     """
-    if container == "JPEG":
+    if row.name == "JPEG":
         source = metadata.jpeg
         kept: dict[str, Any] = {"quality": settings.quality or QUALITY}
         if source is not None:
@@ -49,10 +48,39 @@ def coding(container: str, metadata: Metadata, settings: Settings) -> dict[str, 
             if source.progressive:
                 kept["progressive"] = True
         return kept
-    if container == "WEBP":
-        if settings.quality == 100 or (settings.quality is None and not metadata.lossy):
+    if row.name == "WEBP":
+        if not row.loses(metadata.lossy, settings.quality):
             return {"lossless": True, "quality": 50, "exact": True}  # the effort, here
         return {"quality": settings.quality or QUALITY, "exact": True}
-    if container == "AVIF" and settings.quality is not None:
-        return {"quality": settings.quality}
-    return {}
+    return {"quality": settings.quality} if row.quality and settings.quality is not None else {}
+
+
+def carried(row: Format, metadata: Metadata, converted: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The metadata that a format keeps, as Pillow calls it, and remarks on what it does not.
+
+    Parameters
+    ----------
+    row : Format
+    metadata : Metadata
+        Of the input.
+    converted : bool
+        Whether the colours are of another space than the input's: nothing is said of these then.
+    """
+    kept: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    for name, block, most in (("exif", metadata.exif, row.exif), ("xmp", metadata.xmp, row.xmp)):
+        if block and len(block) <= most:
+            kept[name] = block
+        elif block and most:
+            notes += (f"its {name.upper()} data is too long for {row.name} and left out",)
+    if metadata.dpi and row.dpi:
+        kept["dpi"] = metadata.dpi
+    if metadata.icc_profile and row.icc and not converted:
+        kept["icc_profile"] = metadata.icc_profile
+    if row.text:
+        kept |= {"text": metadata.text, "chunks": () if converted else metadata.chunks}
+    if metadata.comment and row.comment:
+        kept["comment"] = metadata.comment[: row.comment]
+    if metadata.iptc and row.iptc:
+        kept["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(metadata.iptc)) + metadata.iptc
+    return kept, notes

@@ -1,4 +1,4 @@
-"""A picture as a file keeps it: real values become the integers of the format, or real numbers of another width."""
+"""The values that a file keeps: real values become the integers of the format, or real numbers of another width."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.errors import param
 from convcli.images.alpha import joined
+from convcli.images.formats import row_of
 from convcli.images.picture import Picture
 from convcli.images.writing.storage import Storage
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy
-
-CMYK = {"JPEG", "TIFF", "PDF"}
-"""Formats that hold it."""
 
 
 def narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -28,7 +27,7 @@ def narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, 
     if not count:
         return out, ()
     what = f"{count} value{'s are' if count > 1 else ' is'} beyond {dtype} and become{'s' * (count == 1)} infinite"
-    return out, (f"{what}: use --dtype {'float32' if dtype == 'float16' else 'float64'}",)
+    return out, (f"{what}: use {param('dtype', 'float32' if dtype == 'float16' else 'float64')}",)
 
 
 def tensor_of(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:
@@ -66,12 +65,13 @@ def pixels_of(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped
     if colour.dtype != storage.dtype:
         colour, clipped = _integers(colour, storage, storage.policy)
     if picture.alpha is not None:
-        opacity: NDArray[Any] = picture.alpha
-        if opacity.dtype != storage.dtype:
-            (opacity,), _ = _integers(opacity[np.newaxis], storage, "clip")
-        colour = joined(colour, opacity)
+        alpha: NDArray[Any] = picture.alpha
+        if alpha.dtype != storage.dtype:
+            (alpha,), _ = _integers(alpha[np.newaxis], storage, "clip")
+        colour = joined(colour, alpha)
     planes = np.moveaxis(colour, 0, -1)
-    return _rgb(planes) if storage.space == "cmyk" and storage.container not in CMYK else planes, clipped
+    lacking = storage.space == "cmyk" and not row_of(storage.container).cmyk
+    return _rgb(planes) if lacking else planes, clipped
 
 
 def _rgb(cmyk: NDArray[Any]) -> NDArray[Any]:

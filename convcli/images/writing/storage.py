@@ -6,18 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convcli.errors import ImageError
-from convcli.images import white
+from convcli.errors import ImageError, param
+from convcli.images.formats import ANY, Format, row_of
 from convcli.images.picture import SPACES, Picture
-
-_NO_ALPHA = {"JPEG", "PPM", "BMP", "DIB", "PCX", "EPS"}
-_DEEP = {"PNG", "TIFF", "PPM"}
-_FLOAT = {"TIFF"}
-_LARGEST = {"JPEG": 65500, "PDF": 65500, "WEBP": 16383, "AVIF": 65536, "GIF": 65535, "PCX": 65534, "TGA": 65535,
-            "SGI": 65535, "ICO": 256}  # fmt: skip
-"""The largest side of formats that have a limit within reach, as Pillow writes them."""
-_ICNS = 1024
-"""Pillow resizes whatever it is given to this, and puts the smaller icons beside it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,44 +76,51 @@ def storage_for(
         Channels, transparency, batches, real values or a size that the format cannot hold.
     """
     *batch, channels, height, width = shape
-    if container == "NPY":
+    row = row_of(container)
+    if row.tensor:
         return Storage(container, space, "float32", 1.0, picture.full_scale, policy or "raw")
     if batch and batch[0] != 1:
-        raise ImageError(f"a batch of {batch[0]} images does not fit into one {container} file: write .npy")
-    _check_size(container, height, width)
+        raise ImageError(f"a batch of {batch[0]} images", f"does not fit into one {container} file", "write .npy")
+    _check_size(row, height, width)
     if space == "tensor":
         space = SPACES.get(channels, "tensor")
     if space == "tensor":
-        raise ImageError(
-            f"{channels} output channels do not fit into a {container} file, which has 1 or 3: write .npy (-o out.npy)"
-            + (f", or {fewer}" if fewer else "")
-        )
-    if transparent and container in _NO_ALPHA:
-        raise ImageError(f"{container} holds no transparency: use --alpha drop, or write png, webp or tif")
-    full_scale = white.of_result(picture, container)
-    if (picture.real or policy == "raw") and container in _FLOAT:
+        remedy = f"write .npy ({param('output', 'out.npy')})" + (f", or {fewer}" if fewer else "")
+        rule = f"do not fit into a {container} file, which has 1 or 3"
+        raise ImageError(f"{channels} output channels", rule, remedy)
+    if transparent and not row.alpha:
+        raise ImageError(container, "holds no transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif")
+    full_scale = white_of(picture, container)
+    if (picture.real or policy == "raw") and row.real:
         wide = f"values of 64 bits are stored with 32 in {container}: write .npy to keep them"
         lost = (wide,) if picture.real and picture.colour.dtype == np.float64 else ()
         return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", lost)
     if policy == "raw":
-        raise ImageError(f"--range raw does not fit into integers: write .npy, or tif instead of {container}")
+        remedy = f"write .npy, or tif instead of {container}"
+        raise ImageError(param("range", "raw"), "does not fit into integers", remedy)
     notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
-    if full_scale > 255 and container in _DEEP and (space != "cmyk" or container == "TIFF"):
+    if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
         return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip", notes)
     if full_scale > 255:
         notes += (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
     return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
 
 
-def _check_size(container: str, height: int, width: int) -> None:
+def white_of(picture: Picture, container: str) -> float:
+    """White of what an input becomes, in the input's units; a tensor of unknown white becomes a picture of 0 to 255."""
+    guessed = picture.assumed and picture.space == "tensor" and not row_of(container).tensor
+    return 255.0 if guessed and picture.full_scale == 1 else picture.full_scale
+
+
+def _check_size(row: Format, height: int, width: int) -> None:
     """Refuse a size that a format cannot hold."""
-    largest = _LARGEST.get(container)
-    if largest is not None and max(height, width) > largest:
-        raise ImageError(
-            f"{height}×{width} is too large for {container}, whose sides are at most {largest}: write png or tif"
-        )
-    if container == "ICNS" and (height, width) != (_ICNS, _ICNS):
-        raise ImageError(f"{height}×{width} is no size of ICNS, which is written as {_ICNS}×{_ICNS}: write png or ico")
+    size = f"{height}×{width}"
+    if row.largest != ANY and max(height, width) > row.largest:
+        rule = f"is too large for {row.name}, whose sides are at most {row.largest}"
+        raise ImageError(size, rule, "write png or tif")
+    if row.only and (height, width) != (row.only, row.only):
+        rule = f"is no size of {row.name}, which is written as {row.only}×{row.only}"
+        raise ImageError(size, rule, "write png or ico")
 
 
 def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str, ...]:
@@ -131,9 +129,9 @@ def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str
     if colour.dtype.kind != "f" or not (picture.real or tensor):
         return ()
     peak = float(colour.max(where=np.isfinite(colour), initial=0))
-    remedy = f"to stretch the result over {container}'s range use --range minmax"
+    remedy = f"to stretch the result over {container}'s range use {param('range', 'minmax')}"
     if picture.assumed:
-        remedy = f"if it is another use --full-scale, {remedy}"
+        remedy = f"if it is another use {param('full_scale')}, {remedy}"
     if tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:
         return (f"the values reach {peak:.3g} only, and white is 255: {remedy}",)
     if picture.real and peak > 2 * full_scale:
