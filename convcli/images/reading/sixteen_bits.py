@@ -145,11 +145,14 @@ def _largest(image: Image.Image) -> int:
     return int(tile.args[1]) if tile.codec_name == "ppm" else 65535
 
 
-def straighten(pixels: NDArray[Any], full_scale: float) -> None:
-    """Divide the colours of ``(H, W, C)``, alpha last, by their alpha, with which some files keep them multiplied."""
+def straighten(pixels: NDArray[Any], full_scale: float, real: bool = False) -> None:
+    """Divide the colours of ``(H, W, C)``, alpha last, by their alpha, with which some files keep them multiplied.
+
+    They are rounded, and no larger than white, unless they are `real`.
+    """
     for row in pixels:
         colours, alpha = row[:, :-1], row[:, -1:].astype(np.float64)
-        if row.dtype.kind == "f":
+        if real:
             colours[...] = np.divide(colours, alpha / full_scale, out=np.zeros(colours.shape), where=alpha > 0)
         else:
             scale = np.divide(full_scale, alpha, out=np.zeros_like(alpha), where=alpha > 0)

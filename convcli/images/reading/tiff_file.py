@@ -61,7 +61,7 @@ class File:
         self._full_scale = full_scale
         with decoding(source, limit):
             self._pages: Any = tifffile.TiffFile(stream).pages
-            self.frames = len(self._pages)
+            self.frames = _count(self._pages)
             page = self._pages[0]
             need = page.samplesperpixel * max(1, page.bitspersample // 8) + (0 if _is_direct(page) else 4)
         check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)
@@ -129,10 +129,21 @@ class File:
             )
         if photometric == 0 and array.dtype.kind == "u":
             array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
-        elif array.shape[2] == 1 and array.dtype in (np.int16, np.int32, np.uint32):
+        elif photometric == 1 and array.shape[2] == 1 and array.dtype in (np.int16, np.int32, np.uint32):
             planes = gray_planes(array[..., 0], white)
             return planes, planes.real
         return _coloured(array, space, tuple(map(int, page.extrasamples)), white), False
+
+
+def _count(pages: Any) -> int:
+    """How many pages there are; of those behind a damaged one nothing is known."""
+    with suppress(Exception):  # only tifffile's code runs in there
+        return len(pages)
+    number = 1
+    with suppress(Exception):
+        while pages[number]:
+            number += 1
+    return number
 
 
 def _is_direct(page: Any) -> bool:
@@ -147,12 +158,13 @@ def _is_direct(page: Any) -> bool:
         and page.dtype is not None
         and int(page.photometric) in _SPACES
         and page.fillorder == 1
+        and page.predictor in (1, 2)
         and not (extra == (1,) and page.bitspersample == 8)
     )
 
 
 def _array(page: Any) -> NDArray[Any] | None:
-    """The samples ``(H, W, C)`` of a page in the machine's byte order; None of a volume."""
+    """The samples ``(H, W, C)`` of a page in the machine's byte order; None of a volume, and of no pixels."""
     undo = _CODINGS.get(page.compression)
     if undo is None or page.imagedepth > 1:
         whole = page.asarray(squeeze=False)
@@ -172,7 +184,7 @@ def _array(page: Any) -> NDArray[Any] | None:
         finally:
             page.compression = coding
     planes, depth = whole.shape[:2]
-    if depth > 1:
+    if depth > 1 or not whole.size:
         return None
     array: NDArray[Any] = np.moveaxis(whole[:, 0, :, :, 0], 0, -1) if planes > 1 else whole[0, 0]
     return array.astype(array.dtype.newbyteorder("="), copy=False)
@@ -198,7 +210,7 @@ def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: fl
     if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
     if has_alpha and extra[:1] == (1,):
-        sixteen_bits.straighten(array[..., : colours + 1], full_scale)
+        sixteen_bits.straighten(array[..., : colours + 1], full_scale, real)
     planes = np.moveaxis(array, -1, 0)
     return Planes(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real)
 
