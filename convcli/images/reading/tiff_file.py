@@ -6,6 +6,7 @@ tifffile would want another package for those (LZW, JPEG, CCITT and more), which
 from __future__ import annotations
 
 import lzma
+import struct
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -63,7 +64,7 @@ class File:
             self._pages: Any = tifffile.TiffFile(stream).pages
             self.frames = _count(self._pages)
             page = self._pages[0]
-            need = page.samplesperpixel * max(1, page.bitspersample // 8) + (0 if _is_direct(page) else 4)
+            need = _bytes_each(page)
         check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)
 
     def picture(self, number: int = 0) -> Picture:
@@ -136,14 +137,27 @@ class File:
 
 
 def _count(pages: Any) -> int:
-    """How many pages there are; of those behind a damaged one nothing is known."""
-    with suppress(Exception):  # only tifffile's code runs in there
-        return len(pages)
-    number = 1
-    with suppress(Exception):
-        while pages[number]:
-            number += 1
-    return number
+    """How many pages there are. tifffile leaves out what lies behind the file's end, which is not to be lost in silence."""
+    count = len(pages)
+    last, offsets = pages[count - 1], {pages[number].offset for number in range(count)}
+    layout, file = last.parent.tiff, last.parent.filehandle
+    if not layout.is_ndpi:  # whose directories are longer
+        file.seek(last.offset)
+        (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
+        file.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
+        (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
+        if following and following not in offsets:
+            raise ValueError(f"page {count} is missing")
+    return count
+
+
+def _bytes_each(page: Any) -> int:
+    """What decoding takes for each pixel: Pillow's own, the array, and a copy where that is not interleaved."""
+    samples = int(page.samplesperpixel * max(1, page.bitspersample // 8))
+    if not _is_direct(page):
+        return 4 + samples
+    apart = page.planarconfig == 2 or page.samplesperpixel > _COLOURS[_SPACES[int(page.photometric)]] + 1
+    return 2 * samples if apart else samples
 
 
 def _is_direct(page: Any) -> bool:
@@ -211,7 +225,9 @@ def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: fl
         array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
     if has_alpha and extra[:1] == (1,):
         sixteen_bits.straighten(array[..., : colours + 1], full_scale, real)
-    planes = np.moveaxis(array, -1, 0)
+    planes = np.moveaxis(
+        np.ascontiguousarray(array[..., : colours + has_alpha]), -1, 0
+    )  # interleaved, as all pictures are
     return Planes(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real)
 
 
