@@ -232,7 +232,10 @@ def has_image_name(name: str) -> bool:
 
 def readable() -> tuple[str, ...]:
     """Formats that can be read."""
-    return _all(_read)
+    from PIL import Image
+
+    Image.init()
+    return tuple(sorted(filter(_read, {*ROWS, *Image.OPEN})))
 
 
 def writable() -> tuple[str, ...]:
@@ -257,12 +260,8 @@ def libraries() -> str:
         "webp": "libwebp",
         "avif": "libavif",
     }
-    found = [
-        f"{label} {version}"
-        for name, label in labels.items()
-        if features.check(name) and (version := features.version(name))
-    ]
-    return ", ".join(found)
+    versions = {label: features.version(name) for name, label in labels.items() if features.check(name)}
+    return ", ".join(f"{label} {version}" for label, version in versions.items() if version)
 
 
 def _row_of_ending(ending: str) -> Format | None:
@@ -293,14 +292,6 @@ def _registered(name: str, registry: str) -> bool:
 
     Image.init()
     return name in getattr(Image, registry)
-
-
-def _all(holds: Callable[[str], bool]) -> tuple[str, ...]:
-    """The names of all formats of which something holds."""
-    from PIL import Image
-
-    Image.init()
-    return tuple(sorted(filter(holds, {*ROWS, *Image.OPEN})))
 
 
 def _built(row: Format) -> bool:

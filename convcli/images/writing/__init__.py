@@ -14,8 +14,7 @@ from convcli.images.formats import Format
 from convcli.images.guards import process_wide
 from convcli.images.picture import ImageFile, Picture, Timing
 from convcli.images.writing.encoding import Settings
-from convcli.images.writing.quantise import pixels_of
-from convcli.images.writing.storage import Storage
+from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convcli.images.writing import Frame, Job
-from convcli.images.writing.quantise import narrowed, tensor_of
+from convcli.images.writing.storage import narrowed, tensor_of
 from convcli.system import npy
 
 

@@ -15,7 +15,7 @@ from convcli.images.guards import reason
 from convcli.images.picture import Timing
 from convcli.images.writing import Frame, Job
 from convcli.images.writing.encoding import carried, coding
-from convcli.images.writing.quantise import image_of
+from convcli.images.writing.storage import image_of
 from convcli.system.silence import silent
 
 
