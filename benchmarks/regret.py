@@ -8,7 +8,6 @@ a case is the chosen plan's median over the best one's.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -25,8 +24,9 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
+from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
-from convcli.system import process
+from convcli.system.context import Context
 
 WORTH = 8.0
 GOAL = 1.25
@@ -151,10 +151,10 @@ def cases() -> Iterator[Case]:
 def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, float]]:
     """The chosen plan, and the predicted and measured seconds of every plan worth a look."""
     _, image, weight, spec, finish = case
-    act = engine.transpose if spec.transpose else engine.convolve
+    layer = Layer.of(weight, spec)
 
     def run(plan: str | None) -> engine.ConvResult:
-        return act(image, weight, spec, Compute("numpy", plan=plan), None, finish)
+        return engine.run(image, layer, spec, Compute("numpy", plan=plan), finish)
 
     chosen = run(None)
     first = chosen.plan.partition(":")[0]
@@ -175,7 +175,6 @@ def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, 
 
 def main() -> None:
     """Run the grid, print every case, and the summary."""
-    sys.setswitchinterval(process.SWITCH_SECONDS)
     options = command_line(__doc__, "REGRET.md")
     regrets, lines = [], []
     for case in cases():
@@ -208,4 +207,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with Context(owns_process=True):  # as in the command line
+        main()

@@ -17,12 +17,8 @@ from convcli import __version__, report
 from convcli.commands.help import Documented, unknown_option
 from convcli.errors import ConvError, one_line
 from convcli.spelling import as_options
-from convcli.system import process
+from convcli.system.context import Context
 from convcli.system.files import reason
-
-os.environ.setdefault(*process.BLAS_THREADS)
-os.environ.setdefault(*process.PILLOW_BLOCKS)
-
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
 
@@ -81,7 +77,6 @@ class Group(Documented, click.Group):
         """Run the command line; `standalone_mode` off leaves exceptions to the caller."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        sys.setswitchinterval(process.SWITCH_SECONDS)
         if "_CONVCLI_COMPLETE" in os.environ:
             from convcli.commands.completion import teach_bash
 
@@ -93,7 +88,7 @@ class Group(Documented, click.Group):
             if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
                 stream.reconfigure(errors="backslashreplace")
         try:
-            with warnings.catch_warnings():
+            with Context(owns_process=True), warnings.catch_warnings():
                 # NumPy's, of values that overflow: they become infinite; and of files that are old but good.
                 warnings.simplefilter("ignore", RuntimeWarning)
                 warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
@@ -123,8 +118,8 @@ class Group(Documented, click.Group):
             _fail("the computation needs more memory than there is: use a smaller image, kernel or padding")
         except OSError as error:
             if error.filename:
-                _fail(f"'{error.filename}' cannot be read or written: {reason(error)}")
-            _fail(f"standard output cannot be written: {reason(error)}")  # files say their names
+                _fail(as_options(f"'{error.filename}' cannot be read or written: {reason(error)}"))
+            _fail(as_options(f"standard output cannot be written: {reason(error)}"))  # files say their names
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from cli import environment, run
 from PIL import Image, PngImagePlugin
 
 from convcli.images import prefetch
+from convcli.system.context import Context
+
+
+@pytest.fixture(autouse=True)
+def context() -> Iterator[None]:
+    with Context():
+        yield
+
 
 NOISE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 
@@ -103,7 +112,7 @@ def test_a_file_that_was_written_to_is_not_it(tmp_path: Path) -> None:
         os.utime(tmp_path / "in", ns=(1, 1))
         with open(tmp_path / "in", "rb") as stream:
             assert prefetch.take(stream) is None
-        assert not prefetch._begun  # nor is it kept
+        assert not prefetch._begun()  # nor is it kept
 
 
 def test_what_is_appended_is_not_read(tmp_path: Path) -> None:
@@ -142,7 +151,7 @@ def test_what_cannot_be_read(path: str, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     with prefetch.decoding_of(path):
-        assert not prefetch._begun
+        assert not prefetch._begun()
 
 
 @pytest.mark.parametrize("name", [*PLAIN, *ANOTHER])

@@ -16,6 +16,7 @@ from convcli.engine import Compute
 from convcli.errors import GeometryError, ImageError, KernelError
 from convcli.images import Picture
 from convcli.kernels import notation, parse
+from convcli.layer import Layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +60,8 @@ def load(text: str) -> Picture:
     try:
         values = notation.literal(text.strip())
     except KernelError as error:
-        raise ImageError(str(error).replace("kernel", "input", 1)) from None
+        value = error.value.replace("kernel", "input", 1)
+        raise ImageError(value, error.rule, error.remedy, error.why) from None
     return Picture(values[np.newaxis], None, "tensor", 1.0, 2)
 
 
@@ -89,8 +91,8 @@ def with_values(
     plane = _plane(picture, channel, name)
     height, width = weights.shape
     steps = course(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
-    act = engine.transpose if spec.transpose else engine.convolve
-    result = act(plane[np.newaxis], weights[np.newaxis, np.newaxis], spec, Compute("reference"))
+    layer = Layer.of(weights[np.newaxis, np.newaxis], spec)
+    result = engine.run(plane[np.newaxis], layer, spec, Compute("reference"))
     notes = picture.notes if picture.alpha is None else (*picture.notes, "transparency is left out")
     return Scenario(steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()), notes)
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from convcli.arithmetic.chain import Chain, Step
-from convcli.arithmetic.inputs import Returning
+from convcli.arithmetic.chain_inputs import Returning
 from convcli.arithmetic.solve import Answer, Query, Solution
 from convcli.convspec import ConvSpec
 from convcli.geometry import Geometry, Pads, Pair, Size

@@ -11,10 +11,11 @@ from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
 from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
+from convcli.spelling import as_options
 
 if TYPE_CHECKING:
+    from convcli.runs.compared import Compared
     from convcli.runs.comparison import Comparison, Row
-    from convcli.runs.layer import Layer
 
 _COUNT = CountType(65536)
 
@@ -78,24 +79,22 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     """
     from convcli.runs import comparison
 
-    layer, notes = _layer(image, values, folding.fold(values))
-    result = comparison.compare(
-        layer.image, layer.weight, layer.spec, layer.bias, folding.fold_compute(values),
-        values["repeats"], values["tolerance"],
-    )  # fmt: skip
+    compared, notes = _compared(image, values, folding.fold(values))
+    result = comparison.compare(*compared, folding.fold_compute(values), values["repeats"], values["tolerance"])
+    missing = [as_options(line) for line in result.missing]
     if as_json:
         report.json(
             {
                 "auto": result.auto,
                 "reason": result.reason,
-                "missing": list(result.missing),
+                "missing": missing,
                 "notes": list(notes),
                 "rows": [row.document() for row in result.rows],
                 "agree": result.agree,
             }
         )
     elif not quiet:
-        for line in (*notes, *result.missing):
+        for line in (*notes, *missing):
             report.note(line)
         report.table(_table(result))
         report.note(f"auto takes {result.auto}" + (f": {result.reason}" if result.reason else ""))
@@ -103,10 +102,10 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
         click.get_current_context().exit(1)
 
 
-def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[Layer, tuple[str, ...]]:
+def _compared(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[Compared, tuple[str, ...]]:
     """Image and weights, read, or random where they are not given; and what the user should know of them."""
     from convcli import images
-    from convcli.runs import layer
+    from convcli.runs import compared
 
     given = bool(values["kernels"]) or values["weights"] is not None
     _refuse(values, ("out_channels", "kernel_size"), given, "random weights", "-k and --weights")
@@ -114,7 +113,7 @@ def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[L
     if image is None:
         if values["full_scale"] is not None:
             raise ConvError(f"--full-scale {values['full_scale']:g} is for an IMAGE: name one, or leave it out")
-        picture = layer.random_picture(values["size"] or (512, 512), values["in_channels"] or 3)
+        picture = compared.random_picture(values["size"] or (512, 512), values["in_channels"] or 3)
     else:
         picture = images.load(image, values["max_pixels"], values["full_scale"])
     notes = picture.notes
@@ -122,10 +121,10 @@ def _layer(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[L
         notes = (*notes, f"{image}: its opacity is left out")
     if given:
         operation = folding.fold_operation(values, spec)
-        return layer.of_operation(picture, operation), (*operation.notes, *notes)
+        return compared.of_operation(picture, operation), (*operation.notes, *notes)
     kernel = values["kernel_size"] or (3, 3)
     bias = folding.fold_bias(values)
-    return layer.of_random_weights(picture, values["out_channels"], kernel, spec, bias), notes
+    return compared.of_random_weights(picture, values["out_channels"], kernel, spec, bias), notes
 
 
 def _refuse(values: dict[str, Any], names: tuple[str, ...], given: bool, what: str, instead: str) -> None:

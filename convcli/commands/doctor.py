@@ -12,6 +12,7 @@ import click
 from convcli import options, report
 from convcli.commands.help import Documented
 from convcli.errors import one_line
+from convcli.spelling import as_options
 
 if TYPE_CHECKING:
     from convcli.inventory import Inventory
@@ -32,7 +33,8 @@ def doctor(as_json: bool, quiet: bool) -> None:
     from convcli import inventory
 
     found = inventory.take()
-    found = replace(found, problems=(*found.problems, *_misset(click.get_current_context(), found.environment)))
+    misset = _misset(click.get_current_context(), found.environment)
+    found = replace(found, problems=(*map(as_options, found.problems), *misset))
     if as_json:
         report.json(found.document())
     elif quiet:

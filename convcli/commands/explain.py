@@ -146,7 +146,7 @@ def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
 
 
 def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
-    from convcli.drawing.palette import PALETTES
+    from convcli.drawing.colors import PALETTES
     from convcli.explain import figure
     from convcli.images.figures import raster
     from convcli.runs import outputs
@@ -174,7 +174,7 @@ def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
         weight=fitted.weight,
         geometry=fitted.geometry,
         groups=fitted.groups,
-        bias=ready.fitted.bias,
+        bias=ready.fitted.layer.bias,
         parts=ready.fitted.finish.parts,
         channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
         input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),

@@ -11,17 +11,17 @@ import click
 
 from convcli import options, report
 from convcli.commands import kernel_output
-from convcli.commands.help import KERNELS, Documented
+from convcli.commands.help import KERNELS, Documented, kernel_rows, kernel_table
 from convcli.errors import ConvError
 from convcli.parameters import FileType, KernelType
+from convcli.spelling import as_options
 from convcli.system.names import STDIO, is_stream
 from convcli.vocabulary import OPS
 
 if TYPE_CHECKING:
     from convcli.kernels import Filter
     from convcli.kernels.analysis import Analysis
-    from convcli.kernels.listing import Stored
-    from convcli.kernels.named import Recipe
+    from convcli.kernels.stored_tensors import Stored
 
 
 ART = 32
@@ -107,25 +107,24 @@ def _list(as_json: bool, quiet: bool) -> None:
     recipes = list(REGISTRY.values())
     if as_json:
         keys = ("name", "usage", "about", "scale", "combine", "members", "aliases", "source")
-        report.json([{key: getattr(recipe, key) for key in keys} for recipe in recipes])
+        documents = [{key: getattr(recipe, key) for key in keys} for recipe in recipes]
+        report.json([{**document, "about": as_options(document["about"])} for document in documents])
     elif quiet:
         report.lines(*(recipe.name for recipe in recipes))
     else:
-        from convcli.kernels import figure
+        from convcli.kernels import kernel_figure
 
         drawn = report.colourful()
-        pictures = [figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
-        report.table(_named(recipes, pictures))
+        pictures = [kernel_figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
+        report.table(_named(pictures))
 
 
-def _named(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
+def _named(pictures: Sequence[Sequence[str]]) -> report.Table:
     """The named kernels; where there is no room for columns, all that is said of them in one."""
     title, about = "convcli kernel: the named kernels", "what it is"
     if report.width(WIDE) < WIDE:
-        rows = [(one.usage, f"{one.about} Scale: {one.scale}. Source: {one.source}.") for one in recipes]
-        return report.Table(title, rows, ("kernel", about), pictures=pictures)
-    wide = [(one.usage, one.about, one.scale, one.source) for one in recipes]
-    return report.Table(title, wide, ("kernel", about, "scale", "source"), pictures=pictures)
+        return report.Table(title, kernel_rows(), ("kernel", about), pictures=pictures)
+    return report.Table(title, kernel_table(), ("kernel", about, "scale", "source"), pictures=pictures)
 
 
 def _kernels(
@@ -134,7 +133,7 @@ def _kernels(
     """Everything about the kernels of some SPECs."""
     from convcli.kernels import export, parse
     from convcli.kernels.analysis import analyse
-    from convcli.kernels.kernel import Kernel
+    from convcli.kernels.kernel_types import Kernel
 
     filters = [parse(spec) for spec in specs]
     if op == "conv":
@@ -173,17 +172,17 @@ def _kernels(
 
 def _weights(source: str, output: str | None, form: str | None, theme: str, as_json: bool, quiet: bool) -> None:
     """The tensors in a file, and the filters of the one that a key names or that is the only one."""
-    from convcli.drawing.palette import PALETTES
-    from convcli.kernels import export, filters, listing, weights
+    from convcli.drawing.colors import PALETTES
+    from convcli.kernels import export, filter_sheet, stored_tensors, weights
     from convcli.runs.outputs import folder
 
     given = output
     path, key = weights.split(source)
-    found = listing.stored(path, key)
+    found = stored_tensors.stored(path, key)
     drawn = None
     if output is not None or (len(found) == 1 and not quiet and not as_json and report.colourful()):
         layer = weights.load(source)
-        drawn = filters.draw(layer.weight, PALETTES[theme], filters.MOST_TILES if output else SHOWN)
+        drawn = filter_sheet.draw(layer.weight, PALETTES[theme], filter_sheet.MOST_TILES if output else SHOWN)
     if output is not None and form is not None and drawn is not None:
         if form not in kernel_output.FIGURES:
             raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
@@ -191,7 +190,7 @@ def _weights(source: str, output: str | None, form: str | None, theme: str, as_j
         kernel_output.check(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
         with folder(output, given):
-            kernel_output.write(filters.sheet(drawn, title, PALETTES[theme]), output, form)
+            kernel_output.write(filter_sheet.sheet(drawn, title, PALETTES[theme]), output, form)
     stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         report.json({"file": str(path), "tensors": [one.document() for one in found]}, stream)
@@ -201,10 +200,10 @@ def _weights(source: str, output: str | None, form: str | None, theme: str, as_j
     else:
         report.table(_listing(str(path), found), stream)
         if output is None and drawn is not None:
-            from convcli.kernels import figure
+            from convcli.kernels import kernel_figure
 
             tiles = [picture for _, picture in drawn.tiles]
-            report.picture([*figure.rows_of_tiles(tiles, report.width(80)), drawn.caption])
+            report.picture([*kernel_figure.rows_of_tiles(tiles, report.width(80)), drawn.caption])
 
 
 def _listing(path: str, found: Sequence[Stored]) -> report.Table:
@@ -248,26 +247,26 @@ def _member(found: Analysis) -> dict[str, Any]:
 def _art(found: Analysis) -> None:
     """Heat map and frequency response below a table on a terminal that shows colours."""
     if report.colourful():
-        from convcli.kernels import figure
+        from convcli.kernels import kernel_figure
 
-        side = min(ART, (report.width(80) - figure.GAP) // 2 // 2 * 2)
+        side = min(ART, (report.width(80) - kernel_figure.GAP) // 2 // 2 * 2)
         if side >= 8:
-            report.picture([*figure.terminal(found, side), ""])
+            report.picture([*kernel_figure.terminal(found, side), ""])
 
 
 def _table(found: Analysis, op: str, one: Filter) -> report.Table:
-    from convcli.kernels import figure, words
+    from convcli.kernels import description, kernel_figure
 
     height, width = found.values.shape
     room = report.width(160) - MARGIN
-    forms = ([" ".join(row) for row in figure.matrix(found, digits)] for digits in (4, 3, 2))
+    forms = ([" ".join(row) for row in kernel_figure.matrix(found, digits)] for digits in (4, 3, 2))
     lines = next((lines for lines in forms if len(lines[0]) <= room), []) if height <= TALL else []
-    scale = figure.scale(found) if lines and figure.readable(found) else ""
+    scale = kernel_figure.scale(found) if lines and kernel_figure.readable(found) else ""
     lines = lines or [f"{height}×{width} values are too many to be shown: see -q, --json and -o"]
     names = [f"matrix {scale}".strip(), *[""] * (len(lines) - 1)]
     rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
     if len(one.kernels) > 1:
         rows.append(("combined", f"{len(one.kernels)} kernels of {one.label}, by {one.combine}"))
-    rows += words.rows(found, room)
+    rows += [(name, as_options(text)) for name, text in description.rows(found, room)]
     flipped = ", flipped" if op == "conv" else ""
     return report.Table(f"convcli kernel: {found.name}{flipped}", rows)

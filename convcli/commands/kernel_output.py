@@ -47,10 +47,10 @@ def save(found: Sequence[Analysis], target: str, output: str, form: str, theme: 
 
 
 def _figure(found: Sequence[Analysis], theme: str) -> Scene:
-    from convcli.drawing.palette import PALETTES
-    from convcli.kernels import figure, words
+    from convcli.drawing.colors import PALETTES
+    from convcli.kernels import description, kernel_figure
 
-    return figure.draw(found, [words.caption(one) for one in found], PALETTES[theme])
+    return kernel_figure.draw(found, [description.caption(one) for one in found], PALETTES[theme])
 
 
 def check(output: str, form: str, specs: Sequence[str]) -> None:

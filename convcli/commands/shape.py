@@ -146,17 +146,17 @@ def _size(values: dict[str, Any]) -> None:
 
 
 def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
-    from convcli.drawing import heat
-    from convcli.drawing.palette import PALETTES
+    from convcli.drawing import count_map
+    from convcli.drawing.colors import PALETTES
 
     found = losses.overlap(geometry)
     if found is None:
         raise GeometryError("a kernel or stride of this size has no picture: use one below a thousand")
     height, width = geometry.output if geometry.transpose else geometry.input
-    counts = losses.overlap_map(geometry, min(height, heat.MOST), min(width, heat.MOST))
+    counts = losses.overlap_map(geometry, min(height, count_map.MOST), min(width, count_map.MOST))
     text = shape_views.overlap_text(found, geometry.transpose)
     title = shape_views.picture_title(geometry)
-    page = heat.scene(counts, (height, width), title, text, PALETTES[values["theme"]])
+    page = count_map.scene(counts, (height, width), title, text, PALETTES[values["theme"]])
     if values["output"].lower().endswith(".svg"):
         from convcli.drawing import svg
         from convcli.system import files
@@ -171,7 +171,7 @@ def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
 
 def _chain(values: dict[str, Any], asked: list[str]) -> None:
     """A chain of layers."""
-    from convcli.arithmetic import chain, documents, inputs, layerfile
+    from convcli.arithmetic import chain, chain_inputs, documents, layerfile
 
     context = click.get_current_context()
     single = {*_ASKED[2:], "output_size", "transpose", "output", "everything", *(() if asked else ("hout", "wout"))}
@@ -192,7 +192,7 @@ def _chain(values: dict[str, Any], asked: list[str]) -> None:
         report.lines(str(last.height) if values["win"] is None else f"{last.height} {last.width}")
         return
     result = chain.walk(layers, size, channels)
-    returning = inputs.returning(layers, result)
+    returning = chain_inputs.returning(layers, result)
     if values["as_json"]:
         report.json(documents.of_chain(result, returning))
     else:

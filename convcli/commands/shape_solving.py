@@ -118,7 +118,7 @@ def _query(values: dict[str, Any], wanted: Size) -> Query:
 
 def solve_chain(values: dict[str, Any], layers: Sequence[Layer], channels: int) -> None:
     """The input of a chain: its height, and its width where that is not given."""
-    from convcli.arithmetic.inputs import leading_to
+    from convcli.arithmetic.chain_inputs import leading_to
 
     wanted, win = _wanted(values), values["win"]
     if wanted is None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from convcli.arithmetic.chain import Chain
+    from convcli.arithmetic.chain_inputs import Returning
     from convcli.arithmetic.documents import Inputs
-    from convcli.arithmetic.inputs import Returning
     from convcli.arithmetic.solve import Answer, Query, Solution
 
 SHOWN = 12

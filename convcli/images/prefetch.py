@@ -17,6 +17,7 @@ from PIL import Image, ImageFile
 
 from convcli.images.guards import process_wide
 from convcli.system import memory
+from convcli.system.context import current
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 """What files begin with."""
@@ -37,15 +38,16 @@ class _Begun(NamedTuple):
     done: list[Image.Image]
 
 
-_begun: list[_Begun] = []
-"""Not empty within `decoding_of`, at most one: a program has one first input."""
+def _begun() -> list[_Begun]:
+    """What the run's context keeps: at most one, as a run has one first input. Without a context nothing is kept."""
+    return current().kept(decoding_of, list)
 
 
 @contextmanager
 def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
     """Decode a file in a thread, if it is large, and neither the program nor the picture needs a closer look.
 
-    The picture can be taken for as long as the block lasts.
+    The picture can be taken for as long as the block lasts, in the context of the run: see `convcli.system.context`.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(process_wide())
-        stack.callback(_begun.clear)
+        stack.callback(_begun().clear)
         stream = _opened(path)
         if stream is not None:
             _begin(stream, MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels))
@@ -72,7 +74,7 @@ def _begin(stream: BinaryIO, most: int) -> None:
     except RuntimeError:  # there can be no more threads
         stream.close()
         return
-    _begun[:] = [_Begun(version, thread, done)]
+    _begun()[:] = [_Begun(version, thread, done)]
 
 
 def _opened(path: str) -> BinaryIO | None:
@@ -97,13 +99,14 @@ def _without_waiting(path: str, flags: int) -> int:
 
 def take(stream: BinaryIO) -> Image.Image | None:
     """The decoded picture of this very file, once, if it was begun; waits until it is done."""
-    if not _begun:
+    waiting = _begun()
+    if not waiting:
         return None
     try:
         version = _version(os.fstat(stream.fileno()))
     except OSError:  # it is in memory
         return None
-    begun = _begun.pop()
+    begun = waiting.pop()
     if version != begun.version:  # it was written to since: what was decoded is not kept
         return None
     begun.thread.join()

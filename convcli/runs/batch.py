@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,8 +22,9 @@ from convcli.errors import ConvError, ExistsError, ImageError
 from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
-from convcli.system import memory
-from convcli.system.files import abandon, reason
+from convcli.spelling import as_options
+from convcli.system import context, memory
+from convcli.system.files import reason
 from convcli.system.names import STDIO, is_stream
 from convcli.system.parallel import workers
 from convcli.system.silence import hushed
@@ -40,12 +42,12 @@ class Failed(NamedTuple):
     @property
     def message(self) -> str:
         """The error, and which image it belongs to where it does not say so itself."""
-        text = self.error.text
+        text = as_options(self.error.text)
         return text if f"'{self.source}'" in text else f"'{self.source}': {text}"
 
     def document(self) -> dict[str, Any]:
         """The JSON of this image."""
-        return {"input": self.source, "error": self.error.text}
+        return {"input": self.source, "error": as_options(self.error.text)}
 
 
 class Skipped(NamedTuple):
@@ -127,6 +129,7 @@ class Batch:
         return Tally(*(self.kinds.count(kind) for kind in (Done, Skipped, Failed)))
 
     def __enter__(self) -> Batch:
+        self.unfinished = self.around.enter_context(context.entered()).unfinished
         if self.workers > 1:
             self.around.enter_context(hushed())
             self.around.enter_context(
@@ -141,7 +144,9 @@ class Batch:
                 yield number, self._counted(*job, self.operation)
             return
         queue = iter(enumerate(self.jobs))  # next() is atomic: whoever is idle takes the next image
-        self.threads = [Thread(target=self._work, args=(queue,), daemon=True) for _ in range(self.workers)]
+        self.threads = [
+            Thread(target=copy_context().run, args=(self._work, queue), daemon=True) for _ in range(self.workers)
+        ]
         for number, thread in enumerate(self.threads):
             try:
                 thread.start()
@@ -166,7 +171,7 @@ class Batch:
         self.shares.close()
         if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # which have waited, or never will
             self._wait()
-        abandon(self.threads)  # those that are done have nothing to lose
+        self.unfinished.abandon(self.threads)  # those that are done have nothing to lose
         self.around.close()
 
     def _wait(self) -> None:
@@ -233,7 +238,7 @@ class Batch:
         except BrokenPipeError:  # nobody reads the results any more
             raise
         except OSError as error:
-            failed = ImageError(f"'{error.filename or source}' cannot be read or written: {reason(error)}")
+            failed = ImageError(f"'{error.filename or source}'", "cannot be read or written", **reason(error)._asdict())
         except Exception as error:
             if len(self.jobs) == 1:
                 raise

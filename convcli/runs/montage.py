@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from convcli import images
 from convcli.drawing import heatmap
+from convcli.drawing.colors import PALETTES, Palette
 from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
-from convcli.drawing.palette import PALETTES, Palette
 from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.images import Picture
 from convcli.images.figures import raster
-from convcli.kernels import filters
+from convcli.kernels import filter_sheet
 from convcli.pointwise.ranges import Clipped, store
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
@@ -64,7 +64,7 @@ def run(
     width : int
         Pixels across, at most (tiles are at least 8 wide).
     theme : str
-        The colours around the tiles, one of `convcli.drawing.palette.PALETTES`.
+        The colours around the tiles, one of `convcli.drawing.colors.PALETTES`.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def run(
     """
     check(container, policy)
     if picture.colour.ndim == 4 and len(picture.colour) > 1:
-        raise ImageError(f"--montage draws one image, this is a batch of {len(picture.colour)}: split it")
+        raise ImageError(param("montage"), f"draws one image, this is a batch of {len(picture.colour)}", "split it")
     outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
     page, clipped, remarks = _page(outcome, operation, source, policy, width, PALETTES[theme])
     drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
@@ -95,9 +95,13 @@ def run(
 def check(container: str, policy: str | None) -> None:
     """Refuse a format or a range policy that no contact sheet can have."""
     if container == "NPY":
-        raise ImageError("--montage draws a picture, and .npy holds the channels as they are: use png, or leave it out")
+        raise ImageError(
+            param("montage"), "draws a picture, and .npy holds the channels as they are", "use png, or leave it out"
+        )
     if policy == "raw":
-        raise ImageError("--montage draws gray levels: use another --range than raw, or leave it out")
+        raise ImageError(
+            param("montage"), "draws gray levels", f"use another {param('range')} than raw, or leave it out"
+        )
 
 
 def _page(
@@ -193,5 +197,5 @@ def _icons(operation: Operation, count: int, palette: Palette) -> list[Colors | 
     weight = operation.weight
     if weight is None or operation.spec.transpose or weight.shape[1] not in (1, 3) or weight.shape[2:] == (1, 1):
         return none
-    drawn = filters.draw(weight, palette, count)
+    drawn = filter_sheet.draw(weight, palette, count)
     return [picture for _, picture in drawn.tiles]

@@ -13,7 +13,7 @@ import numpy as np
 
 from convcli import images
 from convcli.engine import ConvResult
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.images import ImageFile, Picture, Settings, Storage
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
@@ -110,7 +110,7 @@ class Writing:
     policy : str or None
         The range policy.
     output : str or None
-        ``-o`` as it was given.
+        The output as it was given.
     settings : Settings
         Quality and compression.
     max_pixels : int or None
@@ -120,7 +120,7 @@ class Writing:
     montage : int or None
         The width of the contact sheet that is written in place of the channels; None for the channels.
     theme : str
-        Its colours, one of `convcli.drawing.palette.PALETTES`.
+        Its colours, one of `convcli.drawing.colors.PALETTES`.
     replace : bool
         Whether a file that has appeared under a result's name since the run began gives way to it.
     """
@@ -190,10 +190,14 @@ def _check_in_place(file: ImageFile, source: str, container: str, count: int) ->
     """Refuse to put another kind of file, or fewer frames, in the input's place."""
     if (file.format, container) not in {(container, container), ("MPO", "JPEG")}:
         raise ImageError(
-            f"'{source}' is {file.format} in spite of its name, and --in-place would write {container}: rename it, or use -o"
+            f"'{source}'",
+            f"is {file.format} in spite of its name, and {param('in_place')} would write {container}",
+            f"rename it, or use {param('output')}",
         )
     if count < file.frames:
-        raise ImageError(f"--in-place would keep {count} of the {file.frames} frames of '{source}': use -o")
+        raise ImageError(
+            param("in_place"), f"would keep {count} of the {file.frames} frames of '{source}'", f"use {param('output')}"
+        )
 
 
 class _First(NamedTuple):

@@ -1,4 +1,4 @@
-"""How this process is to work: NumPy's BLAS, and the threads that share Python's lock. Standard library only."""
+"""Settings of the process that the command line runs in, and its quick end. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ import os
 import sys
 
 BLAS_THREADS = "OPENBLAS_NUM_THREADS", "1"
-"""An environment variable that NumPy's BLAS reads when it is loaded: the engine has threads of its own, and each of them wants
-BLAS for itself."""
+"""An environment variable that NumPy's BLAS reads when it is loaded. The engine has threads of its own; BLAS must not add more
+to each of them."""
 
 PILLOW_BLOCKS = "PILLOW_BLOCKS_MAX", "3"
-"""An environment variable that Pillow reads when it is imported: so many blocks of 16 MiB of an image that is no longer needed
-are kept for the next one. Fresh memory would take as long as half of encoding a photograph as JPEG."""
+"""An environment variable that Pillow reads when it is imported: how many blocks of 16 MiB it keeps for the next image. Fresh
+memory would take half as long as encoding a photograph as JPEG."""
 
 SWITCH_SECONDS = 1e-4
-"""For `sys.setswitchinterval`. Threads that compute in NumPy want Python's lock for a moment only, but often: asked for it
-sooner than after the usual 5 ms, they wait for each other a fifth as often (measured)."""
+"""For `sys.setswitchinterval`. Threads that compute in NumPy need Python's lock often, but only for a moment. If they have to
+release it sooner than after the usual 5 ms, they wait for each other a fifth as often (measured)."""
 
 
 def leave(code: object) -> None:
-    """End this process with an exit code at once, if nothing is lost by it.
+    """End this process with an exit code at once, if nothing is lost.
 
-    Python would take NumPy, Pillow and itself apart first, piece by piece: a tenth of the time that a small image takes. What
-    waits in standard streams is written, and what was to be called at the end is called. Where somebody watches this process
-    (a profiler, a debugger), where it is to go on (``python -i``), where libraries have threads of their own to end (torch), or
-    where a stream cannot be written, nothing is done, and Python ends it as ever. Threads that are no daemons are not waited for:
-    the program has none.
+    Python's own end frees NumPy, Pillow and itself piece by piece, which takes a tenth of the time of a small image. Here
+    the standard streams are flushed and the functions registered with `atexit` are called, and no more; threads are not
+    waited for. Nothing is done, so that Python ends as usual, in these cases: a profiler or a debugger watches the process,
+    it has to go on (``python -i``), torch is loaded and has threads of its own to end, or a stream cannot be written.
+
+    Parameters
+    ----------
+    code : object
+        As of `sys.exit`; anything but an int or None is left to Python.
     """
     monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
     tools = [] if monitoring is None else [monitoring.get_tool(number) for number in range(6)]

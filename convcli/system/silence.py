@@ -1,4 +1,4 @@
-"""What C libraries write to standard error, past Python: kept from it."""
+"""Keep C libraries from writing to standard error."""
 
 from __future__ import annotations
 
@@ -6,54 +6,56 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock
 
-_lock = Lock()
-_kept: list[int] = []
-"""A copy of standard error, while somebody is inside of `silent`."""
-_depth = 0
+from convcli.system.context import current
 
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep C libraries from writing to standard error, past Python: libtiff and libjpeg do it before they fail.
+    """Keep C libraries from writing to standard error. libtiff and libjpeg do so before they fail, without asking Python.
 
-    The stream is the whole process's: whoever comes in first closes it to C, and whoever leaves last opens it again.
+    File descriptor 2 belongs to the whole process. So this does nothing unless the context owns the process
+    (see `convcli.system.context`), and is for short calls of the main thread. While other threads work, use `hushed`.
     """
-    global _depth
-    with _lock:
-        _depth += 1
+    context = current()
+    if context.hushed or not context.owns_process:
+        yield
+        return
     try:
-        with _lock, suppress(OSError):  # closed: there is nothing to keep quiet
-            if not _kept:
-                _kept.append(os.dup(2))
-                sink = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(sink, 2)
-                os.close(sink)
+        kept = os.dup(2)
+    except OSError:  # closed: nothing can be written to it
+        yield
+        return
+    try:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
         yield
     finally:
-        with _lock:
-            _depth -= 1
-            if not _depth and _kept:
-                kept = _kept.pop()
-                os.dup2(kept, 2)
-                os.close(kept)
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """`silent`, for as long as threads are at work: what Python itself says goes past the descriptor that is closed to C."""
+    """The same as `silent`, but while threads work: Python itself goes on writing, to a copy of the descriptor."""
+    context = current()
+    if not context.owns_process:
+        yield
+        return
     own, past = sys.stderr, None
     with suppress(OSError, ValueError, AttributeError):  # no descriptor, or closed
         if own.fileno() == 2:
             own.flush()
             past = open(os.dup(2), "w", 1, own.encoding, own.errors)  # noqa: SIM115
     with silent():
+        context.hushed = True
         if past is not None:
             sys.stderr = past
         try:
             yield
         finally:
+            context.hushed = False
             if past is not None:
                 sys.stderr = own
                 past.close()

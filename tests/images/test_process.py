@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from PIL import Image
 
 from convcli.images import guards
 from convcli.images.guards import process_wide
-from convcli.system.silence import silent
 
 SNAPSHOT = """
 import logging, os, signal, sys, threading, warnings
@@ -179,25 +177,3 @@ def test_an_error_puts_everything_back() -> None:
     with pytest.raises(ZeroDivisionError), process_wide(10**9):
         _ = 1 / 0
     assert before == Image.MAX_IMAGE_PIXELS
-
-
-def test_threads_leave_standard_error_open(capfd: pytest.CaptureFixture[str]) -> None:
-    """They come in and go out in turn: none of them takes what another has closed for the stream as it was."""
-    import os
-
-    steps = threading.Barrier(2)
-
-    def first() -> None:
-        with silent():
-            steps.wait()
-            steps.wait()
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    steps.wait()
-    with silent():
-        steps.wait()
-        thread.join()
-        os.write(2, b"of a library")
-    os.write(2, b"ours")
-    assert capfd.readouterr().err == "ours"

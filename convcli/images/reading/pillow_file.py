@@ -30,7 +30,7 @@ class File:
         with decoding(source, limit):
             self._image: Image.Image | None = self._opened(0)
             self.format = self._image.format
-            self.frames = max(1, int(getattr(self._image, "n_frames", 1)))  # 0 in a PSD without layers
+            self.frames = _count(self._image)
             self._cut = self.frames > 1 and sixteen_bits.cut_animation(self._image)
             width, height = self._image.size
             need = bytes_each(self._image)
@@ -113,6 +113,19 @@ class File:
         head = self._stream.read(1 << 16)
         self._stream.seek(place)
         return b"VP8L" not in head
+
+
+def _count(image: Image.Image) -> int:
+    """How many pictures there are: one or more, whatever a header says.
+
+    Pillow counts the layers of a PSD, not the picture that they make up, and takes the counts in other headers as they are.
+    """
+    try:
+        return max(1, int(getattr(image, "n_frames", 1)))
+    except Exception:  # damage, or a layer that Pillow does not read
+        if image.format == "PSD":  # the picture does not depend on its layers
+            return 1
+        raise
 
 
 class Decoded:

@@ -1,18 +1,25 @@
-"""What a kernel does, in words: the rows of its table, and the caption of its figure."""
+"""The properties of a kernel in words: the rows of its table, and the caption of its figure."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
+from convcli.errors import param
 from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import Factor
 
 FEW = 3
-"""Factors of a kernel that are written out."""
+"""The most factors of a kernel that are written out."""
 
 
 def rows(found: Analysis, room: int) -> list[tuple[str, str]]:
-    """Names and texts of a kernel's properties; `room` is how many characters a line has."""
+    """Names and texts of a kernel's properties, with parameters as `param` marks them.
+
+    Parameters
+    ----------
+    room : int
+        Characters in a line.
+    """
     out = [
         ("sum", _number(found.sum) + (", zero-sum: flat areas become 0" if found.zero_sum else "")),
         ("Σ|k|", _number(found.abs_sum)),
@@ -28,7 +35,7 @@ def rows(found: Analysis, room: int) -> list[tuple[str, str]]:
 
 
 def caption(found: Analysis) -> str:
-    """The numbers on one line."""
+    """The most important numbers, on one line."""
     height, width = found.values.shape
     rank = "" if found.rank is None else f", rank {found.rank}"
     return (
@@ -37,14 +44,14 @@ def caption(found: Analysis) -> str:
 
 
 def _range(found: Analysis) -> str:
-    """What the pixels of an image become, and which of it is clipped."""
+    """The range that pixels can get, and what of it is clipped."""
     low, high = found.low, found.high
     text = f"0…1 becomes {_number(low)}…{_number(high)}, 0…255 {_number(255 * low)}…{_number(255 * high)}"
     below, above = low < -1e-9, high > 1 + 1e-9
     if not below and not above:
         return f"{text}: never clipped"
     sides = " and ".join(["below black"] * below + ["above white"] * above)
-    return f"{text}: {sides} is clipped, see --range"
+    return f"{text}: {sides} is clipped, see {param('range')}"
 
 
 def _gain(found: Analysis) -> str:
@@ -60,7 +67,7 @@ def _symmetry(found: Analysis) -> str:
     elif found.antisymmetric:
         text = "changes its sign when turned by 180°: convolution = −correlation"
     else:
-        text = "differs when turned by 180°: convolution and correlation differ (--op)"
+        text = f"differs when turned by 180°: convolution and correlation differ ({param('op')})"
     mirrors = [name for name, holds in (("left-right", found.left_right), ("top-bottom", found.top_bottom)) if holds]
     return text + (f"; mirrored {' and '.join(mirrors)} the same" if mirrors else "")
 
@@ -76,21 +83,19 @@ def _rank(found: Analysis) -> str:
 
 
 def _factor(factor: Factor, room: int) -> str:
-    """``1/4 × (1, 2, 1)ᵀ (-1, 0, 1)``."""
+    """A factor as text: ``1/4 × (1, 2, 1)ᵀ (-1, 0, 1)``."""
     near = Fraction(factor.scale).limit_denominator(10**6)
     exact = near if abs(float(near) - factor.scale) < 1e-12 * abs(factor.scale) else None
     scale = "" if factor.scale == 1 else f"{exact if exact is not None else _number(factor.scale)} × "
     column, row = (", ".join(f"{value + 0.0:.4g}" for value in values) for values in (factor.column, factor.row))
     text = f"{scale}({column})ᵀ ({row})"
-    return (
-        text
-        if len(text) <= 3 * room
-        else f"a column of {len(factor.column)} and a row of {len(factor.row)}: see --json"
-    )
+    if len(text) <= 3 * room:
+        return text
+    return f"a column of {len(factor.column)} and a row of {len(factor.row)}: see {param('json')}"
 
 
 def _centre(found: Analysis) -> str:
-    """Which tap lies on the output pixel, and what this means for even sizes."""
+    """The tap that lies on the output pixel, and how an even size moves the result."""
     (y, x), (down, right) = found.centre, found.offset
     text = f"tap {y},{x} (row, column)"
     if not down and not right:
@@ -100,5 +105,5 @@ def _centre(found: Analysis) -> str:
 
 
 def _number(value: float) -> str:
-    """Up to six digits; what is 0 but for rounding is 0."""
+    """A number with up to six digits. Rounding errors around 0 become 0."""
     return f"{0.0 if abs(value) < 1e-12 else value:.6g}"
