@@ -148,7 +148,7 @@ def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
 def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
     from convcli.drawing.colors import PALETTES
     from convcli.explain import figure
-    from convcli.images import raster
+    from convcli.images.figures import raster
     from convcli.runs import outputs
 
     subject = answer.subject

@@ -25,10 +25,11 @@ def run_images(values: Mapping[str, Any], spec: ConvSpec) -> None:
 
     Ends with exit code 1 when one or more of several images failed.
     """
-    from convcli.images import ahead
+    from convcli.images import prefetch
 
     if len(values["images"]) == 1 and values["from_file"] is None:
-        ahead.begin(values["images"][0], values["max_pixels"])  # while what follows is imported
+        begun = prefetch.decoding_of(values["images"][0], values["max_pixels"])  # while what follows is imported
+        click.get_current_context().with_resource(begun)
 
     from convcli.images import Settings
     from convcli.runs import inputs

@@ -164,7 +164,7 @@ def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
         with files.writing(values["output"]) as stream:
             stream.write(svg.render(page).encode())
     else:
-        from convcli.images import raster  # loads NumPy and Pillow
+        from convcli.images.figures import raster  # loads NumPy and Pillow
 
         raster.save(page, values["output"])
 

@@ -140,7 +140,7 @@ class Several(Reporter):
         elif self.json:
             self.documents.append(outcome.document())
         if isinstance(outcome, Failed):
-            text = str(outcome.error)
+            text = outcome.error.text
             self.reasons[text] += 1
             if self.verbose or self.reasons[text] <= ALIKE:
                 report.note(one_line(f"error: {outcome.message}"))

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from convcli.explain.subject import Output, Subject, index
 from convcli.explain.trace import Trace, combine, trace
-from convcli.images import Storage
+from convcli.images import Storage, row_of
 from convcli.pointwise.ranges import apply_policy, store
 from convcli.runs import pipeline
-
-_LOSSY = {"JPEG", "WEBP", "AVIF", "GIF"}
 
 
 class Written(NamedTuple):
@@ -124,7 +122,7 @@ def _step(subject: Subject, opacity: bool) -> str:
 def _written(subject: Subject, value: float, opacity: bool) -> Written:
     """What `apply` makes of a value: the range policy, rounding, and the cast, by its own code."""
     storage, picture = subject.ready.storage, subject.picture
-    policy = storage.policy
+    policy, lossy = storage.policy, row_of(storage.container).loses(picture.metadata.lossy)
     if opacity:
         policy = "raw" if storage.container == "NPY" else "clip"
     span = _span(subject) if policy == "minmax" else []
@@ -139,10 +137,10 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
             mapped = np.clip(mapped, 0, storage.full_scale)
         with np.errstate(over="ignore"):
             number = float(mapped[:1].astype(kept)[0])
-        return Written(number, _words(storage, policy, value, span, f"{np.dtype(kept)}"))
+        return Written(number, _words(lossy, storage, policy, value, span, f"{np.dtype(kept)}"))
     out = np.empty(values.shape, storage.dtype)
     store(values * storage.scale, storage.full_scale, policy, out, count=True)
-    return Written(int(out[0]), _words(storage, policy, value, span, ""))
+    return Written(int(out[0]), _words(lossy, storage, policy, value, span, ""))
 
 
 def _span(subject: Subject) -> list[float]:
@@ -158,7 +156,7 @@ def _span(subject: Subject) -> list[float]:
     return [edge / scale for edge in found]
 
 
-def _words(storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:
+def _words(lossy: bool, storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:
     """How a value becomes what is written."""
     white, scaled = storage.full_scale, value * storage.scale
     words = [f"scaled to {white:g} from {white / storage.scale:g}"] if storage.scale != 1 else []
@@ -186,5 +184,5 @@ def _words(storage: Storage, policy: str, value: float, span: list[float], real:
         words.append(f"as it is, {real}" if not words else real)
     if not words:
         words.append("as it is")
-    words.append(f"--range {policy}, {storage.container}" + (" (lossy)" if storage.container in _LOSSY else ""))
+    words.append(f"--range {policy}, {storage.container}" + (" (lossy)" if lossy else ""))
     return "; ".join(words)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
+from convcli.spelling import as_options
+
 
 class Encoded:
     """A value in a JSON document that is JSON already, in parts: what is too large to be held as one text."""
@@ -60,7 +62,7 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
-    return value
+    return as_options(value) if isinstance(value, str) else value
 
 
 def lines(*texts: str) -> None:
@@ -96,7 +98,7 @@ def give_up(stream: TextIO) -> None:
 
 def note(text: str) -> None:
     """A remark on standard error, above the bar if there is one; dropped where that cannot be written."""
-    line = f"convcli: {shown(text)}"
+    line = f"convcli: {shown(as_options(text))}"
     try:
         if above:
             above[-1](line)
