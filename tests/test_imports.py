@@ -221,7 +221,7 @@ LAYERS = [
     {"dispatch", "inventory"},
     {"engine"},
     {"runs"},
-    {"explain", "translate", "animation"},
+    {"explanation", "translate", "animation"},
     {"parameters"},
     {"options", "folding"},
     {"commands"},

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcli.animation.steps import Course, Step, Values, equivalent_pads
+from convcli.animation.timeline import Step, Timeline, Values, equivalent_pads
 from convcli.arithmetic import sizes
 
 
-def document(course: Course, values: Values, rule: str | None = None, frame: int | None = None) -> dict[str, Any]:
+def document(timeline: Timeline, values: Values, rule: str | None = None, frame: int | None = None) -> dict[str, Any]:
     """The sizes as `shape` gives them, the grid, and what every frame (or the one asked for) shows.
 
     Windows and taps are in rows and columns of the grid, which is the padded or the zero-stuffed input; `input` is the pixel
     that a tap reads, null where it reads a zero that is no pixel; `value` of a frame is the output.
     """
-    geometry = course.geometry
-    shown = range(len(course.steps)) if frame is None else range(frame, frame + 1)
-    grid: dict[str, Any] = {**course.size._asdict(), "cells": [[str(cell.kind) for cell in row] for row in course.grid]}
+    geometry = timeline.geometry
+    shown = range(len(timeline.steps)) if frame is None else range(frame, frame + 1)
+    grid: dict[str, Any] = {
+        **timeline.size._asdict(),
+        "cells": [[str(cell.kind) for cell in row] for row in timeline.grid],
+    }
     if geometry.transpose:
         grid["zeros_between"] = [s - 1 for s in geometry.stride]
         pads = (*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1))
@@ -24,24 +27,24 @@ def document(course: Course, values: Values, rule: str | None = None, frame: int
         grid["output_padding"] = list(geometry.output_padding)  # more of it, at the bottom and at the right
     return {
         **sizes.document(geometry, rule),
-        "kernel_flipped": course.flipped,
+        "kernel_flipped": timeline.flipped,
         "grid": grid,
-        "frames": [_frame(course, values, number, course.steps[number]) for number in shown],
+        "frames": [_frame(timeline, values, number, timeline.steps[number]) for number in shown],
     }
 
 
-def _frame(course: Course, values: Values, number: int, step: Step) -> dict[str, Any]:
+def _frame(timeline: Timeline, values: Values, number: int, step: Step) -> dict[str, Any]:
     y, x = step.output
-    height, width = course.geometry.extent
+    height, width = timeline.geometry.extent
     taps = []
     for tap in step.taps:
-        value = course.value(tap, values)
+        value = timeline.value(tap, values)
         weight = None if values.kernel is None else values.kernel[tap.kernel[0]][tap.kernel[1]]
         taps.append(
             {
                 "at": [tap.row, tap.column],
-                "kind": str(course.grid[tap.row][tap.column].kind),
-                "input": course.grid[tap.row][tap.column].source,
+                "kind": str(timeline.grid[tap.row][tap.column].kind),
+                "input": timeline.grid[tap.row][tap.column].source,
                 "kernel": tap.kernel,
                 "value": value,
                 "weight": weight,

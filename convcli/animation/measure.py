@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convcli.animation.steps import Course, Field, Kind, Values, read
+from convcli.animation.timeline import Field, Kind, Timeline, Values, read
 from convcli.drawing.grid import number
 from convcli.drawing.scene import ADVANCE, fitting_size
 from convcli.errors import ConvError
@@ -23,18 +23,18 @@ _WIDEST, _NARROWER, _MANY = 1000, 640, 256
 """Pixels that the cells of a page take side by side, where their texts allow; and of an animation of many frames."""
 
 
-def labels(course: Course, values: Values) -> list[list[str]]:
+def labels(timeline: Timeline, values: Values) -> list[list[str]]:
     """What stands in the cells of the grid: values; else zeros between pixels, or which pixels a border copies."""
     if values.input is not None:
-        return [[number(read(field, values.input)) for field in row] for row in course.grid]
-    copies = any(field.kind is Kind.PADDING and field.source is not None for row in course.grid for field in row)
+        return [[number(read(field, values.input)) for field in row] for row in timeline.grid]
+    copies = any(field.kind is Kind.PADDING and field.source is not None for row in timeline.grid for field in row)
 
     def label(field: Field) -> str:
         if copies and field.source is not None:
             return f"{field.source[0]},{field.source[1]}"
         return "0" if field.kind is Kind.INSERTED else ""
 
-    return [[label(field) for field in row] for row in course.grid]
+    return [[label(field) for field in row] for row in timeline.grid]
 
 
 def weights(values: Values) -> list[str]:
@@ -56,7 +56,7 @@ def fitting(texts: Sequence[str], cell: float, share: float = _VALUE) -> float:
     return fitting_size(max(texts, key=len, default=""), cell * _SHARE, cell * share)
 
 
-def side(course: Course, labels: Sequence[Sequence[str]], values: Values, wanted: int | None) -> float:
+def side(timeline: Timeline, labels: Sequence[Sequence[str]], values: Values, wanted: int | None) -> float:
     """The side of a cell: as wanted, or as its texts and the page ask for.
 
     Raises
@@ -81,6 +81,6 @@ def side(course: Course, labels: Sequence[Sequence[str]], values: Values, wanted
             )
         return float(wanted)
     comfortable = max(enough(10.0), 44.0 if below else 30.0)
-    columns = course.size.width + course.geometry.output.width
-    widest = _WIDEST if len(course.steps) <= _MANY else _NARROWER
+    columns = timeline.size.width + timeline.geometry.output.width
+    widest = _WIDEST if len(timeline.steps) <= _MANY else _NARROWER
     return -(-max(least, 10.0, min(comfortable, widest / columns)) // 1)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli import engine, images
-from convcli.animation.steps import Course, Values, course
+from convcli.animation.timeline import Timeline, Values, timeline_of
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import GeometryError, ImageError, KernelError
@@ -23,7 +23,7 @@ from convcli.kernels import notation, parse
 class Scenario:
     """The steps and their numbers, and what of the image is not in them, for the user to know."""
 
-    course: Course
+    timeline: Timeline
     values: Values
     notes: tuple[str, ...] = ()
 
@@ -89,7 +89,7 @@ def with_values(
     """
     plane = _plane(picture, channel, name)
     height, width = weights.shape
-    steps = course(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
+    steps = timeline_of(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
     act = engine.transpose if spec.transpose else engine.convolve
     result = act(plane[np.newaxis], weights[np.newaxis, np.newaxis], spec, Compute("reference"))
     notes = picture.notes if picture.alpha is None else (*picture.notes, "transparency is left out")

@@ -1,4 +1,4 @@
-"""Where everything of an animation stands on the page: from a `Course` to a `Reel`. Standard library only."""
+"""Where everything of an animation stands on the page: from a `Timeline` to a `Reel`. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from convcli.animation import captions, measure
-from convcli.animation.steps import Course, Field, Kind, Step, Values
+from convcli.animation.timeline import Field, Kind, Step, Timeline, Values
 from convcli.drawing.grid import number
 from convcli.drawing.palette import PALETTES, Palette, mix, readable_on
 from convcli.drawing.reel import Frame, Reel
@@ -43,7 +43,7 @@ class _Panel:
     y: float = 0.0
 
 
-def film(course: Course, values: Values, look: Look, rule: str | None = None) -> Reel:
+def film(timeline: Timeline, values: Values, look: Look, rule: str | None = None) -> Reel:
     """The whole animation; `rule` is the padding rule that the geometry was resolved by, if any.
 
     Raises
@@ -51,39 +51,39 @@ def film(course: Course, values: Values, look: Look, rule: str | None = None) ->
     ConvError
         Cells too small for the numbers in them.
     """
-    stage = _Stage(course, values, look, rule)
-    fps = look.fps or max(2.0, min(25.0, len(course.steps) / 30))
-    return Reel(stage.base(), tuple(map(stage.frame, course.steps)), fps)
+    stage = _Stage(timeline, values, look, rule)
+    fps = look.fps or max(2.0, min(25.0, len(timeline.steps) / 30))
+    return Reel(stage.base(), tuple(map(stage.frame, timeline.steps)), fps)
 
 
 class _Stage:
     """The layout of one animation: what is worked out once, and the frames drawn by it."""
 
-    def __init__(self, course: Course, values: Values, look: Look, rule: str | None) -> None:
-        self.course, self.values = course, values
+    def __init__(self, timeline: Timeline, values: Values, look: Look, rule: str | None) -> None:
+        self.timeline, self.values = timeline, values
         self.colors: Palette = PALETTES[look.theme]
-        self.labels = measure.labels(course, values)
-        self.cell = measure.side(course, self.labels, values, look.cell)
+        self.labels = measure.labels(timeline, values)
+        self.cell = measure.side(timeline, self.labels, values, look.cell)
         self.size = measure.fitting(measure.numbers(self.labels, values), self.cell)
         self.weight_size = min(self.size, measure.fitting(measure.weights(values), self.cell, measure.WEIGHT))
-        panels = [_Panel(captions.grid_heading(course), *course.size)]
+        panels = [_Panel(captions.grid_heading(timeline), *timeline.size)]
         if values.kernel is not None:
-            panels.append(_Panel(captions.kernel_heading(course), *course.geometry.kernel))
-        panels.append(_Panel(captions.output_heading(course), *course.geometry.output))
+            panels.append(_Panel(captions.kernel_heading(timeline), *timeline.geometry.kernel))
+        panels.append(_Panel(captions.output_heading(timeline), *timeline.geometry.output))
         widths = [max(p.columns * self.cell, *(text_width(line, SIZE) for line in p.heading)) for p in panels]
         across = sum(widths) + GAP * (len(panels) - 1)
         self.width = max(NARROWEST, across + 2 * MARGIN)
         self.room = int((self.width - 2 * MARGIN) / (ADVANCE * SIZE))
-        self.title = captions.title(course) if look.title is None else look.title
+        self.title = captions.title(timeline) if look.title is None else look.title
         head = wrap(self.title, self.room)
         self.panels, self.texts = self._place(panels, widths, across, MARGIN + LEADING * len(head))
         self.texts += self._lines(head, MARGIN, bold=True)
         bottom = max(p.y + p.rows * self.cell for p in self.panels) + MARGIN
         self.legend, bottom = self._legend(bottom)
-        facts = [line for fact in captions.facts(course, rule) for line in wrap(fact, self.room)]
+        facts = [line for fact in captions.facts(timeline, rule) for line in wrap(fact, self.room)]
         self.texts += self._lines(facts, bottom)
         self.status_top = bottom + LEADING * len(facts) + 4
-        self.statuses = {step.output: captions.status(course, step, values, self.room) for step in course.steps}
+        self.statuses = {step.output: captions.status(timeline, step, values, self.room) for step in timeline.steps}
         self.height = self.status_top + LEADING * max(map(len, self.statuses.values())) + MARGIN / 2
 
     def _place(
@@ -115,9 +115,9 @@ class _Stage:
         """Swatches with what they mean, as many to a line as it holds; and where they end."""
         shapes: list[Shape] = []
         x, y = MARGIN, top + LEADING / 2
-        kinds = [kind for kind in Kind if any(field.kind is kind for row in self.course.grid for field in row)]
+        kinds = [kind for kind in Kind if any(field.kind is kind for row in self.timeline.grid for field in row)]
         items: list[tuple[str, str, Kind | None]] = [
-            (captions.kind_name(kind, self.course.geometry), self._fill(kind), kind) for kind in kinds
+            (captions.kind_name(kind, self.timeline.geometry), self._fill(kind), kind) for kind in kinds
         ]
         items.append(("under the kernel", self.colors.window, None))
         items += [("output", self.colors.output, None), ("current output", self.colors.current, None)]
@@ -135,11 +135,11 @@ class _Stage:
         """What every frame has: the grids, the kernel, the texts."""
         grid, output = self.panels[0], self.panels[-1]
         shapes: list[Shape] = []
-        for row, fields in enumerate(self.course.grid):
+        for row, fields in enumerate(self.timeline.grid):
             for column, field in enumerate(fields):
                 if (fill := self._fill(field.kind)) != self.colors.background:
                     shapes.append(self._square(grid, row, column, fill))
-        kinds = [[field.kind for field in row] for row in self.course.grid]
+        kinds = [[field.kind for field in row] for row in self.timeline.grid]
         for kind in (Kind.PADDING, Kind.OUTPUT_PADDING, Kind.INPUT):
             own = (Kind.INPUT, Kind.INSERTED) if kind is Kind.INPUT else (kind,)
             shapes += self._edges(grid, [[k in own for k in row] for row in kinds], kind)
@@ -158,7 +158,7 @@ class _Stage:
 
     def _late(self, y: int, x: int) -> bool:
         """Whether an output is there by `output_padding` alone."""
-        (height, width), (rows, columns) = self.course.geometry.output, self.course.geometry.output_padding
+        (height, width), (rows, columns) = self.timeline.geometry.output, self.timeline.geometry.output_padding
         return y >= height - rows or x >= width - columns
 
     def frame(self, step: Step) -> Frame:
@@ -167,7 +167,7 @@ class _Stage:
         y, x = step.output
         shapes: list[Shape] = []
         for tap in step.taps:
-            fill = self._tapped(self.course.grid[tap.row][tap.column])
+            fill = self._tapped(self.timeline.grid[tap.row][tap.column])
             ink = readable_on(fill)
             shapes.append(self._square(grid, tap.row, tap.column, fill, ink))
             shapes += self._label(grid, tap.row, tap.column, self.labels[tap.row][tap.column], ink)
@@ -175,7 +175,7 @@ class _Stage:
                 weight = number(self.values.kernel[tap.kernel[0]][tap.kernel[1]])
                 right, low = grid.x + (tap.column + 0.94) * self.cell, grid.y + (tap.row + 0.8) * self.cell
                 shapes.append(Text(right, low, f"×{weight}", self.weight_size, ink, "end"))
-        height, width = (self.cell * side for side in self.course.geometry.extent)
+        height, width = (self.cell * side for side in self.timeline.geometry.extent)
         corner = grid.x + step.left * self.cell, grid.y + step.top * self.cell
         shapes.append(Rect(*corner, width, height, stroke=self.colors.ink, stroke_width=2.5))
         shapes.append(self._square(output, y, x, self.colors.current, self.colors.ink, 2.5))
@@ -193,7 +193,7 @@ class _Stage:
 
     def _kernel(self, panel: _Panel, rows: Sequence[Sequence[float]]) -> Iterator[Shape]:
         """The kernel as it lies on the grid."""
-        turned = [row[::-1] for row in rows[::-1]] if self.course.flipped else rows
+        turned = [row[::-1] for row in rows[::-1]] if self.timeline.flipped else rows
         for i, row in enumerate(turned):
             for j, weight in enumerate(row):
                 yield self._square(panel, i, j, self.colors.kernel)

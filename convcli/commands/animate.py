@@ -18,7 +18,7 @@ from convcli.parameters import CountType, FileType, IndexType, KernelType, PairT
 from convcli.system import files, names
 
 if TYPE_CHECKING:
-    from convcli.animation.steps import Course, Values
+    from convcli.animation.timeline import Timeline, Values
     from convcli.drawing.reel import Reel
 
 _SIZE = CountType()
@@ -109,17 +109,17 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     if values["terminal"] and (as_json or target == names.STDIO):
         what = "--json" if as_json else "-o -"
         raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
-    course, numbers, notes = _subject(image, spec, values)
-    frame = _frame(values["frame"], len(course.steps))
+    timeline, numbers, notes = _subject(image, spec, values)
+    frame = _frame(values["frame"], len(timeline.steps))
     rule = spec.padding if isinstance(spec.padding, str) else None
     drawn: tuple[str, ...] = ()
     if target is not None:
-        film = _film(course, numbers, rule, values)
+        film = _film(timeline, numbers, rule, values)
         drawn = _write(film, target, container, frame, values["scale"])
     if as_json:
         from convcli.animation import document
 
-        shown = document.document(course, numbers, rule, frame)
+        shown = document.document(timeline, numbers, rule, frame)
         report.json({**shown, "notes": [*notes, *drawn], "written": target}, _stream(target))
         return
     for text in notes:
@@ -127,12 +127,12 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     for text in drawn:
         report.note(f"{target}: {text}")
     if values["terminal"]:
-        _play(course, numbers, values, frame)
+        _play(timeline, numbers, values, frame)
     if target is not None and quiet:
         if target != names.STDIO:
             report.lines(target)
     elif target is not None:
-        _summary(course, target, frame)
+        _summary(timeline, target, frame)
 
 
 def _stream(target: str | None) -> Any:
@@ -171,9 +171,9 @@ def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str |
     return target, FORMATS[ending]
 
 
-def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple[Course, Values, tuple[str, ...]]:
+def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple[Timeline, Values, tuple[str, ...]]:
     """The steps, the numbers if there are any, and what the user should know of them."""
-    from convcli.animation import steps
+    from convcli.animation.timeline import Values, timeline_of
 
     text, size = values["kernel"], values["kernel_size"]
     if text is not None and size is not None:
@@ -188,7 +188,7 @@ def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple
         from convcli.animation import source
 
         scenario = source.with_values(source.load(image), values["channel"], source.kernel(text), spec, image)
-        return scenario.course, scenario.values, scenario.notes
+        return scenario.timeline, scenario.values, scenario.notes
     if values["channel"] is not None:
         raise ConvError("--channel is for an IMAGE: leave it out, or name one")
     if values["hin"] is None:
@@ -204,8 +204,8 @@ def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple
     if size is None:
         raise ConvError("no kernel is given: add its size, --k N or --k H,W")
     win = values["hin"] if values["win"] is None else values["win"]
-    course = steps.course(spec.resolve((values["hin"], win), size), spec.op)
-    return course, steps.Values(kernel=weights), ()
+    timeline = timeline_of(spec.resolve((values["hin"], win), size), spec.op)
+    return timeline, Values(kernel=weights), ()
 
 
 def _plain_size(text: str) -> Pair | None:
@@ -222,11 +222,11 @@ def _frame(wanted: int | None, count: int) -> int | None:
     return wanted
 
 
-def _film(course: Course, numbers: Values, rule: str | None, values: dict[str, Any]) -> Reel:
+def _film(timeline: Timeline, numbers: Values, rule: str | None, values: dict[str, Any]) -> Reel:
     from convcli.animation import stage
 
     title = None if values["title"] is None else report.shown(values["title"])
-    return stage.film(course, numbers, stage.Look(values["cell"], values["theme"], title, values["fps"]), rule)
+    return stage.film(timeline, numbers, stage.Look(values["cell"], values["theme"], title, values["fps"]), rule)
 
 
 def _write(film: Reel, target: str, container: str, frame: int | None, scale: float | None) -> tuple[str, ...]:
@@ -249,25 +249,25 @@ def _write(film: Reel, target: str, container: str, frame: int | None, scale: fl
     return raster.remarks(film.base.shapes)
 
 
-def _play(course: Course, numbers: Values, values: dict[str, Any], frame: int | None) -> None:
+def _play(timeline: Timeline, numbers: Values, values: dict[str, Any], frame: int | None) -> None:
     from convcli.animation import letters
 
-    count = len(course.steps)
+    count = len(timeline.steps)
     shown = range(count) if frame is None else range(frame, frame + 1)
-    report.play([letters.lines(course, numbers, number) for number in shown], values["fps"] or 2.0)
+    report.play([letters.lines(timeline, numbers, number) for number in shown], values["fps"] or 2.0)
 
 
-def _summary(course: Course, target: str, frame: int | None) -> None:
-    from convcli.animation.steps import Kind
+def _summary(timeline: Timeline, target: str, frame: int | None) -> None:
+    from convcli.animation.timeline import Kind
 
-    geometry, kinds = course.geometry, {field.kind for row in course.grid for field in row}
+    geometry, kinds = timeline.geometry, {field.kind for row in timeline.grid for field in row}
     done = {"zero-stuffed": Kind.INSERTED in kinds, "padded": not kinds <= {Kind.INPUT, Kind.INSERTED}}
     made = " and ".join(what for what, holds in done.items() if holds)
     rows = [
         ("input", str(geometry.input)),
-        ("grid", ", ".join([str(course.size), *([made] if made else [])])),
+        ("grid", ", ".join([str(timeline.size), *([made] if made else [])])),
         ("output", str(geometry.output)),
-        ("frames", str(len(course.steps)) if frame is None else f"{frame} of 0 to {len(course.steps) - 1}"),
+        ("frames", str(len(timeline.steps)) if frame is None else f"{frame} of 0 to {len(timeline.steps) - 1}"),
         ("written", target),
     ]
     report.table(report.Table("convcli animate", rows), _stream(target))

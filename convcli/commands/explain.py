@@ -14,9 +14,9 @@ from convcli.parameters import FileType, IndexType, PointType
 from convcli.vocabulary import TOOLS
 
 if TYPE_CHECKING:
-    from convcli.explain.pixel import Pixel
-    from convcli.explain.subject import Subject
-    from convcli.explain.touched import Touched
+    from convcli.explanation.pixel import Pixel
+    from convcli.explanation.subject import Subject
+    from convcli.explanation.touched import Touched
 
 
 @click.command(
@@ -83,7 +83,7 @@ def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
     --backend, --device, --dtype, --threads and --plan are taken, so that a line of apply can be run again as it is, and change
     nothing: what is shown is always computed in float64.
     """
-    from convcli.explain import subject
+    from convcli.explanation import subject
 
     _check(values)
     operation = folding.fold_operation(values, folding.fold(values))
@@ -119,7 +119,7 @@ def _check(values: dict[str, Any]) -> None:
 
 
 def _answer(fitted: Subject, values: dict[str, Any]) -> Pixel | Touched:
-    from convcli.explain import pixel, touched
+    from convcli.explanation import pixel, touched
 
     if values["at"] is not None:
         return pixel.explain(fitted, values["at"], values["channel"])
@@ -127,9 +127,9 @@ def _answer(fitted: Subject, values: dict[str, Any]) -> Pixel | Touched:
 
 
 def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
-    from convcli.explain.document import document
-    from convcli.explain.layout import blocks
-    from convcli.explain.touched import Touched
+    from convcli.explanation.document import document
+    from convcli.explanation.layout import blocks
+    from convcli.explanation.touched import Touched
 
     if as_json:
         report.json(document(answer))
@@ -147,7 +147,7 @@ def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
 
 def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
     from convcli.drawing.palette import PALETTES
-    from convcli.explain import figure
+    from convcli.explanation import illustration
     from convcli.images import raster
     from convcli.runs import outputs
 
@@ -157,7 +157,7 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
         raise ConvError("output '' is empty: name a .svg or .png file, or a folder that ends in '/'")
     [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
     with outputs.folder(target, output):
-        for text in raster.save(figure.draw(answer, PALETTES[theme]), target):
+        for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
             report.note(f"{target}: {text}")
 
 

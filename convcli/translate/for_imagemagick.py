@@ -12,7 +12,7 @@ import shlex
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Part, Request
 
 _VIRTUAL = {"zeros": "black", "replicate": "edge", "circular": "tile", "symmetric": "mirror", "reflect": "mirror"}
@@ -22,22 +22,22 @@ def write(request: Request) -> list[str]:
     """The lines of the shell script."""
     kernels, geometry = request.kernels, request.geometry
     if geometry.transpose:
-        return [text.lacking("the transposed operation, which ImageMagick lacks; there is no text")]
+        return [literals.lacking("the transposed operation, which ImageMagick lacks; there is no text")]
     if request.tensor:
-        return [text.lacking("a .npy file, which ImageMagick cannot read; there is no text")]
+        return [literals.lacking("a .npy file, which ImageMagick cannot read; there is no text")]
     if kernels is None:
-        return [text.lacking("a layer that weighs each channel in its own way; there is no text")]
+        return [literals.lacking("a layer that weighs each channel in its own way; there is no text")]
     offsets = _offsets(request, len(kernels))
     if offsets is None:
-        return [text.lacking("a bias of its own for each channel; there is no text")]
+        return [literals.lacking("a bias of its own for each channel; there is no text")]
     if request.summed is not None:
         kernels = kernels * request.planes  # on the mean of the channels
     notes = ["# ImageMagick 7; for version 6 write convert for magick"]
     if geometry.padding_mode == "reflect" and any(geometry.pads):
-        notes.append(text.lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice"))
+        notes.append(literals.lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice"))
     commands = _commands(request, kernels, offsets)
     if len(commands) > 1:
-        notes.append(text.lacking(f"{len(commands)} results in one picture; each is a file"))
+        notes.append(literals.lacking(f"{len(commands)} results in one picture; each is a file"))
     return [*notes, *commands]
 
 
@@ -116,10 +116,10 @@ def _morphology(request: Request, kernel: NDArray[np.float64], offset: float) ->
     taps[::d, ::e] = kernel
     top, _, left, _ = (0, 0, 0, 0) if _enlarged(request) else request.geometry.pads
     place = "" if (top, left) == ((high - 1) // 2, (wide - 1) // 2) else f"+{left}+{top}"
-    whole, divisor = text.fraction(taps)
-    scale = f"-define convolve:scale={text.number(1 / divisor)} " if divisor > 1 else ""
-    bias = f"-define convolve:bias={text.number(100 * offset / request.full_scale)}% " if offset else ""
-    rows = " ".join(text.numbers(row, ",") for row in whole)
+    whole, divisor = literals.fraction(taps)
+    scale = f"-define convolve:scale={literals.number(1 / divisor)} " if divisor > 1 else ""
+    bias = f"-define convolve:bias={literals.number(100 * offset / request.full_scale)}% " if offset else ""
+    rows = " ".join(literals.numbers(row, ",") for row in whole)
     return f"{scale}{bias}-morphology Correlate '{wide}x{high}{place}: {rows}'"
 
 

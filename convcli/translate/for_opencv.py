@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Request
 
 _BORDER = {
@@ -19,7 +19,7 @@ _FOURIER = 50
 
 def write(request: Request) -> list[str]:
     """The lines of the script."""
-    kernels, stored = request.kernels, text.stored(request)
+    kernels, stored = request.kernels, literals.stored(request)
     single = kernels is not None and len(kernels) == 1
     taps = request.weight if kernels is None else kernels[0] if single else kernels
     name = "weight" if kernels is None else "kernel" if single else "kernels"
@@ -45,7 +45,7 @@ def _image(request: Request) -> list[str]:
     """Lines that read the image as OpenCV decodes it, upright: ``image``, float64 ``(C, H, W)``."""
     if request.tensor:
         return script.image(request)
-    name, colours = text.quoted(script.path(request)), request.input_channels
+    name, colours = literals.quoted(script.path(request)), request.input_channels
     if colours == 3:
         depth = ", cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH" if request.full_scale != 255 else ""
         read = f"cv2.cvtColor(cv2.imread({name}{depth}), cv2.COLOR_BGR2RGB).transpose(2, 0, 1)"

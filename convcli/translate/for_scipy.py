@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Request
 
 _MODE = {
@@ -27,7 +27,7 @@ def write(request: Request) -> list[str]:
         module, before, computed = _same(request, single)
     else:
         module, before, computed = _valid(request, kernels is None, single)
-    stored, zeros = text.stored(request), "the zeros of the dilation read it, too"
+    stored, zeros = literals.stored(request), "the zeros of the dilation read it, too"
     return [
         *script.imports(
             request,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.pointwise.gray import LUMA, LUMINANCE
+from convcli.translate.literals import array, lacking, number, numbers, quoted, stored
 from convcli.translate.request import Part, Request
-from convcli.translate.text import array, lacking, number, numbers, quoted, stored
 
 NUMPY_MODE = {
     "zeros": "constant",

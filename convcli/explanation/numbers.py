@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.drawing.grid import number
-from convcli.explain import words
+from convcli.explanation import phrases
 
 MOST_NUMBERED = 11
 """A window of more rows or columns is shown in colours, without numbers."""
@@ -37,7 +37,7 @@ def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
 
 def dust(matrix: NDArray[np.float64]) -> float:
     """What is smaller, but not 0, is ``~0`` where the matrix is written with a number of decimals, as in the terminal."""
-    decimals = words.decimals_of(np.abs(matrix[np.isfinite(matrix)]))
+    decimals = phrases.decimals_of(np.abs(matrix[np.isfinite(matrix)]))
     return 0.0 if decimals is None else 0.5 * 10.0**-decimals
 
 

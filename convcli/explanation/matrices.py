@@ -9,7 +9,7 @@ from math import ceil
 from convcli.drawing.grid import Cell, cells
 from convcli.drawing.palette import Palette
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Shape, Text, text_width
-from convcli.explain import numbers
+from convcli.explanation import numbers
 
 MARGIN, GAP = 28.0, 34.0
 BODY, SMALL = 12.5, 10.5

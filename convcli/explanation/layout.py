@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli import report
-from convcli.explain import words
-from convcli.explain.pixel import Pixel
-from convcli.explain.touched import Touched
-from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
-from convcli.explain.words import text
+from convcli.explanation import phrases
+from convcli.explanation.phrases import text
+from convcli.explanation.pixel import Pixel
+from convcli.explanation.touched import Touched
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
 
 Block = report.Table | report.Lines
 
@@ -34,7 +34,7 @@ def _pixel(answer: Pixel, width: int) -> list[Block]:
         blocks += _window(answer, one, place, width)
     if len(windows) > len(shown):
         blocks.append(_sums(answer, len(windows) - len(shown), width))
-    legend = words.marks(answer.subject, answer.traces)
+    legend = phrases.marks(answer.subject, answer.traces)
     if legend:
         blocks.append(report.Lines([*([(f"  {line}", "faint")] for line in legend), []]))
     if answer.subject.geometry.transpose:
@@ -53,7 +53,7 @@ def _sums(answer: Pixel, more: int, width: int) -> Block:
         return (f"{kernel} {one.channels[place]}" if channels else kernel) if kernels else f"{one.channels[place]}"
 
     sums = [(name(one, place), float(one.products[place].sum())) for one, place in answer.windows]
-    return _wrapped(f"{words.further(more, answer)}; the sum of products of each {of}", sums, width)
+    return _wrapped(f"{phrases.further(more, answer)}; the sum of products of each {of}", sums, width)
 
 
 def _facts(answer: Pixel) -> report.Table:
@@ -62,7 +62,7 @@ def _facts(answer: Pixel) -> report.Table:
     rows = [
         ("input", f"{subject.source}  {report.shape(subject.image.shape)}"),
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
-        ("operation", words.flip(subject)),
+        ("operation", phrases.flip(subject)),
         ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
         ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
         ("padding", report.pair((*geometry.pads,)) + ("" if spec.transpose else f", {geometry.padding_mode}")),
@@ -73,9 +73,9 @@ def _facts(answer: Pixel) -> report.Table:
         rows.append(("output_padding", report.pair(geometry.output_padding)))
     if spec.groups > 1:
         rows.append(("groups", str(spec.groups)))
-    rows += words.preparation(subject)
+    rows += phrases.preparation(subject)
     if not spec.transpose:
-        rows.append(("reads", words.reads(first)))
+        rows.append(("reads", phrases.reads(first)))
     where = f"{answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
     return report.Table(f"convcli explain: output {where}", rows)
 
@@ -119,11 +119,11 @@ def _window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     def rows(numbers: NDArray[np.float64], cell: Callable[[str, str], tuple[str, str]]) -> list[list[tuple[str, str]]]:
         return [
             [cell(number, mark) for number, mark in zip(line, marks, strict=True)]
-            for line, marks in zip(words.texts(numbers), cells, strict=True)
+            for line, marks in zip(phrases.texts(numbers), cells, strict=True)
         ]
 
     transpose = answer.subject.geometry.transpose
-    beside, above = ([words.label(one, transpose) for one in readings] for readings in (one.rows, one.columns))
+    beside, above = ([phrases.label(one, transpose) for one in readings] for readings in (one.rows, one.columns))
     panels = [
         _Panel(answer.subject.input_name(one.channels[place]), rows(values, _cell), beside, above),
         _Panel(f"× {name}", rows(kernel, lambda weight, _: (weight, ""))),
@@ -169,7 +169,7 @@ def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     terms = _terms(one, [(place, i, j) for i, j in one.reached])
     transpose = answer.subject.geometry.transpose
     sums = [
-        (words.label(row, transpose), float(line.sum()))
+        (phrases.label(row, transpose), float(line.sum()))
         for row, line in zip(one.rows, products, strict=True)
         if row.source is not None
     ]
@@ -228,7 +228,7 @@ def _wrapped(title: str, sums: Sequence[tuple[str, float]], width: int) -> repor
 def _reached(answer: Pixel) -> Block:
     """Which input pixels reach an output of the transposed operation, through which taps."""
     if not answer.traces[0].reached:
-        lines = words.unreached(answer.subject, answer.at)
+        lines = phrases.unreached(answer.subject, answer.at)
         return report.Lines([*([(f"  {line}", "strong")] for line in lines), []])
     cells = [
         (one, (place, i, j)) for one in answer.traces for place in range(len(one.channels)) for i, j in one.reached
@@ -243,10 +243,10 @@ def _result(answer: Pixel) -> report.Table:
     for one in answer.traces:
         products = text(float(one.products.sum()), 6)
         name = answer.subject.filter_name(one.filter) if several else "sum"
-        rows.append((name, f"{products} {words.plus(one.bias)} (bias) = {text(one.sum, 6)}"))
+        rows.append((name, f"{products} {phrases.plus(one.bias)} (bias) = {text(one.sum, 6)}"))
     if answer.output.rule != "none":
         rows.append(
-            (answer.output.rule, words.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
+            (answer.output.rule, phrases.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
         )
     rows += [(words_, text(value, 6)) for words_, value in answer.steps]
     rows.append(("value", text(answer.value, 7)))
@@ -270,7 +270,7 @@ def _touched(answer: Touched) -> list[Block]:
     if not ways:
         does = "touches no output: no tap of the kernel falls on it"
     where = f"{subject.input_name(answer.channel)} at {answer.at[0]},{answer.at[1]}"
-    said = [words.flip(subject), f"it holds {text(answer.value, 6)} and {does}"]
+    said = [phrases.flip(subject), f"it holds {text(answer.value, 6)} and {does}"]
     head = [[(f"convcli explain: {where}", "strong")], *([(f"  {line}", "")] for line in said)]
     if not ways:
         return [report.Lines(head)]

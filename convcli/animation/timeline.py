@@ -64,7 +64,7 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class Timeline:
     """All steps of one convolution.
 
     Attributes
@@ -99,7 +99,7 @@ def read(field: Field, rows: Rows) -> float:
     return 0.0 if field.source is None else rows[field.source[0]][field.source[1]]
 
 
-def course(geometry: Geometry, op: str = "corr") -> Course:
+def timeline_of(geometry: Geometry, op: str = "corr") -> Timeline:
     """All steps of a convolution of one channel.
 
     Parameters
@@ -127,7 +127,7 @@ def course(geometry: Geometry, op: str = "corr") -> Course:
         ))
         for y, top in enumerate(tops) for x, left in enumerate(lefts)
     )  # fmt: skip
-    return Course(geometry, flipped, grid, steps)
+    return Timeline(geometry, flipped, grid, steps)
 
 
 class _Mark(NamedTuple):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.explain.subject import Output, Subject, index
-from convcli.explain.trace import Trace, combine, trace
+from convcli.explanation.subject import Output, Subject, index
+from convcli.explanation.trace import Trace, combine, trace
 from convcli.images import Storage
 from convcli.pointwise.ranges import apply_policy, store
 from convcli.runs import pipeline

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcli.explain.pixel import Pixel
-from convcli.explain.subject import Subject
-from convcli.explain.touched import Touched
-from convcli.explain.trace import Trace
+from convcli.explanation.pixel import Pixel
+from convcli.explanation.subject import Subject
+from convcli.explanation.touched import Touched
+from convcli.explanation.trace import Trace
 
 
 def document(answer: Pixel | Touched) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convcli.explain.subject import Subject, index
-from convcli.explain.trace import Touch, touches
+from convcli.explanation.subject import Subject, index
+from convcli.explanation.trace import Touch, touches
 
 
 @dataclass(frozen=True, slots=True, eq=False)

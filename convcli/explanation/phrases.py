@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.explain.subject import Subject
-from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
+from convcli.explanation.subject import Subject
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
 
 if TYPE_CHECKING:
-    from convcli.explain.pixel import Pixel
+    from convcli.explanation.pixel import Pixel
 
 
 def text(value: float, digits: int = 4) -> str:
