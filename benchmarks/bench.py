@@ -28,7 +28,7 @@ from on_cuda import cuda_rows
 from PIL import Image
 from threadpoolctl import threadpool_info
 
-from convcli.system import process
+from convcli import commandline
 
 PAUSE = 0.05
 LEAST = 0.01
@@ -158,7 +158,7 @@ def _version(name: str) -> str:
 
 def main() -> None:
     """Run the rows and write the table."""
-    sys.setswitchinterval(process.SWITCH_SECONDS)
+    sys.setswitchinterval(commandline.SWITCH_SECONDS)
     options = command_line(__doc__, "RESULTS.md")
     image = photo()
     with tempfile.TemporaryDirectory() as folder:

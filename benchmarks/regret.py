@@ -20,13 +20,12 @@ import numpy as np
 from command_line import command_line
 from numpy.typing import NDArray
 
-from convcli import engine
+from convcli import commandline, engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
 from convcli.pointwise.finish import Finish
-from convcli.system import process
 
 WORTH = 8.0
 GOAL = 1.25
@@ -175,7 +174,7 @@ def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, 
 
 def main() -> None:
     """Run the grid, print every case, and the summary."""
-    sys.setswitchinterval(process.SWITCH_SECONDS)
+    sys.setswitchinterval(commandline.SWITCH_SECONDS)
     options = command_line(__doc__, "REGRET.md")
     regrets, lines = [], []
     for case in cases():

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from convcli import __version__, report
+from convcli import __version__, commandline, report
 from convcli.commands.help import Documented, unknown_option
 from convcli.errors import ConvError, one_line
-from convcli.spelling import as_options
-from convcli.system import process
-from convcli.system.files import reason
-
-os.environ.setdefault(*process.BLAS_THREADS)
-os.environ.setdefault(*process.PILLOW_BLOCKS)
-
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
 
@@ -78,54 +70,61 @@ class Group(Documented, click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the command line; `standalone_mode` off leaves exceptions to the caller."""
-        if not standalone_mode:
-            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        sys.setswitchinterval(process.SWITCH_SECONDS)
-        if "_CONVCLI_COMPLETE" in os.environ:
-            from convcli.commands.completion import teach_bash
+        """Run the command line; `standalone_mode` off leaves exceptions to the caller.
 
-            teach_bash()
-        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-            if getattr(sys, name) is None:  # closed by the caller
-                setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
-        for stream in (sys.stdout, sys.stderr):  # formulas and file names in an encoding that lacks their signs
-            if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
-                stream.reconfigure(errors="backslashreplace")
-        try:
-            with warnings.catch_warnings():
-                # NumPy's, of values that overflow: they become infinite; and of files that are old but good.
-                warnings.simplefilter("ignore", RuntimeWarning)
-                warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
-                code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
-            sys.stdout.flush()
-        except ConvError as error:
-            _fail(one_line(report.shown(as_options(error.text))))
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)
-            sys.exit(2)
-        except click.UsageError as error:
-            if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
-                error.param_hint = _hint(error.param, error.ctx)
-            help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
-            _fail(one_line(unknown_option(error) or error.format_message()) + _dashed(args) + help_)
-        except click.ClickException as error:
-            _fail(one_line(error.format_message()))
-        except (KeyboardInterrupt, click.Abort, _InterruptedError):
-            if sys.stderr.isatty():  # which shows ^C
-                click.echo(err=True)
-            click.echo("convcli: interrupted", err=True)
-            sys.exit(130)
-        except (BrokenPipeError, _ClosedPipeError):
-            report.give_up(sys.stdout)  # the reader has what it wanted
-            sys.exit(0)
-        except MemoryError:
-            _fail("the computation needs more memory than there is: use a smaller image, kernel or padding")
-        except OSError as error:
-            if error.filename:
-                _fail(f"'{error.filename}' cannot be read or written: {reason(error)}")
-            _fail(f"standard output cannot be written: {reason(error)}")  # files say their names
-        sys.exit(code if isinstance(code, int) else 0)
+        At its end the process is as it was before, and so are the variables of this context, such as the choice of colours.
+        """
+
+        def run(name: str | None) -> Any:
+            if "_CONVCLI_COMPLETE" in os.environ:
+                from convcli.commands.completion import teach_bash
+
+                teach_bash()
+            return super(Group, self).main(args, name, complete_var, standalone_mode=False, **extra)
+
+        with commandline.entered():
+            if not standalone_mode:
+                return copy_context().run(run, prog_name)
+            sys.exit(_exit_code(lambda: copy_context().run(run, prog_name or "convcli"), args))
+
+
+def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
+    """Run the command line, and tell what went wrong on standard error, in one line.
+
+    What is no fault of the input's, a bug, goes on as it is.
+    """
+    try:
+        code = run()
+        sys.stdout.flush()
+    except ConvError as error:
+        return _failed(one_line(report.shown(error.text)))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+            error.param_hint = _hint(error.param, error.ctx)
+        help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
+        return _failed(one_line(unknown_option(error) or error.format_message()) + _dashed(args) + help_)
+    except click.ClickException as error:
+        return _failed(one_line(error.format_message()))
+    except (KeyboardInterrupt, click.Abort, _InterruptedError):
+        if sys.stderr.isatty():  # which shows ^C
+            click.echo(err=True)
+        click.echo("convcli: interrupted", err=True)
+        return 130
+    except (BrokenPipeError, _ClosedPipeError):
+        commandline.give_up(sys.stdout)  # the reader has what it wanted
+        return 0
+    except MemoryError:
+        return _failed("the computation needs more memory than there is: use a smaller image, kernel or padding")
+    except OSError as error:
+        from convcli.system.files import reason
+
+        if error.filename:
+            return _failed(f"'{error.filename}' cannot be read or written: {reason(error)}")
+        return _failed(f"standard output cannot be written: {reason(error)}")  # files say their names
+    return code if isinstance(code, int) else 0
 
 
 class _ClosedPipeError(Exception):
@@ -169,16 +168,17 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
     context.exit()
 
 
-def _fail(message: str) -> NoReturn:
+def _failed(message: str) -> int:
+    """Tell an error; its exit code."""
     try:
         click.echo(f"convcli: error: {report.shown(message)}", err=True)
     except OSError:
-        report.give_up(sys.stderr)
+        commandline.give_up(sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:
-        report.give_up(sys.stdout)
-    sys.exit(2)
+        commandline.give_up(sys.stdout)
+    return 2
 
 
 @click.group(

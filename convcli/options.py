@@ -208,7 +208,7 @@ def _reporting(kind: type[click.Option]) -> Callable[[F], F]:
         ),
         click.option(
             "--color", cls=kind, type=click.Choice(COLORS), default="auto", show_default=True, expose_value=False,
-            envvar="CONVCLI_COLOR", show_envvar=True, callback=lambda _context, _option, value: report.choose_color(value),
+            envvar="CONVCLI_COLOR", show_envvar=True, callback=lambda _context, _option, value: report.color.set(value),
             help="Colours in tables: auto on a terminal, unless NO_COLOR is set.",
         ),
     )  # fmt: skip

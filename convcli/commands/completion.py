@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from convcli import report
+from convcli import commandline, report
 from convcli.commands.help import Documented
 from convcli.vocabulary import SHELLS
 
@@ -33,7 +33,7 @@ def completion(shell: str) -> None:
 
 
 def teach_bash() -> None:
-    """Have Click's completion understand ``--option=value``, which bash hands over as three words."""
+    """Have Click read ``--option=value``, which bash hands over as three words, until the command line is left."""
     from click.shell_completion import BashComplete, add_completion_class
 
     class Joined(BashComplete):
@@ -48,3 +48,4 @@ def teach_bash() -> None:
             ], incomplete
 
     add_completion_class(Joined)
+    commandline.at_leaving(lambda: add_completion_class(BashComplete))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TextIO
 
-from convcli import report
+from convcli import commandline, report
 from convcli.errors import one_line
 from convcli.system.names import STDIO
 from convcli.vocabulary import STRETCH
@@ -67,7 +67,7 @@ class Reporter(ABC):
         try:
             say()
         except BrokenPipeError:
-            report.give_up(self.stream)
+            commandline.give_up(self.stream)
 
 
 class One(Reporter):
