@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -14,6 +14,8 @@ from convcli.vocabulary import BORDERS, MOST_PIXELS, PADDING_MODES, PADDING_RULE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+T = TypeVar("T")
 
 MAX_NUMBER = 2**31 - 1
 """No size, stride or padding is larger: beyond it a wrong number is likelier than a wish."""
@@ -32,7 +34,7 @@ def _item(value: str, **more: str) -> CompletionItem:
     return CompletionItem(value, **more)
 
 
-class PairType(click.ParamType[Any]):
+class PairType(click.ParamType[Pair]):
     """``N`` or ``H,W``: rows, then columns."""
 
     def __init__(self, least: int) -> None:
@@ -62,7 +64,7 @@ class SizeType(PairType):
         self.name = "H,W"
 
 
-class PaddingType(click.ParamType[Any]):
+class PaddingType(click.ParamType[Pads | str]):
     """``N``, ``H,W``, ``T,B,L,R`` or a rule."""
 
     name = "N|H,W|T,B,L,R|RULE"
@@ -88,7 +90,7 @@ class PaddingType(click.ParamType[Any]):
         return _starting(PADDING_RULES, incomplete)
 
 
-class IndexType(click.ParamType[Any]):
+class IndexType(click.ParamType[int]):
     """A place, counted from 0; below 0 from the end."""
 
     name = "N"
@@ -101,7 +103,7 @@ class IndexType(click.ParamType[Any]):
         return number
 
 
-class PointType(click.ParamType[Any]):
+class PointType(click.ParamType[tuple[int, int]]):
     """``Y,X``: a row and a column, counted from 0; below 0 from the end."""
 
     name = "Y,X"
@@ -116,7 +118,7 @@ class PointType(click.ParamType[Any]):
         return numbers[0], numbers[1]
 
 
-class CountType(click.ParamType[Any]):
+class CountType(click.ParamType[int]):
     """A whole number from `least` to `most`."""
 
     name = "N"
@@ -132,7 +134,7 @@ class CountType(click.ParamType[Any]):
         return number
 
 
-class RealType(click.ParamType[Any]):
+class RealType(click.ParamType[float]):
     """A real number from `least` to `most`."""
 
     name = "N"
@@ -151,7 +153,7 @@ class RealType(click.ParamType[Any]):
         return number
 
 
-class PixelsType(click.ParamType[Any]):
+class PixelsType(click.ParamType[int]):
     """A count of pixels: a whole number, or one with k, M or G behind it."""
 
     name = "N"
@@ -168,7 +170,7 @@ class PixelsType(click.ParamType[Any]):
         return number * factor
 
 
-class ModeType(click.ParamType[Any]):
+class ModeType(click.ParamType[str]):
     """A padding mode, under its own name or another library's."""
 
     name = "MODE"
@@ -192,16 +194,21 @@ class ModeType(click.ParamType[Any]):
         ]
 
 
-class BiasType(click.ParamType[Any]):
+class Offsets(NamedTuple):
+    """Numbers of ``--bias``, and whether each is a percentage of full scale."""
+
+    values: tuple[float, ...]
+    percent: tuple[bool, ...]
+
+
+class BiasType(click.ParamType[Offsets]):
     """``B`` or ``B1,B2,…``: numbers in pixel units or ``N%`` of full scale."""
 
     name = "B[,B…]"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[tuple[float, ...], tuple[bool, ...]]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Offsets:
         """Parse into values and whether each is a percentage."""
-        if isinstance(value, tuple):
+        if isinstance(value, Offsets):
             return value
         parts = [part.strip() for part in str(value).split(",")]
         pattern = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?")
@@ -210,25 +217,30 @@ class BiasType(click.ParamType[Any]):
                 self.fail(f"'{value}' is not B or B1,B2,… with numbers or percentages, as in 128 or 50%", param, ctx)
             if abs(float(part.rstrip("%"))) > MAX_VALUE:
                 self.fail(f"'{part}' is out of range: use -{MAX_VALUE:g} to {MAX_VALUE:g}", param, ctx)
-        return tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts)
+        return Offsets(tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts))
 
 
 class Asked(NamedTuple):
     """A parameter to be solved for: what is known of rows and columns (None: nothing), and whether one number is to serve both."""
 
-    rows: Any
-    columns: Any
+    rows: int | tuple[int, ...] | None
+    columns: int | tuple[int, ...] | None
     shared: bool
 
 
-class AskedType(click.ParamType[Any]):
+def known(value: T | Asked) -> T | None:
+    """What is known of a parameter; None where it is to be solved for."""
+    return None if isinstance(value, Asked) else value
+
+
+class AskedType(click.ParamType[T | Asked]):
     """Whatever another type takes, or ``?``: for both axes alike, or for one of a pair as in ``3,?``."""
 
-    def __init__(self, inner: click.ParamType[Any]) -> None:
+    def __init__(self, inner: click.ParamType[T]) -> None:
         self.inner = inner
         self.name = f"{inner.name}|?"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T | Asked:
         """Leave what is known to the other type."""
         if isinstance(value, Asked):
             return value
@@ -243,7 +255,7 @@ class AskedType(click.ParamType[Any]):
         known = [None if part == "?" else self.inner.convert(part, param, ctx) for part in parts]
         if any(isinstance(part, str) for part in known):
             self.fail(f"'{value}' has a rule for one axis: use numbers and ?", param, ctx)
-        rows, columns = (part if part is None else part[:2] if isinstance(part, Pads) else part[0] for part in known)
+        rows, columns = map(_of_one_axis, known)
         return Asked(rows, columns, shared=False)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -251,7 +263,12 @@ class AskedType(click.ParamType[Any]):
         return self.inner.shell_complete(ctx, param, incomplete)
 
 
-class ToleranceType(click.ParamType[Any]):
+def _of_one_axis(known: object) -> int | tuple[int, ...] | None:
+    """Of a pair or of pads that are alike on both axes, what belongs to one axis."""
+    return known[:2] if isinstance(known, Pads) else known[0] if isinstance(known, Pair) else None
+
+
+class ToleranceType(click.ParamType[float]):
     """A finite number of at least 0."""
 
     name = "E"
@@ -267,7 +284,7 @@ class ToleranceType(click.ParamType[Any]):
         return number
 
 
-class DeviceType(click.ParamType[Any]):
+class DeviceType(click.ParamType[str]):
     """``cpu``, ``cuda`` or ``cuda:N``."""
 
     name = "DEVICE"
@@ -283,7 +300,7 @@ class DeviceType(click.ParamType[Any]):
         return _starting(("cpu", "cuda"), incomplete)
 
 
-class FileType(click.ParamType[Any]):
+class FileType(click.ParamType[str]):
     """A path, or a word that holds one: taken as it is, completed as a file."""
 
     def __init__(self, name: str) -> None:

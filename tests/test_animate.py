@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.animation import captions, stage
-from convcli.animation.document import document
 from convcli.animation.stage import Look
 from convcli.animation.timeline import Kind, Timeline, Values, timeline_of
 from convcli.convspec import ConvSpec
@@ -23,6 +22,7 @@ from convcli.drawing.scene import Rect, Scene, Shape, Text, text_width
 from convcli.errors import ConvError, GeometryError, ImageError
 from convcli.geometry import Geometry, Pads, Pair
 from convcli.images import movie, raster
+from convcli.presenters.animated import document
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -18,6 +18,7 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
+from convcli.presenters import compared
 from convcli.runs import comparison
 from convcli.runs.comparison import compare, largest_difference, tolerance
 from convcli.runs.layer import random_picture, random_weights
@@ -225,7 +226,7 @@ def test_the_limit_replaces_the_tolerance() -> None:
 
 def test_the_document_is_json() -> None:
     image, weight = random_layer((9, 9), 3, 3, (3, 3), ConvSpec())
-    document = compare(image, weight, ConvSpec(), repeats=1).rows[0].document()
+    document = compared.document(compare(image, weight, ConvSpec(), repeats=1), ())["rows"][0]
     assert json.loads(json.dumps(document)) == document
     contract = {"backend", "device", "plan", "output_shape", "max_abs_error", "median_ms"}
     assert contract <= document.keys()

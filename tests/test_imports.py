@@ -223,6 +223,7 @@ LAYERS = [
     {"engine"},
     {"runs"},
     {"explanation", "translate", "animation"},
+    {"presenters"},
     {"parameters"},
     {"options", "folding"},
     {"commands"},

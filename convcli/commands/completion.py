@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import click
 
 from convcli import commandline, report
 from convcli.commands.help import Documented
+from convcli.folding import folded
 from convcli.vocabulary import SHELLS
+
+
+class CompletionOptions(NamedTuple):
+    """What `completion` is asked for."""
+
+    shell: str
 
 
 @click.command(
@@ -19,7 +28,8 @@ from convcli.vocabulary import SHELLS
     ),
 )
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish", help="The shell to make it for.")
-def completion(shell: str) -> None:
+@folded
+def completion(asked: CompletionOptions) -> None:
     """Print the completion script for a shell.
 
     Where it is loaded, the Tab key completes commands, options and their words, names of kernels and files.
@@ -27,7 +37,7 @@ def completion(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     program = click.get_current_context().find_root().command
-    kind = get_completion_class(shell)
+    kind = get_completion_class(asked.shell)
     assert kind is not None  # Click has these three
     report.lines(kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip())
 

@@ -48,9 +48,10 @@ def save(found: Sequence[Analysis], target: str, output: str, form: str, theme: 
 
 def _figure(found: Sequence[Analysis], theme: str) -> Scene:
     from convcli.drawing.palette import PALETTES
-    from convcli.kernels import figure, words
+    from convcli.kernels import figure
+    from convcli.presenters import analysed
 
-    return figure.draw(found, [words.caption(one) for one in found], PALETTES[theme])
+    return figure.draw(found, [analysed.caption(one) for one in found], PALETTES[theme])
 
 
 def check(output: str, form: str, specs: Sequence[str]) -> None:

@@ -52,19 +52,6 @@ class Stored:
         """Numbers in it, without the bias."""
         return prod(self.shape)
 
-    def document(self) -> dict[str, Any]:
-        """Its JSON."""
-        return {
-            "name": self.name,
-            "shape": list(self.shape),
-            "dtype": self.dtype,
-            "parameters": self.parameters,
-            "min": self.low,
-            "max": self.high,
-            "mean": self.mean,
-            "bias": self.bias,
-        }
-
 
 def stored(path: Path, key: str | None = None) -> list[Stored]:
     """The 4-D tensors in a file, in its order, or the one that `key` names.

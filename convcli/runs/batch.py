@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,26 +37,12 @@ class Failed(NamedTuple):
     source: str
     error: ConvError
 
-    @property
-    def message(self) -> str:
-        """The error, and which image it belongs to where it does not say so itself."""
-        text = str(self.error)
-        return text if f"'{self.source}'" in text else f"'{self.source}': {text}"
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of this image."""
-        return {"input": self.source, "error": str(self.error)}
-
 
 class Skipped(NamedTuple):
     """One image whose result was there before."""
 
     source: str
     target: str
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of this image."""
-        return {"input": self.source, "output": self.target, "skipped": True}
 
 
 class Tally(NamedTuple):

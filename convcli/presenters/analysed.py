@@ -1,17 +1,97 @@
-"""What a kernel does, in words: the rows of its table, and the caption of its figure."""
+"""What a kernel does, as ``convcli kernel`` tells it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
+
+from convcli import report
+from convcli.kernels import Filter, export, figure
 from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import Factor
+from convcli.kernels.response import magnitude
 
 FEW = 3
 """Factors of a kernel that are written out."""
 
 
-def rows(found: Analysis, room: int) -> list[tuple[str, str]]:
+TALL = 31
+"""Rows of a matrix that is written out."""
+
+MARGIN = 24
+"""Columns of a terminal that the names in a table may take."""
+
+
+def document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, Any]:
+    """The JSON of a SPEC; of a bank with the largest rank and gain of its members."""
+    if len(found) == 1:
+        return {**_member(found[0]), "spec": spec, "combine": one.combine}
+    ranks = [member.rank for member in found]
+    return {
+        "name": one.label,
+        "spec": spec,
+        "combine": one.combine,
+        "rank": None if None in ranks else max(rank for rank in ranks if rank is not None),
+        "gain": max(member.gain for member in found),
+        "kernels": [_member(member) for member in found],
+    }
+
+
+def _member(found: Analysis) -> dict[str, Any]:
+    """The JSON of one kernel, whose values are written row by row."""
+    frequencies = np.linspace(0, 0.5, 33)
+    zero = np.zeros(1)
+    return {
+        "name": found.name,
+        "kernel": report.Encoded(export.json(found)),
+        "height": found.values.shape[0],
+        "width": found.values.shape[1],
+        "denominator": found.denominator,
+        "sum": found.sum,
+        "abs_sum": found.abs_sum,
+        "range": [found.low, found.high],
+        "gain": found.gain,
+        "gain_at": list(found.gain_at),
+        "zero_sum": found.zero_sum,
+        "symmetric": found.symmetric,
+        "antisymmetric": found.antisymmetric,
+        "mirror": {"left_right": found.left_right, "top_bottom": found.top_bottom},
+        "separable": None if found.rank is None else found.rank <= 1,
+        "rank": found.rank,
+        "factors": [
+            {"scale": factor.scale, "column": list(factor.column), "row": list(factor.row)} for factor in found.factors
+        ],
+        "centre": list(found.centre),
+        "offset": list(found.offset),
+        "response": {
+            "frequency": frequencies.tolist(),
+            "vertical": magnitude(found.values, frequencies, zero)[:, 0].tolist(),
+            "horizontal": magnitude(found.values, zero, frequencies)[0].tolist(),
+        },
+    }
+
+
+def table(found: Analysis, op: str, one: Filter) -> report.Table:
+    """What a kernel does; `op` says how it is laid on the image, `one` which bank it belongs to."""
+    height, width = found.values.shape
+    room = report.width(160) - MARGIN
+    forms = ([" ".join(row) for row in figure.matrix(found, digits)] for digits in (4, 3, 2))
+    lines = next((lines for lines in forms if len(lines[0]) <= room), []) if height <= TALL else []
+    scale = figure.scale(found) if lines and figure.readable(found) else ""
+    lines = lines or [f"{height}×{width} values are too many to be shown: see -q, --json and -o"]
+    names = [f"matrix {scale}".strip(), *[""] * (len(lines) - 1)]
+    rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
+    if len(one.kernels) > 1:
+        rows.append(("combined", f"{len(one.kernels)} kernels of {one.label}, by {one.combine}"))
+    rows += _rows(found, room)
+    flipped = ", flipped" if op == "conv" else ""
+    return report.Table(f"convcli kernel: {found.name}{flipped}", rows)
+
+
+def _rows(found: Analysis, room: int) -> list[tuple[str, str]]:
     """Names and texts of a kernel's properties; `room` is how many characters a line has."""
     out = [
         ("sum", _number(found.sum) + (", zero-sum: flat areas become 0" if found.zero_sum else "")),

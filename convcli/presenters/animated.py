@@ -1,11 +1,12 @@
-"""An animation as JSON. Standard library only."""
+"""An animation as ``convcli animate`` tells it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from convcli.animation.timeline import Step, Timeline, Values, equivalent_pads
-from convcli.arithmetic import sizes
+from convcli import report
+from convcli.animation.timeline import Kind, Step, Timeline, Values, equivalent_pads
+from convcli.presenters import sized
 
 
 def document(timeline: Timeline, values: Values, rule: str | None = None, frame: int | None = None) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def document(timeline: Timeline, values: Values, rule: str | None = None, frame:
         grid["padding"] = dict(zip(("top", "bottom", "left", "right"), pads, strict=True))
         grid["output_padding"] = list(geometry.output_padding)  # more of it, at the bottom and at the right
     return {
-        **sizes.document(geometry, rule),
+        **sized.document(geometry, rule),
         "kernel_flipped": timeline.flipped,
         "grid": grid,
         "frames": [_frame(timeline, values, number, timeline.steps[number]) for number in shown],
@@ -58,3 +59,18 @@ def _frame(timeline: Timeline, values: Values, number: int, step: Step) -> dict[
         "taps": taps,
         "value": None if values.output is None else values.output[y][x],
     }
+
+
+def table(timeline: Timeline, target: str, frame: int | None) -> report.Table:
+    """The sizes, and what was written."""
+    geometry, kinds = timeline.geometry, {field.kind for row in timeline.grid for field in row}
+    done = {"zero-stuffed": Kind.INSERTED in kinds, "padded": not kinds <= {Kind.INPUT, Kind.INSERTED}}
+    made = " and ".join(what for what, holds in done.items() if holds)
+    rows = [
+        ("input", str(geometry.input)),
+        ("grid", ", ".join([str(timeline.size), *([made] if made else [])])),
+        ("output", str(geometry.output)),
+        ("frames", str(len(timeline.steps)) if frame is None else f"{frame} of 0 to {len(timeline.steps) - 1}"),
+        ("written", target),
+    ]
+    return report.Table("convcli animate", rows)
