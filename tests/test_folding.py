@@ -78,7 +78,7 @@ def given_type(option: click.Parameter) -> set[Any]:
     if option.multiple or option.nargs == -1:
         [kind] = kinds
         return {tuple[kind, ...]}
-    optional = option.get_default(CONTEXT) is None and not option.required
+    optional = not (option.required or isinstance(option.get_default(CONTEXT), str | int | float))
     return kinds | ({type(None)} if optional else set())
 
 

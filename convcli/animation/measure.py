@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from convcli.animation.timeline import Field, Kind, Timeline, Values, read
 from convcli.drawing.grid import number
 from convcli.drawing.scene import ADVANCE, fitting_size
-from convcli.errors import ConvError
+from convcli.errors import ConvError, param
 
 SMALLEST = 6.0
 """No number is drawn with a smaller font."""
@@ -77,7 +77,9 @@ def side(timeline: Timeline, labels: Sequence[Sequence[str]], values: Values, wa
     if wanted is not None:
         if wanted < least:
             raise ConvError(
-                f"--cell {wanted} is too small for '{longest}' to be read: use --cell {-(-least // 1):.0f} or more"
+                param("cell", wanted),
+                f"is too small for '{longest}' to be read",
+                f"use {param('cell', f'{-(-least // 1):.0f}')} or more",
             )
         return float(wanted)
     comfortable = max(enough(10.0), 44.0 if below else 30.0)

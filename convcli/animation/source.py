@@ -13,7 +13,7 @@ from convcli import engine, images
 from convcli.animation.timeline import Timeline, Values, timeline_of
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import GeometryError, ImageError, KernelError
+from convcli.errors import GeometryError, ImageError, KernelError, param
 from convcli.images import Picture
 from convcli.images.gray import to_gray
 from convcli.kernels import notation, parse
@@ -39,7 +39,7 @@ def kernel(spec: str) -> NDArray[np.float64]:
     kernels = parse(spec).kernels
     if len(kernels) > 1:
         names = ", ".join(dict.fromkeys(one.name for one in kernels))
-        raise KernelError(f"kernel '{spec}' is {len(kernels)} kernels: animate one of them, as {names}")
+        raise KernelError(f"kernel '{spec}'", f"is {len(kernels)} kernels", f"animate one of them, as {names}")
     return kernels[0].values
 
 
@@ -99,12 +99,13 @@ def with_values(
 def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float64]:
     """One channel ``(H, W)``, float64."""
     if picture.colour.ndim == 4 and picture.colour.shape[0] > 1:
-        raise ImageError(f"'{name}' is a batch of {picture.colour.shape[0]} images: animate one, a .npy of (C, H, W)")
+        rule = f"is a batch of {picture.colour.shape[0]} images"
+        raise ImageError(f"'{name}'", rule, "animate one, a .npy of (C, H, W)")
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     count = colour.shape[0]
     if channel is not None and not -count <= channel < count:
         there = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
-        raise GeometryError(f"--channel {channel} is not in '{name}', which has {count}: use {there}")
+        raise GeometryError(param("channel", channel), f"is not in '{name}', which has {count}", f"use {there}")
     gray = channel is None and picture.space == "rgb"
     plane: NDArray[np.float64] = (to_gray(picture, double=True)[0] if gray else colour[channel or 0]).astype(np.float64)
     return plane

@@ -27,6 +27,7 @@ from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
+from convcli.spelling import as_options
 
 _LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3
@@ -90,9 +91,8 @@ def _sums(answer: Pixel) -> list[str]:
     if answer.output.rule != "none":
         out.append(phrases.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
     out += [f"{step}: {phrases.text(value, 6)}" for step, value in answer.steps]
-    out.append(
-        f"value {phrases.text(answer.value, 7)}, written {phrases.text(answer.written.value, 7)} ({answer.written.words})"
-    )
+    how = as_options(answer.written.words)
+    out.append(f"value {phrases.text(answer.value, 7)}, written {phrases.text(answer.written.value, 7)} ({how})")
     return out
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.errors import param
 from convcli.explanation.subject import Output, Subject, index
 from convcli.explanation.trace import Trace, combine, trace
 from convcli.images import Storage
@@ -186,5 +187,5 @@ def _words(storage: Storage, policy: str, value: float, span: list[float], real:
         words.append(f"as it is, {real}" if not words else real)
     if not words:
         words.append("as it is")
-    words.append(f"--range {policy}, {storage.container}" + (" (lossy)" if storage.container in _LOSSY else ""))
+    words.append(f"{param('range', policy)}, {storage.container}" + (" (lossy)" if storage.container in _LOSSY else ""))
     return "; ".join(words)

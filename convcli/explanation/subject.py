@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli import images
 from convcli.engine import Compute
-from convcli.errors import ConvError, GeometryError, ImageError
+from convcli.errors import ConvError, GeometryError, ImageError, param
 from convcli.geometry import Geometry
 from convcli.images import Picture
 from convcli.runs import pipeline
@@ -201,11 +201,12 @@ def load(
 def _item(picture: Picture, item: int | None) -> int:
     if picture.colour.ndim == 3:
         if item is not None:
-            raise ConvError(f"--item {item} is for a batch (N, C, H, W), this is one image: leave it out")
+            raise ConvError(param("item", item), "is for a batch (N, C, H, W), this is one image", "leave it out")
         return 0
     count = picture.colour.shape[0]
     if item is None and count > 1:
-        raise ConvError(f"the input is a batch of {count} images: name one of them with --item 0 to {count - 1}")
+        remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
+        raise ConvError("the input", f"is a batch of {count} images", remedy)
     return index(item or 0, count, "image", "the batch")
 
 
@@ -219,5 +220,5 @@ def index(number: int, count: int, what: str, whole: str) -> int:
     """
     if not -count <= number < count:
         places = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
-        raise GeometryError(f"{what} {number} does not lie in {whole}: use {places}")
+        raise GeometryError(f"{what} {number}", f"does not lie in {whole}", f"use {places}")
     return number % count

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import GeometryError
+from convcli.errors import GeometryError, param
 from convcli.geometry import ZERO, Geometry, border_indices, source_at
 
 PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
@@ -213,7 +213,7 @@ def touches(
     filters = weight.shape[1] if geometry.transpose else weight.shape[0] // groups
     count = len(rows) * len(columns) * filters
     if count > MOST_TOUCHES:
-        raise GeometryError(f"input pixel {at[0]},{at[1]} reaches the output in {count} ways: use less padding")
+        raise GeometryError(f"input pixel {at[0]},{at[1]}", f"reaches the output in {count} ways", "use less padding")
     out = []
     for place in range(filters):
         filter_ = group * filters + place
@@ -253,8 +253,9 @@ def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
         return [before + source]
     if before + size + after > MOST_PLACES:
         raise GeometryError(
-            f"padding {before}+{after} copies a pixel too often to list: use at most {MOST_PLACES} padded "
-            f"{'rows' if axis == 0 else 'columns'}, or --padding-mode zeros"
+            f"padding {before}+{after}",
+            "copies a pixel too often to list",
+            f"use at most {MOST_PLACES} padded {'rows' if axis == 0 else 'columns'}, or {param('padding_mode', 'zeros')}",
         )
     indices = border_indices(size, before, after, geometry.padding_mode)
     return [place for place, index in enumerate(indices) if index == source]

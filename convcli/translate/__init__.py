@@ -33,6 +33,6 @@ def translate(request: Request, tool: str) -> str:
         No such tool.
     """
     if tool not in TOOLS:
-        raise ConvError(f"tool '{tool}' is unknown: use one of {', '.join(TOOLS)}")
+        raise ConvError(f"tool '{tool}'", "is unknown", f"use one of {', '.join(TOOLS)}")
     lines: list[str] = import_module(f"convcli.translate.for_{tool}").write(request)
     return "\n".join(lines) + "\n"
