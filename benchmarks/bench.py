@@ -28,7 +28,7 @@ from on_cuda import cuda_rows
 from PIL import Image
 from threadpoolctl import threadpool_info
 
-from convcli import commandline
+from convcli.system.context import Context
 
 PAUSE = 0.05
 LEAST = 0.01
@@ -158,7 +158,6 @@ def _version(name: str) -> str:
 
 def main() -> None:
     """Run the rows and write the table."""
-    sys.setswitchinterval(commandline.SWITCH_SECONDS)
     options = command_line(__doc__, "RESULTS.md")
     image = photo()
     with tempfile.TemporaryDirectory() as folder:
@@ -183,4 +182,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE))
-    main()
+    with Context(owns_process=True):  # as in the command line
+        main()

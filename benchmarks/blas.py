@@ -2,8 +2,8 @@
 
 import os
 
-from convcli import commandline
+from convcli.system import process
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", commandline.ENVIRONMENT["OPENBLAS_NUM_THREADS"])
+os.environ.setdefault(*process.BLAS_THREADS)
 for _limit in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # to the instructions and caches of another processor
     os.environ.pop(_limit, None)

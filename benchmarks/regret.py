@@ -8,7 +8,6 @@ a case is the chosen plan's median over the best one's.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -20,12 +19,13 @@ import numpy as np
 from command_line import command_line
 from numpy.typing import NDArray
 
-from convcli import commandline, engine
+from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
 from convcli.pointwise.finish import Finish
+from convcli.system.context import Context
 
 WORTH = 8.0
 GOAL = 1.25
@@ -174,7 +174,6 @@ def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, 
 
 def main() -> None:
     """Run the grid, print every case, and the summary."""
-    sys.setswitchinterval(commandline.SWITCH_SECONDS)
     options = command_line(__doc__, "REGRET.md")
     regrets, lines = [], []
     for case in cases():
@@ -207,4 +206,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with Context(owns_process=True):  # as in the command line
+        main()

@@ -15,7 +15,9 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except SystemExit as end:
-        commandline.leave(end.code)
+        from convcli.system.process import leave
+
+        leave(end.code)
         sys.exit(end.code)
 
 

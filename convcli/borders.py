@@ -1,6 +1,7 @@
-"""The border index map in NumPy: the source index of any padded positions, worked out when it is asked for.
+"""The border index map in NumPy: the source index of padded positions.
 
-A padded axis may be far longer than what is read of it, where strides are large: it is never written down as a whole.
+With large strides a padded axis may be far longer than the part of it that is read. So the map of a whole axis is never
+made, only the part that is asked for.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from convcli.geometry import ZERO, Geometry
 
 
 def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.intp]:
-    """The source index of each position of an axis, or `ZERO`; position 0 is the first pixel, those before it are negative.
+    """The source index of each position of an axis, or `ZERO`: an array of the shape of `positions`.
 
     Parameters
     ----------
     positions : ndarray of int
-        Of any shape.
+        Any shape. 0 is the first pixel, positions before it are negative.
     size : int
         Pixels along the axis.
     mode : str
-        One of `convcli.vocabulary.PADDING_MODES`; see `convcli.geometry.source_at`, which says the same of one position.
+        One of `convcli.vocabulary.PADDING_MODES`. For one position see `convcli.geometry.source_at`.
     """
     if mode == "zeros":
         return np.where((positions >= 0) & (positions < size), positions, ZERO)
@@ -35,9 +36,10 @@ def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.int
 
 
 class PaddedAxis:
-    """An axis of `size` pixels with `before` positions ahead of them, `length` positions in all.
+    """An axis of `size` pixels with `before` padded positions ahead of them.
 
-    Of an axis whose stretches of `kept` positions begin `apart` positions from each other, only these count.
+    Only some of its positions may be kept: stretches of `kept` positions each, which begin `apart` positions from each
+    other. `length` is the number of positions, of the kept ones alone.
     """
 
     def __init__(self, size: int, before: int, length: int, mode: str = "zeros", kept: int = 1, apart: int = 1) -> None:
@@ -53,7 +55,10 @@ class PaddedAxis:
         return sources(stretch * self.apart + ahead - self.before, self.size, self.mode)
 
     def near(self, taps: int, kept: int, dilation: int) -> tuple[PaddedAxis, int]:
-        """The axis without what no tap reads, and the dilation on it; each of `taps` reads `kept` positions in a row."""
+        """The axis without the positions that no tap reads, and the dilation on it.
+
+        Each of `taps` reads `kept` positions in a row, and `dilation` is the distance from one tap to the next.
+        """
         if dilation <= kept:
             return self, dilation
         return PaddedAxis(self.size, self.before, taps * kept, self.mode, kept, dilation), kept

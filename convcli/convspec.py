@@ -1,18 +1,18 @@
-"""What the user asks for, and its resolution: validated once, turned into integers once. Standard library only."""
+"""The operation that a user asks for. It is checked once, and its paddings become integers once. Standard library only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
 
-from convcli.errors import GeometryError
+from convcli.errors import GeometryError, param
 from convcli.geometry import Geometry, Pads, Pair, Size, direct_size, extent, transposed_size
 from convcli.vocabulary import OPS, PADDING_MODES, PADDING_RULES
 
 
 @dataclass(frozen=True, slots=True)
 class ConvSpec:
-    """What the user asked for, before any size is known. Every default is PyTorch's.
+    """The operation that the user asked for, before any size is known. Every default is PyTorch's.
 
     Parameters
     ----------
@@ -25,18 +25,18 @@ class ConvSpec:
     padding : Pads or str
         Explicit pads, or a rule of `PADDING_RULES` that is resolved once the sizes are known.
     padding_mode : str
-        One of `PADDING_MODES`; the transposed operation knows only ``zeros``.
+        One of `PADDING_MODES`. The transposed operation takes only ``zeros``.
     groups : int
-        Blocks of channels that do not see each other.
+        Number of blocks of channels. An output depends only on the input channels of its own block.
     output_padding : Pair
         Transposed only: extra rows at the bottom and columns at the right.
     output_size : Size, optional
-        Transposed only: solve `output_padding` for this size instead.
+        Transposed only, instead of `output_padding`: the size to reach, in pixels.
 
     Raises
     ------
     GeometryError
-        A value outside its range, or two that exclude each other.
+        A value is outside its range, or two values exclude each other.
     """
 
     op: str = "corr"
@@ -52,52 +52,60 @@ class ConvSpec:
     def __post_init__(self) -> None:
         if self.op not in OPS:
             raise GeometryError(
-                f"operation '{self.op}' is unknown: use corr (kernel as it is) or conv (kernel flipped)"
+                f"operation '{self.op}'", "is unknown", "use corr (kernel as it is) or conv (kernel flipped)"
             )
         for name in ("stride", "dilation"):
             if min(getattr(self, name)) < 1:
-                raise GeometryError(f"{name} {_pair(getattr(self, name))} is below 1: use a positive integer")
+                raise GeometryError(f"{name} {_pair(getattr(self, name))}", "is below 1", "use a positive integer")
         if self.groups < 1:
-            raise GeometryError(f"groups {self.groups} is below 1: use a positive integer")
+            raise GeometryError(f"groups {self.groups}", "is below 1", "use a positive integer")
         if self.padding_mode not in PADDING_MODES:
-            raise GeometryError(f"padding mode '{self.padding_mode}' is unknown: use one of {', '.join(PADDING_MODES)}")
+            remedy = f"use one of {', '.join(PADDING_MODES)}"
+            raise GeometryError(f"padding mode '{self.padding_mode}'", "is unknown", remedy)
         if isinstance(self.padding, str):
             if self.padding not in PADDING_RULES:
-                raise GeometryError(f"padding rule '{self.padding}' is unknown: use one of {', '.join(PADDING_RULES)}")
+                remedy = f"use one of {', '.join(PADDING_RULES)}"
+                raise GeometryError(f"padding rule '{self.padding}'", "is unknown", remedy)
         elif min(self.padding) < 0:
-            raise GeometryError(f"padding {','.join(map(str, self.padding))} is negative: use 0 or more pixels")
+            raise GeometryError(f"padding {','.join(map(str, self.padding))}", "is negative", "use 0 or more pixels")
         if self.padding == "same" and max(self.stride) > 1:
             raise GeometryError(
-                f"padding 'same' is not defined for stride {_pair(self.stride)} (PyTorch allows stride 1 only): "
-                "use 'same-upper', TensorFlow's and ONNX's rule"
+                "padding 'same'",
+                f"is not defined for stride {_pair(self.stride)} (PyTorch allows stride 1 only)",
+                "use 'same-upper', TensorFlow's and ONNX's rule",
             )
         if not self.transpose and (max(self.output_padding) > 0 or self.output_size is not None):
-            raise GeometryError("output_padding and output_size belong to the transposed convolution: add --transpose")
+            raise GeometryError(
+                "output_padding and output_size", "belong to the transposed convolution", f"add {param('transpose')}"
+            )
         if min(self.output_padding) < 0:
-            raise GeometryError(f"output_padding {_pair(self.output_padding)} is negative: use 0 or more pixels")
+            raise GeometryError(f"output_padding {_pair(self.output_padding)}", "is negative", "use 0 or more pixels")
         if self.transpose:
             self._check_transposed()
 
     def _check_transposed(self) -> None:
         if self.padding_mode != "zeros":
             raise GeometryError(
-                f"padding mode '{self.padding_mode}' has no meaning for a transposed convolution, whose padding crops the "
-                "output and reads no border: use zeros"
+                f"padding mode '{self.padding_mode}'",
+                "has no meaning for a transposed convolution, whose padding crops the output and reads no border",
+                "use zeros",
             )
         for axis, p2, s, d in zip(Pair._fields, self.output_padding, self.stride, self.dilation, strict=True):
             if p2 and p2 >= max(s, d):
                 raise GeometryError(
-                    f"output_padding {p2} ({axis}) must be smaller than stride {s} or dilation {d}: "
-                    + (f"use at most {max(s, d) - 1}" if max(s, d) > 1 else "use 0, or a larger stride")
+                    f"output_padding {p2} ({axis})",
+                    f"must be smaller than stride {s} or dilation {d}",
+                    f"use at most {max(s, d) - 1}" if max(s, d) > 1 else "use 0, or a larger stride",
                 )
         if self.output_size is not None and max(self.output_padding) > 0:
             raise GeometryError(
-                f"output_size {self.output_size} and output_padding {_pair(self.output_padding)} exclude each other: "
-                "give one of them"
+                f"output_size {self.output_size} and output_padding {_pair(self.output_padding)}",
+                "exclude each other",
+                "give one of them",
             )
 
     def resolve(self, image: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
-        """Fix every padding and size for one input size and one kernel size.
+        """Work out every padding and size for one input size and one kernel size.
 
         Parameters
         ----------
@@ -107,14 +115,14 @@ class ConvSpec:
         Raises
         ------
         GeometryError
-            A kernel larger than the padded image, an output without pixels, an output size that cannot be had.
+            The kernel is larger than the padded image, the output has no pixels, or the output size cannot be reached.
         """
         return _resolved(self, *image, *kernel)
 
     def _resolve(self, image: Size, kernel: Size) -> Geometry:
         for what, size in (("input", image), ("kernel", kernel)):
             if min(size) < 1:
-                raise GeometryError(f"{what} size {size} has no pixels: both sides must be at least 1")
+                raise GeometryError(f"{what} size {size}", "has no pixels", "both sides must be at least 1")
         axes = [self._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
         (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
         return Geometry(
@@ -136,20 +144,22 @@ class ConvSpec:
         if not self.transpose:
             size = direct_size(h, k, s, d, before, after)
             if size < 1:
-                raise GeometryError(_too_large(axis, h, k, d, before, after))
+                raise _too_large(axis, h, k, d, before, after)
             return before, after, p2, size
         if self.output_size is not None:
             p2 += _solve_output_padding(axis, self.output_size[axis], h, k, s, d, before, after, p2)
         size = transposed_size(h, k, s, d, before, after, p2)
         if size < 1:
+            whole = size + before + after
             raise GeometryError(
-                f"padding {before}+{after} crops the transposed result of {size + before + after} "
-                f"{_AXES[axis]} to nothing: use at most {(size + before + after - 1) // 2} on each side"
+                f"padding {before}+{after}",
+                f"crops the transposed result of {whole} {_AXES[axis]} to nothing",
+                f"use at most {(whole - 1) // 2} on each side",
             )
         return before, after, p2, size
 
     def _pads(self, axis: int, h: int, k: int, s: int, d: int, p2: int) -> tuple[int, int, int]:
-        """Padding before and after one axis, and its output padding, by the rule or as given."""
+        """Padding before and after one axis, and its output padding: given as numbers, or by a rule."""
         if not isinstance(self.padding, str):
             return (*((self.padding[0], self.padding[1]) if axis == 0 else (self.padding[2], self.padding[3])), p2)
         if self.padding == "valid":
@@ -159,8 +169,8 @@ class ConvSpec:
         if self.padding == "same":
             total = d * (k - 1)
         elif self.transpose:
-            # ONNX ConvTranspose, auto_pad: crop so that the output is h·s; where the kernel is too small to reach
-            # that far there is nothing to crop, and output padding fills the rest.
+            # ONNX ConvTranspose, auto_pad: crop so that the output is h·s. Where the kernel is too small to reach
+            # that far, nothing is cropped, and output padding fills the rest.
             total = extent(k, d) - s + p2
             if total < 0:
                 total, p2 = 0, p2 - total
@@ -173,7 +183,7 @@ class ConvSpec:
 
 @lru_cache(maxsize=256)
 def _resolved(spec: ConvSpec, height: int, width: int, kernel_height: int, kernel_width: int) -> Geometry:
-    """`ConvSpec.resolve`: many images have one size."""
+    """`ConvSpec.resolve`, with its results kept: many images have the same size."""
     return spec._resolve(Size(height, width), Size(kernel_height, kernel_width))
 
 
@@ -184,20 +194,21 @@ def _pair(pair: tuple[int, ...]) -> str:
     return str(pair[0]) if len(set(pair)) == 1 else ",".join(map(str, pair))
 
 
-def _too_large(axis: int, h: int, k: int, d: int, before: int, after: int) -> str:
+def _too_large(axis: int, h: int, k: int, d: int, before: int, after: int) -> GeometryError:
     size = extent(k, d)
     spread = f" (dilation {d}: {size})" if d > 1 and k > 1 else ""
     missing = size - h - before - after
-    return (
-        f"kernel of {k} {_AXES[axis]}{spread} is larger than the padded image of {h + before + after}: "
-        f"use a smaller kernel or at least {-(-missing // 2)} more padding on each side (--padding)"
+    return GeometryError(
+        f"kernel of {k} {_AXES[axis]}{spread}",
+        f"is larger than the padded image of {h + before + after}",
+        f"use a smaller kernel or at least {-(-missing // 2)} more padding on each side ({param('padding')})",
     )
 
 
 def _solve_output_padding(
     axis: int, want: int, h: int, k: int, s: int, d: int, before: int, after: int, p2: int
 ) -> int:
-    """The additional output padding that yields `want`, as the `output_size` of ConvTranspose2d solves it."""
+    """The additional output padding that gives `want` pixels, solved as PyTorch's ConvTranspose2d does for `output_size`."""
     smallest = transposed_size(h, k, s, d, before, after, p2)
     if smallest <= want < smallest + s:
         return want - smallest
@@ -205,8 +216,8 @@ def _solve_output_padding(
     last = smallest + s - 1
     sizes = f"{first}" if first == last else f"{first} to {last}"
     raise GeometryError(
-        f"output size {want} ({_AXES[axis]}) cannot be had from {h} {_AXES[axis]} with kernel {k}, stride {s}, padding "
-        f"{before}+{after}, dilation {d}: "
-        + (f"the sizes that can are {sizes}; " if last >= 1 else "")
-        + f"for {want} change --padding, --stride or the kernel"
+        f"output size {want} ({_AXES[axis]})",
+        f"cannot be had from {h} {_AXES[axis]} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}",
+        f"for {want} change {param('padding')}, {param('stride')} or the kernel",
+        f"the sizes that can are {sizes}" if last >= 1 else "",
     )

@@ -1,18 +1,19 @@
-"""The errors a user can cause: each carries the value, the rule and the remedy, and is told in one line.
+"""The errors that a user can cause. Each carries the value, the rule and the remedy, and is shown on one line.
 
-The core speaks of parameters (`param`); a face spells them: see `convcli.spelling`.
+The core speaks of parameters (`param`). A face, such as the command line, spells them: see `convcli.spelling`.
 """
 
 import re
+from typing import Self
 
 LONG, SHORT = 100, 60
-"""A quoted value of more characters than the first is shown with as many as the second."""
+"""A quoted value of more than `LONG` characters is shown with `SHORT` of them."""
 
 _OPENS, _CLOSES = "\ufdd0", "\ufdd1"
-"""Unicode noncharacters around a parameter: no text of a user holds them."""
+"""Unicode noncharacters around a parameter. No text of a user contains them."""
 
 PARAMETER = re.compile(f"{_OPENS}(\\w+)(?: ([^{_CLOSES}]*))?{_CLOSES}")
-"""A parameter in a text, as `param` puts it there: its name, and the value if there is one."""
+"""A parameter in a text, as `param` writes it: its name, and its value if there is one."""
 
 
 def param(name: str, value: object = "") -> str:
@@ -21,7 +22,7 @@ def param(name: str, value: object = "") -> str:
     Parameters
     ----------
     name : str
-        As the library calls it: ``padding_mode``.
+        The name that the library uses: ``padding_mode``.
     value : object
         Shown as `str` gives it; "" for the parameter alone.
     """
@@ -29,56 +30,64 @@ def param(name: str, value: object = "") -> str:
 
 
 class ConvError(Exception):
-    """Base of every error that is the input's fault, not the program's. Ends a command with exit code 2.
+    """Base of all errors that are the input's fault, not the program's. It ends a command with exit code 2.
 
     Parameters
     ----------
     value : str
         What is wrong, by name: ``groups 3``. Without rule and remedy, the whole text.
     rule : str
-        What it breaks: ``does not divide the 4 input channels``.
+        What it breaks: ``does not divide the 4 input channels``, ``cannot be read``.
     remedy : str
         What to do about it: ``use groups 2``, with `param`.
+    why : str
+        The cause, where the rule does not say it: ``there is no such file``.
     """
 
-    def __init__(self, value: str, rule: str = "", remedy: str = "") -> None:
-        super().__init__(value, rule, remedy)
-        self.value, self.rule, self.remedy = value, rule, remedy
+    def __init__(self, value: str, rule: str = "", remedy: str = "", why: str = "") -> None:
+        super().__init__(value, rule, remedy, why)
+        self.value, self.rule, self.remedy, self.why = value, rule, remedy, why
 
     @property
     def text(self) -> str:
-        """The whole line, its parameters as `param` marks them."""
+        """``value rule: remedy``, or ``value rule: why; remedy``. Parameters are as `param` marks them."""
         said = f"{self.value} {self.rule}" if self.rule else self.value
+        if self.why:
+            return f"{said}: {self.why}; {self.remedy}" if self.remedy else f"{said}: {self.why}"
         return f"{said}: {self.remedy}" if self.remedy else said
+
+    def within(self, place: str) -> Self:
+        """The same error with `place` before its value: ``error.within("layer 3 'conv:k7': ")``."""
+        return type(self)(place + self.value, self.rule, self.remedy, self.why)
 
     def __str__(self) -> str:
         return PARAMETER.sub(lambda found: " ".join(filter(None, found.groups())), self.text)
 
 
 class GeometryError(ConvError):
-    """Sizes, strides, paddings or groups that do not fit together."""
+    """Sizes, strides, paddings or groups do not fit together."""
 
 
 class KernelError(ConvError):
-    """A kernel or weight array that cannot be built, read or used."""
+    """A kernel or an array of weights cannot be built, read or used."""
 
 
 class ImageError(ConvError):
-    """A picture that cannot be read, written or represented."""
+    """An image cannot be read, written or represented."""
 
 
 class ExistsError(ImageError):
-    """A result whose place is taken by a file that is not to be replaced."""
+    """The file that a result would be written to exists, and may not be replaced."""
 
 
 class BackendError(ConvError):
-    """A backend, device or dtype that is not available here."""
+    """A backend, device or dtype is not available here."""
 
 
 def one_line(message: str) -> str:
-    """A message as it is shown: on one line, its long values shortened in the middle."""
+    """The message on one line, with long values shortened in the middle, and without a full stop."""
     line = " ".join(message.split()).removesuffix(".")
-    # A quotation mark inside of a word is an apostrophe; words that nobody quoted are shortened, too.
+    # A quotation mark inside a word is an apostrophe. Long words without quotation marks are shortened, too.
     line = re.sub(rf"(?<!\w)'([^']{{{LONG + 1},}})'(?!\w)", lambda match: f"'{_shortened(match[1])}'", line)
     return re.sub(rf"\S{{{LONG + 3},}}", lambda match: _shortened(match[0]), line)
 

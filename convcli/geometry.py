@@ -17,7 +17,7 @@ from convcli.errors import GeometryError
 from convcli.vocabulary import PADDING_MODES
 
 ZERO = -1
-"""Marks, in a border index map, a padded coordinate that has no source pixel and reads as zero."""
+"""In a border index map: a padded position without a source pixel, which reads as zero."""
 
 
 class Size(NamedTuple):
@@ -52,7 +52,7 @@ def extent(k: int, d: int) -> int:
 
 
 def direct_size(h: int, k: int, s: int, d: int, before: int, after: int) -> int:
-    """Output size of a convolution: ``⌊(h + before + after - d(k-1) - 1) / s⌋ + 1``; below 1 when nothing fits."""
+    """Output size of a convolution: ``⌊(h + before + after - d(k-1) - 1) / s⌋ + 1``; below 1 if the kernel does not fit."""
     return (h + before + after - extent(k, d)) // s + 1
 
 
@@ -64,8 +64,8 @@ def transposed_size(h: int, k: int, s: int, d: int, before: int, after: int, p2:
 def inputs_sharing(h_out: int, k: int, s: int, d: int, before: int, after: int) -> range:
     """Every input size that a direct convolution maps to ``h_out``.
 
-    There are up to ``s`` of them, because the floor in the size formula forgets a remainder; `output_padding` of the
-    transposed convolution exists to choose among them.
+    There are up to ``s`` of them, because the floor in the size formula drops a remainder. The `output_padding` of the
+    transposed convolution chooses one of them.
     """
     smallest = transposed_size(h_out, k, s, d, before, after, 0)
     return range(max(1, smallest), max(1, smallest + s))
@@ -77,12 +77,17 @@ def source_at(position: int, size: int, mode: str) -> int:
     Parameters
     ----------
     position : int
-        0 is the first pixel; those before it are negative, those behind the last one `size` and more.
+        0 is the first pixel. Positions before it are negative, positions after the last pixel are `size` or more.
     size : int
         Pixels along the axis, at least 1.
     mode : str
         One of `PADDING_MODES`: for ``abcd``, ``zeros`` 00|abcd|00, ``replicate`` aa|abcd|dd, ``reflect`` cb|abcd|cb,
         ``symmetric`` ba|abcd|dc, ``circular`` cd|abcd|ab.
+
+    Raises
+    ------
+    GeometryError
+        An unknown mode.
     """
     if 0 <= position < size:
         return position
@@ -93,8 +98,8 @@ def source_at(position: int, size: int, mode: str) -> int:
     if mode == "circular":
         return position % size
     if mode not in ("reflect", "symmetric"):
-        raise GeometryError(f"padding mode '{mode}' is unknown: use one of {', '.join(PADDING_MODES)}")
-    # A reflected axis repeats with this period: the edge pixel once (reflect) or twice (symmetric).
+        raise GeometryError(f"padding mode '{mode}'", "is unknown", f"use one of {', '.join(PADDING_MODES)}")
+    # A reflected axis repeats with this period, which has the edge pixel once (reflect) or twice (symmetric).
     period = max(1, 2 * (size - 1)) if mode == "reflect" else 2 * size
     turn = period if mode == "reflect" else period - 1
     place = position % period
@@ -102,9 +107,9 @@ def source_at(position: int, size: int, mode: str) -> int:
 
 
 def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
-    """Map each padded coordinate of an axis to its source index, or to `ZERO`: ``before + size + after`` entries.
+    """The source index of each padded position of an axis, or `ZERO`: a list of ``before + size + after`` integers.
 
-    `before` and `after` are the padding at the two ends and may be larger than `size` in every mode; see `source_at`.
+    `before` and `after` are the padding at the two ends. They may be larger than `size` in every mode; see `source_at`.
     """
     first = [source_at(position, size, mode) for position in range(-before, 0)]
     return [*first, *range(size), *(source_at(position, size, mode) for position in range(size, size + after))]
@@ -114,8 +119,8 @@ def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
 class Geometry:
     """A convolution with every size and padding resolved to integers.
 
-    For the direct operation `pads` are added to the input; for the transposed one they crop the full result, of which
-    `output_padding` keeps rows at the bottom and columns at the right.
+    The direct operation adds `pads` to the input. The transposed operation crops its full result by them, and
+    `output_padding` adds rows at the bottom and columns at the right.
     """
 
     transpose: bool

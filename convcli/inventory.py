@@ -1,4 +1,4 @@
-"""What is installed, what can compute, and what can be read and written: the facts behind ``convcli doctor``."""
+"""The facts behind ``convcli doctor``: what is installed, which devices can compute, which formats can be read and written."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from convcli import __version__
+from convcli.errors import param
 from convcli.system import memory, parallel
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An installed package: its version (None: it is missing) and what is worth knowing of it."""
+    """A package that convcli needs: its version (None: it is missing), and a detail worth knowing."""
 
     name: str
     version: str | None
@@ -23,7 +24,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where torch can compute: ``cpu`` or ``cuda:N``, and what that is."""
+    """A device on which torch can compute: ``cpu`` or ``cuda:N``, and a description."""
 
     name: str
     about: str
@@ -31,9 +32,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Everything that was found; `problems` has a line for each thing that is wrong, with its remedy.
+    """Everything that was found.
 
-    `memory` is in bytes, None where the platform does not say. `environment` has the ``CONVCLI_`` variables that are set.
+    `memory` is in bytes, None if the platform does not say. `environment` has the ``CONVCLI_`` variables that are set.
+    `problems` has a line with a remedy for each thing that is wrong, with parameters as `convcli.errors.param` marks them.
     """
 
     version: str
@@ -50,12 +52,12 @@ class Inventory:
 
 
 def versions() -> tuple[Package, ...]:
-    """Every package that convcli needs, with its version: read from its metadata, nothing is imported."""
+    """Every package that convcli needs, with its version. Versions are read from metadata; no package is imported."""
     return tuple(Package(name, _version(name)) for name, _ in _needed())
 
 
 def take() -> Inventory:
-    """Look at everything. Imports NumPy, Pillow and torch; what cannot be imported becomes a problem."""
+    """Look at everything. Imports NumPy, Pillow and torch. If torch cannot be imported, that is one of the problems."""
     from convcli.images import formats
 
     details = {"numpy": _blas(), "pillow": formats.libraries()}
@@ -78,7 +80,7 @@ def take() -> Inventory:
 
 
 def _needed() -> list[tuple[str, str]]:
-    """Names and lower bounds of the packages that convcli's own metadata asks for, extras left out."""
+    """Names and lower bounds of the packages that convcli's own metadata asks for, without extras."""
     try:
         lines = requires("convcli") or []
     except PackageNotFoundError:  # run from its source
@@ -95,7 +97,7 @@ def _version(name: str) -> str | None:
 
 
 def _outdated(packages: list[Package]) -> list[str]:
-    """A line for each package that is missing, or older than convcli asks for."""
+    """A line for each package that is missing, or older than convcli's lower bound."""
     bounds = dict(_needed())
     out = []
     for package in packages:
@@ -114,7 +116,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _blas() -> str:
-    """The linear algebra that NumPy was built with."""
+    """The linear algebra library that NumPy was built with, and its version."""
     import numpy as np
 
     try:
@@ -125,9 +127,10 @@ def _blas() -> str:
 
 
 def _devices() -> tuple[tuple[Device, ...], list[str]]:
-    """What torch can compute on, and a line if it cannot be imported."""
+    """The devices that torch can compute on, and a line if torch cannot be imported."""
     try:
         from convcli.backends.torch.device import devices
-    except Exception as error:  # a broken build raises whatever comes to hand
-        return (), [f"torch cannot be imported ({type(error).__name__}): install it again, or use --backend numpy"]
+    except Exception as error:  # a broken build may raise anything
+        remedy = f"install it again, or use {param('backend', 'numpy')}"
+        return (), [f"torch cannot be imported ({type(error).__name__}): {remedy}"]
     return tuple(Device(name, about) for name, about in devices()), []

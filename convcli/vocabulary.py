@@ -1,4 +1,4 @@
-"""The words of the command line, the code, the JSON and the docs: each list stands here and nowhere else. Standard library only."""
+"""The words that the command line, the code, the JSON and the docs share. Each list stands only here. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHANNELS = ("each", "sum", "gray")
 COMBINES = ("none", "magnitude", "sum", "max")
 RANGES = ("clip", "abs", "offset", "minmax", "raw")
 STRETCH = "stretch"
-"""What a contact sheet does where no range policy is asked for."""
+"""The range policy of a contact sheet, if the user asks for none."""
 
 SHELLS = ("bash", "zsh", "fish")
 THEMES = ("light", "dark")
@@ -32,7 +32,7 @@ TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx")
 
 
 class Border(NamedTuple):
-    """A padding mode: its name, what surrounds the image ``abcd``, and what others call it ("" where they lack it)."""
+    """A padding mode: its name, a picture of it for the image ``abcd``, and its names elsewhere ("" if there is none)."""
 
     name: str
     picture: str
@@ -49,15 +49,15 @@ BORDERS = (
     Border("circular", "cd|abcd|ab", "circular", "wrap", "wrap, grid-wrap", "BORDER_WRAP"),
     Border("symmetric", "ba|abcd|dc", "", "symmetric", "reflect, grid-mirror", "BORDER_REFLECT"),
 )
-"""SciPy's ``reflect`` is `symmetric`: the plain word means what it means in PyTorch and NumPy."""
+"""``reflect`` is PyTorch's and NumPy's. SciPy's ``reflect`` is `symmetric` here."""
 
 PADDING_MODES = tuple(border.name for border in BORDERS)
 
 
 def padding_mode(name: str) -> str | None:
-    """The padding mode that `name` stands for: ours, PyTorch's, NumPy's, SciPy's or OpenCV's; None if it is no such name.
+    """The padding mode that `name` stands for, or None. It may be our name, PyTorch's, NumPy's, SciPy's or OpenCV's.
 
-    Upper and lower case, ``_`` and ``-`` are alike; ``BORDER_`` may be left out of ``BORDER_REFLECT_101``.
+    Case does not matter, nor whether ``_`` or ``-`` is written. ``BORDER_REFLECT_101`` may be written without ``BORDER_``.
     """
     return _MODES.get(_plain(name))
 
@@ -67,11 +67,11 @@ def _plain(name: str) -> str:
 
 
 MOST_PIXELS = 10**12
-"""More than any image has: what a limit on them may be."""
+"""The largest limit on an image's pixels that can be set. No image has more."""
 
 
 def _modes() -> dict[str, str]:
-    modes = {border.name: border.name for border in BORDERS}  # first: an own name is never an alias
+    modes = {border.name: border.name for border in BORDERS}  # first, so that no alias replaces a name of ours
     for border in BORDERS:
         for names in border[2:]:
             for name in names.split(", "):

@@ -19,7 +19,7 @@ from convcli.kernels import Kernel, parse
 from convcli.kernels.analysis import Analysis, analyse, reduced
 from convcli.kernels.export import FORMATS, encode, literal
 from convcli.kernels.factors import common_denominator
-from convcli.kernels.figure import draw, terminal
+from convcli.kernels.kernel_figure import draw, terminal
 from convcli.kernels.response import magnitude, response
 
 ONE = np.array([0.0])

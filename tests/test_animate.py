@@ -16,7 +16,7 @@ from convcli.animation.stage import Look
 from convcli.animation.timeline import Kind, Timeline, Values, timeline_of
 from convcli.convspec import ConvSpec
 from convcli.drawing import reel as reels
-from convcli.drawing.palette import PALETTES, channels
+from convcli.drawing.colors import PALETTES, channels
 from convcli.drawing.reel import Reel
 from convcli.drawing.scene import Rect, Scene, Shape, Text, text_width
 from convcli.errors import ConvError, GeometryError, ImageError

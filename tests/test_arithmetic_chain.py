@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from convcli.arithmetic import chain, inputs, layers
+from convcli.arithmetic import chain, chain_inputs, layers
 from convcli.arithmetic.chain import Chain
 from convcli.errors import GeometryError
 from convcli.geometry import Size
@@ -197,7 +197,7 @@ def test_macs_are_the_products_that_are_made() -> None:
 )
 def test_sizes_that_return(text: str, which: str) -> None:
     parsed = layers.parse(text)
-    found = inputs.returning(parsed, chain.walk(parsed, Size(24, 24), 3))
+    found = chain_inputs.returning(parsed, chain.walk(parsed, Size(24, 24), 3))
     assert found is not None
     assert {str(found[0]), str(found[1])} == {which}
 
@@ -210,7 +210,7 @@ def test_sizes_that_return_are_those_that_do(text: list[str], size: int) -> None
         result = chain.walk(parsed, Size(size, size), 6)
     except GeometryError:
         return
-    if (found := inputs.returning(parsed, result)) is None:
+    if (found := chain_inputs.returning(parsed, result)) is None:
         return
     for tried in range(40, 40 + 2 * found[0].period):
         try:
@@ -223,7 +223,7 @@ def test_sizes_that_return_are_those_that_do(text: list[str], size: int) -> None
 def test_each_axis_returns_by_itself() -> None:
     """The given width is even: every height returns with it, none with an odd one, which cat refuses."""
     parsed = layers.parse("save:a pool:k1x2,s1x2,ceil transpose:k1x2,s1x2 cat:a")
-    found = inputs.returning(parsed, chain.walk(parsed, Size(9, 8), 3))
+    found = chain_inputs.returning(parsed, chain.walk(parsed, Size(9, 8), 3))
     assert found is not None
     assert [str(axis) for axis in found] == ["every size", "multiples of 2"]
 
@@ -231,7 +231,7 @@ def test_each_axis_returns_by_itself() -> None:
 def test_chains_that_do_not_return() -> None:
     for text in ("conv:k3,p1", "conv:k3,s2 conv:k3", "transpose:k2,s2"):
         parsed = layers.parse(text)
-        assert inputs.returning(parsed, chain.walk(parsed, Size(24, 24), 3)) is None
+        assert chain_inputs.returning(parsed, chain.walk(parsed, Size(24, 24), 3)) is None
 
 
 @pytest.mark.parametrize("size", range(3, 12))

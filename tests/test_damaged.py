@@ -15,6 +15,7 @@ from PIL import Image, ImageFile
 
 from convcli import images
 from convcli.errors import ConvError, ImageError
+from convcli.system.context import Context
 from convcli.system.silence import silent
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (12, 10, 3), dtype=np.uint8)
@@ -152,9 +153,10 @@ def test_c_libraries_do_not_talk_before_the_error(tmp_path: Path) -> None:
 
 
 def test_silent_keeps_and_restores_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    with silent():
-        os.write(2, b"of a library")
-    os.write(2, b"ours")
+    with Context(owns_process=True):
+        with silent():
+            os.write(2, b"of a library")
+        os.write(2, b"ours")
     assert capfd.readouterr().err == "ours"
 
 

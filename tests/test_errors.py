@@ -686,7 +686,7 @@ def test_no_arguments_show_the_help(folder: Path) -> None:
     ("number", "remedy"), [(errno.EFBIG, "ulimit -f"), (errno.EMFILE, "ulimit -n"), (errno.ENFILE, "ulimit -n")]
 )
 def test_a_limit_of_the_system_is_named(number: int, remedy: str) -> None:
-    assert remedy in reason(OSError(number, os.strerror(number)))
+    assert remedy in reason(OSError(number, os.strerror(number))).remedy
 
 
 def test_a_file_beyond_the_limit(folder: Path) -> None:

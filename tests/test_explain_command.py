@@ -13,7 +13,7 @@ from PIL import Image
 
 import convcli.translate
 from convcli.convspec import ConvSpec
-from convcli.drawing.palette import PALETTES
+from convcli.drawing.colors import PALETTES
 from convcli.drawing.scene import Rect, Scene, Text, text_width
 from convcli.explanation import illustration, pixel, subject
 from convcli.explanation.touched import touched

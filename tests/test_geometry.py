@@ -25,6 +25,7 @@ from convcli.geometry import (
     inputs_sharing,
     transposed_size,
 )
+from convcli.spelling import as_options
 
 SIZE, KERNEL, STRIDE = st.integers(1, 12), st.integers(1, 6), st.integers(1, 5)
 DILATION, PAD = st.integers(1, 4), st.integers(0, 15)
@@ -364,9 +365,10 @@ Make = Callable[[], Any]
 def test_errors_name_value_rule_and_remedy(make: Make, value: str, rule: str, remedy: str) -> None:
     with pytest.raises(GeometryError) as caught:
         make()
-    message = str(caught.value)
+    message = as_options(caught.value.text)
     for part in (value, rule, remedy):
         assert part in message
+    assert caught.value.rule
     assert "\n" not in message
     assert not message.endswith(".")
 

@@ -213,10 +213,10 @@ def test_geometry_is_standard_library_only() -> None:
 
 
 LAYERS = [
-    {"__init__", "commandline", "errors", "spelling", "vocabulary", "drawing"},
+    {"__init__", "errors", "spelling", "vocabulary", "drawing"},
     {"geometry"},
     {"convspec"},
-    {"system", "report", "arithmetic"},
+    {"system", "commandline", "report", "arithmetic"},
     {"pointwise", "borders"},
     {"backends", "kernels", "images"},
     {"dispatch", "inventory"},

@@ -29,11 +29,12 @@ from scipy.signal import windows
 from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import GeometryError, KernelError
+from convcli.errors import ConvError, GeometryError, KernelError
 from convcli.geometry import Pads, Pair
-from convcli.kernels import Bank, Filter, Kernel, files, named, parse, weights
+from convcli.kernels import Bank, Filter, Kernel, kernel_files, named, parse, weights
 from convcli.kernels.named import REGISTRY
 from convcli.pointwise.finish import Finish
+from convcli.spelling import as_options
 
 Matrix = NDArray[np.float64]
 
@@ -47,11 +48,11 @@ def values(spec: str) -> Matrix:
     return kernel.values
 
 
-def message(call: Callable[[], Any], kind: type[Exception] = KernelError) -> str:
+def message(call: Callable[[], Any], kind: type[ConvError] = KernelError) -> str:
     """The one line that a call is refused with."""
     with pytest.raises(kind) as caught:
         call()
-    text = str(caught.value)
+    text = as_options(caught.value.text)
     assert "\n" not in text
     assert not text.endswith(".")
     assert ": " in text  # what is wrong: what to do
@@ -877,7 +878,7 @@ def test_truncated_npy_kernels(length: int, tmp_path: Path) -> None:
     assert "not a valid .npy" in message(lambda: parse(str(tmp_path / "k.npy")))
 
 
-@pytest.mark.parametrize("suffix", files.SUFFIXES)
+@pytest.mark.parametrize("suffix", kernel_files.SUFFIXES)
 def test_absent_kernel_files_and_folders(suffix: str, tmp_path: Path) -> None:
     assert "cannot be read: there is no such file" in message(lambda: parse(str(tmp_path / f"absent{suffix}")))
     (tmp_path / f"folder{suffix}").mkdir()
@@ -888,7 +889,7 @@ def test_kernel_files_of_other_kinds_and_sizes(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "kernel.dat"
     path.write_text("a")
     assert "ends in none of .npy, .json" in message(lambda: parse(str(path)))
-    monkeypatch.setattr(files, "MAX_BYTES", 3)
+    monkeypatch.setattr(kernel_files, "MAX_BYTES", 3)
     (tmp_path / "k.csv").write_text("1,2,3")
     assert "is it a kernel?" in message(lambda: parse(str(tmp_path / "k.csv")))
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cli import environment, write
 
-from convcli import commandline
+from convcli.system import process
 
 
 class GoneError(BaseException):
@@ -37,7 +37,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], int | None]:
 
     def code_of(code: object) -> int | None:
         try:
-            commandline.leave(code)
+            process.leave(code)
         except GoneError as gone:
             return int(gone.args[0])
         return None

@@ -60,7 +60,8 @@ def load(text: str) -> Picture:
     try:
         values = notation.literal(text.strip())
     except KernelError as error:
-        raise ImageError(str(error).replace("kernel", "input", 1)) from None
+        value = error.value.replace("kernel", "input", 1)
+        raise ImageError(value, error.rule, error.remedy, error.why) from None
     return Picture(values[np.newaxis], None, "tensor", 1.0, 2)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from convcli.animation import captions, measure
 from convcli.animation.timeline import Field, Kind, Step, Timeline, Values
+from convcli.drawing.colors import PALETTES, Palette, mix, readable_on
 from convcli.drawing.grid import number
-from convcli.drawing.palette import PALETTES, Palette, mix, readable_on
 from convcli.drawing.reel import Frame, Reel
 from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_width, wrap
 

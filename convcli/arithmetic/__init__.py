@@ -1,1 +1,1 @@
-"""Networks on paper: sizes solved for, chains of layers, what is lost and what overlaps. Standard library only."""
+"""Networks on paper: parameters for a wanted size, chains of layers, lost and overlapping pixels. Standard library only."""

@@ -1,4 +1,4 @@
-"""A chain of layers worked through: sizes, parameters, operations, memory, receptive fields. Standard library only."""
+"""The sizes, parameters, operations, memory and receptive fields along a chain of layers. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from math import prod
 
 from convcli.arithmetic.field import Field, Node, fields
 from convcli.arithmetic.layers import Layer
-from convcli.errors import ConvError, GeometryError
+from convcli.errors import ConvError, GeometryError, param
 from convcli.geometry import Geometry, Pair, Size, direct_size
 
 FLOAT32 = 4
 """Bytes of a value."""
 
 LONGEST = 2**63 - 1
-"""Pixels of a side, and of a jump: no tensor can have more."""
+"""The most pixels of a side, and of a jump: no tensor can have more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """A layer of a chain and what it gives.
+    """A layer of a chain and its output.
 
     Attributes
     ----------
@@ -30,12 +30,13 @@ class Step:
     size : Size
         Of its output, in pixels.
     parameters : int
-        Weights and biases.
+        Number of weights and biases.
     macs : int
-        Multiplications with an addition, for one image: ``C_out · C_in/g · kh · kw`` for every output of a convolution,
-        ``C_in · C_out/g · kh · kw`` for every input of a transposed one. Taps on padding count, pooling does not.
+        Multiplications with an addition, for one image: ``C_out · C_in/g · kh · kw`` for every output pixel of a
+        convolution, ``C_in · C_out/g · kh · kw`` for every input pixel of a transposed one. Taps on padding are counted,
+        pooling is not.
     field : Field
-        Where in the input its outputs look.
+        The part of the input that its outputs depend on.
     """
 
     layer: Layer
@@ -47,12 +48,12 @@ class Step:
 
     @property
     def flops(self) -> int:
-        """Multiplications and additions, two for each of `macs`: the bias is what a sum begins with."""
+        """Multiplications and additions: two for each of `macs`. Adding the bias costs nothing, as a sum begins with it."""
         return 2 * self.macs
 
     @property
     def activation_bytes(self) -> int:
-        """Memory of the output in float32; what is kept under a name is the same array."""
+        """Memory of the output in float32; 0 for a step that only keeps a result or goes back to one."""
         return (
             0 if self.layer.kind in ("save", "from") else FLOAT32 * self.channels * self.size.height * self.size.width
         )
@@ -60,7 +61,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """All steps of a chain, and its input."""
+    """A chain's input and its steps."""
 
     size: Size
     channels: int
@@ -83,23 +84,32 @@ class Chain:
 
     @property
     def activation_bytes(self) -> int:
-        """Of all outputs together, as training keeps them; the input is not counted."""
+        """Of all outputs together, as training needs them. The input is not counted."""
         return sum(step.activation_bytes for step in self.steps)
 
 
 def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
-    """Work a chain through for one input.
+    """Work out a chain for one input.
+
+    Parameters
+    ----------
+    size : Size
+        Of the input, in pixels.
+    channels : int
+        Of the input.
 
     Raises
     ------
     GeometryError
-        A layer that the size or the channels before it do not allow; it is named by its place.
+        A layer does not fit the size or the channels before it. The error names its place in the chain.
     """
     nodes = trace(layers, size, channels)
     looks = fields(nodes)
     for number, (layer, look) in enumerate(zip(layers, looks[1:], strict=True), 1):
         if max(look.jump) > LONGEST:
-            raise GeometryError(f"layer {number} '{layer.text}': all strides together are beyond {LONGEST}: use fewer")
+            raise GeometryError(
+                f"layer {number} '{layer.text}': all strides together", f"are beyond {LONGEST}", "use fewer"
+            )
     return Chain(
         size,
         channels,
@@ -111,13 +121,13 @@ def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
 
 
 def trace(layers: Sequence[Layer], size: Size, channels: int) -> list[Node]:
-    """Sizes and channels along a chain, the input first."""
+    """Sizes and channels along a chain, beginning with the input. Raises the errors of `walk`."""
     nodes, kept = [Node(size, channels)], dict[str, int]()
     for number, layer in enumerate(layers, 1):
         try:
             nodes.append(_step(layer, nodes, kept))
         except ConvError as error:
-            raise GeometryError(f"layer {number} '{layer.text}': {error}") from None
+            raise error.within(f"layer {number} '{layer.text}': ") from None
         if layer.kind == "save":
             kept[layer.name] = number
     return nodes
@@ -129,8 +139,8 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
         return Node(last.size, last.channels, (place,))
     if layer.kind in ("from", "cat", "add"):
         if layer.name not in kept:
-            names = f"use {' or '.join(kept)}" if kept else "put save:NAME before it"
-            raise GeometryError(f"nothing is kept under '{layer.name}': {names}")
+            remedy = f"use {' or '.join(kept)}" if kept else "put save:NAME before it"
+            raise GeometryError("nothing", f"is kept under '{layer.name}'", remedy)
         number = kept[layer.name]
         other = nodes[number]
         if layer.kind == "from":
@@ -139,7 +149,7 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
     geometry = _resolved(layer, last.size)
     if max(geometry.output) > LONGEST:
         raise GeometryError(
-            f"its output of {geometry.output} is beyond any tensor: a side has at most {LONGEST} pixels"
+            f"its output of {geometry.output}", "is beyond any tensor", f"a side has at most {LONGEST} pixels"
         )
     if layer.kind in ("pool", "upsample"):
         return Node(geometry.output, last.channels, (place,), geometry)
@@ -147,24 +157,24 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
     outputs = layer.channels or inputs
     for what, count in (("input", inputs), ("output", outputs)):
         if count % layer.spec.groups:
-            raise GeometryError(
-                f"{count} {what} channels are not divisible by {layer.spec.groups} groups: change c or g"
-            )
+            rule = f"are not divisible by {layer.spec.groups} groups"
+            raise GeometryError(f"{count} {what} channels", rule, "change c or g")
     return Node(geometry.output, outputs, (place,), geometry)
 
 
 def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number: int) -> Node:
-    """Two results as one: channels one after the other (cat; a larger kept one is cut to its centre), or summed (add)."""
+    """Two results joined: their channels one after the other (cat), or their sum (add).
+
+    For cat, a kept result that is larger is cropped to its centre.
+    """
     if layer.kind == "add":
         if (other.size, other.channels) != (last.size, last.channels):
-            raise GeometryError(
-                f"{other.channels}×{other.size} cannot be added to {last.channels}×{last.size}: make channels and sizes alike"
-            )
+            rule = f"cannot be added to {last.channels}×{last.size}"
+            raise GeometryError(f"{other.channels}×{other.size}", rule, "make channels and sizes alike")
         return Node(last.size, last.channels, (place, (number, Pair(0, 0))))
     if other.size.height < last.size.height or other.size.width < last.size.width:
-        raise GeometryError(
-            f"what is kept has {other.size} pixels, less than the {last.size} here: use another padding or --hin"
-        )
+        rule = f"has {other.size} pixels, less than the {last.size} here"
+        raise GeometryError("what is kept", rule, f"use another padding or {param('hin')}")
     cut = Pair((other.size.height - last.size.height) // 2, (other.size.width - last.size.width) // 2)
     return Node(last.size, last.channels + other.channels, (place, (number, cut)))
 
@@ -181,7 +191,7 @@ def _resolved(layer: Layer, size: Size) -> Geometry:
 
 
 def _ceiled(geometry: Geometry, axis: int) -> int:
-    """Size of a pool with ceil_mode: rounded up, unless the last window would begin beyond the image and its left padding."""
+    """Size of a pool with PyTorch's ceil_mode: rounded up, unless the last window would begin in the padding at the end."""
     h, s, before = geometry.input[axis], geometry.stride[axis], geometry.pads[2 * axis]
     # ⌈x/s⌉ = ⌊(x + s - 1)/s⌋
     size = direct_size(
@@ -195,5 +205,5 @@ def _costs(layer: Layer, inputs: int, before: Size, node: Node) -> tuple[int, in
     if layer.kind not in ("conv", "transpose"):
         return 0, 0
     weights = node.channels * inputs // layer.spec.groups * prod(layer.kernel)
-    places = before if layer.kind == "transpose" else node.size  # every weight meets each of them once
+    places = before if layer.kind == "transpose" else node.size  # every weight is used once at each of them
     return weights + layer.bias * node.channels, weights * places.height * places.width

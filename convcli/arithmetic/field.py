@@ -1,4 +1,4 @@
-"""Receptive fields: where in the input the outputs of a chain look. Standard library only."""
+"""Receptive fields: which part of the input the outputs of a chain depend on ("see"). Standard library only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from convcli.errors import GeometryError
 from convcli.geometry import Geometry, Pair, Size, extent
 
 _PHASES = 1024
-"""Neighbouring outputs that are told apart: after a transposed layer they do not all see alike."""
+"""The most neighbouring outputs that are looked at one by one: after a transposed layer they differ in what they see."""
 
 _WORK = 1 << 20
-"""Spans of outputs that are looked at; beyond it and beyond `_PHASES` a field may be told too large, never too small."""
+"""The most spans that are looked at. Beyond this and `_PHASES`, a field may be given too large, but never too small."""
 
 _WAYS = 64
-"""Different strides of branches that meet in one result."""
+"""The most different strides of branches that meet in one result."""
 
 Span = tuple[int, int]
 """The first and the last pixel."""
@@ -25,10 +25,18 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The input (`geometry` None, no parents), or what a step makes of the results before it.
+    """The input of a chain, or the result of a step.
 
-    `parents` are the places of those results in the chain, the input being 0, each with the rows and columns that are cut
-    off its top and left; `geometry` is that of a layer, None for a step that joins or keeps.
+    Attributes
+    ----------
+    size : Size
+        In pixels.
+    channels : int
+    parents : tuple of (int, Pair)
+        The results that the step uses: their places in the chain (0 is the input), and the rows and columns that are cut off
+        at their top and left. Empty for the input.
+    geometry : Geometry or None
+        Of a layer. None for the input, and for a step that joins or keeps results.
     """
 
     size: Size
@@ -39,18 +47,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where outputs look, rows and columns, in pixels of the input; away from the border.
+    """What outputs see away from the border, by rows and columns, in pixels of the input.
 
     Attributes
     ----------
     size : (int, int)
-        The receptive field, from the first pixel that an output depends on to the last. After a transposed layer the one
-        that sees most.
+        The receptive field: from the first pixel that an output depends on to the last. After a transposed layer outputs
+        differ, and it is the largest field.
     jump : (Fraction, Fraction)
-        Distance between neighbouring outputs: a stride multiplies it, a transposed stride divides it.
+        Distance between neighbouring outputs. A stride multiplies it, a transposed stride divides it.
     start : (Fraction, Fraction)
-        Centre of the first output's field, the centre of the first pixel being 0:
-        ``start += ((k - 1)·d/2 - padding)·jump``, of the transposed operation with the opposite sign and the new jump.
+        Centre of the first output's field; the centre of the first pixel is 0. A layer adds
+        ``((k - 1)·d/2 - padding)·jump``; a transposed layer subtracts it, with the new jump.
     """
 
     size: tuple[int, int]
@@ -59,7 +67,7 @@ class Field:
 
 
 def fields(nodes: Sequence[Node]) -> list[Field]:
-    """The fields of every result of a chain, that of the input first.
+    """The field of every result of a chain, beginning with the input.
 
     Raises
     ------
@@ -74,7 +82,7 @@ def fields(nodes: Sequence[Node]) -> list[Field]:
 
 
 def _centres(nodes: Sequence[Node], axis: int) -> tuple[list[Fraction], list[Fraction]]:
-    """Jumps and starts."""
+    """The jump and the start of every result, along one axis."""
     jumps, starts = [Fraction(1)], [Fraction(0)]
     for node in nodes[1:]:
         jump, start = jumps[node.parents[0][0]], starts[node.parents[0][0]]
@@ -93,7 +101,7 @@ def _centres(nodes: Sequence[Node], axis: int) -> tuple[list[Fraction], list[Fra
 
 
 def _sizes(nodes: Sequence[Node], axis: int) -> list[int]:
-    """The largest field at every result, worked out from the input on: each layer needs only what its parents see."""
+    """The largest field of every result along one axis. It begins at the input; a layer needs only what its parents see."""
     ways: list[Ways] = [{Fraction(1): Pattern(1, ((0, 0),))}]
     left = _WORK
     for node in nodes[1:]:
@@ -110,13 +118,13 @@ def _sizes(nodes: Sequence[Node], axis: int) -> list[int]:
                     moved = moved.through_transposed(*one) if geometry.transpose else moved.through_direct(*one)
                 seen[moved.jump] = moved.joined(seen[moved.jump]) if moved.jump in seen else moved
         if len(seen) > _WAYS:
-            raise GeometryError(f"branches of more than {_WAYS} different strides are joined: join fewer of them")
+            raise GeometryError(f"branches of more than {_WAYS} different strides", "are joined", "join fewer of them")
         ways.append(seen)
     return [_largest(list(each.values())) for each in ways]
 
 
 def _largest(ways: Sequence[Pattern | Reach]) -> int:
-    """The largest of what the outputs see by all ways together."""
+    """The largest field of an output, over all ways from the input to it together."""
     first = ways[0]
     if len(ways) == 1 and isinstance(first, Reach):
         return max(0, floor(first.high - first.low) + 1)
@@ -125,21 +133,21 @@ def _largest(ways: Sequence[Pattern | Reach]) -> int:
 
 
 def _hull(spans: Iterable[Span | None]) -> Span | None:
-    """From the first to the last of what lies in any of them."""
+    """The smallest span that contains all of them; None if all are None."""
     found = [span for span in spans if span is not None]
     return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What every output sees of the input, exactly: the first outputs see `spans`, those after them the same further on.
+    """What every output sees of the input, exactly: a pattern that repeats.
 
     Attributes
     ----------
     shift : int
-        How many pixels further on the pattern comes back.
+        After how many pixels the pattern repeats.
     spans : tuple of (int, int) or None
-        The first and the last pixel of each; None for an output that sees nothing.
+        What the first outputs see: the first and the last pixel, or None for an output that sees nothing.
     """
 
     shift: int
@@ -147,21 +155,21 @@ class Pattern:
 
     @property
     def jump(self) -> Fraction:
-        """Pixels from an output to the next."""
+        """Pixels from one output to the next, on average."""
         return Fraction(self.shift, len(self.spans))
 
     def at(self, output: int) -> Span | None:
-        """What one output sees."""
+        """What output number `output` sees."""
         times, place = divmod(output, len(self.spans))
         span = self.spans[place]
         return None if span is None else (span[0] + times * self.shift, span[1] + times * self.shift)
 
     def moved(self, by: int) -> Pattern:
-        """Without the first outputs."""
+        """The same without the first `by` outputs."""
         return Pattern(self.shift, tuple(self.at(o + by) for o in range(len(self.spans)))) if by else self
 
     def joined(self, other: Pattern | Reach) -> Pattern | Reach:
-        """What is seen one way or the other, which have the same jump."""
+        """What is seen on this way or the other one. Both have the same jump."""
         period = lcm(len(self.spans), len(other.spans)) if isinstance(other, Pattern) else _PHASES + 1
         if period > _PHASES:
             return self.reach().joined(other)
@@ -169,27 +177,27 @@ class Pattern:
         return Pattern(self.shift * (period // len(self.spans)), spans)
 
     def reach(self) -> Reach:
-        """Bounds of all spans."""
+        """The bounds of all spans."""
         ends = [(a - o * self.jump, b - o * self.jump) for o, span in enumerate(self.spans) if span for a, b in [span]]
         low, high = min((a for a, _ in ends), default=Fraction(0)), max((b for _, b in ends), default=Fraction(-1))
         return Reach(self.jump, low, high)
 
     def work(self, transpose: bool, k: int, s: int, d: int) -> int:
-        """How many spans are looked at to go through a layer; more than there is time for where the pattern gets too long."""
+        """How many spans have to be looked at to go through a layer; more than `_WORK` if the pattern would get too long."""
         size = len(self.spans)
         period = size * s if transpose else size // gcd(size, s)
         return period * min(k, 2 * size) if period <= _PHASES else _WORK + 1
 
     def through_direct(self, before: int, k: int, s: int, d: int) -> Pattern:
-        """A direct operation sees the outputs ``s·o + d·m - before``."""
+        """What the outputs of a direct operation see: output o reads the places ``s·o + d·m - before``."""
         period = len(self.spans) // gcd(len(self.spans), s)
         spans = tuple(self._over(s * o - before, d, k) for o in range(period))
         return Pattern(self.shift * s * period // len(self.spans), spans)
 
     def through_transposed(self, before: int, k: int, s: int, d: int) -> Pattern:
-        """A transposed operation sees the outputs ``(o + before - d·m) / s``, where that is whole."""
+        """What the outputs of a transposed operation see: output o reads the places ``(o + before - d·m) / s`` that are whole."""
         common = gcd(d, s)
-        step = s // common  # from a tap that falls on an output to the next one
+        step = s // common  # from one tap that reads a place to the next
         inverse = pow(d // common, -1, step)
 
         def seen(o: int) -> Span | None:
@@ -203,7 +211,7 @@ class Pattern:
         return Pattern(self.shift, tuple(seen(o) for o in range(s * len(self.spans))))
 
     def _over(self, first: int, step: int, count: int) -> Span | None:
-        """What `count` outputs see together, `step` apart: those of one phase see the less, the earlier they lie."""
+        """What `count` outputs see together, each `step` after the one before. Of each phase the first and the last decide."""
         cycle = len(self.spans) // gcd(len(self.spans), step)
         places = range(count) if count <= 2 * cycle else (*range(cycle), *range(count - cycle, count))
         return _hull(self.at(first + step * place) for place in places)
@@ -211,37 +219,37 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Bounds of what outputs see, output `o` from ``jump·o + low`` to ``jump·o + high``: may be too wide, but never too narrow."""
+    """Bounds of what outputs see: output o from ``jump·o + low`` to ``jump·o + high``. May be too wide, never too narrow."""
 
     jump: Fraction
     low: Fraction
     high: Fraction
 
     def at(self, output: int) -> Span | None:
-        """What one output sees at most."""
+        """The most that output number `output` can see."""
         first, last = ceil(self.jump * output + self.low), floor(self.jump * output + self.high)
         return (first, last) if first <= last else None
 
     def moved(self, by: int) -> Reach:
-        """Without the first outputs."""
+        """The same without the first `by` outputs."""
         return Reach(self.jump, self.low + self.jump * by, self.high + self.jump * by)
 
     def joined(self, other: Pattern | Reach) -> Reach:
-        """What is seen one way or the other, which have the same jump."""
+        """What is seen on this way or the other one. Both have the same jump."""
         other = other.reach() if isinstance(other, Pattern) else other
         return Reach(self.jump, min(self.low, other.low), max(self.high, other.high))
 
     def through_direct(self, before: int, k: int, s: int, d: int) -> Pattern | Reach:
-        """As that of `Pattern`; where every jump is whole, the bounds are whole too, and a pattern begins anew."""
+        """As `Pattern.through_direct`. If the new jump is whole, a pattern can begin again."""
         low, high = self.low - self.jump * before, self.high + self.jump * (d * (k - 1) - before)
         moved = Reach(self.jump * s, low, high)
         return Pattern(int(moved.jump), (moved.at(0),)) if moved.jump.denominator == 1 else moved
 
     def through_transposed(self, before: int, k: int, s: int, d: int) -> Reach:
-        """As that of `Pattern`."""
+        """As `Pattern.through_transposed`."""
         jump = self.jump / s
         return Reach(jump, self.low + jump * (before - d * (k - 1)), self.high + jump * before)
 
 
 Ways = dict[Fraction, Pattern | Reach]
-"""What outputs see by ways through the chain, by the jump of each."""
+"""What outputs see on the ways through the chain, by the jump of the way."""

@@ -9,16 +9,16 @@ from convcli.errors import ConvError, GeometryError, one_line
 from convcli.system import files
 
 MAX_BYTES = 1 << 22
-"""A chain is no larger."""
+"""The largest file with layers."""
 
 
 def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
-    """The layers that `source` writes down, or that the file of this name holds; and the channels of their input.
+    """The layers written in `source` itself, or in the file of this name; and the channels of their input, if it says so.
 
     Raises
     ------
     GeometryError
-        A file that cannot be read or has another format, or a layer that is none.
+        The file cannot be read or has another format, or a layer is wrong.
     """
     ending = Path(source).suffix.lower()
     if ending not in (".json", ".toml") or ":" in source.split("/")[-1]:
@@ -27,9 +27,9 @@ def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
         with open(source, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise GeometryError(f"layers '{source}' cannot be read: {files.reason(error)}") from None
+        raise GeometryError(f"layers '{source}'", "cannot be read", **files.reason(error)._asdict()) from None
     if len(data) > MAX_BYTES:
-        raise GeometryError(f"layers '{source}' is larger than {MAX_BYTES >> 20} MiB: name a list of layers")
+        raise GeometryError(f"layers '{source}'", f"is larger than {MAX_BYTES >> 20} MiB", "name a list of layers")
     try:
         if ending == ".json":
             import json
@@ -40,10 +40,9 @@ def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
 
             document = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:
-        raise GeometryError(
-            f"layers '{source}' is no {ending[1:].upper()}: {one_line(str(error))}; check the file"
-        ) from None
+        rule = f"is no {ending[1:].upper()}"
+        raise GeometryError(f"layers '{source}'", rule, "check the file", one_line(str(error))) from None
     try:
         return from_document(document)
     except ConvError as error:
-        raise GeometryError(f"layers '{source}': {error}") from None
+        raise error.within(f"layers '{source}': ") from None

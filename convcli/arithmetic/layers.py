@@ -1,4 +1,4 @@
-"""The layers of a chain, as a line of words or as a document: ``conv:k7,s2,p3 pool:k3,s2,p1``. Standard library only."""
+"""The layers of a chain, written as a line of words (``conv:k7,s2,p3 pool:k3,s2,p1``) or as a document. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convcli.geometry import Pads, Pair, Size
 from convcli.vocabulary import PADDING_RULES
 
 MOST = 2**31 - 1
-"""No number in a layer is larger."""
+"""The largest number in a layer."""
 
 SETTINGS = {
     "conv": ("k", "s", "p", "d", "c", "g", "in", "bias", "nobias"),
@@ -21,16 +21,16 @@ SETTINGS = {
     "pool": ("k", "s", "p", "d", "ceil"),
     "upsample": ("s",),
 }
-"""What each kind of layer can be given; of `k`, which all but `upsample` need, and the others PyTorch's defaults hold."""
+"""The settings of each kind of layer. All kinds but `upsample` need `k`; the defaults of the other settings are PyTorch's."""
 
 JOINTS = ("save", "from", "cat", "add")
-"""Steps that have a name instead: keep a result, go on from it, concatenate it to a later one, add it to a later one."""
+"""Steps that have a name instead of settings: keep a result, go on from it, concatenate it to a later one, or add it to one."""
 
 KEYS = {
     "kernel_size": "k", "stride": "s", "padding": "p", "dilation": "d", "output_padding": "op2", "channels": "c",
     "groups": "g", "in_channels": "in", "scale": "s",
 }  # fmt: skip
-"""Names of the settings in a document."""
+"""The names of the settings in a document, and the short names in a line of words."""
 
 _ALIASES = {"maxpool": "pool", "avgpool": "pool"}
 _KINDS = (*SETTINGS, *JOINTS)
@@ -44,15 +44,20 @@ class Layer:
     Attributes
     ----------
     text : str
-        How it was written.
+        As the user wrote it.
     kind : str
         conv, transpose, pool, upsample, save, from, cat or add.
-    spec, kernel
-        The operation; `upsample` is the transposed one whose kernel is as large as its stride.
+    spec : ConvSpec
+        The operation. `upsample` is a transposed convolution whose kernel is as large as its stride.
+    kernel : Size
+        In pixels.
     channels, in_channels : int or None
-        Of the output and of the input; None: as many as the input has, and as many as the step before gives.
-    bias, ceil : bool
-        Whether a convolution has one; whether pooling rounds its size up.
+        Of the output and of the input. None means for `channels`: as many as the input has; for `in_channels`: as many as
+        the step before gives.
+    bias : bool
+        Whether a convolution has a bias.
+    ceil : bool
+        Whether a pool rounds its size up.
     name : str
         Of a kept result.
     """
@@ -74,38 +79,49 @@ def parse(text: str) -> tuple[Layer, ...]:
     Raises
     ------
     GeometryError
-        A word that is no layer, by its place; or a layer that cannot be.
+        A word is not a layer, or its settings are wrong. The error names its place in the line.
     """
     return from_words(text.split())
 
 
 def from_words(words: Sequence[str | Mapping[str, Any]]) -> tuple[Layer, ...]:
-    """The layers of a list of words, or of tables with the keys ``type``, `KEYS`, ``bias``, ``ceil`` and ``name``."""
+    """The layers of a list of words, or of tables with the keys ``type``, those of `KEYS`, ``bias``, ``ceil`` and ``name``.
+
+    Raises the errors of `parse`.
+    """
     if not words:
-        raise GeometryError("there are no layers: give one or more, as in 'conv:k7,s2,p3 pool:k3,s2,p1'")
+        remedy = "give one or more, as in 'conv:k7,s2,p3 pool:k3,s2,p1'"
+        raise GeometryError("there are no layers", remedy=remedy)
     layers = []
     for number, word in enumerate(words, 1):
         shown = word if isinstance(word, str) else repr(word)
         try:
             layers.append(_layer(word if isinstance(word, str) else _word(word)))
         except ConvError as error:
-            raise GeometryError(f"layer {number} '{shown.replace(chr(39), '')}': {error}") from None
+            raise error.within(f"layer {number} '{shown.replace(chr(39), '')}': ") from None
     return tuple(layers)
 
 
 def from_document(document: Any) -> tuple[tuple[Layer, ...], int | None]:
-    """The layers of a JSON or TOML document, a list or a table with ``layers``, and its ``in_channels``, if it has them."""
+    """The layers of a JSON or TOML document, and its ``in_channels`` if it has them. It is a list, or a table with ``layers``.
+
+    Raises
+    ------
+    GeometryError
+        The document or one of its layers is wrong.
+    """
     if not isinstance(document, dict):
         document = {"layers": document}
     words, channels = document.get("layers"), document.get("in_channels")
     if isinstance(words, str):
         words = words.split()
     if not isinstance(words, list) or not all(isinstance(word, (str, dict)) for word in words):
-        raise GeometryError("the file has no list of layers: give one under 'layers', of words or of tables")
+        remedy = "give one under 'layers', of words or of tables"
+        raise GeometryError("the file", "has no list of layers", remedy)
     if surplus := sorted(set(document) - {"layers", "in_channels"}):
-        raise GeometryError(f"the file has an unknown key '{surplus[0]}': use layers and in_channels")
+        raise GeometryError("the file", f"has an unknown key '{surplus[0]}'", "use layers and in_channels")
     if channels is not None and not _is_count(channels):
-        raise GeometryError(f"in_channels '{channels}' is not a whole number from 1 to {MOST}")
+        raise GeometryError(f"in_channels '{channels}'", f"is not a whole number from 1 to {MOST}")
     return from_words(words), channels
 
 
@@ -114,7 +130,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _word(table: Mapping[str, Any]) -> str:
-    """A table of a document as the word that says the same."""
+    """The word that means the same as a table of a document."""
     settings = []
     for key, value in table.items():
         if key in ("bias", "ceil") and isinstance(value, bool):
@@ -123,7 +139,7 @@ def _word(table: Mapping[str, Any]) -> str:
             parts = value if isinstance(value, list) else [value]
             settings.append(f"{KEYS[key]}={'x'.join(map(str, parts))}")
         elif key not in ("type", "name"):
-            raise GeometryError(f"'{key}' is no key: use type, name, {', '.join(KEYS)}, bias or ceil")
+            raise GeometryError(f"'{key}'", "is no key", f"use type, name, {', '.join(KEYS)}, bias or ceil")
     if "name" in table:
         settings.append(str(table["name"]))
     return f"{table.get('type', '')}:{','.join(settings)}"
@@ -133,22 +149,23 @@ def _layer(word: str) -> Layer:
     kind, _, rest = word.partition(":")
     kind = _ALIASES.get(kind, kind)
     if kind not in _KINDS:
-        raise GeometryError(f"'{kind}' is no kind of layer: use one of {', '.join(_KINDS)}, as in conv:k3,p1")
+        remedy = f"use one of {', '.join(_KINDS)}, as in conv:k3,p1"
+        raise GeometryError(f"'{kind}'", "is no kind of layer", remedy)
     if kind in JOINTS:
         if not re.fullmatch(r"[\w-]+", rest):
-            raise GeometryError(f"'{rest}' is no name: use letters and digits, as in {kind}:a")
+            raise GeometryError(f"'{rest}'", "is no name", f"use letters and digits, as in {kind}:a")
         return Layer(word, kind, name=rest)
     values: dict[str, str] = {}
     for token in rest.split(",") if rest else []:
         name, value = _setting(kind, token)
         if name in values:
-            raise GeometryError(f"'{token}' is the second {name}: give one")
+            raise GeometryError(f"'{token}'", f"is the second {name}", "give one")
         values[name] = value
     return _build(word, kind, values)
 
 
 def _setting(kind: str, token: str) -> tuple[str, str]:
-    """Name and value of a setting; a flag has none."""
+    """Name and value of a setting. The value of a flag is empty."""
     match = _TOKEN.fullmatch(token)
     if token in ("bias", "nobias", "ceil"):
         name, value = token, ""
@@ -162,7 +179,8 @@ def _setting(kind: str, token: str) -> tuple[str, str]:
         allowed = ", ".join(
             setting if setting in ("bias", "nobias", "ceil") else f"{setting}N" for setting in SETTINGS[kind]
         )
-        raise GeometryError(f"'{token}' is no setting of {kind}: use {allowed}, N or HxW as in s2 or s2x1")
+        remedy = f"use {allowed}, N or HxW as in s2 or s2x1"
+        raise GeometryError(f"'{token}'", f"is no setting of {kind}", remedy)
     return name, value
 
 
@@ -170,11 +188,11 @@ def _build(word: str, kind: str, values: Mapping[str, str]) -> Layer:
     needed = "s" if kind == "upsample" else "k"
     if needed not in values:
         what = "scale" if kind == "upsample" else "kernel size"
-        raise GeometryError(f"its {what} is missing: add one, as in {kind}:{_EXAMPLES[kind]}")
+        raise GeometryError(f"its {what}", "is missing", f"add one, as in {kind}:{_EXAMPLES[kind]}")
     if "bias" in values and "nobias" in values:
-        raise GeometryError("bias and nobias exclude each other: give one of them")
+        raise GeometryError("bias and nobias", "exclude each other", "give one of them")
     kernel = _pair(values, needed, 1)
-    # A pool steps by its own size unless told otherwise, as MaxPool2d and AvgPool2d do.
+    # The default stride of a pool is its kernel size, as in MaxPool2d and AvgPool2d.
     stride = _pair(values, "s", 1) if "s" in values else Pair(*kernel) if kind == "pool" else Pair(1, 1)
     spec = ConvSpec(
         transpose=kind in ("transpose", "upsample"),
@@ -196,13 +214,12 @@ _EXAMPLES = {"conv": "k3,p1", "transpose": "k4,s2,p1", "pool": "k2", "upsample":
 
 
 def _check_pool(pads: Pads, kernel: Pair) -> None:
-    """PyTorch's rule: a window that lies in the padding alone has no maximum."""
+    """PyTorch's rule: at most half a window may lie in the padding, as a window of padding alone would have no maximum."""
     for axis in (0, 1):
         padding, most = max(pads[2 * axis : 2 * axis + 2]), kernel[axis] // 2
         if padding > most:
-            raise GeometryError(
-                f"padding {padding} is more than half a pool's kernel of {kernel[axis]}: use at most {most}"
-            )
+            rule = f"is more than half a pool's kernel of {kernel[axis]}"
+            raise GeometryError(f"padding {padding}", rule, f"use at most {most}")
 
 
 def _numbers(name: str, value: str, least: int, counts: tuple[int, ...]) -> list[int]:
@@ -213,8 +230,8 @@ def _numbers(name: str, value: str, least: int, counts: tuple[int, ...]) -> list
             return numbers
     forms = {1: "N", 2: "HxW", 4: "TxBxLxR"}
     names = " or ".join(f"{name}{forms[count]}" for count in counts)
-    rule = f" or p and one of {', '.join(PADDING_RULES)}" if name == "p" else ""
-    raise GeometryError(f"'{name}{value}' is not {names}, whole numbers from {least} to {MOST}{rule}")
+    words = f" or p and one of {', '.join(PADDING_RULES)}" if name == "p" else ""
+    raise GeometryError(f"'{name}{value}'", f"is not {names}, whole numbers from {least} to {MOST}{words}")
 
 
 def _pair(values: Mapping[str, str], name: str, least: int) -> Pair:

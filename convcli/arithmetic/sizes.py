@@ -1,4 +1,4 @@
-"""What `shape` answers: a geometry, its formulas with the numbers put in, and its way back. Standard library only."""
+"""The facts behind ``convcli shape``: a geometry, its formulas with numbers, and the opposite operation. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Axis:
     input, output : int
         Sizes in pixels.
     formula, opposite_formula : str
-        The size formulas of the operation and of its opposite, which starts from `output`.
+        The size formulas with numbers: of the operation, and of its opposite, which starts from `output`.
     opposite : int or None
-        What the opposite operation with the same pads makes of `output`, the transposed one with output_padding 0; None
-        if nothing is left.
+        The size that the opposite operation makes of `output`, with the same pads and without output_padding. None if
+        nothing is left.
     sharing : range
-        The input sizes that the direct operation maps to one output size: to `output` if the operation is direct, to
-        `input` if it is transposed. A padding rule pads each of them by itself. output_padding chooses among them.
+        The input sizes that the direct operation maps to the same output size: to `output` if the operation is direct, to
+        `input` if it is transposed. A padding rule is applied to each size. output_padding chooses one of them.
     output_padding : int
-        What the transposed operation with the same pads needs in order to return to the direct operation's input.
+        The output_padding with which the transposed operation returns to the direct operation's input, with the same pads.
     """
 
     input: int
@@ -37,7 +37,7 @@ class Axis:
 
 
 def axis(geometry: Geometry, number: int, rule: str | None = None) -> Axis:
-    """Axis 0 (rows) or 1 (columns) of a resolved geometry; `rule` is the padding rule that it was resolved by, if any."""
+    """Axis 0 (rows) or 1 (columns) of a resolved geometry. `rule` is the padding rule that gave its pads, if there was one."""
     h, out, k = geometry.input[number], geometry.output[number], geometry.kernel[number]
     s, d, p2 = geometry.stride[number], geometry.dilation[number], geometry.output_padding[number]
     before, after = geometry.pads[2 * number], geometry.pads[2 * number + 1]
@@ -59,9 +59,9 @@ def axis(geometry: Geometry, number: int, rule: str | None = None) -> Axis:
 
 def _sharing(h_out: int, k: int, s: int, d: int, before: int, after: int, rule: str | None) -> range:
     """Every input size that the direct operation maps to `h_out`."""
-    if rule in ("same-upper", "same-lower"):  # ⌈h/s⌉ come out, whatever pads that takes
+    if rule in ("same-upper", "same-lower"):  # the output is ⌈h/s⌉, with the pads that this needs
         return range((h_out - 1) * s + 1, h_out * s + 1)
-    return inputs_sharing(h_out, k, s, d, before, after)  # the other rules pad every size alike
+    return inputs_sharing(h_out, k, s, d, before, after)  # the other rules give every size the same pads
 
 
 def _padding(before: int, after: int, sign: str) -> str:

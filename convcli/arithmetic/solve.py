@@ -1,4 +1,4 @@
-"""Parameters for a wanted output size: every solution in small integers, the usual ones first. Standard library only."""
+"""Parameters that lead to a wanted output size: all solutions in small integers, the usual ones first. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from convcli.errors import ConvError
 from convcli.geometry import Pair, Size, direct_size, extent, transposed_size
 
 NAMES = ("input", "kernel_size", "stride", "padding", "dilation", "output_padding")
-"""What can be solved for, in the order in which solutions are told."""
+"""What can be solved for, in the order in which solutions are shown."""
 
 KEPT = 1000
-"""Solutions that are kept, the most usual ones; their number is counted beyond it."""
+"""How many solutions are kept, the most usual ones. All are counted."""
 
 NEAREST = 6
 _LIMITS = (64, 64, 32, 16, 8)
-"""The largest kernel, stride and dilation tried, by how many of them are unknown."""
+"""The largest kernel size, stride and dilation that are tried, by how many of them are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The parameters of one axis; `padding` is before and after it, or a rule."""
+    """The parameters of one axis. `padding` is a pair, before and after, or the name of a rule."""
 
     input: int
     kernel_size: int
@@ -38,16 +38,18 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: parameters that lead to an output.
+    """A question: which parameters lead to an output size?
 
     Attributes
     ----------
     transpose : bool
+        Whether the operation is the transposed one.
     output : Size
+        The wanted size, in pixels.
     given : mapping
-        For each of `NAMES` the values of rows and columns; None is unknown.
+        For each of `NAMES` the values for rows and columns. None: unknown.
     shared : frozenset of str
-        Unknowns that are to be alike on both axes.
+        Unknowns that must be the same for rows and columns.
     """
 
     transpose: bool
@@ -57,11 +59,11 @@ class Query:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """What is solved for, on one axis or on both."""
+        """What is to be solved for, on one axis or on both."""
         return tuple(name for name in NAMES if None in self.given[name])
 
     def limit(self, axis: int) -> int:
-        """The largest kernel, stride and dilation tried on an axis: the fewer are unknown, the larger."""
+        """The largest kernel size, stride and dilation that are tried on an axis. It is larger if fewer of them are unknown."""
         unknown = {name for name in NAMES if self.given[name][axis] is None}
         count = len(unknown & {"kernel_size", "stride", "dilation"}) + ({"input", "padding"} <= unknown)
         return _LIMITS[count]
@@ -69,7 +71,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Values for rows and columns, the output they give, and how unusual they are: 0 is the most usual."""
+    """Values for rows and columns, the output size that they give, and a score: 0 is the most usual (see `unusual`)."""
 
     rows: Values
     columns: Values
@@ -83,7 +85,7 @@ class Solution:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The most usual solutions, how many there are, and without any the nearest that can be had."""
+    """The most usual solutions, how many there are in all, and, if there are none, what comes nearest."""
 
     solutions: tuple[Solution, ...]
     count: int
@@ -93,8 +95,13 @@ class Answer:
 def solve(query: Query) -> Answer:
     """Solve for the unknown parameters.
 
-    Kernel sizes, strides and dilations are tried from 1 to `Query.limit`, paddings (alike at both ends) from 0 to
-    ``d(k-1)``, output paddings below stride or dilation; input sizes have no bound.
+    Kernel sizes, strides and dilations are tried from 1 to `Query.limit`; paddings, the same at both ends, from 0 to
+    ``d(k-1)``; output paddings below the stride or the dilation. Input sizes have no limit.
+
+    Raises
+    ------
+    ConvError
+        The stride is so large that too many input sizes give the same output.
     """
     same = [query.output, *query.given.values()]
     alike = all(down == across for down, across in same) and query.shared >= {*query.unknown}
@@ -109,14 +116,14 @@ def solve(query: Query) -> Answer:
 
 
 MOST_SIZES = 100_000
-"""Input sizes of one output that are told apart."""
+"""The most input sizes with the same output that are listed."""
 
 _Found = tuple[Values, int]
-"""Values of an axis, and by how much their output differs from the one that is wanted."""
+"""The values of an axis, and the difference of their output from the wanted one."""
 
 
 def _axis(query: Query, axis: int) -> list[_Found]:
-    """Everything along an axis that gives the wanted output, or comes near."""
+    """All values of an axis that give the wanted output or one near it."""
     found, want = {}, query.output[axis]
     for values in _proposals(query, axis):
         size = _output(query.transpose, values)
@@ -126,7 +133,7 @@ def _axis(query: Query, axis: int) -> list[_Found]:
 
 
 def _proposals(query: Query, axis: int) -> Iterator[Values]:
-    """Values within the bounds; padding and input size are worked out from the rest where they are unknown."""
+    """All values within the limits. An unknown padding or input size is worked out from the other values."""
     given = {name: query.given[name][axis] for name in NAMES}
     want, small = query.output[axis], range(1, query.limit(axis) + 1)
     options = [small if given[name] is None else (given[name],) for name in ("kernel_size", "stride", "dilation")]
@@ -146,7 +153,7 @@ def _proposals(query: Query, axis: int) -> Iterator[Values]:
 
 
 def _paddings(transpose: bool, values: Values, want: int, most: int) -> list[int]:
-    """Paddings that give an output, or the nearest ones that are allowed."""
+    """The paddings that give an output, or the nearest that are allowed."""
     h, s, span = values.input, values.stride, extent(values.kernel_size, values.dilation)
     if transpose:  # 2p = (h-1)s + d(k-1) + 1 + p2 - want
         low = high = (h - 1) * s + span + values.output_padding - want
@@ -158,7 +165,7 @@ def _paddings(transpose: bool, values: Values, want: int, most: int) -> list[int
 
 
 def _inputs(transpose: bool, values: Values, want: int) -> Iterable[int]:
-    """Input sizes that give an output, or the nearest ones."""
+    """The input sizes that give an output, or come nearest."""
     s, rule = values.stride, values.padding
     if isinstance(rule, str):
         if rule in ("same-upper", "same-lower"):
@@ -173,14 +180,16 @@ def _inputs(transpose: bool, values: Values, want: int) -> Iterable[int]:
         return {max(1, over // s + 1), max(1, -(-over // s) + 1)}
     if s > MOST_SIZES:
         raise ConvError(
-            f"with stride {s} as many input sizes give an output of {want}: name the input, or use a stride up to {MOST_SIZES}"
+            f"with stride {s}",
+            f"as many input sizes give an output of {want}",
+            f"name the input, or use a stride up to {MOST_SIZES}",
         )
     smallest = transposed_size(want, k, s, d, before, after, 0)
     return {max(1, h) for h in range(smallest, smallest + s)}
 
 
 def _output(transpose: bool, values: Values) -> int | None:
-    """The size that comes out; None where the operation is not allowed."""
+    """The output size; None if the operation is not allowed."""
     h, k, s, d, p2 = values.input, values.kernel_size, values.stride, values.dilation, values.output_padding
     if isinstance(values.padding, str):
         try:
@@ -197,7 +206,7 @@ def _output(transpose: bool, values: Values) -> int | None:
 
 
 def _joined(query: Query, rows: list[_Found], columns: list[_Found], alike: bool) -> list[Solution]:
-    """Rows and columns whose shared unknowns agree; of columns that are solved for by themselves the most usual ones."""
+    """All pairs of rows and columns with the same shared unknowns. Unknowns that are not shared are limited, see `_EACH`."""
     if alike:
         return [_solution(query, values, values, off, off) for values, off in rows]
     down, across = _grouped(query, rows), _grouped(query, columns)
@@ -210,7 +219,7 @@ def _joined(query: Query, rows: list[_Found], columns: list[_Found], alike: bool
 
 
 def _grouped(query: Query, found: list[_Found]) -> dict[tuple[Any, ...], list[_Found]]:
-    """The found ones of an axis by what both axes share; the most usual of those that are solved for apart."""
+    """What was found for an axis, grouped by the unknowns that both axes share; at most `_EACH` in a group if others differ."""
     groups: dict[tuple[Any, ...], list[_Found]] = defaultdict(list)
     for one in found:
         groups[tuple(getattr(one[0], name) for name in NAMES if name in query.shared)].append(one)
@@ -224,16 +233,16 @@ def _usual(query: Query, found: _Found) -> tuple[int, int]:
 
 
 _EACH = 30
-"""Of rows and of columns that are solved for apart, as many of the most usual ones are combined."""
+"""If some unknowns are not shared, how many of the most usual rows are combined with as many columns."""
 
 
 def _exact(found: list[_Found]) -> list[_Found]:
-    """Those that give the wanted output."""
+    """What gives exactly the wanted output."""
     return [one for one in found if one[1] == 0]
 
 
 def _closest(found: list[_Found]) -> list[_Found]:
-    """The found ones of an axis that come nearest, few enough to be combined."""
+    """What comes nearest to the wanted output on an axis, few enough to be combined with the other axis."""
     return nsmallest(2000, found, key=lambda one: abs(one[1]))
 
 
@@ -252,7 +261,7 @@ def _distance(query: Query, found: Solution) -> int:
 
 
 def unusual(transpose: bool, values: Values) -> int:
-    """How unusual a layer is: the sum of what speaks against each of its parameters.
+    """How unusual the parameters of an axis are: the sum of points for each parameter. 0 is the most usual.
 
     ==================  ==============================================================================================
     kernel size         3: 0; 2, 4, 5: 2; 1, 7: 3; 9, 11: 5; larger odd 8; larger even 9. Direct: as large as its
@@ -281,7 +290,7 @@ def unusual(transpose: bool, values: Values) -> int:
 
 def _unusual_padding(transpose: bool, values: Values) -> int:
     if isinstance(values.padding, str):
-        return 0  # it is given
+        return 0  # the user has given it
     both, span = sum(values.padding), extent(values.kernel_size, values.dilation)
     if transpose:
         return 0 if both == span - values.stride + values.output_padding else 2 if not both else 4

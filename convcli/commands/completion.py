@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import click
 
-from convcli import commandline, report
+from convcli import report
 from convcli.commands.help import Documented
 from convcli.folding import folded
+from convcli.system.context import current
 from convcli.vocabulary import SHELLS
 
 
@@ -58,4 +59,4 @@ def teach_bash() -> None:
             ], incomplete
 
     add_completion_class(Joined)
-    commandline.at_leaving(lambda: add_completion_class(BashComplete))
+    current().at_end(add_completion_class, BashComplete)

@@ -12,6 +12,7 @@ from convcli import options, report
 from convcli.commands.help import Documented
 from convcli.errors import one_line
 from convcli.folding import ReportingOptions, folded
+from convcli.spelling import as_options
 
 
 @click.command(
@@ -31,7 +32,8 @@ def doctor(asked: ReportingOptions) -> None:
     from convcli.presenters import examined
 
     found = inventory.take()
-    found = replace(found, problems=(*found.problems, *_misset(click.get_current_context(), found.environment)))
+    misset = _misset(click.get_current_context(), found.environment)
+    found = replace(found, problems=(*map(as_options, found.problems), *misset))
     if asked.as_json:
         report.json(examined.document(found))
     elif asked.quiet:

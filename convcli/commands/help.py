@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from convcli.spelling import as_options
 from convcli.vocabulary import BORDERS
 
 
@@ -70,10 +71,11 @@ def kernel_table() -> list[tuple[str, str, str, str]]:
     import convcli.kernels  # noqa: F401  (enters the kernels)
     from convcli.kernels.named import REGISTRY
 
-    return [(recipe.usage, recipe.about, recipe.scale, recipe.source) for recipe in REGISTRY.values()]
+    return [(recipe.usage, as_options(recipe.about), recipe.scale, recipe.source) for recipe in REGISTRY.values()]
 
 
-def _kernels() -> list[tuple[str, str]]:
+def kernel_rows() -> list[tuple[str, str]]:
+    """The same in two columns: usage, and the rest as one text."""
     return [(usage, f"{about} Scale: {scale}. Source: {source}.") for usage, about, scale, source in kernel_table()]
 
 
@@ -102,7 +104,7 @@ KERNELS = Section(
     "(--op corr): sobel-x is positive where brightness grows to the right, sobel-y where it grows downwards, and a "
     "Laplacian has a negative centre. --op conv flips the kernel, and with it the sign of a derivative. A library's kernel "
     "that has other values than ours of that name has a name of its own: pillow-sharpen, log-unit, motion-nearest.",
-    _kernels,
+    kernel_rows,
 )
 MODES = Section(
     "Borders",

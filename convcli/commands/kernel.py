@@ -113,10 +113,10 @@ def _list(reporting: ReportingOptions) -> None:
     elif reporting.quiet:
         report.lines(*(recipe.name for recipe in recipes))
     else:
-        from convcli.kernels import figure
+        from convcli.kernels import kernel_figure
 
         drawn = report.colourful()
-        pictures = [figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
+        pictures = [kernel_figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
         report.table(listed.table(recipes, pictures))
 
 
@@ -124,7 +124,7 @@ def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> No
     """Everything about the kernels of some SPECs."""
     from convcli.kernels import export, parse
     from convcli.kernels.analysis import analyse
-    from convcli.kernels.kernel import Kernel
+    from convcli.kernels.kernel_types import Kernel
     from convcli.presenters import analysed, one_or_all
 
     output, as_json, quiet = asked.output, asked.reporting.as_json, asked.reporting.quiet
@@ -165,18 +165,18 @@ def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> No
 
 def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
     """The tensors in a file, and the filters of the one that a key names or that is the only one."""
-    from convcli.drawing.palette import PALETTES
-    from convcli.kernels import export, filters, listing, weights
+    from convcli.drawing.colors import PALETTES
+    from convcli.kernels import export, filter_sheet, stored_tensors, weights
     from convcli.presenters import listed
     from convcli.runs.outputs import folder
 
     output, as_json, quiet = asked.output, asked.reporting.as_json, asked.reporting.quiet
     path, key = weights.split(source)
-    found = listing.stored(path, key)
+    found = stored_tensors.stored(path, key)
     drawn = None
     if output is not None or (len(found) == 1 and not quiet and not as_json and report.colourful()):
         layer = weights.load(source)
-        drawn = filters.draw(layer.weight, PALETTES[asked.theme], filters.MOST_TILES if output else SHOWN)
+        drawn = filter_sheet.draw(layer.weight, PALETTES[asked.theme], filter_sheet.MOST_TILES if output else SHOWN)
     if output is not None and form is not None and drawn is not None:
         if form not in kernel_output.FIGURES:
             raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
@@ -184,7 +184,7 @@ def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
         kernel_output.check(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
         with folder(output, asked.output):
-            kernel_output.write(filters.sheet(drawn, title, PALETTES[asked.theme]), output, form)
+            kernel_output.write(filter_sheet.sheet(drawn, title, PALETTES[asked.theme]), output, form)
     stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         report.json(listed.tensors_document(str(path), found), stream)
@@ -194,17 +194,17 @@ def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
     else:
         report.table(listed.tensors_table(str(path), found), stream)
         if output is None and drawn is not None:
-            from convcli.kernels import figure
+            from convcli.kernels import kernel_figure
 
             tiles = [picture for _, picture in drawn.tiles]
-            report.picture([*figure.rows_of_tiles(tiles, report.width(80)), drawn.caption])
+            report.picture([*kernel_figure.rows_of_tiles(tiles, report.width(80)), drawn.caption])
 
 
 def _art(found: Analysis) -> None:
     """Heat map and frequency response below a table on a terminal that shows colours."""
     if report.colourful():
-        from convcli.kernels import figure
+        from convcli.kernels import kernel_figure
 
-        side = min(ART, (report.width(80) - figure.GAP) // 2 // 2 * 2)
+        side = min(ART, (report.width(80) - kernel_figure.GAP) // 2 // 2 * 2)
         if side >= 8:
-            report.picture([*figure.terminal(found, side), ""])
+            report.picture([*kernel_figure.terminal(found, side), ""])

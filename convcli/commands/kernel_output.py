@@ -47,11 +47,11 @@ def save(found: Sequence[Analysis], target: str, output: str, form: str, theme: 
 
 
 def _figure(found: Sequence[Analysis], theme: str) -> Scene:
-    from convcli.drawing.palette import PALETTES
-    from convcli.kernels import figure
+    from convcli.drawing.colors import PALETTES
+    from convcli.kernels import kernel_figure
     from convcli.presenters import analysed
 
-    return figure.draw(found, [analysed.caption(one) for one in found], PALETTES[theme])
+    return kernel_figure.draw(found, [analysed.caption(one) for one in found], PALETTES[theme])
 
 
 def check(output: str, form: str, specs: Sequence[str]) -> None:

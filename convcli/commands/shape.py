@@ -202,17 +202,17 @@ def _sides(output: Size, asked: ShapeOptions) -> str:
 
 def _draw(geometry: Geometry, target: str, theme: str) -> None:
     from convcli.arithmetic import losses
-    from convcli.drawing import heat
-    from convcli.drawing.palette import PALETTES
+    from convcli.drawing import count_map
+    from convcli.drawing.colors import PALETTES
 
     found = losses.overlap(geometry)
     if found is None:
         raise GeometryError("a kernel or stride of this size has no picture: use one below a thousand")
     height, width = geometry.output if geometry.transpose else geometry.input
-    counts = losses.overlap_map(geometry, min(height, heat.MOST), min(width, heat.MOST))
+    counts = losses.overlap_map(geometry, min(height, count_map.MOST), min(width, count_map.MOST))
     text = sized.overlap_text(found, geometry.transpose)
     title = sized.picture_title(geometry)
-    page = heat.scene(counts, (height, width), title, text, PALETTES[theme])
+    page = count_map.scene(counts, (height, width), title, text, PALETTES[theme])
     if target.lower().endswith(".svg"):
         from convcli.drawing import svg
         from convcli.system import files
@@ -227,7 +227,7 @@ def _draw(geometry: Geometry, target: str, theme: str) -> None:
 
 def _chain(asked: ShapeOptions, source: str) -> None:
     """A chain of layers."""
-    from convcli.arithmetic import chain, inputs, layerfile
+    from convcli.arithmetic import chain, chain_inputs, layerfile
     from convcli.presenters import chained
 
     context = click.get_current_context()
@@ -248,7 +248,7 @@ def _chain(asked: ShapeOptions, source: str) -> None:
         report.lines(_sides(chain.trace(layers, size, channels)[-1].size, asked))
         return
     result = chain.walk(layers, size, channels)
-    returning = inputs.returning(layers, result)
+    returning = chain_inputs.returning(layers, result)
     if asked.reporting.as_json:
         report.json(chained.document(result, returning))
     else:

@@ -118,7 +118,7 @@ def _query(asked: ShapeOptions, wanted: Size) -> Query:
 
 def solve_chain(asked: ShapeOptions, layers: Sequence[Layer], channels: int) -> None:
     """The input of a chain: its height, and its width where that is not given."""
-    from convcli.arithmetic.inputs import leading_to
+    from convcli.arithmetic.chain_inputs import leading_to
     from convcli.presenters import chained
 
     wanted, win = _wanted(asked), asked.win

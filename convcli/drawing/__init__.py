@@ -1,5 +1,5 @@
-"""Figures as plain data: a `Scene` of shapes and texts, written as SVG here and painted as pixels by `convcli.images.raster`.
+"""Figures as plain data: a `Scene` of shapes and texts. `svg` writes it, `convcli.images.raster` paints it as pixels.
 
-Standard library only. `scene` has the shapes, `grid` lays out cells with numbers, `palette` has the colours, `svg` the
-writer, `blocks` the pictures made of characters.
+Standard library only. `scene` has the shapes, `colors` the colours, `grid` lays out cells with numbers, `blocks` makes
+pictures of characters.
 """

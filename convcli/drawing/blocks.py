@@ -1,19 +1,19 @@
-"""Pictures made of characters, for terminals: half blocks with two pixels each, and sparklines. Standard library only."""
+"""Pictures made of characters, for terminals: half blocks that show two pixels each, and sparklines. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convcli.drawing.palette import channels
+from convcli.drawing.colors import channels
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 RESET = "\x1b[0m"
 
 
 def half_blocks(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of text that show `rows` of ``#rrggbb``, two rows to a line, with 24-bit colour escapes.
+    """Lines of text that show `rows` of colours ``#rrggbb``, two rows in a line, with 24-bit colour escapes.
 
-    An odd last row leaves the lower half of its line as the terminal has it.
+    If the number of rows is odd, the lower half of the last line has the terminal's own background.
     """
     lines = []
     for upper in range(0, len(rows), 2):
@@ -29,7 +29,7 @@ def half_blocks(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """One character for each value, from the least to the greatest."""
+    """One character for each value, from the lowest block for the least value to the full block for the greatest."""
     low, high = min(values), max(values)
     if high == low:
         return _LEVELS[0] * len(values)

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-from convcli.drawing.palette import readable_on
+from convcli.drawing.colors import readable_on
 from convcli.drawing.scene import Rect, Shape, Text, fitting_size
 
 _MARGIN = 0.12
-"""Share of a cell that stays free of text at each side."""
+"""The share of a cell's width that stays free at each side of its text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its fill (None: the page shows), its text, its line."""
+    """One cell: its fill (None: transparent), its text, and its outline."""
 
     fill: str | None = None
     text: str = ""
@@ -27,9 +27,9 @@ class Cell:
 
 
 def cells(x: float, y: float, side: float, rows: Sequence[Sequence[Cell | None]], ink: str) -> Iterator[Shape]:
-    """Shapes of a grid whose top left corner is (x, y): cells of `side` pixels; None leaves a gap.
+    """The shapes of a grid with its top left corner at (x, y). Cells are `side` pixels wide and high; None leaves a gap.
 
-    All texts of a grid have one size, at which the longest fits. Thick and dashed lines lie on top of their neighbours'.
+    All texts have the same size, at which the longest fits. Thick lines lie over the lines of neighbouring cells.
     """
     texts = [cell.text for row in rows for cell in row if cell is not None and cell.text]
     size = min((fitting_size(text, side * (1 - 2 * _MARGIN), side * 0.42) for text in texts), default=0.0)
@@ -52,9 +52,10 @@ def cells(x: float, y: float, side: float, rows: Sequence[Sequence[Cell | None]]
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number short enough for a cell: integers whole, others with `digits` significant digits; a true minus sign.
+    """A number as a text short enough for a cell, such as ``−.25``.
 
-    Below a million nothing before the point is left out, and of what is no integer one digit behind it is kept.
+    Integers are written in full, other numbers with `digits` significant digits. Below a million all digits before the point
+    are written, and at least one digit after the point if the number is not an integer.
     """
     size = abs(value)
     if 1e-4 <= size < 1e6:

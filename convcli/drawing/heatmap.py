@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from convcli.drawing.colors import LIGHT, Palette, diverging, mix
 from convcli.drawing.grid import Cell, cells, number
-from convcli.drawing.palette import LIGHT, Palette, diverging, mix
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size
 
 Numbers = Sequence[Sequence[float]]
 Colors = tuple[tuple[str, ...], ...]
 
 NUMBERED = 15
-"""Up to this many cells to a side have their numbers written in them."""
+"""Up to this many cells to a side, numbers are written in the cells."""
 
 MARGIN, SIDE, TICKS, BAR, BAR_TEXT = 24.0, 340.0, 30.0, 12.0, 64.0
 HEAD, FOOT, TEXT = 58.0, 66.0, 13.0
@@ -27,17 +27,17 @@ class Panel:
     Attributes
     ----------
     title, caption : str
-        Above it.
+        Above the pictures.
     kernel : rows of float
-        Its values, at most a few hundred to a side.
+        The values, at most a few hundred to a side.
     response : rows of float
-        ``|H|``, frequency 0 in the middle.
+        ``|H|``, with frequency 0 in the middle.
     gain : float
         The largest ``|H|``.
     texts : rows of str, optional
-        What stands in the cells; by default the values, shortened.
+        The texts in the cells. By default the values, shortened.
     scale : str
-        What the texts are to be multiplied by, such as ``× 1/16``.
+        A factor that belongs to all texts, such as ``× 1/16``.
     """
 
     title: str
@@ -50,13 +50,13 @@ class Panel:
 
 
 def signed(rows: Numbers, palette: Palette = LIGHT) -> Colors:
-    """Values as colours: 0 the page, the largest magnitude the fullest colour, one hue for each sign."""
+    """Values as colours: one hue for positive and one for negative values. 0 is the page's colour, the largest the strongest."""
     peak = max((abs(value) for row in rows for value in row), default=0.0) or 1.0
     return tuple(tuple(diverging(value / peak, palette) for value in row) for row in rows)
 
 
 def shades(rows: Numbers, most: float, palette: Palette = LIGHT) -> Colors:
-    """Values from 0 to `most` as colours that leave the page's and come to the ink's."""
+    """Values from 0 to `most` as colours, from the page's colour to the ink's."""
     return tuple(tuple(_shade(value / (most or 1.0), palette) for value in row) for row in rows)
 
 
@@ -68,12 +68,12 @@ def _shade(share: float, palette: Palette) -> str:
 
 
 def enlarged(rows: Colors, factor: int) -> Colors:
-    """Every pixel as a square of `factor` pixels."""
+    """Every pixel becomes a square of `factor` × `factor` pixels."""
     return tuple(tuple(color for color in row for _ in range(factor)) for row in rows for _ in range(factor))
 
 
 def figure(panels: Sequence[Panel], palette: Palette = LIGHT) -> Scene:
-    """Kernels below each other, each with its frequency response beside it."""
+    """A figure with kernels below each other, and the frequency response beside each."""
     step = HEAD + SIDE + FOOT
     shapes = [shape for place, panel in enumerate(panels) for shape in _panel(panel, MARGIN + place * step, palette)]
     title = "; ".join(panel.title for panel in panels)
@@ -89,13 +89,13 @@ def _panel(panel: Panel, y: float, palette: Palette) -> Iterator[Shape]:
     yield from _kernel(panel, left, top, palette)
     yield Pixels(right, top, SIDE, SIDE, shades(panel.response, panel.gain, palette))
     yield Rect(right, top, SIDE, SIDE, stroke=palette.faint)
-    for share, text in ((0.0, "−½"), (0.5, "0"), (1.0, "½")):  # those at the ends stay clear of the corners
+    for share, text in ((0.0, "−½"), (0.5, "0"), (1.0, "½")):  # texts at the ends keep away from the corners
         inset = (0.5 - share) * TEXT
         yield Text(right + share * SIDE + inset, top + SIDE + 13, text, TEXT, palette.faint, "middle")
         yield Text(right - 7, top + share * SIDE + inset, text, TEXT, palette.faint, "end")
     label = "|H|: gain of waves, in cycles per pixel"
     yield Text(right + SIDE / 2, top + SIDE + 31, label, TEXT, palette.ink, "middle")
-    if not panel.gain:  # nor has 0 alone a scale
+    if not panel.gain:  # every value is 0: there is no scale
         return
     levels = [[1 - step / 63] for step in range(64)]
     yield from _bar(right + SIDE + 14, top, shades(levels, 1, palette), (panel.gain, panel.gain / 2, 0.0), palette)

@@ -1,4 +1,4 @@
-"""Moving figures: frames that share a page, as data and as an SVG that plays by itself. Standard library only."""
+"""Moving figures: frames on the same page, as data and as an animated SVG. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convcli.drawing.scene import Scene, Shape
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What appears with a frame: shapes that stay from then on, and shapes that lie over them in this frame alone."""
+    """What a frame adds: shapes that stay from then on, and shapes that are drawn over them in this frame only."""
 
     lasting: tuple[Shape, ...]
     moving: tuple[Shape, ...]
@@ -19,18 +19,18 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Reel:
-    """A page and what happens on it.
+    """A page and the frames on it.
 
     Attributes
     ----------
     base : Scene
-        What is seen in every frame.
+        What every frame shows.
     frames : sequence of Frame
         At least one.
     fps : float
         Frames per second.
     hold : float
-        Seconds that the last frame stays longer, before it all begins again.
+        How many seconds longer the last frame stays before the first comes again.
     """
 
     base: Scene
@@ -40,17 +40,17 @@ class Reel:
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """The length of one round, in seconds."""
         return len(self.frames) / self.fps + self.hold
 
     def still(self, number: int) -> Scene:
-        """One frame, counted from 0, as a page of its own."""
+        """One frame as a page of its own. The first has number 0."""
         lasting = (shape for frame in self.frames[: number + 1] for shape in frame.lasting)
         return self.base.plus(lasting).plus(self.frames[number].moving)
 
 
 def render(reel: Reel) -> str:
-    """An SVG 1.1 document that plays in a loop by SMIL, without scripts; where nothing plays, the last frame is seen."""
+    """An SVG 1.1 document that plays in a loop by SMIL, without scripts. Viewers without SMIL show the last frame."""
     lines = svg.render(reel.base).rstrip().removesuffix("</svg>").rstrip().split("\n")
     total, count = reel.seconds, len(reel.frames)
     starts = [number / reel.fps / total for number in range(count)] + [1.0]
@@ -67,7 +67,7 @@ def render(reel: Reel) -> str:
 
 
 def _shown(start: float, end: float, seconds: float) -> str:
-    """What makes a group visible from `start` to `end`, which are shares of the whole."""
+    """The element that makes a group visible from `start` to `end`, given as shares of the whole length."""
     times, states = [0.0], ["visible" if start == 0 else "hidden"]
     if start > 0:
         times.append(start)
@@ -75,7 +75,7 @@ def _shown(start: float, end: float, seconds: float) -> str:
     if end < 1:
         times.append(end)
         states.append("hidden")
-    if len(times) == 1:  # seen all the time
+    if len(times) == 1:  # visible all the time
         return ""
     keys = ";".join(f"{time:.6f}".rstrip("0").rstrip(".") for time in times)
     return (

@@ -1,6 +1,6 @@
 """A figure as data: shapes and texts on a page. Standard library only.
 
-Lengths are in pixels of the figure, x to the right and y downwards from the top left corner. Colours are ``#rrggbb``.
+Lengths are in pixels of the figure. x goes to the right and y downwards from the top left corner. Colours are ``#rrggbb``.
 Texts are monospaced, so that their width is known without a font: see `text_width`.
 """
 
@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 ADVANCE = 0.602
-"""Width of a character of DejaVu Sans Mono, by the size of the font."""
+"""Width of a character of DejaVu Sans Mono, as a share of the font's size."""
 
 CAP = 0.729
-"""Height of a capital letter or a digit of DejaVu Sans Mono, by the size of the font."""
+"""Height of a capital letter or a digit of DejaVu Sans Mono, as a share of the font's size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """A rectangle; `dash` is the length of dashes and gaps, 0 for a solid line. None: not filled, or not stroked."""
+    """A rectangle. `fill` and `stroke` may be None: not filled, no outline. `dash` is the length of dashes, 0: a solid line."""
 
     x: float
     y: float
@@ -33,7 +33,7 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A line of text; `x` is where `anchor` says (start, middle or end), `y` the middle of its capitals and digits."""
+    """A line of text. `x` is its start, middle or end, as `anchor` says; `y` is the middle of its capital letters."""
 
     x: float
     y: float
@@ -45,13 +45,13 @@ class Text:
 
     @property
     def left(self) -> float:
-        """Its left edge."""
+        """The x of its left edge."""
         return self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * text_width(self.text, self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line through two or more points, with an arrow head at its end if wanted."""
+    """A line through two or more points, which may have an arrow head at its end."""
 
     points: tuple[tuple[float, float], ...]
     stroke: str
@@ -63,7 +63,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A raster of colours drawn into a rectangle, every pixel a sharp block: `rows` of ``#rrggbb``."""
+    """A picture drawn into a rectangle, with every pixel as a sharp block. `rows` has its colours, ``#rrggbb``."""
 
     x: float
     y: float
@@ -77,7 +77,7 @@ Shape = Rect | Text | Line | Pixels
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A page: its size, its background, what is drawn on it from back to front, and what it shows in words."""
+    """A page: its size, its background, its shapes from back to front, and a title that says what it shows."""
 
     width: float
     height: float
@@ -86,17 +86,17 @@ class Scene:
     title: str = ""
 
     def plus(self, shapes: Iterable[Shape]) -> Scene:
-        """The same page with more on top."""
+        """The same page with more shapes on top."""
         return replace(self, shapes=(*self.shapes, *shapes))
 
 
 def text_width(text: str, size: float) -> float:
-    """Width of a line of text in pixels."""
+    """The width of a line of text, in pixels. `size` is the font's."""
     return len(text) * ADVANCE * size
 
 
 def wrap(text: str, room: int) -> list[str]:
-    """`text` on lines of at most `room` characters, parted at spaces where there are any."""
+    """`text` on lines of at most `room` characters, broken at spaces if possible."""
     lines = [""]
     for word in text.split():
         while len(word) > room:
@@ -110,10 +110,10 @@ def wrap(text: str, room: int) -> list[str]:
 
 
 def wrapped(text: str, width: float, size: float) -> list[str]:
-    """`text` on lines no wider than `width`; see `wrap`."""
+    """`text` on lines no wider than `width` pixels; see `wrap`."""
     return wrap(text, max(1, int(width / (ADVANCE * size))))
 
 
 def fitting_size(text: str, width: float, largest: float) -> float:
-    """The font size, at most `largest`, at which `text` is no wider than `width`."""
+    """The largest font size, up to `largest`, at which `text` is no wider than `width` pixels."""
     return min(largest, width / (ADVANCE * len(text))) if text else largest

@@ -1,4 +1,4 @@
-"""Contact sheets: small pictures in a grid, each with its label. Standard library only."""
+"""Contact sheets: small pictures with labels in a grid. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
-from convcli.drawing.palette import LIGHT, Palette
+from convcli.drawing.colors import LIGHT, Palette
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size, text_width, wrapped
 
 MARGIN, GAP, STRIP, SECOND = 16, 8, 18, 13
-"""Around a sheet, between its tiles, and the heights of the lines of text above each, in pixels."""
+"""In pixels: the margin of a sheet, the gap between tiles, and the heights of the two lines of text above a tile."""
 
 TITLE, TEXT, SMALL, LEAST = 16.0, 12.0, 11.0, 5.0
-"""Sizes of the title, of labels and of details; labels that would be smaller than the last are left out."""
+"""Font sizes of the title, of labels, and of details. Texts that would be smaller than `LEAST` are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture of `rows` of colours (None: its place is left free), its label, and what else is said of it.
+    """A picture with its label.
 
-    `icon` is a little picture that is drawn before the label. Details stand below the labels where one has no room beside.
+    Attributes
+    ----------
+    label : str
+    rows : rows of colours, or None
+        The picture. None: its place is left free, and something else is drawn there.
+    detail : str
+        A text at the right of the label, or below it if one of the tiles has no room for that.
+    icon : rows of colours, optional
+        A small picture before the label.
     """
 
     label: str
@@ -31,14 +39,14 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A laid out contact sheet: the page without the pictures that were left out, and where these belong, ``(x, y)``."""
+    """A contact sheet: the page, and the top left corner ``(x, y)`` of each picture, for those that are still to be drawn."""
 
     scene: Scene
     places: tuple[tuple[int, int], ...]
 
 
 def columns_of(count: int) -> int:
-    """So many columns that the sheet has about the shape of its tiles, and no gap at its end where that can be had."""
+    """A number of columns for `count` tiles: the sheet has about the shape of a tile and, if possible, a full last row."""
     least = max(1, ceil(sqrt(count)))
     return next((columns for columns in range(least, int(2 * sqrt(count)) + 1) if count % columns == 0), least)
 
@@ -46,7 +54,7 @@ def columns_of(count: int) -> int:
 def lay_out(
     tiles: Sequence[Tile], size: tuple[int, int], title: str, caption: str, columns: int, palette: Palette = LIGHT
 ) -> Sheet:
-    """A grid of tiles of `size` (height, width) pixels under a title, over a caption; all places are whole pixels."""
+    """A grid of tiles below a title and above a caption. `size` is the height and width of a tile. All places are whole pixels."""
     height, width = size
     across = min(columns, len(tiles))
     inner = max(across * width + (across - 1) * GAP, 240)
@@ -58,7 +66,7 @@ def lay_out(
         y += round(TITLE * 1.4)
     y += 4
     places = []
-    beside = all(_fits(tile, width) for tile in tiles)  # of all, or of none
+    beside = all(_fits(tile, width) for tile in tiles)  # for all tiles, or for none
     smallest = min((fitting_size(tile.detail, width, SMALL) for tile in tiles if tile.detail), default=0.0)
     second = 0.0 if beside or smallest < LEAST else smallest
     strip = STRIP + SECOND if second else STRIP
@@ -83,7 +91,7 @@ def lay_out(
 
 
 def _strip(tile: Tile, left: int, top: int, width: int, palette: Palette) -> list[Shape]:
-    """What stands first above a tile: its icon and its label."""
+    """The first line above a tile: its icon and its label."""
     shapes: list[Shape] = []
     start = left + _icon_width(tile, width)
     if tile.icon is not None and start > left:
@@ -97,7 +105,7 @@ def _strip(tile: Tile, left: int, top: int, width: int, palette: Palette) -> lis
 
 
 def _fits(tile: Tile, width: int) -> bool:
-    """Whether there is room for a tile's detail beside its icon and label."""
+    """Whether a tile's detail has room beside its icon and label."""
     used = _icon_width(tile, width) + text_width(tile.label, TEXT) + 10
     return used + text_width(tile.detail, SMALL) <= width
 
@@ -107,6 +115,6 @@ def _factor(icon: tuple[tuple[str, ...], ...]) -> int:
 
 
 def _icon_width(tile: Tile, width: int) -> int:
-    """What an icon takes of the line above a tile; 0 where it is left out, being too large for it."""
+    """The width that an icon takes above a tile; 0 if it is too large and left out."""
     wide = 0 if tile.icon is None else _factor(tile.icon) * len(tile.icon[0])
     return wide + 5 if 0 < wide < width / 3 else 0

@@ -10,7 +10,7 @@ FONT = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 
 
 def render(scene: Scene) -> str:
-    """The whole document, with a view box, so that it scales."""
+    """A whole SVG document. It has a view box, so that it can be scaled."""
     size = f'width="{_number(scene.width)}" height="{_number(scene.height)}"'
     box = f'viewBox="0 0 {_number(scene.width)} {_number(scene.height)}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" font-family="{FONT}">'
@@ -20,7 +20,7 @@ def render(scene: Scene) -> str:
 
 
 def element(shape: Shape) -> str:
-    """One shape as an element."""
+    """One shape as an SVG element."""
     if isinstance(shape, Rect):
         return f"<rect{_box(shape)}{_paint(shape.fill, shape.stroke, shape.stroke_width, shape.dash, shape.opacity)}/>"
     if isinstance(shape, Text):
@@ -33,7 +33,7 @@ def element(shape: Shape) -> str:
 def _text(shape: Text) -> str:
     baseline = shape.y + CAP * shape.size / 2
     bold = ' font-weight="bold"' if shape.bold else ""
-    width = _number(text_width(shape.text, shape.size))  # holds wherever another font stands in
+    width = _number(text_width(shape.text, shape.size))  # the width stays right with another font
     return (
         f'<text x="{_number(shape.left)}" y="{_number(baseline)}" font-size="{_number(shape.size)}" fill="{shape.color}"'
         f'{bold} textLength="{width}" lengthAdjust="spacingAndGlyphs" xml:space="preserve">{escape(shape.text)}</text>'
@@ -51,7 +51,7 @@ def _line(shape: Line) -> str:
 
 
 def arrow_head(shape: Line) -> list[tuple[float, float]]:
-    """The triangle at the end of a line."""
+    """The three corners of the triangle at the end of a line."""
     (x0, y0), (x1, y1) = shape.points[-2:]
     length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
     dx, dy, size = (x1 - x0) / length, (y1 - y0) / length, 3 + 2.5 * shape.width
@@ -63,7 +63,7 @@ def arrow_head(shape: Line) -> list[tuple[float, float]]:
 
 
 def _pixels(shape: Pixels) -> str:
-    """Runs of one colour as rectangles: sharp at every scale, where the smoothing of images differs by viewer."""
+    """A rectangle for each run of the same colour. It is sharp at every scale; viewers differ in how they smooth images."""
     height, width = shape.height / len(shape.rows), shape.width / len(shape.rows[0])
     out = []
     for number, row in enumerate(shape.rows):

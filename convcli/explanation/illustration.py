@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from convcli.drawing.colors import Palette, diverging, gray, mix, readable_on
 from convcli.drawing.grid import Cell
-from convcli.drawing.palette import Palette, diverging, gray, mix, readable_on
 from convcli.drawing.scene import Scene, Shape, Text, text_width
 from convcli.explanation import numbers, phrases
 from convcli.explanation.matrices import (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from convcli.drawing.colors import Palette
 from convcli.drawing.grid import Cell, cells
-from convcli.drawing.palette import Palette
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Shape, Text, text_width
 from convcli.explanation import numbers
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from convcli.drawing import svg
-from convcli.drawing.palette import channels, mix
+from convcli.drawing.colors import channels, mix
 from convcli.drawing.scene import ADVANCE, CAP, Line, Pixels, Rect, Scene, Shape, Text
 from convcli.errors import ImageError
 from convcli.system import files

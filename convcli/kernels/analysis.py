@@ -1,4 +1,4 @@
-"""What a kernel does, without an image: its sums, its gain, its symmetries, its rank, its frequency response."""
+"""The properties of a kernel: its sums, gain, symmetries, rank and frequency response."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from convcli.errors import KernelError
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
-from convcli.kernels.kernel import Kernel
+from convcli.kernels.kernel_types import Kernel
 from convcli.kernels.response import Matrix, gain, total_of
 
 ZERO_SUM = 1e-6
-"""A sum below this share of Σ|k| is none: values rounded to float32 or to seven digits do not cancel any better."""
+"""A sum below this share of Σ|k| counts as 0: values rounded to float32 or to seven digits do not cancel any better."""
 
 EXTREME = 1e100
-"""Values beyond it, or all below its reciprocal, are refused: float64 does not hold their products."""
+"""Kernels with values beyond it, or with all values below its reciprocal, are refused: float64 cannot hold their products."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,29 +29,31 @@ class Analysis:
     values : ndarray
         ``(kh, kw)``, float64, as a correlation lays it on the image.
     denominator : int or None
-        The least common denominator of the values, if they are fractions with one up to `DENOMINATOR`.
+        The least common denominator of the values; None if it is beyond `convcli.kernels.factors.DENOMINATOR`.
     sum, abs_sum : float
-        Σk and Σ|k|: the response to a constant image, and the largest response to values from -1 to 1.
+        Σk and Σ|k|: the response to an image of ones, and the largest response to values from -1 to 1.
     low, high : float
-        The least and the greatest response to values from 0 to 1: the sums of the negative and of the positive values.
+        The least and the greatest response to values from 0 to 1: the sum of the negative values, and of the positive ones.
     gain : float
-        The largest ``|H|``: how much the wave that is amplified most gains. At most `abs_sum`.
+        The largest ``|H|``: the factor of the wave that is amplified most. At most `abs_sum`.
     gain_at : tuple of float
         The frequency of that wave, ``(fy, fx)``, in cycles per pixel.
-    zero_sum, symmetric, antisymmetric : bool
-        Whether it sums to zero; whether turning it by 180° leaves it as it is (convolution and correlation are the same)
-        or changes its sign.
+    zero_sum : bool
+        Whether it sums to zero.
+    symmetric, antisymmetric : bool
+        Whether turning it by 180° does not change it (then convolution and correlation are the same), or changes its sign.
     left_right, top_bottom : bool
         Whether it is its own mirror image.
     rank : int or None
-        Of the matrix; None where it is not worth the time.
+        Of the matrix; None if it would take too long to compute.
     factors : tuple of Factor
-        Terms that sum to the kernel, as many as its rank; empty if there are more than `FEW` in a large kernel.
+        Terms that sum to the kernel, as many as its rank; empty for a large kernel of rank above
+        `convcli.kernels.factors.FEW`.
     centre : tuple of int
-        The tap ``(y, x)`` that lies on the output pixel when the padding is ``same``, as PyTorch rules: the one before
-        the middle where a side is even.
+        The tap ``(y, x)`` that lies on the output pixel with the padding ``same``, as in PyTorch. If a side is even, it is
+        the tap before the middle.
     offset : tuple of float
-        The kernel's middle minus that tap, in pixels: ½ where a side is even.
+        The kernel's middle minus that tap, in pixels: ½ if a side is even, else 0.
     """
 
     name: str
@@ -75,24 +77,25 @@ class Analysis:
 
     @property
     def integers(self) -> tuple[tuple[int, ...], ...] | None:
-        """The values times the common denominator; None if there is none."""
+        """The values times the common denominator, or None if there is no common denominator."""
         if self.denominator is None:
             return None
         return tuple(tuple(round(value * self.denominator) for value in row) for row in self.values.tolist())
 
 
 def analyse(kernel: Kernel) -> Analysis:
-    """Find out everything about one kernel.
+    """Work out all properties of one kernel.
 
     Raises
     ------
     KernelError
-        Values so large or so small that their products are beyond float64.
+        The values are so large or so small that float64 cannot hold their products.
     """
     values = kernel.values
     peak = float(np.abs(values).max())
     if peak and not 1 / EXTREME < peak < EXTREME:
-        raise KernelError(f"kernel '{kernel.name}' has values of {peak:.3g}, beyond what can be analysed: scale it")
+        rule = f"has values of {peak:.3g}, beyond what can be analysed"
+        raise KernelError(f"kernel '{kernel.name}'", rule, "scale it")
     high, low = total_of(np.maximum(values, 0)), total_of(np.minimum(values, 0))
     total, abs_sum = total_of(values), high - low
     denominator = common_denominator(values)
@@ -127,9 +130,9 @@ def _alike(one: Matrix, other: Matrix) -> bool:
 
 
 def reduced(values: Matrix, most: int) -> Matrix:
-    """A matrix for a picture of at most `most` pixels to a side: of every block the value of the largest magnitude.
+    """A matrix reduced to at most `most` values to a side, for a picture. Of every block the value of largest magnitude stays.
 
-    The count of blocks is odd, by which they lie symmetrically.
+    The number of blocks is odd, so that they lie symmetrically around the middle.
     """
     count = max(1, most - 1 + most % 2)
     for axis in (0, 1):

@@ -1,4 +1,4 @@
-"""Banks: several 2-D kernels as one 4-D weight array for an image of C channels."""
+"""A bank: several 2-D kernels that become one 4-D array of weights for an image of C channels."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
-from convcli.kernels.kernel import Filter
+from convcli.errors import KernelError, param
+from convcli.kernels.kernel_types import Filter
 
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """The filters of one command and how their results are joined.
+    """The filters of one command, and how their results are combined.
 
     Parameters
     ----------
     filters : tuple of Filter
-        One for each ``-k``.
+        One for each SPEC that the user gave.
     combine : str, optional
-        One of `convcli.vocabulary.COMBINES`, over all kernels of the bank; None leaves each filter to its own rule, so that
-        ``sobel`` is a magnitude and two plain kernels stay two outputs.
+        One of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. None: each filter is combined by its own
+        rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
     """
 
     filters: tuple[Filter, ...]
@@ -29,17 +29,17 @@ class Bank:
 
     @property
     def label(self) -> str:
-        """The filters' labels joined by ``+``, safe in a file name."""
+        """The filters' labels joined by ``+``, for a file name."""
         return "+".join(f.label for f in self.filters)[:100]
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """Every kernel ``(K, kh, kw)``; smaller ones lie centred in zeros.
+        """All kernels, ``(K, kh, kw)`` in float64. Smaller ones are surrounded by zeros, centred.
 
         Raises
         ------
         KernelError
-            Even and odd sizes together: they have no common centre.
+            There are even and odd sizes, which have no common centre.
         """
         kernels = [kernel for f in self.filters for kernel in f.kernels]
         height, width = (max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1))
@@ -50,8 +50,10 @@ class Bank:
                 axis = 0 if (height - kh) % 2 else 1
                 other = max(kernels, key=lambda one: one.values.shape[axis])
                 raise KernelError(
-                    f"kernels '{kernel.name}' and '{other.name}' cannot share a bank: even and odd sizes have no "
-                    "common centre; apply them one at a time"
+                    f"kernels '{kernel.name}' and '{other.name}'",
+                    "cannot share a bank",
+                    "apply them one at a time",
+                    "even and odd sizes have no common centre",
                 )
             top, left = (height - kh) // 2, (width - kw) // 2
             out[place, top : top + kh, left : left + kw] = kernel.values
@@ -59,7 +61,7 @@ class Bank:
 
     @property
     def parts(self) -> tuple[tuple[int, str], ...]:
-        """How many kernels each combined result is made of, and by which rule."""
+        """The number of kernels in each combined result, and the rule that combines them."""
         count = sum(len(f.kernels) for f in self.filters)
         if self.combine is None:
             return tuple((len(f.kernels), f.combine) for f in self.filters)
@@ -67,38 +69,45 @@ class Bank:
 
     @property
     def averages(self) -> bool:
-        """Whether it is one kernel that does not sum to zero, so that opacity can weigh what it sums."""
+        """Whether it is a single kernel that does not sum to zero, so that opacity can weight the pixels that it sums."""
         values = self.values
         return len(values) == 1 and bool(abs(values.sum()) > 1e-6 * np.abs(values).sum())
 
     def weight(self, channels: int, how: str, groups: int, transpose: bool) -> tuple[NDArray[np.float64], int]:
-        """The weight array for an image of `channels` channels, and its groups.
+        """The array of weights for an image of `channels` channels, float64, and the number of groups.
 
         Parameters
         ----------
         channels : int
             Input channels C.
         how : {"each", "sum", "gray"}
-            ``each``: every kernel on every channel (a depthwise Conv2d, groups = C; outputs in its order, channel by
-            channel); ``sum`` and ``gray``: every kernel sums over the channels of its group.
+            ``each``: every kernel runs on every channel (a depthwise Conv2d with groups = C). The outputs are ordered by
+            channel, then by kernel. ``sum`` and ``gray``: every kernel sums over the channels of its group.
         groups : int
-            For ``sum``: blocks of channels.
+            For ``sum``: the number of blocks of channels.
         transpose : bool
-            Return ``(C_in, C_out/groups, kh, kw)`` rather than ``(C_out, C_in/groups, kh, kw)``.
+            The weights are ``(C_in, C_out/groups, kh, kw)``, else ``(C_out, C_in/groups, kh, kw)``.
+
+        Raises
+        ------
+        KernelError
+            The groups do not divide the channels or the kernels, or the kernels do not fit together (see `values`).
         """
         values = self.values
         count, kh, kw = values.shape
         if how == "each":
             if groups not in (1, channels):
                 raise KernelError(
-                    f"groups {groups} does not go with --channels each, which is a group for each of the {channels} channels: "
-                    "use --channels sum, or --weights"
+                    f"groups {groups}",
+                    f"does not go with {param('channels', 'each')}, which is a group for each of the {channels} channels",
+                    f"use {param('channels', 'sum')}, or {param('weights')}",
                 )
             shape = (channels, count, kh, kw) if transpose else (channels * count, 1, kh, kw)
             return np.broadcast_to(values, (channels, count, kh, kw)).reshape(shape), channels
         if count % groups or channels % groups:
             which = f"{count} kernels" if count % groups else f"{channels} channels"
-            raise KernelError(f"groups {groups} does not divide the {which}: use --groups 1, or more -k")
+            remedy = f"use {param('groups', 1)}, or more {param('kernel')}"
+            raise KernelError(f"groups {groups}", f"does not divide the {which}", remedy)
         if not transpose:
             return np.broadcast_to(values[:, None], (count, channels // groups, kh, kw)), groups
         per_group = values.reshape(groups, 1, count // groups, kh, kw)

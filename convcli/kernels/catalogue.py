@@ -1,4 +1,4 @@
-"""Every family of named kernels: importing this module enters them into `convcli.kernels.named.REGISTRY`."""
+"""All families of named kernels. Importing this module adds them to `convcli.kernels.named.REGISTRY`."""
 
 # In the order in which the tables list them.
 # isort: off

@@ -17,7 +17,7 @@ _SCHEMES: dict[int, tuple[list[float], list[float]]] = {
     2: ([1, 2, 1], [-1, 0, 1]),
     3: ([(2 - sqrt(2)) / 4, (sqrt(2) - 1) / 2, (2 - sqrt(2)) / 4], [-1, 0, 1]),
 }
-"""What smooths over the rows and what differentiates along them, by G'MIC's number."""
+"""By G'MIC's number of the scheme: the weights that smooth down the columns, and those that differentiate along the rows."""
 
 
 @named("gradient", scale="sum 0", source="G'MIC's gradient", combine="magnitude", members=("x", "y"))
@@ -27,7 +27,7 @@ def gradient(scheme: int = 0) -> dict[str, Matrix]:
     Schemes 3, whose weights are ¼(2-√2) and ½(√2-1), and 0, ±1 answer a ramp of 1 per pixel with 1; scheme 2 with 8.
     """
     if scheme not in _SCHEMES:
-        raise KernelError(f"gradient scheme {scheme} is unknown: use {', '.join(map(str, _SCHEMES))}")
+        raise KernelError(f"gradient scheme {scheme}", "is unknown", f"use {', '.join(map(str, _SCHEMES))}")
     return pair(*_SCHEMES[scheme])
 
 

@@ -1,6 +1,7 @@
-"""Named kernels that find edges: gradient pairs and compasses. Signs are those of the derivative: x grows to the right, y
-downwards, so that a correlation is positive where brightness grows to the right (x) or downwards (y). Roberts' pair is
-diagonal and keeps the signs of its author.
+"""Named kernels that find edges: gradient pairs and compasses.
+
+Signs are those of the derivative. x grows to the right and y downwards, so a correlation is positive where brightness grows
+to the right (x) or downwards (y). Roberts' pair is diagonal and keeps its author's signs.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ _RING = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
 
 def pair(across: list[float], along: list[float]) -> dict[str, Matrix]:
-    """The x kernel, which smooths by `across` over the rows and differentiates by `along`, and its transpose."""
+    """The kernels x and y: x smooths by `across` down the columns and differentiates by `along` along the rows. y is xᵀ."""
     x = np.outer(across, along)
     return {"x": x, "y": x.T.copy()}
 
 
 def _compass(ring: tuple[int, ...], centre: int = 0) -> dict[str, Matrix]:
-    """Eight kernels: the outer ring of a 3×3 matrix, clockwise from the upper left, turned by 45° each."""
+    """Eight kernels of 3×3: the outer ring, given clockwise from the upper left, is turned by 45° from one to the next."""
     out = {}
     for turn, direction in enumerate(_COMPASS):
         values = np.full((3, 3), float(centre))
@@ -154,7 +155,7 @@ _FREI_CHEN = {
     "7": [[1, -2, 1], [-2, 4, -2], [1, -2, 1]],
     "8": [[-2, 1, -2], [1, 4, 1], [-2, 1, -2]],
 }
-"""Frei and Chen's basis but for its last, the mean, each before its scale to length 1."""
+"""The first eight matrices of Frei and Chen's basis, before they are scaled to length 1. The ninth is the mean."""
 
 
 def _unit(names: str) -> dict[str, Matrix]:

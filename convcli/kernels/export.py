@@ -1,4 +1,4 @@
-"""Kernels as text and as files that `convcli.kernels` and other tools read: every value comes back as it was."""
+"""Kernels as text and as files for `convcli.kernels` and other tools. Reading them gives exactly the same values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, param
 from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import common_denominator
 from convcli.kernels.named import safe_label
@@ -18,49 +18,53 @@ from convcli.system import npy
 from convcli.system.names import STDIO
 
 FORMATS = ("npy", "json", "csv", "txt", "mat")
-"""Endings of the files, as `convcli.kernels.files` reads them; ``txt`` is in ImageMagick's notation."""
+"""Endings of the files, which `convcli.kernels.kernel_files` can read. ``txt`` is ImageMagick's notation."""
 
 KNOWN = 1 << 16
-"""Values whose texts are kept."""
+"""The texts of so many values are kept, as they often come again."""
 
 
 def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
-    """The format to write, one of `FORMATS` and `others`: what ``--format`` says, or the ending of the name.
+    """The format to write, one of `FORMATS` or `others`: the `wanted` one, or the ending of the file's name.
 
     Raises
     ------
     KernelError
-        None of them, or standard output without a format.
+        It is none of them, or the output is standard output and no format is wanted.
     """
     known = (*others, *FORMATS)
     if wanted is None and output == STDIO:
-        raise KernelError(f"-o - needs a format: add --format with one of {', '.join(known)}")
+        raise KernelError(
+            param("output", STDIO), "needs a format", f"add {param('format')} with one of {', '.join(known)}"
+        )
     form = (wanted or Path(output).suffix).lower().lstrip(".")
     if form not in known:
         what = f"format '{wanted}'" if wanted else f"output '{output}'"
-        raise KernelError(f"{what} is none that a kernel can be written as: use {', '.join(known)}")
+        raise KernelError(what, "is none that a kernel can be written as", f"use {', '.join(known)}")
     return form
 
 
 def targets(names: Sequence[str], output: str) -> list[str]:
-    """A file for each of these kernels: ``{kernel}`` in `output` stands for its name.
+    """The path of a file for each kernel. ``{kernel}`` in `output` stands for its name.
 
     Raises
     ------
     KernelError
-        One file for several.
+        Several kernels would be written to the same file.
     """
     paths = [output.replace("{kernel}", safe_label(name)) for name in names]
     if len(set(paths)) < len(paths):
+        template = "{kernel}" + (Path(output).suffix or ".csv")
         raise KernelError(
-            f"output '{output}' is one file for {len(names)} kernels ({', '.join(names)}): name one of them, or write "
-            "-o '{kernel}" + (Path(output).suffix or ".csv") + "'"
+            f"output '{output}'",
+            f"is one file for {len(names)} kernels ({', '.join(names)})",
+            f"name one of them, or write {param('output', repr(template))}",
         )
     return paths
 
 
 def encode(found: Analysis, form: str) -> Iterator[bytes]:
-    """A kernel as the content of a file of one of `FORMATS`, in parts."""
+    """The content of a file with this kernel, in parts. `form` is one of `FORMATS`."""
     if form == "npy":
         stream = io.BytesIO()
         npy.write(stream, np.ascontiguousarray(found.values))
@@ -72,9 +76,9 @@ def encode(found: Analysis, form: str) -> Iterator[bytes]:
 
 
 def literal(values: Matrix) -> Iterator[str]:
-    """A SPEC in parts: rows by ``;``, values by ``,``, fractions as such where they are exact."""
+    """A SPEC with the values, in parts. Rows are separated by ``;``, values by ``,``. Exact fractions are written as fractions."""
     denominator = common_denominator(values)
-    if values.size == 1 or denominator in (None, 1):  # a fraction alone is no SPEC
+    if values.size == 1 or denominator in (None, 1):  # a single fraction is not a SPEC
         yield from _separated(_rows(values, _decimal, ","), ";")
         return
 
@@ -86,7 +90,7 @@ def literal(values: Matrix) -> Iterator[str]:
 
 
 def json(found: Analysis) -> Iterator[str]:
-    """Nested lists, in parts."""
+    """JSON with nested lists, in parts."""
     yield "[["
     yield from _separated(_rows(found.values, float.__repr__, ", "), "], [")
     yield "]]"
@@ -95,8 +99,8 @@ def json(found: Analysis) -> Iterator[str]:
 def magick(found: Analysis) -> Iterator[str]:
     """ImageMagick's notation, ``3x3: 0,1,0 1,-4,1 0,1,0``: width before height.
 
-    The origin is ImageMagick's own default, ((W-1)/2, (H-1)/2), which is the tap that `same` padding centres. Its
-    ``Correlate`` takes the kernel as it is, its ``Convolve`` turns it.
+    The origin is ImageMagick's default, ((W-1)/2, (H-1)/2): the tap that lies on the output pixel with the padding
+    ``same``. ImageMagick's ``Correlate`` uses the kernel as it is, its ``Convolve`` turns it by 180°.
     """
     height, width = found.values.shape
     yield f"{width}x{height}: "
@@ -108,7 +112,7 @@ def _csv(found: Analysis) -> Iterator[str]:
 
 
 def _vips(found: Analysis) -> Iterator[str]:
-    """``width height scale offset``, then the rows: whole numbers over a scale where that is exact."""
+    """``width height scale offset``, then the rows. They are whole numbers with a scale, if that is exact."""
     height, width = found.values.shape
     scale, values = found.denominator or 1, found.values
     if found.denominator is not None and np.array_equal((whole := np.rint(values * scale)) / scale, values):
@@ -120,7 +124,7 @@ def _vips(found: Analysis) -> Iterator[str]:
 
 
 def _rows(values: Matrix, form: Callable[[float], str], separator: str) -> Iterator[str]:
-    """The rows of a matrix as texts: of large kernels most values come again, and often whole rows, and are written once."""
+    """The rows of a matrix as texts. In large kernels most values, and often whole rows, come again: their texts are reused."""
     known: dict[float, str] = {}
     before, text = None, ""
     for row in values:
@@ -139,5 +143,5 @@ def _separated(texts: Iterator[str], separator: str) -> Iterator[str]:
 
 
 def _decimal(value: float) -> str:
-    """The shortest decimal that is this float64."""
+    """The shortest decimal number that reads as exactly this float64."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)

@@ -1,4 +1,4 @@
-"""Kernels as sums of a column times a row, in fractions where the values are fractions."""
+"""Kernels as sums of terms, each a column times a row. If the values are fractions, the terms are exact."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 
 DENOMINATOR = 10**6
-"""The largest common denominator that is looked for; beyond it a value is a measurement rather than a fraction."""
+"""The largest common denominator that is looked for. Values with a larger one are not meant as fractions."""
 
 EXACT_SIDE = 64
-"""Up to this side fractions are eliminated as fractions, and every factor is found; larger kernels yield the first few."""
+"""Up to this side all factors are found, with exact fractions. Of larger kernels only the first few are looked for."""
 
 FEW = 8
-"""Factors of a kernel with a larger side: beyond them a sum of 1-D filters is no shorter than the kernel."""
+"""How many factors of a larger kernel are looked for. With more of them, 1-D filters are no faster than the kernel."""
 
 RANKED_SIDE = 1024
-"""Up to this side the singular values are counted where elimination gave up."""
+"""Up to this side the rank is found from singular values, if elimination has found too many factors."""
 
 ALIKE = 1e-12
-"""Values that differ by less than this share of the largest are the same value, computed in another order."""
+"""Values that differ by less than this share of the largest count as equal: they were computed in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Factor:
 
 
 def common_denominator(values: Matrix) -> int | None:
-    """The least common denominator of values that are fractions; None if it is beyond `DENOMINATOR`.
+    """The least common denominator of the values, or None if it is beyond `DENOMINATOR`.
 
-    A value is a fraction if it is the nearest float64 to it, or a few roundings away.
+    A value counts as a fraction if it is the float64 nearest to the fraction, or differs from it by a few roundings.
     """
     common = 1
     for value in np.unique(np.abs(values)).tolist():
@@ -52,7 +52,11 @@ def common_denominator(values: Matrix) -> int | None:
 
 
 def factorise(values: Matrix, denominator: int | None) -> tuple[int | None, tuple[Factor, ...]]:
-    """Rank and factors by elimination with complete pivoting: in fractions, without any rounding, where the values are."""
+    """Rank and factors of a matrix ``(kh, kw)``, by Gaussian elimination with complete pivoting.
+
+    With a `denominator`, small matrices are eliminated in exact fractions. The rank is None, and the factors are empty, if
+    that would take too long; see the constants of this module.
+    """
     height, width = values.shape
     small = max(height, width) <= EXACT_SIDE
     most = min(height, width) if small else min(FEW, height, width)
@@ -68,7 +72,7 @@ def factorise(values: Matrix, denominator: int | None) -> tuple[int | None, tupl
 
 
 def _eliminate(rest: NDArray[Any], tolerance: Any, most: int) -> tuple[list[tuple[Any, Any, Any]], bool]:
-    """Terms ``column ⊗ row / pivot`` that sum to a matrix, and whether something is left; `rest` is overwritten."""
+    """Terms ``column ⊗ row / pivot`` that sum to a matrix, at most `most`, and whether something is left. Overwrites `rest`."""
     terms: list[tuple[Any, Any, Any]] = []
     for _ in range(most):
         y, x = np.unravel_index(np.argmax(np.abs(rest)), rest.shape)
@@ -82,7 +86,7 @@ def _eliminate(rest: NDArray[Any], tolerance: Any, most: int) -> tuple[list[tupl
 
 
 def _whole(column: Any, row: Any, pivot: Fraction) -> Factor:
-    """A term in the smallest whole numbers, its scale apart."""
+    """A term with the smallest whole numbers, and a scale."""
 
     def whole(values: Any) -> tuple[list[int], Fraction]:
         common = lcm(*(value.denominator for value in values))
@@ -95,7 +99,7 @@ def _whole(column: Any, row: Any, pivot: Fraction) -> Factor:
 
 
 def _balanced(column: Matrix, row: Matrix, pivot: float) -> Factor:
-    """A term of scale 1 or -1 whose column and row are of the same length."""
+    """A term with scale 1 or -1 whose column and row have the same length (as vectors)."""
     lengths = float(np.linalg.norm(column)), float(np.linalg.norm(row))
     signs = _sign(column.tolist()), _sign(row.tolist())
     size = (lengths[0] * lengths[1] / abs(pivot)) ** 0.5
@@ -107,7 +111,7 @@ def _balanced(column: Matrix, row: Matrix, pivot: float) -> Factor:
 
 
 def _sign(values: list[Any]) -> int:
-    """1 or -1, by which values sum to more than zero, or else end in a positive one, as derivatives do."""
+    """The sign, 1 or -1, that makes the sum of the values positive. If they sum to 0, it makes the last value positive."""
     total = fsum(values)
     if abs(total) > ALIKE * fsum(map(abs, values)):
         return 1 if total > 0 else -1

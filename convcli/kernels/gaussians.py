@@ -1,4 +1,4 @@
-"""Named kernels that are Gaussians by another definition, or of another form. Sigmas are in pixels, angles in degrees."""
+"""Named kernels that are Gaussians of another definition or form. Sigmas are in pixels, angles in degrees."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import ceil, cos, erf, log, radians, sin, sqrt
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplitude
 
 
@@ -15,12 +15,12 @@ from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplit
 def gaussian_discrete(sigma: float = 1.0, size: int | None = None) -> Matrix:
     """Lindeberg's discrete Gaussian, exp(-σ²) I_n(σ²): blurs follow each other without error; size must be odd.
 
-    Lindeberg, "Scale-space for discrete signals", IEEE Trans. PAMI 12(3), 1990. The values are taken from its Fourier
-    transform, exp(σ²(cos ω - 1)), on so many points that what folds back is below rounding.
+    Lindeberg, "Scale-space for discrete signals", IEEE Trans. PAMI 12(3), 1990. The values come from its Fourier transform,
+    exp(σ²(cos ω - 1)), sampled at so many points that the error of sampling is below rounding.
     """
     side = size_of(gaussian_size(sigma, size, "gaussian-discrete"), "gaussian-discrete")
     if sigma > MAX_SIDE:
-        raise KernelError(f"gaussian-discrete sigma {sigma:g} is out of range: use {MAX_SIDE} or less")
+        raise out_of_range(f"gaussian-discrete sigma {sigma:g}", f"{MAX_SIDE} or less")
     points = 2 * (side + ceil(12 * sigma) + 40)
     omega = 2 * np.pi * np.arange(points // 2 + 1) / points
     half = np.fft.irfft(np.exp(sigma**2 * (np.cos(omega) - 1)), points)[: side // 2 + 1].clip(min=0)
@@ -64,7 +64,7 @@ def gaussmat(sigma: float = 1.0, min_ampl: float = 0.2) -> Matrix:
     while np.exp(-((reach + 1) ** 2) / (2 * sigma**2)) >= min_ampl:
         reach += 1
     if 2 * reach + 1 > MAX_SIDE:
-        raise KernelError(f"gaussmat sigma {sigma:g} needs a kernel wider than {MAX_SIDE}: use a smaller sigma")
+        raise KernelError(f"gaussmat sigma {sigma:g}", f"needs a kernel wider than {MAX_SIDE}", "use a smaller sigma")
     row = gaussian_1d(sigma, 2 * reach + 1)
     return np.outer(row, row)
 

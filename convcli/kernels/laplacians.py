@@ -1,5 +1,7 @@
-"""Named Laplacians and differences of Gaussians. A Laplacian has a negative centre: it is positive in a dark valley. Where a
-library's is the other way round, its source says so.
+"""Named Laplacians and differences of Gaussians.
+
+A Laplacian has a negative centre: its result is positive in a dark valley. If a library's Laplacian has the opposite sign,
+the kernel's source says so.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from math import ceil, exp
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplitude
 
 
@@ -21,7 +23,7 @@ from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplit
 def laplacian(neighbours: int = 4) -> Matrix:
     """Sum of second derivatives over 4 (0,1,0; 1,-4,1; 0,1,0) or 8 (1,1,1; 1,-8,1; 1,1,1) neighbours."""
     if neighbours not in (4, 8):
-        raise KernelError(f"laplacian neighbours {neighbours} is out of range: use 4 or 8")
+        raise out_of_range(f"laplacian neighbours {neighbours}", "4 or 8")
     corner = 1.0 if neighbours == 8 else 0.0
     return np.array([[corner, 1, corner], [1, -neighbours, 1], [corner, 1, corner]])
 
@@ -66,26 +68,25 @@ _TYPES: dict[int, list[list[int]]] = {
     15: [[-16, 2, 1], [2, 1, 0], [1, 0, 0]],
     19: [[-40, -24, 0, 5, 2], [-24, -12, 3, 5, 2], [0, 3, 5, 4, 1], [5, 5, 4, 2, 1], [2, 2, 1, 1, 0]],
 }
-"""The lower right quarter, with the centre row and column, of each of ImageMagick's Laplacians, negated."""
+"""By type: the lower right quarter of ImageMagick's Laplacian, with the centre row and column, negated."""
 
 
 @named("laplacian-type", scale="sum 0", source="ImageMagick's Laplacian negated")
 def laplacian_type(type: int = 0) -> Matrix:
     """ImageMagick's Laplacian 0 (8 neighbours), 1 (4), 2, 3 (3×3), 5, 7 (5×5, 7×7), 15 or 19 (LoG, 5×5, 9×9), negated."""
     if type not in _TYPES:
-        raise KernelError(f"laplacian-type type {type} is unknown: use {', '.join(map(str, _TYPES))}")
+        raise KernelError(f"laplacian-type type {type}", "is unknown", f"use {', '.join(map(str, _TYPES))}")
     quarter = np.array(_TYPES[type], np.float64)
     half = np.hstack([quarter[:, :0:-1], quarter])
     return np.vstack([half[:0:-1], half])
 
 
 def _balanced(values: Matrix, what: str) -> Matrix:
-    """`values` with the positive ones scaled to sum 1 and the negative ones to sum -1: ImageMagick's ``^``."""
+    """`values` with the positive ones scaled to sum 1 and the negative ones to sum -1, as ImageMagick's ``^`` does."""
     positive, negative = values.clip(min=0), values.clip(max=0)
     if not positive.any() or not negative.any():
-        raise KernelError(
-            f"{what} has values of one sign only, which cannot sum to 0: use another sigma or a larger size"
-        )
+        rule = "has values of one sign only, which cannot sum to 0"
+        raise KernelError(what, rule, "use another sigma or a larger size")
     out: Matrix = positive / positive.sum() - negative / negative.sum()
     return out
 
@@ -128,7 +129,8 @@ def logmat(sigma: float = 1.0, min_ampl: float = 0.1) -> Matrix:
     while not (value(reach**2) >= last and abs(value(reach**2)) < min_ampl):
         last, reach = value(reach**2), reach + 1
         if 2 * reach + 1 > MAX_SIDE:
-            raise KernelError(f"logmat sigma {sigma:g} needs a kernel wider than {MAX_SIDE}: use a smaller sigma")
+            rule = f"needs a kernel wider than {MAX_SIDE}"
+            raise KernelError(f"logmat sigma {sigma:g}", rule, "use a smaller sigma")
     x = np.arange(-reach, reach + 1)
     r2 = (x[:, None] ** 2 + x[None, :] ** 2) / (2 * sigma**2)
     out: Matrix = (1 - r2) * np.exp(-r2)

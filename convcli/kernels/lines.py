@@ -6,13 +6,12 @@ from math import cos, radians, sin
 
 import numpy as np
 
-from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 from convcli.kernels.smoothing import gaussian_size
 
 
 def _by_thirds(sigma: float, first: int, count: int) -> Matrix:
-    """A Gaussian at the thirds of pixels from number `first` on, summed over each of `count` pixels, to sum 1: ImageMagick's."""
+    """ImageMagick's Gaussian: sampled at thirds of pixels, from third `first` on, summed over each of `count` pixels; sum 1."""
     thirds = (np.arange(3 * count) + first) / 3
     out = np.exp(((thirds**2).min() - thirds**2) / (2 * sigma**2)).reshape(count, 3).sum(axis=1)
     scaled: Matrix = out / out.sum()
@@ -21,7 +20,7 @@ def _by_thirds(sigma: float, first: int, count: int) -> Matrix:
 
 def _turned(row: Matrix, angle: int, kernel: str) -> Matrix:
     if angle % 90:
-        raise KernelError(f"{kernel} angle {angle} is out of range: use a multiple of 90, or motion for a slanted line")
+        raise out_of_range(f"{kernel} angle {angle}", "a multiple of 90, or motion for a slanted line")
     return np.ascontiguousarray(np.rot90(row[np.newaxis], angle // 90 % 4))
 
 
@@ -50,13 +49,13 @@ def motion_nearest(size: int = 9, angle: float = 0.0, direction: float = 0.0) ->
     """
     size_of(size, "motion-nearest", least=3)
     if not -1 <= direction <= 1:
-        raise KernelError(f"motion-nearest direction {direction:g} is out of range: use -1 to 1")
+        raise out_of_range(f"motion-nearest direction {direction:g}", "-1 to 1")
     first = (direction + 1) / 2
     line = np.linspace(first, 1 - first, size)
     centre = size // 2
     x = np.arange(size) - centre
     turn = radians(angle % 360)
-    # Snapped to 2⁻²⁰, so that a source halfway between two pixels is a tie in spite of rounding, and goes to the even one.
+    # Rounded to 2⁻²⁰ first. A source halfway between two pixels is then exactly halfway and is rounded to the even pixel.
     column, row = (
         np.rint(np.rint(place * 2**20) / 2**20 + centre).astype(int)
         for place in (

@@ -1,11 +1,11 @@
 """The registry of named kernels: how a name and its ARGS become a `Filter`.
 
-The kernels themselves are plain functions in a module for each family (`convcli.kernels.smoothing`, `.edges`, …); the
-decorator `named` enters them here. Their signature is their parameter list, the first paragraph of their docstring their
-description.
+The kernels are plain functions, in a module for each family (`convcli.kernels.smoothing`, `.edges`, …). The decorator `named`
+registers them. A function's signature is the parameter list of its kernel, and the first paragraph of its docstring is the
+description that users read; a command's parameter in it is written as ``bias 128`` in double backquotes.
 
-A plain name keeps the house's signs and scales. Where a library's kernel of that name has other values, it has a name of its
-own here (``pillow-sharpen``, ``log-unit``), so that every library's values can be had.
+All plain names follow the same rules for signs and scales. If a library's kernel of the same name has other values, it has
+a name of its own here (``pillow-sharpen``, ``log-unit``).
 """
 
 from __future__ import annotations
@@ -19,26 +19,40 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
-from convcli.kernels.kernel import Filter, Kernel, checked
+from convcli.errors import KernelError, param
+from convcli.kernels.kernel_types import Filter, Kernel, checked
 
 Matrix = NDArray[np.float64]
 Built = Matrix | Mapping[str, Matrix]
 Builder = TypeVar("Builder", bound=Callable[..., Built])
 
 MAX_SIDE = 4095
-"""The largest side of a named kernel, in pixels: beyond it a wrong number is likelier than a wish."""
+"""The largest side of a named kernel, in pixels. A larger number is more likely a mistake."""
 
 MAX_ARGUMENT = 1e9
-"""The largest argument of a named kernel, whatever it means."""
+"""The largest argument of a named kernel, whatever the argument means."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
     """A named kernel.
 
-    `build` returns a matrix, or a mapping from member name (``sobel-x``) to matrix for a bank that is combined. `scale` says
-    what its values sum to, `source` who defined it and which libraries have it, `aliases` what else it is called.
+    Attributes
+    ----------
+    name : str
+    build : callable
+        Returns a matrix ``(kh, kw)`` in float64; or, for several kernels whose results are combined, a mapping from the last
+        part of a member's name (``x`` of ``sobel-x``) to its matrix.
+    scale : str
+        What the values sum to.
+    source : str
+        Who defined the kernel, and which libraries have it.
+    combine : str
+        How the results of the members are combined; one of `convcli.vocabulary.COMBINES`.
+    members : tuple of str
+        Full names of the members: ``sobel-x``, ``sobel-y``.
+    aliases : tuple of str
+        Other names of the kernel.
     """
 
     name: str
@@ -56,8 +70,9 @@ class Recipe:
 
     @property
     def about(self) -> str:
-        """What it is and its sign, in a sentence, and what else it is called."""
+        """The description: what it is and its sign, and its other names. Parameters are as `param` marks them."""
         text = (self.build.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("    ", "").strip()
+        text = re.sub(r"``(\w+) ([^`]+)``", lambda found: param(found[1], found[2]), text)
         return f"{text} Also: {', '.join(self.aliases)}." if self.aliases else text
 
     @property
@@ -67,7 +82,7 @@ class Recipe:
 
     @property
     def usage(self) -> str:
-        """``gaussian[:sigma=1,size]`` as it stands in the help."""
+        """How to write it, as in the help: ``gaussian[:sigma=1,size]``."""
         shown = [
             name if p.default in (None, p.empty) else f"{name}={_number(p.default)}"
             for name, p in self.parameters.items()
@@ -79,10 +94,10 @@ class Recipe:
 
 
 REGISTRY: dict[str, Recipe] = {}
-"""Every named kernel by name, in the order of their definition."""
+"""All named kernels by name, in the order in which they are defined."""
 
 _OTHERS: dict[str, Recipe] = {}
-"""Which recipe a member such as ``sobel-x`` or an alias such as ``unity`` belongs to."""
+"""The recipe of every member, such as ``sobel-x``, and of every alias, such as ``unity``."""
 
 
 def named(
@@ -94,7 +109,7 @@ def named(
     members: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
 ) -> Callable[[Builder], Builder]:
-    """Enter a function into the registry; see `Recipe` for what is said about it."""
+    """A decorator that registers a function as a named kernel. The parameters are those of `Recipe`."""
 
     def enter(build: Builder) -> Builder:
         recipe = Recipe(name, build, scale, source, combine, tuple(f"{name}-{member}" for member in members), aliases)
@@ -109,31 +124,32 @@ def named(
 
 
 def is_name(text: str) -> bool:
-    """Whether the text before the first colon is a known name."""
+    """Whether the text before the first colon is the name of a kernel."""
     return text.partition(":")[0].strip().lower() in REGISTRY.keys() | _OTHERS.keys()
 
 
 def build(spec: str) -> Filter:
-    """Build ``NAME[:ARGS]``; ARGS are positional or ``name=value``, separated by commas.
+    """Build the kernels of ``NAME[:ARGS]``. ARGS are separated by commas, by position or as ``name=value``.
 
     Raises
     ------
     KernelError
-        An unknown name (the nearest are suggested), an unknown or wrong argument.
+        The name is unknown (the error suggests similar names), or an argument is unknown or wrong.
     """
     name, colon, text = spec.partition(":")
     name = name.strip().lower()
     recipe = REGISTRY.get(name) or _OTHERS.get(name)
     if recipe is None:
-        raise KernelError(unknown(spec))
+        raise unknown(spec)
     if colon and not text.strip():
-        raise KernelError(f"kernel '{spec}' has a colon without arguments: write '{name}' or '{recipe.usage}'")
+        remedy = f"write '{name}' or '{recipe.usage}'"
+        raise KernelError(f"kernel '{spec}'", "has a colon without arguments", remedy)
     arguments = _arguments(recipe, text, spec) if text.strip() else {}
     missing = [
         key for key, p in recipe.parameters.items() if p.default is inspect.Parameter.empty and key not in arguments
     ]
     if missing:
-        raise KernelError(f"kernel '{spec}' lacks {' and '.join(missing)}: write '{recipe.usage}'")
+        raise KernelError(f"kernel '{spec}'", f"lacks {' and '.join(missing)}", f"write '{recipe.usage}'")
     built = recipe.build(**arguments)
     label = safe_label(spec.strip().lower())
     if not isinstance(built, Mapping):
@@ -149,7 +165,7 @@ def build(spec: str) -> Filter:
 
 
 def names() -> list[str]:
-    """Every name that a SPEC may begin with."""
+    """All names that a SPEC may begin with."""
     return [*REGISTRY, *_OTHERS]
 
 
@@ -159,27 +175,38 @@ def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[
     return get_close_matches(name, known, n, cutoff)
 
 
-def unknown(spec: str) -> str:
-    """The message for a SPEC that is nothing we know, with the nearest names."""
+def unknown(spec: str) -> KernelError:
+    """The error for a SPEC that nothing can be made of. Its remedy suggests similar names."""
     name = spec.partition(":")[0].strip().lower()
     begun = [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
     near = list(dict.fromkeys(begun + _near(name, names(), 3, 0.65)))[:3]
-    hint = f"did you mean {' or '.join(near)}?" if near else "'convcli kernel' lists the names"
-    return f"kernel '{spec}' is not a known name, a matrix literal or a file: {hint}"
+    remedy = f"did you mean {' or '.join(near)}?" if near else "'convcli kernel' lists the names"
+    return KernelError(f"kernel '{spec}'", "is not a known name, a matrix literal or a file", remedy)
+
+
+def out_of_range(value: str, allowed: str) -> KernelError:
+    """The error for an argument outside its range: ``out_of_range("disk radius 9999", "0 to 2047")``."""
+    return KernelError(value, "is out of range", f"use {allowed}")
 
 
 def safe_label(text: str) -> str:
-    """`text` with everything but letters, digits, dots and minus signs turned into ``-``, for file names."""
+    """`text` for file names: everything but letters, digits, dots and minus signs is replaced by ``-``."""
     return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.")[:60] or "kernel"
 
 
 def size_of(
     value: int, kernel: str, *, odd: bool = True, least: int = 1, most: int = MAX_SIDE, name: str = "size"
 ) -> int:
-    """Check a kernel's side length: whole, odd if it must be, between `least` and `most`."""
+    """Check a kernel's side length, and return it: between `least` and `most`, and odd if it has to be.
+
+    Raises
+    ------
+    KernelError
+        It is not.
+    """
     if not least <= value <= most or (odd and value % 2 == 0):
         kind = "an odd number" if odd else "a number"
-        raise KernelError(f"{kernel} {name} {value} is out of range: use {kind} from {least} to {most}")
+        raise out_of_range(f"{kernel} {name} {value}", f"{kind} from {least} to {most}")
     return value
 
 
@@ -187,29 +214,30 @@ def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, float | int]:
     arguments: dict[str, float | int] = {}
     parameters = recipe.parameters
     if not parameters:
-        raise KernelError(f"kernel '{spec}' has arguments, but {recipe.name} takes none: write '{recipe.name}'")
+        rule = f"has arguments, but {recipe.name} takes none"
+        raise KernelError(f"kernel '{spec}'", rule, f"write '{recipe.name}'")
     for position, part in enumerate(text.split(",")):
         key, equals, value = (piece.strip() for piece in part.rpartition("="))
         if not equals:
             if position >= len(parameters):
-                raise KernelError(f"kernel '{spec}' has too many arguments: write '{recipe.usage}'")
+                raise KernelError(f"kernel '{spec}'", "has too many arguments", f"write '{recipe.usage}'")
             key = list(parameters)[position]
         if key not in parameters:
             near = _near(key, parameters, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise KernelError(f"kernel '{spec}' has no parameter '{key}'{hint}: write '{recipe.usage}'")
+            raise KernelError(f"kernel '{spec}'", f"has no parameter '{key}'{hint}", f"write '{recipe.usage}'")
         if key in arguments:
-            raise KernelError(f"kernel '{spec}' gives {key} twice: give it once")
+            raise KernelError(f"kernel '{spec}'", f"gives {key} twice", "give it once")
         whole = "int" in str(parameters[key].annotation)
         try:
             arguments[key] = int(value) if whole else float(value)
             if not np.isfinite(float(arguments[key])):
                 raise ValueError
         except (ValueError, OverflowError):
-            kind = "a whole number" if whole else "a finite number"
-            raise KernelError(f"kernel '{spec}': {key} '{value}' is not {kind}: write '{recipe.usage}'") from None
+            rule = "is not a whole number" if whole else "is not a finite number"
+            raise KernelError(f"kernel '{spec}': {key} '{value}'", rule, f"write '{recipe.usage}'") from None
         if abs(arguments[key]) > MAX_ARGUMENT:
-            raise KernelError(f"kernel '{spec}': {key} '{value}' is out of range: use at most {MAX_ARGUMENT:g}")
+            raise out_of_range(f"kernel '{spec}': {key} '{value}'", f"at most {MAX_ARGUMENT:g}")
     return arguments
 
 

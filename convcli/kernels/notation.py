@@ -7,23 +7,21 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
-from convcli.kernels.kernel import checked
+from convcli.errors import KernelError, param
+from convcli.kernels.kernel_types import checked
 
 _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:(.*)", re.DOTALL)
 
 
 def literal(text: str) -> NDArray[np.float64]:
-    """A matrix literal, rows by ``;`` and values by ``,``."""
+    """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed."""
     rows = text.removesuffix(";").split(";")
     values = [[_value(cell, text) for cell in row.split(",")] for row in rows]
     lengths = [len(row) for row in values]
     for number, length in enumerate(lengths, 1):
         if length != lengths[0]:
-            raise KernelError(
-                f"kernel '{text}' is ragged: row {number} has {length} value{'s' * (length != 1)}, row 1 has {lengths[0]}: "
-                "give every row the same count"
-            )
+            counts = f"row {number} has {length} value{'s' * (length != 1)}, row 1 has {lengths[0]}"
+            raise KernelError(f"kernel '{text}'", f"is ragged: {counts}", "give every row the same count")
     return checked(values, f"'{text}'")
 
 
@@ -33,43 +31,42 @@ def _value(cell: str, text: str) -> float:
         return float(numerator) / (float(denominator) if slash else 1.0)
     except ValueError:
         if len(cell.split()) > 1:
-            raise KernelError(
-                f"kernel '{text}' separates values by spaces: separate them by commas, '0,1,0;1,-4,1;0,1,0'"
-            ) from None
+            remedy = "separate them by commas, '0,1,0;1,-4,1;0,1,0'"
+            raise KernelError(f"kernel '{text}'", "separates values by spaces", remedy) from None
         what = f"'{cell.strip()}'" if cell.strip() else "an empty cell"
-        raise KernelError(
-            f"kernel '{text}' contains {what}, not a number: write rows as '0,1,0;1,-4,1;0,1,0'"
-        ) from None
+        remedy = "write rows as '0,1,0;1,-4,1;0,1,0'"
+        raise KernelError(f"kernel '{text}'", f"contains {what}, not a number", remedy) from None
     except ZeroDivisionError:
-        raise KernelError(f"kernel '{text}' divides by zero in '{cell.strip()}': every value must be finite") from None
+        rule = f"divides by zero in '{cell.strip()}'"
+        raise KernelError(f"kernel '{text}'", rule, "every value must be finite") from None
 
 
 def magick(text: str) -> NDArray[np.float64] | None:
-    """ImageMagick's user-defined kernel, ``WxH[+X+Y]: v,v …``: width before height, ``nan`` or ``-`` a hole.
+    """ImageMagick's user-defined kernel as ``(kh, kw)`` in float64; None if `text` is not in this notation.
 
-    Its origin (+X+Y) is kept by laying the values into zeros whose centre it is. None if `text` is nothing of that kind.
+    It is ``WxH[+X+Y]: v,v …``, with the width before the height. ``nan`` or ``-`` is a hole and becomes 0. If the origin
+    (+X+Y) is not the centre, zeros are added around the values until it is.
     """
     match = _MAGICK.fullmatch(text)
     if match is None:
         return None
     width, height = int(match[1]), int(match[2] or match[1])
     if match[5]:
-        raise KernelError(
-            f"kernel '{text}' asks for rotations ('{match[5]}'): give each rotated kernel with a -k of its own"
-        )
+        remedy = f"give each rotated kernel with a {param('kernel')} of its own"
+        raise KernelError(f"kernel '{text}'", f"asks for rotations ('{match[5]}')", remedy)
     if not width * height:
-        raise KernelError(f"kernel '{text}' is {width}x{height}, without values: both sides must be at least 1")
+        rule = f"is {width}x{height}, without values"
+        raise KernelError(f"kernel '{text}'", rule, "both sides must be at least 1")
     cells = re.split(r"[\s,]+", match[6].strip().strip(","))
     values = [0.0 if cell.lower() in ("-", "nan") else _value(cell, text) for cell in cells if cell]
     if len(values) != width * height or not values:
-        raise KernelError(
-            f"kernel '{text}' has {len(values)} values, {width}x{height} (width x height) needs {width * height}: "
-            "separate them by commas or spaces"
-        )
+        rule = f"has {len(values)} values, {width}x{height} (width x height) needs {width * height}"
+        raise KernelError(f"kernel '{text}'", rule, "separate them by commas or spaces")
     matrix = checked(np.reshape(values, (height, width)), f"'{text}'")
     x, y = (int(match[3]), int(match[4])) if match[3] else ((width - 1) // 2, (height - 1) // 2)
     if not (0 <= x < width and 0 <= y < height):
-        raise KernelError(f"kernel '{text}' has its origin at +{x}+{y}, outside {width}x{height}: move it inside")
+        rule = f"has its origin at +{x}+{y}, outside {width}x{height}"
+        raise KernelError(f"kernel '{text}'", rule, "move it inside")
     if (x, y) == ((width - 1) // 2, (height - 1) // 2):
         return matrix
     reach_y, reach_x = max(y, height - 1 - y), max(x, width - 1 - x)

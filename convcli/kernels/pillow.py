@@ -1,6 +1,6 @@
-"""Pillow's ten filters under the name ``pillow-…``; those whose plain name is free have it too.
+"""Pillow's ten filters, named ``pillow-…``. Those whose plain name is free have that name, too.
 
-A kernel holds no offset: where Pillow adds one, the description names the ``--bias`` that adds it.
+A kernel holds no offset. Where Pillow adds one, the description names the bias to add.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def blur() -> Matrix:
 
 @named("pillow-contour", scale="sum 0, Σ|k| = 16", source=f"{_SOURCE}.CONTOUR", aliases=("contour",))
 def contour() -> Matrix:
-    """Dark contours on white with --bias 100%, which Pillow adds: -1 around a centre of 8."""
+    """Dark contours on white with ``bias 100%``, which Pillow adds: -1 around a centre of 8."""
     return _around(8, -1, -1)
 
 
@@ -50,7 +50,7 @@ def edge_enhance_more() -> Matrix:
 
 @named("pillow-emboss", scale="sum 0, Σ|k| = 2", source=f"{_SOURCE}.EMBOSS, whose rows Pillow applies bottom up")
 def emboss() -> Matrix:
-    """Relief on grey with --bias 128, which Pillow adds: each pixel less its lower left neighbour."""
+    """Relief on grey with ``bias 128``, which Pillow adds: each pixel less its lower left neighbour."""
     return np.array([[0.0, 0, 0], [0, 1, 0], [-1, 0, 0]])
 
 

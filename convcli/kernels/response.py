@@ -1,7 +1,7 @@
 """The frequency response of a kernel, and its largest value.
 
-The response is the definition, ``H(ωy, ωx) = Σn Σm k[n, m] e^{-i(ωy·n + ωx·m)}``, evaluated as two matrix
-products; frequencies are in cycles per pixel, from -½ to ½, ``ω = 2πf``.
+The response is computed by its definition, ``H(ωy, ωx) = Σn Σm k[n, m] e^{-i(ωy·n + ωx·m)}``, as two matrix products.
+Frequencies are in cycles per pixel, from -½ to ½; ``ω = 2πf``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Matrix = NDArray[np.float64]
 
 
 def magnitude(values: Matrix, vertical: Matrix, horizontal: Matrix) -> Matrix:
-    """``|H|`` of a kernel ``(kh, kw)`` at every pair of frequencies, in cycles per pixel: ``(vertical, horizontal)``.
+    """``|H|`` of a kernel ``(kh, kw)`` at every pair of a vertical and a horizontal frequency, in cycles per pixel.
 
-    Frequencies ``(…, V)`` and ``(…, W)`` give ``(…, V, W)``.
+    Frequencies of shape ``(…, V)`` and ``(…, W)`` give a result of shape ``(…, V, W)``.
     """
     down, along = (
         np.exp(-2j * np.pi * np.multiply.outer(frequencies, np.arange(side)))
@@ -30,28 +30,28 @@ def magnitude(values: Matrix, vertical: Matrix, horizontal: Matrix) -> Matrix:
 
 
 def response(values: Matrix, side: int) -> Matrix:
-    """``|H|`` as a square picture of `side` pixels, an odd number: frequency 0 is the one in its middle, ±½ are its edges."""
+    """``|H|`` as an array ``(side, side)``. `side` is odd: frequency 0 is the value in the middle, ±½ are the outer edges."""
     frequencies = (np.arange(side) + 0.5) / side - 0.5
     return magnitude(values, frequencies, frequencies)
 
 
 def gain(values: Matrix) -> tuple[float, tuple[float, float]]:
-    """The largest ``|H|`` and where: on a grid of eight points for each tap, then uphill from its maxima.
+    """The largest ``|H|`` and its frequency ``(fy, fx)``, in cycles per pixel.
 
-    On such a grid a trigonometric polynomial cannot hide more than 4 % of its maximum between the points (Ehlich and
-    Zeller, "Schwankung von Polynomen zwischen Gitterpunkten", 1964), which the second step finds: every maximum of
-    the grid that may be the highest is followed, since on the ring of a rotationally symmetric kernel all are nearly alike.
-    ``|H|`` is the same at opposite frequencies: half of the plane is enough.
+    First ``|H|`` is computed on a grid with eight points for each tap. Between such points a trigonometric polynomial is at
+    most 4 % higher than at them (Ehlich and Zeller, "Schwankung von Polynomen zwischen Gitterpunkten", 1964). Then the search
+    goes uphill from every maximum of the grid that may lead to the highest value: for a rotationally symmetric kernel all
+    points on a ring are nearly equal. ``|H|`` is the same at opposite frequencies, so half of the plane is enough.
     """
     if (values >= 0).all() or (values <= 0).all():  # nothing cancels at frequency 0
         return abs(total_of(values)), (0.0, 0.0)
-    points = [min(1024, max(64, 8 * side)) if side > 1 else 1 for side in values.shape]  # one tap answers all alike
+    points = [min(1024, max(64, 8 * side)) if side > 1 else 1 for side in values.shape]  # one tap: the same everywhere
     grids = ((np.arange(points[0]) / points[0] + 0.5) % 1 - 0.5, np.arange(points[1] // 2 + 1) / points[1])
     found = magnitude(values, *grids)
     rows, columns = _peaks(found)
     starts = np.stack([grids[0][rows], grids[1][columns]], axis=-1)
     squares, at = _climb(values / np.abs(values).max(), starts, 1 / max(points))
-    highest = int(np.argmax(squares >= squares.max() * (1 - 1e-12)))  # of equal ones the first
+    highest = int(np.argmax(squares >= squares.max() * (1 - 1e-12)))  # the first of equal ones
     y, x = (_folded(float(frequency)) for frequency in at[highest])
     if x < 0 or (x == 0 and y < 0):  # the opposite frequency, which is the same wave
         y, x = _folded(-y), _folded(-x)
@@ -60,19 +60,19 @@ def gain(values: Matrix) -> tuple[float, tuple[float, float]]:
 
 
 def total_of(values: Matrix) -> float:
-    """The sum, rounded once, at the end; a row at a time becomes Python's numbers."""
+    """The sum of all values, rounded only once, at the end."""
     return fsum(chain.from_iterable(row.tolist() for row in values))
 
 
 HIDDEN = 0.04
-"""The share of the largest `|H|` that may be missed between the points of the grid."""
+"""The share of the largest ``|H|`` by which it may be higher between the points of the grid."""
 
 _PEAKS = 64
-"""So many maxima of the grid are followed, the highest of them: the ripple of a large kernel has thousands."""
+"""How many maxima of the grid are followed, the highest ones: a large kernel may have thousands."""
 
 
 def _peaks(found: Matrix) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns, in their order, of the points as high as all their neighbours, and that may hide the highest."""
+    """Rows and columns of the grid's maxima from which the search has to start, in the order of the grid."""
     framed = np.pad(found, 1)
     neighbours = np.lib.stride_tricks.sliding_window_view(framed, (3, 3))
     high = (found >= neighbours.max((-2, -1))) & (found >= (1 - HIDDEN) * found.max())
@@ -84,10 +84,10 @@ def _peaks(found: Matrix) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _climb(values: Matrix, at: Matrix, reach: float) -> tuple[Matrix, Matrix]:
-    """Follow ``|H|²`` upwards from every frequency of `at`, ``(N, 2)``: the maxima, ``(N,)``, and where they are.
+    """Go uphill on ``|H|²`` from every frequency in `at`, ``(N, 2)``: the maxima, ``(N,)``, and their places, ``(N, 2)``.
 
-    Newton's steps, uphill whichever way the surface bends and no longer than `reach`: a ring is a ridge, along which it rises
-    so gently that a search on grids stops beside the top.
+    Takes steps of Newton's method that always lead uphill and are no longer than `reach`. On a ring the surface rises so
+    gently that a search on finer and finer grids would stop too early.
     """
     height, slope, bend = _squares(values, at)
     longest = np.full(len(at), reach)
@@ -131,6 +131,6 @@ def _squares(values: Matrix, at: Matrix) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def _folded(frequency: float) -> float:
-    """The frequency from -½ (excluded) to ½ that is the same on whole pixels, without the last digits of the search."""
+    """The equivalent frequency above -½ and up to ½, rounded to six decimals, as far as the search is exact."""
     folded = round(0.5 - (0.5 - frequency) % 1, 6)
     return 0.5 if folded == -0.5 else folded + 0.0

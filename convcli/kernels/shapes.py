@@ -1,4 +1,4 @@
-"""Named kernels that take the mean over a shape: ImageMagick's, which has them unscaled. Sizes are in pixels."""
+"""Named kernels that take the mean over a shape. ImageMagick has the same shapes, not scaled. Sizes are in pixels."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 
 _MAGICK = "ImageMagick (not normalised)"
 
 
 def _offsets(radius: int, kernel: str, least: int = 0) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """How many rows and columns each pixel of a square of that radius lies from the centre."""
+    """For each pixel of a square with this radius, its distance from the centre in rows, ``(k, 1)``, and columns, ``(1, k)``."""
     size_of(radius, kernel, odd=False, least=least, most=MAX_SIDE // 2, name="radius")
     x = np.abs(np.arange(-radius, radius + 1))
     return x[:, None], x[None, :]
@@ -70,14 +70,12 @@ def cross(radius: int = 2) -> Matrix:
 def ring(inner: float = 2.5, outer: float = 3.5) -> Matrix:
     """Mean of the pixels whose centres lie further away than inner and no further than outer."""
     if not 0 <= inner < outer <= MAX_SIDE // 2:
-        raise KernelError(
-            f"ring from {inner:g} to {outer:g} is out of range: use inner from 0, and an outer above it, up to {MAX_SIDE // 2}"
-        )
+        allowed = f"inner from 0, and an outer above it, up to {MAX_SIDE // 2}"
+        raise out_of_range(f"ring from {inner:g} to {outer:g}", allowed)
     y, x = _offsets(int(outer), "ring")
     r2 = y**2 + x**2
     inside = (inner**2 < r2) & (r2 <= outer**2)
     if not inside.any():
-        raise KernelError(
-            f"ring from {inner:g} to {outer:g} holds no pixel's centre: set inner and outer further apart"
-        )
+        remedy = "set inner and outer further apart"
+        raise KernelError(f"ring from {inner:g} to {outer:g}", "holds no pixel's centre", remedy)
     return _mean(inside)

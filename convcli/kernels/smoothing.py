@@ -7,13 +7,13 @@ from math import ceil, comb, cos, radians, sin
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 
 
 def gaussian_1d(sigma: float, size: int) -> Matrix:
     """Samples of ``exp(-x²/2σ²)`` at the pixel centres, scaled to sum 1: ``(size,)``."""
     x = np.arange(size) - (size - 1) / 2
-    nearest = (x**2).min()  # relative to the largest sample, so that none of a tiny sigma is lost
+    nearest = (x**2).min()  # relative to the largest sample: with a tiny sigma all samples could become 0
     return _to_sum_one(np.exp((nearest - x**2) / (2 * sigma**2)))
 
 
@@ -23,20 +23,25 @@ def _to_sum_one(values: Matrix) -> Matrix:
 
 
 def gaussian_size(sigma: float, size: int | None, kernel: str) -> int:
-    """`size` if given, else the odd size that reaches 3σ to both sides."""
+    """`size` if it is given, else the odd size that reaches 3σ to both sides.
+
+    Raises
+    ------
+    KernelError
+        Sigma or size is out of range.
+    """
     if not sigma >= 0.01:
-        raise KernelError(f"{kernel} sigma {sigma:g} is out of range: use 0.01 or more (pixels)")
+        raise out_of_range(f"{kernel} sigma {sigma:g}", "0.01 or more (pixels)")
     if size is None and 2 * ceil(3 * sigma) + 1 > MAX_SIDE:
-        raise KernelError(
-            f"{kernel} sigma {sigma:g} needs a kernel wider than {MAX_SIDE}: use a smaller sigma, or give size"
-        )
+        rule = f"needs a kernel wider than {MAX_SIDE}"
+        raise KernelError(f"{kernel} sigma {sigma:g}", rule, "use a smaller sigma, or give size")
     return size_of(2 * ceil(3 * sigma) + 1 if size is None else size, kernel, odd=False)
 
 
 def minimum_amplitude(value: float, kernel: str) -> None:
-    """Check libvips's bound on what is cut off."""
+    """Check the share of the peak below which libvips cuts a Gaussian off."""
     if not 1e-6 <= value < 1:
-        raise KernelError(f"{kernel} min_ampl {value:g} is out of range: use 1e-6 to less than 1")
+        raise out_of_range(f"{kernel} min_ampl {value:g}", "1e-6 to less than 1")
 
 
 @named("identity", scale="sum 1", source="every library; ImageMagick's Unity", aliases=("unity",))
@@ -72,12 +77,12 @@ def binomial(size: int = 3) -> Matrix:
     """Outer product of a row of Pascal's triangle: the Gaussian of small integers (3: 1,2,1)."""
     row = binomial_row(size_of(size, "binomial", odd=False))
     if size > 512:
-        raise KernelError(f"binomial size {size} is out of range: use 512 or less, or gaussian")
+        raise out_of_range(f"binomial size {size}", "512 or less, or gaussian")
     return np.outer(row, row)
 
 
 def binomial_row(size: int) -> Matrix:
-    """Row ``size-1`` of Pascal's triangle scaled to sum 1: ``(size,)``."""
+    """Row ``size - 1`` of Pascal's triangle, scaled to sum 1: ``(size,)``."""
     return np.array([comb(size - 1, i) / 2 ** (size - 1) for i in range(size)])
 
 
@@ -85,7 +90,7 @@ def binomial_row(size: int) -> Matrix:
 def disk(radius: float = 3.0) -> Matrix:
     """Mean of the pixels whose centres lie within radius: an out-of-focus lens."""
     if not 0 <= radius <= MAX_SIDE // 2:
-        raise KernelError(f"disk radius {radius:g} is out of range: use 0 to {MAX_SIDE // 2}")
+        raise out_of_range(f"disk radius {radius:g}", f"0 to {MAX_SIDE // 2}")
     x = np.arange(-int(radius), int(radius) + 1)
     inside = (x[:, None] ** 2 + x[None, :] ** 2 <= radius**2).astype(np.float64)
     return _to_sum_one(inside)
@@ -96,8 +101,8 @@ def motion(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
     """Mean along a line of length size at angle (counter-clockwise); direction -1 to 1 weights one end."""
     size_of(size, "motion")
     if not -1 <= direction <= 1:
-        raise KernelError(f"motion direction {direction:g} is out of range: use -1 to 1")
-    # Each pixel weighs the length of the line that lies within it, measured by fine points.
+        raise out_of_range(f"motion direction {direction:g}", "-1 to 1")
+    # The weight of a pixel is the length of the line within it, measured by counting fine points.
     t = (np.arange(64 * size) + 0.5) / (32 * size) - 1
     row, column = (
         np.rint((size - 1) / 2 + size / 2 * t * slope).astype(int)
@@ -134,7 +139,7 @@ def emboss() -> Matrix:
 def shift(dy: int, dx: int) -> Matrix:
     """The image moved dy pixels down and dx to the right."""
     if max(abs(dy), abs(dx)) > MAX_SIDE // 2:
-        raise KernelError(f"shift {dy},{dx} is out of range: use -{MAX_SIDE // 2} to {MAX_SIDE // 2}")
+        raise out_of_range(f"shift {dy},{dx}", f"-{MAX_SIDE // 2} to {MAX_SIDE // 2}")
     out = np.zeros((2 * abs(dy) + 1, 2 * abs(dx) + 1))
     out[abs(dy) - dy, abs(dx) - dx] = 1
     return out
@@ -145,7 +150,7 @@ def random(size: int = 3, seed: int = 0) -> Matrix:
     """Normally distributed values (NumPy's default generator)."""
     size_of(size, "random", odd=False)
     if seed < 0:
-        raise KernelError(f"random seed {seed} is out of range: use 0 or more")
+        raise out_of_range(f"random seed {seed}", "0 or more")
     values = np.random.default_rng(seed).standard_normal((size, size))
     out: Matrix = values / np.abs(values).sum()
     return out

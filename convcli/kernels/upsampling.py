@@ -1,20 +1,19 @@
 """Named kernels that enlarge: for `convcli transpose` with the factor as its stride.
 
-The padding that keeps the pixels in their places is (side - factor)/2, which ``--padding same-upper`` works out.
+A padding of (side - factor)/2 keeps the pixels in their places; the padding rule ``same-upper`` works it out.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range
 
 
 def _places(factor: int, reach: int, kernel: str) -> Matrix:
-    """Where each tap lies, in pixels of the small image, out to `reach` of these."""
+    """The place of each tap, in pixels of the small image from the centre, up to `reach` pixels away: ``(side,)``."""
     if not 1 <= factor <= MAX_SIDE // (2 * reach):
-        raise KernelError(f"{kernel} factor {factor} is out of range: use 1 to {MAX_SIDE // (2 * reach)}")
+        raise out_of_range(f"{kernel} factor {factor}", f"1 to {MAX_SIDE // (2 * reach)}")
     side = 2 * reach * factor - factor % 2
     places: Matrix = (np.arange(side) - (side - 1) / 2) / factor
     return places
@@ -24,7 +23,7 @@ def _places(factor: int, reach: int, kernel: str) -> Matrix:
 def nearest(factor: int = 2) -> Matrix:
     """Every pixel repeated factor times in both directions, with stride factor and padding 0."""
     if not 1 <= factor <= MAX_SIDE:
-        raise KernelError(f"nearest factor {factor} is out of range: use 1 to {MAX_SIDE}")
+        raise out_of_range(f"nearest factor {factor}", f"1 to {MAX_SIDE}")
     return np.ones((factor, factor))
 
 
@@ -37,7 +36,7 @@ def bilinear(factor: int = 2) -> Matrix:
     away from the border.
     """
     if not 1 <= factor <= MAX_SIDE // 2:
-        raise KernelError(f"bilinear factor {factor} is out of range: use 1 to {MAX_SIDE // 2}")
+        raise out_of_range(f"bilinear factor {factor}", f"1 to {MAX_SIDE // 2}")
     side = 2 * factor - factor % 2
     row = 1 - np.abs(np.arange(side) - (side - 1) / 2) / factor
     return np.outer(row, row)
@@ -63,7 +62,7 @@ def lanczos(factor: int = 2, lobes: int = 3) -> Matrix:
     Every phase is scaled to sum 1, as resizers do, so that a plain area keeps its value.
     """
     if not 1 <= lobes <= 16:
-        raise KernelError(f"lanczos lobes {lobes} is out of range: use 1 to 16")
+        raise out_of_range(f"lanczos lobes {lobes}", "1 to 16")
     x = _places(factor, lobes, "lanczos")
     row = np.sinc(x) * np.sinc(x / lobes)
     for phase in range(factor):

@@ -1,4 +1,4 @@
-"""Named kernels that answer to a frequency: Gabor's and Haar's. Frequencies are in cycles per pixel, angles in degrees."""
+"""Named kernels that respond to a frequency: Gabor's and Haar's. Frequencies are in cycles per pixel, angles in degrees."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import log as ln
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 
 
 @named("gabor", scale="envelope sums to about 1", source="Gabor (1946), Daugman (1985); scikit-image's gabor_kernel")
@@ -20,14 +20,15 @@ def gabor(
     The real part of scikit-image's `gabor_kernel`, for phase 0 and its default size of 3σ to each side.
     """
     if not 0.01 <= bandwidth <= 16:
-        raise KernelError(f"gabor bandwidth {bandwidth:g} is out of range: use 0.01 to 16 octaves")
+        raise out_of_range(f"gabor bandwidth {bandwidth:g}", "0.01 to 16 octaves")
     if not 0.001 <= frequency <= 0.5:
-        raise KernelError(f"gabor frequency {frequency:g} is out of range: use 0.001 to 0.5 cycles per pixel")
+        raise out_of_range(f"gabor frequency {frequency:g}", "0.001 to 0.5 cycles per pixel")
     sigma = sqrt(ln(2) / 2) / pi * (2**bandwidth + 1) / (2**bandwidth - 1) / frequency
     if size is None and 2 * ceil(3 * sigma) + 1 > MAX_SIDE:
         raise KernelError(
-            f"gabor frequency {frequency:g} with bandwidth {bandwidth:g} needs a kernel wider than {MAX_SIDE}: use a larger "
-            "frequency or bandwidth, or give size"
+            f"gabor frequency {frequency:g} with bandwidth {bandwidth:g}",
+            f"needs a kernel wider than {MAX_SIDE}",
+            "use a larger frequency or bandwidth, or give size",
         )
     side = size_of(2 * ceil(3 * sigma) + 1 if size is None else size, "gabor")
     x = np.arange(side) - (side - 1) / 2

@@ -1,4 +1,4 @@
-"""4-D weight arrays from files: .npy, .npz, .safetensors and .pt (tensors only, never code)."""
+"""4-D arrays of weights from files: .npy, .npz, .safetensors and .pt (tensors only, never code)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, param
 from convcli.kernels.named import safe_label
 from convcli.system import npy
 from convcli.system.files import reason
@@ -23,18 +23,18 @@ ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"
 
 
 class Weights(NamedTuple):
-    """A layer's arrays.
+    """The arrays of a layer.
 
     Attributes
     ----------
     weight : ndarray
         4-D and finite, in its own float dtype (float64 for integers).
     label : str
-        The key, or the file's stem, safe in a file name.
+        The key, or the file's name without its suffix, for file names.
     bias : ndarray or None
-        1-D and finite: what the file calls ``bias`` where it calls the weight ``weight``, as PyTorch's layers do.
+        1-D and finite. It has the key ``NAME.bias`` if the weight has the key ``NAME.weight``, as in PyTorch's layers.
     bias_name : str
-        The key of the bias.
+        The key of the bias; empty if there can be none.
     """
 
     weight: NDArray[np.floating]
@@ -49,7 +49,8 @@ def load(spec: str) -> Weights:
     Raises
     ------
     KernelError
-        No such file, no such key, no 4-D tensor or several without a key, pickled objects, not finite.
+        There is no such file or key, no 4-D tensor, or several and no key; the file has pickled objects, or values that
+        are not finite.
     """
     path, key = split(spec)
     found = read(path, key)
@@ -63,12 +64,12 @@ def load(spec: str) -> Weights:
 
 
 def read(path: Path, key: str | None) -> Mapping[str, Any]:
-    """The tensors in a file by name, as far as the one of this key needs them: the others may be mere shapes.
+    """The tensors in a file by name. With a `key`, only that tensor and its bias must have their values, others their shapes.
 
     Raises
     ------
     KernelError
-        No such file, or one that cannot be read.
+        There is no such file, or it cannot be read.
     """
     with readable(path):
         return _READERS[path.suffix.lower()](path, key)
@@ -76,47 +77,53 @@ def read(path: Path, key: str | None) -> Mapping[str, Any]:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Where a file of weights is read: what the system says of it becomes a `KernelError`."""
+    """Around code that reads a file of weights: errors of the operating system become a `KernelError`."""
     if path.suffix.lower() not in _READERS:
-        raise KernelError(f"weights '{path}' end in none of {', '.join(SUFFIXES)}: save them as one of these")
+        raise KernelError(f"weights '{path}'", f"end in none of {', '.join(SUFFIXES)}", "save them as one of these")
     try:
         with path.open("rb"):
             pass
         yield
     except OSError as error:
-        raise KernelError(f"weights '{path}' cannot be read: {reason(error)}") from None
+        raise KernelError(f"weights '{path}'", "cannot be read", **reason(error)._asdict()) from None
 
 
 def bias_of(name: str | None) -> str:
-    """The key of the bias that belongs to a weight: ``conv1.bias`` to ``conv1.weight``; empty if there can be none."""
+    """The key of the bias that belongs to a weight: ``conv1.bias`` for ``conv1.weight``. Empty if there can be none."""
     return f"{name.removesuffix('weight')}bias" if name is not None and name.endswith("weight") else ""
 
 
 def split(spec: str) -> tuple[Path, str | None]:
-    """The path and the key of ``FILE[:KEY]``; a path that exists as it stands has no key."""
+    """The path and the key of ``FILE[:KEY]``. If there is a file with the whole text as its name, there is no key.
+
+    Raises
+    ------
+    KernelError
+        The text is empty, or ends in a colon.
+    """
     if not spec:
-        raise KernelError(f"weights '' are empty: name a file that ends in {', '.join(SUFFIXES)}")
+        raise KernelError("weights ''", "are empty", f"name a file that ends in {', '.join(SUFFIXES)}")
     head, colon, tail = spec.rpartition(":")
     if os.path.exists(spec) or not colon or Path(head).suffix.lower() not in SUFFIXES:
         return Path(spec), None
     if not tail:
-        raise KernelError(f"weights '{spec}' end in a colon without a key: write FILE or FILE:KEY")
+        raise KernelError(f"weights '{spec}'", "end in a colon without a key", "write FILE or FILE:KEY")
     return Path(head), tail
 
 
 def _choose(found: Mapping[str, Any], path: Path, key: str | None) -> tuple[str, NDArray[np.generic]]:
     shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
     if key is not None and key not in found:
-        raise KernelError(f"weights '{path}' have no key '{key}': the keys are {_listing(list(found))}")
+        raise KernelError(f"weights '{path}'", f"have no key '{key}'", f"the keys are {_listing(list(found))}")
     fitting = [key] if key is not None else [name for name, shape in shapes.items() if len(shape) == 4]
     if len(fitting) > 1:
-        raise KernelError(
-            f"weights '{path}' hold {len(fitting)} 4-D arrays: name one as {path}:KEY of {_listing(fitting)}"
-        )
+        remedy = f"name one as {path}:KEY of {_listing(fitting)}"
+        raise KernelError(f"weights '{path}'", f"hold {len(fitting)} 4-D arrays", remedy)
     if not fitting or len(shapes[fitting[0]]) != 4:
         shape = shapes[fitting[0]] if fitting else _listing([str(shape) for shape in shapes.values()]) or "empty"
         which = f"'{path}' key '{key}'" if key is not None else f"'{path}'"
-        raise KernelError(f"weights {which} are not 4-D but {shape}: {ROWS} is wanted; a 2-D kernel goes with -k")
+        remedy = f"{ROWS} is wanted; a 2-D kernel goes with {param('kernel')}"
+        raise KernelError(f"weights {which}", f"are not 4-D but {shape}", remedy)
     return fitting[0], found[fitting[0]]
 
 
@@ -126,34 +133,34 @@ def _listing(names: list[str]) -> str:
 
 def _checked(array: NDArray[np.generic], source: str) -> NDArray[np.floating]:
     if array.dtype.kind not in "biuf":
-        raise KernelError(f"weights {source} are of dtype {array.dtype}: real numbers are wanted")
+        raise KernelError(f"weights {source}", f"are of dtype {array.dtype}", "real numbers are wanted")
     if 0 in array.shape:
-        raise KernelError(f"weights {source} are empty, of shape {array.shape}: every axis must be at least 1")
+        raise KernelError(f"weights {source}", f"are empty, of shape {array.shape}", "every axis must be at least 1")
     floating = array if array.dtype.kind == "f" else array.astype(np.float64)
     native: NDArray[np.floating] = floating.astype(floating.dtype.newbyteorder("="))
     if not np.isfinite(native).all():
-        raise KernelError(f"weights {source} contain NaN or infinity: every value must be finite")
+        raise KernelError(f"weights {source}", "contain NaN or infinity", "every value must be finite")
     return native
 
 
 def _pickled(path: Path) -> KernelError:
-    return KernelError(
-        f"weights '{path}' hold pickled objects, which can run code: save a plain array or a state_dict of tensors"
-    )
+    remedy = "save a plain array or a state_dict of tensors"
+    return KernelError(f"weights '{path}'", "hold pickled objects, which can run code", remedy)
 
 
 def _invalid(path: Path, kind: str) -> KernelError:
-    return KernelError(f"weights '{path}' are not a valid {kind} file: is it truncated, or of another format?")
+    rule = f"are not a valid {kind} file"
+    return KernelError(f"weights '{path}'", rule, "is it truncated, or of another format?")
 
 
 def _read_npy(path: Path, key: str | None) -> Mapping[str, Any]:
     if key is not None:
-        raise KernelError(f"weights '{path}' are one array and have no key '{key}': write {path}")
+        raise KernelError(f"weights '{path}'", f"are one array and have no key '{key}'", f"write {path}")
     try:
         with path.open("rb") as stream:
             return {"": npy.read(stream)}
-    except ValueError as error:
-        raise KernelError(f"weights '{path}': the file {error}") from None
+    except npy.NpyError as error:
+        raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
 
 
 def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
@@ -168,9 +175,9 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
                     with archive.open(members[name]) as stream:
                         found[name] = npy.read(cast("BinaryIO", stream))
             return found
-    except ValueError as error:
-        raise KernelError(f"weights '{path}': the file {error}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+    except npy.NpyError as error:
+        raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
         raise _invalid(path, ".npz") from None
 
 
@@ -193,7 +200,7 @@ def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Any]:
 
 
 def safetensors_header(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and dtype (as the format calls it) of every tensor of a .safetensors file; none is read."""
+    """Shape and dtype (by the format's name for it) of every tensor in a .safetensors file. No values are read."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -205,26 +212,25 @@ def safetensors_header(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def torch_tensors(path: Path) -> dict[str, Any]:
-    """The tensors of a .pt file by name, as torch has them; nested state_dicts in one level.
+    """The tensors in a .pt file by name, as torch.Tensor. Nested state_dicts are flattened.
 
     Raises
     ------
     KernelError
-        No tensors, code, or a damaged file.
+        The file has no tensors, contains code, or is damaged.
     """
     import torch
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of files that are refused below
+            warnings.simplefilter("ignore")  # they are about files that are refused below
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, … by the kind of damage
+    except Exception as error:  # UnpicklingError, RuntimeError, EOFError, …: it depends on the damage
         if "TorchScript" in str(error):
-            raise KernelError(
-                f"weights '{path}' are a TorchScript program: save the tensors alone, torch.save(model.state_dict(), …)"
-            ) from None
+            remedy = "save the tensors alone, torch.save(model.state_dict(), …)"
+            raise KernelError(f"weights '{path}'", "are a TorchScript program", remedy) from None
         unsafe = "unsupported global" in str(error).lower() or "unsupported class" in str(error).lower()
         raise _pickled(path) if unsafe and _is_archive(path) else _invalid(path, ".pt") from None
     tensors = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
@@ -233,12 +239,11 @@ def torch_tensors(path: Path) -> dict[str, Any]:
     if isinstance(tensors, dict):
         tensors = _flat(tensors)
     else:
-        raise KernelError(
-            f"weights '{path}' hold a {type(loaded).__name__}: a tensor or a state_dict of tensors is wanted"
-        )
+        remedy = "a tensor or a state_dict of tensors is wanted"
+        raise KernelError(f"weights '{path}'", f"hold a {type(loaded).__name__}", remedy)
     found = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
     if tensors and not found:
-        raise KernelError(f"weights '{path}' hold no tensors, only {_listing(list(tensors))}: save a state_dict")
+        raise KernelError(f"weights '{path}'", f"hold no tensors, only {_listing(list(tensors))}", "save a state_dict")
     return found
 
 
@@ -249,12 +254,12 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
     try:
         return {name: from_torch(found[name]) if name in wanted else found[name] for name in found}
     except (TypeError, RuntimeError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise KernelError(f"weights '{path}' cannot be read ({reason}): save plain float32 tensors") from None
+        why = str(error).splitlines()[0]
+        raise KernelError(f"weights '{path}'", f"cannot be read ({why})", "save plain float32 tensors") from None
 
 
 def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """A checkpoint of state_dicts in one level: ``model.conv1.weight``."""
+    """Nested state_dicts in one dictionary, with keys such as ``model.conv1.weight``."""
     flat: dict[str, Any] = {}
     for name, value in tensors.items():
         flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
@@ -262,15 +267,15 @@ def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _is_archive(path: Path) -> bool:
-    """Whether a file looks like torch's: a zip archive, or a pickle of protocol 2 or later."""
+    """Whether a file looks as if torch wrote it: a zip archive, or a pickle of protocol 2 or later."""
     with path.open("rb") as stream:
         return stream.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def from_torch(tensor: Any) -> NDArray[np.generic]:
-    """A dense NumPy array of a tensor; dtypes that NumPy lacks become float32."""
+    """A tensor as a dense NumPy array. Dtypes that NumPy does not have become float32."""
     dense = tensor.detach().to_dense().resolve_neg().resolve_conj()
-    in_numpy = dense.itemsize > 1 or not dense.is_floating_point()  # float8 is not, nor is bfloat16
+    in_numpy = dense.itemsize > 1 or not dense.is_floating_point()  # NumPy has neither float8 nor bfloat16
     array: NDArray[np.generic] = (dense if in_numpy and "bfloat16" not in str(dense.dtype) else dense.float()).numpy()
     return array
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convcli import report
-from convcli.kernels import Filter, export, figure
+from convcli.kernels import Filter, export, kernel_figure
 from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import Factor
 from convcli.kernels.response import magnitude
@@ -78,9 +78,9 @@ def table(found: Analysis, op: str, one: Filter) -> report.Table:
     """What a kernel does; `op` says how it is laid on the image, `one` which bank it belongs to."""
     height, width = found.values.shape
     room = report.width(160) - MARGIN
-    forms = ([" ".join(row) for row in figure.matrix(found, digits)] for digits in (4, 3, 2))
+    forms = ([" ".join(row) for row in kernel_figure.matrix(found, digits)] for digits in (4, 3, 2))
     lines = next((lines for lines in forms if len(lines[0]) <= room), []) if height <= TALL else []
-    scale = figure.scale(found) if lines and figure.readable(found) else ""
+    scale = kernel_figure.scale(found) if lines and kernel_figure.readable(found) else ""
     lines = lines or [f"{height}×{width} values are too many to be shown: see -q, --json and -o"]
     names = [f"matrix {scale}".strip(), *[""] * (len(lines) - 1)]
     rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from convcli import report
 from convcli.arithmetic.chain import Chain, Step
-from convcli.arithmetic.inputs import Returning
+from convcli.arithmetic.chain_inputs import Returning
 from convcli.geometry import Size
 
 Inputs = Sequence[tuple[int, Size]]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from convcli import report
-from convcli.kernels.listing import Stored
 from convcli.kernels.named import Recipe
+from convcli.kernels.stored_tensors import Stored
 
 WIDE = 140
 """Columns of a terminal from which on the list of kernels has more than two."""

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,8 +22,8 @@ from convcli.errors import ConvError, ExistsError, ImageError
 from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
-from convcli.system import memory
-from convcli.system.files import abandon, reason
+from convcli.system import context, memory
+from convcli.system.files import reason
 from convcli.system.names import STDIO, is_stream
 from convcli.system.parallel import workers
 from convcli.system.silence import hushed
@@ -113,6 +114,7 @@ class Batch:
         return Tally(*(self.kinds.count(kind) for kind in (Done, Skipped, Failed)))
 
     def __enter__(self) -> Batch:
+        self.unfinished = self.around.enter_context(context.entered()).unfinished
         if self.workers > 1:
             self.around.enter_context(hushed())
             self.around.enter_context(
@@ -127,7 +129,9 @@ class Batch:
                 yield number, self._counted(*job, self.operation)
             return
         queue = iter(enumerate(self.jobs))  # next() is atomic: whoever is idle takes the next image
-        self.threads = [Thread(target=self._work, args=(queue,), daemon=True) for _ in range(self.workers)]
+        self.threads = [
+            Thread(target=copy_context().run, args=(self._work, queue), daemon=True) for _ in range(self.workers)
+        ]
         for number, thread in enumerate(self.threads):
             try:
                 thread.start()
@@ -152,7 +156,7 @@ class Batch:
         self.shares.close()
         if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # which have waited, or never will
             self._wait()
-        abandon(self.threads)  # those that are done have nothing to lose
+        self.unfinished.abandon(self.threads)  # those that are done have nothing to lose
         self.around.close()
 
     def _wait(self) -> None:

@@ -131,7 +131,7 @@ def compare(
         except BackendError as error:
             if _only_one(compute):
                 raise
-            missing.append(f"{choice.backend}: {error}")
+            missing.append(f"{choice.backend}: {error.text}")
             continue
         for result, times in _timed(call, repeats):
             rows.append(_row(result, times, truth, scales, terms, limit))
@@ -160,7 +160,7 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
         try:
             backends.load("torch")
         except BackendError as error:
-            return choices[:-1], [f"torch: {error}"]
+            return choices[:-1], [f"torch: {error.text}"]
         from convcli.backends.torch import cuda_missing
 
         if reason := cuda_missing():

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from convcli import images
 from convcli.drawing import heatmap
+from convcli.drawing.colors import PALETTES, Palette
 from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
-from convcli.drawing.palette import PALETTES, Palette
 from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
 from convcli.errors import ImageError
 from convcli.images import Picture, raster
-from convcli.kernels import filters
+from convcli.kernels import filter_sheet
 from convcli.pointwise.ranges import Clipped, store
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
@@ -63,7 +63,7 @@ def run(
     width : int
         Pixels across, at most (tiles are at least 8 wide).
     theme : str
-        The colours around the tiles, one of `convcli.drawing.palette.PALETTES`.
+        The colours around the tiles, one of `convcli.drawing.colors.PALETTES`.
 
     Returns
     -------
@@ -192,5 +192,5 @@ def _icons(operation: Operation, count: int, palette: Palette) -> list[Colors | 
     weight = operation.weight
     if weight is None or operation.spec.transpose or weight.shape[1] not in (1, 3) or weight.shape[2:] == (1, 1):
         return none
-    drawn = filters.draw(weight, palette, count)
+    drawn = filter_sheet.draw(weight, palette, count)
     return [picture for _, picture in drawn.tiles]

@@ -74,7 +74,7 @@ class Writing:
     montage : int or None
         The width of the contact sheet that is written in place of the channels; None for the channels.
     theme : str
-        Its colours, one of `convcli.drawing.palette.PALETTES`.
+        Its colours, one of `convcli.drawing.colors.PALETTES`.
     replace : bool
         Whether a file that has appeared under a result's name since the run began gives way to it.
     """

@@ -1,1 +1,1 @@
-"""The machine: files and streams, threads, memory. Standard library and NumPy only."""
+"""The machine: files and streams, threads, memory, and what a run keeps (`context`). Standard library and NumPy only."""

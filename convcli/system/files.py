@@ -1,4 +1,4 @@
-"""Files and standard streams: outputs that are whole or not there at all."""
+"""Files and standard streams. An output is either complete or does not exist."""
 
 from __future__ import annotations
 
@@ -9,52 +9,53 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from itertools import count
 from pathlib import Path
-from threading import Lock, Thread, current_thread
+from threading import get_ident
 from time import monotonic_ns
-from typing import Any, BinaryIO, cast
-from weakref import WeakSet
+from typing import Any, BinaryIO, NamedTuple, cast
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
+from convcli.system.context import current
 from convcli.system.names import STDIO, is_stream
 from convcli.system.placing import exists, place
+from convcli.system.unfinished import Unfinished
 
 MAX_BYTES = 4 << 30
-"""An input is read no further than this: a device or a runaway pipe has no end."""
+"""The most that is read of an input, in bytes: a device or a runaway pipe has no end."""
 
 
 @contextmanager
 def reading(source: str) -> Iterator[BinaryIO]:
-    """A path, or standard input for ``-``, as a stream that can be gone back in; what is no file is read to its end first.
+    """A path, or standard input for ``-``, as a binary stream that can seek. Pipes and devices are first read to their end.
 
     Raises
     ------
     ImageError
-        It cannot be read, is empty, has no end, or became another while it was read.
+        It cannot be read, is empty, is larger than `MAX_BYTES`, or changed while it was read.
     """
     try:
         stream, size = _seekable(source)
     except IsADirectoryError:
-        raise ImageError(f"input '{source}' is a folder: name the images in it") from None
+        raise ImageError(f"input '{source}'", "is a folder", "name the images in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"input '{source}' cannot be read: {reason(error)}") from None
+        raise ImageError(f"input '{source}'", "cannot be read", **reason(error)._asdict()) from None
     with stream:
         if size > MAX_BYTES:
-            raise ImageError(f"input '{source}' is larger than {MAX_BYTES >> 30} GiB: cut it into smaller images")
+            rule = f"is larger than {MAX_BYTES >> 30} GiB"
+            raise ImageError(f"input '{source}'", rule, "cut it into smaller images")
         if not size:
-            raise ImageError(f"input '{source}' is empty: name a file that holds an image")
+            raise ImageError(f"input '{source}'", "is empty", "name a file that holds an image")
         before = _version(stream)
         try:
             yield stream
-        except ImageError:  # a part that is missing need not be damage
+        except ImageError:  # the file may not be damaged, but still be written
             _check_unchanged(stream, before, source)
             raise
         _check_unchanged(stream, before, source)
 
 
 def _version(stream: BinaryIO) -> tuple[int, int] | None:
-    """What tells whether a file has been written to; None for what was read to its end."""
+    """Size and time of change of a file, to tell whether it was written to; None if the stream is in memory."""
     if isinstance(stream, io.BytesIO):
         return None
     status = os.fstat(stream.fileno())
@@ -63,37 +64,47 @@ def _version(stream: BinaryIO) -> tuple[int, int] | None:
 
 def _check_unchanged(stream: BinaryIO, before: tuple[int, int] | None, source: str) -> None:
     if before is not None and not stream.closed and _version(stream) != before:
-        raise ImageError(f"input '{source}' changed while it was read: run it again when its writer is done")
+        raise ImageError(f"input '{source}'", "changed while it was read", "run it again when its writer is done")
 
 
 def _seekable(source: str) -> tuple[BinaryIO, int]:
-    """A stream and its size."""
+    """A stream that can seek, and its size in bytes."""
     if source != STDIO:
         stream: BinaryIO = open(source, "rb")  # noqa: SIM115
         status = os.fstat(stream.fileno())
-        if stat.S_ISREG(status.st_mode) and status.st_size:  # those of /proc say 0
+        if stat.S_ISREG(status.st_mode) and status.st_size:  # files in /proc say 0
             return stream, status.st_size
     with nullcontext(sys.stdin.buffer) if source == STDIO else stream as endless:
         data = endless.read(MAX_BYTES + 1)
     if data is None:
-        raise ImageError(f"input '{source}' cannot be read: the pipe does not wait for its writer; put 'cat |' before")
+        why = "the pipe does not wait for its writer"
+        raise ImageError(f"input '{source}'", "cannot be read", "put 'cat |' before", why)
     return io.BytesIO(data), len(data)
 
 
 @contextmanager
 def writing(target: str, source: str | None = None, replace: bool = True) -> Iterator[BinaryIO]:
-    """A stream whose content becomes `target` when the block ends well, and leaves nothing when it does not.
+    """A binary stream whose content becomes the file `target` when the block ends without an error.
 
-    The bytes go to a temporary file beside the target, which is renamed over it: nobody ever sees a part of it. The
-    target's permissions and its owner stay. A new file has those permissions of the `source` that the umask leaves, for
-    what is made of a private file is private; without a source, the umask's. A symlink is followed; a device or pipe is
-    written directly. Without `replace` a file that is there when the block ends stays as it is, whoever made it meanwhile.
+    The bytes go to a temporary file beside the target, which is then renamed: nobody sees an incomplete file, and after an
+    error nothing is left. A symlink is followed. A device or a pipe is written directly.
+
+    Parameters
+    ----------
+    target : str
+        A path, or ``-`` for standard output. If the file exists, it keeps its permissions and its owner.
+    source : str, optional
+        The file that the output is made of. A new file gets its permissions, as far as the umask allows: what is made of a
+        private file is private. Without it the umask alone decides.
+    replace : bool
+        Whether an existing file may be replaced. If not, a file that is there when the block ends stays as it is.
 
     Raises
     ------
     ImageError
-        The folder does not exist or cannot be written, or the disk is full; an `ExistsError` if nothing is to be replaced
-        and the target is there.
+        The folder does not exist or cannot be written, or the disk is full.
+    ExistsError
+        The target exists and may not be replaced.
     """
     if is_stream(target):
         try:
@@ -107,88 +118,62 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
+            raise _unwritable(target, error) from None
         return
     path = Path(target)
     try:
         path = Path(os.path.realpath(target))
         if path.is_dir():
-            raise ImageError(f"output '{target}' is a folder: end it in '/' to write into it, or name a file")
+            remedy = "end it in '/' to write into it, or name a file"
+            raise ImageError(f"output '{target}'", "is a folder", remedy)
         if not replace and path.exists():
             raise exists(target)
-        if path.exists() and not os.access(path, os.W_OK):  # renaming would replace it all the same
-            raise ImageError(f"output '{target}' cannot be written: it is read-only; make it writable, or name another")
+        if path.exists() and not os.access(path, os.W_OK):  # renaming would replace even a read-only file
+            remedy = "make it writable, or name another"
+            raise ImageError(f"output '{target}'", "cannot be written", remedy, "it is read-only")
     except (OSError, ValueError) as error:
-        raise ImageError(f"output '{target}' cannot be written: {reason(error, path.parent)}") from None
-    name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{next(_serial)}.tmp"
+        raise _unwritable(target, error, path.parent) from None
+    unfinished = current().unfinished
+    name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{get_ident()}.tmp"
     before = _status(path)
     try:
-        with _new(name, target, 0o600 if before else _permissions(source)) as stream:
+        with _new(unfinished, name, target, 0o600 if before else _permissions(source)) as stream:
             yield stream
             if before:
                 with suppress(
                     OSError
-                ):  # only root gives files away; and giving away takes set-user-ID, so it comes first
+                ):  # only root may change the owner; the change clears set-user-ID, so it comes before the mode
                     os.fchown(stream.fileno(), before.st_uid, before.st_gid)
                 os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
-        with _wanted(target):
+        with unfinished.step(target):
             if replace:
                 os.replace(name, path)
             else:
                 place(name, path, target)
     except OSError as error:
-        raise ImageError(f"output '{target}' cannot be written: {reason(error)}") from None
+        raise _unwritable(target, error) from None
     finally:
         with suppress(OSError, ValueError):  # renamed, or never made
             os.unlink(name)
-        _unfinished.pop(name, None)
+        unfinished.remove(name)
 
 
-def _new(name: Path, target: str, mode: int) -> BinaryIO:
-    """A file that was not there before."""
+def _new(unfinished: Unfinished, name: Path, target: str, mode: int) -> BinaryIO:
+    """A new file, opened for writing; an error if there is one of that name."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with _wanted(target):
+        with unfinished.step(target):
             descriptor = os.open(name, flags, mode)
-            _unfinished[name] = current_thread()
+            unfinished.add(name)
         return os.fdopen(descriptor, "wb")
     except (OSError, ValueError) as error:
-        raise ImageError(f"output '{target}' cannot be written: {reason(error, name.parent)}") from None
-
-
-_serial = count()  # threads may ask for a name in the same nanosecond
-_unfinished: dict[Path, Thread] = {}
-_abandoned: WeakSet[Thread] = WeakSet()
-_steps = Lock()
-"""Temporary files and who writes them; threads whose files nobody wants any more; one step at a time of both."""
-
-
-@contextmanager
-def _wanted(target: str) -> Iterator[None]:
-    """A step of a thread that was not abandoned, nor is while it takes it."""
-    with _steps:
-        if current_thread() in _abandoned:
-            raise ImageError(f"output '{target}' is not written: the run was interrupted")
-        yield
-
-
-def abandon(threads: Iterable[Thread]) -> None:
-    """Take away what `threads` have not finished writing, and let nothing further of theirs be written.
-
-    For threads that nobody waits for when the program is interrupted.
-    """
-    with _steps:
-        _abandoned.update(threads)
-        for name, thread in [*_unfinished.items()]:
-            if thread in _abandoned:
-                with suppress(OSError):
-                    os.unlink(name)
+        raise _unwritable(target, error, name.parent) from None
 
 
 class _Whole:
-    """A stream that takes all that it is given, where an unbuffered one (``python -u``) may take a part.
+    """A stream that writes all the bytes it is given. An unbuffered one (``python -u``) may write only some of them.
 
-    It has no file descriptor: Pillow would write to that, in parts as well.
+    It offers no file descriptor, as Pillow would write to that directly, with the same problem.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -211,19 +196,19 @@ class _Whole:
             self.write(part)
 
     def flush(self) -> None:
-        """Pass on what is buffered below."""
+        """Flush the stream below."""
         self.stream.flush()
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Owner and mode of the file that is replaced; None for a new one."""
+    """Owner and mode of the file that is replaced; None if the target is a new file."""
     with suppress(FileNotFoundError):
         return path.stat()
     return None
 
 
 def _permissions(source: str | None) -> int:
-    """The mode that a file made of `source` is given, less what the umask takes away; its owner can always write it again."""
+    """The mode of a new file that is made of `source`, before the umask. Its owner can always write it."""
     if source is None or is_stream(source):
         return 0o666
     with suppress(OSError, ValueError):
@@ -231,26 +216,52 @@ def _permissions(source: str | None) -> int:
     return 0o666
 
 
-def reason(error: Exception, folder: Path | None = None) -> str:
-    """Why, and the remedy; `folder` is where a new file was to go."""
+class Reason(NamedTuple):
+    """Why a file cannot be read or written, and what to do about it: `why` and `remedy` of a `ConvError`."""
+
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.why}; {self.remedy}"
+
+
+def reason(error: Exception, folder: Path | None = None) -> Reason:
+    """What an error of the operating system means.
+
+    Parameters
+    ----------
+    error : Exception
+        An OSError, or the ValueError for a path that contains a NUL.
+    folder : Path, optional
+        The folder of the file that should have been made. Leave it out for errors of reading.
+    """
     if isinstance(error, FileNotFoundError):
         if folder is None:
-            return "there is no such file; check the path"
+            return Reason("there is no such file", "check the path")
         if folder.is_dir():  # in /proc, for one
-            return f"no file can be made in '{folder}'; use another folder"
-        return f"there is no folder '{folder}'; make it first"
+            return Reason(f"no file can be made in '{folder}'", "use another folder")
+        return Reason(f"there is no folder '{folder}'", "make it first")
     if isinstance(error, IsADirectoryError):
-        return "it is a folder; name a file"
+        return Reason("it is a folder", "name a file")
     if isinstance(error, PermissionError):
-        return "permission denied; check the permissions, or use another path"
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "the disk is full; free some room, or use another disk"
-    if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        return "it is larger than files may be here; raise the limit (ulimit -f), or write a smaller image"
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return "too many files are open; raise the limit (ulimit -n), or use fewer --threads"
+        return Reason("permission denied", "check the permissions, or use another path")
     if isinstance(error, BlockingIOError):
-        return "its reader is slower than a non-blocking pipe allows; put '| cat' between, or write a file"
+        why = "its reader is slower than a non-blocking pipe allows"
+        return Reason(why, "put '| cat' between, or write a file")
     if isinstance(error, NotADirectoryError):
-        return "a part of the path is a file, not a folder; check the path"
-    return f"{getattr(error, 'strerror', None) or error}; check the path, or use another"
+        return Reason("a part of the path is a file, not a folder", "check the path")
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ENOSPC:
+        return Reason("the disk is full", "free some room, or use another disk")
+    if number == errno.EFBIG:
+        remedy = "raise the limit (ulimit -f), or write a smaller image"
+        return Reason("it is larger than files may be here", remedy)
+    if number in (errno.EMFILE, errno.ENFILE):
+        remedy = f"raise the limit (ulimit -n), or use fewer {param('threads')}"
+        return Reason("too many files are open", remedy)
+    return Reason(f"{getattr(error, 'strerror', None) or error}", "check the path, or use another")
+
+
+def _unwritable(target: str, error: Exception, folder: Path | None = None) -> ImageError:
+    return ImageError(f"output '{target}'", "cannot be written", **reason(error, folder)._asdict())

@@ -1,4 +1,4 @@
-"""How much memory there is: what cannot fit is refused before anything is allocated. Standard library only."""
+"""How much memory there is, so that what cannot fit is refused before it is allocated. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from math import ceil, inf
-from threading import Condition, local
+from threading import Condition
 from typing import NamedTuple
+
+from convcli.errors import param
 
 
 @cache
 def total_bytes() -> float:
-    """The memory of this machine, of the container that this runs in, or up to its limit; infinite where nothing says."""
+    """Bytes of memory that this process may use: the least of the machine's, the container's and ``ulimit -v``; or infinity."""
     try:
         installed: float = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on every platform
@@ -23,41 +26,41 @@ def total_bytes() -> float:
 
 
 PROGRAM_BYTES, THREAD_BYTES = 300 << 20, 160 << 20
-"""Address space of the program with NumPy and Pillow, and of a thread: its stack, its heap, what BLAS sets aside for it."""
+"""Address space of the program with NumPy and Pillow, and of one thread: its stack, its heap, and its buffers in BLAS."""
 
 
 @cache
 def most_threads() -> int:
-    """How many threads the limit of this process's address space (``ulimit -v``) has room for.
+    """How many threads fit into the limit of this process's address space (``ulimit -v``).
 
-    Where there is no room for its buffers, BLAS ends the process without a word.
+    If there is no room for its buffers, BLAS ends the process without a message.
     """
     space = _address_space()
     return 1 << 16 if space == inf else max(1, int((space - PROGRAM_BYTES) // THREAD_BYTES))
 
 
 def give_up() -> None:
-    """There was no memory: where others hold some of it, begin again when they are done.
+    """To be called after a MemoryError. If other threads hold memory, this work can begin again when they are done.
 
     Raises
     ------
     Wait
-        It can begin again.
+        The work can begin again.
     """
-    mine = _mine()
+    mine = _mine.get()
     if mine is not None and mine.again:
         raise Wait(total_bytes())
 
 
 def refuses(need: float) -> bool:
-    """Whether `need` bytes are more than this thread may have, and waiting would not help.
+    """Whether `need` bytes are more than this thread can ever have.
 
     Raises
     ------
     Wait
-        They are more than its share, and it can have more when others are done.
+        They are more than its share now, but it can have more when other threads are done.
     """
-    mine = _mine()
+    mine = _mine.get()
     if mine is None:
         return need > total_bytes()
     if need <= mine.bytes:
@@ -68,17 +71,22 @@ def refuses(need: float) -> bool:
 
 
 def share() -> str:
-    """What this thread may have in words, for the error that it is not enough."""
-    mine = _mine()
+    """How much memory this thread may have, in GiB and in words: for the error that it is not enough."""
+    mine = _mine.get()
     if mine is None or mine.again:
         return f"this machine has {total_bytes() / 2**30:.1f}"
-    return f"each of {mine.owners} images at once (see --threads) may have {mine.bytes / 2**30:.1f}"
+    return f"each of {mine.owners} images at once (see {param('threads')}) may have {mine.bytes / 2**30:.1f}"
 
 
 class Wait(BaseException):
-    """Work that needs more memory than its share: it is to be given up, and begun again when there is as much.
+    """Work needs more memory than its share. It has to stop, and to begin again when there is enough.
 
-    No `Exception`, as it is none of those that decoders and encoders raise.
+    It is not an `Exception`, so that nobody takes it for an error of a decoder or an encoder.
+
+    Parameters
+    ----------
+    need : float
+        Bytes.
     """
 
     def __init__(self, need: float) -> None:
@@ -87,10 +95,10 @@ class Wait(BaseException):
 
 
 class Shares:
-    """The memory in equal shares, for so many threads at once; who needs more waits for several of them.
+    """The memory, divided into `count` equal shares for as many threads. A thread that needs more waits for several shares.
 
-    Nobody waits who holds any: what turns out to need more gives up all it has, and begins again. So nobody waits for
-    ever; and as all are served in turn, nobody is passed by.
+    A thread that holds shares never waits: if it turns out to need more, it gives back all it has and begins again. So no
+    two threads can wait for each other. Threads are served in the order in which they ask.
     """
 
     def __init__(self, count: int) -> None:
@@ -101,19 +109,19 @@ class Shares:
 
     @contextmanager
     def of(self, need: float, again: bool) -> Iterator[int]:
-        """Hold as many shares as `need` bytes are, one or more, for as long as the block lasts.
+        """Hold enough shares for `need` bytes, at least one, until the block ends.
 
         Parameters
         ----------
         need : float
             Bytes.
         again : bool
-            Whether the block may end in `Wait`: whether what it does can be begun again.
+            Whether the work in the block can begin again, so that `Wait` may be raised in it.
 
-        Returns
-        -------
+        Yields
+        ------
         int
-            How many; 0, and nothing is held, if the run ends before their turn comes.
+            How many shares are held. 0 if `close` was called before the turn came.
         """
         total = total_bytes()
         count = self.count if need >= total else max(1, ceil(need * self.count / total))
@@ -121,14 +129,17 @@ class Shares:
             yield 0
             return
         try:
-            _thread.mine = _Mine(total_bytes() / self.count * count, again, self.count) if count < self.count else None
-            yield count
+            mine = _Mine(total_bytes() / self.count * count, again, self.count) if count < self.count else None
+            token = _mine.set(mine)
+            try:
+                yield count
+            finally:
+                _mine.reset(token)
         finally:
-            _thread.mine = None
             self._give(count)
 
     def close(self) -> None:
-        """Nobody waits any longer."""
+        """End all waiting: the run is over."""
         with self.changed:
             self.closed = True
             self.changed.notify_all()
@@ -139,7 +150,7 @@ class Shares:
             self.turn.append(ticket)
             self.changed.wait_for(lambda: self.closed or (self.turn[0] is ticket and self.free >= count))
             self.turn.remove(ticket)
-            self.changed.notify_all()  # the next one's turn
+            self.changed.notify_all()  # now it is the next one's turn
             if self.closed:
                 return False
             self.free -= count
@@ -152,24 +163,20 @@ class Shares:
 
 
 class _Mine(NamedTuple):
-    """What a thread may have: bytes, whether it can begin again with more, and how many have as much."""
+    """What a thread may have: bytes, whether it can begin again with more, and how many threads have the same."""
 
     bytes: float
     again: bool
     owners: int
 
 
-_thread = local()
-
-
-def _mine() -> _Mine | None:
-    """What this thread may have; None for all that there is."""
-    return getattr(_thread, "mine", None)
+_mine: ContextVar[_Mine | None] = ContextVar("mine", default=None)
+"""What this thread, and the threads that help it, may have; None: all the memory."""
 
 
 @cache
 def _address_space() -> float:
-    """The limit of this process's address space; infinite where there is none."""
+    """The limit of this process's address space (``ulimit -v``), in bytes; infinite if there is none."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -179,7 +186,7 @@ def _address_space() -> float:
 
 
 def _allowed() -> float:
-    """What Linux allows the control group of this process; infinite where there is no limit."""
+    """The limit of this process's control group in Linux (its container), in bytes; infinite if there is none."""
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError), open(path, encoding="ascii") as stream:
             return int(stream.read())

@@ -1,6 +1,6 @@
-"""What the names of files stand for: a stream, one file by several names. Standard library only.
+"""What the names of files mean: standard streams, and several names of one file. Standard library only.
 
-macOS and Windows do not tell ``A.png`` from ``a.png``.
+On macOS and Windows ``A.png`` and ``a.png`` are usually the same file.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from functools import lru_cache
+
+from convcli.system.context import current
 
 STDIO = "-"
 """Standard input or output."""
 
 
 def is_stream(target: str) -> bool:
-    """Whether a target is no file but standard output, a device or a pipe: it is written to, never replaced."""
+    """Whether a target is standard output, a device or a pipe rather than a file. A stream is written to, never replaced."""
     try:
         return target == STDIO or not (stat.S_ISREG(mode := os.stat(target).st_mode) or stat.S_ISDIR(mode))
     except (OSError, ValueError):
@@ -23,7 +24,7 @@ def is_stream(target: str) -> bool:
 
 
 def identity(path: str) -> tuple[int, int] | None:
-    """What the names of one existing file have in common (links and spelling aside); None if there is no such file."""
+    """Device and inode of an existing file, which all its names share; None if there is no such file."""
     if path == STDIO:
         return None
     try:
@@ -39,18 +40,18 @@ def same_file(one: str, other: str) -> bool:
 
 
 def folded(path: str) -> str:
-    """What all paths have in common that any file system could take for one: upper and lower case, and composed letters."""
+    """A form that is the same for all paths which a file system could treat as one: by case, and by composed letters."""
     if path.isascii():
         return path.lower()
-    import unicodedata  # most names want none
+    import unicodedata  # most names do not need it
 
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 
 def one_place(one: str, other: str) -> bool:
-    """Whether two absolute paths whose `folded` is the same name one file where they lie.
+    """Whether two absolute paths with the same `folded` form are one file on this file system.
 
-    The file system is asked, in the nearest folder that exists, of all names in which they differ.
+    Of each part in which they differ, the file system is asked in the nearest folder that exists.
     """
     names, others = one.split(os.sep), other.split(os.sep)
     if len(names) != len(others) or not os.path.isabs(one):
@@ -62,23 +63,23 @@ def one_place(one: str, other: str) -> bool:
 
 
 def taken_for_one(folder: str, one: str, other: str) -> bool:
-    """Whether a folder takes two names for one.
+    """Whether two names are the same file in a folder.
 
-    Where both are there, they are compared; else the folder is asked of each kind of difference between them.
+    If both exist, the two files are compared. Otherwise the folder is asked about each difference between the names.
     """
     both = os.path.join(folder, one), os.path.join(folder, other)
     if None not in map(identity, both):
         return same_file(*both)
     try:
         return all(_probed(folder, *pair) for pair in _differences(one, other))
-    except (OSError, ValueError):  # nothing can be written here, which is said when it is tried
+    except (OSError, ValueError):  # nothing can be written here: writing the output will say so
         return False
 
 
 def _differences(one: str, other: str) -> set[tuple[str, str]]:
-    """The parts in which two names differ: as short as two parts can be whose `folded` is the same.
+    """The parts in which two names differ, each as short as possible with the same `folded` form.
 
-    Upper and lower case of ASCII is one difference, whatever the letters.
+    Upper and lower case of any ASCII letters count as one difference, ``("A", "a")``.
     """
     if one != other and (one + other).isascii() and folded(one) == folded(other):
         return {("A", "a")}
@@ -97,9 +98,17 @@ def _differences(one: str, other: str) -> set[tuple[str, str]]:
     return found | {(part, counterpart)} if part or counterpart else found
 
 
-@lru_cache(maxsize=1024)
 def _probed(folder: str, part: str, counterpart: str) -> bool:
-    """Whether a file with one part in its name, which goes again, is there under the other as well."""
+    """Whether a file with one part in its name can be found under the other. A run asks each folder once."""
+    known: dict[tuple[str, str, str], bool] = current().kept(_probed, dict)
+    asked = folder, part, counterpart
+    if asked not in known:
+        known[asked] = _probe(*asked)
+    return known[asked]
+
+
+def _probe(folder: str, part: str, counterpart: str) -> bool:
+    """Make such a file, look for it under the other name, and delete it."""
     probe, found = (os.path.join(folder, f".{os.getpid()}-{text}.tmp") for text in (part, counterpart))
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
@@ -110,7 +119,7 @@ def _probed(folder: str, part: str, counterpart: str) -> bool:
 
 
 def _existing(folder: str) -> str:
-    """The folder, or the nearest above it that is there."""
+    """The folder, or the nearest folder above it that exists."""
     while folder and not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     return folder or os.sep

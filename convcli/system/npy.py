@@ -1,4 +1,4 @@
-"""Read .npy streams without ever unpickling, and write them: for kernels, weights and tensors."""
+"""Read .npy streams without ever unpickling, and write them. Used for kernels, weights and tensors."""
 
 from __future__ import annotations
 
@@ -14,31 +14,54 @@ from numpy.typing import NDArray
 MAGIC = npy_format.MAGIC_PREFIX
 
 
+class NpyError(ValueError):
+    """A stream without a usable array. The caller adds the file's name: ``KernelError("kernel 'k.npy'", rule, remedy)``.
+
+    Parameters
+    ----------
+    rule, remedy : str
+        The same as in a `ConvError`.
+    """
+
+    def __init__(self, rule: str, remedy: str) -> None:
+        super().__init__(rule, remedy)
+        self.rule, self.remedy = rule, remedy
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.remedy}"
+
+
+_INVALID = "is not a valid .npy file", "is it truncated, or of another format?"
+
+
 def read(stream: BinaryIO) -> NDArray[np.generic]:
-    """The array in a .npy stream, in native byte order.
+    """The array in a .npy stream, of its own shape and dtype, in native byte order. Long doubles become float64.
 
     Raises
     ------
-    ValueError
-        Not an array that can be used; the message is a predicate with its remedy, for the caller to name the file.
+    NpyError
+        It is not an array of real numbers.
     """
     try:
         array: NDArray[np.generic] = npy_format.read_array(stream, allow_pickle=False)
     except ValueError as error:
         if "Object arrays" in str(error):
-            raise ValueError("holds pickled objects, which can run code: save a plain array of numbers") from None
-        raise ValueError("is not a valid .npy file: is it truncated, or of another format?") from None
+            raise NpyError("holds pickled objects, which can run code", "save a plain array of numbers") from None
+        raise NpyError(*_INVALID) from None
     except (EOFError, MemoryError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError):
-        raise ValueError("is not a valid .npy file: is it truncated, or of another format?") from None
+        raise NpyError(*_INVALID) from None
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"holds values of type {array.dtype}: real numbers are wanted")
+        raise NpyError(f"holds values of type {array.dtype}", "real numbers are wanted")
     if array.dtype.itemsize > 8:
-        return array.astype(np.float64)  # long doubles differ from machine to machine
+        return array.astype(np.float64)  # the format of long doubles depends on the machine
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def pixels(stream: BinaryIO) -> int:
-    """How many pixels the header of a .npy stream promises, ``N·H·W``; the stream stays at its begin. 0 if it is no header."""
+    """How many pixels the header of a .npy stream announces, ``N·H·W``; 0 if there is no header.
+
+    Reads at the start of the stream, and goes back there.
+    """
     try:
         version = npy_format.read_magic(stream)
         header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
@@ -51,7 +74,7 @@ def pixels(stream: BinaryIO) -> int:
 
 
 def write(stream: BinaryIO, array: NDArray[Any]) -> None:
-    """Write a C-contiguous array; as `numpy.save`, whose error messages hide why a write failed."""
+    """Write a C-contiguous array as `numpy.save` does, whose own errors do not say why a write failed."""
     header = io.BytesIO()
     npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(array))
     stream.write(header.getvalue())

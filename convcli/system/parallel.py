@@ -1,4 +1,4 @@
-"""Threads: how many there are to be, and work shared among them. NumPy and zlib let others run while they compute."""
+"""Threads: how many to use, and work shared among them. NumPy and zlib let other threads run while they compute."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from functools import partial
-from queue import SimpleQueue
-from threading import Lock, Thread
 from typing import TypeVar
 
+from convcli.system.context import current
 from convcli.system.memory import most_threads
 
 T = TypeVar("T")
 
 
 def workers(threads: int | None) -> int:
-    """The threads to use: as asked for, else one for each processor that this process may use; no more than have room."""
+    """How many threads to use: as many as asked for, else one for each processor that this process may use.
+
+    No more than the address space has room for; see `convcli.system.memory.most_threads`.
+    """
     if threads is None:
         try:
             threads = len(os.sched_getaffinity(0))
@@ -28,12 +29,28 @@ def workers(threads: int | None) -> int:
 
 
 def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
-    """Do every job on at most `threads` threads, this one among them; NumPy releases the interpreter while it computes."""
+    """Do every job, on at most `threads` threads including this one. NumPy lets threads run side by side while it computes.
+
+    After an error of a job, every thread finishes its current job and stops, and the error is raised here. Jobs see the
+    context variables of the caller, among them how NumPy treats floating-point errors (`numpy.errstate`).
+
+    Parameters
+    ----------
+    work : callable
+        Does one job.
+    jobs : list
+        The jobs. Neighbours are done by the same thread where possible.
+    threads : int
+        1 or less: this thread does everything.
+    """
     count = max(1, min(threads, len(jobs)))
     if count == 1:
         for job in jobs:
             work(job)
         return
+    from concurrent.futures import Future
+
+    context = current()
     runs = [deque(jobs[i * len(jobs) // count : (i + 1) * len(jobs) // count]) for i in range(count)]
     failures: list[BaseException] = []
 
@@ -43,45 +60,66 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
                 work(job)
                 if failures:
                     return
-        except BaseException as error:  # raised again by the caller's thread
+                if context.ended:
+                    raise RuntimeError("the run has ended")
+        except BaseException as error:  # the caller's thread raises it again
             failures.append(error)
 
-    waiting: list[Lock] = []
-    try:
-        with _spread(count) as places:
-            with suppress(RuntimeError):  # no further thread can be had: those that there are do the work
+    def helper(number: int, place: set[int], done: Future[None]) -> None:
+        if done.set_running_or_notify_cancel():
+            _move(place)
+            worker(number)
+            done.set_result(None)
+
+    waiting: list[Future[None]] = []
+    with context.pool(count - 1) as pool:
+        try:
+            with _spread(count, context.owns_process) as places:
                 for number, place in enumerate(places, 1):
-                    # As this thread has it, NumPy's ways with errors among it: each needs a copy of its own.
-                    waiting.append(_helpers.start(partial(copy_context().run, _at, place, partial(worker, number))))
-            worker(0)
-    except BaseException as error:  # an interruption, between two steps
-        failures.append(error)
-    for done in waiting:
-        done.acquire()
+                    waiting.append(Future())
+                    try:
+                        pool.submit(copy_context().run, helper, number, place, waiting[-1])
+                    except RuntimeError:  # no more threads can be started: the existing ones do the work
+                        break
+                worker(0)
+        except BaseException as error:  # an interruption, between two steps
+            failures.append(error)
+        try:
+            for done in waiting:
+                if not done.cancel():  # a helper that has not begun has nothing left to do
+                    done.result()
+        except BaseException as error:  # an interruption: the others stop after their current jobs
+            failures.append(error)
     if failures:
         raise failures[0]
 
 
 def _taken(runs: list[deque[T]], own: int) -> Iterator[T]:
-    """The jobs of a thread: its own run from the front, then what is left of the others from behind."""
+    """The jobs of a thread: its own run from the front, then what is left of the other runs from the end."""
     for number in range(own, own + len(runs)):
         run = runs[number % len(runs)]
         take = run.popleft if number == own else run.pop
-        with suppress(IndexError):  # whoever comes first has it
+        with suppress(IndexError):  # the run is empty
             while True:
                 yield take()
 
 
 @contextmanager
-def _spread(count: int) -> Iterator[list[set[int]]]:
-    """Processors for `count` threads: this one keeps to the first, the others are returned.
+def _spread(count: int, allowed: bool) -> Iterator[list[set[int]]]:
+    """Give each of `count` threads a processor of its own, if there are exactly as many processors.
 
-    A thread that wakes another for Python's lock has it run on its own processor, where it waits for its turn: threads that
-    are to work side by side are told apart, if all processors are theirs. Where another program works on one of them, the
-    jobs go to the rest.
+    This thread is moved to the first processor until the block ends; the processors of the others are returned, or empty
+    sets if nothing is to be moved. Without this, Linux often runs a thread that waits for Python's lock on the processor of
+    the thread that released it, where it has to wait again. If another program keeps a processor busy, the other threads take
+    over the jobs.
+
+    Parameters
+    ----------
+    allowed : bool
+        Whether this process may move its threads.
     """
-    every = set(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else set()
-    if count < 2 or len(every) != count:
+    every = set(os.sched_getaffinity(0)) if allowed and hasattr(os, "sched_setaffinity") else set()
+    if len(every) != count:
         yield [every] * (count - 1)
         return
     first, *others = sorted(every)
@@ -92,55 +130,8 @@ def _spread(count: int) -> Iterator[list[set[int]]]:
         _move(every)
 
 
-def _at(place: set[int], work: Callable[[], None]) -> None:
-    _move(place)
-    work()
-
-
 def _move(place: set[int]) -> None:
-    """Let this thread run on these processors only, where that can be said."""
+    """Let this thread run on these processors only, if the platform can do that. An empty set changes nothing."""
     if place:
         with suppress(OSError):
             os.sched_setaffinity(0, place)
-
-
-class _Helpers:
-    """Threads that stay: a new one would begin without its buffers, and fresh memory is dear."""
-
-    def __init__(self) -> None:
-        self.idle = 0
-        self.lock = Lock()
-        self.tasks: SimpleQueue[tuple[Callable[[], None], Lock]] = SimpleQueue()
-
-    def start(self, task: Callable[[], None]) -> Lock:
-        """Have a thread do `task`; the lock is released when it is done."""
-        done = Lock()
-        done.acquire()
-        with self.lock:
-            if self.idle:
-                self.idle -= 1
-            else:
-                Thread(target=self._serve, daemon=True).start()  # RuntimeError: there can be no more
-        self.tasks.put((task, done))
-        return done
-
-    def _serve(self) -> None:
-        while True:
-            task, done = self.tasks.get()
-            task()
-            del task  # and what it refers to
-            with self.lock:
-                self.idle += 1
-            done.release()
-
-
-_helpers = _Helpers()
-
-
-def _after_fork() -> None:
-    global _helpers
-    _helpers = _Helpers()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)  # a child has none of these threads

@@ -1,4 +1,4 @@
-"""Putting a finished file where none is to be replaced: of several programs that do it at once, one succeeds."""
+"""Moving a finished file to its name without replacing another file. If several programs try at once, one succeeds."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from convcli.errors import ExistsError
+from convcli.errors import ExistsError, param
 
 
 def place(made: Path, path: Path, target: str) -> None:
-    """Give a finished file the name `path`, under which there must be none; its old name may stay, for the caller to remove.
+    """Give a finished file the name `path`, which no file may have yet. The caller removes the old name, if it is still there.
 
-    A hard link does it in one step. Where the file system has none (FAT, some network folders), the name is claimed by an
-    empty file, which the finished one then replaces: for a moment others see it empty.
+    A hard link does it in one step. File systems without links (FAT, some network folders) need two: an empty file claims
+    the name, then the finished file replaces it. For a moment others see the empty file.
 
     Raises
     ------
     ExistsError
-        There is a file of that name by now.
+        There is a file of that name. `target` is how the error names it.
     OSError
         No file can be made there.
     """
@@ -27,7 +27,7 @@ def place(made: Path, path: Path, target: str) -> None:
             os.link(made, path)
         except FileExistsError:
             raise
-        except (OSError, AttributeError, NotImplementedError):  # each system says in its own way that it has no links
+        except (OSError, AttributeError, NotImplementedError):  # systems without links differ in what they raise
             _claim(made, path)
     except FileExistsError:
         raise exists(target) from None
@@ -44,5 +44,7 @@ def _claim(made: Path, path: Path) -> None:
 
 
 def exists(target: str) -> ExistsError:
-    """The error that a default name is taken."""
-    return ExistsError(f"output '{target}' exists: use --overwrite, or -o {target} to replace it")
+    """The error that there is a file of this name already."""
+    return ExistsError(
+        f"output '{target}'", "exists", f"use {param('overwrite')}, or {param('output', target)} to replace it"
+    )

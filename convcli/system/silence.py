@@ -1,4 +1,4 @@
-"""What C libraries write to standard error, past Python: kept from it."""
+"""Keep C libraries from writing to standard error."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from convcli.system.context import current
+
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep C libraries from writing to standard error, past Python: libtiff and libjpeg do it before they fail.
+    """Keep C libraries from writing to standard error. libtiff and libjpeg do so before they fail, without asking Python.
 
-    For short calls of the main thread, as the stream is the whole process's; where other threads are at work, within
-    `hushed`, which has done it for all of them.
+    File descriptor 2 belongs to the whole process. So this does nothing unless the context owns the process
+    (see `convcli.system.context`), and is for short calls of the main thread. While other threads work, use `hushed`.
     """
-    if _hushed:
+    context = current()
+    if context.hushed or not context.owns_process:
         yield
         return
     try:
         kept = os.dup(2)
-    except OSError:  # closed: there is nothing to keep quiet
+    except OSError:  # closed: nothing can be written to it
         yield
         return
     try:
@@ -33,26 +36,26 @@ def silent() -> Iterator[None]:
         os.close(kept)
 
 
-_hushed: list[bool] = []
-"""Not empty while `hushed` is in force."""
-
-
 @contextmanager
 def hushed() -> Iterator[None]:
-    """`silent`, for as long as threads are at work: what Python itself says goes past the descriptor that is closed to C."""
+    """The same as `silent`, but while threads work: Python itself goes on writing, to a copy of the descriptor."""
+    context = current()
+    if not context.owns_process:
+        yield
+        return
     own, past = sys.stderr, None
     with suppress(OSError, ValueError, AttributeError):  # no descriptor, or closed
         if own.fileno() == 2:
             own.flush()
             past = open(os.dup(2), "w", 1, own.encoding, own.errors)  # noqa: SIM115
     with silent():
-        _hushed.append(True)
+        context.hushed = True
         if past is not None:
             sys.stderr = past
         try:
             yield
         finally:
-            _hushed.pop()
+            context.hushed = False
             if past is not None:
                 sys.stderr = own
                 past.close()

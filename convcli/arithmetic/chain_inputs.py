@@ -1,4 +1,4 @@
-"""Which inputs a chain of layers asks for: those that it gives back, those that lead to a wanted output. Standard library only."""
+"""Input sizes for a chain of layers: those that come out again, and those that lead to a wanted output. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convcli.geometry import Size
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """The input sizes of one axis that a chain gives back: ``period·n + remainder`` for every remainder, from `first` on."""
+    """The sizes of one axis that go in and come out unchanged: ``period·n + remainder`` for every remainder, from `first` on."""
 
     period: int
     remainders: tuple[int, ...]
@@ -36,15 +36,15 @@ class Returning:
 
 
 SEARCHED = 1 << 16
-"""Steps of a chain that are tried, all sizes together, in the search for those that return."""
+"""The most steps of a chain that are worked out in a search, over all sizes together."""
 
 
 def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returning] | None:
-    """Which input sizes the chain gives back, by axis: heights at the given width, widths at the given height.
+    """Which input sizes come out of the chain unchanged: heights at the given width, and widths at the given height.
 
-    A size that is larger by the product of all strides shifts every floor of the chain by a whole number, so that one
-    period tells all: every size of it is tried. None where the chain as a whole enlarges or shrinks, where nothing in it
-    enlarges, or where the periods are too long to be tried.
+    If a size grows by the product of all strides, every floor in the chain grows by a whole number. So it is enough to try
+    the sizes of one such period. None if the chain as a whole enlarges or shrinks, if no layer in it enlarges, or if the
+    periods are too long to be tried.
     """
     if any(jump != 1 for jump in chain.steps[-1].field.jump):
         return None
@@ -56,7 +56,7 @@ def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returni
 
 
 def _returned(layers: Sequence[Layer], chain: Chain, axis: int, size: int) -> bool:
-    """Whether a size along an axis comes back, the other axis being as given."""
+    """Whether a size along an axis comes out unchanged, with the given size along the other axis."""
     whole = Size(size, chain.size.width) if axis == 0 else Size(chain.size.height, size)
     try:
         return trace(layers, whole, chain.channels)[-1].size[axis] == size
@@ -65,7 +65,7 @@ def _returned(layers: Sequence[Layer], chain: Chain, axis: int, size: int) -> bo
 
 
 def _along(layers: Sequence[Layer], chain: Chain, axis: int) -> Returning:
-    """Which sizes of an axis come back."""
+    """Which sizes of an axis come out unchanged."""
     base, length = chain.size[axis], _periods(layers)[axis]
     rests = {size % length for size in range(base, base + length) if _returned(layers, chain, axis, size)}
     period = next(
@@ -79,7 +79,7 @@ def _along(layers: Sequence[Layer], chain: Chain, axis: int) -> Returning:
 
 
 def _periods(layers: Sequence[Layer]) -> tuple[int, int]:
-    """The product of all strides that shrink, of rows and of columns."""
+    """The product of the strides of all direct layers, for rows and for columns."""
     direct = [layer.spec.stride for layer in layers if not layer.spec.transpose]
     return prod(stride.rows for stride in direct), prod(stride.columns for stride in direct)
 
@@ -87,19 +87,20 @@ def _periods(layers: Sequence[Layer]) -> tuple[int, int]:
 def leading_to(
     layers: Sequence[Layer], channels: int, shape: Callable[[int], Size], wanted: Size
 ) -> tuple[list[tuple[int, Size]], list[tuple[int, Size]]]:
-    """The input heights whose output is wanted, and without any the nearest; each with its output.
+    """The input heights that lead to a wanted output; if there are none, the nearest ones.
 
     Parameters
     ----------
     shape : callable
-        The input's size by its height.
+        Gives the input's size for a height.
     wanted : Size
-        The output's.
+        Of the output, in pixels.
 
     Returns
     -------
     found, nearest : list of (int, Size)
-        Heights that halve most often come first.
+        Heights with their outputs. `nearest` is empty if anything is found. In `found` the heights that can be divided by
+        the largest power of 2 come first.
     """
 
     def output(height: int) -> Size | None:
@@ -114,7 +115,8 @@ def leading_to(
     period = lcm(*_periods(layers))
     if period * len(layers) > SEARCHED:
         return [], []
-    # Whole periods fit every joint of the chain, and larger ones never give less: halve the interval, then look at each.
+    # Heights that are whole periods fit every joint of the chain, and a larger one never gives a smaller output: so halve
+    # the interval, then look at each height around the result.
     low, high = 0, MOST // period
     while low < high:
         middle = (low + high) // 2
@@ -127,4 +129,4 @@ def leading_to(
 
 
 NEAREST = 6
-"""Possibilities that are shown where there is no solution."""
+"""How many of the nearest sizes are shown if there is no solution."""

@@ -1,28 +1,28 @@
-"""Heat maps of counts: numbers in the cells where there are few, colours alone where there are many. Standard library only."""
+"""Heat maps of counts. Small maps have numbers in their cells, large ones only colours. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convcli.drawing.colors import Palette, mix
 from convcli.drawing.grid import Cell, cells
-from convcli.drawing.palette import Palette, mix
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size, wrapped
 
 MOST = 256
-"""Rows and columns that are drawn."""
+"""The most rows and columns that are drawn."""
 
 _NUMBERED = 40
-"""Rows and columns up to which cells have numbers."""
+"""Up to this many rows and columns, cells have numbers."""
 
 _SIDE, _AREA, _MARGIN, _TEXT = 28.0, 512.0, 20.0, 13.0
 _SWATCHES = 12
 
 
 def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, text: str, palette: Palette) -> Scene:
-    """A map of whole numbers of at least 0, with a heading and a legend.
+    """A map of counts (integers from 0) with a heading and a legend.
 
-    `size` is that of the whole map, of which `counts` is a part. The more, the darker;
-    what has none is in the palette's `negative` colour.
+    `size` is that of the whole map; `counts` may be only its upper left part. Higher counts are darker. A count of 0 has the
+    palette's `negative` colour.
     """
     rows, columns = len(counts), len(counts[0])
     most = max(map(max, counts))
@@ -52,7 +52,7 @@ def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, te
 
 
 def _legend(values: Sequence[int], most: int, width: float, top: float, palette: Palette) -> list[Shape]:
-    """A swatch for every number, or for a dozen of them."""
+    """A small rectangle of colour for every number, or for twelve of them if there are more."""
     if len(values) > _SWATCHES:
         values = [values[round(place * (len(values) - 1) / (_SWATCHES - 1))] for place in range(_SWATCHES)]
     each = min(56.0, width / len(values))

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, param
 from convcli.kernels import notation
-from convcli.kernels.kernel import checked
+from convcli.kernels.kernel_types import checked
 from convcli.system import npy
 from convcli.system.files import reason
 
@@ -19,36 +19,35 @@ MAX_BYTES = 256 << 20
 
 
 def read(path: Path) -> NDArray[np.float64]:
-    """The kernel ``(kh, kw)`` in a file, by its suffix.
+    """The kernel in a file, ``(kh, kw)`` in float64. The suffix decides how the file is read.
 
     Raises
     ------
     KernelError
-        No such file, not readable, not a matrix of numbers.
+        There is no such file, it cannot be read, or it is not a matrix of finite numbers.
     """
     source = f"'{path}'"
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise KernelError(f"kernel {source} is a file of {path.stat().st_size >> 20} MiB: is it a kernel?")
+            raise KernelError(f"kernel {source}", f"is a file of {path.stat().st_size >> 20} MiB", "is it a kernel?")
         if path.suffix.lower() == ".npy":
             with path.open("rb") as stream:
                 return checked(npy.read(stream), source)
         text = _text(path.read_bytes())
-    except OSError as error:
-        raise KernelError(f"kernel {source} cannot be read: {reason(error)}") from None
+    except npy.NpyError as error:
+        raise KernelError(f"kernel {source}", error.rule, error.remedy) from None
     except UnicodeDecodeError:
-        raise KernelError(f"kernel {source} is not text: a {path.suffix} file holds numbers in rows") from None
-    except ValueError as error:
-        raise KernelError(f"kernel {source} {error}") from None
+        raise KernelError(f"kernel {source}", "is not text", f"a {path.suffix} file holds numbers in rows") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise KernelError(f"kernel {source}", "cannot be read", **reason(error)._asdict()) from None
     if path.suffix.lower() == ".json":
         try:
             import json
 
             return checked(json.loads(text), source)
         except (ValueError, RecursionError):
-            raise KernelError(
-                f"kernel {source} is not valid JSON: write a nested list, [[0,1,0],[1,-4,1],[0,1,0]]"
-            ) from None
+            remedy = "write a nested list, [[0,1,0],[1,-4,1],[0,1,0]]"
+            raise KernelError(f"kernel {source}", "is not valid JSON", remedy) from None
     if path.suffix.lower() == ".mat":
         return _vips_matrix(text, source)
     if ":" in text and (values := notation.magick(text)) is not None:
@@ -57,7 +56,7 @@ def read(path: Path) -> NDArray[np.float64]:
 
 
 def _text(data: bytes) -> str:
-    """Text in UTF-8, or in what its byte order mark says: spreadsheets and Windows write one."""
+    """Text in UTF-8, or in the encoding of its byte order mark, which spreadsheets and Windows write."""
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if utf16 else "utf-8-sig")
 
@@ -69,25 +68,24 @@ def _rows(text: str, source: str) -> list[list[float]]:
         return [[float(value) for value in row] for row in rows if row and not row[0].startswith("#")]
     except ValueError as error:
         value = str(error).rpartition(": ")[2]
-        raise KernelError(
-            f"kernel {source} contains {value}, not a number: write numbers, a row on each line"
-        ) from None
+        remedy = "write numbers, a row on each line"
+        raise KernelError(f"kernel {source}", f"contains {value}, not a number", remedy) from None
 
 
 def _vips_matrix(text: str, source: str) -> NDArray[np.float64]:
-    """``width height [scale [offset]]``, then the rows; the values are divided by scale."""
+    """The matrix in libvips's format: ``width height [scale [offset]]``, then the rows. The values are divided by scale."""
     rows = _rows(text, source)
     if not rows or not 2 <= len(rows[0]) <= 4:
-        raise KernelError(f"kernel {source} has no header: a vips matrix begins with 'width height [scale [offset]]'")
+        remedy = "a vips matrix begins with 'width height [scale [offset]]'"
+        raise KernelError(f"kernel {source}", "has no header", remedy)
     (width, height), scale, offset = rows[0][:2], [*rows[0], 1.0][2], [*rows[0], 1.0, 0.0][3]
     values = checked(rows[1:], source)
     if values.shape != (height, width):
-        raise KernelError(
-            f"kernel {source} announces {width:g}×{height:g} (width × height) but holds {values.shape[1]}×{values.shape[0]}: "
-            "mend its first line"
-        )
+        said = f"announces {width:g}×{height:g} (width × height) but holds {values.shape[1]}×{values.shape[0]}"
+        raise KernelError(f"kernel {source}", said, "mend its first line")
     if scale == 0:
-        raise KernelError(f"kernel {source} has scale 0: use another number in its first line")
+        raise KernelError(f"kernel {source}", "has scale 0", "use another number in its first line")
     if len(rows[0]) == 4 and offset != 0:
-        raise KernelError(f"kernel {source} has offset {offset:g}: set it to 0 and use --bias {offset:g}")
+        remedy = f"set it to 0 and use {param('bias', f'{offset:g}')}"
+        raise KernelError(f"kernel {source}", f"has offset {offset:g}", remedy)
     return checked(values / scale, source)

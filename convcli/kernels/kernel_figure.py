@@ -1,4 +1,4 @@
-"""Pictures of kernels: for figures as a `Scene`, for terminals as lines of half blocks."""
+"""Pictures of kernels: a `Scene` for figures, lines of half blocks for terminals."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import numpy as np
 
 from convcli.drawing import heatmap
 from convcli.drawing.blocks import half_blocks
+from convcli.drawing.colors import LIGHT, Palette
 from convcli.drawing.heatmap import Colors, Panel
-from convcli.drawing.palette import LIGHT, Palette
 from convcli.drawing.scene import Scene
 from convcli.kernels.analysis import Analysis, reduced
 from convcli.kernels.named import Recipe
 from convcli.kernels.response import Matrix, response
 
 RESPONSE = 65
-"""Pixels to a side of the frequency response in a figure: odd, so that frequency 0 is one of them."""
+"""Pixels to a side of the frequency response in a figure. An odd number, so that frequency 0 is in the middle of a pixel."""
 
 DRAWN = 256
-"""Pixels to a side of a larger kernel in a figure."""
+"""The most pixels to a side that a kernel has in a figure; larger kernels are reduced."""
 
 GAP = 4
 """Columns between pictures in a terminal."""
 
 LONG = 70
-"""Characters of a title."""
+"""The most characters in a title."""
 
 
 def draw(found: Sequence[Analysis], captions: Sequence[str], palette: Palette = LIGHT) -> Scene:
-    """Kernels as heat maps with their numbers, each with its frequency response."""
+    """A figure of kernels: heat maps with numbers in the cells, and a frequency response beside each."""
     panels = []
     for one, caption in zip(found, captions, strict=True):
         small = max(one.values.shape) <= heatmap.NUMBERED
@@ -51,7 +51,7 @@ def draw(found: Sequence[Analysis], captions: Sequence[str], palette: Palette = 
 
 
 def _short(text: str, value: float) -> str:
-    """A number for a cell: no zero before the point, none alone behind it, a true minus sign; about 0 is not 0."""
+    """The text of a number in a cell: ``−.5`` for -0.5. A value that is nearly 0 is shown as ``~0``."""
     text = text.strip()
     if not text.strip("-0."):
         return "~0" if value else "0"
@@ -59,18 +59,18 @@ def _short(text: str, value: float) -> str:
 
 
 def readable(found: Analysis) -> bool:
-    """Whether a kernel is best read as whole numbers over their common denominator."""
+    """Whether a kernel is easiest to read as whole numbers over a common denominator."""
     numbers = found.integers
     return numbers is not None and max(abs(number) for row in numbers for number in row) < 10**5
 
 
 def scale(found: Analysis) -> str:
-    """``× 1/16``, by which the whole numbers are to be multiplied; empty for 1."""
+    """The factor of the whole numbers, such as ``× 1/16``; empty if it is 1."""
     return "" if found.denominator in (None, 1) else f"× 1/{found.denominator}"
 
 
 def matrix(found: Analysis, digits: int = 4) -> list[list[str]]:
-    """The values as texts of one width: whole numbers, to be multiplied by `scale`; else `digits` of the largest one."""
+    """The values as texts of the same width: whole numbers that `scale` belongs to, or decimals with `digits` digits."""
     numbers = found.integers
     if numbers is not None and readable(found):
         texts = [[str(number) for number in row] for row in numbers]
@@ -83,12 +83,12 @@ def matrix(found: Analysis, digits: int = 4) -> list[list[str]]:
 
 
 def _signless(text: str) -> str:
-    """Without the sign of a number that was rounded to 0."""
+    """The text of a number, without the minus sign if it was rounded to 0."""
     return text if text.strip("-0.") else text.removeprefix("-")
 
 
 def thumbnail(values: Matrix, side: int) -> Colors:
-    """A kernel as a picture of at most `side` pixels to a side; small ones are enlarged by a whole factor."""
+    """A kernel as a picture of at most `side` pixels to a side. Small kernels are enlarged by a whole number."""
     small = reduced(values, side)
     return heatmap.enlarged(heatmap.signed(small.tolist()), max(1, side // max(small.shape)))
 
@@ -105,20 +105,20 @@ def terminal(found: Analysis, side: int) -> list[str]:
 
 
 def rows_of_tiles(tiles: Sequence[Colors], columns: int) -> list[str]:
-    """Pictures of one size next to each other, as many to a line as fit into `columns`."""
+    """Lines with pictures of the same size side by side, as many in a row as fit into `columns`."""
     height, width = len(tiles[0]), len(tiles[0][0])
     each = max(1, (columns + 1) // (width + 1))
     lines: list[str] = []
     for start in range(0, len(tiles), each):
         blocks = [half_blocks(tile) for tile in tiles[start : start + each]]
         lines += [" ".join(parts) for parts in zip(*blocks, strict=True)]
-        if height % 2 == 0:  # an odd height leaves half a line free
+        if height % 2 == 0:  # after an odd height half a line is free already
             lines.append("")
     return lines
 
 
 def icon(recipe: Recipe, side: int) -> list[str]:
-    """The first kernel of a recipe as lines of half blocks; arguments without a default are 1."""
+    """The first kernel of a recipe as lines of half blocks. Arguments without a default are set to 1."""
     missing = {name: 1 for name, parameter in recipe.parameters.items() if parameter.default is parameter.empty}
     built = recipe.build(**missing)
     values = next(iter(built.values())) if isinstance(built, Mapping) else built

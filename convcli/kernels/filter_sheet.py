@@ -1,4 +1,4 @@
-"""The filters of a layer as pictures: for a contact sheet, and for a terminal."""
+"""The filters of a layer as pictures, for a contact sheet or a terminal."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.drawing import heatmap
+from convcli.drawing.colors import LIGHT, Palette, hexadecimal
 from convcli.drawing.heatmap import Colors
-from convcli.drawing.palette import LIGHT, Palette, hexadecimal
 from convcli.drawing.scene import Scene
 from convcli.drawing.sheet import Tile, columns_of, lay_out
 from convcli.kernels.analysis import reduced
 
 MOST_TILES = 1024
-"""Tiles of a contact sheet: more are neither told apart nor drawn in reasonable time."""
+"""The most tiles of a contact sheet. With more, nobody could tell them apart, and drawing would take too long."""
 
 MOST_INPUTS = 16
-"""Input channels of a filter that are drawn."""
+"""The most input channels of a filter that are drawn."""
 
 TILE = 64
-"""Pixels to a side that a tile has at most, if it need not be larger for its taps to be seen."""
-
+"""Small tiles are enlarged by a whole number, up to this many pixels to a side."""
 
 ALONE = 512
-"""The same of a sheet of one tile."""
+"""The same for a sheet of one tile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Filters as pictures of a colour for each tap.
+    """Filters as pictures, with a colour for each tap.
 
     Attributes
     ----------
     tiles : tuple of (str, rows of colours)
-        Labels and pictures, a filter's input channels one after the other.
+        Labels and pictures. The input channels of a filter follow each other.
     columns : int
-        In a contact sheet.
+        Number of tiles in a row of a contact sheet.
     caption : str
         What the colours mean, and what was left out.
     """
@@ -48,11 +47,18 @@ class Drawn:
 
 
 def draw(weight: NDArray[np.floating], palette: Palette = LIGHT, most: int = MOST_TILES) -> Drawn:
-    """The filters of a layer, ``(C_out, C_in/groups, kh, kw)``.
+    """The filters of a layer as pictures.
 
-    Three input channels are taken as red, green and blue, gray being 0; other filters are drawn in a tile for each input
-    channel, with a hue for each sign. The colours of a filter span its own values, from minus to plus the largest magnitude.
-    1×1 filters are drawn as one matrix, a row for each output channel.
+    With three input channels these are shown as red, green and blue, and 0 is gray. Other filters have a tile for each input
+    channel, with one hue for positive and one for negative values. The colours of a filter range from minus to plus its own
+    largest magnitude. 1×1 filters are drawn as one matrix with a row for each output channel.
+
+    Parameters
+    ----------
+    weight : ndarray
+        ``(C_out, C_in/groups, kh, kw)``, any float dtype.
+    most : int
+        The most tiles.
     """
     outputs, inputs, height, width = weight.shape
     if height == width == 1 and (inputs > 1 or outputs > 1):
@@ -94,13 +100,13 @@ def _left_out(shown: int, of: int, what: str) -> str:
 
 
 def _rgb(one: NDArray[np.floating]) -> Colors:
-    """A filter ``(3, kh, kw)`` in colours, 0 being mid-gray."""
+    """A filter ``(3, kh, kw)`` in colours. 0 is mid-gray."""
     values = one.astype(np.float64)
     scaled = 127.5 + 127.5 * values / (np.abs(values).max() or 1.0)
     return tuple(tuple(hexadecimal(*pixel) for pixel in row) for row in np.moveaxis(scaled, 0, -1).tolist())
 
 
 def _planes(one: NDArray[np.float64], palette: Palette) -> list[Colors]:
-    """The channels of a filter ``(C, kh, kw)``, on a scale of their own."""
+    """The channels of a filter ``(C, kh, kw)`` in colours, all on the same scale."""
     stacked = heatmap.signed(one.reshape(-1, one.shape[2]).tolist(), palette)
     return [stacked[start : start + one.shape[1]] for start in range(0, len(stacked), one.shape[1])]

@@ -1,4 +1,4 @@
-"""What 4-D tensors lie in a file of weights, and what their values are like."""
+"""The 4-D tensors in a file of weights, with their shapes and the range of their values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convcli.kernels import weights
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
            "F8_E5M2": "float8_e5m2", "I8": "int8", "U8": "uint8", "I16": "int16", "U16": "uint16", "I32": "int32",
            "U32": "uint32", "I64": "int64", "U64": "uint64", "BOOL": "bool"}  # fmt: skip
-"""safetensors' names of dtypes, and PyTorch's."""
+"""PyTorch's name for each dtype name of safetensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class Stored:
     Attributes
     ----------
     name : str
-        Its key; empty for the one array of a .npy file.
+        Its key; empty for the array of a .npy file.
     shape : tuple of int
-        ``(C_out, C_in/groups, kh, kw)``, of a transposed layer ``(C_in, C_out/groups, kh, kw)``.
+        ``(C_out, C_in/groups, kh, kw)``; of a transposed layer ``(C_in, C_out/groups, kh, kw)``.
     dtype : str
-        As it is stored.
+        In the file.
     low, high, mean : float
-        Of its values; NaN if there is one among them.
+        Least, greatest and mean value; NaN if one of the values is NaN.
     bias : str or None
-        The key of the bias beside it.
+        The key of the bias that belongs to it.
     """
 
     name: str
@@ -49,17 +49,17 @@ class Stored:
 
     @property
     def parameters(self) -> int:
-        """Numbers in it, without the bias."""
+        """How many numbers it has, without the bias."""
         return prod(self.shape)
 
 
 def stored(path: Path, key: str | None = None) -> list[Stored]:
-    """The 4-D tensors in a file, in its order, or the one that `key` names.
+    """The 4-D tensors in a file, in the order of the file, or only the one with this `key`.
 
     Raises
     ------
     KernelError
-        A file that cannot be read, or holds none.
+        The file cannot be read, or has no such tensor.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     found = []
@@ -69,13 +69,12 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
             if len(shape) == 4 and 0 not in shape and key in (None, name):
                 found.append((name, dtype, _spread(load())))
     if not found and key is not None:
-        weights.load(f"{path}:{key}")  # says why
+        weights.load(f"{path}:{key}")  # raises the error that says why
     if not found:
         what = ", ".join(f"{name or 'array'} {shape}" for name, shape in list(shapes.items())[:6]) or "nothing"
         more = f" and {len(shapes) - 6} more" if len(shapes) > 6 else ""
-        raise KernelError(
-            f"weights '{path}' hold no 4-D tensor but {what}{more}: {weights.ROWS} is wanted; a 2-D kernel is a SPEC"
-        )
+        remedy = f"{weights.ROWS} is wanted; a 2-D kernel is a SPEC"
+        raise KernelError(f"weights '{path}'", f"hold no 4-D tensor but {what}{more}", remedy)
     return [
         Stored(name, shapes[name], dtype, *values, bias if (bias := weights.bias_of(name)) in shapes else None)
         for name, dtype, values in found
@@ -83,7 +82,7 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
 
 
 def _tensors(path: Path) -> Iterator[tuple[str, tuple[int, ...], str, Callable[[], NDArray[Any]]]]:
-    """Name, shape, dtype and values of every tensor in a file; of formats that allow it, one at a time is in memory."""
+    """Name, shape, dtype and a function for the values of every tensor in a file, so that not all need be in memory at once."""
     ending = path.suffix.lower()
     if ending == ".safetensors":
         for name, (shape, dtype) in weights.safetensors_header(path).items():

@@ -1,7 +1,7 @@
-"""Colours that colour-blind readers tell apart, for light and for dark pages. Standard library only.
+"""Colours that colour-blind readers can tell apart, for light and dark pages. Standard library only.
 
-The hues are those of Okabe and Ito, "Color Universal Design" (2008); nothing is told by hue alone: roles also differ in
-lightness, in their line or in their text.
+The hues are those of Okabe and Ito, "Color Universal Design" (2008). Hue is never the only difference: roles also differ in
+lightness, in their outline or in their text.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ class Palette:
 
     Attributes
     ----------
-    background, ink, faint : str
-        The page, its text and lines, its secondary text and grid lines.
+    background : str
+        The page, as ``#rrggbb``, like all others.
+    ink, faint : str
+        Text and lines; secondary text and grid lines.
     input, padding, window, kernel, output, current, negative : str
-        Fills: a cell of the input, one beyond its border, one under the kernel, a cell of the kernel, one of the output,
-        the one being computed, and a negative number.
+        Fills of cells: in the input, beyond its border, under the kernel, in the kernel, in the output, the output that is
+        being computed, and a negative number.
     """
 
     background: str
@@ -46,12 +48,12 @@ PALETTES = dict(zip(THEMES, (LIGHT, DARK), strict=True))
 
 
 def channels(color: str) -> tuple[int, int, int]:
-    """Red, green and blue, 0 to 255, of ``#rrggbb``."""
+    """Red, green and blue, from 0 to 255, of a colour ``#rrggbb``."""
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def hexadecimal(red: float, green: float, blue: float) -> str:
-    """``#rrggbb`` of values from 0 to 255."""
+    """The colour ``#rrggbb`` of red, green and blue from 0 to 255. Values outside are clipped."""
     return "#" + "".join(f"{min(255, max(0, round(value))):02x}" for value in (red, green, blue))
 
 
@@ -61,19 +63,19 @@ def gray(value: float) -> str:
 
 
 def mix(one: str, other: str, share: float) -> str:
-    """`one` with a share of `other`, from 0 to 1."""
+    """A mixture of two colours. `share` is that of `other`, from 0 to 1."""
     pairs = zip(channels(one), channels(other), strict=True)
     return hexadecimal(*(a + (b - a) * share for a, b in pairs))
 
 
 def readable_on(fill: str) -> str:
-    """Black or white, whichever stands out from `fill` (WCAG 2 relative luminance)."""
+    """Black or white, whichever is easier to read on `fill` (by the relative luminance of WCAG 2)."""
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in channels(fill))]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#000000" if luminance > 0.179 else "#ffffff"
 
 
 def diverging(value: float, palette: Palette = LIGHT) -> str:
-    """The colour of a value from -1 (the palette's `negative`) over 0 (its background) to 1 (its `window`)."""
+    """The colour of a value from -1 to 1: from the palette's `negative` through its `background` to its `window`."""
     value = min(1.0, max(-1.0, value))
     return mix(palette.background, palette.negative if value < 0 else palette.window, abs(value))
