@@ -36,7 +36,7 @@ class Group(Documented, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first word names; an unknown one is told the nearest."""
+        """The command that the first word names. The error about an unknown one names the nearest."""
         if not args[0].startswith("-") and args[0] not in COMMANDS:
             from difflib import get_close_matches
 
@@ -47,7 +47,7 @@ class Group(Documented, click.Group):
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the arguments; what answers at once (``--help``) prints here."""
+        """Read the arguments. Options such as ``--help`` print their answer here."""
         try:
             return super().make_context(*args, **extra)
         except BrokenPipeError:
@@ -72,7 +72,8 @@ class Group(Documented, click.Group):
     ) -> Any:
         """Run the command line; `standalone_mode` off leaves exceptions to the caller.
 
-        At its end the process is as it was before, and so are the variables of this context, such as the choice of colours.
+        At its end the process is as it was before. Context variables that a command sets, such as the choice of colours, end
+        with it.
         """
 
         def run(name: str | None) -> Any:
@@ -89,10 +90,7 @@ class Group(Documented, click.Group):
 
 
 def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
-    """Run the command line, and tell what went wrong on standard error, in one line.
-
-    What is no fault of the input's, a bug, goes on as it is.
-    """
+    """Run the command line, and report an error on standard error, on one line. The exception of a bug is not caught."""
     try:
         code = run()
         sys.stdout.flush()
@@ -128,15 +126,15 @@ def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
 
 
 class _ClosedPipeError(Exception):
-    """A BrokenPipeError out of the reach of Click, which would end with exit code 1."""
+    """A BrokenPipeError that Click does not see: it would end with exit code 1."""
 
 
 class _InterruptedError(Exception):
-    """A KeyboardInterrupt out of the reach of Click, which would say it with an empty line."""
+    """A KeyboardInterrupt that Click does not see: it would print an empty line."""
 
 
 def _hint(option: click.Option, context: click.Context | None) -> str:
-    """How an error names an option: by its long spelling (Click lists all), and by the variable that its value comes from."""
+    """The name of an option in an error: its long spelling, and its environment variable if the value is from there."""
     name = f"'{option.opts[-1]}'"
     from_environment = (
         context is not None
@@ -147,7 +145,7 @@ def _hint(option: click.Option, context: click.Context | None) -> str:
 
 
 def _dashed(args: Sequence[str] | None) -> str:
-    """The remedy where a file was taken for an option."""
+    """The remedy if a file's name was taken for an option."""
     words = sys.argv[1:] if args is None else args
     found = next((word for word in words if len(word) > 1 and word[0] == "-" and os.path.exists(word)), None)
     return "" if found is None else f"; the file of that name is ./{found}"
@@ -169,7 +167,7 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
 
 
 def _failed(message: str) -> int:
-    """Tell an error; its exit code."""
+    """Report an error. Returns the exit code."""
     try:
         click.echo(f"convcli: error: {report.shown(message)}", err=True)
     except OSError:

@@ -1,7 +1,8 @@
-"""How the options of a command become one typed record. Nowhere else are they read by their names.
+"""How the options of a command become one typed record. Options are read by their names here and nowhere else.
 
-A command takes a record: every field is an option of its name, or a record of further options. An option that a command does
-not have keeps the field's default. Neither NumPy nor Pillow is needed before an operation is.
+A command takes a record. Every field of it is the option of that name, or a record of more options (its class's name ends in
+``Options``). A field of an option that a command does not have keeps its default. Importing this module and folding load
+neither NumPy nor Pillow.
 """
 
 from __future__ import annotations

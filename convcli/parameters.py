@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_NUMBER = 2**31 - 1
-"""No size, stride or padding is larger: beyond it a wrong number is likelier than a wish."""
+"""The largest size, stride or padding. A larger number is probably a mistake."""
 
 MAX_VALUE = 1e38
-"""No bias is larger: float32 ends there."""
+"""The largest bias: about the largest value of float32."""
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
@@ -42,7 +42,7 @@ class PairType(click.ParamType[Pair]):
         self.name = "N|H,W"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
-        """Parse; a single number counts for both axes."""
+        """Parse. A single number is for both axes."""
         if isinstance(value, tuple):
             return Pair(*value)
         numbers = _whole_numbers(value, self.least)
@@ -91,12 +91,12 @@ class PaddingType(click.ParamType[Pads | str]):
 
 
 class IndexType(click.ParamType[int]):
-    """A place, counted from 0; below 0 from the end."""
+    """A position, counted from 0. Negative numbers count from the end."""
 
     name = "N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse; whether there is such a place is known later."""
+        """Parse. Whether there is such a position is checked later."""
         number = whole(str(value), -MAX_NUMBER)
         if number is None:
             self.fail(f"'{value}' is not a whole number, as in 0, or -1 for the last", param, ctx)
@@ -104,12 +104,12 @@ class IndexType(click.ParamType[int]):
 
 
 class PointType(click.ParamType[tuple[int, int]]):
-    """``Y,X``: a row and a column, counted from 0; below 0 from the end."""
+    """``Y,X``: a row and a column, counted from 0. Negative numbers count from the end."""
 
     name = "Y,X"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Parse; whether there is such a pixel is known later."""
+        """Parse. Whether there is such a pixel is checked later."""
         if isinstance(value, tuple):
             return value
         numbers = _whole_numbers(value, -MAX_NUMBER)
@@ -154,7 +154,7 @@ class RealType(click.ParamType[float]):
 
 
 class PixelsType(click.ParamType[int]):
-    """A count of pixels: a whole number, or one with k, M or G behind it."""
+    """A number of pixels: a whole number, or one followed by k, M or G."""
 
     name = "N"
 
@@ -171,7 +171,7 @@ class PixelsType(click.ParamType[int]):
 
 
 class ModeType(click.ParamType[str]):
-    """A padding mode, under its own name or another library's."""
+    """A padding mode, by our name or by another library's."""
 
     name = "MODE"
 
@@ -188,7 +188,7 @@ class ModeType(click.ParamType[str]):
         return mode
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Our names, each with its picture."""
+        """Our names, each with a picture of its border."""
         return [
             _item(border.name, help=border.picture) for border in BORDERS if border.name.startswith(incomplete.lower())
         ]
@@ -221,7 +221,7 @@ class BiasType(click.ParamType[Offsets]):
 
 
 class Asked(NamedTuple):
-    """A parameter to be solved for: what is known of rows and columns (None: nothing), and whether one number is to serve both."""
+    """A parameter to solve for: what is known of rows and columns (None: nothing), and whether both have to be the same number."""
 
     rows: int | tuple[int, ...] | None
     columns: int | tuple[int, ...] | None
@@ -229,19 +229,19 @@ class Asked(NamedTuple):
 
 
 def known(value: T | Asked) -> T | None:
-    """What is known of a parameter; None where it is to be solved for."""
+    """The value of a parameter, or None if it is to be solved for."""
     return None if isinstance(value, Asked) else value
 
 
 class AskedType(click.ParamType[T | Asked]):
-    """Whatever another type takes, or ``?``: for both axes alike, or for one of a pair as in ``3,?``."""
+    """What another type takes, or ``?``: for both axes, or for one of a pair as in ``3,?``."""
 
     def __init__(self, inner: click.ParamType[T]) -> None:
         self.inner = inner
         self.name = f"{inner.name}|?"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T | Asked:
-        """Leave what is known to the other type."""
+        """Parse ``?``. The other type parses the rest."""
         if isinstance(value, Asked):
             return value
         if "?" not in str(value):
@@ -259,12 +259,12 @@ class AskedType(click.ParamType[T | Asked]):
         return Asked(rows, columns, shared=False)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """As the other type."""
+        """The completions of the other type."""
         return self.inner.shell_complete(ctx, param, incomplete)
 
 
 def _of_one_axis(known: object) -> int | tuple[int, ...] | None:
-    """Of a pair or of pads that are alike on both axes, what belongs to one axis."""
+    """The part for one axis, of a pair or of pads that are the same on both axes."""
     return known[:2] if isinstance(known, Pads) else known[0] if isinstance(known, Pair) else None
 
 
@@ -290,7 +290,7 @@ class DeviceType(click.ParamType[str]):
     name = "DEVICE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form; whether the device is there is the backend's to say."""
+        """Check the form. The backend checks whether there is such a device."""
         if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", str(value)):
             self.fail(f"'{value}' is not cpu, cuda or cuda:N", param, ctx)
         return str(value)
@@ -301,17 +301,17 @@ class DeviceType(click.ParamType[str]):
 
 
 class FileType(click.ParamType[str]):
-    """A path, or a word that holds one: taken as it is, completed as a file."""
+    """A path, or a word that contains one. It is taken as it is, and completed as a file."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Leave it; whoever opens the file says what is wrong with it."""
+        """Change nothing. The code that opens the file reports what is wrong with it."""
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Leave it to the shell, which knows the files."""
+        """Let the shell complete files."""
         return [_item(incomplete, type="file")]
 
 
@@ -322,7 +322,7 @@ class KernelType(FileType):
         super().__init__("SPEC")
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The named kernels; files where no name begins so."""
+        """The named kernels, or files if no name begins like this."""
         from convcli.kernels import named
 
         return _starting(named.names(), incomplete) or super().shell_complete(ctx, param, incomplete)
@@ -338,6 +338,6 @@ def whole(text: str, least: int) -> int | None:
 
 
 def _whole_numbers(value: Any, least: int) -> list[int]:
-    """The numbers between the commas of `value`; none if one of them is no whole number in range."""
+    """The numbers between the commas of `value`. The list is empty if one of them is not a whole number in range."""
     parts = [whole(part, least) for part in str(value).split(",")]
     return [] if None in parts else [part for part in parts if part is not None]

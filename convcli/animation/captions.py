@@ -1,4 +1,4 @@
-"""The words around an animation. Standard library only."""
+"""The texts around an animation. Standard library only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def title(timeline: Timeline) -> str:
 
 
 def grid_heading(timeline: Timeline) -> tuple[str, ...]:
-    """What the kernel moves over."""
+    """The heading of the grid that the kernel moves over."""
     geometry = timeline.geometry
     if timeline.size == geometry.input:
         return (f"input {geometry.input}",)
@@ -26,24 +26,24 @@ def grid_heading(timeline: Timeline) -> tuple[str, ...]:
 
 
 def kernel_heading(timeline: Timeline) -> tuple[str, ...]:
-    """The kernel, and whether it is turned."""
+    """The heading of the kernel, with whether it is flipped."""
     return (f"kernel {timeline.geometry.kernel}", *(["flipped"] if timeline.flipped else []))
 
 
 def output_heading(timeline: Timeline) -> tuple[str, ...]:
-    """The output."""
+    """The heading of the output."""
     return (f"output {timeline.geometry.output}",)
 
 
 def kind_name(kind: Kind, geometry: Geometry) -> str:
-    """A kind of cell, for the legend."""
+    """The name of a kind of cell, for the legend."""
     if kind is Kind.PADDING:
         return f"padding ({geometry.padding_mode})" if geometry.padding_mode != "zeros" else "padding"
     return {Kind.INPUT: "input", Kind.INSERTED: "inserted zeros"}.get(kind, "output_padding")
 
 
 def facts(timeline: Timeline, rule: str | None) -> list[str]:
-    """The parameters, the size formula with its numbers, and for the transposed operation the direct one that it equals."""
+    """The parameters, the size formula with its numbers, and for a transposed operation the direct one that is equal."""
     geometry = timeline.geometry
     pads = _pair(geometry.pads)
     padding = (f"{rule} = {pads}" if rule else pads) + (" (top, bottom, left, right)" if "," in pads else "")
@@ -81,7 +81,7 @@ def _more(geometry: Geometry) -> str:
 
 
 def _unread(timeline: Timeline) -> str:
-    """Rows and columns at the end of the grid that a stride leaves over, or a crop of the transposed operation."""
+    """Rows and columns at the end of the grid that no window reads."""
     height, width = timeline.geometry.extent
     last = timeline.steps[-1]
     rest = timeline.size.height - last.top - height, timeline.size.width - last.left - width
@@ -95,7 +95,7 @@ def _unread(timeline: Timeline) -> str:
 
 
 def status(timeline: Timeline, step: Step, values: Values, room: int) -> list[str]:
-    """What happens in one step: the sum, if there are values, else how much of the input it sees."""
+    """What happens in one step: the sum if there are values, else how much of the input lies under the kernel."""
     y, x = step.output
     if values.input is None or values.kernel is None or values.output is None:
         count = sum(timeline.grid[tap.row][tap.column].kind is Kind.INPUT for tap in step.taps)
@@ -116,5 +116,5 @@ def _factor(value: float) -> str:
 
 
 def _pair(values: tuple[int, ...] | list[int]) -> str:
-    """One number where all are alike."""
+    """One number if all are the same."""
     return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))

@@ -1,7 +1,7 @@
 """A step as lines of characters, for terminals. Standard library only.
 
-What is told by colour is told by signs as well: ``[ ]`` is under the kernel, ``■`` input, ``·`` padding, ``0`` an inserted
-zero, ``+`` output padding; in the output ``·`` is still to come.
+Every cell has a sign, not only a colour: ``[ ]`` is under the kernel, ``■`` is input, ``·`` padding, ``0`` an inserted zero,
+``+`` output padding. In the output, ``·`` is not computed yet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from convcli.drawing.grid import number
 GAP = "    "
 _SIGNS = {Kind.INPUT: "■", Kind.INSERTED: "0", Kind.PADDING: "·", Kind.OUTPUT_PADDING: "+"}
 _ROOM = 76
-"""Characters of a line of the captions."""
+"""The most characters in a line of text."""
 
 
 def lines(timeline: Timeline, values: Values, frame: int) -> list[str]:
@@ -51,7 +51,7 @@ def _output(timeline: Timeline, values: Values, frame: int, y: int, x: int) -> s
 
 
 def _table(rows: Sequence[Sequence[tuple[str, bool]]]) -> list[str]:
-    """Cells of one width, in brackets where they are marked."""
+    """Cells of the same width. Marked ones are in brackets."""
     width = max(len(text) for row in rows for text, _ in row)
     return ["".join(f"[{text:>{width}}]" if marked else f" {text:>{width}} " for text, marked in row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""What stands in the cells of an animation, and how large they have to be for it. Standard library only."""
+"""The texts in the cells of an animation, and how large the cells have to be. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from convcli.drawing.scene import ADVANCE, fitting_size
 from convcli.errors import ConvError, param
 
 SMALLEST = 6.0
-"""No number is drawn with a smaller font."""
+"""The smallest font size of a number."""
 
 WEIGHT = 0.24
-"""Font size of a weight under the kernel, by the side of its cell."""
+"""The font size of a weight under the kernel, as a share of the side of its cell."""
 
 _VALUE = 0.36
 _SHARE = 0.84
-"""How much of a cell's width its text may take."""
+"""The share of a cell's width that its text may take."""
 
 _WIDEST, _NARROWER, _MANY = 1000, 640, 256
-"""Pixels that the cells of a page take side by side, where their texts allow; and of an animation of many frames."""
+"""The width of all cells side by side, if their texts are short enough: usually, and for more than `_MANY` frames."""
 
 
 def labels(timeline: Timeline, values: Values) -> list[list[str]]:
-    """What stands in the cells of the grid: values; else zeros between pixels, or which pixels a border copies."""
+    """The texts in the cells of the grid: values, or else inserted zeros, or the pixels that a border copies."""
     if values.input is not None:
         return [[number(read(field, values.input)) for field in row] for row in timeline.grid]
     copies = any(field.kind is Kind.PADDING and field.source is not None for row in timeline.grid for field in row)
@@ -38,12 +38,12 @@ def labels(timeline: Timeline, values: Values) -> list[list[str]]:
 
 
 def weights(values: Values) -> list[str]:
-    """What stands below the values under the kernel."""
+    """The texts below the values under the kernel."""
     return [f"×{text}" for text in _flat(values.kernel)]
 
 
 def numbers(labels: Sequence[Sequence[str]], values: Values) -> list[str]:
-    """Every text in the middle of a cell: of the grid, the kernel and the output."""
+    """The texts in the middle of all cells: of the grid, the kernel and the output."""
     return [*(text for row in labels for text in row), *_flat(values.kernel), *_flat(values.output)]
 
 

@@ -177,20 +177,27 @@ def _check(geometry: Geometry) -> None:
     outputs = geometry.output.height * geometry.output.width
     if outputs > MAX_OUTPUTS:
         raise GeometryError(
-            f"an output of {geometry.output} takes {outputs} frames: an animation has at most {MAX_OUTPUTS}, as of 32×32; "
-            "use a smaller input or a larger stride"
+            f"an output of {geometry.output}",
+            f"takes {outputs} frames",
+            "use a smaller input or a larger stride",
+            f"an animation has at most {MAX_OUTPUTS}, as of 32×32",
         )
     height, width = (_length(geometry, axis) for axis in (0, 1))
     if height * width > MAX_CELLS:
         what = "the zero-stuffed input" if geometry.transpose else "the padded input"
         raise GeometryError(
-            f"{what} has {height}×{width} cells: an animation shows at most {MAX_CELLS}, as of 64×64; use a smaller input"
+            what,
+            f"has {height}×{width} cells",
+            "use a smaller input",
+            f"an animation shows at most {MAX_CELLS}, as of 64×64",
         )
     taps = geometry.kernel.height * geometry.kernel.width
     if outputs * taps > MAX_TAPS:
         raise GeometryError(
-            f"a kernel of {geometry.kernel} at {outputs} outputs has {outputs * taps} taps: an animation shows at most "
-            f"{MAX_TAPS}; use a smaller kernel or input"
+            f"a kernel of {geometry.kernel} at {outputs} outputs",
+            f"has {outputs * taps} taps",
+            "use a smaller kernel or input",
+            f"an animation shows at most {MAX_TAPS}",
         )
 
 

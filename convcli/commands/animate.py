@@ -164,7 +164,7 @@ def _stream(target: str | None) -> TextIO:
 
 
 def _target(asked: AnimateOptions) -> tuple[str | None, str]:
-    """Where it goes, and as what; nowhere is ``(None, "")``."""
+    """The output file and its format, or ``(None, "")`` if there is no output."""
     target, wanted, still = asked.output, asked.format_, asked.frame is not None
     if target is None:
         if wanted is not None:
@@ -196,7 +196,7 @@ def _target(asked: AnimateOptions) -> tuple[str | None, str]:
 
 
 def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, tuple[str, ...]]:
-    """The steps, the numbers if there are any, and what the user should know of them."""
+    """The timeline, its numbers if there are any, and notes for the user."""
     from convcli.animation.timeline import Values, timeline_of
 
     image, text = asked.image, asked.kernel
@@ -233,7 +233,7 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
 
 
 def _plain_size(text: str) -> Pair | None:
-    """``3`` or ``3,5`` as a size, as `shape` takes it; None for any other SPEC."""
+    """A size such as ``3`` or ``3,5``, as `shape` takes it; None for any other SPEC."""
     try:
         return PairType(1).convert(text, None, None)
     except click.UsageError:
@@ -254,7 +254,7 @@ def _film(timeline: Timeline, numbers: Values, rule: str | None, asked: AnimateO
 
 
 def _write(film: Reel, target: str, container: str, frame: int | None, scale: float | None) -> tuple[str, ...]:
-    """Write the animation or one still of it, whole or not at all; returns remarks on the letters in it."""
+    """Write the animation or one frame of it, completely or not at all. Returns notes on letters that are missing."""
     from convcli.drawing import reel as reels
     from convcli.drawing import svg
 

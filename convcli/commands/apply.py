@@ -1,4 +1,4 @@
-"""``convcli apply``: convolve or correlate images; and how `transpose` and it run."""
+"""``convcli apply``: convolve or correlate images. `run` is what it shares with `transpose`."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _check(writing: WritingOptions) -> None:
 
 
 def _check_streams(writing: WritingOptions, targets: Sequence[str]) -> None:
-    """Refuse a format that says nothing, and a standard output that is not to have an image."""
+    """Refuse a format that has no effect, and a standard output that cannot take an image."""
     if writing.format_ is not None and not any(map(is_stream, targets)):
         raise ImageError(f"--format {writing.format_} is for -o -: the ending of the output's name says the format")
     if STDIO not in targets:

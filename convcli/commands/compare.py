@@ -124,7 +124,7 @@ def compare(asked: CompareOptions) -> None:
 
 
 def _layer(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[Layer, tuple[str, ...]]:
-    """Image and weights, read, or random where they are not given; and what the user should know of them."""
+    """The image and the weights, read from files or else random, and notes for the user."""
     from convcli import images
     from convcli.runs import layer
 
@@ -151,7 +151,7 @@ def _layer(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[Lay
 
 
 def _refuse(options: Mapping[str, object], what: str, instead: str) -> None:
-    """Refuse options that say how to make at random what is given."""
+    """Refuse options for random data that is not needed."""
     for option, value in options.items():
         if value is not None:
             raise ConvError(f"{option} is for {what}: leave it out, or leave out {instead}")

@@ -44,14 +44,14 @@ def completion(asked: CompletionOptions) -> None:
 
 
 def teach_bash() -> None:
-    """Have Click read ``--option=value``, which bash hands over as three words, until the command line is left."""
+    """Let Click understand ``--option=value``, which bash passes as three words. This lasts until the command line is left."""
     from click.shell_completion import BashComplete, add_completion_class
 
     class Joined(BashComplete):
-        """Passes over the sign between an option and its value."""
+        """Ignores the sign between an option and its value."""
 
         def get_completion_args(self) -> tuple[list[str], str]:
-            """The words before the one that is completed, and that."""
+            """The words before the one to complete, and that one."""
             args, incomplete = super().get_completion_args()
             before = ["", *args]
             return [

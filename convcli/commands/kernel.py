@@ -36,13 +36,13 @@ class KernelOptions(NamedTuple):
 
 
 ART = 32
-"""Columns of a picture in a terminal, where there is room."""
+"""The most columns of a picture in a terminal."""
 
 THUMBNAIL = 7
 """Columns of a picture in the list of kernels."""
 
 SHOWN = 64
-"""Filters of a layer in a terminal."""
+"""The most filters of a layer that are shown in a terminal."""
 
 
 @click.command(
@@ -164,7 +164,7 @@ def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> No
 
 
 def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
-    """The tensors in a file, and the filters of the one that a key names or that is the only one."""
+    """The tensors in a file. If a key names one, or if there is only one, also its filters."""
     from convcli.drawing.colors import PALETTES
     from convcli.kernels import export, filter_sheet, stored_tensors, weights
     from convcli.presenters import listed

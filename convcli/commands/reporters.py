@@ -1,4 +1,4 @@
-"""How `apply` and `transpose` tell what becomes of their images: of one a table, of several a line for each and a summary."""
+"""How `apply` and `transpose` report their images: one by a table, several by a line for each and a summary."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from convcli.spelling import as_options
 from convcli.system.names import STDIO
 
 ALIKE = 10
-"""So many images are named that failed for the same reason; the rest are counted."""
+"""The most images that are named for one reason of failure. The others are counted."""
 
 
 class Reporter(ABC):
-    """Tells what becomes of images, in their order.
+    """Reports the results for images, in their order.
 
     Parameters
     ----------
     asked : ReportingOptions
-        What is to be told.
+        What to report.
     operation : Operation
-        Its remarks are said once, and not before an error.
+        Its notes are shown once, and not if there is an error.
     stream : TextIO
-        Standard output, or standard error where that carries an image.
+        Standard output, or standard error if standard output gets the image.
     """
 
     def __init__(self, asked: ReportingOptions, operation: Operation, stream: TextIO) -> None:
@@ -44,25 +44,25 @@ class Reporter(ABC):
 
     @abstractmethod
     def tell(self, outcome: Outcome) -> None:
-        """Tell of the next image."""
+        """Report the next image."""
 
     @abstractmethod
     def end(self, tally: Tally, interrupted: bool = False) -> None:
-        """Tell what there is to be told of all images together."""
+        """Report on all images together."""
 
     def said_once(self) -> None:
-        """The remarks on the operation."""
+        """Show the notes on the operation, once."""
         for text in self.notes:
             report.note(text)
         self.notes = ()
 
     def said_of_plans(self, item: Done) -> None:
-        """Which plans were weighed, if this is asked for."""
+        """Show which plans were considered, if ``--verbose`` asks for it."""
         for plan in item.result.considered if self.verbose else ():
             report.note(f"{item.source}: {plan.name}, predicted {report.seconds(plan.seconds)}: {plan.reason}")
 
     def out(self, say: Callable[[], None]) -> None:
-        """Say something on a stream whose reader may be gone: the images are wanted all the same."""
+        """Write to a stream. If nobody reads it, the images are written all the same."""
         try:
             say()
         except BrokenPipeError:
@@ -70,7 +70,7 @@ class Reporter(ABC):
 
 
 class One(Reporter):
-    """Tells of a single image, whose error is the command's."""
+    """Reports a single image. Its error is the command's error."""
 
     def tell(self, outcome: Outcome) -> None:
         """A table, a document, or what a script wants."""
@@ -98,18 +98,18 @@ class One(Reporter):
             self.out(lambda: report.lines(outcome.target))
 
     def end(self, tally: Tally, interrupted: bool = False) -> None:
-        """Nothing is left to be told."""
+        """There is nothing more to report."""
 
 
 class Several(Reporter):
-    """Tells of many images: what is the same for all of them is said once.
+    """Reports many images. What is the same for several is said once.
 
     Parameters
     ----------
     total : int
         How many there are.
     by_line : bool
-        Whether ``--json`` is a document a line, as images are finished, or one list of them all.
+        Whether JSON is one document on each line as images are finished, instead of one list.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Several(Reporter):
         self.lines = not (self.quiet or self.json or (self.bar and shared))
 
     def tell(self, outcome: Outcome) -> None:
-        """A line or a document, and remarks that were not made before."""
+        """A line or a document, and notes that were not shown before."""
         if self.json and self.by_line:
             self.out(lambda: report.json(applied.document(outcome), self.stream))
         elif self.json:
@@ -165,7 +165,7 @@ class Several(Reporter):
             self.out(lambda: report.lines(item.target))
 
     def end(self, tally: Tally, interrupted: bool = False) -> None:
-        """What was remarked of how many, and how many are done."""
+        """How often each note was made, and how many images are done."""
         if self.json and not self.by_line:
             self.out(lambda: report.json(self.documents, self.stream))
         for text, count in self.reasons.items() if not self.verbose else ():

@@ -18,7 +18,7 @@ _SIZE = CountType()
 
 
 class LayerOptions(NamedTuple):
-    """What is asked for a single layer, and makes no sense for a chain."""
+    """What `shape` is asked for a single layer. A chain takes none of these."""
 
     kernel_size: Pair | Asked | None
     stride: Pair | Asked
@@ -32,7 +32,7 @@ class LayerOptions(NamedTuple):
 
     @property
     def geometry(self) -> GeometryOptions:
-        """What is known of the geometry, with the defaults for what is to be solved for."""
+        """The geometry. Parameters to solve for have their defaults."""
         default = GeometryOptions()
         return default._replace(
             stride=known(self.stride) or default.stride,
@@ -59,7 +59,7 @@ class ShapeOptions(NamedTuple):
 
     @property
     def unknown(self) -> list[str]:
-        """What is to be solved for."""
+        """The parameters to solve for."""
         layer = self.layer
         parameters = {
             "hin": self.hin, "win": self.win, "kernel_size": layer.kernel_size, "stride": layer.stride,
@@ -69,7 +69,7 @@ class ShapeOptions(NamedTuple):
 
     @property
     def size(self) -> Size:
-        """The input's, where it is known."""
+        """The size of the input, which has to be known."""
         height, width = known(self.hin), known(self.win)
         assert height is not None
         return Size(height, height if width is None else width)
@@ -196,7 +196,7 @@ def _size(asked: ShapeOptions) -> None:
 
 
 def _sides(output: Size, asked: ShapeOptions) -> str:
-    """What a script wants: a height, and a width if it gave one."""
+    """The output for ``-q``: its height, and its width if a width was given."""
     return str(output.height) if asked.win is None else f"{output.height} {output.width}"
 
 

@@ -1,4 +1,4 @@
-"""``convcli shape`` with ``--hout``: parameters solved for, or held against the output that is wanted."""
+"""``convcli shape`` with ``--hout``: solves for parameters, or checks that they give the wanted output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _wanted(asked: ShapeOptions) -> Size | None:
 
 
 def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
-    """Hold a known geometry against the output that is wanted."""
+    """Check that a geometry gives the wanted output."""
     wanted = _wanted(asked)
     if wanted is None or wanted == geometry.output:
         return
@@ -60,7 +60,7 @@ def _given(geometry: Geometry, spec: ConvSpec) -> dict[str, tuple[Any, Any]]:
 
 
 def solve(asked: ShapeOptions) -> None:
-    """What is given as ``?``."""
+    """Solve for what is given as ``?``."""
     wanted = _wanted(asked)
     if wanted is None:
         name = asked.unknown[0].replace("_", "-")
@@ -90,7 +90,7 @@ def solve(asked: ShapeOptions) -> None:
 
 def _query(asked: ShapeOptions, wanted: Size) -> Query:
     layer = asked.layer
-    # Output padding is the solver's to check: its bound may be unknown.
+    # The solver checks the output padding: its limit may be unknown here.
     spec = layer.geometry._replace(output_padding=None).spec(layer.transpose or layer.output_padding is not None)
     hin, pads, kernel = known(asked.hin), spec.padding, known(layer.kernel_size)
     given: dict[str, tuple[Any, Any]] = {
@@ -117,7 +117,7 @@ def _query(asked: ShapeOptions, wanted: Size) -> Query:
 
 
 def solve_chain(asked: ShapeOptions, layers: Sequence[Layer], channels: int) -> None:
-    """The input of a chain: its height, and its width where that is not given."""
+    """Solve for the input of a chain: its height, and its width if that is not given."""
     from convcli.arithmetic.chain_inputs import leading_to
     from convcli.presenters import chained
 

@@ -1,4 +1,4 @@
-"""The answers as drawings: window × kernel = products for each window, and the sum; or an input pixel and what it touches."""
+"""Figures of explanations: window × kernel = products for each window, and the sum; or an input pixel and its outputs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SIGNS = {BETWEEN: "finely dashed", OUTSIDE: "dashed", COPY: "dashed"}
 
 
 def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
-    """The figure of an answer."""
+    """The figure of an explanation."""
     return _touched(answer, palette) if isinstance(answer, Touched) else _pixel(answer, palette)
 
 
@@ -75,12 +75,12 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
 
 
 def _minus(line: str) -> str:
-    """A line with the minus sign of the cells in place of the hyphen before its numbers."""
+    """The line with minus signs in place of hyphens before numbers, as in the cells."""
     return re.sub(r"(?<![\w-])-(?=[ (]?[\d.])|(?<=\de)-(?=\d)", "−", line)
 
 
 def _sums(answer: Pixel) -> list[str]:
-    """The sum, the combination, the value and what is written, a line for each."""
+    """Lines for the sums, how they are combined, the value and what is written."""
     out = []
     for one in answer.traces:
         name = f"{answer.subject.filter_name(one.filter)}: " if len(answer.traces) > 1 else ""
@@ -163,7 +163,7 @@ def _largest(matrix: np.ndarray) -> float:
 
 
 def _touched(answer: Touched, palette: Palette) -> Scene:
-    """The output around what is touched, with the weights by which it is."""
+    """The outputs that an input pixel touches, with its weight in each."""
     subject, geometry = answer.subject, answer.subject.geometry
     title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
     under = f"{subject.kernel_name}, {geometry.kernel}; {phrases.flip(subject)}"
@@ -214,7 +214,7 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
 
 
 def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
-    """The output from the first to the last pixel that one filter makes of the input, and the weights there."""
+    """The part of the output that one filter makes from the pixel, with the pixel's weight in each cell."""
     subject: Subject = answer.subject
     ways = [way for _, way in answer.ways if way.filter == filter_]
     ys, xs = [way.at[0] for way in ways], [way.at[1] for way in ways]

@@ -1,4 +1,4 @@
-"""How results are told: as JSON, lines for scripts, remarks and tables. Rich is imported where a terminal is drawn on."""
+"""How results are shown: as JSON, lines for scripts, notes and tables. Rich is imported only to draw on a terminal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ from convcli.spelling import as_options
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A titled table of texts. Without a header the first column names what the others say.
+    """A table of texts with a title. Without a header, the first column has the names of the values.
 
-    `strong` is the index of a row to stand out; `right` the indices of columns that are numbers. `pictures` has lines
-    with colour escapes for every row, which stand before it where the terminal shows colours.
+    Attributes
+    ----------
+    strong : int or None
+        Index of a row that is emphasised.
+    right : frozenset of int
+        Indices of columns of numbers, which are aligned on the right.
+    pictures : sequence of sequence of str
+        For every row, lines with colour escapes. They are shown before the row if the terminal shows colours.
     """
 
     title: str
@@ -31,33 +37,33 @@ class Table:
 
 
 Piece = tuple[str, str]
-"""A text and its style: strong, faint, name, or "" for plain; off a terminal all are plain."""
+"""A text and its style: strong, faint, name, or "" for plain. Styles are shown on a terminal only."""
 
 
 class Lines(NamedTuple):
-    """Lines laid out already, each of pieces."""
+    """Lines with a fixed layout. Each consists of pieces."""
 
     lines: Sequence[Sequence[Piece]]
 
 
 color: ContextVar[str] = ContextVar("color", default="auto")
-"""What ``--color`` says, one of `convcli.vocabulary.COLORS`: draw tables with colours always, never, or (auto) on a terminal
-unless ``NO_COLOR`` is set. The command line runs each command in a context of its own, with which its choice ends.
+"""The value of ``--color``, one of `convcli.vocabulary.COLORS`: tables have colours always, never, or (auto) on a terminal
+unless ``NO_COLOR`` is set. The command line runs each command in a copy of its context, so that the choice ends with it.
 """
 
 above: ContextVar[Callable[[str], None] | None] = ContextVar("above", default=None)
-"""How to print a line above the bar that is being drawn; None where there is none."""
+"""A function that prints a line above the progress bar, or None if there is no bar."""
 
 
 class Encoded:
-    """A value in a JSON document that is JSON already, in parts: what is too large to be held as one text."""
+    """A part of a JSON document that is JSON already, in pieces: for values too large for one text."""
 
     def __init__(self, parts: Iterable[str]) -> None:
         self.parts = parts
 
 
 def json(document: Any, stream: TextIO | None = None) -> None:
-    """One JSON document on `stream` (standard output): NaN and infinity are null, parameters in texts are spelled as options."""
+    """Write one JSON document to `stream` (standard output). NaN and infinity are null; parameters are spelled as options."""
     stream = stream or sys.stdout
     unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
     import json as json_module
@@ -68,7 +74,7 @@ def json(document: Any, stream: TextIO | None = None) -> None:
 
 
 def _parts(value: Any, dumps: Callable[[Any], str]) -> Iterator[str]:
-    """A document in parts: one, but for what is `Encoded` within."""
+    """The JSON of a document in pieces: one, unless something in it is `Encoded`."""
     if isinstance(value, Encoded):
         yield from value.parts
     elif not _holds(value):
@@ -86,7 +92,7 @@ def _parts(value: Any, dumps: Callable[[Any], str]) -> Iterator[str]:
 
 
 def _holds(value: Any) -> bool:
-    """Whether something in it is `Encoded`; of lists the tables in them are looked at, not the numbers."""
+    """Whether something in a value is `Encoded`. Of a list, only the dictionaries in it are searched."""
     if isinstance(value, dict):
         return any(map(_holds, value.values()))
     return isinstance(value, Encoded) or (
@@ -107,23 +113,23 @@ def _told(value: Any) -> Any:
 
 
 def lines(*texts: str) -> None:
-    """Plain lines on standard output, for scripts: file names are the bytes that they are."""
+    """Write plain lines to standard output, for scripts. File names keep their bytes."""
     for text in texts:
         sys.stdout.buffer.write(os.fsencode(f"{text}\n"))
         sys.stdout.flush()
 
 
 def pieces(parts: Iterable[str]) -> None:
-    """One line on standard output that comes in parts, each written before the next is made."""
+    """Write one line to standard output, in pieces. Each is written before the next is made."""
     for part in parts:
         sys.stdout.buffer.write(part.encode())
     lines("")
 
 
 def shown(text: str) -> str:
-    """`text` as a person reads it: its parameters spelled as options, on one line, and harmless to a terminal.
+    """`text` for people: parameters are spelled as options, it is one line, and it does no harm to a terminal.
 
-    File names may hold newlines, escapes and bytes that are no text.
+    File names may contain newlines, escapes and bytes that are not text.
     """
     return "".join(sign if sign.isprintable() else _escaped(sign) for sign in as_options(text))
 
@@ -136,7 +142,7 @@ def _escaped(sign: str) -> str:
 
 
 def note(text: str) -> None:
-    """A remark on standard error, above the bar if there is one; dropped where that cannot be written."""
+    """Write a note to standard error, above the progress bar if there is one. If that fails, the note is dropped."""
     line = f"convcli: {shown(text)}"
     try:
         if (write := above.get()) is not None:
@@ -190,7 +196,7 @@ def _plain(content: Table, stream: TextIO) -> None:
 
 
 def widths(content: Table) -> list[int]:
-    """Characters of the widest cell of every column."""
+    """The width of every column, in characters."""
     rows = [*([content.header] if content.header else []), *content.rows]
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
@@ -208,7 +214,7 @@ def colourful(stream: TextIO | None = None) -> bool:
 
 
 def width(elsewhere: int = 100) -> int:
-    """Columns of the terminal that standard output is; elsewhere what ``COLUMNS`` says, or `elsewhere`."""
+    """The width of the terminal, in characters; if standard output is not a terminal, ``COLUMNS`` or `elsewhere`."""
     if sys.stdout.isatty():
         from convcli.report import terminal
 
@@ -218,7 +224,7 @@ def width(elsewhere: int = 100) -> int:
 
 
 def picture(rows: Sequence[str]) -> None:
-    """A picture made of characters on standard output, if it is a terminal that shows colours."""
+    """Show a picture made of characters, if standard output is a terminal with colours."""
     if colourful():
         from convcli.report import terminal
 
@@ -226,12 +232,12 @@ def picture(rows: Sequence[str]) -> None:
 
 
 def play(frames: Sequence[Sequence[str]], fps: float) -> None:
-    """Show texts one after another: in place on a terminal, below each other elsewhere.
+    """Show texts one after another: in the same place on a terminal, else below each other.
 
     Raises
     ------
     ConvError
-        Frames that the terminal has no room for.
+        The terminal is too small for them.
     """
     if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):  # the latter cannot go back
         for frame in frames:
@@ -245,9 +251,10 @@ def play(frames: Sequence[Sequence[str]], fps: float) -> None:
 
 @contextmanager
 def progress(total: int, shown: bool) -> Iterator[Callable[[], None]]:
-    """A bar on standard error: how many of `total` are done, how fast, and how long the rest takes.
+    """A progress bar on standard error: how many of `total` are done, how fast, and how long the rest takes.
 
-    Call what it yields once for each. The bar is gone when the block ends. Not `shown`, nothing is drawn and nothing imported.
+    Call the function that it yields once for each. The bar disappears when the block ends. If it is not `shown`, nothing is
+    imported either.
     """
     if not shown:
         yield lambda: None
@@ -263,7 +270,7 @@ def progress(total: int, shown: bool) -> Iterator[Callable[[], None]]:
 
 
 def seconds(value: float) -> str:
-    """A duration with three digits and its unit."""
+    """A duration with three digits and a unit."""
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if value * factor >= 1 or unit == "µs":
             return f"{value * factor:.3g} {unit}" if value * factor < 999.5 else f"{value * factor:.0f} {unit}"
@@ -271,7 +278,7 @@ def seconds(value: float) -> str:
 
 
 def pair(values: Sequence[int]) -> str:
-    """``2`` when all values are alike, else ``2,1``."""
+    """``2`` if all values are the same, else ``2,1``."""
     return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
 
 

@@ -1,4 +1,4 @@
-"""What Rich draws: tables, laid-out lines, pictures, bars, films. Imported where a terminal is to be drawn on."""
+"""Drawing on a terminal with Rich: tables, lines, pictures, progress bars, animations."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from convcli.errors import ConvError, param
 from convcli.report import Lines, Table, color, colourful, shown, widths
 
 STYLES = {"strong": "bold", "faint": "dim", "name": "cyan"}
-"""What Rich makes of the styles of a `Lines`."""
+"""Rich's names for the styles of pieces."""
 
 
 class _Console(Console):
-    """Leaves it to the command line what becomes of a pipe that nobody reads."""
+    """A console that leaves broken pipes to the command line."""
 
     def on_broken_pipe(self) -> None:
-        """Let the error go on: Rich would close standard output for good, and exit."""
+        """Raise the error again. Rich would close standard output and exit."""
         raise
 
 
@@ -35,7 +35,7 @@ def _console(stream: TextIO) -> Console:
 
 
 def width() -> int:
-    """Columns of the terminal that standard output is."""
+    """The width of the terminal, in characters."""
     return _console(sys.stdout).width
 
 
@@ -73,7 +73,7 @@ def table(content: Table, stream: TextIO) -> None:
 
 
 def lines(content: Lines, stream: TextIO) -> None:
-    """Draw lines as they are laid out."""
+    """Draw lines with a fixed layout."""
     console = _console(stream)
     for line in content.lines:
         pieces = [(shown(text), STYLES.get(style, "")) for text, style in line]
@@ -81,13 +81,13 @@ def lines(content: Lines, stream: TextIO) -> None:
 
 
 def picture(rows: Sequence[str]) -> None:
-    """A picture made of characters on standard output, in as many colours as the terminal has."""
+    """Show a picture made of characters, in as many colours as the terminal has."""
     _console(sys.stdout).print(Text.from_ansi("\n".join(rows)), no_wrap=True, crop=True, overflow="crop")
 
 
 @contextmanager
 def bar(total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-    """A bar on standard error; yields what advances it by one, and what prints a line above it."""
+    """A progress bar on standard error. Yields two functions: one advances it by one, one prints a line above it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 
     class Rate(ProgressColumn):
@@ -112,7 +112,7 @@ def play(frames: Sequence[Sequence[str]], fps: float) -> None:
     Raises
     ------
     ConvError
-        Frames that the terminal has no room for.
+        The terminal is too small for them.
     """
     from time import sleep
 

@@ -1,6 +1,6 @@
 """ONNX: a script that saves a model of Conv or ConvTranspose, whose input is the image ``(1, C, H, W)``.
 
-Opset 19: its Pad has ``wrap``, its reductions take their axes as an input.
+Opset 19 is used: its Pad has ``wrap``, and its reductions take their axes as an input.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _Model:
         self.last = "image"
 
     def constant(self, name: str, value: str, whole: bool = False) -> str:
-        """Add an array: float32, or int64 where ONNX wants whole numbers."""
+        """Add an array: float32, or int64 where ONNX needs integers."""
         self.constants[name] = f"np.array({value})" if whole else f"{value}.astype(np.float32)"
         return name
 
@@ -104,7 +104,7 @@ def _weight(request: Request, stored: str) -> list[str]:
 
 
 def _pads(request: Request) -> list[int] | None:
-    """The pads attribute of the convolution itself; None where they are not of zeros."""
+    """The pads attribute of the convolution; None if the padding is not zeros."""
     geometry = request.geometry
     if geometry.padding_mode != "zeros" and any(geometry.pads):
         return None
@@ -113,7 +113,7 @@ def _pads(request: Request) -> list[int] | None:
 
 
 def _padded(request: Request, model: _Model, image: str) -> str:
-    """A border by Pad, or, where Pad has none such, by indices."""
+    """A border by Pad, or by indices if Pad does not have it."""
     (top, bottom, left, right), (high, wide) = request.geometry.pads, request.geometry.input
     mode = request.geometry.padding_mode
     room = {"reflect": (high - 1, wide - 1), "circular": (high, wide)}.get(mode, (top + bottom, left + right))
@@ -135,7 +135,7 @@ def _convolution(request: Request, model: _Model, image: str, pads: list[int]) -
         value = f"np.full({request.outputs}, {literals.number(request.offset)})" if request.offset else None
         bias = model.constant("bias", value or f"np.array([{literals.numbers(request.bias)}])")
     below, beside = 0, 0
-    if p2 >= geometry.stride.rows or q2 >= geometry.stride.columns:  # which ONNX has not: crop less, then add zeros
+    if p2 >= geometry.stride.rows or q2 >= geometry.stride.columns:  # ONNX does not have it: crop less, then add zeros
         top, bottom, left, right = geometry.pads
         pads = [top, left, max(0, bottom - p2), max(0, right - q2)]
         below, beside, p2, q2 = max(0, p2 - bottom), max(0, q2 - right), 0, 0

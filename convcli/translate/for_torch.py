@@ -59,7 +59,7 @@ def _pair(rows: int, columns: int) -> str:
 
 
 def _padded(request: Request) -> tuple[list[str], str, list[str]]:
-    """Lines before a direct operation, its input, and its padding if that is its own."""
+    """Lines before a direct operation, the name of its input, and its padding argument if it pads itself."""
     (top, bottom, left, right), mode = request.geometry.pads, request.geometry.padding_mode
     image = "torch.from_numpy(image)"
     if not any(request.geometry.pads):
@@ -75,13 +75,13 @@ def _padded(request: Request) -> tuple[list[str], str, list[str]]:
 
 
 def _symmetric(request: Request) -> bool:
-    """Whether what a transposed operation crops is the same on both sides, as torch wants it."""
+    """Whether a transposed operation crops the same on both sides, as torch needs it."""
     top, bottom, left, right = request.geometry.pads
     return top == bottom and left == right
 
 
 def _transposed(request: Request) -> tuple[list[str], str, list[str]]:
-    """As `_padded`: a transposed operation crops by its own padding, or afterwards."""
+    """The same as `_padded` for a transposed operation: it crops by its padding argument, or afterwards."""
     options = []
     top, _, left, _ = request.geometry.pads
     if _symmetric(request) and (top or left):
@@ -99,7 +99,7 @@ def _crop(request: Request) -> str:
 
 
 def _weight(request: Request, stored: str) -> tuple[list[str], str]:
-    """Lines that assign the kernels, and the 4-D weight that they make."""
+    """Lines that assign the kernels and the 4-D weight made of them."""
     kernels, (kh, kw) = request.kernels, request.geometry.kernel
     if kernels is None:
         return literals.array("weight", request.weight, _TENSOR, stored), "weight"

@@ -1,6 +1,6 @@
-"""Libvips: ``vips conv``, on an image enlarged by ``vips embed`` where its copy of the edge does not do.
+"""Libvips: ``vips conv``, on an image enlarged by ``vips embed`` if its own border does not fit.
 
-Files between are ``.v``, vips' own format; the results are TIFF, as PNG and JPEG have no place for real and negative values.
+Intermediate files are ``.v``, vips' own format. Results are TIFF, as PNG and JPEG cannot hold real or negative values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _EXTEND = {"zeros": "black", "replicate": "copy", "circular": "repeat", "symmetr
 
 
 class Step(NamedTuple):
-    """A call of vips: ``vips OPERATION INPUT TARGET OPTIONS``; an empty input is the last target."""
+    """A call of vips: ``vips OPERATION INPUT TARGET OPTIONS``. An empty input means the target before it."""
 
     operation: str
     target: str
@@ -90,7 +90,7 @@ def _chain(steps: list[Step], start: str, out: str) -> list[str]:
 
 
 def _matrix(name: str, values: NDArray[np.float64], divisor: int = 1, offset: float = 0.0) -> list[str]:
-    """Lines that write a matrix file; what divides the sum and what is added to it, too, which only ``conv`` reads."""
+    """Lines that write a matrix file. It has the divisor and the offset, which only ``conv`` reads."""
     head = f"{values.shape[1]} {values.shape[0]} {divisor} {literals.number(offset)}"
     return [f"cat > {name} <<END", head, *(literals.numbers(row, " ") for row in values), "END"]
 
@@ -104,7 +104,7 @@ def _spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _before(request: Request) -> tuple[list[str], list[Step]]:
-    """Lines of matrices, and the steps before the kernel: orientation, opacity, gray or the channels' sum, a larger image."""
+    """Lines for matrices, and the steps before the kernel: orientation, opacity, gray or the sum of the channels, a border."""
     matrices, steps, geometry = [], [], request.geometry
     if request.source.lower().endswith((".jpg", ".jpeg")):
         steps.append(Step("autorot", "upright.v"))
@@ -125,14 +125,14 @@ def _before(request: Request) -> tuple[list[str], list[Step]]:
 
 
 def _direct(request: Request) -> bool:
-    """Whether the border is what vips makes by itself, and its result the size that is wanted."""
+    """Whether vips conv has this border itself, and gives the wanted size."""
     geometry, window = request.geometry, request.window
     edge = geometry.padding_mode == "replicate" or not any(geometry.pads)
     return edge and window.keeps_size and window.centred and max(geometry.stride) == 1
 
 
 def _padded(request: Request) -> Size:
-    """The size of the image with its padding, and so much more that whole strides can be cut from the middle of the result."""
+    """The size of the padded image, enlarged so that whole strides can be cut from the middle of the result."""
     geometry, pads = request.geometry, request.geometry.pads
     found = []
     for axis, size in enumerate(geometry.input):
@@ -142,7 +142,7 @@ def _padded(request: Request) -> Size:
 
 
 def _after(request: Request) -> list[Step]:
-    """The steps after the kernel: the part where its windows lay on the padded image, thinned by the stride."""
+    """The steps after the kernel: crop to the windows on the padded image, and apply the stride."""
     if _direct(request):
         return []
     (high, wide), (s, t), (height, width) = request.geometry.extent, request.geometry.stride, request.geometry.output
