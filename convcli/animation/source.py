@@ -1,4 +1,4 @@
-"""What is animated: a geometry alone, or an image's channel with a kernel and the result."""
+"""What an animation is made from: an image's channel with a kernel and the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from convcli.kernels import notation, parse
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scenario:
-    """The steps and their numbers, and what of the image is not in them, for the user to know."""
+    """The timeline and its numbers, and notes on what of the image they leave out."""
 
     timeline: Timeline
     values: Values
@@ -34,7 +34,7 @@ def kernel(spec: str) -> NDArray[np.float64]:
     Raises
     ------
     KernelError
-        It cannot be built, or is several.
+        It cannot be built, or there are several.
     """
     kernels = parse(spec).kernels
     if len(kernels) > 1:
@@ -44,11 +44,11 @@ def kernel(spec: str) -> NDArray[np.float64]:
 
 
 _ENDING = re.compile(r"\.[A-Za-z]\w*$")
-"""Of a file's name: what ends so is none of numbers."""
+"""The ending of a file's name. Text with such an ending is not numbers."""
 
 
 def load(text: str) -> Picture:
-    """The picture of a path, of ``-``, or of numbers written as a kernel's are, ``1,2;3,4``.
+    """The picture at a path, on ``-``, or of numbers that are written like a kernel: ``1,2;3,4``.
 
     Raises
     ------
@@ -68,25 +68,25 @@ def load(text: str) -> Picture:
 def with_values(
     picture: Picture, channel: int | None, weights: NDArray[np.float64], spec: ConvSpec, name: str
 ) -> Scenario:
-    """An image's channel under a kernel: every number by the reference, in float64.
+    """An image's channel under a kernel. The reference computes the numbers in float64.
 
     Parameters
     ----------
     picture : Picture
-        Its colours are used, opaque.
+        Its colours are used, without opacity.
     channel : int, optional
-        From 0, below 0 from the end; by default gray, of a tensor the first.
+        From 0; negative numbers count from the end. By default gray, or the first channel of a tensor.
     weights : ndarray
         ``(kh, kw)``.
     spec : ConvSpec
         The operation.
     name : str
-        The image's, for messages.
+        The image's name, for messages.
 
     Raises
     ------
     ConvError
-        A channel that is not there, or more than an animation shows.
+        There is no such channel, or the animation would be too large.
     """
     plane = _plane(picture, channel, name)
     height, width = weights.shape

@@ -1,4 +1,4 @@
-"""Where everything of an animation stands on the page: from a `Timeline` to a `Reel`. Standard library only."""
+"""The layout of an animation: from a `Timeline` to a `Reel`. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_
 
 MARGIN, GAP = 16.0, 32.0
 SIZE, LEADING = 12.0, 18.0
-"""Of all texts outside the grids: their font size, and the height of a line."""
+"""The font size of all texts outside the grids, and the height of a line."""
 
 NARROWEST = 400.0
-"""No page is narrower: captions want room."""
+"""The least width of a page: captions need room."""
 
 SWATCH = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How it is drawn: the side of a cell in pixels (None: by what is in it), light or dark, the title (None: the operation)."""
+    """How it is drawn: the side of a cell in pixels (None: by its text), light or dark, the title (None: the operation)."""
 
     cell: int | None = None
     theme: str = "light"
@@ -44,12 +44,12 @@ class _Panel:
 
 
 def film(timeline: Timeline, values: Values, look: Look, rule: str | None = None) -> Reel:
-    """The whole animation; `rule` is the padding rule that the geometry was resolved by, if any.
+    """The whole animation. `rule` is the padding rule that the geometry was resolved by, if any.
 
     Raises
     ------
     ConvError
-        Cells too small for the numbers in them.
+        The cells are too small for their numbers.
     """
     stage = _Stage(timeline, values, look, rule)
     fps = look.fps or max(2.0, min(25.0, len(timeline.steps) / 30))
@@ -57,7 +57,7 @@ def film(timeline: Timeline, values: Values, look: Look, rule: str | None = None
 
 
 class _Stage:
-    """The layout of one animation: what is worked out once, and the frames drawn by it."""
+    """The layout of one animation, computed once, and the frames that it draws."""
 
     def __init__(self, timeline: Timeline, values: Values, look: Look, rule: str | None) -> None:
         self.timeline, self.values = timeline, values
@@ -89,7 +89,7 @@ class _Stage:
     def _place(
         self, panels: Sequence[_Panel], widths: Sequence[float], across: float, top: float
     ) -> tuple[list[_Panel], list[Text]]:
-        """The panels side by side, each in the middle of its column, headings and all; and the headings."""
+        """The panels side by side, each with its heading in the middle of its column; and the headings."""
         tallest = max(p.rows * self.cell + LEADING * len(p.heading) for p in panels)
         placed, texts = [], []
         left = (self.width - across) / 2
@@ -112,7 +112,7 @@ class _Stage:
         ]
 
     def _legend(self, top: float) -> tuple[list[Shape], float]:
-        """Swatches with what they mean, as many to a line as it holds; and where they end."""
+        """Colours and their meanings, as many on a line as fit; and where they end."""
         shapes: list[Shape] = []
         x, y = MARGIN, top + LEADING / 2
         kinds = [kind for kind in Kind if any(field.kind is kind for row in self.timeline.grid for field in row)]
@@ -132,7 +132,7 @@ class _Stage:
         return shapes, y + LEADING / 2 + 4
 
     def base(self) -> Scene:
-        """What every frame has: the grids, the kernel, the texts."""
+        """What all frames have in common: the grids, the kernel, the texts."""
         grid, output = self.panels[0], self.panels[-1]
         shapes: list[Shape] = []
         for row, fields in enumerate(self.timeline.grid):
@@ -157,12 +157,12 @@ class _Stage:
         return page.plus(self.legend).plus(self.texts)
 
     def _late(self, y: int, x: int) -> bool:
-        """Whether an output is there by `output_padding` alone."""
+        """Whether an output is there only because of `output_padding`."""
         (height, width), (rows, columns) = self.timeline.geometry.output, self.timeline.geometry.output_padding
         return y >= height - rows or x >= width - columns
 
     def frame(self, step: Step) -> Frame:
-        """The window over the grid, its numbers, the output it makes, and the line that says so."""
+        """The window over the grid, its numbers, its output, and the line that describes it."""
         grid, output = self.panels[0], self.panels[-1]
         y, x = step.output
         shapes: list[Shape] = []
@@ -201,7 +201,7 @@ class _Stage:
         yield from self._edges(panel, [[True] * panel.columns] * panel.rows, None)
 
     def _label(self, grid: _Panel, row: int, column: int, text: str, color: str) -> Iterator[Shape]:
-        """What stands in a cell of the grid, above the weight if there is one."""
+        """The text of a cell of the grid, above the weight if there is one."""
         if text:
             yield self._text(grid, row, column, text, color, 0.5 if self.values.kernel is None else 0.38)
 
@@ -216,7 +216,7 @@ class _Stage:
         return Rect(*corner, self.cell, self.cell, fill, stroke, width)
 
     def _edges(self, panel: _Panel, inside: Sequence[Sequence[bool]], kind: Kind | None) -> Iterator[Line]:
-        """The sides of the marked cells, each drawn once: runs of them as one line."""
+        """The sides of the marked cells, each drawn once. Neighbours are one line."""
         dash = 0.0
         if kind in (Kind.PADDING, Kind.OUTPUT_PADDING):
             dash = self.cell / (2 * max(1, round(self.cell / 10)) + 1)
@@ -238,19 +238,19 @@ class _Stage:
         return colors.input if kind is Kind.INPUT else colors.padding
 
     def _tapped(self, field: Field) -> str:
-        """A cell under the kernel: paler where it is no input."""
+        """The colour of a cell under the kernel: paler if it is not input."""
         return self.colors.window if field.kind is Kind.INPUT else mix(self._fill(field.kind), self.colors.window, 0.5)
 
     def _stroke(self, kind: Kind | None) -> str:
         return self.colors.negative if kind is Kind.OUTPUT_PADDING else self.colors.faint
 
     def _quiet(self, fill: str) -> str:
-        """Text that stands back, yet is readable on `fill`."""
+        """A faint colour of text that is still readable on `fill`."""
         return mix(readable_on(fill), fill, 0.25)
 
 
 def _runs(marks: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """First and past-the-last index of each run of marks."""
+    """The first index and the index after the last, of each run of marks."""
     start = None
     for place, mark in enumerate([*marks, False]):
         if mark and start is None:

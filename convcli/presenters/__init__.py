@@ -1,4 +1,4 @@
-"""What results are told as: of each kind of result a module with its JSON and its tables, side by side."""
+"""How results are presented. There is a module for each kind of result, with its JSON and its tables side by side."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def parameters(geometry: Geometry) -> dict[str, Any]:
 
 
 def one_or_all(entries: Sequence[Any]) -> Any:
-    """The JSON of what is told by itself where there is one of it, and as a list where there are several."""
+    """The JSON of values of which a single one stands alone, and several are a list."""
     return entries[0] if len(entries) == 1 else list(entries)

@@ -1,4 +1,4 @@
-"""What a kernel does, as ``convcli kernel`` tells it."""
+"""The properties of a kernel, as ``convcli kernel`` shows them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from convcli.kernels.factors import Factor
 from convcli.kernels.response import magnitude
 
 FEW = 3
-"""Factors of a kernel that are written out."""
+"""The most factors of a kernel that are written out."""
 
 
 TALL = 31
-"""Rows of a matrix that is written out."""
+"""The most rows of a matrix that is written out."""
 
 MARGIN = 24
-"""Columns of a terminal that the names in a table may take."""
+"""The columns of a terminal that the names in a table take."""
 
 
 def document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, Any]:
-    """The JSON of a SPEC; of a bank with the largest rank and gain of its members."""
+    """The JSON of a SPEC. A bank has the largest rank and gain of its kernels."""
     if len(found) == 1:
         return {**_member(found[0]), "spec": spec, "combine": one.combine}
     ranks = [member.rank for member in found]
@@ -75,7 +75,7 @@ def _member(found: Analysis) -> dict[str, Any]:
 
 
 def table(found: Analysis, op: str, one: Filter) -> report.Table:
-    """What a kernel does; `op` says how it is laid on the image, `one` which bank it belongs to."""
+    """The table of a kernel. `op` says how it lies on the image; `one` is the bank that it belongs to."""
     height, width = found.values.shape
     room = report.width(160) - MARGIN
     forms = ([" ".join(row) for row in kernel_figure.matrix(found, digits)] for digits in (4, 3, 2))
@@ -92,7 +92,7 @@ def table(found: Analysis, op: str, one: Filter) -> report.Table:
 
 
 def _rows(found: Analysis, room: int) -> list[tuple[str, str]]:
-    """Names and texts of a kernel's properties; `room` is how many characters a line has."""
+    """Names and texts of a kernel's properties. `room` is the number of characters in a line."""
     out = [
         ("sum", _number(found.sum) + (", zero-sum: flat areas become 0" if found.zero_sum else "")),
         ("Σ|k|", _number(found.abs_sum)),
@@ -108,7 +108,7 @@ def _rows(found: Analysis, room: int) -> list[tuple[str, str]]:
 
 
 def caption(found: Analysis) -> str:
-    """The numbers on one line."""
+    """The most important numbers, on one line."""
     height, width = found.values.shape
     rank = "" if found.rank is None else f", rank {found.rank}"
     return (
@@ -117,7 +117,7 @@ def caption(found: Analysis) -> str:
 
 
 def _range(found: Analysis) -> str:
-    """What the pixels of an image become, and which of it is clipped."""
+    """The range that pixels can get, and what of it is clipped."""
     low, high = found.low, found.high
     text = f"0…1 becomes {_number(low)}…{_number(high)}, 0…255 {_number(255 * low)}…{_number(255 * high)}"
     below, above = low < -1e-9, high > 1 + 1e-9
@@ -156,7 +156,7 @@ def _rank(found: Analysis) -> str:
 
 
 def _factor(factor: Factor, room: int) -> str:
-    """``1/4 × (1, 2, 1)ᵀ (-1, 0, 1)``."""
+    """A factor as text: ``1/4 × (1, 2, 1)ᵀ (-1, 0, 1)``."""
     near = Fraction(factor.scale).limit_denominator(10**6)
     exact = near if abs(float(near) - factor.scale) < 1e-12 * abs(factor.scale) else None
     scale = "" if factor.scale == 1 else f"{exact if exact is not None else _number(factor.scale)} × "
@@ -170,7 +170,7 @@ def _factor(factor: Factor, room: int) -> str:
 
 
 def _centre(found: Analysis) -> str:
-    """Which tap lies on the output pixel, and what this means for even sizes."""
+    """The tap that lies on the output pixel, and how an even size moves the result."""
     (y, x), (down, right) = found.centre, found.offset
     text = f"tap {y},{x} (row, column)"
     if not down and not right:
@@ -180,5 +180,5 @@ def _centre(found: Analysis) -> str:
 
 
 def _number(value: float) -> str:
-    """Up to six digits; what is 0 but for rounding is 0."""
+    """A number with up to six digits. Rounding errors around 0 become 0."""
     return f"{0.0 if abs(value) < 1e-12 else value:.6g}"

@@ -1,4 +1,4 @@
-"""What became of an image, as ``convcli apply`` and ``convcli transpose`` tell it."""
+"""The result for an image, as ``convcli apply`` and ``convcli transpose`` show it."""
 
 from __future__ import annotations
 
@@ -66,33 +66,33 @@ def _done(item: Done) -> dict[str, Any]:
 
 
 def clipped(item: Done) -> str | None:
-    """The remark on values that were clipped, if there were."""
+    """The note on clipped values, if there are any."""
     below, above = item.clipped[:2]
-    if not below + above or item.policy == STRETCH:  # which says on the sheet what it clips
+    if not below + above or item.policy == STRETCH:  # the sheet says what it clips
         return None
     sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
     return f"{share(item):.3g} % of the values were clipped ({sides} the range); see {remedies(above > 0 and item.assumed)}"
 
 
 def remedies(guessed: bool) -> str:
-    """Options that clip less; `guessed` says that values lie above a white that nobody has said."""
+    """Options that clip less. `guessed` says that there are values above a white that was only assumed."""
     return "--range, and --full-scale if white is another" if guessed else "--range"
 
 
 def share(item: Done) -> float:
-    """The percentage of values that were clipped."""
+    """The percentage of clipped values."""
     below, above, total, _ = item.clipped
     return 100 * (below + above) / max(total, 1)
 
 
 def nans(item: Done) -> str | None:
-    """The remark on NaN, if there were."""
+    """The note on NaN, if there is any."""
     count = item.clipped.nan
     return f"{count} NaN {'was' if count == 1 else 'were'} written as 0" if count else None
 
 
 def line(item: Done) -> str:
-    """One image of several, in a line."""
+    """One line, for an image of several."""
     shapes = f"{report.shape(item.input_shape)} → {report.shape(item.output_shape)}"
     spent = item.load_seconds + item.import_seconds + item.compute_seconds + item.save_seconds
     return report.shown(f"{item.source} → {item.target}  {shapes}  {report.seconds(spent)}")
@@ -146,7 +146,7 @@ def table(item: Done) -> report.Table:
 
 
 def _unusual(item: Done) -> list[tuple[str, str]]:
-    """What is not at its default."""
+    """Rows for what is not at its default."""
     operation = item.operation
     rows = []
     if item.layer_shape is not None:
@@ -173,6 +173,6 @@ def _unusual(item: Done) -> list[tuple[str, str]]:
 
 
 def message(failed: Failed) -> str:
-    """The error, and which image it belongs to where it does not say so itself."""
+    """The error, with the image's name if it does not have it."""
     text = failed.error.text
     return text if f"'{failed.source}'" in text else f"'{failed.source}': {text}"

@@ -1,4 +1,4 @@
-"""A chain of layers as ``convcli shape --layers`` tells it, and the inputs that lead to an output of it."""
+"""A chain of layers, as ``convcli shape --layers`` shows it, and the inputs that lead to a wanted output."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from convcli.arithmetic.chain_inputs import Returning
 from convcli.geometry import Size
 
 Inputs = Sequence[tuple[int, Size]]
-"""Heights of an input, and the outputs that they lead to."""
+"""Heights of inputs, each with the output that it leads to."""
 
 
 def inputs_document(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> dict[str, Any]:
-    """The inputs of a chain that lead to a wanted output."""
+    """The JSON of the inputs that lead to a wanted output."""
 
     def rows(ones: Inputs) -> list[dict[str, Any]]:
         return [
@@ -34,7 +34,7 @@ def inputs_document(wanted: Size, found: Inputs, nearest: Inputs, shape: Callabl
 
 
 def inputs_table(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> report.Table:
-    """The inputs of a chain that lead to a wanted output, or near it."""
+    """The inputs that lead to a wanted output, or close to it."""
     rows = [(str(shape(height)), str(size)) for height, size in found or nearest]
     title = f"inputs that lead to {wanted}" if found else f"no input leads to {wanted}; the nearest"
     return report.Table(
@@ -43,9 +43,9 @@ def inputs_table(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[
 
 
 def document(chain: Chain, returning: tuple[Returning, Returning] | None) -> dict[str, Any]:
-    """Every layer, the totals, and whether the input's size comes back.
+    """The JSON: every layer, the totals, and whether the output has the input's size.
 
-    What belongs to rows and columns is one number if the two are alike in the whole chain, else [height, width].
+    A value for rows and columns is one number if both are the same in the whole chain, else [height, width].
     """
     both = any(
         len(set(pair)) > 1 for step in chain.steps for pair in (step.field.size, step.field.jump, step.field.start)
@@ -105,7 +105,7 @@ def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report
 
 
 def _title(chain: Chain, returning: tuple[Returning, Returning] | None) -> str:
-    """Whether the input's size comes back where the chain enlarges, and which sizes do."""
+    """The title. For a chain that enlarges, it says whether the output has the input's size, and for which sizes it has."""
     if not any(step.layer.spec.transpose for step in chain.steps):
         return "convcli shape: chain"
     last = chain.steps[-1].size
@@ -122,7 +122,7 @@ def _title(chain: Chain, returning: tuple[Returning, Returning] | None) -> str:
 
 
 def short(count: int) -> str:
-    """A count with four digits: ``118.0M``; the JSON has all of them."""
+    """A count with four digits: ``118.0M``. The JSON has all digits."""
     if count < 10_000:
         return str(count)
     value = float(count)
@@ -134,7 +134,7 @@ def short(count: int) -> str:
 
 
 def memory(count: int) -> str:
-    """Bytes with three digits and their unit."""
+    """A number of bytes with three digits and a unit."""
     value = float(count)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if value < 1000 or unit == "TiB":

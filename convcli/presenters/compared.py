@@ -1,4 +1,4 @@
-"""The backends side by side, as ``convcli compare`` tells them."""
+"""The backends side by side, as ``convcli compare`` shows them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def table(result: Comparison) -> report.Table:
 
 
 def _name(row: Row) -> str:
-    """``numpy separable``, ``torch``, ``torch cuda tf32``."""
+    """The name of a row: ``numpy separable``, ``torch``, ``torch cuda tf32``."""
     if row.backend == "numpy":
         return f"numpy {row.plan.partition(':')[0]}"
     return " ".join(

@@ -1,4 +1,4 @@
-"""What ``convcli doctor`` finds."""
+"""The installation, as ``convcli doctor`` shows it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def document(found: Inventory) -> dict[str, Any]:
 
 
 def table(found: Inventory) -> report.Table:
-    """A row for each thing that is there."""
+    """A row for each thing that was found."""
     rows = [("convcli", found.version), ("Python", found.python), ("system", found.system)]
     rows += [
         (package.name, f"{package.version or 'is not installed'}{f' ({package.detail})' if package.detail else ''}")

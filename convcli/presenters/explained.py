@@ -1,4 +1,4 @@
-"""A pixel of the result as ``convcli explain --at`` tells it."""
+"""A pixel of the result, as ``convcli explain --at`` shows it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from convcli.presenters.windows import Block, contributions, terms_of, window, w
 
 _SPACE = report.Lines([[]])
 _MOST_WINDOWS = 4
-"""Windows that are shown before the rest is left to --json."""
+"""The most windows that are shown. --json has all of them."""
 
 
 def document(answer: Pixel) -> dict[str, Any]:
-    """The JSON; what belongs to one kernel is a list with an entry for each where several are combined."""
+    """The JSON. If several kernels are combined, values of a kernel are a list with an entry for each."""
     traces = answer.traces
     return {
         **operation(answer.subject),
@@ -46,7 +46,7 @@ def document(answer: Pixel) -> dict[str, Any]:
 
 
 def _cells(trace: Trace) -> dict[str, Any]:
-    """What every cell of the window is, where it reads, and by which tap."""
+    """For every cell of the window: what it is, the pixel that it reads, and its tap."""
     rows, columns = range(len(trace.rows)), range(len(trace.columns))
     sources = [[trace.source(i, j) for j in columns] for i in rows]
     return {
@@ -57,7 +57,7 @@ def _cells(trace: Trace) -> dict[str, Any]:
 
 
 def operation(subject: Subject) -> dict[str, Any]:
-    """What was done, in the words of `apply` and `transpose`."""
+    """The operation, with the keys of `apply` and `transpose`."""
     spec, geometry = subject.operation.spec, subject.geometry
     return {
         "input": subject.source,
@@ -74,12 +74,12 @@ def operation(subject: Subject) -> dict[str, Any]:
 
 
 def lines(answer: Pixel) -> list[str]:
-    """What a script wants: the value, with all its digits."""
+    """The line for ``-q``: the value with all its digits."""
     return [repr(answer.value)]
 
 
 def blocks(answer: Pixel, width: int) -> list[Block]:
-    """What is shown on `width` columns."""
+    """The tables, for a terminal of `width` columns."""
     windows, shown = answer.windows, answer.telling(_MOST_WINDOWS)
     blocks: list[Block] = [_facts(answer), _SPACE]
     for one, place in shown:
@@ -96,7 +96,7 @@ def blocks(answer: Pixel, width: int) -> list[Block]:
 
 
 def _sums(answer: Pixel, more: int, width: int) -> Block:
-    """The sum of every window, when not all are shown."""
+    """The sum of every window, if not all are shown."""
     kernels, channels = len(answer.traces) > 1, any(len(one.channels) > 1 for one in answer.traces)
     of = " and ".join(["kernel"] * kernels + ["input channel"] * (channels or not kernels))
 
@@ -133,7 +133,7 @@ def _facts(answer: Pixel) -> report.Table:
 
 
 def _reached(answer: Pixel) -> Block:
-    """Which input pixels reach an output of the transposed operation, through which taps."""
+    """The input pixels that reach an output of the transposed operation, and through which taps."""
     if not answer.traces[0].reached:
         lines = phrases.unreached(answer.subject, answer.at)
         return report.Lines([*([(f"  {line}", "strong")] for line in lines), []])

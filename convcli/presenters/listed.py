@@ -1,4 +1,4 @@
-"""What ``convcli kernel`` lists: the named kernels, and the tensors in a file of weights."""
+"""The lists of ``convcli kernel``: the named kernels, and the tensors in a file of weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convcli.kernels.named import Recipe
 from convcli.kernels.stored_tensors import Stored
 
 WIDE = 140
-"""Columns of a terminal from which on the list of kernels has more than two."""
+"""In a terminal with at least this many columns, the list of kernels has four columns, else two."""
 
 _KEYS = ("name", "usage", "about", "scale", "combine", "members", "aliases", "source")
 
@@ -21,7 +21,7 @@ def document(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
 
 
 def table(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
-    """The named kernels; where there is no room for columns, all that is said of them in one."""
+    """The named kernels. In a narrow terminal, one column has everything about them."""
     title, about = "convcli kernel: the named kernels", "what it is"
     if report.width(WIDE) < WIDE:
         rows = [(one.usage, f"{one.about} Scale: {one.scale}. Source: {one.source}.") for one in recipes]

@@ -1,4 +1,4 @@
-"""A geometry as ``convcli shape`` tells it: its sizes, the formulas, the way back, and what is lost."""
+"""The sizes of a layer, as ``convcli shape`` shows them: the formulas, the way back, and what is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convcli.geometry import Geometry, Size
 
 
 def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
-    """The JSON of a resolved geometry; `rule` is the padding rule that it was resolved by, if any."""
+    """The JSON of a resolved geometry. `rule` is the padding rule that it was resolved by, if any."""
     axes = {"height": sizes.axis(geometry, 0, rule), "width": sizes.axis(geometry, 1, rule)}
     return {
         "op": "transpose" if geometry.transpose else "direct",
@@ -37,7 +37,7 @@ def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
 
 
 def losses_document(geometry: Geometry) -> dict[str, Any]:
-    """The JSON of what is lost: `losses` of the direct operation (None of the transposed one), and `overlap`."""
+    """The JSON of what is lost: `losses` (None for a transposed operation) and `overlap`."""
     found = losses.overlap(geometry)
     lost = {
         "unused": list(losses.unused(geometry)),
@@ -120,7 +120,7 @@ def _count(number: int, what: str) -> str:
 
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:
-    """How many taps meet at a pixel, in words."""
+    """In words, how many taps meet at a pixel."""
     text = f"{'an output is reached' if transpose else 'an input is read'} by {_span(found.least, found.most)} tap"
     text += "" if found.most == 1 else "s"
     if found.interior is None:

@@ -1,4 +1,4 @@
-"""Parameters that were solved for: as ``convcli shape`` tells them, and as the options of a command."""
+"""Parameters that were solved for: as ``convcli shape`` shows them, and as options of a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convcli.convspec import ConvSpec
 from convcli.geometry import Geometry, Pads, Pair, Size
 
 SHOWN = 12
-"""Solutions in the table, unless all are asked for."""
+"""The most solutions in the table, unless all are wanted."""
 
 _OPTIONS = {
     "input": "--hin", "kernel_size": "--k", "stride": "--s", "padding": "--p", "dilation": "--d", "output_padding": "--op2",
@@ -18,7 +18,7 @@ _OPTIONS = {
 
 
 def document(query: Query, answer: Answer) -> dict[str, Any]:
-    """What was asked, within which bounds, and what was found."""
+    """The JSON: what was asked for, within which bounds, and what was found."""
     limits = [query.limit(axis) for axis in (0, 1)]
     return {
         "op": "transpose" if query.transpose else "direct",
@@ -51,7 +51,7 @@ def _solution(query: Query, found: Solution) -> dict[str, Any]:
 
 
 def resolved(query: Query, found: Solution) -> Geometry:
-    """A solution as the geometry that the other commands would make of it."""
+    """The geometry of a solution, as other commands would resolve it."""
     rows, columns = found.pair("padding")
     padding = rows if isinstance(rows, str) else Pads(*rows, *columns)
     spec = ConvSpec(
@@ -62,7 +62,7 @@ def resolved(query: Query, found: Solution) -> Geometry:
 
 
 def options_of(query: Query, found: Solution) -> str:
-    """What was solved for, as the options of a command: ``--k 3 --s 2 --p 1``."""
+    """A solution as options of a command: ``--k 3 --s 2 --p 1``."""
     words = []
     for name in ("kernel_size", "stride", "padding", "dilation", "output_padding", "input"):
         if name not in query.unknown:
@@ -80,7 +80,7 @@ def options_of(query: Query, found: Solution) -> str:
 
 
 def table(query: Query, answer: Answer, everything: bool) -> report.Table:
-    """Solutions, the most usual first; or the nearest possibilities."""
+    """The solutions, the most usual first, or the nearest possibilities if there are none."""
     found = answer.solutions or answer.nearest
     shown = found if everything else found[:SHOWN]
     names = [name for name in NAMES if query.transpose or name != "output_padding"]
@@ -120,7 +120,7 @@ def _sides(size: Size, both: bool) -> str:
 
 
 def nothing_found(query: Query, answer: Answer) -> str:
-    """The error where nothing is found."""
+    """The error for no solution."""
     near = ""
     if answer.nearest:
         best = answer.nearest[0]

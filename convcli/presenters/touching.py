@@ -1,4 +1,4 @@
-"""An input pixel and the outputs that it touches, as ``convcli explain --input-at`` tells them."""
+"""An input pixel and the outputs that it touches, as ``convcli explain --input-at`` shows them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convcli.presenters.explained import operation
 from convcli.presenters.windows import Block
 
 _MOST_WAYS = 40
-"""Ways that are shown before the rest is left to --json."""
+"""The most ways that are shown. --json has all of them."""
 
 
 def document(answer: Touched) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def document(answer: Touched) -> dict[str, Any]:
 
 
 def blocks(answer: Touched) -> list[Block]:
-    """What is shown on a terminal."""
+    """The tables."""
     subject = answer.subject
     ways = answer.ways
     several = len({way.filter for _, way in ways}) > 1
@@ -69,5 +69,5 @@ def blocks(answer: Touched) -> list[Block]:
 
 
 def lines(answer: Touched) -> list[str]:
-    """A line for each way, for scripts: the output, its channel, the weight."""
+    """The lines for ``-q``: for each way the output, its channel and the weight."""
     return [f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways]

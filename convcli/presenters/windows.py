@@ -1,4 +1,4 @@
-"""The windows of an explanation as text: window × kernel = products, side by side, or one below the other, or in short."""
+"""The windows of an explanation as text: window × kernel = products, side by side, below each other, or shortened."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Trace
 Block = report.Table | report.Lines
 
 _MOST_ROWS, _MOST_TERMS, _MOST_SUMS = 16, 12, 64
-"""What is shown before the rest is left to --json: rows of a matrix that stands alone, terms, sums."""
+"""The most that is shown: rows of a matrix that stands alone, terms, and sums. --json has everything."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Panel:
-    """A matrix with a title; labels of rows and columns, or none."""
+    """A matrix with a title, and with or without labels."""
 
     title: str
     cells: list[list[tuple[str, str]]]
@@ -30,7 +30,7 @@ class _Panel:
     columns: list[str] | None = None
 
     def lines(self) -> list[list[report.Piece]]:
-        """The title, the labels of the columns, the rows: all of one width."""
+        """The title, the labels of the columns, and the rows. All lines have the same width."""
         bracketed = any(cell.endswith(")") for line in self.cells for cell, _ in line)
 
         def aligned(cell: str) -> str:  # digits below digits
@@ -51,7 +51,7 @@ class _Panel:
 
 
 def window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
-    """Window × kernel = products, side by side, or one below the other, or in short."""
+    """Window × kernel = products, side by side, below each other, or shortened."""
     name = answer.subject.filter_name(one.filter)
     values, kernel, products = one.values[place], one.kernel[place], one.products[place]
     cells = [[one.mark(i, j) for j in range(values.shape[1])] for i in range(values.shape[0])]
@@ -96,7 +96,7 @@ def _product(number: str, mark: str) -> tuple[str, str]:
 
 
 def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
-    """A window that is too large to show: its largest terms, and the sums of its rows."""
+    """A window that is too large to show: its largest terms and the sums of its rows."""
     products = one.products[place]
     name, kernel = answer.subject.input_name(one.channels[place]), answer.subject.filter_name(one.filter)
     head = report.Lines(
@@ -125,7 +125,7 @@ Term = tuple[int, tuple[int, int], tuple[int, int], float, float]
 
 
 def terms_of(one: Trace, cells: Sequence[tuple[int, int, int]]) -> list[Term]:
-    """Input channel, pixel, tap, value and weight of cells of the windows, the largest products first."""
+    """The terms of some cells of the windows, the largest products first."""
     products = one.products
     sizes = np.array([abs(products[cell]) for cell in cells])
     ordered = [cells[number] for number in np.argsort(-np.nan_to_num(sizes), kind="stable")]
@@ -153,7 +153,7 @@ def contributions(title: str, terms: Sequence[Term]) -> report.Table:
 
 
 def wrapped(title: str, sums: Sequence[tuple[str, float]], width: int) -> report.Lines:
-    """Labelled numbers in as many columns as fit."""
+    """Numbers with labels, in as many columns as fit."""
     edge = max(len(label) for label, _ in sums)
     wide = max(len(text(number)) for _, number in sums)
     each = max(1, (width - 2) // (edge + wide + 4))
