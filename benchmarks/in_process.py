@@ -14,6 +14,7 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
+from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 
 Work = Callable[[], object]
@@ -67,8 +68,8 @@ def _ours(photo: NDArray[np.uint8], kernel: NDArray[np.float64], spec: ConvSpec)
     weight = np.broadcast_to(kernel, (channels, 1, *kernel.shape)).copy()
     finish = Finish(dtype="uint8")
     compute = Compute("numpy")
-    act = engine.transpose if spec.transpose else engine.convolve
-    return lambda: act(image, weight, spec, compute, None, finish)
+    layer = Layer.of(weight, spec)
+    return lambda: engine.run(image, layer, spec, compute, finish)
 
 
 def _same(**more: Any) -> ConvSpec:
@@ -181,5 +182,6 @@ def _layer() -> Line:
             return F.conv2d(x, w, padding=1)
 
     spec = ConvSpec(padding=Pads(1, 1, 1, 1))
-    ours = lambda: engine.convolve(image, weight, spec, Compute("numpy"))
+    layer = Layer.of(weight, spec)
+    ours = lambda: engine.run(image, layer, spec, Compute("numpy"))
     return "64 → 64 channels, 3×3, 512², float32", ours, {"torch conv2d": with_torch}, 1.5

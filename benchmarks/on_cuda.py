@@ -19,6 +19,7 @@ from convcli.backends.torch import timed_on_cuda
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.kernels import parse
+from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 
 Measure = Callable[[], float]
@@ -50,7 +51,7 @@ def _call(batch: NDArray[np.uint8], kernel: NDArray[np.float64], device: str) ->
     weight = np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy()
     spec = ConvSpec(padding="same-upper", groups=3)
     compute = Compute("torch", device=device)
-    return engine.prepare(batch.transpose(0, 3, 1, 2), weight, spec, compute, None, Finish(dtype="uint8"))
+    return engine.prepare(batch.transpose(0, 3, 1, 2), Layer.of(weight, spec), spec, compute, Finish(dtype="uint8"))
 
 
 def _ours(batch: NDArray[np.uint8], kernel: NDArray[np.float64], device: str) -> Measure:

@@ -24,6 +24,7 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair
 from convcli.kernels import parse
+from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.system.context import Context
 
@@ -150,10 +151,10 @@ def cases() -> Iterator[Case]:
 def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, float]]:
     """The chosen plan, and the predicted and measured seconds of every plan worth a look."""
     _, image, weight, spec, finish = case
-    act = engine.transpose if spec.transpose else engine.convolve
+    layer = Layer.of(weight, spec)
 
     def run(plan: str | None) -> engine.ConvResult:
-        return act(image, weight, spec, Compute("numpy", plan=plan), None, finish)
+        return engine.run(image, layer, spec, Compute("numpy", plan=plan), finish)
 
     chosen = run(None)
     first = chosen.plan.partition(":")[0]

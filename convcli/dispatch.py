@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli import backends
 from convcli.backends import Task, spectra
-from convcli.errors import BackendError, GeometryError, KernelError
+from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.geometry import Pads
 from convcli.system import memory
 from convcli.system.parallel import workers
@@ -34,7 +34,7 @@ ALWAYS_NUMPY_MACS = 1e7
 def count_macs(task: Task) -> int:
     """Multiply-accumulates: every weight meets every output pixel, or, transposed, every input pixel."""
     geometry = task.geometry
-    return len(task.x) * task.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
+    return task.images * task.layer.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
 
 
 def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str]:
@@ -62,19 +62,25 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     device = task.device
     if task.plan is not None and (wanted not in ("auto", "numpy") or device != "cpu"):
         raise BackendError(
-            f"plan '{task.plan}' is the numpy backend's: use --backend numpy on the CPU, or leave --plan out"
+            f"plan '{task.plan}'",
+            "is the numpy backend's",
+            f"use {param('backend', 'numpy')} on the CPU, or leave {param('plan')} out",
         )
     numpy_asked = task.plan is not None or wanted == "numpy"
     if numpy_asked and device == "cpu" and (reason := _gaps(task)):
         raise BackendError(
-            f"backend 'numpy' cannot do this: {reason}; use --backend torch, or another dilation or stride"
+            "backend 'numpy'",
+            "cannot do this",
+            f"{reason}; use {param('backend', 'torch')}, or another dilation or stride",
         )
     if task.plan is not None:
         return "numpy", "" if wanted == "numpy" else "a plan is asked for"
     if wanted != "auto":
         if device != "cpu" and wanted != "torch":
             raise BackendError(
-                f"backend '{wanted}' runs on the CPU only, not on '{device}': use --backend torch or auto"
+                f"backend '{wanted}'",
+                f"runs on the CPU only, not on '{device}'",
+                f"use {param('backend', 'torch')} or auto",
             )
         return wanted, ""
     if device != "cpu":
@@ -90,7 +96,7 @@ def _gaps(task: Task) -> str:
         return ""
     from convcli.backends.numpy import sparse
 
-    return sparse(task.weight, task.geometry)
+    return sparse(task.layer.weight, task.geometry)
 
 
 def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
@@ -98,18 +104,21 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     if reason := _gaps(task):
         return "torch", reason
     macs = count_macs(task)
-    channels = task.channels // task.groups
+    channels = task.layer.inputs // task.layer.groups
     torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS
     rate = TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
-    values = task.x.size + len(task.x) * task.filters * prod(task.geometry.output)
-    torch_seconds = (macs / rate + values / TORCH_VALUES_PER_SECOND) / workers(task.threads) + torch_import
+    values = prod(task.source.shape) + task.images * task.layer.outputs * prod(task.geometry.output)
     if macs < ALWAYS_NUMPY_MACS:
         return "numpy", "so little work that no other would have begun"
-    from convcli.backends.numpy import predicted_seconds
+    from convcli.backends.numpy import USUAL, predicted_seconds
 
-    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.source, task.finish.dtype)))
+    torch_seconds = (macs / rate + values / TORCH_VALUES_PER_SECOND) / USUAL + torch_import
+
+    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.pixels, task.finish.dtype)))
     name = "torch" if torch_seconds < numpy_seconds else "numpy"
     with_import = ", its import included" if torch_import else ""
+    if workers(task.threads) != USUAL:
+        with_import += f", on {USUAL} threads"
     return name, (
         f"{macs / 1e9:.2g} GMAC: {numpy_seconds:.2g} s predicted for numpy, {torch_seconds:.2g} s for torch{with_import}"
     )
@@ -134,9 +143,11 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
         deep = backend == "numpy" and kept == "uint16"
         return "float64" if deep or backend == "reference" or image == np.float64 else "float32"
     if wanted not in backends.DTYPES[backend]:
+        other = f", or {param('backend', 'torch')}" if wanted in backends.DTYPES["torch"] and backend != "torch" else ""
         raise BackendError(
-            f"backend '{backend}' does not compute in {wanted}: use --dtype {' or '.join(backends.DTYPES[backend])}"
-            + (", or --backend torch" if wanted in backends.DTYPES["torch"] and backend != "torch" else "")
+            f"backend '{backend}'",
+            f"does not compute in {wanted}",
+            f"use {param('dtype', ' or '.join(backends.DTYPES[backend]))}{other}",
         )
     return wanted
 
@@ -147,16 +158,22 @@ def check_memory(task: Task, backend: str) -> None:
     What a device other than the CPU has no memory for, torch says when it comes to it.
     """
     geometry = task.geometry
-    output = (len(task.x), task.filters, *geometry.output)
+    output = (task.images, task.layer.outputs, *geometry.output)
     copied, origin = _copies(task, backend)
-    need = task.x.nbytes + copied + _results(task, backend)
+    need = task.source.nbytes + copied + _results(task, backend)
     if memory.refuses(need):
-        less = "a smaller --stride or --dilation" if geometry.transpose else "a larger --stride, less --padding"
+        stride = param("stride")
+        less = (
+            f"a smaller {stride} or {param('dilation')}"
+            if geometry.transpose
+            else f"a larger {stride}, less {param('padding')}"
+        )
         if origin:
-            less = f"--backend numpy, which copies no padded image, {less}"
+            less = f"{param('backend', 'numpy')}, which copies no padded image, {less}"
         raise GeometryError(
-            f"an output of shape {output}{origin}, with its input, needs {need / 2**30:.1f} GiB, {memory.share()}: "
-            f"use {less} or fewer kernels"
+            f"an output of shape {output}{origin}, with its input,",
+            f"needs {need / 2**30:.1f} GiB, {memory.share()}",
+            f"use {less} or fewer kernels",
         )
 
 
@@ -168,31 +185,31 @@ def _copies(task: Task, backend: str) -> tuple[int, str]:
     """
     if backend in ("numpy", "auto"):
         return 0, ""
-    geometry, (count, _, height, width) = task.geometry, task.x.shape
-    planes, real = count * task.channels, _itemsize(task)
+    geometry, weight, (count, _, height, width) = task.geometry, task.layer.weight, task.source.shape
+    planes, real = count * task.layer.inputs, _itemsize(task)
     if task.device != "cpu":
-        return 0 if task.lift is None else planes * height * width * task.source.itemsize, ""
+        return 0 if task.lift is None else planes * height * width * task.pixels.itemsize, ""
     pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
     padded = (height + pads.top + pads.bottom) * (width + pads.left + pads.right)
     widened = height * width if padded != height * width else 0  # before it is padded
     lifted = 0 if task.lift is None else height * width
     work = 0
-    if backend == "torch" and task.dtype in spectra.DTYPES and spectra.suits(task.weight.shape, task.groups, geometry):
-        narrow = task.source.kind in "uib" and task.source.itemsize <= 2
+    if backend == "torch" and task.dtype in spectra.DTYPES and spectra.suits(weight.shape, task.layer.groups, geometry):
+        narrow = task.pixels.kind in "uib" and task.pixels.itemsize <= 2
         itemsize = real if narrow else 8  # values that turn out to be of a wide range are done in float64
-        work = spectra.working_bytes((count, task.channels, height, width), task.weight.shape, geometry, itemsize)
+        work = spectra.working_bytes((count, task.layer.inputs, height, width), weight.shape, geometry, itemsize)
     return planes * (padded + widened + lifted) * real + work, f" from {padded} padded pixels"
 
 
 def _results(task: Task, backend: str) -> int:
     """Bytes of the results on the host: as computed, unless they are finished tile by tile or on a device, and as kept."""
     finish, real = task.finish, _itemsize(task)
-    values = len(task.x) * prod(task.geometry.output)
+    values = task.images * prod(task.geometry.output)
     kept = real if finish.dtype is None else np.dtype(finish.dtype).itemsize
-    finished = values * finish.outputs(task.filters) * kept
+    finished = values * finish.outputs(task.layer.outputs) * kept
     if backend in ("numpy", "auto") or (task.device != "cpu" and backends.only_stores(finish)):
         return finished
-    return values * task.filters * real + finished * (kept != real)
+    return values * task.layer.outputs * real + finished * (kept != real)
 
 
 def _itemsize(task: Task) -> int:
@@ -211,10 +228,14 @@ def check_range(task: Task) -> None:
         They are none.
     """
     limit = float(np.finfo("float32" if task.dtype == "bfloat16" else task.dtype).max)
-    largest = float(np.abs(task.weight).max(initial=0))
+    largest = float(np.abs(task.layer.weight).max(initial=0))
     if not np.isfinite(largest):
-        raise KernelError("the weights hold a NaN or an infinity, which every result would become: use finite ones")
+        raise KernelError(
+            "the weights", "hold a NaN or an infinity, which every result would become", "use finite ones"
+        )
     if largest > limit:
         raise BackendError(
-            f"a weight of {largest:.3g} is beyond {task.dtype}, which ends at {limit:.3g}: use --dtype float64"
+            f"a weight of {largest:.3g}",
+            f"is beyond {task.dtype}, which ends at {limit:.3g}",
+            f"use {param('dtype', 'float64')}",
         )

@@ -1,7 +1,7 @@
-"""The engine: one image, one weight array, one specification in; one frozen result out.
+"""The engine: one image, one layer, one specification in; one frozen result out.
 
-convolve    R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
-transpose   its adjoint: every input pixel adds k · I to the outputs that the direct operation would read it for
+direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
+transposed  its adjoint: every input pixel adds k · I to the outputs that the direct operation would read it for
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from convcli import backends, dispatch
 from convcli.backends import Computed, Considered, Task
 from convcli.convspec import ConvSpec
-from convcli.errors import ConvError, GeometryError, ImageError, KernelError
-from convcli.geometry import Geometry
+from convcli.errors import GeometryError, ImageError
+from convcli.geometry import Geometry, Size
+from convcli.layer import Layer, native
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
+from convcli.windows import Held, Source, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,64 +77,47 @@ class ConvResult:
     mixes: bool = False
 
 
-def convolve(
-    image: NDArray[np.generic],
-    weight: NDArray[np.floating],
+def run(
+    image: NDArray[np.generic] | Source,
+    layer: Layer,
     spec: ConvSpec,
     compute: Compute = Compute(),
-    bias: NDArray[np.floating] | None = None,
     finish: Finish = Finish(),
     lift: Lift | None = None,
+    target: Target | None = None,
+    block: Size | None = None,
 ) -> ConvResult:
-    """Convolve or correlate an image, as `torch.nn.Conv2d` computes it.
+    """Do an operation, as `torch.nn.Conv2d` or, where `spec` says transposed, `torch.nn.ConvTranspose2d` computes it.
 
     Parameters
     ----------
-    image : ndarray
-        ``(C_in, H, W)`` or ``(N, C_in, H, W)``, any real dtype, pixel values as stored; N may be 0.
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``.
+    image : ndarray or Source
+        ``(C_in, H, W)`` or ``(N, C_in, H, W)``, any real dtype, pixel values as stored; N may be 0. A source is a batch.
+    layer : Layer
+        The weights, as `Layer.of` makes them for `spec`.
     spec : ConvSpec
-        Operation, stride, padding, dilation, groups.
+        Stride, padding, dilation. Operation and groups are the layer's already.
     compute : Compute
         Backend, device, dtype and threads.
-    bias : ndarray, optional
-        ``(C_out,)``, in the image's units.
     finish : Finish
         What is done to results while they are in the cache: nothing by default.
     lift : Lift, optional
         What is done to pixels before the kernel reads them; C_in is then what it makes of the image's channels.
+    target : Target, optional
+        What takes the result block by block; the result's array is then empty.
+    block : Size, optional
+        Rows and columns of a block, at least; None: the whole result is one.
 
     Raises
     ------
     GeometryError
-        Shapes, groups, sizes or paddings that do not fit together.
-    ImageError, KernelError
-        An image, or weights, of complex numbers or of none.
+        Shapes, groups, sizes or paddings that do not fit together; a layer and a specification that contradict each other.
+    ImageError
+        An image of complex numbers, or of no numbers.
     BackendError
         A backend, device or dtype that is not available.
     """
-    return prepare(image, weight, _turned(spec, False), compute, bias, finish, lift).run()
-
-
-def transpose(
-    image: NDArray[np.generic],
-    weight: NDArray[np.floating],
-    spec: ConvSpec,
-    compute: Compute = Compute(),
-    bias: NDArray[np.floating] | None = None,
-    finish: Finish = Finish(),
-    lift: Lift | None = None,
-) -> ConvResult:
-    """Transposed convolution, as `torch.nn.ConvTranspose2d` computes it.
-
-    As `convolve`, with ``weight (C_in, C_out/groups, kh, kw)``.
-    """
-    return prepare(image, weight, _turned(spec, True), compute, bias, finish, lift).run()
-
-
-def _turned(spec: ConvSpec, transposed: bool) -> ConvSpec:
-    return spec if spec.transpose == transposed else replace(spec, transpose=transposed)
+    return prepare(image, layer, spec, compute, finish, lift, target, block).run()
 
 
 class Call(NamedTuple):
@@ -159,18 +144,18 @@ class Call(NamedTuple):
     def run(self) -> ConvResult:
         """Compute."""
         module = backends.load(self.backend)
-        operation = module.correlate_transpose if self.task.geometry.transpose else module.correlate
         start = perf_counter()
-        computed = operation(self.task)
+        computed = module.run(self.task)
         return self.result(computed, perf_counter() - start)
 
     def result(self, computed: Computed, seconds: float) -> ConvResult:
         """The result around what a backend has computed."""
-        array, image = (computed.array, self.task.x) if self.batched else (computed.array[0], self.task.x[0])
+        array = computed.array
+        shape = array.shape if self.task.target is None else (*array.shape[:2], *self.task.geometry.output)
         return ConvResult(
-            array=array,
-            input_shape=image.shape,
-            output_shape=array.shape,
+            array=array if self.batched else array[0],
+            input_shape=self.task.source.shape[not self.batched :],
+            output_shape=shape[not self.batched :],
             geometry=self.task.geometry,
             backend=self.backend,
             device=self.task.device,
@@ -186,40 +171,46 @@ class Call(NamedTuple):
 
 
 def prepare(
-    image: NDArray[np.generic],
-    weight: NDArray[np.floating],
+    image: NDArray[np.generic] | Source,
+    layer: Layer,
     spec: ConvSpec,
     compute: Compute = Compute(),
-    bias: NDArray[np.floating] | None = None,
     finish: Finish = Finish(),
     lift: Lift | None = None,
+    target: Target | None = None,
+    block: Size | None = None,
 ) -> Call:
-    """Check an operation and resolve its sizes, backend and dtype, as `convolve` and `transpose` do."""
-    image, weight = _native(image, "an image", ImageError), _native(weight, "weights", KernelError)
-    bias = None if bias is None else _native(bias, "a bias", KernelError)
-    batch = image if image.ndim == 4 else image[np.newaxis]
-    channels = batch.shape[1] if lift is None else lift.outputs(batch.shape[1])
-    filters = check_channels(channels, weight.shape, spec)
-    if bias is not None and bias.shape != (filters,):
+    """Check an operation and resolve its sizes, backend and dtype, as `run` does."""
+    if (layer.transpose, layer.groups) != (spec.transpose, spec.groups):
         raise GeometryError(
-            f"bias has {bias.size} values for {filters} output channels: give one value, or one per output channel"
+            f"a layer that is {_said(layer)}",
+            f"contradicts a specification that is {_said(spec)}",
+            "make it by Layer.of",
         )
-    geometry = spec.resolve((batch.shape[2], batch.shape[3]), (weight.shape[2], weight.shape[3]))
-    if spec.op == "conv":
-        weight = weight[:, :, ::-1, ::-1]
+    if isinstance(image, np.ndarray):
+        image = native(image, "an image", ImageError)
+        batched = image.ndim == 4
+        image = Held(image if batched else image[np.newaxis])
+    else:
+        batched = True
+    source: Source = image
+    _, channels, height, width = source.shape
+    layer.check(channels if lift is None else lift.outputs(channels))
+    geometry = spec.resolve((height, width), layer.kernel)
     likely = "torch" if compute.backend == "auto" else compute.backend  # torch has every dtype
+    pixels = np.dtype(lift.dtype) if lift else source.dtype
     task = Task(
-        x=batch,
-        weight=weight,
-        bias=bias,
+        source=source,
+        layer=layer,
         geometry=geometry,
-        groups=spec.groups,
-        dtype=dispatch.choose_dtype(compute.dtype, likely, np.dtype(lift.dtype) if lift else batch.dtype, finish.dtype),
+        dtype=dispatch.choose_dtype(compute.dtype, likely, pixels, finish.dtype),
         device=compute.device,
         threads=compute.threads,
         plan=compute.plan,
         finish=finish,
         lift=lift,
+        target=target,
+        block=block,
     )
     dispatch.check_memory(task, compute.backend)
     start = perf_counter()
@@ -227,61 +218,12 @@ def prepare(
     backends.load(name)
     imported = perf_counter() - start
     if name != likely:
-        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, task.source, finish.dtype))
+        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, pixels, finish.dtype))
     if name != compute.backend:
         dispatch.check_memory(task, name)
     dispatch.check_range(task)
-    return Call(task, name, reason, image.ndim == 4, imported)
+    return Call(task, name, reason, batched, imported)
 
 
-def _native(array: NDArray[Any], what: str, error: type[ConvError]) -> NDArray[Any]:
-    """An array of real numbers in a dtype that every backend takes: of this machine's byte order, no wider than float64."""
-    if array.dtype.kind not in "buif":
-        raise error(f"{what} of dtype {array.dtype} cannot be convolved: give real numbers, complex ones part by part")
-    if array.dtype.char == "g":  # long double, which torch does not know even where it is float64 by another name
-        return array.astype(np.float64)
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-
-
-def check_channels(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> int:
-    """Check that image channels, weight shape and groups fit together; return the number of output channels."""
-    if len(weight) != 4:
-        raise GeometryError(f"weights of shape {weight} are not 4-D: (C_out, C_in/groups, kh, kw) is wanted")
-    misfit, rule = _misfit(channels, weight, spec)
-    if misfit:
-        raise GeometryError(f"{misfit}: {_remedy(channels, weight, spec)}{rule}")
-    return weight[1] * spec.groups if spec.transpose else weight[0]
-
-
-def _misfit(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> tuple[str, str]:
-    """What does not fit, and the rule of the weights' shape if that is it; empty if all fits."""
-    groups = spec.groups
-    if channels % groups:
-        return f"groups {groups} does not divide the {channels} input channels", ""
-    taken = weight[0] if spec.transpose else weight[1] * groups
-    if not spec.transpose and weight[0] % groups:
-        return f"groups {groups} does not divide the {weight[0]} output channels", ""
-    said = f"{taken} input channel{'s' * (taken != 1)}"
-    if taken != channels and spec.transpose:
-        return (
-            f"weights of shape {weight} take {said}, the image has {channels}",
-            " (transposed weights are (C_in, C_out/groups, kh, kw))",
-        )
-    if taken != channels:
-        return (
-            f"weights of shape {weight} with groups {groups} take {said}, the image has {channels}",
-            " (weights are (C_out, C_in/groups, kh, kw))",
-        )
-    return "", ""
-
-
-def _remedy(channels: int, weight: tuple[int, ...], spec: ConvSpec) -> str:
-    """What makes an image's channels and weights fit: other groups, or else another image."""
-    if spec.transpose:
-        fitting = [g for g in range(1, channels + 1) if weight[0] == channels and channels % g == 0]
-    else:
-        fitting = [g for g in range(1, channels + 1) if weight[1] * g == channels and weight[0] % g == 0]
-    if fitting:
-        return "use --groups " + " or ".join(map(str, fitting))
-    taken = weight[0] if spec.transpose else weight[1] * spec.groups
-    return "use --channels gray" if taken == 1 else f"use an image of {taken} channels"
+def _said(of: Layer | ConvSpec) -> str:
+    return f"{'transposed' if of.transpose else 'direct'} with groups {of.groups}"

@@ -2,7 +2,7 @@
 
 from convcli.errors import PARAMETER
 
-_SHORT = {"kernel": "-k", "output": "-o"}
+_SHORT = {"kernel": "-k", "output": "-o", "null": "-0"}
 """Parameters whose option is known by its short name."""
 
 

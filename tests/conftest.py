@@ -6,6 +6,8 @@ Test modules import the helpers with ``from conftest import …``.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
@@ -14,16 +16,22 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: pytest-xdist fills the cores
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
+from convcli.backends import Task
 from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
-from convcli.geometry import Pads, Pair, Size
+from convcli.geometry import Geometry, Pads, Pair, Size
+from convcli.layer import Layer as Weights
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.lift import Lift
 from convcli.vocabulary import PADDING_MODES, PADDING_RULES
+from convcli.windows import Held
 
 _COMMON: dict[str, Any] = {
     "deadline": None,
@@ -42,6 +50,57 @@ ALWAYS = tuple(plan for plan in STRATEGIES if plan != "prefix")
 
 KINDS = ("uint8", "uint16", "float32", "float64")
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
+
+
+@contextmanager
+def small_tiles(size: int) -> Iterator[None]:
+    """Make the numpy backend cut its work into as many tiles and goes as `size` bytes ask for, and use all threads for it."""
+    from convcli.backends.numpy import plan
+    from convcli.backends.numpy.strategies import common, fft, separable, toeplitz
+
+    def forget() -> None:
+        fft.side_for.cache_clear()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(common, "CACHE_BYTES", size)
+        patch.setattr(separable, "NEAR_BYTES", size)
+        patch.setattr(separable, "FOLD_BYTES", size)
+        patch.setattr(toeplitz, "PRODUCT_BYTES", size)
+        if size < 1 << 20:
+            patch.setattr(fft, "SIDES", (*(side for side in range(1, 65) if side % 2 == 0), *fft.SIDES[-9:]))
+            patch.setattr(fft, "effort", lambda side: side)  # the smallest sides that leave room for outputs
+        for name, value in (("WORTH_A_THREAD", 1e-12), ("HANDOVER", 0.0), ("CONTENDED", 1.0)):
+            patch.setattr(plan, name, value)
+        forget()
+        yield
+    forget()
+
+
+def convolve(
+    image: NDArray[np.generic],
+    weight: NDArray[np.floating],
+    spec: ConvSpec,
+    compute: Compute = Compute(),
+    bias: NDArray[np.floating] | None = None,
+    finish: Finish = Finish(),
+    lift: Lift | None = None,
+) -> ConvResult:
+    """The operation of a specification, with weights as a file holds them."""
+    return engine.run(image, Weights.of(weight, spec, bias), spec, compute, finish, lift)
+
+
+def task_of(
+    array: NDArray[Any], weight: NDArray[np.floating], geometry: Geometry, groups: int = 1, **more: Any
+) -> Task:
+    """What a backend is called with, for a batch in memory."""
+    return Task(Held(array), Weights(weight, groups, geometry.transpose), geometry, **more)
+
+
+def transpose_convolve(
+    image: NDArray[np.generic], weight: NDArray[np.floating], spec: ConvSpec, *more: Any, **named: Any
+) -> ConvResult:
+    """The same, transposed."""
+    return convolve(image, weight, replace(spec, transpose=True), *more, **named)
 
 
 @dataclass(frozen=True)
@@ -96,6 +155,11 @@ class Layer:
     def bias(self) -> NDArray[np.float64] | None:
         return 50 * np.random.default_rng([self.seed, 2]).standard_normal(self.filters) if self.biased else None
 
+    @property
+    def layer(self) -> Weights:
+        """As it is applied."""
+        return Weights.of(self.weight, self.spec, self.bias)
+
     @cached_property
     def truth(self) -> NDArray[np.float64]:
         """What the reference returns."""
@@ -104,7 +168,7 @@ class Layer:
     @cached_property
     def magnitude(self) -> NDArray[np.float64]:
         """Σ|x·w| + |bias| of every output: what rounding errors are relative to."""
-        act = engine.transpose if self.spec.transpose else engine.convolve
+        act = transpose_convolve if self.spec.transpose else convolve
         bias = None if self.bias is None else np.abs(self.bias)
         image, weight = np.abs(self.image.astype(np.float64)), np.abs(self.weight.astype(np.float64))
         return act(image, weight, self.spec, Compute("reference"), bias).array
@@ -115,7 +179,7 @@ class Layer:
         return (self.channels // self.spec.groups) * self.kernel.height * self.kernel.width
 
     def run(self, backend: str, dtype: str | None = None, threads: int = 1, plan: str | None = None) -> ConvResult:
-        act = engine.transpose if self.spec.transpose else engine.convolve
+        act = transpose_convolve if self.spec.transpose else convolve
         compute = Compute(backend, dtype=dtype, threads=threads, plan=plan)
         return act(self.image, self.weight, self.spec, compute, self.bias)
 

@@ -609,7 +609,7 @@ def test_a_file_that_is_cut_while_it_is_read(photos: Path, monkeypatch: pytest.M
 def test_torch_keeps_its_settings_among_threads() -> None:
     """Those that were there come back when the last task ends, in whatever order tasks end."""
     torch = pytest.importorskip("torch")
-    from convcli.backends.torch.run import _settings
+    from convcli.backends.torch.arrays import _settings
 
     task = SimpleNamespace(threads=3)
     before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32

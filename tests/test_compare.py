@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ALWAYS, Layer, layers
+from conftest import ALWAYS, Layer, convolve, layers, transpose_convolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,10 +18,11 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
-from convcli.presenters import compared
+from convcli.layer import Layer as Weights
+from convcli.presenters import compared_backends
 from convcli.runs import comparison
+from convcli.runs.compared import random_picture, random_weights
 from convcli.runs.comparison import compare, largest_difference, tolerance
-from convcli.runs.layer import random_picture, random_weights
 
 NAN, INF = float("nan"), float("inf")
 
@@ -105,7 +106,7 @@ def test_largest_difference_sees_any_place(values: list[float], step: float, pla
 
 @given(layer=layers(), dtype=st.sampled_from((None, "float32", "float64")))
 def test_the_backends_agree_on_any_layer(layer: Layer, dtype: str | None) -> None:
-    found = compare(layer.image, layer.weight, layer.spec, layer.bias, Compute(dtype=dtype, threads=1), repeats=1)
+    found = compare(layer.image, layer.layer, layer.spec, Compute(dtype=dtype, threads=1), repeats=1)
     assert list(dict.fromkeys(row.backend for row in found.rows)) == ["numpy", "torch", "reference"]
     assert len({row.plan for row in found.rows}) == len(found.rows)  # a row for every plan of the numpy backend
     assert found.agree
@@ -131,31 +132,31 @@ def test_random_layers(transpose: bool, groups: int) -> None:
     np.testing.assert_array_equal(again[0], image)
     np.testing.assert_array_equal(again[1], weight)
     assert not np.array_equal(random_layer((40, 30), 8, 6, (3, 3), spec, seed=5)[0], image)
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     out = act(image, weight, spec, Compute("reference")).array
     assert 0.7 < out.std() < 1.4
-    assert compare(image, weight, spec, repeats=1).agree
+    assert compare(image, Weights.of(weight, spec), spec, repeats=1).agree
 
 
 @pytest.mark.parametrize(("inner", "outer", "what"), [(3, 4, "3 input"), (4, 3, "3 output")])
 def test_random_layers_whose_groups_do_not_divide(inner: int, outer: int, what: str) -> None:
-    with pytest.raises(GeometryError, match=f"groups 2 does not divide the {what} channels: use --groups 1"):
+    with pytest.raises(GeometryError, match=f"groups 2 does not divide the {what} channels: use groups 1"):
         random_layer((4, 4), inner, outer, (3, 3), ConvSpec(groups=2))
 
 
 def test_one_backend_may_be_chosen() -> None:
     image, weight = random_layer((9, 9), 2, 2, (3, 3), ConvSpec())
-    found = compare(image, weight, ConvSpec(), compute=Compute("torch"), repeats=2)
+    found = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), compute=Compute("torch"), repeats=2)
     assert [row.backend for row in found.rows] == ["torch", "reference"]
     assert [row.repeats for row in found.rows] == [2, 1]
-    found = compare(image, weight, ConvSpec(), compute=Compute("reference"), repeats=2)
+    found = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), compute=Compute("reference"), repeats=2)
     assert [row.backend for row in found.rows] == ["reference"]
     assert found.agree
 
 
 def test_what_is_missing_is_named() -> None:
     image, weight = random_layer((9, 9), 2, 2, (3, 3), ConvSpec())
-    found = compare(image, weight, ConvSpec(), compute=Compute(dtype="float16"), repeats=1)
+    found = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), compute=Compute(dtype="float16"), repeats=1)
     assert [row.backend for row in found.rows] == ["torch", "reference"]
     assert any(line.startswith("numpy: backend 'numpy' does not compute in float16") for line in found.missing)
     assert any(line.startswith("cuda: ") for line in found.missing)
@@ -173,24 +174,24 @@ def test_a_backend_that_refuses_is_left_out_and_named(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(engine, "prepare", refuse)
     image, weight = random_layer((9, 9), 2, 2, (3, 3), ConvSpec())
-    found = compare(image, weight, ConvSpec(), repeats=1)
+    found = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1)
     assert [row.backend for row in found.rows] == ["torch", "reference"]
     assert any(line == "numpy: backend 'numpy' has no such stride: use --backend torch" for line in found.missing)
     with pytest.raises(BackendError, match="no such stride"):
-        compare(image, weight, ConvSpec(), compute=Compute("numpy"))
+        compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), compute=Compute("numpy"))
 
 
 def test_an_absent_device_is_an_error() -> None:
     image, weight = random_layer((9, 9), 2, 2, (3, 3), ConvSpec())
-    with pytest.raises(BackendError, match=r"'cuda' is not available.*use --device cpu"):
-        compare(image, weight, ConvSpec(), compute=Compute(device="cuda"))
+    with pytest.raises(BackendError, match=r"'cuda' is not available.*use device cpu"):
+        compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), compute=Compute(device="cuda"))
 
 
 def test_cancellation_is_not_a_disagreement() -> None:
     """A kernel of sum zero on a flat image: errors are relative to Σ|x·w|, not to a result near 0."""
     image = np.full((1, 9, 9), 1e6, np.float32) + np.float32(0.1)
     weight = np.array([[[[0.1, 0.2, 0.3], [-0.7, 0.4, 0.1], [-0.1, -0.2, -0.1]]]])
-    found = compare(image, weight, ConvSpec(), repeats=1)
+    found = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1)
     assert found.agree
     assert found.rows[0].max_abs_error > 0
 
@@ -204,29 +205,30 @@ def test_a_value_that_is_not_finite_neither_raises_nor_hides_errors(
     image *= 1e4
     image[0, 2, 3] = bad
     with np.errstate(invalid="ignore"):
-        assert compare(image, weight, ConvSpec(), compute=Compute(threads=1), repeats=1).agree
+        assert compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), compute=Compute(threads=1), repeats=1).agree
         load = backends.load
         monkeypatch.setattr(backends, "load", lambda name: Wrong("pixel") if name == "torch" else load(name))
-        found = compare(image, weight, ConvSpec(), compute=Compute(threads=1), repeats=1)
+        found = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), compute=Compute(threads=1), repeats=1)
     assert {row.backend: row.agree for row in found.rows} == {"numpy": True, "torch": False, "reference": True}
 
 
 def test_nothing_but_zeros_agrees() -> None:
-    assert compare(np.zeros((1, 5, 5)), np.zeros((1, 1, 3, 3)), ConvSpec(), repeats=1).agree
+    assert compare(np.zeros((1, 5, 5)), Weights(np.zeros((1, 1, 3, 3))), ConvSpec(), repeats=1).agree
 
 
 def test_the_limit_replaces_the_tolerance() -> None:
     image, weight = random_layer((9, 9), 3, 3, (3, 3), ConvSpec())
-    strict = compare(image, weight, ConvSpec(), repeats=1, limit=0.0)
+    strict = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1, limit=0.0)
     assert {row.tolerance for row in strict.rows} == {0}
     assert not strict.agree  # float32 rounds
     assert strict.rows[-1].agree
-    assert compare(image, weight, ConvSpec(), repeats=1, limit=1.0).agree
+    assert compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1, limit=1.0).agree
 
 
 def test_the_document_is_json() -> None:
     image, weight = random_layer((9, 9), 3, 3, (3, 3), ConvSpec())
-    document = compared.document(compare(image, weight, ConvSpec(), repeats=1), ())["rows"][0]
+    result = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1)
+    document = compared_backends.document(result, ())["rows"][0]
     assert json.loads(json.dumps(document)) == document
     contract = {"backend", "device", "plan", "output_shape", "max_abs_error", "median_ms"}
     assert contract <= document.keys()
@@ -242,13 +244,12 @@ class Wrong:
     def __init__(self, fault: str) -> None:
         self.fault = fault
 
-    def correlate(self, task: Task) -> Computed:
+    def run(self, task: Task) -> Computed:
         from convcli.backends import reference
 
-        act = reference.correlate_transpose if task.geometry.transpose else reference.correlate
         if self.fault == "unturned":
-            task = replace(task, weight=task.weight[:, :, ::-1, ::-1])
-        computed = act(task)
+            task = replace(task, layer=replace(task.layer, weight=task.layer.weight[:, :, ::-1, ::-1]))
+        computed = reference.run(task)
         array = computed.array.astype(task.dtype)
         if self.fault == "pixel":
             array[..., -1, -1] *= 1 + 1e-3
@@ -259,8 +260,6 @@ class Wrong:
         elif self.fault == "shifted":
             array = np.roll(array, 1, -1)
         return Computed(array, computed.plan)
-
-    correlate_transpose = correlate
 
 
 @pytest.mark.parametrize("victim", ["numpy", "torch"])
@@ -273,7 +272,7 @@ def test_a_wrong_backend_is_found(victim: str, fault: str, transpose: bool, monk
     image = np.random.default_rng(0).integers(100, 255, (3, 64, 64), np.uint8)
     weight = np.random.default_rng(1).random((3, 3, 3, 3))
     spec = ConvSpec(transpose=transpose, padding=Pads(1, 1, 1, 1))
-    found = compare(image, weight, spec, repeats=1)
+    found = compare(image, Weights.of(weight, spec), spec, repeats=1)
     assert {row.backend: row.agree for row in found.rows} == {
         "numpy": victim != "numpy",
         "torch": victim != "torch",
@@ -291,7 +290,7 @@ def test_the_wrong_backend_without_a_fault_agrees(monkeypatch: pytest.MonkeyPatc
     load = backends.load
     monkeypatch.setattr(backends, "load", lambda name: Wrong("none") if name == "torch" else load(name))
     image, weight = random_layer((16, 16), 3, 3, (3, 3), ConvSpec())
-    assert compare(image, weight, ConvSpec(), repeats=1).agree
+    assert compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1).agree
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -302,7 +301,13 @@ def test_every_plan_agrees_in_its_own_arithmetic(dtype: str, size: int, transpos
     image = random_picture((40, 40), 2).colour
     weight = random_weights(2, 2, (size, size), spec)
     for plan in ALWAYS:
-        found = compare(image, weight, spec, compute=Compute("numpy", dtype=dtype, plan=plan, threads=1), repeats=1)
+        found = compare(
+            image,
+            Weights.of(weight, spec),
+            spec,
+            compute=Compute("numpy", dtype=dtype, plan=plan, threads=1),
+            repeats=1,
+        )
         assert found.agree, found.rows
 
 
@@ -318,18 +323,19 @@ def test_a_plan_that_mixes_is_held_to_account(
     weight = random_weights(*channels, (17, 17), spec)
 
     class Spoilt:
-        def correlate(self, task: Task) -> Computed:
-            computed = load("numpy").correlate(task)
+        def run(self, task: Task) -> Computed:
+            computed = load("numpy").run(task)
             return computed._replace(array=computed.array * np.float32(self.factor))
 
-        correlate_transpose = correlate
         factor = 1.0
 
     spoilt = Spoilt()
     monkeypatch.setattr(backends, "load", lambda name: spoilt if name == "numpy" else load(name))
     for spoilt.factor, agrees in ((1.0, True), (1.02, False)):
         for plan in ("fft", "separable"):
-            found = compare(image, weight, spec, compute=Compute("numpy", plan=plan, threads=1), repeats=1)
+            found = compare(
+                image, Weights.of(weight, spec), spec, compute=Compute("numpy", plan=plan, threads=1), repeats=1
+            )
             row = next(row for row in found.rows if row.backend == "numpy")
             assert row.plan.startswith(plan)
             assert row.agree == agrees, row
@@ -341,14 +347,14 @@ def test_terms_count_what_one_output_sums(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(comparison, "tolerance", lambda dtype, terms: seen.append(terms) or 1.0)
     for transpose in (False, True):
         layer = Layer(ConvSpec(transpose=transpose, groups=3), Size(7, 7), Size(3, 5), channels=6, filters=12)
-        compare(layer.image, layer.weight, layer.spec, repeats=1)
+        compare(layer.image, layer.layer, layer.spec, repeats=1)
         assert set(seen) == {layer.terms} == {30}
         seen.clear()
 
 
 def test_auto_is_explained() -> None:
     image, weight = random_layer((9, 9), 3, 3, (3, 3), ConvSpec(stride=Pair(2, 2)))
-    found = compare(image, weight, ConvSpec(stride=Pair(2, 2)), repeats=1)
+    found = compare(image, Weights.of(weight, ConvSpec(stride=Pair(2, 2))), ConvSpec(stride=Pair(2, 2)), repeats=1)
     assert found.auto in ("numpy", "torch")
     assert found.reason
 
@@ -357,11 +363,11 @@ def test_every_plan_that_is_worth_it_has_a_row() -> None:
     """The one that was chosen and the others of the planner's, each of them run."""
     spec = ConvSpec(groups=3)
     image, weight = random_layer((60, 61), 3, 3, (5, 5), spec)
-    considered = engine.convolve(image, weight, spec, Compute("numpy", plan="taps")).considered
+    considered = convolve(image, weight, spec, Compute("numpy", plan="taps")).considered
     worth = {plan.name for plan in considered if plan.seconds <= comparison.SLOWER * considered[0].seconds}
-    found = compare(image, weight, spec, compute=Compute("numpy", plan="taps"), repeats=1)
+    found = compare(image, Weights.of(weight, spec), spec, compute=Compute("numpy", plan="taps"), repeats=1)
     assert {row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"} == {"taps"}
-    found = compare(image, weight, spec, repeats=1)
+    found = compare(image, Weights.of(weight, spec), spec, repeats=1)
     rows = [row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"]
     assert len(rows) == len(set(rows))
     assert worth == set(rows)
@@ -371,11 +377,11 @@ def test_every_plan_that_is_worth_it_has_a_row() -> None:
 def test_a_small_job_has_its_rows_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plain taps do it without weighing the rest, which a comparison wants to see nevertheless."""
     image, weight = random_layer((20, 21), 1, 1, (3, 3), ConvSpec())
-    found = compare(image, weight, ConvSpec(), repeats=1)
+    found = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1)
     rows = {row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"}
     assert {"taps", "toeplitz"} <= rows
     monkeypatch.setattr(comparison, "SLOWER", 0)
-    found = compare(image, weight, ConvSpec(), repeats=1)
+    found = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1)
     assert [row.plan.partition(":")[0] for row in found.rows if row.backend == "numpy"] == ["taps"]
     (left_out,) = [line for line in found.missing if line.startswith("numpy ")]
     assert "toeplitz" in left_out

@@ -25,8 +25,8 @@ def rows(*args: object) -> dict[str, dict]:
 def spoil(monkeypatch: pytest.MonkeyPatch, change) -> None:
     """Let the numpy backend return `change(array)`."""
     module = load("numpy")
-    right = module.correlate
-    monkeypatch.setattr(module, "correlate", lambda task: Computed(change(right(task).array.copy()), "wrong"))
+    right = module.run
+    monkeypatch.setattr(module, "run", lambda task: Computed(change(right(task).array.copy()), "wrong"))
 
 
 def one_wrong_pixel(array: np.ndarray) -> np.ndarray:
@@ -137,8 +137,8 @@ def test_gray_is_luma_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is compared is what `apply` would compute: one channel, not the sum over three."""
     seen = []
     module = load("numpy")
-    right = module.correlate
-    monkeypatch.setattr(module, "correlate", lambda task: seen.append(task.x.shape[1]) or right(task))
+    right = module.run
+    monkeypatch.setattr(module, "run", lambda task: seen.append(task.source.shape[1]) or right(task))
     done("compare", TINY, "-k", "box", "--channels", "gray", "--repeats", "1")
     assert set(seen) == {1}
 
@@ -162,7 +162,7 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     from convcli.backends import torch as backend
 
     def timed(task: Task, repeats: int, tf32: bool) -> tuple[Computed, list[float]]:
-        computed = backend.correlate(replace(task, device="cpu"))
+        computed = backend.run(replace(task, device="cpu"))
         return computed._replace(array=computed.array * (1 + 1e-4 * tf32)), [2.0, 1.0, 3.0]
 
     monkeypatch.setattr(backend, "cuda_missing", lambda: None)

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, Layer, layers
+from conftest import BACKENDS, Layer, convolve, layers, transpose_convolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair, Size
@@ -47,7 +46,7 @@ def pixel(image: Plane, y: int, x: int) -> Any:
 
 def apply_plane(image: Plane, kernel: Plane, spec: ConvSpec, backend: str) -> Plane:
     """One kernel on one plane."""
-    result = engine.convolve(np.array([image]), np.array([[kernel]], float), spec, Compute(backend, dtype="float64"))
+    result = convolve(np.array([image]), np.array([[kernel]], float), spec, Compute(backend, dtype="float64"))
     return result.array[0].tolist()
 
 
@@ -132,7 +131,7 @@ def test_the_printed_strided_sum_is_dilation_with_a_thinned_kernel(
     thin = thinned(weights, s)
     b, a = len(weights) // 2, len(weights[0]) // 2
     assert thin[len(thin) // 2][len(thin[0]) // 2] == weights[b][a]
-    result = engine.convolve(
+    result = convolve(
         np.array([image]),
         np.array([[thin]], float),
         ConvSpec(padding="same", dilation=Pair(s, s)),
@@ -212,10 +211,10 @@ def test_the_network_formulas(backend: str, layer: Layer) -> None:
             (h - 1) * s - top - bottom + d * (kh - 1) + p2[0] + 1,
             (w - 1) * t - left - right + e * (kw - 1) + p2[1] + 1,
         )
-        act, formula = engine.transpose, transposed_network
+        act, formula = transpose_convolve, transposed_network
     else:
         size = (h + top + bottom - d * (kh - 1) - 1) // s + 1, (w + left + right - e * (kw - 1) - 1) // t + 1
-        act, formula = engine.convolve, network
+        act, formula = convolve, network
     compute = Compute(backend, dtype="float64", threads=1)
     result = act(np.array(image), np.array(weight, float), spec, compute, np.array(bias, float))
     assert result.array.tolist() == formula(image, weight, bias, spec, size)
@@ -315,7 +314,7 @@ def test_hand_computed(backend: str, spec: ConvSpec, expected: Plane) -> None:
 )
 def test_hand_computed_transposed(backend: str, spec: ConvSpec, expected: Plane) -> None:
     image, weight = np.array([[[1, 2], [3, 4]]]), np.array([[KERNEL]], float)
-    assert engine.transpose(image, weight, spec, Compute(backend)).array[0].tolist() == expected
+    assert transpose_convolve(image, weight, spec, Compute(backend)).array[0].tolist() == expected
 
 
 @everywhere
@@ -325,18 +324,18 @@ def test_hand_computed_channels_groups_and_bias(backend: str) -> None:
     compute = Compute(backend)
     # one output: 1·1 + 10·2 + 100·3 + 1000·4, and a bias of 5
     weight = np.array([[[[1, 10]], [[100, 1000]]]], float)
-    assert engine.convolve(image, weight, ConvSpec(), compute, np.array([5.0])).array.tolist() == [[[4326]]]
+    assert convolve(image, weight, ConvSpec(), compute, np.array([5.0])).array.tolist() == [[[4326]]]
     # two groups, two outputs each: every channel meets its own kernels only
     weight = np.array([[[[1, 10]]], [[[2, 20]]], [[[3, 30]]], [[[4, 40]]]], float)
-    out = engine.convolve(image, weight, ConvSpec(groups=2), compute, np.array([0, 1, 2, 3.0])).array
+    out = convolve(image, weight, ConvSpec(groups=2), compute, np.array([0, 1, 2, 3.0])).array
     assert out.tolist() == [[[21]], [[43]], [[131]], [[175]]]
     # transposed, two groups, one output each: [1, 2] spread by (1, 10), [3, 4] by (2, 20)
     weight = np.array([[[[1, 10]]], [[[2, 20]]]], float)
-    out = engine.transpose(image, weight, ConvSpec(groups=2), compute, np.array([0, 1.0])).array
+    out = transpose_convolve(image, weight, ConvSpec(groups=2), compute, np.array([0, 1.0])).array
     assert out.tolist() == [[[1, 12, 20]], [[7, 69, 81]]]
     # transposed, one group: both channels add up in both outputs
     weight = np.array([[[[1, 10]], [[5, 50]]], [[[2, 20]], [[6, 60]]]], float)
-    out = engine.transpose(image, weight, ConvSpec(), compute).array
+    out = transpose_convolve(image, weight, ConvSpec(), compute).array
     assert out.tolist() == [[[7, 80, 100]], [[23, 264, 340]]]
 
 
@@ -345,7 +344,7 @@ def test_a_batch_is_its_images_one_by_one(backend: str) -> None:
     layer = Layer(ConvSpec(padding="same"), Size(4, 5), Size(3, 2), batch=3, channels=2, filters=2, biased=True)
     array = layer.run(backend).array
     for number in range(3):
-        alone = engine.convolve(layer.image[number], layer.weight, layer.spec, Compute(backend), layer.bias).array
+        alone = convolve(layer.image[number], layer.weight, layer.spec, Compute(backend), layer.bias).array
         np.testing.assert_allclose(array[number], alone, rtol=1e-14, atol=1e-12)
 
 
@@ -353,7 +352,7 @@ def test_a_batch_is_its_images_one_by_one(backend: str) -> None:
 @pytest.mark.parametrize("spec", [ConvSpec(padding_mode="reflect", padding=Pads(1, 1, 1, 1)), ConvSpec(transpose=True)])
 @pytest.mark.parametrize("kind", ["uint8", "float64"])
 def test_a_batch_of_no_image(backend: str, spec: ConvSpec, kind: str) -> None:
-    act = engine.transpose if spec.transpose else engine.convolve
+    act = transpose_convolve if spec.transpose else convolve
     image, weight = np.zeros((0, 4, 4, 5), kind), np.ones((4, 2, 3, 3))
     result = act(image, weight, replace(spec, groups=2), Compute(backend), np.ones(4))
     assert result.array.shape == result.output_shape == (0, 4, *result.geometry.output)

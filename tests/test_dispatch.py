@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import convolve, task_of, transpose_convolve
 
-from convcli import dispatch, engine
+from convcli import dispatch
 from convcli.backends import Task, spectra
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
@@ -19,6 +20,7 @@ from convcli.geometry import Pads, Pair
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.system import memory
+from convcli.windows import Held, whole
 
 
 class _ChosenError(Exception):
@@ -42,7 +44,7 @@ def choice(channels: int, size: int, groups: int, imported: bool, monkeypatch: p
     image = np.broadcast_to(np.float32(0), (channels, size, size))
     weight = np.ones((channels, channels // groups, 3, 3), np.float32)
     with pytest.raises(_ChosenError):
-        engine.convolve(image, weight, ConvSpec(padding="same", groups=groups), Compute("auto", threads=2))
+        convolve(image, weight, ConvSpec(padding="same", groups=groups), Compute("auto", threads=2))
     return found[0]
 
 
@@ -93,7 +95,7 @@ def filters(side: int, **more: Any) -> Task:
     spec = ConvSpec(groups=3, padding=Pads(side // 2, side // 2, side // 2, side // 2))
     geometry = spec.resolve((100, 100), (side, side))
     weight = np.ones((3, 1, side, side), np.float32)
-    return Task(np.zeros((1, 3, 100, 100), np.uint8), weight, None, geometry, 3, **more)
+    return task_of(np.zeros((1, 3, 100, 100), np.uint8), weight, geometry, 3, **more)
 
 
 LIT = Lift("float32", 255.0, linear=True)
@@ -124,7 +126,7 @@ def test_a_remedy_on_a_device_speaks_of_no_copies(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(GeometryError) as caught:
         dispatch.check_memory(filters(3, device="cuda"), "torch")
     assert "numpy" not in str(caught.value)
-    with pytest.raises(GeometryError, match="use --backend numpy, which copies no padded image"):
+    with pytest.raises(GeometryError, match="use backend numpy, which copies no padded image"):
         dispatch.check_memory(filters(3), "torch")
 
 
@@ -134,20 +136,22 @@ def test_transforms_of_torch_on_the_cpu_are_counted(dtype: str, monkeypatch: pyt
     itemsize = np.dtype(dtype).itemsize
     work = spectra.working_bytes((1, 3, 100, 100), (3, 1, 31, 31), task.geometry, itemsize)
     assert work > 3 * PIXELS * itemsize
-    whole = 3 * (PIXELS + (130 * 130 + PIXELS + PIXELS) * itemsize)  # as it is; padded, widened, and the result
-    assert needs(task, "torch", monkeypatch) == whole + work
+    padded = 3 * (PIXELS + (130 * 130 + PIXELS + PIXELS) * itemsize)  # as it is; padded, widened, and the result
+    assert needs(task, "torch", monkeypatch) == padded + work
     assert needs(task, "numpy", monkeypatch) == 3 * PIXELS * (1 + itemsize)
-    assert needs(task, "reference", monkeypatch) == whole
-    real = replace(task, x=task.x.astype(np.float32))  # whose values may turn out to be of a wide range
+    assert needs(task, "reference", monkeypatch) == padded
+    real = replace(
+        task, source=Held(whole(task.source).astype(np.float32))
+    )  # whose values may turn out to be of a wide range
     wide = spectra.working_bytes((1, 3, 100, 100), (3, 1, 31, 31), task.geometry, 8)
-    assert needs(real, "torch", monkeypatch) == whole + 3 * 3 * PIXELS + wide
+    assert needs(real, "torch", monkeypatch) == padded + 3 * 3 * PIXELS + wide
     lit = replace(task, lift=LIT, dtype="float32")
     assert needs(lit, "reference", monkeypatch) == 3 * (PIXELS + (130 * 130 + 3 * PIXELS) * 4)
 
 
 def test_what_has_no_transforms_is_counted_without(monkeypatch: pytest.MonkeyPatch) -> None:
     for task in (filters(3), filters(31, dtype="bfloat16")):
-        side = 100 + task.weight.shape[-1] - 1
+        side = 100 + task.layer.kernel.width - 1
         assert needs(task, "torch", monkeypatch) == 3 * (PIXELS + (side * side + PIXELS + PIXELS) * 4)
 
 
@@ -158,17 +162,17 @@ def test_a_transposed_operation_of_nothing_but_gaps_is_left_to_torch() -> None:
     """Its phases begin far apart: numpy would lay out what lies between."""
     image, weight = np.random.default_rng(0).random((1, 4, 5), np.float32), np.ones((1, 1, 4, 4))
     spec = ConvSpec(transpose=True, stride=Pair(3, 3), dilation=Pair(700, 700), padding=Pads(700, 700, 700, 700))
-    result = engine.transpose(image, weight, spec)
+    result = transpose_convolve(image, weight, spec)
     assert result.backend == "torch"
     assert "windows of 701×701, nearly all of them gaps" in result.reason
-    truth = engine.transpose(image, weight, spec, Compute("reference")).array
+    truth = transpose_convolve(image, weight, spec, Compute("reference")).array
     np.testing.assert_allclose(result.array, truth, rtol=1e-5)
     with pytest.raises(
         BackendError, match="backend 'numpy' cannot do this: a dilation that is no multiple of the stride"
     ):
-        engine.transpose(image, weight, spec, Compute("numpy"))
+        transpose_convolve(image, weight, spec, Compute("numpy"))
     multiple = replace(spec, dilation=Pair(699, 699))  # of which the phases are as small as the kernel
-    assert engine.transpose(image, weight, multiple).backend == "numpy"
+    assert transpose_convolve(image, weight, multiple).backend == "numpy"
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch", "reference"])
@@ -177,4 +181,4 @@ def test_weights_that_are_none_are_refused(backend: str, value: float) -> None:
     weight = np.ones((1, 1, 3, 3))
     weight[0, 0, 1, 1] = value
     with pytest.raises(KernelError, match="the weights hold a NaN or an infinity"):
-        engine.convolve(np.ones((1, 5, 5)), weight, ConvSpec(), Compute(backend))
+        convolve(np.ones((1, 5, 5)), weight, ConvSpec(), Compute(backend))

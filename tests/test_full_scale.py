@@ -194,9 +194,9 @@ def test_explain_and_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     biases = []
     usual = comparison.compare
 
-    def compared(image: Any, weight: Any, spec: Any, bias: Any, *rest: Any) -> Any:
-        biases.append(bias.tolist())
-        return usual(image, weight, spec, bias, *rest)
+    def compared(image: Any, layer: Any, *rest: Any) -> Any:
+        biases.append(layer.bias.tolist())
+        return usual(image, layer, *rest)
 
     monkeypatch.setattr(comparison, "compare", compared)
     done("compare", "in.npy", *ONE, "--repeats", "1", "--bias", "50%", "--full-scale", "4095", cwd=tmp_path)

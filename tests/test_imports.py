@@ -181,7 +181,7 @@ def below(files: set[str], *places: str) -> set[str]:
 
 
 def test_the_scan_sees_the_package() -> None:
-    assert {"cli.py", "options.py", "engine.py", "geometry.py", "commands/shape.py", "backends/torch/run.py"} <= set(
+    assert {"cli.py", "options.py", "engine.py", "geometry.py", "commands/shape.py", "backends/torch/arrays.py"} <= set(
         SOURCES
     )
     assert "cli.py" in importers("click")
@@ -217,7 +217,7 @@ LAYERS = [
     {"geometry"},
     {"convspec"},
     {"system", "commandline", "report", "arithmetic"},
-    {"pointwise", "borders"},
+    {"pointwise", "borders", "layer", "windows"},
     {"backends", "kernels", "images"},
     {"dispatch", "inventory"},
     {"engine"},
@@ -264,6 +264,7 @@ def test_backends_are_independent() -> None:
         "convcli.backends.Computed",
         "convcli.backends.Task",
         "convcli.backends.finished",
+        "convcli.backends.handed_over",
         "convcli.backends.lifted",
     }
 
@@ -281,8 +282,9 @@ RUNS = [
     {"__init__"},
     {"outputs", "operation", "remarks"},
     {"inputs", "comparison", "transparency"},
+    {"fitting"},
     {"pipeline"},
-    {"montage", "layer"},
+    {"montage", "compared"},
     {"single"},
     {"batch"},
 ]

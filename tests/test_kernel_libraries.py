@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import convolve
 from library_kernels import KORNIA_LEFT_OUT, MAGICK_LEFT_OUT, PILLOW_LEFT_OUT, SKIMAGE_COVERS, SKIMAGE_LEFT_OUT
 from library_values import LIBRARIES, VALUES, Matrix, kornia_names, magick_names, skimage_names
 from PIL import Image, ImageFilter
 
-from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.kernels import parse
@@ -112,7 +112,7 @@ def test_a_picture_is_as_pillow_makes_it(name: str) -> None:
     theirs = np.asarray(Image.fromarray(picture).filter(kind()))
     weight = values(LIBRARIES["Pillow"].rows[name].ours)[np.newaxis, np.newaxis]
     bias = kind.filterargs[2]
-    ours = engine.convolve(picture[np.newaxis].astype(float), weight, ConvSpec(), Compute("reference")).array[0] + bias
+    ours = convolve(picture[np.newaxis].astype(float), weight, ConvSpec(), Compute("reference")).array[0] + bias
     edge = kind.filterargs[0][0] // 2
     np.testing.assert_allclose(ours.clip(0, 255), theirs[edge:-edge, edge:-edge], rtol=0, atol=0.5001)  # rounded there
 

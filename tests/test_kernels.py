@@ -17,6 +17,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from cli import run
+from conftest import convolve, transpose_convolve
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -26,7 +27,6 @@ from safetensors.torch import save_file as save_tensors
 from scipy import ndimage, special
 from scipy.signal import windows
 
-from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError, KernelError
@@ -70,9 +70,7 @@ def outcome(call: Callable[[], Any]) -> tuple[Any, str]:
 def correlated(image: Any, kernel: Matrix) -> Matrix:
     """A kernel on a 2-D image, in its own size."""
     spec = ConvSpec(padding="same", padding_mode="replicate")
-    return engine.convolve(np.array([image], float), kernel[np.newaxis, np.newaxis], spec, Compute("reference")).array[
-        0
-    ]
+    return convolve(np.array([image], float), kernel[np.newaxis, np.newaxis], spec, Compute("reference")).array[0]
 
 
 # --- every named kernel ---
@@ -288,7 +286,7 @@ def test_compass_kernels_turn_by_45_degrees(name: str, north: Any, north_east: A
 def test_shift_moves_the_picture_down_and_to_the_right(dy: int, dx: int, seed: int) -> None:
     image = np.random.default_rng(seed).integers(1, 255, (6, 5))
     weight = values(f"shift:{dy},{dx}")[np.newaxis, np.newaxis]
-    moved = engine.convolve(image[np.newaxis], weight, ConvSpec(padding="same"), Compute("reference")).array[0]
+    moved = convolve(image[np.newaxis], weight, ConvSpec(padding="same"), Compute("reference")).array[0]
     for y in range(6):
         for x in range(5):
             inside = 0 <= y - dy < 6 and 0 <= x - dx < 5
@@ -470,7 +468,7 @@ def test_upsampling_is_that_of_pytorch_and_pillow(kernel: str, mode: Any, factor
     padding, odd = divmod(weight.shape[-1] - factor, 2)
     assert not odd
     spec = ConvSpec(stride=Pair(factor, factor), padding=Pads(*[padding] * 4), transpose=True)
-    ours = engine.transpose(image[np.newaxis], weight, spec, Compute("reference")).array[0]
+    ours = transpose_convolve(image[np.newaxis], weight, spec, Compute("reference")).array[0]
     if isinstance(mode, str):
         aligned = {} if mode == "nearest" else {"align_corners": False}
         theirs = F.interpolate(torch.tensor(image)[None, None], scale_factor=factor, mode=mode, **aligned)[0, 0].numpy()
@@ -956,7 +954,7 @@ def test_each_is_a_depthwise_layer_of_torch() -> None:
     image = np.random.default_rng(0).standard_normal((4, 7, 8))
     weight, groups = THREE.weight(4, "each", 1, False)
     assert (weight.shape, groups) == ((12, 1, 3, 3), 4)
-    ours = engine.convolve(image, weight, ConvSpec(groups=groups), Compute("reference")).array
+    ours = convolve(image, weight, ConvSpec(groups=groups), Compute("reference")).array
     depthwise = torch.nn.Conv2d(4, 12, 3, groups=4, bias=False, dtype=torch.float64)
     depthwise.weight.data = torch.from_numpy(THREE.values)[:, None].repeat(4, 1, 1, 1)
     with torch.no_grad():
@@ -983,7 +981,7 @@ def test_sum_adds_the_channels_of_a_group(how: str, groups: int) -> None:
     image = np.random.default_rng(0).standard_normal((6, 7, 8))
     weight, used = THREE.weight(6, how, groups, False)
     assert (weight.shape, used) == ((3, 6 // groups, 3, 3), groups)
-    ours = engine.convolve(image, weight, ConvSpec(groups=groups), Compute("reference")).array
+    ours = convolve(image, weight, ConvSpec(groups=groups), Compute("reference")).array
     for k in range(3):
         mine = range(6) if groups == 1 else range(2 * k, 2 * k + 2)
         expected = sum(plane(image[c], THREE.values[k]) for c in mine)
@@ -994,7 +992,7 @@ def test_each_transposed() -> None:
     image = np.random.default_rng(0).standard_normal((4, 5, 6))
     weight, groups = THREE.weight(4, "each", 1, True)
     assert (weight.shape, groups) == ((4, 3, 3, 3), 4)
-    ours = engine.transpose(image, weight, ConvSpec(stride=Pair(2, 2), groups=groups), Compute("reference")).array
+    ours = transpose_convolve(image, weight, ConvSpec(stride=Pair(2, 2), groups=groups), Compute("reference")).array
     for c in range(4):
         for k in range(3):
             np.testing.assert_allclose(ours[3 * c + k], painted(image[c], THREE.values[k], 2), rtol=0, atol=1e-12)
@@ -1005,7 +1003,7 @@ def test_sum_transposed(groups: int) -> None:
     image = np.random.default_rng(0).standard_normal((6, 5, 6))
     weight, used = THREE.weight(6, "sum", groups, True)
     assert (weight.shape, used) == ((6, 3 // groups, 3, 3), groups)
-    ours = engine.transpose(image, weight, ConvSpec(stride=Pair(2, 2), groups=groups), Compute("reference")).array
+    ours = transpose_convolve(image, weight, ConvSpec(stride=Pair(2, 2), groups=groups), Compute("reference")).array
     for k in range(3):
         mine = range(6) if groups == 1 else range(2 * k, 2 * k + 2)
         expected = sum(painted(image[c], THREE.values[k], 2) for c in mine)
@@ -1288,15 +1286,15 @@ def test_weights_must_fit_the_channels(tmp_path: Path) -> None:
     """Their layout is named where it is wrong."""
     weight = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT}))).weight
     image = np.ones((3, 9, 9))
-    text = message(lambda: engine.convolve(image, weight, ConvSpec()), GeometryError)
+    text = message(lambda: convolve(image, weight, ConvSpec()), GeometryError)
     assert "take 2 input channels, the image has 3" in text
     assert "(C_out, C_in/groups, kh, kw)" in text
-    text = message(lambda: engine.transpose(image, weight, ConvSpec()), GeometryError)
+    text = message(lambda: transpose_convolve(image, weight, ConvSpec()), GeometryError)
     assert "take 4 input channels, the image has 3" in text
     assert "(C_in, C_out/groups, kh, kw)" in text
-    text = message(lambda: engine.convolve(image, weight, ConvSpec(groups=2)), GeometryError)
+    text = message(lambda: convolve(image, weight, ConvSpec(groups=2)), GeometryError)
     assert "groups 2 does not divide the 3 input channels: use an image of 4 channels" in text
-    assert "not 4-D" in message(lambda: engine.convolve(image, np.ones((3, 3)), ConvSpec()), GeometryError)
+    assert "not 4-D" in message(lambda: convolve(image, np.ones((3, 3)), ConvSpec()), GeometryError)
 
 
 # The bias beside the weight; checkpoints; byte order marks

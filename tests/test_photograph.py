@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import BACKENDS
+from conftest import BACKENDS, convolve, transpose_convolve
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair
@@ -48,7 +47,7 @@ def run(image: NDArray[np.uint8], kernel: NDArray[np.float64], spec: ConvSpec, b
     """`kernel` on every channel, in float64."""
     weight = np.stack([kernel[np.newaxis]] * len(image))
     spec = ConvSpec(spec.op, padding=spec.padding, padding_mode=spec.padding_mode, groups=len(image))
-    return engine.convolve(image, weight, spec, Compute(backend, dtype="float64")).array
+    return convolve(image, weight, spec, Compute(backend, dtype="float64")).array
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -115,7 +114,7 @@ def enlarge(image: NDArray[np.generic], factor: int, crop: int, backend: str) ->
     """``transpose -k bilinear:F --stride F --padding CROP`` on every channel."""
     weight, groups = Bank((parse(f"bilinear:{factor}"),)).weight(len(image), "each", 1, True)
     spec = ConvSpec(stride=Pair(factor, factor), padding=Pads(crop, crop, crop, crop), groups=groups)
-    return engine.transpose(image, weight, spec, Compute(backend, dtype="float64")).array
+    return transpose_convolve(image, weight, spec, Compute(backend, dtype="float64")).array
 
 
 def interpolated(image: NDArray[np.uint8], factor: int) -> NDArray[np.float64]:
@@ -145,7 +144,7 @@ def test_bilinear_enlarges_exactly_after_replicating_the_border(
     """The recipe: ``apply -k identity --padding 1 --padding-mode replicate``, then a crop that is larger by f."""
     weight, groups = Bank((parse("identity"),)).weight(3, "each", 1, False)
     spec = ConvSpec(padding=Pads(1, 1, 1, 1), padding_mode="replicate", groups=groups)
-    wider = engine.convolve(coffee, weight, spec, Compute(backend)).array
+    wider = convolve(coffee, weight, spec, Compute(backend)).array
     ours = enlarge(wider, factor, ceil((factor - 1) / 2) + factor, backend)
     theirs = interpolated(coffee, factor)
     assert ours.shape == theirs.shape
@@ -161,7 +160,7 @@ def test_bilinear_shrinks_back(coffee: NDArray[np.uint8], factor: int, backend: 
     large = enlarge(flat, factor, crop, backend)
     weight, groups = Bank((parse(f"bilinear:{factor}"),)).weight(3, "each", 1, False)
     spec = ConvSpec(stride=Pair(factor, factor), padding=Pads(crop, crop, crop, crop), groups=groups)
-    small = engine.convolve(large, weight / factor**2, spec, Compute(backend)).array
+    small = convolve(large, weight / factor**2, spec, Compute(backend)).array
     assert small.shape == coffee.shape
     np.testing.assert_allclose(small[:, 2:-2, 2:-2], 77, rtol=1e-12)
 
@@ -178,6 +177,6 @@ def test_the_whole_photograph_in_every_dtype(backend: str) -> None:
     for dtype, atol in (("float64", 1e-9), ("float32", 255 * np.abs(kernel).sum() * 2.0**-20)):
         if backend == "reference" and dtype == "float32":
             continue
-        result = engine.convolve(image, weight, spec, Compute(backend, dtype=dtype, threads=2))
+        result = convolve(image, weight, spec, Compute(backend, dtype=dtype, threads=2))
         assert result.array.dtype == dtype
         np.testing.assert_allclose(result.array, expected, rtol=0, atol=atol)

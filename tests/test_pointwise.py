@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from cli import done, read, write
-from conftest import ALWAYS, BACKENDS
+from conftest import ALWAYS, BACKENDS, convolve, transpose_convolve
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli import engine
 from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
@@ -34,17 +33,15 @@ Real = NDArray[np.float64]
 @contextmanager
 def small_pieces(cache: int, band: int) -> Iterator[None]:
     """Tiles of so many bytes, lifted and finished so many values at a time; real results are kept where tiles are large."""
-    from convcli.backends.numpy import recipe, run, tiles
+    from convcli.backends.numpy import blocks, tiles
     from convcli.backends.numpy.strategies import common
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(common, "CACHE_BYTES", cache)
-        patch.setattr(run, "KEPT_BYTES", run.KEPT_BYTES if cache == 1 << 20 else 0)
+        patch.setattr(blocks, "KEPT_BYTES", blocks.KEPT_BYTES if cache == 1 << 20 else 0)
         patch.setattr(tiles, "NEAR_VALUES", band)
         patch.setattr(finishes, "NEAR_VALUES", band)
-        recipe._recipes.clear()
         yield
-    recipe._recipes.clear()
 
 
 class Case(NamedTuple):
@@ -58,7 +55,7 @@ class Case(NamedTuple):
     finish: Finish
 
     def run(self, **how: Any) -> ConvResult:
-        act = engine.transpose if self.spec.transpose else engine.convolve
+        act = transpose_convolve if self.spec.transpose else convolve
         changes = self.lift.linear or self.lift.gray or self.lift.opacity == "weighs"
         lift = self.lift if changes else None
         return act(self.image, self.weight, self.spec, Compute(**how), self.bias, self.finish, lift)
@@ -164,7 +161,7 @@ def test_tiles_agree_with_the_whole_picture(
 ) -> None:
     image, lift, weight, spec, bias, finish = case
     assert finish.restore is not None
-    act = engine.transpose if spec.transpose else engine.convolve
+    act = transpose_convolve if spec.transpose else convolve
     real = act(lifted(image, lift), weight, spec, Compute("reference"), bias).array
     expected = restored(real, finish.restore)
     with small_pieces(cache, band):
@@ -189,7 +186,7 @@ def test_opacity_that_is_filtered_has_its_own_range(plan: str) -> None:
     image = np.random.default_rng(2).integers(0, 256, (20, 30, 4), dtype=np.uint8).transpose(2, 0, 1)
     finish = Finish((), "uint8", 255.0, "offset", True, restore=Restore(255.0, opacity=True))
     spec, weight = ConvSpec(groups=4), np.full((4, 1, 1, 2), [-1.0, 1.0])
-    result = engine.convolve(image, weight, spec, Compute("numpy", plan=plan), None, finish)
+    result = convolve(image, weight, spec, Compute("numpy", plan=plan), None, finish)
     steps = np.diff(image.astype(int))
     np.testing.assert_array_equal(result.array[:3], np.clip(steps[:3] + 128, 0, 255))
     np.testing.assert_array_equal(result.array[3], np.clip(steps[3], 0, 255))
@@ -212,7 +209,7 @@ def test_a_colour_is_divided_by_the_opacity_that_is_left() -> None:
 def test_minmax_stretches_what_is_finite(backend: str) -> None:
     image = np.array([[[-1, np.nan, 3, np.inf, 0, -np.inf]]], np.float32)
     finish = Finish((), "uint8", 255.0, "minmax", count=True)
-    result = engine.convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(), Compute(backend), finish=finish)
+    result = convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(), Compute(backend), finish=finish)
     np.testing.assert_array_equal(result.array, [[[0, 0, 255, 255, 64, 0]]])
     assert result.clipped == Clipped(below=1, above=1, total=6, nan=1)
 
@@ -223,7 +220,7 @@ def test_minmax_stretches_the_smallest_and_the_widest_ranges(backend: str, value
     """What float32 hardly holds, and a width that it does not hold."""
     image = np.array([[values]], np.float32)
     finish = Finish((), "uint8", 255.0, "minmax", count=True)
-    result = engine.convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(), Compute(backend), finish=finish)
+    result = convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(), Compute(backend), finish=finish)
     exact = (np.array(values, np.float32).astype(float) - values[0]) / (values[-1] - values[0]) * 255
     np.testing.assert_array_equal(result.array[0, 0], np.rint(exact))
     assert result.clipped == Clipped(total=4)
@@ -235,11 +232,11 @@ def test_outputs_that_no_tap_reaches_count_as_extremes(
     backend: str, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They hold the bias, -1, which becomes black; 8 becomes white."""
-    monkeypatch.setattr("convcli.backends.numpy.run.KEPT_BYTES", kept)
+    monkeypatch.setattr("convcli.backends.numpy.blocks.KEPT_BYTES", kept)
     image = np.array([[[5, 9], [9, 5]]], np.uint8)
     spec = ConvSpec(transpose=True, stride=Pair(2, 2), output_padding=Pair(1, 1))
     finish = Finish((), "uint8", 255.0, "minmax", count=True)
-    result = engine.transpose(image, np.ones((1, 1, 1, 1)), spec, Compute(backend), np.array([-1.0]), finish)
+    result = transpose_convolve(image, np.ones((1, 1, 1, 1)), spec, Compute(backend), np.array([-1.0]), finish)
     expected = np.zeros((4, 4))
     expected[::2, ::2] = [[142, 255], [255, 142]]  # 4 is (4 + 1) · 255 / 9 = 141.7
     np.testing.assert_array_equal(result.array[0], expected)
@@ -250,7 +247,7 @@ def test_where_every_output_is_reached_the_bias_is_no_extreme() -> None:
     """A stride of 2 has four phases; of an image of one pixel, only one of them has outputs."""
     finish = Finish((), "uint8", 255.0, "minmax", count=True)
     image, spec = np.array([[[5]]], np.uint8), ConvSpec(transpose=True, stride=Pair(2, 2))
-    result = engine.transpose(image, np.ones((1, 1, 1, 1)), spec, Compute("numpy"), np.array([-1.0]), finish)
+    result = transpose_convolve(image, np.ones((1, 1, 1, 1)), spec, Compute("numpy"), np.array([-1.0]), finish)
     np.testing.assert_array_equal(result.array, [[[0]]])
 
 
@@ -300,7 +297,7 @@ def test_both_ways_of_an_operation_with_everything(tmp_path: Path) -> None:
     options = ["--linear", "--channels", "gray", "--range", "minmax", "--bias", "9"]
     done("apply", write(tmp_path / "in.png", pixels), "-k", "box:3", *options, "-o", "out.png", cwd=tmp_path)
     lift = Lift("float64", 255.0, True, (0.2126, 0.7152, 0.0722), "weighs")
-    filtered = engine.convolve(lifted(pixels, lift), np.full((2, 1, 3, 3), 1 / 9), ConvSpec(groups=2)).array
+    filtered = convolve(lifted(pixels, lift), np.full((2, 1, 3, 3), 1 / 9), ConvSpec(groups=2)).array
     gray, alpha = restored(filtered, Restore(255.0, True, True, 1.0, (9.0,)))
     expected = np.stack([in_range(gray, "minmax"), alpha])
     np.testing.assert_allclose(read(tmp_path / "out.png"), expected, atol=0.51)

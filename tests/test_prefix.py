@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Layer
+from conftest import Layer, convolve
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli import engine
 from convcli.backends.numpy.job import Job, direct
 from convcli.backends.numpy.strategies import flat, prefix
 from convcli.convspec import ConvSpec
@@ -58,12 +57,11 @@ def test_white_and_noise_are_those_of_the_definition(kind: str, name: str, threa
     for image in (np.full((1, 80, 90), white, kind), noise):
         for layout in found:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("convcli.backends.numpy.recipe._recipes", {})
                 patch.setattr(flat, "layouts", lambda *_, only=layout: [only])
                 compute = Compute("numpy", plan="prefix", threads=threads)
-                result = engine.convolve(image, kernel, spec, compute)
+                result = convolve(image, kernel, spec, compute)
             assert f"exact in {layout.kind}" in result.plan
-            truth = engine.convolve(image, kernel, spec, Compute("reference")).array
+            truth = convolve(image, kernel, spec, Compute("reference")).array
             np.testing.assert_allclose(result.array, truth, rtol=1e-6, atol=1e-3 * float(np.abs(truth).max() == 0))
 
 
@@ -71,7 +69,7 @@ def test_sums_are_taken_in_as_many_parts_as_the_type_asks_for() -> None:
     narrow, wide = layouts(np.ones((31, 31)))
     assert (narrow.kind, wide.kind, wide.puts) == ("uint16", "int32", 0)
     assert narrow.puts == 3  # 961 · 255 in parts of at most 65535, of 8 columns each
-    (only,) = wide.classes
+    (only,) = wide.outputs[0][0]
     assert [piece.columns for piece in only.pieces] == [1, 2, 4, 8, 16]
     assert only.passes == 1 + 4 + 5
     assert layouts(np.ones((3, 3)))[0].puts == 0
@@ -89,15 +87,14 @@ def test_columns_side_by_side_are_summed_no_further_than_the_type_goes() -> None
     kernel = np.repeat(np.array([1.0] * 100 + [-1.0])[:, np.newaxis], 8, axis=1)
     narrow, _ = layouts(kernel)
     assert narrow.kind == "int16"
-    assert {piece.columns for piece in narrow.classes[0].pieces} == {1}
+    assert {piece.columns for piece in narrow.outputs[0][0][0].pieces} == {1}
     assert narrow.puts == 7
     image = np.full((1, 120, 40), 255, np.uint8)
     weights = kernel[np.newaxis, np.newaxis]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("convcli.backends.numpy.recipe._recipes", {})
         patch.setattr(flat, "layouts", lambda *_: [narrow])
-        result = engine.convolve(image, weights, ConvSpec(), Compute("numpy", plan="prefix"))
-    truth = engine.convolve(image, weights, ConvSpec(), Compute("reference")).array
+        result = convolve(image, weights, ConvSpec(), Compute("numpy", plan="prefix"))
+    truth = convolve(image, weights, ConvSpec(), Compute("reference")).array
     np.testing.assert_array_equal(result.array, truth)
 
 
@@ -105,8 +102,8 @@ def test_columns_that_are_alike_share_their_sums() -> None:
     kernel = parse("disk:15").kernels[0].values
     for layout in layouts(kernel):
         distinct = {column.tobytes() for column in kernel.T}
-        assert len(layout.classes) == len(distinct)
-        assert all(len(each.steps) == 2 for each in layout.classes)
+        assert layout.total(lambda each: 1) == len(distinct)
+        assert all(len(each.steps) == 2 for planes in layout.outputs for plane in planes for each in plane)
 
 
 @given(
@@ -130,8 +127,8 @@ def test_runs_of_any_length_and_height(
     image = generator.integers(0, np.iinfo(kind).max, (1, *size), kind, endpoint=True)
     spec = ConvSpec(padding="full", padding_mode="replicate", stride=Pair(*stride), dilation=Pair(*dilation))
     weights = weight[np.newaxis, np.newaxis]
-    result = engine.convolve(image, weights, spec, Compute("numpy", plan="prefix"))
-    truth = engine.convolve(image, weights, spec, Compute("reference")).array
+    result = convolve(image, weights, spec, Compute("numpy", plan="prefix"))
+    truth = convolve(image, weights, spec, Compute("reference")).array
     largest = float(image.max()) * float(np.abs(weight).sum())
     np.testing.assert_allclose(result.array, truth, rtol=0, atol=2**-22 * largest)
 

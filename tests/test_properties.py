@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
-from conftest import ALWAYS, BACKENDS, FAST, KINDS, Layer, assert_close, layers
+from conftest import (
+    ALWAYS,
+    BACKENDS,
+    FAST,
+    KINDS,
+    Layer,
+    assert_close,
+    convolve,
+    layers,
+    small_tiles,
+    transpose_convolve,
+)
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from convcli import engine
 from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.backends.numpy.strategies.rank import factors
 from convcli.convspec import ConvSpec
@@ -26,31 +34,6 @@ from convcli.pointwise.finish import Finish
 from convcli.vocabulary import PADDING_MODES, PADDING_RULES
 
 DTYPES = st.sampled_from((None, "float32", "float64"))
-
-
-@contextmanager
-def small_tiles(size: int) -> Iterator[None]:
-    """Make the numpy backend cut its work into as many tiles and goes as `size` bytes ask for, and use all threads for it."""
-    from convcli.backends.numpy import plan, recipe
-    from convcli.backends.numpy.strategies import common, fft, separable, toeplitz
-
-    def forget() -> None:
-        recipe._recipes.clear()
-        fft.side_for.cache_clear()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(common, "CACHE_BYTES", size)
-        patch.setattr(separable, "NEAR_BYTES", size)
-        patch.setattr(separable, "FOLD_BYTES", size)
-        patch.setattr(toeplitz, "PRODUCT_BYTES", size)
-        if size < 1 << 20:
-            patch.setattr(fft, "SIDES", (*(side for side in range(1, 65) if side % 2 == 0), *fft.SIDES[-9:]))
-            patch.setattr(fft, "effort", lambda side: side)  # the smallest sides that leave room for outputs
-        for name, value in (("WORTH_A_THREAD", 1e-12), ("HANDOVER", 0.0), ("CONTENDED", 1.0)):
-            patch.setattr(plan, name, value)
-        forget()
-        yield
-    forget()
 
 
 # --- every backend is the reference ---
@@ -94,6 +77,7 @@ def test_tiles_meet_at_their_borders(
 ) -> None:
     """Outputs (of a phase) one below, at and one above a tile, and two tiles and a rest, in both directions."""
     monkeypatch.setattr(STRATEGIES[plan], "tile", lambda job, itemsize: TILE)
+    monkeypatch.setattr("convcli.backends.numpy.plan.USUAL", threads)  # for one, nothing is cut finer than that
     spec = ConvSpec(padding="same-upper", groups=3, stride=Pair(stride, stride), transpose=transpose)
     times = 1 if transpose else stride
     with small_tiles(1 << 20):
@@ -185,7 +169,7 @@ def test_the_drawn_layers_reach_the_corners_of_the_space() -> None:
 def test_images_of_any_real_dtype(backend: str, kind: str, transpose: bool) -> None:
     values = np.random.default_rng(1).integers(0 if kind[0] in "bu" else -100, 100, (2, 5, 6)).astype(kind)
     weight = np.random.default_rng(2).integers(-3, 4, (2, 2, 3, 2)).astype(np.float64)
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     spec = ConvSpec(padding=Pads(1, 1, 1, 0))
     truth = act(values.astype(np.float64), weight, spec, Compute("reference")).array
     result = act(values, weight, spec, Compute(backend, threads=1))
@@ -202,7 +186,7 @@ def test_arrays_of_any_byte_order_and_width(backend: str, kind: str, transpose: 
         np.random.default_rng(seed).integers(0, 100, shape).astype(kind)
         for seed, shape in enumerate([(2, 5, 6), (2, 2, 3, 2), (2,)])
     )
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     plain = (array.astype(np.float64) for array in (image, weight, bias))
     truth = act(next(plain), next(plain), ConvSpec(), Compute("reference"), next(plain)).array
     result = act(image, weight, ConvSpec(), Compute(backend), bias)
@@ -218,7 +202,7 @@ def test_arrays_of_no_real_numbers(backend: str, kind: str) -> None:
     for place, (what, error) in enumerate([("image", ImageError), ("weights", KernelError), ("bias", KernelError)]):
         image, weight, bias = (array.astype(kind) if place == n else array for n, array in enumerate(arrays))
         with pytest.raises(error, match=f"{what} of dtype .* give real numbers") as raised:
-            engine.convolve(image, weight, ConvSpec(), Compute(backend), bias)
+            convolve(image, weight, ConvSpec(), Compute(backend), bias)
         assert "\n" not in str(raised.value)
 
 
@@ -232,7 +216,7 @@ def test_inputs_are_left_alone_and_need_not_be_contiguous(backend: str, transpos
     for array in (image, weight, bias):
         array.setflags(write=False)
     before = image.copy(), weight.copy(), bias.copy()
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     result = act(image, weight, ConvSpec(), Compute(backend), bias)
     truth = act(before[0], before[1], ConvSpec(), Compute("reference"), before[2])
     np.testing.assert_allclose(result.array, truth.array, rtol=1e-12, atol=1e-12)
@@ -261,7 +245,7 @@ def test_a_value_that_is_not_finite_reaches_its_own_outputs_only(
     layer = replace(layer, kind="float64")
     image, weight = layer.image.copy(), layer.weight.astype(np.float64)  # zeros among them: 0·NaN is NaN
     image.flat[place % image.size] = bad
-    act = engine.transpose if layer.spec.transpose else engine.convolve
+    act = transpose_convolve if layer.spec.transpose else convolve
     with np.errstate(invalid="ignore"):
         truth = act(image, weight, layer.spec, Compute("reference"), layer.bias).array
         compute = Compute("numpy", plan=how, threads=2) if how in ALWAYS else Compute(how, threads=1)
@@ -279,10 +263,10 @@ def test_one_huge_value_does_not_drown_the_others(plan: str, bad: float) -> None
     generator = np.random.default_rng(4)
     image = generator.random((1, 70, 60), np.float32)
     weight = generator.random((1, 1, 9, 9)) / 81
-    clean = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
+    clean = convolve(image, weight, ConvSpec(), Compute("reference")).array
     image[0, 20, 30] = bad
-    truth = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
-    array = engine.convolve(image, weight, ConvSpec(), Compute("numpy", plan=plan)).array
+    truth = convolve(image, weight, ConvSpec(), Compute("reference")).array
+    array = convolve(image, weight, ConvSpec(), Compute("numpy", plan=plan)).array
     untouched = truth == clean
     assert 0 < (~untouched).sum() <= 81
     np.testing.assert_allclose(array[untouched], clean[untouched], rtol=1e-5)
@@ -306,7 +290,7 @@ def test_a_bank_is_joined_tile_by_tile(
     weight = generator.integers(-3, 4, (2, 3, *kernel) if transpose else (6, 1, *kernel)).astype(np.float64)
     spec = ConvSpec(transpose=transpose, stride=Pair(*stride), padding="valid" if transpose else "full", groups=2)
     finish = Finish(parts=((3, rule),), dtype="uint8", count=True)
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     with small_tiles(cache):
         result = act(image, weight, spec, Compute("numpy", threads=2), None, finish)
     truth = act(image, weight, spec, Compute("reference"), None, finish)
@@ -317,9 +301,9 @@ def test_a_bank_is_joined_tile_by_tile(
 @pytest.mark.parametrize("backend", FAST)
 def test_weights_that_the_dtype_does_not_hold(backend: str) -> None:
     weight = np.full((1, 1, 3, 3), 1e200)
-    with pytest.raises(BackendError, match=r"a weight of 1e\+200 is beyond float32, .*use --dtype float64"):
-        engine.convolve(np.ones((1, 5, 5), np.float32), weight, ConvSpec(), Compute(backend))
-    result = engine.convolve(np.ones((1, 5, 5), np.float32), weight, ConvSpec(), Compute(backend, dtype="float64"))
+    with pytest.raises(BackendError, match=r"a weight of 1e\+200 is beyond float32, .*use dtype float64"):
+        convolve(np.ones((1, 5, 5), np.float32), weight, ConvSpec(), Compute(backend))
+    result = convolve(np.ones((1, 5, 5), np.float32), weight, ConvSpec(), Compute(backend, dtype="float64"))
     np.testing.assert_allclose(result.array, 9e200)
 
 
@@ -327,7 +311,7 @@ def test_pads_far_beyond_memory_where_few_windows_are_read() -> None:
     """41×57 pixels with 40,000 more on each side, of which a stride reads four windows: no padded copy is made."""
     image = np.random.default_rng(1).integers(0, 255, (1, 41, 57), np.uint8)
     spec = ConvSpec(padding=Pads(40000, 40000, 40000, 40000), stride=Pair(40000, 40000), dilation=Pair(10, 10))
-    result = engine.convolve(image, np.full((1, 1, 3, 3), 1.0), spec, Compute("numpy"))
+    result = convolve(image, np.full((1, 1, 3, 3), 1.0), spec, Compute("numpy"))
     expected = np.zeros((3, 3))
     for y in range(3):
         for x in range(3):
@@ -353,11 +337,11 @@ def test_no_data_leaves_the_rest_alone(backend: str, strip: str, kind: str, bad:
     generator = np.random.default_rng(8)
     image = (10 * generator.random((1, 90, 80))).astype(kind)
     weight = generator.random((1, 1, 17, 17)) / 289
-    clean = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
+    clean = convolve(image, weight, ConvSpec(), Compute("reference")).array
     image[STRIPS[strip]] = bad
-    truth = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
+    truth = convolve(image, weight, ConvSpec(), Compute("reference")).array
     name, _, plan = backend.partition(" ")
-    array = engine.convolve(image, weight, ConvSpec(), Compute(name, plan=plan or None, threads=1)).array
+    array = convolve(image, weight, ConvSpec(), Compute(name, plan=plan or None, threads=1)).array
     untouched = truth == clean
     assert 0 < (~untouched).sum() < untouched.size
     np.testing.assert_allclose(array[untouched], clean[untouched], rtol=2e-5)
@@ -373,7 +357,7 @@ def test_sums_near_the_end_of_the_type(backend: str) -> None:
     name, _, plan = backend.partition(" ")
     for size in (3, 17):
         weight = np.full((1, 1, size, size), 1 / size**2)
-        array = engine.convolve(image, weight, ConvSpec(), Compute(name, plan=plan or None, threads=1)).array
+        array = convolve(image, weight, ConvSpec(), Compute(name, plan=plan or None, threads=1)).array
         np.testing.assert_allclose(array, 3e38, rtol=1e-5)
 
 
@@ -398,7 +382,7 @@ def test_white_stays_white(plan: str | None, kind: str, size: int, share: float)
     for value in (0, white // 3, white):
         image = np.full((1, 80, 90), value, kind)
         finish = Finish(dtype=kind, full_scale=white, count=True)
-        result = engine.convolve(image, weight, ConvSpec(), Compute("numpy", plan=plan, threads=1), None, finish)
+        result = convolve(image, weight, ConvSpec(), Compute("numpy", plan=plan, threads=1), None, finish)
         assert (result.array == value).all(), (result.plan, np.unique(result.array))
         assert result.clipped == (0, 0, result.array.size, 0)
 
@@ -432,11 +416,11 @@ def test_a_transposed_stride_far_above_the_kernel(plan: str, kind: str) -> None:
     weight = generator.integers(-3, 4, (2, 2, 3, 2)).astype(np.float64)
     spec = ConvSpec(transpose=True, stride=Pair(200, 300), padding=Pads(1, 0, 0, 1), output_padding=Pair(5, 7))
     bias = np.array([3.0, -2.0])
-    truth = engine.transpose(image, weight, spec, Compute("reference"), bias).array
-    result = engine.transpose(image, weight, spec, Compute("numpy", plan=plan), bias)
+    truth = transpose_convolve(image, weight, spec, Compute("reference"), bias).array
+    result = transpose_convolve(image, weight, spec, Compute("numpy", plan=plan), bias)
     np.testing.assert_allclose(result.array, truth, atol=1e-3)
     finish = Finish(dtype="uint8", count=True)
-    stored = engine.transpose(image, weight, spec, Compute("numpy", plan=plan), bias, finish)
+    stored = transpose_convolve(image, weight, spec, Compute("numpy", plan=plan), bias, finish)
     np.testing.assert_array_equal(stored.array, np.clip(np.rint(truth), 0, 255))
     assert stored.clipped == (int((truth < 0).sum()), int((truth > 255).sum()), truth.size, 0)
 
@@ -445,7 +429,7 @@ def test_a_transposed_stride_far_above_the_kernel(plan: str, kind: str) -> None:
 def test_outputs_that_no_tap_reaches_hold_the_bias(backend: str) -> None:
     """Stride 5, a kernel of 1 and a crop that leaves one row between two of the taps'."""
     spec = ConvSpec(transpose=True, stride=Pair(5, 5), padding=Pads(1, 4, 1, 4))
-    result = engine.transpose(np.ones((1, 2, 2)), np.ones((1, 1, 1, 1)), spec, Compute(backend), np.array([7.0]))
+    result = transpose_convolve(np.ones((1, 2, 2)), np.ones((1, 1, 1, 1)), spec, Compute(backend), np.array([7.0]))
     np.testing.assert_array_equal(result.array, [[[7.0]]])
 
 
@@ -459,13 +443,13 @@ def test_the_transposed_operation_is_the_adjoint(backend: str, layer: Layer) -> 
     layer = replace(layer, kind="float64", biased=False)
     compute = Compute(backend, threads=1)
     x, weight = layer.image, layer.weight.astype(np.float64)
-    forward = engine.convolve(x, weight, layer.spec, compute)
+    forward = convolve(x, weight, layer.spec, compute)
     y = np.random.default_rng([layer.seed, 3]).standard_normal(forward.array.shape)
     lost = [
         (layer.size[axis] + sum(layer.spec.padding[2 * axis : 2 * axis + 2]) - d * (layer.kernel[axis] - 1) - 1) % s
         for axis, (s, d) in enumerate(zip(layer.spec.stride, layer.spec.dilation, strict=True))
     ]
-    back = engine.transpose(y, weight, replace(layer.spec, transpose=True, output_padding=Pair(*lost)), compute)
+    back = transpose_convolve(y, weight, replace(layer.spec, transpose=True, output_padding=Pair(*lost)), compute)
     assert back.array.shape == x.shape
     scale = np.sum(np.abs(forward.array * y)) + np.sum(np.abs(x * back.array))
     assert np.sum(forward.array * y) == pytest.approx(np.sum(x * back.array), rel=0, abs=1e-12 * (scale + 1))
@@ -493,7 +477,7 @@ def test_an_impulse_returns_the_kernel(
     image[(0, *place)] = 1
     weight = np.random.default_rng(7).standard_normal((1, 1, *kernel))
     spec = ConvSpec(op=op, padding="full", dilation=Pair(*dilation))
-    out = engine.convolve(image, weight, spec, Compute(backend)).array[0]
+    out = convolve(image, weight, spec, Compute(backend)).array[0]
     expected = np.zeros_like(out)
     copy = weight[0, 0] if op == "conv" else weight[0, 0, ::-1, ::-1]
     rows = np.s_[place[0] : place[0] + dilation[0] * (kernel[0] - 1) + 1 : dilation[0]]
@@ -510,7 +494,7 @@ def test_a_transposed_impulse_paints_the_kernel(backend: str, layer: Layer, plac
     place = place[0] % layer.size[0], place[1] % layer.size[1]
     image = np.zeros((layer.channels, *layer.size))
     image[(0, *place)] = 1
-    out = engine.transpose(image, layer.weight, spec, Compute(backend)).array
+    out = transpose_convolve(image, layer.weight, spec, Compute(backend)).array
     expected = np.zeros_like(out)
     kernels = layer.weight[0] if spec.op == "corr" else layer.weight[0, :, ::-1, ::-1]
     for i in range(layer.kernel.height):
@@ -527,7 +511,7 @@ def test_a_transposed_impulse_paints_the_kernel(backend: str, layer: Layer, plac
 def test_linear_in_the_image_and_in_the_kernel(backend: str, layer: Layer, a: float, b: float) -> None:
     layer = replace(layer, kind="float64", weight_kind="float64", biased=False)
     other = replace(layer, seed=layer.seed + 1)
-    act = engine.transpose if layer.spec.transpose else engine.convolve
+    act = transpose_convolve if layer.spec.transpose else convolve
 
     def run(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
         return act(image, weight, layer.spec, Compute(backend, threads=1)).array
@@ -545,7 +529,7 @@ def test_circular_borders_commute_with_rolling(backend: str, layer: Layer, shift
     spec = replace(layer.spec, padding="same", padding_mode="circular", stride=Pair(1, 1))
     layer = replace(layer, spec=spec, kind="float64")
     compute = Compute(backend, threads=1)
-    rolled = engine.convolve(np.roll(layer.image, shift, (-2, -1)), layer.weight, spec, compute, layer.bias).array
+    rolled = convolve(np.roll(layer.image, shift, (-2, -1)), layer.weight, spec, compute, layer.bias).array
     straight = np.roll(layer.run(backend).array, shift, (-2, -1))
     magnitude = np.roll(layer.magnitude, shift, (-2, -1))
     assert_close(rolled, straight, magnitude, "float64", layer.terms)
@@ -556,7 +540,7 @@ def test_circular_borders_commute_with_rolling(backend: str, layer: Layer, shift
 def test_convolution_is_correlation_with_the_kernel_turned(backend: str, layer: Layer) -> None:
     layer = replace(layer, spec=replace(layer.spec, op="conv"))
     turned = layer.weight[:, :, ::-1, ::-1]
-    act = engine.transpose if layer.spec.transpose else engine.convolve
+    act = transpose_convolve if layer.spec.transpose else convolve
     compute = Compute(backend, threads=1)
     other = act(layer.image, turned, replace(layer.spec, op="corr"), compute, layer.bias).array
     np.testing.assert_array_equal(layer.run(backend).array, other)
@@ -568,7 +552,7 @@ def test_groups_are_layers_side_by_side(backend: str, layer: Layer) -> None:
     """A grouped layer is its groups, each run alone on its channels."""
     groups = layer.spec.groups
     assume(groups > 1)
-    act = engine.transpose if layer.spec.transpose else engine.convolve
+    act = transpose_convolve if layer.spec.transpose else convolve
     compute = Compute(backend, threads=1)
     images = np.split(layer.image, groups, axis=-3)
     weights = np.split(layer.weight, groups, axis=0)
@@ -609,7 +593,7 @@ def test_transposed_is_direct_on_a_stuffed_image(layer: Layer) -> None:
     weight = blocks.swapaxes(1, 2).reshape(layer.filters, channels // groups, *layer.kernel)
     op = "conv" if layer.spec.op == "corr" else "corr"
     spec = ConvSpec(op=op, dilation=layer.spec.dilation, groups=groups)
-    full = engine.convolve(stuffed, weight, spec, Compute("reference"), layer.bias).array
+    full = convolve(stuffed, weight, spec, Compute("reference"), layer.bias).array
     top, left = geometry.pads.top, geometry.pads.left
     expected = full[:, :, top : top + geometry.output.height, left : left + geometry.output.width]
     for backend in BACKENDS:
@@ -625,7 +609,7 @@ def test_tolerances_are_tight_enough_to_see_one_wrong_weight(dtype: str, part: f
     assume(abs(layer.weight.flat[place]) > 0.5)
     wrong = layer.weight.copy()
     wrong.flat[place] *= 1 + part * layer.terms
-    act = engine.transpose if layer.spec.transpose else engine.convolve
+    act = transpose_convolve if layer.spec.transpose else convolve
     array = act(layer.image, wrong, layer.spec, Compute("reference")).array
     alone = np.zeros_like(wrong)
     alone.flat[place] = wrong.flat[place]
@@ -660,7 +644,7 @@ def test_no_dilation_costs_more_than_the_taps(transpose: bool, kernel: tuple[int
     spec = ConvSpec(transpose=transpose, dilation=Pair(far, far), padding=pads)
     image = np.random.default_rng(0).integers(0, 256, (1, 7, 6), dtype=np.uint8)
     weight = np.arange(1.0, 1 + kernel[0] * kernel[1]).reshape(1, 1, *kernel)
-    result = engine.transpose if transpose else engine.convolve
+    result = transpose_convolve if transpose else convolve
     middle = weight[0, 0, kernel[0] // 2, kernel[1] // 2]
     np.testing.assert_array_equal(result(image, weight, spec, Compute("numpy")).array, image * middle)
 
@@ -669,5 +653,5 @@ def test_many_taps_on_16_bits_are_summed_in_parts() -> None:
     """A thousand whites are beyond the integers that float32 holds."""
     image = np.full((1, 60, 60), 65535, np.uint16)
     weight = np.full((1, 1, 36, 36), 1 / 1296)
-    result = engine.convolve(image, weight, ConvSpec(), Compute("numpy", plan="taps"))
+    result = convolve(image, weight, ConvSpec(), Compute("numpy", plan="taps"))
     np.testing.assert_allclose(result.array, 65535, rtol=3e-7)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli import SAMPLES, done
+from conftest import convolve, transpose_convolve
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli import engine
 from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
@@ -40,7 +40,7 @@ def kernel(name: str) -> NDArray[np.float64]:
 
 
 def result(kind: str, name: str, transposed: bool, compute: Compute, finish: Finish) -> ConvResult:
-    act = engine.transpose if transposed else engine.convolve
+    act = transpose_convolve if transposed else convolve
     stride = Pair(2, 2) if transposed else Pair(1, 1)
     spec = ConvSpec(stride=stride, padding="same-upper", groups=3, transpose=transposed)
     weight = np.repeat(kernel(name)[np.newaxis, np.newaxis], 3, axis=0)
@@ -103,7 +103,7 @@ def test_kernels_are_joined_in_a_type_that_holds_them(plan: str, rule: str) -> N
     finish = Finish(((2, rule),), "uint16", 65535.0)
     gray = image("uint16")[:1]
     found, exact = (
-        engine.convolve(gray, weight, ConvSpec(), compute, None, finish)
+        convolve(gray, weight, ConvSpec(), compute, None, finish)
         for compute in (Compute("numpy", plan=plan), Compute("reference"))
     )
     assert ("exact" in found.plan) == (plan == "taps")
@@ -116,7 +116,7 @@ def test_magnitudes_whose_squares_float32_does_not_hold(backend: str, scale: flo
     weight = np.stack([kernel.values for kernel in parse("sobel").kernels])[:, np.newaxis]
     values = (np.random.default_rng(0).random((1, 30, 31)) * scale).astype(np.float32)
     found, exact = (
-        engine.convolve(values, weight, ConvSpec(), compute, None, Finish(((2, "magnitude"),))).array
+        convolve(values, weight, ConvSpec(), compute, None, Finish(((2, "magnitude"),))).array
         for compute in (Compute(backend), Compute("reference"))
     )
     assert found.dtype == np.float32

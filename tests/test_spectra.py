@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import convolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli import engine
 from convcli.backends import spectra
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
@@ -52,9 +52,9 @@ def test_a_layer_goes_where_its_sizes_say(stride: int) -> None:
     image = np.random.default_rng(0).random((3, 40, 40), np.float32)
     weight = np.random.default_rng(1).random((3, 3, 16, 16), np.float32)
     spec = ConvSpec(stride=Pair(stride, stride))
-    result = engine.convolve(image, weight, spec, Compute("torch"))
+    result = convolve(image, weight, spec, Compute("torch"))
     assert result.plan.startswith("conv2d by fft") == (stride == 1)
-    truth = engine.convolve(image, weight, spec, Compute("reference"))
+    truth = convolve(image, weight, spec, Compute("reference"))
     np.testing.assert_allclose(result.array, truth.array, rtol=1e-4)
 
 
@@ -83,8 +83,8 @@ def transforms_of(
 
     monkeypatch.setattr(torch.fft, "rfft2", rfft2)
     monkeypatch.setattr(torch.fft, "irfft2", irfft2)
-    result = engine.convolve(image, weight, ConvSpec(groups=groups), Compute("torch"))
-    truth = engine.convolve(image, weight, ConvSpec(groups=groups), Compute("reference"))
+    result = convolve(image, weight, ConvSpec(groups=groups), Compute("torch"))
+    truth = convolve(image, weight, ConvSpec(groups=groups), Compute("reference"))
     np.testing.assert_allclose(result.array, truth.array, rtol=1e-4)
     return there, back
 

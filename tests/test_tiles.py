@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from itertools import product
 from threading import Thread
 
 import numpy as np
 import pytest
+from conftest import convolve, task_of, transpose_convolve
 from numpy.typing import NDArray
 
-from convcli import engine
+from convcli.backends.numpy import blocks as runs
 from convcli.backends.numpy import recipe as recipes
-from convcli.backends.numpy import run as runs
 from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.steps import Buffers, run
 from convcli.backends.numpy.strategies import STRATEGIES, common, fft, separable, toeplitz
@@ -22,6 +23,7 @@ from convcli.geometry import ZERO, Pads, Pair, Size
 from convcli.kernels import parse
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, Known, store
+from convcli.system.context import Context
 
 
 @pytest.mark.parametrize(
@@ -106,21 +108,21 @@ def test_every_thread_has_its_own() -> None:
 def test_operations_in_any_order(cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept of one operation does not reach into another, or into the same on another image."""
     monkeypatch.setattr(common, "CACHE_BYTES", cache)
-    monkeypatch.setattr(recipes, "_recipes", {})
     generator = np.random.default_rng(0)
     kernels = {name: parse(name).kernels[0].values for name in ("sharpen", "gaussian:1", "box:5", "random:3", "disk:4")}
     images = [generator.integers(0, 256, shape, np.uint8) for shape in ((3, 40, 50), (3, 41, 50), (1, 7, 90))]
-    for _ in range(60):
-        image = images[generator.integers(len(images))]
-        name = [*kernels][generator.integers(len(kernels))]
-        mode = ("zeros", "reflect", "replicate", "circular", "symmetric")[generator.integers(5)]
-        spec = ConvSpec(padding=Pads(3, 9, 2, 60), padding_mode=mode, groups=len(image))
-        weight = np.broadcast_to(kernels[name], (len(image), 1, *kernels[name].shape)).copy()
-        plan = (None, "taps", "toeplitz", "separable", "fft", "gemm")[generator.integers(6)]
-        kind = (np.uint8, np.float32)[generator.integers(2)]
-        found = engine.convolve(image.astype(kind), weight, spec, Compute("numpy", plan=plan))
-        truth = engine.convolve(image.astype(kind), weight, spec, Compute("reference"))
-        np.testing.assert_allclose(found.array, truth.array, atol=2e-3)
+    with Context():  # which keeps recipes and buffers
+        for _ in range(60):
+            image = images[generator.integers(len(images))]
+            name = [*kernels][generator.integers(len(kernels))]
+            mode = ("zeros", "reflect", "replicate", "circular", "symmetric")[generator.integers(5)]
+            spec = ConvSpec(padding=Pads(3, 9, 2, 60), padding_mode=mode, groups=len(image))
+            weight = np.broadcast_to(kernels[name], (len(image), 1, *kernels[name].shape)).copy()
+            plan = (None, "taps", "toeplitz", "separable", "fft", "gemm")[generator.integers(6)]
+            kind = (np.uint8, np.float32)[generator.integers(2)]
+            found = convolve(image.astype(kind), weight, spec, Compute("numpy", plan=plan))
+            truth = convolve(image.astype(kind), weight, spec, Compute("reference"))
+            np.testing.assert_allclose(found.array, truth.array, atol=2e-3)
 
 
 def test_lines_longer_than_those_that_are_kept() -> None:
@@ -156,7 +158,7 @@ def test_white_stays_white(kind: str, name: str, plan: str) -> None:
         return
     finish = Finish(dtype=kind, full_scale=float(white))
     spec = ConvSpec(padding="same-upper", padding_mode="replicate")
-    result = engine.convolve(image, kernel, spec, Compute("numpy", plan=plan), None, finish)
+    result = convolve(image, kernel, spec, Compute("numpy", plan=plan), None, finish)
     assert (result.array == white).all()
 
 
@@ -164,13 +166,12 @@ def test_white_stays_white(kind: str, name: str, plan: str) -> None:
 def test_what_lies_behind_the_lines_does_not_grow(plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results are scaled tile after tile in the same memory; what another operation has left there is not."""
     monkeypatch.setattr(common, "CACHE_BYTES", 20_000)
-    monkeypatch.setattr(recipes, "_recipes", {})
     generator = np.random.default_rng(0)
     kernel, spec = generator.random((1, 1, 3, 3)), ConvSpec()
-    engine.convolve(generator.random((1, 900, 400), np.float32), kernel, spec, Compute("numpy", plan="taps"))
+    convolve(generator.random((1, 900, 400), np.float32), kernel, spec, Compute("numpy", plan="taps"))
     finish = Finish(dtype="uint16", full_scale=65535.0, scale=257.0)
     image = generator.integers(0, 256, (1, 900, 400), np.uint8)
-    engine.convolve(image, kernel, spec, Compute("numpy", plan=plan, threads=1), None, finish)  # warnings are errors
+    convolve(image, kernel, spec, Compute("numpy", plan=plan, threads=1), None, finish)  # warnings are errors
 
 
 @pytest.mark.parametrize("plan", STRATEGIES)
@@ -184,7 +185,6 @@ def test_either_way_of_a_horizontal_stride(
     """Columns in classes, and all columns of which some are kept: whole lines and pieces, at every remainder of the stride."""
     weigh = recipes._weighed
     monkeypatch.setattr(recipes, "_weighed", lambda ways, key: weigh(ways[-1:] if dense else ways[:1], key))
-    monkeypatch.setattr(recipes, "_recipes", {})
     if piece:
         monkeypatch.setattr(STRATEGIES[plan], "tile", lambda job, itemsize: piece)
     generator = np.random.default_rng(0)
@@ -201,8 +201,8 @@ def test_either_way_of_a_horizontal_stride(
             dilation=Pair(1, dilation),
             groups=3,
         )
-        found = engine.convolve(image, weight, spec, Compute("numpy", plan=plan, threads=2))
-        truth = engine.convolve(image, weight, spec, Compute("reference"))
+        found = convolve(image, weight, spec, Compute("numpy", plan=plan, threads=2))
+        truth = convolve(image, weight, spec, Compute("reference"))
         np.testing.assert_allclose(found.array, truth.array, atol=1e-2)
         assert ("all columns" in found.plan) == dense
 
@@ -220,10 +220,10 @@ def test_a_stride_takes_the_cheaper_way(name: str, stride: int, thin: int) -> No
     """Where all columns are computed, nothing lies apart but what is kept; and a tile is as wide as before."""
     image = np.zeros((480, 640, 3), np.uint8).transpose(2, 0, 1)
     kernel = parse(name).kernels[0].values
-    recipes._recipes.clear()
     spec = ConvSpec(stride=Pair(stride, stride), groups=3)
-    result = engine.convolve(image, np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy(), spec, Compute("numpy"))
-    (recipe,) = recipes._recipes.values()
+    with Context() as context:
+        result = convolve(image, np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy(), spec, Compute("numpy"))
+        (recipe,) = context.kept(recipes.Recipes, recipes.Recipes)._kept.values()
     assert (recipe.job.thin, recipe.job.step) == ((thin, 3) if thin > 1 else (1, 1))
     assert (f"all columns, 1 of {thin} kept" in result.plan) == (thin > 1)
     assert len({columns for _, columns in recipe.tiles}) == 1
@@ -231,11 +231,11 @@ def test_a_stride_takes_the_cheaper_way(name: str, stride: int, thin: int) -> No
 
 def test_an_image_that_is_all_width_is_not_computed_whole() -> None:
     """The index map of all columns would be four times as long as the image."""
-    recipes._recipes.clear()
     image = np.zeros((1, 1, 4 * recipes.MOST_COLUMNS), np.uint8)
-    engine.convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(stride=Pair(4, 4)), Compute("numpy"))
-    engine.convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(stride=Pair(3, 3)), Compute("numpy"))
-    assert all(recipe.job.thin == 1 for recipe in recipes._recipes.values())
+    for stride in (4, 3):
+        geometry = ConvSpec(stride=Pair(stride, stride)).resolve((1, image.shape[2]), (1, 1))
+        task = task_of(image[np.newaxis], np.ones((1, 1, 1, 1)), geometry)
+        assert recipes.recipe_of(task).job.thin == 1
 
 
 def test_threads_are_used_where_they_gain() -> None:
@@ -245,7 +245,7 @@ def test_threads_are_used_where_they_gain() -> None:
     def plan(name: str, spec: ConvSpec) -> str:
         kernel = parse(name).kernels[0].values
         weight = np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy()
-        act = engine.transpose if spec.transpose else engine.convolve
+        act = transpose_convolve if spec.transpose else convolve
         return act(image, weight, spec, Compute("numpy", threads=2, plan="taps")).plan
 
     assert plan("random:5", ConvSpec(groups=3)).endswith("2 threads")
@@ -269,21 +269,22 @@ def test_operations_in_several_threads() -> None:
     image = generator.integers(0, 256, (3, 300, 200), np.uint8)
     weights = [generator.standard_normal((3, 1, size, size)) for size in (3, 5, 9, 15)]
     spec = ConvSpec(padding="same-upper", groups=3)
-    truth = [engine.convolve(image, weight, spec, Compute("reference")).array for weight in weights]
+    truth = [convolve(image, weight, spec, Compute("reference")).array for weight in weights]
     wrong: list[int] = []
 
     def work(number: int) -> None:
         for turn in range(8):
             which = (number + turn) % len(weights)
-            found = engine.convolve(image, weights[which], spec, Compute("numpy", threads=2)).array
+            found = convolve(image, weights[which], spec, Compute("numpy", threads=2)).array
             if not np.allclose(found, truth[which], atol=1e-2):
                 wrong.append(which)
 
-    threads = [Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with Context():  # the four share what it keeps
+        threads = [Thread(target=copy_context().run, args=(work, number)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert not wrong
 
 
@@ -295,8 +296,8 @@ def test_lines_that_are_folded_some_rows_at_a_time(stride: int, dilation: int, m
     image = np.random.default_rng(0).integers(0, 256, (31, 1500, 3), np.uint8).transpose(2, 0, 1)
     weight = np.broadcast_to(parse("gaussian:1").kernels[0].values, (3, 1, 7, 7)).copy()
     spec = ConvSpec(groups=3, stride=Pair(stride, 1), dilation=Pair(dilation, dilation), padding=Pads(5, 6, 3, 2))
-    truth = engine.convolve(image, weight, spec, Compute("reference")).array
-    found = engine.convolve(image, weight, spec, Compute("numpy", plan="separable")).array
+    truth = convolve(image, weight, spec, Compute("reference")).array
+    found = convolve(image, weight, spec, Compute("numpy", plan="separable")).array
     np.testing.assert_allclose(found, truth, rtol=1e-5, atol=1e-3)
 
 
@@ -307,7 +308,7 @@ def test_tiles_are_given_to_the_threads_of_the_plan(threads: int, monkeypatch: p
     monkeypatch.setattr(runs, "run_all", lambda work, items, count: (given.append(count), real(work, items, count)))
     image = np.zeros((3, 1200, 1600), np.uint8)
     weight = np.random.default_rng(0).random((3, 1, 9, 9))
-    result = engine.convolve(image, weight, ConvSpec(groups=3), Compute("numpy", threads=threads))
+    result = convolve(image, weight, ConvSpec(groups=3), Compute("numpy", threads=threads))
     assert given == [threads]
     assert result.plan.endswith(f"{threads} thread{'s' * (threads > 1)}")
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import convolve
 from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli import engine
 from convcli.backends import finished
-from convcli.backends.torch import finish as device_finish
-from convcli.backends.torch import run as runs
+from convcli.backends.torch import arrays as runs
+from convcli.backends.torch import storing as device_finish
 from convcli.backends.torch.bus import to_array, to_tensor
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
@@ -69,11 +69,11 @@ def test_pixels_and_results_cross_narrow(kind: str, monkeypatch: pytest.MonkeyPa
     image = np.random.default_rng(0).integers(0, 200, (1, 9, 8)).astype(kind)
     weight = np.array([[[[-1, 0, 3.5]]]], np.float32)
     finish = Finish(dtype="uint16", full_scale=400.0, count=True)
-    expected = engine.convolve(image, weight, ConvSpec(), Compute("torch"), finish=finish)
+    expected = convolve(image, weight, ConvSpec(), Compute("torch"), finish=finish)
     monkeypatch.setattr(runs, "to_tensor", outward)
     monkeypatch.setattr(runs, "to_array", back)
     monkeypatch.setattr(device_finish, "suits", lambda *_: True)
-    result = engine.convolve(image, weight, ConvSpec(), Compute("torch"), finish=finish)
+    result = convolve(image, weight, ConvSpec(), Compute("torch"), finish=finish)
     assert crossed == [kind, "float32", "torch.uint16"]
     np.testing.assert_array_equal(result.array, expected.array, strict=True)
     assert result.clipped == expected.clipped
@@ -92,7 +92,7 @@ def test_what_is_finished_on_the_device() -> None:
 def test_halves_are_scaled_in_a_type_that_holds_white() -> None:
     image = np.full((1, 2, 2), 255, np.uint8)
     finish = Finish(dtype="uint16", full_scale=65535.0, scale=257.0, count=True)
-    result = engine.convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(), Compute("torch", dtype="float16"), finish=finish)
+    result = convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(), Compute("torch", dtype="float16"), finish=finish)
     assert (result.array == 65535).all()
     assert result.clipped == (0, 0, 4, 0)
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import convolve, transpose_convolve
 
-from convcli import engine
-from convcli.backends.torch import layer as layers
+from convcli.backends.torch import tensors
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair
@@ -21,7 +21,7 @@ def made(x: torch.Tensor, weight: torch.Tensor, groups: int = 1, transpose: bool
     """The pixels as a layer reads them."""
     spec = ConvSpec(groups=groups, transpose=transpose)
     geometry = spec.resolve((x.shape[2], x.shape[3]), (weight.shape[2], weight.shape[3]))
-    return layers.layer(x, weight, None, geometry, groups).x
+    return tensors.tensors(x, weight, None, geometry, groups).x
 
 
 def picture(channels: int, kind: torch.dtype, layout: torch.memory_format, size: int = 8) -> torch.Tensor:
@@ -99,9 +99,9 @@ def test_padding_leaves_pixels_side_by_side(mode: str, padding: str, monkeypatch
     monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
     image = np.moveaxis(np.random.default_rng(0).integers(0, 255, (9, 8, 3), np.uint8), -1, 0)
     spec = ConvSpec(groups=3, padding=padding, padding_mode=mode)
-    result = engine.convolve(image, np.ones((3, 1, 3, 2)), spec, Compute("torch"))
+    result = convolve(image, np.ones((3, 1, 3, 2)), spec, Compute("torch"))
     assert read[0].is_contiguous(memory_format=BESIDE)
-    truth = engine.convolve(image, np.ones((3, 1, 3, 2)), spec, Compute("reference"))
+    truth = convolve(image, np.ones((3, 1, 3, 2)), spec, Compute("reference"))
     np.testing.assert_array_equal(result.array, truth.array)
 
 
@@ -133,7 +133,7 @@ def test_strides_of_sides_of_1_are_those_of_planes(
     spec = ConvSpec(
         groups=channels, padding=Pads(1, 1, 0, 0), padding_mode=mode, stride=Pair(2, 1), transpose=transpose
     )
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     act(image, weight, spec, Compute("torch"))
     assert len(read) == 2
     for tensor in read:

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import BACKENDS, Layer, assert_close, layers
+from conftest import BACKENDS, Layer, assert_close, convolve, layers, task_of, transpose_convolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from convcli import engine
-from convcli.backends import Task
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
@@ -102,9 +100,9 @@ def test_conv2d(
         assume(pads[0] < size[0] and pads[1] < size[1])
     if expected is None:
         with pytest.raises(GeometryError):
-            engine.convolve(image.numpy(), module.weight.detach().numpy(), spec, Compute("reference"))
+            convolve(image.numpy(), module.weight.detach().numpy(), spec, Compute("reference"))
         return
-    check(module, image, expected, spec, engine.convolve)
+    check(module, image, expected, spec, convolve)
 
 
 TRANSPOSED: dict[str, Any] = {
@@ -128,7 +126,7 @@ def test_conv_transpose2d_with_output_padding(output_padding: tuple[int, int], *
             run_transposed(module, image, case, output_padding=Pair(*output_padding))
         return
     spec = spec_of(case, output_padding=Pair(*output_padding))
-    check(module, image, expected, spec, engine.transpose)
+    check(module, image, expected, spec, transpose_convolve)
 
 
 @given(more=pairs(-2, 6), **TRANSPOSED)
@@ -151,7 +149,7 @@ def test_conv_transpose2d_with_output_size(more: tuple[int, int], **case: Any) -
             run_transposed(module, image, case, output_size=Size(*wanted))
         return
     spec = spec_of(case, output_size=Size(*wanted))
-    check(module, image, expected, spec, engine.transpose)
+    check(module, image, expected, spec, transpose_convolve)
     assert tuple(expected.shape[-2:]) == wanted
 
 
@@ -179,7 +177,7 @@ def spec_of(case: dict[str, Any], **more: Any) -> ConvSpec:
 
 
 def run_transposed(module: Any, image: torch.Tensor, case: dict[str, Any], **more: Any) -> None:
-    engine.transpose(image.numpy(), module.weight.detach().numpy(), spec_of(case, **more), Compute("reference"))
+    transpose_convolve(image.numpy(), module.weight.detach().numpy(), spec_of(case, **more), Compute("reference"))
 
 
 # --- accepted and refused together ---
@@ -243,7 +241,7 @@ def test_channels_and_groups_fit_together_as_in_torch(
         expected = (F.conv_transpose2d if transpose else F.conv2d)(image, weight, groups=groups)
     except REFUSED:
         expected = None
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     if expected is None:
         with pytest.raises(GeometryError) as caught:
             act(image.numpy(), weight.numpy(), ConvSpec(groups=groups), Compute("reference"))
@@ -257,7 +255,7 @@ def test_channels_and_groups_fit_together_as_in_torch(
 @pytest.mark.parametrize("transpose", [False, True])
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_bias_of_the_wrong_length_is_refused(transpose: bool, count: int) -> None:
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     with pytest.raises(GeometryError, match=f"bias has {count} values for 2 output channels: give one"):
         act(np.ones((2, 5, 5)), np.ones((2, 2, 3, 3)), ConvSpec(), bias=np.ones(count))
 
@@ -268,7 +266,7 @@ def test_half_precision_runs_in_torch_only(dtype: str, transpose: bool) -> None:
     """Eight products of numbers below 1: within a few units of the format's last place of their sum of magnitudes."""
     generator = np.random.default_rng(3)
     image, weight = generator.random((2, 6, 6), np.float32), generator.random((2, 2, 2, 2), np.float32)
-    act = engine.transpose if transpose else engine.convolve
+    act = transpose_convolve if transpose else convolve
     result = act(image, weight, ConvSpec(), Compute("auto", dtype=dtype))
     assert (result.backend, result.dtype) == ("torch", dtype)
     truth = act(image, weight, ConvSpec(), Compute("reference")).array
@@ -277,7 +275,7 @@ def test_half_precision_runs_in_torch_only(dtype: str, transpose: bool) -> None:
     assert error.max() > 0
     assert (error <= 4 * step * truth).all()
     for backend in ("numpy", "reference"):
-        with pytest.raises(BackendError, match=f"does not compute in {dtype}: use --dtype"):
+        with pytest.raises(BackendError, match=f"does not compute in {dtype}: use dtype"):
             act(image, weight, ConvSpec(), Compute(backend, dtype=dtype))
 
 
@@ -296,21 +294,19 @@ def test_torch_by_transforms_agrees_with_the_reference(layer: Layer, held: int) 
 
 def test_settings_of_the_process_are_put_back() -> None:
     before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
-    engine.convolve(np.ones((1, 5, 5)), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("torch", threads=before[0] + 1))
+    convolve(np.ones((1, 5, 5)), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("torch", threads=before[0] + 1))
     assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == before
 
 
 def test_the_last_of_several_tasks_puts_threads_back() -> None:
-    from convcli.backends.torch import run as runs
+    from convcli.backends.torch import arrays as runs
 
     image, weight = np.zeros((1, 1, 5, 5), np.float32), np.zeros((1, 1, 3, 3))
     geometry = ConvSpec().resolve((5, 5), (3, 3))
     before = torch.get_num_threads()
     with ExitStack() as first, ExitStack() as second:
-        first.enter_context(
-            runs._settings(Task(image, weight, None, geometry, 1, "float32", threads=before + 1), False)
-        )
-        second.enter_context(runs._settings(Task(image, weight, None, geometry, 1, "float32"), False))
+        first.enter_context(runs._settings(task_of(image, weight, geometry, threads=before + 1), False))
+        second.enter_context(runs._settings(task_of(image, weight, geometry), False))
         first.close()
     assert torch.get_num_threads() == before
 
@@ -332,18 +328,16 @@ def test_no_memory_in_torch_is_no_memory(error: Exception, monkeypatch: pytest.M
 
     monkeypatch.setattr(torch.nn.functional, "conv2d", fail)
     with pytest.raises(MemoryError):
-        engine.convolve(np.ones((1, 5, 5)), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("torch"))
+        convolve(np.ones((1, 5, 5)), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("torch"))
 
 
 def test_no_memory_on_a_device_names_it_and_a_remedy() -> None:
     """The host's own is told from it."""
-    from convcli.backends.torch import run as runs
+    from convcli.backends.torch import arrays as runs
 
-    task = Task(
-        np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), None, ConvSpec().resolve((5, 5), (3, 3)), device="cuda:1"
-    )
+    task = task_of(np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), ConvSpec().resolve((5, 5), (3, 3)), device="cuda:1")
     with (
-        pytest.raises(BackendError, match=r"device 'cuda:1' has too little memory .*: use --device cpu"),
+        pytest.raises(BackendError, match=r"device 'cuda:1' has too little memory .*: use device cpu"),
         runs._settings(task, False),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -354,9 +348,9 @@ def test_no_memory_on_a_device_names_it_and_a_remedy() -> None:
 
 
 def test_no_memory_on_a_device_that_others_use_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcli.backends.torch import run as runs
+    from convcli.backends.torch import arrays as runs
 
-    task = Task(np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), None, ConvSpec().resolve((5, 5), (3, 3)), device="cuda")
+    task = task_of(np.zeros((1, 1, 5, 5)), np.zeros((1, 1, 3, 3)), ConvSpec().resolve((5, 5), (3, 3)), device="cuda")
     monkeypatch.setattr(memory, "total_bytes", lambda: 100.0)
     with memory.Shares(2).of(1, True), pytest.raises(memory.Wait), runs._settings(task, False):
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -366,12 +360,12 @@ def test_large_kernels_go_through_transforms_unless_a_value_would_spread() -> No
     image = np.random.default_rng(1).random((3, 40, 50), np.float32)
     weight = np.random.default_rng(2).random((3, 1, 17, 15), np.float32)
     spec = ConvSpec(groups=3, padding="same", padding_mode="circular")
-    result = engine.convolve(image, weight, spec, Compute("torch"))
+    result = convolve(image, weight, spec, Compute("torch"))
     assert result.plan.startswith("conv2d by fft")
-    truth = engine.convolve(image, weight, spec, Compute("reference")).array
+    truth = convolve(image, weight, spec, Compute("reference")).array
     np.testing.assert_allclose(result.array, truth, rtol=1e-4)
     image[0, 3, 4] = np.nan
-    result = engine.convolve(image, weight, spec, Compute("torch"))
+    result = convolve(image, weight, spec, Compute("torch"))
     assert result.plan.startswith("conv2d, ")
     assert np.isnan(result.array).sum() == 17 * 15
 
@@ -416,8 +410,8 @@ def test_an_empty_batch_gives_one(
     dtype: str, kernel: int, transpose: bool, finish: Finish, on_device: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if on_device and not finish.joins:
-        monkeypatch.setattr("convcli.backends.torch.finish.suits", lambda finish, _: finish.dtype is not None)
-    act = engine.transpose if transpose else engine.convolve
+        monkeypatch.setattr("convcli.backends.torch.storing.suits", lambda finish, _: finish.dtype is not None)
+    act = transpose_convolve if transpose else convolve
     spec, weight = ConvSpec(transpose=transpose, padding=Pads(1, 2, 1, 0)), np.ones((2, 2, kernel, kernel), np.float32)
     empty, one = (
         act(np.zeros((count, 2, 30, 31), np.uint8), weight, spec, Compute("torch", dtype=dtype), np.ones(2), finish)

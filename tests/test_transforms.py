@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import convolve
 
-from convcli import engine
 from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.strategies import fft
 from convcli.convspec import ConvSpec
@@ -20,7 +20,7 @@ from convcli.geometry import Pair
 def both(image: np.ndarray[Any, Any], weight: np.ndarray[Any, Any], spec: ConvSpec) -> Iterator[tuple[str, Any]]:
     """The results by transforms: of the numpy backend, and of torch."""
     for compute in (Compute("numpy", plan="fft"), Compute("torch")):
-        result = engine.convolve(image, weight, spec, compute)
+        result = convolve(image, weight, spec, compute)
         assert "fft" in result.plan
         yield result.plan, result.array
 
@@ -29,7 +29,7 @@ def both(image: np.ndarray[Any, Any], weight: np.ndarray[Any, Any], spec: ConvSp
 def test_weights_may_be_as_large_as_the_results_may(kind: str) -> None:
     image = np.random.default_rng(0).integers(0, 255, (1, 60, 60)).astype(kind)
     weight = np.random.default_rng(1).standard_normal((1, 1, 31, 31)) * 1e33
-    truth = engine.convolve(image, weight, ConvSpec(), Compute("reference")).array
+    truth = convolve(image, weight, ConvSpec(), Compute("reference")).array
     for plan, array in both(image, weight, ConvSpec()):
         assert np.abs(array - truth).max() < 1e-5 * np.abs(truth).max(), plan
 
@@ -41,7 +41,7 @@ def test_faint_windows_between_bright_pixels_keep_their_digits(side: int, dilati
     image[:, ::16, ::16] = 1e6
     weight = np.random.default_rng(1).random((1, 1, side, side))
     spec = ConvSpec(dilation=Pair(dilation, dilation))
-    truth = engine.convolve(image, weight, spec, Compute("reference")).array
+    truth = convolve(image, weight, spec, Compute("reference")).array
     for plan, array in both(image, weight, spec):
         assert (np.abs(array - truth) < 2.0**-16 * truth).all(), plan
 
@@ -56,11 +56,11 @@ def test_an_almost_black_image_is_no_error() -> None:
 def test_the_plan_says_in_what_type_it_is_transformed() -> None:
     image = np.ones((1, 64, 64), np.float32)
     weight = np.ones((1, 1, 15, 15))
-    assert engine.convolve(image, weight, ConvSpec(), Compute("torch")).plan == "conv2d by fft, float32, cpu"
+    assert convolve(image, weight, ConvSpec(), Compute("torch")).plan == "conv2d by fft, float32, cpu"
     image[:, 30:, 30:] = 1e6
-    assert engine.convolve(image, weight, ConvSpec(), Compute("torch")).plan == "conv2d by fft in float64, float32, cpu"
+    assert convolve(image, weight, ConvSpec(), Compute("torch")).plan == "conv2d by fft in float64, float32, cpu"
     narrow = (image > 1).astype(np.uint16) * 65534 + 1  # which need not be looked at
-    assert engine.convolve(narrow, weight, ConvSpec(), Compute("torch")).plan == "conv2d by fft, float32, cpu"
+    assert convolve(narrow, weight, ConvSpec(), Compute("torch")).plan == "conv2d by fft, float32, cpu"
 
 
 def test_like_kernels_are_counted_and_held_once() -> None:
@@ -90,7 +90,7 @@ def test_threads_make_the_transform_of_a_kernel_once(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(fft._Transforms, "_transformed", transformed)
     image = np.random.default_rng(0).random((1, 1200, 900), np.float32)
-    result = engine.convolve(
+    result = convolve(
         image, np.random.default_rng(1).random((1, 1, 31, 31)), ConvSpec(), Compute("numpy", plan="fft", threads=2)
     )
     assert result.plan.endswith("2 threads")

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 from cli import write
+from conftest import convolve, transpose_convolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError
@@ -80,7 +80,7 @@ def expected(request: Request, image: np.ndarray) -> np.ndarray:
     )
     if request.channels == "gray" and len(image) == 3:
         image = (0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2])[np.newaxis]
-    act = engine.transpose if geometry.transpose else engine.convolve
+    act = transpose_convolve if geometry.transpose else convolve
     found = act(image, request.weight, spec, Compute("reference"), request.bias, Finish(request.parts))
     return np.asarray(found.array)
 

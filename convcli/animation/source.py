@@ -17,6 +17,7 @@ from convcli.errors import GeometryError, ImageError, KernelError, param
 from convcli.images import Picture
 from convcli.images.gray import to_gray
 from convcli.kernels import notation, parse
+from convcli.layer import Layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +92,8 @@ def with_values(
     plane = _plane(picture, channel, name)
     height, width = weights.shape
     steps = timeline_of(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
-    act = engine.transpose if spec.transpose else engine.convolve
-    result = act(plane[np.newaxis], weights[np.newaxis, np.newaxis], spec, Compute("reference"))
+    layer = Layer.of(weights[np.newaxis, np.newaxis], spec)
+    result = engine.run(plane[np.newaxis], layer, spec, Compute("reference"))
     notes = picture.notes if picture.alpha is None else (*picture.notes, "transparency is left out")
     return Scenario(steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()), notes)
 

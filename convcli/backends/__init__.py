@@ -1,27 +1,31 @@
-"""The backends: modules with the same two functions, found by name and imported when called for.
+"""The backends: modules with the same function, found by name and imported when called for.
 
-Each has ``correlate(task)`` and ``correlate_transpose(task)``: a `Task` in, a `Computed` out.
+Each has ``run(task)``: a `Task` in, a `Computed` out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from convcli.errors import BackendError
+from convcli.errors import BackendError, param
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
 from convcli.vocabulary import BACKENDS as BACKENDS
 from convcli.vocabulary import DTYPES as DTYPES
+from convcli.windows import whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convcli.geometry import Geometry
+    from convcli.geometry import Geometry, Size
+    from convcli.layer import Layer
+    from convcli.windows import Source, Target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,16 +34,12 @@ class Task:
 
     Attributes
     ----------
-    x : ndarray
-        ``(N, C, H, W)``, any real dtype. The kernel reads its C channels, or those that `lift` makes of them.
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``; transposed ``(C_in, C_out/groups, kh, kw)``. Already flipped where the operation
-        flips it.
-    bias : ndarray or None
-        ``(C_out,)``.
+    source : Source
+        The pixels ``(N, C, H, W)``, of any real dtype. The kernel reads its C channels, or those that `lift` makes of them.
+    layer : Layer
+        Weights as they are applied, groups and bias.
     geometry : Geometry
-        Every size, stride and padding; `geometry.transpose` says which of the two functions is meant.
-    groups : int
+        Every size, stride and padding, and whether the operation is the transposed one, as `layer` says, too.
     dtype : str
         Of the computation, one of the backend's `DTYPES`.
     device : str
@@ -52,35 +52,33 @@ class Task:
         What happens to the results.
     lift : Lift or None
         What happens to the pixels first.
+    target : Target or None
+        What takes the result block by block; None: it is the array that a backend returns.
+    block : Size or None
+        Rows and columns of a block, at least, for backends that can work on less than the whole; None: all.
     """
 
-    x: NDArray[np.generic]
-    weight: NDArray[np.floating]
-    bias: NDArray[np.floating] | None
+    source: Source
+    layer: Layer
     geometry: Geometry
-    groups: int = 1
     dtype: str = "float32"
     device: str = "cpu"
     threads: int | None = None
     plan: str | None = None
     finish: Finish = Finish()
     lift: Lift | None = None
+    target: Target | None = None
+    block: Size | None = None
 
     @property
-    def channels(self) -> int:
-        """What the kernel reads: C_in."""
-        return self.x.shape[1] if self.lift is None else self.lift.outputs(self.x.shape[1])
+    def images(self) -> int:
+        """Images of the batch: N."""
+        return self.source.shape[0]
 
     @property
-    def filters(self) -> int:
-        """What the kernel writes: C_out."""
-        first, second, *_ = self.weight.shape
-        return int(second * self.groups if self.geometry.transpose else first)
-
-    @property
-    def source(self) -> np.dtype[Any]:
+    def pixels(self) -> np.dtype[Any]:
         """The dtype of what the kernel reads."""
-        return self.x.dtype if self.lift is None else np.dtype(self.lift.dtype)
+        return self.source.dtype if self.lift is None else np.dtype(self.lift.dtype)
 
 
 class Considered(NamedTuple):
@@ -94,9 +92,11 @@ class Considered(NamedTuple):
 class Computed(NamedTuple):
     """What a backend returns: the result, the plan in words, what its finish clipped, and the plans it weighed.
 
-    The result is ``(N, C_out, H_out, W_out)``, floating point (the task's dtype, or the widest that NumPy has for it) where
-    the finish made no integers of it. `mixes` says that rounding is relative to all that was mixed on the way, pixels far from
-    the window or passes that cancel, and not to the terms of the one sum.
+    The result is ``(N, C_out, H_out, W_out)``, or without rows and columns where the task's target took it. It is of floating
+    point (the task's dtype, or the widest that NumPy has for it) where the finish made no integers of it.
+
+    `mixes` says that rounding is relative to all that was mixed on the way, pixels far from the window or passes that cancel, and
+    not to the terms of the one sum.
     """
 
     array: NDArray[Any]
@@ -108,7 +108,8 @@ class Computed(NamedTuple):
 
 def lifted(task: Task) -> NDArray[Any]:
     """The pixels ``(N, C_in, H, W)`` for a backend that reads the whole picture."""
-    return task.x if task.lift is None else task.lift.whole(task.x)
+    pixels = whole(task.source)
+    return pixels if task.lift is None else task.lift.whole(pixels)
 
 
 def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False) -> Computed:
@@ -119,25 +120,24 @@ def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False
     return Computed(out, plan, clipped, mixes=mixes)
 
 
+def handed_over(task: Task, computed: Computed) -> Computed:
+    """Hand a whole result to the target, if there is one: what is returned then has no array."""
+    if task.target is None:
+        return computed
+    task.target.put(range(task.geometry.output.height), range(task.geometry.output.width), computed.array)
+    return computed._replace(array=computed.array[..., :0, :0])
+
+
 def only_stores(finish: Finish) -> bool:
     """Whether a finish only makes integers of real values: it neither joins nor restores them."""
     return finish.dtype is not None and not finish.joins and finish.restore is None
-
-
-class Correlate(Protocol):
-    """The signature of `correlate` and `correlate_transpose`."""
-
-    def __call__(self, task: Task) -> Computed: ...
 
 
 class Backend(Protocol):
     """A backend module."""
 
     @property
-    def correlate(self) -> Correlate: ...
-
-    @property
-    def correlate_transpose(self) -> Correlate: ...
+    def run(self) -> Callable[[Task], Computed]: ...
 
 
 def load(name: str) -> Backend:
@@ -153,6 +153,8 @@ def load(name: str) -> Backend:
     except (ImportError, OSError, MemoryError) as error:  # OSError: a shared library that the loader refuses
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise BackendError(
-            f"backend '{name}' cannot be loaded ({why}): install {name} again, allow it more memory, or use --backend numpy"
+            f"backend '{name}'",
+            f"cannot be loaded ({why})",
+            f"install {name} again, allow it more memory, or use {param('backend', 'numpy')}",
         ) from None
     return module

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from convcli.backends import Computed, Task, finished, lifted
+from convcli.backends import Computed, Task, finished, handed_over, lifted
 
 _NUMPY_PAD_MODE = {
     "zeros": "constant",
@@ -23,9 +23,18 @@ _NUMPY_PAD_MODE = {
 }
 
 
-def correlate(task: Task) -> Computed:
-    """The direct operation: a window of the padded input under the kernel for every output pixel; float64, one core."""
-    x, weight, geometry, groups = lifted(task), task.weight, task.geometry, task.groups
+def run(task: Task) -> Computed:
+    """Compute in float64, on one core."""
+    act, how = (_scatter, "scatter input · kernel") if task.geometry.transpose else (_gather, "windows · kernel")
+    out, bias = act(task), task.layer.bias
+    if bias is not None:
+        out = out + bias.astype(np.float64)[:, None, None]
+    return handed_over(task, finished(out, task.finish, f"definition: {how}, float64"))
+
+
+def _gather(task: Task) -> NDArray[np.float64]:
+    """The direct operation: a window of the padded input under the kernel for every output pixel."""
+    x, weight, geometry, groups = lifted(task), task.layer.weight, task.geometry, task.layer.groups
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
     padded = np.pad(
         x.astype(np.float64),
@@ -34,17 +43,17 @@ def correlate(task: Task) -> Computed:
     )
     windows = sliding_window_view(padded, geometry.extent, axis=(2, 3))[:, :, ::s, ::t, ::d, ::e]
     n, c, height, width, kh, kw = windows.shape
-    out = np.einsum(
+    out: NDArray[np.float64] = np.einsum(
         "ngcyxij,gocij->ngoyx",
         windows.reshape(n, groups, c // groups, height, width, kh, kw),
         weight.astype(np.float64).reshape(groups, -1, c // groups, kh, kw),
-    ).reshape(n, task.filters, height, width)
-    return finished(_add_bias(out, task.bias), task.finish, "definition: windows · kernel, float64")
+    )
+    return out.reshape(n, task.layer.outputs, height, width)
 
 
-def correlate_transpose(task: Task) -> Computed:
-    """The transposed operation: every input pixel scatters the kernel, then the padding crops the sum; float64, one core."""
-    x, weight, geometry, groups = lifted(task), task.weight, task.geometry, task.groups
+def _scatter(task: Task) -> NDArray[np.float64]:
+    """The transposed operation: every input pixel scatters the kernel, then the padding crops the sum."""
+    x, weight, geometry, groups = lifted(task), task.layer.weight, task.geometry, task.layer.groups
     n, c, height, width = x.shape
     _, per_group, kh, kw = weight.shape
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
@@ -58,9 +67,4 @@ def correlate_transpose(task: Task) -> Computed:
             landing = np.s_[d * i : d * i + s * (height - 1) + 1 : s, e * j : e * j + t * (width - 1) + 1 : t]
             canvas[:, :, :, landing[0], landing[1]] += np.einsum("ngcyx,gco->ngoyx", image, kernel[..., i, j])
     out = canvas[..., top : top + geometry.output.height, left : left + geometry.output.width]
-    out = _add_bias(out.reshape(n, task.filters, *geometry.output), task.bias)
-    return finished(out, task.finish, "definition: scatter input · kernel, float64")
-
-
-def _add_bias(out: NDArray[np.float64], bias: NDArray[np.floating] | None) -> NDArray[np.float64]:
-    return out if bias is None else out + bias.astype(np.float64)[:, None, None]
+    return out.reshape(n, groups * per_group, *geometry.output)

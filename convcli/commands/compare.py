@@ -24,7 +24,7 @@ from convcli.parameters import CountType, FileType, PairType, SizeType, Toleranc
 
 if TYPE_CHECKING:
     from convcli.engine import Compute
-    from convcli.runs.layer import Layer
+    from convcli.runs.compared import Compared
 
 _COUNT = CountType(65536)
 
@@ -104,29 +104,27 @@ def compare(asked: CompareOptions) -> None:
     Without IMAGE the input is a random tensor, without -k and --weights the weights are random. The kernels of a bank
     such as sobel are compared one by one, before they are combined. Exit code 1 if a backend differs.
     """
-    from convcli.presenters import compared
+    from convcli.presenters import compared_backends
     from convcli.runs import comparison
 
     compute = asked.compute.choice()
-    layer, notes = _layer(asked, asked.geometry.spec(), compute)
-    result = comparison.compare(
-        layer.image, layer.weight, layer.spec, layer.bias, compute, asked.repeats, asked.tolerance
-    )
+    given, notes = _compared(asked, asked.geometry.spec(), compute)
+    result = comparison.compare(*given, compute, asked.repeats, asked.tolerance)
     if asked.reporting.as_json:
-        report.json(compared.document(result, notes))
+        report.json(compared_backends.document(result, notes))
     elif not asked.reporting.quiet:
         for line in (*notes, *result.missing):
             report.note(line)
-        report.table(compared.table(result))
+        report.table(compared_backends.table(result))
         report.note(f"auto takes {result.auto}" + (f": {result.reason}" if result.reason else ""))
     if not result.agree:
         click.get_current_context().exit(1)
 
 
-def _layer(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[Layer, tuple[str, ...]]:
+def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[Compared, tuple[str, ...]]:
     """The image and the weights, read from files or else random, and notes for the user."""
     from convcli import images
-    from convcli.runs import layer
+    from convcli.runs import compared
 
     image, reading, operation = asked.image, asked.reading, asked.operation
     given = bool(operation.kernels) or operation.weights is not None
@@ -139,15 +137,15 @@ def _layer(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[Lay
     else:
         if reading.full_scale is not None:
             raise ConvError(f"--full-scale {reading.full_scale:g} is for an IMAGE: name one, or leave it out")
-        picture = layer.random_picture(asked.size or (512, 512), asked.in_channels or 3)
+        picture = compared.random_picture(asked.size or (512, 512), asked.in_channels or 3)
     notes = picture.notes
     if picture.alpha is not None:
         notes = (*notes, f"{image}: its opacity is left out")
     if given:
         made = operation.operation(spec, compute)
-        return layer.of_operation(picture, made), (*made.notes, *notes)
+        return compared.of_operation(picture, made), (*made.notes, *notes)
     kernel = asked.kernel_size or (3, 3)
-    return layer.of_random_weights(picture, asked.out_channels, kernel, spec, operation.offsets), notes
+    return compared.of_random_weights(picture, asked.out_channels, kernel, spec, operation.offsets), notes
 
 
 def _refuse(options: Mapping[str, object], what: str, instead: str) -> None:

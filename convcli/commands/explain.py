@@ -202,7 +202,7 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         weight=fitted.weight,
         geometry=fitted.geometry,
         groups=fitted.groups,
-        bias=ready.fitted.bias,
+        bias=ready.fitted.layer.bias,
         parts=ready.fitted.finish.parts,
         channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
         input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),

@@ -91,7 +91,7 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
     where = f"the output of {size}"
     at = index(at[0], size.height, "row", where), index(at[1], size.width, "column", where)
     channel = index(channel, len(outputs), "channel", subject.whole)
-    bias = subject.ready.fitted.bias
+    bias = subject.ready.fitted.layer.bias
     groups, image = subject.groups, subject.image
 
     def traced(output: Output) -> tuple[Trace, ...]:

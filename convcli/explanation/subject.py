@@ -14,7 +14,7 @@ from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError, ImageError, param
 from convcli.geometry import Geometry
 from convcli.images import Picture
-from convcli.runs import pipeline
+from convcli.runs import fitting
 from convcli.runs.operation import Operation
 from convcli.system.names import STDIO
 
@@ -61,7 +61,7 @@ class Subject:
     source: str
     picture: Picture
     operation: Operation
-    ready: pipeline.Prepared
+    ready: fitting.Prepared
     image: NDArray[np.generic]
     geometry: Geometry
     weight: NDArray[np.float64]
@@ -71,13 +71,12 @@ class Subject:
     @property
     def groups(self) -> int:
         """The groups of the operation on this picture."""
-        return self.ready.fitted.spec.groups
+        return self.ready.fitted.layer.groups
 
     @property
     def outputs(self) -> list[Output]:
         """The channels of the result that are computed, in order."""
-        filters = self.weight.shape[1] * self.groups if self.geometry.transpose else self.weight.shape[0]
-        finish = self.ready.fitted.finish
+        filters, finish = self.ready.fitted.layer.outputs, self.ready.fitted.finish
         if not finish.joins:
             return [Output("none", (number,)) for number in range(filters)]
         out = []
@@ -128,7 +127,7 @@ class Subject:
         return names[number % len(names)]
 
     def _names(self, count: int) -> tuple[str, ...]:
-        colours = _COLOURS.get(self.ready.picture.space, ())
+        colours = _COLOURS.get(self.ready.space, ())
         if count == len(colours) + 1 and self.ready.alpha in ("premultiply", "filter"):
             return (*colours, "alpha")
         return colours if count == len(colours) else ()
@@ -176,20 +175,18 @@ def load(
     target = source if source == STDIO or Path(source).suffix else f"{source}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
-        ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
+        ready = fitting.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
     except ImageError:
         if container is not None:
             raise
-        ready = pipeline.prepare(one, operation, "NPY", policy)
+        ready = fitting.prepare(one, operation, "NPY", policy)
         notes = (
             *notes,
             f"{source}: the result does not fit into the input's format; explained as it is written to .npy",
         )
-    spec, weight = ready.fitted.spec, ready.fitted.weight.astype(np.float64)
-    geometry = spec.resolve(picture.size, (weight.shape[2], weight.shape[3]))
-    if spec.op == "conv":
-        weight = weight[:, :, ::-1, ::-1]
-    image: NDArray[np.generic] = ready.fitted.image
+    weight = ready.fitted.layer.weight.astype(np.float64)
+    geometry = ready.fitted.spec.resolve(picture.size, ready.fitted.layer.kernel)
+    image: NDArray[np.generic] = ready.image
     if ready.fitted.lift is not None:
         image = ready.fitted.lift.whole(image)
     image = image[0] if image.ndim == 4 else image

@@ -200,12 +200,17 @@ class Decoded:
         return self._timing
 
     def _count(self) -> int:
-        """How many pictures there are."""
+        """How many pictures there are: one or more, whatever a header says.
+
+        Pillow counts the layers of a PSD, not the picture that they make up, and takes the counts in other headers as they are.
+        """
         assert self._image is not None
         try:
-            return int(getattr(self._image, "n_frames", 1))
-        except SyntaxError:  # a page that Pillow does not read: it counts no further
-            if self._image.format != "TIFF":
+            return max(1, int(getattr(self._image, "n_frames", 1)))
+        except Exception as error:  # damage, or a page or layer that Pillow does not read: it counts no further
+            if self._image.format == "PSD":  # the picture does not depend on its layers
+                return 1
+            if self._image.format != "TIFF" or not isinstance(error, SyntaxError):
                 raise
         self._image = self._opened(0)
         return self._pages().frames

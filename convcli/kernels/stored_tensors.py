@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from math import nan, prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import KernelError
 from convcli.kernels import weights
-
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
-           "F8_E5M2": "float8_e5m2", "I8": "int8", "U8": "uint8", "I16": "int16", "U16": "uint16", "I32": "int32",
-           "U32": "uint32", "I64": "int64", "U64": "uint64", "BOOL": "bool"}  # fmt: skip
-"""PyTorch's name for each dtype name of safetensors."""
+from convcli.kernels.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,49 +51,38 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
     Raises
     ------
     KernelError
-        The file cannot be read, or has no such tensor.
+        A file that cannot be read, or holds none; a single one whose values cannot be read.
     """
-    shapes: dict[str, tuple[int, ...]] = {}
-    found = []
     with weights.readable(path):
-        for name, shape, dtype, load in _tensors(path):
-            shapes[name] = shape
-            if len(shape) == 4 and 0 not in shape and key in (None, name):
-                found.append((name, dtype, _spread(load())))
+        tensors = weights.tensors(path)
+        names = [
+            name
+            for name, tensor in tensors.items()
+            if len(tensor.shape) == 4 and 0 not in tensor.shape and key in (None, name)
+        ]
+        found = [(name, _spread(tensors[name], len(names) == 1)) for name in names]
     if not found and key is not None:
         weights.load(f"{path}:{key}")  # raises the error that says why
     if not found:
-        what = ", ".join(f"{name or 'array'} {shape}" for name, shape in list(shapes.items())[:6]) or "nothing"
-        more = f" and {len(shapes) - 6} more" if len(shapes) > 6 else ""
+        what = ", ".join(f"{name or 'array'} {tensor.shape}" for name, tensor in list(tensors.items())[:6]) or "nothing"
+        more = f" and {len(tensors) - 6} more" if len(tensors) > 6 else ""
         remedy = f"{weights.ROWS} is wanted; a 2-D kernel is a SPEC"
         raise KernelError(f"weights '{path}'", f"hold no 4-D tensor but {what}{more}", remedy)
     return [
-        Stored(name, shapes[name], dtype, *values, bias if (bias := weights.bias_of(name)) in shapes else None)
-        for name, dtype, values in found
-    ]
+        Stored(
+            name, tensors[name].shape, tensors[name].dtype, *values,
+            bias if (bias := weights.bias_of(name)) in tensors else None,
+        )
+        for name, values in found
+    ]  # fmt: skip
 
 
-def _tensors(path: Path) -> Iterator[tuple[str, tuple[int, ...], str, Callable[[], NDArray[Any]]]]:
-    """Name, shape, dtype and a function for the values of every tensor in a file, so that not all need be in memory at once."""
-    ending = path.suffix.lower()
-    if ending == ".safetensors":
-        for name, (shape, dtype) in weights.safetensors_header(path).items():
-            yield name, shape, _DTYPES.get(dtype, dtype), partial(_one, path, name)
-    elif ending in (".pt", ".pth"):
-        for name, tensor in weights.torch_tensors(path).items():
-            dtype = str(tensor.dtype).removeprefix("torch.")
-            yield name, tuple(tensor.shape), dtype, partial(weights.from_torch, tensor)
-    else:
-        for name, array in weights.read(path, None).items():
-            yield name, tuple(array.shape), str(array.dtype), partial(np.asarray, array)
-
-
-def _one(path: Path, name: str) -> NDArray[Any]:
-    array: NDArray[Any] = weights.read(path, name)[name]
-    return array
-
-
-def _spread(array: NDArray[Any]) -> tuple[float, float, float]:
-    if array.dtype.kind not in "biuf":
+def _spread(tensor: Tensor, alone: bool) -> tuple[float, float, float]:
+    """The smallest value, the largest and the mean. NaN if the values cannot be read, unless there is nothing else to say."""
+    try:
+        array = tensor.values()
+    except KernelError:
+        if alone:
+            raise
         return nan, nan, nan
     return float(array.min()), float(array.max()), float(array.mean(dtype=np.float64))

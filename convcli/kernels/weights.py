@@ -7,6 +7,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.kernels.named import safe_label
+from convcli.kernels.tensors import Tensor, from_torch, not_real, of_array, of_torch
 from convcli.system import npy
 from convcli.system.files import reason
 
@@ -53,26 +55,30 @@ def load(spec: str) -> Weights:
         are not finite.
     """
     path, key = split(spec)
-    found = read(path, key)
-    name, array = _choose(found, path, key)
-    weight = _checked(array, f"'{path}'" + (f" key '{name}'" if name else ""))
-    beside = bias_of(name)
-    bias = found.get(beside)
-    if bias is not None:
-        bias = _checked(bias, f"'{path}' key '{beside}'") if len(bias.shape) == 1 else None
-    return Weights(weight, safe_label(key or path.stem), bias, beside)
+    with readable(path):
+        found = tensors(path, key)
+        name, tensor = _choose(found, path, key)
+        weight = _checked(tensor, source_of(path, name))
+        beside = bias_of(name)
+        bias = found.get(beside)
+        along = _checked(bias, source_of(path, beside)) if bias is not None and len(bias.shape) == 1 else None
+    return Weights(weight, safe_label(key or path.stem), along, beside)
 
 
-def read(path: Path, key: str | None) -> Mapping[str, Any]:
-    """The tensors in a file by name. With a `key`, only that tensor and its bias must have their values, others their shapes.
+def tensors(path: Path, key: str | None = None) -> Mapping[str, Tensor]:
+    """The tensors in a `readable` file by name, at least those of this key. Their values are read when they are asked for.
 
     Raises
     ------
     KernelError
-        There is no such file, or it cannot be read.
+        The file cannot be read.
     """
-    with readable(path):
-        return _READERS[path.suffix.lower()](path, key)
+    return _READERS[path.suffix.lower()](path, key)
+
+
+def source_of(path: Path, name: str) -> str:
+    """What messages call a tensor of a file."""
+    return f"'{path}'" + (f" key '{name}'" if name else "")
 
 
 @contextmanager
@@ -111,8 +117,8 @@ def split(spec: str) -> tuple[Path, str | None]:
     return Path(head), tail
 
 
-def _choose(found: Mapping[str, Any], path: Path, key: str | None) -> tuple[str, NDArray[np.generic]]:
-    shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
+def _choose(found: Mapping[str, Tensor], path: Path, key: str | None) -> tuple[str, Tensor]:
+    shapes = {name: tensor.shape for name, tensor in found.items()}
     if key is not None and key not in found:
         raise KernelError(f"weights '{path}'", f"have no key '{key}'", f"the keys are {_listing(list(found))}")
     fitting = [key] if key is not None else [name for name, shape in shapes.items() if len(shape) == 4]
@@ -131,11 +137,10 @@ def _listing(names: list[str]) -> str:
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _checked(array: NDArray[np.generic], source: str) -> NDArray[np.floating]:
-    if array.dtype.kind not in "biuf":
-        raise KernelError(f"weights {source}", f"are of dtype {array.dtype}", "real numbers are wanted")
-    if 0 in array.shape:
-        raise KernelError(f"weights {source}", f"are empty, of shape {array.shape}", "every axis must be at least 1")
+def _checked(tensor: Tensor, source: str) -> NDArray[np.floating]:
+    if 0 in tensor.shape:
+        raise KernelError(f"weights {source}", f"are empty, of shape {tensor.shape}", "every axis must be at least 1")
+    array = tensor.values()
     floating = array if array.dtype.kind == "f" else array.astype(np.float64)
     native: NDArray[np.floating] = floating.astype(floating.dtype.newbyteorder("="))
     if not np.isfinite(native).all():
@@ -153,27 +158,27 @@ def _invalid(path: Path, kind: str) -> KernelError:
     return KernelError(f"weights '{path}'", rule, "is it truncated, or of another format?")
 
 
-def _read_npy(path: Path, key: str | None) -> Mapping[str, Any]:
+def _read_npy(path: Path, key: str | None) -> Mapping[str, Tensor]:
     if key is not None:
         raise KernelError(f"weights '{path}'", f"are one array and have no key '{key}'", f"write {path}")
     try:
         with path.open("rb") as stream:
-            return {"": npy.read(stream)}
+            return {"": of_array(npy.read(stream))}
     except npy.NpyError as error:
         raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
 
 
-def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
+def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
     import zipfile
 
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
-            found: dict[str, NDArray[np.generic]] = {}
+            found: dict[str, Tensor] = {}
             for name in members:
                 if key in (None, name) or key not in members or name == bias_of(key):
                     with archive.open(members[name]) as stream:
-                        found[name] = npy.read(cast("BinaryIO", stream))
+                        found[name] = of_array(npy.read(cast("BinaryIO", stream)))
             return found
     except npy.NpyError as error:
         raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
@@ -181,44 +186,47 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Any]:
         raise _invalid(path, ".npz") from None
 
 
-def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Any]:
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "I8": "int8", "U8": "uint8", "I16": "int16",
+           "U16": "uint16", "I32": "int32", "U32": "uint32", "I64": "int64", "U64": "uint64", "BOOL": "bool"}  # fmt: skip
+"""safetensors' names of dtypes, and NumPy's."""
+
+_PYTORCHS = {"BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E4M3FNUZ": "float8_e4m3fnuz",
+             "F8_E5M2FNUZ": "float8_e5m2fnuz", "F8_E8M0": "float8_e8m0fnu", "C64": "complex64"}  # fmt: skip
+"""Those that NumPy or this program lacks, and PyTorch's."""
+
+
+def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, framework="np") as archive:
-            names = list(archive.keys())
-            wanted = [name for name in names if (name == key if key else len(archive.get_slice(name).get_shape()) == 4)]
-            if len(wanted) != 1:
-                return {name: np.empty(archive.get_slice(name).get_shape(), np.uint8) for name in names}
-            wanted += [name for name in names if name == bias_of(wanted[0])]
-            if not {archive.get_slice(name).get_dtype() for name in wanted} & {"BF16", "F8_E4M3", "F8_E5M2"}:
-                return {name: archive.get_tensor(name) for name in wanted}
-        with safe_open(path, framework="pt") as archive:  # NumPy has no bfloat16
-            return {name: archive.get_tensor(name).float().numpy() for name in wanted}
-    except SafetensorError:
-        raise _invalid(path, ".safetensors") from None
-
-
-def safetensors_header(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and dtype (by the format's name for it) of every tensor in a .safetensors file. No values are read."""
-    from safetensors import SafetensorError, safe_open
+    def values(name: str, dtype: str) -> NDArray[Any]:
+        source = source_of(path, name)
+        if dtype == "C64":
+            raise not_real(_PYTORCHS[dtype], source)
+        if dtype not in _DTYPES | _PYTORCHS:
+            rule = f"are of dtype {dtype}, which nothing here unpacks"
+            raise KernelError(f"weights {source}", rule, "save float32 tensors")
+        try:
+            with safe_open(path, framework="np" if dtype in _DTYPES else "pt") as archive:
+                found = archive.get_tensor(name)
+        except SafetensorError:
+            raise _invalid(path, ".safetensors") from None
+        array: NDArray[Any] = found if dtype in _DTYPES else from_torch(found, source)
+        return array
 
     try:
         with safe_open(path, framework="np") as archive:
             slices = {name: archive.get_slice(name) for name in archive.keys()}  # noqa: SIM118 (no mapping)
-            return {name: (tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
+            said = {name: (tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
     except SafetensorError:
         raise _invalid(path, ".safetensors") from None
+    names = _DTYPES | _PYTORCHS
+    return {
+        name: Tensor(shape, names.get(dtype, dtype), partial(values, name, dtype))
+        for name, (shape, dtype) in said.items()
+    }
 
 
-def torch_tensors(path: Path) -> dict[str, Any]:
-    """The tensors in a .pt file by name, as torch.Tensor. Nested state_dicts are flattened.
-
-    Raises
-    ------
-    KernelError
-        The file has no tensors, contains code, or is damaged.
-    """
+def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
     import torch
 
     try:
@@ -231,31 +239,30 @@ def torch_tensors(path: Path) -> dict[str, Any]:
         if "TorchScript" in str(error):
             remedy = "save the tensors alone, torch.save(model.state_dict(), …)"
             raise KernelError(f"weights '{path}'", "are a TorchScript program", remedy) from None
+        if "nested" in str(error):
+            raise _nested(path) from None
         unsafe = "unsupported global" in str(error).lower() or "unsupported class" in str(error).lower()
         raise _pickled(path) if unsafe and _is_archive(path) else _invalid(path, ".pt") from None
-    tensors = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
-    if isinstance(tensors, dict) and isinstance(tensors.get("state_dict"), dict):
-        tensors = tensors["state_dict"]
-    if isinstance(tensors, dict):
-        tensors = _flat(tensors)
-    else:
+    values = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
+    if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
+        values = values["state_dict"]
+    if not isinstance(values, dict):
         remedy = "a tensor or a state_dict of tensors is wanted"
         raise KernelError(f"weights '{path}'", f"hold a {type(loaded).__name__}", remedy)
-    found = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)}
-    if tensors and not found:
-        raise KernelError(f"weights '{path}'", f"hold no tensors, only {_listing(list(tensors))}", "save a state_dict")
-    return found
+    values = _flat(values)
+    found = {name: tensor for name, tensor in values.items() if isinstance(tensor, torch.Tensor)}
+    if values and not found:
+        raise KernelError(f"weights '{path}'", f"hold no tensors, only {_listing(list(values))}", "save a state_dict")
+    whole = {name: tensor for name, tensor in found.items() if not tensor.is_nested}
+    if found and not whole:
+        raise _nested(path)
+    return {name: of_torch(tensor, source_of(path, name)) for name, tensor in whole.items()}
 
 
-def _read_pt(path: Path, key: str | None) -> Mapping[str, Any]:
-    found = torch_tensors(path)
-    wanted = [key] if key in found else [name for name, tensor in found.items() if tensor.ndim == 4]
-    wanted += [bias_of(name) for name in wanted]
-    try:
-        return {name: from_torch(found[name]) if name in wanted else found[name] for name in found}
-    except (TypeError, RuntimeError, NotImplementedError) as error:
-        why = str(error).splitlines()[0]
-        raise KernelError(f"weights '{path}'", f"cannot be read ({why})", "save plain float32 tensors") from None
+def _nested(path: Path) -> KernelError:
+    return KernelError(
+        f"weights '{path}'", "hold nested tensors, whose parts differ in size", "save each part as a tensor"
+    )
 
 
 def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
@@ -272,15 +279,7 @@ def _is_archive(path: Path) -> bool:
         return stream.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
-def from_torch(tensor: Any) -> NDArray[np.generic]:
-    """A tensor as a dense NumPy array. Dtypes that NumPy does not have become float32."""
-    dense = tensor.detach().to_dense().resolve_neg().resolve_conj()
-    in_numpy = dense.itemsize > 1 or not dense.is_floating_point()  # NumPy has neither float8 nor bfloat16
-    array: NDArray[np.generic] = (dense if in_numpy and "bfloat16" not in str(dense.dtype) else dense.float()).numpy()
-    return array
-
-
-_READERS: dict[str, Callable[[Path, str | None], Mapping[str, Any]]] = {
+_READERS: dict[str, Callable[[Path, str | None], Mapping[str, Tensor]]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
     ".safetensors": _read_safetensors,

@@ -223,7 +223,7 @@ class Batch:
         except BrokenPipeError:  # nobody reads the results any more
             raise
         except OSError as error:
-            failed = ImageError(f"'{error.filename or source}' cannot be read or written: {reason(error)}")
+            failed = ImageError(f"'{error.filename or source}'", "cannot be read or written", **reason(error)._asdict())
         except Exception as error:
             if len(self.jobs) == 1:
                 raise

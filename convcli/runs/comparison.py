@@ -15,7 +15,7 @@ from convcli import backends, engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Call, Compute, ConvResult
 from convcli.errors import BackendError
-from convcli.runs.operation import largest_sum
+from convcli.layer import Layer
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Distance from 1 to the next number of each arithmetic."""
@@ -84,9 +84,8 @@ def tolerance(arithmetic: str, terms: int) -> float:
 
 def compare(
     image: NDArray[np.generic],
-    weight: NDArray[np.floating],
+    layer: Layer,
     spec: ConvSpec,
-    bias: NDArray[np.float64] | None = None,
     compute: Compute = Compute(),
     repeats: int = 5,
     limit: float | None = None,
@@ -95,8 +94,8 @@ def compare(
 
     Parameters
     ----------
-    image, weight, spec, bias
-        As for `engine.convolve`.
+    image, layer, spec
+        As for `engine.run`.
     compute : Compute
         A backend other than ``auto``, or a device other than ``cpu``, is the only one that is compared with the reference;
         dtype and threads hold for all.
@@ -110,19 +109,20 @@ def compare(
     ConvError
         An operation that does not fit the image, or a backend or device that was asked for and is not available.
     """
+    offsets = None if layer.bias is None else np.abs(layer.bias)
+    sizes = replace(layer, weight=np.abs(layer.weight), bias=offsets)
 
     def prepared(choice: Compute, absolute: bool = False) -> Call:
         if absolute:
-            return engine.prepare(np.abs(image), np.abs(weight), spec, choice, None if bias is None else np.abs(bias))
-        return engine.prepare(image, weight, spec, choice, bias)
+            return engine.prepare(np.abs(image), sizes, spec, choice)
+        return engine.prepare(image, layer, spec, choice)
 
     auto = prepared(replace(compute, backend="auto"))  # before torch is imported, whose import time it weighs
     truth = prepared(Compute("reference")).run()
     sums = prepared(Compute("reference"), absolute=True).run().array
     scale = float(sums.max(where=np.isfinite(sums), initial=0))
     finite = np.abs(image.astype(np.float64)).max(where=np.isfinite(image), initial=0)
-    scales = scale, max(scale, float(finite) * largest_sum(weight, spec))
-    terms = weight[:, 0].size // spec.groups if spec.transpose else weight[0].size
+    scales, terms = (scale, max(scale, float(finite) * layer.largest_sum)), layer.terms
     choices, missing = _choices(compute)
     rows = [_row(truth, [truth.seconds * 1e3], truth, scales, terms, limit)]
     for choice in choices:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
 from convcli.runs.outputs import STDOUT
 from convcli.system.files import reason
@@ -95,12 +95,22 @@ def collect(
     given = [*named]
     if listed is not None:
         if listed == STDIO and STDIO in named:
-            raise ImageError("standard input cannot be both the image '-' and the list of --from-file -: name a file")
+            raise ImageError(
+                "standard input",
+                f"cannot be both the image '-' and the list of {param('from_file', '-')}",
+                "name a file",
+            )
         given += _paths(listed, null)
     elif null:
-        raise ImageError("-0 is for --from-file: say which list it ends the paths of, or leave it out")
+        raise ImageError(
+            param("null"), f"is for {param('from_file')}", "say which list it ends the paths of, or leave it out"
+        )
     if not given:
-        raise ImageError("no image is given: name images or folders, - for standard input, or a list with --from-file")
+        raise ImageError(
+            "no image",
+            "is given",
+            f"name images or folders, - for standard input, or a list with {param('from_file')}",
+        )
     paths: list[str] = []
     below: list[str] = []
     were_found: list[bool] = []
@@ -115,12 +125,14 @@ def collect(
                 were_found.append(False)
                 continue
             if not found:
-                deeper = ", or search its subfolders with --recursive" if not recursive else ""
-                raise ImageError(f"input '{path}' is a folder without images: name another{deeper}")
+                deeper = f", or search its subfolders with {param('recursive')}" if not recursive else ""
+                raise ImageError(f"input '{path}'", "is a folder without images", f"name another{deeper}")
             if len(found) > 1 and _is_one_file(output):
+                template = param("output", "'out/{stem}.png'")
                 raise ImageError(
-                    f"input '{path}' is a folder of {len(found)} images, and '{output}' a name for one: use a folder, -o out/, "
-                    "or a template, -o 'out/{stem}.png'"
+                    f"input '{path}'",
+                    f"is a folder of {len(found)} images, and '{output}' a name for one",
+                    f"use a folder, {param('output', 'out/')}, or a template, {template}",
                 )
             paths += [os.path.join(path, under, name) for under, name in found]
             below += [under for under, _ in found]
@@ -141,20 +153,26 @@ def _paths(listed: str, null: bool) -> list[str]:
             with open(listed, "rb") as stream:
                 data = stream.read(MAX_LIST + 1)
     except (OSError, ValueError) as error:
-        raise ImageError(f"list '{listed}' cannot be read: {reason(error)}") from None
+        raise ImageError(f"list '{listed}'", "cannot be read", **reason(error)._asdict()) from None
     if data is None:
-        raise ImageError(f"list '{listed}' cannot be read: the pipe does not wait for its writer; put 'cat |' before")
+        raise ImageError(
+            f"list '{listed}'", "cannot be read", "the pipe does not wait for its writer; put 'cat |' before"
+        )
     if len(data) > MAX_LIST:
-        raise ImageError(f"list '{listed}' is longer than {MAX_LIST >> 20} MiB: is it a list of paths?")
+        raise ImageError(f"list '{listed}'", f"is longer than {MAX_LIST >> 20} MiB", "is it a list of paths?")
     data = data.removeprefix(codecs.BOM_UTF8)
     if not null and b"\0" in data:
-        raise ImageError(f"list '{listed}' holds NUL bytes: is it an image, or a list that wants -0?")
+        raise ImageError(
+            f"list '{listed}'", "holds NUL bytes", f"is it an image, or a list that wants {param('null')}?"
+        )
     words = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     paths = [os.fsdecode(word) for word in words if word]
     if not paths:
-        raise ImageError(f"list '{listed}' is empty: give it one path a line, or with -0 one before each NUL")
+        raise ImageError(
+            f"list '{listed}'", "is empty", f"give it one path a line, or with {param('null')} one before each NUL"
+        )
     if STDIO in paths:
-        raise ImageError(f"list '{listed}' names '-', which no file is: write ./- for a file of that name")
+        raise ImageError(f"list '{listed}'", "names '-', which no file is", "write ./- for a file of that name")
     return paths
 
 
@@ -176,7 +194,7 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
             if under:
                 yield os.path.split(under)  # fails when it is opened like an image; the rest goes on
                 continue
-            raise ImageError(f"folder '{root}' cannot be read: {reason(error)}") from None
+            raise ImageError(f"folder '{root}'", "cannot be read", **reason(error)._asdict()) from None
         folders = []
         for entry in listed:
             if _is(entry, os.DirEntry.is_dir):

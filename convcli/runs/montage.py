@@ -16,7 +16,7 @@ from convcli.drawing.colors import PALETTES, Palette
 from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
 from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.images import Picture, raster
 from convcli.kernels import filter_sheet
 from convcli.pointwise.ranges import Clipped, store
@@ -79,7 +79,7 @@ def run(
     """
     check(container, policy)
     if picture.colour.ndim == 4 and len(picture.colour) > 1:
-        raise ImageError(f"--montage draws one image, this is a batch of {len(picture.colour)}: split it")
+        raise ImageError(param("montage"), f"draws one image, this is a batch of {len(picture.colour)}", "split it")
     outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
     page, clipped, remarks = _page(outcome, operation, source, policy, width, PALETTES[theme])
     drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
@@ -94,9 +94,13 @@ def run(
 def check(container: str, policy: str | None) -> None:
     """Refuse a format or a range policy that no contact sheet can have."""
     if container == "NPY":
-        raise ImageError("--montage draws a picture, and .npy holds the channels as they are: use png, or leave it out")
+        raise ImageError(
+            param("montage"), "draws a picture, and .npy holds the channels as they are", "use png, or leave it out"
+        )
     if policy == "raw":
-        raise ImageError("--montage draws gray levels: use another --range than raw, or leave it out")
+        raise ImageError(
+            param("montage"), "draws gray levels", f"use another {param('range')} than raw, or leave it out"
+        )
 
 
 def _page(

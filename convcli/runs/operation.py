@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import ConvError, GeometryError
+from convcli.errors import ConvError, param
 from convcli.kernels import Bank, parse, weights
+from convcli.layer import Layer, bias_misfit
 
 
 class Bias(NamedTuple):
@@ -35,9 +36,7 @@ class Bias(NamedTuple):
         """
         values = self.units(full_scale)
         if len(values) not in (1, channels):
-            raise GeometryError(
-                f"bias has {len(values)} values for {channels} output channels: give one value, or one per output channel"
-            )
+            raise bias_misfit(len(values), channels)
         return np.array(values * channels if len(values) == 1 else values, dtype=np.float64)
 
 
@@ -93,17 +92,26 @@ def assemble(
         No kernel, both kinds of kernel, one that cannot be built or read, or options of a bank with weights.
     """
     if kernels and source is not None:
-        raise ConvError(f"-k {kernels[0]} and --weights {source} exclude each other: give one of them")
+        raise ConvError(
+            f"{param('kernel', kernels[0])} and {param('weights', source)}", "exclude each other", "give one of them"
+        )
     notes: tuple[str, ...] = ()
     if kernels:
         bank = Bank(tuple(parse(kernel) for kernel in kernels), combine)
         files = tuple(kernel.strip() for kernel in kernels)
         return Operation(spec, bank.label, bank, None, bias, channels, alpha, linear, compute, notes, files)
     if source is None:
-        raise ConvError("no kernel is given: add -k SPEC (for example -k sobel) or --weights FILE")
+        raise ConvError(
+            "no kernel",
+            "is given",
+            f"add {param('kernel', 'SPEC')} (for example {param('kernel', 'sobel')}) or {param('weights', 'FILE')}",
+        )
     if combine is not None or channels == "sum":
-        option = "--combine" if combine is not None else "--channels sum"
-        raise ConvError(f"{option} is for -k: weights from a file say themselves how channels are mixed; leave it out")
+        raise ConvError(
+            param("combine") if combine is not None else param("channels", "sum"),
+            f"is for {param('kernel')}",
+            "weights from a file say themselves how channels are mixed; leave it out",
+        )
     layer = weights.load(source)
     path, _ = weights.split(source)
     if bias is None and layer.bias is not None:
@@ -114,17 +122,11 @@ def assemble(
 def _stored_bias(layer: weights.Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
     """The bias that lies beside a layer's weight, and a remark that it is added, or why not."""
     assert layer.bias is not None
-    outputs = layer.weight.shape[1] * spec.groups if spec.transpose else layer.weight.shape[0]
+    outputs = Layer.of(layer.weight, spec).outputs
     named, count = f"'{layer.bias_name}' of '{path}'", layer.bias.size
     if count != outputs:
-        return None, (f"{named} has {count} values for {outputs} output channels and is not added; see --bias",)
+        return None, (
+            f"{named} has {count} values for {outputs} output channels and is not added; see {param('bias')}",
+        )
     values = tuple(map(float, layer.bias))
-    return Bias(values, (False,) * count), (f"{named} is added; --bias 0 leaves it out",)
-
-
-def largest_sum(weight: NDArray[np.floating], spec: ConvSpec) -> float:
-    """Σ|w| of the output channel for which it is largest."""
-    sizes = np.abs(weight.astype(np.float64))
-    if spec.transpose:
-        return float(sizes.reshape(spec.groups, -1, *sizes.shape[1:]).sum(axis=(1, 3, 4)).max())
-    return float(sizes.sum(axis=(1, 2, 3)).max())
+    return Bias(values, (False,) * count), (f"{named} is added; {param('bias', 0)} leaves it out",)

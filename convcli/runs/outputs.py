@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
+from convcli.system.context import current
 from convcli.system.files import reason
 from convcli.system.names import STDIO, folded, identity, is_stream, one_place, same_file
 from convcli.system.placing import exists
@@ -58,9 +59,9 @@ def resolve(
         A path that none can be; a target that is an input, that exists without leave, or that two inputs share.
     """
     if in_place and output is not None:
-        raise ImageError(f"--in-place and -o {output} exclude each other: give one of them")
+        raise ImageError(f"{param('in_place')} and {param('output', output)}", "exclude each other", "give one of them")
     if in_place and STDIO in inputs:
-        raise ImageError("--in-place has no file to write when the input is '-': use -o")
+        raise ImageError(param("in_place"), "has no file to write when the input is '-'", f"use {param('output')}")
     targets = list(inputs) if in_place else named(inputs, output, kernel, below)
     kept = [(other, key) for other in read if (key := identity(other)) is not None]
     known = {} if in_place else {key: source for source in inputs if (key := identity(source)) is not None}
@@ -70,10 +71,12 @@ def resolve(
         key = identity(target)
         for other, theirs in kept:
             if key == theirs:
-                raise ImageError(f"output '{target}' is the kernel or weights file '{other}' of this run: name another")
+                raise ImageError(
+                    f"output '{target}'", f"is the kernel or weights file '{other}' of this run", "name another"
+                )
         if key in known:
-            remedy = "name another" if in_place is None else "name another, or use --in-place"
-            raise ImageError(f"output '{target}' is the input '{known[key]}': {remedy}")
+            remedy = "name another" if in_place is None else f"name another, or use {param('in_place')}"
+            raise ImageError(f"output '{target}'", f"is the input '{known[key]}'", remedy)
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise exists(target)
         if target != STDIO and is_stream(target):
@@ -84,7 +87,9 @@ def resolve(
             if where == other or one_place(where, other):
                 both = f"'{inputs[first]}' and '{source}'"
                 here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
-                raise ImageError(f"{both} would both be written to {here}: use {_apart(inputs[first], source, output)}")
+                raise ImageError(
+                    both, f"would both be written to {here}", f"use {_apart(inputs[first], source, output)}"
+                )
         alike.append((where, number))
     return targets
 
@@ -99,7 +104,7 @@ def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequenc
     """
     for path in (*inputs, output or ""):
         if "\0" in path:
-            raise ImageError(f"path '{path}' has a NUL in it, which ends a path: write it without")
+            raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
     name = _namer(output, kernel)
     return [name(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
 
@@ -109,10 +114,11 @@ def _apart(one: str, other: str, output: str | None) -> str:
     if os.path.realpath(one) == os.path.realpath(other) or same_file(one, other):
         return "each image once"
     if folded(Path(one).name) == folded(Path(other).name):
-        return "different names, or one folder for each, -o 'out/{parent}/{name}'"
+        return "different names, or one folder for each, " + param("output", "'out/{parent}/{name}'")
     if output is not None and "{stem}" in output:
-        return "{name} for {stem}, which has the ending too, -o '" + output.replace("{stem}", "{name}") + "'"
-    return "a folder or a template, -o 'out/{name}'"
+        better = "'" + output.replace("{stem}", "{name}") + "'"
+        return "{name} for {stem}, which has the ending too, " + param("output", better)
+    return "a folder or a template, " + param("output", "'out/{name}'")
 
 
 def _placer() -> Callable[[str], str]:
@@ -145,26 +151,28 @@ def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
     """
     if re.search(r"[{}]", _FIELD.sub("", output)):
         raise ImageError(
-            f"output '{output}' has a brace without its other half: write {{{fields[0]}}}, or leave it out"
+            f"output '{output}'", "has a brace without its other half", f"write {{{fields[0]}}}, or leave it out"
         )
     for match in _FIELD.finditer(output):
         if match[1] not in fields:
-            raise ImageError(f"output '{output}' has the unknown field '{match[0]}': use {{{'}, {'.join(fields)}}}")
+            raise ImageError(
+                f"output '{output}'", f"has the unknown field '{match[0]}'", f"use {{{'}, {'.join(fields)}}}"
+            )
 
 
 def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
     """A function from an input, and the folder it was found in, to its target."""
     if output == "":
-        raise ImageError("output '' is empty: name a file, a folder ending in '/', or '-'")
+        raise ImageError("output ''", "is empty", "name a file, a folder ending in '/', or '-'")
     if output is not None:
         check_fields(output)
     into = output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output))
     if output and into and os.path.lexists(place := output.rstrip("/" + os.sep)) and not os.path.isdir(place):
-        raise ImageError(f"output '{output}' is no folder, a file of that name is there: name another")
+        raise ImageError(f"output '{output}'", "is no folder, a file of that name is there", "name another")
 
     def name(source: str, under: str) -> str:
         if not source:
-            raise ImageError("input '' is empty: name an image, or - for standard input")
+            raise ImageError("input ''", "is empty", "name an image, or - for standard input")
         path = Path("stdin.png" if source == STDIO else source)
         if not path.suffix:
             path = path.with_name(f"{path.name}.png")
@@ -190,41 +198,48 @@ def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
     return name
 
 
-_made: dict[Path, int] = {}
-_making = Lock()
-"""Folders that were made, and how many are at work in each; one at a time makes them and takes them away."""
+class Folders:
+    """Folders that were made in a run, and how many are at work in each."""
+
+    def __init__(self) -> None:
+        self._made: dict[Path, int] = {}
+        self._making = Lock()  # one at a time makes them and takes them away
+
+    @contextmanager
+    def made(self, wanted: Path) -> Iterator[None]:
+        """A folder, made if it is not there. It goes again if it was made here, nothing lies in it, and nobody else is at work."""
+        used: list[Path] = []
+        try:
+            with self._making:
+                used = [path for path in (wanted, *wanted.parents) if path in self._made or not path.exists()]
+                for path in used:
+                    self._made[path] = self._made.get(path, 0) + 1
+                try:
+                    os.makedirs(wanted, exist_ok=True)
+                except (OSError, ValueError) as error:
+                    raise ImageError(f"output folder '{wanted}'", "cannot be made", **reason(error)._asdict()) from None
+            yield
+        finally:
+            with self._making:
+                for path in used:
+                    self._made[path] -= 1
+                    if not self._made[path]:
+                        del self._made[path]
+                        with suppress(OSError):  # something lies in it
+                            path.rmdir()
 
 
 @contextmanager
 def folder(target: str, output: str | None) -> Iterator[None]:
-    """The folder of `target`, made if ``-o`` is a folder or a template.
-
-    What was made goes again when the last of those who write into it ends, and nothing lies in it: a failed run leaves no
-    trace.
+    """The folder of `target`. It is made if `output` is a folder or a template; a failed run leaves no trace.
 
     Raises
     ------
     ImageError
         It cannot be made.
     """
-    wanted = Path(target).parent
-    used: list[Path] = []
-    try:
-        if output is not None and (output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)):
-            with _making:
-                used = [path for path in (wanted, *wanted.parents) if path in _made or not path.exists()]
-                for path in used:
-                    _made[path] = _made.get(path, 0) + 1
-                try:
-                    os.makedirs(wanted, exist_ok=True)
-                except (OSError, ValueError) as error:
-                    raise ImageError(f"output folder '{wanted}' cannot be made: {reason(error)}") from None
+    if output is None or not (output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)):
         yield
-    finally:
-        with _making:
-            for path in used:
-                _made[path] -= 1
-                if not _made[path]:
-                    del _made[path]
-                    with suppress(OSError):  # something lies in it
-                        path.rmdir()
+        return
+    with current().kept(Folders, Folders).made(Path(target).parent):
+        yield

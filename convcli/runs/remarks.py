@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.errors import param
+
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
 """The integers up to which a dtype holds every one."""
 
@@ -23,7 +25,9 @@ def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
     largest = max(-int(given.min(initial=0)), int(given.max(initial=0)))
     if largest <= EXACT[dtype]:
         return ()
-    return (f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: use --dtype float64",)
+    return (
+        f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: use {param('dtype', 'float64')}",
+    )
 
 
 def _infinite(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
@@ -31,5 +35,6 @@ def _infinite(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[s
     if dtype != "float16" or results.dtype.kind != "f" or not np.isinf(results).any() or not np.isfinite(given).all():
         return ()
     return (
-        "some results are beyond float16, which ends at 65504, and became infinite: use --dtype float32 or bfloat16",
+        "some results are beyond float16, which ends at 65504, and became infinite: "
+        f"use {param('dtype', 'float32 or bfloat16')}",
     )

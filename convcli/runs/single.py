@@ -13,7 +13,7 @@ import numpy as np
 
 from convcli import images
 from convcli.engine import ConvResult
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.images import Film, Picture, Settings, Storage
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
@@ -64,7 +64,7 @@ class Writing:
     policy : str or None
         The range policy.
     output : str or None
-        ``-o`` as it was given.
+        The output as it was given.
     settings : Settings
         Quality and compression.
     max_pixels : int or None
@@ -144,10 +144,14 @@ def _check_in_place(film: Film, source: str, container: str, count: int) -> None
     """Refuse to put another kind of file, or fewer frames, in the input's place."""
     if (film.format, container) not in {(container, container), ("MPO", "JPEG")}:
         raise ImageError(
-            f"'{source}' is {film.format} in spite of its name, and --in-place would write {container}: rename it, or use -o"
+            f"'{source}'",
+            f"is {film.format} in spite of its name, and {param('in_place')} would write {container}",
+            f"rename it, or use {param('output')}",
         )
     if count < film.frames:
-        raise ImageError(f"--in-place would keep {count} of the {film.frames} frames of '{source}': use -o")
+        raise ImageError(
+            param("in_place"), f"would keep {count} of the {film.frames} frames of '{source}'", f"use {param('output')}"
+        )
 
 
 class _First(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from convcli.errors import ImageError
-from convcli.images import Picture
+from convcli.errors import ImageError, param
+from convcli.layer import Layer
 from convcli.runs.operation import Bias, Operation
 
 
@@ -16,7 +16,9 @@ def for_colours(operation: Operation, colours: int) -> Operation:
     values, percent = operation.bias.values, operation.bias.percent
     if len(values) not in (1, colours):
         raise ImageError(
-            f"bias has {len(values)} values for {colours} colours: give one value, or one per colour; the opacity gets none"
+            f"bias has {len(values)} values",
+            f"for {colours} colours",
+            "give one value, or one per colour; the opacity gets none",
         )
     if len(values) == 1:
         values, percent = values * colours, percent * colours
@@ -30,33 +32,40 @@ def gain_of(operation: Operation) -> float:
     return float(operation.bank.values.sum()) / (stride.rows * stride.columns if operation.spec.transpose else 1)
 
 
-def policy_for(picture: Picture, operation: Operation) -> str:
+def policy_for(colours: int, has_alpha: bool, operation: Operation) -> str:
     """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled.
 
     A kernel of one value mixes no pixels: what is hidden under transparency keeps its colour then.
 
-    The picture's colours are gray already where the operation asks for gray.
+    `colours` are those that the kernel reads: one where the operation asks for gray.
     """
-    if picture.alpha is None:
+    if not has_alpha:
         return "drop"
-    bank, channels = operation.bank, picture.colour.shape[0]
+    bank = operation.bank
     averages = bank is not None and bank.averages and operation.channels in ("each", "gray")
     if operation.alpha == "auto":
         if averages:
             return "keep" if _alone(operation) else "premultiply"
-        if operation.weight is not None and operation.channels != "gray" and _taken(operation) == channels + 1:
+        if operation.weight is not None and operation.channels != "gray" and _taken(operation) == colours + 1:
             return "filter"
         return "keep"
-    if operation.alpha == "filter" and bank is None and _taken(operation) != channels + 1:
+    if operation.alpha == "filter" and bank is None and _taken(operation) != colours + 1:
         raise ImageError(
-            f"--alpha filter wants weights of {channels + 1} input channels, these take {_taken(operation)}: "
-            "use --alpha keep or drop"
+            param("alpha", "filter"),
+            f"wants weights of {colours + 1} input channels, these take {_taken(operation)}",
+            f"use {param('alpha', 'keep or drop')}",
         )
     if operation.alpha == "filter" and bank is not None and (operation.channels != "each" or len(bank.parts) > 1):
-        raise ImageError("--alpha filter wants one kernel or combination on each channel: use --alpha keep or drop")
+        raise ImageError(
+            param("alpha", "filter"),
+            "wants one kernel or combination on each channel",
+            f"use {param('alpha', 'keep or drop')}",
+        )
     if operation.alpha == "premultiply" and not averages:
         raise ImageError(
-            "--alpha premultiply wants a single kernel that does not sum to zero, on each channel: use --alpha keep or filter"
+            param("alpha", "premultiply"),
+            "wants a single kernel that does not sum to zero, on each channel",
+            f"use {param('alpha', 'keep or filter')}",
         )
     return operation.alpha
 
@@ -70,5 +79,4 @@ def _alone(operation: Operation) -> bool:
 def _taken(operation: Operation) -> int:
     """Input channels that the weights of a layer take."""
     assert operation.weight is not None
-    weight, spec = operation.weight.shape, operation.spec
-    return int(weight[0] if spec.transpose else weight[1] * spec.groups)
+    return Layer.of(operation.weight, operation.spec).inputs

@@ -7,11 +7,12 @@
 ``recipe``      all of an operation but the pixels, kept for the next like one
 ``tiles``       cuts the output into tiles, fills each one's padded input
 ``steps``       calls into NumPy known beforehand, and the arrays of a thread that they work on
-``output``      the result array and the finished tiles that go into it
-``run``         the operation: tile after tile by its recipe
+``output``      a block of the result, and the finished tiles that go into it
+``blocks``      the operation: block after block, each tile after tile by the recipe
 """
 
+from convcli.backends.numpy.blocks import predicted_seconds, run
 from convcli.backends.numpy.phases import sparse
-from convcli.backends.numpy.run import correlate, correlate_transpose, predicted_seconds
+from convcli.backends.numpy.plan import USUAL
 
-__all__ = ["correlate", "correlate_transpose", "predicted_seconds", "sparse"]
+__all__ = ["USUAL", "predicted_seconds", "run", "sparse"]

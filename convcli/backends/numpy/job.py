@@ -13,6 +13,7 @@ meet a transposed operation, which is a direct one with more outputs: see `convc
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import gcd
 from typing import Any
 
@@ -123,6 +124,12 @@ class Job:
     def bounded(self) -> bool:
         """Whether pixels are of a narrow integer type: finite, and never far apart."""
         return self.source.kind in "uib" and self.source.itemsize <= 2
+
+    @property
+    def banks(self) -> list[range]:
+        """The output planes that read the same gathered ones, which lie one after the other."""
+        edges = [o for o in range(self.outputs) if not o or self.sources[o] != self.sources[o - 1]]
+        return [range(*pair) for pair in pairwise([*edges, self.outputs])]
 
     def input_rows(self, strip: range) -> slice:
         """The padded input rows under the output rows of `strip`."""

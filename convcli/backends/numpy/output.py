@@ -1,4 +1,4 @@
-"""The result array of a run: its memory layout, and the finished tiles that go into it."""
+"""A block of the result: its memory layout, and the finished tiles that go into it."""
 
 from __future__ import annotations
 
@@ -10,72 +10,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends import Task
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.recipe import Recipe
 from convcli.backends.numpy.steps import Buffers
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
-
-
-def is_interleaved(x: NDArray[Any]) -> bool:
-    """Whether the channels of ``x (N, C, H, W)`` lie side by side in memory, pixel by pixel."""
-    _, channels, height, width = x.shape
-    pixel = channels * x.itemsize
-    _, across, down, along = x.strides
-    return (
-        channels > 1
-        and across == x.itemsize
-        and (down == width * pixel or height == 1)
-        and (along == pixel or width == 1)
-    )
-
 
 LARGEST = 1e30
 """Results below which no sum on the way to them has overflowed, so that none is NaN."""
 
 
 class Output:
-    """The result of a run, filled tile by tile from several threads.
+    """A block of a result, filled tile by tile from several threads.
 
-    Where the finish has to look at the whole result first, every tile comes twice: once to `look`, then to `emit`.
+    Where the finish has to look at the whole result first, every tile comes twice: once to `look`, then, into another output
+    that knows the extremes, to `emit`.
 
     Parameters
     ----------
     task : Task
         Its input: an interleaved picture gives an interleaved result.
-    job : Job
+    recipe : Recipe
         What the tiles are of.
-    span : (float, float)
-        The smallest and the largest value that results can have, as far as is known.
-    rounding : float
-        How far rounding may bring a result beyond that.
+    rows, columns : range
+        The part of the result that it holds. It begins where a tile does.
     """
 
-    def __init__(self, task: Task, job: Job, span: tuple[float, float], rounding: float) -> None:
-        self.job, self.finish = job, task.finish
+    def __init__(self, task: Task, recipe: Recipe, rows: range, columns: range) -> None:
+        self.job, self.finish = recipe.job, task.finish
         kind = task.finish.dtype or task.dtype
-        within = task.finish.keeps(span)
-        self.known = Known(within, within and rounding * task.finish.scale < 0.2, max(map(abs, span)) < LARGEST)
-        count, channels = task.x.shape[:2]
-        filters = task.filters
+        within = task.finish.keeps(recipe.span)
+        surely = within and recipe.rounding * task.finish.scale < 0.2
+        self.known = Known(within, surely, max(map(abs, recipe.span)) < LARGEST)
+        count, channels = task.source.shape[:2]
+        filters = task.layer.outputs
         outputs = task.finish.outputs(filters)
-        height, width = task.geometry.output
-        self.interleaved = outputs == channels and is_interleaved(task.x)
+        height, width = len(rows), len(columns)
+        s, t = self.job.upsample
+        self._first = rows.start // s, columns.start // t
+        self.interleaved = outputs == channels and task.source.interleaved
         if self.interleaved:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, height, width), kind)
         self._lines = self._as_lines()
         self._lock, self._clipped, self._span = Lock(), Clipped(), NOTHING
-        self._gaps: NDArray[Any] | None = None
-        s, t = job.upsample
-        reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in job.phases)
+        reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
         self._unreached = count * (height * width - reached)
         if self._unreached:
-            bias = np.zeros(filters) if task.bias is None else task.bias
-            self._gaps = bias.astype(task.dtype)[:, np.newaxis, np.newaxis]
+            bias = np.zeros(filters) if task.layer.bias is None else task.layer.bias
+            gaps = bias.astype(task.dtype)[:, np.newaxis, np.newaxis]
             if self.finish.looks:
-                self._widen(self.finish.extremes(self._gaps.copy()))
+                self._widen(self.finish.extremes(gaps))
             else:
-                self._fill_gaps(self._gaps)
+                self._fill_gaps(gaps)
 
     def _as_lines(self) -> NDArray[Any] | None:
         """The result as ``(N, O, H, W·step)``, if values lie in it as they lie in a tile."""
@@ -93,11 +79,18 @@ class Output:
         """What was clipped so far."""
         return self._clipped
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """The extremes of what was looked at so far."""
+        return self._span
+
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
         """Finish ``values (O, rows, line)`` of a tile, see `Recipe.tile`, and put them in their place."""
         if self._lines is not None:
-            step = self.job.step
-            place = self._lines[image, :, rows.start : rows.stop, columns.start * step : columns.stop * step]
+            step, (y, x) = self.job.step, self._first
+            place = self._lines[
+                image, :, rows.start - y : rows.stop - y, (columns.start - x) * step : (columns.stop - x) * step
+            ]
             clipped = self.finish.apply(values, place, self.known)
             if clipped.total:
                 self._note(clipped)
@@ -110,22 +103,19 @@ class Output:
         for part, place in self._places(image, values, rows, columns):
             self._widen(self.finish.extremes(part[..., : place.shape[2] * self.job.step]))
 
-    def stretch(self) -> None:
-        """Everything has been looked at, and can be stored from now on."""
-        self.finish = self.finish.stretching(self._span)
-        if self._gaps is not None:
-            self._fill_gaps(self._gaps)
-
     def _places(
         self, image: int, values: NDArray[Any], rows: range, columns: range
     ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """The parts of a tile ``(F, rows, line)``, and the places ``(C, rows, W)`` that they go to once they are finished."""
         job, (s, t) = self.job, self.job.upsample
         planes = values.reshape(-1, len(job.phases), *values.shape[1:])
+        top, bottom, left, right = (
+            scale * (place - first)
+            for scale, first, part in zip((s, t), self._first, (rows, columns), strict=True)
+            for place in (part.start, part.stop)
+        )
         for number, (a, b) in enumerate(job.phases):
-            place = self.array[
-                image, :, a + s * rows.start : a + s * rows.stop : s, b + t * columns.start : b + t * columns.stop : t
-            ]
+            place = self.array[image, :, a + top : a + bottom : s, b + left : b + right : t]
             if place.size:  # the last phases may lie beyond the image
                 yield planes[:, number, : place.shape[1]], place
 

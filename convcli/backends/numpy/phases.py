@@ -108,10 +108,13 @@ def transposed(
     direct = direct.reshape(groups * per_group, channels // groups, kh, kw)
     rows, columns = axis_phases(geometry, 0), axis_phases(geometry, 1)
     phases = [*product(rows.phases, columns.phases)]
-    kernels = np.full((*direct.shape[:2], len(phases), rows.length, columns.length), np.nan)
-    for number, (down, across) in enumerate(phases):
-        part = direct[:, :, down.taps][..., across.taps]
-        kernels[:, :, number][:, :, np.array(down.places)[:, np.newaxis], across.places] = part
+    lines = np.full((*direct.shape[:2], len(rows.phases), rows.length, kw), np.nan)
+    for number, down in enumerate(rows.phases):
+        lines[:, :, number, down.places] = direct[:, :, down.taps]
+    kernels = np.full((*lines.shape[:3], len(columns.phases), rows.length, columns.length), np.nan)
+    for number, across in enumerate(columns.phases):
+        kernels[:, :, :, number][..., across.places] = lines[..., across.taps]
+    kernels = kernels.reshape(*direct.shape[:2], len(phases), rows.length, columns.length)
     return laid_out(
         kernels.swapaxes(1, 2), bias, groups, interleaved, source=source, rows=rows.input,
         columns=columns.input[:][np.newaxis], stride=1, dilation=Pair(rows.dilation, columns.dilation),

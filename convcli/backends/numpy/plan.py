@@ -48,6 +48,9 @@ SHARED, HANDOVER = 0.65, 250e-6
 """What becomes of the gain of threads, which share a cache and Python's lock: two are 1.6 times as fast as one (measured);
 seconds to hand work to others and to wait for them."""
 
+USUAL = 2
+"""Threads that a plan is chosen for and that tiles are cut for. However many there are, results are the same to the bit."""
+
 CONTENDED, SHORT = 2.0, 20e-6
 """How much longer a call takes where threads share Python's lock, if it is no longer than so many seconds: whoever wants the lock
 at the same moment is put to sleep and woken."""
@@ -64,24 +67,30 @@ class Plan(NamedTuple):
         Of the computation, and of the pixels that it is handed.
     job : Job
         As the strategy sees it.
+    rank : float
+        Seconds predicted on `USUAL` threads: by these a plan is chosen.
     seconds : float
-        Predicted, on `threads` threads: a further one is worth it for `WORTH_A_THREAD` more only.
+        Predicted on `threads` threads: a further one is worth it for `WORTH_A_THREAD` more only.
     mixes : bool
         See `Computed`.
     held : int
         See `Estimate`.
     threads : int
+    shares : int
+        Of `USUAL` threads, those that it would use: at least so many tiles it is cut into.
     """
 
     name: str
     dtype: str
     job: Job
+    rank: float
     seconds: float
     reason: str
     mixes: bool
     gathers: str
     held: int = 0
     threads: int = 1
+    shares: int = 1
 
     @property
     def considered(self) -> Considered:
@@ -105,7 +114,7 @@ def plans(jobs: list[Job], dtype: str, threads: int, wanted: str | None = None) 
     """
     weighed = sorted(
         (plan for job in jobs for plan in _plans(job, dtype, threads, wanted)),
-        key=lambda plan: plan.seconds,
+        key=lambda plan: plan.rank,
     )
     cheapest: dict[str, Plan] = {}
     for plan in weighed:
@@ -137,19 +146,28 @@ def _plan(job: Job, estimate: Estimate, threads: int, exact: bool = False) -> Pl
     fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else PICK)) * read * job.gathered / job.outputs
     finish = (FINISH * PASS[kind] + apart + (THIN[kind] if job.thin > 1 else 0.0)) / job.thin
     work, called = values * (each + fill + finish), tiles * (calls + 12) * CALL
-    most = max(1, min(threads, int((work + called) / WORTH_A_THREAD)))
+    factor = (ROUNDING if rounds else NARROW) if exact and not kind.startswith("int") else 1.0
+    further = WORTH_ROUNDING if rounds else 0.0
+    (shares, rank), (threads, seconds) = (_spread(work, called, count) for count in (USUAL, threads))
+    return Plan(
+        name, kind, layout, rank * factor + further, seconds * factor + further, reason, rounds, gathers or kind, held,
+        threads, shares,
+    )  # fmt: skip
+
+
+def _spread(work: float, called: float, threads: int) -> tuple[int, float]:
+    """On how many of some threads to do seconds of work, of which calls take `called`, and the seconds that it then takes."""
+    alone = work + called
+    most = max(1, min(threads, int(alone / WORTH_A_THREAD)))
     contended = 1 + (CONTENDED - 1) * min(1.0, SHORT * called / (CALL * work))
-    alone, together = work + called, work / most**SHARED + called * contended + HANDOVER
-    threads, seconds = (most, together) if most > 1 and together < alone else (1, alone)
-    if exact and not kind.startswith("int"):
-        seconds *= ROUNDING if rounds else NARROW
-    if rounds:
-        seconds += WORTH_ROUNDING
-    return Plan(name, kind, layout, seconds, reason, rounds, gathers or kind, held, threads)
+    together = work / most**SHARED + called * contended + HANDOVER
+    return (most, together) if most > 1 and together < alone else (1, alone)
 
 
 def quick(jobs: list[Job], dtype: str) -> list[Plan] | None:
     """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
+    if all(2 * CALL * np.count_nonzero(job.kernels.any(axis=(1, 2, 3))) * job.stride >= EXACT_AT_ONCE for job in jobs):
+        return None  # two calls for every output are too many already
     found = [_plan(job, estimate, 1) for job in jobs for estimate in taps.estimates([job], dtype)]
     plan = min(found, key=lambda plan: plan.seconds)
     limit = EXACT_AT_ONCE if plan.dtype.startswith("int") else AT_ONCE
@@ -169,7 +187,9 @@ def choose(found: list[Plan], name: str | None) -> Plan:
             return plan
     wanted = getattr(STRATEGIES[str(name)], "WANTS", "another job")
     raise BackendError(
-        f"plan '{name}' cannot do this: it wants {wanted}; use one of {', '.join(plan.name for plan in found)}"
+        f"plan '{name}'",
+        "cannot do this",
+        f"it wants {wanted}; use one of {', '.join(plan.name for plan in found)}",
     )
 
 
@@ -182,4 +202,4 @@ def check_name(name: str | None) -> None:
         It is none of `STRATEGIES`.
     """
     if name not in (None, *STRATEGIES):
-        raise BackendError(f"plan '{name}' is unknown: use one of {', '.join(STRATEGIES)}")
+        raise BackendError(f"plan '{name}'", "is unknown", f"use one of {', '.join(STRATEGIES)}")

@@ -1,4 +1,4 @@
-"""A recipe for an operation, whatever the pixels are: its job, its plan, its tiles; kept for the next operation like it."""
+"""A recipe for an operation, made from shapes alone: its job, its plan, its tiles; kept for the next operation like it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from convcli.backends import Considered, Task
 from convcli.backends.numpy.job import Job, direct
-from convcli.backends.numpy.output import is_interleaved
 from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import Plan, check_name, choose, plans, quick
 from convcli.backends.numpy.steps import Buffers, Steps, run
@@ -22,6 +21,7 @@ from convcli.backends.numpy.strategies.common import CACHED_BYTES, Work
 from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
 from convcli.geometry import Geometry, Size
 from convcli.pointwise.lift import Lift
+from convcli.system.context import current
 from convcli.system.parallel import workers
 
 
@@ -38,9 +38,6 @@ class Key(NamedTuple):
     threads: int
     plan: str | None
 
-
-BUFFERS = Buffers()
-"""Of every thread, for every recipe."""
 
 CACHED_RECIPES = 16
 """Recipes that are kept for the next operation like theirs, if they hold no more than `CACHED_BYTES`."""
@@ -69,6 +66,29 @@ class Tile(NamedTuple):
     steps: Callable[[str | None], Steps]
 
 
+class Part(NamedTuple):
+    """What the tiles of a run of output columns share.
+
+    Attributes
+    ----------
+    job : Job
+        For these columns.
+    columns : ndarray of int
+        See `Job.columns`; of a block, they count from its window.
+    gathers : list of Columns
+        How those of each class are gathered.
+    """
+
+    job: Job
+    columns: NDArray[np.intp]
+    gathers: list[Columns]
+
+    @classmethod
+    def of(cls, job: Job, columns: NDArray[np.intp]) -> Part:
+        """The part of a job that reads these source columns."""
+        return cls(job, columns, [Columns(each, job.step) for each in columns])
+
+
 class Recipe(NamedTuple):
     """How an operation is done, whatever the pixels are.
 
@@ -90,10 +110,12 @@ class Recipe(NamedTuple):
         Output rows and columns.
     threads : int
     strips, parts : dict
-        How the rows under each run of output rows are gathered; the job of each run of columns, and how they are.
+        How the rows under each run of output rows are gathered, and, with their part of the job, the columns.
     text : str
         The plan in words.
     considered : tuple of Considered
+    rank : float
+        See `Plan`.
     mixes : bool
         See `Computed`.
     owner : object
@@ -110,24 +132,36 @@ class Recipe(NamedTuple):
     tiles: list[tuple[range, range]]
     threads: int
     strips: dict[range, Rows]
-    parts: dict[range, tuple[Job, list[Columns]]]
+    parts: dict[range, Part]
     text: str
     considered: tuple[Considered, ...]
+    rank: float
     mixes: bool
     owner: object
 
-    def tile(self, planes: NDArray[Any], rows: range, columns: range, lift: Lift | None = None) -> NDArray[Any]:
-        """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in a buffer.
+    def part(self, rows: dict[range, NDArray[np.intp]], columns: dict[range, NDArray[np.intp]]) -> Recipe:
+        """The recipe for the tiles of these output rows and columns, which read these source rows and columns."""
+        return self._replace(
+            tiles=[(strip, part) for strip, part in self.tiles if strip in rows and part in columns],
+            strips={strip: Rows(indices) for strip, indices in rows.items()},
+            parts={part: Part.of(self.parts[part].job, indices) for part, indices in columns.items()},
+            owner=None if self.owner is None else object(),
+        )
+
+    def tile(
+        self, planes: NDArray[Any], rows: range, columns: range, buffers: Buffers, lift: Lift | None = None
+    ) -> NDArray[Any]:
+        """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in one of the buffers.
 
         A line begins with the values of the output that are kept; what lies behind them is of no account.
         """
         reads = self.strips[rows]
-        make = partial(self._made, len(rows), columns, reads)
+        make = partial(self._made, len(rows), columns, reads, buffers)
         kept = self.owner is not None
-        tile = BUFFERS.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
-        gathers = self.parts[columns][1]
+        tile = buffers.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
+        gathers = self.parts[columns].gathers
         if lift is not None:
-            fill_lifted(tile.scratch, planes, reads, gathers, lift, BUFFERS)
+            fill_lifted(tile.scratch, planes, reads, gathers, lift, buffers)
         elif tile.filling is None:
             for number, gather in enumerate(gathers):
                 fill(tile.scratch[number :: len(gathers)], planes, reads, gather)
@@ -139,21 +173,21 @@ class Recipe(NamedTuple):
         run(tile.steps(self.dtype if self.job.bounded else self.precision(self.job, tile.scratch)))
         return tile.kept
 
-    def _made(self, height: int, columns: range, reads: Rows) -> Tile:
+    def _made(self, height: int, columns: range, reads: Rows, buffers: Buffers) -> Tile:
         """The tile of output rows and columns, in this thread's arrays."""
-        job, (part, gathers) = self.job, self.parts[columns]
-        scratch = BUFFERS.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
-        out = BUFFERS.get("out", (job.outputs, height, part.line), self.dtype)
+        job, (part, _, gathers) = self.job, self.parts[columns]
+        scratch = buffers.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
+        out = buffers.get("out", (job.outputs, height, part.line), self.dtype)
         kept, thinning = out, Steps()
         if job.thin > 1:
-            kept = BUFFERS.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
+            kept = buffers.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
             dense, apart = out[..., : part.output.width * job.step], job.thin * job.step
             thinning = [(np.copyto, (kept[..., i :: job.step], dense[..., i::apart])) for i in range(job.step)]
         return Tile(
             scratch,
             kept,
             filling(scratch, reads, gathers),
-            cache(lambda kind: self.work(kind)(part, scratch, out, BUFFERS) + thinning),
+            cache(lambda kind: self.work(kind)(part, scratch, out, buffers) + thinning),
         )
 
 
@@ -163,24 +197,33 @@ def recipe_of(task: Task) -> Recipe:
     def frozen(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
         return array.dtype.str, array.shape, array.tobytes()
 
+    layer = task.layer
     apart = task.finish.apart or (task.lift is not None and task.lift.mixes)  # channels that are not alike
     key = Key(
-        frozen(task.weight), None if task.bias is None else frozen(task.bias), task.geometry, task.groups,
-        task.source.str, is_interleaved(task.x) and not apart, task.dtype, workers(task.threads), task.plan,
+        frozen(layer.weight), None if layer.bias is None else frozen(layer.bias), task.geometry, layer.groups,
+        task.pixels.str, task.source.interleaved and not apart, task.dtype, workers(task.threads), task.plan,
     )  # fmt: skip
-    recipe = _recipes.get(key)
-    if recipe is None:
-        recipe, size = _recipe(key)
-        if size <= CACHED_BYTES:
-            with _recipes_lock:
-                while len(_recipes) >= CACHED_RECIPES:  # the oldest goes
-                    _recipes.pop(next(iter(_recipes)), None)
-                _recipes[key] = recipe
-    return recipe
+    return current().kept(Recipes, Recipes).of(key)
 
 
-_recipes: dict[Key, Recipe] = {}
-_recipes_lock = Lock()
+class Recipes:
+    """Those that are kept for the next operation like theirs."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Key, Recipe] = {}
+        self._lock = Lock()
+
+    def of(self, key: Key) -> Recipe:
+        """The recipe for a key, from memory if there is one."""
+        recipe = self._kept.get(key)
+        if recipe is None:
+            recipe, size = _recipe(key)
+            if size <= CACHED_BYTES:
+                with self._lock:
+                    while len(self._kept) >= CACHED_RECIPES:  # the oldest goes
+                        self._kept.pop(next(iter(self._kept)), None)
+                    self._kept[key] = recipe
+        return recipe
 
 
 def _recipe(key: Key) -> tuple[Recipe, int]:
@@ -201,7 +244,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
     job = chosen.job
     strategy = STRATEGIES[chosen.name] if job.outputs else taps
     size = strategy.tile(job, np.dtype(chosen.dtype).itemsize) if job.outputs else job.output
-    tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.threads) if job.outputs else []
+    tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.shares) if job.outputs else []
     parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
     held = 4 * job.kernels.nbytes + 8 * job.columns.size + chosen.held
 
@@ -228,9 +271,10 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         tiles=tiles,
         threads=chosen.threads,
         strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},
-        parts={columns: (part, [Columns(each, job.step) for each in part.columns]) for columns, part in parts.items()},
+        parts={columns: Part.of(part, part.columns) for columns, part in parts.items()},
         text=f"{chosen.name}: {phases}{thinned}{chosen.reason}, {chosen.dtype}, {described(tiles, chosen.threads)}",
         considered=tuple(plan.considered for plan in (chosen, *others)),
+        rank=chosen.rank,
         mixes=chosen.mixes,
         owner=object() if held <= CACHED_BYTES else None,
     )
@@ -249,7 +293,7 @@ def _weighed(ways: list[Job], key: Key) -> list[Plan]:
     """The plans for an operation that can be seen in these ways, the one to take first."""
     check_name(key.plan)
     if not ways[0].outputs:
-        return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, "no tap reaches the image", False, key.dtype)]
+        return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, 0.0, "no tap reaches the image", False, key.dtype)]
     found = (None if key.plan else quick(ways, key.dtype)) or plans(ways, key.dtype, key.threads, key.plan)
     chosen = choose(found, key.plan)
     return [chosen, *(plan for plan in found if plan is not chosen)]

@@ -17,10 +17,10 @@ from convcli.pointwise.bands import NEAR_VALUES
 from convcli.pointwise.lift import Lift
 
 
-def cut(output: Size, tile: Size, threads: int) -> list[tuple[range, range]]:
-    """Output rows and columns of every tile; rows are cut finer where there would be fewer tiles than threads."""
+def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
+    """Output rows and columns of every tile; rows are cut finer where there would be less than `least` tiles."""
     columns = [range(x, min(x + tile.width, output.width)) for x in range(0, output.width, tile.width)]
-    height = min(tile.height, max(1, -(-output.height * len(columns) // threads)))
+    height = min(tile.height, max(1, -(-output.height * len(columns) // least)))
     rows = [range(y, min(y + height, output.height)) for y in range(0, output.height, height)]
     return [(strip, part) for part in columns for strip in rows]
 

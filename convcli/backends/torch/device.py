@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from convcli.errors import BackendError
+from convcli.errors import BackendError, param
 
 
 def check_device(name: str) -> torch.device:
@@ -18,9 +18,9 @@ def check_device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda":
         if reason := cuda_missing():
-            raise BackendError(f"device '{name}' is not available: {reason}; use --device cpu")
+            raise BackendError(f"device '{name}'", "is not available", f"{reason}; use {param('device', 'cpu')}")
         if device.index is not None and device.index >= (count := torch.cuda.device_count()):
-            raise BackendError(f"device '{name}' is not available: the last CUDA device here is cuda:{count - 1}")
+            raise BackendError(f"device '{name}'", "is not available", f"the last CUDA device here is cuda:{count - 1}")
     return device
 
 

@@ -11,7 +11,7 @@
 ``values``  what the values of a tile allow
 ``pairs``   sums that several taps share
 ``flat``    flat kernels taken apart
-``bands``   banded matrices
+``banded``  banded matrices
 ``rank``    a kernel as a sum of columns times rows
 ``across``  passes along the rows, in one of two ways
 """

@@ -51,7 +51,7 @@ class Fold(NamedTuple):
         """The sums in runs that one call adds up: pairs of taps that move on evenly, as those of a symmetric line do."""
         runs: list[list[list[tuple[int, int]]]] = []
         for taps in self.sums:
-            if runs and _moves_on([*runs[-1], taps]):
+            if runs and _moves_on([*runs[-1][-2:], taps]):
                 runs[-1].append(taps)
             else:
                 runs.append([taps])
@@ -88,7 +88,10 @@ def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, 
     `width` is that of an output line, in values.
     """
     by_bands = sum(BLOCK_COLUMNS + apart * (len(line) - 1) for line in lines) + PASS_PRODUCTS * 2 * (len(lines) - 1)
-    if len(lines) > FEW_LINES:
+    least = PASS_PRODUCTS * sum(
+        len(np.unique(np.abs(line[line != 0]))) - 1 for line in lines
+    )  # a pass for a weight, at least
+    if len(lines) > FEW_LINES or least >= by_bands:
         return by_bands, []
     first = folded(lines[0])
     folds = [first, *(folded(line, first.centre) for line in lines[1:])]

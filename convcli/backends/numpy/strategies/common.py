@@ -27,12 +27,22 @@ MANY_KERNELS = 64
 SEEN = 8
 """Outputs and inputs of such a layer whose kernels are looked at: the others are like them."""
 
+LEAST_STEPS, MACS_A_STEP = 20_000, 400_000
+"""Steps of Python that a search for a better way may always take; and multiply-accumulates of the job for each further one, which
+take ten times as long in BLAS."""
+
+VALUES_A_STEP = 1000
+"""Values that NumPy looks at in the time of a step."""
+
 CACHE_BYTES = 4 << 20
 """Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that
 goes on where memory does is read ahead, a piece of one is not (measured)."""
 
 CACHED_BYTES = 1 << 20
 """What may be kept of an operation for the next one like it: large kernels are prepared anew."""
+
+COMPARED_BYTES = 4 << 20
+"""Kernels up to which like ones are looked for: to compare more takes as long as to look at each."""
 
 ENOUGH_ROWS = 16
 """Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
@@ -139,6 +149,19 @@ def tile_within(
         if rows >= enough or width * job.step < 1024:
             return Size(max(1, min(job.output.height, rows)), width)
         width //= 2
+
+
+def steps_allowed(job: Job) -> int:
+    """Steps that a search may take, so that it never takes longer than the work that it may save: see `LEAST_STEPS`."""
+    return LEAST_STEPS + job.kernels.size * job.output.height * job.output.width * job.step // MACS_A_STEP
+
+
+def like(job: Job) -> list[int]:
+    """For each output plane the first one whose kernels are the same; kernels that are many and large count as all different."""
+    if job.outputs > MANY_KERNELS and job.kernels.nbytes > COMPARED_BYTES:
+        return [*range(job.outputs)]
+    first: dict[bytes, int] = {}
+    return [first.setdefault(kernels.tobytes(), o) for o, kernels in enumerate(job.kernels)]
 
 
 def slower(job: Job, factor: float) -> float:

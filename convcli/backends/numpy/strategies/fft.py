@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from convcli.backends.limits import TOO_WIDE, WIDE, block, scale_of
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.common import CACHED_BYTES, MANY_KERNELS, PASS, Estimate, Work, bias_steps
+from convcli.backends.numpy.strategies.common import CACHED_BYTES, MANY_KERNELS, PASS, Estimate, Work, bias_steps, like
 from convcli.backends.numpy.strategies.values import is_small, spread
 from convcli.geometry import Size
 
@@ -54,7 +54,8 @@ WORTH_LESS = 0.75
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
     """What it takes, channels one by one. Every job can be done so, if it is wanted."""
     job = layouts[-1]
-    held = spectra_bytes(job, dtype)
+    different = len(set(like(job)))
+    held = spectra_bytes(job, dtype, different)
     if held > SPECTRA_BYTES and not wanted:
         return []
     height, width = sides(job)
@@ -63,7 +64,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     transforms = job.gathered / job.outputs + 1
     each = computed * (transforms * TRANSFORM[dtype] * log2(height * width) + job.inputs * 4 * PASS[dtype])
     if held > CACHED_BYTES:
-        kernels = len(distinct(job)) * job.inputs * height * width * log2(height * width)
+        kernels = different * job.inputs * height * width * log2(height * width)
         each += kernels * TRANSFORM["float64"] / (job.outputs * job.output.height * job.output.width)
     kh, kw = job.reach
     reason = f"windows of {kh}×{kw} → tiles of {height}×{width} in the frequency domain"
@@ -118,10 +119,10 @@ def precision(job: Job, scratch: NDArray[Any]) -> str | None:
     return "float64" if ratio > WIDE or max(job.dilation) > 1 else scratch.dtype.name
 
 
-def spectra_bytes(job: Job, dtype: str) -> int:
-    """What the transforms of the job's kernels take in memory; those of many are not compared."""
+def spectra_bytes(job: Job, dtype: str, different: int) -> int:
+    """What the transforms of the job's kernels take in memory, so many of which differ; those of many count as if all did."""
     height, width = sides(job)
-    kernels = len(distinct(job)) if job.outputs <= MANY_KERNELS else job.outputs
+    kernels = different if job.outputs <= MANY_KERNELS else job.outputs
     return kernels * job.inputs * height * (width // 2 + 1) * 2 * np.dtype(dtype).itemsize
 
 
@@ -149,8 +150,7 @@ class _Transforms:
         self.usual, self.different = sides(job), distinct(job)
         place = {data: number for number, data in enumerate(self.different)}
         self.groups = [
-            (first, [(o, place[job.kernels[o].tobytes()]) for o in range(job.outputs) if job.sources[o] == first])
-            for first in dict.fromkeys(job.sources)
+            (job.sources[bank.start], [(o, place[job.kernels[o].tobytes()]) for o in bank]) for bank in job.banks
         ]
         totals = [float(np.abs(kernels).sum()) for kernels in self.different.values()]
         self.scales = [scale_of(total) for total in totals]

@@ -5,15 +5,22 @@ What `convcli.backends.numpy.strategies.prefix` sums up, and in which integers e
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.strategies.common import like, steps_allowed
 
 MOST, MOST_PARTS = 2.0**15, 9
 """Multiples of the unit that are looked for; multiples of it that the smallest value of a kernel may be."""
+
+UNIT_STEPS, KERNEL_STEPS, COLUMN_STEPS, JUMP_STEPS = 60, 20, 12, 1
+"""Steps to find the unit of an output plane, and the classes of a kernel: for the kernel, each column, and each jump in one."""
 
 WHOLE = 2.0**24
 """The integers up to which float32 holds every one."""
@@ -47,33 +54,56 @@ class Layout(NamedTuple):
     ----------
     kind : str
         The integer type.
-    outputs : list of list of list of Class
-        For each output plane and each gathered plane that it reads, the classes of columns.
+    alike : list of int
+        For each output plane, the first one that is like it.
+    different : dict
+        For each of those and each gathered plane that it reads, the classes of columns.
     """
 
     kind: str
-    outputs: list[list[list[Class]]]
+    alike: list[int]
+    different: dict[int, list[list[Class]]]
 
     @property
-    def classes(self) -> list[Class]:
-        """All of them."""
-        return [each for planes in self.outputs for plane in planes for each in plane]
+    def outputs(self) -> list[list[list[Class]]]:
+        """The classes of every output plane."""
+        return [self.different[o] for o in self.alike]
+
+    def total(self, count: Callable[[Class], int]) -> int:
+        """The sum of a number that every class has."""
+        times = Counter(self.alike)
+        return sum(
+            times[o] * sum(count(each) for plane in planes for each in plane) for o, planes in self.different.items()
+        )
 
     @property
     def puts(self) -> int:
         """Partial sums that are put away because the type cannot hold more."""
-        return sum(piece.full for each in self.classes for piece in each.pieces)
+        return self.total(lambda each: sum(piece.full for piece in each.pieces))
+
+
+def affordable(job: Job) -> bool:
+    """Whether to look for a unit and for classes of columns takes no longer than they may save."""
+    if job.outputs > steps_allowed(job):
+        return False
+    different = sorted(set(like(job)))
+    each = UNIT_STEPS + job.inputs * (KERNEL_STEPS + COLUMN_STEPS * job.kernel.width)
+    if len(different) * each > steps_allowed(job):
+        return False
+    jumps = int(np.count_nonzero(np.diff(job.kernels[different], axis=2)))
+    return len(different) * each + JUMP_STEPS * jumps <= steps_allowed(job)
 
 
 def units(job: Job) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """``(O, 1, 1, 1)`` units and ``(O, I, kh, kw)`` integers whose products are the job's kernels, or None if there are none."""
-    found = []
-    for kernels in job.kernels:
-        of_these = _unit(kernels)
+    found: dict[int, float] = {}
+    alike = like(job)
+    for o in dict.fromkeys(alike):
+        of_these = _unit(job.kernels[o])
         if of_these is None:
             return None
-        found.append(of_these)
-    unit = np.array(found, np.float64).reshape(-1, 1, 1, 1)
+        found[o] = of_these
+    unit = np.array([found[o] for o in alike], np.float64).reshape(-1, 1, 1, 1)
     return unit, np.rint(job.kernels / unit)
 
 
@@ -106,11 +136,13 @@ def layouts(job: Job, multiples: NDArray[np.float64]) -> list[Layout]:
     low = np.minimum(multiples, 0).sum(axis=2)  # of each column
     high = np.maximum(multiples, 0).sum(axis=2)
     found = []
+    alike = like(job)
     for kind in ("int16" if low.any() else "uint16", "int32"):
         limits = np.iinfo(kind).min / white, np.iinfo(kind).max / white
         if low.min(initial=0) < limits[0] or high.max(initial=0) > limits[1]:
             continue
-        layout = Layout(kind, [_planes(planes, limits) for planes in multiples])
+        different = {o: _planes(multiples[o], limits) for o in dict.fromkeys(alike)}
+        layout = Layout(kind, alike, different)
         if not layout.puts or largest <= WHOLE:  # else adding the parts up would round
             found.append(layout)
     return found
@@ -151,9 +183,10 @@ def _steps(column: NDArray[np.float64]) -> list[tuple[int, int]]:
 def _stretches(columns: list[int], most: int) -> list[tuple[int, int]]:
     """Columns as stretches of 1, 2, 4 … up to `most` of them, ``(count, first)``, small ones first."""
     found = []
-    while columns:
-        run = next((n for n in range(1, len(columns)) if columns[n] != columns[0] + n), len(columns))
-        size = 1 << min(run, most).bit_length() - 1
-        found.append((size, columns[0]))
-        columns = columns[size:]
+    starts = [n for n in range(len(columns)) if not n or columns[n] != columns[n - 1] + 1]
+    for start, stop in pairwise([*starts, len(columns)]):
+        while start < stop:
+            size = 1 << min(stop - start, most).bit_length() - 1
+            found.append((size, columns[start]))
+            start += size
     return sorted(found)

@@ -82,15 +82,13 @@ def prepare(job: Job, dtype: str) -> Work:
         job.kernel.height, job.outputs, -1
     )
     sets = row_sets(job)
-    groups = [
-        (first, [o for o in range(job.outputs) if job.sources[o] == first]) for first in dict.fromkeys(job.sources)
-    ]
+    banks = job.banks
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         rows, width = out.shape[1], part.output.width
         steps: Steps = []
-        for source, outputs in groups:
-            block = slice(outputs[0], outputs[-1] + 1)
+        for outputs in banks:
+            block, source = slice(outputs.start, outputs.stop), job.sources[outputs.start]
             target = out[block, :, :width]
             products = buffers.get("products", (len(outputs), rows, width), dtype)
             begun = False

@@ -36,8 +36,10 @@ class Sum(NamedTuple):
     sign: int
 
 
-def shared(outputs: list[list[Tap]], planes: int) -> tuple[list[Sum], list[list[Tap]]]:
+def shared(outputs: list[list[Tap]], planes: int, steps: int) -> tuple[list[Sum], list[list[Tap]]]:
     """The sums that save passes, and the taps of each output plane that are left with them.
+
+    The sum that stands for most pairs comes first, of several such the one that is met first.
 
     Parameters
     ----------
@@ -45,28 +47,46 @@ def shared(outputs: list[list[Tap]], planes: int) -> tuple[list[Sum], list[list[
         The taps of each output plane, none of weight 0.
     planes : int
         How many planes there are. The first sum is the plane of that number, and so on: a sum may be of sums.
+    steps : int
+        Taps and sums to look at, at most: beyond, what is found so far stands.
     """
     sums: list[Sum] = []
     if any(len(taps) > MOST_TAPS for taps in outputs):
         return sums, outputs
     outputs = [sorted(taps) for taps in outputs]
-    while True:
-        counts = Counter(sum_ for taps in outputs for sum_ in _possible(taps))
-        often = {sum_: sum(len(_found(taps, sum_)) for taps in outputs) for sum_, n in counts.items() if n > 1}
-        best = max(often, key=lambda sum_: often[sum_], default=None)
-        if best is None or often[best] < WORTH:
+    found, totals = [], Counter[Sum]()
+    for taps in outputs:
+        steps -= len(taps) ** 2
+        if steps < 0:
             return sums, outputs
-        outputs = [_replaced(taps, best, planes + len(sums)) for taps in outputs]
+        found.append(_pairs(taps))
+        totals.update(found[-1])
+        steps -= len(taps) * len(found[-1])
+    while True:
+        steps -= sum(len(pairs) + 1 for pairs in found)
+        most = max(totals.values(), default=0)
+        if steps < 0 or most < WORTH:
+            return sums, outputs
+        best = next(sum_ for pairs in found for sum_ in pairs if totals[sum_] == most)
+        for number, pairs in enumerate(found):
+            if best not in pairs:
+                continue
+            steps -= len(pairs) * len(outputs[number])
+            outputs[number] = _replaced(outputs[number], best, planes + len(sums))
+            totals.subtract(pairs)
+            found[number] = _pairs(outputs[number])
+            totals.update(found[number])
         sums.append(best)
 
 
-def _possible(taps: list[Tap]) -> list[Sum]:
-    """The sum of every two taps of one plane whose weights differ in sign only."""
-    return [
+def _pairs(taps: list[Tap]) -> dict[Sum, int]:
+    """The sum of every two taps of one plane whose weights differ in sign only, and for how many pairs of sorted taps it stands."""
+    possible = dict.fromkeys(
         Sum(a.plane, b.row - a.row, b.column - a.column, 1 if a.weight == b.weight else -1)
         for a, b in combinations(taps, 2)
         if a.plane == b.plane and abs(a.weight) == abs(b.weight)
-    ]
+    )
+    return {sum_: len(_found(taps, sum_)) for sum_ in possible}
 
 
 def _found(taps: list[Tap], wanted: Sum) -> list[tuple[Tap, Tap]]:

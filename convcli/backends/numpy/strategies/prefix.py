@@ -43,12 +43,12 @@ STRIDED = 1.9
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
     """What it takes in each type of integers that will do, if the pixels are integers, and so are the kernels but for a unit."""
     job = layouts[0]
-    found = flat.units(job) if job.bounded else None
+    found = flat.units(job) if job.bounded and (wanted or flat.affordable(job)) else None
     estimates = []
     for layout in [] if found is None else flat.layouts(job, found[1]):
-        steps, passes = sum(len(c.steps) for c in layout.classes), sum(c.passes for c in layout.classes)
+        steps, passes = layout.total(lambda each: len(each.steps)), layout.total(lambda each: each.passes)
         each = (passes + 3 * job.gathered) * PASS[layout.kind] + (layout.puts * PUT + 5 * job.outputs) * PASS[dtype]
-        kinds = len(layout.classes)
+        kinds = layout.total(lambda each: 1)
         reason = f"flat → prefix sums, {steps} differences in {kinds} kind{'s' * (kinds > 1)} of columns, exact in {layout.kind}"
         calls = 2 * GROUP * job.gathered + passes + layout.puts
         each *= slower(job, STRIDED) / job.outputs

@@ -14,18 +14,21 @@ from numpy.typing import NDArray
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.strategies import across
-from convcli.backends.numpy.strategies.bands import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
+from convcli.backends.numpy.strategies.banded import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
 from convcli.backends.numpy.strategies.common import (
     MAC,
     MANY_KERNELS,
     PASS,
+    SEEN,
+    VALUES_A_STEP,
     Estimate,
     Work,
     bias_steps,
     slower,
+    steps_allowed,
     tile_within,
 )
-from convcli.backends.numpy.strategies.rank import factors
+from convcli.backends.numpy.strategies.rank import MAX_RANK, factors, rank
 from convcli.backends.numpy.strategies.values import precision
 from convcli.geometry import Size, extent
 
@@ -36,6 +39,9 @@ NEAR_BYTES = 768 << 10
 
 FOLD_BYTES = 2 << 20
 """Lines and their sums that are worked on at a time."""
+
+RANK_STEPS, RANK_PASSES = 6, 4
+"""Steps to find a term of a kernel, and passes over its values."""
 
 STRIDED = 1.4
 """How much slower it is where rows are left out."""
@@ -48,20 +54,36 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     """
     job = layouts[0]
     alike = bool((job.kernels == job.kernels[0, 0]).all())
-    few = (alike or job.outputs * job.inputs <= MANY_KERNELS) and job.kernel.width > 1  # a column is a single pass
-    return [_estimate(layout, dtype) for layout in layouts] if few or wanted else []
+    few = alike or job.outputs * job.inputs <= MANY_KERNELS
+    if not wanted and not (few and job.kernel.width > 1):  # a column is a single pass
+        return []
+    seen = job.kernels[:1, :1] if alike else job.kernels if few else job.kernels[:SEEN, :SEEN]
+    largest = _largest_rank(seen.reshape(-1, *job.kernel), dtype, None if wanted else steps_allowed(job))
+    return [] if largest is None else [_estimate(layout, dtype, largest) for layout in layouts]
 
 
-def _estimate(job: Job, dtype: str) -> Estimate:
+def _largest_rank(kernels: NDArray[np.float64], dtype: str, steps: int | None) -> int | None:
+    """The largest rank of some kernels; None if to find it takes more than so many steps."""
+    each = RANK_STEPS + kernels[0].size * RANK_PASSES // VALUES_A_STEP
+    most = MAX_RANK if steps is None else steps // (len(kernels) * each)
+    largest = 0
+    for kernel in kernels:
+        found = rank(kernel, dtype, most)
+        if found is None:
+            return None
+        largest = max(largest, found)
+    return largest
+
+
+def _estimate(job: Job, dtype: str, terms: int) -> Estimate:
     kh, kw = job.kernel
     block = block_rows(kh)
-    rank = max(len(factors(kernel, dtype)[0]) for kernel in job.kernels.reshape(-1, kh, kw))
     down = job.stride * (block - 1) + extent(kh, lattices(job)[1])
     macs_across, folds = _across(job, dtype)
-    each = (rank * job.inputs * down + macs_across) * MAC[dtype] + rank * job.inputs * PASS[dtype]
-    reason = f"rank {rank} → {rank * 2} passes of {kh} and {kw} taps"
-    calls = job.outputs * rank * job.inputs * (15 if folds else 3)
-    return Estimate("separable", job, dtype, each * slower(job, STRIDED), calls, reason, rounds=rank > 1, block=block)
+    each = (terms * job.inputs * down + macs_across) * MAC[dtype] + terms * job.inputs * PASS[dtype]
+    reason = f"rank {terms} → {terms * 2} passes of {kh} and {kw} taps"
+    calls = job.outputs * terms * job.inputs * (15 if folds else 3)
+    return Estimate("separable", job, dtype, each * slower(job, STRIDED), calls, reason, rounds=terms > 1, block=block)
 
 
 def _across(job: Job, dtype: str) -> tuple[float, bool]:

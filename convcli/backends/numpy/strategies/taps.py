@@ -14,12 +14,26 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.common import PASS, SEEN, Estimate, Work, bias_steps, slower, tile_within
+from convcli.backends.numpy.strategies.common import (
+    COMPARED_BYTES,
+    MANY_KERNELS,
+    PASS,
+    SEEN,
+    Estimate,
+    Work,
+    bias_steps,
+    slower,
+    steps_allowed,
+    tile_within,
+)
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, shared
 from convcli.backends.numpy.strategies.values import precision
 from convcli.geometry import Size
 
 __all__ = ["arranged", "estimates", "passes", "precision", "prepare", "tile"]
+
+STEPS_A_TAP = 3
+"""Steps to list a tap and to find its place among the others."""
 
 STRIDED = 2.8
 """How much slower it is where rows are left out."""
@@ -82,15 +96,23 @@ class Arranged(NamedTuple):
 def passes(job: Job) -> tuple[int, int]:
     """About how many passes over an output plane a job takes, and how many sums its taps share.
 
-    Layers of many channels, which are nothing for plain taps, are only counted.
+    Layers of many channels, which are nothing for plain taps, are only counted; so are taps of many banks that all differ.
     """
     counts = np.count_nonzero(job.kernels, axis=(1, 2, 3))
-    if counts.max() > MOST_TAPS:
-        seen = job.kernels[:SEEN]
-        products = sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in seen)
-        return int(counts.sum()) + products * job.outputs // len(seen), 0
-    sums, outputs = arranged(job)
-    return len(sums) + sum(1 + len(group.taps) for groups in outputs for group in groups), len(sums)
+    if counts.max() <= MOST_TAPS:
+        banks = _banks(job)
+        if STEPS_A_TAP * sum(int(counts[bank.start : bank.stop].sum()) for bank, *_ in banks) <= steps_allowed(job):
+            shares = _shares(job, banks)
+            sums = sum(len(made) * len(alike) for alike, (made, _) in zip(banks, shares, strict=True))
+            most = _most(job, sums)
+            count = sums
+            for alike, (_, outputs) in zip(banks, shares, strict=True):
+                groups = [group for taps in outputs for group in _groups(taps, most)]
+                count += len(alike) * sum(1 + len(group.taps) for group in groups)
+            return count, sums
+    seen = job.kernels[:SEEN]
+    products = sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in seen)
+    return int(counts.sum()) + products * job.outputs // len(seen), 0
 
 
 def arranged(job: Job, gaps_only: bool = False) -> Arranged:
@@ -99,12 +121,41 @@ def arranged(job: Job, gaps_only: bool = False) -> Arranged:
     Taps of one weight are summed before they are multiplied; ±1 needs no product. With `gaps_only`, for tiles that do not
     suit, only the gaps between taps are skipped, but no tap of weight 0 (0·NaN is NaN), and each is multiplied first.
     """
-    outputs = [_taps(job, o, gaps_only) for o in range(job.outputs)]
+    if gaps_only:
+        return Arranged([], [_groups(_taps(job, o, gaps_only), 1) for o in range(job.outputs)])
+    banks = _banks(job)
+    found: dict[int, tuple[tuple[list[Sum], list[list[Tap]]], int]] = {}
+    for alike, share in zip(banks, _shares(job, banks), strict=True):
+        found |= {bank.start: (share, job.sources[bank.start] - job.sources[alike[0].start]) for bank in alike}
     sums: list[Sum] = []
-    if job.stride == 1 and not gaps_only:  # with a stride, lines would be summed that nobody reads
-        sums, outputs = shared(outputs, job.gathered)
-    most = 1 if gaps_only else max(1, _most(job) // 2 ** len(sums))
+    outputs: list[list[Tap]] = []
+    for _, ((made, members), ahead) in sorted(found.items()):
+        further = ahead, len(sums)  # for gathered planes, and for those of sums
+        sums += [each._replace(plane=each.plane + further[each.plane >= job.gathered]) for each in made]
+        outputs += [
+            [tap._replace(plane=tap.plane + further[tap.plane >= job.gathered]) for tap in taps] for taps in members
+        ]
+    most = _most(job, len(sums))
     return Arranged(sums, [_groups(taps, most) for taps in outputs])
+
+
+def _banks(job: Job) -> list[list[range]]:
+    """The banks of a job, those with the same kernels together; large kernels are not compared."""
+    if job.outputs > MANY_KERNELS and job.kernels.nbytes > COMPARED_BYTES:
+        return [[bank] for bank in job.banks]
+    found: dict[bytes, list[range]] = {}
+    for bank in job.banks:
+        found.setdefault(job.kernels[bank.start : bank.stop].tobytes(), []).append(bank)
+    return [*found.values()]
+
+
+def _shares(job: Job, banks: list[list[range]]) -> list[tuple[list[Sum], list[list[Tap]]]]:
+    """The sums and the taps of the first of the banks that are alike, see `shared`; all of them together take the steps allowed."""
+    each = steps_allowed(job) // len(banks)
+    taps = [[_taps(job, o) for o in bank] for bank, *_ in banks]
+    if job.stride > 1:  # lines would be summed that nobody reads
+        return [([], outputs) for outputs in taps]
+    return [shared(outputs, job.gathered, each) for outputs in taps]
 
 
 def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
@@ -158,7 +209,7 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
     return work
 
 
-def _taps(job: Job, output: int, gaps_only: bool) -> list[Tap]:
+def _taps(job: Job, output: int, gaps_only: bool = False) -> list[Tap]:
     """The taps of an output plane: all that are none of the gaps, or those of a weight."""
     kernels = job.kernels[output]
     found = np.argwhere(job.taps[output] if gaps_only else kernels != 0).tolist()
@@ -177,8 +228,10 @@ def _groups(taps: list[Tap], most: int) -> list[_Group]:
     return sorted(every, key=lambda group: (abs(group.weight) == 1, -abs(group.weight)))
 
 
-def _most(job: Job) -> int:
-    """Pixels whose sum float32 holds without rounding: more are not summed before they are multiplied."""
+def _most(job: Job, sums: int) -> int:
+    """Pixels, or sums of sums, whose sum float32 holds without rounding: more are not summed before they are multiplied."""
     if job.source.kind not in "uib" or job.source.itemsize > 2:
-        return 256
-    return 2**24 // (np.iinfo(job.source).max if job.source.kind in "ui" else 1)
+        pixels = 256
+    else:
+        pixels = 2**24 // (np.iinfo(job.source).max if job.source.kind in "ui" else 1)
+    return max(1, pixels >> sums)

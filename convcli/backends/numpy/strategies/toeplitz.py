@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.bands import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
+from convcli.backends.numpy.strategies.banded import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
 from convcli.backends.numpy.strategies.common import (
     MAC,
     MANY_KERNELS,
@@ -27,6 +27,7 @@ from convcli.backends.numpy.strategies.common import (
     Work,
     bias_steps,
     slower,
+    steps_allowed,
     tile_within,
 )
 from convcli.backends.numpy.strategies.values import precision
@@ -43,6 +44,9 @@ SINGLE = 1.5
 STRIDED = 1.2
 """How much slower it is where rows are left out."""
 
+MOST_COLUMNS = 4096
+"""Columns of the first kernels that are looked at for how many rows a block has."""
+
 PRODUCT_BYTES = 3 << 20
 """Products of one call: enough to hide its cost and that of Python's lock, few enough to stay near (measured)."""
 
@@ -55,7 +59,8 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
 def _estimate(job: Job, dtype: str) -> Estimate:
     kh, kw = job.kernel
     seen = job.kernels if job.outputs * job.inputs <= MANY_KERNELS else job.kernels[:SEEN, :SEEN]
-    found = [distinct_columns(kernel) for kernel in seen.reshape(-1, kh, kw)]
+    few = seen.reshape(-1, kh, kw)[: max(1, steps_allowed(job) // kw)]
+    found = [distinct_columns(kernel) for kernel in few]
     products, sums = (sum(map(len, counts)) * job.inputs / len(found) for counts in zip(*found, strict=True))
     block = rows_of(job, job.line)
     depth = job.stride * (block - 1) + extent(kh, lattices(job)[1])
@@ -74,17 +79,16 @@ def tile(job: Job, itemsize: int) -> Size:
 
 def rows_of(job: Job, line: int) -> int:
     """The rows of the blocks of a job whose lines have so many values, by its first kernels: others are like them."""
-    first = job.kernels[:4, :4].reshape(-1, *job.kernel)
+    first = job.kernels[:4, :4].reshape(-1, *job.kernel)[: max(1, MOST_COLUMNS // job.kernel.width)]
     return block_rows(job.kernel.height, max(len(distinct_columns(kernel)[0]) for kernel in first), line)
 
 
 def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, int]]]:
     """The columns of a kernel with taps, like ones once; and for every column with taps, which of those it is like."""
-    first: dict[bytes, int] = {}
+    found: dict[bytes, tuple[int, int]] = {}  # the first of each kind, and which kind that is
     places = np.flatnonzero(kernel.any(axis=0)).tolist()
-    used = [(j, first.setdefault(kernel[:, j].tobytes(), j)) for j in places]
-    distinct = list(first.values())
-    return distinct, [(j, distinct.index(like)) for j, like in used]
+    used = [(j, found.setdefault(kernel[:, j].tobytes(), (j, len(found)))) for j in places]
+    return [first for first, _ in found.values()], [(j, kind) for j, (_, kind) in used]
 
 
 def prepare(job: Job, dtype: str) -> Work:

@@ -11,23 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from convcli.backends import Computed, Task, finished, lifted
-from convcli.backends.torch import finish
+from convcli.backends import Computed, Task, finished, handed_over, lifted
+from convcli.backends.torch import storing
 from convcli.backends.torch.bus import to_array, to_tensor
 from convcli.backends.torch.device import check_device
-from convcli.backends.torch.layer import Layer, layer, plainly
-from convcli.errors import BackendError
+from convcli.backends.torch.tensors import Tensors, plainly, tensors
+from convcli.errors import BackendError, param
 from convcli.system import memory
 
 
-def correlate(task: Task) -> Computed:
+def run(task: Task) -> Computed:
     """`torch.nn.functional.conv2d` or, if the geometry says so, `conv_transpose2d`."""
     with _settings(task, tf32=False):
-        made = _layer(task)
-        return _computed(task, made, made.run(), f"{task.dtype}, {made.x.device}")
-
-
-correlate_transpose = correlate
+        made = _tensors(task)
+        return handed_over(task, _computed(task, made, made.run(), f"{task.dtype}, {made.x.device}"))
 
 
 def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Computed, list[float]]:
@@ -42,7 +39,7 @@ def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Compute
     """
     times = []
     with _settings(task, tf32):
-        made = _layer(task)
+        made = _tensors(task)
         with torch.cuda.device(made.x.device):
             out = made.run()
             torch.cuda.synchronize()
@@ -85,7 +82,9 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
             raise MemoryError(str(error)) from None
         memory.give_up()
         raise BackendError(
-            f"device '{task.device}' has too little memory left for this: use --device cpu, or a smaller image, kernel or padding"
+            f"device '{task.device}'",
+            "has too little memory left for this",
+            f"use {param('device', 'cpu')}, or a smaller image, kernel or padding",
         ) from None
     finally:
         with _lock:
@@ -108,26 +107,27 @@ _saved: list[tuple[int, bool]] = []
 """One entry for each task at work; the first is what there was before them."""
 
 
-def _layer(task: Task) -> Layer:
+def _tensors(task: Task) -> Tensors:
     """The task's tensors on the device: what is narrow crosses narrow, and is widened there."""
     where, kind = check_device(task.device), getattr(torch, task.dtype)
 
     def tensor(array: NDArray[Any]) -> torch.Tensor:
         return to_tensor(array).to(where)
 
-    bias = None if task.bias is None else tensor(task.bias).to(kind)
-    return layer(
-        tensor(lifted(task)), plainly(tensor(task.weight).to(kind).contiguous()), bias, task.geometry, task.groups
+    given = task.layer
+    bias = None if given.bias is None else tensor(given.bias).to(kind)
+    return tensors(
+        tensor(lifted(task)), plainly(tensor(given.weight).to(kind).contiguous()), bias, task.geometry, given.groups
     )
 
 
-def _computed(task: Task, made: Layer, out: torch.Tensor, how: str) -> Computed:
+def _computed(task: Task, made: Tensors, out: torch.Tensor, how: str) -> Computed:
     """The result in the host's memory, finished: on the device, if nothing but integers are to be made of it."""
     plan, mixes = f"{made.call}, {how}", made.transform is not None
-    if not finish.suits(task.finish, out.device):
+    if not storing.suits(task.finish, out.device):
         array = to_array(out)
         if array.dtype == np.float16 and task.finish.dtype is not None:  # halves do not hold what is scaled to 65535
             array = array.astype(np.float32)
         return finished(array, task.finish, plan, mixes)
-    stored, clipped = finish.store(out, task.finish)
+    stored, clipped = storing.store(out, task.finish)
     return Computed(to_array(stored), plan, clipped, mixes=mixes)

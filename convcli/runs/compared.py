@@ -2,65 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import prod, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.convspec import ConvSpec
-from convcli.errors import GeometryError
+from convcli.errors import GeometryError, param
 from convcli.images import Picture, alpha
 from convcli.images.gray import to_gray
-from convcli.runs import pipeline, transparency
+from convcli.layer import Layer
+from convcli.runs import transparency
+from convcli.runs.fitting import fit
 from convcli.runs.operation import Bias, Operation
 from convcli.system import memory
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """What the engine is called with.
-
-    Attributes
-    ----------
-    image : ndarray
-        ``(C_in, H, W)`` or ``(N, C_in, H, W)``.
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``, transposed ``(C_in, C_out/groups, kh, kw)``.
-    spec : ConvSpec
-        With the groups that the channels ask for.
-    bias : ndarray, optional
-        ``(C_out,)``, in the image's units.
-    """
+class Compared(NamedTuple):
+    """What the engine is called with: an image ``(C_in, H, W)`` or ``(N, C_in, H, W)``, a layer, and where it applies."""
 
     image: NDArray[Any]
-    weight: NDArray[Any]
+    layer: Layer
     spec: ConvSpec
-    bias: NDArray[np.float64] | None = None
 
 
-def of_operation(picture: Picture, operation: Operation) -> Layer:
-    """The layer that an operation is on a picture, as `pipeline.run` computes it before it combines a bank.
+def of_operation(picture: Picture, operation: Operation) -> Compared:
+    """What an operation is on a picture, as `pipeline.run` computes it before it combines a bank.
 
     Opacity is a channel where it is filtered like the colours (weights of a channel more); elsewhere it is left out.
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(to_gray(picture), picture.alpha)
-    if picture.alpha is not None and transparency.policy_for(picture, operation) == "filter":
-        picture = replace(picture, colour=alpha.joined(picture.colour, picture.alpha), alpha=None)
-    fitted = pipeline.fit(picture, operation)
-    return Layer(fitted.image, fitted.weight, fitted.spec, fitted.bias)
+    image: NDArray[Any] = picture.colour
+    policy = transparency.policy_for(image.shape[-3], picture.alpha is not None, operation)
+    if picture.alpha is not None and policy == "filter":
+        image = alpha.joined(image, picture.alpha)
+    fitted = fit(image.shape[-3], picture.full_scale, operation)
+    return Compared(image, fitted.layer, fitted.spec)
 
 
 def of_random_weights(
     picture: Picture, filters: int | None, kernel: tuple[int, int], spec: ConvSpec, bias: Bias | None = None
-) -> Layer:
+) -> Compared:
     """Random weights on a picture's colours; `filters` output channels, by default as many as there are colours."""
     channels = picture.colour.shape[-3]
     filters = filters or channels
     weight = random_weights(channels, filters, kernel, spec)
-    return Layer(picture.colour, weight, spec, None if bias is None else bias.array(filters, picture.full_scale))
+    offsets = None if bias is None else bias.array(filters, picture.full_scale)
+    return Compared(picture.colour, Layer.of(weight, spec, offsets), spec)
 
 
 def random_picture(size: tuple[int, int], channels: int, seed: int = 0) -> Picture:
@@ -72,7 +62,7 @@ def random_picture(size: tuple[int, int], channels: int, seed: int = 0) -> Pictu
         More values than this machine can hold.
     """
     shape = (channels, *size)
-    _check_memory("a tensor", shape, "a smaller --size, or fewer --in-channels")
+    _check_memory("a tensor", shape, f"a smaller {param('size')}, or fewer {param('in_channels')}")
     return Picture(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32), None, "tensor", 1.0)
 
 
@@ -88,10 +78,12 @@ def random_weights(
     """
     for count, what in ((in_channels, "input"), (out_channels, "output")):
         if count % spec.groups:
-            raise GeometryError(f"groups {spec.groups} does not divide the {count} {what} channels: use --groups 1")
+            raise GeometryError(
+                f"groups {spec.groups}", f"does not divide the {count} {what} channels", f"use {param('groups', 1)}"
+            )
     outer, inner = (in_channels, out_channels) if spec.transpose else (out_channels, in_channels)
     shape = (outer, inner // spec.groups, *kernel)
-    _check_memory("weights", shape, "a smaller --kernel-size, or fewer channels")
+    _check_memory("weights", shape, f"a smaller {param('kernel_size')}, or fewer channels")
     weight = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
     weight /= np.float32(sqrt(in_channels // spec.groups * prod(kernel)))
     return weight
@@ -103,6 +95,7 @@ def _check_memory(what: str, shape: tuple[int, ...], remedy: str) -> None:
     have = memory.total_bytes()
     if need > have:
         raise GeometryError(
-            f"{what} of shape {shape} and its float64 copy need {need / 2**30:.1f} GiB, this machine has "
-            f"{have / 2**30:.1f}: use {remedy}"
+            f"{what} of shape {shape} and its float64 copy",
+            f"need {need / 2**30:.1f} GiB, this machine has {have / 2**30:.1f}",
+            f"use {remedy}",
         )

@@ -12,13 +12,13 @@ from convcli.geometry import ZERO, Geometry
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class Tensors:
     """An operation with its tensors, on their device and in the dtype of the computation.
 
     Attributes
     ----------
     x, weight, bias : Tensor
-        As in `convcli.backends.Task`; no bias is None.
+        As in `convcli.layer.Layer`; no bias is None.
     geometry : Geometry
     groups : int
     transform : torch.dtype or None
@@ -50,14 +50,16 @@ FEW_CHANNELS = 8
 """Channels up to which planes are laid side by side on the CPU: that takes less time than it saves. With more, it may not."""
 
 
-def layer(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int) -> Layer:
+def tensors(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
+) -> Tensors:
     """An operation, and the way it takes; pixels ``(N, C, H, W)`` of any dtype become of the weights'."""
     source = x.dtype
     layout = torch.channels_last if _side_by_side(x, weight) else torch.contiguous_format
     # One copy at most: `to` makes none where only the layout is another, and it does not see that.
     x = x.to(weight.dtype, memory_format=layout).contiguous(memory_format=layout)
     narrow = not source.is_floating_point and source.itemsize <= 2
-    return Layer(x, weight, bias, geometry, groups, transforms.dtype_for(x, weight, geometry, groups, narrow))
+    return Tensors(x, weight, bias, geometry, groups, transforms.dtype_for(x, weight, geometry, groups, narrow))
 
 
 def plainly(x: torch.Tensor) -> torch.Tensor:
@@ -81,17 +83,17 @@ def _side_by_side(x: torch.Tensor, weight: torch.Tensor) -> bool:
     return x.shape[1] <= FEW_CHANNELS or x.stride(1) < x.stride(3)
 
 
-def _direct(layer: Layer) -> torch.Tensor:
-    geometry, x = layer.geometry, layer.x
+def _direct(made: Tensors) -> torch.Tensor:
+    geometry, x = made.geometry, made.x
     top, bottom, left, right = geometry.pads
     padding, zeros = (0, 0), geometry.padding_mode == "zeros"
-    if zeros and top == bottom and left == right and layer.transform is None:
+    if zeros and top == bottom and left == right and made.transform is None:
         padding = (top, left)
     elif any(geometry.pads):
         x = F.pad(x, (left, right, top, bottom)) if zeros else _gathered(x, geometry)
-    if layer.transform is not None:
-        return transforms.correlate(x, layer.weight, layer.bias, geometry, layer.groups, layer.transform)
-    return F.conv2d(plainly(x), layer.weight, layer.bias, geometry.stride, padding, geometry.dilation, layer.groups)
+    if made.transform is not None:
+        return transforms.correlate(x, made.weight, made.bias, geometry, made.groups, made.transform)
+    return F.conv2d(plainly(x), made.weight, made.bias, geometry.stride, padding, geometry.dilation, made.groups)
 
 
 def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
@@ -105,8 +107,8 @@ def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     return x.permute(0, 3, 1, 2) if interleaved else x
 
 
-def _transposed(layer: Layer) -> torch.Tensor:
-    x, weight, bias, geometry, groups = layer.x, layer.weight, layer.bias, layer.geometry, layer.groups
+def _transposed(made: Tensors) -> torch.Tensor:
+    x, weight, bias, geometry, groups = made.x, made.weight, made.bias, made.geometry, made.groups
     top, bottom, left, right = geometry.pads
     limits = (max(s, d) for s, d in zip(geometry.stride, geometry.dilation, strict=True))
     small = all(p2 < limit for p2, limit in zip(geometry.output_padding, limits, strict=True))

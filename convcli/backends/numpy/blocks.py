@@ -1,0 +1,171 @@
+"""The operation: block after block of the result, each tile after tile by the recipe of the whole.
+
+A block is a part of the result and the window of the image that it is made of. A picture in memory is done in one. Since the tiles
+are those of the whole picture, in whatever blocks they come, every value is the same to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.backends import Computed, Task, finished
+from convcli.backends.numpy.job import lines
+from convcli.backends.numpy.output import Output
+from convcli.backends.numpy.recipe import Recipe, recipe_of
+from convcli.backends.numpy.steps import Buffers
+from convcli.geometry import ZERO, Size
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.ranges import NOTHING, Clipped, wider
+from convcli.system.context import current
+from convcli.system.parallel import run_all
+from convcli.windows import WHOLE
+
+
+def run(task: Task) -> Computed:
+    """Convolve, or, if the geometry says so, transpose, in plain NumPy; `task.dtype` is float32 or float64.
+
+    Where the extremes have to be known first, real results are kept until they are; large ones are computed twice instead.
+    """
+    if task.target is None:
+        return _whole(task)
+    recipe = recipe_of(task)
+    if task.finish.looks:
+        span = NOTHING
+        for block in blocks(recipe, task.geometry.output, task.block):
+            output = Output(task, block.recipe, block.rows, block.columns)
+            _each(task, block, output.look)
+            span = wider(span, output.span)
+        task = replace(task, finish=task.finish.stretching(span))
+    clipped, kind = Clipped(), task.finish.dtype or task.dtype
+    for block in blocks(recipe, task.geometry.output, task.block):
+        output = Output(task, block.recipe, block.rows, block.columns)
+        _each(task, block, output.emit)
+        clipped = Clipped.sum(clipped, output.clipped)
+        assert task.target is not None
+        task.target.put(block.rows, block.columns, output.array)
+    nothing = np.empty((task.images, task.finish.outputs(task.layer.outputs), 0, 0), kind)
+    return Computed(nothing, recipe.text, clipped, recipe.considered, recipe.mixes)
+
+
+def _whole(task: Task) -> Computed:
+    """The result in memory: its one block."""
+    if task.finish.looks and not _twice(task):
+        computed = _whole(replace(task, finish=Finish()))
+        done = finished(computed.array, task.finish, computed.plan, computed.mixes)
+        return done._replace(considered=computed.considered)
+    only = _Only()
+    computed = run(replace(task, target=only, block=None))
+    return computed._replace(array=only.array)
+
+
+class _Only:
+    """Keeps the one block."""
+
+    array: NDArray[Any]
+
+    def put(self, _rows: range, _columns: range, block: NDArray[Any]) -> None:
+        """See `convcli.windows.Target`."""
+        self.array = block
+
+
+class Block(NamedTuple):
+    """A part of a result.
+
+    Attributes
+    ----------
+    rows, columns : range
+        Of the result.
+    window : (slice, slice)
+        Rows and columns of the image that it is made of.
+    recipe : Recipe
+        Its tiles; source rows and columns count from the corner of the window.
+    """
+
+    rows: range
+    columns: range
+    window: tuple[slice, slice]
+    recipe: Recipe
+
+
+def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[Block]:
+    """A result of size `output` in blocks of at least `size` that end where tiles do; None: in one."""
+    if size is None or not recipe.tiles:
+        yield Block(range(output.height), range(output.width), (WHOLE, WHOLE), recipe)
+        return
+    s, t = recipe.job.upsample
+    runs = [
+        _runs({tile[axis] for tile in recipe.tiles}, max(1, side // scale))
+        for axis, (side, scale) in enumerate(zip(size, (s, t), strict=True))
+    ]
+    for strips in runs[0]:
+        rows = range(s * strips[0].start, min(s * strips[-1].stop, output.height))
+        for parts in runs[1]:
+            columns = range(t * parts[0].start, min(t * parts[-1].stop, output.width))
+            yield Block(rows, columns, *_within(recipe, strips, parts))
+
+
+def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
+    """The parts of an axis in runs, each as short as it can be to hold `least`."""
+    runs: list[list[range]] = []
+    for part in sorted(parts, key=lambda part: part.start):
+        if not runs or part.start - runs[-1][0].start >= least:
+            runs.append([])
+        runs[-1].append(part)
+    return runs
+
+
+def _within(recipe: Recipe, strips: list[range], parts: list[range]) -> tuple[tuple[slice, slice], Recipe]:
+    """The window that some of the tiles read, and the recipe for these, which counts from its corner."""
+    rows = {strip: recipe.strips[strip].indices for strip in strips}
+    columns = {part: recipe.parts[part].columns for part in parts}
+    top, left = _stretch(rows.values()), _stretch(columns.values())
+    return (top, left), recipe.part(
+        {strip: _moved(indices, top) for strip, indices in rows.items()},
+        {part: _moved(indices, left) for part, indices in columns.items()},
+    )
+
+
+def _stretch(indices: Iterable[NDArray[np.intp]]) -> slice:
+    """From the first to the last source line that is read; one line where all is border."""
+    read = [one[one != ZERO] for one in indices]
+    read = [one for one in read if one.size]
+    return slice(min(int(one.min()) for one in read), max(int(one.max()) for one in read) + 1) if read else slice(0, 1)
+
+
+def _moved(indices: NDArray[np.intp], window: slice) -> NDArray[np.intp]:
+    return np.where(indices == ZERO, ZERO, indices - window.start)
+
+
+def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:
+    """Have `act` take every tile of a block, of every image."""
+    recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
+    for image in range(task.images):
+        planes = lines(task.source.read(image, *block.window), recipe.job.step)
+
+        def work(tile: tuple[range, range], image: int = image, planes: NDArray[Any] = planes) -> None:
+            rows, columns = tile
+            act(image, recipe.tile(planes, rows, columns, buffers, task.lift), rows, columns, buffers)
+
+        run_all(work, recipe.tiles, recipe.threads)
+
+
+KEPT_BYTES = 64 << 20
+"""Real results that are kept until their extremes are known."""
+
+
+def _twice(task: Task) -> bool:
+    """Whether the results of a task whose finish looks at them first are too large to keep."""
+    count = task.images * task.layer.outputs * prod(task.geometry.output)
+    return count * np.dtype(task.dtype).itemsize > KEPT_BYTES
+
+
+def predicted_seconds(task: Task) -> float:
+    """What the planner thinks that `task` takes on `convcli.backends.numpy.plan.USUAL` threads."""
+    times = 2 if task.finish.looks and _twice(task) else 1
+    return recipe_of(task).rank * task.images * times

@@ -1,0 +1,78 @@
+"""Tensors in files of weights as arrays of real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from convcli.errors import KernelError
+
+MOST_WRITTEN_OUT = 1 << 26
+"""A sparse tensor, or one that repeats its values, is written out up to so many values."""
+
+
+class Tensor(NamedTuple):
+    """A tensor in a file.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        As it is stored.
+    values : callable
+        Returns the array of its values: real numbers, of a dtype that NumPy has. Raises `KernelError` if it cannot.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    values: Callable[[], NDArray[Any]]
+
+
+def of_array(array: NDArray[Any]) -> Tensor:
+    """An array of real numbers that is in memory."""
+    return Tensor(array.shape, str(array.dtype), lambda: array)
+
+
+def of_torch(tensor: Any, source: str) -> Tensor:
+    """A tensor of PyTorch. Messages call it `source`."""
+    return Tensor(tuple(tensor.shape), name_of(tensor), lambda: from_torch(tensor, source))
+
+
+def name_of(tensor: Any) -> str:
+    """The dtype of a tensor of PyTorch."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def from_torch(tensor: Any, source: str) -> NDArray[Any]:
+    """The values of a tensor of PyTorch as a dense array. Quantized values, and dtypes that NumPy lacks, become float32.
+
+    Raises
+    ------
+    KernelError
+        There are no values, too many to write out, or they are not real numbers.
+    """
+    if tensor.is_meta:
+        rule = "are on device meta, which keeps shapes but no values"
+        raise KernelError(f"weights {source}", rule, "save them from a device that has the values")
+    if tensor.is_complex():
+        raise not_real(name_of(tensor), source)
+    try:
+        plain, count = tensor.detach(), tensor.numel()
+        dense = str(plain.layout) == "torch.strided"
+        if count > MOST_WRITTEN_OUT and not (dense and plain.untyped_storage().nbytes() >= count * plain.itemsize):
+            remedy = f"at most {MOST_WRITTEN_OUT} are written out; save a smaller part, or a dense tensor"
+            raise KernelError(f"weights {source}", f"stand for {count} values and keep fewer", remedy)
+        plain = (plain.dequantize() if plain.is_quantized else plain).to_dense().resolve_neg()
+        in_numpy = plain.itemsize > 1 or not plain.is_floating_point()  # float8 is not, nor is bfloat16
+        array: NDArray[Any] = (plain if in_numpy and "bfloat16" not in str(plain.dtype) else plain.float()).numpy()
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise KernelError(f"weights {source}", f"cannot be read ({reason})", "save plain float32 tensors") from None
+    return array
+
+
+def not_real(dtype: str, source: str) -> KernelError:
+    """The error of values that are not real numbers."""
+    return KernelError(f"weights {source}", f"are of dtype {dtype}", "real numbers are wanted")

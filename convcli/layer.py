@@ -1,0 +1,143 @@
+"""Weights as they are applied: the one place that knows C_in, C_out, the flip and Σ|w| of an operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.convspec import ConvSpec
+from convcli.errors import ConvError, GeometryError, KernelError, param
+from convcli.geometry import Size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """The weights and the bias of an operation.
+
+    Attributes
+    ----------
+    weight : ndarray
+        ``(C_out, C_in/groups, kh, kw)``; transposed ``(C_in, C_out/groups, kh, kw)``. As it is applied: a convolution's
+        is flipped already.
+    groups : int
+        Blocks of channels that do not see each other.
+    transpose : bool
+        Whether it is the transposed operation's.
+    bias : ndarray or None
+        ``(C_out,)``, in the image's units.
+    """
+
+    weight: NDArray[np.floating]
+    groups: int = 1
+    transpose: bool = False
+    bias: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, weight: NDArray[np.floating], spec: ConvSpec, bias: NDArray[np.floating] | None = None) -> Layer:
+        """The layer that a specification makes of weights as a file or a bank holds them.
+
+        Raises
+        ------
+        GeometryError
+            Weights that are not 4-D.
+        KernelError
+            Weights or a bias of complex numbers, or of no numbers.
+        """
+        weight = native(weight, "weights", KernelError)
+        if weight.ndim != 4:
+            raise GeometryError(f"weights of shape {weight.shape} are not 4-D: (C_out, C_in/groups, kh, kw) is wanted")
+        if spec.op == "conv":
+            weight = weight[:, :, ::-1, ::-1]
+        offsets = None if bias is None else native(bias, "a bias", KernelError).astype(np.float64, copy=False)
+        return cls(weight, spec.groups, spec.transpose, offsets)
+
+    @property
+    def inputs(self) -> int:
+        """Channels that it reads, C_in."""
+        return int(self.weight.shape[0] if self.transpose else self.weight.shape[1] * self.groups)
+
+    @property
+    def outputs(self) -> int:
+        """Channels that it writes, C_out."""
+        return int(self.weight.shape[1] * self.groups if self.transpose else self.weight.shape[0])
+
+    @property
+    def kernel(self) -> Size:
+        """Kernel size."""
+        return Size(*self.weight.shape[2:])
+
+    @property
+    def terms(self) -> int:
+        """Products that one output sums, at most: C_in/groups · kh · kw."""
+        return self.inputs // self.groups * self.kernel.height * self.kernel.width
+
+    @property
+    def largest_sum(self) -> float:
+        """Σ|w| of the output channel for which it is largest."""
+        sizes = np.abs(self.weight.astype(np.float64))
+        if self.transpose:
+            return float(sizes.reshape(self.groups, -1, *sizes.shape[1:]).sum(axis=(1, 3, 4)).max())
+        return float(sizes.sum(axis=(1, 2, 3)).max())
+
+    def check(self, channels: int) -> None:
+        """Check that image channels, weights, groups and bias fit together.
+
+        Raises
+        ------
+        GeometryError
+            They do not.
+        """
+        value, rule, shape = self._misfit(channels)
+        if value:
+            raise GeometryError(value, rule, self._remedy(channels) + shape)
+        if self.bias is not None and self.bias.shape != (self.outputs,):
+            raise bias_misfit(self.bias.size, self.outputs)
+
+    def _misfit(self, channels: int) -> tuple[str, str, str]:
+        """What does not fit, the rule, and the axes of the weights if these break it; empty if all fits."""
+        groups, shape = self.groups, self.weight.shape
+        if channels % groups:
+            return f"groups {groups}", f"does not divide the {channels} input channels", ""
+        if not self.transpose and shape[0] % groups:
+            return f"groups {groups}", f"does not divide the {shape[0]} output channels", ""
+        if self.inputs == channels:
+            return "", "", ""
+        take = f"take {self.inputs} input channel{'s' * (self.inputs != 1)}, the image has {channels}"
+        if self.transpose:
+            return f"weights of shape {shape}", take, " (transposed weights are (C_in, C_out/groups, kh, kw))"
+        return f"weights of shape {shape} with groups {groups}", take, " (weights are (C_out, C_in/groups, kh, kw))"
+
+    def _remedy(self, channels: int) -> str:
+        """What makes an image's channels and weights fit: other groups, or else another image."""
+        first, second = self.weight.shape[:2]
+        fitting = [
+            g
+            for g in range(1, channels + 1)
+            if (
+                first == channels and channels % g == 0 if self.transpose else second * g == channels and first % g == 0
+            )
+        ]
+        if fitting:
+            return f"use {param('groups', ' or '.join(map(str, fitting)))}"
+        return f"use {param('channels', 'gray')}" if self.inputs == 1 else f"use an image of {self.inputs} channels"
+
+
+def bias_misfit(values: int, outputs: int) -> GeometryError:
+    """The error of a bias that has neither one value nor one for each output channel."""
+    return GeometryError(
+        f"bias has {values} values", f"for {outputs} output channels", "give one value, or one per output channel"
+    )
+
+
+def native(array: NDArray[Any], what: str, error: type[ConvError]) -> NDArray[Any]:
+    """An array of real numbers in a dtype that every backend takes: of this machine's byte order, no wider than float64."""
+    if array.dtype.kind not in "buif":
+        raise error(
+            f"{what} of dtype {array.dtype}", "cannot be convolved", "give real numbers, complex ones part by part"
+        )
+    if array.dtype.char == "g":  # long double, which torch does not know even where it is float64 by another name
+        return array.astype(np.float64)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

@@ -1,0 +1,245 @@
+"""An operation fitted to a picture: channels, groups, bias, light, alpha and storage are decided, nothing is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli import engine, images
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute, ConvResult
+from convcli.errors import ImageError, param
+from convcli.images import Picture, Storage, alpha
+from convcli.images.gray import weights_of
+from convcli.images.picture import SPACES
+from convcli.layer import Layer
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.lift import Lift, Restore
+from convcli.runs import transparency
+from convcli.runs.operation import Operation
+from convcli.system import memory
+
+ENCODERS = {"JPEG2000": 42, "WEBP": 41, "GIF": 31, "AVIF": 29, "JPEG": 5}
+"""Bytes that encoders take for each pixel of three channels, as measured; the others write what they are given."""
+
+
+class Fitted(NamedTuple):
+    """An operation for a count of channels: what the engine is called with, but for the pixels.
+
+    `lift` and `finish` say what becomes of the image's pixels, as stored, before the kernel, and of results after it.
+    """
+
+    layer: Layer
+    spec: ConvSpec
+    finish: Finish
+    lift: Lift | None = None
+
+    @property
+    def channels(self) -> int:
+        """Channels of the result."""
+        return self.finish.outputs(self.layer.outputs)
+
+    def run(self, image: NDArray[Any], compute: Compute) -> ConvResult:
+        """Compute."""
+        return engine.run(image, self.layer, self.spec, compute, self.finish, self.lift)
+
+
+def fit(channels: int, white: float, operation: Operation) -> Fitted:
+    """Fit the kernels, groups and bias of an operation to a count of channels and a white.
+
+    Raises
+    ------
+    ConvError
+        They do not fit.
+    """
+    spec = operation.spec
+    parts: tuple[tuple[int, str], ...] = ()
+    if operation.bank is None:
+        assert operation.weight is not None
+        weight = operation.weight
+    else:
+        weight, groups = operation.bank.weight(channels, operation.channels, spec.groups, spec.transpose)
+        spec, parts = replace(spec, groups=groups), operation.bank.parts
+    layer = Layer.of(weight, spec)
+    layer.check(channels)
+    if operation.bias is not None:
+        layer = replace(layer, bias=operation.bias.array(layer.outputs, white))
+    return Fitted(layer, spec, Finish(parts))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A picture and an operation up to the computation: everything is decided, nothing computed.
+
+    Attributes
+    ----------
+    picture : Picture
+        As it was loaded.
+    image : ndarray
+        ``(C, H, W)``, or ``(N, C, H, W)``: the pixels that are lifted; the last channel is the opacity where that is filtered.
+    space : str
+        The colour space of what the kernel reads: gray where the operation makes that of colours.
+    colours : int
+        Channels of that, without opacity.
+    fitted : Fitted
+        What the engine is called with.
+    storage : Storage
+        How the file will keep the result.
+    alpha : str
+        The alpha policy; ``drop`` also where there is no alpha.
+    transparent : bool
+        Whether the result has alpha.
+    """
+
+    picture: Picture
+    image: NDArray[Any]
+    space: str
+    colours: int
+    fitted: Fitted
+    storage: Storage
+    alpha: str
+    transparent: bool
+
+    @property
+    def opaque(self) -> bool:
+        """Whether the last channel that is computed is the opacity."""
+        return self.transparent and self.alpha in ("premultiply", "filter")
+
+    def with_result(self, colour: NDArray[Any], opacity: NDArray[Any] | None) -> Picture:
+        """The picture with the pixels of the result; what its file says of another colour space is dropped."""
+        space, metadata = _space_of(colour.shape[-3], self.space, self.colours), self.picture.metadata
+        if not space == self.space == self.picture.space:
+            metadata = replace(metadata, icc_profile=None, chunks=())
+        return replace(self.picture, colour=colour, alpha=opacity, space=space, metadata=metadata)
+
+
+def _space_of(channels: int, space: str, colours: int) -> str:
+    """The colour space of a result of `channels` channels: that of the `colours` it is made of where the count is the same."""
+    return space if channels == colours else SPACES.get(channels, "tensor")
+
+
+def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
+    """Decide everything before the computation; parameters and errors are those of `convcli.runs.pipeline.run`."""
+    linear = operation.linear
+    if linear and not picture.has_light:
+        unknown = picture.space == "tensor" and picture.assumed
+        remedy = f"say with {param('full_scale')} what white is, or leave it out" if unknown else "leave it out"
+        raise ImageError(param("linear"), f"is for gray and RGB images, this is {picture.space}", remedy)
+    white, colours, space = picture.full_scale, picture.colour.shape[-3], picture.space
+    weights: tuple[float, ...] = ()
+    if operation.channels == "gray" and colours > 1:
+        weights = weights_of(picture, linear)
+        colours, space = 1, SPACES[1]
+    rule = transparency.policy_for(colours, picture.alpha is not None, operation)
+    if rule == "premultiply":
+        fitted = fit(colours + 1, white, replace(operation, bias=None, channels="each"))
+        channels, transparent = fitted.channels - 1, True
+    elif rule == "filter":
+        fitted = fit(colours + 1, white, transparency.for_colours(operation, colours))
+        transparent = fitted.channels == colours + 1  # else the outputs of a layer, which are no colours
+        channels = fitted.channels - transparent
+    else:
+        fitted = fit(colours, white, operation)
+        channels = fitted.channels
+        transparent = (
+            rule == "keep" and _space_of(channels, space, colours) != "tensor"
+        )  # those of a layer are no colours
+    size = fitted.spec.resolve(picture.size, fitted.layer.kernel).output
+    batch = picture.colour.shape[:-3]
+    kept = images.storage_for(
+        replace(picture, space=space), _space_of(channels, space, colours), (*batch, channels, *size), transparent,
+        container, policy, _fewer(operation, space, colours, picture.size),
+    )  # fmt: skip
+    _check_memory(kept, (*batch, channels + transparent, *size), rule == "keep" and transparent, operation)
+    lift, restore = _both_ways(picture, operation, weights, rule, channels, transparent)
+    finish = replace(fitted.finish, restore=restore)
+    if kept.dtype in ("uint8", "uint16"):
+        finish = replace(
+            finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
+            real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"),
+            noise=_noise(fitted, white * kept.scale) if kept.policy == "minmax" else 0.0,
+        )  # fmt: skip
+    image = picture.colour
+    if rule in ("premultiply", "filter"):
+        assert picture.alpha is not None
+        image = alpha.joined(image, picture.alpha)
+    fitted = fitted._replace(lift=lift, finish=finish)
+    return Prepared(picture, image, space, colours, fitted, kept, rule, transparent)
+
+
+def _noise(fitted: Fitted, white: float) -> float:
+    """How far rounding can bring results of a picture apart that are all one: a few units of float32 in sums as large as can be."""
+    together = max((count for count, rule in fitted.finish.parts if rule != "none"), default=1)
+    return 2 * float(np.finfo(np.float32).eps) * fitted.layer.largest_sum * together * white
+
+
+def _both_ways(
+    given: Picture, operation: Operation, gray: tuple[float, ...], rule: str, channels: int, transparent: bool
+) -> tuple[Lift | None, Restore | None]:
+    """What becomes of a picture's pixels before the kernel, and of the results after it.
+
+    `gray` is what makes gray of its colours, `rule` the alpha policy; the result has `channels` colours.
+    """
+    white, linear, weighs = given.full_scale, operation.linear, rule == "premultiply"
+    opacity = "weighs" if weighs else "beside" if rule == "filter" else ""
+    lift, restore = None, None
+    if linear or gray or weighs:
+        wide = _wide(given.colour.dtype, linear or weighs, operation.compute)
+        lift = Lift("float64" if wide else "float32", white, linear, gray, opacity)
+    if linear or (opacity and transparent):
+        restore = Restore(white, linear, bool(opacity) and transparent)
+    if weighs and restore is not None:
+        bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
+        restore = restore._replace(gain=transparency.gain_of(operation), bias=bias)
+    return lift, restore
+
+
+def _wide(colour: np.dtype[Any], curved: bool, compute: Compute) -> bool:
+    """Whether lifted colours are float64: as asked for, as they are, or, of 16 bits, as numpy reads them.
+
+    `curved` says that they become linear light, or are weighed by their opacity.
+    """
+    if compute.dtype is not None:
+        return compute.dtype == "float64"
+    if colour == np.uint16:
+        return compute.device == "cpu" and compute.backend != "torch"
+    return colour == np.float64 and not curved
+
+
+def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation: Operation) -> None:
+    """Refuse a result of `shape` that cannot fit into memory while it is brought into a file's order, or encoded.
+
+    What computing takes, the engine counts. `joined` says that an opacity that was not computed is put beside the colours.
+    """
+    tensor = kept.container == "NPY"
+    real = 8 if operation.compute.dtype == "float64" else 4
+    stored = prod(shape) * (real if tensor else np.dtype(kept.dtype).itemsize)
+    encoder = ENCODERS.get(kept.container, 0) * prod(shape[-2:])
+    further = stored * (tensor or joined) + encoder
+    if further and memory.refuses(stored + further):
+        remedy = "write png or tif, or use a smaller image" if encoder else "use fewer kernels, or a smaller image"
+        raise ImageError(
+            f"an output of shape {shape}",
+            f"needs {(stored + further) / 2**30:.1f} GiB on its way to {kept.container}, {memory.share()}",
+            remedy,
+        )
+
+
+def _fewer(operation: Operation, space: str, channels: int, size: tuple[int, int]) -> str:
+    """How an operation could give as many channels as an image has; empty if by none of its options."""
+    height, width = size
+    if space == "tensor" and channels > 4 and width in (1, 3, 4):
+        return f"transpose the input, a .npy is (C, H, W) and ({channels}, {height}, {width}) looks like (H, W, C)"
+    if operation.bank is None:
+        return ""
+    each = operation.channels == "each"
+    several = sum(count for count, _ in operation.bank.parts) > 1
+    if several and (not each or channels in (1, 3)):
+        return f"join them with {param('combine')}"
+    if not each:
+        return ""
+    return f"sum the channels with {param('channels', 'sum')}" + (f" and {param('combine', 'sum')}" if several else "")

@@ -1,0 +1,158 @@
+"""One recipe, whatever the blocks and the threads: the same values to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ALWAYS, Layer, layers, small_tiles
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from convcli import engine
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute
+from convcli.geometry import Pads, Pair, Size
+from convcli.layer import Layer as Weights
+from convcli.pointwise.finish import Finish
+from convcli.windows import WHOLE
+
+
+@dataclass
+class Windowed:
+    """A source that hands out copies of windows and notes how large they were."""
+
+    array: NDArray[Any]
+    interleaved: bool = False
+    read_pixels: list[int] = field(default_factory=list)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return self.array.shape  # type: ignore[return-value]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    nbytes = 0
+
+    def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> NDArray[Any]:
+        window = self.array[image, :, rows, columns]
+        self.read_pixels.append(window[0].size)
+        if not self.interleaved:
+            return window.copy()
+        return np.ascontiguousarray(window.transpose(1, 2, 0)).transpose(2, 0, 1)
+
+
+class Joined:
+    """A target that puts blocks side by side and refuses one that it has."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[tuple[range, range], NDArray[Any]] = {}
+
+    def put(self, rows: range, columns: range, block: NDArray[Any]) -> None:
+        assert block.shape[-2:] == (len(rows), len(columns))
+        assert (rows, columns) not in self.blocks
+        self.blocks[rows, columns] = block
+
+    def whole(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        out = np.full(shape, np.nan if next(iter(self.blocks.values())).dtype.kind == "f" else 77)
+        filled = np.zeros(shape, bool)
+        for (rows, columns), block in self.blocks.items():
+            place = np.s_[..., rows.start : rows.stop, columns.start : columns.stop]
+            assert not filled[place].any()
+            out[place], filled[place] = block, True
+        assert filled.all()
+        return out
+
+
+def check(layer: Layer, compute: Compute, finish: Finish, block: Size) -> Joined:
+    """Blocks against the whole, bit for bit."""
+    image = layer.image if layer.image.ndim == 4 else layer.image[np.newaxis]
+    whole = engine.run(image, layer.layer, layer.spec, compute, finish)
+    target, source = Joined(), Windowed(image, layer.interleaved and layer.channels > 1)
+    result = engine.run(source, layer.layer, layer.spec, compute, finish, None, target, block)
+    assert result.output_shape == whole.output_shape
+    assert result.clipped == whole.clipped
+    np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
+    return target
+
+
+@given(
+    layer=layers(),
+    block=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    plan=st.sampled_from((None, *ALWAYS)),
+    finish=st.sampled_from(
+        (Finish(), Finish(dtype="uint8", count=True), Finish(dtype="uint8", policy="minmax", count=True))
+    ),
+    size=st.sampled_from((1, 300, 3000, 1 << 20)),
+)
+def test_blocks_are_the_whole(
+    layer: Layer, block: tuple[int, int], plan: str | None, finish: Finish, size: int
+) -> None:
+    with small_tiles(size):
+        check(layer, Compute("numpy", plan=plan, threads=1), finish, Size(*block))
+
+
+def test_a_block_reads_its_window_alone() -> None:
+    """Of a large picture, a block needs about as many pixels as it has."""
+    image = np.random.default_rng(0).integers(0, 256, (1, 3, 2000, 1500), np.uint8)
+    spec = ConvSpec(padding=Pads(1, 1, 1, 1), padding_mode="reflect", groups=3)
+    layer = Weights.of(np.random.default_rng(1).normal(size=(3, 1, 3, 3)), spec)
+    source, target = Windowed(image), Joined()
+    engine.run(source, layer, spec, Compute("numpy"), Finish(dtype="uint8"), None, target, Size(200, 10**6))
+    assert len(target.blocks) >= 5
+    assert max(source.read_pixels) < 1500 * 600
+    whole = engine.run(image, layer, spec, Compute("numpy"), Finish(dtype="uint8")).array
+    np.testing.assert_array_equal(target.whole(whole.shape), whole)
+
+
+def test_backends_that_read_the_whole_hand_it_over() -> None:
+    image = np.random.default_rng(0).normal(size=(2, 3, 9, 8))
+    spec = ConvSpec(stride=Pair(2, 1))
+    layer = Weights.of(np.random.default_rng(1).normal(size=(4, 3, 3, 3)), spec)
+    for backend in ("reference", "torch"):
+        compute, target = Compute(backend, dtype="float64"), Joined()
+        whole = engine.run(image, layer, spec, compute)
+        result = engine.run(Windowed(image), layer, spec, compute, target=target, block=Size(2, 2))
+        assert result.output_shape == whole.output_shape == (2, 4, 4, 6)
+        assert not result.array.size
+        np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
+
+
+# --- threads ---
+
+
+@pytest.mark.parametrize("plan", [None, *ALWAYS])
+@pytest.mark.parametrize("size", [(600, 900), (64, 80)])
+@pytest.mark.parametrize("side", [3, 41])
+def test_results_do_not_depend_on_threads(plan: str | None, size: tuple[int, int], side: int) -> None:
+    generator = np.random.default_rng(3)
+    image = generator.normal(size=(1, *size)).astype(np.float32)
+    spec = ConvSpec()
+    layer = Weights.of(generator.normal(size=(1, 1, side, side)), spec)
+    if plan == "gemm" and side == 41 and size[0] == 600:
+        pytest.skip("ten seconds")
+    found = [engine.run(image, layer, spec, Compute("numpy", threads=threads, plan=plan)) for threads in (1, 2, 3, 8)]
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.array, found[0].array)
+        assert other.plan.partition(", ")[0] == found[0].plan.partition(", ")[0]
+
+
+@given(layer=layers(), threads=st.integers(2, 16))
+def test_nor_does_any_operation(layer: Layer, threads: int) -> None:
+    one = layer.run("numpy", threads=1)
+    many = layer.run("numpy", threads=threads)
+    np.testing.assert_array_equal(many.array, one.array)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(8, 300), (64, 128), (3, 1200)])
+def test_nor_does_the_backend_that_auto_takes(channels: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.zeros((channels, size, size), np.float32)
+    spec = ConvSpec()
+    layer = Weights.of(np.ones((channels, channels, 3, 3), np.float32), spec)
+    calls = [engine.prepare(image, layer, spec, Compute("auto", threads=threads)) for threads in (1, 2, 16)]
+    assert len({call.backend for call in calls}) == 1
