@@ -111,6 +111,17 @@ def test_every_field_has_the_type_that_its_option_gives(name: str) -> None:
         assert field.type is not Any
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_command_lacks_has_the_default_of_those_that_have_it(name: str) -> None:
+    options = options_of(name)
+    for field in fields_of(name):
+        if not field.needed and field.name in options and not isinstance(options[field.name].type, AskedType):
+            option = options[field.name]
+            given = option.get_default(CONTEXT)
+            default = field.record._field_defaults[field.name]  # type: ignore[attr-defined]
+            assert default == (option.type_cast_value(CONTEXT, given) if isinstance(given, str | bool | int) else None)
+
+
 def test_a_mistake_of_ours_is_an_error() -> None:
     with pytest.raises(TypeError, match="has no field for extra"):
         fold(ReportingOptions, {"as_json": True, "quiet": False, "extra": 1})
@@ -138,6 +149,7 @@ def test_an_option_takes_a_decorator_and_a_field() -> None:
 
 
 def test_options_are_read_by_name_in_the_folding_alone() -> None:
-    for path in (ROOT / "convcli").rglob("*.py"):
-        if path.name != "folding.py" and "arithmetic" not in path.parts:  # which has a language of its own
-            assert not re.search(r"values(\[|\.get\()[\"']", path.read_text(encoding="utf-8")), path
+    package = ROOT / "convcli"
+    rooms = [path for room in ("commands", "presenters", "runs") for path in (package / room).rglob("*.py")]
+    for path in (*rooms, package / "cli.py", package / "options.py"):
+        assert not re.search(r"values(\[|\.get\()[\"']", path.read_text(encoding="utf-8")), path
