@@ -21,6 +21,7 @@ from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError
 from convcli.geometry import Pads, Pair
 from convcli.kernels import Bank, parse
+from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.translate import Request, translate
 from convcli.vocabulary import PADDING_MODES
@@ -47,13 +48,16 @@ def request_for(
 
 def layer_for(spec: ConvSpec, size: tuple[int, int], weight: np.ndarray, **more: Any) -> Request:
     """The request of a layer."""
-    if spec.op == "conv":
-        weight = weight[:, :, ::-1, ::-1]
-    geometry = spec.resolve(size, weight.shape[2:])
-    planes = weight.shape[0] if spec.transpose else weight.shape[1] * spec.groups
-    words = {"source": "image.png", "channels": None, "input_channels": planes, "flipped": spec.op == "conv"} | more
+    layer = Layer.of(weight, spec, more.pop("bias", None))
+    geometry = spec.resolve(size, layer.kernel)
+    words = {
+        "source": "image.png",
+        "channels": None,
+        "input_channels": layer.inputs,
+        "flipped": spec.op == "conv",
+    } | more
     words.setdefault("tensor", words["source"].endswith(".npy"))
-    return Request(weight=np.ascontiguousarray(weight), geometry=geometry, groups=spec.groups, **words)
+    return Request(layer=layer, geometry=geometry, **words)
 
 
 def picture(folder: Path, request: Request, seed: int = 1) -> np.ndarray:
@@ -75,13 +79,13 @@ def expected(request: Request, image: np.ndarray) -> np.ndarray:
         padding=geometry.pads,
         padding_mode=geometry.padding_mode,
         dilation=geometry.dilation,
-        groups=request.groups,
+        groups=request.layer.groups,
         output_padding=geometry.output_padding,
     )
     if request.channels == "gray" and len(image) == 3:
         image = (0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2])[np.newaxis]
     act = transpose_convolve if geometry.transpose else convolve
-    found = act(image, request.weight, spec, Compute("reference"), request.bias, Finish(request.parts))
+    found = act(image, request.layer.weight, spec, Compute("reference"), request.layer.bias, Finish(request.parts))
     return np.asarray(found.array)
 
 
@@ -98,7 +102,7 @@ def check(request: Request, tool: str, folder: Path, seed: int = 1) -> None:
     want, got = expected(request, image), result_of(request, tool, folder)
     assert got.dtype == np.float64
     assert got.shape == want.shape, translate(request, tool)
-    scale = 1 + 255 * np.abs(request.weight).sum()
+    scale = 1 + 255 * np.abs(request.layer.weight).sum()
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-11 * scale, err_msg=translate(request, tool))
 
 
@@ -203,8 +207,8 @@ def test_banks(name: str, transpose: bool, tool: str, tmp_path: Path) -> None:
     for spec in (ConvSpec(transpose=transpose), ConvSpec(padding=Pads(1, 1, 1, 1), transpose=transpose)):
         request = request_for(spec, (8, 9), *specs, **options)
         check(request, tool, tmp_path)
-        check(replace(request, bias=np.full(request.outputs, -12.25)), tool, tmp_path)
-        check(replace(request, bias=np.arange(request.outputs) + 0.5), tool, tmp_path)
+        for bias in (np.full(request.layer.outputs, -12.25), np.arange(request.layer.outputs) + 0.5):
+            check(replace(request, layer=replace(request.layer, bias=bias)), tool, tmp_path)
 
 
 @pytest.mark.parametrize("tool", RUN)

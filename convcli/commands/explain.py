@@ -199,10 +199,8 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         report.note(f"{fitted.source}: its opacity is left out of the text")
     request = Request(
         source=fitted.source,
-        weight=fitted.weight,
+        layer=fitted.layer,
         geometry=fitted.geometry,
-        groups=fitted.groups,
-        bias=ready.fitted.layer.bias,
         parts=ready.fitted.finish.parts,
         channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
         input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),

@@ -1,4 +1,4 @@
-"""Matrices in a figure, with titles and labels: their sizes, and how they are drawn side by side."""
+"""Matrices in a figure: what of them is shown, their sizes, and how they are drawn side by side."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
+from numpy.typing import NDArray
+
 from convcli.drawing.colors import Palette
-from convcli.drawing.grid import Cell, cells
+from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Shape, Text, text_width
-from convcli.explanation import numbers
+from convcli.explanation import phrases
 
 MARGIN, GAP = 28.0, 34.0
 BODY, SMALL = 12.5, 10.5
 NUMBERED = 16.0
 """Cells with a larger side have numbers and labels."""
+
+MOST_NUMBERED = 11
+"""A window with more rows or columns is shown in colours, without numbers."""
+
+MOST_ROOMY = 5
+"""Up to this many rows and columns, cells have room for six characters, else for four."""
+
+MOST_DRAWN = 93
+"""Of a window with more rows or columns, only some are drawn. This many cells of three pixels fill its room."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +42,11 @@ class Grid:
 def cell_side(grids: Sequence[Grid]) -> float:
     """The side of a cell: wide enough for the longest number, narrow enough for many of them."""
     count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
-    if count > numbers.MOST_NUMBERED:
+    if count > MOST_NUMBERED:
         return max(3.0, min(NUMBERED, 280 / count))
     longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
-    return float(
-        ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > numbers.MOST_ROOMY else 46.0))
-    )  # a whole number, so that lines meet
+    room = max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > MOST_ROOMY else 46.0)
+    return float(ceil(room))  # a whole number, so that lines meet
 
 
 def grid_width(grid: Grid, side: float) -> float:
@@ -81,3 +92,28 @@ def drawn_row(
             shapes.append(Text(x - GAP / 2, (top + bottom) / 2, sign, 20, palette.ink, "middle"))
         x += width
     return shapes, x, bottom + 26
+
+
+def thinning(shape: tuple[int, ...]) -> int:
+    """One of how many rows and columns is drawn: 1 for all of them, 2 for every other one, …"""
+    return ceil(max(shape) / MOST_DRAWN)
+
+
+def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
+    """The significant digits of the numbers in cells: four if all numbers fit with four, else three."""
+    largest = max(max(matrix.shape) for matrix in matrices)
+    if largest > MOST_NUMBERED:
+        return 3
+    room = 6 if largest <= MOST_ROOMY else 4
+    return 4 if all(len(number(float(value), 4)) <= room for matrix in matrices for value in matrix.flat) else 3
+
+
+def dust(matrix: NDArray[np.float64]) -> float:
+    """Numbers closer to 0 than this are written as ``~0``, as in the terminal. 0 if the matrix has no fixed decimals."""
+    decimals = phrases.decimals_of(np.abs(matrix[np.isfinite(matrix)]))
+    return 0.0 if decimals is None else 0.5 * 10.0**-decimals
+
+
+def cell_text(value: float, figures: int, least: float) -> str:
+    """A number in a cell. `least` is the `dust` of its matrix."""
+    return "~0" if 0 < abs(value) < least else number(value, figures)

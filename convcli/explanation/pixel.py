@@ -85,15 +85,12 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
         There is no such pixel or channel.
     """
     geometry, outputs = subject.geometry, subject.outputs
-    size = geometry.output
-    where = f"the output of {size}"
-    at = index(at[0], size.height, "row", where), index(at[1], size.width, "column", where)
+    where = f"the output of {geometry.output}"
+    at = index(at[0], geometry.output.height, "row", where), index(at[1], geometry.output.width, "column", where)
     channel = index(channel, len(outputs), "channel", subject.whole)
-    bias = subject.ready.fitted.layer.bias
-    groups, image = subject.groups, subject.image
 
     def traced(output: Output) -> tuple[Trace, ...]:
-        return tuple(trace(image, subject.weight, bias, geometry, groups, number, at) for number in output.filters)
+        return tuple(trace(subject.image, subject.layer, geometry, number, at) for number in output.filters)
 
     traces = traced(outputs[channel])
     joined = combine(outputs[channel].rule, [one.sum for one in traces])

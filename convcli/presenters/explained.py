@@ -67,7 +67,7 @@ def operation(subject: Subject) -> dict[str, Any]:
         "input_shape": list(subject.image.shape),
         "output_shape": [len(subject.outputs), *geometry.output],
         **parameters(geometry),
-        "groups": subject.groups,
+        "groups": subject.layer.groups,
         "linear": subject.operation.linear,
         "alpha": None if subject.picture.alpha is None else subject.ready.alpha,
     }
