@@ -22,7 +22,7 @@ from convcli.drawing.scene import Rect, Scene, Shape, Text, text_width
 from convcli.errors import ConvError, GeometryError, ImageError
 from convcli.geometry import Geometry, Pads, Pair
 from convcli.images.figures import movie, raster
-from convcli.presenters.animated import document
+from convcli.presenters.filmed import document
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -21,7 +21,7 @@ from convcli.folding import (
     ReportingOptions,
     WritingOptions,
     folded,
-)
+)  # fmt: skip
 from convcli.runs import outputs
 from convcli.system.names import STDIO, is_stream
 
@@ -90,24 +90,15 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
 
     _check(writing)
     found = collect(
-        inputs.images,
-        inputs.from_file,
-        null=inputs.null,
-        recursive=inputs.recursive,
-        output=writing.output,
+        inputs.images, inputs.from_file, null=inputs.null, recursive=inputs.recursive, output=writing.output
     )
     operation = asked.operation.operation(spec, asked.compute.choice())
     if writing.skip_existing:
         found = found.without_results(outputs.named(found.paths, writing.output, operation.label, found.below))
     targets = outputs.resolve(
-        found.paths,
-        writing.output,
-        operation.label,
-        below=found.below,
-        overwrite=writing.overwrite or writing.skip_existing,
-        in_place=writing.in_place,
-        read=operation.files,
-    )
+        found.paths, writing.output, operation.label, below=found.below, in_place=writing.in_place,
+        overwrite=writing.overwrite or writing.skip_existing, read=operation.files,
+    )  # fmt: skip
     _check_streams(writing, targets)
     stream = sys.stderr if STDIO in targets else sys.stdout
     by_line = found.searched or asked.reporting.json_lines

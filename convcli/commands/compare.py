@@ -18,7 +18,7 @@ from convcli.folding import (
     ReadingOptions,
     ReportingOptions,
     folded,
-)
+)  # fmt: skip
 from convcli.geometry import Pair
 from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
 
@@ -56,12 +56,9 @@ class CompareOptions(NamedTuple):
     ),
 )
 @click.argument(
-    "image",
-    required=False,
-    metavar="[IMAGE]",
-    type=FileType("IMAGE"),
+    "image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"),
     help="A path, or - for standard input.  [default: a random tensor]",
-)
+)  # fmt: skip
 @options.kernel
 @options.weights
 @options.channels
@@ -79,11 +76,9 @@ class CompareOptions(NamedTuple):
     help="Without -k and --weights: output channels of random weights.  [default: as the input]",
 )  # fmt: skip
 @click.option(
-    "--kernel-size",
-    type=PairType(1),
-    default=None,
+    "--kernel-size", type=PairType(1), default=None,
     help="Without -k and --weights: size of random weights.  [default: 3]",
-)
+)  # fmt: skip
 @click.option("--repeats", type=CountType(10000), default=5, show_default=True, metavar="N", help="Timed calls.")
 @click.option(
     "--tolerance", type=ToleranceType(), default=None,

@@ -105,11 +105,11 @@ def _list(reporting: ReportingOptions) -> None:
     """The named kernels."""
     import convcli.kernels  # noqa: F401  (enters the kernels)
     from convcli.kernels.named import REGISTRY
-    from convcli.presenters import listed
+    from convcli.presenters import analysed
 
     recipes = list(REGISTRY.values())
     if reporting.as_json:
-        report.json(listed.document(recipes))
+        report.json(analysed.list_document(recipes))
     elif reporting.quiet:
         report.lines(*(recipe.name for recipe in recipes))
     else:
@@ -117,7 +117,7 @@ def _list(reporting: ReportingOptions) -> None:
 
         drawn = report.colourful()
         pictures = [kernel_figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
-        report.table(listed.table(recipes, pictures))
+        report.table(analysed.list_table(recipes, pictures))
 
 
 def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> None:
@@ -167,7 +167,7 @@ def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
     """The tensors in a file. If a key names one, or if there is only one, also its filters."""
     from convcli.drawing.colors import PALETTES
     from convcli.kernels import export, filter_sheet, stored_tensors, weights
-    from convcli.presenters import listed
+    from convcli.presenters import analysed
     from convcli.runs.outputs import folder
 
     output, as_json, quiet = asked.output, asked.reporting.as_json, asked.reporting.quiet
@@ -187,12 +187,12 @@ def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
             kernel_output.write(filter_sheet.sheet(drawn, title, PALETTES[asked.theme]), output, form)
     stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
-        report.json(listed.tensors_document(str(path), found), stream)
+        report.json(analysed.tensors_document(str(path), found), stream)
     elif quiet:
         if output != STDIO:
             report.lines(*((one.name or str(path) for one in found) if output is None else (output,)))
     else:
-        report.table(listed.tensors_table(str(path), found), stream)
+        report.table(analysed.tensors_table(str(path), found), stream)
         if output is None and drawn is not None:
             from convcli.kernels import kernel_figure
 

@@ -137,12 +137,9 @@ LAYERS = Section(
 @click.option("--all", "everything", is_flag=True, help="Show all solutions, up to the 1000 most usual, not a dozen.")
 @click.option("--layers", type=FileType("LAYERS|FILE"), default=None, help="A chain of layers: see Layers.")
 @click.option(
-    "--in-channels",
-    type=CountType(1 << 20),
-    default=None,
-    metavar="N",
+    "--in-channels", type=CountType(1 << 20), default=None, metavar="N",
     help="Channels of the chain's input.  [default: 3]",
-)
+)  # fmt: skip
 @click.option(
     "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
     help="Draw the overlap map: how many taps reach each output of the transposed operation, or read each input of the direct one.",

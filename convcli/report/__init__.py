@@ -282,6 +282,16 @@ def pair(values: Sequence[int]) -> str:
     return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
 
 
+def order(pads: Sequence[int]) -> str:
+    """The order of four paddings, if they are not all the same."""
+    return " (top, bottom, left, right)" if len(set(pads)) > 1 else ""
+
+
+def padding(pads: Sequence[int], rule: str | None = None) -> str:
+    """``1``, or ``same = 0,1,0,1 (top, bottom, left, right)``."""
+    return (f"{rule} = " if rule else "") + pair(pads) + order(pads)
+
+
 def shape(values: Sequence[int]) -> str:
     """``3×400×600``."""
     return "×".join(map(str, values))
