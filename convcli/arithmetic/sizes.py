@@ -38,23 +38,18 @@ class Axis:
 
 def axis(geometry: Geometry, number: int, rule: str | None = None) -> Axis:
     """Axis 0 (rows) or 1 (columns) of a resolved geometry. `rule` is the padding rule that gave its pads, if there was one."""
-    h, out, k = geometry.input[number], geometry.output[number], geometry.kernel[number]
-    s, d, p2 = geometry.stride[number], geometry.dilation[number], geometry.output_padding[number]
-    before, after = geometry.pads[2 * number], geometry.pads[2 * number + 1]
-    name = "HW"[number]
+    h, out, p2 = geometry.input[number], geometry.output[number], geometry.output_padding[number]
+    k, s, d = geometry.kernel[number], geometry.stride[number], geometry.dilation[number]
+    before, after = geometry.pads[2 * number : 2 * number + 2]
+    line, name = (k, s, d, before, after), "HW"[number]
     if geometry.transpose:
-        back = direct_size(out, k, s, d, before, after)
-        return Axis(
-            h, out, _transposed_formula(name, h, k, s, d, before, after, p2, out),
-            back if back > 0 else None, _direct_formula(name, out, k, s, d, before, after, back),
-            _sharing(h, k, s, d, before, after, rule), p2,
-        )  # fmt: skip
-    back = transposed_size(out, k, s, d, before, after, 0)
-    return Axis(
-        h, out, _direct_formula(name, h, k, s, d, before, after, out),
-        back if back > 0 else None, _transposed_formula(name, out, k, s, d, before, after, 0, back),
-        _sharing(out, k, s, d, before, after, rule), h - back,
-    )  # fmt: skip
+        small, back = h, direct_size(out, *line)
+        formula, opposite = _transposed_formula(name, h, *line, p2, out), _direct_formula(name, out, *line, back)
+    else:
+        small, back = out, transposed_size(out, *line, 0)
+        formula, opposite = _direct_formula(name, h, *line, out), _transposed_formula(name, out, *line, 0, back)
+        p2 = h - back
+    return Axis(h, out, formula, back if back > 0 else None, opposite, _sharing(small, *line, rule), p2)
 
 
 def _sharing(h_out: int, k: int, s: int, d: int, before: int, after: int, rule: str | None) -> range:

@@ -224,7 +224,8 @@ def _draw(geometry: Geometry, target: str, theme: str) -> None:
 
 def _chain(asked: ShapeOptions, source: str) -> None:
     """A chain of layers."""
-    from convcli.arithmetic import chain, chain_inputs, layerfile
+    from convcli.arithmetic import chain, chain_inputs
+    from convcli.arithmetic.layers import load
     from convcli.presenters import chained
 
     context = click.get_current_context()
@@ -233,7 +234,7 @@ def _chain(asked: ShapeOptions, source: str) -> None:
         name = str(option.name)
         if name in single and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise ConvError(f"{option.opts[-1]} is for a single layer: leave it out, or leave out --layers")
-    layers, stored = layerfile.load(source)
+    layers, stored = load(source)
     channels = asked.in_channels or stored or 3
     if asked.unknown:
         from convcli.commands import shape_solving

@@ -49,7 +49,7 @@ def document(chain: Chain, returning: tuple[Returning, Returning] | None) -> dic
         "input": {"channels": chain.channels, **chain.size._asdict()},
         "output": {"channels": last.channels, **last.size._asdict()},
         "layers": [_step(step, both) for step in chain.steps],
-        "totals": fields(chain, _COSTS),
+        "totals": {name: chain.total(name) for name in _COSTS.split()},
         "returns": last.size == chain.size,
         "returning_sizes": None if returning is None else {
             name: {**fields(one, "period remainders first"), "text": str(one)}
@@ -85,7 +85,8 @@ def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report
         look = (_axes(step.field.size), _axes(step.field.jump), _axes(step.field.start))
         size = memory(step.activation_bytes) if step.activation_bytes else ""
         rows.append((step.layer.text, f"{step.channels}×{step.size}", *costs, size, *look))
-    totals = f"{chain.parameters:,}", short(chain.macs), short(chain.flops), memory(chain.activation_bytes)
+    parameters, macs, flops, activations = map(chain.total, _COSTS.split())
+    totals = f"{parameters:,}", short(macs), short(flops), memory(activations)
     rows.append(("total", f"{chain.steps[-1].channels}×{chain.steps[-1].size}", *totals, "", "", ""))
     return report.Table(_title(chain, returning), rows, header, len(rows) - 1, frozenset(range(1, len(header))))
 
