@@ -204,8 +204,7 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
             raise ConvError("no kernel is given: add -k SPEC (for example -k sobel-x)")
         from convcli.animation import source
 
-        scenario = source.with_values(source.load(image), asked.channel, source.kernel(text), spec, image)
-        return scenario.timeline, scenario.values, scenario.notes
+        return source.with_values(source.load(image), asked.channel, source.kernel(text), spec, image)
     if asked.channel is not None:
         raise ConvError("--channel is for an IMAGE: leave it out, or name one")
     if asked.hin is None:
