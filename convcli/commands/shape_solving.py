@@ -89,11 +89,11 @@ def solve(asked: ShapeOptions) -> None:
 
 
 def _query(asked: ShapeOptions, wanted: Size) -> Query:
-    layer, hin, kernel = asked.layer, known(asked.hin), known(asked.layer.kernel_size)
+    layer, hin = asked.layer, known(asked.hin)
     # The solver checks the output padding: its limit may be unknown here.
     spec = layer.geometry._replace(output_padding=None).spec(layer.transpose or layer.output_padding is not None)
-    given = _given(spec, (hin, hin if asked.win is None else known(asked.win)), kernel)
-    given["output_padding"] = known(layer.output_padding) or (0, 0)
+    given = _given(spec, (hin, hin if asked.win is None else known(asked.win)), known(layer.kernel_size))
+    given["output_padding"] = (*(known(layer.output_padding) or (0, 0)),)
     shared = {"input"} if asked.win is None and hin is None else set()
     for name, value in asked.asked.items():
         if name in given:
