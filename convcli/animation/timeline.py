@@ -65,18 +65,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
-    """All steps of one convolution.
+    """All steps of one convolution, one for each output, row by row.
 
-    Attributes
-    ----------
-    geometry : Geometry
-        The operation as the user asked for it.
-    flipped : bool
-        Whether the kernel on the grid is turned by 180°: for the transposed operation or for ``conv``, but not for both.
-    grid : tuple of tuple of Field
-        What the kernel moves over: the input with its padding, or with zeros between its pixels. Some cells may not be read.
-    steps : tuple of Step
-        One for each output, row by row.
+    The kernel moves over the `grid`: the input with its padding, or with zeros between its pixels; some cells may not be read. It
+    is `flipped` there, turned by 180°, for the transposed operation or for ``conv``, but not for both.
     """
 
     geometry: Geometry

@@ -20,23 +20,11 @@ LONGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """A layer of a chain and its output.
+    """A layer of a chain and its output, whose `size` is in pixels.
 
-    Attributes
-    ----------
-    layer : Layer
-    channels : int
-        Of its output.
-    size : Size
-        Of its output, in pixels.
-    parameters : int
-        Number of weights and biases.
-    macs : int
-        Multiplications with an addition, for one image: ``C_out · C_in/g · kh · kw`` for every output pixel of a
-        convolution, ``C_in · C_out/g · kh · kw`` for every input pixel of a transposed one. Taps on padding are counted,
-        pooling is not.
-    field : Field
-        The part of the input that its outputs depend on.
+    `parameters` counts weights and biases. `macs` counts multiplications with an addition, for one image: ``C_out · C_in/g · kh
+    · kw`` for every output pixel of a convolution, ``C_in · C_out/g · kh · kw`` for every input pixel of a transposed one. Taps
+    on padding are counted, pooling is not. `field` is the part of the input that its outputs depend on.
     """
 
     layer: Layer

@@ -47,25 +47,9 @@ _TOKEN = re.compile(r"(op2|in|[kspdcg])=?([^=]+)")
 class Layer:
     """One step of a chain.
 
-    Attributes
-    ----------
-    text : str
-        As the user wrote it.
-    kind : str
-        conv, transpose, pool, upsample, save, from, cat or add.
-    spec : ConvSpec
-        The operation. `upsample` is a transposed convolution whose kernel is as large as its stride.
-    kernel : Size
-        In pixels.
-    channels, in_channels : int or None
-        Of the output and of the input. None means for `channels`: as many as the input has; for `in_channels`: as many as
-        the step before gives.
-    bias : bool
-        Whether a convolution has a bias.
-    ceil : bool
-        Whether a pool rounds its size up.
-    name : str
-        Of a kept result.
+    `text` is as the user wrote it, `kind` one of `SETTINGS` and `JOINTS`. `upsample` is a transposed convolution whose kernel is
+    as large as its stride. Without `channels` the output has as many as the input, and without `in_channels` the input has as
+    many as the step before gives. `bias` is a convolution's. With `ceil` a pool rounds its size up. Kept results have a `name`.
     """
 
     text: str

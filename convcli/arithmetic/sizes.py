@@ -9,22 +9,12 @@ from convcli.geometry import Geometry, direct_size, inputs_sharing, transposed_s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """One axis of a resolved convolution.
+    """One axis of a resolved convolution: its sizes in pixels, and the size formulas with numbers.
 
-    Attributes
-    ----------
-    input, output : int
-        Sizes in pixels.
-    formula, opposite_formula : str
-        The size formulas with numbers: of the operation, and of its opposite, which starts from `output`.
-    opposite : int or None
-        The size that the opposite operation makes of `output`, with the same pads and without output_padding. None if
-        nothing is left.
-    sharing : range
-        The input sizes that the direct operation maps to the same output size: to `output` if the operation is direct, to
-        `input` if it is transposed. A padding rule is applied to each size. output_padding chooses one of them.
-    output_padding : int
-        The output_padding with which the transposed operation returns to the direct operation's input, with the same pads.
+    The opposite operation starts from `output`. With the same pads and without output_padding it makes `opposite` of it; None if
+    nothing is left. `sharing` are the input sizes that the direct operation maps to the same output size: to `output` if the
+    operation is direct, to `input` if it is transposed. A padding rule is applied to each size. `output_padding` chooses one of
+    them: with it the transposed operation returns to the direct operation's input, with the same pads.
     """
 
     input: int

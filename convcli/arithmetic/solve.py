@@ -38,18 +38,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question: which parameters lead to an output size?
+    """A question: which parameters lead to an output of this size, in pixels?
 
-    Attributes
-    ----------
-    transpose : bool
-        Whether the operation is the transposed one.
-    output : Size
-        The wanted size, in pixels.
-    given : mapping
-        For each of `NAMES` the values for rows and columns. None: unknown.
-    shared : frozenset of str
-        Unknowns that must be the same for rows and columns.
+    `given` has for each of `NAMES` the values for rows and columns; None is unknown. `shared` are the unknowns that must be the
+    same for both.
     """
 
     transpose: bool

@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli import options, report
+from convcli import folding, options, report
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
-from convcli.folding import (
-    ComputeOptions,
-    GeometryOptions,
-    OperationOptions,
-    ReadingOptions,
-    ReportingOptions,
-    folded,
-)  # fmt: skip
 from convcli.geometry import Pair
 from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
 
@@ -33,17 +25,17 @@ class CompareOptions(NamedTuple):
     """What `compare` is asked for."""
 
     image: str | None
-    operation: OperationOptions
-    geometry: GeometryOptions
+    operation: folding.OperationOptions
+    geometry: folding.GeometryOptions
     size: Pair | None
     in_channels: int | None
     out_channels: int | None
     kernel_size: Pair | None
     repeats: int
     tolerance: float | None
-    reading: ReadingOptions
-    compute: ComputeOptions
-    reporting: ReportingOptions
+    reading: folding.ReadingOptions
+    compute: folding.ComputeOptions
+    reporting: folding.ReportingOptions
 
 
 @click.command(
@@ -88,7 +80,7 @@ class CompareOptions(NamedTuple):
 @options.max_pixels
 @options.compute
 @options.reporting
-@folded
+@folding.folded
 def compare(asked: CompareOptions) -> None:
     """Run one operation on every backend: shapes, errors, timings.
 

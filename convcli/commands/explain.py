@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli import options, report
+from convcli import folding, options, report
 from convcli.commands.help import KERNELS, MODES, Documented
 from convcli.errors import ConvError
-from convcli.folding import (
-    ComputeOptions,
-    GeometryOptions,
-    OperationOptions,
-    ReadingOptions,
-    ReportingOptions,
-    folded,
-)  # fmt: skip
 from convcli.parameters import FileType, IndexType, PointType
 from convcli.vocabulary import TOOLS
 
@@ -35,16 +27,16 @@ class ExplainOptions(NamedTuple):
     input_at: tuple[int, int] | None
     channel: int
     item: int | None
-    operation: OperationOptions
-    geometry: GeometryOptions
+    operation: folding.OperationOptions
+    geometry: folding.GeometryOptions
     range_: str | None
-    reading: ReadingOptions
+    reading: folding.ReadingOptions
     format_: str | None
     output: str | None
     theme: str
     tool: str | None
-    compute: ComputeOptions
-    reporting: ReportingOptions
+    compute: folding.ComputeOptions
+    reporting: folding.ReportingOptions
 
 
 @click.command(
@@ -99,7 +91,7 @@ class ExplainOptions(NamedTuple):
 )  # fmt: skip
 @options.compute
 @options.reporting
-@folded
+@folding.folded
 def explain(asked: ExplainOptions) -> None:
     """Explain any pixel: what the kernel saw, the products, the sum, and what is written.
 

@@ -11,18 +11,7 @@ from convcli.drawing.colors import Palette, diverging, gray, mix, readable_on
 from convcli.drawing.grid import Cell
 from convcli.drawing.scene import Scene, Shape, Text, text_width
 from convcli.explanation import matrices, phrases
-from convcli.explanation.matrices import (
-    BODY,
-    GAP,
-    MARGIN,
-    NUMBERED,
-    Grid,
-    cell_side,
-    drawn_grid,
-    drawn_row,
-    grid_width,
-    labels_width,
-)  # fmt: skip
+from convcli.explanation.matrices import BODY, GAP, MARGIN, NUMBERED, Grid, cell_side, drawn_row
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
@@ -70,8 +59,8 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     side = cell_side([grid for band in bands for grid in band])
     subject = answer.subject
     page = _Page(f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}", subject, palette)
-    edges = [max(grid_width(band[place], side) for band in bands) for place in range(3)]
-    beside = max(labels_width(band[0], side) for band in bands)
+    edges = [max(band[place].width(side) for band in bands) for place in range(3)]
+    beside = max(band[0].labels(side) for band in bands)
     for band in bands:
         drawn, edge, page.y = drawn_row(band, side, beside, edges, page.y, palette)
         page.shapes += drawn
@@ -185,10 +174,10 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     side = cell_side(grids)
     x, y = MARGIN, page.y
     for grid in grids:
-        x += labels_width(grid, side)
-        drawn, _, below = drawn_grid(grid, x, y, side, palette)
+        x += grid.labels(side)
+        drawn, _, below = grid.drawn(x, y, side, palette)
         page.shapes += drawn
-        x += grid_width(grid, side) + GAP
+        x += grid.width(side) + GAP
         page.y = max(page.y, below + 20)
     page.right = max(page.right, x - GAP)
     page.add(_legend(answer, len(filters) - len(grids), side > NUMBERED), palette.faint)

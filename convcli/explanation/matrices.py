@@ -38,6 +38,30 @@ class Grid:
     beside: Sequence[str] = ()
     above: Sequence[str] = ()
 
+    def width(self, side: float) -> float:
+        """The width of the grid or of its title, whichever is wider."""
+        return max(len(self.rows[0]) * side, text_width(self.title, BODY) + 4)
+
+    def labels(self, side: float) -> float:
+        """The width of the labels of the rows."""
+        return max(text_width(label, SMALL) for label in self.beside) + 6 if side > NUMBERED else 0.0
+
+    def drawn(self, x: float, y: float, side: float, palette: Palette) -> tuple[list[Shape], float, float]:
+        """The grid under its title and labels. Returns the shapes, and the top and bottom of its cells."""
+        top = y + (44 if side > NUMBERED else 26)
+        shapes: list[Shape] = [Text(x, y + 8, self.title, BODY, palette.ink, bold=True)]
+        width, height = len(self.rows[0]) * side, len(self.rows) * side
+        if side > NUMBERED:
+            for place, label in enumerate(self.above):
+                shapes.append(Text(x + (place + 0.5) * side, top - 9, label, SMALL, palette.faint, "middle"))
+            for place, label in enumerate(self.beside):
+                shapes.append(Text(x - 6, top + (place + 0.5) * side, label, SMALL, palette.faint, "end"))
+            shapes += cells(x, top, side, self.rows, palette.ink)
+        else:
+            colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in self.rows)
+            shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
+        return shapes, top, top + height
+
 
 def cell_side(grids: Sequence[Grid]) -> float:
     """The side of a cell: wide enough for the longest number, narrow enough for many of them."""
@@ -49,35 +73,6 @@ def cell_side(grids: Sequence[Grid]) -> float:
     return float(ceil(room))  # a whole number, so that lines meet
 
 
-def grid_width(grid: Grid, side: float) -> float:
-    """The width of a grid or of its title, whichever is wider."""
-    return max(len(grid.rows[0]) * side, text_width(grid.title, BODY) + 4)
-
-
-def labels_width(grid: Grid, side: float) -> float:
-    """The width of the labels of a grid's rows."""
-    return max(text_width(label, SMALL) for label in grid.beside) + 6 if side > NUMBERED else 0.0
-
-
-def drawn_grid(grid: Grid, x: float, y: float, side: float, palette: Palette) -> tuple[list[Shape], float, float]:
-    """A grid under its title and labels. Returns the shapes, and the top and bottom of its cells."""
-    labelled = side > NUMBERED
-    top = y + (44 if labelled else 26)
-    shapes: list[Shape] = [Text(x, y + 8, grid.title, BODY, palette.ink, bold=True)]
-    if labelled:
-        for place, label in enumerate(grid.above):
-            shapes.append(Text(x + (place + 0.5) * side, top - 9, label, SMALL, palette.faint, "middle"))
-        for place, label in enumerate(grid.beside):
-            shapes.append(Text(x - 6, top + (place + 0.5) * side, label, SMALL, palette.faint, "end"))
-    width, height = len(grid.rows[0]) * side, len(grid.rows) * side
-    if labelled:
-        shapes += cells(x, top, side, grid.rows, palette.ink)
-    else:
-        colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in grid.rows)
-        shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
-    return shapes, top, top + height
-
-
 def drawn_row(
     band: Sequence[Grid], side: float, beside: float, widths: Sequence[float], y: float, palette: Palette
 ) -> tuple[list[Shape], float, float]:
@@ -86,7 +81,7 @@ def drawn_row(
     x, bottom = MARGIN + beside, y
     for sign, grid, width in zip(("", "×", "="), band, widths, strict=True):
         x += GAP if sign else 0
-        drawn, top, bottom = drawn_grid(grid, x, y, side, palette)
+        drawn, top, bottom = grid.drawn(x, y, side, palette)
         shapes += drawn
         if sign:
             shapes.append(Text(x - GAP / 2, (top + bottom) / 2, sign, 20, palette.ink, "middle"))

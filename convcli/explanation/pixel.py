@@ -27,24 +27,8 @@ class Written(NamedTuple):
 class Pixel:
     """One channel of the result at one pixel.
 
-    Attributes
-    ----------
-    at : (int, int)
-        Row and column of the output, from 0.
-    channel : int
-        Of the result.
-    output : Output
-        The filters that the channel is made of.
-    traces : tuple of Trace
-        One for each of them.
-    joined : float
-        Their outputs as one.
-    steps : tuple of (str, float)
-        What is done to it next, for opacity or linear light: in words, and the value after it.
-    value : float
-        Before the range policy.
-    written : Written
-        After it.
+    The filters of `output` make the channel. Each has a trace; `joined` is their outputs as one. `steps` say what is done to it
+    next, for opacity or linear light: in words, and the value after it. `value` is before the range policy, `written` after it.
     """
 
     subject: Subject

@@ -41,15 +41,12 @@ class Subject:
     ----------
     source : str
         What the picture was loaded from.
-    picture : Picture
-        As it was loaded.
     operation : Operation
         With a float64 computation.
     ready : Prepared
         The operation fitted to the picture (or to one image of a batch), and how the result would be stored.
     image : ndarray
         ``(C_in, H, W)``: what the kernel reads. If opacity is filtered, it is one of the channels.
-    geometry : Geometry
     layer : Layer
         The weights, in float64.
     item : int

@@ -25,19 +25,11 @@ of a transposed operation's input."""
 
 
 class Reading(NamedTuple):
-    """What one row or one column of taps reads.
+    """What one row of taps reads, or likewise one column.
 
-    Attributes
-    ----------
-    tap : int
-        The row of the kernel as it is applied.
-    position : int
-        Where the tap lies: a row of the image. Negative rows, and rows from the image's height on, are beyond the border.
-        Of a transposed operation, a row of the image with zeros between its pixels.
-    source : int or None
-        The row of the image that is read; None for a zero.
-    mark : str
-        `PIXEL`, `COPY`, `OUTSIDE` or `BETWEEN`.
+    `tap` is the row of the kernel as it is applied. It lies at the row `position` of the image; negative rows, and rows from the
+    image's height on, are beyond the border. Of a transposed operation it is a row of the image with zeros between its pixels.
+    `source` is the row that is read, None for a zero, and `mark` one of `PIXEL`, `COPY`, `OUTSIDE` and `BETWEEN`.
     """
 
     tap: int
@@ -48,23 +40,11 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """One output of one filter at one pixel.
+    """One output of one filter at one pixel: ``(C_in/groups, kh, kw)`` values that the taps read, and the weights for them.
 
-    Rows, columns, values and kernel are in the order of the window, from its top left corner. For a transposed operation the
-    kernel is turned by 180°; `Reading.tap` has the index of each tap before that.
-
-    Attributes
-    ----------
-    filter : int
-        The output channel of the layer.
-    channels : tuple of int
-        The input channels of its group.
-    rows, columns : tuple of Reading
-    values : ndarray
-        ``(C_in/groups, kh, kw)``, float64: what the taps read.
-    kernel : ndarray
-        ``(C_in/groups, kh, kw)``, float64: what it is multiplied by.
-    bias : float
+    `filter` is the output channel of the layer, `channels` the input channels of its group. Rows, columns, values and kernel are
+    in the order of the window, from its top left corner. For a transposed operation the kernel is turned by 180°; `Reading.tap`
+    has the index of each tap before that.
     """
 
     filter: int

@@ -12,9 +12,8 @@ from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import PIXEL, Trace
 from convcli.presenters import fields, one_or_all, parameters
-from convcli.presenters.panels import Block, contributions, terms_of, window, wrapped
+from convcli.presenters.panels import contributions, terms_of, window, wrapped
 
-_SPACE = report.Lines([[]])
 _MOST_WINDOWS = 4
 """The most windows that are shown. --json has all of them."""
 
@@ -87,28 +86,28 @@ def lines(answer: Pixel | Touched) -> list[str]:
     return [f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways]
 
 
-def blocks(answer: Pixel | Touched, width: int) -> list[Block]:
+def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
     """The tables of an answer, for a terminal of `width` columns."""
     return _pixel_blocks(answer, width) if isinstance(answer, Pixel) else _ways_blocks(answer)
 
 
-def _pixel_blocks(answer: Pixel, width: int) -> list[Block]:
+def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
     windows, shown = answer.windows, answer.telling(_MOST_WINDOWS)
-    blocks: list[Block] = [_facts(answer), _SPACE]
+    blocks: list[report.Block] = [_facts(answer), [[]]]
     for one, place in shown:
         blocks += window(answer, one, place, width)
     if len(windows) > len(shown):
         blocks.append(_sums(answer, len(windows) - len(shown), width))
     legend = phrases.marks(answer.subject, answer.traces)
     if legend:
-        blocks.append(report.Lines([*([(f"  {line}", "faint")] for line in legend), []]))
+        blocks.append([*([(f"  {line}", "faint")] for line in legend), []])
     if answer.subject.geometry.transpose:
         blocks.append(_reached(answer))
     blocks.append(_result(answer))
     return blocks
 
 
-def _sums(answer: Pixel, more: int, width: int) -> Block:
+def _sums(answer: Pixel, more: int, width: int) -> report.Block:
     """The sum of every window, if not all are shown."""
     kernels, channels = len(answer.traces) > 1, any(len(one.channels) > 1 for one in answer.traces)
     of = " and ".join(["kernel"] * kernels + ["input channel"] * (channels or not kernels))
@@ -144,11 +143,11 @@ def _facts(answer: Pixel) -> report.Table:
     return report.Table(f"convcli explain: output {where}", rows)
 
 
-def _reached(answer: Pixel) -> Block:
+def _reached(answer: Pixel) -> report.Block:
     """The input pixels that reach an output of the transposed operation, and through which taps."""
     if not answer.traces[0].reached:
         lines = phrases.unreached(answer.subject, answer.at)
-        return report.Lines([*([(f"  {line}", "strong")] for line in lines), []])
+        return [*([(f"  {line}", "strong")] for line in lines), []]
     terms = [
         term
         for one in answer.traces
@@ -187,7 +186,7 @@ def _ways_document(answer: Touched) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ways_blocks(answer: Touched) -> list[Block]:
+def _ways_blocks(answer: Touched) -> list[report.Block]:
     subject = answer.subject
     ways = answer.ways
     several = len({way.filter for _, way in ways}) > 1
@@ -206,11 +205,11 @@ def _ways_blocks(answer: Touched) -> list[Block]:
     said = [phrases.flip(subject), f"it holds {text(answer.value, 6)} and {does}"]
     head = [[(f"convcli explain: {where}", "strong")], *([(f"  {line}", "")] for line in said)]
     if not ways:
-        return [report.Lines(head)]
+        return [head]
     header = ("output", "channel", *(("kernel",) if several else ()), "tap", "weight", "read as")
     right = frozenset({0, 1, len(header) - 3, len(header) - 2})
-    blocks: list[Block] = [report.Lines([*head, []]), report.Table("", rows, header, right=right)]
+    blocks: list[report.Block] = [[*head, []], report.Table("", rows, header, right=right)]
     if len(ways) > _MOST_WAYS:
         line = f"  and {len(ways) - _MOST_WAYS} more ways: --json has all of them"
-        blocks.append(report.Lines([[(line, "faint")]]))
+        blocks.append([[(line, "faint")]])
     return blocks
