@@ -106,16 +106,13 @@ class GeometryOptions(NamedTuple):
     output_size: Pair | None = None
     transpose: bool = False
 
-    @property
-    def transposed(self) -> bool:
-        """Whether the transposed operation is asked for: by ``--transpose``, or by an option that it alone has."""
-        return self.transpose or self.output_padding is not None or self.output_size is not None
-
     def spec(self, transposed: bool | None = None) -> ConvSpec:
-        """The same for all that computes; `transposed` is what the command says, where it does."""
+        """The same for all that computes. If the command does not say `transposed`, ``--transpose`` or what implies it does."""
+        if transposed is None:
+            transposed = self.transpose or self.output_padding is not None or self.output_size is not None
         return ConvSpec(
             op=self.op,
-            transpose=self.transposed if transposed is None else transposed,
+            transpose=transposed,
             stride=self.stride,
             padding=self.padding,
             padding_mode=self.padding_mode,

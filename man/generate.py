@@ -12,7 +12,8 @@ import click
 
 from convcli import __version__
 from convcli.cli import main as cli
-from convcli.commands.help import Documented, border_table, kernel_table
+from convcli.commands.help import Documented, kernel_table
+from convcli.vocabulary import BORDERS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXIT_STATUS = (
@@ -49,7 +50,7 @@ def readme(text: str) -> str:
         "borders": "| convcli | abcd becomes | PyTorch | NumPy | SciPy | OpenCV |\n| --- | --- | --- | --- | --- | --- |\n"
         + "\n".join(
             f"| `{name}` | `{_cell(picture)}` | {' | '.join(_names(other) for other in others)} |"
-            for name, picture, *others in border_table()
+            for name, picture, *others in BORDERS
         ),
         "kernels": "| kernel | what it does | scale | source |\n| --- | --- | --- | --- |\n"
         + "\n".join(f"| `{usage}` | {' | '.join(map(_cell, cells))} |" for usage, *cells in kernel_table()),

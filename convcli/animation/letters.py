@@ -23,9 +23,10 @@ def lines(timeline: Timeline, values: Values, frame: int) -> list[str]:
     step = timeline.steps[frame]
     under = {(tap.row, tap.column) for tap in step.taps}
     grid = [
-        [(_sign(timeline, values, row, column), (row, column) in under) for column in range(timeline.size.width)]
-        for row in range(timeline.size.height)
-    ]
+        [(_SIGNS[field.kind] if values.input is None else number(read(field, values.input)), (row, column) in under)
+         for column, field in enumerate(fields)]
+        for row, fields in enumerate(timeline.grid)
+    ]  # fmt: skip
     height, width = timeline.geometry.output
     output = [
         [(_output(timeline, values, frame, y, x), (y, x) == step.output) for x in range(width)] for y in range(height)
@@ -37,11 +38,6 @@ def lines(timeline: Timeline, values: Values, frame: int) -> list[str]:
     status = captions.status(timeline, step, values, _ROOM)
     head = f"{captions.title(timeline)}, frame {frame} of 0 to {len(timeline.steps) - 1}"
     return [head, "", *(f"{one}{GAP}{other}".rstrip() for one, other in sides), "", *status]
-
-
-def _sign(timeline: Timeline, values: Values, row: int, column: int) -> str:
-    field = timeline.grid[row][column]
-    return _SIGNS[field.kind] if values.input is None else number(read(field, values.input))
 
 
 def _output(timeline: Timeline, values: Values, frame: int, y: int, x: int) -> str:

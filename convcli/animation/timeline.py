@@ -92,14 +92,7 @@ def read(field: Field, rows: Rows) -> float:
 
 
 def timeline_of(geometry: Geometry, op: str = "corr") -> Timeline:
-    """All steps of a convolution of one channel.
-
-    Parameters
-    ----------
-    geometry : Geometry
-        Every size resolved.
-    op : {"corr", "conv"}
-        ``conv`` flips the kernel.
+    """All steps of a convolution of one channel. The `op` ``conv`` flips the kernel.
 
     Raises
     ------

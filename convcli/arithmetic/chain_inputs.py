@@ -23,16 +23,15 @@ class Returning:
     def __str__(self) -> str:
         if not self.remainders:
             return "no size"
-        since = f" from {self.first} on" if self.first is not None and self.first > max(1, self.period) else ""
-        if self.period == 1:
-            return f"every size{since}"
-        if self.remainders == (0,):
-            return f"multiples of {self.period}{since}"
-        if self.period == 2:
-            return f"odd sizes{since}"
         listed = [f"{self.period}n + {rest}" if rest else f"{self.period}n" for rest in self.remainders[:6]]
-        more = f" and {len(self.remainders) - 6} more" if len(self.remainders) > 6 else ""
-        return f"{', '.join(listed)}{more}{since}"
+        sizes = ", ".join(listed) + (f" and {len(self.remainders) - 6} more" if len(self.remainders) > 6 else "")
+        if self.period == 1:
+            sizes = "every size"
+        elif self.remainders == (0,):
+            sizes = f"multiples of {self.period}"
+        elif self.period == 2:
+            sizes = "odd sizes"
+        return sizes + (f" from {self.first} on" if self.first is not None and self.first > max(1, self.period) else "")
 
 
 SEARCHED = 1 << 16

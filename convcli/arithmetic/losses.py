@@ -38,8 +38,10 @@ def unused(geometry: Geometry) -> tuple[int, int]:
 
     They are the remainder that the floor in the size formula drops: ``(h + 2·p1 - d(k-1) - 1) mod s``.
     """
-    rows, columns = (_padded(geometry, axis) - geometry.extent[axis] for axis in (0, 1))
-    return rows % geometry.stride.rows, columns % geometry.stride.columns
+    (height, width), (high, wide), (top, bottom, left, right) = geometry.input, geometry.extent, geometry.pads
+    return (top + height + bottom - high) % geometry.stride.rows, (
+        left + width + right - wide
+    ) % geometry.stride.columns
 
 
 def unused_pixels(geometry: Geometry) -> tuple[int, int]:
@@ -74,10 +76,6 @@ def overlap_map(geometry: Geometry, rows: int, columns: int) -> list[list[int]]:
     """How many taps meet at each pixel of the larger side, for its first `rows` and `columns`: a list of rows."""
     across = [_taps(geometry, 1, x) for x in range(columns)]
     return [[down * count for count in across] for down in (_taps(geometry, 0, y) for y in range(rows))]
-
-
-def _padded(geometry: Geometry, axis: int) -> int:
-    return geometry.input[axis] + geometry.pads[2 * axis] + geometry.pads[2 * axis + 1]
 
 
 def _sides(geometry: Geometry, axis: int) -> tuple[int, int]:

@@ -79,20 +79,12 @@ def kernel_rows() -> list[tuple[str, str]]:
     return [(usage, f"{about} Scale: {scale}. Source: {source}.") for usage, about, scale, source in kernel_table()]
 
 
-def border_table() -> list[tuple[str, str, str, str, str, str]]:
-    """Every padding mode: name, picture, and its names in PyTorch, NumPy, SciPy and OpenCV."""
-    return [(*border,) for border in BORDERS]
-
-
 def _borders() -> list[tuple[str, str]]:
-    libraries = ("PyTorch", "NumPy", "SciPy", "OpenCV")
-    return [
-        (
-            name,
-            f"{picture}. " + "; ".join(f"{lib}: {name}" for lib, name in zip(libraries, others, strict=True) if name),
-        )
-        for name, picture, *others in border_table()
-    ]
+    libraries, rows = ("PyTorch", "NumPy", "SciPy", "OpenCV"), []
+    for name, picture, *others in BORDERS:
+        names = "; ".join(f"{library}: {other}" for library, other in zip(libraries, others, strict=True) if other)
+        rows.append((name, f"{picture}. {names}"))
+    return rows
 
 
 KERNELS = Section(

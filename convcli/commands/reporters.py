@@ -26,14 +26,8 @@ ALIKE = 10
 class Reporter(ABC):
     """Reports the results for images, in their order.
 
-    Parameters
-    ----------
-    asked : ReportingOptions
-        What to report.
-    operation : Operation
-        Its notes are shown once, and not if there is an error.
-    stream : TextIO
-        Standard output, or standard error if standard output gets the image.
+    The notes on the `operation` are shown once, and not if there is an error. `stream` is standard output, or standard error if
+    standard output gets the image.
     """
 
     def __init__(self, asked: ReportingOptions, operation: Operation, stream: TextIO) -> None:
@@ -101,14 +95,9 @@ class One(Reporter):
 
 
 class Several(Reporter):
-    """Reports many images. What is the same for several is said once.
+    """Reports many images, `total` of them. What is the same for several is said once.
 
-    Parameters
-    ----------
-    total : int
-        How many there are.
-    by_line : bool
-        Whether JSON is one document on each line as images are finished, instead of one list.
+    `by_line` says that JSON is one document on each line as images are finished, instead of one list.
     """
 
     def __init__(

@@ -128,12 +128,10 @@ def load(
     source: str, operation: Operation, container: str | None = None, policy: str | None = None, item: int | None = None,
     max_pixels: int | None = None, full_scale: float | None = None,
 ) -> Subject:  # fmt: skip
-    """Load a picture and fit an operation to it.
+    """Load a picture from a path or from ``-`` and fit an operation to it.
 
     Parameters
     ----------
-    source : str
-        A path, or ``-``.
     container : str, optional
         The format of the result. By default, the one that `apply` takes, or .npy if the result does not fit into that.
     policy : str, optional

@@ -175,11 +175,10 @@ def block(content: Block, stream: TextIO | None = None) -> None:
 
 
 def _plain(content: Table, stream: TextIO) -> None:
-    rows = [tuple(content.header), *content.rows] if content.header else list(content.rows)
     room = widths(content)
     if content.title:
         print(content.title, file=stream)
-    for row in rows:
+    for row in (content.header, *content.rows) if content.header else content.rows:
         cells = [
             cell.rjust(width) if column in content.right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, room, strict=True))

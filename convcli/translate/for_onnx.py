@@ -110,7 +110,7 @@ def _padded(request: Request, model: _Model, image: str) -> str:
         pads = model.constant("pads", f"[0, 0, {top}, {left}, 0, 0, {bottom}, {right}]", whole=True)
         return model.node("Pad", [image, pads], "padded", f'mode="{_PAD[mode]}"')
     for axis, name, size, ends in ((2, "rows", high, (top, bottom)), (3, "columns", wide, (left, right))):
-        indices = f'np.pad(np.arange({size}), {ends}, mode="{script.NUMPY_MODE[mode]}")'
+        indices = f'np.pad(np.arange({size}), {ends}, mode="{script.border(request, "numpy")}")'
         image = model.node(
             "Gather", [image, model.constant(name, indices, whole=True)], f"padded_{name}", f"axis={axis}"
         )

@@ -5,14 +5,6 @@ from __future__ import annotations
 from convcli.translate import literals, script
 from convcli.translate.request import Request
 
-_BORDER = {
-    "zeros": "cv2.BORDER_CONSTANT",
-    "reflect": "cv2.BORDER_REFLECT_101",
-    "replicate": "cv2.BORDER_REPLICATE",
-    "circular": "cv2.BORDER_WRAP",
-    "symmetric": "cv2.BORDER_REFLECT",
-}
-
 _FOURIER = 50
 """From this many taps on, filter2D computes float64 by a Fourier transform."""
 
@@ -65,7 +57,7 @@ def _image(request: Request) -> list[str]:
 def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
     """Lines that pad, the planes to filter, filter2D's options, and the index of the part of its result to keep."""
     (top, bottom, left, right), (s, t) = request.geometry.pads, request.geometry.stride
-    border = _BORDER[request.geometry.padding_mode]
+    border = f"cv2.{script.border(request, 'opencv')}"
     if request.window.keeps_size and request.geometry.padding_mode != "circular":  # filter2D has no such border
         anchor = [] if request.window.centred else [f"anchor=({left}, {top})"]
         return [], "image", [*anchor, f"borderType={border}"], "" if s == t == 1 else f"[::{s}, ::{t}]"

@@ -5,14 +5,6 @@ from __future__ import annotations
 from convcli.translate import script
 from convcli.translate.request import Request
 
-_MODE = {
-    "zeros": "constant",
-    "reflect": "mirror",
-    "replicate": "nearest",
-    "circular": "wrap",
-    "symmetric": "reflect",
-}
-
 
 def write(request: Request) -> list[str]:
     """The lines of the script."""
@@ -49,7 +41,7 @@ def _same(request: Request) -> tuple[str, list[str], list[str]]:
     pads, extent = request.geometry.pads, request.geometry.extent
     origin = (pads.top - extent.height // 2, pads.left - extent.width // 2)
     places = (0, *origin) if request.named[0] == "kernel" else origin
-    how = f'mode="{_MODE[request.geometry.padding_mode]}"' + (f", origin={places}" if any(origin) else "")
+    how = f'mode="{script.border(request, "scipy")}"' + (f", origin={places}" if any(origin) else "")
     return "ndimage", [], _bank(request, "ndimage.correlate", "image", how, script.strided(request))
 
 

@@ -81,18 +81,9 @@ OF_NUMPY = Make("np.array({}, dtype=float)", "np.array({})", "{}")
 
 
 def array(name: str, values: NDArray[np.float64], make: Make = OF_NUMPY, stored: str = "") -> list[str]:
-    """Lines that assign an array.
+    """Lines that assign a float64 array of any shape to the variable `name`, as the library of `make` does it.
 
-    Parameters
-    ----------
-    name : str
-        Of the variable.
-    values : ndarray
-        float64, any shape.
-    make : Make
-        The library.
-    stored : str
-        An expression that reads a long array from the user's file. If it is empty, the array has to be saved first.
+    `stored` is an expression that reads a long array from the user's file. If it is empty, the array has to be saved first.
     """
     if values.ndim == 2 and values.size > SEPARATED and (factors := outer(values)) is not None:
         lines = []

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from convcli.pointwise.gray import LUMA, LUMINANCE
 from convcli.translate.literals import array, lacking, number, numbers, quoted, stored
 from convcli.translate.request import Part, Request
+from convcli.vocabulary import BORDERS, PADDING_MODES
 
-NUMPY_MODE = {
-    "zeros": "constant",
-    "reflect": "reflect",
-    "replicate": "edge",
-    "circular": "wrap",
-    "symmetric": "symmetric",
-}
+
+def border(request: Request, library: str) -> str:
+    """The name of the border in NumPy, SciPy or OpenCV."""
+    row = BORDERS[PADDING_MODES.index(request.geometry.padding_mode)]
+    return str(getattr(row, library)).partition(", ")[0]
 
 
 def path(request: Request) -> str:
@@ -86,8 +85,7 @@ def luma(request: Request) -> NDArray[np.float64]:
 def pad(request: Request, name: str = "image") -> str:
     """A line that makes ``padded`` of an image ``(C, H, W)``, by NumPy."""
     top, bottom, left, right = request.geometry.pads
-    mode = request.geometry.padding_mode
-    how = "" if mode == "zeros" else f', mode="{NUMPY_MODE[mode]}"'
+    how = "" if request.geometry.padding_mode == "zeros" else f', mode="{border(request, "numpy")}"'
     return f"padded = np.pad({name}, ((0, 0), ({top}, {bottom}), ({left}, {right})){how})"
 
 
