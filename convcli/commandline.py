@@ -25,13 +25,9 @@ ERRORS = "backslashreplace"
 def entered(signals: bool = False) -> Iterator[None]:
     """Prepare this process for a command, and leave it as it was before.
 
-    Within another `entered`, nothing more is changed.
-
-    Parameters
-    ----------
-    signals : bool
-        Whether SIGTERM and SIGHUP end the program by way of every ``finally``, so that no temporary file stays. It then exits
-        with the code by which a shell reports a signal. For the main thread only.
+    Within another `entered`, nothing more is changed. With `signals`, which is for the main thread only, SIGTERM and SIGHUP end
+    the program by way of every ``finally``, so that no temporary file stays. It then exits with the code by which a shell reports
+    a signal.
     """
     if current().owns_process:
         yield

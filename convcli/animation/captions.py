@@ -49,9 +49,8 @@ def facts(timeline: Timeline, rule: str | None) -> list[str]:
         around = pair([*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1)])
         crop = " (below 0: cropped)" if "-" in around else ""
         turned = "flipped" if timeline.flipped else "as given"
-        equal = (
-            f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}{crop}"
-        )
+        steps = f"stride 1, {between} {zeros} between pixels"
+        equal = f"= direct convolution with {steps}, padding d(k−1) − p = {around}{crop}"
         lines.append(f"{equal.replace('-', '−')}{_more(geometry)}, kernel {turned}")
     return lines
 

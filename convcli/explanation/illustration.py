@@ -166,9 +166,8 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     page = _Page(title, subject, palette)
     filters = sorted({way.filter for _, way in answer.ways})
     if not filters:
-        page.shapes.append(
-            Text(MARGIN, page.y, "touches no output: no tap of the kernel falls on it", BODY, palette.ink)
-        )
+        said = "touches no output: no tap of the kernel falls on it"
+        page.shapes.append(Text(MARGIN, page.y, said, BODY, palette.ink))
         return page.scene()
     grids = [_weights(answer, filter_, palette) for filter_ in filters[:_MOST_WINDOWS]]
     side = cell_side(grids)

@@ -87,9 +87,8 @@ def marks(subject: Subject, traces: tuple[Trace, ...], signs: Mapping[str, str] 
     if BETWEEN in found:
         out.append(f"{signs[BETWEEN]}: a zero between two input pixels, which the stride puts there")
     if OUTSIDE in found:
-        out.append(
-            f"{signs[OUTSIDE]}: beyond the border, " + ("zero" if subject.geometry.transpose else "padding of zeros")
-        )
+        what = "zero" if subject.geometry.transpose else "padding of zeros"
+        out.append(f"{signs[OUTSIDE]}: beyond the border, {what}")
     if COPY in found:
         copies = [*_copies("row", first.rows), *_copies("column", first.columns)]
         mode = subject.geometry.padding_mode
@@ -109,12 +108,9 @@ def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
             runs.append([reading])
     out = []
     for run in runs:
-        first, last = run[0], run[-1]
-        sources = f"{first.source}" if first.source == last.source else f"{first.source} to {last.source}"
-        if len(run) == 1:
-            out.append(f"{what} {first.position} is {sources}")
-        else:
-            out.append(f"{what}s {first.position} to {last.position} are {sources}")
+        first, last, several = run[0], run[-1], len(run) > 1
+        where = f"{what}s {first.position} to {last.position} are" if several else f"{what} {first.position} is"
+        out.append(f"{where} {first.source}" + (f" to {last.source}" if first.source != last.source else ""))
     return out if len(out) <= 2 else [*out[:2], "…"]
 
 

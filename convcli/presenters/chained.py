@@ -82,7 +82,7 @@ def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report
     for step in chain.steps:
         counted = step.layer.kind in ("conv", "transpose")
         costs = (f"{step.parameters:,}", short(step.macs), short(step.flops)) if counted else ("", "", "")
-        look = (_axes(step.field.size), _axes(step.field.jump), _axes(step.field.start))
+        look = (report.pair(step.field.size), report.pair(step.field.jump), report.pair(step.field.start))
         size = memory(step.activation_bytes) if step.activation_bytes else ""
         rows.append((step.layer.text, f"{step.channels}×{step.size}", *costs, size, *look))
     parameters, macs, flops, activations = map(chain.total, _COSTS.split())
@@ -125,7 +125,3 @@ def memory(count: int) -> str:
     while value >= 1000 and unit != "TiB":
         value, unit = value / 1024, next(units)
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
-
-
-def _axes(values: tuple[int | Fraction, int | Fraction]) -> str:
-    return str(values[0]) if values[0] == values[1] else f"{values[0]},{values[1]}"

@@ -110,11 +110,11 @@ def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
 def _sums(answer: Pixel, more: int, width: int) -> report.Block:
     """The sum of every window, if not all are shown."""
     kernels, channels = len(answer.traces) > 1, any(len(one.channels) > 1 for one in answer.traces)
-    of = " and ".join(["kernel"] * kernels + ["input channel"] * (channels or not kernels))
+    channels |= not kernels
+    of = " and ".join(["kernel"] * kernels + ["input channel"] * channels)
 
     def name(one: Trace, place: int) -> str:
-        kernel = answer.subject.filter_name(one.filter)
-        return (f"{kernel} {one.channels[place]}" if channels else kernel) if kernels else f"{one.channels[place]}"
+        return " ".join([answer.subject.filter_name(one.filter)] * kernels + [str(one.channels[place])] * channels)
 
     sums = [(name(one, place), float(one.products[place].sum())) for one, place in answer.windows]
     return wrapped(f"{phrases.further(more, answer)}; the sum of products of each {of}", sums, width)

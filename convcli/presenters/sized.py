@@ -85,17 +85,13 @@ def _losses(geometry: Geometry) -> list[tuple[str, str]]:
         down, across = losses.unused(geometry)
         real = losses.unused_pixels(geometry)
         kind = f"{real[0]} and {real[1]} of the image" if any(real) else "of the padding"
-        unused = f"{_count(down, 'row')} at the bottom, {_count(across, 'column')} at the right, {kind}"
-        rows.append(("unused", unused if down or across else "nothing"))
+        rest = f"{down} row{'s' * (down != 1)} at the bottom, {across} column{'s' * (across != 1)} at the right, {kind}"
+        rows.append(("unused", rest if down or across else "nothing"))
         rows.append(("saw padding", f"{100 * losses.saw_padding(geometry):.3g} % of the outputs"))
     found = losses.overlap(geometry)
     if found is not None:
         rows.append(("overlap", overlap_text(found, geometry.transpose)))
     return rows
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:
@@ -104,21 +100,16 @@ def overlap_text(found: losses.Overlap, transpose: bool) -> str:
     text += "" if found.most == 1 else "s"
     if found.interior is None or (found.least == found.most and not found.checkerboard):
         return text
-    return (
-        f"{text}; away from the border {_span(*found.interior)}: {'a checkerboard' if found.checkerboard else 'even'}"
-    )
+    how = "a checkerboard" if found.checkerboard else "even"
+    return f"{text}; away from the border {_span(*found.interior)}: {how}"
 
 
 def picture_title(geometry: Geometry) -> str:
     """The layer in words: ``transposed 8×8 → 16×16: kernel 3, stride 2, padding 1, output_padding 1``."""
     kind = "transposed" if geometry.transpose else "direct"
-    words = [f"kernel {report.pair(geometry.kernel)}", f"stride {report.pair(geometry.stride)}"]
-    if any(geometry.pads):
-        words.append(f"padding {report.pair(geometry.pads)}")
-    if max(geometry.dilation) > 1:
-        words.append(f"dilation {report.pair(geometry.dilation)}")
-    if any(geometry.output_padding):
-        words.append(f"output_padding {report.pair(geometry.output_padding)}")
+    parts = {"kernel": (geometry.kernel, 0), "stride": (geometry.stride, 0), "padding": (geometry.pads, 1)}
+    parts |= {"dilation": (geometry.dilation, 2), "output_padding": (geometry.output_padding, 1)}
+    words = [f"{name} {report.pair(values)}" for name, (values, least) in parts.items() if max(values) >= least]
     return f"{kind} {geometry.input} → {geometry.output}: {', '.join(words)}"
 
 

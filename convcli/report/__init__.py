@@ -269,7 +269,7 @@ def seconds(value: float) -> str:
     raise AssertionError
 
 
-def pair(values: Sequence[int]) -> str:
+def pair(values: Sequence[object]) -> str:
     """``2`` if all values are the same, else ``2,1``."""
     return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
 

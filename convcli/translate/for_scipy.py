@@ -11,7 +11,7 @@ def write(request: Request) -> list[str]:
     lines = script.spread(request)
     if request.geometry.transpose:
         module, before, computed = _transposed(request)
-    elif request.kernels is not None and request.window.keeps_size:
+    elif request.kernels is not None and request.keeps_size:
         module, before, computed = _same(request)
     else:
         module, before, computed = _valid(request)

@@ -100,19 +100,19 @@ def _before(request: Request) -> tuple[list[str], list[Step]]:
 
 def _direct(request: Request) -> bool:
     """Whether vips conv has this border itself, and gives the wanted size."""
-    geometry, window = request.geometry, request.window
+    geometry = request.geometry
     edge = geometry.padding_mode == "replicate" or not any(geometry.pads)
-    return edge and window.keeps_size and window.centred and max(geometry.stride) == 1
+    return edge and request.keeps_size and request.centred and max(geometry.stride) == 1
 
 
 def _padded(request: Request) -> Size:
     """The size of the padded image, enlarged so that whole strides can be cut from the middle of the result."""
     geometry, pads = request.geometry, request.geometry.pads
-    found = []
-    for axis, size in enumerate(geometry.input):
-        padded = size + pads[2 * axis] + pads[2 * axis + 1]
-        found.append(max(padded, geometry.extent[axis] // 2 + geometry.stride[axis] * geometry.output[axis]))
-    return Size(*found)
+    padded = pads.top + geometry.input.height + pads.bottom, pads.left + geometry.input.width + pads.right
+    needed = (
+        high // 2 + s * out for high, s, out in zip(geometry.extent, geometry.stride, geometry.output, strict=True)
+    )
+    return Size(*map(max, padded, needed))
 
 
 def _after(request: Request) -> list[Step]:

@@ -125,11 +125,16 @@ class Request:
         return tuple(parts) if any(part.rule != "none" for part in parts) else ()
 
     @property
-    def window(self) -> Window:
-        """How the padding compares with the dilated kernel."""
-        pads, (high, wide) = self.geometry.pads, self.geometry.extent
-        keeps = (pads.top + pads.bottom, pads.left + pads.right) == (high - 1, wide - 1)
-        return Window(keeps, (pads.top, pads.left) == (high // 2, wide // 2))
+    def keeps_size(self) -> bool:
+        """Whether a direct operation keeps the image's size, apart from its stride."""
+        (top, bottom, left, right), (high, wide) = self.geometry.pads, self.geometry.extent
+        return (top + bottom, left + right) == (high - 1, wide - 1)
+
+    @property
+    def centred(self) -> bool:
+        """Whether the kernel lies on the output by its middle: of an even size the second of two, as in SciPy, OpenCV and vips."""
+        (top, _, left, _), (high, wide) = self.geometry.pads, self.geometry.extent
+        return (top, left) == (high // 2, wide // 2)
 
 
 def _same(blocks: NDArray[np.floating]) -> NDArray[np.float64] | None:
@@ -143,13 +148,3 @@ class Part(NamedTuple):
     start: int
     stop: int
     rule: str
-
-
-class Window(NamedTuple):
-    """Whether a direct operation keeps the image's size (apart from its stride), and whether the kernel is centred on the output.
-
-    The middle of an even size is the second of two, as in SciPy, OpenCV and vips.
-    """
-
-    keeps_size: bool
-    centred: bool
