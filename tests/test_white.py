@@ -83,6 +83,25 @@ def test_a_white_that_does_not_fit_the_values_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "peak", "said"),
+    [
+        ("in.tif", 2.0, False),  # a white of 1, and what a filter may well make of it
+        ("in.tif", 2.01, True),
+        ("in.npy", 0.0, False),
+        ("in.npy", 0.01, True),
+        ("in.npy", 1.0, True),  # a tensor from 0 to 1, though the white of a picture is 255
+        ("in.npy", 1.01, False),
+        ("in.npy", 600.0, False),
+    ],
+)
+def test_from_which_value_on_a_white_is_said_to_be_odd(name: str, peak: float, said: bool, tmp_path: Path) -> None:
+    values = np.array([[[0, peak / 2, peak]]], np.float32)
+    write(tmp_path / name, values) if name.endswith("tif") else np.save(tmp_path / name, values)
+    result = done("apply", name, "-k", "identity", "-o", "out.png", "--json", cwd=tmp_path)
+    assert any("the values reach" in note for note in result.json["notes"]) == said
+
+
+@pytest.mark.parametrize(
     "options", [[], ["--backend", "torch"], ["-k", "identity", "-k", "identity", "-k", "identity"]]
 )
 def test_nan_is_counted_apart(options: list[str], tmp_path: Path) -> None:
