@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from convcli import __version__, report
+from convcli import __version__, commandline, report
 from convcli.commands.help import Documented, unknown_option
 from convcli.errors import ConvError, one_line
-from convcli.spelling import as_options
-from convcli.system.context import Context
-from convcli.system.files import reason
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
 
@@ -40,7 +36,7 @@ class Group(Documented, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first word names; an unknown one is told the nearest."""
+        """The command that the first word names. The error about an unknown one names the nearest."""
         if not args[0].startswith("-") and args[0] not in COMMANDS:
             from difflib import get_close_matches
 
@@ -51,7 +47,7 @@ class Group(Documented, click.Group):
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the arguments; what answers at once (``--help``) prints here."""
+        """Read the arguments. Options such as ``--help`` print their answer here."""
         try:
             return super().make_context(*args, **extra)
         except BrokenPipeError:
@@ -74,65 +70,71 @@ class Group(Documented, click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the command line; `standalone_mode` off leaves exceptions to the caller."""
-        if not standalone_mode:
-            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        if "_CONVCLI_COMPLETE" in os.environ:
-            from convcli.commands.completion import teach_bash
+        """Run the command line; `standalone_mode` off leaves exceptions to the caller.
 
-            teach_bash()
-        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-            if getattr(sys, name) is None:  # closed by the caller
-                setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
-        for stream in (sys.stdout, sys.stderr):  # formulas and file names in an encoding that lacks their signs
-            if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
-                stream.reconfigure(errors="backslashreplace")
-        try:
-            with Context(owns_process=True), warnings.catch_warnings():
-                # NumPy's, of values that overflow: they become infinite; and of files that are old but good.
-                warnings.simplefilter("ignore", RuntimeWarning)
-                warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
-                code = super().main(args, prog_name or "convcli", complete_var, standalone_mode=False, **extra)
-            sys.stdout.flush()
-        except ConvError as error:
-            _fail(one_line(report.shown(as_options(error.text))))
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)
-            sys.exit(2)
-        except click.UsageError as error:
-            if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
-                error.param_hint = _hint(error.param, error.ctx)
-            help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
-            _fail(one_line(unknown_option(error) or error.format_message()) + _dashed(args) + help_)
-        except click.ClickException as error:
-            _fail(one_line(error.format_message()))
-        except (KeyboardInterrupt, click.Abort, _InterruptedError):
-            if sys.stderr.isatty():  # which shows ^C
-                click.echo(err=True)
-            click.echo("convcli: interrupted", err=True)
-            sys.exit(130)
-        except (BrokenPipeError, _ClosedPipeError):
-            report.give_up(sys.stdout)  # the reader has what it wanted
-            sys.exit(0)
-        except MemoryError:
-            _fail("the computation needs more memory than there is: use a smaller image, kernel or padding")
-        except OSError as error:
-            if error.filename:
-                _fail(as_options(f"'{error.filename}' cannot be read or written: {reason(error)}"))
-            _fail(as_options(f"standard output cannot be written: {reason(error)}"))  # files say their names
-        sys.exit(code if isinstance(code, int) else 0)
+        At its end the process is as it was before. Context variables that a command sets, such as the choice of colours, end
+        with it.
+        """
+
+        def run(name: str | None) -> Any:
+            if "_CONVCLI_COMPLETE" in os.environ:
+                from convcli.commands.completion import teach_bash
+
+                teach_bash()
+            return super(Group, self).main(args, name, complete_var, standalone_mode=False, **extra)
+
+        with commandline.entered():
+            if not standalone_mode:
+                return copy_context().run(run, prog_name)
+            sys.exit(_exit_code(lambda: copy_context().run(run, prog_name or "convcli"), args))
+
+
+def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
+    """Run the command line, and report an error on standard error, on one line. The exception of a bug is not caught."""
+    try:
+        code = run()
+        sys.stdout.flush()
+    except ConvError as error:
+        return _failed(one_line(report.shown(error.text)))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+            error.param_hint = _hint(error.param, error.ctx)
+        help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
+        return _failed(one_line(unknown_option(error) or error.format_message()) + _dashed(args) + help_)
+    except click.ClickException as error:
+        return _failed(one_line(error.format_message()))
+    except (KeyboardInterrupt, click.Abort, _InterruptedError):
+        if sys.stderr.isatty():  # which shows ^C
+            click.echo(err=True)
+        click.echo("convcli: interrupted", err=True)
+        return 130
+    except (BrokenPipeError, _ClosedPipeError):
+        commandline.give_up(sys.stdout)  # the reader has what it wanted
+        return 0
+    except MemoryError:
+        return _failed("the computation needs more memory than there is: use a smaller image, kernel or padding")
+    except OSError as error:
+        from convcli.system.files import reason
+
+        if error.filename:
+            return _failed(f"'{error.filename}' cannot be read or written: {reason(error)}")
+        return _failed(f"standard output cannot be written: {reason(error)}")  # files say their names
+    return code if isinstance(code, int) else 0
 
 
 class _ClosedPipeError(Exception):
-    """A BrokenPipeError out of the reach of Click, which would end with exit code 1."""
+    """A BrokenPipeError that Click does not see: it would end with exit code 1."""
 
 
 class _InterruptedError(Exception):
-    """A KeyboardInterrupt out of the reach of Click, which would say it with an empty line."""
+    """A KeyboardInterrupt that Click does not see: it would print an empty line."""
 
 
 def _hint(option: click.Option, context: click.Context | None) -> str:
-    """How an error names an option: by its long spelling (Click lists all), and by the variable that its value comes from."""
+    """The name of an option in an error: its long spelling, and its environment variable if the value is from there."""
     name = f"'{option.opts[-1]}'"
     from_environment = (
         context is not None
@@ -143,7 +145,7 @@ def _hint(option: click.Option, context: click.Context | None) -> str:
 
 
 def _dashed(args: Sequence[str] | None) -> str:
-    """The remedy where a file was taken for an option."""
+    """The remedy if a file's name was taken for an option."""
     words = sys.argv[1:] if args is None else args
     found = next((word for word in words if len(word) > 1 and word[0] == "-" and os.path.exists(word)), None)
     return "" if found is None else f"; the file of that name is ./{found}"
@@ -164,16 +166,17 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
     context.exit()
 
 
-def _fail(message: str) -> NoReturn:
+def _failed(message: str) -> int:
+    """Report an error. Returns the exit code."""
     try:
         click.echo(f"convcli: error: {report.shown(message)}", err=True)
     except OSError:
-        report.give_up(sys.stderr)
+        commandline.give_up(sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:
-        report.give_up(sys.stdout)
-    sys.exit(2)
+        commandline.give_up(sys.stdout)
+    return 2
 
 
 @click.group(

@@ -1,103 +1,248 @@
-"""How the options of a command fold into a `ConvSpec` and an `Operation`. Only here are shared options read by their names.
+"""How the options of a command become one typed record. Options are read by their names here and nowhere else.
 
-Neither NumPy nor Pillow is needed before an `Operation` is.
+A command takes a record. Every field of it is the option of that name, or a record of more options (its class's name ends in
+``Options``). A field of an option that a command does not have keeps its default. Importing this module and folding load
+neither NumPy nor Pillow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 
 import click
 from click.core import ParameterSource
 
 from convcli.convspec import ConvSpec
-from convcli.geometry import Size
+from convcli.geometry import Pads, Pair, Size
+from convcli.parameters import Offsets
 from convcli.vocabulary import DTYPES
 
 if TYPE_CHECKING:
     from convcli.engine import Compute
     from convcli.runs.operation import Bias, Operation
+    from convcli.runs.single import Writing
+
+T = TypeVar("T")
 
 
-def fold(values: Mapping[str, Any], transposed: bool | None = None) -> ConvSpec:
-    """Fold the options of a command into one `ConvSpec`.
+def folded(command: Callable[[T], None]) -> Callable[..., None]:
+    """Have a command take its options as the record that its parameter is annotated with."""
 
-    Parameters
-    ----------
-    values : mapping
-        The command's parameters by name; what a command does not have stays PyTorch's default.
-    transposed : bool, optional
-        Whether the operation is the transposed one; None: ``--transpose``, or implied by the transposed options.
-    """
-    if transposed is None:
-        implied = values.get("output_padding") is not None or values.get("output_size") is not None
-        transposed = bool(values.get("transpose")) or implied
-    names = ("op", "stride", "padding", "padding_mode", "dilation", "groups", "output_padding", "output_size")
-    given = {name: values[name] for name in names if values.get(name) is not None}
-    if "output_size" in given:
-        given["output_size"] = Size(*given["output_size"])
-    return ConvSpec(transpose=transposed, **given)
+    @wraps(command)
+    def run(**values: Any) -> None:
+        record: T = fold(record_of(command), values)
+        command(record)
+
+    return run
 
 
-def fold_operation(values: Mapping[str, Any], spec: ConvSpec) -> Operation:
-    """The operation that the options of a command describe; `spec` is what `fold` made of them.
+def record_of(command: Callable[[T], None]) -> type[T]:
+    """The record that a command takes."""
+    kind: type[T] = next(iter(get_type_hints(command).values()))
+    return kind
+
+
+def fold(kind: type[T], values: dict[str, Any]) -> T:
+    """A record of the values of a command's options.
 
     Raises
     ------
-    ConvError
-        No kernel, both kinds of kernel, or one that cannot be built or read.
+    TypeError
+        An option that no field takes, or a field that no option fills: a mistake of ours.
     """
-    from convcli.runs.operation import assemble
-
-    names = ("combine", "channels", "alpha", "linear")
-    given = {name: values[name] for name in names if name in values}  # compare has fewer
-    return assemble(
-        spec, values["kernels"], values["weights"], bias=fold_bias(values), compute=fold_compute(values), **given
-    )
+    rest = dict(values)
+    record: T = _taken(kind, rest)
+    if rest:
+        raise TypeError(f"{kind.__name__} has no field for {', '.join(rest)}")
+    return record
 
 
-def fold_montage(values: Mapping[str, Any]) -> int | None:
-    """The width of the contact sheet of ``--montage`` and ``--montage-width``; None where none is wanted."""
-    if values["montage_width"] is not None or not values["montage"]:
-        return values["montage_width"]  # type: ignore[no-any-return]
-    from convcli.runs.montage import WIDTH
-
-    return WIDTH
-
-
-def fold_bias(values: Mapping[str, Any]) -> Bias | None:
-    """``--bias``, if it was given."""
-    from convcli.runs.operation import Bias
-
-    return None if values["bias"] is None else Bias(*values["bias"])
+def _taken(kind: Any, rest: dict[str, Any]) -> Any:
+    """A record that takes its values out of `rest`."""
+    given = {}
+    for name, each in get_type_hints(kind).items():
+        if name in rest:
+            given[name] = rest.pop(name)
+        elif is_record(each):
+            given[name] = _taken(each, rest)
+        elif name not in kind._field_defaults:
+            raise TypeError(f"{kind.__name__}.{name} has no option")
+    return kind(**given)
 
 
-def fold_compute(values: Mapping[str, Any]) -> Compute:
-    """``--backend``, ``--device``, ``--dtype``, ``--threads`` and ``--plan``, where a command has them.
-
-    What an environment variable says is a default: it gives way where it does not go with what the command line says.
-    """
-    from convcli.engine import Compute
-
-    if "backend" not in values:
-        return Compute()
-    backend, device, dtype, plan = (values[name] for name in ("backend", "device", "dtype", "plan"))
-    if plan is not None or (device != "cpu" and _asked_for("device")):
-        backend = _unless_default("backend", backend, "auto")
-    if plan is not None or (backend not in ("auto", "torch") and _asked_for("backend")):
-        device = _unless_default("device", device, "cpu")
-    if dtype not in DTYPES.get(backend, DTYPES["torch"]) or (plan is not None and dtype not in DTYPES["numpy"]):
-        dtype = _unless_default("dtype", dtype, None)
-    return Compute(backend, device, dtype, values["threads"], plan)
+def is_record(kind: object) -> bool:
+    """Whether a field of this type holds further options."""
+    return isinstance(kind, type) and kind.__name__.endswith("Options")
 
 
-def _asked_for(name: str) -> bool:
+class InputOptions(NamedTuple):
+    """Which images are meant."""
+
+    images: tuple[str, ...]
+    recursive: bool
+    from_file: str | None
+    null: bool
+
+
+class ReadingOptions(NamedTuple):
+    """How an image is read."""
+
+    full_scale: float | None
+    max_pixels: int | None
+
+
+class GeometryOptions(NamedTuple):
+    """How the kernel moves over the image."""
+
+    stride: Pair = Pair(1, 1)
+    padding: Pads | str = Pads(0, 0, 0, 0)
+    padding_mode: str = "zeros"
+    dilation: Pair = Pair(1, 1)
+    groups: int = 1
+    op: str = "corr"
+    output_padding: Pair | None = None
+    output_size: Pair | None = None
+    transpose: bool = False
+
+    @property
+    def transposed(self) -> bool:
+        """Whether the transposed operation is asked for: by ``--transpose``, or by an option that it alone has."""
+        return self.transpose or self.output_padding is not None or self.output_size is not None
+
+    def spec(self, transposed: bool | None = None) -> ConvSpec:
+        """The same for all that computes; `transposed` is what the command says, where it does."""
+        return ConvSpec(
+            op=self.op,
+            transpose=self.transposed if transposed is None else transposed,
+            stride=self.stride,
+            padding=self.padding,
+            padding_mode=self.padding_mode,
+            dilation=self.dilation,
+            groups=self.groups,
+            output_padding=self.output_padding or Pair(0, 0),
+            output_size=None if self.output_size is None else Size(*self.output_size),
+        )
+
+
+class ComputeOptions(NamedTuple):
+    """What computes, where, and in which arithmetic."""
+
+    backend: str
+    device: str
+    dtype: str | None
+    threads: int | None
+    plan: str | None
+
+    def choice(self) -> Compute:
+        """The same for the engine.
+
+        What an environment variable says is a default: it gives way where it does not go with what the command line says.
+        """
+        from convcli.engine import Compute
+
+        backend, device, dtype, plan = self.backend, self.device, self.dtype, self.plan
+        if plan is not None or (device != "cpu" and _is_typed("device")):
+            backend = _unless_default("backend", backend, "auto")
+        if plan is not None or (backend not in ("auto", "torch") and _is_typed("backend")):
+            device = _unless_default("device", device, "cpu")
+        if dtype not in DTYPES.get(backend, DTYPES["torch"]) or (plan is not None and dtype not in DTYPES["numpy"]):
+            dtype = _unless_default("dtype", dtype, None)
+        return Compute(backend, device, dtype, self.threads, plan)
+
+
+class OperationOptions(NamedTuple):
+    """What is done to an image: kernels or weights, and how they meet its channels, its light and its opacity."""
+
+    kernels: tuple[str, ...]
+    weights: str | None
+    channels: str
+    bias: Offsets | None
+    combine: str | None = None
+    linear: bool = False
+    alpha: str = "auto"
+
+    @property
+    def offsets(self) -> Bias | None:
+        """``--bias``, if it was given."""
+        from convcli.runs.operation import Bias
+
+        return None if self.bias is None else Bias(*self.bias)
+
+    def operation(self, spec: ConvSpec, compute: Compute) -> Operation:
+        """The operation, its kernels built or its weights read.
+
+        Raises
+        ------
+        ConvError
+            No kernel, both kinds of kernel, or one that cannot be built or read.
+        """
+        from convcli.runs.operation import assemble
+
+        return assemble(
+            spec, self.kernels, self.weights, combine=self.combine, channels=self.channels, bias=self.offsets,
+            alpha=self.alpha, linear=self.linear, compute=compute,
+        )  # fmt: skip
+
+
+class WritingOptions(NamedTuple):
+    """Where and how results are written."""
+
+    output: str | None
+    overwrite: bool
+    in_place: bool
+    skip_existing: bool
+    format_: str | None
+    range_: str | None
+    montage: bool
+    montage_width: int | None
+    theme: str
+    quality: int | None
+    compression: int | None
+
+    @property
+    def sheet_width(self) -> int | None:
+        """The width of the contact sheet; None where none is wanted."""
+        if self.montage_width is not None or not self.montage:
+            return self.montage_width
+        from convcli.runs.montage import WIDTH
+
+        return WIDTH
+
+    def writing(self, reading: ReadingOptions) -> Writing:
+        """The same for a run, with how its images are read."""
+        from convcli.images import Settings
+        from convcli.runs.single import Writing
+
+        return Writing(
+            container=self.format_,
+            policy=self.range_,
+            output=self.output,
+            settings=Settings(self.quality, self.compression),
+            max_pixels=reading.max_pixels,
+            full_scale=reading.full_scale,
+            montage=self.sheet_width,
+            theme=self.theme,
+            replace=self.overwrite or self.in_place or not (self.output is None or self.skip_existing),
+        )
+
+
+class ReportingOptions(NamedTuple):
+    """What is told of results."""
+
+    as_json: bool
+    quiet: bool
+    json_lines: bool = False
+    verbose: bool = False
+
+
+def _is_typed(name: str) -> bool:
     """Whether an option stands on the command line."""
     return _source(name) is ParameterSource.COMMANDLINE
 
 
-def _unless_default(name: str, value: Any, default: Any) -> Any:
+def _unless_default(name: str, value: T, default: T) -> T:
     """The value of an option; the default if only the environment says otherwise."""
     return default if _source(name) is ParameterSource.ENVIRONMENT else value
 

@@ -11,7 +11,7 @@ dilation and output padding as in the documentation of ``torch.nn.Conv2d`` and `
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from convcli.errors import GeometryError
 from convcli.vocabulary import PADDING_MODES
@@ -137,17 +137,6 @@ class Geometry:
     def extent(self) -> Size:
         """Pixels that the dilated kernel spans."""
         return Size(extent(self.kernel[0], self.dilation[0]), extent(self.kernel[1], self.dilation[1]))
-
-    def document(self) -> dict[str, Any]:
-        """The parameters for JSON."""
-        return {
-            "kernel_size": list(self.kernel),
-            "stride": list(self.stride),
-            "padding": self.pads._asdict(),
-            "padding_mode": self.padding_mode,
-            "dilation": list(self.dilation),
-            "output_padding": list(self.output_padding),
-        }
 
     @property
     def row_indices(self) -> list[int]:

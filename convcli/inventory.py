@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import Any
 
 from convcli import __version__
 from convcli.errors import param
@@ -50,10 +49,6 @@ class Inventory:
     writable: tuple[str, ...]
     environment: dict[str, str]
     problems: tuple[str, ...]
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of the inventory."""
-        return asdict(self)
 
 
 def versions() -> tuple[Package, ...]:

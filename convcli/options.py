@@ -1,4 +1,4 @@
-"""Every shared option of the commands, as a decorator; `convcli.folding` makes specifications of their values."""
+"""Every option that several commands share, as a decorator. `convcli.folding` has the records that take their values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def combined(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Several option decorators as one, listed in the help in the order given."""
+    """Several option decorators as one. The help lists them in this order."""
 
     def decorate(function: F) -> F:
         for option in reversed(options):
@@ -96,7 +96,7 @@ asked_geometry = combined(
     _dilation(AskedType(PairType(1))),
     _output_padding(AskedType(PairType(0))),
 )
-"""The same for a command that solves for what is given as ``?``."""
+"""The same options for a command that solves for those that are given as ``?``."""
 
 padding_mode = click.option(
     "--padding-mode", type=ModeType(), default="zeros", show_default=True,
@@ -208,14 +208,14 @@ def _reporting(kind: type[click.Option]) -> Callable[[F], F]:
         ),
         click.option(
             "--color", cls=kind, type=click.Choice(COLORS), default="auto", show_default=True, expose_value=False,
-            envvar="CONVCLI_COLOR", show_envvar=True, callback=lambda _context, _option, value: report.choose_color(value),
+            envvar="CONVCLI_COLOR", show_envvar=True, callback=lambda _context, _option, value: report.color.set(value),
             help="Colours in tables: auto on a terminal, unless NO_COLOR is set.",
         ),
     )  # fmt: skip
 
 
 class _ForgivingOption(click.Option):
-    """An option whose variable is passed over where its value is none of the choices."""
+    """An option that ignores its environment variable if the value is not one of the choices."""
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
         """The variable's value, if it is a choice."""
@@ -226,7 +226,7 @@ class _ForgivingOption(click.Option):
 
 reporting = _reporting(click.Option)
 forgiving_reporting = _reporting(_ForgivingOption)
-"""The same for the command that says what is wrong with the variables."""
+"""The same options for the command that says what is wrong with the variables."""
 
 range_ = click.option(
     "--range",

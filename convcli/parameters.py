@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -15,11 +15,13 @@ from convcli.vocabulary import BORDERS, MOST_PIXELS, PADDING_MODES, PADDING_RULE
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+T = TypeVar("T")
+
 MAX_NUMBER = 2**31 - 1
-"""No size, stride or padding is larger: beyond it a wrong number is likelier than a wish."""
+"""The largest size, stride or padding. A larger number is probably a mistake."""
 
 MAX_VALUE = 1e38
-"""No bias is larger: float32 ends there."""
+"""The largest bias: about the largest value of float32."""
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
@@ -32,7 +34,7 @@ def _item(value: str, **more: str) -> CompletionItem:
     return CompletionItem(value, **more)
 
 
-class PairType(click.ParamType[Any]):
+class PairType(click.ParamType[Pair]):
     """``N`` or ``H,W``: rows, then columns."""
 
     def __init__(self, least: int) -> None:
@@ -40,7 +42,7 @@ class PairType(click.ParamType[Any]):
         self.name = "N|H,W"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
-        """Parse; a single number counts for both axes."""
+        """Parse. A single number is for both axes."""
         if isinstance(value, tuple):
             return Pair(*value)
         numbers = _whole_numbers(value, self.least)
@@ -62,7 +64,7 @@ class SizeType(PairType):
         self.name = "H,W"
 
 
-class PaddingType(click.ParamType[Any]):
+class PaddingType(click.ParamType[Pads | str]):
     """``N``, ``H,W``, ``T,B,L,R`` or a rule."""
 
     name = "N|H,W|T,B,L,R|RULE"
@@ -88,26 +90,26 @@ class PaddingType(click.ParamType[Any]):
         return _starting(PADDING_RULES, incomplete)
 
 
-class IndexType(click.ParamType[Any]):
-    """A place, counted from 0; below 0 from the end."""
+class IndexType(click.ParamType[int]):
+    """A position, counted from 0. Negative numbers count from the end."""
 
     name = "N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse; whether there is such a place is known later."""
+        """Parse. Whether there is such a position is checked later."""
         number = whole(str(value), -MAX_NUMBER)
         if number is None:
             self.fail(f"'{value}' is not a whole number, as in 0, or -1 for the last", param, ctx)
         return number
 
 
-class PointType(click.ParamType[Any]):
-    """``Y,X``: a row and a column, counted from 0; below 0 from the end."""
+class PointType(click.ParamType[tuple[int, int]]):
+    """``Y,X``: a row and a column, counted from 0. Negative numbers count from the end."""
 
     name = "Y,X"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Parse; whether there is such a pixel is known later."""
+        """Parse. Whether there is such a pixel is checked later."""
         if isinstance(value, tuple):
             return value
         numbers = _whole_numbers(value, -MAX_NUMBER)
@@ -116,7 +118,7 @@ class PointType(click.ParamType[Any]):
         return numbers[0], numbers[1]
 
 
-class CountType(click.ParamType[Any]):
+class CountType(click.ParamType[int]):
     """A whole number from `least` to `most`."""
 
     name = "N"
@@ -132,7 +134,7 @@ class CountType(click.ParamType[Any]):
         return number
 
 
-class RealType(click.ParamType[Any]):
+class RealType(click.ParamType[float]):
     """A real number from `least` to `most`."""
 
     name = "N"
@@ -151,8 +153,8 @@ class RealType(click.ParamType[Any]):
         return number
 
 
-class PixelsType(click.ParamType[Any]):
-    """A count of pixels: a whole number, or one with k, M or G behind it."""
+class PixelsType(click.ParamType[int]):
+    """A number of pixels: a whole number, or one followed by k, M or G."""
 
     name = "N"
 
@@ -168,8 +170,8 @@ class PixelsType(click.ParamType[Any]):
         return number * factor
 
 
-class ModeType(click.ParamType[Any]):
-    """A padding mode, under its own name or another library's."""
+class ModeType(click.ParamType[str]):
+    """A padding mode, by our name or by another library's."""
 
     name = "MODE"
 
@@ -186,22 +188,27 @@ class ModeType(click.ParamType[Any]):
         return mode
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Our names, each with its picture."""
+        """Our names, each with a picture of its border."""
         return [
             _item(border.name, help=border.picture) for border in BORDERS if border.name.startswith(incomplete.lower())
         ]
 
 
-class BiasType(click.ParamType[Any]):
+class Offsets(NamedTuple):
+    """Numbers of ``--bias``, and whether each is a percentage of full scale."""
+
+    values: tuple[float, ...]
+    percent: tuple[bool, ...]
+
+
+class BiasType(click.ParamType[Offsets]):
     """``B`` or ``B1,B2,…``: numbers in pixel units or ``N%`` of full scale."""
 
     name = "B[,B…]"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[tuple[float, ...], tuple[bool, ...]]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Offsets:
         """Parse into values and whether each is a percentage."""
-        if isinstance(value, tuple):
+        if isinstance(value, Offsets):
             return value
         parts = [part.strip() for part in str(value).split(",")]
         pattern = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?")
@@ -210,26 +217,31 @@ class BiasType(click.ParamType[Any]):
                 self.fail(f"'{value}' is not B or B1,B2,… with numbers or percentages, as in 128 or 50%", param, ctx)
             if abs(float(part.rstrip("%"))) > MAX_VALUE:
                 self.fail(f"'{part}' is out of range: use -{MAX_VALUE:g} to {MAX_VALUE:g}", param, ctx)
-        return tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts)
+        return Offsets(tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts))
 
 
 class Asked(NamedTuple):
-    """A parameter to be solved for: what is known of rows and columns (None: nothing), and whether one number is to serve both."""
+    """A parameter to solve for: what is known of rows and columns (None: nothing), and whether both have to be the same number."""
 
-    rows: Any
-    columns: Any
+    rows: int | tuple[int, ...] | None
+    columns: int | tuple[int, ...] | None
     shared: bool
 
 
-class AskedType(click.ParamType[Any]):
-    """Whatever another type takes, or ``?``: for both axes alike, or for one of a pair as in ``3,?``."""
+def known(value: T | Asked) -> T | None:
+    """The value of a parameter, or None if it is to be solved for."""
+    return None if isinstance(value, Asked) else value
 
-    def __init__(self, inner: click.ParamType[Any]) -> None:
+
+class AskedType(click.ParamType[T | Asked]):
+    """What another type takes, or ``?``: for both axes, or for one of a pair as in ``3,?``."""
+
+    def __init__(self, inner: click.ParamType[T]) -> None:
         self.inner = inner
         self.name = f"{inner.name}|?"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Leave what is known to the other type."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T | Asked:
+        """Parse ``?``. The other type parses the rest."""
         if isinstance(value, Asked):
             return value
         if "?" not in str(value):
@@ -243,15 +255,20 @@ class AskedType(click.ParamType[Any]):
         known = [None if part == "?" else self.inner.convert(part, param, ctx) for part in parts]
         if any(isinstance(part, str) for part in known):
             self.fail(f"'{value}' has a rule for one axis: use numbers and ?", param, ctx)
-        rows, columns = (part if part is None else part[:2] if isinstance(part, Pads) else part[0] for part in known)
+        rows, columns = map(_of_one_axis, known)
         return Asked(rows, columns, shared=False)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """As the other type."""
+        """The completions of the other type."""
         return self.inner.shell_complete(ctx, param, incomplete)
 
 
-class ToleranceType(click.ParamType[Any]):
+def _of_one_axis(known: object) -> int | tuple[int, ...] | None:
+    """The part for one axis, of a pair or of pads that are the same on both axes."""
+    return known[:2] if isinstance(known, Pads) else known[0] if isinstance(known, Pair) else None
+
+
+class ToleranceType(click.ParamType[float]):
     """A finite number of at least 0."""
 
     name = "E"
@@ -267,13 +284,13 @@ class ToleranceType(click.ParamType[Any]):
         return number
 
 
-class DeviceType(click.ParamType[Any]):
+class DeviceType(click.ParamType[str]):
     """``cpu``, ``cuda`` or ``cuda:N``."""
 
     name = "DEVICE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form; whether the device is there is the backend's to say."""
+        """Check the form. The backend checks whether there is such a device."""
         if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", str(value)):
             self.fail(f"'{value}' is not cpu, cuda or cuda:N", param, ctx)
         return str(value)
@@ -283,18 +300,18 @@ class DeviceType(click.ParamType[Any]):
         return _starting(("cpu", "cuda"), incomplete)
 
 
-class FileType(click.ParamType[Any]):
-    """A path, or a word that holds one: taken as it is, completed as a file."""
+class FileType(click.ParamType[str]):
+    """A path, or a word that contains one. It is taken as it is, and completed as a file."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Leave it; whoever opens the file says what is wrong with it."""
+        """Change nothing. The code that opens the file reports what is wrong with it."""
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Leave it to the shell, which knows the files."""
+        """Let the shell complete files."""
         return [_item(incomplete, type="file")]
 
 
@@ -305,7 +322,7 @@ class KernelType(FileType):
         super().__init__("SPEC")
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The named kernels; files where no name begins so."""
+        """The named kernels, or files if no name begins like this."""
         from convcli.kernels import named
 
         return _starting(named.names(), incomplete) or super().shell_complete(ctx, param, incomplete)
@@ -321,6 +338,6 @@ def whole(text: str, least: int) -> int | None:
 
 
 def _whole_numbers(value: Any, least: int) -> list[int]:
-    """The numbers between the commas of `value`; none if one of them is no whole number in range."""
+    """The numbers between the commas of `value`. The list is empty if one of them is not a whole number in range."""
     parts = [whole(part, least) for part in str(value).split(",")]
     return [] if None in parts else [part for part in parts if part is not None]

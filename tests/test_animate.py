@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.animation import captions, stage, steps
-from convcli.animation.document import document
+from convcli.animation import captions, stage
 from convcli.animation.stage import Look
-from convcli.animation.steps import Kind, Values
+from convcli.animation.timeline import Kind, Timeline, Values, timeline_of
 from convcli.convspec import ConvSpec
 from convcli.drawing import reel as reels
 from convcli.drawing.colors import PALETTES, channels
@@ -23,6 +22,7 @@ from convcli.drawing.scene import Rect, Scene, Shape, Text, text_width
 from convcli.errors import ConvError, GeometryError, ImageError
 from convcli.geometry import Geometry, Pads, Pair
 from convcli.images.figures import movie, raster
+from convcli.presenters.animated import document
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -59,12 +59,12 @@ def random(shape: tuple[int, int]) -> NDArray[np.int64]:
     return np.random.default_rng(sum(shape)).integers(-9, 10, shape)
 
 
-def summed(course: steps.Course, image: NDArray[np.int64], kernel: NDArray[np.int64]) -> NDArray[np.float64]:
+def summed(timeline: Timeline, image: NDArray[np.int64], kernel: NDArray[np.int64]) -> NDArray[np.float64]:
     """What the taps of every step add up to."""
     values = Values(image.tolist(), kernel.tolist())
-    out = np.full(course.geometry.output, np.nan)
-    for step in course.steps:
-        out[step.output] = sum((course.value(tap, values) or 0) * kernel[tap.kernel] for tap in step.taps)
+    out = np.full(timeline.geometry.output, np.nan)
+    for step in timeline.steps:
+        out[step.output] = sum((timeline.value(tap, values) or 0) * kernel[tap.kernel] for tap in step.taps)
     return out
 
 
@@ -85,7 +85,7 @@ def test_the_steps_of_a_direct_convolution_are_its_definition(case: tuple[Geomet
         ]
         for y in range(shape.output.height)
     ]
-    np.testing.assert_array_equal(summed(steps.course(shape, op), image, kernel), expected)
+    np.testing.assert_array_equal(summed(timeline_of(shape, op), image, kernel), expected)
 
 
 @given(transposed())
@@ -102,40 +102,40 @@ def test_the_steps_of_a_transposed_convolution_are_its_definition(case: tuple[Ge
             row, column = s * y + d * i - top, t * x + e * j - left
             if 0 <= row < shape.output.height and 0 <= column < shape.output.width:
                 expected[row, column] += image[y, x] * turned[i, j]
-    np.testing.assert_array_equal(summed(steps.course(shape, op), image, kernel), expected)
+    np.testing.assert_array_equal(summed(timeline_of(shape, op), image, kernel), expected)
 
 
 @given(st.one_of(direct(), transposed()))
 @settings(deadline=None)
 def test_every_step_has_its_window_on_the_grid(case: tuple[Geometry, str]) -> None:
-    course = steps.course(*case)
-    height, width = course.geometry.extent
-    assert [step.output for step in course.steps] == [*np.ndindex(*course.geometry.output)]
-    inputs = [field.source for row in course.grid for field in row if field.kind is Kind.INPUT]
-    assert inputs == [*np.ndindex(*course.geometry.input)]
-    for step in course.steps:
-        assert 0 <= step.top <= course.size.height - height
-        assert 0 <= step.left <= course.size.width - width
+    timeline = timeline_of(*case)
+    height, width = timeline.geometry.extent
+    assert [step.output for step in timeline.steps] == [*np.ndindex(*timeline.geometry.output)]
+    inputs = [field.source for row in timeline.grid for field in row if field.kind is Kind.INPUT]
+    assert inputs == [*np.ndindex(*timeline.geometry.input)]
+    for step in timeline.steps:
+        assert 0 <= step.top <= timeline.size.height - height
+        assert 0 <= step.left <= timeline.size.width - width
         rows = {tap.row for tap in step.taps}
         assert (min(rows), max(rows)) == (step.top, step.top + height - 1)
         assert (
             len(step.taps)
             == len({tap.kernel for tap in step.taps})
-            == course.geometry.kernel[0] * course.geometry.kernel[1]
+            == timeline.geometry.kernel[0] * timeline.geometry.kernel[1]
         )
 
 
-def rows_of(course: steps.Course) -> list[str]:
+def rows_of(timeline: Timeline) -> list[str]:
     """The grid in letters: input, 0 inserted, padding, output padding."""
     signs = {Kind.INPUT: "i", Kind.INSERTED: "0", Kind.PADDING: "p", Kind.OUTPUT_PADDING: "o"}
-    return ["".join(signs[field.kind] for field in row) for row in course.grid]
+    return ["".join(signs[field.kind] for field in row) for row in timeline.grid]
 
 
 def test_the_papers_transposed_example() -> None:
     """Dumoulin and Visin, figure 4.7: i' = 3, k = 3, s = 2, p = 1, a = 1: one row and column more at the bottom and right."""
     spec = ConvSpec(transpose=True, stride=Pair(2, 2), padding=Pads(1, 1, 1, 1), output_padding=Pair(1, 1))
-    course = steps.course(spec.resolve((3, 3), (3, 3)))
-    assert rows_of(course) == [
+    timeline = timeline_of(spec.resolve((3, 3), (3, 3)))
+    assert rows_of(timeline) == [
         "pppppppo",
         "pi0i0ipo",
         "p00000po",
@@ -145,17 +145,17 @@ def test_the_papers_transposed_example() -> None:
         "pppppppo",
         "oooooooo",
     ]
-    assert course.flipped
-    assert len(course.steps) == 36
+    assert timeline.flipped
+    assert len(timeline.steps) == 36
 
 
 def test_cropping_more_than_the_kernel_reaches() -> None:
     """p' = d(k-1) - p = 1 - 2: the first window stands inside of the zero-stuffed input."""
     spec = ConvSpec(transpose=True, stride=Pair(2, 2), padding=Pads(2, 2, 0, 0))
-    course = steps.course(spec.resolve((3, 1), (2, 1)))
-    assert rows_of(course) == ["i", "0", "i", "0", "i"]
-    assert [step.top for step in course.steps] == [1, 2]
-    assert "padding d(k−1) − p = −1,−1,0,0 (below 0: cropped)" in " ".join(captions.facts(course, None))
+    timeline = timeline_of(spec.resolve((3, 1), (2, 1)))
+    assert rows_of(timeline) == ["i", "0", "i", "0", "i"]
+    assert [step.top for step in timeline.steps] == [1, 2]
+    assert "padding d(k−1) − p = −1,−1,0,0 (below 0: cropped)" in " ".join(captions.facts(timeline, None))
 
 
 @pytest.mark.parametrize(
@@ -170,16 +170,16 @@ def test_cropping_more_than_the_kernel_reaches() -> None:
 def test_the_direct_convolution_has_the_output_padding(output_padding: Pair, more: str) -> None:
     """Or else it would not give the same size: 3 pixels, 2 zeros between, 1 around make 7, not 7 + output_padding."""
     spec = ConvSpec(transpose=True, stride=Pair(3, 3), padding=Pads(1, 1, 1, 1), output_padding=output_padding)
-    course = steps.course(spec.resolve((3, 3), (3, 3)))
-    [line] = [line for line in captions.facts(course, None) if line.startswith("= direct")]
+    timeline = timeline_of(spec.resolve((3, 3), (3, 3)))
+    [line] = [line for line in captions.facts(timeline, None) if line.startswith("= direct")]
     assert line == (
         f"= direct convolution with stride 1, 2 zeros between pixels, padding d(k−1) − p = 1{more}, kernel flipped"
     )
-    grid = document(course, Values())["grid"]
+    grid = document(timeline, Values())["grid"]
     assert grid["padding"] == {"top": 1, "bottom": 1, "left": 1, "right": 1}
     assert grid["output_padding"] == list(output_padding)
     across = 2 * 3 + 1 + grid["padding"]["top"] + grid["padding"]["bottom"] + grid["output_padding"][0]
-    assert grid["height"] == across == course.geometry.output.height + 3 - 1
+    assert grid["height"] == across == timeline.geometry.output.height + 3 - 1
 
 
 @pytest.mark.parametrize(
@@ -197,20 +197,20 @@ def test_what_is_too_large_is_refused(
 ) -> None:
     shape = ConvSpec(padding=Pads(padding, padding, padding, padding)).resolve(size, kernel)
     if says is None:
-        assert len(steps.course(shape).steps) == 4
+        assert len(timeline_of(shape).steps) == 4
         return
     with pytest.raises(GeometryError, match=says):
-        steps.course(shape)
+        timeline_of(shape)
 
 
 def test_what_a_stride_leaves_over_is_said() -> None:
     """(6 + 2 - 3) mod 2 = 1 row; (7 + 2 - 3) mod 2 = 0; with stride 4, 3 columns of 10."""
-    course = steps.course(ConvSpec(stride=Pair(2, 2), padding=Pads(1, 1, 1, 1)).resolve((6, 7), (3, 3)))
-    assert "never read: 1 row (bottom)" in captions.facts(course, None)
-    course = steps.course(ConvSpec(stride=Pair(1, 4)).resolve((3, 10), (3, 3)))
-    assert "never read: 3 columns (right)" in captions.facts(course, None)
-    course = steps.course(ConvSpec().resolve((6, 7), (3, 3)))
-    assert "never read" not in " ".join(captions.facts(course, None))
+    timeline = timeline_of(ConvSpec(stride=Pair(2, 2), padding=Pads(1, 1, 1, 1)).resolve((6, 7), (3, 3)))
+    assert "never read: 1 row (bottom)" in captions.facts(timeline, None)
+    timeline = timeline_of(ConvSpec(stride=Pair(1, 4)).resolve((3, 10), (3, 3)))
+    assert "never read: 3 columns (right)" in captions.facts(timeline, None)
+    timeline = timeline_of(ConvSpec().resolve((6, 7), (3, 3)))
+    assert "never read" not in " ".join(captions.facts(timeline, None))
 
 
 # The page
@@ -252,9 +252,9 @@ def assert_legible(page: Scene) -> None:
     assert apart.all(), (texts[one], texts[other])
 
 
-def with_numbers(course: steps.Course, factor: float) -> Values:
-    image, kernel = random(course.geometry.input), random(course.geometry.kernel)
-    out = summed(course, image, kernel)
+def with_numbers(timeline: Timeline, factor: float) -> Values:
+    image, kernel = random(timeline.geometry.input), random(timeline.geometry.kernel)
+    out = summed(timeline, image, kernel)
     return Values((image * factor).tolist(), (kernel * factor).tolist(), (out * factor * factor).tolist())
 
 
@@ -267,18 +267,18 @@ def with_numbers(course: steps.Course, factor: float) -> Values:
 def test_no_text_is_cut_or_covered(
     case: tuple[Geometry, str], factor: float | None, theme: str, title: str | None, cell: int | None
 ) -> None:
-    course = steps.course(*case)
-    values = Values() if factor is None else with_numbers(course, factor)
-    whole = stage.film(course, values, Look(cell, theme, title))
-    for number in {0, len(course.steps) // 2, len(course.steps) - 1}:
+    timeline = timeline_of(*case)
+    values = Values() if factor is None else with_numbers(timeline, factor)
+    whole = stage.film(timeline, values, Look(cell, theme, title))
+    for number in {0, len(timeline.steps) // 2, len(timeline.steps) - 1}:
         assert_legible(whole.still(number))
 
 
 @pytest.mark.parametrize("side", [1, 2, 20, 31])
 def test_small_and_large_grids_are_legible(side: int) -> None:
-    course = steps.course(ConvSpec(padding=Pads(1, 1, 1, 1), padding_mode="reflect").resolve((side, side), (3, 3)))
-    for values in (Values(), with_numbers(course, 12.3)):
-        page = stage.film(course, values, Look()).still(0)
+    timeline = timeline_of(ConvSpec(padding=Pads(1, 1, 1, 1), padding_mode="reflect").resolve((side, side), (3, 3)))
+    for values in (Values(), with_numbers(timeline, 12.3)):
+        page = stage.film(timeline, values, Look()).still(0)
         assert_legible(page)
         edge = np.array(channels(page.background))
         pixels = raster.paint(page, 1)
@@ -287,19 +287,19 @@ def test_small_and_large_grids_are_legible(side: int) -> None:
 
 
 def test_cells_too_small_for_their_numbers_are_refused() -> None:
-    course = steps.course(ConvSpec().resolve((3, 3), (1, 1)))
+    timeline = timeline_of(ConvSpec().resolve((3, 3), (1, 1)))
     values = Values([[0.0, 1.0, 2.0]] * 3, [[-12.5]], [[0.0, -12.5, -25.0]] * 3)
-    with pytest.raises(ConvError, match=r"--cell 10 is too small for '×−12\.5' to be read: use --cell 26 or more"):
-        stage.film(course, values, Look(10))
-    stage.film(course, values, Look(26))
-    stage.film(course, Values(), Look(4))
+    with pytest.raises(ConvError, match=r"cell 10 is too small for '×−12\.5' to be read: use cell 26 or more"):
+        stage.film(timeline, values, Look(10))
+    stage.film(timeline, values, Look(26))
+    stage.film(timeline, Values(), Look(4))
 
 
 def test_what_a_frame_shows() -> None:
     """Σ by hand: 1·0 + 2·(-1) + 4·2 + 5·3 under a 2×2 kernel on 1…9."""
-    course = steps.course(ConvSpec().resolve((3, 3), (2, 2)))
+    timeline = timeline_of(ConvSpec().resolve((3, 3), (2, 2)))
     values = Values([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]], [[0.0, -1], [2, 3]], [[21.0, 25], [33, 37]])
-    whole = stage.film(course, values, Look())
+    whole = stage.film(timeline, values, Look())
     texts = {text.text for text in readable(whole.still(0).shapes)}
     assert "(0,0): Σ = 21 = 2·(−1) + 4·2 + 5·3" in texts
     assert {"×0", "×−1", "×2", "×3", "21"} <= texts
@@ -309,8 +309,8 @@ def test_what_a_frame_shows() -> None:
 
 def test_fills_of_a_frame() -> None:
     """Taps of a dilated kernel are apart; what was computed stays."""
-    course = steps.course(ConvSpec(dilation=Pair(2, 2)).resolve((4, 4), (2, 2)))
-    page = stage.film(course, Values(), Look(20)).still(1)
+    timeline = timeline_of(ConvSpec(dilation=Pair(2, 2)).resolve((4, 4), (2, 2)))
+    page = stage.film(timeline, Values(), Look(20)).still(1)
     colors = PALETTES["light"]
     filled = [
         shape for shape in page.shapes if isinstance(shape, Rect) and shape.fill == colors.window and shape.width == 20
@@ -332,8 +332,8 @@ def test_fills_of_a_frame() -> None:
 
 
 def small(title: str | None = None, theme: str = "light") -> Reel:
-    course = steps.course(ConvSpec(padding=Pads(1, 0, 0, 1)).resolve((3, 3), (2, 2)))
-    return stage.film(course, Values(), Look(20, theme, title, 4))
+    timeline = timeline_of(ConvSpec(padding=Pads(1, 0, 0, 1)).resolve((3, 3), (2, 2)))
+    return stage.film(timeline, Values(), Look(20, theme, title, 4))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -407,8 +407,8 @@ def test_an_svg_plays_every_frame_in_turn() -> None:
 
 
 def test_one_frame_is_a_film_too() -> None:
-    course = steps.course(ConvSpec().resolve((2, 2), (2, 2)))
-    whole = stage.film(course, Values(), Look())
+    timeline = timeline_of(ConvSpec().resolve((2, 2), (2, 2)))
+    whole = stage.film(timeline, Values(), Look())
     root = ElementTree.fromstring(reels.render(whole))
     assert not root.findall(f".//{SVG}animate")
     stream = io.BytesIO()
@@ -418,13 +418,13 @@ def test_one_frame_is_a_film_too() -> None:
 
 
 def test_the_document_is_the_film() -> None:
-    course = steps.course(ConvSpec(stride=Pair(2, 2), padding=Pads(1, 1, 1, 1)).resolve((3, 3), (3, 3)))
+    timeline = timeline_of(ConvSpec(stride=Pair(2, 2), padding=Pads(1, 1, 1, 1)).resolve((3, 3), (3, 3)))
     values = Values([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]], [[1.0] * 3] * 3, [[12.0, 16], [24, 28]])
-    one = document(course, values)
+    one = document(timeline, values)
     assert one["grid"]["cells"][0] == ["padding"] * 5
     assert one["grid"]["cells"][1] == ["padding", *["input"] * 3, "padding"]
     assert len(one["frames"]) == 4
-    frame = document(course, values, frame=3)["frames"][0]
+    frame = document(timeline, values, frame=3)["frames"][0]
     assert frame["frame"] == 3
     assert frame["output"] == (1, 1)
     assert frame["value"] == 28

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from test_shape_command import direct, transposed
 
 from convcli.arithmetic import solve
-from convcli.arithmetic.documents import as_options, resolved
 from convcli.arithmetic.solve import NAMES, Query, Solution
 from convcli.geometry import Size
+from convcli.presenters.solved import options_of, resolved
 
 PLAIN = {"stride": 1, "padding": (0, 0), "dilation": 1, "output_padding": 0}
 
@@ -28,7 +28,7 @@ def query(out: int | tuple[int, int], transpose: bool = False, **given: Any) -> 
 
 def first(asked: Query) -> str:
     """The most usual solution."""
-    return as_options(asked, solve.solve(asked).solutions[0])
+    return options_of(asked, solve.solve(asked).solutions[0])
 
 
 def output(transpose: bool, values: solve.Values) -> int:
@@ -146,4 +146,4 @@ def test_all_unknown_is_answered() -> None:
     """The most usual ones; how many there are is told."""
     answer = solve.solve(query(7, **dict.fromkeys(("input", "kernel_size", "stride", "padding", "dilation"))))
     assert len(answer.solutions) == solve.KEPT < answer.count
-    assert as_options(query(7, **dict.fromkeys(NAMES[:-1])), answer.solutions[0]) == "--k 3 --s 1 --p 1 --d 1 --hin 7"
+    assert options_of(query(7, **dict.fromkeys(NAMES[:-1])), answer.solutions[0]) == "--k 3 --s 1 --p 1 --d 1 --hin 7"

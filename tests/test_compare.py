@@ -19,6 +19,7 @@ from convcli.engine import Compute
 from convcli.errors import BackendError, GeometryError
 from convcli.geometry import Pads, Pair, Size
 from convcli.layer import Layer as Weights
+from convcli.presenters import compared_backends
 from convcli.runs import comparison
 from convcli.runs.compared import random_picture, random_weights
 from convcli.runs.comparison import compare, largest_difference, tolerance
@@ -226,7 +227,8 @@ def test_the_limit_replaces_the_tolerance() -> None:
 
 def test_the_document_is_json() -> None:
     image, weight = random_layer((9, 9), 3, 3, (3, 3), ConvSpec())
-    document = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1).rows[0].document()
+    result = compare(image, Weights.of(weight, ConvSpec()), ConvSpec(), repeats=1)
+    document = compared_backends.document(result, ())["rows"][0]
     assert json.loads(json.dumps(document)) == document
     contract = {"backend", "device", "plan", "output_shape", "max_abs_error", "median_ms"}
     assert contract <= document.keys()

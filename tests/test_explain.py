@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.convspec import ConvSpec
-from convcli.explain.trace import Trace, combine, readings, touches, trace
+from convcli.explanation.trace import Trace, combine, readings, touches, trace
 from convcli.geometry import Geometry, Pads, Pair
 
 

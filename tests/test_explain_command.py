@@ -15,8 +15,8 @@ import convcli.translate
 from convcli.convspec import ConvSpec
 from convcli.drawing.colors import PALETTES
 from convcli.drawing.scene import Rect, Scene, Text, text_width
-from convcli.explain import figure, pixel, subject
-from convcli.explain.touched import touched
+from convcli.explanation import illustration, pixel, subject
+from convcli.explanation.touched import touched
 from convcli.geometry import Pads, Pair
 from convcli.runs.operation import assemble
 
@@ -289,7 +289,7 @@ def test_nothing_in_a_figure_overlaps_or_is_cut(spec: ConvSpec, kernel: str, the
     for channels in ("each", "sum"):
         fitted = subject.load(source, assemble(spec, [kernel], channels=channels))
         for answer in (pixel.explain(fitted, (0, 1)), pixel.explain(fitted, (-1, -1)), touched(fitted, (2, 3))):
-            fits(figure.draw(answer, PALETTES[theme]))
+            fits(illustration.draw(answer, PALETTES[theme]))
 
 
 def test_a_figure_holds_the_numbers(folder: Path, tmp_path: Path) -> None:
@@ -511,7 +511,7 @@ def test_the_largest_of_a_maximum_comes_first() -> None:
     assert answer.joined == 645
     assert [float(one.products[place].sum()) for one, place in answer.telling(3)] == [645, 645, 645]
     assert len(answer.telling(100)) == len(answer.windows) == 8
-    drawn = [shape.text for shape in figure.draw(answer, PALETTES["light"]).shapes if isinstance(shape, Text)]
+    drawn = [shape.text for shape in illustration.draw(answer, PALETTES["light"]).shapes if isinstance(shape, Text)]
     assert drawn.count("Σ = 645") == 3
     text = done("explain", SAMPLES / "tiny.png", "-k", "kirsch", "--at", "1,1").text
     assert "4 more candidates of the maximum; the sum of products of each kernel\n" in text

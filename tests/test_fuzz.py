@@ -47,7 +47,10 @@ def test_any_bytes(name: str, tmp_path: Path) -> None:
 
 def test_deep_seeds_are_read_as_deep(tmp_path: Path) -> None:
     """The seeds made by hand are what they are meant to be."""
-    for seed in targets._deep(np.full((4, 5, 3), 515, np.uint16)):
+    whole, moving, *tiffs = targets._deep(np.full((4, 5, 3), 515, np.uint16))
+    (tmp_path / "seed").write_bytes(moving)
+    assert "read with 8" in images.load(str(tmp_path / "seed")).notes[-1]
+    for seed in (whole, *tiffs):
         (tmp_path / "seed").write_bytes(seed)
         picture = images.load(str(tmp_path / "seed"))
         assert picture.colour.dtype == np.uint16

@@ -10,7 +10,7 @@ import pytest
 from cli import done, run, terminal
 from PIL import Image
 
-from convcli.commands.shape_views import short
+from convcli.presenters.chained import short
 
 STEM = ["shape", "--hin", 224, "--hout", 112, "--k", "?", "--s", "?", "--p", "?"]
 CHAIN = "conv:k7,s2,p3,c64 pool:k3,s2,p1 conv:k3,p1 transpose:k4,s2,p1"

@@ -1,50 +1,50 @@
-"""The words around an animation. Standard library only."""
+"""The texts around an animation. Standard library only."""
 
 from __future__ import annotations
 
-from convcli.animation.steps import Course, Kind, Step, Values, equivalent_pads
+from convcli.animation.timeline import Kind, Step, Timeline, Values, equivalent_pads
 from convcli.arithmetic import sizes
 from convcli.drawing.grid import number
 from convcli.drawing.scene import wrap
 from convcli.geometry import Geometry
 
 
-def title(course: Course) -> str:
+def title(timeline: Timeline) -> str:
     """The operation and its sizes."""
-    geometry = course.geometry
+    geometry = timeline.geometry
     name = "transposed convolution" if geometry.transpose else "convolution"
     return f"{name} {geometry.input} → {geometry.output}"
 
 
-def grid_heading(course: Course) -> tuple[str, ...]:
-    """What the kernel moves over."""
-    geometry = course.geometry
-    if course.size == geometry.input:
+def grid_heading(timeline: Timeline) -> tuple[str, ...]:
+    """The heading of the grid that the kernel moves over."""
+    geometry = timeline.geometry
+    if timeline.size == geometry.input:
         return (f"input {geometry.input}",)
     how = "with zeros" if geometry.transpose else "padded"
-    return (f"input {geometry.input}", f"{how}: {course.size}")
+    return (f"input {geometry.input}", f"{how}: {timeline.size}")
 
 
-def kernel_heading(course: Course) -> tuple[str, ...]:
-    """The kernel, and whether it is turned."""
-    return (f"kernel {course.geometry.kernel}", *(["flipped"] if course.flipped else []))
+def kernel_heading(timeline: Timeline) -> tuple[str, ...]:
+    """The heading of the kernel, with whether it is flipped."""
+    return (f"kernel {timeline.geometry.kernel}", *(["flipped"] if timeline.flipped else []))
 
 
-def output_heading(course: Course) -> tuple[str, ...]:
-    """The output."""
-    return (f"output {course.geometry.output}",)
+def output_heading(timeline: Timeline) -> tuple[str, ...]:
+    """The heading of the output."""
+    return (f"output {timeline.geometry.output}",)
 
 
 def kind_name(kind: Kind, geometry: Geometry) -> str:
-    """A kind of cell, for the legend."""
+    """The name of a kind of cell, for the legend."""
     if kind is Kind.PADDING:
         return f"padding ({geometry.padding_mode})" if geometry.padding_mode != "zeros" else "padding"
     return {Kind.INPUT: "input", Kind.INSERTED: "inserted zeros"}.get(kind, "output_padding")
 
 
-def facts(course: Course, rule: str | None) -> list[str]:
-    """The parameters, the size formula with its numbers, and for the transposed operation the direct one that it equals."""
-    geometry = course.geometry
+def facts(timeline: Timeline, rule: str | None) -> list[str]:
+    """The parameters, the size formula with its numbers, and for a transposed operation the direct one that is equal."""
+    geometry = timeline.geometry
     pads = _pair(geometry.pads)
     padding = (f"{rule} = {pads}" if rule else pads) + (" (top, bottom, left, right)" if "," in pads else "")
     parts = [f"kernel {geometry.kernel}", f"stride {_pair(geometry.stride)}", f"padding {padding}"]
@@ -54,14 +54,14 @@ def facts(course: Course, rule: str | None) -> list[str]:
     lines = [", ".join(parts)]
     formulas = [sizes.axis(geometry, axis, rule).formula.replace(" - ", " − ") for axis in (0, 1)]
     lines += formulas[:1] if formulas[0][1:] == formulas[1][1:] else formulas
-    if unread := _unread(course):
+    if unread := _unread(timeline):
         lines.append(f"never read: {unread}")
     if geometry.transpose:
         between = _pair([s - 1 for s in geometry.stride])
         zeros = "zero" if between == "1" else "zeros"
         around = _pair([*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1)])
         crop = " (below 0: cropped)" if "-" in around else ""
-        turned = "flipped" if course.flipped else "as given"
+        turned = "flipped" if timeline.flipped else "as given"
         equal = (
             f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}{crop}"
             f"{_more(geometry)}"
@@ -80,11 +80,11 @@ def _more(geometry: Geometry) -> str:
     return f" and {where} (output_padding)" if where else ""
 
 
-def _unread(course: Course) -> str:
-    """Rows and columns at the end of the grid that a stride leaves over, or a crop of the transposed operation."""
-    height, width = course.geometry.extent
-    last = course.steps[-1]
-    rest = course.size.height - last.top - height, course.size.width - last.left - width
+def _unread(timeline: Timeline) -> str:
+    """Rows and columns at the end of the grid that no window reads."""
+    height, width = timeline.geometry.extent
+    last = timeline.steps[-1]
+    rest = timeline.size.height - last.top - height, timeline.size.width - last.left - width
     names = ("row", "bottom"), ("column", "right")
     parts = [
         f"{count} {name}{'s' * (count > 1)} ({where})"
@@ -94,16 +94,16 @@ def _unread(course: Course) -> str:
     return ", ".join(parts)
 
 
-def status(course: Course, step: Step, values: Values, room: int) -> list[str]:
-    """What happens in one step: the sum, if there are values, else how much of the input it sees."""
+def status(timeline: Timeline, step: Step, values: Values, room: int) -> list[str]:
+    """What happens in one step: the sum if there are values, else how much of the input lies under the kernel."""
     y, x = step.output
     if values.input is None or values.kernel is None or values.output is None:
-        count = sum(course.grid[tap.row][tap.column].kind is Kind.INPUT for tap in step.taps)
+        count = sum(timeline.grid[tap.row][tap.column].kind is Kind.INPUT for tap in step.taps)
         return wrap(f"output ({y},{x}): {count} of {len(step.taps)} taps lie on the input", room)
     result = f"({y},{x}): Σ = {number(values.output[y][x], 6)}"
     terms = []
     for tap in step.taps:
-        value, weight = course.value(tap, values), values.kernel[tap.kernel[0]][tap.kernel[1]]
+        value, weight = timeline.value(tap, values), values.kernel[tap.kernel[0]][tap.kernel[1]]
         if value and weight:
             terms.append(f"{_factor(value)}·{_factor(weight)}")
     whole = wrap(f"{result} = {' + '.join(terms)}", room) if terms else [result]
@@ -116,5 +116,5 @@ def _factor(value: float) -> str:
 
 
 def _pair(values: tuple[int, ...] | list[int]) -> str:
-    """One number where all are alike."""
+    """One number if all are the same."""
     return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))

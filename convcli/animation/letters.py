@@ -1,7 +1,7 @@
 """A step as lines of characters, for terminals. Standard library only.
 
-What is told by colour is told by signs as well: ``[ ]`` is under the kernel, ``■`` input, ``·`` padding, ``0`` an inserted
-zero, ``+`` output padding; in the output ``·`` is still to come.
+Every cell has a sign, not only a colour: ``[ ]`` is under the kernel, ``■`` is input, ``·`` padding, ``0`` an inserted zero,
+``+`` output padding. In the output, ``·`` is not computed yet.
 """
 
 from __future__ import annotations
@@ -9,49 +9,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convcli.animation import captions
-from convcli.animation.steps import Course, Kind, Values, read
+from convcli.animation.timeline import Kind, Timeline, Values, read
 from convcli.drawing.grid import number
 
 GAP = "    "
 _SIGNS = {Kind.INPUT: "■", Kind.INSERTED: "0", Kind.PADDING: "·", Kind.OUTPUT_PADDING: "+"}
 _ROOM = 76
-"""Characters of a line of the captions."""
+"""The most characters in a line of text."""
 
 
-def lines(course: Course, values: Values, frame: int) -> list[str]:
+def lines(timeline: Timeline, values: Values, frame: int) -> list[str]:
     """One step: the grid and the output side by side, and what happens."""
-    step = course.steps[frame]
+    step = timeline.steps[frame]
     under = {(tap.row, tap.column) for tap in step.taps}
     grid = [
-        [(_sign(course, values, row, column), (row, column) in under) for column in range(course.size.width)]
-        for row in range(course.size.height)
+        [(_sign(timeline, values, row, column), (row, column) in under) for column in range(timeline.size.width)]
+        for row in range(timeline.size.height)
     ]
-    height, width = course.geometry.output
+    height, width = timeline.geometry.output
     output = [
-        [(_output(course, values, frame, y, x), (y, x) == step.output) for x in range(width)] for y in range(height)
+        [(_output(timeline, values, frame, y, x), (y, x) == step.output) for x in range(width)] for y in range(height)
     ]
     left, right = _table(grid), _table(output)
     blank = " " * len(left[0]), " " * len(right[0])
     rows = max(len(left), len(right))
     sides = zip(_middle(left, rows, blank[0]), _middle(right, rows, blank[1]), strict=True)
-    status = captions.status(course, step, values, _ROOM)
-    head = f"{captions.title(course)}, frame {frame} of 0 to {len(course.steps) - 1}"
+    status = captions.status(timeline, step, values, _ROOM)
+    head = f"{captions.title(timeline)}, frame {frame} of 0 to {len(timeline.steps) - 1}"
     return [head, "", *(f"{one}{GAP}{other}".rstrip() for one, other in sides), "", *status]
 
 
-def _sign(course: Course, values: Values, row: int, column: int) -> str:
-    field = course.grid[row][column]
+def _sign(timeline: Timeline, values: Values, row: int, column: int) -> str:
+    field = timeline.grid[row][column]
     return _SIGNS[field.kind] if values.input is None else number(read(field, values.input))
 
 
-def _output(course: Course, values: Values, frame: int, y: int, x: int) -> str:
-    if y * course.geometry.output.width + x > frame:
+def _output(timeline: Timeline, values: Values, frame: int, y: int, x: int) -> str:
+    if y * timeline.geometry.output.width + x > frame:
         return "·"
     return "■" if values.output is None else number(values.output[y][x])
 
 
 def _table(rows: Sequence[Sequence[tuple[str, bool]]]) -> list[str]:
-    """Cells of one width, in brackets where they are marked."""
+    """Cells of the same width. Marked ones are in brackets."""
     width = max(len(text) for row in rows for text, _ in row)
     return ["".join(f"[{text:>{width}}]" if marked else f" {text:>{width}} " for text, marked in row) for row in rows]
 

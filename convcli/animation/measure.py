@@ -1,49 +1,49 @@
-"""What stands in the cells of an animation, and how large they have to be for it. Standard library only."""
+"""The texts in the cells of an animation, and how large the cells have to be. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convcli.animation.steps import Course, Field, Kind, Values, read
+from convcli.animation.timeline import Field, Kind, Timeline, Values, read
 from convcli.drawing.grid import number
 from convcli.drawing.scene import ADVANCE, fitting_size
-from convcli.errors import ConvError
+from convcli.errors import ConvError, param
 
 SMALLEST = 6.0
-"""No number is drawn with a smaller font."""
+"""The smallest font size of a number."""
 
 WEIGHT = 0.24
-"""Font size of a weight under the kernel, by the side of its cell."""
+"""The font size of a weight under the kernel, as a share of the side of its cell."""
 
 _VALUE = 0.36
 _SHARE = 0.84
-"""How much of a cell's width its text may take."""
+"""The share of a cell's width that its text may take."""
 
 _WIDEST, _NARROWER, _MANY = 1000, 640, 256
-"""Pixels that the cells of a page take side by side, where their texts allow; and of an animation of many frames."""
+"""The width of all cells side by side, if their texts are short enough: usually, and for more than `_MANY` frames."""
 
 
-def labels(course: Course, values: Values) -> list[list[str]]:
-    """What stands in the cells of the grid: values; else zeros between pixels, or which pixels a border copies."""
+def labels(timeline: Timeline, values: Values) -> list[list[str]]:
+    """The texts in the cells of the grid: values, or else inserted zeros, or the pixels that a border copies."""
     if values.input is not None:
-        return [[number(read(field, values.input)) for field in row] for row in course.grid]
-    copies = any(field.kind is Kind.PADDING and field.source is not None for row in course.grid for field in row)
+        return [[number(read(field, values.input)) for field in row] for row in timeline.grid]
+    copies = any(field.kind is Kind.PADDING and field.source is not None for row in timeline.grid for field in row)
 
     def label(field: Field) -> str:
         if copies and field.source is not None:
             return f"{field.source[0]},{field.source[1]}"
         return "0" if field.kind is Kind.INSERTED else ""
 
-    return [[label(field) for field in row] for row in course.grid]
+    return [[label(field) for field in row] for row in timeline.grid]
 
 
 def weights(values: Values) -> list[str]:
-    """What stands below the values under the kernel."""
+    """The texts below the values under the kernel."""
     return [f"×{text}" for text in _flat(values.kernel)]
 
 
 def numbers(labels: Sequence[Sequence[str]], values: Values) -> list[str]:
-    """Every text in the middle of a cell: of the grid, the kernel and the output."""
+    """The texts in the middle of all cells: of the grid, the kernel and the output."""
     return [*(text for row in labels for text in row), *_flat(values.kernel), *_flat(values.output)]
 
 
@@ -56,7 +56,7 @@ def fitting(texts: Sequence[str], cell: float, share: float = _VALUE) -> float:
     return fitting_size(max(texts, key=len, default=""), cell * _SHARE, cell * share)
 
 
-def side(course: Course, labels: Sequence[Sequence[str]], values: Values, wanted: int | None) -> float:
+def side(timeline: Timeline, labels: Sequence[Sequence[str]], values: Values, wanted: int | None) -> float:
     """The side of a cell: as wanted, or as its texts and the page ask for.
 
     Raises
@@ -77,10 +77,12 @@ def side(course: Course, labels: Sequence[Sequence[str]], values: Values, wanted
     if wanted is not None:
         if wanted < least:
             raise ConvError(
-                f"--cell {wanted} is too small for '{longest}' to be read: use --cell {-(-least // 1):.0f} or more"
+                param("cell", wanted),
+                f"is too small for '{longest}' to be read",
+                f"use {param('cell', f'{-(-least // 1):.0f}')} or more",
             )
         return float(wanted)
     comfortable = max(enough(10.0), 44.0 if below else 30.0)
-    columns = course.size.width + course.geometry.output.width
-    widest = _WIDEST if len(course.steps) <= _MANY else _NARROWER
+    columns = timeline.size.width + timeline.geometry.output.width
+    widest = _WIDEST if len(timeline.steps) <= _MANY else _NARROWER
     return -(-max(least, 10.0, min(comfortable, widest / columns)) // 1)

@@ -1,4 +1,4 @@
-"""What is animated: a geometry alone, or an image's channel with a kernel and the result."""
+"""What an animation is made from: an image's channel with a kernel and the result."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli import engine, images
-from convcli.animation.steps import Course, Values, course
+from convcli.animation.timeline import Timeline, Values, timeline_of
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import GeometryError, ImageError, KernelError
+from convcli.errors import GeometryError, ImageError, KernelError, param
 from convcli.images import Picture
 from convcli.kernels import notation, parse
 from convcli.layer import Layer
@@ -21,9 +21,9 @@ from convcli.layer import Layer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scenario:
-    """The steps and their numbers, and what of the image is not in them, for the user to know."""
+    """The timeline and its numbers, and notes on what of the image they leave out."""
 
-    course: Course
+    timeline: Timeline
     values: Values
     notes: tuple[str, ...] = ()
 
@@ -34,21 +34,21 @@ def kernel(spec: str) -> NDArray[np.float64]:
     Raises
     ------
     KernelError
-        It cannot be built, or is several.
+        It cannot be built, or there are several.
     """
     kernels = parse(spec).kernels
     if len(kernels) > 1:
         names = ", ".join(dict.fromkeys(one.name for one in kernels))
-        raise KernelError(f"kernel '{spec}' is {len(kernels)} kernels: animate one of them, as {names}")
+        raise KernelError(f"kernel '{spec}'", f"is {len(kernels)} kernels", f"animate one of them, as {names}")
     return kernels[0].values
 
 
 _ENDING = re.compile(r"\.[A-Za-z]\w*$")
-"""Of a file's name: what ends so is none of numbers."""
+"""The ending of a file's name. Text with such an ending is not numbers."""
 
 
 def load(text: str) -> Picture:
-    """The picture of a path, of ``-``, or of numbers written as a kernel's are, ``1,2;3,4``.
+    """The picture at a path, on ``-``, or of numbers that are written like a kernel: ``1,2;3,4``.
 
     Raises
     ------
@@ -68,29 +68,29 @@ def load(text: str) -> Picture:
 def with_values(
     picture: Picture, channel: int | None, weights: NDArray[np.float64], spec: ConvSpec, name: str
 ) -> Scenario:
-    """An image's channel under a kernel: every number by the reference, in float64.
+    """An image's channel under a kernel. The reference computes the numbers in float64.
 
     Parameters
     ----------
     picture : Picture
-        Its colours are used, opaque.
+        Its colours are used, without opacity.
     channel : int, optional
-        From 0, below 0 from the end; by default gray, of a tensor the first.
+        From 0; negative numbers count from the end. By default gray, or the first channel of a tensor.
     weights : ndarray
         ``(kh, kw)``.
     spec : ConvSpec
         The operation.
     name : str
-        The image's, for messages.
+        The image's name, for messages.
 
     Raises
     ------
     ConvError
-        A channel that is not there, or more than an animation shows.
+        There is no such channel, or the animation would be too large.
     """
     plane = _plane(picture, channel, name)
     height, width = weights.shape
-    steps = course(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
+    steps = timeline_of(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
     layer = Layer.of(weights[np.newaxis, np.newaxis], spec)
     result = engine.run(plane[np.newaxis], layer, spec, Compute("reference"))
     notes = picture.notes if picture.alpha is None else (*picture.notes, "transparency is left out")
@@ -100,12 +100,13 @@ def with_values(
 def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float64]:
     """One channel ``(H, W)``, float64."""
     if picture.colour.ndim == 4 and picture.colour.shape[0] > 1:
-        raise ImageError(f"'{name}' is a batch of {picture.colour.shape[0]} images: animate one, a .npy of (C, H, W)")
+        rule = f"is a batch of {picture.colour.shape[0]} images"
+        raise ImageError(f"'{name}'", rule, "animate one, a .npy of (C, H, W)")
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     count = colour.shape[0]
     if channel is not None and not -count <= channel < count:
         there = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
-        raise GeometryError(f"--channel {channel} is not in '{name}', which has {count}: use {there}")
+        raise GeometryError(param("channel", channel), f"is not in '{name}', which has {count}", f"use {there}")
     gray = channel is None and picture.space == "rgb"
     plane: NDArray[np.float64] = (picture.gray(double=True)[0] if gray else colour[channel or 0]).astype(np.float64)
     return plane

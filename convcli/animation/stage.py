@@ -1,4 +1,4 @@
-"""Where everything of an animation stands on the page: from a `Course` to a `Reel`. Standard library only."""
+"""The layout of an animation: from a `Timeline` to a `Reel`. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from convcli.animation import captions, measure
-from convcli.animation.steps import Course, Field, Kind, Step, Values
+from convcli.animation.timeline import Field, Kind, Step, Timeline, Values
 from convcli.drawing.colors import PALETTES, Palette, mix, readable_on
 from convcli.drawing.grid import number
 from convcli.drawing.reel import Frame, Reel
@@ -14,17 +14,17 @@ from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_
 
 MARGIN, GAP = 16.0, 32.0
 SIZE, LEADING = 12.0, 18.0
-"""Of all texts outside the grids: their font size, and the height of a line."""
+"""The font size of all texts outside the grids, and the height of a line."""
 
 NARROWEST = 400.0
-"""No page is narrower: captions want room."""
+"""The least width of a page: captions need room."""
 
 SWATCH = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How it is drawn: the side of a cell in pixels (None: by what is in it), light or dark, the title (None: the operation)."""
+    """How it is drawn: the side of a cell in pixels (None: by its text), light or dark, the title (None: the operation)."""
 
     cell: int | None = None
     theme: str = "light"
@@ -43,53 +43,53 @@ class _Panel:
     y: float = 0.0
 
 
-def film(course: Course, values: Values, look: Look, rule: str | None = None) -> Reel:
-    """The whole animation; `rule` is the padding rule that the geometry was resolved by, if any.
+def film(timeline: Timeline, values: Values, look: Look, rule: str | None = None) -> Reel:
+    """The whole animation. `rule` is the padding rule that the geometry was resolved by, if any.
 
     Raises
     ------
     ConvError
-        Cells too small for the numbers in them.
+        The cells are too small for their numbers.
     """
-    stage = _Stage(course, values, look, rule)
-    fps = look.fps or max(2.0, min(25.0, len(course.steps) / 30))
-    return Reel(stage.base(), tuple(map(stage.frame, course.steps)), fps)
+    stage = _Stage(timeline, values, look, rule)
+    fps = look.fps or max(2.0, min(25.0, len(timeline.steps) / 30))
+    return Reel(stage.base(), tuple(map(stage.frame, timeline.steps)), fps)
 
 
 class _Stage:
-    """The layout of one animation: what is worked out once, and the frames drawn by it."""
+    """The layout of one animation, computed once, and the frames that it draws."""
 
-    def __init__(self, course: Course, values: Values, look: Look, rule: str | None) -> None:
-        self.course, self.values = course, values
+    def __init__(self, timeline: Timeline, values: Values, look: Look, rule: str | None) -> None:
+        self.timeline, self.values = timeline, values
         self.colors: Palette = PALETTES[look.theme]
-        self.labels = measure.labels(course, values)
-        self.cell = measure.side(course, self.labels, values, look.cell)
+        self.labels = measure.labels(timeline, values)
+        self.cell = measure.side(timeline, self.labels, values, look.cell)
         self.size = measure.fitting(measure.numbers(self.labels, values), self.cell)
         self.weight_size = min(self.size, measure.fitting(measure.weights(values), self.cell, measure.WEIGHT))
-        panels = [_Panel(captions.grid_heading(course), *course.size)]
+        panels = [_Panel(captions.grid_heading(timeline), *timeline.size)]
         if values.kernel is not None:
-            panels.append(_Panel(captions.kernel_heading(course), *course.geometry.kernel))
-        panels.append(_Panel(captions.output_heading(course), *course.geometry.output))
+            panels.append(_Panel(captions.kernel_heading(timeline), *timeline.geometry.kernel))
+        panels.append(_Panel(captions.output_heading(timeline), *timeline.geometry.output))
         widths = [max(p.columns * self.cell, *(text_width(line, SIZE) for line in p.heading)) for p in panels]
         across = sum(widths) + GAP * (len(panels) - 1)
         self.width = max(NARROWEST, across + 2 * MARGIN)
         self.room = int((self.width - 2 * MARGIN) / (ADVANCE * SIZE))
-        self.title = captions.title(course) if look.title is None else look.title
+        self.title = captions.title(timeline) if look.title is None else look.title
         head = wrap(self.title, self.room)
         self.panels, self.texts = self._place(panels, widths, across, MARGIN + LEADING * len(head))
         self.texts += self._lines(head, MARGIN, bold=True)
         bottom = max(p.y + p.rows * self.cell for p in self.panels) + MARGIN
         self.legend, bottom = self._legend(bottom)
-        facts = [line for fact in captions.facts(course, rule) for line in wrap(fact, self.room)]
+        facts = [line for fact in captions.facts(timeline, rule) for line in wrap(fact, self.room)]
         self.texts += self._lines(facts, bottom)
         self.status_top = bottom + LEADING * len(facts) + 4
-        self.statuses = {step.output: captions.status(course, step, values, self.room) for step in course.steps}
+        self.statuses = {step.output: captions.status(timeline, step, values, self.room) for step in timeline.steps}
         self.height = self.status_top + LEADING * max(map(len, self.statuses.values())) + MARGIN / 2
 
     def _place(
         self, panels: Sequence[_Panel], widths: Sequence[float], across: float, top: float
     ) -> tuple[list[_Panel], list[Text]]:
-        """The panels side by side, each in the middle of its column, headings and all; and the headings."""
+        """The panels side by side, each with its heading in the middle of its column; and the headings."""
         tallest = max(p.rows * self.cell + LEADING * len(p.heading) for p in panels)
         placed, texts = [], []
         left = (self.width - across) / 2
@@ -112,12 +112,12 @@ class _Stage:
         ]
 
     def _legend(self, top: float) -> tuple[list[Shape], float]:
-        """Swatches with what they mean, as many to a line as it holds; and where they end."""
+        """Colours and their meanings, as many on a line as fit; and where they end."""
         shapes: list[Shape] = []
         x, y = MARGIN, top + LEADING / 2
-        kinds = [kind for kind in Kind if any(field.kind is kind for row in self.course.grid for field in row)]
+        kinds = [kind for kind in Kind if any(field.kind is kind for row in self.timeline.grid for field in row)]
         items: list[tuple[str, str, Kind | None]] = [
-            (captions.kind_name(kind, self.course.geometry), self._fill(kind), kind) for kind in kinds
+            (captions.kind_name(kind, self.timeline.geometry), self._fill(kind), kind) for kind in kinds
         ]
         items.append(("under the kernel", self.colors.window, None))
         items += [("output", self.colors.output, None), ("current output", self.colors.current, None)]
@@ -132,14 +132,14 @@ class _Stage:
         return shapes, y + LEADING / 2 + 4
 
     def base(self) -> Scene:
-        """What every frame has: the grids, the kernel, the texts."""
+        """What all frames have in common: the grids, the kernel, the texts."""
         grid, output = self.panels[0], self.panels[-1]
         shapes: list[Shape] = []
-        for row, fields in enumerate(self.course.grid):
+        for row, fields in enumerate(self.timeline.grid):
             for column, field in enumerate(fields):
                 if (fill := self._fill(field.kind)) != self.colors.background:
                     shapes.append(self._square(grid, row, column, fill))
-        kinds = [[field.kind for field in row] for row in self.course.grid]
+        kinds = [[field.kind for field in row] for row in self.timeline.grid]
         for kind in (Kind.PADDING, Kind.OUTPUT_PADDING, Kind.INPUT):
             own = (Kind.INPUT, Kind.INSERTED) if kind is Kind.INPUT else (kind,)
             shapes += self._edges(grid, [[k in own for k in row] for row in kinds], kind)
@@ -157,17 +157,17 @@ class _Stage:
         return page.plus(self.legend).plus(self.texts)
 
     def _late(self, y: int, x: int) -> bool:
-        """Whether an output is there by `output_padding` alone."""
-        (height, width), (rows, columns) = self.course.geometry.output, self.course.geometry.output_padding
+        """Whether an output is there only because of `output_padding`."""
+        (height, width), (rows, columns) = self.timeline.geometry.output, self.timeline.geometry.output_padding
         return y >= height - rows or x >= width - columns
 
     def frame(self, step: Step) -> Frame:
-        """The window over the grid, its numbers, the output it makes, and the line that says so."""
+        """The window over the grid, its numbers, its output, and the line that describes it."""
         grid, output = self.panels[0], self.panels[-1]
         y, x = step.output
         shapes: list[Shape] = []
         for tap in step.taps:
-            fill = self._tapped(self.course.grid[tap.row][tap.column])
+            fill = self._tapped(self.timeline.grid[tap.row][tap.column])
             ink = readable_on(fill)
             shapes.append(self._square(grid, tap.row, tap.column, fill, ink))
             shapes += self._label(grid, tap.row, tap.column, self.labels[tap.row][tap.column], ink)
@@ -175,7 +175,7 @@ class _Stage:
                 weight = number(self.values.kernel[tap.kernel[0]][tap.kernel[1]])
                 right, low = grid.x + (tap.column + 0.94) * self.cell, grid.y + (tap.row + 0.8) * self.cell
                 shapes.append(Text(right, low, f"×{weight}", self.weight_size, ink, "end"))
-        height, width = (self.cell * side for side in self.course.geometry.extent)
+        height, width = (self.cell * side for side in self.timeline.geometry.extent)
         corner = grid.x + step.left * self.cell, grid.y + step.top * self.cell
         shapes.append(Rect(*corner, width, height, stroke=self.colors.ink, stroke_width=2.5))
         shapes.append(self._square(output, y, x, self.colors.current, self.colors.ink, 2.5))
@@ -193,7 +193,7 @@ class _Stage:
 
     def _kernel(self, panel: _Panel, rows: Sequence[Sequence[float]]) -> Iterator[Shape]:
         """The kernel as it lies on the grid."""
-        turned = [row[::-1] for row in rows[::-1]] if self.course.flipped else rows
+        turned = [row[::-1] for row in rows[::-1]] if self.timeline.flipped else rows
         for i, row in enumerate(turned):
             for j, weight in enumerate(row):
                 yield self._square(panel, i, j, self.colors.kernel)
@@ -201,7 +201,7 @@ class _Stage:
         yield from self._edges(panel, [[True] * panel.columns] * panel.rows, None)
 
     def _label(self, grid: _Panel, row: int, column: int, text: str, color: str) -> Iterator[Shape]:
-        """What stands in a cell of the grid, above the weight if there is one."""
+        """The text of a cell of the grid, above the weight if there is one."""
         if text:
             yield self._text(grid, row, column, text, color, 0.5 if self.values.kernel is None else 0.38)
 
@@ -216,7 +216,7 @@ class _Stage:
         return Rect(*corner, self.cell, self.cell, fill, stroke, width)
 
     def _edges(self, panel: _Panel, inside: Sequence[Sequence[bool]], kind: Kind | None) -> Iterator[Line]:
-        """The sides of the marked cells, each drawn once: runs of them as one line."""
+        """The sides of the marked cells, each drawn once. Neighbours are one line."""
         dash = 0.0
         if kind in (Kind.PADDING, Kind.OUTPUT_PADDING):
             dash = self.cell / (2 * max(1, round(self.cell / 10)) + 1)
@@ -238,19 +238,19 @@ class _Stage:
         return colors.input if kind is Kind.INPUT else colors.padding
 
     def _tapped(self, field: Field) -> str:
-        """A cell under the kernel: paler where it is no input."""
+        """The colour of a cell under the kernel: paler if it is not input."""
         return self.colors.window if field.kind is Kind.INPUT else mix(self._fill(field.kind), self.colors.window, 0.5)
 
     def _stroke(self, kind: Kind | None) -> str:
         return self.colors.negative if kind is Kind.OUTPUT_PADDING else self.colors.faint
 
     def _quiet(self, fill: str) -> str:
-        """Text that stands back, yet is readable on `fill`."""
+        """A faint colour of text that is still readable on `fill`."""
         return mix(readable_on(fill), fill, 0.25)
 
 
 def _runs(marks: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """First and past-the-last index of each run of marks."""
+    """The first index and the index after the last, of each run of marks."""
     start = None
     for place, mark in enumerate([*marks, False]):
         if mark and start is None:

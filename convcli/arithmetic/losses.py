@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
-from typing import Any
 
 from convcli.geometry import Geometry, extent
 
@@ -37,11 +36,6 @@ class Overlap:
     def checkerboard(self) -> bool:
         """Whether the number of taps differs from pixel to pixel, even away from the border."""
         return self.interior is not None and self.interior[0] != self.interior[1]
-
-    def document(self) -> dict[str, Any]:
-        """The JSON."""
-        inner = None if self.interior is None else {"min": self.interior[0], "max": self.interior[1]}
-        return {"min": self.least, "max": self.most, "interior": inner, "checkerboard": self.checkerboard}
 
 
 def unused(geometry: Geometry) -> tuple[int, int]:
@@ -85,20 +79,6 @@ def overlap_map(geometry: Geometry, rows: int, columns: int) -> list[list[int]]:
     """How many taps meet at each pixel of the larger side, for its first `rows` and `columns`: a list of rows."""
     across = [_taps(geometry, 1, x) for x in range(columns)]
     return [[down * count for count in across] for down in (_taps(geometry, 0, y) for y in range(rows))]
-
-
-def document(geometry: Geometry) -> dict[str, Any]:
-    """The JSON: `losses` (None for a transposed operation) and `overlap`."""
-    found = overlap(geometry)
-    lost = {
-        "unused": list(unused(geometry)),
-        "unused_pixels": list(unused_pixels(geometry)),
-        "saw_padding": saw_padding(geometry),
-    }
-    return {
-        "losses": None if geometry.transpose else lost,
-        "overlap": None if found is None else found.document(),
-    }
 
 
 def _padded(geometry: Geometry, axis: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from convcli.geometry import Geometry, direct_size, inputs_sharing, transposed_size
 
@@ -81,30 +80,3 @@ def _transposed_formula(name: str, h: int, k: int, s: int, d: int, before: int, 
 
 def _result(size: int) -> str:
     return str(size) if size > 0 else f"{size}: nothing is left"
-
-
-def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
-    """The JSON of a resolved geometry. `rule` is the same as in `axis`."""
-    axes = {"height": axis(geometry, 0, rule), "width": axis(geometry, 1, rule)}
-    return {
-        "op": "transpose" if geometry.transpose else "direct",
-        "input": geometry.input._asdict(),
-        "output": geometry.output._asdict(),
-        "kernel_size": list(geometry.kernel),
-        "stride": list(geometry.stride),
-        "padding": geometry.pads._asdict(),
-        "padding_rule": rule,
-        "dilation": list(geometry.dilation),
-        "output_padding": list(geometry.output_padding),
-        "formula": {name: part.formula for name, part in axes.items()},
-        "opposite": {
-            "op": "direct" if geometry.transpose else "transpose",
-            "output": {name: part.opposite for name, part in axes.items()},
-            "formula": {name: part.opposite_formula for name, part in axes.items()},
-        },
-        "direct_inputs_sharing_an_output": {
-            name: {"first": part.sharing[0], "last": part.sharing[-1]} if part.sharing else None
-            for name, part in axes.items()
-        },
-        "output_padding_to_return": [part.output_padding for part in axes.values()],
-    }

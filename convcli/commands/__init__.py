@@ -1,1 +1,1 @@
-"""A module per subcommand: parse, call, render. What a command does not need is imported inside its function."""
+"""A module for each command: take the options, call, show the result. What only some calls need is imported in functions."""

@@ -5,26 +5,49 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import click
 
-from convcli import folding, options, report
+from convcli import options, report
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
+from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Pair
 from convcli.images.formats import animations
 from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType
 from convcli.system import files, names
 
 if TYPE_CHECKING:
-    from convcli.animation.steps import Course, Values
+    from convcli.animation.timeline import Timeline, Values
     from convcli.drawing.reel import Reel
 
 _SIZE = CountType()
 FORMATS = {**animations(), ".svg": "SVG"}
 STILLS = (".png", ".svg")
+
+
+class AnimateOptions(NamedTuple):
+    """What `animate` is asked for."""
+
+    image: str | None
+    hin: int | None
+    win: int | None
+    kernel: str | None
+    kernel_size: Pair | None
+    geometry: GeometryOptions
+    channel: int | None
+    output: str | None
+    format_: str | None
+    frame: int | None
+    terminal: bool
+    fps: float | None
+    cell: int | None
+    scale: float | None
+    theme: str
+    title: str | None
+    reporting: ReportingOptions
 
 
 @click.command(
@@ -92,7 +115,8 @@ STILLS = (".png", ".svg")
 @options.theme
 @click.option("--title", default=None, metavar="TEXT", help="The line at the top.  [default: the operation and sizes]")
 @options.reporting
-def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> None:
+@folded
+def animate(asked: AnimateOptions) -> None:
     """Show a convolution at work, step by step.
 
     The window moves over the input, and the output fills: of a geometry alone (--hin and --k), or of a small image with its
@@ -103,51 +127,51 @@ def animate(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     In the terminal [ ] is under the kernel, ■ input or output, · padding or an output to come, 0 a zero between pixels,
     + output_padding.
     """
-    spec = folding.fold(values)
-    target, container = _target(values, (image, values["kernel"]))
-    if target is None and not values["terminal"] and not as_json:
+    image, spec, as_json = asked.image, asked.geometry.spec(), asked.reporting.as_json
+    target, container = _target(asked)
+    if target is None and not asked.terminal and not as_json:
         raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
-    if values["terminal"] and (as_json or target == names.STDIO):
+    if asked.terminal and (as_json or target == names.STDIO):
         what = "--json" if as_json else "-o -"
         raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
-    course, numbers, notes = _subject(image, spec, values)
-    frame = _frame(values["frame"], len(course.steps))
+    timeline, numbers, notes = _subject(asked, spec)
+    frame = _frame(asked.frame, len(timeline.steps))
     rule = spec.padding if isinstance(spec.padding, str) else None
+    from convcli.presenters import animated
+
     drawn: tuple[str, ...] = ()
     if target is not None:
-        film = _film(course, numbers, rule, values)
-        drawn = _write(film, target, container, frame, values["scale"])
+        film = _film(timeline, numbers, rule, asked)
+        drawn = _write(film, target, container, frame, asked.scale)
     if as_json:
-        from convcli.animation import document
-
-        shown = document.document(course, numbers, rule, frame)
+        shown = animated.document(timeline, numbers, rule, frame)
         report.json({**shown, "notes": [*notes, *drawn], "written": target}, _stream(target))
         return
     for text in notes:
         report.note(f"{image}: {text}")
     for text in drawn:
         report.note(f"{target}: {text}")
-    if values["terminal"]:
-        _play(course, numbers, values, frame)
-    if target is not None and quiet:
+    if asked.terminal:
+        _play(timeline, numbers, asked.fps, frame)
+    if target is not None and asked.reporting.quiet:
         if target != names.STDIO:
             report.lines(target)
     elif target is not None:
-        _summary(course, target, frame)
+        report.table(animated.table(timeline, target, frame), _stream(target))
 
 
-def _stream(target: str | None) -> Any:
+def _stream(target: str | None) -> TextIO:
     return sys.stderr if target == names.STDIO else sys.stdout
 
 
-def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str | None, str]:
-    """Where it goes, and as what; nowhere is ``(None, "")``. `read` are the names of what may be files that are read."""
-    target, wanted, still = values["output"], values["format_"], values["frame"] is not None
+def _target(asked: AnimateOptions) -> tuple[str | None, str]:
+    """The output file and its format, or ``(None, "")`` if there is no output."""
+    target, wanted, still = asked.output, asked.format_, asked.frame is not None
     if target is None:
         if wanted is not None:
             raise ImageError(f"--format {wanted} is for -o -: add it")
         return None, ""
-    for other in read:
+    for other in (asked.image, asked.kernel):  # which may be files
         if other is not None and names.same_file(target, other):
             raise ImageError(f"output '{target}' is an input of this run: name another file")
     stream = names.is_stream(target)
@@ -156,14 +180,14 @@ def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str |
     ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
     if stream and not ending:
         ending = ".svg" if still else ".gif"
-    if still and values["fps"] is not None:
-        raise ImageError(f"--fps {values['fps']:g} is for an animation: leave it out, or leave out --frame")
+    if still and asked.fps is not None:
+        raise ImageError(f"--fps {asked.fps:g} is for an animation: leave it out, or leave out --frame")
     known = STILLS if still else tuple(FORMATS)
     if ending not in known:
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}'"
         raise ImageError(f"{what} is no {'still' if still else 'animation'}: use one of {', '.join(known)}")
-    if FORMATS[ending] == "SVG" and values["scale"] is not None:
-        raise ImageError(f"--scale {values['scale']:g} is for pixels, which SVG has none of: use --cell")
+    if FORMATS[ending] == "SVG" and asked.scale is not None:
+        raise ImageError(f"--scale {asked.scale:g} is for pixels, which SVG has none of: use --cell")
     if target == names.STDIO:
         if sys.stdout.isatty() and ending != ".svg":
             raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or --terminal")
@@ -172,27 +196,27 @@ def _target(values: dict[str, Any], read: tuple[str | None, ...]) -> tuple[str |
     return target, FORMATS[ending]
 
 
-def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple[Course, Values, tuple[str, ...]]:
-    """The steps, the numbers if there are any, and what the user should know of them."""
-    from convcli.animation import steps
+def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, tuple[str, ...]]:
+    """The timeline, its numbers if there are any, and notes for the user."""
+    from convcli.animation.timeline import Values, timeline_of
 
-    text, size = values["kernel"], values["kernel_size"]
+    image, text = asked.image, asked.kernel
+    size: tuple[int, int] | None = asked.kernel_size
     if text is not None and size is not None:
         raise ConvError(f"-k {text} and --k {report.pair(size)} exclude each other: give one of them")
     if image is not None:
-        for name in ("hin", "win", "kernel_size"):
-            if values[name] is not None:
-                option = {"kernel_size": "--k"}.get(name, f"--{name}")
+        for option, value in (("--hin", asked.hin), ("--win", asked.win), ("--k", size)):
+            if value is not None:
                 raise ConvError(f"{option} is for a geometry without an image: leave it out, or leave out '{image}'")
         if text is None:
             raise ConvError("no kernel is given: add -k SPEC (for example -k sobel-x)")
         from convcli.animation import source
 
-        scenario = source.with_values(source.load(image), values["channel"], source.kernel(text), spec, image)
-        return scenario.course, scenario.values, scenario.notes
-    if values["channel"] is not None:
+        scenario = source.with_values(source.load(image), asked.channel, source.kernel(text), spec, image)
+        return scenario.timeline, scenario.values, scenario.notes
+    if asked.channel is not None:
         raise ConvError("--channel is for an IMAGE: leave it out, or name one")
-    if values["hin"] is None:
+    if asked.hin is None:
         raise ConvError("there is nothing to animate: give --hin N for a geometry, or an IMAGE with -k SPEC")
     weights = None
     if text is not None:
@@ -201,16 +225,16 @@ def _subject(image: str | None, spec: ConvSpec, values: dict[str, Any]) -> tuple
             from convcli.animation import source
 
             matrix = source.kernel(text)
-            weights, size = matrix.tolist(), matrix.shape
+            weights, size = matrix.tolist(), (matrix.shape[0], matrix.shape[1])
     if size is None:
         raise ConvError("no kernel is given: add its size, --k N or --k H,W")
-    win = values["hin"] if values["win"] is None else values["win"]
-    course = steps.course(spec.resolve((values["hin"], win), size), spec.op)
-    return course, steps.Values(kernel=weights), ()
+    win = asked.hin if asked.win is None else asked.win
+    timeline = timeline_of(spec.resolve((asked.hin, win), size), spec.op)
+    return timeline, Values(kernel=weights), ()
 
 
 def _plain_size(text: str) -> Pair | None:
-    """``3`` or ``3,5`` as a size, as `shape` takes it; None for any other SPEC."""
+    """A size such as ``3`` or ``3,5``, as `shape` takes it; None for any other SPEC."""
     try:
         return PairType(1).convert(text, None, None)
     except click.UsageError:
@@ -223,15 +247,15 @@ def _frame(wanted: int | None, count: int) -> int | None:
     return wanted
 
 
-def _film(course: Course, numbers: Values, rule: str | None, values: dict[str, Any]) -> Reel:
+def _film(timeline: Timeline, numbers: Values, rule: str | None, asked: AnimateOptions) -> Reel:
     from convcli.animation import stage
 
-    title = None if values["title"] is None else report.shown(values["title"])
-    return stage.film(course, numbers, stage.Look(values["cell"], values["theme"], title, values["fps"]), rule)
+    title = None if asked.title is None else report.shown(asked.title)
+    return stage.film(timeline, numbers, stage.Look(asked.cell, asked.theme, title, asked.fps), rule)
 
 
 def _write(film: Reel, target: str, container: str, frame: int | None, scale: float | None) -> tuple[str, ...]:
-    """Write the animation or one still of it, whole or not at all; returns remarks on the letters in it."""
+    """Write the animation or one frame of it, completely or not at all. Returns notes on letters that are missing."""
     from convcli.drawing import reel as reels
     from convcli.drawing import svg
 
@@ -250,25 +274,9 @@ def _write(film: Reel, target: str, container: str, frame: int | None, scale: fl
     return raster.remarks(film.base.shapes)
 
 
-def _play(course: Course, numbers: Values, values: dict[str, Any], frame: int | None) -> None:
+def _play(timeline: Timeline, numbers: Values, fps: float | None, frame: int | None) -> None:
     from convcli.animation import letters
 
-    count = len(course.steps)
+    count = len(timeline.steps)
     shown = range(count) if frame is None else range(frame, frame + 1)
-    report.play([letters.lines(course, numbers, number) for number in shown], values["fps"] or 2.0)
-
-
-def _summary(course: Course, target: str, frame: int | None) -> None:
-    from convcli.animation.steps import Kind
-
-    geometry, kinds = course.geometry, {field.kind for row in course.grid for field in row}
-    done = {"zero-stuffed": Kind.INSERTED in kinds, "padded": not kinds <= {Kind.INPUT, Kind.INSERTED}}
-    made = " and ".join(what for what, holds in done.items() if holds)
-    rows = [
-        ("input", str(geometry.input)),
-        ("grid", ", ".join([str(course.size), *([made] if made else [])])),
-        ("output", str(geometry.output)),
-        ("frames", str(len(course.steps)) if frame is None else f"{frame} of 0 to {len(course.steps) - 1}"),
-        ("written", target),
-    ]
-    report.table(report.Table("convcli animate", rows), _stream(target))
+    report.play([letters.lines(timeline, numbers, number) for number in shown], fps or 2.0)

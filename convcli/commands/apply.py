@@ -1,14 +1,45 @@
-"""``convcli apply``: convolve or correlate images."""
+"""``convcli apply``: convolve or correlate images. `run` is what it shares with `transpose`."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli import folding, options
+from convcli import options, report
 from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
-from convcli.commands.run import run_images
+from convcli.errors import ConvError, ImageError
+from convcli.folding import (
+    ComputeOptions,
+    GeometryOptions,
+    InputOptions,
+    OperationOptions,
+    ReadingOptions,
+    ReportingOptions,
+    WritingOptions,
+    folded,
+)
+from convcli.runs import outputs
+from convcli.system.names import STDIO, is_stream
+
+if TYPE_CHECKING:
+    from convcli.commands.reporters import Reporter
+    from convcli.runs.batch import Batch, Outcome
+
+
+class ImagesOptions(NamedTuple):
+    """What `apply` and `transpose` are asked for."""
+
+    inputs: InputOptions
+    reading: ReadingOptions
+    operation: OperationOptions
+    geometry: GeometryOptions
+    compute: ComputeOptions
+    writing: WritingOptions
+    reporting: ReportingOptions
 
 
 @click.command(
@@ -30,10 +61,109 @@ from convcli.commands.run import run_images
 @options.image_output
 @options.compute
 @options.reporting
-def apply(**values: Any) -> None:
+@folded
+def apply(asked: ImagesOptions) -> None:
     """Convolve images with kernels or with a layer's weights.
 
     Computes what torch.nn.Conv2d computes: every output pixel is the bias plus the sum of the kernel times the input
     pixels under it. Every default is PyTorch's: stride 1, padding 0, dilation 1, groups 1, the kernel not flipped.
     """
-    run_images(values, folding.fold(values, transposed=False))
+    run(asked, transposed=False)
+
+
+def run(asked: ImagesOptions, transposed: bool) -> None:
+    """Run one operation over the images named on the command line, and report each.
+
+    Ends with exit code 1 when one or more of several images failed.
+    """
+    inputs, reading, writing = asked.inputs, asked.reading, asked.writing
+    spec = asked.geometry.spec(transposed)
+    from convcli.images import prefetch
+
+    if len(inputs.images) == 1 and inputs.from_file is None:
+        begun = prefetch.decoding_of(inputs.images[0], reading.max_pixels)  # while what follows is imported
+        click.get_current_context().with_resource(begun)
+
+    from convcli.commands.reporters import One, Several
+    from convcli.runs.batch import Batch, check
+    from convcli.runs.inputs import collect
+
+    _check(writing)
+    found = collect(
+        inputs.images,
+        inputs.from_file,
+        null=inputs.null,
+        recursive=inputs.recursive,
+        output=writing.output,
+    )
+    operation = asked.operation.operation(spec, asked.compute.choice())
+    if writing.skip_existing:
+        found = found.without_results(outputs.named(found.paths, writing.output, operation.label, found.below))
+    targets = outputs.resolve(
+        found.paths,
+        writing.output,
+        operation.label,
+        below=found.below,
+        overwrite=writing.overwrite or writing.skip_existing,
+        in_place=writing.in_place,
+        read=operation.files,
+    )
+    _check_streams(writing, targets)
+    stream = sys.stderr if STDIO in targets else sys.stdout
+    by_line = found.searched or asked.reporting.json_lines
+    told: Reporter = One(asked.reporting, operation, stream)
+    if len(targets) > 1 or by_line:
+        told = Several(asked.reporting, operation, stream, len(targets), by_line)
+    how = writing.writing(reading)
+    check(targets, operation, how)
+    with Batch(found.paths, targets, operation, how, writing.skip_existing) as batch:
+        _follow(batch, told)
+    told.end(batch.tally)
+    if batch.bug is not None:
+        raise batch.bug
+    if batch.tally.failed:
+        click.get_current_context().exit(1)
+
+
+def _check(writing: WritingOptions) -> None:
+    """Refuse options that exclude each other."""
+    if writing.in_place and writing.sheet_width is not None:
+        raise ConvError("--montage would put a contact sheet in the place of the image: use -o, not --in-place")
+    for option, given in (("--overwrite", writing.overwrite), ("--in-place", writing.in_place)):
+        if writing.skip_existing and given:
+            raise ConvError(f"--skip-existing and {option} exclude each other: give one of them")
+
+
+def _check_streams(writing: WritingOptions, targets: Sequence[str]) -> None:
+    """Refuse a format that has no effect, and a standard output that cannot take an image."""
+    if writing.format_ is not None and not any(map(is_stream, targets)):
+        raise ImageError(f"--format {writing.format_} is for -o -: the ending of the output's name says the format")
+    if STDIO not in targets:
+        return
+    if sys.stdout.isatty() and writing.output != outputs.STDOUT:
+        raise ImageError(
+            "standard output is a terminal, which an image would garble: use -o FILE or a pipe, or insist on it with "
+            f"-o {outputs.STDOUT}"
+        )
+    if getattr(sys.stdout, "name", None) == os.devnull:  # which the program opens in its place
+        raise ImageError("standard output is closed, where the image was to go: use -o FILE or a pipe")
+
+
+def _follow(batch: Batch, told: Reporter) -> None:
+    """Report images as they are finished, in the order of the inputs."""
+    waiting: dict[int, Outcome] = {}
+    following = 0
+    try:
+        with report.progress(len(batch.jobs), told.bar) as advance:
+            for number, outcome in batch:
+                advance()
+                waiting[number] = outcome
+                while following in waiting:
+                    told.tell(waiting.pop(following))
+                    following += 1
+    except (KeyboardInterrupt, SystemExit):
+        waiting.update(batch.stop())
+        for number in sorted(waiting):
+            told.tell(waiting[number])
+        told.end(batch.tally, interrupted=True)
+        raise

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli import folding, options, report
+from convcli import options, report
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
+from convcli.folding import (
+    ComputeOptions,
+    GeometryOptions,
+    OperationOptions,
+    ReadingOptions,
+    ReportingOptions,
+    folded,
+)
+from convcli.geometry import Pair
 from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
-from convcli.spelling import as_options
 
 if TYPE_CHECKING:
+    from convcli.engine import Compute
     from convcli.runs.compared import Compared
-    from convcli.runs.comparison import Comparison, Row
 
 _COUNT = CountType(65536)
+
+
+class CompareOptions(NamedTuple):
+    """What `compare` is asked for."""
+
+    image: str | None
+    operation: OperationOptions
+    geometry: GeometryOptions
+    size: Pair | None
+    in_channels: int | None
+    out_channels: int | None
+    kernel_size: Pair | None
+    repeats: int
+    tolerance: float | None
+    reading: ReadingOptions
+    compute: ComputeOptions
+    reporting: ReportingOptions
 
 
 @click.command(
@@ -67,7 +93,8 @@ _COUNT = CountType(65536)
 @options.max_pixels
 @options.compute
 @options.reporting
-def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> None:
+@folded
+def compare(asked: CompareOptions) -> None:
     """Run one operation on every backend: shapes, errors, timings.
 
     Errors are against the float64 reference: the largest absolute one, and the same relative to the largest sum of
@@ -77,89 +104,52 @@ def compare(image: str | None, as_json: bool, quiet: bool, **values: Any) -> Non
     Without IMAGE the input is a random tensor, without -k and --weights the weights are random. The kernels of a bank
     such as sobel are compared one by one, before they are combined. Exit code 1 if a backend differs.
     """
+    from convcli.presenters import compared_backends
     from convcli.runs import comparison
 
-    compared, notes = _compared(image, values, folding.fold(values))
-    result = comparison.compare(*compared, folding.fold_compute(values), values["repeats"], values["tolerance"])
-    missing = [as_options(line) for line in result.missing]
-    if as_json:
-        report.json(
-            {
-                "auto": result.auto,
-                "reason": result.reason,
-                "missing": missing,
-                "notes": list(notes),
-                "rows": [row.document() for row in result.rows],
-                "agree": result.agree,
-            }
-        )
-    elif not quiet:
-        for line in (*notes, *missing):
+    compute = asked.compute.choice()
+    given, notes = _compared(asked, asked.geometry.spec(), compute)
+    result = comparison.compare(*given, compute, asked.repeats, asked.tolerance)
+    if asked.reporting.as_json:
+        report.json(compared_backends.document(result, notes))
+    elif not asked.reporting.quiet:
+        for line in (*notes, *result.missing):
             report.note(line)
-        report.table(_table(result))
+        report.table(compared_backends.table(result))
         report.note(f"auto takes {result.auto}" + (f": {result.reason}" if result.reason else ""))
     if not result.agree:
         click.get_current_context().exit(1)
 
 
-def _compared(image: str | None, values: dict[str, Any], spec: ConvSpec) -> tuple[Compared, tuple[str, ...]]:
-    """Image and weights, read, or random where they are not given; and what the user should know of them."""
+def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[Compared, tuple[str, ...]]:
+    """The image and the weights, read from files or else random, and notes for the user."""
     from convcli import images
     from convcli.runs import compared
 
-    given = bool(values["kernels"]) or values["weights"] is not None
-    _refuse(values, ("out_channels", "kernel_size"), given, "random weights", "-k and --weights")
-    _refuse(values, ("in_channels", "size"), image is not None, "a random tensor", f"'{image}'")
-    if image is None:
-        if values["full_scale"] is not None:
-            raise ConvError(f"--full-scale {values['full_scale']:g} is for an IMAGE: name one, or leave it out")
-        picture = compared.random_picture(values["size"] or (512, 512), values["in_channels"] or 3)
+    image, reading, operation = asked.image, asked.reading, asked.operation
+    given = bool(operation.kernels) or operation.weights is not None
+    if given:
+        refused = {"--out-channels": asked.out_channels, "--kernel-size": asked.kernel_size}
+        _refuse(refused, "random weights", "-k and --weights")
+    if image is not None:
+        _refuse({"--in-channels": asked.in_channels, "--size": asked.size}, "a random tensor", f"'{image}'")
+        picture = images.load(image, reading.max_pixels, reading.full_scale)
     else:
-        picture = images.load(image, values["max_pixels"], values["full_scale"])
+        if reading.full_scale is not None:
+            raise ConvError(f"--full-scale {reading.full_scale:g} is for an IMAGE: name one, or leave it out")
+        picture = compared.random_picture(asked.size or (512, 512), asked.in_channels or 3)
     notes = picture.notes
     if picture.alpha is not None:
         notes = (*notes, f"{image}: its opacity is left out")
     if given:
-        operation = folding.fold_operation(values, spec)
-        return compared.of_operation(picture, operation), (*operation.notes, *notes)
-    kernel = values["kernel_size"] or (3, 3)
-    bias = folding.fold_bias(values)
-    return compared.of_random_weights(picture, values["out_channels"], kernel, spec, bias), notes
+        made = operation.operation(spec, compute)
+        return compared.of_operation(picture, made), (*made.notes, *notes)
+    kernel = asked.kernel_size or (3, 3)
+    return compared.of_random_weights(picture, asked.out_channels, kernel, spec, operation.offsets), notes
 
 
-def _refuse(values: dict[str, Any], names: tuple[str, ...], given: bool, what: str, instead: str) -> None:
-    """Refuse options that say how to make at random what is given."""
-    for name in names:
-        if given and values[name] is not None:
-            raise ConvError(f"--{name.replace('_', '-')} is for {what}: leave it out, or leave out {instead}")
-
-
-def _table(result: Comparison) -> report.Table:
-    rows = [
-        (
-            _name(row),
-            report.shape(row.output_shape),
-            f"{row.max_abs_error:.1e}",
-            f"{row.relative_error:.1e}",
-            report.seconds(row.median_ms / 1e3),
-            f"{100 * (row.max_ms - row.min_ms) / row.median_ms:.0f} %" if row.repeats > 1 else "once",
-            f"{row.speedup:.3g}×",
-            "yes" if row.agree else "NO",
-        )
-        for row in result.rows
-    ]
-    verdict = "all agree" if result.agree else "they DIFFER"
-    dtypes = ", ".join(dict.fromkeys(row.dtype for row in result.rows if row.backend != "reference"))
-    header = ("backend", "output", "error", "relative", "median", "spread", "speed-up", "agrees")
-    strong = next((i for i, row in enumerate(result.rows) if row.backend == result.auto), None)
-    title = f"convcli compare: {verdict}" + (f" ({dtypes} against float64)" if dtypes else "")
-    return report.Table(title, rows, header, strong, frozenset({2, 3, 4, 5, 6}))
-
-
-def _name(row: Row) -> str:
-    """``numpy separable``, ``torch``, ``torch cuda tf32``."""
-    if row.backend == "numpy":
-        return f"numpy {row.plan.partition(':')[0]}"
-    return " ".join(
-        [row.backend, *([row.device] if row.device != "cpu" else []), *(["tf32"] if row.dtype == "tf32" else [])]
-    )
+def _refuse(options: Mapping[str, object], what: str, instead: str) -> None:
+    """Refuse options for random data that is not needed."""
+    for option, value in options.items():
+        if value is not None:
+            raise ConvError(f"{option} is for {what}: leave it out, or leave out {instead}")

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import click
 
 from convcli import report
 from convcli.commands.help import Documented
+from convcli.folding import folded
+from convcli.system.context import current
 from convcli.vocabulary import SHELLS
+
+
+class CompletionOptions(NamedTuple):
+    """What `completion` is asked for."""
+
+    shell: str
 
 
 @click.command(
@@ -19,7 +29,8 @@ from convcli.vocabulary import SHELLS
     ),
 )
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish", help="The shell to make it for.")
-def completion(shell: str) -> None:
+@folded
+def completion(asked: CompletionOptions) -> None:
     """Print the completion script for a shell.
 
     Where it is loaded, the Tab key completes commands, options and their words, names of kernels and files.
@@ -27,20 +38,20 @@ def completion(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     program = click.get_current_context().find_root().command
-    kind = get_completion_class(shell)
+    kind = get_completion_class(asked.shell)
     assert kind is not None  # Click has these three
     report.lines(kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip())
 
 
 def teach_bash() -> None:
-    """Have Click's completion understand ``--option=value``, which bash hands over as three words."""
+    """Let Click understand ``--option=value``, which bash passes as three words. This lasts until the command line is left."""
     from click.shell_completion import BashComplete, add_completion_class
 
     class Joined(BashComplete):
-        """Passes over the sign between an option and its value."""
+        """Ignores the sign between an option and its value."""
 
         def get_completion_args(self) -> tuple[list[str], str]:
-            """The words before the one that is completed, and that."""
+            """The words before the one to complete, and that one."""
             args, incomplete = super().get_completion_args()
             before = ["", *args]
             return [
@@ -48,3 +59,4 @@ def teach_bash() -> None:
             ], incomplete
 
     add_completion_class(Joined)
+    current().at_end(add_completion_class, BashComplete)

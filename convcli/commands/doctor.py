@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 import click
 
 from convcli import options, report
 from convcli.commands.help import Documented
 from convcli.errors import one_line
+from convcli.folding import ReportingOptions, folded
 from convcli.spelling import as_options
-
-if TYPE_CHECKING:
-    from convcli.inventory import Inventory
 
 
 @click.command(
@@ -23,7 +20,8 @@ if TYPE_CHECKING:
     examples=("convcli doctor", "convcli doctor --json"),
 )
 @options.forgiving_reporting
-def doctor(as_json: bool, quiet: bool) -> None:
+@folded
+def doctor(asked: ReportingOptions) -> None:
     """Say what is installed, which devices there are, which formats can be read and written.
 
     Imports PyTorch to ask it for its devices, which takes about two seconds. -q prints only what is wrong. Exit code 1 if a
@@ -31,16 +29,17 @@ def doctor(as_json: bool, quiet: bool) -> None:
     that its option does not take.
     """
     from convcli import inventory
+    from convcli.presenters import examined
 
     found = inventory.take()
     misset = _misset(click.get_current_context(), found.environment)
     found = replace(found, problems=(*map(as_options, found.problems), *misset))
-    if as_json:
-        report.json(found.document())
-    elif quiet:
+    if asked.as_json:
+        report.json(examined.document(found))
+    elif asked.quiet:
         report.lines(*found.problems)
     else:
-        report.table(_table(found))
+        report.table(examined.table(found))
         for problem in found.problems:
             report.note(problem)
     if found.problems:
@@ -64,20 +63,3 @@ def _misset(context: click.Context, environment: Mapping[str, str]) -> Iterator[
                 known[name].type.convert(value, known[name], context)
             except click.BadParameter as error:
                 yield f"{name}: {one_line(error.message)}"
-
-
-def _table(found: Inventory) -> report.Table:
-    rows = [("convcli", found.version), ("Python", found.python), ("system", found.system)]
-    rows += [
-        (package.name, f"{package.version or 'is not installed'}{f' ({package.detail})' if package.detail else ''}")
-        for package in found.packages
-    ]
-    rows.append(("processors", str(found.processors)))
-    rows.append(("memory", f"{found.memory / 2**30:.1f} GiB" if found.memory else "not known"))
-    rows += [(f"device {device.name}", device.about) for device in found.devices]
-    both = [name for name in found.readable if name in found.writable]
-    rows.append(("reads and writes", " ".join(both)))
-    rows.append(("reads only", " ".join(name for name in found.readable if name not in both)))
-    rows.append(("writes only", " ".join(name for name in found.writable if name not in both)))
-    rows += [(name, value) for name, value in found.environment.items()]
-    return report.Table("convcli doctor", [row for row in rows if row[1]])

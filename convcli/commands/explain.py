@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli import folding, options, report
+from convcli import options, report
 from convcli.commands.help import KERNELS, MODES, Documented
 from convcli.errors import ConvError
+from convcli.folding import (
+    ComputeOptions,
+    GeometryOptions,
+    OperationOptions,
+    ReadingOptions,
+    ReportingOptions,
+    folded,
+)
 from convcli.parameters import FileType, IndexType, PointType
 from convcli.vocabulary import TOOLS
 
 if TYPE_CHECKING:
-    from convcli.explain.pixel import Pixel
-    from convcli.explain.subject import Subject
-    from convcli.explain.touched import Touched
+    from convcli.explanation.pixel import Pixel
+    from convcli.explanation.subject import Subject
+    from convcli.explanation.touched import Touched
+
+
+class ExplainOptions(NamedTuple):
+    """What `explain` is asked for."""
+
+    image: str
+    at: tuple[int, int] | None
+    input_at: tuple[int, int] | None
+    channel: int
+    item: int | None
+    operation: OperationOptions
+    geometry: GeometryOptions
+    range_: str | None
+    reading: ReadingOptions
+    format_: str | None
+    output: str | None
+    theme: str
+    tool: str | None
+    compute: ComputeOptions
+    reporting: ReportingOptions
 
 
 @click.command(
@@ -71,7 +99,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @options.compute
 @options.reporting
-def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
+@folded
+def explain(asked: ExplainOptions) -> None:
     """Explain any pixel: what the kernel saw, the products, the sum, and what is written.
 
     Takes every operation option of apply and of transpose (with --transpose, or implied by --op2 and --output-size). Shows
@@ -83,71 +112,70 @@ def explain(image: str, as_json: bool, quiet: bool, **values: Any) -> None:
     --backend, --device, --dtype, --threads and --plan are taken, so that a line of apply can be run again as it is, and change
     nothing: what is shown is always computed in float64.
     """
-    from convcli.explain import subject
+    from convcli.explanation import subject
 
-    _check(values)
-    operation = folding.fold_operation(values, folding.fold(values))
-    if values["tool"] is not None and operation.bank is not None:
+    _check(asked)
+    operation = asked.operation.operation(asked.geometry.spec(), asked.compute.choice())
+    if asked.tool is not None and operation.bank is not None:
         operation = replace(operation, alpha="drop")
+    reading = asked.reading
     fitted = subject.load(
-        image,
+        asked.image,
         operation,
-        values["format_"],
-        values["range_"],
-        values["item"],
-        values["max_pixels"],
-        values["full_scale"],
+        asked.format_,
+        asked.range_,
+        asked.item,
+        reading.max_pixels,
+        reading.full_scale,
     )
-    if values["tool"] is not None:
-        _translated(fitted, values, as_json)
+    if asked.tool is not None:
+        _translate(fitted, asked.tool, asked.operation.weights, asked.reporting.as_json)
         return
-    answer = _answer(fitted, values)
-    if values["output"] is not None:
-        _draw(answer, values["output"], values["theme"])
-    _show(answer, as_json, quiet)
+    answer = _answer(fitted, asked)
+    if asked.output is not None:
+        _draw(answer, asked.output, asked.theme)
+    _show(answer, asked.reporting)
 
 
-def _check(values: dict[str, Any]) -> None:
+def _check(asked: ExplainOptions) -> None:
     """Refuse options that do not go together."""
-    at, source, tool = values["at"], values["input_at"], values["tool"]
-    if at is not None and source is not None:
+    if asked.at is not None and asked.input_at is not None:
         raise ConvError("--at and --input-at exclude each other: give the one or the other")
-    if at is None and source is None and tool is None:
+    if asked.at is None and asked.input_at is None and asked.tool is None:
         raise ConvError("no pixel is named: add --at Y,X, or --input-at Y,X for an input's, or --as TOOL")
-    if tool is not None and values["output"] is not None:
-        raise ConvError(f"-o {values['output']} is for the figure of a pixel, --as prints a text: use '> FILE' for it")
+    if asked.tool is not None and asked.output is not None:
+        raise ConvError(f"-o {asked.output} is for the figure of a pixel, --as prints a text: use '> FILE' for it")
 
 
-def _answer(fitted: Subject, values: dict[str, Any]) -> Pixel | Touched:
-    from convcli.explain import pixel, touched
+def _answer(fitted: Subject, asked: ExplainOptions) -> Pixel | Touched:
+    from convcli.explanation import pixel, touched
 
-    if values["at"] is not None:
-        return pixel.explain(fitted, values["at"], values["channel"])
-    return touched.touched(fitted, values["input_at"], values["channel"])
+    if asked.at is not None:
+        return pixel.explain(fitted, asked.at, asked.channel)
+    assert asked.input_at is not None
+    return touched.touched(fitted, asked.input_at, asked.channel)
 
 
-def _show(answer: Pixel | Touched, as_json: bool, quiet: bool) -> None:
-    from convcli.explain.document import document
-    from convcli.explain.layout import blocks
-    from convcli.explain.touched import Touched
+def _show(answer: Pixel | Touched, reporting: ReportingOptions) -> None:
+    from convcli.explanation.touched import Touched
+    from convcli.presenters import explained, touching
 
-    if as_json:
-        report.json(document(answer))
+    if reporting.as_json:
+        report.json(touching.document(answer) if isinstance(answer, Touched) else explained.document(answer))
         return
     for text in answer.subject.notes:
         report.note(text)
-    if not quiet:
-        for block in blocks(answer, report.width()):
-            report.block(block)
-    elif isinstance(answer, Touched):
-        report.lines(*(f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways))
-    else:
-        report.lines(repr(answer.value))
+    if reporting.quiet:
+        report.lines(*(touching.lines(answer) if isinstance(answer, Touched) else explained.lines(answer)))
+        return
+    blocks = touching.blocks(answer) if isinstance(answer, Touched) else explained.blocks(answer, report.width())
+    for block in blocks:
+        report.block(block)
 
 
 def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
     from convcli.drawing.colors import PALETTES
-    from convcli.explain import figure
+    from convcli.explanation import illustration
     from convcli.images.figures import raster
     from convcli.runs import outputs
 
@@ -157,11 +185,11 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
         raise ConvError("output '' is empty: name a .svg or .png file, or a folder that ends in '/'")
     [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
     with outputs.folder(target, output):
-        for text in raster.save(figure.draw(answer, PALETTES[theme]), target):
+        for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
             report.note(f"{target}: {text}")
 
 
-def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
+def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:
     """Print the operation as another tool's text."""
     from convcli.translate import Request, translate
 
@@ -182,14 +210,14 @@ def _translated(fitted: Subject, values: dict[str, Any], as_json: bool) -> None:
         label=operation.label,
         linear=operation.linear,
         full_scale=picture.full_scale,
-        weights=values["weights"] or "",
+        weights=weights or "",
         tensor=picture.metadata.format == "NPY",
         item=fitted.item if picture.colour.ndim == 4 else None,
         frames=picture.metadata.frames,
         transparent=transparent,
     )
-    code = translate(request, values["tool"])
+    code = translate(request, tool)
     if as_json:
-        report.json({"tool": values["tool"], "code": code})
+        report.json({"tool": tool, "code": code})
     else:
         report.lines(code.rstrip("\n"))

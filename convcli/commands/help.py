@@ -12,7 +12,7 @@ from convcli.vocabulary import BORDERS
 
 
 class Section(NamedTuple):
-    """A titled part of a command's help and man page: a paragraph, then terms and what they mean."""
+    """A section of a command's help and man page: a title, a paragraph, and terms with their meanings."""
 
     title: str
     text: str = ""
@@ -30,7 +30,7 @@ class Documented(click.Command):
         self.examples = examples
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, and let every error know the command, whose help is the remedy."""
+        """Parse. Every error knows the command, so that it can name its help."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:

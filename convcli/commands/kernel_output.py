@@ -1,4 +1,4 @@
-"""Where ``convcli kernel -o`` writes to, and what."""
+"""What ``convcli kernel -o`` writes, and where."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIGURES = ("svg", "png")
 
 
 def form_of(output: str, format_: str | None) -> str:
-    """The format of what is written; refuses names that are no file's, by the rules of apply's -o."""
+    """The format of the output. Names that cannot be files are refused, by the rules of apply's -o."""
     from convcli.kernels import export
     from convcli.runs.outputs import check_fields
 
@@ -33,7 +33,7 @@ def form_of(output: str, format_: str | None) -> str:
 
 
 def save(found: Sequence[Analysis], target: str, output: str, form: str, theme: str) -> None:
-    """Write kernels as a figure, or one as it is; the folders of a template are made."""
+    """Write a figure of kernels, or the values of one. The folders of a template are made."""
     from convcli.kernels import export
     from convcli.runs.outputs import folder
 
@@ -48,13 +48,14 @@ def save(found: Sequence[Analysis], target: str, output: str, form: str, theme: 
 
 def _figure(found: Sequence[Analysis], theme: str) -> Scene:
     from convcli.drawing.colors import PALETTES
-    from convcli.kernels import description, kernel_figure
+    from convcli.kernels import kernel_figure
+    from convcli.presenters import analysed
 
-    return kernel_figure.draw(found, [description.caption(one) for one in found], PALETTES[theme])
+    return kernel_figure.draw(found, [analysed.caption(one) for one in found], PALETTES[theme])
 
 
 def check(output: str, form: str, specs: Sequence[str]) -> None:
-    """Refuse a terminal for what would garble it, and a kernel that is read."""
+    """Refuse to write binary data to a terminal, or over a kernel file that is read."""
     from convcli.system.names import same_file
 
     if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
@@ -65,7 +66,7 @@ def check(output: str, form: str, specs: Sequence[str]) -> None:
 
 
 def write(scene: Scene, target: str, form: str) -> None:
-    """Write a figure, and say what is missing in it."""
+    """Write a figure, with a note on letters that are missing."""
     from convcli.images.figures import raster
 
     for text in raster.save(scene, target, form=form):

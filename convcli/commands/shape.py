@@ -2,21 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import click
 
-from convcli import folding, options, report
-from convcli.arithmetic import losses, sizes
-from convcli.commands import shape_views
+from convcli import options, report
 from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError, GeometryError
-from convcli.geometry import Geometry, Size
-from convcli.parameters import Asked, AskedType, CountType, FileType, PairType
+from convcli.folding import GeometryOptions, ReportingOptions, folded
+from convcli.geometry import Geometry, Pads, Pair, Size
+from convcli.parameters import Asked, AskedType, CountType, FileType, PairType, known
+from convcli.presenters import sized
 
 _SIZE = CountType()
-_ASKED = ("hin", "win", "kernel_size", "stride", "padding", "dilation", "output_padding")
-"""What may be ``?``."""
+
+
+class LayerOptions(NamedTuple):
+    """What `shape` is asked for a single layer. A chain takes none of these."""
+
+    kernel_size: Pair | Asked | None
+    stride: Pair | Asked
+    padding: Pads | str | Asked
+    dilation: Pair | Asked
+    output_padding: Pair | Asked | None
+    output_size: Pair | None
+    transpose: bool
+    output: str | None
+    everything: bool
+
+    @property
+    def geometry(self) -> GeometryOptions:
+        """The geometry. Parameters to solve for have their defaults."""
+        default = GeometryOptions()
+        return default._replace(
+            stride=known(self.stride) or default.stride,
+            padding=known(self.padding) or default.padding,
+            dilation=known(self.dilation) or default.dilation,
+            output_padding=known(self.output_padding),
+            output_size=self.output_size,
+            transpose=self.transpose,
+        )
+
+
+class ShapeOptions(NamedTuple):
+    """What `shape` is asked for."""
+
+    hin: int | Asked
+    win: int | Asked | None
+    layer: LayerOptions
+    hout: int | None
+    wout: int | None
+    layers: str | None
+    in_channels: int | None
+    theme: str
+    reporting: ReportingOptions
+
+    @property
+    def unknown(self) -> list[str]:
+        """The parameters to solve for."""
+        layer = self.layer
+        parameters = {
+            "hin": self.hin, "win": self.win, "kernel_size": layer.kernel_size, "stride": layer.stride,
+            "padding": layer.padding, "dilation": layer.dilation, "output_padding": layer.output_padding,
+        }  # fmt: skip
+        return [name for name, value in parameters.items() if isinstance(value, Asked)]
+
+    @property
+    def size(self) -> Size:
+        """The size of the input, which has to be known."""
+        height, width = known(self.hin), known(self.win)
+        assert height is not None
+        return Size(height, height if width is None else width)
+
 
 SOLVING = Section(
     "Solving",
@@ -92,7 +149,8 @@ LAYERS = Section(
 )  # fmt: skip
 @options.theme
 @options.reporting
-def shape(**values: Any) -> None:
+@folded
+def shape(asked: ShapeOptions) -> None:
     """Say what size comes out, by which formula, and what goes back.
 
     Answers for the direct convolution, or for the transposed one with --transpose, --op2 or --output-size; always shows
@@ -100,52 +158,50 @@ def shape(**values: Any) -> None:
     lost: rows and columns that are not used, outputs that saw padding, outputs that fewer taps reach than others.
     With --hout it solves for what is given as ?, with --layers it works through a chain.
     """
-    asked = [name for name in _ASKED if isinstance(values[name], Asked)]
-    if values["layers"] is not None:
-        _chain(values, asked)
+    if asked.layers is not None:
+        _chain(asked, asked.layers)
         return
-    if values["in_channels"] is not None:
-        raise ConvError(f"--in-channels {values['in_channels']} is for a chain: add --layers, or leave it out")
-    _need_kernel(values)
-    if asked:
-        from convcli.commands import shape_solving
-
-        shape_solving.solve(values, asked)
-    else:
-        _size(values)
-
-
-def _need_kernel(values: dict[str, Any]) -> None:
-    """Refuse a single layer without a kernel, as Click refuses a required option that is missing."""
-    if values["kernel_size"] is None:
+    if asked.in_channels is not None:
+        raise ConvError(f"--in-channels {asked.in_channels} is for a chain: add --layers, or leave it out")
+    if asked.layer.kernel_size is None:  # refused as Click refuses a required option that is missing
         context = click.get_current_context()
         option = next(option for option in context.command.params if option.name == "kernel_size")
         raise click.MissingParameter(ctx=context, param=option)
-
-
-def _size(values: dict[str, Any]) -> None:
-    """One layer whose parameters are all known."""
-    spec = folding.fold(values)
-    hin, win = values["hin"], values["win"]
-    geometry = spec.resolve((hin, hin if win is None else win), values["kernel_size"])
-    rule = spec.padding if isinstance(spec.padding, str) else None
-    if values["hout"] is not None or values["wout"] is not None:
+    if asked.unknown:
         from convcli.commands import shape_solving
 
-        shape_solving.check(values, spec, geometry)
-    if values["output"] is not None:
-        _draw(geometry, values)
-    if values["as_json"]:
-        report.json({**sizes.document(geometry, rule), **losses.document(geometry)})
-    elif values["quiet"]:
-        report.lines(
-            str(geometry.output.height) if win is None else f"{geometry.output.height} {geometry.output.width}"
-        )
+        shape_solving.solve(asked)
     else:
-        report.table(shape_views.sizes_table(geometry, rule, win is not None or shape_views.axes_differ(geometry)))
+        _size(asked)
 
 
-def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
+def _size(asked: ShapeOptions) -> None:
+    """One layer whose parameters are all known."""
+    spec, kernel = asked.layer.geometry.spec(), known(asked.layer.kernel_size)
+    assert kernel is not None
+    geometry = spec.resolve(asked.size, kernel)
+    rule = spec.padding if isinstance(spec.padding, str) else None
+    if asked.hout is not None or asked.wout is not None:
+        from convcli.commands import shape_solving
+
+        shape_solving.check(asked, spec, geometry)
+    if asked.layer.output is not None:
+        _draw(geometry, asked.layer.output, asked.theme)
+    if asked.reporting.as_json:
+        report.json({**sized.document(geometry, rule), **sized.losses_document(geometry)})
+    elif asked.reporting.quiet:
+        report.lines(_sides(geometry.output, asked))
+    else:
+        report.table(sized.table(geometry, rule, asked.win is not None or sized.axes_differ(geometry)))
+
+
+def _sides(output: Size, asked: ShapeOptions) -> str:
+    """The output for ``-q``: its height, and its width if a width was given."""
+    return str(output.height) if asked.win is None else f"{output.height} {output.width}"
+
+
+def _draw(geometry: Geometry, target: str, theme: str) -> None:
+    from convcli.arithmetic import losses
     from convcli.drawing import count_map
     from convcli.drawing.colors import PALETTES
 
@@ -154,46 +210,46 @@ def _draw(geometry: Geometry, values: dict[str, Any]) -> None:
         raise GeometryError("a kernel or stride of this size has no picture: use one below a thousand")
     height, width = geometry.output if geometry.transpose else geometry.input
     counts = losses.overlap_map(geometry, min(height, count_map.MOST), min(width, count_map.MOST))
-    text = shape_views.overlap_text(found, geometry.transpose)
-    title = shape_views.picture_title(geometry)
-    page = count_map.scene(counts, (height, width), title, text, PALETTES[values["theme"]])
-    if values["output"].lower().endswith(".svg"):
+    text = sized.overlap_text(found, geometry.transpose)
+    title = sized.picture_title(geometry)
+    page = count_map.scene(counts, (height, width), title, text, PALETTES[theme])
+    if target.lower().endswith(".svg"):
         from convcli.drawing import svg
         from convcli.system import files
 
-        with files.writing(values["output"]) as stream:
+        with files.writing(target) as stream:
             stream.write(svg.render(page).encode())
     else:
         from convcli.images.figures import raster  # loads NumPy and Pillow
 
-        raster.save(page, values["output"])
+        raster.save(page, target)
 
 
-def _chain(values: dict[str, Any], asked: list[str]) -> None:
+def _chain(asked: ShapeOptions, source: str) -> None:
     """A chain of layers."""
-    from convcli.arithmetic import chain, chain_inputs, documents, layerfile
+    from convcli.arithmetic import chain, chain_inputs, layerfile
+    from convcli.presenters import chained
 
     context = click.get_current_context()
-    single = {*_ASKED[2:], "output_size", "transpose", "output", "everything", *(() if asked else ("hout", "wout"))}
+    single = {*LayerOptions._fields, *(() if asked.unknown else ("hout", "wout"))}
     for option in context.command.params:
         name = str(option.name)
         if name in single and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise ConvError(f"{option.opts[-1]} is for a single layer: leave it out, or leave out --layers")
-    layers, stored = layerfile.load(values["layers"])
-    channels = values["in_channels"] or stored or 3
-    if asked:
+    layers, stored = layerfile.load(source)
+    channels = asked.in_channels or stored or 3
+    if asked.unknown:
         from convcli.commands import shape_solving
 
-        shape_solving.solve_chain(values, layers, channels)
+        shape_solving.solve_chain(asked, layers, channels)
         return
-    size = Size(values["hin"], values["hin"] if values["win"] is None else values["win"])
-    if values["quiet"] and not values["as_json"]:
-        last = chain.trace(layers, size, channels)[-1].size
-        report.lines(str(last.height) if values["win"] is None else f"{last.height} {last.width}")
+    size = asked.size
+    if asked.reporting.quiet and not asked.reporting.as_json:
+        report.lines(_sides(chain.trace(layers, size, channels)[-1].size, asked))
         return
     result = chain.walk(layers, size, channels)
     returning = chain_inputs.returning(layers, result)
-    if values["as_json"]:
-        report.json(documents.of_chain(result, returning))
+    if asked.reporting.as_json:
+        report.json(chained.document(result, returning))
     else:
-        report.table(shape_views.chain_table(result, returning))
+        report.table(chained.table(result, returning))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from convcli import folding, options
+from convcli import options
+from convcli.commands.apply import ImagesOptions, run
 from convcli.commands.help import KERNELS, Documented
-from convcli.commands.run import run_images
+from convcli.folding import folded
 
 
 @click.command(
@@ -27,10 +26,11 @@ from convcli.commands.run import run_images
 @options.image_output
 @options.compute
 @options.reporting
-def transpose(**values: Any) -> None:
+@folded
+def transpose(asked: ImagesOptions) -> None:
     """Enlarge images by the transposed convolution.
 
     Computes what torch.nn.ConvTranspose2d computes: every input pixel adds the kernel, weighted by its value, to the
     output, stride pixels apart; padding crops the result and output_padding extends it at the bottom and the right.
     """
-    run_images(values, folding.fold(values, transposed=True))
+    run(asked, transposed=True)

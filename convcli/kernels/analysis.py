@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from convcli.errors import KernelError
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
 from convcli.kernels.kernel_types import Kernel
-from convcli.kernels.response import Matrix, gain, magnitude, total_of
+from convcli.kernels.response import Matrix, gain, total_of
 
 ZERO_SUM = 1e-6
 """A sum below this share of Σ|k| counts as 0: values rounded to float32 or to seven digits do not cancel any better."""
@@ -82,40 +81,6 @@ class Analysis:
         if self.denominator is None:
             return None
         return tuple(tuple(round(value * self.denominator) for value in row) for row in self.values.tolist())
-
-    def document(self, kernel: Any = None) -> dict[str, Any]:
-        """The JSON of this kernel. `kernel` replaces the values, which are nested lists by default."""
-        frequencies = np.linspace(0, 0.5, 33)
-        zero = np.zeros(1)
-        return {
-            "name": self.name,
-            "kernel": self.values.tolist() if kernel is None else kernel,
-            "height": self.values.shape[0],
-            "width": self.values.shape[1],
-            "denominator": self.denominator,
-            "sum": self.sum,
-            "abs_sum": self.abs_sum,
-            "range": [self.low, self.high],
-            "gain": self.gain,
-            "gain_at": list(self.gain_at),
-            "zero_sum": self.zero_sum,
-            "symmetric": self.symmetric,
-            "antisymmetric": self.antisymmetric,
-            "mirror": {"left_right": self.left_right, "top_bottom": self.top_bottom},
-            "separable": None if self.rank is None else self.rank <= 1,
-            "rank": self.rank,
-            "factors": [
-                {"scale": factor.scale, "column": list(factor.column), "row": list(factor.row)}
-                for factor in self.factors
-            ],
-            "centre": list(self.centre),
-            "offset": list(self.offset),
-            "response": {
-                "frequency": frequencies.tolist(),
-                "vertical": magnitude(self.values, frequencies, zero)[:, 0].tolist(),
-                "horizontal": magnitude(self.values, zero, frequencies)[0].tolist(),
-            },
-        }
 
 
 def analyse(kernel: Kernel) -> Analysis:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import nan, prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,19 +43,6 @@ class Stored:
     def parameters(self) -> int:
         """How many numbers it has, without the bias."""
         return prod(self.shape)
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of this tensor."""
-        return {
-            "name": self.name,
-            "shape": list(self.shape),
-            "dtype": self.dtype,
-            "parameters": self.parameters,
-            "min": self.low,
-            "max": self.high,
-            "mean": self.mean,
-            "bias": self.bias,
-        }
 
 
 def stored(path: Path, key: str | None = None) -> list[Stored]:

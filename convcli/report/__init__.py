@@ -1,40 +1,287 @@
-"""How results are told: as a table or a picture on a terminal, as plain text, as JSON. Only this package knows Rich."""
+"""How results are shown: as JSON, lines for scripts, notes and tables. Rich is imported only to draw on a terminal."""
 
-from convcli.report.terminal import (
-    Lines,
-    Piece,
-    Table,
-    block,
-    choose_color,
-    colourful,
-    picture,
-    play,
-    progress,
-    table,
-    width,
-)
-from convcli.report.text import Encoded, give_up, json, lines, note, pair, pieces, seconds, shape, shown
+from __future__ import annotations
 
-__all__ = [
-    "Encoded",
-    "Lines",
-    "Piece",
-    "Table",
-    "block",
-    "choose_color",
-    "colourful",
-    "give_up",
-    "json",
-    "lines",
-    "note",
-    "pair",
-    "picture",
-    "pieces",
-    "play",
-    "progress",
-    "seconds",
-    "shape",
-    "shown",
-    "table",
-    "width",
-]
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TextIO
+
+from convcli import commandline
+from convcli.spelling import as_options
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table of texts with a title. Without a header, the first column has the names of the values.
+
+    Attributes
+    ----------
+    strong : int or None
+        Index of a row that is emphasised.
+    right : frozenset of int
+        Indices of columns of numbers, which are aligned on the right.
+    pictures : sequence of sequence of str
+        For every row, lines with colour escapes. They are shown before the row if the terminal shows colours.
+    """
+
+    title: str
+    rows: Sequence[Sequence[str]]
+    header: Sequence[str] = ()
+    strong: int | None = None
+    right: frozenset[int] = frozenset()
+    pictures: Sequence[Sequence[str]] = ()
+
+
+Piece = tuple[str, str]
+"""A text and its style: strong, faint, name, or "" for plain. Styles are shown on a terminal only."""
+
+
+class Lines(NamedTuple):
+    """Lines with a fixed layout. Each consists of pieces."""
+
+    lines: Sequence[Sequence[Piece]]
+
+
+color: ContextVar[str] = ContextVar("color", default="auto")
+"""The value of ``--color``, one of `convcli.vocabulary.COLORS`: tables have colours always, never, or (auto) on a terminal
+unless ``NO_COLOR`` is set. The command line runs each command in a copy of its context, so that the choice ends with it.
+"""
+
+above: ContextVar[Callable[[str], None] | None] = ContextVar("above", default=None)
+"""A function that prints a line above the progress bar, or None if there is no bar."""
+
+
+class Encoded:
+    """A part of a JSON document that is JSON already, in pieces: for values too large for one text."""
+
+    def __init__(self, parts: Iterable[str]) -> None:
+        self.parts = parts
+
+
+def json(document: Any, stream: TextIO | None = None) -> None:
+    """Write one JSON document to `stream` (standard output). NaN and infinity are null; parameters are spelled as options."""
+    stream = stream or sys.stdout
+    unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
+    import json as json_module
+
+    for part in _parts(document, lambda value: json_module.dumps(_told(value), ensure_ascii=not unicode)):
+        stream.write(part)
+    print(file=stream, flush=True)
+
+
+def _parts(value: Any, dumps: Callable[[Any], str]) -> Iterator[str]:
+    """The JSON of a document in pieces: one, unless something in it is `Encoded`."""
+    if isinstance(value, Encoded):
+        yield from value.parts
+    elif not _holds(value):
+        yield dumps(value)
+    elif isinstance(value, dict):
+        for number, (key, item) in enumerate(value.items()):
+            yield f"{', ' if number else '{'}{dumps(key)}: "
+            yield from _parts(item, dumps)
+        yield "}"
+    else:
+        for number, item in enumerate(value):
+            yield ", " if number else "["
+            yield from _parts(item, dumps)
+        yield "]"
+
+
+def _holds(value: Any) -> bool:
+    """Whether something in a value is `Encoded`. Of a list, only the dictionaries in it are searched."""
+    if isinstance(value, dict):
+        return any(map(_holds, value.values()))
+    return isinstance(value, Encoded) or (
+        isinstance(value, list) and any(isinstance(i, dict) and _holds(i) for i in value)
+    )
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, str):
+        return as_options(value)
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {key: _told(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_told(item) for item in value]
+    return value
+
+
+def lines(*texts: str) -> None:
+    """Write plain lines to standard output, for scripts. File names keep their bytes."""
+    for text in texts:
+        sys.stdout.buffer.write(os.fsencode(f"{text}\n"))
+        sys.stdout.flush()
+
+
+def pieces(parts: Iterable[str]) -> None:
+    """Write one line to standard output, in pieces. Each is written before the next is made."""
+    for part in parts:
+        sys.stdout.buffer.write(part.encode())
+    lines("")
+
+
+def shown(text: str) -> str:
+    """`text` for people: parameters are spelled as options, it is one line, and it does no harm to a terminal.
+
+    File names may contain newlines, escapes and bytes that are not text.
+    """
+    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in as_options(text))
+
+
+def _escaped(sign: str) -> str:
+    r"""``\n``, ``\x1b``; and ``\xff`` for a byte that is no text, which Python has as the surrogate U+DCFF."""
+    if "\udc80" <= sign <= "\udcff":
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode()
+
+
+def note(text: str) -> None:
+    """Write a note to standard error, above the progress bar if there is one. If that fails, the note is dropped."""
+    line = f"convcli: {shown(text)}"
+    try:
+        if (write := above.get()) is not None:
+            write(line)
+        else:
+            print(line, file=sys.stderr, flush=True)
+    except OSError:
+        commandline.give_up(sys.stderr)
+
+
+def table(content: Table, stream: TextIO | None = None) -> None:
+    """Draw a table on `stream` (standard output): with Rich on a terminal, as aligned text elsewhere."""
+    stream = stream or sys.stdout
+    content = replace(content, rows=[[shown(cell) for cell in row] for row in content.rows])
+    if _drawn(stream):
+        from convcli.report import terminal
+
+        terminal.table(content, stream)
+    else:
+        _plain(content, stream)
+
+
+def block(content: Table | Lines, stream: TextIO | None = None) -> None:
+    """Draw a table, or lines as they are laid out."""
+    if isinstance(content, Table):
+        table(content, stream)
+        return
+    stream = stream or sys.stdout
+    if not _drawn(stream):
+        for line in content.lines:
+            print(shown("".join(text for text, _ in line)).rstrip(), file=stream)
+        stream.flush()
+        return
+    from convcli.report import terminal
+
+    terminal.lines(content, stream)
+
+
+def _plain(content: Table, stream: TextIO) -> None:
+    rows = [tuple(content.header), *content.rows] if content.header else list(content.rows)
+    room = widths(content)
+    if content.title:
+        print(content.title, file=stream)
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column in content.right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, room, strict=True))
+        ]
+        print("  " + "  ".join(cells).rstrip(), file=stream)
+    stream.flush()
+
+
+def widths(content: Table) -> list[int]:
+    """The width of every column, in characters."""
+    rows = [*([content.header] if content.header else []), *content.rows]
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _drawn(stream: TextIO) -> bool:
+    """Whether Rich draws on a stream."""
+    return stream.isatty() or color.get() == "always"
+
+
+def colourful(stream: TextIO | None = None) -> bool:
+    """Whether `stream` (standard output) shows colours: as ``--color`` says, or a terminal unless ``NO_COLOR`` is set."""
+    if color.get() != "auto":
+        return color.get() == "always"
+    return (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width(elsewhere: int = 100) -> int:
+    """The width of the terminal, in characters; if standard output is not a terminal, ``COLUMNS`` or `elsewhere`."""
+    if sys.stdout.isatty():
+        from convcli.report import terminal
+
+        return terminal.width()
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) else elsewhere
+
+
+def picture(rows: Sequence[str]) -> None:
+    """Show a picture made of characters, if standard output is a terminal with colours."""
+    if colourful():
+        from convcli.report import terminal
+
+        terminal.picture(rows)
+
+
+def play(frames: Sequence[Sequence[str]], fps: float) -> None:
+    """Show texts one after another: in the same place on a terminal, else below each other.
+
+    Raises
+    ------
+    ConvError
+        The terminal is too small for them.
+    """
+    if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):  # the latter cannot go back
+        for frame in frames:
+            print("\n".join(frame), end="\n\n")
+        sys.stdout.flush()
+        return
+    from convcli.report import terminal
+
+    terminal.play(frames, fps)
+
+
+@contextmanager
+def progress(total: int, shown: bool) -> Iterator[Callable[[], None]]:
+    """A progress bar on standard error: how many of `total` are done, how fast, and how long the rest takes.
+
+    Call the function that it yields once for each. The bar disappears when the block ends. If it is not `shown`, nothing is
+    imported either.
+    """
+    if not shown:
+        yield lambda: None
+        return
+    from convcli.report import terminal
+
+    with terminal.bar(total) as (advance, write):
+        token = above.set(write)
+        try:
+            yield advance
+        finally:
+            above.reset(token)
+
+
+def seconds(value: float) -> str:
+    """A duration with three digits and a unit."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if value * factor >= 1 or unit == "µs":
+            return f"{value * factor:.3g} {unit}" if value * factor < 999.5 else f"{value * factor:.0f} {unit}"
+    raise AssertionError
+
+
+def pair(values: Sequence[int]) -> str:
+    """``2`` if all values are the same, else ``2,1``."""
+    return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
+
+
+def shape(values: Sequence[int]) -> str:
+    """``3×400×600``."""
+    return "×".join(map(str, values))

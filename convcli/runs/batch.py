@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from convcli.errors import ConvError, ExistsError, ImageError
 from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
-from convcli.spelling import as_options
 from convcli.system import context, memory
 from convcli.system.files import reason
 from convcli.system.names import STDIO, is_stream
@@ -39,26 +38,12 @@ class Failed(NamedTuple):
     source: str
     error: ConvError
 
-    @property
-    def message(self) -> str:
-        """The error, and which image it belongs to where it does not say so itself."""
-        text = as_options(self.error.text)
-        return text if f"'{self.source}'" in text else f"'{self.source}': {text}"
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of this image."""
-        return {"input": self.source, "error": as_options(self.error.text)}
-
 
 class Skipped(NamedTuple):
     """One image whose result was there before."""
 
     source: str
     target: str
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of this image."""
-        return {"input": self.source, "output": self.target, "skipped": True}
 
 
 class Tally(NamedTuple):

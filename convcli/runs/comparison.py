@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import inf, sqrt
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +56,6 @@ class Row:
     max_ms: float
     repeats: int
     speedup: float
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of this row."""
-        names = self.__slots__
-        return {name: list(self.output_shape) if name == "output_shape" else getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,52 +51,6 @@ class Done(NamedTuple):
     import_seconds: float
     compute_seconds: float
     save_seconds: float
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of this image."""
-        spec, geometry, result = self.operation.spec, self.result.geometry, self.result
-        return {
-            "input": self.source,
-            "output": self.target,
-            "op": "transpose" if spec.transpose else spec.op,
-            "flipped": spec.op == "conv",
-            "kernel": self.operation.label,
-            "input_shape": list(self.input_shape),
-            "output_shape": list(self.output_shape),
-            "layer_shape": None if self.layer_shape is None else list(self.layer_shape),
-            "frames": self.frames,
-            **geometry.document(),
-            "groups": self.groups,
-            "channels": None if self.operation.bank is None else self.operation.channels,
-            "combine": None if self.operation.bank is None else [rule for _, rule in self.operation.bank.parts],
-            "bias": None if self.bias is None else list(self.bias),
-            "linear": self.operation.linear,
-            "alpha": self.alpha,
-            "range": self.policy,
-            "full_scale": self.full_scale,
-            "backend": result.backend,
-            "device": result.device,
-            "dtype": result.dtype,
-            "plan": result.plan,
-            "reason": result.reason,
-            "considered": [
-                {"plan": plan.name, "predicted_seconds": plan.seconds, "reason": plan.reason}
-                for plan in result.considered
-            ],
-            "clipped": {
-                "below": self.clipped.below,
-                "above": self.clipped.above,
-                "nan": self.clipped.nan,
-                "of": self.clipped.total,
-            },
-            "notes": [*self.operation.notes, *self.notes],
-            "seconds": {
-                "load": self.load_seconds,
-                "import": self.import_seconds,
-                "compute": self.compute_seconds,
-                "save": self.save_seconds,
-            },
-        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)

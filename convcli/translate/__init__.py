@@ -13,12 +13,11 @@ from convcli.vocabulary import TOOLS
 
 
 def translate(request: Request, tool: str) -> str:
-    """An operation on an image as a text to paste: a Python script, or for ImageMagick and vips a shell script.
+    """An operation on an image as a script to paste: in Python, or for ImageMagick and vips in shell.
 
-    The Python scripts leave an array ``result`` ``(C, H, W)`` of real values, before any range policy; that for ONNX saves
-    a model; the shell scripts write files. What a tool cannot express is said in lines that begin with
-    ``# cannot be expressed:``, beside what the text does instead; where it cannot express the operation at all, these
-    lines are the whole text.
+    The Python scripts make an array ``result`` ``(C, H, W)`` of real values, before any range policy. The script for ONNX
+    saves a model. The shell scripts write files. What a tool cannot do is said in lines that begin with ``# cannot be
+    expressed:``, with what the text does instead. If it cannot do the operation at all, these lines are the whole text.
 
     Parameters
     ----------
@@ -33,6 +32,6 @@ def translate(request: Request, tool: str) -> str:
         No such tool.
     """
     if tool not in TOOLS:
-        raise ConvError(f"tool '{tool}' is unknown: use one of {', '.join(TOOLS)}")
+        raise ConvError(f"tool '{tool}'", "is unknown", f"use one of {', '.join(TOOLS)}")
     lines: list[str] = import_module(f"convcli.translate.for_{tool}").write(request)
     return "\n".join(lines) + "\n"

@@ -1,8 +1,8 @@
 """ImageMagick: ``-morphology Correlate``, whose border is its virtual pixels.
 
-Its kernel's origin may be any of its taps, so that padding needs no larger image as long as every window touches the image's
-own grid: the origin stands where the padding begins. Where the output is larger, the image is enlarged first by ``-distort``
-with a viewport. A stride is ``-sample``.
+The origin of a kernel can be any of its taps. The origin is put where the padding begins, and then no larger image is needed
+if every window touches the image. If the output is larger than that, ``-distort`` with a viewport enlarges the image first.
+``-sample`` applies the stride.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shlex
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Part, Request
 
 _VIRTUAL = {"zeros": "black", "replicate": "edge", "circular": "tile", "symmetric": "mirror", "reflect": "mirror"}
@@ -22,27 +22,27 @@ def write(request: Request) -> list[str]:
     """The lines of the shell script."""
     kernels, geometry = request.kernels, request.geometry
     if geometry.transpose:
-        return [text.lacking("the transposed operation, which ImageMagick lacks; there is no text")]
+        return [literals.lacking("the transposed operation, which ImageMagick lacks; there is no text")]
     if request.tensor:
-        return [text.lacking("a .npy file, which ImageMagick cannot read; there is no text")]
+        return [literals.lacking("a .npy file, which ImageMagick cannot read; there is no text")]
     if kernels is None:
-        return [text.lacking("a layer that weighs each channel in its own way; there is no text")]
+        return [literals.lacking("a layer that weighs each channel in its own way; there is no text")]
     offsets = _offsets(request, len(kernels))
     if offsets is None:
-        return [text.lacking("a bias of its own for each channel; there is no text")]
+        return [literals.lacking("a bias of its own for each channel; there is no text")]
     if request.summed is not None:
         kernels = kernels * request.planes  # on the mean of the channels
     notes = ["# ImageMagick 7; for version 6 write convert for magick"]
     if geometry.padding_mode == "reflect" and any(geometry.pads):
-        notes.append(text.lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice"))
+        notes.append(literals.lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice"))
     commands = _commands(request, kernels, offsets)
     if len(commands) > 1:
-        notes.append(text.lacking(f"{len(commands)} results in one picture; each is a file"))
+        notes.append(literals.lacking(f"{len(commands)} results in one picture; each is a file"))
     return [*notes, *commands]
 
 
 def _offsets(request: Request, count: int) -> list[float] | None:
-    """The bias of each kernel, where it is the same on all channels."""
+    """The bias of each kernel, if it is the same on all channels."""
     if request.bias is None:
         return [0.0] * count
     blocks = request.bias.reshape(-1, count)
@@ -63,7 +63,7 @@ def _commands(request: Request, kernels: NDArray[np.float64], offsets: list[floa
         elif rule == "max":
             bodies.append([*_copies(each), "-evaluate-sequence Max"])
         else:
-            # Negative results are lost on the way, so that each kernel comes with its negative: one of the two is zero.
+            # Negative results are lost, so each kernel is used with its negative: one of the two results is zero.
             both = each + [_morphology(request, -kernels[k], -offsets[k]) for k in range(first, stop)]
             bodies.append([*_copies(both, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"])
     names = ["out.png"] if len(bodies) == 1 else [f"out-{n}.png" for n in range(1, len(bodies) + 1)]
@@ -76,12 +76,12 @@ def _commands(request: Request, kernels: NDArray[np.float64], offsets: list[floa
 
 
 def _copies(operations: list[str], then: str = "") -> list[str]:
-    """Each operation on a copy of the image, of which the results remain."""
+    """Each operation on a copy of the image. Only the results are kept."""
     return [*(f"\\( -clone 0 {operation} -clamp{then} \\)" for operation in operations), "-delete 0"]
 
 
 def _before(request: Request) -> list[str]:
-    """Orientation, opacity, light, gray, virtual pixels, and a larger image where the padding makes one of it."""
+    """Orientation, opacity, light, gray, virtual pixels, and a larger image if the padding needs one."""
     found = ["-auto-orient"] if request.source.lower().endswith((".jpg", ".jpeg")) else []
     if request.transparent:
         found.append("-alpha off")
@@ -102,7 +102,7 @@ def _before(request: Request) -> list[str]:
 
 
 def _enlarged(request: Request) -> bool:
-    """Whether a window lies where no origin on the image's own grid reaches it."""
+    """Whether some window cannot be reached by an origin inside the image."""
     geometry = request.geometry
     top, bottom, left, right = geometry.pads
     high, wide = geometry.extent
@@ -116,15 +116,15 @@ def _morphology(request: Request, kernel: NDArray[np.float64], offset: float) ->
     taps[::d, ::e] = kernel
     top, _, left, _ = (0, 0, 0, 0) if _enlarged(request) else request.geometry.pads
     place = "" if (top, left) == ((high - 1) // 2, (wide - 1) // 2) else f"+{left}+{top}"
-    whole, divisor = text.fraction(taps)
-    scale = f"-define convolve:scale={text.number(1 / divisor)} " if divisor > 1 else ""
-    bias = f"-define convolve:bias={text.number(100 * offset / request.full_scale)}% " if offset else ""
-    rows = " ".join(text.numbers(row, ",") for row in whole)
+    whole, divisor = literals.fraction(taps)
+    scale = f"-define convolve:scale={literals.number(1 / divisor)} " if divisor > 1 else ""
+    bias = f"-define convolve:bias={literals.number(100 * offset / request.full_scale)}% " if offset else ""
+    rows = " ".join(literals.numbers(row, ",") for row in whole)
     return f"{scale}{bias}-morphology Correlate '{wide}x{high}{place}: {rows}'"
 
 
 def _after(request: Request) -> list[str]:
-    """The part that is the result, thinned by the stride; back from linear light."""
+    """The crop of the result, the stride, and the way back from linear light."""
     geometry, found = request.geometry, []
     (s, t), (height, width) = geometry.stride, geometry.output
     if s > 1 or t > 1:

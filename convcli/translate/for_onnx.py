@@ -1,13 +1,13 @@
 """ONNX: a script that saves a model of Conv or ConvTranspose, whose input is the image ``(1, C, H, W)``.
 
-Opset 19: its Pad has ``wrap``, its reductions take their axes as an input.
+Opset 19 is used: its Pad has ``wrap``, and its reductions take their axes as an input.
 """
 
 from __future__ import annotations
 
 import json
 
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Request
 
 _PAD = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -16,12 +16,12 @@ _REDUCE = {"magnitude": "ReduceL2", "sum": "ReduceSum", "max": "ReduceMax"}
 
 def write(request: Request) -> list[str]:
     """The lines of the script."""
-    stored = text.stored(request)
+    stored = literals.stored(request)
     model = _Model()
     weight = _weight(request, stored.expression)
     image = "image"
     if request.gray:
-        model.constant("gray", f"np.array([[[[g]] for g in [{text.numbers(script.luma(request))}]]])")
+        model.constant("gray", f"np.array([[[[g]] for g in [{literals.numbers(script.luma(request))}]]])")
         image = model.node("Conv", [image, "gray"], "luma")
     padding = _pads(request)
     if padding is None:
@@ -31,10 +31,10 @@ def write(request: Request) -> list[str]:
     model.nodes[-1] = model.nodes[-1].replace(f'["{model.last}"]', '["result"]')
     high, wide = request.geometry.input
     outputs = [1, _results(request), *request.geometry.output]
-    name = text.quoted(request.label)
+    name = literals.quoted(request.label)
     notes = []
     if request.linear:
-        notes.append(text.lacking("linear light (sRGB is decoded before the model, and encoded after it)"))
+        notes.append(literals.lacking("linear light (sRGB is decoded before the model, and encoded after it)"))
     return [
         "import numpy as np",
         "import onnx",
@@ -55,7 +55,7 @@ def write(request: Request) -> list[str]:
         f"graph = helper.make_graph(nodes, {name}, [image], [result], tensors)",
         'model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)',
         "onnx.checker.check_model(model)",
-        f"onnx.save(model, {text.quoted(request.label + '.onnx')})",
+        f"onnx.save(model, {literals.quoted(request.label + '.onnx')})",
     ]
 
 
@@ -68,7 +68,7 @@ class _Model:
         self.last = "image"
 
     def constant(self, name: str, value: str, whole: bool = False) -> str:
-        """Add an array: float32, or int64 where ONNX wants whole numbers."""
+        """Add an array: float32, or int64 where ONNX needs integers."""
         self.constants[name] = f"np.array({value})" if whole else f"{value}.astype(np.float32)"
         return name
 
@@ -92,9 +92,9 @@ def _weight(request: Request, stored: str) -> list[str]:
     """Lines that make the 4-D ``weight``."""
     kernels, channels = request.kernels, request.planes
     if kernels is None:
-        return text.array("weight", request.weight, stored=stored)
+        return literals.array("weight", request.weight, stored=stored)
     single = len(kernels) == 1
-    lines = text.array("kernel", kernels[0]) if single else text.array("kernels", kernels)
+    lines = literals.array("kernel", kernels[0]) if single else literals.array("kernels", kernels)
     if channels == 1:
         taps = "kernel[None, None]" if single else "kernels[None]" if request.geometry.transpose else "kernels[:, None]"
         return [*lines, f"weight = {taps}"]
@@ -104,7 +104,7 @@ def _weight(request: Request, stored: str) -> list[str]:
 
 
 def _pads(request: Request) -> list[int] | None:
-    """The pads attribute of the convolution itself; None where they are not of zeros."""
+    """The pads attribute of the convolution; None if the padding is not zeros."""
     geometry = request.geometry
     if geometry.padding_mode != "zeros" and any(geometry.pads):
         return None
@@ -113,7 +113,7 @@ def _pads(request: Request) -> list[int] | None:
 
 
 def _padded(request: Request, model: _Model, image: str) -> str:
-    """A border by Pad, or, where Pad has none such, by indices."""
+    """A border by Pad, or by indices if Pad does not have it."""
     (top, bottom, left, right), (high, wide) = request.geometry.pads, request.geometry.input
     mode = request.geometry.padding_mode
     room = {"reflect": (high - 1, wide - 1), "circular": (high, wide)}.get(mode, (top + bottom, left + right))
@@ -132,10 +132,10 @@ def _convolution(request: Request, model: _Model, image: str, pads: list[int]) -
     geometry, (p2, q2) = request.geometry, request.geometry.output_padding
     inputs, bias = [image, model.constant("weight", "weight")], None
     if request.bias is not None and request.bias.any():
-        value = f"np.full({request.outputs}, {text.number(request.offset)})" if request.offset else None
-        bias = model.constant("bias", value or f"np.array([{text.numbers(request.bias)}])")
+        value = f"np.full({request.outputs}, {literals.number(request.offset)})" if request.offset else None
+        bias = model.constant("bias", value or f"np.array([{literals.numbers(request.bias)}])")
     below, beside = 0, 0
-    if p2 >= geometry.stride.rows or q2 >= geometry.stride.columns:  # which ONNX has not: crop less, then add zeros
+    if p2 >= geometry.stride.rows or q2 >= geometry.stride.columns:  # ONNX does not have it: crop less, then add zeros
         top, bottom, left, right = geometry.pads
         pads = [top, left, max(0, bottom - p2), max(0, right - q2)]
         below, beside, p2, q2 = max(0, p2 - bottom), max(0, q2 - right), 0, 0

@@ -1,8 +1,8 @@
-"""OpenCV: `cv2.filter2D`, on a padded copy where its own borders do not do."""
+"""OpenCV: `cv2.filter2D`, on a padded copy if its own borders do not fit."""
 
 from __future__ import annotations
 
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Request
 
 _BORDER = {
@@ -14,12 +14,12 @@ _BORDER = {
 }
 
 _FOURIER = 50
-"""From so many taps filter2D multiplies float64 in frequency."""
+"""From this many taps on, filter2D computes float64 by a Fourier transform."""
 
 
 def write(request: Request) -> list[str]:
     """The lines of the script."""
-    kernels, stored = request.kernels, text.stored(request)
+    kernels, stored = request.kernels, literals.stored(request)
     single = kernels is not None and len(kernels) == 1
     taps = request.weight if kernels is None else kernels[0] if single else kernels
     name = "weight" if kernels is None else "kernel" if single else "kernels"
@@ -45,7 +45,7 @@ def _image(request: Request) -> list[str]:
     """Lines that read the image as OpenCV decodes it, upright: ``image``, float64 ``(C, H, W)``."""
     if request.tensor:
         return script.image(request)
-    name, colours = text.quoted(script.path(request)), request.input_channels
+    name, colours = literals.quoted(script.path(request)), request.input_channels
     if colours == 3:
         depth = ", cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH" if request.full_scale != 255 else ""
         read = f"cv2.cvtColor(cv2.imread({name}{depth}), cv2.COLOR_BGR2RGB).transpose(2, 0, 1)"
@@ -57,7 +57,7 @@ def _image(request: Request) -> list[str]:
 
 
 def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
-    """Lines that pad, the planes to filter, filter2D's options, and the index of what is kept of its result."""
+    """Lines that pad, the planes to filter, filter2D's options, and the index of the part of its result to keep."""
     (top, bottom, left, right), (high, wide) = request.geometry.pads, request.geometry.extent
     mode, (s, t) = request.geometry.padding_mode, request.geometry.stride
     border = _BORDER[mode]
@@ -80,12 +80,12 @@ def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
 
 
 def _until(size: int, extent: int) -> int:
-    """Where the windows that lie on the image begin: before this."""
+    """The end of the positions at which windows begin."""
     return size - extent + 1
 
 
 def _stuffed(request: Request) -> tuple[list[str], str, list[str], str]:
-    """As `_padded`, for the transposed operation: zeros between and around the pixels."""
+    """The same as `_padded` for the transposed operation: zeros between and around the pixels."""
     geometry = request.geometry
     (height, width), (s, t), (high, wide) = geometry.input, geometry.stride, geometry.extent
     lines, source = [], "image"
@@ -106,7 +106,7 @@ def _stuffed(request: Request) -> tuple[list[str], str, list[str], str]:
 
 
 def _filtered(request: Request, plane: str, kernel: str, options: list[str]) -> str:
-    """The call that filters a plane; the transposed operation is a convolution, and filter2D is none."""
+    """The call that filters a plane. The transposed operation is a convolution, and filter2D a correlation."""
     taps = f"cv2.flip({kernel}, -1)" if request.geometry.transpose and max(request.geometry.kernel) > 1 else kernel
     return f"cv2.filter2D({', '.join([plane, '-1', taps, *options])})"
 

@@ -1,8 +1,8 @@
-"""SciPy: `scipy.ndimage.correlate` where it keeps the image's size, else `scipy.signal`."""
+"""SciPy: `scipy.ndimage.correlate` if the size stays the same, else `scipy.signal`."""
 
 from __future__ import annotations
 
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Request
 
 _MODE = {
@@ -27,7 +27,7 @@ def write(request: Request) -> list[str]:
         module, before, computed = _same(request, single)
     else:
         module, before, computed = _valid(request, kernels is None, single)
-    stored, zeros = text.stored(request), "the zeros of the dilation read it, too"
+    stored, zeros = literals.stored(request), "the zeros of the dilation read it, too"
     return [
         *script.imports(
             request,
@@ -44,12 +44,12 @@ def write(request: Request) -> list[str]:
 
 
 def _summed(request: Request) -> list[str]:
-    """Every kernel on the sum of the channels is every kernel on every channel, of which one is left."""
+    """Every kernel on the sum of the channels: as on every channel, with the sum as the only channel."""
     return ["image = image.sum(axis=0, keepdims=True)"] if request.each is None and request.summed is not None else []
 
 
 def _same(request: Request, single: bool) -> tuple[str, list[str], list[str]]:
-    """Windows that stay on the image: its border is ndimage's, wherever the kernel's origin."""
+    """Outputs on the image's own grid: ndimage has the border, and any origin of the kernel."""
     pads, extent = request.geometry.pads, request.geometry.extent
     origin = (pads.top - extent.height // 2, pads.left - extent.width // 2)
     mode = f'mode="{_MODE[request.geometry.padding_mode]}"'
@@ -66,7 +66,7 @@ def _same(request: Request, single: bool) -> tuple[str, list[str], list[str]]:
 
 
 def _valid(request: Request, layer: bool, single: bool) -> tuple[str, list[str], list[str]]:
-    """Windows over an image that is padded before."""
+    """Windows over an image that is padded first."""
     before = _summed(request)
     x = "image"
     if any(request.geometry.pads):
@@ -125,7 +125,7 @@ def _transposed(request: Request, layer: bool, single: bool) -> tuple[str, list[
 
 
 def _cropped(request: Request) -> list[str]:
-    """Lines that add the output padding, and crop what the padding says."""
+    """Lines that add the output padding and crop the padding."""
     geometry = request.geometry
     rows, columns = (max(0, op - end) for op, end in zip(geometry.output_padding, geometry.pads[1::2], strict=True))
     lines = []
@@ -135,5 +135,5 @@ def _cropped(request: Request) -> list[str]:
         (top, _, left, _), (height, width) = geometry.pads, geometry.output
         lines.append(f"result = result[:, {top}:{top + height}, {left}:{left + width}]")
     elif any(op > 0 for op in geometry.output_padding) and not (rows or columns):
-        raise AssertionError  # without pads there is room for all of it
+        raise AssertionError  # without pads there is always room
     return lines

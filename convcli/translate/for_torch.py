@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Request
 
-_TENSOR = text.Make(
+_TENSOR = literals.Make(
     "torch.tensor({}, dtype=torch.float64)", "torch.tensor({}, dtype=torch.float64)", "torch.from_numpy({})"
 )
 
@@ -20,7 +20,7 @@ _TORCH = script.Dialect(
 
 def write(request: Request) -> list[str]:
     """The lines of the script."""
-    geometry, stored = request.geometry, text.stored(request)
+    geometry, stored = request.geometry, literals.stored(request)
     lines, x, options = _transposed(request) if geometry.transpose else _padded(request)
     kernels, weight = _weight(request, stored.expression)
     for name, pair in (("stride", geometry.stride), ("dilation", geometry.dilation)):
@@ -30,11 +30,11 @@ def write(request: Request) -> list[str]:
         options.append(f"groups={request.groups}")
     bias = []
     if request.bias is not None and request.offset is None:
-        bias = text.array("bias", request.bias, _TENSOR)
+        bias = literals.array("bias", request.bias, _TENSOR)
         options.insert(0, "bias=bias")
     call = "conv_transpose2d" if geometry.transpose else "conv2d"
     crop = _crop(request) if geometry.transpose else ""
-    offset = f" + {text.number(request.offset)}" if request.offset else ""
+    offset = f" + {literals.number(request.offset)}" if request.offset else ""
     after = script.joined(request, _TORCH)
     if request.linear:
         after += ["result = result.numpy()", *script.encoded(request)]
@@ -59,7 +59,7 @@ def _pair(rows: int, columns: int) -> str:
 
 
 def _padded(request: Request) -> tuple[list[str], str, list[str]]:
-    """Lines before a direct operation, its input, and its padding if that is its own."""
+    """Lines before a direct operation, the name of its input, and its padding argument if it pads itself."""
     (top, bottom, left, right), mode = request.geometry.pads, request.geometry.padding_mode
     image = "torch.from_numpy(image)"
     if not any(request.geometry.pads):
@@ -75,13 +75,13 @@ def _padded(request: Request) -> tuple[list[str], str, list[str]]:
 
 
 def _symmetric(request: Request) -> bool:
-    """Whether what a transposed operation crops is the same on both sides, as torch wants it."""
+    """Whether a transposed operation crops the same on both sides, as torch needs it."""
     top, bottom, left, right = request.geometry.pads
     return top == bottom and left == right
 
 
 def _transposed(request: Request) -> tuple[list[str], str, list[str]]:
-    """As `_padded`: a transposed operation crops by its own padding, or afterwards."""
+    """The same as `_padded` for a transposed operation: it crops by its padding argument, or afterwards."""
     options = []
     top, _, left, _ = request.geometry.pads
     if _symmetric(request) and (top or left):
@@ -99,18 +99,18 @@ def _crop(request: Request) -> str:
 
 
 def _weight(request: Request, stored: str) -> tuple[list[str], str]:
-    """Lines that assign the kernels, and the 4-D weight that they make."""
+    """Lines that assign the kernels and the 4-D weight made of them."""
     kernels, (kh, kw) = request.kernels, request.geometry.kernel
     if kernels is None:
-        return text.array("weight", request.weight, _TENSOR, stored), "weight"
+        return literals.array("weight", request.weight, _TENSOR, stored), "weight"
     count, channels = len(kernels), request.planes
     if count == 1:
-        lines = text.array("kernel", kernels[0], _TENSOR)
+        lines = literals.array("kernel", kernels[0], _TENSOR)
         if channels == 1:
             return lines, "kernel[None, None]"
         shape = (1, channels) if request.each is None and not request.geometry.transpose else (channels, 1)
         return lines, f"kernel.expand({shape[0]}, {shape[1]}, {kh}, {kw})"
-    lines = text.array("kernels", kernels, _TENSOR)
+    lines = literals.array("kernels", kernels, _TENSOR)
     if request.geometry.transpose:
         weight = "kernels[None]" if channels == 1 else f"kernels.expand({channels}, {count}, {kh}, {kw})"
     elif channels == 1:

@@ -1,6 +1,6 @@
-"""Libvips: ``vips conv``, on an image enlarged by ``vips embed`` where its copy of the edge does not do.
+"""Libvips: ``vips conv``, on an image enlarged by ``vips embed`` if its own border does not fit.
 
-Files between are ``.v``, vips' own format; the results are TIFF, as PNG and JPEG have no place for real and negative values.
+Intermediate files are ``.v``, vips' own format. Results are TIFF, as PNG and JPEG cannot hold real or negative values.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Size
-from convcli.translate import script, text
+from convcli.translate import literals, script
 from convcli.translate.request import Part, Request
 
 _EXTEND = {"zeros": "black", "replicate": "copy", "circular": "repeat", "symmetric": "mirror", "reflect": "mirror"}
 
 
 class Step(NamedTuple):
-    """A call of vips: ``vips OPERATION INPUT TARGET OPTIONS``; an empty input is the last target."""
+    """A call of vips: ``vips OPERATION INPUT TARGET OPTIONS``. An empty input means the target before it."""
 
     operation: str
     target: str
@@ -31,20 +31,20 @@ def write(request: Request) -> list[str]:
     """The lines of the shell script."""
     kernels, geometry = request.kernels, request.geometry
     if geometry.transpose:
-        return [text.lacking("the transposed operation, which vips lacks; there is no text")]
+        return [literals.lacking("the transposed operation, which vips lacks; there is no text")]
     if request.tensor:
-        return [text.lacking("a .npy file, which vips cannot read; there is no text")]
+        return [literals.lacking("a .npy file, which vips cannot read; there is no text")]
     if request.linear:
-        return [text.lacking("linear light in pixel units, which vips scales to 0 … 1; there is no text")]
+        return [literals.lacking("linear light in pixel units, which vips scales to 0 … 1; there is no text")]
     if kernels is None:
-        return [text.lacking("a layer that weighs each channel in its own way; there is no text")]
+        return [literals.lacking("a layer that weighs each channel in its own way; there is no text")]
     offsets = np.zeros(request.outputs) if request.bias is None else request.bias
     blocks = offsets.reshape(-1, len(kernels))
     if (blocks != blocks[0]).any():
-        return [text.lacking("a bias of its own for each channel; there is no text")]
+        return [literals.lacking("a bias of its own for each channel; there is no text")]
     notes = []
     if geometry.padding_mode == "reflect" and any(geometry.pads):
-        notes.append(text.lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice"))
+        notes.append(literals.lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice"))
     return [*notes, *_lines(request, kernels, blocks[0])]
 
 
@@ -70,12 +70,12 @@ def _lines(request: Request, kernels: NDArray[np.float64], offsets: NDArray[np.f
         for kernel, offset in zip(taps, bias, strict=True):
             number += 1
             file = f"kernel{number if total > 1 else ''}"
-            matrices += _matrix(f"{file}.mat", *text.fraction(_spread(request, kernel)), offset)
+            matrices += _matrix(f"{file}.mat", *literals.fraction(_spread(request, kernel)), offset)
             steps.append(Step("conv", f"{file}.v", f"{file}.mat", "" if steps == before else start))
             files.append(f"{file}.v")
         out = "out.tif" if len(runs) == 1 else f"out-{place}.tif"
         lines += _chain([*steps, *_joined(rule, files), *after], start, out)
-    several = [text.lacking(f"{len(runs)} results in one picture; each is a file")] if len(runs) > 1 else []
+    several = [literals.lacking(f"{len(runs)} results in one picture; each is a file")] if len(runs) > 1 else []
     return [*several, *matrices, *lines, "# TIFF keeps real values; 'vips cast out.tif out.png uchar' clips them"]
 
 
@@ -90,9 +90,9 @@ def _chain(steps: list[Step], start: str, out: str) -> list[str]:
 
 
 def _matrix(name: str, values: NDArray[np.float64], divisor: int = 1, offset: float = 0.0) -> list[str]:
-    """Lines that write a matrix file; what divides the sum and what is added to it, too, which only ``conv`` reads."""
-    head = f"{values.shape[1]} {values.shape[0]} {divisor} {text.number(offset)}"
-    return [f"cat > {name} <<END", head, *(text.numbers(row, " ") for row in values), "END"]
+    """Lines that write a matrix file. It has the divisor and the offset, which only ``conv`` reads."""
+    head = f"{values.shape[1]} {values.shape[0]} {divisor} {literals.number(offset)}"
+    return [f"cat > {name} <<END", head, *(literals.numbers(row, " ") for row in values), "END"]
 
 
 def _spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,7 +104,7 @@ def _spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _before(request: Request) -> tuple[list[str], list[Step]]:
-    """Lines of matrices, and the steps before the kernel: orientation, opacity, gray or the channels' sum, a larger image."""
+    """Lines for matrices, and the steps before the kernel: orientation, opacity, gray or the sum of the channels, a border."""
     matrices, steps, geometry = [], [], request.geometry
     if request.source.lower().endswith((".jpg", ".jpeg")):
         steps.append(Step("autorot", "upright.v"))
@@ -125,14 +125,14 @@ def _before(request: Request) -> tuple[list[str], list[Step]]:
 
 
 def _direct(request: Request) -> bool:
-    """Whether the border is what vips makes by itself, and its result the size that is wanted."""
+    """Whether vips conv has this border itself, and gives the wanted size."""
     geometry, window = request.geometry, request.window
     edge = geometry.padding_mode == "replicate" or not any(geometry.pads)
     return edge and window.keeps_size and window.centred and max(geometry.stride) == 1
 
 
 def _padded(request: Request) -> Size:
-    """The size of the image with its padding, and so much more that whole strides can be cut from the middle of the result."""
+    """The size of the padded image, enlarged so that whole strides can be cut from the middle of the result."""
     geometry, pads = request.geometry, request.geometry.pads
     found = []
     for axis, size in enumerate(geometry.input):
@@ -142,7 +142,7 @@ def _padded(request: Request) -> Size:
 
 
 def _after(request: Request) -> list[Step]:
-    """The steps after the kernel: the part where its windows lay on the padded image, thinned by the stride."""
+    """The steps after the kernel: crop to the windows on the padded image, and apply the stride."""
     if _direct(request):
         return []
     (high, wide), (s, t), (height, width) = request.geometry.extent, request.geometry.stride, request.geometry.output

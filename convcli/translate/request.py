@@ -1,4 +1,4 @@
-"""What is to be translated, and what it is at heart: the same few kernels on every channel, or a layer."""
+"""The operation to translate, and what it consists of: the same few kernels on every channel, or a layer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Request:
     parts : tuple of (int, str)
         How the outputs of a bank are joined, as in `convcli.pointwise.finish.Finish`.
     channels : {"each", "sum", "gray"} or None
-        How a bank meets the channels; ``gray`` also with weights; None for weights on the channels as they are.
+        How kernels are applied to the channels. ``gray`` also with weights; None for weights without ``gray``.
     input_channels : int
         Colours of the image, before ``gray`` made one of them.
     flipped : bool
@@ -50,7 +50,7 @@ class Request:
     frames : int
         Of an animation or a document, of which the first is meant.
     transparent : bool
-        Whether it has an opacity, which the operation leaves out.
+        Whether it has opacity, which the operation does not read.
     """
 
     source: str
@@ -88,7 +88,7 @@ class Request:
 
     @property
     def each(self) -> NDArray[np.float64] | None:
-        """The kernels ``(K, kh, kw)``, where every channel goes through the same ones by itself; else None."""
+        """The kernels ``(K, kh, kw)``, if the same ones are applied to every channel alone; else None."""
         if self.groups != self.planes:
             return None
         blocks = self.weight.reshape(self.planes, -1, *self.weight.shape[2:])
@@ -96,7 +96,7 @@ class Request:
 
     @property
     def summed(self) -> NDArray[np.float64] | None:
-        """The kernels ``(K, kh, kw)``, where each goes over the sum of several channels; else None."""
+        """The kernels ``(K, kh, kw)``, if each is applied to the sum of several channels; else None."""
         if self.groups != 1 or self.planes == 1:
             return None
         blocks = self.weight if self.geometry.transpose else self.weight.swapaxes(0, 1)
@@ -109,19 +109,19 @@ class Request:
 
     @property
     def blocks(self) -> int:
-        """How many times the kernels of a bank give their outputs: once for each channel, or once."""
+        """How often the kernels of a bank are applied: once for each channel, or once."""
         return 1 if self.kernels is None else self.outputs // len(self.kernels)
 
     @property
     def offset(self) -> float | None:
-        """The bias where it is one value for all outputs, 0 without one; else None."""
+        """The bias if it is one value for all outputs, 0 if there is none; else None."""
         if self.bias is None:
             return 0.0
         return float(self.bias[0]) if (self.bias == self.bias[0]).all() else None
 
     @property
     def joined(self) -> tuple[Part, ...]:
-        """The runs of a bank's kernels that are joined; empty where nothing is."""
+        """The parts of a bank whose outputs are combined. Empty if there are none."""
         parts, start = [], 0
         for count, rule in self.parts:
             rule = "none" if count == 1 and rule != "magnitude" else rule
@@ -131,7 +131,7 @@ class Request:
 
     @property
     def window(self) -> Window:
-        """How the padding lies to the dilated kernel."""
+        """How the padding compares with the dilated kernel."""
         pads, (high, wide) = self.geometry.pads, self.geometry.extent
         keeps = (pads.top + pads.bottom, pads.left + pads.right) == (high - 1, wide - 1)
         return Window(keeps, (pads.top, pads.left) == (high // 2, wide // 2))
@@ -146,9 +146,9 @@ class Part(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Whether a direct operation keeps the image's size, but for its stride, and whether it is anchored at its kernel's middle.
+    """Whether a direct operation keeps the image's size (apart from its stride), and whether the kernel is centred on the output.
 
-    The middle of an even size is the later of two, as SciPy, OpenCV and vips have it.
+    The middle of an even size is the second of two, as in SciPy, OpenCV and vips.
     """
 
     keeps_size: bool

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.pointwise.gray import LUMA, LUMINANCE
+from convcli.translate.literals import array, lacking, number, numbers, quoted, stored
 from convcli.translate.request import Part, Request
-from convcli.translate.text import array, lacking, number, numbers, quoted, stored
 
 NUMPY_MODE = {
     "zeros": "constant",
@@ -21,7 +21,7 @@ NUMPY_MODE = {
 
 
 def path(request: Request) -> str:
-    """The image's path, never like an option; a stand-in where it came through a pipe."""
+    """The image's path, written so that it cannot be taken for an option. An image from a pipe gets a made-up name."""
     if request.source == "-":
         return "image.npy" if request.tensor else "image.png"
     return f"./{request.source}" if request.source.startswith("-") else request.source
@@ -82,7 +82,7 @@ def prepared(request: Request) -> list[str]:
 
 
 def luma(request: Request) -> NDArray[np.float64]:
-    """What gray takes of each colour."""
+    """The share of each colour in gray."""
     if request.input_channels != len(LUMA):
         return np.full(request.input_channels, 1 / request.input_channels)
     return np.array(LUMINANCE if request.linear else LUMA)
@@ -111,18 +111,18 @@ def spread(request: Request, kernels: NDArray[np.float64], name: str) -> list[st
 
 
 def not_numbers(request: Request, why: str) -> list[str]:
-    """A remark on NaN, which only tensors have, where other outputs than those with a tap on one become NaN; empty: none do."""
+    """A remark on NaN in tensors, if it also reaches outputs whose window has none. Else empty."""
     return [lacking(f"a NaN that stays under the taps ({why})")] if why and request.tensor else []
 
 
 def strided(request: Request) -> str:
-    """The index of rows and columns that thins by the stride; empty for stride 1."""
+    """The index that applies the stride to rows and columns; empty for stride 1."""
     s, t = request.geometry.stride
     return "" if s == t == 1 else f"[:, ::{s}, ::{t}]"
 
 
 class Dialect(NamedTuple):
-    """How a library joins arrays along their second axis; ``{keep}`` is where it keeps that axis."""
+    """How a library combines arrays along their second axis. ``{keep}`` is where that axis is kept."""
 
     magnitude: str
     sum: str
@@ -170,7 +170,7 @@ def finished(request: Request) -> list[str]:
 
 
 def encoded(request: Request) -> list[str]:
-    """Back from linear light, where it was left."""
+    """Back from linear light, if it was used."""
     if not request.linear:
         return []
     white = number(request.full_scale)

@@ -1,4 +1,4 @@
-"""What is explained: an operation fitted to a picture exactly as `convcli apply` and `convcli transpose` fit it."""
+"""The subject of an explanation: an operation fitted to a picture exactly as `apply` and `transpose` fit it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli import images
 from convcli.engine import Compute
-from convcli.errors import ConvError, GeometryError, ImageError
+from convcli.errors import ConvError, GeometryError, ImageError, param
 from convcli.geometry import Geometry
 from convcli.images import Picture
 from convcli.runs import fitting
@@ -22,12 +22,12 @@ _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan",
 
 
 LONGEST = 60
-"""Characters of the SPECs that are shown."""
+"""The most characters of SPECs that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One channel of the result: the filters that it is made of, and the rule that joins them."""
+    """One channel of the result: the filters that make it, and the rule that combines them."""
 
     rule: str
     filters: tuple[int, ...]
@@ -35,7 +35,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """An operation on a picture, ready to be asked about any of its pixels.
+    """An operation on a picture, ready for questions about any pixel.
 
     Attributes
     ----------
@@ -46,16 +46,16 @@ class Subject:
     operation : Operation
         With a float64 computation.
     ready : Prepared
-        The two (of a batch, one image of it) fitted to each other, and how the result would be stored.
+        The operation fitted to the picture (or to one image of a batch), and how the result would be stored.
     image : ndarray
-        ``(C_in, H, W)``: what the kernel reads, opacity among its channels where that is filtered.
+        ``(C_in, H, W)``: what the kernel reads. If opacity is filtered, it is one of the channels.
     geometry : Geometry
     weight : ndarray
-        4-D, float64, as it is applied: flipped where the operation flips it.
+        4-D, float64, as it is applied: flipped if the operation flips it.
     item : int
         Which image of a batch it is.
     notes : tuple of str
-        What the user should know.
+        Notes for the user.
     """
 
     source: str
@@ -70,7 +70,7 @@ class Subject:
 
     @property
     def groups(self) -> int:
-        """Of the layer that the operation is on this picture."""
+        """The groups of the operation on this picture."""
         return self.ready.fitted.layer.groups
 
     @property
@@ -90,7 +90,7 @@ class Subject:
 
     @property
     def kernel_name(self) -> str:
-        """The SPECs as they were written, cut where they are long; of a layer its label."""
+        """The SPECs as they were written, shortened if they are long; the label of a layer."""
         bank = self.operation.bank
         if bank is None:
             return self.operation.label
@@ -154,8 +154,7 @@ def load(
         A path, or ``-``.
     operation : Operation
     container : str, optional
-        The format that the result would be written in; by default what `apply` takes, and .npy where the result does not
-        fit into that.
+        The format of the result. By default, the one that `apply` takes, or .npy if the result does not fit into that.
     policy : str, optional
         The range policy.
     item : int, optional
@@ -166,7 +165,7 @@ def load(
     Raises
     ------
     ConvError
-        An image that cannot be read, an operation that does not fit it, or a result that the named format cannot hold.
+        The image cannot be read, the operation does not fit it, or the named format cannot hold the result.
     """
     picture = images.load(source, max_pixels, full_scale)
     item = _item(picture, item)
@@ -198,23 +197,24 @@ def load(
 def _item(picture: Picture, item: int | None) -> int:
     if picture.colour.ndim == 3:
         if item is not None:
-            raise ConvError(f"--item {item} is for a batch (N, C, H, W), this is one image: leave it out")
+            raise ConvError(param("item", item), "is for a batch (N, C, H, W), this is one image", "leave it out")
         return 0
     count = picture.colour.shape[0]
     if item is None and count > 1:
-        raise ConvError(f"the input is a batch of {count} images: name one of them with --item 0 to {count - 1}")
+        remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
+        raise ConvError("the input", f"is a batch of {count} images", remedy)
     return index(item or 0, count, "image", "the batch")
 
 
 def index(number: int, count: int, what: str, whole: str) -> int:
-    """A place among `count`, as NumPy reads it: below 0 it counts from the end.
+    """An index from 0 to `count` - 1. Negative numbers count from the end.
 
     Raises
     ------
     GeometryError
-        There is no such place.
+        There is no such index.
     """
     if not -count <= number < count:
         places = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
-        raise GeometryError(f"{what} {number} does not lie in {whole}: use {places}")
+        raise GeometryError(f"{what} {number}", f"does not lie in {whole}", f"use {places}")
     return number % count

@@ -1,4 +1,4 @@
-"""Titled matrices of a figure, with the labels of their rows and columns: how large they are, and how they are drawn in a row."""
+"""Matrices in a figure, with titles and labels: their sizes, and how they are drawn side by side."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from math import ceil
 from convcli.drawing.colors import Palette
 from convcli.drawing.grid import Cell, cells
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Shape, Text, text_width
-from convcli.explain import numbers
+from convcli.explanation import numbers
 
 MARGIN, GAP = 28.0, 34.0
 BODY, SMALL = 12.5, 10.5
 NUMBERED = 16.0
-"""Cells of a larger side have numbers and labels."""
+"""Cells with a larger side have numbers and labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """A titled matrix and the labels of its rows and columns."""
+    """A matrix with a title and labels for its rows and columns."""
 
     title: str
     rows: list[list[Cell | None]]
@@ -35,11 +35,11 @@ def cell_side(grids: Sequence[Grid]) -> float:
     longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
     return float(
         ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > numbers.MOST_ROOMY else 46.0))
-    )  # whole: lines fall on lines
+    )  # a whole number, so that lines meet
 
 
 def grid_width(grid: Grid, side: float) -> float:
-    """The width of a grid, or of its title if that is wider."""
+    """The width of a grid or of its title, whichever is wider."""
     return max(len(grid.rows[0]) * side, text_width(grid.title, BODY) + 4)
 
 
@@ -49,7 +49,7 @@ def labels_width(grid: Grid, side: float) -> float:
 
 
 def drawn_grid(grid: Grid, x: float, y: float, side: float, palette: Palette) -> tuple[list[Shape], float, float]:
-    """A grid under its title and labels; what is drawn, the top of its cells, and their bottom."""
+    """A grid under its title and labels. Returns the shapes, and the top and bottom of its cells."""
     labelled = side > NUMBERED
     top = y + (44 if labelled else 26)
     shapes: list[Shape] = [Text(x, y + 8, grid.title, BODY, palette.ink, bold=True)]
@@ -70,7 +70,7 @@ def drawn_grid(grid: Grid, x: float, y: float, side: float, palette: Palette) ->
 def drawn_row(
     band: Sequence[Grid], side: float, beside: float, widths: Sequence[float], y: float, palette: Palette
 ) -> tuple[list[Shape], float, float]:
-    """Grids side by side with × and = between; what is drawn, its right edge, and where the next may begin."""
+    """Grids side by side, with × and = between them. Returns the shapes, their right edge, and the top of the next row."""
     shapes: list[Shape] = []
     x, bottom = MARGIN + beside, y
     for sign, grid, width in zip(("", "×", "="), band, widths, strict=True):

@@ -1,4 +1,4 @@
-"""One output pixel explained: its sums, how they are joined, and what is written."""
+"""An explanation of one output pixel: its sums, how they are combined, and what is written."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.explain.subject import Output, Subject, index
-from convcli.explain.trace import Trace, combine, trace
+from convcli.errors import param
+from convcli.explanation.subject import Output, Subject, index
+from convcli.explanation.trace import Trace, combine, trace
 from convcli.images import Storage, row_of
 from convcli.pointwise.ranges import apply_policy, store
 from convcli.runs import pipeline
 
 
 class Written(NamedTuple):
-    """What the file holds, and how it came about in words; of JPEG and the like, before their compression."""
+    """The value in the file, and in words how it came about. For JPEG and other lossy formats, before compression."""
 
     value: float
     words: str
@@ -39,7 +40,7 @@ class Pixel:
     joined : float
         Their outputs as one.
     steps : tuple of (str, float)
-        What is done to it besides, as of opacity and linear light: in words, and what is left then.
+        What is done to it next, for opacity or linear light: in words, and the value after it.
     value : float
         Before the range policy.
     written : Written
@@ -58,11 +59,11 @@ class Pixel:
 
     @property
     def windows(self) -> list[tuple[Trace, int]]:
-        """Every window of every filter, as its trace and the place of the input channel in it."""
+        """Every window of every filter: the trace, and the position of the input channel in it."""
         return [(one, place) for one in self.traces for place in range(len(one.channels))]
 
     def telling(self, most: int) -> list[tuple[Trace, int]]:
-        """At most so many of the windows: those with the largest sums, in their order; of a maximum, those of the winner first."""
+        """At most so many windows: those with the largest sums. Of a maximum, the windows of the largest kernel come first."""
         windows = self.windows
         if len(windows) <= most:
             return windows
@@ -76,7 +77,7 @@ class Pixel:
 
 
 def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
-    """Explain one output; `at` and `channel` count from the end when they are negative.
+    """Explain one output. Negative `at` and `channel` count from the end.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
 
 
 def _step(subject: Subject, opacity: bool) -> str:
-    """What lies between the sum and the value."""
+    """In words, what happens between the sum and the value."""
     words = []
     if subject.ready.alpha == "premultiply":
         words.append("divided by the kernel's sum" if opacity else "divided by the opacity under the kernel")
@@ -120,7 +121,7 @@ def _step(subject: Subject, opacity: bool) -> str:
 
 
 def _written(subject: Subject, value: float, opacity: bool) -> Written:
-    """What `apply` makes of a value: the range policy, rounding, and the cast, by its own code."""
+    """What `apply` writes for a value. Range policy, rounding and cast are done by the same code."""
     storage, picture = subject.ready.storage, subject.picture
     policy, lossy = storage.policy, row_of(storage.container).loses(picture.metadata.lossy)
     if opacity:
@@ -144,7 +145,7 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
 
 
 def _span(subject: Subject) -> list[float]:
-    """The least and the greatest value of the whole result, which takes its computation."""
+    """The least and the greatest value of the whole result, which has to be computed for it."""
     outcome = pipeline.run(subject.picture, subject.operation, "NPY", "minmax")
     colour = np.asarray(outcome.picture.colour, np.float64)
     finite = colour[np.isfinite(colour)]
@@ -157,7 +158,7 @@ def _span(subject: Subject) -> list[float]:
 
 
 def _words(lossy: bool, storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:
-    """How a value becomes what is written."""
+    """In words, how a value becomes what is written."""
     white, scaled = storage.full_scale, value * storage.scale
     words = [f"scaled to {white:g} from {white / storage.scale:g}"] if storage.scale != 1 else []
     if policy == "abs":
@@ -184,5 +185,5 @@ def _words(lossy: bool, storage: Storage, policy: str, value: float, span: list[
         words.append(f"as it is, {real}" if not words else real)
     if not words:
         words.append("as it is")
-    words.append(f"--range {policy}, {storage.container}" + (" (lossy)" if lossy else ""))
+    words.append(f"{param('range', policy)}, {storage.container}" + (" (lossy)" if lossy else ""))
     return "; ".join(words)

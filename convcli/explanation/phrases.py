@@ -1,4 +1,4 @@
-"""Numbers and operations in short texts, for tables and figures alike. The minus is ASCII, so that numbers can be pasted."""
+"""Short texts about numbers and operations, for tables and figures. The minus is ASCII, so that numbers can be pasted."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.explain.subject import Subject
-from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
+from convcli.explanation.subject import Subject
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
 
 if TYPE_CHECKING:
-    from convcli.explain.pixel import Pixel
+    from convcli.explanation.pixel import Pixel
 
 
 def text(value: float, digits: int = 4) -> str:
-    """A number: integers whole, others with `digits` significant digits."""
+    """A number. Integers are written in full, others with `digits` significant digits."""
     if abs(value) < 1e7 and value == int(value):
         return str(int(value))
     return f"{value:.{digits}g}"
 
 
 def texts(numbers: NDArray[np.float64]) -> list[list[str]]:
-    """The numbers of a matrix with their decimal points below each other; ``~0`` is what all these decimals do not show."""
+    """The numbers of a matrix with the same number of decimals. ``~0`` is a number that would show as 0 but is not."""
     decimals = decimals_of(np.abs(numbers[np.isfinite(numbers)]))
     if decimals is None:
         return [[text(float(number)) for number in line] for line in numbers]
@@ -33,7 +33,7 @@ def texts(numbers: NDArray[np.float64]) -> list[list[str]]:
 
 
 def decimals_of(finite: NDArray[np.float64]) -> int | None:
-    """Decimals of the magnitudes in a matrix; None where they are whole, or written with exponents."""
+    """How many decimals the numbers of a matrix have; None if they are whole, or need exponents."""
     largest = float(finite.max(initial=0.0))
     if not 1e-4 <= largest < 1e7 or (finite == np.rint(finite)).all():
         return None
@@ -53,7 +53,7 @@ def plus(value: float, digits: int = 6) -> str:
 
 
 def flip(subject: Subject) -> str:
-    """How the kernel is laid on the image."""
+    """How the kernel lies on the image: flipped, or as it is."""
     flipped = subject.operation.spec.op == "conv"
     if not subject.geometry.transpose:
         return "conv: the kernel flipped in both axes" if flipped else "corr: the kernel as it is, not flipped"
@@ -76,11 +76,11 @@ def _span(what: str, readings: Sequence[Reading]) -> str:
 
 
 SIGNS = {BETWEEN: "·", OUTSIDE: "(0)", COPY: "(…)"}
-"""How a text marks the cells of a window that are no pixels."""
+"""How a text marks cells of a window that are not pixels."""
 
 
 def marks(subject: Subject, traces: tuple[Trace, ...], signs: Mapping[str, str] = SIGNS) -> list[str]:
-    """What the marks in these windows mean; nothing where there are none."""
+    """The meanings of the marks in these windows. The list is empty if there are none."""
     first = traces[0]
     found = {reading.mark for reading in (*first.rows, *first.columns)}
     out = []
@@ -98,7 +98,7 @@ def marks(subject: Subject, traces: tuple[Trace, ...], signs: Mapping[str, str] 
 
 
 def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
-    """What the border copies: ``rows -3 to -1 are 3 to 1``, a text for each run."""
+    """What the border copies, a text for each run of rows or columns: ``rows -3 to -1 are 3 to 1``."""
     runs: list[list[Reading]] = []
     for reading in readings:
         if reading.mark != COPY:
@@ -119,15 +119,15 @@ def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
 
 
 def _goes_on(run: Sequence[Reading]) -> bool:
-    """Whether these lie next to each other, and what they copy, too."""
+    """Whether these rows or columns are neighbours, and their sources too."""
     steps = {(b.tap - a.tap, (b.source or 0) - (a.source or 0)) for a, b in pairwise(run)}
     return len(steps) == 1 and steps.pop()[0] == 1
 
 
 def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
-    """The row of the image; beyond its border, with the one that it copies; transposed, the row of the input if there is one.
+    """The label of a row of a window: the row of the image, and beyond the border the row that it copies.
 
-    An empty `arrow` leaves out what is copied.
+    Of a transposed operation it is the input's row, if there is one. With an empty `arrow` the copied row is left out.
     """
     if reading.mark == COPY:
         return f"{reading.position}{arrow}{reading.source}" if arrow else str(reading.position)
@@ -137,7 +137,7 @@ def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
 
 
 def preparation(subject: Subject) -> list[tuple[str, str]]:
-    """What is done to the picture before the kernel sees it, each with its name; nothing for most."""
+    """What is done to the picture before the kernel reads it: names and texts. Mostly there is nothing."""
     out = []
     if subject.operation.linear:
         out.append(("linear", "the values are linear light, decoded from sRGB"))
@@ -166,7 +166,7 @@ def unreached(subject: Subject, at: tuple[int, int]) -> list[str]:
 
 
 def further(count: int, answer: Pixel) -> str:
-    """So many windows that are not shown, and what they are to the result: ``2 more windows of the sum``.
+    """How many windows are not shown, and what they are part of: ``2 more windows of the sum``.
 
     Each kernel of a maximum is a candidate, with a window for each input channel that it reads.
     """

@@ -1,4 +1,4 @@
-"""How much of a window a figure shows, and how its numbers are written in the cells."""
+"""How much of a window a figure shows, and how the numbers in its cells are written."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.drawing.grid import number
-from convcli.explain import words
+from convcli.explanation import phrases
 
 MOST_NUMBERED = 11
-"""A window of more rows or columns is shown in colours, without numbers."""
+"""A window with more rows or columns is shown in colours, without numbers."""
 
 MOST_ROOMY = 5
-"""Up to so many rows and columns cells have room for six signs, beyond it for four."""
+"""Up to this many rows and columns, cells have room for six characters, else for four."""
 
 MOST_DRAWN = 93
-"""A window of more rows or columns is thinned out: so many cells of three pixels are as wide as a window should be."""
+"""Of a window with more rows or columns, only some are drawn. This many cells of three pixels fill its room."""
 
 
 def thinning(shape: tuple[int, ...]) -> int:
-    """Which of the rows and columns are drawn: every one, every other one, …"""
+    """One of how many rows and columns is drawn: 1 for all of them, 2 for every other one, …"""
     return ceil(max(shape) / MOST_DRAWN)
 
 
 def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
-    """Four where the usual cell has room for so many of all numbers, else three."""
+    """The significant digits of the numbers in cells: four if all numbers fit with four, else three."""
     largest = max(max(matrix.shape) for matrix in matrices)
     if largest > MOST_NUMBERED:
         return 3
@@ -36,11 +36,11 @@ def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
 
 
 def dust(matrix: NDArray[np.float64]) -> float:
-    """What is smaller, but not 0, is ``~0`` where the matrix is written with a number of decimals, as in the terminal."""
-    decimals = words.decimals_of(np.abs(matrix[np.isfinite(matrix)]))
+    """Numbers closer to 0 than this are written as ``~0``, as in the terminal. 0 if the matrix has no fixed decimals."""
+    decimals = phrases.decimals_of(np.abs(matrix[np.isfinite(matrix)]))
     return 0.0 if decimals is None else 0.5 * 10.0**-decimals
 
 
 def text(value: float, figures: int, least: float) -> str:
-    """A number in a cell; `least` is what `dust` says of its matrix."""
+    """A number in a cell. `least` is the `dust` of its matrix."""
     return "~0" if 0 < abs(value) < least else number(value, figures)

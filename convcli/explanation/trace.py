@@ -3,8 +3,8 @@
     direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
     transposed  R(o, y, x) = bias(o) + Σc Σi Σj k(c, o, i, j) · I(c, (y + top - d·i) / s, (x + left - d·j) / s)
 
-where the terms of the second are those whose quotients are whole numbers within the image. Seen from the output, it is a direct
-sum over the image with s - 1 zeros between its pixels, the kernel turned by 180°. Nothing here calls a backend.
+The second sum has only those terms whose quotients are whole numbers inside the image. It is the same as a direct sum over the
+image with s - 1 zeros between its pixels and the kernel turned by 180°. Nothing here calls a backend.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import GeometryError
+from convcli.errors import GeometryError, param
 from convcli.geometry import ZERO, Geometry, border_indices, source_at
 
 PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
-"""What a cell of a window is: a pixel, the border's copy of one, a zero beyond the border, a zero between the pixels of a
-transposed operation's input."""
+"""What a cell of a window is: a pixel, a copy of one beyond the border, a zero beyond the border, or a zero between the pixels
+of a transposed operation's input."""
 
 MOST_TOUCHES = 1_000_000
-"""So many answers are listed; beyond it somebody has padded an image to a wall."""
+"""The most ways that are listed. There are more only with an extreme padding."""
 
 
 class Reading(NamedTuple):
-    """What one row of taps reads, or one column of them.
+    """What one row or one column of taps reads.
 
     Attributes
     ----------
     tap : int
         The row of the kernel as it is applied.
     position : int
-        Where the tap lies: a row of the image, below 0 and from its height on beyond the border; transposed, a row of the
-        image with zeros between its pixels.
+        Where the tap lies: a row of the image. Negative rows, and rows from the image's height on, are beyond the border.
+        Of a transposed operation, a row of the image with zeros between its pixels.
     source : int or None
-        The row of the image that is read; None where it is a zero.
+        The row of the image that is read; None for a zero.
     mark : str
         `PIXEL`, `COPY`, `OUTSIDE` or `BETWEEN`.
     """
@@ -53,8 +53,8 @@ class Reading(NamedTuple):
 class Trace:
     """One output of one filter at one pixel.
 
-    Rows, columns, values and kernel are in the order of the window, from its top left corner: for the transposed operation
-    the kernel is turned by 180°, and `Reading.tap` says which tap it was.
+    Rows, columns, values and kernel are in the order of the window, from its top left corner. For a transposed operation the
+    kernel is turned by 180°; `Reading.tap` has the index of each tap before that.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Trace:
 
     @property
     def sum(self) -> float:
-        """The products and the bias together."""
+        """The sum of the products and the bias."""
         return float(self.products.sum()) + self.bias
 
     def mark(self, row: int, column: int) -> str:
@@ -94,13 +94,13 @@ class Trace:
         return next(mark for mark in (OUTSIDE, BETWEEN, COPY, PIXEL) if mark in marks)
 
     def source(self, row: int, column: int) -> tuple[int, int] | None:
-        """The pixel that a cell of the window reads; None where it is a zero."""
+        """The pixel that a cell of the window reads; None for a zero."""
         above, left = self.rows[row].source, self.columns[column].source
         return None if above is None or left is None else (above, left)
 
     @property
     def reached(self) -> list[tuple[int, int]]:
-        """The cells of the window that read a pixel, be it through the border."""
+        """The cells of the window that read a pixel, also those that read a copy of it."""
         cells = np.ndindex(len(self.rows), len(self.columns))
         return [(row, column) for row, column in cells if self.source(row, column) is not None]
 
@@ -121,7 +121,7 @@ def trace(
     image : ndarray
         ``(C_in, H, W)``, any real dtype.
     weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``, transposed ``(C_in, C_out/groups, kh, kw)``; flipped already where the operation
+        ``(C_out, C_in/groups, kh, kw)``, transposed ``(C_in, C_out/groups, kh, kw)``; already flipped if the operation
         flips it.
     bias : ndarray or None
         ``(C_out,)``.
@@ -149,7 +149,7 @@ def trace(
 
 
 def _read(readings: tuple[Reading, ...]) -> tuple[list[int], list[int]]:
-    """The rows of a window that are no zeros, and the rows of the image that they read."""
+    """The rows of a window that are not zeros, and the rows of the image that they read."""
     found = [(place, reading.source) for place, reading in enumerate(readings) if reading.source is not None]
     return [place for place, _ in found], [source for _, source in found]
 
@@ -187,8 +187,9 @@ def combine(rule: str, sums: list[float]) -> float:
 
 
 class Touch(NamedTuple):
-    """One way from an input pixel to an output: the output's pixel and filter, the tap, its weight, and whether the pixel is
-    read itself (`PIXEL`) or a copy of it beyond the border (`COPY`).
+    """One way from an input pixel to an output: the output's pixel and filter, the tap and its weight.
+
+    `mark` is `PIXEL` if the pixel itself is read, `COPY` if a copy of it beyond the border is.
     """
 
     at: tuple[int, int]
@@ -201,7 +202,7 @@ class Touch(NamedTuple):
 def touches(
     weight: NDArray[np.floating], geometry: Geometry, groups: int, channels: int, channel: int, at: tuple[int, int]
 ) -> list[Touch]:
-    """Every way from one input pixel to the outputs, in the order of the outputs; `channels` and `channel` are of the input.
+    """Every way from one input pixel to the outputs, in the order of the outputs. `channels` and `channel` are the input's.
 
     Raises
     ------
@@ -213,7 +214,7 @@ def touches(
     filters = weight.shape[1] if geometry.transpose else weight.shape[0] // groups
     count = len(rows) * len(columns) * filters
     if count > MOST_TOUCHES:
-        raise GeometryError(f"input pixel {at[0]},{at[1]} reaches the output in {count} ways: use less padding")
+        raise GeometryError(f"input pixel {at[0]},{at[1]}", f"reaches the output in {count} ways", "use less padding")
     out = []
     for place in range(filters):
         filter_ = group * filters + place
@@ -227,7 +228,7 @@ def touches(
 
 
 def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, str]]:
-    """The outputs along an axis that an input reaches, the tap, and whether as itself or as a copy."""
+    """The outputs along an axis that an input reaches, each with the tap and the mark."""
     s, d, before = geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
     taps, size = range(geometry.kernel[axis]), geometry.output[axis]
     if geometry.transpose:
@@ -243,7 +244,7 @@ def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, st
 
 
 MOST_PLACES = 10**6
-"""Padded positions of an axis that are looked through for copies of a pixel."""
+"""The most padded positions of an axis that are searched for copies of a pixel."""
 
 
 def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
@@ -253,8 +254,9 @@ def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
         return [before + source]
     if before + size + after > MOST_PLACES:
         raise GeometryError(
-            f"padding {before}+{after} copies a pixel too often to list: use at most {MOST_PLACES} padded "
-            f"{'rows' if axis == 0 else 'columns'}, or --padding-mode zeros"
+            f"padding {before}+{after}",
+            "copies a pixel too often to list",
+            f"use at most {MOST_PLACES} padded {'rows' if axis == 0 else 'columns'}, or {param('padding_mode', 'zeros')}",
         )
     indices = border_indices(size, before, after, geometry.padding_mode)
     return [place for place, index in enumerate(indices) if index == source]

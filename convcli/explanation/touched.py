@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convcli.explain.subject import Subject, index
-from convcli.explain.trace import Touch, touches
+from convcli.explanation.subject import Subject, index
+from convcli.explanation.trace import Touch, touches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,9 +19,9 @@ class Touched:
     channel : int
         Of the input.
     value : float
-        What it holds.
+        Of the pixel.
     ways : tuple of (int, Touch)
-        The channel of the result, and the way to it; in the order of the outputs' pixels.
+        The channel of the result and the way to it, in the order of the outputs.
     """
 
     subject: Subject
@@ -32,7 +32,7 @@ class Touched:
 
 
 def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
-    """Follow one input pixel; `at` and `channel` count from the end when they are negative.
+    """Find the outputs of one input pixel. Negative `at` and `channel` count from the end.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The answers as drawings: window × kernel = products for each window, and the sum; or an input pixel and what it touches."""
+"""Figures of explanations: window × kernel = products for each window, and the sum; or an input pixel and its outputs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from convcli.drawing.colors import Palette, diverging, gray, mix, readable_on
 from convcli.drawing.grid import Cell
 from convcli.drawing.scene import Scene, Shape, Text, text_width
-from convcli.explain import numbers, words
-from convcli.explain.matrices import (
+from convcli.explanation import numbers, phrases
+from convcli.explanation.matrices import (
     BODY,
     GAP,
     MARGIN,
@@ -23,10 +23,11 @@ from convcli.explain.matrices import (
     grid_width,
     labels_width,
 )
-from convcli.explain.pixel import Pixel
-from convcli.explain.subject import Subject
-from convcli.explain.touched import Touched
-from convcli.explain.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
+from convcli.explanation.pixel import Pixel
+from convcli.explanation.subject import Subject
+from convcli.explanation.touched import Touched
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
+from convcli.spelling import as_options
 
 _LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3
@@ -34,7 +35,7 @@ _SIGNS = {BETWEEN: "finely dashed", OUTSIDE: "dashed", COPY: "dashed"}
 
 
 def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
-    """The figure of an answer."""
+    """The figure of an explanation."""
     return _touched(answer, palette) if isinstance(answer, Touched) else _pixel(answer, palette)
 
 
@@ -44,8 +45,8 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     side = cell_side([grid for band in bands for grid in band])
     subject = answer.subject
     title = f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
-    under = f"{subject.kernel_name}, {subject.geometry.kernel}; {words.flip(subject)}"
-    before = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in words.preparation(subject)]
+    under = f"{subject.kernel_name}, {subject.geometry.kernel}; {phrases.flip(subject)}"
+    before = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in phrases.preparation(subject)]
     shapes: list[Shape] = [
         Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
         Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
@@ -60,11 +61,11 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     if (step := numbers.thinning(answer.traces[0].kernel.shape[1:])) > 1:
         before.append(f"of each window one in {step} rows and columns is drawn; the sums are of all")
     if side <= NUMBERED and not subject.geometry.transpose:
-        before.append(f"the window: {words.reads(answer.traces[0])}")
+        before.append(f"the window: {phrases.reads(answer.traces[0])}")
     signs = _SIGNS if side > NUMBERED else dict.fromkeys(_SIGNS, "tinted")
-    lines = [(line, palette.faint) for line in (*before, *words.marks(subject, answer.traces, signs))]
+    lines = [(line, palette.faint) for line in (*before, *phrases.marks(subject, answer.traces, signs))]
     if len(windows) > len(shown):
-        lines.append((f"not drawn: {words.further(len(windows) - len(shown), answer)}", palette.faint))
+        lines.append((f"not drawn: {phrases.further(len(windows) - len(shown), answer)}", palette.faint))
     lines += [(_minus(line), palette.ink) for line in _sums(answer)]
     for line, ink in lines:
         shapes.append(Text(MARGIN, y + _LINE / 2, line, BODY, ink))
@@ -74,25 +75,24 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
 
 
 def _minus(line: str) -> str:
-    """A line with the minus sign of the cells in place of the hyphen before its numbers."""
+    """The line with minus signs in place of hyphens before numbers, as in the cells."""
     return re.sub(r"(?<![\w-])-(?=[ (]?[\d.])|(?<=\de)-(?=\d)", "−", line)
 
 
 def _sums(answer: Pixel) -> list[str]:
-    """The sum, the combination, the value and what is written, a line for each."""
+    """Lines for the sums, how they are combined, the value and what is written."""
     out = []
     for one in answer.traces:
         name = f"{answer.subject.filter_name(one.filter)}: " if len(answer.traces) > 1 else ""
-        products = words.text(float(one.products.sum()), 6)
-        out.append(f"{name}Σ products {products} {words.plus(one.bias)} (bias) = {words.text(one.sum, 6)}")
+        products = phrases.text(float(one.products.sum()), 6)
+        out.append(f"{name}Σ products {products} {phrases.plus(one.bias)} (bias) = {phrases.text(one.sum, 6)}")
     if not answer.traces[0].reached:
-        out.append("; ".join(words.unreached(answer.subject, answer.at)))
+        out.append("; ".join(phrases.unreached(answer.subject, answer.at)))
     if answer.output.rule != "none":
-        out.append(words.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
-    out += [f"{step}: {words.text(value, 6)}" for step, value in answer.steps]
-    out.append(
-        f"value {words.text(answer.value, 7)}, written {words.text(answer.written.value, 7)} ({answer.written.words})"
-    )
+        out.append(phrases.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
+    out += [f"{step}: {phrases.text(value, 6)}" for step, value in answer.steps]
+    how = as_options(answer.written.words)
+    out.append(f"value {phrases.text(answer.value, 7)}, written {phrases.text(answer.written.value, 7)} ({how})")
     return out
 
 
@@ -146,9 +146,9 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[Grid]
     kernel_cells = [[weights(float(value), PIXEL) for value in line] for line in kernel]
     return [
         Grid(subject.input_name(one.channels[place]), _filled(values, marks, pixel),
-              *([words.label(part, subject.geometry.transpose, "") for part in parts] for parts in (one.rows, one.columns))),
+              *([phrases.label(part, subject.geometry.transpose, "") for part in parts] for parts in (one.rows, one.columns))),
         Grid(subject.filter_name(one.filter), kernel_cells),  # type: ignore[arg-type]
-        Grid(_minus(f"Σ = {words.text(total, 6)}"), _filled(products, marks, terms)),
+        Grid(_minus(f"Σ = {phrases.text(total, 6)}"), _filled(products, marks, terms)),
     ]  # fmt: skip
 
 
@@ -163,10 +163,10 @@ def _largest(matrix: np.ndarray) -> float:
 
 
 def _touched(answer: Touched, palette: Palette) -> Scene:
-    """The output around what is touched, with the weights by which it is."""
+    """The outputs that an input pixel touches, with its weight in each."""
     subject, geometry = answer.subject, answer.subject.geometry
     title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
-    under = f"{subject.kernel_name}, {geometry.kernel}; {words.flip(subject)}"
+    under = f"{subject.kernel_name}, {geometry.kernel}; {phrases.flip(subject)}"
     shapes: list[Shape] = [
         Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
         Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
@@ -214,7 +214,7 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
 
 
 def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
-    """The output from the first to the last pixel that one filter makes of the input, and the weights there."""
+    """The part of the output that one filter makes from the pixel, with the pixel's weight in each cell."""
     subject: Subject = answer.subject
     ways = [way for _, way in answer.ways if way.filter == filter_]
     ys, xs = [way.at[0] for way in ways], [way.at[1] for way in ways]

@@ -1,6 +1,6 @@
-"""A convolution step by step: what lies on the grid, and where the kernel stands for each output. Standard library only.
+"""A convolution step by step: what lies on the grid, and where the kernel lies for each output. Standard library only.
 
-The transposed operation is shown as the direct convolution that it equals (Dumoulin and Visin 2016, chapter 4): s-1 zeros
+The transposed operation is shown as the equal direct convolution (Dumoulin and Visin 2016, chapter 4): s-1 zeros
 between the input's pixels, padding ``p' = d(k-1) - p``, `output_padding` more at the bottom and right, stride 1, and the
 kernel flipped.
 """
@@ -16,7 +16,7 @@ from convcli.errors import GeometryError
 from convcli.geometry import ZERO, Geometry, Size
 
 MAX_OUTPUTS, MAX_CELLS, MAX_TAPS = 32 * 32, 64 * 64, 64 * 1024
-"""More outputs, cells of the grid, or taps over all frames are not animated: nobody could follow them."""
+"""The most outputs, cells of the grid, and taps over all frames. Nobody could follow more."""
 
 Rows = Sequence[Sequence[float]]
 
@@ -31,14 +31,14 @@ class Kind(StrEnum):
 
 
 class Field(NamedTuple):
-    """A cell of the grid, and the input pixel ``(y, x)`` that is read there; None reads zero."""
+    """A cell of the grid, and the input pixel ``(y, x)`` that is read there; None for a zero."""
 
     kind: Kind
     source: tuple[int, int] | None
 
 
 class Tap(NamedTuple):
-    """One weight over one cell: row and column of the grid, and ``(i, j)`` of the kernel as the user gave it."""
+    """One weight over one cell: row and column of the grid, and ``(i, j)`` in the kernel as the user gave it."""
 
     row: int
     column: int
@@ -64,17 +64,17 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class Timeline:
     """All steps of one convolution.
 
     Attributes
     ----------
     geometry : Geometry
-        Of the operation as the user asked for it.
+        The operation as the user asked for it.
     flipped : bool
-        Whether the kernel lies on the grid turned by 180°: for the transposed operation, or for ``--op conv``, not both.
+        Whether the kernel on the grid is turned by 180°: for the transposed operation or for ``conv``, but not for both.
     grid : tuple of tuple of Field
-        What the kernel moves over: the padded input, or the zero-stuffed one. Cells that no step reads are in it, too.
+        What the kernel moves over: the input with its padding, or with zeros between its pixels. Some cells may not be read.
     steps : tuple of Step
         One for each output, row by row.
     """
@@ -99,7 +99,7 @@ def read(field: Field, rows: Rows) -> float:
     return 0.0 if field.source is None else rows[field.source[0]][field.source[1]]
 
 
-def course(geometry: Geometry, op: str = "corr") -> Course:
+def timeline_of(geometry: Geometry, op: str = "corr") -> Timeline:
     """All steps of a convolution of one channel.
 
     Parameters
@@ -112,7 +112,7 @@ def course(geometry: Geometry, op: str = "corr") -> Course:
     Raises
     ------
     GeometryError
-        More cells, outputs or taps than an animation shows.
+        There are more cells, outputs or taps than an animation can show.
     """
     flipped = geometry.transpose != (op == "conv")
     _check(geometry)
@@ -127,7 +127,7 @@ def course(geometry: Geometry, op: str = "corr") -> Course:
         ))
         for y, top in enumerate(tops) for x, left in enumerate(lefts)
     )  # fmt: skip
-    return Course(geometry, flipped, grid, steps)
+    return Timeline(geometry, flipped, grid, steps)
 
 
 class _Mark(NamedTuple):
@@ -138,7 +138,7 @@ class _Mark(NamedTuple):
 
 
 def equivalent_pads(geometry: Geometry, axis: int) -> tuple[int, int]:
-    """Padding before and after the zero-stuffed input, ``p' = d(k-1) - p``; below 0 what the crop takes of it."""
+    """Padding before and after the input with zeros between its pixels: ``p' = d(k-1) - p``. Negative numbers are a crop."""
     reach = geometry.dilation[axis] * (geometry.kernel[axis] - 1)
     return reach - geometry.pads[2 * axis], reach - geometry.pads[2 * axis + 1]
 
@@ -165,7 +165,7 @@ def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
 
 
 def _crossing(row: _Mark, column: _Mark) -> Field:
-    """The cell where a row and a column meet: it is whatever is furthest from the input."""
+    """The cell where a row and a column meet. Its kind is that of the two which is further from the input."""
     order = [*Kind]
     kind = max(row.kind, column.kind, key=order.index)
     known = row.source is not None and column.source is not None
@@ -173,24 +173,31 @@ def _crossing(row: _Mark, column: _Mark) -> Field:
 
 
 def _check(geometry: Geometry) -> None:
-    """Refuse what would be too large, before anything of that size is made."""
+    """Refuse what would be too large, before it is made."""
     outputs = geometry.output.height * geometry.output.width
     if outputs > MAX_OUTPUTS:
         raise GeometryError(
-            f"an output of {geometry.output} takes {outputs} frames: an animation has at most {MAX_OUTPUTS}, as of 32×32; "
-            "use a smaller input or a larger stride"
+            f"an output of {geometry.output}",
+            f"takes {outputs} frames",
+            "use a smaller input or a larger stride",
+            f"an animation has at most {MAX_OUTPUTS}, as of 32×32",
         )
     height, width = (_length(geometry, axis) for axis in (0, 1))
     if height * width > MAX_CELLS:
         what = "the zero-stuffed input" if geometry.transpose else "the padded input"
         raise GeometryError(
-            f"{what} has {height}×{width} cells: an animation shows at most {MAX_CELLS}, as of 64×64; use a smaller input"
+            what,
+            f"has {height}×{width} cells",
+            "use a smaller input",
+            f"an animation shows at most {MAX_CELLS}, as of 64×64",
         )
     taps = geometry.kernel.height * geometry.kernel.width
     if outputs * taps > MAX_TAPS:
         raise GeometryError(
-            f"a kernel of {geometry.kernel} at {outputs} outputs has {outputs * taps} taps: an animation shows at most "
-            f"{MAX_TAPS}; use a smaller kernel or input"
+            f"a kernel of {geometry.kernel} at {outputs} outputs",
+            f"has {outputs * taps} taps",
+            "use a smaller kernel or input",
+            f"an animation shows at most {MAX_TAPS}",
         )
 
 

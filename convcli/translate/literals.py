@@ -12,13 +12,13 @@ from convcli.kernels import weights
 from convcli.translate.request import Request
 
 PASTED = 1024
-"""So many numbers are written out; more are read from a file."""
+"""The most numbers that are written in a script. More are read from a file."""
 
 SEPARATED = 225
-"""A kernel of more values, 15×15, is written as a column times a row, where it is that."""
+"""A separable kernel with more values than this, 15×15, is written as a column times a row."""
 
 LINE = 100
-"""Characters of a line, where it can be helped."""
+"""Characters of a line, if possible."""
 
 
 def lacking(what: str) -> str:
@@ -27,7 +27,7 @@ def lacking(what: str) -> str:
 
 
 def number(value: float) -> str:
-    """All digits of a number, and no more: integers as integers."""
+    """A number with all its digits and no more. Integers are written as integers."""
     value = float(value)
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
@@ -50,7 +50,7 @@ def nested(values: NDArray[np.float64], indent: int = 0) -> str:
 
 
 def fraction(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """Integers, and the number that divides them into exactly `values`, where that reads better; else the values, and 1."""
+    """Integers and a divisor that give exactly `values`, if that is easier to read; else the values and 1."""
     short = max(len(number(value)) for value in values.flat) <= 7
     for divisor in range(1, 257 if short else 2000):
         whole = np.round(values * divisor)
@@ -60,7 +60,7 @@ def fraction(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
 
 
 def outer(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The column and the row whose product a matrix is, but for rounding; None where it is none."""
+    """The column and the row whose product is the matrix, apart from rounding; None if there are none."""
     i, j = np.unravel_index(np.abs(values).argmax(), values.shape)
     peak = float(values[i, j])
     if peak == 0:
@@ -92,7 +92,7 @@ def array(name: str, values: NDArray[np.float64], make: Make = OF_NUMPY, stored:
     make : Make
         The library.
     stored : str
-        An expression that reads too long an array from the user's file; empty: it has to be saved first.
+        An expression that reads a long array from the user's file. If it is empty, the array has to be saved first.
     """
     if values.ndim == 2 and values.size > SEPARATED and (factors := outer(values)) is not None:
         lines = []
@@ -115,19 +115,19 @@ def array(name: str, values: NDArray[np.float64], make: Make = OF_NUMPY, stored:
 
 
 def quoted(text: str) -> str:
-    """A string as Python writes it, in double quotes where it can."""
+    """A string as a Python literal, in double quotes if possible."""
     return repr(text) if '"' in text else '"' + repr(f"{text}'")[1:-2] + '"'
 
 
 class Stored(NamedTuple):
-    """An import, and an expression that reads weights as float64; both may be empty."""
+    """An import and an expression that reads weights as float64. Both may be empty."""
 
     imported: str
     expression: str
 
 
 def stored(request: Request) -> Stored:
-    """How a script reads the weights from the user's own file, where it can know it."""
+    """How a script reads the weights from the user's own file, if it can."""
     if not request.weights:
         return Stored("", "")
     path, key = weights.split(request.weights)

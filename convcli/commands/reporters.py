@@ -1,0 +1,189 @@
+"""How `apply` and `transpose` report their images: one by a table, several by a line for each and a summary."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, TextIO
+
+from convcli import commandline, report
+from convcli.errors import one_line
+from convcli.folding import ReportingOptions
+from convcli.presenters import applied
+from convcli.runs.batch import Failed, Outcome, Skipped, Tally
+from convcli.runs.operation import Operation
+from convcli.runs.single import Done
+from convcli.spelling import as_options
+from convcli.system.names import STDIO
+
+ALIKE = 10
+"""The most images that are named for one reason of failure. The others are counted."""
+
+
+class Reporter(ABC):
+    """Reports the results for images, in their order.
+
+    Parameters
+    ----------
+    asked : ReportingOptions
+        What to report.
+    operation : Operation
+        Its notes are shown once, and not if there is an error.
+    stream : TextIO
+        Standard output, or standard error if standard output gets the image.
+    """
+
+    def __init__(self, asked: ReportingOptions, operation: Operation, stream: TextIO) -> None:
+        self.json = asked.as_json or asked.json_lines
+        self.quiet, self.verbose = asked.quiet, asked.verbose
+        self.notes, self.stream = operation.notes, stream
+        self.bar = False
+
+    @abstractmethod
+    def tell(self, outcome: Outcome) -> None:
+        """Report the next image."""
+
+    @abstractmethod
+    def end(self, tally: Tally, interrupted: bool = False) -> None:
+        """Report on all images together."""
+
+    def said_once(self) -> None:
+        """Show the notes on the operation, once."""
+        for text in self.notes:
+            report.note(text)
+        self.notes = ()
+
+    def said_of_plans(self, item: Done) -> None:
+        """Show which plans were considered, if ``--verbose`` asks for it."""
+        for plan in item.result.considered if self.verbose else ():
+            report.note(f"{item.source}: {plan.name}, predicted {report.seconds(plan.seconds)}: {plan.reason}")
+
+    def out(self, say: Callable[[], None]) -> None:
+        """Write to a stream. If nobody reads it, the images are written all the same."""
+        try:
+            say()
+        except BrokenPipeError:
+            commandline.give_up(self.stream)
+
+
+class One(Reporter):
+    """Reports a single image. Its error is the command's error."""
+
+    def tell(self, outcome: Outcome) -> None:
+        """A table, a document, or what a script wants."""
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        if isinstance(outcome, Skipped):
+            if self.json:
+                report.json(applied.document(outcome), self.stream)
+            elif not self.quiet:
+                report.note(f"{outcome.target} is there already")
+            return
+        self.said_of_plans(outcome)
+        if self.json:  # has the remarks in it
+            report.json(applied.document(outcome), self.stream)
+            return
+        self.said_once()
+        for text in outcome.notes:
+            report.note(f"{outcome.source}: {text}")
+        for remark in (applied.clipped(outcome), applied.nans(outcome)):
+            if remark:
+                report.note(f"{outcome.target}: {remark}")
+        if not self.quiet:
+            self.out(lambda: report.table(applied.table(outcome), self.stream))
+        elif outcome.target != STDIO:
+            self.out(lambda: report.lines(outcome.target))
+
+    def end(self, tally: Tally, interrupted: bool = False) -> None:
+        """There is nothing more to report."""
+
+
+class Several(Reporter):
+    """Reports many images. What is the same for several is said once.
+
+    Parameters
+    ----------
+    total : int
+        How many there are.
+    by_line : bool
+        Whether JSON is one document on each line as images are finished, instead of one list.
+    """
+
+    def __init__(
+        self, asked: ReportingOptions, operation: Operation, stream: TextIO, total: int, by_line: bool
+    ) -> None:
+        super().__init__(asked, operation, stream)
+        self.total, self.by_line = total, by_line
+        self.documents: list[dict[str, Any]] = []
+        self.remarks: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.worst: list[tuple[float, str]] = []
+        self.guessed = False
+        self.start = perf_counter()
+        shared = stream.isatty()  # with the bar
+        self.bar = sys.stderr.isatty() and not self.quiet and not (shared and self.json and by_line)
+        self.lines = not (self.quiet or self.json or (self.bar and shared))
+
+    def tell(self, outcome: Outcome) -> None:
+        """A line or a document, and notes that were not shown before."""
+        if self.json and self.by_line:
+            self.out(lambda: report.json(applied.document(outcome), self.stream))
+        elif self.json:
+            self.documents.append(applied.document(outcome))
+        if isinstance(outcome, Failed):
+            text = outcome.error.text
+            self.reasons[text] += 1
+            if self.verbose or self.reasons[text] <= ALIKE:
+                report.note(one_line(as_options(f"error: {applied.message(outcome)}")))
+        elif isinstance(outcome, Done):
+            self._tell_done(outcome)
+        elif self.verbose:
+            report.note(f"{outcome.target} is there already")
+
+    def _tell_done(self, item: Done) -> None:
+        self.said_of_plans(item)
+        if self.json:
+            return
+        self.said_once()
+        for text in item.notes:
+            self.remarks[text] += 1
+            if self.verbose or self.remarks[text] == 1:
+                report.note(f"{item.source}: {text}")
+        if remark := applied.clipped(item):
+            self.worst.append((applied.share(item), item.target))
+            self.guessed |= item.assumed and item.clipped.above > 0
+            if self.verbose:
+                report.note(f"{item.target}: {remark}")
+        if remark := applied.nans(item):
+            report.note(f"{item.target}: {remark}")
+        if self.lines:
+            self.out(lambda: print(applied.line(item), file=self.stream, flush=True))
+        elif self.quiet and item.target != STDIO:
+            self.out(lambda: report.lines(item.target))
+
+    def end(self, tally: Tally, interrupted: bool = False) -> None:
+        """How often each note was made, and how many images are done."""
+        if self.json and not self.by_line:
+            self.out(lambda: report.json(self.documents, self.stream))
+        for text, count in self.reasons.items() if not self.verbose else ():
+            if count > ALIKE:
+                report.note(one_line(as_options(f"error: {count - ALIKE} more images: {text}")))
+        for text, count in self.remarks.items():
+            if count > 1:
+                report.note(f"{count} images: {text}")
+        if self.worst:
+            most, target = max(self.worst)
+            images = "1 image was" if len(self.worst) == 1 else f"{len(self.worst)} images were"
+            report.note(
+                f"values of {images} clipped, {most:.3g} % of {target} at most; see {applied.remedies(self.guessed)}"
+            )
+        if interrupted or tally.failed or not (self.quiet or self.json):
+            counts = [f"{tally.written} of {self.total} written"]
+            counts += [f"{tally.skipped} skipped"] * bool(tally.skipped) + [f"{tally.failed} failed"] * bool(
+                tally.failed
+            )
+            ended = f"in {report.seconds(perf_counter() - self.start)}"
+            report.note(", ".join([*counts, ended]) + ("; --skip-existing goes on from here" if interrupted else ""))

@@ -1,0 +1,147 @@
+"""A chain of layers, as ``convcli shape --layers`` shows it, and the inputs that lead to a wanted output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+from convcli import report
+from convcli.arithmetic.chain import Chain, Step
+from convcli.arithmetic.chain_inputs import Returning
+from convcli.geometry import Size
+
+Inputs = Sequence[tuple[int, Size]]
+"""Heights of inputs, each with the output that it leads to."""
+
+
+def inputs_document(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> dict[str, Any]:
+    """The JSON of the inputs that lead to a wanted output."""
+
+    def rows(ones: Inputs) -> list[dict[str, Any]]:
+        return [
+            {"input": shape(height)._asdict(), "output": size._asdict(), "options": f"--hin {height}"}
+            for height, size in ones
+        ]
+
+    return {
+        "output": wanted._asdict(),
+        "unknown": ["input"],
+        "count": len(found),
+        "solutions": rows(found),
+        "nearest": rows(nearest),
+    }
+
+
+def inputs_table(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> report.Table:
+    """The inputs that lead to a wanted output, or close to it."""
+    rows = [(str(shape(height)), str(size)) for height, size in found or nearest]
+    title = f"inputs that lead to {wanted}" if found else f"no input leads to {wanted}; the nearest"
+    return report.Table(
+        f"convcli shape, chain: {title}", rows, ("input", "output"), 0 if found else None, frozenset((0, 1))
+    )
+
+
+def document(chain: Chain, returning: tuple[Returning, Returning] | None) -> dict[str, Any]:
+    """The JSON: every layer, the totals, and whether the output has the input's size.
+
+    A value for rows and columns is one number if both are the same in the whole chain, else [height, width].
+    """
+    both = any(
+        len(set(pair)) > 1 for step in chain.steps for pair in (step.field.size, step.field.jump, step.field.start)
+    )
+    last = chain.steps[-1]
+    return {
+        "input": {"channels": chain.channels, **chain.size._asdict()},
+        "output": {"channels": last.channels, **last.size._asdict()},
+        "layers": [_step(step, both) for step in chain.steps],
+        "totals": {
+            "parameters": chain.parameters,
+            "macs": chain.macs,
+            "flops": chain.flops,
+            "activation_bytes": chain.activation_bytes,
+        },
+        "returns": last.size == chain.size,
+        "returning_sizes": None if returning is None else {
+            name: {"period": one.period, "remainders": list(one.remainders), "first": one.first, "text": str(one)}
+            for name, one in zip(("height", "width"), returning, strict=True)
+        },
+    }  # fmt: skip
+
+
+def _step(step: Step, both: bool) -> dict[str, Any]:
+    return {
+        "layer": step.layer.text,
+        "kind": step.layer.kind,
+        "output": {"channels": step.channels, **step.size._asdict()},
+        "parameters": step.parameters,
+        "macs": step.macs,
+        "flops": step.flops,
+        "activation_bytes": step.activation_bytes,
+        "receptive_field": _numbers(step.field.size, both),
+        "jump": _numbers(step.field.jump, both),
+        "start": _numbers(step.field.start, both),
+    }
+
+
+def _numbers(values: Sequence[int | Fraction], both: bool) -> Any:
+    numbers = [int(value) if value == int(value) else float(value) for value in values]
+    return numbers if both else numbers[0]
+
+
+def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report.Table:
+    """A line for each layer, and the totals."""
+    header = ("layer", "output", "params", "MACs", "FLOPs", "memory", "field", "jump", "start")
+    rows: list[tuple[str, ...]] = [("input", f"{chain.channels}×{chain.size}", "", "", "", "", "1", "1", "0")]
+    for step in chain.steps:
+        counted = step.layer.kind in ("conv", "transpose")
+        costs = (f"{step.parameters:,}", short(step.macs), short(step.flops)) if counted else ("", "", "")
+        look = (_axes(step.field.size), _axes(step.field.jump), _axes(step.field.start))
+        size = memory(step.activation_bytes) if step.activation_bytes else ""
+        rows.append((step.layer.text, f"{step.channels}×{step.size}", *costs, size, *look))
+    totals = f"{chain.parameters:,}", short(chain.macs), short(chain.flops), memory(chain.activation_bytes)
+    rows.append(("total", f"{chain.steps[-1].channels}×{chain.steps[-1].size}", *totals, "", "", ""))
+    return report.Table(_title(chain, returning), rows, header, len(rows) - 1, frozenset(range(1, len(header))))
+
+
+def _title(chain: Chain, returning: tuple[Returning, Returning] | None) -> str:
+    """The title. For a chain that enlarges, it says whether the output has the input's size, and for which sizes it has."""
+    if not any(step.layer.spec.transpose for step in chain.steps):
+        return "convcli shape: chain"
+    last = chain.steps[-1].size
+    back = last == chain.size
+    text = "returns to its input size" if back else f"does not return to its input size: {chain.size} → {last}"
+    if returning is not None:
+        rows, columns = returning
+        which = str(rows) if rows == columns else f"{rows} (rows), {columns} (columns)"
+        if rows.remainders and columns.remainders:
+            text += f" (as {'do' if back else 'would'} {which})"
+        else:
+            text += " (no size returns)" if rows == columns else f" (returning: {which})"
+    return f"convcli shape: chain, {text}"
+
+
+def short(count: int) -> str:
+    """A count with four digits: ``118.0M``. The JSON has all digits."""
+    if count < 10_000:
+        return str(count)
+    value = float(count)
+    for unit in ("", "k", "M", "G", "T", "P"):
+        if value < 999.95 or unit == "P":
+            return f"{value:.{3 if value < 9.9995 else 2 if value < 99.995 else 1}f}{unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def memory(count: int) -> str:
+    """A number of bytes with three digits and a unit."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1000 or unit == "TiB":
+            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+        value /= 1024
+    raise AssertionError
+
+
+def _axes(values: tuple[int | Fraction, int | Fraction]) -> str:
+    return str(values[0]) if values[0] == values[1] else f"{values[0]},{values[1]}"

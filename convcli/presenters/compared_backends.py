@@ -1,0 +1,58 @@
+"""The backends side by side, as ``convcli compare`` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convcli import report
+from convcli.runs.comparison import Comparison, Row
+
+
+def document(result: Comparison, notes: Sequence[str]) -> dict[str, Any]:
+    """The JSON."""
+    return {
+        "auto": result.auto,
+        "reason": result.reason,
+        "missing": list(result.missing),
+        "notes": list(notes),
+        "rows": [_row(row) for row in result.rows],
+        "agree": result.agree,
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    names = Row.__slots__
+    return {name: list(row.output_shape) if name == "output_shape" else getattr(row, name) for name in names}
+
+
+def table(result: Comparison) -> report.Table:
+    """A line for each backend."""
+    rows = [
+        (
+            _name(row),
+            report.shape(row.output_shape),
+            f"{row.max_abs_error:.1e}",
+            f"{row.relative_error:.1e}",
+            report.seconds(row.median_ms / 1e3),
+            f"{100 * (row.max_ms - row.min_ms) / row.median_ms:.0f} %" if row.repeats > 1 else "once",
+            f"{row.speedup:.3g}×",
+            "yes" if row.agree else "NO",
+        )
+        for row in result.rows
+    ]
+    verdict = "all agree" if result.agree else "they DIFFER"
+    dtypes = ", ".join(dict.fromkeys(row.dtype for row in result.rows if row.backend != "reference"))
+    header = ("backend", "output", "error", "relative", "median", "spread", "speed-up", "agrees")
+    strong = next((i for i, row in enumerate(result.rows) if row.backend == result.auto), None)
+    title = f"convcli compare: {verdict}" + (f" ({dtypes} against float64)" if dtypes else "")
+    return report.Table(title, rows, header, strong, frozenset({2, 3, 4, 5, 6}))
+
+
+def _name(row: Row) -> str:
+    """The name of a row: ``numpy separable``, ``torch``, ``torch cuda tf32``."""
+    if row.backend == "numpy":
+        return f"numpy {row.plan.partition(':')[0]}"
+    return " ".join(
+        [row.backend, *([row.device] if row.device != "cpu" else []), *(["tf32"] if row.dtype == "tf32" else [])]
+    )

@@ -1,0 +1,147 @@
+"""The sizes of a layer, as ``convcli shape`` shows them: the formulas, the way back, and what is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convcli import report
+from convcli.arithmetic import losses, sizes
+from convcli.geometry import Geometry, Size
+
+
+def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
+    """The JSON of a resolved geometry. `rule` is the padding rule that it was resolved by, if any."""
+    axes = {"height": sizes.axis(geometry, 0, rule), "width": sizes.axis(geometry, 1, rule)}
+    return {
+        "op": "transpose" if geometry.transpose else "direct",
+        "input": geometry.input._asdict(),
+        "output": geometry.output._asdict(),
+        "kernel_size": list(geometry.kernel),
+        "stride": list(geometry.stride),
+        "padding": geometry.pads._asdict(),
+        "padding_rule": rule,
+        "dilation": list(geometry.dilation),
+        "output_padding": list(geometry.output_padding),
+        "formula": {name: part.formula for name, part in axes.items()},
+        "opposite": {
+            "op": "direct" if geometry.transpose else "transpose",
+            "output": {name: part.opposite for name, part in axes.items()},
+            "formula": {name: part.opposite_formula for name, part in axes.items()},
+        },
+        "direct_inputs_sharing_an_output": {
+            name: {"first": part.sharing[0], "last": part.sharing[-1]} if part.sharing else None
+            for name, part in axes.items()
+        },
+        "output_padding_to_return": [part.output_padding for part in axes.values()],
+    }
+
+
+def losses_document(geometry: Geometry) -> dict[str, Any]:
+    """The JSON of what is lost: `losses` (None for a transposed operation) and `overlap`."""
+    found = losses.overlap(geometry)
+    lost = {
+        "unused": list(losses.unused(geometry)),
+        "unused_pixels": list(losses.unused_pixels(geometry)),
+        "saw_padding": losses.saw_padding(geometry),
+    }
+    return {
+        "losses": None if geometry.transpose else lost,
+        "overlap": None if found is None else _overlap(found),
+    }
+
+
+def _overlap(found: losses.Overlap) -> dict[str, Any]:
+    inner = None if found.interior is None else {"min": found.interior[0], "max": found.interior[1]}
+    return {"min": found.least, "max": found.most, "interior": inner, "checkerboard": found.checkerboard}
+
+
+def axes_differ(geometry: Geometry) -> bool:
+    """Whether rows and columns have different parameters or outputs."""
+    parameters = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output)
+    return any(len(set(values)) > 1 for values in parameters) or geometry.pads[:2] != geometry.pads[2:]
+
+
+def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
+    """One layer: its sizes, the formulas, the way back, and what is lost."""
+    axes = [sizes.axis(geometry, number, rule) for number in ((0, 1) if both else (0,))]
+    direct, transposed = "direct", "transposed"
+    here, there = (transposed, direct) if geometry.transpose else (direct, transposed)
+
+    def size(value: Size) -> str:
+        return str(value) if both else str(value.height)
+
+    rows = [("input", size(geometry.input)), ("output", size(geometry.output))]
+    if rule is not None or len(set(geometry.pads)) > 1:
+        pads = report.pair((*geometry.pads,))
+        order = " (top, bottom, left, right)" if len(set(geometry.pads)) > 1 else ""
+        rows.append(("padding", (f"{rule} = " if rule else "") + pads + order))
+    if geometry.transpose and max(geometry.output_padding):
+        rows.append(("output_padding", f"{report.pair(geometry.output_padding)} (bottom, right)"))
+    rows += [(here, part.formula) for part in axes]
+    rows += [(f"{there}, back", part.opposite_formula) for part in axes]
+    for number, (name, part) in enumerate(zip(("rows", "columns"), axes, strict=False)):
+        if not part.sharing:  # cropped so far that no direct convolution leads here
+            continue
+        first, last = part.sharing[0], part.sharing[-1]
+        inputs = str(first) if first == last else f"{first} and {last}" if last == first + 1 else f"{first} to {last}"
+        small, large = (part.input, part.output) if geometry.transpose else (part.output, part.input)
+        text = f"direct{f' with {rule}' if rule else ''}: {inputs} → {small}"
+        if first != last:
+            pads = f"padding {report.pair(geometry.pads[2 * number : 2 * number + 2])} and " if rule else ""
+            text += f"; transposed: {small} → {large} needs {pads}output_padding {part.output_padding}"
+        rows.append(("share one output", f"{name}: {text}" if both else text))
+    rows += _losses(geometry)
+    return report.Table(f"convcli shape: {here} convolution", rows)
+
+
+def _losses(geometry: Geometry) -> list[tuple[str, str]]:
+    rows = []
+    if not geometry.transpose:
+        down, across = losses.unused(geometry)
+        real = losses.unused_pixels(geometry)
+        kind = (
+            ""
+            if not (down or across)
+            else ", of the padding"
+            if not any(real)
+            else f", {real[0]} and {real[1]} of the image"
+        )
+        unused = f"{_count(down, 'row')} at the bottom, {_count(across, 'column')} at the right{kind}"
+        rows.append(("unused", unused if down or across else "nothing"))
+        rows.append(("saw padding", f"{100 * losses.saw_padding(geometry):.3g} % of the outputs"))
+    found = losses.overlap(geometry)
+    if found is not None:
+        rows.append(("overlap", overlap_text(found, geometry.transpose)))
+    return rows
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def overlap_text(found: losses.Overlap, transpose: bool) -> str:
+    """In words, how many taps meet at a pixel."""
+    text = f"{'an output is reached' if transpose else 'an input is read'} by {_span(found.least, found.most)} tap"
+    text += "" if found.most == 1 else "s"
+    if found.interior is None:
+        return text
+    if found.checkerboard:
+        return f"{text}; away from the border {_span(*found.interior)}: a checkerboard"
+    return text if found.least == found.most else f"{text}; away from the border {found.interior[0]}: even"
+
+
+def picture_title(geometry: Geometry) -> str:
+    """The layer in words: ``transposed 8×8 → 16×16: kernel 3, stride 2, padding 1, output_padding 1``."""
+    kind = "transposed" if geometry.transpose else "direct"
+    words = [f"kernel {report.pair(geometry.kernel)}", f"stride {report.pair(geometry.stride)}"]
+    if any(geometry.pads):
+        words.append(f"padding {report.pair(geometry.pads)}")
+    if max(geometry.dilation) > 1:
+        words.append(f"dilation {report.pair(geometry.dilation)}")
+    if any(geometry.output_padding):
+        words.append(f"output_padding {report.pair(geometry.output_padding)}")
+    return f"{kind} {geometry.input} → {geometry.output}: {', '.join(words)}"
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,128 @@
+"""Parameters that were solved for: as ``convcli shape`` shows them, and as options of a command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convcli import report
+from convcli.arithmetic.solve import NAMES, Answer, Query, Solution
+from convcli.convspec import ConvSpec
+from convcli.geometry import Geometry, Pads, Pair, Size
+
+SHOWN = 12
+"""The most solutions in the table, unless all are wanted."""
+
+_OPTIONS = {
+    "input": "--hin", "kernel_size": "--k", "stride": "--s", "padding": "--p", "dilation": "--d", "output_padding": "--op2",
+}  # fmt: skip
+
+
+def document(query: Query, answer: Answer) -> dict[str, Any]:
+    """The JSON: what was asked for, within which bounds, and what was found."""
+    limits = [query.limit(axis) for axis in (0, 1)]
+    return {
+        "op": "transpose" if query.transpose else "direct",
+        "output": query.output._asdict(),
+        "unknown": list(query.unknown),
+        "bounds": {
+            **{name: [1, max(limits)] for name in ("kernel_size", "stride", "dilation") if name in query.unknown},
+            **({"padding": "0 to d(k-1)"} if "padding" in query.unknown else {}),
+            **({"output_padding": "below stride or dilation"} if "output_padding" in query.unknown else {}),
+        },
+        "count": answer.count,
+        "solutions": [_solution(query, found) for found in answer.solutions],
+        "nearest": [_solution(query, found) for found in answer.nearest],
+    }
+
+
+def _solution(query: Query, found: Solution) -> dict[str, Any]:
+    geometry = resolved(query, found)
+    return {
+        "input": geometry.input._asdict(),
+        "output": geometry.output._asdict(),
+        "kernel_size": list(geometry.kernel),
+        "stride": list(geometry.stride),
+        "padding": geometry.pads._asdict(),
+        "dilation": list(geometry.dilation),
+        "output_padding": list(geometry.output_padding),
+        "options": options_of(query, found),
+        "score": found.score,
+    }
+
+
+def resolved(query: Query, found: Solution) -> Geometry:
+    """The geometry of a solution, as other commands would resolve it."""
+    rows, columns = found.pair("padding")
+    padding = rows if isinstance(rows, str) else Pads(*rows, *columns)
+    spec = ConvSpec(
+        transpose=query.transpose, stride=Pair(*found.pair("stride")), padding=padding,
+        dilation=Pair(*found.pair("dilation")), output_padding=Pair(*found.pair("output_padding")),
+    )  # fmt: skip
+    return spec.resolve(found.pair("input"), found.pair("kernel_size"))
+
+
+def options_of(query: Query, found: Solution) -> str:
+    """A solution as options of a command: ``--k 3 --s 2 --p 1``."""
+    words = []
+    for name in ("kernel_size", "stride", "padding", "dilation", "output_padding", "input"):
+        if name not in query.unknown:
+            continue
+        rows, columns = found.pair(name)
+        if name == "input":
+            words.append(f"--hin {rows}" + (f" --win {columns}" if rows != columns or name not in query.shared else ""))
+        elif name == "padding":
+            even = rows[0] == rows[1] and columns[0] == columns[1]
+            parts = (rows[0], columns[0]) if even else (*rows, *columns)
+            words.append(f"--p {parts[0] if len(set(parts)) == 1 else ','.join(map(str, parts))}")
+        else:
+            words.append(f"{_OPTIONS[name]} {rows if rows == columns else f'{rows},{columns}'}")
+    return " ".join(words)
+
+
+def table(query: Query, answer: Answer, everything: bool) -> report.Table:
+    """The solutions, the most usual first, or the nearest possibilities if there are none."""
+    found = answer.solutions or answer.nearest
+    shown = found if everything else found[:SHOWN]
+    names = [name for name in NAMES if query.transpose or name != "output_padding"]
+    both = any(one.rows != one.columns for one in found) or query.output.height != query.output.width
+    header = [name.replace("kernel_size", "kernel") for name in names]
+    rows = [[_cell(one, name) for name in names] for one in shown]
+    if not answer.solutions:
+        header.append("output")
+        rows = [[*row, _sides(one.output, both)] for row, one in zip(rows, shown, strict=True)]
+    wanted = _sides(query.output, both)
+    if answer.solutions:
+        title = (
+            f"{answer.count} solutions for {wanted}, the usual first"
+            if answer.count > 1
+            else f"1 solution for {wanted}"
+        )
+    else:
+        title = f"no solution for {wanted}; the nearest"
+    limits = {query.limit(0), query.limit(1)}
+    if {"kernel_size", "stride", "dilation"} & {*query.unknown}:
+        title += f" (up to {max(limits)})"
+    kind = "transposed" if query.transpose else "direct"
+    right = frozenset(range(len(header)))
+    return report.Table(f"convcli shape, {kind}: {title}", rows, header, 0 if answer.solutions else None, right)
+
+
+def _cell(found: Solution, name: str) -> str:
+    rows, columns = found.pair(name)
+    if name == "padding" and not isinstance(rows, str):
+        even = rows[0] == rows[1] and columns[0] == columns[1]
+        return report.pair((rows[0], columns[0]) if even else (*rows, *columns))
+    return str(rows) if rows == columns else f"{rows}×{columns}" if name == "input" else f"{rows},{columns}"
+
+
+def _sides(size: Size, both: bool) -> str:
+    return str(size) if both else str(size.height)
+
+
+def nothing_found(query: Query, answer: Answer) -> str:
+    """The error for no solution."""
+    near = ""
+    if answer.nearest:
+        best = answer.nearest[0]
+        near = f"; the nearest is {best.output}, with {options_of(query, best)}"
+    return f"output {query.output} cannot be had{near}: change what is given, or put ? for more of it"

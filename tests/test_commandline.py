@@ -1,0 +1,135 @@
+"""What a command changes in its process is as before when it has ended, be it well or not."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli import environment, write
+
+PROGRAM = """
+import json, logging, os, signal, sys, warnings
+import click.shell_completion as completion
+from contextlib import suppress
+
+def state():
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return {
+        "environment": dict(os.environ),
+        "warnings": [repr(one) for one in warnings.filters],
+        "signals": [repr(signal.getsignal(one)) for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)],
+        "streams": [None if one is None else (id(one), one.errors, one.encoding, one.closed) for one in streams],
+        "descriptors": [os.readlink(f"/proc/self/fd/{number}") for number in (1, 2)],
+        "switching": sys.getswitchinterval(),
+        "loggers": [logging.root.level, len(logging.root.handlers), len(logging.lastResort.filters)],
+        "completion": repr(completion.get_completion_class("bash")),
+        "colour": __import__("convcli.report").report.color.get(),
+        "folder": os.getcwd(),
+    }
+
+lines = json.loads(sys.argv[1])
+before = state()
+from convcli.cli import main
+
+for line in lines:
+    for standalone in (False, True):
+        with suppress(SystemExit, Exception):
+            main(line.split(), standalone_mode=standalone)
+        after = state()
+        if after != before:
+            changed = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+            print("CHANGED", line, changed, file=sys.stderr)
+"""
+
+LINES = [
+    "shape --hin 32 --k 3 --s 2 --color always",
+    "shape --hin x --k 3 --color always",
+    "shape --hin 5 --k 7",
+    "apply img.png -k sobel -o out.png --json --color never",
+    "apply img.png img.png missing.png -k box -o many/",
+    "apply missing.png -k box",
+    "explain img.png -k box --at 1,1",
+    "animate --hin 4 --k 3 -o film.gif",
+    "kernel sobel --color always",
+    "completion bash",
+    "doctor -q",
+    "nonsense",
+    "--help",
+]
+
+
+def end(lines: list[str], cwd: Path, **more: object) -> str:
+    """Run commands one after another in one process; what it says of changes."""
+    command = [sys.executable, "-c", PROGRAM, json.dumps(lines)]
+    ended = subprocess.run(
+        command, cwd=cwd, env=environment(), stderr=subprocess.PIPE, text=True, timeout=120, check=True, **more
+    )  # type: ignore[call-overload]
+    return "\n".join(line for line in ended.stderr.splitlines() if line.startswith("CHANGED"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "img.png", np.random.default_rng(0).integers(0, 256, (3, 9, 9), dtype=np.uint8))
+    return tmp_path
+
+
+def test_a_process_is_as_before(folder: Path) -> None:
+    assert end(LINES, folder, stdout=subprocess.DEVNULL) == ""
+
+
+def test_a_broken_standard_output_is_as_before(folder: Path) -> None:
+    """It is given up while the command runs, and then it is the caller's again."""
+    with subprocess.Popen(["true"], stdin=subprocess.PIPE) as reader:
+        reader.wait()
+        assert end(LINES, folder, stdout=reader.stdin) == ""
+
+
+def test_a_full_device_is_as_before(folder: Path) -> None:
+    with open("/dev/full", "w") as full:
+        assert end(LINES, folder, stdout=full) == ""
+
+
+def test_the_completion_of_bash_is_clicks_again(folder: Path) -> None:
+    variables = {"_CONVCLI_COMPLETE": "bash_complete", "COMP_WORDS": "convcli sh", "COMP_CWORD": "1"}
+    command = [sys.executable, "-c", PROGRAM, json.dumps(["shape"])]
+    ended = subprocess.run(
+        command, cwd=folder, env=environment(**variables), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "shape" in ended.stdout
+    assert ended.stderr == ""
+
+
+def test_closed_streams_stay_closed(folder: Path) -> None:
+    code = (
+        "import sys\nfrom convcli.cli import main\n"
+        "main(['shape', '--hin', '9', '--k', '3'], standalone_mode=False)\n"
+        "assert sys.stdout is None and sys.stdin is None, sys.stdout\nprint('good', file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-c", code],
+        cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.stderr == "good\n"
+
+
+def test_signals_are_handled_by_the_program_alone(folder: Path) -> None:
+    code = (
+        "import signal\nfrom convcli import commandline\n"
+        "with commandline.entered(signals=True):\n"
+        "    assert callable(signal.getsignal(signal.SIGTERM))\n"
+        "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), timeout=60, check=True)
+
+
+def test_a_signal_whose_exception_is_lost_still_says_so(folder: Path) -> None:
+    code = (
+        "import os, signal\nfrom contextlib import suppress\nfrom convcli import commandline\n"
+        "with commandline.entered(signals=True):\n"
+        "    with suppress(SystemExit):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), timeout=60, check=False)
+    assert ended.returncode == 128 + 15
