@@ -1,4 +1,4 @@
-"""The memory in shares: who holds none, who holds some, and whose turn comes next."""
+"""How much memory there is, and the memory in shares: who holds none, who holds some, and whose turn comes next."""
 
 import io
 import os
@@ -7,10 +7,10 @@ import time
 from math import inf
 
 import pytest
-from test_batch_memory import MB, have
 
 from convcli.system import memory
 from convcli.system.memory import Shares, Wait
+from support.memory import MB, have
 
 
 class Late(threading.Condition):
