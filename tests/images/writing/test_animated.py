@@ -9,8 +9,6 @@ from PIL import Image
 from support.cli import SAMPLES, done, run
 from support.pictures import GENERATOR, GRAY, H, W, opened, read, write
 
-# Metadata
-
 
 def test_animated_gif_says_that_the_first_frame_is_used(tmp_path: Path) -> None:
     result = done("apply", SAMPLES / "animation.gif", "-k", "identity", "-o", tmp_path / "out.png")
@@ -22,9 +20,6 @@ def test_animated_gif_says_that_the_first_frame_is_used(tmp_path: Path) -> None:
 def test_single_frame_says_nothing(tmp_path: Path) -> None:
     write(tmp_path / "in.gif", GRAY)
     assert done("apply", tmp_path / "in.gif", "-k", "identity", "-o", tmp_path / "out.png").err == ""
-
-
-# Animations
 
 
 def frames(*shades: int) -> list[Image.Image]:
