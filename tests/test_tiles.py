@@ -8,7 +8,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from conftest import convolve, transpose_convolve
+from conftest import convolve, task_of, transpose_convolve
 from numpy.typing import NDArray
 
 from convcli.backends.numpy import blocks as runs
@@ -232,11 +232,10 @@ def test_a_stride_takes_the_cheaper_way(name: str, stride: int, thin: int) -> No
 def test_an_image_that_is_all_width_is_not_computed_whole() -> None:
     """The index map of all columns would be four times as long as the image."""
     image = np.zeros((1, 1, 4 * recipes.MOST_COLUMNS), np.uint8)
-    with Context() as context:
-        convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(stride=Pair(4, 4)), Compute("numpy"))
-        convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(stride=Pair(3, 3)), Compute("numpy"))
-        found = [*context.kept(recipes.Recipes, recipes.Recipes)._kept.values()]
-    assert [recipe.job.thin for recipe in found] == [1, 1]
+    for stride in (4, 3):
+        geometry = ConvSpec(stride=Pair(stride, stride)).resolve((1, image.shape[2]), (1, 1))
+        task = task_of(image[np.newaxis], np.ones((1, 1, 1, 1)), geometry)
+        assert recipes.recipe_of(task).job.thin == 1
 
 
 def test_threads_are_used_where_they_gain() -> None:

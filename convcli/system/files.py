@@ -137,7 +137,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
     name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{get_ident()}.tmp"
     before = _status(path)
     try:
-        with _new(unfinished, name, target, 0o600 if before else _permissions(source)) as stream:
+        with _new(name, target, 0o600 if before else _permissions(source), unfinished) as stream:
             yield stream
             if before:
                 with suppress(
@@ -158,7 +158,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
         unfinished.remove(name)
 
 
-def _new(unfinished: Unfinished, name: Path, target: str, mode: int) -> BinaryIO:
+def _new(name: Path, target: str, mode: int, unfinished: Unfinished) -> BinaryIO:
     """A new file, opened for writing; an error if there is one of that name."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
