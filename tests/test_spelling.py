@@ -69,6 +69,7 @@ ROOMS = (
     "borders.py",
     "system",
     "drawing",
+    "images",
     "inventory.py",
     "vocabulary.py",
     "pointwise",
