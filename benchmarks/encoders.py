@@ -22,7 +22,7 @@ from command_line import command_line
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.images import png
+from convcli.images.writing import png
 
 Encode = Callable[[NDArray[np.uint8]], bytes | bytearray]
 

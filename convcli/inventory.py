@@ -84,7 +84,7 @@ def _needed() -> list[tuple[str, str]]:
     try:
         lines = requires("convcli") or []
     except PackageNotFoundError:  # run from its source
-        lines = ["click", "numpy", "pillow", "rich", "safetensors", "torch"]
+        lines = ["click", "numpy", "pillow", "rich", "safetensors", "tifffile", "torch"]
     matches = [re.match(r"([\w.-]+)\s*(?:>=\s*([\d.]+))?", line) for line in lines if "extra ==" not in line]
     return [(match[1], match[2] or "0") for match in matches if match]
 

@@ -48,7 +48,8 @@ class Layer:
         """
         weight = native(weight, "weights", KernelError)
         if weight.ndim != 4:
-            raise GeometryError(f"weights of shape {weight.shape} are not 4-D: (C_out, C_in/groups, kh, kw) is wanted")
+            remedy = "(C_out, C_in/groups, kh, kw) is wanted"
+            raise GeometryError(f"weights of shape {weight.shape}", "are not 4-D", remedy)
         if spec.op == "conv":
             weight = weight[:, :, ::-1, ::-1]
         offsets = None if bias is None else native(bias, "a bias", KernelError).astype(np.float64, copy=False)

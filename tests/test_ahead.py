@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,15 @@ import pytest
 from cli import environment, run
 from PIL import Image, PngImagePlugin
 
-from convcli.images import ahead
+from convcli.images import prefetch
+from convcli.system.context import Context
+
+
+@pytest.fixture(autouse=True)
+def context() -> Iterator[None]:
+    with Context():
+        yield
+
 
 NOISE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 
@@ -31,16 +40,12 @@ def coded(container: str, mode: str = "RGB", **options: Any) -> bytes:
     return stream.getvalue()
 
 
-@pytest.fixture(autouse=True)
-def nothing_begun() -> Iterator[None]:
-    yield
-    ahead._begun.clear()
-
-
 def taken(path: Path, max_pixels: int | None = None) -> Image.Image | None:
-    ahead.begin(str(path), max_pixels)
-    with open(path, "rb") as stream:
-        return ahead.take(stream)
+    with prefetch.decoding_of(str(path), max_pixels):
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as stream:
+            return prefetch.take(stream)
 
 
 PLAIN = {
@@ -79,36 +84,44 @@ def test_what_is_not_plain_is_left_alone(name: str, tmp_path: Path) -> None:
 
 def test_it_is_taken_once(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
-    assert taken(tmp_path / "in") is not None
+    with prefetch.decoding_of(str(tmp_path / "in")), open(tmp_path / "in", "rb") as stream:
+        assert prefetch.take(stream) is not None
+        assert prefetch.take(stream) is None
+
+
+def test_it_is_there_within_the_block_alone(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
+    with prefetch.decoding_of(str(tmp_path / "in")):
+        pass
     with open(tmp_path / "in", "rb") as stream:
-        assert ahead.take(stream) is None
+        assert prefetch.take(stream) is None
 
 
 def test_another_file_is_not_it(tmp_path: Path) -> None:
     for name in ("in", "other"):
         (tmp_path / name).write_bytes(PLAIN["a JPEG"])
-    ahead.begin(str(tmp_path / "in"))
-    with open(tmp_path / "other", "rb") as stream:
-        assert ahead.take(stream) is None
-    assert ahead.take(io.BytesIO(PLAIN["a JPEG"])) is None
+    with prefetch.decoding_of(str(tmp_path / "in")):
+        with open(tmp_path / "other", "rb") as stream:
+            assert prefetch.take(stream) is None
+        assert prefetch.take(io.BytesIO(PLAIN["a JPEG"])) is None
 
 
 def test_a_file_that_was_written_to_is_not_it(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
-    ahead.begin(str(tmp_path / "in"))
-    os.utime(tmp_path / "in", ns=(1, 1))
-    with open(tmp_path / "in", "rb") as stream:
-        assert ahead.take(stream) is None
-    assert not ahead._begun  # nor is it kept
+    with prefetch.decoding_of(str(tmp_path / "in")):
+        os.utime(tmp_path / "in", ns=(1, 1))
+        with open(tmp_path / "in", "rb") as stream:
+            assert prefetch.take(stream) is None
+        assert not prefetch._begun()  # nor is it kept
 
 
 def test_what_is_appended_is_not_read(tmp_path: Path) -> None:
-    for size, begun in ((ahead.MOST_BYTES, True), (ahead.MOST_BYTES + 1, False)):
+    for size, begun in ((prefetch.MOST_BYTES, True), (prefetch.MOST_BYTES + 1, False)):
         (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
         os.truncate(tmp_path / "in", size)
         tracemalloc.start()
         assert (taken(tmp_path / "in") is not None) == begun
-        assert tracemalloc.get_traced_memory()[1] < 3 * ahead.BLOCK_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 3 * prefetch.BLOCK_BYTES
         tracemalloc.stop()
 
 
@@ -137,8 +150,8 @@ def test_what_cannot_be_read(path: str, tmp_path: Path, monkeypatch: pytest.Monk
     """A pipe, too, which it does not wait for."""
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
-    ahead.begin(path)
-    assert not ahead._begun
+    with prefetch.decoding_of(path):
+        assert not prefetch._begun()
 
 
 @pytest.mark.parametrize("name", [*PLAIN, *ANOTHER])
@@ -151,7 +164,7 @@ def test_the_program_does_as_without_it(
     found = []
     for begins in (True, False):
         if not begins:
-            monkeypatch.setattr(ahead, "begin", lambda *_: None)
+            monkeypatch.setattr(prefetch, "decoding_of", lambda *_: nullcontext())
         done = run("apply", "in", "-k", "box:3", "-o", f"out.{ending}", "--overwrite", cwd=tmp_path)
         out = tmp_path / f"out.{ending}"
         found.append((done.code, done.err, out.read_bytes() if out.exists() else b""))

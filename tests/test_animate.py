@@ -21,7 +21,7 @@ from convcli.drawing.reel import Reel
 from convcli.drawing.scene import Rect, Scene, Shape, Text, text_width
 from convcli.errors import ConvError, GeometryError, ImageError
 from convcli.geometry import Geometry, Pads, Pair
-from convcli.images import movie, raster
+from convcli.images.figures import movie, raster
 from convcli.presenters.animated import document
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -370,7 +370,7 @@ def test_gifs_are_small() -> None:
 
 
 def test_films_without_end_are_refused() -> None:
-    with pytest.raises(ImageError, match=r"use a smaller --scale or --cell, or write \.svg"):
+    with pytest.raises(ImageError, match=r"use a smaller scale or cell, or write \.svg"):
         movie.write(small(), io.BytesIO(), "GIF", 100)
 
 

@@ -20,7 +20,7 @@ from convcli.cli import main
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ImageError
-from convcli.images.film import Film
+from convcli.images.reading.pillow_file import File as Film
 from convcli.runs import batch, outputs, single
 from convcli.runs.batch import Batch, Failed, Skipped
 from convcli.runs.operation import Operation, assemble

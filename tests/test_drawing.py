@@ -11,7 +11,7 @@ from convcli.drawing import blocks, colors, svg
 from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.scene import Line, Pixels, Rect, Scene, Text, fitting_size, text_width
 from convcli.errors import ImageError
-from convcli.images import raster
+from convcli.images.figures import raster
 
 SVG = "{http://www.w3.org/2000/svg}"
 SCENE = Scene(

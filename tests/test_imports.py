@@ -126,7 +126,7 @@ def test_torch_is_loaded_when_it_is_asked_for(folder: Path) -> None:
         ("convcli.backends", {"numpy"}),
         ("convcli.runs.comparison", {"numpy"}),
         ("convcli.images", set()),
-        ("convcli.images.ahead", {"PIL"}),
+        ("convcli.images.prefetch", {"PIL"}),
         ("convcli.images.reading", {"numpy", "PIL"}),
         ("convcli.runs.pipeline", {"numpy", "PIL"}),
     ],

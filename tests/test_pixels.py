@@ -14,7 +14,7 @@ from PIL import Image
 
 from convcli import images
 from convcli.errors import ImageError
-from convcli.images.pixels import array_of, is_plain
+from convcli.images.reading.arrays import array_of, is_plain
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "I;16", "F")
 
@@ -71,7 +71,7 @@ def test_files_of_plain_rows_are_read_past_pillow(
     path = tmp_path / f"in.{extension}"
     Image.fromarray(values[..., 0] if mode == "L" else values, mode).save(path)
     with Image.open(path) as image:
-        assert is_plain(image)
+        assert is_plain(image) == (extension != "tif")  # which tifffile reads
     monkeypatch.setattr(Image.Image, "load", None)
     picture = images.load(str(path))
     found = [*picture.colour] if picture.alpha is None else [*picture.colour, picture.alpha]
@@ -114,7 +114,7 @@ def test_strips_that_do_not_follow_on_from_one_another(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.moveaxis(images.load(str(tmp_path / "in.tif")).colour, 0, -1), expected)
 
 
-@pytest.mark.parametrize(("mode", "extension"), [("L", "pgm"), ("RGB", "ppm"), ("L", "tif"), ("RGB", "tif")])
+@pytest.mark.parametrize(("mode", "extension"), [("L", "pgm"), ("RGB", "ppm")])
 def test_one_transparent_colour_is_not_plain(mode: str, extension: str, tmp_path: Path) -> None:
     """Should Pillow come to say that of such files: their alpha is not among the samples."""
     Image.new(mode, (20, 30)).save(tmp_path / f"in.{extension}")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from convcli.images import png
+from convcli.images.writing import png
 
 
 def encoded(pixels: np.ndarray, **options: object) -> bytes:
@@ -84,7 +84,9 @@ def test_metadata() -> None:
     exif = Image.Exif()
     exif[0x010E] = "a description"
     pixels = picture(4, 5, 3, "uint8", 1, True)
-    with Image.open(io.BytesIO(encoded(pixels, said=png.Said(icc=icc, exif=exif.tobytes(), dpi=(300, 72))))) as image:
+    with Image.open(
+        io.BytesIO(encoded(pixels, said=png.Said(icc_profile=icc, exif=exif.tobytes(), dpi=(300, 72))))
+    ) as image:
         image.load()
         assert image.info["icc_profile"] == icc
         assert image.getexif()[0x010E] == "a description"

@@ -15,7 +15,6 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import GeometryError, ImageError, KernelError, param
 from convcli.images import Picture
-from convcli.images.gray import to_gray
 from convcli.kernels import notation, parse
 from convcli.layer import Layer
 
@@ -109,5 +108,5 @@ def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float
         there = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
         raise GeometryError(param("channel", channel), f"is not in '{name}', which has {count}", f"use {there}")
     gray = channel is None and picture.space == "rgb"
-    plane: NDArray[np.float64] = (to_gray(picture, double=True)[0] if gray else colour[channel or 0]).astype(np.float64)
+    plane: NDArray[np.float64] = (picture.gray(double=True)[0] if gray else colour[channel or 0]).astype(np.float64)
     return plane

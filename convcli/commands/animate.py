@@ -15,6 +15,7 @@ from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Pair
+from convcli.images.formats import animations
 from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType
 from convcli.system import files, names
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from convcli.drawing.reel import Reel
 
 _SIZE = CountType()
-FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".svg": "SVG"}
+FORMATS = {**animations(), ".svg": "SVG"}
 STILLS = (".png", ".svg")
 
 
@@ -263,7 +264,7 @@ def _write(film: Reel, target: str, container: str, frame: int | None, scale: fl
         with files.writing(target) as stream:
             stream.write(text.encode())
         return ()
-    from convcli.images import movie, raster
+    from convcli.images.figures import movie, raster
 
     with files.writing(target) as stream:
         if frame is None:

@@ -78,10 +78,11 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     """
     inputs, reading, writing = asked.inputs, asked.reading, asked.writing
     spec = asked.geometry.spec(transposed)
-    from convcli.images import ahead
+    from convcli.images import prefetch
 
     if len(inputs.images) == 1 and inputs.from_file is None:
-        ahead.begin(inputs.images[0], reading.max_pixels)  # while what follows is imported
+        begun = prefetch.decoding_of(inputs.images[0], reading.max_pixels)  # while what follows is imported
+        click.get_current_context().with_resource(begun)
 
     from convcli.commands.reporters import One, Several
     from convcli.runs.batch import Batch, check

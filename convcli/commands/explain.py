@@ -176,7 +176,7 @@ def _show(answer: Pixel | Touched, reporting: ReportingOptions) -> None:
 def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
     from convcli.drawing.colors import PALETTES
     from convcli.explanation import illustration
-    from convcli.images import raster
+    from convcli.images.figures import raster
     from convcli.runs import outputs
 
     subject = answer.subject

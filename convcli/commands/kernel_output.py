@@ -67,7 +67,7 @@ def check(output: str, form: str, specs: Sequence[str]) -> None:
 
 def write(scene: Scene, target: str, form: str) -> None:
     """Write a figure, with a note on letters that are missing."""
-    from convcli.images import raster
+    from convcli.images.figures import raster
 
     for text in raster.save(scene, target, form=form):
         report.note(f"{target}: {text}")

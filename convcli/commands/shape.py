@@ -220,7 +220,7 @@ def _draw(geometry: Geometry, target: str, theme: str) -> None:
         with files.writing(target) as stream:
             stream.write(svg.render(page).encode())
     else:
-        from convcli.images import raster  # loads NumPy and Pillow
+        from convcli.images.figures import raster  # loads NumPy and Pillow
 
         raster.save(page, target)
 

@@ -1,4 +1,4 @@
-"""Figures as plain data: a `Scene` of shapes and texts. `svg` writes it, `convcli.images.raster` paints it as pixels.
+"""Figures as plain data: a `Scene` of shapes and texts. `svg` writes it, `convcli.images.figures` paints it as pixels.
 
 Standard library only. `scene` has the shapes, `colors` the colours, `grid` lays out cells with numbers, `blocks` makes
 pictures of characters.

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from convcli.errors import param
 from convcli.explanation.subject import Output, Subject, index
 from convcli.explanation.trace import Trace, combine, trace
-from convcli.images import Storage
+from convcli.images import Storage, row_of
 from convcli.pointwise.ranges import apply_policy, store
 from convcli.runs import pipeline
-
-_LOSSY = {"JPEG", "WEBP", "AVIF", "GIF"}
 
 
 class Written(NamedTuple):
@@ -125,7 +123,7 @@ def _step(subject: Subject, opacity: bool) -> str:
 def _written(subject: Subject, value: float, opacity: bool) -> Written:
     """What `apply` writes for a value. Range policy, rounding and cast are done by the same code."""
     storage, picture = subject.ready.storage, subject.picture
-    policy = storage.policy
+    policy, lossy = storage.policy, row_of(storage.container).loses(picture.metadata.lossy)
     if opacity:
         policy = "raw" if storage.container == "NPY" else "clip"
     span = _span(subject) if policy == "minmax" else []
@@ -140,10 +138,10 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
             mapped = np.clip(mapped, 0, storage.full_scale)
         with np.errstate(over="ignore"):
             number = float(mapped[:1].astype(kept)[0])
-        return Written(number, _words(storage, policy, value, span, f"{np.dtype(kept)}"))
+        return Written(number, _words(lossy, storage, policy, value, span, f"{np.dtype(kept)}"))
     out = np.empty(values.shape, storage.dtype)
     store(values * storage.scale, storage.full_scale, policy, out, count=True)
-    return Written(int(out[0]), _words(storage, policy, value, span, ""))
+    return Written(int(out[0]), _words(lossy, storage, policy, value, span, ""))
 
 
 def _span(subject: Subject) -> list[float]:
@@ -159,7 +157,7 @@ def _span(subject: Subject) -> list[float]:
     return [edge / scale for edge in found]
 
 
-def _words(storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:
+def _words(lossy: bool, storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:
     """In words, how a value becomes what is written."""
     white, scaled = storage.full_scale, value * storage.scale
     words = [f"scaled to {white:g} from {white / storage.scale:g}"] if storage.scale != 1 else []
@@ -187,5 +185,5 @@ def _words(storage: Storage, policy: str, value: float, span: list[float], real:
         words.append(f"as it is, {real}" if not words else real)
     if not words:
         words.append("as it is")
-    words.append(f"{param('range', policy)}, {storage.container}" + (" (lossy)" if storage.container in _LOSSY else ""))
+    words.append(f"{param('range', policy)}, {storage.container}" + (" (lossy)" if lossy else ""))
     return "; ".join(words)

@@ -1,42 +1,45 @@
-"""Pictures: from a path or standard input to arrays ``(C, H, W)`` and back. Only this package knows Pillow.
+"""Pictures: from a path or standard input to arrays ``(C, H, W)`` and back. Only this package knows Pillow and tifffile.
 
-Its modules are imported when a name of theirs is asked for: most need NumPy, `convcli.images.ahead` is to work before that.
+`formats` has the table of all formats, `reading` and `writing` have a module for each kind of file, `picture` is what goes from
+one to the other, and `figures` paints drawings. Modules are imported when a name of theirs is asked for: most need NumPy, and
+`prefetch` is to work before that.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convcli.images.film import Film, Timing
-    from convcli.images.formats import format_of
-    from convcli.images.picture import Metadata, Picture
+    from convcli.images.formats import format_of, row_of
+    from convcli.images.guards import process_wide
+    from convcli.images.picture import ImageFile, Metadata, Picture, Timing
     from convcli.images.reading import left_out, load, opened
-    from convcli.images.settings import Settings
-    from convcli.images.storage import Storage, storage_for
-    from convcli.images.white import of_result as white_of
     from convcli.images.writing import frames_kept, save, save_frames
+    from convcli.images.writing.encoding import Settings
+    from convcli.images.writing.storage import Storage, storage_for, white_of
 
 _HOMES = {
-    "Film": "film",
+    "ImageFile": "picture",
     "Metadata": "picture",
     "Picture": "picture",
-    "Settings": "settings",
-    "Storage": "storage",
-    "Timing": "film",
+    "Settings": "writing.encoding",
+    "Storage": "writing.storage",
+    "Timing": "picture",
     "format_of": "formats",
     "frames_kept": "writing",
     "left_out": "reading",
     "load": "reading",
     "opened": "reading",
+    "process_wide": "guards",
+    "row_of": "formats",
     "save": "writing",
     "save_frames": "writing",
-    "storage_for": "storage",
-    "white_of": "white.of_result",
+    "storage_for": "writing.storage",
+    "white_of": "writing.storage",
 }
-"""The module of every name, and what it is called there if that is another name."""
+"""The module of every name."""
 
 __all__ = [
-    "Film",
+    "ImageFile",
     "Metadata",
     "Picture",
     "Settings",
@@ -47,6 +50,8 @@ __all__ = [
     "left_out",
     "load",
     "opened",
+    "process_wide",
+    "row_of",
     "save",
     "save_frames",
     "storage_for",
@@ -58,7 +63,6 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for, once."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, there = _HOMES[name].partition(".")
-    found = getattr(import_module(f"{__name__}.{module}"), there or name)
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = found
     return found

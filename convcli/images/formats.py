@@ -1,33 +1,193 @@
-"""Which formats can be read and written here."""
+"""The table of formats: a row has all that is known of a format, and everything else asks it.
+
+A new format is a row, and a function that reads or writes it where Pillow does not. Standard library only, until a name is
+asked for that the table does not have.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-
-from PIL import Image
+from typing import Any
 
 from convcli.errors import ImageError
 from convcli.system import names
 
-_CODECS = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg", "PNG": "zlib", "TIFF": "libtiff"}
-"""Formats that Pillow may be built without, and the feature that says so."""
+PILLOW_READS, PILLOW_WRITES = "pillow_file", "through_pillow"
+"""The reader and the writer of most formats."""
 
-_UNFIT = {"BLP", "BUFR", "GRIB", "HDF5", "MSP", "PALM", "SPIDER", "WMF", "XBM"}
-"""Formats that Pillow lists as writable, but that hold neither gray nor colours of 8 bits, or want another program."""
+ANY = sys.maxsize
+"""A length that is not limited."""
 
-_UNFIT_ENDINGS = {".pbm", ".pfm"}
-"""Of black and white, and of real numbers: Pillow would write another PNM file under such a name."""
 
-_UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-"""Formats that Pillow recognises, and reads with the help of other programs or not at all."""
+@dataclass(frozen=True, slots=True)
+class Format:
+    """All that is known of a format. The defaults are those of a format that Pillow knows and this table does not.
 
-_SINGLE = {"MPO": "JPEG"}
-"""Formats of several pictures of which one is written, and what a file of one is: telephones put small ones behind."""
+    Attributes
+    ----------
+    name : str
+        As Pillow names it, or ``NPY``.
+    endings : tuple of str
+        Endings that are known here. Pillow knows more, but imports all of its plugins to answer.
+    refused_endings : tuple of str
+        Endings that Pillow gives to this format, and that promise another kind of file.
+    heads : tuple of bytes
+        The first bytes of its files, for formats with a `reader` of their own.
+    reader, writer : str
+        The module in `convcli.images.reading` with a class ``File``, and the one in `convcli.images.writing` with a function
+        ``write``. Empty: files are not read, or not written.
+    feature : str
+        What Pillow calls the library for it that it may be built without; empty if it needs none.
+    written_as : str
+        The format that is written instead; empty for itself.
+    bits : int
+        Bits of an integer sample that can be written: 8 or 16.
+    real, cmyk, alpha : bool
+        Whether it is written with 32-bit real numbers, with CMYK, with alpha.
+    tensor : bool
+        Whether it holds any number of channels, as real numbers of any type.
+    pages : bool
+        Whether several pictures are pages that differ in all.
+    animation : bool
+        Whether several pictures are frames with their timing.
+    animated_endings : tuple of str
+        Endings under which an animation stays one. Under others it does if the input is of this format.
+    largest : int
+        The largest side, as Pillow writes it.
+    only : int
+        The one size of both sides that it has; 0 for any.
+    exif, xmp, comment : int
+        The longest block of metadata in bytes; 0 if it has none.
+    icc, dpi, iptc, text : bool
+        Whether a file keeps a profile, a resolution, JPEG's APP13 segment, PNG's texts and chunks.
+    lossy_read : bool or None
+        Whether colours in its files are rounded for a smaller size; None where only the file says it.
+    lossy_written : bool or None
+        The same of what is written; None where it is lossy if the input was, or if a quality below 100 is asked for.
+    quality, compression : bool
+        Whether it has these settings.
+    encoder_bytes : int
+        What the encoder takes for each pixel of three channels, as measured, beside the pixels and the file.
+    direct : bool
+        Whether pixels are written as they are, front to back: no copy of the file is made in memory.
+    """
 
-_EARLY = {".png": "PNG", ".apng": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM",
-          ".pgm": "PPM", ".pnm": "PPM", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}  # fmt: skip
-"""Known without asking Pillow, which imports every plugin to answer."""
+    name: str
+    endings: tuple[str, ...] = ()
+    refused_endings: tuple[str, ...] = ()
+    heads: tuple[bytes, ...] = ()
+    reader: str = PILLOW_READS
+    writer: str = PILLOW_WRITES
+    feature: str = ""
+    written_as: str = ""
+    bits: int = 8
+    real: bool = False
+    cmyk: bool = False
+    alpha: bool = True
+    tensor: bool = False
+    pages: bool = False
+    animation: bool = False
+    animated_endings: tuple[str, ...] = ()
+    largest: int = ANY
+    only: int = 0
+    exif: int = 0
+    xmp: int = 0
+    comment: int = 0
+    icc: bool = False
+    dpi: bool = False
+    iptc: bool = False
+    text: bool = False
+    lossy_read: bool | None = False
+    lossy_written: bool | None = False
+    quality: bool = False
+    compression: bool = False
+    encoder_bytes: int = 0
+    direct: bool = False
+
+    def loses(self, source_loses: bool, quality: int | None = None) -> bool:
+        """Whether a file of this format loses something of the colours.
+
+        Parameters
+        ----------
+        source_loses : bool
+            Whether the input's coding did.
+        quality : int, optional
+            What the user asks for.
+        """
+        if self.lossy_written is None:
+            return source_loses if quality is None else quality < 100
+        return self.lossy_written
+
+
+# fmt: off
+ROWS = {row.name: row for row in (
+    Format("GIF", (".gif",), animation=True, animated_endings=(".gif",), largest=65535, comment=65533, lossy_written=True,
+           encoder_bytes=31),  # of 256 colours: the others become the nearest of them
+    Format("PNG", (".png", ".apng"), writer="png", bits=16, animation=True, animated_endings=(".apng",), exif=ANY, xmp=ANY,
+           icc=True, dpi=True, text=True, compression=True),
+    Format("JPEG", (".jpg", ".jpeg"), cmyk=True, alpha=False, largest=65500, exif=65533, xmp=65504, comment=65533, icc=True,
+           dpi=True, iptc=True, lossy_read=True, lossy_written=True, quality=True, encoder_bytes=5),
+    Format("WEBP", (".webp",), feature="webp", animation=True, animated_endings=(".webp",), largest=16383, exif=ANY, xmp=ANY,
+           icc=True, lossy_read=None, lossy_written=None, quality=True, encoder_bytes=41),
+    Format("AVIF", feature="avif", largest=65536, exif=ANY, xmp=ANY, icc=True, lossy_read=True, lossy_written=True, quality=True,
+           encoder_bytes=29),
+    Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
+           bits=16, real=True, cmyk=True, pages=True, exif=ANY, xmp=ANY, icc=True, dpi=True, compression=True),
+    Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
+    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), writer="netpbm", bits=16, alpha=False),  # of 1 bit, and real
+    Format("BMP", (".bmp",), alpha=False, dpi=True, direct=True),
+    Format("DIB", alpha=False),
+    Format("JPEG2000", feature="jpg_2000", lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
+    Format("MPO", written_as="JPEG", lossy_read=True),  # of telephones, with a small picture behind the large one
+    Format("ICO", largest=256),
+    Format("ICNS", only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
+    Format("PCX", alpha=False, largest=65534),
+    Format("SGI", largest=65535),
+    Format("TGA", largest=65535),
+    Format("PDF", cmyk=True, largest=65500, lossy_written=True),
+    Format("EPS", reader="", alpha=False),  # a program, which Pillow hands to Ghostscript
+    # Read with the help of other programs or not at all; hold neither gray nor colours of 8 bits.
+    *(Format(name, reader="", writer="") for name in ("BUFR", "GRIB", "HDF5", "WMF")),
+    Format("MPEG", reader=""),
+    *(Format(name, writer="") for name in ("BLP", "MSP", "PALM", "SPIDER", "XBM")),
+)}
+"""In the order in which formats are named to the user."""
+# fmt: on
+
+_BY_ENDING = {ending: row for row in ROWS.values() for ending in row.endings}
+
+
+def row_of(name: str | None) -> Format:
+    """The row of a format by its name; one of defaults where the table has none."""
+    return ROWS.get(name or "") or Format(name or "")
+
+
+def row_of_head(head: bytes) -> Format | None:
+    """The format that a file with these first bytes has, if it has a reader of its own."""
+    return next((row for row in ROWS.values() if row.heads and head.startswith(row.heads)), None)
+
+
+def reader(row: Format | None) -> Callable[..., Any]:
+    """The class that opens files of a format; Pillow's where it is not known."""
+    module = PILLOW_READS if row is None else row.reader
+    found: Callable[..., Any] = import_module(f"convcli.images.reading.{module}").File
+    return found
+
+
+def writer(row: Format) -> Callable[..., None]:
+    """The function that writes files of a format."""
+    found: Callable[..., None] = import_module(f"convcli.images.writing.{row.writer}").write
+    return found
+
+
+def animations() -> dict[str, str]:
+    """Endings of animated formats, and the names of these."""
+    return {ending: row.name for row in ROWS.values() if row.animation for ending in row.endings}
 
 
 def format_of(target: str, wanted: str | None, source: str | None) -> str:
@@ -38,9 +198,9 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
     target : str
         A path, whose ending decides; ``-``, or a device or pipe whose name has no ending.
     wanted : str, optional
-        What ``--format`` says: decides for these.
+        The format's name for these.
     source : str, optional
-        The input's format: what they fall back to.
+        The input's format: these take it if nothing else is said.
 
     Raises
     ------
@@ -48,69 +208,96 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
         An ending or a name that nothing here can write.
     """
     if wanted is None and names.is_stream(target) and not Path(target).suffix:
-        source = _SINGLE.get(source or "", source)
-        return source if source == "NPY" or (source in Image.SAVE and source not in _UNFIT) else "PNG"
-    extension = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
-    if extension == ".npy":
-        return "NPY"
-    name = _EARLY.get(extension) or Image.registered_extensions().get(extension)
-    if (
-        name is None
-        or extension in _UNFIT_ENDINGS
-        or (name not in _EARLY.values() and (name not in Image.SAVE or name in _UNFIT))
-    ):
-        ending = f"ends in '{extension}', which" if extension else "has no ending such as .png and"
-        what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {ending}"
-        raise ImageError(f"{what} cannot be written: use png, jpg, tif, webp, ppm, bmp, gif or npy")
-    if name in ("WEBP", "AVIF") and not _built(name):
-        raise ImageError(f"format {name} cannot be written: this Pillow is built without it; use png")
-    return _SINGLE.get(name, name)
+        name = row_of(source).written_as or source
+        return name if name is not None and _written(name) else "PNG"
+    ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
+    row = _row_of_ending(ending)
+    if row is None or ending in row.refused_endings or not _written(row.name):
+        which = f"ends in '{ending}', which" if ending else "has no ending such as .png and"
+        what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {which}"
+        raise ImageError(what, "cannot be written", "use png, jpg, tif, webp, ppm, bmp, gif or npy")
+    if not _built(row):
+        raise ImageError(f"format {row.name}", "cannot be written", "this Pillow is built without it; use png")
+    return row.written_as or row.name
 
 
 def has_image_name(name: str) -> bool:
     """Whether a file's name ends as those of images do that can be read, or of .npy tensors."""
-    extension = Path(name).suffix.lower()
-    if extension in _EARLY or extension in ("", ".npy"):
-        return bool(extension)
-    container = Image.registered_extensions().get(extension)
-    return container in Image.OPEN and container not in _UNREADABLE
+    ending = Path(name).suffix.lower()
+    if not ending or ending in _BY_ENDING:
+        return bool(ending)
+    row = _row_of_ending(ending)
+    return row is not None and _read(row.name)
 
 
 def readable() -> tuple[str, ...]:
-    """Formats that can be read, by Pillow's names, and NPY."""
+    """Formats that can be read."""
+    from PIL import Image
+
     Image.init()
-    return tuple(sorted(["NPY", *filter(_built, set(Image.OPEN) - _UNREADABLE)]))
+    return tuple(sorted(filter(_read, {*ROWS, *Image.OPEN})))
 
 
 def writable() -> tuple[str, ...]:
-    """Formats that can be written, by Pillow's names, and NPY."""
+    """Formats that can be written."""
+    from PIL import Image
+
     found = {"NPY"}
     for ending in Image.registered_extensions():
         with suppress(ImageError):
             found.add(format_of(f"x{ending}", None, None))
-    return tuple(sorted(filter(_built, found)))
+    return tuple(sorted(found))
 
 
 def libraries() -> str:
     """The libraries that Pillow's codecs use, with their versions."""
     from PIL import features
 
-    names = {
+    labels = {
         "libjpeg_turbo": "libjpeg-turbo",
         "jpg_2000": "OpenJPEG",
         "libtiff": "libtiff",
         "webp": "libwebp",
         "avif": "libavif",
     }
-    found = [
-        f"{label} {version}"
-        for name, label in names.items()
-        if features.check(name) and (version := features.version(name))
-    ]
-    return ", ".join(found)
+    versions = {label: features.version(name) for name, label in labels.items() if features.check(name)}
+    return ", ".join(f"{label} {version}" for label, version in versions.items() if version)
 
 
-def _built(name: str) -> bool:
+def _row_of_ending(ending: str) -> Format | None:
+    """The format that an ending stands for, by this table or by Pillow."""
+    if ending in _BY_ENDING or not ending:
+        return _BY_ENDING.get(ending)
+    from PIL import Image
+
+    name = Image.registered_extensions().get(ending)
+    return None if name is None else row_of(name)
+
+
+def _written(name: str) -> bool:
+    """Whether a format can be written."""
+    row = row_of(name)
+    return bool(row.writer) and (bool(row.endings) or _registered(name, "SAVE"))
+
+
+def _read(name: str) -> bool:
+    """Whether a format can be read."""
+    row = row_of(name)
+    return bool(row.reader) and (row.reader != PILLOW_READS or _registered(name, "OPEN")) and _built(row)
+
+
+def _registered(name: str, registry: str) -> bool:
+    """Whether Pillow has a plugin that opens a format (``OPEN``), or saves it (``SAVE``)."""
+    from PIL import Image
+
+    Image.init()
+    return name in getattr(Image, registry)
+
+
+def _built(row: Format) -> bool:
+    """Whether Pillow has the library that a format needs."""
+    if not row.feature:
+        return True
     from PIL import features
 
-    return name not in _CODECS or bool(features.check(_CODECS[name]))
+    return bool(features.check(row.feature))

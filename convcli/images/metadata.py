@@ -23,6 +23,9 @@ SMAX = 341
 ORIENTATION = 274
 """EXIF's tag of how the camera was held."""
 
+XMP, ICC, RESOLUTION = 700, 34675, (282, 283, 296)
+"""TIFF's tags of the XMP packet, of the profile, and of pixels per unit across and down, and the unit."""
+
 _LAYOUT = {
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 280, 281, 282, 283, 284, 288, 289, 290, 291, 292,
     293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512,
@@ -43,7 +46,6 @@ _THUMBNAILS = {0x0409, 0x040C}
 _EXIF, _SIDES = 0x8769, (0xA002, 0xA003)
 """EXIF's own directory, and its tags PixelXDimension and PixelYDimension: of the picture as it was."""
 
-_LOSSY = {"JPEG", "MPO", "AVIF", "JPEG2000"}
 _TURNED = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]")
 _SIZED = re.compile(
     rb"\s+(?:exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))\s*=\s*(?:\"[^\"]*\"|'[^']*')"
@@ -54,16 +56,22 @@ _PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
 """ImageMagick's keywords of PNG's texts that hold EXIF, which Pillow reads as such, and other profiles."""
 
 
-def metadata_of(
-    image: Image.Image, frames: int, lossy: bool, turned: int | None = None
-) -> tuple[Metadata, int, tuple[str, ...]]:
+def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata, int, tuple[str, ...]]:
     """What is carried along, the orientation of the pixels, 1 to 8, and remarks on what is damaged.
 
-    To be called when the pixels are decoded: some formats keep their texts behind them. `turned` is the orientation that
-    the image had before, where decoding takes it away.
+    To be called when the pixels are decoded: some formats keep their texts behind them.
+
+    Parameters
+    ----------
+    image : Image
+        That has the file's `info` and EXIF data.
+    frames : int
+        How many pictures the file has.
+    lossy : bool
+        Whether its coding rounds colours.
     """
     notes: tuple[str, ...] = ()
-    orientation = orientation_of(image) if turned is None else turned
+    orientation = orientation_of(image)
     dpi = _sound(lambda: _dpi(image))
     profile = image.info.get("icc_profile")
     exif = _sound(lambda: _exif(image), b"damaged")  # takes tags away that others read
@@ -80,7 +88,7 @@ def metadata_of(
         text=_sound(lambda: _text(image), ()) or (),
         chunks=_sound(lambda: _chunks(image), ()) or (),
         jpeg=_sound(lambda: _jpeg(image)),
-        lossy=lossy or image.format in _LOSSY,
+        lossy=lossy,
         frames=frames,
     )
     return metadata, orientation, notes
@@ -88,17 +96,12 @@ def metadata_of(
 
 def orientation_of(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1 where there is none that makes sense."""
-    return as_orientation(_sound(lambda: image.getexif().get(ORIENTATION)))
 
+    def read() -> int | None:
+        found = int(_first(image.getexif().get(ORIENTATION)))
+        return found if found in range(1, 9) else None
 
-def white_of(image: Image.Image) -> float | None:
-    """TIFF's SMaxSampleValue, where there is one that can be white."""
-    return as_white(_sound(lambda: image.getexif().get(SMAX))) if image.format == "TIFF" else None
-
-
-def as_orientation(value: Any) -> int:
-    """A tag's value, whatever its type, as an orientation; of several, the first."""
-    return _sound(lambda: found if (found := int(_first(value))) in range(1, 9) else None) or 1
+    return _sound(read) or 1
 
 
 def as_white(value: Any) -> float | None:
@@ -140,8 +143,6 @@ def _sound(read: Callable[[], T | None], otherwise: T | None = None) -> T | None
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
-    if image.format == "TIFF" and 0x011A not in image.getexif():  # Pillow invents 1 dpi
-        return None
     across, down = map(float, image.info["dpi"])
     return (across, down) if 0 < across < 65536 and 0 < down < 65536 else None
 

@@ -1,12 +1,16 @@
-"""What a decoded picture is: colour and alpha as arrays, and what the file said beside its pixels."""
+"""What a decoded picture is: colour and alpha as arrays, and what the file said beside its pixels; and what an opened file is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from convcli.errors import ImageError, param
+from convcli.pointwise.gray import weights_for
+from convcli.pointwise.lift import Lift
 
 SPACES = {1: "gray", 3: "rgb"}
 """The colour space of an image by its count of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
@@ -130,3 +134,68 @@ class Picture:
         if space != self.space:
             metadata = replace(metadata, icc_profile=None, chunks=())
         return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)
+
+    def gray_weights(self, linear: bool = False) -> tuple[float, ...]:
+        """What makes gray of it: luma or, of linear light, luminance, for RGB; else the mean of the channels.
+
+        Raises
+        ------
+        ImageError
+            CMYK.
+        """
+        if self.space == "cmyk":
+            value, rule = param("channels", "gray"), "is for RGB images, this is CMYK"
+            raise ImageError(value, rule, "convert it to RGB first")
+        return weights_for(self.colour.shape[-3], linear)
+
+    def gray(self, double: bool = False) -> NDArray[np.floating]:
+        """Gray ``(1, H, W)`` of its encoded colours, in float64 if `double` or if they are; see `gray_weights`."""
+        kind = "float64" if double or self.colour.dtype == np.float64 else "float32"
+        return Lift(kind, self.full_scale, gray=self.gray_weights()).whole(self.colour)
+
+
+class Timing(NamedTuple):
+    """How the frames of an animation follow each other.
+
+    Attributes
+    ----------
+    durations : tuple of float
+        Of every frame, in milliseconds.
+    loop : int or None
+        How often it plays, 0 for ever; None where the file does not say, which is once in a GIF.
+    alpha : bool
+        Whether one or more frames have transparency: they are all read with alpha then.
+    hidden : bool
+        Whether the first frame is not a part of the animation: what a reader shows that knows only still PNGs.
+    """
+
+    durations: tuple[float, ...]
+    loop: int | None
+    alpha: bool
+    hidden: bool = False
+
+    @property
+    def plays(self) -> int:
+        """How often it plays, as PNG and WebP count: 0 is for ever."""
+        return 1 if self.loop is None else self.loop
+
+
+class ImageFile(Protocol):
+    """An opened file and its pictures: one, the frames of an animation, or the pages of a document.
+
+    Attributes
+    ----------
+    format : str or None
+        As Pillow names it, or ``NPY``.
+    frames : int
+        How many pictures there are.
+    """
+
+    format: str | None
+    frames: int
+
+    def picture(self, number: int = 0) -> Picture:
+        """Decode one of them. They are to be asked for in their order; a single one can be asked for only once."""
+
+    def timing(self) -> Timing | None:
+        """How an animation's frames follow each other; None for pages. Decodes all of them."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError, param
 from convcli.images import Picture, alpha
-from convcli.images.gray import to_gray
 from convcli.layer import Layer
 from convcli.runs import transparency
 from convcli.runs.fitting import fit
@@ -33,7 +32,7 @@ def of_operation(picture: Picture, operation: Operation) -> Compared:
     Opacity is a channel where it is filtered like the colours (weights of a channel more); elsewhere it is left out.
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
-        picture = picture.with_pixels(to_gray(picture), picture.alpha)
+        picture = picture.with_pixels(picture.gray(), picture.alpha)
     image: NDArray[Any] = picture.colour
     policy = transparency.policy_for(image.shape[-3], picture.alpha is not None, operation)
     if picture.alpha is not None and policy == "filter":

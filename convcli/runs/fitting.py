@@ -14,7 +14,6 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.errors import ImageError, param
 from convcli.images import Picture, Storage, alpha
-from convcli.images.gray import weights_of
 from convcli.images.picture import SPACES
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
@@ -22,9 +21,6 @@ from convcli.pointwise.lift import Lift, Restore
 from convcli.runs import transparency
 from convcli.runs.operation import Operation
 from convcli.system import memory
-
-ENCODERS = {"JPEG2000": 42, "WEBP": 41, "GIF": 31, "AVIF": 29, "JPEG": 5}
-"""Bytes that encoders take for each pixel of three channels, as measured; the others write what they are given."""
 
 
 class Fitted(NamedTuple):
@@ -132,7 +128,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     white, colours, space = picture.full_scale, picture.colour.shape[-3], picture.space
     weights: tuple[float, ...] = ()
     if operation.channels == "gray" and colours > 1:
-        weights = weights_of(picture, linear)
+        weights = picture.gray_weights(linear)
         colours, space = 1, SPACES[1]
     rule = transparency.policy_for(colours, picture.alpha is not None, operation)
     if rule == "premultiply":
@@ -218,7 +214,7 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
     tensor = kept.container == "NPY"
     real = 8 if operation.compute.dtype == "float64" else 4
     stored = prod(shape) * (real if tensor else np.dtype(kept.dtype).itemsize)
-    encoder = ENCODERS.get(kept.container, 0) * prod(shape[-2:])
+    encoder = images.row_of(kept.container).encoder_bytes * prod(shape[-2:])
     further = stored * (tensor or joined) + encoder
     if further and memory.refuses(stored + further):
         remedy = "write png or tif, or use a smaller image" if encoder else "use fewer kernels, or a smaller image"

@@ -17,7 +17,8 @@ from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
 from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
 from convcli.errors import ImageError, param
-from convcli.images import Picture, raster
+from convcli.images import Picture
+from convcli.images.figures import raster
 from convcli.kernels import filter_sheet
 from convcli.pointwise.ranges import Clipped, store
 from convcli.runs import pipeline

@@ -14,7 +14,7 @@ import numpy as np
 from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
-from convcli.images import Film, Picture, Settings, Storage
+from convcli.images import ImageFile, Picture, Settings, Storage
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
@@ -100,20 +100,20 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     """
     start = perf_counter()
     with ExitStack() as stack:
-        film = stack.enter_context(images.opened(source, how.max_pixels, how.full_scale))
-        container = images.format_of(target, how.container, film.format)
+        file = stack.enter_context(images.opened(source, how.max_pixels, how.full_scale))
+        container = images.format_of(target, how.container, file.format)
         how.settings.check(container)
-        count = images.frames_kept(film, target, how.container, container)
+        count = images.frames_kept(file, target, how.container, container)
         if same_file(source, target):
-            _check_in_place(film, source, container, count)
-        timing = film.timing() if count > 1 else None
-        left_out = images.left_out(film, count)
+            _check_in_place(file, source, container, count)
+        timing = file.timing() if count > 1 else None
+        left_out = images.left_out(file, count)
         tally = _Tally(load_seconds=perf_counter() - start)
-        frames = _frames(film, count, operation, source, container, how, tally)
+        frames = _frames(file, count, operation, source, container, how, tally)
         first = next(frames)
         if count == 1:
             stack.close()  # a pipe's bytes are not kept in memory for longer
-        del film
+        del file
         saving = perf_counter() - tally.load_seconds - tally.compute_seconds
         with outputs.folder(target, how.output):
             saved = images.save_frames(
@@ -140,17 +140,17 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     )
 
 
-def _check_in_place(film: Film, source: str, container: str, count: int) -> None:
+def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
     """Refuse to put another kind of file, or fewer frames, in the input's place."""
-    if (film.format, container) not in {(container, container), ("MPO", "JPEG")}:
+    if (file.format, container) not in {(container, container), ("MPO", "JPEG")}:
         raise ImageError(
             f"'{source}'",
-            f"is {film.format} in spite of its name, and {param('in_place')} would write {container}",
+            f"is {file.format} in spite of its name, and {param('in_place')} would write {container}",
             f"rename it, or use {param('output')}",
         )
-    if count < film.frames:
+    if count < file.frames:
         raise ImageError(
-            param("in_place"), f"would keep {count} of the {film.frames} frames of '{source}'", f"use {param('output')}"
+            param("in_place"), f"would keep {count} of the {file.frames} frames of '{source}'", f"use {param('output')}"
         )
 
 
@@ -182,12 +182,12 @@ class _Tally:
 
 
 def _frames(
-    film: Film, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
+    file: ImageFile, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
 ) -> Iterator[list[tuple[Picture, Storage]]]:
     """Every frame, computed when it is asked for, in a list from which it is taken: this function keeps no pixels."""
     for number in range(count):
         start = perf_counter()
-        picture = film.picture(number)
+        picture = file.picture(number)
         loaded = perf_counter()
         tally.load_seconds += loaded - start
         shape, mode = picture.shape, picture.mode

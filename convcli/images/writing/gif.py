@@ -1,7 +1,8 @@
-"""Pictures of at most 256 colours, as GIF keeps them: exactly where they have no more."""
+"""What GIF makes of a picture: at most 256 colours, exactly where there are no more; and of durations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,22 @@ from PIL import Image
 COLOURS = 256
 
 
+def image(pixels: NDArray[Any], notes: list[str]) -> Image.Image:
+    """Pillow's image of ``(H, W, C)`` uint8, alpha last; `notes` gets what is lost."""
+    if pixels.shape[2] in (2, 4) and ((pixels[..., -1] > 0) & (pixels[..., -1] < 255)).any():
+        notes.append(
+            "GIF pixels are opaque or transparent: those in between become one or the other; png and webp keep them"
+        )
+    made, exact = paletted(pixels)
+    if not exact:
+        notes.append("GIF holds 256 colours: the others become the nearest of these; png and webp keep them")
+    return made
+
+
 def paletted(pixels: NDArray[Any]) -> tuple[Image.Image, bool]:
     """Pillow's image of mode P of ``(H, W, C)`` uint8, and whether it has each colour exactly.
 
-    Pixels of less than half opacity become transparent, which is colour 0 then; the others opaque.
+    Pixels whose alpha is less than half become transparent, which is colour 0 then; the others opaque.
     """
     height, width, channels = pixels.shape
     transparent = None
@@ -49,3 +62,17 @@ def paletted(pixels: NDArray[Any]) -> tuple[Image.Image, bool]:
     if transparent is not None:
         image.info["transparency"] = 0
     return image, exact
+
+
+def hundredths(durations: Sequence[float]) -> list[float]:
+    """Durations in milliseconds as GIF keeps them, which counts by 10: the shortest is 10, what was 0 stays.
+
+    What is rounded off one frame is added to the next, so that the whole keeps its time.
+    """
+    rounded, behind = [], 0.0
+    for duration in durations:
+        behind += duration
+        kept = max(10.0, 10.0 * round(behind / 10)) if duration > 0 else 0.0
+        behind -= kept
+        rounded.append(kept)
+    return rounded

@@ -17,11 +17,14 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.images.writing import Frame, Job
+from convcli.images.writing.encoding import carried
 from convcli.system.parallel import run_all, workers
 
 Bytes = NDArray[np.uint8]
@@ -50,11 +53,11 @@ LEVEL = 6
 
 
 class Said(NamedTuple):
-    """What a PNG says beside its pixels.
+    """What a PNG says beside its pixels, as Pillow calls it.
 
     Parameters
     ----------
-    icc, exif, xmp : bytes, optional
+    icc_profile, exif, xmp : bytes, optional
         The ICC profile; the EXIF data, with or without its ``Exif`` header; the XMP packet.
     dpi : (float, float), optional
         Pixels per inch, horizontal and vertical.
@@ -64,7 +67,7 @@ class Said(NamedTuple):
         Kinds and contents of chunks that are written as they are.
     """
 
-    icc: bytes | None = None
+    icc_profile: bytes | None = None
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
     xmp: bytes | None = None
@@ -73,8 +76,8 @@ class Said(NamedTuple):
 
     def encode(self) -> Iterator[bytes]:
         """Chunks that stand before the pixels."""
-        if self.icc:
-            yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(self.icc))
+        if self.icc_profile:
+            yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(self.icc_profile))
         yield from (chunk(kind, data) for kind, data in self.chunks)
         if self.dpi:
             yield chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in self.dpi), 1))
@@ -88,6 +91,20 @@ class Said(NamedTuple):
                 yield chunk(b"tEXt", keyword + b"\0" + value.encode("latin-1"))
             except UnicodeEncodeError:
                 yield chunk(b"iTXt", keyword + b"\0\0\0\0\0" + value.encode())
+
+
+def write(frames: Iterator[Frame], job: Job) -> None:
+    """Write a picture, or an animation where `job` has a timing."""
+    first = [next(frames)]
+    kept, notes = carried(job.row, first[0].metadata, first[0].space == "cmyk")
+    job.notes += notes
+    said, level = Said(**kept), job.settings.compression
+    pixels = (frame.pixels for frame in chain((first.pop() for _ in range(1)), frames))
+    if job.timing is None:
+        job.write(encode(next(pixels), said, job.threads, level))
+    else:
+        timing = job.timing
+        job.write(animate(pixels, timing.durations, timing.plays, timing.hidden, said, job.threads, level))
 
 
 def encode(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -39,31 +39,6 @@ class Frames(Image.Image):
             self._place += 1
             self.im, self._mode, self._size = present.im, present.mode, present.size
             self.palette, self.info = present.palette, present.info
-
-
-def save(stream: BinaryIO, container: str, frames: Frames, transparent: bool, options: dict[str, Any]) -> None:
-    """Write an animation.
-
-    `options` has ``duration``, a list, and ``loop`` unless the animation plays once.
-    """
-    if container == "GIF":
-        # what becomes transparent must be cleared first; else only what changes is written
-        options = {**options, "disposal": 2 if transparent else 1}
-    frames.save(stream, container, save_all=True, **options)
-
-
-def hundredths(durations: Sequence[float]) -> list[float]:
-    """Durations in milliseconds as GIF keeps them, which counts by 10: the shortest is 10, what was 0 stays.
-
-    What is rounded off one frame is added to the next, so that the whole keeps its time.
-    """
-    rounded, behind = [], 0.0
-    for duration in durations:
-        behind += duration
-        kept = max(10.0, 10.0 * round(behind / 10)) if duration > 0 else 0.0
-        behind -= kept
-        rounded.append(kept)
-    return rounded
 
 
 def count(stream: BinaryIO) -> int | None:

@@ -16,7 +16,7 @@ from convcli.drawing.scene import ADVANCE, CAP, Line, Pixels, Rect, Scene, Shape
 from convcli.errors import ImageError
 from convcli.system import files
 
-FONT = Path(__file__).parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
+FONT = Path(__file__).parent.parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
 FIGURES = (".svg", ".png")
 
 
@@ -64,7 +64,7 @@ def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None)
     """
     ending = Path(target).suffix.lower() if form is None else f".{form}"
     if ending not in FIGURES:
-        raise ImageError(f"figure '{target}' ends in none of {', '.join(FIGURES)}: name one of them")
+        raise ImageError(f"figure '{target}'", f"ends in none of {', '.join(FIGURES)}", "name one of them")
     with files.writing(target) as stream:
         if ending == ".svg":
             stream.write(svg.render(scene).encode())

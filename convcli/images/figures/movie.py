@@ -12,8 +12,8 @@ from PIL import Image
 
 from convcli.drawing.reel import Reel
 from convcli.drawing.scene import Scene
-from convcli.errors import ImageError
-from convcli.images import raster
+from convcli.errors import ImageError, param
+from convcli.images.figures import raster
 
 COLORS = 32
 """Colours of the palette: the fills exactly, and enough shades for smooth letters."""
@@ -117,7 +117,9 @@ def _check(page: Scene, scale: float, count: int) -> None:
     """Refuse what memory should not hold."""
     width, height = round(page.width * scale), round(page.height * scale)
     if width * height * count > MAX_PIXELS:
+        what = f"{count} {'frames' if count > 1 else 'frame'} of {width}×{height} pixels"
+        scale_, cell = param("scale"), param("cell")
         raise ImageError(
-            f"{count} {'frames' if count > 1 else 'frame'} of {width}×{height} pixels: at most {MAX_PIXELS // 1_000_000} "
-            "million pixels are written; use a smaller --scale or --cell, or write .svg"
-        )
+            what, "",
+            f"at most {MAX_PIXELS // 1_000_000} million pixels are written; use a smaller {scale_} or {cell}, or write .svg",
+        )  # fmt: skip

@@ -1,5 +1,7 @@
-"""TIFF files of any depth, page after page: strips deflated on all cores. Pillow, which writes neither 16-bit nor real colours,
-makes the directories.
+"""TIFF files of any depth, page after page: strips deflated on all cores.
+
+Pillow, which writes neither 16-bit nor real colours, makes the directories. Not tifffile: it leaves out EXIF's and GPS'
+directories, and has to go back in the file, which a pipe does not allow.
 
 Adobe, "TIFF Revision 6.0", and its Technical Notes: horizontal differencing (predictor 2), Deflate (compression 8).
 """
@@ -9,7 +11,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from PIL.TiffTags import FLOAT, LONG, SHORT, UNDEFINED
 
 from convcli.errors import ImageError
-from convcli.images import png
-from convcli.images.metadata import SMAX, described
-from convcli.images.picture import Metadata
+from convcli.images.metadata import ICC, SMAX, XMP, described
+from convcli.images.writing import Frame, Job, png
 from convcli.system.parallel import run_all, workers
 
 STRIP_BYTES = 1 << 20
@@ -31,20 +31,14 @@ MAX_BYTES = 0xFFFF_FFFF
 
 _PHOTOMETRIC = {"gray": 1, "rgb": 2, "cmyk": 5}
 _COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
-_XMP, _ICC = 700, 34675
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Page:
-    """A page: pixels ``(H, W, C)`` of uint8, uint16 or float32, alpha last; `white` is said of real values."""
-
-    pixels: NDArray[Any]
-    space: str
-    metadata: Metadata
-    white: float | None = None
+def write(frames: Iterator[Frame], job: Job) -> None:
+    """Write the pages."""
+    job.write(_file(frames, job.count, job.settings.compression, job.threads))
 
 
-def encode(pages: Iterable[Page], count: int, level: int | None = None, threads: int | None = None) -> Iterator[bytes]:
+def _file(pages: Iterable[Frame], count: int, level: int | None = None, threads: int | None = None) -> Iterator[bytes]:
     """The bytes of a TIFF file of `count` pages, piece by piece.
 
     Raises
@@ -62,7 +56,9 @@ def encode(pages: Iterable[Page], count: int, level: int | None = None, threads:
         size = len(head) + sum(map(len, strips))
         padding = bytes(size % 2)
         if place + size > MAX_BYTES:
-            raise ImageError("the TIFF would be larger than 4 GiB, which its offsets cannot reach: write png or .npy")
+            raise ImageError(
+                "the TIFF", "would be larger than 4 GiB, which its offsets cannot reach", "write png or .npy"
+            )
         if number < count:
             entries = struct.unpack_from("<H", head)[0]
             struct.pack_into("<I", head, 2 + 12 * entries, place + size + len(padding))
@@ -98,7 +94,7 @@ def _strips(pixels: NDArray[Any], level: int | None, threads: int) -> tuple[list
     return [done[start] for start in starts], rows, predictor
 
 
-def _directory(page: Page, strips: list[bytes], rows: int, predictor: int) -> ImageFileDirectory_v2:
+def _directory(page: Frame, strips: list[bytes], rows: int, predictor: int) -> ImageFileDirectory_v2:
     """The tags of a page; Pillow adds the directory's own length to the offsets of the strips."""
     height, width, channels = page.pixels.shape
     metadata = page.metadata
@@ -113,7 +109,7 @@ def _directory(page: Page, strips: list[bytes], rows: int, predictor: int) -> Im
     put(257, LONG, height)
     put(258, SHORT, (bits,) * channels)
     put(259, SHORT, 8)
-    put(262, SHORT, _PHOTOMETRIC[page.space])
+    put(262, SHORT, _PHOTOMETRIC[page.storage.space])
     offsets = np.cumsum([0, *map(len, strips)])[:-1]
     put(273, LONG, tuple(map(int, offsets)))
     put(277, SHORT, channels)
@@ -124,14 +120,14 @@ def _directory(page: Page, strips: list[bytes], rows: int, predictor: int) -> Im
         put(296, SHORT, 2)
     put(284, SHORT, 1)
     put(317, SHORT, predictor)
-    extra = channels - _COLOURS[page.space]
+    extra = channels - _COLOURS[page.storage.space]
     if extra:
         put(338, SHORT, (2,) * extra)
     put(339, SHORT, (3 if page.pixels.dtype.kind == "f" else 1,) * channels)
-    if page.white is not None:
-        put(SMAX, FLOAT, (page.white,) * channels)
+    if page.storage.dtype == "float32":  # whose white nothing else says
+        put(SMAX, FLOAT, (page.storage.full_scale,) * channels)
     if metadata.xmp:
-        put(_XMP, 1, metadata.xmp)
+        put(XMP, 1, metadata.xmp)
     if metadata.icc_profile:
-        put(_ICC, UNDEFINED, metadata.icc_profile)
+        put(ICC, UNDEFINED, metadata.icc_profile)
     return tags

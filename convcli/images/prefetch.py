@@ -1,27 +1,33 @@
 """A photograph decoded while the rest of the program is still being imported: decoding needs Pillow only, and its own processor.
 
-Only what is plain is decoded here, a JPEG or PNG of 8 bits, gray or RGB, of a usual size. All else, and what turns out to be
-damaged, is left to `convcli.images.film`, as if this module were not there.
+Only what is plain is decoded here: a JPEG or PNG of 8 bits, gray or RGB, of a usual size. All else, and what turns out to be
+damaged, is left to `convcli.images.reading`, as if this module were not there.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
-from convcli.images.limits import quiet
-from convcli.images.recognise import JPEG, PNG
+from convcli.images.guards import process_wide
 from convcli.system import memory
+from convcli.system.context import current
+
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+"""What files begin with."""
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
-"""A file below that is decoded at once; one beyond may hold more than a picture, and a picture beyond takes much memory."""
+"""A file below the first is decoded at once. One beyond the second may hold more than a picture; a picture beyond the third takes
+much memory."""
 
 BLOCK_BYTES = 8 << 20
-"""What is decoded in one call, for which Python's lock is not asked: enough for most photographs."""
+"""What is decoded in one call, which does not ask for Python's lock: enough for most photographs."""
 
 
 class _Begun(NamedTuple):
@@ -32,12 +38,16 @@ class _Begun(NamedTuple):
     done: list[Image.Image]
 
 
-_begun: list[_Begun] = []
-"""At most one: a program has one first input."""
+def _begun() -> list[_Begun]:
+    """What the run's context keeps: at most one, as a run has one first input. Without a context nothing is kept."""
+    return current().kept(decoding_of, list)
 
 
-def begin(path: str, max_pixels: int | None = None) -> None:
-    """Begin to decode a file in a thread, if it is large, and neither the program nor the picture needs a closer look.
+@contextmanager
+def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
+    """Decode a file in a thread, if it is large, and neither the program nor the picture needs a closer look.
+
+    The picture can be taken for as long as the block lasts, in the context of the run: see `convcli.system.context`.
 
     Parameters
     ----------
@@ -46,28 +56,40 @@ def begin(path: str, max_pixels: int | None = None) -> None:
     max_pixels : int, optional
         The limit beyond which a picture is refused.
     """
-    quiet()
-    try:
-        if not stat.S_ISREG(
-            os.stat(path).st_mode
-        ):  # a pipe is not to be opened and closed: its writer would be left alone
-            return
-        stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the thread closes it)
-    except (OSError, ValueError):  # ValueError: a NUL in the path
-        return
-    status = os.fstat(stream.fileno())
-    if not stat.S_ISREG(status.st_mode) or not WORTH_BYTES <= status.st_size <= MOST_BYTES:
-        stream.close()
-        return
+    with ExitStack() as stack:
+        stack.enter_context(process_wide())
+        stack.callback(_begun().clear)
+        stream = _opened(path)
+        if stream is not None:
+            _begin(stream, MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels))
+        yield
+
+
+def _begin(stream: BinaryIO, most: int) -> None:
     done: list[Image.Image] = []
-    most = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels)
+    version = _version(os.fstat(stream.fileno()))
     thread = Thread(target=_decode, args=(stream, most, done), daemon=True)
     try:
         thread.start()
     except RuntimeError:  # there can be no more threads
         stream.close()
         return
-    _begun[:] = [_Begun(_version(status), thread, done)]
+    _begun()[:] = [_Begun(version, thread, done)]
+
+
+def _opened(path: str) -> BinaryIO | None:
+    """A file that is worth it."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe that is opened and closed would leave its writer alone
+            return None
+        stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the thread closes it)
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return None
+    status = os.fstat(stream.fileno())
+    if stat.S_ISREG(status.st_mode) and WORTH_BYTES <= status.st_size <= MOST_BYTES:
+        return stream
+    stream.close()
+    return None
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -77,13 +99,14 @@ def _without_waiting(path: str, flags: int) -> int:
 
 def take(stream: BinaryIO) -> Image.Image | None:
     """The decoded picture of this very file, once, if it was begun; waits until it is done."""
-    if not _begun:
+    waiting = _begun()
+    if not waiting:
         return None
     try:
         version = _version(os.fstat(stream.fileno()))
     except OSError:  # it is in memory
         return None
-    begun = _begun.pop()
+    begun = waiting.pop()
     if version != begun.version:  # it was written to since: what was decoded is not kept
         return None
     begun.thread.join()
@@ -97,7 +120,7 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
 def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
     with stream:
         try:
-            image = _opened(stream)
+            image = _plain(stream)
             if image is None or image.size[0] * image.size[1] > most:
                 return
             if memory.refuses(4 * image.size[0] * image.size[1]):
@@ -109,7 +132,7 @@ def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
     done.append(image)
 
 
-def _opened(stream: BinaryIO) -> ImageFile.ImageFile | None:
+def _plain(stream: BinaryIO) -> ImageFile.ImageFile | None:
     """A plain picture, not yet decoded; None if it is of another kind."""
     head = stream.read(len(PNG))
     stream.seek(0)

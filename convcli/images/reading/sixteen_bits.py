@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.images.decode import deeper_than_8_bits
-from convcli.images.pixels import array_of
+from convcli.images.reading.arrays import array_of
 
 Opener = Callable[[], Image.Image]
 """Opens the file anew, at the frame in question, nothing of it decoded."""
@@ -26,26 +26,27 @@ RAW_MODES = ("LA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK")
 """Those that have 16-bit variants."""
 
 
-TIFFS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
-"""How TIFF files begin."""
-
-
-def teach() -> None:
-    """Have Pillow open TIFFs of 16-bit gray and alpha, which it does not know, as four channels of 8 bits."""
+def teach(undo: ExitStack) -> None:
+    """Have Pillow open TIFFs of 16-bit gray and alpha, which it does not know, as four channels of 8 bits; until `undo`."""
     from PIL import TiffImagePlugin
 
     for order in (b"II", b"MM"):
-        TiffImagePlugin.OPEN_INFO.setdefault((order, 1, (1,), 1, (16, 16), (2,)), ("RGBA", "RGBA"))
+        key = (order, 1, (1,), 1, (16, 16), (2,))
+        if key not in TiffImagePlugin.OPEN_INFO:
+            TiffImagePlugin.OPEN_INFO[key] = ("RGBA", "RGBA")
+            undo.callback(TiffImagePlugin.OPEN_INFO.pop, key, None)
 
 
-def unreachable(image: Image.Image) -> bool:
-    """Whether the samples are stored plane by plane, whose unpackers are not to be chosen."""
-    tags = getattr(image, "tag_v2", {})
-    return image.format == "TIFF" and tags.get(284) == 2 and max(tags.get(258, (8,))) > 8 and image.mode in IMAGE_MODES
+def more_than_8(image: Image.Image) -> bool:
+    """Whether Pillow will cut the stored samples to 8 bits (it has no 16-bit colour modes). To be asked before decoding."""
+    tiles: Any = getattr(image, "tile", ())
+    if image.format == "PPM":  # the raw mode is that of the result; the largest value stands beside it
+        return image.mode == "RGB" and any(tile[0].startswith("ppm") and tile[3][1] > 255 for tile in tiles)
+    return image.mode in IMAGE_MODES and any(";16" in str(tile[3]) for tile in tiles)
 
 
-def shallow(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether Pillow will cut the stored samples to 8 bits, and `decode` cannot prevent it. To be asked before decoding."""
+def are_cut(image: Image.Image, stream: BinaryIO) -> bool:
+    """Whether Pillow will cut the samples to 8 bits, and `decode` cannot prevent it. To be asked before decoding."""
     place = stream.tell()
     stream.seek(0)
     head = stream.read(1 << 20) if image.format in ("JPEG2000", "AVIF") else b""
@@ -56,12 +57,17 @@ def shallow(image: Image.Image, stream: BinaryIO) -> bool:
     if image.format == "AVIF":  # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth
         _, found, settings = head.partition(b"av1C")
         return bool(found) and len(settings) > 2 and bool(settings[2] & 0x40)
-    return deeper_than_8_bits(image)
+    return more_than_8(image)
+
+
+def cut_note(image: Image.Image) -> str:
+    """The remark on it."""
+    return f"{image.format} of this kind with more than 8 bits per channel is read with 8"
 
 
 def raw_mode(image: Image.Image) -> str | None:
-    """The raw mode of an image's 16-bit colours, before it is decoded; None if it has none, or not where this can reach them."""
-    tiles = getattr(image, "tile", ())
+    """The raw mode of an image's 16-bit colours, before it is decoded; None if it has none that can be reached here."""
+    tiles: Any = getattr(image, "tile", ())
     if not tiles or image.mode not in IMAGE_MODES:
         return None
     if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (16, 16):  # see `teach`
@@ -78,9 +84,19 @@ def raw_mode(image: Image.Image) -> str | None:
     return mode if base in RAW_MODES and kind in ("16B", "16L", "16N") else None
 
 
-def is_png(image: Image.Image) -> bool:
-    """Whether an opened file is a PNG of 16 bits, gray or colour."""
-    return image.format == "PNG" and (raw_mode(image) is not None or image.mode.startswith("I"))
+def cut_animation(image: Image.Image) -> bool:
+    """Have Pillow read an animated PNG of 16 bits with 8, in which it can lay frames over each other; whether it is one."""
+    file: Any = image
+    if image.format != "PNG" or not (image.mode.startswith("I") or more_than_8(image)):
+        return False
+    if image.mode.startswith("I"):
+        file._mode = file.png.im_mode = "L"
+        file.png.im_rawmode = "L;16B"
+        file.tile = [tile._replace(args="L;16B") for tile in file.tile]
+    key = image.info.get("transparency")
+    if key is not None:
+        image.info["transparency"] = key >> 8 if isinstance(key, int) else tuple(value >> 8 for value in key)
+    return True
 
 
 def decode(opened: Opener, mode: str) -> NDArray[np.uint16]:
@@ -104,7 +120,7 @@ def decode(opened: Opener, mode: str) -> NDArray[np.uint16]:
     if largest != 65535:
         out[...] = np.rint(np.minimum(out, largest) * (65535 / largest))
     if base == "RGBa":
-        _straighten(out)
+        straighten(out, 65535)
     return out
 
 
@@ -129,9 +145,15 @@ def _largest(image: Image.Image) -> int:
     return int(tile.args[1]) if tile.codec_name == "ppm" else 65535
 
 
-def _straighten(pixels: NDArray[np.uint16]) -> None:
-    """TIFF's associated alpha: divide the colours by it."""
+def straighten(pixels: NDArray[Any], full_scale: float, real: bool = False) -> None:
+    """Divide the colours of ``(H, W, C)``, alpha last, by their alpha, with which some files keep them multiplied.
+
+    They are rounded, and no larger than white, unless they are `real`.
+    """
     for row in pixels:
-        opacity = row[:, 3:].astype(np.float64)
-        scale = np.divide(65535, opacity, out=np.zeros_like(opacity), where=opacity > 0)
-        row[:, :3] = np.rint(np.minimum(row[:, :3] * scale, 65535))
+        colours, alpha = row[:, :-1], row[:, -1:].astype(np.float64)
+        if real:
+            colours[...] = np.divide(colours, alpha / full_scale, out=np.zeros(colours.shape), where=alpha > 0)
+        else:
+            scale = np.divide(full_scale, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+            colours[...] = np.rint(np.minimum(colours * scale, full_scale))

@@ -18,9 +18,9 @@ SMALL_PIXELS = 1 << 20
 def is_plain(image: Image.Image) -> bool:
     """Whether the file of an image that is not yet decoded holds nothing but its samples, 8 bits each, row by row.
 
-    Some PPM, PGM and TIFF files do. Pillow's own memory, four bytes for each pixel of three, can be spared then.
+    PPM and PGM files of 8 bits do. Pillow's own memory, four bytes for each pixel of three, can be spared then.
     """
-    if image.format not in ("PPM", "TIFF") or image.mode not in ("L", "RGB", "RGBA"):
+    if image.format != "PPM" or image.mode not in ("L", "RGB"):
         return False
     below, width = 0, image.size[0]
     for tile in image.tile:  # type: ignore[attr-defined]
@@ -32,7 +32,7 @@ def is_plain(image: Image.Image) -> bool:
         ):
             return False
         below = bottom
-    return below == image.size[1] and image.has_transparency_data == (image.mode == "RGBA")
+    return below == image.size[1] and not image.has_transparency_data
 
 
 def read_plain(image: Image.Image, stream: BinaryIO) -> NDArray[np.uint8] | None:

@@ -1,0 +1,1 @@
+"""Figures of `convcli.drawing` as pixels."""

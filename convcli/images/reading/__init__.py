@@ -1,0 +1,54 @@
+"""From a path or standard input to pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from convcli.images import formats
+from convcli.images.guards import MAX_PIXELS, process_wide
+from convcli.images.picture import ImageFile, Picture
+from convcli.system import files
+
+_HEAD_BYTES = 16
+"""Enough to tell formats apart."""
+
+
+def load(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Picture:
+    """Decode an image (any format that Pillow reads; of several frames, the first) or a .npy tensor.
+
+    Parameters
+    ----------
+    source : str
+        A path, or ``-`` for standard input. The format is recognised by content, not by name.
+    max_pixels : int, optional
+        The limit beyond which it is taken for a decompression bomb.
+    full_scale : float, optional
+        The value of white, for tensors and for real numbers whose file does not say it.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read, is no image, is truncated or damaged, is too large to be trusted, or says itself what white is.
+    """
+    with opened(source, max_pixels, full_scale) as file:
+        picture = file.picture()
+        notes = left_out(file, 1)
+    return replace(picture, notes=(*notes, *picture.notes))
+
+
+def left_out(file: ImageFile, kept: int) -> tuple[str, ...]:
+    """What is to be said of frames that are not used; nothing if all are `kept`, which is all or the first."""
+    return (f"the first of {file.frames} frames is used",) if kept < file.frames else ()
+
+
+@contextmanager
+def opened(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Iterator[ImageFile]:
+    """The pictures of a file, as `load` reads them, for as long as the block lasts."""
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    with process_wide(limit), files.reading(source) as stream:
+        head = stream.read(_HEAD_BYTES)
+        stream.seek(0)
+        file: ImageFile = formats.reader(formats.row_of_head(head))(stream, source, limit, full_scale)
+        yield file

@@ -1,0 +1,50 @@
+"""Tensors in .npy files."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import numpy as np
+
+from convcli.errors import ImageError
+from convcli.images.guards import check_pixels
+from convcli.images.picture import Metadata, Picture
+from convcli.system import npy
+
+
+class File:
+    """The tensor of a .npy file; see `convcli.images.picture.ImageFile`.
+
+    Raises
+    ------
+    ImageError
+        It is none, it is too large, or of a shape that is none of an image's.
+    """
+
+    format: str | None = "NPY"
+    frames = 1
+
+    def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
+        try:
+            check_pixels(source, npy.pixels(stream), limit)
+            array = npy.read(stream)
+        except ValueError as error:
+            raise ImageError(f"input '{source}' {error}") from None
+        what = f"input '{source}' has shape {array.shape}"
+        if array.ndim in (2, 3, 4) and not array.size:
+            raise ImageError(f"{what}, and no values", "", "no side can be 0; leave it out")
+        if array.ndim not in (2, 3, 4):
+            raise ImageError(what, "", "(H, W), (C, H, W) or (N, C, H, W) is wanted")
+        if array.dtype == bool:
+            array = array.astype(np.uint8)
+        colour = array[np.newaxis] if array.ndim == 2 else array
+        white = full_scale or {"uint8": 255.0, "uint16": 65535.0}.get(array.dtype.name, 1.0)
+        assumed, metadata = full_scale is None, Metadata("NPY")
+        self._picture = [Picture(colour, None, "tensor", white, array.ndim, assumed=assumed, metadata=metadata)]
+
+    def picture(self, number: int = 0) -> Picture:
+        """The tensor."""
+        return self._picture.pop()
+
+    def timing(self) -> None:
+        """Nothing moves."""

@@ -1,0 +1,238 @@
+"""Files that Pillow decodes: most formats."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+from functools import partial
+from typing import BinaryIO
+
+from PIL import Image
+
+from convcli.errors import ImageError
+from convcli.images import formats, prefetch
+from convcli.images.guards import check_pixels, decoding
+from convcli.images.metadata import metadata_of, orientation_of
+from convcli.images.picture import Metadata, Picture, Timing
+from convcli.images.reading import sixteen_bits
+from convcli.images.reading.arrays import is_plain, read_plain
+from convcli.images.reading.planes import Planes, check_white_unsaid, planes_of, upright, white_guessed
+
+
+class File:
+    """The pictures that Pillow decodes; see `convcli.images.picture.ImageFile`."""
+
+    def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
+        self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
+        self._full_scale = full_scale
+        self._timing: Timing | None = None
+        self._said: tuple[Metadata, int, tuple[str, ...]] | None = None
+        with decoding(source, limit):
+            self._image: Image.Image | None = self._opened(0)
+            self.format = self._image.format
+            self.frames = _count(self._image)
+            self._cut = self.frames > 1 and sixteen_bits.cut_animation(self._image)
+            width, height = self._image.size
+            need = bytes_each(self._image)
+        check_pixels(source, width * height * self.frames, limit, need, self.frames)
+
+    def picture(self, number: int = 0) -> Picture:
+        """Decode a picture.
+
+        Returns
+        -------
+        Picture
+            Upright (EXIF orientation is applied and its tag dropped); palettes become RGB, 1-bit becomes 8-bit gray.
+        """
+        image = self._image
+        assert image is not None
+        with decoding(self._source, self._limit):
+            if number:
+                image.seek(number)
+            self._pixels += image.size[0] * image.size[1]  # pages differ
+            check_pixels(self._source, self._pixels, self._limit)
+            value = None if self._cut else transparent_value(image)
+            decoded = Decoded(image, self._stream, value, partial(self._opened, 0) if self.frames == 1 else None)
+            if self._said is None or not formats.row_of(image.format).animation:  # pages have their own
+                self._said = metadata_of(decoded.kept, self.frames, self._loses(image))
+            metadata, orientation, remarks = self._said
+        planes = decoded.planes(None, self._full_scale, self._source, bool(self._timing and self._timing.alpha))
+        check_white_unsaid(self._source, self._full_scale, planes.full_scale, not planes.real)
+        assumed = planes.real and self._full_scale is None
+        notes = (sixteen_bits.cut_note(image),) if self._cut else decoded.notes
+        if self.frames == 1:
+            self._image = None  # its pixels are copied
+        if image.mode == "I" and assumed:
+            notes += (white_guessed(planes),)
+        planes = upright(planes, orientation)
+        return Picture(
+            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, assumed=assumed,
+            metadata=metadata, notes=(*notes, *remarks),
+        )  # fmt: skip
+
+    def timing(self) -> Timing | None:
+        """Decode every frame for its duration, and whether it is transparent: some say so only then."""
+        if self.frames == 1 or not formats.row_of(self.format).animation:
+            return None
+        durations, alpha = [], False
+        with decoding(self._source, self._limit):
+            image = self._opened(0)
+            sixteen_bits.cut_animation(image)
+            loop = image.info.get("loop")
+            hidden = bool(image.info.get("default_image"))
+            for number in range(self.frames):
+                image.seek(number)
+                image.load()
+                durations.append(float(image.info.get("duration", 0)))
+                if not alpha and image.has_transparency_data:
+                    bands = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+                    alpha = bands.getextrema()[-1][0] < 255  # type: ignore[index]
+        self._timing = Timing(tuple(durations), loop, alpha, hidden)
+        return self._timing
+
+    def _opened(self, number: int) -> Image.Image:
+        if not number and (decoded := prefetch.take(self._stream)) is not None:
+            return decoded
+        image = recognised(self._stream)
+        if image.format == "EPS":
+            raise ImageError(
+                f"input '{self._source}'", "is EPS, a program, which Pillow would hand to Ghostscript",
+                "convert it to png first",
+            )  # fmt: skip
+        if number:
+            image.seek(number)
+        return image
+
+    def _loses(self, image: Image.Image) -> bool:
+        """Whether colours were rounded when the file was coded: a WebP has its frames in chunks ``VP8 `` then, else ``VP8L``."""
+        lossy = formats.row_of(image.format).lossy_read
+        if lossy is not None:
+            return lossy
+        place = self._stream.tell()
+        self._stream.seek(0)
+        head = self._stream.read(1 << 16)
+        self._stream.seek(place)
+        return b"VP8L" not in head
+
+
+def _count(image: Image.Image) -> int:
+    """How many pictures there are: one or more, whatever a header says.
+
+    Pillow counts the layers of a PSD, not the picture that they make up, and takes the counts in other headers as they are.
+    """
+    try:
+        return max(1, int(getattr(image, "n_frames", 1)))
+    except Exception:  # damage, or a layer that Pillow does not read
+        if image.format == "PSD":  # the picture does not depend on its layers
+            return 1
+        raise
+
+
+class Decoded:
+    """What Pillow decodes of an image that is opened.
+
+    Parameters
+    ----------
+    image : Image
+        Not decoded.
+    stream : binary stream
+        Its file.
+    value : tuple of int or None
+        The one 16-bit colour that is transparent.
+    opener : callable or None
+        Opens it anew, at this very picture: 16-bit colours are decoded twice. None where that cannot be done.
+
+    Attributes
+    ----------
+    kept : Image
+        What the file says beside its pixels is asked of it.
+    notes : tuple of str
+        What was lost.
+    """
+
+    def __init__(
+        self, image: Image.Image, stream: BinaryIO, value: tuple[int, ...] | None, opener: sixteen_bits.Opener | None
+    ) -> None:
+        self._image, self._value, self.kept = image, value, image
+        self._samples = self._plain = None
+        self.notes: tuple[str, ...] = ()
+        raw = None if opener is None else sixteen_bits.raw_mode(image)
+        if opener is not None and raw is not None:
+            self._samples = sixteen_bits.decode(opener, raw)
+            self.kept = opener()
+            if image.format == "PNG":
+                with suppress(Exception):  # its texts may stand behind the pixels
+                    image.load()
+                    self.kept = image
+        else:
+            if sixteen_bits.are_cut(image, stream):
+                self.notes = (sixteen_bits.cut_note(image),)
+            if is_plain(image):
+                self._plain = read_plain(image, stream)
+            if self._plain is None:
+                image.load()
+        self._has_alpha = image.has_transparency_data
+
+    def planes(
+        self, white: float | None, full_scale: float | None, source: str, alpha: bool = False, unsigned: bool = False,
+        inverted: bool = False,
+    ) -> Planes:  # fmt: skip
+        """The planes; see `planes_of`. Where `alpha`, they are to have it."""
+        return planes_of(
+            self._image, self._samples, alpha or self._has_alpha, self._value, white or full_scale, source, self._plain,
+            unsigned, inverted,
+        )  # fmt: skip
+
+
+def recognised(stream: BinaryIO) -> Image.Image:
+    """Pillow's picture of a file, with nothing decoded.
+
+    A PNG goes to its own reader at once, since Pillow would first import those of four other formats: of a small picture's
+    whole command they take a thirtieth.
+
+    Raises
+    ------
+    Exception
+        Whatever `PIL.Image.open` raises.
+    """
+    stream.seek(0)
+    head = stream.read(len(prefetch.PNG))
+    stream.seek(0)
+    if head == prefetch.PNG:
+        from PIL.PngImagePlugin import PngImageFile
+
+        # Of these, Pillow says that the file is of another format.
+        with suppress(SyntaxError, IndexError, TypeError, struct.error):
+            return PngImageFile(stream)
+        stream.seek(0)
+    return Image.open(stream)
+
+
+def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
+    """The one 16-bit colour that a PNG calls transparent; Pillow, which would compare 8 bits with it, is not to see it.
+
+    Of 2 and 4 bits, whose pixels it spreads to 8, the colour is spread as well.
+    """
+    tiles = getattr(image, "tile", ())
+    largest = {"L;2": 3, "L;4": 15}.get(str(tiles[0][3])) if tiles and image.format == "PNG" else None
+    gray = image.info.get("transparency")
+    if largest is not None and isinstance(gray, int) and gray <= largest:
+        image.info["transparency"] = gray * 255 // largest
+    deep = sixteen_bits.more_than_8(image) or image.mode.startswith("I")
+    value = image.info.pop("transparency", None) if deep else None
+    return (value,) if isinstance(value, int) else tuple(value) if isinstance(value, tuple) else None
+
+
+_PILLOWS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
+"""Bytes of a pixel in memory; those of any other mode are 4."""
+_OURS = {"P": 3, "I;16": 2, "I;16L": 2, "I;16B": 2, "I": 4, "F": 4}
+"""Bytes of a pixel of the array; those of any other mode are its bands."""
+
+
+def bytes_each(image: Image.Image) -> int:
+    """What decoding takes for each pixel: Pillow's own and, copied from them, the array's."""
+    ours = _OURS.get(image.mode, len(image.getbands()))
+    if is_plain(image) and orientation_of(image) == 1:
+        return ours
+    samples = 2 if sixteen_bits.raw_mode(image) is not None else 1
+    return _PILLOWS.get(image.mode, 4) + samples * ours + image.has_transparency_data

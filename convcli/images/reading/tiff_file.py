@@ -1,0 +1,255 @@
+"""TIFF files: tifffile reads their structure, and the pixels of what is not compressed or is deflated; Pillow the other codings.
+
+tifffile would want another package for those (LZW, JPEG, CCITT and more), which is asked last.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from math import prod
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from convcli.errors import ImageError
+from convcli.images.guards import check_pixels, decoding, process_wide
+from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of
+from convcli.images.picture import Picture
+from convcli.images.reading import pillow_file, sixteen_bits
+from convcli.images.reading.planes import Planes, check_white_unsaid, gray_planes, upright, white_guessed
+
+_SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
+_COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
+_ALPHAS = {(1,), (2,), (999,)}
+"""First extra samples that are alpha: colours are multiplied with it, or not; and what Corel Draw writes."""
+
+_PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
+
+
+def _inflated(data: bytes, most: int) -> bytes:
+    return zlib.decompressobj().decompress(data, most)
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
+    return lzma.LZMADecompressor().decompress(data, most)
+
+
+_CODINGS: dict[int, Callable[[bytes, int], bytes]] = {8: _inflated, 32946: _inflated, 34925: _unpacked}
+"""Compressions that are undone here, and only as far as a strip or tile should go: a small file may hold gigabytes."""
+
+
+class File:
+    """The pages of a TIFF; see `convcli.images.picture.ImageFile`.
+
+    Raises
+    ------
+    ImageError
+        Its structure cannot be read, or it is too large.
+    """
+
+    format: str | None = "TIFF"
+
+    def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
+        self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
+        self._full_scale = full_scale
+        with decoding(source, limit):
+            self._pages: Any = tifffile.TiffFile(stream).pages
+            self.frames = _count(self._pages)
+            page = self._pages[0]
+            need = _bytes_each(page)
+        check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)
+
+    def picture(self, number: int = 0) -> Picture:
+        """Decode a page, upright."""
+        with decoding(self._source, self._limit):
+            page = self._pages[number]
+            self._pixels += page.imagelength * page.imagewidth  # pages differ
+            check_pixels(self._source, self._pixels, self._limit)
+            image = _described(page, self._stream)
+            said = as_white(_tag(image.getexif(), SMAX))
+            metadata, orientation, notes = metadata_of(image, self.frames, False)
+            white = said or self._full_scale
+            if not _is_direct(page) and (opened := self._by_pillow(number)) is not None:
+                decoded = pillow_file.Decoded(opened, self._stream, None, partial(self._opened, number))
+                notes = (*decoded.notes, *notes)
+                planes = decoded.planes(
+                    white, None, self._source, unsigned=page.sampleformat == 1, inverted=page.photometric == 0
+                )
+                guessed = opened.mode == "I" and planes.real
+            else:
+                planes, guessed = self._planes(page, white)
+                planes = upright(planes, orientation)  # which Pillow does itself
+        known = said is not None or not planes.real
+        check_white_unsaid(self._source, self._full_scale, planes.full_scale, known)
+        assumed = not known and self._full_scale is None
+        if guessed and assumed:
+            notes = (white_guessed(planes), *notes)
+        return Picture(
+            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, assumed=assumed,
+            metadata=metadata, notes=notes,
+        )  # fmt: skip
+
+    def timing(self) -> None:
+        """Pages have none."""
+
+    def _by_pillow(self, number: int) -> Image.Image | None:
+        """A page as Pillow opens it; None if that does not know its kind, or cannot give all of its bits."""
+        with suppress(UnidentifiedImageError, SyntaxError):
+            image = self._opened(number)
+            tags: Any = getattr(image, "tag_v2", {})
+            apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes, whose unpackers cannot be chosen
+            if not (apart and image.mode in sixteen_bits.IMAGE_MODES):
+                return image
+        return None
+
+    def _opened(self, number: int) -> Image.Image:
+        with process_wide() as undo:
+            sixteen_bits.teach(undo)
+        self._stream.seek(0)
+        image = Image.open(self._stream)
+        if number:
+            image.seek(number)
+        return image
+
+    def _planes(self, page: Any, white: float | None) -> tuple[Planes, bool]:
+        """The planes of a page as tifffile decodes it, and whether their white is to be guessed by their values."""
+        photometric = int(page.photometric)
+        space = _SPACES.get(photometric)
+        array = _array(page)
+        if space is None or array is None or array.dtype.kind not in "uif":
+            raise ImageError(
+                f"input '{self._source}'", f"is a TIFF of a rare kind, {page.photometric!s}", "convert it to RGB first"
+            )
+        if photometric == 0 and array.dtype.kind == "u":
+            array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
+        elif photometric == 1 and array.shape[2] == 1 and array.dtype in (np.int16, np.int32, np.uint32):
+            planes = gray_planes(array[..., 0], white)
+            return planes, planes.real
+        return _coloured(array, space, tuple(map(int, page.extrasamples)), white), False
+
+
+def _count(pages: Any) -> int:
+    """How many pages there are. tifffile leaves out what lies behind the file's end, which is not to be lost in silence."""
+    count = len(pages)
+    last, offsets = pages[count - 1], {pages[number].offset for number in range(count)}
+    layout, file = last.parent.tiff, last.parent.filehandle
+    if not layout.is_ndpi:  # whose directories are longer
+        file.seek(last.offset)
+        (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
+        file.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
+        (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
+        if following and following not in offsets:
+            raise ValueError(f"page {count} is missing")
+    return count
+
+
+def _bytes_each(page: Any) -> int:
+    """What decoding takes for each pixel: Pillow's own, the array, and a copy where that is not interleaved."""
+    samples = int(page.samplesperpixel * max(1, page.bitspersample // 8))
+    if not _is_direct(page):
+        return 4 + samples
+    apart = page.planarconfig == 2 or page.samplesperpixel > _COLOURS[_SPACES[int(page.photometric)]] + 1
+    return 2 * samples if apart else samples
+
+
+def _is_direct(page: Any) -> bool:
+    """Whether the pixels of a page are read here: whole bytes of gray or colours, not compressed or deflated.
+
+    Colours of 8 bits that are multiplied by their alpha are left to Pillow, and its ways of rounding.
+    """
+    extra = tuple(map(int, page.extrasamples[:1]))
+    return (
+        (page.compression == 1 or page.compression in _CODINGS)
+        and page.bitspersample in (8, 16, 32, 64)
+        and page.dtype is not None
+        and int(page.photometric) in _SPACES
+        and page.fillorder == 1
+        and page.predictor in (1, 2)
+        and not (extra == (1,) and page.bitspersample == 8)
+    )
+
+
+def _array(page: Any) -> NDArray[Any] | None:
+    """The samples ``(H, W, C)`` of a page in the machine's byte order; None of a volume, and of no pixels."""
+    undo = _CODINGS.get(page.compression)
+    if undo is None or page.imagedepth > 1:
+        whole = page.asarray(squeeze=False)
+    else:
+        whole = np.empty(page.shaped, page.dtype)
+        most = _segment_bytes(page)
+        count = prod(page.chunked)
+        if min(len(page.dataoffsets), len(page.databytecounts)) < count:
+            raise ValueError(f"{len(page.dataoffsets)} of {count} strips or tiles are there")
+        coding, page.compression = page.compression, 1  # the decoder gets what is not compressed any more
+        try:
+            segments = page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts, length=count)
+            for data, index in segments:
+                segment, (plane, depth, top, left, _), shape = page.decode(data and undo(data, most), index)
+                place = whole[plane, depth, top : top + shape[1], left : left + shape[2]]
+                place[...] = page.nodata if segment is None else segment[0, : place.shape[0], : place.shape[1]]
+        finally:
+            page.compression = coding
+    planes, depth = whole.shape[:2]
+    if depth > 1 or not whole.size:
+        return None
+    array: NDArray[Any] = np.moveaxis(whole[:, 0, :, :, 0], 0, -1) if planes > 1 else whole[0, 0]
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _segment_bytes(page: Any) -> int:
+    """The bytes of a whole strip or tile."""
+    samples = page.samplesperpixel if page.planarconfig == 1 else 1
+    strip = min(page.rowsperstrip, page.imagelength), page.imagewidth
+    rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else strip
+    return max(1, int(rows * columns * samples * page.dtype.itemsize))
+
+
+def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Planes:
+    """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
+    colours = _COLOURS[space]
+    real = array.dtype.kind == "f" or array.dtype.itemsize > 2
+    full_scale = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
+    if real:
+        full_scale = known or full_scale
+    unsaid = not extra and space == "rgb" and array.shape[2] == 4 and array.dtype in (np.uint8, np.uint16)
+    has_alpha = (extra[:1] in _ALPHAS or unsaid) and array.shape[2] > colours
+    if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
+        array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
+    if has_alpha and extra[:1] == (1,):
+        sixteen_bits.straighten(array[..., : colours + 1], full_scale, real)
+    planes = np.moveaxis(
+        np.ascontiguousarray(array[..., : colours + has_alpha]), -1, 0
+    )  # interleaved, as all pictures are
+    return Planes(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real)
+
+
+def _described(page: Any, stream: BinaryIO) -> Image.Image:
+    """An image without pixels that says what a page says beside them, as those that Pillow opens do."""
+    exif = Image.Exif()
+    exif.bigtiff, exif.endian = page.parent.is_bigtiff, page.parent.byteorder
+    with suppress(Exception):  # only Pillow's code runs in there: what is damaged is left out
+        exif.load_from_fp(stream, page.offset)
+    image = Image.Image()
+    image.format = "TIFF"
+    image._exif = exif
+    found = {"icc_profile": _tag(exif, ICC), "xmp": _tag(exif, XMP)}
+    image.info = {name: value for name, value in found.items() if isinstance(value, bytes)}
+    with suppress(Exception):
+        scale = _PER_INCH[exif.get(RESOLUTION[2])]
+        image.info["dpi"] = tuple(float(exif[tag]) * scale for tag in RESOLUTION[:2])
+    return image
+
+
+def _tag(exif: Image.Exif, number: int) -> Any:
+    """The value of a tag; None where there is none, or a damaged one."""
+    with suppress(Exception):
+        return exif.get(number)
+    return None

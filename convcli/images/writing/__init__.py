@@ -1,0 +1,165 @@
+"""From a `Picture` to a file or standard output, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from convcli.images import formats
+from convcli.images.formats import Format
+from convcli.images.guards import process_wide
+from convcli.images.picture import ImageFile, Picture, Timing
+from convcli.images.writing.encoding import Settings
+from convcli.images.writing.storage import Storage, pixels_of
+from convcli.pointwise.ranges import Clipped
+from convcli.system import files
+
+
+class Saved(NamedTuple):
+    """What was clipped, and what was lost, while a picture was written; and how many frames the file has."""
+
+    clipped: Clipped
+    notes: tuple[str, ...] = ()
+    frames: int = 1
+
+
+def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str) -> int:
+    """How many frames of an input are written: pages into pages, animations into animations, else the first.
+
+    A PNG shows all only if the input was one, or if it is named .apng: most are wanted still.
+    """
+    source, row = formats.row_of(file.format), formats.row_of(container)
+    if source.pages and row.pages:
+        return file.frames
+    ending = "." + (wanted or Path(target).suffix).lower().lstrip(".")
+    moves = row.animation and (source.name == row.name or ending in row.animated_endings)
+    return file.frames if source.animation and moves else 1
+
+
+@dataclass(slots=True)
+class Job:
+    """What is to be written, where to, and what is to be said of it.
+
+    Attributes
+    ----------
+    row : Format
+        Of the file.
+    target : str
+        Its path.
+    sink : callable
+        Opens the target.
+    count : int
+        Frames.
+    timing : Timing or None
+        Of an animation.
+    threads : int or None
+        For encoders that use several; None: one for each processor.
+    settings : Settings
+        Quality and compression.
+    frames : int
+        How many were written.
+    clipped : list of Clipped
+        Of the frames.
+    notes : list of str
+        What was lost.
+    """
+
+    row: Format
+    target: str
+    sink: Callable[[], AbstractContextManager[BinaryIO]]
+    count: int
+    timing: Timing | None
+    threads: int | None
+    settings: Settings
+    frames: int
+    clipped: list[Clipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def write(self, parts: Iterable[bytes | memoryview]) -> None:
+        """Write the bytes of the whole file."""
+        with self.sink() as stream:
+            stream.writelines(parts)
+
+
+class Frame:
+    """A picture as a file keeps it: its pixels ``(H, W, C)``, alpha last; of a tensor, the picture itself."""
+
+    def __init__(self, picture: Picture, storage: Storage, job: Job) -> None:
+        self.storage, self.metadata, self.space = storage, picture.metadata, picture.space
+        if job.row.tensor:
+            self.picture = picture
+            return
+        self.pixels, clipped = pixels_of(picture, storage)
+        job.clipped.append(clipped)
+
+
+def save(picture: Picture, target: str, storage: Storage, threads: int | None = None) -> Saved:
+    """Write a single picture: see `save_frames`."""
+    return save_frames(iter([(picture, storage)]), target, threads=threads)
+
+
+def save_frames(
+    frames: Iterator[tuple[Picture, Storage]],
+    target: str,
+    count: int = 1,
+    timing: Timing | None = None,
+    threads: int | None = None,
+    settings: Settings = Settings(),
+    source: str | None = None,
+    replace: bool = True,
+) -> Saved:
+    """Write one picture, or several into one file.
+
+    Parameters
+    ----------
+    frames : iterator of (Picture, Storage)
+        Colour and alpha as real values in units of the picture's `full_scale`, or colour already in the file's integers;
+        and how it is kept. They are made, written and forgotten one by one.
+    target : str
+        A path or ``-``.
+    count : int
+        How many there are.
+    timing : Timing, optional
+        Of an animation.
+    threads : int, optional
+        For encoders that use several; by default, one for each processor.
+    settings : Settings
+        Quality and compression.
+    source : str, optional
+        The input's path: a new file has its permissions.
+    replace : bool
+        Whether an existing file gives way to it.
+
+    Returns
+    -------
+    Saved
+        What was clipped here (nothing if the colours came as integers), what was lost, and how many frames were written:
+        an animation's neighbours that are equal become one.
+
+    Raises
+    ------
+    ImageError
+        A target that cannot be written; an `ExistsError` if it is there and not to be replaced.
+    """
+    with process_wide():
+        picture, storage = next(frames)
+        row = formats.row_of(storage.container)
+        sink = partial(files.writing, target, source, replace)
+        job = Job(row, target, sink, count, timing, threads, settings, count)
+        first = [Frame(picture, storage, job)]
+        del picture  # its real values are not kept beside the integers
+        formats.writer(row)(_all(first, frames, job), job)
+    return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames)
+
+
+def _all(first: list[Frame], rest: Iterator[tuple[Picture, Storage]], job: Job) -> Iterator[Frame]:
+    """Every frame, none of which is kept here."""
+    yield first.pop()
+    for picture, storage in rest:
+        made = [Frame(picture, storage, job)]
+        del picture
+        yield made.pop()

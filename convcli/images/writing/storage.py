@@ -1,0 +1,221 @@
+"""How a file keeps a picture: decided by what its format can hold, before anything is computed; and the values in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convcli.errors import ImageError, param
+from convcli.images.alpha import joined
+from convcli.images.formats import ANY, Format, row_of
+from convcli.images.picture import SPACES, Picture
+from convcli.pointwise.finish import Finish
+from convcli.pointwise.ranges import Clipped, apply_policy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Storage:
+    """How a picture is kept in a file.
+
+    Attributes
+    ----------
+    container : str
+        The format, as Pillow names it, or ``NPY``.
+    space : str
+        The colour space of the file: ``gray``, ``rgb``, ``cmyk``, or ``tensor``.
+    dtype : str
+        ``uint8``, ``uint16``, or ``float32`` for real values as they are.
+    scale : float
+        What values are multiplied by, to fit a narrower type.
+    full_scale : float
+        White, after scaling.
+    policy : str
+        The range policy.
+    notes : tuple of str
+        What is lost.
+    """
+
+    container: str
+    space: str
+    dtype: str
+    scale: float
+    full_scale: float
+    policy: str
+    notes: tuple[str, ...] = ()
+
+
+def storage_for(
+    picture: Picture,
+    space: str,
+    shape: tuple[int, ...],
+    transparent: bool,
+    container: str,
+    policy: str | None,
+    fewer: str = "",
+) -> Storage:
+    """Decide how a result is kept.
+
+    Parameters
+    ----------
+    picture : Picture
+        The input, for its full scale and kind.
+    space : str
+        The result's colour space.
+    shape : tuple of int
+        The result's colour, ``(C, H, W)`` or ``(N, C, H, W)``.
+    transparent : bool
+        Whether it has alpha.
+    container : str
+        The format.
+    policy : str, optional
+        One of `convcli.vocabulary.RANGES`; by default ``clip`` for integers and ``raw`` for real values.
+    fewer : str
+        How the operation could give fewer channels, for the message that there are too many.
+
+    Raises
+    ------
+    ImageError
+        Channels, transparency, batches, real values or a size that the format cannot hold.
+    """
+    *batch, channels, height, width = shape
+    row = row_of(container)
+    if row.tensor:
+        return Storage(container, space, "float32", 1.0, picture.full_scale, policy or "raw")
+    if batch and batch[0] != 1:
+        raise ImageError(f"a batch of {batch[0]} images", f"does not fit into one {container} file", "write .npy")
+    _check_size(row, height, width)
+    if space == "tensor":
+        space = SPACES.get(channels, "tensor")
+    if space == "tensor":
+        remedy = f"write .npy ({param('output', 'out.npy')})" + (f", or {fewer}" if fewer else "")
+        rule = f"do not fit into a {container} file, which has 1 or 3"
+        raise ImageError(f"{channels} output channels", rule, remedy)
+    if transparent and not row.alpha:
+        raise ImageError(container, "holds no transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif")
+    full_scale = white_of(picture, container)
+    if (picture.real or policy == "raw") and row.real:
+        wide = f"values of 64 bits are stored with 32 in {container}: write .npy to keep them"
+        lost = (wide,) if picture.real and picture.colour.dtype == np.float64 else ()
+        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", lost)
+    if policy == "raw":
+        remedy = f"write .npy, or tif instead of {container}"
+        raise ImageError(param("range", "raw"), "does not fit into integers", remedy)
+    notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
+    if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
+        return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip", notes)
+    if full_scale > 255:
+        notes += (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
+    return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
+
+
+def white_of(picture: Picture, container: str) -> float:
+    """White of what an input becomes, in the input's units; a tensor of unknown white becomes a picture of 0 to 255."""
+    guessed = picture.assumed and picture.space == "tensor" and not row_of(container).tensor
+    return 255.0 if guessed and picture.full_scale == 1 else picture.full_scale
+
+
+def _check_size(row: Format, height: int, width: int) -> None:
+    """Refuse a size that a format cannot hold."""
+    size = f"{height}×{width}"
+    if row.largest != ANY and max(height, width) > row.largest:
+        rule = f"is too large for {row.name}, whose sides are at most {row.largest}"
+        raise ImageError(size, rule, "write png or tif")
+    if row.only and (height, width) != (row.only, row.only):
+        rule = f"is no size of {row.name}, which is written as {row.only}×{row.only}"
+        raise ImageError(size, rule, "write png or ico")
+
+
+def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str, ...]:
+    """A remark when the values of a real input look as if their white were another one."""
+    colour, tensor = picture.colour, picture.metadata.format == "NPY"  # whatever its colours are taken for
+    if colour.dtype.kind != "f" or not (picture.real or tensor):
+        return ()
+    peak = float(colour.max(where=np.isfinite(colour), initial=0))
+    remedy = f"to stretch the result over {container}'s range use {param('range', 'minmax')}"
+    if picture.assumed:
+        remedy = f"if it is another use {param('full_scale')}, {remedy}"
+    if tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:
+        return (f"the values reach {peak:.3g} only, and white is 255: {remedy}",)
+    if picture.real and peak > 2 * full_scale:
+        return (f"the values reach {peak:.3g}, and white is {full_scale:g}: {remedy}",)
+    return ()
+
+
+def narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """An array in the dtype that it is kept in, and a remark on the values that this has no room for."""
+    if array.dtype == dtype:
+        return array, ()
+    with np.errstate(over="ignore"):
+        out = array.astype(dtype)
+    count = int(np.count_nonzero(np.isinf(out) & np.isfinite(array)))
+    if not count:
+        return out, ()
+    what = f"{count} value{'s are' if count > 1 else ' is'} beyond {dtype} and become{'s' * (count == 1)} infinite"
+    return out, (f"{what}: use {param('dtype', 'float32' if dtype == 'float16' else 'float64')}",)
+
+
+def tensor_of(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:
+    """The array of a .npy file, of the rank of the input's, alpha as the last channel."""
+    values, clipped = _real(picture.colour, picture.full_scale, policy)
+    if picture.alpha is not None:
+        values = np.concatenate([values, picture.alpha[np.newaxis]])
+    if picture.rank == 2 and values.shape[0] == 1:
+        values = values[0]
+    return np.ascontiguousarray(values), clipped
+
+
+def _real(colour: NDArray[Any], full_scale: float, policy: str) -> tuple[NDArray[Any], Clipped]:
+    """Real values under a range policy, without rounding; only ``clip`` bounds them."""
+    values = apply_policy(_floating(colour), full_scale, policy)
+    if policy != "clip":
+        return values, Clipped()
+    below, above = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > full_scale))
+    return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
+
+
+def _floating(array: NDArray[Any]) -> NDArray[Any]:
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
+
+
+def pixels_of(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped]:
+    """``(H, W, C)`` as `storage` says, alpha last."""
+    colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
+    if storage.dtype == "float32":
+        values, clipped = _real(colour, storage.full_scale, storage.policy)
+        if picture.alpha is not None:
+            values = joined(values, picture.alpha)
+        return np.moveaxis(values, 0, -1).astype(np.float32, copy=False), clipped
+    clipped = Clipped()
+    if colour.dtype != storage.dtype:
+        colour, clipped = _integers(colour, storage, storage.policy)
+    if picture.alpha is not None:
+        alpha: NDArray[Any] = picture.alpha
+        if alpha.dtype != storage.dtype:
+            (alpha,), _ = _integers(alpha[np.newaxis], storage, "clip")
+        colour = joined(colour, alpha)
+    planes = np.moveaxis(colour, 0, -1)
+    lacking = storage.space == "cmyk" and not row_of(storage.container).cmyk
+    return _rgb(planes) if lacking else planes, clipped
+
+
+def _rgb(cmyk: NDArray[Any]) -> NDArray[Any]:
+    """CMYK as RGB, by Pillow's plain rule."""
+    return np.asarray(image_of(cmyk, "cmyk").convert("RGB"))
+
+
+def _integers(planes: NDArray[Any], storage: Storage, policy: str) -> tuple[NDArray[Any], Clipped]:
+    """Values ``(C, H, W)`` as `storage` says, by what makes integers of results in the engine."""
+    finish = Finish((), storage.dtype, storage.full_scale, policy, count=True, scale=storage.scale)
+    out, clipped = finish.whole(planes[np.newaxis])
+    return out[0], clipped
+
+
+def image_of(pixels: NDArray[Any], space: str) -> Image.Image:
+    """Pillow's image of ``(H, W, C)``."""
+    height, width, channels = pixels.shape
+    mode = "CMYK" if space == "cmyk" and channels == 4 else {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+    return Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)

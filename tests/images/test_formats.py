@@ -1,0 +1,175 @@
+"""The table of formats: what it promises is so, and everything else asks it."""
+
+import io
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+import numpy as np
+import pytest
+from cli import SAMPLES, done, run
+from PIL import Image
+
+from convcli import images
+from convcli.errors import ImageError
+from convcli.images import formats
+from convcli.images.formats import ROWS, Format, row_of
+from convcli.images.picture import Metadata, Picture
+from convcli.images.writing import Frame, Job
+
+NOISE = np.random.default_rng(3).integers(0, 256, (4, 30, 40), np.uint8)
+MADE = sorted(set(formats.writable()) & set(ROWS) - {"NPY", "PDF", "ICNS", "EPS"})
+"""Formats that are written, and that Pillow reads back."""
+
+ENDINGS = {name: ending for ending, name in Image.registered_extensions().items()} | {"NPY": ".npy", "PPM": ".ppm"}
+
+
+def written(name: str, folder: Path, picture: Picture, **settings: Any) -> Path:
+    """A file of a format."""
+    path = folder / f"out{ENDINGS[name]}"
+    shape, has_alpha = picture.colour.shape, picture.alpha is not None
+    storage = images.storage_for(picture, picture.space, shape, has_alpha, name, None)
+    images.save_frames(iter([(picture, storage)]), str(path), settings=images.Settings(**settings))
+    return path
+
+
+def test_names_and_endings_stand_once() -> None:
+    assert all(name == row.name for name, row in ROWS.items())
+    endings = [ending for row in ROWS.values() for ending in (*row.endings, *row.refused_endings)]
+    assert len(endings) == len(set(endings))
+    heads = [head for row in ROWS.values() for head in row.heads]
+    assert not [one for one in heads for other in heads if one != other and one.startswith(other)]
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_readers_and_writers_are_there(row: Format) -> None:
+    if row.reader:
+        assert callable(import_module(f"convcli.images.reading.{row.reader}").File)
+    if row.writer and not row.written_as:
+        assert callable(formats.writer(row))
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_metadata_is_kept_where_the_table_says_so(name: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[270] = "a field"
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
+    metadata = Metadata("JPEG", b"profile", (300.0, 300.0), exif.tobytes(), xmp, comment=b"said")
+    with Image.open(written(name, tmp_path, Picture(NOISE[:3], None, "rgb", 255.0, metadata=metadata))) as image:
+        image.load()
+        row = row_of(name)
+        assert (image.getexif().get(270) == "a field") == bool(row.exif)
+        assert bool(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")) == bool(row.xmp)
+        assert ("icc_profile" in image.info) == row.icc
+        assert (image.info.get("comment") == b"said") == bool(row.comment)
+        dpi = image.info.get("dpi", (0, 0))
+        assert (round(float(dpi[0])) == 300) == row.dpi
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize(("source", "quality"), [(False, None), (True, None), (False, 100), (False, 60)])
+def test_it_is_lossy_where_the_table_says_so(name: str, source: bool, quality: int | None, tmp_path: Path) -> None:
+    row = row_of(name)
+    if quality is not None and not row.quality:
+        with pytest.raises(ImageError, match=f"quality {quality} is for JPEG, WEBP, AVIF, not for {name}"):
+            images.Settings(quality).check(name)
+        return
+    picture = Picture(NOISE[:3], None, "rgb", 255.0, metadata=Metadata("PNG", lossy=source))
+    with Image.open(written(name, tmp_path, picture, quality=quality)) as image:
+        same = np.array_equal(np.asarray(image.convert("RGB")), np.moveaxis(NOISE[:3], 0, -1))
+    assert same == (not row.loses(source, quality))
+    if row.lossy_read is not None and row.lossy_read == row.lossy_written:
+        assert images.load(str(tmp_path / f"out{ENDINGS[name]}")).metadata.lossy == row.lossy_read
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_alpha_is_kept_or_refused(name: str, tmp_path: Path) -> None:
+    alpha = np.where(NOISE[3] > 99, 255, 0).astype(np.uint8)
+    picture = Picture(NOISE[:3], alpha, "rgb", 255.0)
+    if not row_of(name).alpha:
+        with pytest.raises(ImageError, match=f"{name} holds no transparency"):
+            written(name, tmp_path, picture)
+        return
+    found = images.load(str(written(name, tmp_path, picture)))
+    assert found.alpha is not None
+    np.testing.assert_allclose(found.alpha, alpha, atol=9 if row_of(name).loses(False) else 0)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_depth_is_kept_or_told(name: str, tmp_path: Path) -> None:
+    deep = NOISE[:3].astype(np.uint16) * 257 + 1
+    picture = Picture(np.minimum(deep, 65535), None, "rgb", 65535.0)
+    storage = images.storage_for(picture, "rgb", deep.shape, False, name, None)
+    assert any("stored with 8 bits" in note for note in storage.notes) == (row_of(name).bits == 8)
+    if row_of(name).bits == 16:
+        np.testing.assert_array_equal(images.load(str(written(name, tmp_path, picture))).colour, picture.colour)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_smallest_size_beyond_the_largest_is_refused(name: str) -> None:
+    row = row_of(name)
+    picture = Picture(NOISE[:1], None, "gray", 255.0)
+    sides = (1, 100_000 if row.largest == formats.ANY else row.largest)
+    images.storage_for(picture, "gray", (1, *sides), False, name, None)
+    if row.largest != formats.ANY:
+        with pytest.raises(ImageError, match="too large"):
+            images.storage_for(picture, "gray", (1, 1, row.largest + 1), False, name, None)
+
+
+def test_what_the_table_does_not_know_is_asked_of_pillow() -> None:
+    assert "QOI" not in ROWS
+    assert formats.format_of("x.qoi", None, None) == "QOI"
+    assert formats.has_image_name("x.qoi")
+    assert not formats.has_image_name("x.eps")
+
+
+def test_a_new_format_is_a_row_and_two_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else knows of it: it is read by content, written by name, listed, and refused what it does not have."""
+
+    class File:
+        format, frames = "RAW3", 1
+
+        def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
+            self.data = stream.read()
+
+        def picture(self, number: int = 0) -> Picture:
+            height, width = self.data[4], self.data[5]
+            colour = np.frombuffer(self.data, np.uint8, offset=6).reshape(3, height, width)
+            return Picture(colour, None, "rgb", 255.0, metadata=Metadata("RAW3"))
+
+        def timing(self) -> None:
+            """Nothing moves."""
+
+    def write(frames: Iterator[Frame], job: Job) -> None:
+        pixels = next(frames).pixels
+        job.write([b"RAW3", bytes(pixels.shape[:2]), np.moveaxis(pixels, -1, 0).tobytes()])
+
+    for package, name, what in (("reading", "File", File), ("writing", "write", write)):
+        module = ModuleType("raw3")
+        setattr(module, name, what)
+        monkeypatch.setitem(sys.modules, f"convcli.images.{package}.raw3", module)
+    row = Format("RAW3", (".raw3",), heads=(b"RAW3",), reader="raw3", writer="raw3", alpha=False)
+    monkeypatch.setitem(ROWS, "RAW3", row)
+    monkeypatch.setitem(formats._BY_ENDING, ".raw3", row)
+    done("apply", SAMPLES / "tiny.png", "-k", "identity", "--alpha", "drop", "-o", tmp_path / "a.raw3")
+    done("apply", tmp_path / "a.raw3", "-k", "identity", "-o", tmp_path / "b.png")
+    with Image.open(SAMPLES / "tiny.png") as before, Image.open(tmp_path / "b.png") as after:
+        np.testing.assert_array_equal(np.asarray(before.convert("RGB")), np.asarray(after))
+    assert "RAW3" in formats.readable()
+    assert formats.has_image_name("x.raw3")
+    assert "--quality 3 is for" in run("apply", tmp_path / "a.raw3", "-k", "1", "--quality", "3", "-o", "x.raw3").err
+
+
+@pytest.mark.parametrize(("source", "lossy"), [("PNG", False), ("JPEG", True)])
+def test_explain_calls_lossy_what_apply_writes_so(source: str, lossy: bool, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.moveaxis(NOISE[:3], 0, -1)).save(stream, source)
+    path = tmp_path / "in"
+    path.write_bytes(stream.getvalue())
+    done("apply", path, "-k", "identity", "-o", tmp_path / "out.webp")
+    written_lossy = b"VP8L" not in (tmp_path / "out.webp").read_bytes()
+    text = done("explain", path, "-k", "identity", "--at", "1,1", "--format", "webp").text
+    assert written_lossy == lossy == ("WEBP (lossy)" in text)
