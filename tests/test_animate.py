@@ -289,7 +289,7 @@ def test_small_and_large_grids_are_legible(side: int) -> None:
 def test_cells_too_small_for_their_numbers_are_refused() -> None:
     timeline = timeline_of(ConvSpec().resolve((3, 3), (1, 1)))
     values = Values([[0.0, 1.0, 2.0]] * 3, [[-12.5]], [[0.0, -12.5, -25.0]] * 3)
-    with pytest.raises(ConvError, match=r"cell 10 is too small for '×−12\.5' to be read: use cell 26 or more"):
+    with pytest.raises(ConvError, match=r"^cell 10 is too small for '×−12\.5' to be read: use cell 26 or more"):
         stage.film(timeline, values, Look(10))
     stage.film(timeline, values, Look(26))
     stage.film(timeline, Values(), Look(4))
