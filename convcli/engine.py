@@ -218,7 +218,7 @@ def prepare(
     _, channels, height, width = source.shape
     layer.check(channels if lift is None else lift.outputs(channels))
     geometry = spec.resolve((height, width), layer.kernel)
-    likely = "torch" if compute.backend == "auto" else compute.backend  # before the choice is made: torch has every dtype
+    likely = "torch" if compute.backend == "auto" else compute.backend  # torch has all dtypes
     pixels = np.dtype(lift.dtype) if lift else source.dtype
     task = Task(
         source=source,

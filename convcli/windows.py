@@ -43,7 +43,10 @@ class Target(Protocol):
     """Takes a result block by block."""
 
     def put(self, rows: range, columns: range, block: NDArray[Any]) -> None:
-        """Take the finished block ``(N, C, rows, columns)`` of all images, and keep the array if wanted. Blocks come in any order."""
+        """Take the finished block ``(N, C, rows, columns)`` of all images. Blocks come in any order.
+
+        The target may keep the array.
+        """
         ...
 
 
