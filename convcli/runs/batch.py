@@ -170,7 +170,7 @@ class Batch:
     ) -> None:
         self.stopping.set()
         self.shares.close()
-        if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # these do not wait, or have done so
+        if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # these wait in `stop`, or not at all
             self._wait()
         self.unfinished.abandon(self.threads)  # threads that are done have no unfinished files
         self.around.close()
@@ -291,7 +291,7 @@ def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
 def _check_range(container: str, how: Writing) -> None:
     """Refuse a range policy that a format cannot store for any image."""
     if how.montage is not None:
-        from convcli.runs import montage  # imports the drawing code
+        from convcli.runs import montage  # imports drawing code
 
         montage.check(container, how.policy)
     elif how.policy == "raw":

@@ -295,6 +295,6 @@ def _computed(
     """The result for a frame: its channels, or a contact sheet and the shape of the channels on it."""
     if how.montage is None:
         return pipeline.run(picture, operation, container, how.policy), None
-    from convcli.runs import montage  # imports the drawing code
+    from convcli.runs import montage  # imports drawing code
 
     return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)
