@@ -179,7 +179,7 @@ def quick(jobs: list[Job], dtype: str) -> list[Plan] | None:
     found = [_plan(job, estimate, 1) for job in jobs for estimate in taps.estimates([job], dtype)]
     plan = min(found, key=lambda plan: plan.seconds)
     limit = EXACT_AT_ONCE if plan.dtype.startswith("int") else AT_ONCE
-    return [plan] if plan.seconds * plan.job.stride < limit else None  # taps are at their worst with a stride
+    return [plan] if plan.seconds * plan.job.stride < limit else None  # taps are slowest with a stride
 
 
 def choose(found: list[Plan], name: str | None) -> Plan:

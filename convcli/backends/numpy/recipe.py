@@ -43,8 +43,8 @@ CACHED_RECIPES = 16
 """The most recipes that are kept. Each may hold at most `CACHED_BYTES`."""
 
 MOST_LEFT_OUT, MOST_COLUMNS = 4, 1 << 20
-"""Computing all columns is considered up to this horizontal stride, and up to so many columns. With a larger stride
-too much is left out; with more columns, as in a very long image of few rows, the index map is too large."""
+"""All columns may be computed up to this horizontal stride, and up to so many columns. Beyond this, too much is left
+out, or the index map is too large (as for a very long image of few rows)."""
 
 
 class Tile(NamedTuple):
@@ -111,8 +111,7 @@ class Recipe(NamedTuple):
         Output rows and columns.
     threads : int
     strips, parts : dict
-        For each range of output rows, how the rows that it reads are gathered. For each range of output columns, its
-        part of the job.
+        By ranges of output rows: how the rows that they read are gathered; by ranges of columns: their part of the job.
     text : str
         The plan in words.
     considered : tuple of Considered
@@ -153,10 +152,9 @@ class Recipe(NamedTuple):
     def tile(
         self, planes: NDArray[Any], rows: range, columns: range, buffers: Buffers, lift: Lift | None = None
     ) -> NDArray[Any]:
-        """Compute the output ``(O, rows, line)`` of a tile of image `planes`, in one of the buffers.
+        """Compute the output ``(O, rows, line)`` of a tile of image `planes`, lifted first, in one of the buffers.
 
-        `lift` is applied to the pixels first. A line begins with the output values that are kept; the values after
-        these have no meaning.
+        A line begins with the output values that are kept. The values after these have no meaning.
         """
         reads = self.strips[rows]
         make = partial(self._made, len(rows), columns, reads, buffers)

@@ -1,7 +1,7 @@
 """Many channels: the windows under a strip's outputs are gathered as columns of matrices, one product for each kernel row.
 
-What one kernel row reads for an output row, the next kernel row reads for the output row above. So the windows are
-gathered only once for all kernel rows that read the same rows of the image with this stride.
+Neighbouring kernel rows read the same windows, for different output rows. So the windows are gathered only once for all
+kernel rows that read the same rows of the image with this stride.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def reach(job: Job) -> int:
 def tile(job: Job, itemsize: int) -> Size:
     """Output rows and columns whose gathered windows stay within `CACHE_BYTES`, with enough rows to use most windows several times.
 
-    What a stride leaves out is gathered, too, and must not become many times as much.
+    Rows that a stride leaves out are gathered, too. There must not be many times more of them than of the others.
     """
     each = (job.inputs * job.kernel.width + 2 * job.outputs) * itemsize
     pixels, further = max(64, common.CACHE_BYTES // each), reach(job)
