@@ -31,10 +31,10 @@ REARRANGE, PICK = 0.4e-9, 0.5e-9
 of columns, which do not lie side by side."""
 
 ROUNDING = 1.5
-"""How many times faster than an exact strategy one that rounds must be, if pixels and kernel are integers."""
+"""A strategy that rounds must be so many times faster than an exact one, if pixels and kernel are integers."""
 
 NARROW = 1.2
-"""How many times faster than exact narrow integers a sum in floating point must be: the integers leave more of the
+"""A sum in floating point must be so many times faster than one in exact narrow integers, which leave more of the
 cache free."""
 
 WORTH_ROUNDING = 200e-6

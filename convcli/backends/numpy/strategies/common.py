@@ -48,8 +48,8 @@ COMPARED_BYTES = 4 << 20
 looking at each."""
 
 ENOUGH_ROWS = 16
-"""If a tile would have fewer output rows, its lines are made shorter instead: tall kernels read many input rows for
-a few output rows."""
+"""If a tile would have fewer output rows, its lines are made shorter instead, because tall kernels read many input
+rows for each tile."""
 
 TALL = 4
 """A tile may be up to twice as large as usual, but at most so many times as large as the input rows that it reads

@@ -64,7 +64,7 @@ def reach(job: Job) -> int:
 def tile(job: Job, itemsize: int) -> Size:
     """Output rows and columns whose gathered windows stay within `CACHE_BYTES`, with enough rows to use most windows several times.
 
-    Rows that a stride leaves out are gathered, too. There must not be many times more of them than of the others.
+    Rows that a stride leaves out are gathered, too. A tile is made lower if they take too much memory.
     """
     each = (job.inputs * job.kernel.width + 2 * job.outputs) * itemsize
     pixels, further = max(64, common.CACHE_BYTES // each), reach(job)

@@ -132,7 +132,7 @@ def arranged(job: Job, gaps_only: bool = False) -> Arranged:
     sums: list[Sum] = []
     outputs: list[list[Tap]] = []
     for _, ((made, members), ahead) in sorted(found.items()):
-        further = ahead, len(sums)  # of the numbers of gathered planes, and of those of sums
+        further = ahead, len(sums)  # added to the numbers of gathered planes, and to those of sums
         sums += [each._replace(plane=each.plane + further[each.plane >= job.gathered]) for each in made]
         outputs += [
             [tap._replace(plane=tap.plane + further[tap.plane >= job.gathered]) for tap in taps] for taps in members
