@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import environment, write
+
+from support.cli import environment
+from support.pictures import write
 
 PROGRAM = """
 import json, logging, os, signal, sys, warnings
@@ -42,6 +44,7 @@ for line in lines:
             changed = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
             print("CHANGED", line, changed, file=sys.stderr)
 """
+
 
 LINES = [
     "shape --hin 32 --k 3 --s 2 --color always",
