@@ -43,6 +43,7 @@ ROOMS = (
     "borders.py",
     "system",
     "drawing",
+    "images",
     "inventory.py",
     "vocabulary.py",
     "pointwise",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def to_linear(values: NDArray[Any], full_scale: float, out: NDArray[np.floating]) -> None:
-    """sRGB-encoded values ``0 … full_scale`` to linear light in the same units, into `out`, floating point."""
+    """Convert sRGB values ``0 … full_scale`` to linear light in the same units, into `out`, floating point."""
     if values.dtype in (np.uint8, np.uint16):  # one table look-up for each value instead of a power
         np.take(_table(256**values.itemsize, full_scale, out.dtype.name), values, out=out, mode="clip")
     else:
@@ -18,7 +18,7 @@ def to_linear(values: NDArray[Any], full_scale: float, out: NDArray[np.floating]
 
 
 def to_srgb(values: NDArray[np.floating], full_scale: float) -> None:
-    """Linear light to sRGB-encoded values in the same units, in place; values beyond the range continue the curve, by sign."""
+    """Convert linear light to sRGB values in the same units, in place. Beyond the range the curve goes on, symmetric around 0."""
     x = values / values.dtype.type(full_scale)
     size = np.abs(x)
     encoded = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
@@ -27,7 +27,7 @@ def to_srgb(values: NDArray[np.floating], full_scale: float) -> None:
 
 @cache
 def _table(levels: int, full_scale: float, dtype: str) -> NDArray[Any]:
-    """Linear light of every integer below `levels`."""
+    """Linear light of all integers below `levels`."""
     return (_decode(np.arange(levels, dtype=np.float64) / full_scale) * full_scale).astype(dtype)
 
 

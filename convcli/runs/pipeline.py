@@ -1,4 +1,4 @@
-"""One picture through one operation: fitted, computed by the engine, and made a picture again."""
+"""One picture and one operation: fitted, computed by the engine, and made a picture again."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from convcli.runs.remarks import remarks
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A picture that went through an operation.
+    """The result of an operation on a picture.
 
     Attributes
     ----------
     picture : Picture
-        Its colours are real values in the input's units, or, where the engine could do it, the file's integers.
+        Its colours are real values in the input's units or, if the engine could make them, the file's integers.
     result : ConvResult
-        What the engine says of the colours.
+        The engine's result for the colours.
     storage : Storage
-        How the file will keep it.
+        How the file will store the picture.
     groups : int
-        Of the layer that the operation is on this picture.
+        Of the layer.
     alpha : str or None
-        The alpha policy that was followed; None where there is no alpha.
+        The alpha policy that was used; None if there is no alpha.
     """
 
     picture: Picture
@@ -45,18 +45,18 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     Parameters
     ----------
     picture : Picture
-        What was loaded.
+        As loaded.
     operation : Operation
         What is done to it.
     container : str
-        The format that will hold the result: checked before anything is computed.
+        The format for the result. It is checked before anything is computed.
     policy : str, optional
         The range policy.
 
     Raises
     ------
     ConvError
-        An operation that does not fit this picture, or a result that does not fit the format.
+        The operation does not fit this picture, or the result does not fit the format.
     """
     ready = prepare(picture, operation, container, policy)
     fitted, kept, rule = ready.fitted, ready.storage, ready.alpha

@@ -1,4 +1,4 @@
-"""What is to be said of the dtype of a computation that does not hold what it is given, or what comes of it."""
+"""Remarks about a computation whose dtype cannot hold its input or its results."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from convcli.errors import param
 
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
-"""The integers up to which a dtype holds every one."""
+"""Each dtype holds all integers up to this one."""
 
 
 def remarks(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """All of it: of the pixels `given`, and of the results as computed in `dtype`."""
+    """All remarks: about the pixels `given`, and about the results as computed in `dtype`."""
     return (*_inexact(given, dtype), *_infinite(given, results, dtype))
 
 
@@ -31,7 +31,7 @@ def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
 
 
 def _infinite(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """A remark that real results are beyond float16, which ends where 16-bit integers do."""
+    """A remark that real results are beyond float16, which ends at 65504."""
     if dtype != "float16" or results.dtype.kind != "f" or not np.isinf(results).any() or not np.isfinite(given).all():
         return ()
     return (

@@ -1,4 +1,4 @@
-"""What a tile's work is made of: calls into NumPy that are known beforehand, and the arrays of a thread that they work on."""
+"""The work on a tile: calls into NumPy that are prepared in advance, and the arrays of a thread that they use."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ T = TypeVar("T")
 
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
 Steps = list[Step]
-"""Calls into NumPy with all their arguments, one after the other: ``function(*arguments)``."""
+"""Calls into NumPy with all their arguments, in this order: ``function(*arguments)``."""
 
 
 def run(steps: Steps) -> None:
-    """Do one after the other."""
+    """Make all calls, one after the other."""
     for function, arguments in steps:
         function(*arguments)
 
 
 class Buffers:
-    """What a thread uses again for tile after tile: arrays, and the steps that work on them.
+    """What a thread reuses for tile after tile: arrays, and the steps that work on them.
 
-    Fresh memory costs more than many a computation. And what Python does between two calls into NumPy is all that threads
-    cannot do side by side: cutting views anew for every tile would take a fifth of the time.
+    Fresh memory often costs more than a computation. And the Python code between two calls into NumPy is the only work
+    that threads cannot do at the same time: to make new views for every tile would take a fifth of the time.
     """
 
     def __init__(self) -> None:
         self._kept = _Kept()
 
     def get(self, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-        """The array of this name, thread, shape and dtype; what it held before is lost."""
+        """The array of this name, shape and dtype, one for each thread. What it held before is lost."""
         arrays = self._kept.arrays
         size = prod(shape)
         if name not in arrays or arrays[name].size < size or arrays[name].dtype != dtype:
-            arrays[name] = np.zeros(size, dtype)  # what nobody fills is worked on where lines lie as one
-            self._kept.made.clear()  # else what was made of the array that was would keep it in memory
+            arrays[name] = np.zeros(size, dtype)  # steps over all lines as one also read values never set
+            self._kept.made.clear()  # otherwise, objects made of the old array would keep it in memory
         array: NDArray[Any] = arrays[name][:size].reshape(shape)
         return array
 
     def made(self, owner: object, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What was made of this owner, key and thread, for as long as the arrays are those it was made of; else it is made.
+        """What a thread has made for an owner and a key. `make` makes it if it is missing, or if the arrays have changed since.
 
-        What the owner before it had is lost.
+        Everything made for the previous owner is dropped.
         """
         kept = self._kept
         if kept.owner is not owner:
@@ -59,7 +59,7 @@ class Buffers:
 
 
 class _Kept(local):
-    """What one thread keeps."""
+    """The arrays and objects that one thread keeps."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray[Any]] = {}

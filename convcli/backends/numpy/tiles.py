@@ -1,6 +1,6 @@
-"""Cut the output into tiles, fill each one's padded input through the border index map.
+"""Cut the output into tiles, and fill the padded input of each through the border index map.
 
-No padded copy of the whole image is ever made; a tile's input, its result and its conversion stay in the cache.
+The whole image is never copied with padding. The input of a tile, its result and the finished result stay in the cache.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from convcli.pointwise.lift import Lift
 
 
 def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
-    """Output rows and columns of every tile; rows are cut finer where there would be less than `least` tiles."""
+    """Output rows and columns of every tile. If there would be fewer than `least` tiles, they get fewer rows."""
     columns = [range(x, min(x + tile.width, output.width)) for x in range(0, output.width, tile.width)]
     height = min(tile.height, max(1, -(-output.height * len(columns) // least)))
     rows = [range(y, min(y + height, output.height)) for y in range(0, output.height, height)]
@@ -26,7 +26,7 @@ def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
 
 
 def described(tiles: list[tuple[range, range]], threads: int) -> str:
-    """``94 strips of 32 rows, 2 threads``, or ``160 tiles of 185×300, 2 threads`` where lines are cut, too."""
+    """A text such as ``94 strips of 32 rows, 2 threads``, or ``160 tiles of 185×300, 2 threads`` if lines are cut, too."""
     if not tiles:
         return "nothing to compute"
     (rows, columns), count = tiles[0], len(tiles)
@@ -38,22 +38,22 @@ def described(tiles: list[tuple[range, range]], threads: int) -> str:
 
 
 FEW_COLUMNS = 8
-"""Single columns up to which they are copied one by one, which takes less than to gather them at once."""
+"""Up to so many single columns are copied one by one, which takes less time than gathering them at once."""
 
 
 class Columns:
-    """How the columns of a tile are gathered: one stretch that runs through the image evenly, and single ones.
+    """How the columns of a tile are gathered: one evenly spaced stretch of the image, and single columns.
 
     Parameters
     ----------
     indices : ndarray of int
         Source columns of one class (see `Job.columns`).
     step : int
-        Values between horizontal neighbours.
+        Values from a pixel to its right neighbour.
     """
 
     def __init__(self, indices: NDArray[np.intp], step: int) -> None:
-        run, apart = longest_run(indices, 1 if step > 1 else None)  # interleaved values are taken pixel by pixel
+        run, apart = longest_run(indices, 1 if step > 1 else None)  # interleaved pixels: a stretch has no gaps
         first = int(indices[run.start]) if run else 0
         self.step, self.apart = step, apart
         self.source = slice(first * step, (first + (len(run) - 1) * apart + 1) * step if run else 0)
@@ -64,9 +64,9 @@ class Columns:
         self.copies = self._copies(first, run)
 
     def _copies(self, first: int, run: range) -> list[tuple[int, int]] | None:
-        """Each single column's place, and where in the stretch its source lies, or `ZERO`.
+        """The place of each single column, and the place in the stretch that it is copied from, or `ZERO`.
 
-        None if they are many, or if the source of one lies outside the stretch.
+        None if there are many, or if the source of one lies outside the stretch.
         """
         if len(self.outside) > FEW_COLUMNS:
             return None
@@ -79,16 +79,16 @@ class Columns:
         return found
 
     def stretch(self, lines: NDArray[Any]) -> NDArray[Any]:
-        """The part of source `lines` that goes to `target`."""
+        """The part of source `lines` that is copied to `target`."""
         if self.apart == 1:
             return lines[..., self.source]
         return lines[..., self.source.start : self.source.stop : self.apart]
 
 
 class Rows:
-    """How the rows of a tile are gathered: one stretch that lies in the image as it is, and single ones.
+    """How the rows of a tile are gathered: one stretch of neighbouring rows of the image, and single rows.
 
-    Those of one `kind` differ in where the stretch lies only.
+    Rows of the same `kind` differ only in where the stretch lies in the image.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Rows:
 
     @cached_property
     def copies(self) -> list[tuple[int, int]] | None:
-        """As for `Columns`: each single row's place, and where in the stretch its source lies, or `ZERO`."""
+        """As for `Columns`: the place of each single row, and the place in the stretch that it is copied from, or `ZERO`."""
         inside, ahead = range(self.source.start, self.source.stop), self.target.start - self.source.start
         if any(row != ZERO and row not in inside for _, row in self.outside):
             return None
@@ -113,7 +113,7 @@ class Rows:
 
     @cached_property
     def kind(self) -> tuple[object, ...]:
-        """See above."""
+        """A key that is equal for rows that differ only in where the stretch lies in the image."""
         copies = None if self.copies is None else (*self.copies,)
         return self.count, self.target.start, self.target.stop, copies
 
@@ -144,14 +144,14 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
 
 
 class Filling(NamedTuple):
-    """How a tile is filled whose border lies in it as well.
+    """How a tile is filled if its border can be copied from the tile itself.
 
     Attributes
     ----------
     stretches : list of (Columns, ndarray)
-        Where the stretch of each class of columns goes.
+        For each class of columns, the place that its stretch goes to.
     border : Steps
-        Copies of that to what lies around it.
+        Copies from the stretches to the border around them.
     """
 
     stretches: list[tuple[Columns, NDArray[Any]]]
@@ -159,7 +159,7 @@ class Filling(NamedTuple):
 
 
 def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Filling | None:
-    """How ``scratch (planes, rows, line)`` is filled by way of its stretch; None if its border has to be gathered anew."""
+    """How ``scratch (planes, rows, line)`` is filled from its stretches; None if its border has to be gathered from the image."""
     stretches, border = [], Steps()
     for number, columns in enumerate(gathers):
         if rows.copies is None or columns.copies is None:
@@ -173,7 +173,7 @@ def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Fillin
 
 
 def _copies(places: NDArray[Any], copies: list[tuple[int, int]]) -> Steps:
-    """The steps that fill single ``places (P, places, …)`` from others, see `Columns` and `Rows`."""
+    """The steps that fill single ``places (P, places, …)`` from other places, see `Columns` and `Rows`."""
     return [
         (places[:, place].fill, (0,)) if inside == ZERO else (np.copyto, (places[:, place], places[:, inside]))
         for place, inside in copies
@@ -185,7 +185,7 @@ def fill_lifted(
 ) -> None:
     """Gather ``planes (P, H, W·step)`` of pixels as stored, lift them a few rows at a time, and put them into `scratch`.
 
-    `scratch` holds a plane for each of `gathers` side by side, as `Job.gathered` says.
+    For every plane, `scratch` holds a gathered plane for each of `gathers`, in the order of `Job.columns`.
     """
     classes, line = len(gathers), scratch.shape[2]
     count = max(1, NEAR_VALUES // (len(planes) * line))
@@ -198,9 +198,9 @@ def fill_lifted(
 
 
 def longest_run(indices: NDArray[np.intp], apart: int | None = None) -> tuple[range, int]:
-    """The longest stretch of places whose indices (no `ZERO` among them) count up by `apart`, and that.
+    """The longest run of places whose indices grow by `apart` from one to the next, without `ZERO`; and `apart`.
 
-    By default, they count up by their most frequent increase.
+    By default, `apart` is the most frequent increase.
     """
     count = len(indices)
     rises = np.diff(indices)

@@ -1,4 +1,4 @@
-"""A kernel as a sum of columns times rows, as few of them as its rank."""
+"""A kernel as a sum of columns times rows, with as few terms as its rank."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEFT_OUT = 2.0
-"""Roundings of the sum that factors may leave out."""
+"""The factors may leave out as much as this number of roundings of the sum."""
 
 MAX_RANK = 32
-"""Ranks that are looked for: more are never worth their passes."""
+"""The largest rank that is searched for: more passes are never worth it."""
 
 
 def rank(kernel: NDArray[np.float64], dtype: str, most: int) -> int | None:
-    """How many terms `factors` has; None if they are more than `most` and it is not looked how many."""
+    """The number of terms that `factors` returns; None if it is more than `most`."""
     found = _factors(kernel.tobytes(), kernel.shape, dtype, min(most, MAX_RANK))
     if found is not None:
         return len(found[0])
@@ -25,12 +25,13 @@ def rank(kernel: NDArray[np.float64], dtype: str, most: int) -> int | None:
 def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
 
-    What they leave out may change a result by `LEFT_OUT` roundings of the sum Σ|x·k| for pixels of one size, no more: small
-    taps of a kernel with a large one count by their sum. A kernel of full rank is its own rows, or columns.
+    They may change a result by at most `LEFT_OUT` roundings of the sum Σ|x·k|, for pixels of the same magnitude. The
+    sum of what is left out counts, so that many small taps beside a large one are not lost. A kernel of full rank is
+    returned as its own rows or columns.
 
-    Gaussian elimination with complete pivoting: the column and the row through the largest value, over that value, leave a
-    rest of one rank less. Unlike a singular value decomposition it rounds relative to the rest, and not at all where values
-    are small multiples of each other.
+    The method is Gaussian elimination with complete pivoting: the column and the row through the largest value, divided
+    by this value, leave a rest whose rank is smaller by one. Unlike in a singular value decomposition, rounding errors
+    are relative to the rest, and there are none if values are small multiples of each other.
     """
     found = _factors(kernel.tobytes(), kernel.shape, dtype, MAX_RANK)
     if found is not None:
@@ -43,7 +44,7 @@ def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64
 def _factors(
     values: bytes, shape: tuple[int, int], dtype: str, most: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The factors, if they are at most so many."""
+    """The factors, or None if they have more than `most` terms."""
     kernel = np.frombuffer(values).reshape(shape)
     allowed = LEFT_OUT * float(np.finfo(dtype).eps) * float(np.abs(kernel).sum())
     rest = kernel.copy()

@@ -1,7 +1,8 @@
-"""Kernels of low rank: a pass along the columns and a pass along the rows for each rank.
+"""Kernels of low rank: for each rank, a pass along the columns and a pass along the rows.
 
-A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank; the passes of all terms are summed. The first passes are
-products with banded matrices, the second ones what `convcli.backends.numpy.strategies.across` finds cheaper.
+A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank, and the passes of all terms are summed. The first
+passes are products with banded matrices. For the second passes, `convcli.backends.numpy.strategies.across` finds the
+cheaper way.
 """
 
 from __future__ import annotations
@@ -35,27 +36,28 @@ from convcli.geometry import Size, extent
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
 NEAR_BYTES = 768 << 10
-"""Scratch and output of a tile of planes taken apart: most of a core's second-level cache."""
+"""Bytes of the scratch and output of a tile, if channels have planes of their own: most of a core's second-level
+cache."""
 
 FOLD_BYTES = 2 << 20
-"""Lines and their sums that are worked on at a time."""
+"""Bytes of the lines and their sums that are worked on at a time."""
 
 RANK_STEPS, RANK_PASSES = 6, 4
-"""Steps to find a term of a kernel, and passes over its values."""
+"""Steps to find a term of a kernel, and passes over the kernel's values."""
 
 STRIDED = 1.4
-"""How much slower it is where rows are left out."""
+"""How many times slower the strategy is if a stride leaves out rows."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-    """What it takes, with channels as they lie and one by one: of kernels that are few, or alike, and no single columns.
+    """The cost, with channels as they are and with a plane for each. Kernels must be few or equal, and wider than one column.
 
-    Every job can be done so, if it is wanted: a kernel of full rank is its own rows.
+    If it is wanted, the strategy can do every job: a kernel of full rank is its own rows.
     """
     job = layouts[0]
     alike = bool((job.kernels == job.kernels[0, 0]).all())
     few = alike or job.outputs * job.inputs <= MANY_KERNELS
-    if not wanted and not (few and job.kernel.width > 1):  # a column is a single pass
+    if not wanted and not (few and job.kernel.width > 1):  # a single column needs only one pass
         return []
     seen = job.kernels[:1, :1] if alike else job.kernels if few else job.kernels[:SEEN, :SEEN]
     largest = _largest_rank(seen.reshape(-1, *job.kernel), dtype, None if wanted else steps_allowed(job))
@@ -63,7 +65,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
 
 
 def _largest_rank(kernels: NDArray[np.float64], dtype: str, steps: int | None) -> int | None:
-    """The largest rank of some kernels; None if to find it takes more than so many steps."""
+    """The largest rank of some kernels; None if it takes more than `steps` steps to find it."""
     each = RANK_STEPS + kernels[0].size * RANK_PASSES // VALUES_A_STEP
     most = MAX_RANK if steps is None else steps // (len(kernels) * each)
     largest = 0
@@ -87,14 +89,20 @@ def _estimate(job: Job, dtype: str, terms: int) -> Estimate:
 
 
 def _across(job: Job, dtype: str) -> tuple[float, bool]:
-    """What the passes along the rows take for each output, in multiply-accumulates, and whether they fold: of the first output."""
+    """The cost of the passes along the rows, in multiply-accumulates for each output, and whether they fold.
+
+    The first output plane stands for all.
+    """
     lines = [line for kernel in job.kernels[0] for line in factors(kernel, dtype)[1].astype(dtype)]
     macs, folds = across.cheapest(lines, job.dilation.columns * job.step, job.output.width * job.step)
     return macs, bool(folds)
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of enough rows to keep products along the rows busy; of long lines where there are none, or wide ones."""
+    """Output rows and columns of a tile. It has long lines if channels are interleaved or the passes fold.
+
+    Otherwise it has shorter lines and more rows, with which products along the rows are faster.
+    """
     if job.step == 1 and not _across(job, f"float{8 * itemsize}")[1]:
         size = tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
     else:
@@ -103,7 +111,7 @@ def tile(job: Job, itemsize: int) -> Size:
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Factor the kernels once; what is returned says how a tile is filled."""
+    """Factor the kernels, once. The result gives the steps that fill a tile."""
     passes = [_Passes(job, dtype, o) for o in range(job.outputs)]
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
@@ -133,7 +141,7 @@ class _Passes:
     dtype : str
         Of the computation.
     output : int
-        Which plane.
+        The number of the plane.
     """
 
     def __init__(self, job: Job, dtype: str, output: int) -> None:
@@ -150,11 +158,11 @@ class _Passes:
         self._built: dict[tuple[int, ...], NDArray[Any]] = {}
 
     def steps(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        """Fill ``out (rows, width)``."""
+        """The steps that fill ``out (rows, width)``."""
         return (self._by_folds if self.folds else self._by_bands)(scratch, out, buffers)
 
     def _by_folds(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        """All passes for a few rows at a time, of which much is made on the way."""
+        """All passes, for a few rows at a time, because their intermediate results take much memory."""
         steps: Steps = []
         line, slots = scratch.shape[2], sum(len(fold.weights) for fold in self.folds)
         at_once = max(1, FOLD_BYTES // (slots * line * self.block * out.itemsize)) * self.block
@@ -186,7 +194,7 @@ class _Passes:
         return steps
 
     def _down(self, number: int, lines: NDArray[Any], out: NDArray[Any]) -> Steps:
-        """The pass of a term along the columns of `lines`: ``out (rows, line)``."""
+        """The steps of a term's pass along the columns of `lines`, into ``out (rows, line)``."""
         rows, line = out.shape
         size = min(self.block, rows)
         band = self._band(number, size)
@@ -198,7 +206,7 @@ class _Passes:
         return steps
 
     def _band(self, number: int, size: int, along: bool = False) -> NDArray[Any]:
-        """The banded matrix of a term for blocks of so many rows, or of columns `along` a line, built once."""
+        """The banded matrix of a term for blocks of `size` rows, or of `size` columns if `along` is set. Built once."""
         key = number, size, along
         if key not in self._built:
             _, column, line = self.terms[number]
