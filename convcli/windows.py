@@ -1,7 +1,8 @@
-"""Where pixels come from, and where results go: a source is read by window, a target is written by block."""
+"""Where pixels come from, and where results go: a source is read by window or in bands of rows, a target written by block."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -86,3 +87,17 @@ def is_interleaved(x: NDArray[Any]) -> bool:
         and (down == width * pixel or height == 1)
         and (along == pixel or width == 1)
     )
+
+
+BAND_VALUES = 1 << 20
+
+NEAR_VALUES = 1 << 16
+"""Of a band that is worked on in several steps: what these leave stays in a core's own cache."""
+
+
+def bands(values: NDArray[Any], count: int = BAND_VALUES) -> Iterator[slice]:
+    """Slices of the rows of ``(…, H, W)``, of about `count` values each."""
+    height = values.shape[-2]
+    step = max(1, count * height // max(1, values.size))
+    for start in range(0, height, step):
+        yield slice(start, start + step)

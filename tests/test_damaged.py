@@ -15,8 +15,7 @@ from PIL import Image, ImageFile
 
 from convcli import images
 from convcli.errors import ConvError, ImageError
-from convcli.system.context import Context
-from convcli.system.silence import silent
+from convcli.system.context import Context, silent
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 FORMATS = ["AVIF", "BMP", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI",

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.drawing import blocks, colors, svg
+from convcli.drawing import colors, svg
+from convcli.drawing import half_blocks as blocks
 from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.scene import Line, Pixels, Rect, Scene, Text, fitting_size, text_width
 from convcli.errors import ImageError

@@ -8,6 +8,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from math import pi
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from convcli.errors import ConvError, GeometryError, KernelError
 from convcli.geometry import Pads, Pair
 from convcli.kernels import Bank, Filter, Kernel, kernel_files, named, parse, weights
 from convcli.kernels.named import REGISTRY
+from convcli.kernels.spec import FILES
 from convcli.pointwise.finish import Finish
 from convcli.spelling import as_options
 
@@ -434,9 +436,9 @@ def test_a_comet_draws_its_tail_to_its_angle(angle: int, step: tuple[int, int]) 
     assert answer.sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("family", ["gaussians", "lines", "shapes"])
+@pytest.mark.parametrize("family", ["gaussians", "shapes"])
 def test_averages_weigh_nothing_negatively(family: str) -> None:
-    averages = [recipe for recipe in REGISTRY.values() if recipe.family == family and recipe.scale == "sum 1"]
+    averages = [recipe for name in named.FAMILIES[family].split() if (recipe := REGISTRY[name]).scale == "sum 1"]
     assert len(averages) >= 3
     for recipe in averages:
         assert values(recipe.name).min() >= 0
@@ -445,8 +447,20 @@ def test_averages_weigh_nothing_negatively(family: str) -> None:
 def test_no_two_kernels_share_a_name() -> None:
     every = named.names()
     assert len(set(every)) == len(every)
-    with pytest.raises(ValueError, match="two kernels are called unity"):
-        named.named("unity", scale="sum 1", source="nobody")(lambda: np.ones((1, 1)))
+
+
+@pytest.mark.parametrize("family", named.FAMILIES)
+def test_the_index_has_the_kernels_of_every_module(family: str) -> None:
+    """In the order in which the module defines them: nothing else says where a kernel is found."""
+    module = import_module(f"convcli.kernels.{family}")
+    defined = [name for name, recipe in REGISTRY.defined.items() if recipe.build.__module__ == module.__name__]
+    assert defined == named.FAMILIES[family].split()
+
+
+def test_every_alias_has_its_kernel() -> None:
+    assert set(named.ALIASES.values()) <= set(REGISTRY)
+    for alias, name in named.ALIASES.items():
+        assert np.array_equal(values(alias), values(name))
 
 
 def test_unit_scales() -> None:
@@ -876,7 +890,7 @@ def test_truncated_npy_kernels(length: int, tmp_path: Path) -> None:
     assert "not a valid .npy" in message(lambda: parse(str(tmp_path / "k.npy")))
 
 
-@pytest.mark.parametrize("suffix", kernel_files.SUFFIXES)
+@pytest.mark.parametrize("suffix", FILES)
 def test_absent_kernel_files_and_folders(suffix: str, tmp_path: Path) -> None:
     assert "cannot be read: there is no such file" in message(lambda: parse(str(tmp_path / f"absent{suffix}")))
     (tmp_path / f"folder{suffix}").mkdir()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cli import environment, write
 
-from convcli.system import process
+from convcli.system import context
 
 
 class GoneError(BaseException):
@@ -37,7 +37,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], int | None]:
 
     def code_of(code: object) -> int | None:
         try:
-            process.leave(code)
+            context.leave(code)
         except GoneError as gone:
             return int(gone.args[0])
         return None
@@ -80,6 +80,7 @@ def test_a_stream_that_cannot_be_written(ends: Callable[[object], int | None], m
 
 PROGRAM = """
 import atexit, sys
+from convcli.system import context
 from convcli.__main__ import main
 atexit.register(lambda: sys.stderr.write("at the end"))
 sys.argv = ["convcli", *sys.argv[1:]]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from convcli import images
 from convcli.errors import ImageError
-from convcli.images.reading.arrays import array_of, is_plain
+from convcli.images.reading.planes import array_of, is_plain
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "I;16", "F")
 

@@ -19,11 +19,10 @@ from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.geometry import Pads, Pair
-from convcli.images.alpha import joined
+from convcli.images.picture import joined
 from convcli.pointwise import finish as finishes
 from convcli.pointwise.finish import Finish
-from convcli.pointwise.gray import LUMA
-from convcli.pointwise.lift import Lift, Restore
+from convcli.pointwise.lift import LUMA, Lift, Restore
 from convcli.pointwise.ranges import Clipped
 from convcli.vocabulary import PADDING_MODES
 

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from convcli.backends.numpy import blocks as runs
 from convcli.backends.numpy import recipe as recipes
 from convcli.backends.numpy.job import direct
-from convcli.backends.numpy.steps import Buffers, run
 from convcli.backends.numpy.strategies import STRATEGIES, common, fft, separable, toeplitz
-from convcli.backends.numpy.tiles import Columns, Rows, fill, filling
+from convcli.backends.numpy.tiles import Buffers, Columns, Rows, fill, filling, run
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import ZERO, Pads, Pair, Size

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from convcli.backends import finished
 from convcli.backends.torch import arrays as runs
 from convcli.backends.torch import storing as device_finish
-from convcli.backends.torch.bus import to_array, to_tensor
+from convcli.backends.torch.arrays import to_array, to_tensor
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.pointwise.finish import Finish

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import convolve, transpose_convolve
 
-from convcli.backends.torch import tensors
+from convcli.backends.torch import convolutions as tensors
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from math import floor, log2
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
     from convcli.geometry import Geometry, Size
     from convcli.layer import Layer
     from convcli.windows import Source, Target
+
+
+BLOCK: Final = 16
+"""Rows and columns over which faint values are averaged, at most (see `block`): a single faint pixel is not a faint region."""
+
+WIDE: Final = 2.0**8
+"""Range of values (the largest over the mean of the faintest block that is not all zeros) above which float32's transform,
+which leaves the faintest window 24 - 8 = 16 bits, would not do: it is done in float64."""
+
+TOO_WIDE: Final = 2.0**32
+"""Range above which float64's, which leaves the faintest 53 - 32 = 21 bits, would not do either: there is no transform."""
+
+SMALL: Final = 2.0**-32
+"""The share of a type's largest number that values must lie below before they are summed ahead of their weights, or transformed:
+a sum of 2**32 of them does not overflow. A NaN and an infinity do not, so that one comparison finds all three."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +147,19 @@ def handed_over(task: Task, computed: Computed) -> Computed:
 def only_stores(finish: Finish) -> bool:
     """Whether a finish only makes integers of real values: it neither joins nor restores them."""
     return finish.dtype is not None and not finish.joins and finish.restore is None
+
+
+def block(taps: int) -> int:
+    """Rows or columns of the blocks for a kernel of so many taps: every window has one all to itself, wherever it lies."""
+    return min(BLOCK, (taps + 1) // 2)
+
+
+def scale_of(total: float) -> float:
+    """What kernels of this Σ|k| are divided by before they are transformed, and results multiplied by: a power of two.
+
+    It is 1 but for kernels so large that spectra could overflow where results do not.
+    """
+    return 2.0 ** floor(log2(total)) if total > 1 / SMALL else 1.0
 
 
 class Backend(Protocol):

@@ -13,15 +13,14 @@ if TYPE_CHECKING:
     from convcli.images.guards import process_wide
     from convcli.images.picture import ImageFile, Metadata, Picture, Timing
     from convcli.images.reading import left_out, load, opened
-    from convcli.images.writing import frames_kept, save, save_frames
-    from convcli.images.writing.encoding import Settings
+    from convcli.images.writing import Settings, frames_kept, save, save_frames
     from convcli.images.writing.storage import Storage, storage_for, white_of
 
 _HOMES = {
     "ImageFile": "picture",
     "Metadata": "picture",
     "Picture": "picture",
-    "Settings": "writing.encoding",
+    "Settings": "writing",
     "Storage": "writing.storage",
     "Timing": "picture",
     "format_of": "formats",

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError, param
-from convcli.pointwise.gray import weights_for
-from convcli.pointwise.lift import Lift
+from convcli.pointwise.lift import Lift, weights_for
 
 SPACES = {1: "gray", 3: "rgb"}
 """The colour space of an image by its count of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
@@ -152,6 +152,21 @@ class Picture:
         """Gray ``(1, H, W)`` of its encoded colours, in float64 if `double` or if they are; see `gray_weights`."""
         kind = "float64" if double or self.colour.dtype == np.float64 else "float32"
         return Lift(kind, self.full_scale, gray=self.gray_weights()).whole(self.colour)
+
+
+def joined(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Colours ``(C, H, W)`` and opacity ``(H, W)`` as one array ``(C + 1, H, W)``.
+
+    No copy where they are views of one array in which the opacity follows the colours, as in a decoded picture; else one that is
+    interleaved in memory.
+    """
+    across, *along = colour.strides
+    follows = colour.ctypes.data + len(colour) * across == alpha.ctypes.data and tuple(along) == alpha.strides
+    if colour.base is not None and colour.base is alpha.base and colour.dtype == alpha.dtype and follows:
+        return as_strided(colour, (len(colour) + 1, *alpha.shape), colour.strides, writeable=colour.flags.writeable)
+    out = np.empty((*alpha.shape, len(colour) + 1), np.result_type(colour, alpha)).transpose(2, 0, 1)
+    out[:-1], out[-1] = colour, alpha
+    return out
 
 
 class Timing(NamedTuple):

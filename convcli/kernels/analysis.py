@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convcli.errors import KernelError
+from convcli.kernels.bank import Kernel
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
-from convcli.kernels.kernel_types import Kernel
 from convcli.kernels.response import Matrix, gain, total_of
 
 ZERO_SUM = 1e-6

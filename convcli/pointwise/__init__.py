@@ -2,6 +2,5 @@
 
 ``lift``     before the kernel: linear light, gray, colours weighted by their opacity
 ``finish``   after it: a bank joined, colours and light as they were, the range policy, rounding, the cast
-``light``, ``gray``, ``opacity``, ``ranges``   the formulas of both
-``bands``    blocks of rows
+``ranges``   the range policies
 """

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.pointwise.bands import NEAR_VALUES, bands
 from convcli.pointwise.lift import Restore
 from convcli.pointwise.ranges import NOTHING, UNKNOWN, Clipped, Known, extremes, store, wider
+from convcli.windows import NEAR_VALUES, bands
 
 
 @dataclass(frozen=True, slots=True)

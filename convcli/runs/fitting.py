@@ -13,12 +13,11 @@ from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.errors import ImageError, param
-from convcli.images import Picture, Storage, alpha
-from convcli.images.picture import SPACES
+from convcli.images import Picture, Storage
+from convcli.images.picture import SPACES, joined
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
-from convcli.runs import transparency
 from convcli.runs.operation import Operation
 from convcli.system import memory
 
@@ -130,7 +129,11 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     if operation.channels == "gray" and colours > 1:
         weights = picture.gray_weights(linear)
         colours, space = 1, SPACES[1]
-    rule = transparency.policy_for(colours, picture.alpha is not None, operation)
+    rule = "drop"
+    if picture.alpha is not None:
+        from convcli.runs import transparency
+
+        rule = transparency.policy_for(colours, True, operation)
     if rule == "premultiply":
         fitted = fit(colours + 1, white, replace(operation, bias=None, channels="each"))
         channels, transparent = fitted.channels - 1, True
@@ -162,7 +165,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     image = picture.colour
     if rule in ("premultiply", "filter"):
         assert picture.alpha is not None
-        image = alpha.joined(image, picture.alpha)
+        image = joined(image, picture.alpha)
     fitted = fitted._replace(lift=lift, finish=finish)
     return Prepared(picture, image, space, colours, fitted, kept, rule, transparent)
 
@@ -190,7 +193,9 @@ def _both_ways(
         restore = Restore(white, linear, bool(opacity) and transparent)
     if weighs and restore is not None:
         bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
-        restore = restore._replace(gain=transparency.gain_of(operation), bias=bias)
+        from convcli.runs.transparency import gain_of
+
+        restore = restore._replace(gain=gain_of(operation), bias=bias)
     return lift, restore
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, param
-from convcli.kernels import Bank, parse, weights
+from convcli.kernels import Bank, parse
 from convcli.layer import Layer, bias_misfit
+
+if TYPE_CHECKING:
+    from convcli.kernels.weights import Weights
 
 
 class Bias(NamedTuple):
@@ -112,6 +115,8 @@ def assemble(
             f"is for {param('kernel')}",
             "weights from a file say themselves how channels are mixed; leave it out",
         )
+    from convcli.kernels import weights
+
     layer = weights.load(source)
     path, _ = weights.split(source)
     if bias is None and layer.bias is not None:
@@ -119,7 +124,7 @@ def assemble(
     return Operation(spec, layer.label, None, layer.weight, bias, channels, alpha, linear, compute, notes, (str(path),))
 
 
-def _stored_bias(layer: weights.Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
+def _stored_bias(layer: Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
     """The bias that lies beside a layer's weight, and a remark that it is added, or why not."""
     assert layer.bias is not None
     outputs = Layer.of(layer.weight, spec).outputs

@@ -11,12 +11,11 @@ from threading import Thread
 import pytest
 
 from convcli.errors import ImageError
-from convcli.system import process
-from convcli.system.context import Context, current, entered
+from convcli.system import context
+from convcli.system.context import Context, current, entered, hushed, silent
 from convcli.system.files import writing
-from convcli.system.silence import hushed, silent
 
-NAMES = (process.BLAS_THREADS[0], process.PILLOW_BLOCKS[0])
+NAMES = (context.BLAS_THREADS[0], context.PILLOW_BLOCKS[0])
 
 
 def state() -> tuple[object, ...]:
@@ -34,7 +33,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_the_command_line_changes_is_put_back() -> None:
     before = state()
     with Context(owns_process=True):
-        assert sys.getswitchinterval() == pytest.approx(process.SWITCH_SECONDS)
+        assert sys.getswitchinterval() == pytest.approx(context.SWITCH_SECONDS)
         assert [os.environ[name] for name in NAMES] == ["1", "3"]
     assert state() == before
 

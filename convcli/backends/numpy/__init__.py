@@ -5,14 +5,12 @@
 ``strategies``  the ways to do a job: what each costs by itself, how its tiles are cut, how one is filled
 ``plan``        predicts what each takes in all, on how many threads, and chooses the cheapest
 ``recipe``      all of an operation but the pixels, kept for the next like one
-``tiles``       cuts the output into tiles, fills each one's padded input
-``steps``       calls into NumPy known beforehand, and the arrays of a thread that they work on
+``tiles``       cuts the output into tiles, fills each one's padded input; what a thread works on
 ``output``      a block of the result, and the finished tiles that go into it
 ``blocks``      the operation: block after block, each tile after tile by the recipe
 """
 
 from convcli.backends.numpy.blocks import predicted_seconds, run
-from convcli.backends.numpy.phases import sparse
 from convcli.backends.numpy.plan import USUAL
 
-__all__ = ["USUAL", "predicted_seconds", "run", "sparse"]
+__all__ = ["USUAL", "predicted_seconds", "run"]

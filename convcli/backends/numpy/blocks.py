@@ -18,7 +18,7 @@ from convcli.backends import Computed, Task, finished
 from convcli.backends.numpy.job import lines
 from convcli.backends.numpy.output import Output
 from convcli.backends.numpy.recipe import Recipe, recipe_of
-from convcli.backends.numpy.steps import Buffers
+from convcli.backends.numpy.tiles import Buffers
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, wider

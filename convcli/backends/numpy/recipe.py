@@ -13,12 +13,22 @@ from numpy.typing import NDArray
 
 from convcli.backends import Considered, Task
 from convcli.backends.numpy.job import Job, direct
-from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import Plan, check_name, choose, plans, quick
-from convcli.backends.numpy.steps import Buffers, Steps, run
 from convcli.backends.numpy.strategies import STRATEGIES, taps
 from convcli.backends.numpy.strategies.common import CACHED_BYTES, Work
-from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
+from convcli.backends.numpy.tiles import (
+    Buffers,
+    Columns,
+    Filling,
+    Rows,
+    Steps,
+    cut,
+    described,
+    fill,
+    fill_lifted,
+    filling,
+    run,
+)
 from convcli.geometry import Geometry, Size
 from convcli.pointwise.lift import Lift
 from convcli.system.context import current
@@ -233,7 +243,9 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         dtype, shape, data = array
         return np.frombuffer(data, dtype).reshape(shape).astype(np.float64)
 
-    make = transposed if key.geometry.transpose else direct
+    make: Callable[..., Job] = direct
+    if key.geometry.transpose:
+        from convcli.backends.numpy.phases import transposed as make
     bias = None if key.bias is None else thawed(key.bias)
     operation = thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
     ways = [make(*operation)]

@@ -15,8 +15,15 @@ from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import metadata_of, orientation_of
 from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import sixteen_bits
-from convcli.images.reading.arrays import is_plain, read_plain
-from convcli.images.reading.planes import Planes, check_white_unsaid, planes_of, upright, white_guessed
+from convcli.images.reading.planes import (
+    Planes,
+    check_white_unsaid,
+    is_plain,
+    planes_of,
+    read_plain,
+    upright,
+    white_guessed,
+)
 
 
 class File:

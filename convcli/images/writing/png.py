@@ -23,8 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.images.writing import Frame, Job
-from convcli.images.writing.encoding import carried
+from convcli.images.writing import Frame, Job, carried
 from convcli.system.parallel import run_all, workers
 
 Bytes = NDArray[np.uint8]

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, param
-from convcli.images.alpha import joined
 from convcli.images.formats import ANY, Format, row_of
-from convcli.images.picture import SPACES, Picture
+from convcli.images.picture import SPACES, Picture, joined
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy
 

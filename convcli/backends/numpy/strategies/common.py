@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.backends import SMALL
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
@@ -175,3 +176,33 @@ def bias_steps(job: Job, out: NDArray[Any]) -> Steps:
         return []
     pixels = out.reshape(*out.shape[:-1], -1, job.step)
     return [(np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels))]
+
+
+def precision(job: Job, scratch: NDArray[Any]) -> str | None:
+    """The dtype of a tile, if it can be done by skipping taps of weight 0 and by sums of pixels; else None.
+
+    No taps may be skipped that a NaN or an infinity lies under; nor may pixels be summed that are so large that only their
+    products with the weights can be.
+    """
+    largest = max(float(scratch.max(initial=0)), -float(scratch.min(initial=0)), key=lambda size: (size != size, size))
+    return scratch.dtype.name if is_small(largest, scratch.dtype) else None
+
+
+def is_small(largest: float, kind: np.dtype[Any]) -> bool:
+    """Whether pixels of a type can be summed, of which the largest magnitude is this; NaN cannot."""
+    return largest < float(np.finfo(kind).max) * SMALL
+
+
+def spread(scratch: NDArray[Any], block: tuple[int, int]) -> tuple[float, float]:
+    """The largest magnitude in a tile, NaN if there is one; and how far it lies above the mean of the tile's faintest block.
+
+    `block` is its rows and columns; blocks that are all zeros are left out.
+    """
+    sizes = np.abs(scratch)
+    largest = float(sizes.max(initial=0))
+    if not is_small(largest, scratch.dtype):  # their sums would mean nothing
+        return largest, np.inf
+    _, rows, columns = sizes.shape
+    sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block[0]), 1), range(0, columns, block[1]), 2)
+    faintest = float(sums.min(where=sums > 0, initial=np.inf)) / (block[0] * block[1])
+    return largest, largest / faintest
