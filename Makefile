@@ -26,7 +26,7 @@ FUZZ_SECONDS ?= 120
 fuzz: $(VENV)/tested
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris
 	for target in image spec kernel-file weights command-line; do \
-		$(BIN)/python -m tests.fuzzing $$target $(FUZZ_SECONDS) || exit 1; done
+		PYTHONPATH=tests $(BIN)/python -m support.fuzzing $$target $(FUZZ_SECONDS) || exit 1; done
 
 # Against OpenCV, SciPy and torch, and libvips, ImageMagick and G'MIC where they are installed; writes benchmarks/RESULTS.md,
 # how far the planner's choices lie from the best, benchmarks/REGRET.md, many images, benchmarks/MANY.md, and PNG encoders,

@@ -1,6 +1,6 @@
-"""Generate the man pages and the generated parts of the README from the command line itself.
+"""Generate the man pages, and the generated parts of the README, from the command line itself.
 
-``python man/generate.py`` writes them; a test fails when what is committed differs from what this would write.
+``python man/generate.py`` writes them. A test fails if the committed files differ from these.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def commands_of(group: click.Group) -> dict[str, click.Command]:
 
 
 def pages() -> dict[str, str]:
-    """Every man page: file name to roff source."""
+    """All man pages: file names and their roff source."""
     commands = commands_of(cli)
     names = list(commands)
     out = {"convcli.1": _page(cli, "convcli", [f"convcli-{name}" for name in names])}
@@ -43,7 +43,7 @@ def pages() -> dict[str, str]:
 
 
 def readme(text: str) -> str:
-    """`text` with everything between the markers ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` made anew."""
+    """`text` with new content between the markers ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``."""
     blocks = {
         "help": f"```\n{_help(cli, 'convcli')}```",
         "borders": "| convcli | abcd becomes | PyTorch | NumPy | SciPy | OpenCV |\n| --- | --- | --- | --- | --- | --- |\n"
@@ -63,7 +63,7 @@ def readme(text: str) -> str:
 
 
 def _benchmarks() -> str:
-    """What `make bench` found, but for its titles: the machine, the tables, the planner's regret in a sentence."""
+    """The results of `make bench` without their titles: the machine, the tables, and a sentence about the planner's regret."""
     results, many, regret = (
         (ROOT / "benchmarks" / name).read_text(encoding="utf-8").split("\n", 1)[1].strip()
         for name in ("RESULTS.md", "MANY.md", "REGRET.md")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import convolve, task_of, transpose_convolve
 
 from convcli import dispatch
 from convcli.backends import Task, spectra
@@ -21,6 +20,7 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.system import memory
 from convcli.windows import Held, whole
+from support.operations import convolve, task_of, transpose_convolve
 
 
 class _ChosenError(Exception):
@@ -77,6 +77,7 @@ def test_the_import_tips_the_balance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- the memory that is counted ---
+
 
 PIXELS = 100 * 100
 STORED = Finish(dtype="uint8")

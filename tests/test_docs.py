@@ -8,14 +8,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from cli import done
 
 from convcli import __version__
 from convcli.cli import COMMANDS
 from convcli.cli import main as cli
 from convcli.vocabulary import BORDERS
-
-ROOT = Path(__file__).parent.parent
+from support.cli import ROOT, done
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import Layer as Drawn
-from conftest import layers
 from hypothesis import given
 
 from convcli import engine
@@ -14,6 +12,8 @@ from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError, KernelError
 from convcli.geometry import Size
 from convcli.layer import Layer
+from support.layers import Layer as Drawn
+from support.layers import layers
 
 DIRECT, TRANSPOSED = ConvSpec(groups=2), ConvSpec(groups=2, transpose=True)
 

@@ -217,7 +217,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {which}"
         raise ImageError(what, "cannot be written", "use png, jpg, tif, webp, ppm, bmp, gif or npy")
     if not _built(row):
-        raise ImageError(f"format {row.name}", "cannot be written", "this Pillow is built without it; use png")
+        raise ImageError(f"format {row.name}", "cannot be written", "use png", "this Pillow is built without it")
     return row.written_as or row.name
 
 

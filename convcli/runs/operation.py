@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Bias(NamedTuple):
-    """Offsets of the output channels: numbers in pixel units, or percent of the full scale."""
+    """Values that are added to the output channels: in pixel units, or in percent of the full scale."""
 
     values: tuple[float, ...]
     percent: tuple[bool, ...]
@@ -35,7 +35,7 @@ class Bias(NamedTuple):
         Raises
         ------
         GeometryError
-            Neither one value nor one for each channel.
+            There is neither one value nor one for each channel.
         """
         values = self.units(full_scale)
         if len(values) not in (1, channels):
@@ -45,10 +45,28 @@ class Bias(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """Everything that is done to a picture between loading and saving, apart from the range policy.
+    """Everything that is done to a picture between loading and saving, except the range policy.
 
-    `bank` or `weight` (4-D) holds the kernels; `channels` says how a bank meets the channels; `label` names it. `notes`
-    is what the user should know before anything is done; `files` are what it was read from.
+    Attributes
+    ----------
+    spec : ConvSpec
+        Geometry, groups, and whether the kernel is flipped.
+    label : str
+        The name of the kernels or weights.
+    bank, weight : Bank or None, ndarray or None
+        The kernels, or 4-D weights from a file. One of them is given.
+    bias : Bias or None
+    channels : str
+        How the kernels of a bank are applied to the channels of an image: ``each``, ``sum`` or ``gray``.
+    alpha : str
+        The alpha policy, or ``auto``.
+    linear : bool
+        Whether to compute in linear light.
+    compute : Compute
+    notes : tuple of str
+        What the user should know before anything is done.
+    files : tuple of str
+        Files that the operation was read from, and kernel SPECs, which may be files.
     """
 
     spec: ConvSpec
@@ -76,23 +94,24 @@ def assemble(
     linear: bool = False,
     compute: Compute = Compute(),
 ) -> Operation:
-    """An operation with its kernels built from SPECs, or its weights read from a file.
+    """Build an operation: its kernels from SPECs, or its weights from a file.
 
     Parameters
     ----------
     spec : ConvSpec
         Geometry, groups, and whether the kernel is flipped.
     kernels : sequence of str
-        SPECs, as `convcli.kernels.parse` takes them.
+        SPECs for `convcli.kernels.parse`.
     source : str, optional
-        ``FILE[:KEY]`` of 4-D weights, in place of `kernels`.
+        ``FILE[:KEY]`` with 4-D weights, instead of `kernels`.
     combine, channels, bias, alpha, linear, compute
         As in `Operation`; `combine` as in `convcli.kernels.Bank`.
 
     Raises
     ------
     ConvError
-        No kernel, both kinds of kernel, one that cannot be built or read, or options of a bank with weights.
+        There is no kernel, or both kinds; a kernel cannot be built or read; or options for kernels are given with
+        weights.
     """
     if kernels and source is not None:
         raise ConvError(
@@ -125,7 +144,7 @@ def assemble(
 
 
 def _stored_bias(layer: Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
-    """The bias that lies beside a layer's weight, and a remark that it is added, or why not."""
+    """The bias that is stored beside a layer's weights, and a note that it is added, or why not."""
     assert layer.bias is not None
     outputs = Layer.of(layer.weight, spec).outputs
     named, count = f"'{layer.bias_name}' of '{path}'", layer.bias.size

@@ -1,4 +1,4 @@
-"""One picture through one operation: fitted, computed by the engine, and made a picture again."""
+"""One picture and one operation: fitted, computed by the engine, and made a picture again."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from convcli.runs.operation import Operation
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A picture that went through an operation.
+    """The result of an operation on a picture.
 
     Attributes
     ----------
     picture : Picture
-        Its colours are real values in the input's units, or, where the engine could do it, the file's integers.
+        Its colours are real values in the input's units or, if the engine could make them, the file's integers.
     result : ConvResult
-        What the engine says of the colours.
+        The engine's result for the colours.
     storage : Storage
-        How the file will keep it.
+        How the file will store the picture.
     groups : int
-        Of the layer that the operation is on this picture.
+        Of the layer.
     alpha : str or None
-        The alpha policy that was followed; None where there is no alpha.
+        The alpha policy that was used; None if there is no alpha.
     """
 
     picture: Picture
@@ -46,18 +46,18 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     Parameters
     ----------
     picture : Picture
-        What was loaded.
+        As loaded.
     operation : Operation
         What is done to it.
     container : str
-        The format that will hold the result: checked before anything is computed.
+        The format for the result. It is checked before anything is computed.
     policy : str, optional
         The range policy.
 
     Raises
     ------
     ConvError
-        An operation that does not fit this picture, or a result that does not fit the format.
+        The operation does not fit this picture, or the result does not fit the format.
     """
     ready = prepare(picture, operation, container, policy)
     fitted, kept, rule = ready.fitted, ready.storage, ready.alpha
@@ -82,11 +82,11 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
 
 
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
-"""The integers up to which a dtype holds every one."""
+"""Each dtype holds all integers up to this one."""
 
 
 def remarks(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """All of it: of the pixels `given`, and of the results as computed in `dtype`."""
+    """All remarks: about the pixels `given`, and about the results as computed in `dtype`."""
     return (*_inexact(given, dtype), *_infinite(given, results, dtype))
 
 
@@ -103,7 +103,7 @@ def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
 
 
 def _infinite(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """A remark that real results are beyond float16, which ends where 16-bit integers do."""
+    """A remark that real results are beyond float16, which ends at 65504."""
     if dtype != "float16" or results.dtype.kind != "f" or not np.isinf(results).any() or not np.isfinite(given).all():
         return ()
     return (

@@ -1,4 +1,4 @@
-"""One image through load, operation and save, and what is to be said of it."""
+"""One image: loaded, computed and saved, with notes for the user."""
 
 from __future__ import annotations
 
@@ -24,9 +24,37 @@ from convcli.system.names import same_file
 class Done(NamedTuple):
     """One image that was written, and how.
 
-    `frames` is how many were written; shapes and `result`, without its array, are those of the first; `layer_shape` is that of
-    the channels that a contact sheet shows, None without one. `groups`, `bias` and `full_scale` (in the input's units),
-    `alpha` (None: it has none) and `policy` (of the range) are as resolved; `assumed` says that `full_scale` is a guess.
+    Attributes
+    ----------
+    source, target : str
+        Paths.
+    operation : Operation
+    result : ConvResult
+        Of the first frame, without its array.
+    input_shape, output_shape : tuple of int
+        Of the first frame.
+    layer_shape : tuple of int or None
+        Of the channels that a contact sheet shows; None without a sheet.
+    mode, container : str
+        The input's mode, and the output's format.
+    frames : int
+        Number of frames that were written.
+    groups : int
+        Of the layer.
+    bias : tuple of float or None
+        In the input's units.
+    full_scale : float
+        In the input's units; a guess if `assumed`.
+    alpha : str or None
+        The alpha policy that was used; None if there is no alpha.
+    policy : str
+        The range policy that was used.
+    clipped : Clipped
+        Counts of the values that were clipped, over all frames.
+    notes : tuple of str
+        For the user.
+    load_seconds, import_seconds, compute_seconds, save_seconds : float
+        Wall times.
     """
 
     source: str
@@ -55,28 +83,29 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writing:
-    """How results are read and written.
+    """How images are read and results are written.
 
     Attributes
     ----------
     container : str or None
-        The format's name for ``-``.
+        The name of the format for ``-``.
     policy : str or None
         The range policy.
     output : str or None
-        The output as it was given.
+        The output as the user gave it.
     settings : Settings
         Quality and compression.
     max_pixels : int or None
-        Of an input; None: the default limit.
+        The most pixels of an input; None: the default limit.
     full_scale : float or None
-        White of inputs that do not say it; None: what is usual.
+        The value of white for inputs that do not define it; None: the usual value.
     montage : int or None
-        The width of the contact sheet that is written in place of the channels; None for the channels.
+        The width in pixels of the contact sheet that is written instead of the channels; None: the channels are
+        written.
     theme : str
-        Its colours, one of `convcli.drawing.colors.PALETTES`.
+        The sheet's colours, one of `convcli.drawing.colors.PALETTES`.
     replace : bool
-        Whether a file that has appeared under a result's name since the run began gives way to it.
+        Whether a result replaces a file that has appeared under its name since the run began.
     """
 
     container: str | None = None
@@ -91,12 +120,12 @@ class Writing:
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
-    """Load `source`, apply the operation to it, or to each of its frames, and write the result to `target`.
+    """Load `source`, apply the operation to it or to each of its frames, and write the result to `target`.
 
     Raises
     ------
     ConvError
-        Nothing is written then.
+        Something cannot be read, computed or written. No file is written then.
     """
     start = perf_counter()
     with ExitStack() as stack:
@@ -112,12 +141,12 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         frames = _frames(file, count, operation, source, container, how, tally)
         first = next(frames)
         if count == 1:
-            stack.close()  # a pipe's bytes are not kept in memory for longer
+            stack.close()  # frees the bytes of a pipe
         del file
         saving = perf_counter() - tally.load_seconds - tally.compute_seconds
         with outputs.folder(target, how.output):
             saved = images.save_frames(
-                (frame.pop() for frame in chain([first], frames)),  # whose lists keep nothing
+                (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
                 target, count, timing, operation.compute.threads, how.settings, source, how.replace,
             )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
@@ -141,7 +170,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
 
 def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
-    """Refuse to put another kind of file, or fewer frames, in the input's place."""
+    """Refuse to replace the input by another kind of file, or by fewer frames."""
     if (file.format, container) not in {(container, container), ("MPO", "JPEG")}:
         raise ImageError(
             f"'{source}'",
@@ -155,7 +184,7 @@ def _check_in_place(file: ImageFile, source: str, container: str, count: int) ->
 
 
 class _First(NamedTuple):
-    """What `Done` says of the first frame, in its words; the pixels are left out."""
+    """The fields of `Done` for the first frame, without the pixels."""
 
     result: ConvResult
     input_shape: tuple[int, ...]
@@ -172,7 +201,7 @@ class _First(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Tally:
-    """What adds up over the frames."""
+    """What is collected over all frames."""
 
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
@@ -184,16 +213,19 @@ class _Tally:
 def _frames(
     file: ImageFile, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
 ) -> Iterator[list[tuple[Picture, Storage]]]:
-    """Every frame, computed when it is asked for, in a list from which it is taken: this function keeps no pixels."""
+    """Compute every frame when it is asked for.
+
+    Each comes in a list from which the caller takes it, so that this function keeps no pixels in memory.
+    """
     for number in range(count):
         start = perf_counter()
         picture = file.picture(number)
         loaded = perf_counter()
         tally.load_seconds += loaded - start
         shape, mode = picture.shape, picture.mode
-        holds = container if how.montage is None else "NPY"  # the channels on a sheet are as they are in one
+        holds = container if how.montage is None else "NPY"  # a sheet shows the channels as NPY would hold them
         full_scale, assumed = images.white_of(picture, holds), picture.assumed
-        picture = replace(picture, full_scale=full_scale)  # that of percentages, too
+        picture = replace(picture, full_scale=full_scale)  # percentages refer to it, too
         bias = None if operation.bias is None else operation.bias.units(full_scale)
         tally.notes += picture.notes
         outcome, layer_shape = _computed(picture, operation, source, container, how)
@@ -214,9 +246,9 @@ def _frames(
 def _computed(
     picture: Picture, operation: Operation, source: str, container: str, how: Writing
 ) -> tuple[pipeline.Outcome, tuple[int, ...] | None]:
-    """What a frame becomes: its channels, or a contact sheet of them and their shape."""
+    """The result for a frame: its channels, or a contact sheet and the shape of the channels on it."""
     if how.montage is None:
         return pipeline.run(picture, operation, container, how.policy), None
-    from convcli.runs import montage  # draws
+    from convcli.runs import montage  # imports drawing code
 
     return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)

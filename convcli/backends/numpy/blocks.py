@@ -1,7 +1,7 @@
-"""The operation: block after block of the result, each tile after tile by the recipe of the whole.
+"""Run an operation: block by block of the result, and tile by tile in each block.
 
-A block is a part of the result and the window of the image that it is made of. A picture in memory is done in one. Since the tiles
-are those of the whole picture, in whatever blocks they come, every value is the same to the bit.
+A block is a part of the result, with the window of the image that it depends on. A picture in memory is done as one
+block. The tiles are always those of the whole picture. So every value is the same to the bit for blocks of any size.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from convcli.windows import WHOLE
 
 
 def run(task: Task) -> Computed:
-    """Convolve, or, if the geometry says so, transpose, in plain NumPy; `task.dtype` is float32 or float64.
+    """Compute an operation in plain NumPy; `task.dtype` is float32 or float64.
 
-    Where the extremes have to be known first, real results are kept until they are; large ones are computed twice instead.
+    If the finish needs the extremes of the whole result first, real results are kept until the extremes are known.
+    Large results are computed twice instead.
     """
     if task.target is None:
         return _whole(task)
@@ -54,7 +55,7 @@ def run(task: Task) -> Computed:
 
 
 def _whole(task: Task) -> Computed:
-    """The result in memory: its one block."""
+    """The result in memory, as a single block."""
     if task.finish.looks and not _twice(task):
         computed = _whole(replace(task, finish=Finish()))
         done = finished(computed.array, task.finish, computed.plan, computed.mixes)
@@ -65,7 +66,7 @@ def _whole(task: Task) -> Computed:
 
 
 class _Only:
-    """Keeps the one block."""
+    """A target that keeps the only block."""
 
     array: NDArray[Any]
 
@@ -82,9 +83,9 @@ class Block(NamedTuple):
     rows, columns : range
         Of the result.
     window : (slice, slice)
-        Rows and columns of the image that it is made of.
+        Rows and columns of the image that the block depends on.
     recipe : Recipe
-        Its tiles; source rows and columns count from the corner of the window.
+        For the tiles of the block. Its source rows and columns are counted from the corner of the window.
     """
 
     rows: range
@@ -94,7 +95,7 @@ class Block(NamedTuple):
 
 
 def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[Block]:
-    """A result of size `output` in blocks of at least `size` that end where tiles do; None: in one."""
+    """The blocks of a result of size `output`. Each has at least `size` and ends where a tile ends; None: a single block."""
     if size is None or not recipe.tiles:
         yield Block(range(output.height), range(output.width), (WHOLE, WHOLE), recipe)
         return
@@ -111,7 +112,7 @@ def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[B
 
 
 def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
-    """The parts of an axis in runs, each as short as it can be to hold `least`."""
+    """The parts of an axis in runs of neighbours. A run ends as soon as it holds at least `least` rows or columns."""
     runs: list[list[range]] = []
     for part in sorted(parts, key=lambda part: part.start):
         if not runs or part.start - runs[-1][0].start >= least:
@@ -121,7 +122,7 @@ def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
 
 
 def _within(recipe: Recipe, strips: list[range], parts: list[range]) -> tuple[tuple[slice, slice], Recipe]:
-    """The window that some of the tiles read, and the recipe for these, which counts from its corner."""
+    """The window that some of the tiles read, and the recipe for these tiles, which counts from the window's corner."""
     rows = {strip: recipe.strips[strip].indices for strip in strips}
     columns = {part: recipe.parts[part].columns for part in parts}
     top, left = _stretch(rows.values()), _stretch(columns.values())
@@ -132,7 +133,7 @@ def _within(recipe: Recipe, strips: list[range], parts: list[range]) -> tuple[tu
 
 
 def _stretch(indices: Iterable[NDArray[np.intp]]) -> slice:
-    """From the first to the last source line that is read; one line where all is border."""
+    """From the first to the last source line that is read; one line if everything is border."""
     read = [one[one != ZERO] for one in indices]
     read = [one for one in read if one.size]
     return slice(min(int(one.min()) for one in read), max(int(one.max()) for one in read) + 1) if read else slice(0, 1)
@@ -143,7 +144,7 @@ def _moved(indices: NDArray[np.intp], window: slice) -> NDArray[np.intp]:
 
 
 def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:
-    """Have `act` take every tile of a block, of every image."""
+    """Call `act` for every tile of a block, in every image."""
     recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
     for image in range(task.images):
         planes = lines(task.source.read(image, *block.window), recipe.job.step)
@@ -156,16 +157,16 @@ def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, ran
 
 
 KEPT_BYTES = 64 << 20
-"""Real results that are kept until their extremes are known."""
+"""The most bytes of real results that are kept until their extremes are known."""
 
 
 def _twice(task: Task) -> bool:
-    """Whether the results of a task whose finish looks at them first are too large to keep."""
+    """Whether a task's results are too large to keep until their extremes are known."""
     count = task.images * task.layer.outputs * prod(task.geometry.output)
     return count * np.dtype(task.dtype).itemsize > KEPT_BYTES
 
 
 def predicted_seconds(task: Task) -> float:
-    """What the planner thinks that `task` takes on `convcli.backends.numpy.plan.USUAL` threads."""
+    """The time in seconds that the planner predicts for `task`, on `convcli.backends.numpy.plan.USUAL` threads."""
     times = 2 if task.finish.looks and _twice(task) else 1
     return recipe_of(task).rank * task.images * times

@@ -1,4 +1,4 @@
-"""The operation on tensors: torch's own convolutions, and what they are handed."""
+"""The operation on tensors: torch's own convolutions, and their arguments."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Tensors:
     Attributes
     ----------
     x, weight, bias : Tensor
-        As in `convcli.layer.Layer`; no bias is None.
+        The pixels ``(N, C_in, H, W)``, and the weights and bias as in `convcli.layer.Layer`; the bias may be None.
     geometry : Geometry
     groups : int
     transform : torch.dtype or None
-        The dtype in which the operation goes through the frequency domain; None: by torch's own convolution.
+        The dtype of the transforms; None: torch's own convolution is used.
     """
 
     x: torch.Tensor
@@ -34,7 +34,7 @@ class Tensors:
 
     @property
     def call(self) -> str:
-        """What computes it."""
+        """The name of the function that computes it, for the plan."""
         if self.geometry.transpose:
             return "conv_transpose2d"
         if self.transform is None:
@@ -42,43 +42,45 @@ class Tensors:
         return "conv2d by fft" + (" in float64" if self.transform != self.x.dtype else "")
 
     def run(self) -> torch.Tensor:
-        """Compute."""
+        """Compute the result ``(N, C_out, H_out, W_out)``."""
         return _transposed(self) if self.geometry.transpose else _direct(self)
 
 
 FEW_CHANNELS = 8
-"""Channels up to which planes are laid side by side on the CPU: that takes less time than it saves. With more, it may not."""
+"""Up to so many channels, planes are interleaved on the CPU, which takes less time than it saves. With more channels
+it may not."""
 
 
 def tensors(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
 ) -> Tensors:
-    """An operation, and the way it takes; pixels ``(N, C, H, W)`` of any dtype become of the weights'."""
+    """An operation, and how it is computed. Pixels ``(N, C, H, W)`` of any dtype are converted to the dtype of the weights."""
     source = x.dtype
     layout = torch.channels_last if _side_by_side(x, weight) else torch.contiguous_format
-    # One copy at most: `to` makes none where only the layout is another, and it does not see that.
+    # At most one copy is made: if only the layout differs, `to` ignores this, and `contiguous` makes the copy.
     x = x.to(weight.dtype, memory_format=layout).contiguous(memory_format=layout)
     narrow = not source.is_floating_point and source.itemsize <= 2
     return Tensors(x, weight, bias, geometry, groups, transforms.dtype_for(x, weight, geometry, groups, narrow))
 
 
 def plainly(x: torch.Tensor) -> torch.Tensor:
-    """The same tensor; where its values lie in the order of its axes, the strides say so.
+    """The same tensor. If its values lie in the order of its axes, its strides are set to say so.
 
-    Those of a side of 1 say nothing, but torch reads channels_last from them, too, and then goes wrong on other sides of 1: it
-    writes where it must not (2.13).
+    The stride of an axis of length 1 can be any number. But torch (2.13) may take it for channels_last, and then writes
+    out of bounds if other axes have length 1.
     """
     return x.view(-1).view(x.shape) if x.is_contiguous() else x
 
 
 def _side_by_side(x: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Whether the channels of a pixel are to lie side by side (channels_last), as those of decoded pictures do.
+    """Whether to interleave the channels of each pixel (channels_last), as in decoded pictures.
 
-    On the CPU torch is 1.5 to 30 times faster so, in the types that its fast code is for; float64 takes up to six times longer.
+    On the CPU, torch is then 1.5 to 30 times faster in the dtypes that its fast code supports. float64 would take up to
+    six times longer.
     """
     if x.device.type != "cpu" or weight.dtype not in (torch.float32, torch.bfloat16) or x.shape[1] == 1:
         return False
-    if min(*x.shape[2:], *weight.shape[2:]) == 1:  # torch 2.13 crashes
+    if min(*x.shape[2:], *weight.shape[2:]) == 1:  # torch 2.13 would crash
         return False
     return x.shape[1] <= FEW_CHANNELS or x.stride(1) < x.stride(3)
 
@@ -97,9 +99,9 @@ def _direct(made: Tensors) -> torch.Tensor:
 
 
 def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """The padded input, row by row and column by column: torch's own modes refuse pads as large as the image."""
+    """The padded input, gathered by rows and by columns, because torch's own padding refuses pads as large as the image."""
     interleaved = not x.is_contiguous()
-    if interleaved:  # what index_select returns is contiguous in the order of its axes
+    if interleaved:  # index_select returns a tensor that is contiguous in the order of its axes
         x = x.permute(0, 2, 3, 1)
     for axis, indices in enumerate((geometry.row_indices, geometry.column_indices), 1 if interleaved else 2):
         assert ZERO not in indices
@@ -118,7 +120,7 @@ def _transposed(made: Tensors) -> torch.Tensor:
         )
     full = F.conv_transpose2d(plainly(x), weight, bias, geometry.stride, groups=groups, dilation=geometry.dilation)
     rows, columns = geometry.output_padding
-    if rows or columns:  # no input reaches these: they hold the bias alone
+    if rows or columns:  # no input reaches these rows and columns: they hold only the bias
         extended = full.new_zeros((*full.shape[:2], full.shape[2] + rows, full.shape[3] + columns))
         if bias is not None:
             extended += bias[:, None, None]

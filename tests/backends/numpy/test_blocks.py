@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ALWAYS, Layer, layers, small_tiles
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
+from convcli.backends.numpy import blocks as runs
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair, Size
 from convcli.layer import Layer as Weights
 from convcli.pointwise.finish import Finish
 from convcli.windows import WHOLE
+from support.layers import Layer, layers
+from support.operations import ALWAYS, convolve, small_tiles
 
 
 @dataclass
@@ -156,3 +158,15 @@ def test_nor_does_the_backend_that_auto_takes(channels: int, size: int, monkeypa
     layer = Weights.of(np.ones((channels, channels, 3, 3), np.float32), spec)
     calls = [engine.prepare(image, layer, spec, Compute("auto", threads=threads)) for threads in (1, 2, 16)]
     assert len({call.backend for call in calls}) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_tiles_are_given_to_the_threads_of_the_plan(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    real = runs.run_all
+    monkeypatch.setattr(runs, "run_all", lambda work, items, count: (given.append(count), real(work, items, count)))
+    image = np.zeros((3, 1200, 1600), np.uint8)
+    weight = np.random.default_rng(0).random((3, 1, 9, 9))
+    result = convolve(image, weight, ConvSpec(groups=3), Compute("numpy", threads=threads))
+    assert given == [threads]
+    assert result.plan.endswith(f"{threads} thread{'s' * (threads > 1)}")

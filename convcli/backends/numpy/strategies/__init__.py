@@ -1,15 +1,15 @@
-"""The strategies, each a module that can be read alone: what it costs, how its tiles are cut, and how one is filled.
+"""The strategies. Each module can be read alone: its cost, the size of its tiles, and the steps that fill a tile.
 
-``taps``       shift and accumulate: every kernel, exact in integers where that is provable
+``taps``       shift and accumulate: for every kernel, exact in integers if no sum can leave the type
 ``prefix``     flat kernels as differences of prefix sums, in exact integers
 ``toeplitz``   a dense kernel as products with banded matrices
 ``separable``  kernels of low rank as passes along the columns and the rows
 ``fft``        large kernels: overlapping tiles in the frequency domain
 ``gemm``       many channels: matrix products over gathered windows
 
-``common``  what a strategy is, and what all of them share
+``common``  what a strategy has to provide, and what all strategies share
 ``pairs``   sums that several taps share
-``flat``    flat kernels taken apart
+``flat``    flat kernels as steps and stretches of columns
 ``passes``  passes along the columns and along the rows
 """
 

@@ -1,11 +1,12 @@
 """Passes along the columns and along the rows: lines of taps as products with banded matrices, or as folds.
 
-For one line of taps, a block of B output rows is ``T X``: X holds the input rows under the block, and row b of T the taps from
-place b on. That wastes (B - 1)/(B + k - 1) of the work, but runs at the speed of BLAS.
+For one line of taps, a block of B output rows is ``T X``. X holds the input rows under the block. Row b of T holds the
+taps, beginning at place b. A share of (B - 1)/(B + k - 1) of the work is wasted, but it runs at the speed of BLAS.
 
-A pass along the rows has blocks of columns instead, at the price of ``BLOCK_COLUMNS + apart·(k - 1)`` multiply-accumulates for each
-output. Folding adds those shifted lines first that have one weight, ``x[i-n] + x[i+n]`` of a symmetric line; a product with the few
-weights that differ then sums them up. That suits short lines of taps, above all where channels lie side by side.
+A pass along the rows has blocks of columns instead, and costs ``BLOCK_COLUMNS + apart·(k - 1)`` multiply-accumulates for
+each output. A fold first adds the shifted lines that have the same weight, such as ``x[i-n] + x[i+n]`` of a symmetric line.
+Then a product with the few different weights sums up the results. This is good for short lines of taps, above all if
+channels are interleaved.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from convcli.backends.numpy.tiles import Steps
 from convcli.geometry import Size, extent
 
 LONG_LINE = 4096
-"""Values of a line from which on NumPy works on every line as fast as on all of them as one."""
+"""If a line has at least so many values, NumPy is as fast line by line as on all lines as one."""
 
 
 def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArray[Any]:
-    """``T (block, stride·(block - 1) + dilation·(k - 1) + 1)`` of one line of taps ``(k,)``."""
+    """``T (block, stride·(block - 1) + dilation·(k - 1) + 1)`` for one line of taps ``(k,)``."""
     reach = extent(len(taps), dilation)
     out = np.zeros((block, stride * (block - 1) + reach), taps.dtype)
     for row in range(block):
@@ -35,10 +36,17 @@ def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArra
 
 
 def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> int:
-    """Output rows of a block: fewer waste less of a product, more keep BLAS busier (measured).
+    """Output rows of a block: fewer rows waste less of a product, more rows use BLAS better (measured).
 
-    `products` of a block are done at once, and keep it busy. Of single rows they can be added up in one stretch each, which
-    short lines ask for; and many products of a kernel of one row have nothing that further rows could share.
+    Parameters
+    ----------
+    kernel_rows : int
+    products : int
+        Products of a block that are computed at once. If there are several, BLAS needs fewer rows. With single rows,
+        the products can be added in one long stretch each, which is better if lines are short. And if the kernel has
+        only one row, further rows have nothing to share.
+    line : int
+        Values of a line.
     """
     if products > 2 and kernel_rows < 16:
         return 2 if 1 < kernel_rows < 4 and line >= LONG_LINE else 1
@@ -47,33 +55,36 @@ def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> in
 
 
 def lattices(job: Job) -> tuple[int, int]:
-    """Into how many sets of rows, each of rows so far apart, the output falls apart; and the dilation that remains in each.
+    """Into how many sets of rows the output is split, with the rows of a set so far apart; and the dilation that remains in a set.
 
-    A dilation reads every so many rows only: outputs so far apart have a dense kernel of their own, and no zeros in their
-    bands.
+    With stride 1 and dilation d, a kernel reads only every d-th row. Output rows that are d apart therefore form a set
+    with a dense kernel, whose bands hold no zeros between the taps. With other strides there is a single set.
     """
     return (job.dilation.rows, 1) if job.stride == 1 else (1, job.dilation.rows)
 
 
 def whole_blocks(job: Job, size: Size, rows: int) -> Size:
-    """A tile without the rows that would be left over behind its last block of so many."""
+    """A tile with as many rows as fill whole blocks of `rows` output rows."""
     block = rows * lattices(job)[0]
     return Size(max(size.height // block * block, min(size.height, block)), size.width)
 
 
 def blocks_of(lines: NDArray[Any], rows: int, size: int, depth: int, apart: int) -> NDArray[Any]:
-    """``(blocks, depth, line)``: the overlapping windows of `lines` under blocks of `size` output rows, `apart` rows apart."""
+    """``(blocks, depth, line)``: the overlapping windows of `lines` under blocks of `size` output rows.
+
+    The windows of neighbouring output rows are `apart` lines apart.
+    """
     down, along = lines.strides
     return as_strided(lines, (rows // size, depth, lines.shape[1]), (apart * size * down, down, along))
 
 
 UNPACKED = 1_000_000
-"""Multiply-accumulates of a product up to which BLAS reads the matrices where they lie instead of packing them first."""
+"""Multiply-accumulates of a product up to which BLAS reads the matrices in place, instead of packing them first."""
 
 
 def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> Steps:
-    """``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in stretches of columns that BLAS is fastest at."""
-    if band.shape[1] == 1:  # NumPy does not leave such a product to BLAS
+    """The steps for ``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in pieces for which BLAS is fastest."""
+    if band.shape[1] == 1:  # NumPy does not use BLAS for such a product
         return [(np.multiply, (band, source, out))]
     line = source.shape[-1]
     count = -(-band.size * line // UNPACKED)
@@ -83,17 +94,18 @@ def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> Ste
 
 
 BLOCK_COLUMNS = 32
-"""Output values of a product with a band (measured): two registers of AVX-512, few enough to waste little."""
+"""Output values of a product with a band (measured): two registers of AVX-512, and few enough to waste little."""
 
 PASS_PRODUCTS, LINE_VALUES = 9.0, 1000
-"""Multiply-accumulates of BLAS that take as long as a pass over memory, for each value; and values of a line that take as long
-as to go on to the next one (measured)."""
+"""Multiply-accumulates in BLAS that take as long as a pass over memory, for each value; and the number of values of
+a line that take as long as the step to the next line (measured)."""
 
 FEW_LINES = 3
-"""Lines of taps up to which folding is weighed: more have too many weights."""
+"""A fold is considered for at most so many lines of taps: more lines have too many weights."""
 
 TOGETHER = 2
-"""Rows whose weighted sums are one product: a single row is a product of a vector, which BLAS is slow at."""
+"""Rows whose weighted sums are computed by one product: for a single row it would be a product with a vector, which
+is slow in BLAS."""
 
 
 class Fold(NamedTuple):
@@ -102,11 +114,12 @@ class Fold(NamedTuple):
     Attributes
     ----------
     centre : int
-        The tap whose place in the line all sums are brought to.
+        The tap to whose place in the line all sums are shifted.
     sums : list of list of (int, int)
-        The taps that have one weight, ``(tap, sign)``, but for the centre's; the first sign is 1.
+        The taps of each sum, ``(tap, sign)``: they have the same weight, except for the sign. The first sign is 1.
+        There is no sum for the centre if no other tap has its weight.
     weights : list of float
-        Of the centre, then of each sum.
+        The weight of the centre (0 if it is in a sum), then the weight of each sum.
     """
 
     centre: int
@@ -114,7 +127,7 @@ class Fold(NamedTuple):
     weights: list[float]
 
     def runs(self) -> list[list[list[tuple[int, int]]]]:
-        """The sums in runs that one call adds up: pairs of taps that move on evenly, as those of a symmetric line do."""
+        """The sums in runs. One call adds up a run: its sums are pairs of taps that move on evenly, as in a symmetric line."""
         runs: list[list[list[tuple[int, int]]]] = []
         for taps in self.sums:
             if runs and _moves_on([*runs[-1][-2:], taps]):
@@ -124,13 +137,13 @@ class Fold(NamedTuple):
         return runs
 
     def products(self, width: int) -> float:
-        """What it takes for each output of lines so wide, in multiply-accumulates."""
+        """The cost for each output value, in multiply-accumulates, if lines have `width` values."""
         passes = sum(max(1, len(taps) - 1) for taps in self.sums)
         return PASS_PRODUCTS * (1 + LINE_VALUES / width) * passes + TOGETHER * len(self.weights)
 
 
 def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
-    """The fold of a line of taps ``(k,)``, by default about its first tap whose weight no other has."""
+    """The fold of a line of taps ``(k,)``. By default, its centre is the first tap whose weight no other tap has."""
     groups: dict[float, list[tuple[int, int]]] = {}
     for place, tap in enumerate(taps.tolist()):
         if tap:
@@ -149,14 +162,28 @@ def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
 
 
 def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, list[Fold]]:
-    """What lines of taps take for each output, whose sum is wanted, in multiply-accumulates; and their folds, if those are less.
+    """The cost of the cheaper way for several lines of taps whose results are summed, and its folds.
 
-    `width` is that of an output line, in values.
+    Parameters
+    ----------
+    lines : list of ndarray
+        Lines of taps, ``(k,)``.
+    apart : int
+        Values between neighbouring taps.
+    width : int
+        Values of an output line.
+
+    Returns
+    -------
+    float
+        Multiply-accumulates for each output value.
+    list of Fold
+        Empty if bands are cheaper.
     """
     by_bands = sum(BLOCK_COLUMNS + apart * (len(line) - 1) for line in lines) + PASS_PRODUCTS * 2 * (len(lines) - 1)
     least = PASS_PRODUCTS * sum(
         len(np.unique(np.abs(line[line != 0]))) - 1 for line in lines
-    )  # a pass for a weight, at least
+    )  # at least one pass for each weight
     if len(lines) > FEW_LINES or least >= by_bands:
         return by_bands, []
     first = folded(lines[0])
@@ -166,14 +193,14 @@ def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, 
 
 
 def by_fold(folds: list[Fold], room: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
-    """The steps that fill ``out (rows, width)`` with the sum of several lines of taps, each over lines of its own.
+    """The steps that fill ``out (rows, width)`` with the sum of several lines of taps. Each is applied to its own lines.
 
     Parameters
     ----------
     folds : list of Fold
-        All about one tap.
+        All have the same centre.
     room : ndarray
-        ``(rows, slots, line)``, a slot for each weight of each fold. The first of each fold holds the lines.
+        ``(rows, slots, line)``, one slot for each weight of each fold. The first slot of a fold holds its lines.
     apart : int
         Values between neighbouring taps.
     out : ndarray
@@ -211,7 +238,7 @@ def by_fold(folds: list[Fold], room: NDArray[Any], apart: int, out: NDArray[Any]
 
 
 def _moves_on(pairs: list[list[tuple[int, int]]]) -> bool:
-    """Whether the taps of every one of these sums are two, of the same signs, as far from those of the sum before."""
+    """Whether each sum has two taps, with the same signs, and both move on by the same steps from one sum to the next."""
     if any(len(taps) != 2 or taps[1][1] != pairs[0][1][1] for taps in pairs):
         return False
     moves = {(after[0][0] - before[0][0], after[1][0] - before[1][0]) for before, after in pairwise(pairs)}
@@ -219,7 +246,7 @@ def _moves_on(pairs: list[list[tuple[int, int]]]) -> bool:
 
 
 def _shifted(lines: NDArray[Any], offsets: list[int], width: int) -> NDArray[Any]:
-    """``(rows, offsets, width)``: the parts of `lines` from evenly spaced offsets on."""
+    """``(rows, offsets, width)``: the parts of `lines` that begin at evenly spaced offsets."""
     first, *others = offsets
     between = others[0] - first if others else 0
     down, along = lines.strides
@@ -227,7 +254,7 @@ def _shifted(lines: NDArray[Any], offsets: list[int], width: int) -> NDArray[Any
 
 
 def by_band(lines: NDArray[Any], band: NDArray[Any], out: NDArray[Any]) -> Steps:
-    """The steps that fill ``out (rows, width)`` with products of ``band (depth, size)``, for each block of columns in one call."""
+    """The steps that fill ``out (rows, width)`` with products of `lines` and ``band (depth, size)``, all blocks in one call."""
     (rows, width), size = out.shape, band.shape[1]
     itemsize = out.itemsize
 
@@ -236,5 +263,5 @@ def by_band(lines: NDArray[Any], band: NDArray[Any], out: NDArray[Any]) -> Steps
         blocks = as_strided(out[:, start:], (count, rows, size), (size * itemsize, out.strides[0], itemsize))
         return [(np.matmul, (windows, band, blocks))]
 
-    # again some columns that are done: the last block is whole too
+    # the last block is whole, too: it computes some columns again
     return product(0, width // size) + (product(width - size, 1) if width % size else [])

@@ -1,7 +1,8 @@
-"""Kernels of low rank: a pass along the columns and a pass along the rows for each rank.
+"""Kernels of low rank: for each rank, a pass along the columns and a pass along the rows.
 
-A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank; the passes of all terms are summed. The first passes are
-products with banded matrices, the second ones what `convcli.backends.numpy.strategies.passes` finds cheaper.
+A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank, and the passes of all terms are summed. The first
+passes are products with banded matrices. For the second passes, `convcli.backends.numpy.strategies.passes` finds the
+cheaper way.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
 
 LEFT_OUT = 2.0
-"""Roundings of the sum that factors may leave out."""
+"""The factors may leave out as much as this number of roundings of the sum."""
 
 MAX_RANK = 32
-"""Ranks that are looked for: more are never worth their passes."""
+"""The largest rank that is searched for: more passes are never worth it."""
 
 
 def rank(kernel: NDArray[np.float64], dtype: str, most: int) -> int | None:
-    """How many terms `factors` has; None if they are more than `most` and it is not looked how many."""
+    """The number of terms that `factors` returns; None if it is more than `most`."""
     found = _factors(kernel.tobytes(), kernel.shape, dtype, min(most, MAX_RANK))
     if found is not None:
         return len(found[0])
@@ -36,12 +37,13 @@ def rank(kernel: NDArray[np.float64], dtype: str, most: int) -> int | None:
 def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
 
-    What they leave out may change a result by `LEFT_OUT` roundings of the sum Σ|x·k| for pixels of one size, no more: small
-    taps of a kernel with a large one count by their sum. A kernel of full rank is its own rows, or columns.
+    They may change a result by at most `LEFT_OUT` roundings of the sum Σ|x·k|, for pixels of the same magnitude. The
+    sum of what is left out counts, so that many small taps beside a large one are not lost. A kernel of full rank is
+    returned as its own rows or columns.
 
-    Gaussian elimination with complete pivoting: the column and the row through the largest value, over that value, leave a
-    rest of one rank less. Unlike a singular value decomposition it rounds relative to the rest, and not at all where values
-    are small multiples of each other.
+    The method is Gaussian elimination with complete pivoting: the column and the row through the largest value, divided
+    by this value, leave a rest whose rank is smaller by one. Unlike in a singular value decomposition, rounding errors
+    are relative to the rest, and there are none if values are small multiples of each other.
     """
     found = _factors(kernel.tobytes(), kernel.shape, dtype, MAX_RANK)
     if found is not None:
@@ -54,7 +56,7 @@ def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64
 def _factors(
     values: bytes, shape: tuple[int, int], dtype: str, most: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The factors, if they are at most so many."""
+    """The factors, or None if they have more than `most` terms."""
     kernel = np.frombuffer(values).reshape(shape)
     allowed = LEFT_OUT * float(np.finfo(dtype).eps) * float(np.abs(kernel).sum())
     rest = kernel.copy()
@@ -72,27 +74,28 @@ def _factors(
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
 NEAR_BYTES = 768 << 10
-"""Scratch and output of a tile of planes taken apart: most of a core's second-level cache."""
+"""Bytes of the scratch and output of a tile, if channels have planes of their own: most of a core's second-level
+cache."""
 
 FOLD_BYTES = 2 << 20
-"""Lines and their sums that are worked on at a time."""
+"""Bytes of the lines and their sums that are worked on at a time."""
 
 RANK_STEPS, RANK_PASSES = 6, 4
-"""Steps to find a term of a kernel, and passes over its values."""
+"""Steps to find a term of a kernel, and passes over the kernel's values."""
 
 STRIDED = 1.4
-"""How much slower it is where rows are left out."""
+"""How many times slower the strategy is if a stride leaves out rows."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-    """What it takes, with channels as they lie and one by one: of kernels that are few, or alike, and no single columns.
+    """The cost, with channels as they are and with a plane for each. Kernels must be few or equal, and wider than one column.
 
-    Every job can be done so, if it is wanted: a kernel of full rank is its own rows.
+    If it is wanted, the strategy can do every job: a kernel of full rank is its own rows.
     """
     job = layouts[0]
     alike = bool((job.kernels == job.kernels[0, 0]).all())
     few = alike or job.outputs * job.inputs <= common.MANY_KERNELS
-    if not wanted and not (few and job.kernel.width > 1):  # a column is a single pass
+    if not wanted and not (few and job.kernel.width > 1):  # a single column needs only one pass
         return []
     seen = job.kernels[:1, :1] if alike else job.kernels if few else job.kernels[: common.SEEN, : common.SEEN]
     largest = _largest_rank(seen.reshape(-1, *job.kernel), dtype, None if wanted else common.steps_allowed(job))
@@ -100,7 +103,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
 
 
 def _largest_rank(kernels: NDArray[np.float64], dtype: str, steps: int | None) -> int | None:
-    """The largest rank of some kernels; None if to find it takes more than so many steps."""
+    """The largest rank of some kernels; None if it takes more than `steps` steps to find it."""
     each = RANK_STEPS + kernels[0].size * RANK_PASSES // common.VALUES_A_STEP
     most = MAX_RANK if steps is None else steps // (len(kernels) * each)
     largest = 0
@@ -126,14 +129,20 @@ def _estimate(job: Job, dtype: str, terms: int) -> Estimate:
 
 
 def _across(job: Job, dtype: str) -> tuple[float, bool]:
-    """What the passes along the rows take for each output, in multiply-accumulates, and whether they fold: of the first output."""
+    """The cost of the passes along the rows, in multiply-accumulates for each output, and whether they fold.
+
+    The first output plane stands for all.
+    """
     lines = [line for kernel in job.kernels[0] for line in factors(kernel, dtype)[1].astype(dtype)]
     macs, folds = passes.cheapest(lines, job.dilation.columns * job.step, job.output.width * job.step)
     return macs, bool(folds)
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of enough rows to keep products along the rows busy; of long lines where there are none, or wide ones."""
+    """Output rows and columns of a tile. It has long lines if channels are interleaved or the passes fold.
+
+    Otherwise it has shorter lines and more rows, with which products along the rows are faster.
+    """
     if job.step == 1 and not _across(job, f"float{8 * itemsize}")[1]:
         size = common.tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
     else:
@@ -142,7 +151,7 @@ def tile(job: Job, itemsize: int) -> Size:
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Factor the kernels once; what is returned says how a tile is filled."""
+    """Factor the kernels, once. The result gives the steps that fill a tile."""
     planes = [_Passes(job, dtype, o) for o in range(job.outputs)]
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
@@ -172,7 +181,7 @@ class _Passes:
     dtype : str
         Of the computation.
     output : int
-        Which plane.
+        The number of the plane.
     """
 
     def __init__(self, job: Job, dtype: str, output: int) -> None:
@@ -189,11 +198,11 @@ class _Passes:
         self._built: dict[tuple[int, ...], NDArray[Any]] = {}
 
     def steps(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        """Fill ``out (rows, width)``."""
+        """The steps that fill ``out (rows, width)``."""
         return (self._by_folds if self.folds else self._by_bands)(scratch, out, buffers)
 
     def _by_folds(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        """All passes for a few rows at a time, of which much is made on the way."""
+        """All passes, for a few rows at a time, because their intermediate results take much memory."""
         steps: Steps = []
         line, slots = scratch.shape[2], sum(len(fold.weights) for fold in self.folds)
         at_once = max(1, FOLD_BYTES // (slots * line * self.block * out.itemsize)) * self.block
@@ -225,7 +234,7 @@ class _Passes:
         return steps
 
     def _down(self, number: int, lines: NDArray[Any], out: NDArray[Any]) -> Steps:
-        """The pass of a term along the columns of `lines`: ``out (rows, line)``."""
+        """The steps of a term's pass along the columns of `lines`, into ``out (rows, line)``."""
         rows, line = out.shape
         size = min(self.block, rows)
         band = self._band(number, size)
@@ -237,7 +246,7 @@ class _Passes:
         return steps
 
     def _band(self, number: int, size: int, along: bool = False) -> NDArray[Any]:
-        """The passes.banded matrix of a term for blocks of so many rows, or of columns `along` a line, built once."""
+        """The banded matrix of a term for blocks of `size` rows, or of `size` columns if `along` is set. Built once."""
         key = number, size, along
         if key not in self._built:
             _, column, line = self.terms[number]
