@@ -50,45 +50,22 @@ comparison finds all three cases."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """An operation that is checked and resolved: the input of a backend.
+    """An operation that is checked and resolved: the input of a backend."""
 
-    Attributes
-    ----------
-    source : Source
-        The pixels ``(N, C, H, W)``, of any real dtype. The kernel reads these C channels, or those that `lift` makes of
-        them.
-    layer : Layer
-        Weights as they are applied, groups and bias.
-    geometry : Geometry
-        All sizes, strides and paddings, and whether the operation is transposed (as `layer` says, too).
-    dtype : str
-        Of the computation, one of the backend's `DTYPES`.
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    threads : int or None
-        The most threads to use; None: all.
-    plan : str or None
-        The strategy of the numpy backend; None: the planner's choice.
-    finish : Finish
-        What happens to the results.
-    lift : Lift or None
-        What happens to the pixels before the kernel reads them.
-    target : Target or None
-        Takes the result block by block; None: the backend returns the result as an array.
-    block : Size or None
-        The least rows and columns of a block, for backends that can work on parts of the result; None: a single block.
-    """
-
+    # the pixels ``(N, C, H, W)``, of any real dtype. The kernel reads these C channels, or those that `lift` makes of
+    # them.
     source: Source
-    layer: Layer
+    layer: Layer  # weights as they are applied, groups and bias
+    # all sizes, strides and paddings, and whether the operation is transposed (as `layer` says, too)
     geometry: Geometry
-    dtype: str = "float32"
-    device: str = "cpu"
-    threads: int | None = None
-    plan: str | None = None
-    finish: Finish = Finish()
-    lift: Lift | None = None
-    target: Target | None = None
+    dtype: str = "float32"  # of the computation, one of the backend's `DTYPES`
+    device: str = "cpu"  # ``cpu``, ``cuda`` or ``cuda:N``
+    threads: int | None = None  # the most threads to use; None: all
+    plan: str | None = None  # the strategy of the numpy backend; None: the planner's choice
+    finish: Finish = Finish()  # what happens to the results
+    lift: Lift | None = None  # what happens to the pixels before the kernel reads them
+    target: Target | None = None  # takes the result block by block; None: the backend returns the result as an array
+    # the least rows and columns of a block, for backends that can work on parts of the result; None: a single block
     block: Size | None = None
 
     @property
@@ -111,28 +88,16 @@ class Considered(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """The output of a backend.
+    """The output of a backend."""
 
-    Attributes
-    ----------
-    array : ndarray
-        ``(N, C_out, H_out, W_out)``; without rows and columns if the task's target took the result. In the task's
-        dtype, except that NumPy has no bfloat16, for which it is float32; or in the integers that the finish made.
-    plan : str
-        The plan in words.
-    clipped : Clipped
-        Counts of the values that the finish clipped.
-    considered : tuple of Considered
-        The plans that the planner compared.
-    mixes : bool
-        Whether rounding errors are relative to all values that were mixed on the way (pixels far from the window, or
-        passes that cancel each other), and not only to the terms of the one sum.
-    """
-
+    # ``(N, C_out, H_out, W_out)``; without rows and columns if the task's target took the result. In the task's dtype,
+    # except that NumPy has no bfloat16, for which it is float32; or in the integers that the finish made.
     array: NDArray[Any]
-    plan: str
-    clipped: Clipped = Clipped()
-    considered: tuple[Considered, ...] = ()
+    plan: str  # the plan in words
+    clipped: Clipped = Clipped()  # counts of the values that the finish clipped
+    considered: tuple[Considered, ...] = ()  # the plans that the planner compared
+    # whether rounding errors are relative to all values that were mixed on the way (pixels far from the window, or
+    # passes that cancel each other), and not only to the terms of the one sum
     mixes: bool = False
 
 

@@ -33,18 +33,11 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """The filters of one command, and how their results are combined.
+    """The filters of one command, and how their results are combined."""
 
-    Parameters
-    ----------
-    filters : tuple of Filter
-        One for each SPEC that the user gave.
-    combine : str, optional
-        One of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. None: each filter is combined by its own
-        rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
-    """
-
-    filters: tuple[Filter, ...]
+    filters: tuple[Filter, ...]  # one for each SPEC that the user gave
+    # one of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. None: each filter is combined by its
+    # own rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
     combine: str | None = None
 
     @property

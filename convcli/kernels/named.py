@@ -63,30 +63,16 @@ _HOMES = {name: family for family, names in FAMILIES.items() for name in names.s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
-    """A named kernel.
-
-    Attributes
-    ----------
-    name : str
-    build : callable
-        Returns a matrix ``(kh, kw)`` in float64; or, for several kernels whose results are combined, a mapping from the last
-        part of a member's name (``x`` of ``sobel-x``) to its matrix.
-    scale : str
-        What the values sum to.
-    source : str
-        Who defined the kernel, and which libraries have it.
-    combine : str
-        How the results of the members are combined; one of `convcli.vocabulary.COMBINES`.
-    members : tuple of str
-        Full names of the members: ``sobel-x``, ``sobel-y``.
-    """
+    """A named kernel."""
 
     name: str
+    # returns a matrix ``(kh, kw)`` in float64; or, for several kernels whose results are combined, a mapping from the
+    # last part of a member's name (``x`` of ``sobel-x``) to its matrix
     build: Callable[..., Built]
-    scale: str
-    source: str
-    combine: str
-    members: tuple[str, ...]
+    scale: str  # what the values sum to
+    source: str  # who defined the kernel, and which libraries have it
+    combine: str  # how the results of the members are combined; one of `convcli.vocabulary.COMBINES`
+    members: tuple[str, ...]  # full names of the members: ``sobel-x``, ``sobel-y``
 
     @property
     def aliases(self) -> tuple[str, ...]:

@@ -17,27 +17,15 @@ from convcli.windows import NEAR_VALUES, bands
 
 
 class Lift(NamedTuple):
-    """How stored pixels become the pixels that a kernel reads.
+    """How stored pixels become the pixels that a kernel reads."""
 
-    Attributes
-    ----------
-    dtype : str
-        ``float32`` or ``float64``, of the pixels that the kernel reads.
-    full_scale : float
-        The value of white.
-    linear : bool
-        Whether colours are converted to linear light.
-    gray : tuple of float
-        Weights of the colours: the kernel reads their weighted sum. Empty: it reads all colours.
-    opacity : str
-        What the last channel is. Empty: a colour like the others. ``beside``: the opacity, which is read as it is.
-        ``weighs``: the opacity, which also weights the colours.
-    """
-
-    dtype: str
-    full_scale: float
-    linear: bool = False
+    dtype: str  # ``float32`` or ``float64``, of the pixels that the kernel reads
+    full_scale: float  # the value of white
+    linear: bool = False  # whether colours are converted to linear light
+    # weights of the colours: the kernel reads their weighted sum. Empty: it reads all colours.
     gray: tuple[float, ...] = ()
+    # what the last channel is. Empty: a colour like the others. ``beside``: the opacity, which is read as it is.
+    # ``weighs``: the opacity, which also weights the colours.
     opacity: str = ""
 
     @property
@@ -90,28 +78,16 @@ class Lift(NamedTuple):
 
 
 class Restore(NamedTuple):
-    """How results of lifted pixels become colours as they are stored. They are still real values.
+    """How results of lifted pixels become colours as they are stored. They are still real values."""
 
-    Attributes
-    ----------
-    full_scale : float
-        The value of white.
-    linear : bool
-        Whether colours are in linear light, and are to be encoded as sRGB.
-    opacity : bool
-        Whether the last channel is the opacity, to which the range policy of the colours does not apply.
-    gain : float or None
-        The sum of the kernel's values, if colours were weighted by their opacity and are to be divided by it again;
-        else None.
-    bias : tuple of float
-        Added to the colours after the division.
-    """
-
-    full_scale: float
-    linear: bool = False
+    full_scale: float  # the value of white
+    linear: bool = False  # whether colours are in linear light, and are to be encoded as sRGB
+    # whether the last channel is the opacity, to which the range policy of the colours does not apply
     opacity: bool = False
+    # the sum of the kernel's values, if colours were weighted by their opacity and are to be divided by it again; else
+    # None
     gain: float | None = None
-    bias: tuple[float, ...] = ()
+    bias: tuple[float, ...] = ()  # added to the colours after the division
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Restore a block ``(C, rows, line)`` in place. Lines may hold interleaved channels if only the light is restored."""

@@ -68,37 +68,18 @@ def fit(channels: int, white: float, operation: Operation) -> Fitted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A picture and an operation before the computation: everything is decided, nothing is computed.
+    """A picture and an operation before the computation: everything is decided, nothing is computed."""
 
-    Attributes
-    ----------
-    picture : Picture
-        As loaded.
-    image : ndarray
-        ``(C, H, W)``, or ``(N, C, H, W)``: the pixels before the lift. The last channel is the opacity if it is needed
-        for the computation.
-    space : str
-        The colour space that the kernel reads: gray if the operation converts colours to gray.
-    colours : int
-        Number of channels in this space, without opacity.
-    fitted : Fitted
-        What the engine is called with.
-    storage : Storage
-        How the file will store the result.
-    alpha : str
-        The alpha policy; ``drop`` if there is no alpha.
-    transparent : bool
-        Whether the result has alpha.
-    """
-
-    picture: Picture
+    picture: Picture  # as loaded
+    # ``(C, H, W)``, or ``(N, C, H, W)``: the pixels before the lift. The last channel is the opacity if it is needed
+    # for the computation.
     image: NDArray[Any]
-    space: str
-    colours: int
-    fitted: Fitted
-    storage: Storage
-    alpha: str
-    transparent: bool
+    space: str  # the colour space that the kernel reads: gray if the operation converts colours to gray
+    colours: int  # number of channels in this space, without opacity
+    fitted: Fitted  # what the engine is called with
+    storage: Storage  # how the file will store the result
+    alpha: str  # the alpha policy; ``drop`` if there is no alpha
+    transparent: bool  # whether the result has alpha
 
     @property
     def opaque(self) -> bool:

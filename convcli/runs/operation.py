@@ -45,41 +45,21 @@ class Bias(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """Everything that is done to a picture between loading and saving, except the range policy.
+    """Everything that is done to a picture between loading and saving, except the range policy."""
 
-    Attributes
-    ----------
-    spec : ConvSpec
-        Geometry, groups, and whether the kernel is flipped.
-    label : str
-        The name of the kernels or weights.
-    bank, weight : Bank or None, ndarray or None
-        The kernels, or 4-D weights from a file. One of them is given.
-    bias : Bias or None
-    channels : str
-        How the kernels of a bank are applied to the channels of an image: ``each``, ``sum`` or ``gray``.
-    alpha : str
-        The alpha policy, or ``auto``.
-    linear : bool
-        Whether to compute in linear light.
-    compute : Compute
-    notes : tuple of str
-        What the user should know before anything is done.
-    files : tuple of str
-        Files that the operation was read from, and kernel SPECs, which may be files.
-    """
-
-    spec: ConvSpec
-    label: str
+    spec: ConvSpec  # geometry, groups, and whether the kernel is flipped
+    label: str  # the name of the kernels or weights
+    # the kernels, or 4-D weights from a file. One of them is given.
     bank: Bank | None = None
     weight: NDArray[np.floating] | None = None
     bias: Bias | None = None
+    # how the kernels of a bank are applied to the channels of an image: ``each``, ``sum`` or ``gray``
     channels: str = "each"
-    alpha: str = "auto"
-    linear: bool = False
+    alpha: str = "auto"  # the alpha policy, or ``auto``
+    linear: bool = False  # whether to compute in linear light
     compute: Compute = Compute()
-    notes: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what the user should know before anything is done
+    files: tuple[str, ...] = ()  # files that the operation was read from, and kernel SPECs, which may be files
 
 
 def assemble(

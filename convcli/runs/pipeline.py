@@ -17,27 +17,14 @@ from convcli.runs.operation import Operation
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """The result of an operation on a picture.
+    """The result of an operation on a picture."""
 
-    Attributes
-    ----------
-    picture : Picture
-        Its colours are real values in the input's units or, if the engine could make them, the file's integers.
-    result : ConvResult
-        The engine's result for the colours.
-    storage : Storage
-        How the file will store the picture.
-    groups : int
-        Of the layer.
-    alpha : str or None
-        The alpha policy that was used; None if there is no alpha.
-    """
-
+    # its colours are real values in the input's units or, if the engine could make them, the file's integers
     picture: Picture
-    result: ConvResult
-    storage: Storage
-    groups: int
-    alpha: str | None
+    result: ConvResult  # the engine's result for the colours
+    storage: Storage  # how the file will store the picture
+    groups: int  # of the layer
+    alpha: str | None  # the alpha policy that was used; None if there is no alpha
 
 
 def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:

@@ -76,22 +76,13 @@ class _Only:
 
 
 class Block(NamedTuple):
-    """A part of a result.
+    """A part of a result."""
 
-    Attributes
-    ----------
-    rows, columns : range
-        Of the result.
-    window : (slice, slice)
-        Rows and columns of the image that the block depends on.
-    recipe : Recipe
-        For the tiles of the block. Its source rows and columns are counted from the corner of the window.
-    """
-
+    # of the result
     rows: range
     columns: range
-    window: tuple[slice, slice]
-    recipe: Recipe
+    window: tuple[slice, slice]  # rows and columns of the image that the block depends on
+    recipe: Recipe  # for the tiles of the block. Its source rows and columns are counted from the corner of the window.
 
 
 def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[Block]:

@@ -202,18 +202,10 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
 
 
 class Filling(NamedTuple):
-    """How a tile is filled if its border can be copied from the tile itself.
+    """How a tile is filled if its border can be copied from the tile itself."""
 
-    Attributes
-    ----------
-    stretches : list of (Columns, ndarray)
-        For each class of columns, the place that its stretch goes to.
-    border : Steps
-        Copies from the stretches to the border around them.
-    """
-
-    stretches: list[tuple[Columns, NDArray[Any]]]
-    border: Steps
+    stretches: list[tuple[Columns, NDArray[Any]]]  # for each class of columns, the place that its stretch goes to
+    border: Steps  # copies from the stretches to the border around them
 
 
 def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Filling | None:

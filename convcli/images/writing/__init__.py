@@ -62,42 +62,18 @@ def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str
 
 @dataclass(slots=True)
 class Job:
-    """What is to be written, where to, and what is to be said of it.
+    """What is to be written, where to, and what is to be said of it."""
 
-    Attributes
-    ----------
-    row : Format
-        Of the file.
-    target : str
-        Its path.
-    sink : callable
-        Opens the target.
-    count : int
-        Frames.
-    timing : Timing or None
-        Of an animation.
-    threads : int or None
-        For encoders that use several; None: one for each processor.
-    settings : Settings
-        Quality and compression.
-    frames : int
-        How many were written.
-    clipped : list of Clipped
-        Of the frames.
-    notes : list of str
-        What was lost.
-    """
-
-    row: Format
-    target: str
-    sink: Callable[[], AbstractContextManager[BinaryIO]]
-    count: int
-    timing: Timing | None
-    threads: int | None
-    settings: Settings
-    frames: int
-    clipped: list[Clipped] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    row: Format  # of the file
+    target: str  # its path
+    sink: Callable[[], AbstractContextManager[BinaryIO]]  # opens the target
+    count: int  # frames
+    timing: Timing | None  # of an animation
+    threads: int | None  # for encoders that use several; None: one for each processor
+    settings: Settings  # quality and compression
+    frames: int  # how many were written
+    clipped: list[Clipped] = field(default_factory=list)  # of the frames
+    notes: list[str] = field(default_factory=list)  # what was lost
 
     def write(self, parts: Iterable[bytes | memoryview]) -> None:
         """Write the bytes of the whole file."""

@@ -58,42 +58,18 @@ beyond those of its output."""
 
 
 class Estimate(NamedTuple):
-    """The predicted cost of a strategy for a job, without the costs that all strategies share.
+    """The predicted cost of a strategy for a job, without the costs that all strategies share."""
 
-    Attributes
-    ----------
-    name : str
-        Of the strategy.
-    job : Job
-        As the strategy sees it.
-    dtype : str
-        Of the computation.
-    each : float
-        Seconds for each output value.
-    calls : float
-        Calls into NumPy for each tile.
-    reason : str
-        What the cost comes from, in words.
-    rounds : bool
-        Whether its rounding errors are larger than those of a plain sum.
-    gathers : str
-        The dtype of the gathered pixels; empty: that of the computation.
-    block : int
-        Output rows that are computed at once: a lower tile takes as long.
-    held : int
-        Bytes that are kept for the next operation like it, beyond what is kept for every strategy.
-    """
-
-    name: str
-    job: Job
-    dtype: str
-    each: float
-    calls: float
-    reason: str
-    rounds: bool = False
-    gathers: str = ""
-    block: int = 1
-    held: int = 0
+    name: str  # of the strategy
+    job: Job  # as the strategy sees it
+    dtype: str  # of the computation
+    each: float  # seconds for each output value
+    calls: float  # calls into NumPy for each tile
+    reason: str  # what the cost comes from, in words
+    rounds: bool = False  # whether its rounding errors are larger than those of a plain sum
+    gathers: str = ""  # the dtype of the gathered pixels; empty: that of the computation
+    block: int = 1  # output rows that are computed at once: a lower tile takes as long
+    held: int = 0  # bytes that are kept for the next operation like it, beyond what is kept for every strategy
 
 
 Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], Steps]

@@ -109,22 +109,13 @@ is slow in BLAS."""
 
 
 class Fold(NamedTuple):
-    """A line of taps as weighted sums of shifted lines.
+    """A line of taps as weighted sums of shifted lines."""
 
-    Attributes
-    ----------
-    centre : int
-        The tap to whose place in the line all sums are shifted.
-    sums : list of list of (int, int)
-        The taps of each sum, ``(tap, sign)``: they have the same weight, except for the sign. The first sign is 1.
-        There is no sum for the centre if no other tap has its weight.
-    weights : list of float
-        The weight of the centre (0 if it is in a sum), then the weight of each sum.
-    """
-
-    centre: int
+    centre: int  # the tap to whose place in the line all sums are shifted
+    # the taps of each sum, ``(tap, sign)``: they have the same weight, except for the sign. The first sign is 1. There
+    # is no sum for the centre if no other tap has its weight.
     sums: list[list[tuple[int, int]]]
-    weights: list[float]
+    weights: list[float]  # the weight of the centre (0 if it is in a sum), then the weight of each sum
 
     def runs(self) -> list[list[list[tuple[int, int]]]]:
         """The sums in runs. One call adds up a run: its sums are pairs of taps that move on evenly, as in a symmetric line."""

@@ -68,18 +68,10 @@ class _Group(NamedTuple):
 
 
 class Arranged(NamedTuple):
-    """How the taps of a job are summed.
+    """How the taps of a job are summed."""
 
-    Attributes
-    ----------
-    shared : list of Sum
-        Planes of sums that are computed first. Their numbers come after those of the gathered planes.
-    outputs : list of list of _Group
-        The groups of each output plane. Those that need a product come first.
-    """
-
-    shared: list[Sum]
-    outputs: list[list[_Group]]
+    shared: list[Sum]  # planes of sums that are computed first. Their numbers come after those of the gathered planes.
+    outputs: list[list[_Group]]  # the groups of each output plane. Those that need a product come first.
 
 
 def passes(job: Job) -> tuple[int, int]:
