@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from time import perf_counter
 from typing import NamedTuple
@@ -99,52 +100,23 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
             )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None
-    outcome = tally.first
     computed = Clipped.sum(*tally.clipped)
-    return Done(
-        source=source,
-        target=target,
-        operation=operation,
-        container=container,
-        frames=saved.frames,
-        clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total),
+    done = tally.first(
+        source=source, target=target, frames=saved.frames, load_seconds=tally.load_seconds, save_seconds=save_seconds,
+        clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total), compute_seconds=tally.compute_seconds,
         notes=tuple(dict.fromkeys((*left_out, *tally.notes, *saved.notes))),
-        load_seconds=tally.load_seconds,
-        import_seconds=outcome.result.import_seconds,
-        compute_seconds=tally.compute_seconds - outcome.result.import_seconds,
-        save_seconds=save_seconds,
-        **outcome._asdict(),
-    )
+    )  # fmt: skip
+    return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 
 def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
     """Refuse to replace the input by another kind of file, or by fewer frames."""
     if (file.format, container) not in {(container, container), ("MPO", "JPEG")}:
-        raise ImageError(
-            f"'{source}'",
-            f"is {file.format} in spite of its name, and {param('in_place')} would write {container}",
-            f"rename it, or use {param('output')}",
-        )
+        rule = f"is {file.format} in spite of its name, and {param('in_place')} would write {container}"
+        raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
     if count < file.frames:
-        raise ImageError(
-            param("in_place"), f"would keep {count} of the {file.frames} frames of '{source}'", f"use {param('output')}"
-        )
-
-
-class _First(NamedTuple):
-    """The fields of `Done` for the first frame, without the pixels."""
-
-    result: ConvResult
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    layer_shape: tuple[int, ...] | None
-    mode: str
-    groups: int
-    bias: tuple[float, ...] | None
-    full_scale: float
-    assumed: bool
-    alpha: str | None
-    policy: str
+        rule = f"would keep {count} of the {file.frames} frames of '{source}'"
+        raise ImageError(param("in_place"), rule, f"use {param('output')}")
 
 
 @dataclass(slots=True, eq=False)
@@ -153,7 +125,7 @@ class _Tally:
 
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
-    first: _First | None = None
+    first: partial[Done] | None = None  # with what it says of the first frame, without the pixels
     clipped: list[Clipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -181,9 +153,11 @@ def _frames(
         tally.notes += outcome.storage.notes
         tally.clipped.append(outcome.result.clipped)
         if tally.first is None:
-            tally.first = _First(
-                replace(outcome.result, array=np.empty(0)), shape, outcome.picture.shape, layer_shape, mode,
-                outcome.groups, bias, full_scale, assumed, outcome.alpha, outcome.storage.policy,
+            tally.first = partial(
+                Done, operation=operation, container=container, result=replace(outcome.result, array=np.empty(0)),
+                input_shape=shape, output_shape=outcome.picture.shape, layer_shape=layer_shape, mode=mode,
+                groups=outcome.groups, bias=bias, full_scale=full_scale, assumed=assumed, alpha=outcome.alpha,
+                policy=outcome.storage.policy, import_seconds=outcome.result.import_seconds,
             )  # fmt: skip
         made = [(outcome.picture, outcome.storage)]
         del outcome
