@@ -2,8 +2,8 @@
 
 import os
 
-from convcli.system import process
+from convcli.system import context
 
-os.environ.setdefault(*process.BLAS_THREADS)
+os.environ.setdefault(*context.BLAS_THREADS)
 for _limit in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # would select another processor's instructions, caches
     os.environ.pop(_limit, None)

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from convcli import backends
-from convcli.backends import Task, spectra
+from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.geometry import Pads
 from convcli.system import memory
@@ -95,7 +95,7 @@ def _gaps(task: Task) -> str:
     """Why numpy cannot do a task; empty if it can."""
     if not task.geometry.transpose:
         return ""
-    from convcli.backends.numpy import sparse
+    from convcli.backends.numpy.phases import sparse
 
     return sparse(task.layer.weight, task.geometry)
 
@@ -206,10 +206,13 @@ def _copies(task: Task, backend: str) -> tuple[int, str]:
     widened = height * width if padded != height * width else 0  # converted before it is padded
     lifted = 0 if task.lift is None else height * width
     work = 0
-    if backend == "torch" and task.dtype in spectra.DTYPES and spectra.suits(weight.shape, task.layer.groups, geometry):
-        narrow = task.pixels.kind in "uib" and task.pixels.itemsize <= 2
-        itemsize = real if narrow else 8  # values with a wide range are transformed in float64
-        work = spectra.working_bytes((count, task.layer.inputs, height, width), weight.shape, geometry, itemsize)
+    if backend == "torch":
+        from convcli.backends import spectra
+
+        if task.dtype in spectra.DTYPES and spectra.suits(weight.shape, task.layer.groups, geometry):
+            narrow = task.pixels.kind in "uib" and task.pixels.itemsize <= 2
+            itemsize = real if narrow else 8  # values with a wide range are transformed in float64
+            work = spectra.working_bytes((count, task.layer.inputs, height, width), weight.shape, geometry, itemsize)
     return planes * (padded + widened + lifted) * real + work, f" from {padded} padded pixels"
 
 

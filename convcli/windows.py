@@ -1,7 +1,8 @@
-"""Where pixels come from, and where results go: a source is read by windows, a target is written by blocks."""
+"""Where pixels come from, and where results go: a source is read by windows or in bands, a target is written by blocks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -89,3 +90,18 @@ def is_interleaved(x: NDArray[Any]) -> bool:
         and (down == width * pixel or height == 1)
         and (along == pixel or width == 1)
     )
+
+
+BAND_VALUES = 1 << 20
+
+NEAR_VALUES = 1 << 16
+"""Values of a band that is processed in several steps: few enough for intermediate results to stay in a core's own
+cache."""
+
+
+def bands(values: NDArray[Any], count: int = BAND_VALUES) -> Iterator[slice]:
+    """Slices of the rows of an array ``(…, H, W)``, with about `count` values each."""
+    height = values.shape[-2]
+    step = max(1, count * height // max(1, values.size))
+    for start in range(0, height, step):
+        yield slice(start, start + step)

@@ -42,6 +42,26 @@ def test_a_small_png_loads_the_reader_of_png_alone(folder: Path) -> None:
     assert loaded(code, folder) == {"numpy"}
 
 
+@pytest.mark.parametrize("size", [(98, 148), (1500, 2000)])
+def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], tmp_path: Path) -> None:
+    """Fewer than 80 of ours, from the start of the program: every one takes its time. A large picture weighs every strategy."""
+    write(tmp_path / "img.png", np.random.default_rng(0).integers(0, 256, (1, *size), dtype=np.uint8))
+    code = (
+        "import os, sys\ndef end(code):\n"
+        "    ours = [name for name in sys.modules if name.partition('.')[0] == 'convcli']\n"
+        "    sys.stderr.write(' '.join(ours))\n    sys.stderr.flush()\n    end_now(code)\n"
+        "end_now, os._exit = os._exit, end\n"
+        "sys.argv = 'convcli apply img.png -k sobel -o out.png -q'.split()\n"
+        "from convcli.__main__ import main\nmain()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    ours = ended.stderr.splitlines()[-1].split()
+    assert {"convcli.__main__", "convcli.images.writing.png", "convcli.backends.numpy.strategies.taps"} <= set(ours)
+    assert len(ours) < 80, sorted(ours)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -260,7 +280,7 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"outputs", "operation", "remarks"},
+    {"outputs", "operation"},
     {"inputs", "comparison", "transparency"},
     {"fitting"},
     {"pipeline"},

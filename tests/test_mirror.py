@@ -41,7 +41,10 @@ THEMES = {
         "white": "white of real values, in and out",
     },
     "images/reading": {"odd_tiffs": "TIFFs as other programs write them"},
-    "kernels": {"libraries": "the values of libraries that have our kernels"},
+    "kernels": {
+        "catalogue": "every named kernel",
+        "libraries": "the values of libraries that have our kernels",
+    },
     "runs": {
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",

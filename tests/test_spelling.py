@@ -128,7 +128,9 @@ def test_errors_say_value_rule_and_remedy_apart(name: str) -> None:
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_parameter_in_a_text_is_an_option_of_a_command(path: Path) -> None:
     found = parameters_without_an_option(path.read_text(encoding="utf-8"))
-    assert not found or path.name in ("errors.py", "named.py", "encoding.py")  # where the name is a variable
+    assert (
+        not found or path.name in ("errors.py", "named.py") or path.parent.name == "writing"
+    )  # where the name is a variable
 
 
 def test_every_parameter_in_a_kernel_s_description_too() -> None:

@@ -39,7 +39,9 @@ def test_names_of_other_libraries(border: Border) -> None:
 
 
 def test_every_strategy_has_a_name() -> None:
-    assert set(PLANS) == set(STRATEGIES)
+    assert list(STRATEGIES) == list(PLANS)
+    for strategy in STRATEGIES.values():
+        assert all(callable(getattr(strategy, part)) for part in ("estimates", "tile", "prepare", "precision"))
 
 
 def test_pictures_are_of_four_pixels() -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from math import floor, log2
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -28,47 +29,43 @@ if TYPE_CHECKING:
     from convcli.windows import Source, Target
 
 
+BLOCK: Final = 16
+"""The most rows and columns of a block over which faint values are averaged (see `block`): a single faint pixel does
+not make a faint region."""
+
+WIDE: Final = 2.0**8
+"""The range of values is the largest magnitude over the mean of the faintest block that is not all zeros. Above this
+range, float32's transform is not accurate enough (it leaves 24 - 8 = 16 bits for the faintest window), and float64's
+is used."""
+
+TOO_WIDE: Final = 2.0**32
+"""Above this range, float64's transform is not accurate enough either (it leaves 53 - 32 = 21 bits for the faintest
+window), and no transform is used."""
+
+SMALL: Final = 2.0**-32
+"""Values must lie below this share of their type's largest number before they are transformed, or summed before they
+are multiplied: then a sum of 2**32 of them does not overflow. NaN and infinity do not lie below it either, so one
+comparison finds all three cases."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """An operation that is checked and resolved: the input of a backend.
+    """An operation that is checked and resolved: the input of a backend."""
 
-    Attributes
-    ----------
-    source : Source
-        The pixels ``(N, C, H, W)``, of any real dtype. The kernel reads these C channels, or those that `lift` makes of
-        them.
-    layer : Layer
-        Weights as they are applied, groups and bias.
-    geometry : Geometry
-        All sizes, strides and paddings, and whether the operation is transposed (as `layer` says, too).
-    dtype : str
-        Of the computation, one of the backend's `DTYPES`.
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    threads : int or None
-        The most threads to use; None: all.
-    plan : str or None
-        The strategy of the numpy backend; None: the planner's choice.
-    finish : Finish
-        What happens to the results.
-    lift : Lift or None
-        What happens to the pixels before the kernel reads them.
-    target : Target or None
-        Takes the result block by block; None: the backend returns the result as an array.
-    block : Size or None
-        The least rows and columns of a block, for backends that can work on parts of the result; None: a single block.
-    """
-
+    # the pixels ``(N, C, H, W)``, of any real dtype. The kernel reads these C channels, or those that `lift` makes of
+    # them.
     source: Source
-    layer: Layer
+    layer: Layer  # weights as they are applied, groups and bias
+    # all sizes, strides and paddings, and whether the operation is transposed (as `layer` says, too)
     geometry: Geometry
-    dtype: str = "float32"
-    device: str = "cpu"
-    threads: int | None = None
-    plan: str | None = None
-    finish: Finish = Finish()
-    lift: Lift | None = None
-    target: Target | None = None
+    dtype: str = "float32"  # of the computation, one of the backend's `DTYPES`
+    device: str = "cpu"  # ``cpu``, ``cuda`` or ``cuda:N``
+    threads: int | None = None  # the most threads to use; None: all
+    plan: str | None = None  # the strategy of the numpy backend; None: the planner's choice
+    finish: Finish = Finish()  # what happens to the results
+    lift: Lift | None = None  # what happens to the pixels before the kernel reads them
+    target: Target | None = None  # takes the result block by block; None: the backend returns the result as an array
+    # the least rows and columns of a block, for backends that can work on parts of the result; None: a single block
     block: Size | None = None
 
     @property
@@ -91,28 +88,16 @@ class Considered(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """The output of a backend.
+    """The output of a backend."""
 
-    Attributes
-    ----------
-    array : ndarray
-        ``(N, C_out, H_out, W_out)``; without rows and columns if the task's target took the result. In the task's
-        dtype, except that NumPy has no bfloat16, for which it is float32; or in the integers that the finish made.
-    plan : str
-        The plan in words.
-    clipped : Clipped
-        Counts of the values that the finish clipped.
-    considered : tuple of Considered
-        The plans that the planner compared.
-    mixes : bool
-        Whether rounding errors are relative to all values that were mixed on the way (pixels far from the window, or
-        passes that cancel each other), and not only to the terms of the one sum.
-    """
-
+    # ``(N, C_out, H_out, W_out)``; without rows and columns if the task's target took the result. In the task's dtype,
+    # except that NumPy has no bfloat16, for which it is float32; or in the integers that the finish made.
     array: NDArray[Any]
-    plan: str
-    clipped: Clipped = Clipped()
-    considered: tuple[Considered, ...] = ()
+    plan: str  # the plan in words
+    clipped: Clipped = Clipped()  # counts of the values that the finish clipped
+    considered: tuple[Considered, ...] = ()  # the plans that the planner compared
+    # whether rounding errors are relative to all values that were mixed on the way (pixels far from the window, or
+    # passes that cancel each other), and not only to the terms of the one sum
     mixes: bool = False
 
 
@@ -141,6 +126,19 @@ def handed_over(task: Task, computed: Computed) -> Computed:
 def only_stores(finish: Finish) -> bool:
     """Whether a finish only turns real values into integers, and neither combines nor restores them."""
     return finish.dtype is not None and not finish.joins and finish.restore is None
+
+
+def block(taps: int) -> int:
+    """Rows or columns of a block, for a kernel with so many taps along this axis: every window contains a whole block."""
+    return min(BLOCK, (taps + 1) // 2)
+
+
+def scale_of(total: float) -> float:
+    """A power of two: kernels with this Σ|k| are divided by it before they are transformed, and results are multiplied by it.
+
+    It is 1 except for kernels so large that spectra could overflow although results do not.
+    """
+    return 2.0 ** floor(log2(total)) if total > 1 / SMALL else 1.0
 
 
 class Backend(Protocol):

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError, param
 from convcli.system import memory
-from convcli.system.silence import silent
+from convcli.system.context import silent
 from convcli.vocabulary import MOST_PIXELS
 
 MAX_PIXELS = 178_956_970

@@ -14,19 +14,11 @@ MOST_WRITTEN_OUT = 1 << 26
 
 
 class Tensor(NamedTuple):
-    """A tensor in a file.
-
-    Attributes
-    ----------
-    shape : tuple of int
-    dtype : str
-        As it is stored.
-    values : callable
-        Returns the array of its values: real numbers, of a dtype that NumPy has. Raises `KernelError` if it cannot.
-    """
+    """A tensor in a file."""
 
     shape: tuple[int, ...]
-    dtype: str
+    dtype: str  # as it is stored
+    # returns the array of its values: real numbers, of a dtype that NumPy has. Raises `KernelError` if it cannot.
     values: Callable[[], NDArray[Any]]
 
 

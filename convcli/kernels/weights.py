@@ -25,24 +25,13 @@ ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"
 
 
 class Weights(NamedTuple):
-    """The arrays of a layer.
+    """The arrays of a layer."""
 
-    Attributes
-    ----------
-    weight : ndarray
-        4-D and finite, in its own float dtype (float64 for integers).
-    label : str
-        The key, or the file's name without its suffix, for file names.
-    bias : ndarray or None
-        1-D and finite. It has the key ``NAME.bias`` if the weight has the key ``NAME.weight``, as in PyTorch's layers.
-    bias_name : str
-        The key of the bias; empty if there can be none.
-    """
-
-    weight: NDArray[np.floating]
-    label: str
+    weight: NDArray[np.floating]  # 4-D and finite, in its own float dtype (float64 for integers)
+    label: str  # the key, or the file's name without its suffix, for file names
+    # 1-D and finite. It has the key ``NAME.bias`` if the weight has the key ``NAME.weight``, as in PyTorch's layers.
     bias: NDArray[np.floating] | None
-    bias_name: str
+    bias_name: str  # the key of the bias; empty if there can be none
 
 
 def load(spec: str) -> Weights:

@@ -2,6 +2,5 @@
 
 ``lift``     before the kernel: linear light, gray, colours weighted by their opacity
 ``finish``   after it: combine the outputs of a bank, restore colours and light, apply the range policy, round, cast
-``light``, ``gray``, ``opacity``, ``ranges``   the formulas for both
-``bands``    blocks of rows
+``ranges``   the range policies
 """

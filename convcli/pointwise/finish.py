@@ -11,49 +11,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.pointwise.bands import NEAR_VALUES, bands
 from convcli.pointwise.lift import Restore
 from convcli.pointwise.ranges import NOTHING, UNKNOWN, Clipped, Known, extremes, store, wider
+from convcli.windows import NEAR_VALUES, bands
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How real results become the values that are kept.
+    """How real results become the values that are kept."""
 
-    Parameters
-    ----------
-    parts : tuple of (int, str)
-        Runs of a bank's kernels: their number, and the rule of `convcli.vocabulary.COMBINES` that combines them. Empty:
-        nothing is combined.
-    dtype : str, optional
-        ``uint8`` or ``uint16`` to round to; None: values stay real.
-    full_scale : float
-        The value of white in this dtype.
-    policy : {"clip", "abs", "offset", "minmax"}
-        The range policy.
-    count : bool
-        Whether to count clipped values.
-    scale : float
-        Factor for the values, applied before the policy.
-    span : (float, float), optional
-        For ``minmax``: the extremes of the whole result (see `extremes`). Nothing can be stored before they are known.
-    noise : float
-        If the extremes differ by no more than this, only rounding has made them differ, and they are not stretched.
-    real : str
-        The dtype that exact integers are converted to if they are scaled or stretched.
-    restore : Restore, optional
-        What happens to combined results before all this; None: nothing.
-    """
-
+    # runs of a bank's kernels: their number, and the rule of `convcli.vocabulary.COMBINES` that combines them. Empty:
+    # nothing is combined.
     parts: tuple[tuple[int, str], ...] = ()
-    dtype: str | None = None
-    full_scale: float = 255.0
-    policy: str = "clip"
-    count: bool = False
-    scale: float = 1.0
+    dtype: str | None = None  # ``uint8`` or ``uint16`` to round to; None: values stay real
+    full_scale: float = 255.0  # the value of white in this dtype
+    policy: str = "clip"  # the range policy: clip, abs, offset or minmax
+    count: bool = False  # whether to count clipped values
+    scale: float = 1.0  # factor for the values, applied before the policy
+    # for ``minmax``: the extremes of the whole result (see `extremes`). Nothing can be stored before they are known.
     span: tuple[float, float] | None = None
-    real: str = "float32"
-    restore: Restore | None = None
+    real: str = "float32"  # the dtype that exact integers are converted to if they are scaled or stretched
+    restore: Restore | None = None  # what happens to combined results before all this; None: nothing
+    # if the extremes differ by no more than this, only rounding has made them differ, and they are not stretched
     noise: float = 0.0
 
     @property

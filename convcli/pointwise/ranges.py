@@ -23,22 +23,13 @@ class Clipped(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known about values before they are stored.
+    """What is known about values before they are stored."""
 
-    Attributes
-    ----------
-    within : bool
-        They are within the range, except that rounding may have moved them at most 0.25 beyond it.
-    surely : bool
-        Rounding has moved them less, in any order of summation, so that none of them rounds to an integer beyond the
-        range.
-    finite : bool
-        None is NaN.
-    """
-
-    within: bool = False
+    within: bool = False  # they are within the range, except that rounding may have moved them at most 0.25 beyond it
+    # rounding has moved them less, in any order of summation, so that none of them rounds to an integer beyond the
+    # range
     surely: bool = False
-    finite: bool = False
+    finite: bool = False  # none of them is NaN
 
 
 UNKNOWN = Known()

@@ -23,10 +23,10 @@ from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
 from convcli.system import context, memory
+from convcli.system.context import hushed
 from convcli.system.files import reason
 from convcli.system.names import STDIO, is_stream
 from convcli.system.parallel import workers
-from convcli.system.silence import hushed
 
 PATIENCE = 2.0
 """Seconds that the images at work have to finish their files when the run is interrupted."""

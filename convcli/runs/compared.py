@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError, param
-from convcli.images import Picture, alpha
+from convcli.images import Picture
+from convcli.images.picture import joined
 from convcli.layer import Layer
 from convcli.runs import transparency
 from convcli.runs.fitting import fit
@@ -37,7 +38,7 @@ def of_operation(picture: Picture, operation: Operation) -> Compared:
     image: NDArray[Any] = picture.colour
     policy = transparency.policy_for(image.shape[-3], picture.alpha is not None, operation)
     if picture.alpha is not None and policy == "filter":
-        image = alpha.joined(image, picture.alpha)
+        image = joined(image, picture.alpha)
     fitted = fit(image.shape[-3], picture.full_scale, operation)
     return Compared(image, fitted.layer, fitted.spec)
 

@@ -23,43 +23,27 @@ EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One backend's result.
-
-    Attributes
-    ----------
-    max_abs_error : float
-        The largest absolute difference from the float64 reference, in the input's units.
-    relative_error : float
-        `max_abs_error` divided by the largest Σ|x·w| of any output, so that results near zero do not make it large. For
-        a plan that mixes more than the terms of one output (transforms, passes of several ranks), it is divided by
-        max|x| times the largest Σ|w| of an output channel.
-    tolerance : float
-        The largest `relative_error` that is allowed: see the function `tolerance`.
-    agree : bool
-        Whether `relative_error` is within `tolerance`.
-    median_ms, min_ms, max_ms : float
-        Wall time of a call, from arrays to arrays, in milliseconds. On CUDA the time between two events around the
-        operation, with the data already on the device.
-    repeats : int
-        Number of timed calls.
-    speedup : float
-        The reference's time divided by this median.
-    """
+    """One backend's result."""
 
     backend: str
     device: str
     dtype: str
     plan: str
     output_shape: tuple[int, ...]
-    max_abs_error: float
+    max_abs_error: float  # the largest absolute difference from the float64 reference, in the input's units
+    # `max_abs_error` divided by the largest Σ|x·w| of any output, so that results near zero do not make it large. For a
+    # plan that mixes more than the terms of one output (transforms, passes of several ranks), it is divided by max|x|
+    # times the largest Σ|w| of an output channel.
     relative_error: float
-    tolerance: float
-    agree: bool
+    tolerance: float  # the largest `relative_error` that is allowed: see the function `tolerance`
+    agree: bool  # whether `relative_error` is within `tolerance`
+    # wall time of a call, from arrays to arrays, in milliseconds. On CUDA the time between two events around the
+    # operation, with the data already on the device.
     median_ms: float
     min_ms: float
     max_ms: float
-    repeats: int
-    speedup: float
+    repeats: int  # number of timed calls
+    speedup: float  # the reference's time divided by this median
 
 
 @dataclass(frozen=True, slots=True, eq=False)

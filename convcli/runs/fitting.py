@@ -13,12 +13,11 @@ from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.errors import ImageError, param
-from convcli.images import Picture, Storage, alpha
-from convcli.images.picture import SPACES
+from convcli.images import Picture, Storage
+from convcli.images.picture import SPACES, joined
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
-from convcli.runs import transparency
 from convcli.runs.operation import Operation
 from convcli.system import memory
 
@@ -69,37 +68,18 @@ def fit(channels: int, white: float, operation: Operation) -> Fitted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A picture and an operation before the computation: everything is decided, nothing is computed.
+    """A picture and an operation before the computation: everything is decided, nothing is computed."""
 
-    Attributes
-    ----------
-    picture : Picture
-        As loaded.
-    image : ndarray
-        ``(C, H, W)``, or ``(N, C, H, W)``: the pixels before the lift. The last channel is the opacity if it is needed
-        for the computation.
-    space : str
-        The colour space that the kernel reads: gray if the operation converts colours to gray.
-    colours : int
-        Number of channels in this space, without opacity.
-    fitted : Fitted
-        What the engine is called with.
-    storage : Storage
-        How the file will store the result.
-    alpha : str
-        The alpha policy; ``drop`` if there is no alpha.
-    transparent : bool
-        Whether the result has alpha.
-    """
-
-    picture: Picture
+    picture: Picture  # as loaded
+    # ``(C, H, W)``, or ``(N, C, H, W)``: the pixels before the lift. The last channel is the opacity if it is needed
+    # for the computation.
     image: NDArray[Any]
-    space: str
-    colours: int
-    fitted: Fitted
-    storage: Storage
-    alpha: str
-    transparent: bool
+    space: str  # the colour space that the kernel reads: gray if the operation converts colours to gray
+    colours: int  # number of channels in this space, without opacity
+    fitted: Fitted  # what the engine is called with
+    storage: Storage  # how the file will store the result
+    alpha: str  # the alpha policy; ``drop`` if there is no alpha
+    transparent: bool  # whether the result has alpha
 
     @property
     def opaque(self) -> bool:
@@ -131,7 +111,11 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     if operation.channels == "gray" and colours > 1:
         weights = picture.gray_weights(linear)
         colours, space = 1, SPACES[1]
-    rule = transparency.policy_for(colours, picture.alpha is not None, operation)
+    rule = "drop"
+    if picture.alpha is not None:
+        from convcli.runs import transparency
+
+        rule = transparency.policy_for(colours, True, operation)
     if rule == "premultiply":
         fitted = fit(colours + 1, white, replace(operation, bias=None, channels="each"))
         channels, transparent = fitted.channels - 1, True
@@ -163,7 +147,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     image = picture.colour
     if rule in ("premultiply", "filter"):
         assert picture.alpha is not None
-        image = alpha.joined(image, picture.alpha)
+        image = joined(image, picture.alpha)
     fitted = fitted._replace(lift=lift, finish=finish)
     return Prepared(picture, image, space, colours, fitted, kept, rule, transparent)
 
@@ -192,7 +176,9 @@ def _both_ways(
         restore = Restore(white, linear, bool(opacity) and transparent)
     if weighs and restore is not None:
         bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
-        restore = restore._replace(gain=transparency.gain_of(operation), bias=bias)
+        from convcli.runs.transparency import gain_of
+
+        restore = restore._replace(gain=gain_of(operation), bias=bias)
     return lift, restore
 
 

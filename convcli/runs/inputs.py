@@ -20,24 +20,14 @@ MAX_LIST = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The images of a run.
+    """The images of a run."""
 
-    Attributes
-    ----------
-    paths : tuple of str
-        Paths, or ``-``, in the order given. The images of a folder are sorted, and come before those of its subfolders.
-    below : tuple of str
-        For each image, its folder relative to the folder that was searched for it; empty if it is the same.
-    searched : bool
-        Whether a folder or a list was given, so that there can be any number of images.
-    found : tuple of bool
-        For each image, whether it was found in a folder; otherwise its own path was given.
-    """
-
+    # paths, or ``-``, in the order given. The images of a folder are sorted, and come before those of its subfolders.
     paths: tuple[str, ...]
+    # for each image, its folder relative to the folder that was searched for it; empty if it is the same
     below: tuple[str, ...]
-    searched: bool
-    found: tuple[bool, ...]
+    searched: bool  # whether a folder or a list was given, so that there can be any number of images
+    found: tuple[bool, ...]  # for each image, whether it was found in a folder; otherwise its own path was given
 
     def without_results(self, targets: Sequence[str]) -> Inputs:
         """The same without results of an earlier run: images that were found in a folder and are the target of another image.

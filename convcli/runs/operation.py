@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, param
-from convcli.kernels import Bank, parse, weights
+from convcli.kernels import Bank, parse
 from convcli.layer import Layer, bias_misfit
+
+if TYPE_CHECKING:
+    from convcli.kernels.weights import Weights
 
 
 class Bias(NamedTuple):
@@ -42,41 +45,21 @@ class Bias(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """Everything that is done to a picture between loading and saving, except the range policy.
+    """Everything that is done to a picture between loading and saving, except the range policy."""
 
-    Attributes
-    ----------
-    spec : ConvSpec
-        Geometry, groups, and whether the kernel is flipped.
-    label : str
-        The name of the kernels or weights.
-    bank, weight : Bank or None, ndarray or None
-        The kernels, or 4-D weights from a file. One of them is given.
-    bias : Bias or None
-    channels : str
-        How the kernels of a bank are applied to the channels of an image: ``each``, ``sum`` or ``gray``.
-    alpha : str
-        The alpha policy, or ``auto``.
-    linear : bool
-        Whether to compute in linear light.
-    compute : Compute
-    notes : tuple of str
-        What the user should know before anything is done.
-    files : tuple of str
-        Files that the operation was read from, and kernel SPECs, which may be files.
-    """
-
-    spec: ConvSpec
-    label: str
+    spec: ConvSpec  # geometry, groups, and whether the kernel is flipped
+    label: str  # the name of the kernels or weights
+    # the kernels, or 4-D weights from a file. One of them is given.
     bank: Bank | None = None
     weight: NDArray[np.floating] | None = None
     bias: Bias | None = None
+    # how the kernels of a bank are applied to the channels of an image: ``each``, ``sum`` or ``gray``
     channels: str = "each"
-    alpha: str = "auto"
-    linear: bool = False
+    alpha: str = "auto"  # the alpha policy, or ``auto``
+    linear: bool = False  # whether to compute in linear light
     compute: Compute = Compute()
-    notes: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what the user should know before anything is done
+    files: tuple[str, ...] = ()  # files that the operation was read from, and kernel SPECs, which may be files
 
 
 def assemble(
@@ -131,6 +114,8 @@ def assemble(
             f"is for {param('kernel')}",
             "weights from a file say themselves how channels are mixed; leave it out",
         )
+    from convcli.kernels import weights
+
     layer = weights.load(source)
     path, _ = weights.split(source)
     if bias is None and layer.bias is not None:
@@ -138,7 +123,7 @@ def assemble(
     return Operation(spec, layer.label, None, layer.weight, bias, channels, alpha, linear, compute, notes, (str(path),))
 
 
-def _stored_bias(layer: weights.Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
+def _stored_bias(layer: Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
     """The bias that is stored beside a layer's weights, and a note that it is added, or why not."""
     assert layer.bias is not None
     outputs = Layer.of(layer.weight, spec).outputs

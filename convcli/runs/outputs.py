@@ -12,8 +12,7 @@ from threading import Lock
 from convcli.errors import ImageError, param
 from convcli.system.context import current
 from convcli.system.files import reason
-from convcli.system.names import STDIO, folded, identity, is_stream, one_place, same_file
-from convcli.system.placing import exists
+from convcli.system.names import STDIO, exists, folded, identity, is_stream, one_place, same_file
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")

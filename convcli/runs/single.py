@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from time import perf_counter
 from typing import NamedTuple
@@ -22,59 +23,29 @@ from convcli.system.names import same_file
 
 
 class Done(NamedTuple):
-    """One image that was written, and how.
-
-    Attributes
-    ----------
-    source, target : str
-        Paths.
-    operation : Operation
-    result : ConvResult
-        Of the first frame, without its array.
-    input_shape, output_shape : tuple of int
-        Of the first frame.
-    layer_shape : tuple of int or None
-        Of the channels that a contact sheet shows; None without a sheet.
-    mode, container : str
-        The input's mode, and the output's format.
-    frames : int
-        Number of frames that were written.
-    groups : int
-        Of the layer.
-    bias : tuple of float or None
-        In the input's units.
-    full_scale : float
-        In the input's units; a guess if `assumed`.
-    alpha : str or None
-        The alpha policy that was used; None if there is no alpha.
-    policy : str
-        The range policy that was used.
-    clipped : Clipped
-        Counts of the values that were clipped, over all frames.
-    notes : tuple of str
-        For the user.
-    load_seconds, import_seconds, compute_seconds, save_seconds : float
-        Wall times.
-    """
+    """One image that was written, and how."""
 
     source: str
     target: str
     operation: Operation
-    result: ConvResult
+    result: ConvResult  # of the first frame, without its array
+    # of the first frame
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    layer_shape: tuple[int, ...] | None
+    layer_shape: tuple[int, ...] | None  # of the channels that a contact sheet shows; None without a sheet
+    # the input's mode, and the output's format
     mode: str
     container: str
-    frames: int
-    groups: int
-    bias: tuple[float, ...] | None
-    full_scale: float
+    frames: int  # number of frames that were written
+    groups: int  # of the layer
+    bias: tuple[float, ...] | None  # in the input's units
+    full_scale: float  # in the input's units; a guess if `assumed`
     assumed: bool
-    alpha: str | None
-    policy: str
-    clipped: Clipped
-    notes: tuple[str, ...]
+    alpha: str | None  # the alpha policy that was used; None if there is no alpha
+    policy: str  # the range policy that was used
+    clipped: Clipped  # counts of the values that were clipped, over all frames
+    notes: tuple[str, ...]  # for the user
+    # wall times
     load_seconds: float
     import_seconds: float
     compute_seconds: float
@@ -83,40 +54,18 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writing:
-    """How images are read and results are written.
+    """How images are read and results are written."""
 
-    Attributes
-    ----------
-    container : str or None
-        The name of the format for ``-``.
-    policy : str or None
-        The range policy.
-    output : str or None
-        The output as the user gave it.
-    settings : Settings
-        Quality and compression.
-    max_pixels : int or None
-        The most pixels of an input; None: the default limit.
-    full_scale : float or None
-        The value of white for inputs that do not define it; None: the usual value.
-    montage : int or None
-        The width in pixels of the contact sheet that is written instead of the channels; None: the channels are
-        written.
-    theme : str
-        The sheet's colours, one of `convcli.drawing.colors.PALETTES`.
-    replace : bool
-        Whether a result replaces a file that has appeared under its name since the run began.
-    """
-
-    container: str | None = None
-    policy: str | None = None
-    output: str | None = None
-    settings: Settings = Settings()
-    max_pixels: int | None = None
-    full_scale: float | None = None
+    container: str | None = None  # the name of the format for ``-``
+    policy: str | None = None  # the range policy
+    output: str | None = None  # the output as the user gave it
+    settings: Settings = Settings()  # quality and compression
+    max_pixels: int | None = None  # the most pixels of an input; None: the default limit
+    full_scale: float | None = None  # the value of white for inputs that do not define it; None: the usual value
+    # the width in pixels of the contact sheet that is written instead of the channels; None: the channels are written
     montage: int | None = None
-    theme: str = "light"
-    replace: bool = True
+    theme: str = "light"  # the sheet's colours, one of `convcli.drawing.colors.PALETTES`
+    replace: bool = True  # whether a result replaces a file that has appeared under its name since the run began
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -151,52 +100,23 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
             )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None
-    outcome = tally.first
     computed = Clipped.sum(*tally.clipped)
-    return Done(
-        source=source,
-        target=target,
-        operation=operation,
-        container=container,
-        frames=saved.frames,
-        clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total),
+    done = tally.first(
+        source=source, target=target, frames=saved.frames, load_seconds=tally.load_seconds, save_seconds=save_seconds,
+        clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total), compute_seconds=tally.compute_seconds,
         notes=tuple(dict.fromkeys((*left_out, *tally.notes, *saved.notes))),
-        load_seconds=tally.load_seconds,
-        import_seconds=outcome.result.import_seconds,
-        compute_seconds=tally.compute_seconds - outcome.result.import_seconds,
-        save_seconds=save_seconds,
-        **outcome._asdict(),
-    )
+    )  # fmt: skip
+    return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 
 def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
     """Refuse to replace the input by another kind of file, or by fewer frames."""
     if (file.format, container) not in {(container, container), ("MPO", "JPEG")}:
-        raise ImageError(
-            f"'{source}'",
-            f"is {file.format} in spite of its name, and {param('in_place')} would write {container}",
-            f"rename it, or use {param('output')}",
-        )
+        rule = f"is {file.format} in spite of its name, and {param('in_place')} would write {container}"
+        raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
     if count < file.frames:
-        raise ImageError(
-            param("in_place"), f"would keep {count} of the {file.frames} frames of '{source}'", f"use {param('output')}"
-        )
-
-
-class _First(NamedTuple):
-    """The fields of `Done` for the first frame, without the pixels."""
-
-    result: ConvResult
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    layer_shape: tuple[int, ...] | None
-    mode: str
-    groups: int
-    bias: tuple[float, ...] | None
-    full_scale: float
-    assumed: bool
-    alpha: str | None
-    policy: str
+        rule = f"would keep {count} of the {file.frames} frames of '{source}'"
+        raise ImageError(param("in_place"), rule, f"use {param('output')}")
 
 
 @dataclass(slots=True, eq=False)
@@ -205,7 +125,7 @@ class _Tally:
 
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
-    first: _First | None = None
+    first: partial[Done] | None = None  # with what it says of the first frame, without the pixels
     clipped: list[Clipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -233,9 +153,11 @@ def _frames(
         tally.notes += outcome.storage.notes
         tally.clipped.append(outcome.result.clipped)
         if tally.first is None:
-            tally.first = _First(
-                replace(outcome.result, array=np.empty(0)), shape, outcome.picture.shape, layer_shape, mode,
-                outcome.groups, bias, full_scale, assumed, outcome.alpha, outcome.storage.policy,
+            tally.first = partial(
+                Done, operation=operation, container=container, result=replace(outcome.result, array=np.empty(0)),
+                input_shape=shape, output_shape=outcome.picture.shape, layer_shape=layer_shape, mode=mode,
+                groups=outcome.groups, bias=bias, full_scale=full_scale, assumed=assumed, alpha=outcome.alpha,
+                policy=outcome.storage.policy, import_seconds=outcome.result.import_seconds,
             )  # fmt: skip
         made = [(outcome.picture, outcome.storage)]
         del outcome

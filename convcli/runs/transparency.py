@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.borders import sources
 from convcli.errors import ImageError, param
+from convcli.geometry import ZERO, Geometry
 from convcli.layer import Layer
 from convcli.runs.operation import Bias, Operation
 
@@ -86,3 +91,32 @@ def _taken(operation: Operation) -> int:
     """Number of input channels that the weights of a layer take."""
     assert operation.weight is not None
     return Layer.of(operation.weight, operation.spec).inputs
+
+
+def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:
+    """Alpha under the kernel's centre at every output pixel: the unfiltered opacity in the picture's new geometry.
+
+    For the transposed operation, the nearest input pixel.
+    """
+    if geometry.transpose:
+        return alpha[_nearest(geometry, 0)[:, np.newaxis], _nearest(geometry, 1)[np.newaxis, :]]
+    rows, columns = _centres(geometry, 0), _centres(geometry, 1)
+    picked = alpha[rows[:, np.newaxis], columns[np.newaxis, :]]
+    picked[rows == ZERO] = 0
+    picked[:, columns == ZERO] = 0
+    return picked
+
+
+def _centres(geometry: Geometry, axis: int) -> NDArray[np.intp]:
+    """The source index under the kernel's centre tap for each output of an axis, or `ZERO`."""
+    centre = geometry.dilation[axis] * ((geometry.kernel[axis] - 1) // 2) - geometry.pads[2 * axis]
+    positions = centre + geometry.stride[axis] * np.arange(geometry.output[axis])
+    return sources(positions, geometry.input[axis], geometry.padding_mode)
+
+
+def _nearest(geometry: Geometry, axis: int) -> NDArray[np.intp]:
+    """The input whose kernel centre lands nearest to each output of an axis."""
+    before = geometry.pads[2 * axis]
+    position = np.arange(geometry.output[axis]) + before - (geometry.extent[axis] - 1) / 2
+    nearest = np.floor(position / geometry.stride[axis] + 0.5).astype(np.intp)
+    return np.clip(nearest, 0, geometry.input[axis] - 1)

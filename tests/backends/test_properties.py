@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from convcli.backends.numpy.strategies import STRATEGIES
-from convcli.backends.numpy.strategies.rank import factors
+from convcli.backends.numpy.strategies.separable import factors
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import BackendError, ImageError, KernelError

@@ -125,6 +125,6 @@ def test_an_input_that_fails_while_it_is_read(tmp_path: Path) -> None:
 
 def test_our_own_bugs_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "in.png", np.moveaxis(PIXELS, -1, 0))
-    monkeypatch.setattr(import_module("convcli.images.reading.pillow_file"), "planes_of", lambda *_: [][0])
+    monkeypatch.setattr(import_module("convcli.images.reading.pillow_file"), "upright", lambda *_: [][0])
     with pytest.raises(IndexError):
         images.load(str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -152,8 +153,20 @@ def test_default_sizes_reach_three_sigma(sigma: float) -> None:
 def test_no_two_kernels_share_a_name() -> None:
     every = named.names()
     assert len(set(every)) == len(every)
-    with pytest.raises(ValueError, match="two kernels are called unity"):
-        named.named("unity", scale="sum 1", source="nobody")(lambda: np.ones((1, 1)))
+
+
+@pytest.mark.parametrize("family", named.FAMILIES)
+def test_the_index_has_the_kernels_of_every_module(family: str) -> None:
+    """In the order in which the module defines them: nothing else says where a kernel is found."""
+    module = import_module(f"convcli.kernels.{family}")
+    defined = [name for name, recipe in REGISTRY.defined.items() if recipe.build.__module__ == module.__name__]
+    assert defined == named.FAMILIES[family].split()
+
+
+def test_every_alias_has_its_kernel() -> None:
+    assert set(named.ALIASES.values()) <= set(REGISTRY)
+    for alias, name in named.ALIASES.items():
+        assert np.array_equal(values(alias), values(name))
 
 
 def test_unit_scales() -> None:

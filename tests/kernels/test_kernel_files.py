@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convcli.kernels import kernel_files, parse
+from convcli.kernels.spec import FILES
 from support.kernels import Pickled, message, values
 
 LAPLACE = [[0.0, 1, 0], [1, -4.5, 1], [0, 1, 0], [2, 0, 0]]
@@ -124,7 +125,7 @@ def test_truncated_npy_kernels(length: int, tmp_path: Path) -> None:
     assert "not a valid .npy" in message(lambda: parse(str(tmp_path / "k.npy")))
 
 
-@pytest.mark.parametrize("suffix", kernel_files.SUFFIXES)
+@pytest.mark.parametrize("suffix", FILES)
 def test_absent_kernel_files_and_folders(suffix: str, tmp_path: Path) -> None:
     assert "cannot be read: there is no such file" in message(lambda: parse(str(tmp_path / f"absent{suffix}")))
     (tmp_path / f"folder{suffix}").mkdir()

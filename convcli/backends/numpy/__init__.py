@@ -5,14 +5,12 @@
 ``strategies``  the ways to do a job: the cost of each, the size of its tiles, and the steps that fill a tile
 ``plan``        predicts the time of every strategy and the number of threads, and chooses the fastest
 ``recipe``      everything that an operation needs except the pixels, kept for the next operation like it
-``tiles``       cuts the output into tiles, and fills the padded input of each tile
-``steps``       calls into NumPy that are prepared in advance, and the arrays of a thread that they use
+``tiles``       cuts the output into tiles, and fills the padded input of each tile; the arrays of a thread
 ``output``      a block of the result, and the finished tiles that go into it
 ``blocks``      runs the operation, block by block and tile by tile
 """
 
 from convcli.backends.numpy.blocks import predicted_seconds, run
-from convcli.backends.numpy.phases import sparse
 from convcli.backends.numpy.plan import USUAL
 
-__all__ = ["USUAL", "predicted_seconds", "run", "sparse"]
+__all__ = ["USUAL", "predicted_seconds", "run"]

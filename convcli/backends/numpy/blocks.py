@@ -18,7 +18,7 @@ from convcli.backends import Computed, Task, finished
 from convcli.backends.numpy.job import lines
 from convcli.backends.numpy.output import Output
 from convcli.backends.numpy.recipe import Recipe, recipe_of
-from convcli.backends.numpy.steps import Buffers
+from convcli.backends.numpy.tiles import Buffers
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, wider
@@ -76,22 +76,13 @@ class _Only:
 
 
 class Block(NamedTuple):
-    """A part of a result.
+    """A part of a result."""
 
-    Attributes
-    ----------
-    rows, columns : range
-        Of the result.
-    window : (slice, slice)
-        Rows and columns of the image that the block depends on.
-    recipe : Recipe
-        For the tiles of the block. Its source rows and columns are counted from the corner of the window.
-    """
-
+    # of the result
     rows: range
     columns: range
-    window: tuple[slice, slice]
-    recipe: Recipe
+    window: tuple[slice, slice]  # rows and columns of the image that the block depends on
+    recipe: Recipe  # for the tiles of the block. Its source rows and columns are counted from the corner of the window.
 
 
 def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[Block]:

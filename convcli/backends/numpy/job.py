@@ -27,57 +27,33 @@ from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One operation on one image.
+    """One operation on one image."""
 
-    Attributes
-    ----------
-    kernels : ndarray
-        ``(O, I, kh, kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads.
-    taps : ndarray of bool
-        ``(O, I, kh, kw)``: which entries are taps of the kernel, even if they are zero. The others are gaps, which read
-        nothing.
-    sources : tuple of int
-        For each output plane, the number of the first gathered plane that it reads. The others follow this one.
-    bias : ndarray
-        ``(O, step)`` float64: the values that are added to each output plane, one for each interleaved channel.
-    source : dtype
-        Of the pixels.
-    planes, step : int
-        Number of planes of the image, and of values from a pixel to its right neighbour.
-    rows : PaddedAxis
-        Border index map: the source row of each padded row, or `ZERO`.
-    columns : ndarray of int
-        ``(T, L)``: the same for the columns of each of the T classes. Gathered plane ``p·T + i`` holds the columns of
-        class i of plane p.
-    stride : int
-        Padded rows from the window of one output row to that of the next.
-    dilation : Pair
-        Distance of neighbouring taps, in padded rows and in gathered columns.
-    output : Size
-        Rows and columns of an output plane.
-    upsample : Pair
-        The output planes of a filter interleave to an image that is this many times as high and as wide.
-    phases : tuple of Pair
-        Where in that image each output plane of a filter begins. O is the number of filters times the number of phases.
-    thin : int
-        Only every `thin`-th of the output's columns is kept.
-    """
-
+    # ``(O, I, kh, kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads
     kernels: NDArray[np.float64]
+    # ``(O, I, kh, kw)``: which entries are taps of the kernel, even if they are zero. The others are gaps, which read
+    # nothing.
     taps: NDArray[np.bool_]
+    # for each output plane, the number of the first gathered plane that it reads. The others follow this one.
     sources: tuple[int, ...]
+    # ``(O, step)`` float64: the values that are added to each output plane, one for each interleaved channel
     bias: NDArray[np.float64]
-    source: np.dtype[Any]
+    source: np.dtype[Any]  # of the pixels
+    # number of planes of the image, and of values from a pixel to its right neighbour
     planes: int
     step: int
-    rows: PaddedAxis
+    rows: PaddedAxis  # border index map: the source row of each padded row, or `ZERO`
+    # ``(T, L)``: the same for the columns of each of the T classes. Gathered plane ``p·T + i`` holds the columns of
+    # class i of plane p.
     columns: NDArray[np.intp]
-    stride: int
-    dilation: Pair
-    output: Size
+    stride: int  # padded rows from the window of one output row to that of the next
+    dilation: Pair  # distance of neighbouring taps, in padded rows and in gathered columns
+    output: Size  # rows and columns of an output plane
+    # the output planes of a filter interleave to an image that is this many times as high and as wide
     upsample: Pair = Pair(1, 1)
+    # where in that image each output plane of a filter begins. O is the number of filters times the number of phases.
     phases: tuple[Pair, ...] = (Pair(0, 0),)
-    thin: int = 1
+    thin: int = 1  # only every `thin`-th of the output's columns is kept
 
     @property
     def kept(self) -> Size:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.backends import Task
 from convcli.backends.numpy.recipe import Recipe
-from convcli.backends.numpy.steps import Buffers
+from convcli.backends.numpy.tiles import Buffers
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
 
 LARGEST = 1e30

@@ -33,24 +33,14 @@ class Phase(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The phases of an axis that have taps, in one window.
-
-    Attributes
-    ----------
-    phases : list of Phase
-    outputs : int
-        Number of outputs of each phase. The last one may lie beyond the image.
-    length, dilation : int
-        Number of taps of the window, and their distance in input pixels.
-    input : PaddedAxis
-        Border index map of the padded input.
-    """
+    """The phases of an axis that have taps, in one window."""
 
     phases: list[Phase]
-    outputs: int
+    outputs: int  # number of outputs of each phase. The last one may lie beyond the image.
+    # number of taps of the window, and their distance in input pixels
     length: int
     dilation: int
-    input: PaddedAxis
+    input: PaddedAxis  # border index map of the padded input
 
 
 @lru_cache(maxsize=64)

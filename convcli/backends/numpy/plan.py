@@ -61,41 +61,21 @@ a thread that wants the lock at the same moment is put to sleep and woken again.
 
 
 class Plan(NamedTuple):
-    """A strategy for one job.
+    """A strategy for one job."""
 
-    Attributes
-    ----------
-    name, reason : str
-        Of the strategy, and how it works, in words.
-    dtype, gathers : str
-        Of the computation, and of the gathered pixels.
-    job : Job
-        As the strategy sees it.
-    rank : float
-        Predicted seconds on `USUAL` threads. The plan with the least is chosen.
-    seconds : float
-        Predicted seconds on `threads` threads.
-    mixes : bool
-        See `Computed`.
-    held : int
-        See `Estimate`.
-    threads : int
-        Number of threads to use: a further one must get `WORTH_A_THREAD` more work.
-    shares : int
-        Number of threads to use if there are `USUAL` ones. There are at least so many tiles.
-    """
-
+    # of the strategy, and how it works, in words
     name: str
+    # of the computation, and of the gathered pixels
     dtype: str
-    job: Job
-    rank: float
-    seconds: float
+    job: Job  # as the strategy sees it
+    rank: float  # predicted seconds on `USUAL` threads. The plan with the least is chosen.
+    seconds: float  # predicted seconds on `threads` threads
     reason: str
-    mixes: bool
+    mixes: bool  # see `Computed`
     gathers: str
-    held: int = 0
-    threads: int = 1
-    shares: int = 1
+    held: int = 0  # see `Estimate`
+    threads: int = 1  # number of threads to use: a further one must get `WORTH_A_THREAD` more work
+    shares: int = 1  # number of threads to use if there are `USUAL` ones. There are at least so many tiles.
 
     @property
     def considered(self) -> Considered:

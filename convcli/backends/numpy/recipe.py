@@ -13,12 +13,22 @@ from numpy.typing import NDArray
 
 from convcli.backends import Considered, Task
 from convcli.backends.numpy.job import Job, direct
-from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import Plan, check_name, choose, plans, quick
-from convcli.backends.numpy.steps import Buffers, Steps, run
 from convcli.backends.numpy.strategies import STRATEGIES, taps
 from convcli.backends.numpy.strategies.common import CACHED_BYTES, Work
-from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
+from convcli.backends.numpy.tiles import (
+    Buffers,
+    Columns,
+    Filling,
+    Rows,
+    Steps,
+    cut,
+    described,
+    fill,
+    fill_lifted,
+    filling,
+    run,
+)
 from convcli.geometry import Geometry, Size
 from convcli.pointwise.lift import Lift
 from convcli.system.context import current
@@ -48,41 +58,23 @@ out, or the index map is too large (as for a very long image of few rows)."""
 
 
 class Tile(NamedTuple):
-    """A tile in the arrays of a thread.
+    """A tile in the arrays of a thread."""
 
-    Attributes
-    ----------
-    scratch, kept : ndarray
-        The gathered input, and the part of the result that is kept.
-    filling : Filling or None
-        How it is filled; None: by `fill`.
-    steps : callable
-        Gives the steps of the strategy in a dtype, or, for None, those of plain taps, up to `kept`. Built when first
-        needed.
-    """
-
+    # the gathered input, and the part of the result that is kept
     scratch: NDArray[Any]
     kept: NDArray[Any]
-    filling: Filling | None
+    filling: Filling | None  # how it is filled; None: by `fill`
+    # gives the steps of the strategy in a dtype, or, for None, those of plain taps, up to `kept`. Built when first
+    # needed.
     steps: Callable[[str | None], Steps]
 
 
 class Part(NamedTuple):
-    """What all tiles of a range of output columns share.
+    """What all tiles of a range of output columns share."""
 
-    Attributes
-    ----------
-    job : Job
-        For these columns.
-    columns : ndarray of int
-        See `Job.columns`. In a block, they are counted from its window.
-    gathers : list of Columns
-        How the columns of each class are gathered.
-    """
-
-    job: Job
-    columns: NDArray[np.intp]
-    gathers: list[Columns]
+    job: Job  # for these columns
+    columns: NDArray[np.intp]  # see `Job.columns`. In a block, they are counted from its window.
+    gathers: list[Columns]  # how the columns of each class are gathered
 
     @classmethod
     def of(cls, job: Job, columns: NDArray[np.intp]) -> Part:
@@ -91,54 +83,29 @@ class Part(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How an operation is done, for any pixels.
-
-    Attributes
-    ----------
-    job : Job
-    span : (float, float)
-        See `Job.span`.
-    rounding : float
-        How far rounding can move a result beyond it.
-    dtype, gathers : str
-        Of the computation, and of the gathered pixels.
-    work : callable
-        Prepares the strategy for a dtype, or, for None, plain taps, when this is first needed. Only plain taps keep a
-        NaN or an infinity within the kernel's support.
-    precision : callable
-        Gives the dtype in which a tile with this scratch has to be done, or None.
-    tiles : list of (range, range)
-        Output rows and columns.
-    threads : int
-    strips, parts : dict
-        By ranges of output rows: how the rows that they read are gathered; by ranges of columns: their part of the job.
-    text : str
-        The plan in words.
-    considered : tuple of Considered
-    rank : float
-        See `Plan`.
-    mixes : bool
-        See `Computed`.
-    owner : object
-        The owner of the tiles that a thread keeps; None: they hold too much to be kept.
-    """
+    """How an operation is done, for any pixels."""
 
     job: Job
-    span: tuple[float, float]
-    rounding: float
+    span: tuple[float, float]  # see `Job.span`
+    rounding: float  # how far rounding can move a result beyond it
+    # of the computation, and of the gathered pixels
     dtype: str
     gathers: str
+    # prepares the strategy for a dtype, or, for None, plain taps, when this is first needed. Only plain taps keep a NaN
+    # or an infinity within the kernel's support.
     work: Callable[[str | None], Work]
+    # gives the dtype in which a tile with this scratch has to be done, or None
     precision: Callable[[Job, NDArray[Any]], str | None]
-    tiles: list[tuple[range, range]]
+    tiles: list[tuple[range, range]]  # output rows and columns
     threads: int
+    # by ranges of output rows: how the rows that they read are gathered; by ranges of columns: their part of the job
     strips: dict[range, Rows]
     parts: dict[range, Part]
-    text: str
+    text: str  # the plan in words
     considered: tuple[Considered, ...]
-    rank: float
-    mixes: bool
-    owner: object
+    rank: float  # see `Plan`
+    mixes: bool  # see `Computed`
+    owner: object  # the owner of the tiles that a thread keeps; None: they hold too much to be kept
 
     def part(self, rows: dict[range, NDArray[np.intp]], columns: dict[range, NDArray[np.intp]]) -> Recipe:
         """The recipe for the tiles of some output rows and columns, each given with the source rows or columns that it reads."""
@@ -234,7 +201,9 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         dtype, shape, data = array
         return np.frombuffer(data, dtype).reshape(shape).astype(np.float64)
 
-    make = transposed if key.geometry.transpose else direct
+    make: Callable[..., Job] = direct
+    if key.geometry.transpose:
+        from convcli.backends.numpy.phases import transposed as make
     bias = None if key.bias is None else thawed(key.bias)
     operation = thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
     ways = [make(*operation)]

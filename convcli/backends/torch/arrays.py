@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from convcli.backends import Computed, Task, finished, handed_over, lifted
 from convcli.backends.torch import storing
-from convcli.backends.torch.bus import to_array, to_tensor
+from convcli.backends.torch.convolutions import Tensors, plainly, tensors
 from convcli.backends.torch.device import check_device
-from convcli.backends.torch.tensors import Tensors, plainly, tensors
 from convcli.errors import BackendError, param
 from convcli.system import memory
 
@@ -134,3 +133,20 @@ def _computed(task: Task, made: Tensors, out: torch.Tensor, how: str) -> Compute
         return finished(array, task.finish, plan, mixes)
     stored, clipped = storing.store(out, task.finish)
     return Computed(to_array(stored), plan, clipped, mixes=mixes)
+
+
+def to_tensor(array: NDArray[Any]) -> torch.Tensor:
+    """An array as a tensor in the host's memory: with the same dtype, and without a copy if torch allows it."""
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = array.copy(order="K")  # torch has neither read-only tensors nor negative strides
+    return torch.from_numpy(array)
+
+
+def to_array(tensor: torch.Tensor) -> NDArray[Any]:
+    """A tensor as an array in the host's memory, in the same dtype. bfloat16, which NumPy does not have, becomes float32."""
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    array: NDArray[np.generic] = tensor.cpu().numpy()
+    return array

@@ -12,8 +12,7 @@ from math import inf, prod
 import torch
 import torch.nn.functional as F
 
-from convcli.backends import spectra
-from convcli.backends.limits import SMALL, TOO_WIDE, WIDE, block, scale_of
+from convcli.backends import SMALL, TOO_WIDE, WIDE, block, scale_of, spectra
 from convcli.geometry import Geometry, Size
 
 

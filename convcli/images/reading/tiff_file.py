@@ -24,7 +24,7 @@ from convcli.images.guards import check_pixels, decoding, process_wide
 from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of
 from convcli.images.picture import Picture
 from convcli.images.reading import pillow_file, sixteen_bits
-from convcli.images.reading.planes import Planes, check_white_unsaid, gray_planes, upright, white_guessed
+from convcli.images.reading.planes import completed, gray_planes, upright
 
 _SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
 _COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
@@ -80,22 +80,13 @@ class File:
             if not _is_direct(page) and (opened := self._by_pillow(number)) is not None:
                 decoded = pillow_file.Decoded(opened, self._stream, None, partial(self._opened, number))
                 notes = (*decoded.notes, *notes)
-                planes = decoded.planes(
-                    white, None, self._source, unsigned=page.sampleformat == 1, inverted=page.photometric == 0
-                )
+                unsigned, inverted = page.sampleformat == 1, page.photometric == 0
+                planes = decoded.planes(white, self._source, unsigned=unsigned, inverted=inverted)
                 guessed = opened.mode == "I" and planes.real
             else:
                 planes, guessed = self._planes(page, white)
                 planes = upright(planes, orientation)  # which Pillow does itself
-        known = said is not None or not planes.real
-        check_white_unsaid(self._source, self._full_scale, planes.full_scale, known)
-        assumed = not known and self._full_scale is None
-        if guessed and assumed:
-            notes = (white_guessed(planes), *notes)
-        return Picture(
-            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, assumed=assumed,
-            metadata=metadata, notes=notes,
-        )  # fmt: skip
+        return completed(planes, self._source, self._full_scale, metadata, notes, said is not None, guessed)
 
     def timing(self) -> None:
         """Pages have none."""
@@ -119,7 +110,7 @@ class File:
             image.seek(number)
         return image
 
-    def _planes(self, page: Any, white: float | None) -> tuple[Planes, bool]:
+    def _planes(self, page: Any, white: float | None) -> tuple[Picture, bool]:
         """The planes of a page as tifffile decodes it, and whether their white is to be guessed by their values."""
         photometric = int(page.photometric)
         space = _SPACES.get(photometric)
@@ -212,7 +203,7 @@ def _segment_bytes(page: Any) -> int:
     return max(1, int(rows * columns * samples * page.dtype.itemsize))
 
 
-def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Planes:
+def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Picture:
     """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
     colours = _COLOURS[space]
     real = array.dtype.kind == "f" or array.dtype.itemsize > 2
@@ -225,10 +216,9 @@ def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: fl
         array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
     if has_alpha and extra[:1] == (1,):
         sixteen_bits.straighten(array[..., : colours + 1], full_scale, real)
-    planes = np.moveaxis(
-        np.ascontiguousarray(array[..., : colours + has_alpha]), -1, 0
-    )  # interleaved, as all pictures are
-    return Planes(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real)
+    kept = np.ascontiguousarray(array[..., : colours + has_alpha])  # interleaved, as all pictures are
+    planes = np.moveaxis(kept, -1, 0)
+    return Picture(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real=real)
 
 
 def _described(page: Any, stream: BinaryIO) -> Image.Image:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from convcli.backends import finished
 from convcli.backends.torch import storing as device_finish
-from convcli.backends.torch.bus import to_array
+from convcli.backends.torch.arrays import to_array
 from convcli.pointwise.finish import Finish
 
 TYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}

@@ -8,23 +8,32 @@
 ``gemm``       many channels: matrix products over gathered windows
 
 ``common``  what a strategy has to provide, and what all strategies share
-``values``  the methods that the values of a tile allow
 ``pairs``   sums that several taps share
 ``flat``    flat kernels as steps and stretches of columns
-``banded``  banded matrices
-``rank``    a kernel as a sum of columns times rows
-``across``  passes along the rows
+``passes``  passes along the columns and along the rows
 """
 
-from convcli.backends.numpy.strategies import fft, gemm, prefix, separable, taps, toeplitz
-from convcli.backends.numpy.strategies.common import Strategy
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-STRATEGIES: dict[str, Strategy] = {
-    "taps": taps,
-    "prefix": prefix,
-    "toeplitz": toeplitz,
-    "separable": separable,
-    "fft": fft,
-    "gemm": gemm,
-}
-"""The strategies, by the names of their plans."""
+from convcli.backends.numpy.strategies.common import Strategy
+from convcli.vocabulary import PLANS
+
+
+class _Strategies(Mapping[str, Strategy]):
+    """The modules by the names of their plans. One is imported when it is weighed: small jobs are for taps alone."""
+
+    def __getitem__(self, name: str) -> Strategy:
+        if name not in PLANS:
+            raise KeyError(name)
+        strategy: Strategy = import_module(f"{__name__}.{name}")
+        return strategy
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(PLANS)
+
+    def __len__(self) -> int:
+        return len(PLANS)
+
+
+STRATEGIES = _Strategies()

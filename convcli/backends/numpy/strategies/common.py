@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.backends import SMALL
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
@@ -57,42 +58,18 @@ beyond those of its output."""
 
 
 class Estimate(NamedTuple):
-    """The predicted cost of a strategy for a job, without the costs that all strategies share.
+    """The predicted cost of a strategy for a job, without the costs that all strategies share."""
 
-    Attributes
-    ----------
-    name : str
-        Of the strategy.
-    job : Job
-        As the strategy sees it.
-    dtype : str
-        Of the computation.
-    each : float
-        Seconds for each output value.
-    calls : float
-        Calls into NumPy for each tile.
-    reason : str
-        What the cost comes from, in words.
-    rounds : bool
-        Whether its rounding errors are larger than those of a plain sum.
-    gathers : str
-        The dtype of the gathered pixels; empty: that of the computation.
-    block : int
-        Output rows that are computed at once: a lower tile takes as long.
-    held : int
-        Bytes that are kept for the next operation like it, beyond what is kept for every strategy.
-    """
-
-    name: str
-    job: Job
-    dtype: str
-    each: float
-    calls: float
-    reason: str
-    rounds: bool = False
-    gathers: str = ""
-    block: int = 1
-    held: int = 0
+    name: str  # of the strategy
+    job: Job  # as the strategy sees it
+    dtype: str  # of the computation
+    each: float  # seconds for each output value
+    calls: float  # calls into NumPy for each tile
+    reason: str  # what the cost comes from, in words
+    rounds: bool = False  # whether its rounding errors are larger than those of a plain sum
+    gathers: str = ""  # the dtype of the gathered pixels; empty: that of the computation
+    block: int = 1  # output rows that are computed at once: a lower tile takes as long
+    held: int = 0  # bytes that are kept for the next operation like it, beyond what is kept for every strategy
 
 
 Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], Steps]
@@ -182,3 +159,33 @@ def bias_steps(job: Job, out: NDArray[Any]) -> Steps:
         return []
     pixels = out.reshape(*out.shape[:-1], -1, job.step)
     return [(np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels))]
+
+
+def precision(job: Job, scratch: NDArray[Any]) -> str | None:
+    """The dtype of a tile, if its values allow skipping taps of weight 0 and adding pixels before they are multiplied; else None.
+
+    A tap may not be skipped if a NaN or an infinity lies under it. Pixels may not be added if they are so large that
+    only their products with the weights are small enough.
+    """
+    largest = max(float(scratch.max(initial=0)), -float(scratch.min(initial=0)), key=lambda size: (size != size, size))
+    return scratch.dtype.name if is_small(largest, scratch.dtype) else None
+
+
+def is_small(largest: float, kind: np.dtype[Any]) -> bool:
+    """Whether pixels of type `kind` can be summed if their largest magnitude is `largest`. NaN cannot."""
+    return largest < float(np.finfo(kind).max) * SMALL
+
+
+def spread(scratch: NDArray[Any], block: tuple[int, int]) -> tuple[float, float]:
+    """The largest magnitude in a tile (NaN if there is one), and how many times larger it is than the mean of the faintest block.
+
+    `block` gives the rows and columns of a block. Blocks that are all zeros are left out.
+    """
+    sizes = np.abs(scratch)
+    largest = float(sizes.max(initial=0))
+    if not is_small(largest, scratch.dtype):  # their sums could overflow
+        return largest, np.inf
+    _, rows, columns = sizes.shape
+    sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block[0]), 1), range(0, columns, block[1]), 2)
+    faintest = float(sums.min(where=sums > 0, initial=np.inf)) / (block[0] * block[1])
+    return largest, largest / faintest

@@ -19,11 +19,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.limits import TOO_WIDE, WIDE, block, scale_of
+from convcli.backends import TOO_WIDE, WIDE, block, scale_of
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.common import CACHED_BYTES, MANY_KERNELS, PASS, Estimate, Work, bias_steps, like
-from convcli.backends.numpy.strategies.values import is_small, spread
+from convcli.backends.numpy.strategies.common import (
+    CACHED_BYTES,
+    MANY_KERNELS,
+    PASS,
+    Estimate,
+    Work,
+    bias_steps,
+    is_small,
+    like,
+    spread,
+)
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 __all__ = ["estimates", "precision", "prepare", "tile"]

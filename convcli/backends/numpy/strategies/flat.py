@@ -50,20 +50,11 @@ class Class(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How the kernels of a job are summed up in integers of one type.
+    """How the kernels of a job are summed up in integers of one type."""
 
-    Attributes
-    ----------
-    kind : str
-        The integer type.
-    alike : list of int
-        For each output plane, the first one with the same kernels.
-    different : dict
-        For each of these first planes, and for each gathered plane that it reads, the classes of columns.
-    """
-
-    kind: str
-    alike: list[int]
+    kind: str  # the integer type
+    alike: list[int]  # for each output plane, the first one with the same kernels
+    # for each of these first planes, and for each gathered plane that it reads, the classes of columns
     different: dict[int, list[list[Class]]]
 
     @property

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, bias_steps
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, bias_steps, precision
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 __all__ = ["estimates", "precision", "prepare", "tile"]

@@ -21,10 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Step, Steps
 from convcli.backends.numpy.strategies import flat
-from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, slower, tile_within
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, precision, slower, tile_within
+from convcli.backends.numpy.tiles import Buffers, Step, Steps
 from convcli.geometry import Size
 
 __all__ = ["GROUP", "estimates", "precision", "prefix_sums", "prepare", "tile"]

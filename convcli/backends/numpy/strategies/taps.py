@@ -13,21 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.common import (
-    COMPARED_BYTES,
-    MANY_KERNELS,
-    PASS,
-    SEEN,
-    Estimate,
-    Work,
-    bias_steps,
-    slower,
-    steps_allowed,
-    tile_within,
-)
+from convcli.backends.numpy.strategies import common
+from convcli.backends.numpy.strategies.common import Estimate, Work, precision, tile_within
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, shared
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 __all__ = ["arranged", "estimates", "passes", "precision", "prepare", "tile"]
@@ -48,7 +37,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     zeros = "" if count == job.taps.sum() else f" of {int(job.taps.sum())}"
     made = f", {sums} shared sum{'s' * (sums > 1)}" if sums else ""
     reason = f"{count}{zeros} tap{'s' * (count != 1 or bool(zeros))}{made}" + (", exact" if exact else "")
-    each = calls / job.outputs * PASS[kind] * slower(job, STRIDED)
+    each = calls / job.outputs * common.PASS[kind] * common.slower(job, STRIDED)
     return [Estimate("taps", job, kind, each, float(calls), reason)]
 
 
@@ -79,18 +68,10 @@ class _Group(NamedTuple):
 
 
 class Arranged(NamedTuple):
-    """How the taps of a job are summed.
+    """How the taps of a job are summed."""
 
-    Attributes
-    ----------
-    shared : list of Sum
-        Planes of sums that are computed first. Their numbers come after those of the gathered planes.
-    outputs : list of list of _Group
-        The groups of each output plane. Those that need a product come first.
-    """
-
-    shared: list[Sum]
-    outputs: list[list[_Group]]
+    shared: list[Sum]  # planes of sums that are computed first. Their numbers come after those of the gathered planes.
+    outputs: list[list[_Group]]  # the groups of each output plane. Those that need a product come first.
 
 
 def passes(job: Job) -> tuple[int, int]:
@@ -102,7 +83,9 @@ def passes(job: Job) -> tuple[int, int]:
     counts = np.count_nonzero(job.kernels, axis=(1, 2, 3))
     if counts.max() <= MOST_TAPS:
         banks = _banks(job)
-        if STEPS_A_TAP * sum(int(counts[bank.start : bank.stop].sum()) for bank, *_ in banks) <= steps_allowed(job):
+        if STEPS_A_TAP * sum(int(counts[bank.start : bank.stop].sum()) for bank, *_ in banks) <= common.steps_allowed(
+            job
+        ):
             shares = _shares(job, banks)
             sums = sum(len(made) * len(alike) for alike, (made, _) in zip(banks, shares, strict=True))
             most = _most(job, sums)
@@ -111,7 +94,7 @@ def passes(job: Job) -> tuple[int, int]:
                 groups = [group for taps in outputs for group in _groups(taps, most)]
                 count += len(alike) * sum(1 + len(group.taps) for group in groups)
             return count, sums
-    seen = job.kernels[:SEEN]
+    seen = job.kernels[: common.SEEN]
     products = sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in seen)
     return int(counts.sum()) + products * job.outputs // len(seen), 0
 
@@ -143,7 +126,7 @@ def arranged(job: Job, gaps_only: bool = False) -> Arranged:
 
 def _banks(job: Job) -> list[list[range]]:
     """The banks of a job, those with equal kernels together. Large kernels are not compared."""
-    if job.outputs > MANY_KERNELS and job.kernels.nbytes > COMPARED_BYTES:
+    if job.outputs > common.MANY_KERNELS and job.kernels.nbytes > common.COMPARED_BYTES:
         return [[bank] for bank in job.banks]
     found: dict[bytes, list[range]] = {}
     for bank in job.banks:
@@ -153,7 +136,7 @@ def _banks(job: Job) -> list[list[range]]:
 
 def _shares(job: Job, banks: list[list[range]]) -> list[tuple[list[Sum], list[list[Tap]]]]:
     """For each group of equal banks, the sums and taps of the first one (see `shared`), within the steps allowed for the job."""
-    each = steps_allowed(job) // len(banks)
+    each = common.steps_allowed(job) // len(banks)
     taps = [[_taps(job, o) for o in bank] for bank, *_ in banks]
     if job.stride > 1:  # the sums would include lines that nothing reads
         return [([], outputs) for outputs in taps]
@@ -206,7 +189,7 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
                     steps.append((np.multiply, (total, np.array(weight, dtype), into)))
                 if number:
                     steps.append((np.add, (target, into, target)))
-        return steps + bias_steps(job, out[..., :width])
+        return steps + common.bias_steps(job, out[..., :width])
 
     return work
 

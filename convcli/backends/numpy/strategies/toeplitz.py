@@ -16,21 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.banded import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
-from convcli.backends.numpy.strategies.common import (
-    MAC,
-    MANY_KERNELS,
-    PASS,
-    SEEN,
-    Estimate,
-    Work,
-    bias_steps,
-    slower,
-    steps_allowed,
-    tile_within,
-)
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.strategies import common
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
+from convcli.backends.numpy.strategies.passes import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
 
 __all__ = ["distinct_columns", "estimates", "precision", "prepare", "tile"]
@@ -59,14 +48,14 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
 
 def _estimate(job: Job, dtype: str) -> Estimate:
     kh, kw = job.kernel
-    seen = job.kernels if job.outputs * job.inputs <= MANY_KERNELS else job.kernels[:SEEN, :SEEN]
-    few = seen.reshape(-1, kh, kw)[: max(1, steps_allowed(job) // kw)]
+    seen = job.kernels if job.outputs * job.inputs <= common.MANY_KERNELS else job.kernels[: common.SEEN, : common.SEEN]
+    few = seen.reshape(-1, kh, kw)[: max(1, common.steps_allowed(job) // kw)]
     found = [distinct_columns(kernel) for kernel in few]
     products, sums = (sum(map(len, counts)) * job.inputs / len(found) for counts in zip(*found, strict=True))
     block = rows_of(job, job.line)
     depth = job.stride * (block - 1) + extent(kh, lattices(job)[1])
     product = SINGLE * PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]
-    each = (products * product + sums * PASS[dtype]) * slower(job, STRIDED)
+    each = (products * product + sums * PASS[dtype]) * common.slower(job, STRIDED)
     calls = job.outputs * job.inputs * (kw + 1) * 2
     reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
     return Estimate("toeplitz", job, dtype, each, calls, reason, block=block)
@@ -74,7 +63,7 @@ def _estimate(job: Job, dtype: str) -> Estimate:
 
 def tile(job: Job, itemsize: int) -> Size:
     """Output rows and columns of a tile with long lines (see `tile_within`) and whole blocks of rows."""
-    size = tile_within(job, itemsize)
+    size = common.tile_within(job, itemsize)
     return whole_blocks(job, size, rows_of(job, (size.width + job.reach.width - 1) * job.step))
 
 
@@ -118,7 +107,7 @@ def prepare(job: Job, dtype: str) -> Work:
                     lines = scratch[job.sources[o] + c, first::sets]
                     products = _Products(bands(o, c, size), size, lines.shape[1], most, buffers)
                     steps += products.added_up(lines, job.stride, offsets, width, target, number > 0)
-        return steps + bias_steps(job, out[..., :width])
+        return steps + common.bias_steps(job, out[..., :width])
 
     return work
 

@@ -13,24 +13,15 @@ from convcli.geometry import ZERO, Geometry
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensors:
-    """An operation with its tensors, on their device and in the dtype of the computation.
+    """An operation with its tensors, on their device and in the dtype of the computation."""
 
-    Attributes
-    ----------
-    x, weight, bias : Tensor
-        The pixels ``(N, C_in, H, W)``, and the weights and bias as in `convcli.layer.Layer`; the bias may be None.
-    geometry : Geometry
-    groups : int
-    transform : torch.dtype or None
-        The dtype of the transforms; None: torch's own convolution is used.
-    """
-
+    # the pixels ``(N, C_in, H, W)``, and the weights and bias as in `convcli.layer.Layer`; the bias may be None
     x: torch.Tensor
     weight: torch.Tensor
     bias: torch.Tensor | None
     geometry: Geometry
     groups: int
-    transform: torch.dtype | None
+    transform: torch.dtype | None  # the dtype of the transforms; None: torch's own convolution is used
 
     @property
     def call(self) -> str:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.steps import run
-from convcli.backends.numpy.strategies import across
-from convcli.backends.numpy.strategies.across import Fold, cheapest, folded
+from convcli.backends.numpy.strategies import passes
+from convcli.backends.numpy.strategies.passes import Fold, cheapest, folded
+from convcli.backends.numpy.tiles import run
 
 
 def test_a_symmetric_line() -> None:
@@ -52,7 +52,7 @@ def test_sums_in_one_call(line: list[float], runs: int) -> None:
     room = np.zeros((4, len(fold.weights), 30), np.float32)
     room[:, 0] = pixels
     out = np.empty((4, 20), np.float32)
-    run(across.by_fold([fold], room, 1, out))
+    run(passes.by_fold([fold], room, 1, out))
     truth = sum(tap * pixels[:, place : place + 20] for place, tap in enumerate(line))
     np.testing.assert_array_equal(out, truth)
 
@@ -72,7 +72,7 @@ def test_the_sum_of_several_lines(lines: list[list[float]], rows: int, apart: in
         slot += len(fold.weights)
     room[np.isnan(room)] = 0  # as the arrays of a thread begin
     out = np.full((rows, width + 4), np.nan, np.float32)[:, :width]  # whose lines do not touch
-    run(across.by_fold(folds, room, apart, out))
+    run(passes.by_fold(folds, room, apart, out))
     truth = np.zeros((rows, width))
     for line, values in zip(lines, pixels, strict=True):
         for place, tap in enumerate(line):
@@ -93,4 +93,4 @@ def test_what_is_cheaper(taps: NDArray[np.float64], apart: int, width: int, fold
 
 
 def test_many_lines_are_not_folded() -> None:
-    assert cheapest([np.ones(3)] * (across.FEW_LINES + 1), 3, 12000)[1] == []
+    assert cheapest([np.ones(3)] * (passes.FEW_LINES + 1), 3, 12000)[1] == []

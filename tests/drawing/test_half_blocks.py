@@ -1,6 +1,6 @@
 """Pictures made of characters."""
 
-from convcli.drawing import blocks
+from convcli.drawing import half_blocks as blocks
 
 
 def test_pictures_of_characters() -> None:

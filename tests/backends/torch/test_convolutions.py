@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from convcli.backends.torch import tensors
+from convcli.backends.torch import convolutions as tensors
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair
