@@ -54,12 +54,14 @@ class Inventory:
     missing: tuple[str, ...]
 
 
-_USES = {
-    "torch": "runs large layers faster, computes on CUDA and in half precision, and reads .pt files. On Linux that brings CUDA packages "
-    "of some 2.8 GB; for a build for CPUs alone, first install torch from PyTorch's index of CPU builds, see pytorch.org",
-    "imagecodecs": "reads TIFFs of further compressions",
+_USES = {"torch": "CUDA, half precision, .pt files and large layers", "imagecodecs": "TIFFs of further compressions"}
+"""What the package of each extra is for."""
+
+_REMARKS = {
+    "torch": "; on Linux that brings CUDA packages of some 2.8 GB: for CPUs alone, first install torch from PyTorch's index of CPU "
+    "builds, see pytorch.org"
 }
-"""What each package of an extra does."""
+"""What is to be known before it is installed."""
 
 
 def versions() -> tuple[Package, ...]:
@@ -88,8 +90,12 @@ def take() -> Inventory:
         writable=formats.writable(),
         environment={name: value for name, value in sorted(os.environ.items()) if name.startswith("CONVCLI_")},
         problems=(*_outdated(packages), *failure),
-        missing=tuple(f"{name} is not installed: {extras.how_to_get(name)} {_USES[name]}" for name in absent),
+        missing=tuple(map(_how, absent)),
     )
+
+
+def _how(name: str) -> str:
+    return f"{name} is not installed, which is for {_USES[name]}: {extras.how_to_get(name)}{_REMARKS.get(name, '')}"
 
 
 def _bounds() -> dict[str, str]:
