@@ -41,9 +41,8 @@ class Group(Documented, click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, 1)
-            ctx.fail(
-                f"'{args[0]}' is no command: " + (f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}")
-            )
+            remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}"
+            ctx.fail(f"'{args[0]}' is no command: {remedy}")
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -135,13 +134,8 @@ class _InterruptedError(Exception):
 
 def _hint(option: click.Option, context: click.Context | None) -> str:
     """The name of an option in an error: its long spelling, and its environment variable if the value is from there."""
-    name = f"'{option.opts[-1]}'"
-    from_environment = (
-        context is not None
-        and option.name is not None
-        and context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT
-    )
-    return f"{name} (environment variable {option.envvar})" if from_environment else name
+    name, source = f"'{option.opts[-1]}'", context and context.get_parameter_source(option.name or "")
+    return f"{name} (environment variable {option.envvar})" if source is ParameterSource.ENVIRONMENT else name
 
 
 def _dashed(args: Sequence[str] | None) -> str:

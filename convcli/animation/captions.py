@@ -7,6 +7,7 @@ from convcli.arithmetic import sizes
 from convcli.drawing.grid import number
 from convcli.drawing.scene import wrap
 from convcli.geometry import Geometry
+from convcli.report import padding, pair
 
 
 def title(timeline: Timeline) -> str:
@@ -19,20 +20,8 @@ def title(timeline: Timeline) -> str:
 def grid_heading(timeline: Timeline) -> tuple[str, ...]:
     """The heading of the grid that the kernel moves over."""
     geometry = timeline.geometry
-    if timeline.size == geometry.input:
-        return (f"input {geometry.input}",)
     how = "with zeros" if geometry.transpose else "padded"
-    return (f"input {geometry.input}", f"{how}: {timeline.size}")
-
-
-def kernel_heading(timeline: Timeline) -> tuple[str, ...]:
-    """The heading of the kernel, with whether it is flipped."""
-    return (f"kernel {timeline.geometry.kernel}", *(["flipped"] if timeline.flipped else []))
-
-
-def output_heading(timeline: Timeline) -> tuple[str, ...]:
-    """The heading of the output."""
-    return (f"output {timeline.geometry.output}",)
+    return f"input {geometry.input}", *([f"{how}: {timeline.size}"] if timeline.size != geometry.input else [])
 
 
 def kind_name(kind: Kind, geometry: Geometry) -> str:
@@ -45,28 +34,25 @@ def kind_name(kind: Kind, geometry: Geometry) -> str:
 def facts(timeline: Timeline, rule: str | None) -> list[str]:
     """The parameters, the size formula with its numbers, and for a transposed operation the direct one that is equal."""
     geometry = timeline.geometry
-    pads = _pair(geometry.pads)
-    padding = (f"{rule} = {pads}" if rule else pads) + (" (top, bottom, left, right)" if "," in pads else "")
-    parts = [f"kernel {geometry.kernel}", f"stride {_pair(geometry.stride)}", f"padding {padding}"]
-    parts.append(f"dilation {_pair(geometry.dilation)}")
+    parts = [f"kernel {geometry.kernel}", f"stride {pair(geometry.stride)}", f"padding {padding(geometry.pads, rule)}"]
+    parts.append(f"dilation {pair(geometry.dilation)}")
     if geometry.transpose:
-        parts.append(f"output_padding {_pair(geometry.output_padding)}")
+        parts.append(f"output_padding {pair(geometry.output_padding)}")
     lines = [", ".join(parts)]
     formulas = [sizes.axis(geometry, axis, rule).formula.replace(" - ", " − ") for axis in (0, 1)]
     lines += formulas[:1] if formulas[0][1:] == formulas[1][1:] else formulas
     if unread := _unread(timeline):
         lines.append(f"never read: {unread}")
     if geometry.transpose:
-        between = _pair([s - 1 for s in geometry.stride])
+        between = pair([s - 1 for s in geometry.stride])
         zeros = "zero" if between == "1" else "zeros"
-        around = _pair([*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1)])
+        around = pair([*equivalent_pads(geometry, 0), *equivalent_pads(geometry, 1)])
         crop = " (below 0: cropped)" if "-" in around else ""
         turned = "flipped" if timeline.flipped else "as given"
         equal = (
             f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}{crop}"
-            f"{_more(geometry)}"
         )
-        lines.append(f"{equal.replace('-', '−')}, kernel {turned}")
+        lines.append(f"{equal.replace('-', '−')}{_more(geometry)}, kernel {turned}")
     return lines
 
 
@@ -85,13 +71,8 @@ def _unread(timeline: Timeline) -> str:
     height, width = timeline.geometry.extent
     last = timeline.steps[-1]
     rest = timeline.size.height - last.top - height, timeline.size.width - last.left - width
-    names = ("row", "bottom"), ("column", "right")
-    parts = [
-        f"{count} {name}{'s' * (count > 1)} ({where})"
-        for count, (name, where) in zip(rest, names, strict=True)
-        if count
-    ]
-    return ", ".join(parts)
+    parts = zip(rest, ("row", "column"), ("bottom", "right"), strict=True)
+    return ", ".join(f"{count} {name}{'s' * (count > 1)} ({where})" for count, name, where in parts if count)
 
 
 def status(timeline: Timeline, step: Step, values: Values, room: int) -> list[str]:
@@ -113,8 +94,3 @@ def status(timeline: Timeline, step: Step, values: Values, room: int) -> list[st
 def _factor(value: float) -> str:
     text = number(value, 6)
     return f"({text})" if value < 0 else text
-
-
-def _pair(values: tuple[int, ...] | list[int]) -> str:
-    """One number if all are the same."""
-    return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))

@@ -76,11 +76,8 @@ def side(timeline: Timeline, labels: Sequence[Sequence[str]], values: Values, wa
     least = enough(SMALLEST)
     if wanted is not None:
         if wanted < least:
-            raise ConvError(
-                param("cell", wanted),
-                f"is too small for '{longest}' to be read",
-                f"use {param('cell', f'{-(-least // 1):.0f}')} or more",
-            )
+            remedy = f"use {param('cell', f'{-(-least // 1):.0f}')} or more"
+            raise ConvError(param("cell", wanted), f"is too small for '{longest}' to be read", remedy)
         return float(wanted)
     comfortable = max(enough(10.0), 44.0 if below else 30.0)
     columns = timeline.size.width + timeline.geometry.output.width

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +17,6 @@ from convcli.images import Picture
 from convcli.kernels import parse
 from convcli.kernels.spec import literal
 from convcli.layer import Layer
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scenario:
-    """The timeline and its numbers, and notes on what of the image they leave out."""
-
-    timeline: Timeline
-    values: Values
-    notes: tuple[str, ...] = ()
 
 
 def kernel(spec: str) -> NDArray[np.float64]:
@@ -68,21 +58,11 @@ def load(text: str) -> Picture:
 
 def with_values(
     picture: Picture, channel: int | None, weights: NDArray[np.float64], spec: ConvSpec, name: str
-) -> Scenario:
-    """An image's channel under a kernel. The reference computes the numbers in float64.
+) -> tuple[Timeline, Values, tuple[str, ...]]:
+    """A channel of the image `name` under a kernel ``(kh, kw)``: all steps, their numbers, and notes on what they leave out.
 
-    Parameters
-    ----------
-    picture : Picture
-        Its colours are used, without opacity.
-    channel : int, optional
-        From 0; negative numbers count from the end. By default gray, or the first channel of a tensor.
-    weights : ndarray
-        ``(kh, kw)``.
-    spec : ConvSpec
-        The operation.
-    name : str
-        The image's name, for messages.
+    The reference computes the numbers in float64. `channel` counts from 0; negative numbers count from the end. None stands for
+    gray, or for the first channel of a tensor.
 
     Raises
     ------
@@ -90,12 +70,11 @@ def with_values(
         There is no such channel, or the animation would be too large.
     """
     plane = _plane(picture, channel, name)
-    height, width = weights.shape
-    steps = timeline_of(spec.resolve((plane.shape[0], plane.shape[1]), (height, width)), spec.op)
     layer = Layer.of(weights[np.newaxis, np.newaxis], spec)
+    steps = timeline_of(spec.resolve((plane.shape[0], plane.shape[1]), layer.kernel), spec.op)
     result = engine.run(plane[np.newaxis], layer, spec, Compute("reference"))
     notes = picture.notes if picture.alpha is None else (*picture.notes, "transparency is left out")
-    return Scenario(steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()), notes)
+    return steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()), notes
 
 
 def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float64]:

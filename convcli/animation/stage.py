@@ -68,8 +68,9 @@ class _Stage:
         self.weight_size = min(self.size, measure.fitting(measure.weights(values), self.cell, measure.WEIGHT))
         panels = [_Panel(captions.grid_heading(timeline), *timeline.size)]
         if values.kernel is not None:
-            panels.append(_Panel(captions.kernel_heading(timeline), *timeline.geometry.kernel))
-        panels.append(_Panel(captions.output_heading(timeline), *timeline.geometry.output))
+            heading = (f"kernel {timeline.geometry.kernel}", *(["flipped"] if timeline.flipped else []))
+            panels.append(_Panel(heading, *timeline.geometry.kernel))
+        panels.append(_Panel((f"output {timeline.geometry.output}",), *timeline.geometry.output))
         widths = [max(p.columns * self.cell, *(text_width(line, SIZE) for line in p.heading)) for p in panels]
         across = sum(widths) + GAP * (len(panels) - 1)
         self.width = max(NARROWEST, across + 2 * MARGIN)

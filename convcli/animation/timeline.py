@@ -65,18 +65,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
-    """All steps of one convolution.
+    """All steps of one convolution, one for each output, row by row.
 
-    Attributes
-    ----------
-    geometry : Geometry
-        The operation as the user asked for it.
-    flipped : bool
-        Whether the kernel on the grid is turned by 180°: for the transposed operation or for ``conv``, but not for both.
-    grid : tuple of tuple of Field
-        What the kernel moves over: the input with its padding, or with zeros between its pixels. Some cells may not be read.
-    steps : tuple of Step
-        One for each output, row by row.
+    The kernel moves over the `grid`: the input with its padding, or with zeros between its pixels; some cells may not be read. It
+    is `flipped` there, turned by 180°, for the transposed operation or for ``conv``, but not for both.
     """
 
     geometry: Geometry
@@ -143,18 +135,26 @@ def equivalent_pads(geometry: Geometry, axis: int) -> tuple[int, int]:
     return reach - geometry.pads[2 * axis], reach - geometry.pads[2 * axis + 1]
 
 
+def _bounds(geometry: Geometry, axis: int) -> tuple[int, int]:
+    """The first row of the grid, and the row after the last, counted from the first pixel of the input."""
+    if not geometry.transpose:
+        return -geometry.pads[2 * axis], geometry.input[axis] + geometry.pads[2 * axis + 1]
+    before, after = equivalent_pads(geometry, axis)
+    stuffed = (geometry.input[axis] - 1) * geometry.stride[axis] + 1
+    return min(-before, 0), stuffed + max(after + geometry.output_padding[axis], 0)
+
+
 def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
     """The rows (axis 0) or columns (1) of the grid, and where the window starts for each output."""
     h, out, s = geometry.input[axis], geometry.output[axis], geometry.stride[axis]
+    first, last = _bounds(geometry, axis)
     if not geometry.transpose:
-        before, after = geometry.pads[2 * axis : 2 * axis + 2]
         indices = geometry.row_indices if axis == 0 else geometry.column_indices
-        kinds = [Kind.PADDING] * before + [Kind.INPUT] * h + [Kind.PADDING] * after
+        kinds = (Kind.INPUT if 0 <= place < h else Kind.PADDING for place in range(first, last))
         marks = [_Mark(kind, None if index == ZERO else index) for kind, index in zip(kinds, indices, strict=True)]
         return marks, [s * y for y in range(out)]
     before, after = equivalent_pads(geometry, axis)
     stuffed = (h - 1) * s + 1
-    first, last = min(-before, 0), max(stuffed + after + geometry.output_padding[axis], stuffed)
 
     def mark(place: int) -> _Mark:
         if 0 <= place < stuffed:
@@ -174,37 +174,16 @@ def _crossing(row: _Mark, column: _Mark) -> Field:
 
 def _check(geometry: Geometry) -> None:
     """Refuse what would be too large, before it is made."""
-    outputs = geometry.output.height * geometry.output.width
-    if outputs > MAX_OUTPUTS:
-        raise GeometryError(
-            f"an output of {geometry.output}",
-            f"takes {outputs} frames",
-            "use a smaller input or a larger stride",
-            f"an animation has at most {MAX_OUTPUTS}, as of 32×32",
-        )
-    height, width = (_length(geometry, axis) for axis in (0, 1))
-    if height * width > MAX_CELLS:
-        what = "the zero-stuffed input" if geometry.transpose else "the padded input"
-        raise GeometryError(
-            what,
-            f"has {height}×{width} cells",
-            "use a smaller input",
-            f"an animation shows at most {MAX_CELLS}, as of 64×64",
-        )
-    taps = geometry.kernel.height * geometry.kernel.width
-    if outputs * taps > MAX_TAPS:
-        raise GeometryError(
-            f"a kernel of {geometry.kernel} at {outputs} outputs",
-            f"has {outputs * taps} taps",
-            "use a smaller kernel or input",
-            f"an animation shows at most {MAX_TAPS}",
-        )
-
-
-def _length(geometry: Geometry, axis: int) -> int:
-    """Cells of the grid along an axis."""
-    if not geometry.transpose:
-        return geometry.input[axis] + sum(geometry.pads[2 * axis : 2 * axis + 2])
-    before, after = equivalent_pads(geometry, axis)
-    stuffed = (geometry.input[axis] - 1) * geometry.stride[axis] + 1
-    return max(before, 0) + stuffed + max(after + geometry.output_padding[axis], 0)
+    outputs, taps = geometry.output.height * geometry.output.width, geometry.kernel.height * geometry.kernel.width
+    height, width = (last - first for first, last in (_bounds(geometry, axis) for axis in (0, 1)))
+    grid = "the zero-stuffed input" if geometry.transpose else "the padded input"
+    smaller = "use a smaller input"
+    for count, most, what, rule, remedy, shown in (
+        (outputs, MAX_OUTPUTS, f"an output of {geometry.output}", f"takes {outputs} frames", f"{smaller} or a larger stride",
+         f"has at most {MAX_OUTPUTS}, as of 32×32"),
+        (height * width, MAX_CELLS, grid, f"has {height}×{width} cells", smaller, f"shows at most {MAX_CELLS}, as of 64×64"),
+        (outputs * taps, MAX_TAPS, f"a kernel of {geometry.kernel} at {outputs} outputs", f"has {outputs * taps} taps",
+         "use a smaller kernel or input", f"shows at most {MAX_TAPS}"),
+    ):  # fmt: skip
+        if count > most:
+            raise GeometryError(what, rule, remedy, f"an animation {shown}")

@@ -20,23 +20,11 @@ LONGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """A layer of a chain and its output.
+    """A layer of a chain and its output, whose `size` is in pixels.
 
-    Attributes
-    ----------
-    layer : Layer
-    channels : int
-        Of its output.
-    size : Size
-        Of its output, in pixels.
-    parameters : int
-        Number of weights and biases.
-    macs : int
-        Multiplications with an addition, for one image: ``C_out · C_in/g · kh · kw`` for every output pixel of a
-        convolution, ``C_in · C_out/g · kh · kw`` for every input pixel of a transposed one. Taps on padding are counted,
-        pooling is not.
-    field : Field
-        The part of the input that its outputs depend on.
+    `parameters` counts weights and biases. `macs` counts multiplications with an addition, for one image: ``C_out · C_in/g · kh
+    · kw`` for every output pixel of a convolution, ``C_in · C_out/g · kh · kw`` for every input pixel of a transposed one. Taps
+    on padding are counted, pooling is not. `field` is the part of the input that its outputs depend on.
     """
 
     layer: Layer
@@ -54,9 +42,8 @@ class Step:
     @property
     def activation_bytes(self) -> int:
         """Memory of the output in float32; 0 for a step that only keeps a result or goes back to one."""
-        return (
-            0 if self.layer.kind in ("save", "from") else FLOAT32 * self.channels * self.size.height * self.size.width
-        )
+        kept = self.layer.kind in ("save", "from")
+        return 0 if kept else FLOAT32 * self.channels * self.size.height * self.size.width
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,36 +54,13 @@ class Chain:
     channels: int
     steps: tuple[Step, ...]
 
-    @property
-    def parameters(self) -> int:
-        """Of all layers."""
-        return sum(step.parameters for step in self.steps)
-
-    @property
-    def macs(self) -> int:
-        """Of all layers."""
-        return sum(step.macs for step in self.steps)
-
-    @property
-    def flops(self) -> int:
-        """Of all layers."""
-        return sum(step.flops for step in self.steps)
-
-    @property
-    def activation_bytes(self) -> int:
-        """Of all outputs together, as training needs them. The input is not counted."""
-        return sum(step.activation_bytes for step in self.steps)
+    def total(self, name: str) -> int:
+        """The `parameters`, `macs`, `flops` or `activation_bytes` of all steps, as training keeps all outputs but the input."""
+        return sum(getattr(step, name) for step in self.steps)
 
 
 def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
-    """Work out a chain for one input.
-
-    Parameters
-    ----------
-    size : Size
-        Of the input, in pixels.
-    channels : int
-        Of the input.
+    """Work out a chain for an input of this size, in pixels, and so many channels.
 
     Raises
     ------
@@ -107,17 +71,13 @@ def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
     looks = fields(nodes)
     for number, (layer, look) in enumerate(zip(layers, looks[1:], strict=True), 1):
         if max(look.jump) > LONGEST:
-            raise GeometryError(
-                f"layer {number} '{layer.text}': all strides together", f"are beyond {LONGEST}", "use fewer"
-            )
-    return Chain(
-        size,
-        channels,
-        tuple(
-            Step(layer, node.channels, node.size, *_costs(layer, _inputs(layer, before), before.size, node), look)
-            for layer, before, node, look in zip(layers, nodes, nodes[1:], looks[1:], strict=False)
-        ),
+            what = f"layer {number} '{layer.text}': all strides together"
+            raise GeometryError(what, f"are beyond {LONGEST}", "use fewer")
+    steps = (
+        Step(layer, node.channels, node.size, *_costs(layer, before, node), look)
+        for layer, before, node, look in zip(layers, nodes, nodes[1:], looks[1:], strict=False)
     )
+    return Chain(size, channels, tuple(steps))
 
 
 def trace(layers: Sequence[Layer], size: Size, channels: int) -> list[Node]:
@@ -148,12 +108,11 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
         return _join(layer, last, place, other, number)
     geometry = _resolved(layer, last.size)
     if max(geometry.output) > LONGEST:
-        raise GeometryError(
-            f"its output of {geometry.output}", "is beyond any tensor", f"a side has at most {LONGEST} pixels"
-        )
+        remedy = f"a side has at most {LONGEST} pixels"
+        raise GeometryError(f"its output of {geometry.output}", "is beyond any tensor", remedy)
     if layer.kind in ("pool", "upsample"):
         return Node(geometry.output, last.channels, (place,), geometry)
-    inputs = _inputs(layer, last)
+    inputs = layer.in_channels or last.channels
     outputs = layer.channels or inputs
     for what, count in (("input", inputs), ("output", outputs)):
         if count % layer.spec.groups:
@@ -179,31 +138,23 @@ def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number
     return Node(last.size, last.channels + other.channels, (place, (number, cut)))
 
 
-def _inputs(layer: Layer, before: Node) -> int:
-    return layer.in_channels or before.channels
-
-
 def _resolved(layer: Layer, size: Size) -> Geometry:
     geometry = layer.spec.resolve(size, layer.kernel)
-    if not layer.ceil:
-        return geometry
-    return replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
+    return replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1)))) if layer.ceil else geometry
 
 
 def _ceiled(geometry: Geometry, axis: int) -> int:
     """Size of a pool with PyTorch's ceil_mode: rounded up, unless the last window would begin in the padding at the end."""
-    h, s, before = geometry.input[axis], geometry.stride[axis], geometry.pads[2 * axis]
-    # ⌈x/s⌉ = ⌊(x + s - 1)/s⌋
-    size = direct_size(
-        h, geometry.kernel[axis], s, geometry.dilation[axis], before, geometry.pads[2 * axis + 1] + s - 1
-    )
+    h, k, s, d = geometry.input[axis], geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis]
+    before, after = geometry.pads[2 * axis : 2 * axis + 2]
+    size = direct_size(h, k, s, d, before, after + s - 1)  # ⌈x/s⌉ = ⌊(x + s - 1)/s⌋
     return size - 1 if (size - 1) * s >= h + before else size
 
 
-def _costs(layer: Layer, inputs: int, before: Size, node: Node) -> tuple[int, int]:
+def _costs(layer: Layer, before: Node, node: Node) -> tuple[int, int]:
     """Parameters and MACs."""
     if layer.kind not in ("conv", "transpose"):
         return 0, 0
-    weights = node.channels * inputs // layer.spec.groups * prod(layer.kernel)
-    places = before if layer.kind == "transpose" else node.size  # every weight is used once at each of them
+    weights = node.channels * (layer.in_channels or before.channels) // layer.spec.groups * prod(layer.kernel)
+    places = (before if layer.kind == "transpose" else node).size  # every weight is used once at each of them
     return weights + layer.bias * node.channels, weights * places.height * places.width

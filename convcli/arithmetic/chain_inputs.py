@@ -46,11 +46,9 @@ def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returni
     the sizes of one such period. None if the chain as a whole enlarges or shrinks, if no layer in it enlarges, or if the
     periods are too long to be tried.
     """
-    if any(jump != 1 for jump in chain.steps[-1].field.jump):
-        return None
-    if not any(layer.spec.transpose for layer in layers):
-        return None
-    if sum(_periods(layers)) * len(layers) > SEARCHED:
+    scaled = any(jump != 1 for jump in chain.steps[-1].field.jump)
+    enlarges = any(layer.spec.transpose for layer in layers)
+    if scaled or not enlarges or sum(_periods(layers)) * len(layers) > SEARCHED:
         return None
     return _along(layers, chain, 0), _along(layers, chain, 1)
 
@@ -68,9 +66,8 @@ def _along(layers: Sequence[Layer], chain: Chain, axis: int) -> Returning:
     """Which sizes of an axis come out unchanged."""
     base, length = chain.size[axis], _periods(layers)[axis]
     rests = {size % length for size in range(base, base + length) if _returned(layers, chain, axis, size)}
-    period = next(
-        p for p in range(1, length + 1) if not length % p and all((rest + p) % length in rests for rest in rests)
-    )
+    divisors = (p for p in range(1, length + 1) if not length % p)
+    period = next(p for p in divisors if all((rest + p) % length in rests for rest in rests))
     remainders = tuple(sorted({rest % period for rest in rests}))
     candidates = (size for size in range(1, base + 1) if size % period in remainders)
     tried = (size for _, size in zip(range(SEARCHED // len(layers)), candidates, strict=False))
@@ -89,18 +86,8 @@ def leading_to(
 ) -> tuple[list[tuple[int, Size]], list[tuple[int, Size]]]:
     """The input heights that lead to a wanted output; if there are none, the nearest ones.
 
-    Parameters
-    ----------
-    shape : callable
-        Gives the input's size for a height.
-    wanted : Size
-        Of the output, in pixels.
-
-    Returns
-    -------
-    found, nearest : list of (int, Size)
-        Heights with their outputs. `nearest` is empty if anything is found. In `found` the heights that can be divided by
-        the largest power of 2 come first.
+    `shape` gives the input's size for a height. Heights are returned with their outputs: those that were found, among them
+    first those that can be divided by the largest power of 2, and the nearest, which are none if anything is found.
     """
 
     def output(height: int) -> Size | None:

@@ -27,16 +27,8 @@ Span = tuple[int, int]
 class Node:
     """The input of a chain, or the result of a step.
 
-    Attributes
-    ----------
-    size : Size
-        In pixels.
-    channels : int
-    parents : tuple of (int, Pair)
-        The results that the step uses: their places in the chain (0 is the input), and the rows and columns that are cut off
-        at their top and left. Empty for the input.
-    geometry : Geometry or None
-        Of a layer. None for the input, and for a step that joins or keeps results.
+    `parents` are the results that the step uses: their places in the chain (0 is the input), and the rows and columns that are
+    cut off at their top and left. The input has none. Only layers have a `geometry`, not steps that join or keep results.
     """
 
     size: Size
@@ -49,16 +41,10 @@ class Node:
 class Field:
     """What outputs see away from the border, by rows and columns, in pixels of the input.
 
-    Attributes
-    ----------
-    size : (int, int)
-        The receptive field: from the first pixel that an output depends on to the last. After a transposed layer outputs
-        differ, and it is the largest field.
-    jump : (Fraction, Fraction)
-        Distance between neighbouring outputs. A stride multiplies it, a transposed stride divides it.
-    start : (Fraction, Fraction)
-        Centre of the first output's field; the centre of the first pixel is 0. A layer adds
-        ``((k - 1)·d/2 - padding)·jump``; a transposed layer subtracts it, with the new jump.
+    `size` is the receptive field: from the first pixel that an output depends on to the last. After a transposed layer outputs
+    differ, and it is the largest field. `jump` is the distance between neighbouring outputs: a stride multiplies it, a transposed
+    stride divides it. `start` is the centre of the first output's field; the centre of the first pixel is 0. A layer adds
+    ``((k - 1)·d/2 - padding)·jump``; a transposed layer subtracts it, with the new jump.
     """
 
     size: tuple[int, int]
@@ -140,14 +126,9 @@ def _hull(spans: Iterable[Span | None]) -> Span | None:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What every output sees of the input, exactly: a pattern that repeats.
+    """What every output sees of the input, exactly: a pattern that repeats after `shift` pixels.
 
-    Attributes
-    ----------
-    shift : int
-        After how many pixels the pattern repeats.
-    spans : tuple of (int, int) or None
-        What the first outputs see: the first and the last pixel, or None for an output that sees nothing.
+    `spans` has what the first outputs see: the first and the last pixel, or None for an output that sees nothing.
     """
 
     shift: int

@@ -1,15 +1,17 @@
-"""The layers of a chain, written as a line of words (``conv:k7,s2,p3 pool:k3,s2,p1``) or as a document. Standard library only."""
+"""The layers of a chain: a line of words (``conv:k7,s2,p3 pool:k3,s2,p1``), a document or a file. Standard library only."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from convcli.convspec import ConvSpec
-from convcli.errors import ConvError, GeometryError
+from convcli.errors import ConvError, GeometryError, one_line
 from convcli.geometry import Pads, Pair, Size
+from convcli.system import files
 from convcli.vocabulary import PADDING_RULES
 
 MOST = 2**31 - 1
@@ -32,6 +34,10 @@ KEYS = {
 }  # fmt: skip
 """The names of the settings in a document, and the short names in a line of words."""
 
+MAX_BYTES = 1 << 22
+"""The largest file with layers."""
+
+_FLAGS = ("bias", "nobias", "ceil")
 _ALIASES = {"maxpool": "pool", "avgpool": "pool"}
 _KINDS = (*SETTINGS, *JOINTS)
 _TOKEN = re.compile(r"(op2|in|[kspdcg])=?([^=]+)")
@@ -41,25 +47,9 @@ _TOKEN = re.compile(r"(op2|in|[kspdcg])=?([^=]+)")
 class Layer:
     """One step of a chain.
 
-    Attributes
-    ----------
-    text : str
-        As the user wrote it.
-    kind : str
-        conv, transpose, pool, upsample, save, from, cat or add.
-    spec : ConvSpec
-        The operation. `upsample` is a transposed convolution whose kernel is as large as its stride.
-    kernel : Size
-        In pixels.
-    channels, in_channels : int or None
-        Of the output and of the input. None means for `channels`: as many as the input has; for `in_channels`: as many as
-        the step before gives.
-    bias : bool
-        Whether a convolution has a bias.
-    ceil : bool
-        Whether a pool rounds its size up.
-    name : str
-        Of a kept result.
+    `text` is as the user wrote it, `kind` one of `SETTINGS` and `JOINTS`. `upsample` is a transposed convolution whose kernel is
+    as large as its stride. Without `channels` the output has as many as the input, and without `in_channels` the input has as
+    many as the step before gives. `bias` is a convolution's. With `ceil` a pool rounds its size up. Kept results have a `name`.
     """
 
     text: str
@@ -90,8 +80,7 @@ def from_words(words: Sequence[str | Mapping[str, Any]]) -> tuple[Layer, ...]:
     Raises the errors of `parse`.
     """
     if not words:
-        remedy = "give one or more, as in 'conv:k7,s2,p3 pool:k3,s2,p1'"
-        raise GeometryError("there are no layers", remedy=remedy)
+        raise GeometryError("there are no layers", remedy="give one or more, as in 'conv:k7,s2,p3 pool:k3,s2,p1'")
     layers = []
     for number, word in enumerate(words, 1):
         shown = word if isinstance(word, str) else repr(word)
@@ -116,17 +105,49 @@ def from_document(document: Any) -> tuple[tuple[Layer, ...], int | None]:
     if isinstance(words, str):
         words = words.split()
     if not isinstance(words, list) or not all(isinstance(word, (str, dict)) for word in words):
-        remedy = "give one under 'layers', of words or of tables"
-        raise GeometryError("the file", "has no list of layers", remedy)
+        raise GeometryError("the file", "has no list of layers", "give one under 'layers', of words or of tables")
     if surplus := sorted(set(document) - {"layers", "in_channels"}):
         raise GeometryError("the file", f"has an unknown key '{surplus[0]}'", "use layers and in_channels")
-    if channels is not None and not _is_count(channels):
+    count = isinstance(channels, int) and not isinstance(channels, bool) and 1 <= channels <= MOST
+    if channels is not None and not count:
         raise GeometryError(f"in_channels '{channels}'", f"is not a whole number from 1 to {MOST}")
     return from_words(words), channels
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST
+def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
+    """The layers written in `source` itself, or in the file of this name; and the channels of their input, if it says so.
+
+    Raises
+    ------
+    GeometryError
+        The file cannot be read or has another format, or a layer is wrong.
+    """
+    ending = Path(source).suffix.lower()
+    if ending not in (".json", ".toml") or ":" in source.split("/")[-1]:
+        return parse(source), None
+    try:
+        with open(source, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise GeometryError(f"layers '{source}'", "cannot be read", **files.reason(error)._asdict()) from None
+    if len(data) > MAX_BYTES:
+        raise GeometryError(f"layers '{source}'", f"is larger than {MAX_BYTES >> 20} MiB", "name a list of layers")
+    try:
+        if ending == ".json":
+            import json
+
+            document = json.loads(data)
+        else:
+            import tomllib
+
+            document = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        rule = f"is no {ending[1:].upper()}"
+        raise GeometryError(f"layers '{source}'", rule, "check the file", one_line(str(error))) from None
+    try:
+        return from_document(document)
+    except ConvError as error:
+        raise error.within(f"layers '{source}': ") from None
 
 
 def _word(table: Mapping[str, Any]) -> str:
@@ -149,8 +170,7 @@ def _layer(word: str) -> Layer:
     kind, _, rest = word.partition(":")
     kind = _ALIASES.get(kind, kind)
     if kind not in _KINDS:
-        remedy = f"use one of {', '.join(_KINDS)}, as in conv:k3,p1"
-        raise GeometryError(f"'{kind}'", "is no kind of layer", remedy)
+        raise GeometryError(f"'{kind}'", "is no kind of layer", f"use one of {', '.join(_KINDS)}, as in conv:k3,p1")
     if kind in JOINTS:
         if not re.fullmatch(r"[\w-]+", rest):
             raise GeometryError(f"'{rest}'", "is no name", f"use letters and digits, as in {kind}:a")
@@ -166,21 +186,14 @@ def _layer(word: str) -> Layer:
 
 def _setting(kind: str, token: str) -> tuple[str, str]:
     """Name and value of a setting. The value of a flag is empty."""
-    match = _TOKEN.fullmatch(token)
-    if token in ("bias", "nobias", "ceil"):
-        name, value = token, ""
-    elif kind == "upsample" and token[:1].isdigit():  # upsample:2
+    name, value = token, ""
+    if kind == "upsample" and token[:1].isdigit():  # upsample:2
         name, value = "s", token
-    elif match:
+    elif token not in _FLAGS and (match := _TOKEN.fullmatch(token)):
         name, value = match[1], match[2]
-    else:
-        name, value = token, ""
     if name not in SETTINGS[kind]:
-        allowed = ", ".join(
-            setting if setting in ("bias", "nobias", "ceil") else f"{setting}N" for setting in SETTINGS[kind]
-        )
-        remedy = f"use {allowed}, N or HxW as in s2 or s2x1"
-        raise GeometryError(f"'{token}'", f"is no setting of {kind}", remedy)
+        allowed = ", ".join(setting if setting in _FLAGS else f"{setting}N" for setting in SETTINGS[kind])
+        raise GeometryError(f"'{token}'", f"is no setting of {kind}", f"use {allowed}, N or HxW as in s2 or s2x1")
     return name, value
 
 
@@ -191,17 +204,14 @@ def _build(word: str, kind: str, values: Mapping[str, str]) -> Layer:
         raise GeometryError(f"its {what}", "is missing", f"add one, as in {kind}:{_EXAMPLES[kind]}")
     if "bias" in values and "nobias" in values:
         raise GeometryError("bias and nobias", "exclude each other", "give one of them")
-    kernel = _pair(values, needed, 1)
+    kernel = _pair(values, needed, 1, Pair(1, 1))
     # The default stride of a pool is its kernel size, as in MaxPool2d and AvgPool2d.
-    stride = _pair(values, "s", 1) if "s" in values else Pair(*kernel) if kind == "pool" else Pair(1, 1)
+    stride = _pair(values, "s", 1, kernel if kind == "pool" else Pair(1, 1))
     spec = ConvSpec(
-        transpose=kind in ("transpose", "upsample"),
-        stride=stride,
-        padding=_padding(values.get("p", "0")),
-        dilation=_pair(values, "d", 1) if "d" in values else Pair(1, 1),
-        output_padding=_pair(values, "op2", 0) if "op2" in values else Pair(0, 0),
+        transpose=kind in ("transpose", "upsample"), stride=stride, padding=_padding(values.get("p", "0")),
+        dilation=_pair(values, "d", 1, Pair(1, 1)), output_padding=_pair(values, "op2", 0, Pair(0, 0)),
         groups=_count(values, "g") or 1,
-    )
+    )  # fmt: skip
     if kind == "pool" and not isinstance(spec.padding, str):
         _check_pool(spec.padding, kernel)
     return Layer(
@@ -234,8 +244,8 @@ def _numbers(name: str, value: str, least: int, counts: tuple[int, ...]) -> list
     raise GeometryError(f"'{name}{value}'", f"is not {names}, whole numbers from {least} to {MOST}{words}")
 
 
-def _pair(values: Mapping[str, str], name: str, least: int) -> Pair:
-    numbers = _numbers(name, values[name], least, (1, 2))
+def _pair(values: Mapping[str, str], name: str, least: int, default: Pair) -> Pair:
+    numbers = _numbers(name, values[name], least, (1, 2)) if name in values else default
     return Pair(numbers[0], numbers[-1])
 
 

@@ -18,14 +18,9 @@ _COUNTED = 1 << 20
 class Overlap:
     """How many taps meet at a pixel of the larger side: at an output of a transposed operation, at an input of a direct one.
 
-    Attributes
-    ----------
-    least, most : int
-        Over all pixels. 0 means that there are outputs which no input reaches (transposed), or inputs that are never read
-        (direct).
-    interior : (int, int) or None
-        The same for pixels away from the border, where no tap lies outside. Two different numbers make a checkerboard. None
-        if the image is too small to have such pixels.
+    A `least` of 0 means that there are outputs which no input reaches (transposed), or inputs that are never read (direct).
+    `interior` has the least and the most away from the border, where no tap lies outside: two different numbers make a
+    checkerboard. It is None if the image is too small to have such pixels.
     """
 
     least: int

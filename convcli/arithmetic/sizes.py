@@ -9,22 +9,12 @@ from convcli.geometry import Geometry, direct_size, inputs_sharing, transposed_s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """One axis of a resolved convolution.
+    """One axis of a resolved convolution: its sizes in pixels, and the size formulas with numbers.
 
-    Attributes
-    ----------
-    input, output : int
-        Sizes in pixels.
-    formula, opposite_formula : str
-        The size formulas with numbers: of the operation, and of its opposite, which starts from `output`.
-    opposite : int or None
-        The size that the opposite operation makes of `output`, with the same pads and without output_padding. None if
-        nothing is left.
-    sharing : range
-        The input sizes that the direct operation maps to the same output size: to `output` if the operation is direct, to
-        `input` if it is transposed. A padding rule is applied to each size. output_padding chooses one of them.
-    output_padding : int
-        The output_padding with which the transposed operation returns to the direct operation's input, with the same pads.
+    The opposite operation starts from `output`. With the same pads and without output_padding it makes `opposite` of it; None if
+    nothing is left. `sharing` are the input sizes that the direct operation maps to the same output size: to `output` if the
+    operation is direct, to `input` if it is transposed. A padding rule is applied to each size. `output_padding` chooses one of
+    them: with it the transposed operation returns to the direct operation's input, with the same pads.
     """
 
     input: int
@@ -38,23 +28,18 @@ class Axis:
 
 def axis(geometry: Geometry, number: int, rule: str | None = None) -> Axis:
     """Axis 0 (rows) or 1 (columns) of a resolved geometry. `rule` is the padding rule that gave its pads, if there was one."""
-    h, out, k = geometry.input[number], geometry.output[number], geometry.kernel[number]
-    s, d, p2 = geometry.stride[number], geometry.dilation[number], geometry.output_padding[number]
-    before, after = geometry.pads[2 * number], geometry.pads[2 * number + 1]
-    name = "HW"[number]
+    h, out, p2 = geometry.input[number], geometry.output[number], geometry.output_padding[number]
+    k, s, d = geometry.kernel[number], geometry.stride[number], geometry.dilation[number]
+    before, after = geometry.pads[2 * number : 2 * number + 2]
+    line, name = (k, s, d, before, after), "HW"[number]
     if geometry.transpose:
-        back = direct_size(out, k, s, d, before, after)
-        return Axis(
-            h, out, _transposed_formula(name, h, k, s, d, before, after, p2, out),
-            back if back > 0 else None, _direct_formula(name, out, k, s, d, before, after, back),
-            _sharing(h, k, s, d, before, after, rule), p2,
-        )  # fmt: skip
-    back = transposed_size(out, k, s, d, before, after, 0)
-    return Axis(
-        h, out, _direct_formula(name, h, k, s, d, before, after, out),
-        back if back > 0 else None, _transposed_formula(name, out, k, s, d, before, after, 0, back),
-        _sharing(out, k, s, d, before, after, rule), h - back,
-    )  # fmt: skip
+        small, back = h, direct_size(out, *line)
+        formula, opposite = _transposed_formula(name, h, *line, p2, out), _direct_formula(name, out, *line, back)
+    else:
+        small, back = out, transposed_size(out, *line, 0)
+        formula, opposite = _direct_formula(name, h, *line, out), _transposed_formula(name, out, *line, 0, back)
+        p2 = h - back
+    return Axis(h, out, formula, back if back > 0 else None, opposite, _sharing(small, *line, rule), p2)
 
 
 def _sharing(h_out: int, k: int, s: int, d: int, before: int, after: int, rule: str | None) -> range:

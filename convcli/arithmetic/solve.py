@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from itertools import product
@@ -38,18 +38,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question: which parameters lead to an output size?
+    """A question: which parameters lead to an output of this size, in pixels?
 
-    Attributes
-    ----------
-    transpose : bool
-        Whether the operation is the transposed one.
-    output : Size
-        The wanted size, in pixels.
-    given : mapping
-        For each of `NAMES` the values for rows and columns. None: unknown.
-    shared : frozenset of str
-        Unknowns that must be the same for rows and columns.
+    `given` has for each of `NAMES` the values for rows and columns; None is unknown. `shared` are the unknowns that must be the
+    same for both.
     """
 
     transpose: bool
@@ -107,16 +99,27 @@ def solve(query: Query) -> Answer:
     alike = all(down == across for down, across in same) and query.shared >= {*query.unknown}
     rows = _axis(query, 0)
     columns = rows if alike else _axis(query, 1)
-    exact = _joined(query, _exact(rows), _exact(columns), alike)
-    if exact:
-        best = nsmallest(KEPT, exact, key=_order)
-        return Answer(tuple(best), len(exact), ())
-    near = _joined(query, _closest(rows), _closest(columns), alike)
-    return Answer((), 0, tuple(nsmallest(NEAREST, near, key=lambda found: (_distance(query, found), _order(found)))))
+
+    def combined(few: Callable[[list[_Found]], list[_Found]]) -> list[Solution]:
+        return _joined(query, few(rows), few(columns), alike)
+
+    def distance(found: Solution) -> int:
+        return abs(found.output.height - query.output.height) + abs(found.output.width - query.output.width)
+
+    if exact := combined(lambda found: [one for one in found if one[1] == 0]):
+        return Answer(tuple(nsmallest(KEPT, exact, key=_order)), len(exact), ())
+    near = combined(lambda found: nsmallest(_CLOSEST, found, key=lambda one: abs(one[1])))
+    return Answer((), 0, tuple(nsmallest(NEAREST, near, key=lambda found: (distance(found), _order(found)))))
 
 
 MOST_SIZES = 100_000
 """The most input sizes with the same output that are listed."""
+
+_CLOSEST = 2000
+"""If nothing fits, how many of the nearest values of an axis are combined with the other axis."""
+
+_EACH = 30
+"""If some unknowns are not shared, how many of the most usual rows are combined with as many columns."""
 
 _Found = tuple[Values, int]
 """The values of an axis, and the difference of their output from the wanted one."""
@@ -124,12 +127,8 @@ _Found = tuple[Values, int]
 
 def _axis(query: Query, axis: int) -> list[_Found]:
     """All values of an axis that give the wanted output or one near it."""
-    found, want = {}, query.output[axis]
-    for values in _proposals(query, axis):
-        size = _output(query.transpose, values)
-        if size is not None and size > 0:
-            found[values] = size - want
-    return list(found.items())
+    sizes = {values: _output(query.transpose, values) for values in _proposals(query, axis)}
+    return [(values, size - query.output[axis]) for values, size in sizes.items() if size is not None and size > 0]
 
 
 def _proposals(query: Query, axis: int) -> Iterator[Values]:
@@ -179,11 +178,8 @@ def _inputs(transpose: bool, values: Values, want: int) -> Iterable[int]:
         over = want - transposed_size(1, k, s, d, before, after, values.output_padding)
         return {max(1, over // s + 1), max(1, -(-over // s) + 1)}
     if s > MOST_SIZES:
-        raise ConvError(
-            f"with stride {s}",
-            f"as many input sizes give an output of {want}",
-            f"name the input, or use a stride up to {MOST_SIZES}",
-        )
+        remedy = f"name the input, or use a stride up to {MOST_SIZES}"
+        raise ConvError(f"with stride {s}", f"as many input sizes give an output of {want}", remedy)
     smallest = transposed_size(want, k, s, d, before, after, 0)
     return {max(1, h) for h in range(smallest, smallest + s)}
 
@@ -225,25 +221,8 @@ def _grouped(query: Query, found: list[_Found]) -> dict[tuple[Any, ...], list[_F
         groups[tuple(getattr(one[0], name) for name in NAMES if name in query.shared)].append(one)
     if query.shared >= {*query.unknown}:
         return groups
-    return {shared: nsmallest(_EACH, group, key=lambda one: _usual(query, one)) for shared, group in groups.items()}
-
-
-def _usual(query: Query, found: _Found) -> tuple[int, int]:
-    return abs(found[1]), unusual(query.transpose, found[0])
-
-
-_EACH = 30
-"""If some unknowns are not shared, how many of the most usual rows are combined with as many columns."""
-
-
-def _exact(found: list[_Found]) -> list[_Found]:
-    """What gives exactly the wanted output."""
-    return [one for one in found if one[1] == 0]
-
-
-def _closest(found: list[_Found]) -> list[_Found]:
-    """What comes nearest to the wanted output on an axis, few enough to be combined with the other axis."""
-    return nsmallest(2000, found, key=lambda one: abs(one[1]))
+    usual = lambda one: (abs(one[1]), unusual(query.transpose, one[0]))
+    return {shared: nsmallest(_EACH, group, key=usual) for shared, group in groups.items()}
 
 
 def _solution(query: Query, rows: Values, columns: Values, down: int, across: int) -> Solution:
@@ -254,10 +233,6 @@ def _solution(query: Query, rows: Values, columns: Values, down: int, across: in
 def _order(found: Solution) -> tuple[Any, ...]:
     both = found.rows, found.columns
     return found.score, [(v.kernel_size, v.stride, v.dilation, str(v.padding), v.output_padding, v.input) for v in both]
-
-
-def _distance(query: Query, found: Solution) -> int:
-    return abs(found.output.height - query.output.height) + abs(found.output.width - query.output.width)
 
 
 def unusual(transpose: bool, values: Values) -> int:

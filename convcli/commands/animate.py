@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -21,7 +21,6 @@ from convcli.system import files, names
 
 if TYPE_CHECKING:
     from convcli.animation.timeline import Timeline, Values
-    from convcli.drawing.reel import Reel
 
 _SIZE = CountType()
 FORMATS = {**animations(), ".svg": "SVG"}
@@ -63,13 +62,10 @@ class AnimateOptions(NamedTuple):
     ),
 )
 @click.argument(
-    "image",
-    required=False,
-    metavar="[IMAGE]",
-    type=FileType("IMAGE"),
+    "image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"),
     help="A small picture or .npy tensor, - for standard input, or numbers as '1,2;3,4': its values stand in the cells.  "
     "[default: the geometry alone]",
-)
+)  # fmt: skip
 @click.option("--hin", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input height in pixels.")
 @click.option("--win", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input width.  [default: the height]")
 @click.option(
@@ -127,41 +123,37 @@ def animate(asked: AnimateOptions) -> None:
     In the terminal [ ] is under the kernel, ■ input or output, · padding or an output to come, 0 a zero between pixels,
     + output_padding.
     """
-    image, spec, as_json = asked.image, asked.geometry.spec(), asked.reporting.as_json
+    spec, reporting = asked.geometry.spec(), asked.reporting
     target, container = _target(asked)
-    if target is None and not asked.terminal and not as_json:
+    if target is None and not asked.terminal and not reporting.as_json:
         raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
-    if asked.terminal and (as_json or target == names.STDIO):
-        what = "--json" if as_json else "-o -"
+    if asked.terminal and (reporting.as_json or target == names.STDIO):
+        what = "--json" if reporting.as_json else "-o -"
         raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
     timeline, numbers, notes = _subject(asked, spec)
-    frame = _frame(asked.frame, len(timeline.steps))
+    frame, count = asked.frame, len(timeline.steps)
+    if frame is not None and frame >= count:
+        raise ConvError(f"--frame {frame} is not among the {count} steps: use 0 to {count - 1}")
     rule = spec.padding if isinstance(spec.padding, str) else None
-    from convcli.presenters import animated
+    drawn = () if target is None else _write(timeline, numbers, rule, asked, target, container)
+    from convcli.presenters import filmed
 
-    drawn: tuple[str, ...] = ()
-    if target is not None:
-        film = _film(timeline, numbers, rule, asked)
-        drawn = _write(film, target, container, frame, asked.scale)
-    if as_json:
-        shown = animated.document(timeline, numbers, rule, frame)
-        report.json({**shown, "notes": [*notes, *drawn], "written": target}, _stream(target))
+    stream = sys.stderr if target == names.STDIO else sys.stdout
+    if reporting.as_json:
+        shown = filmed.document(timeline, numbers, rule, frame)
+        report.json({**shown, "notes": [*notes, *drawn], "written": target}, stream)
         return
-    for text in notes:
-        report.note(f"{image}: {text}")
-    for text in drawn:
-        report.note(f"{target}: {text}")
+    for text in (*(f"{asked.image}: {note}" for note in notes), *(f"{target}: {note}" for note in drawn)):
+        report.note(text)
     if asked.terminal:
-        _play(timeline, numbers, asked.fps, frame)
-    if target is not None and asked.reporting.quiet:
-        if target != names.STDIO:
-            report.lines(target)
-    elif target is not None:
-        report.table(animated.table(timeline, target, frame), _stream(target))
+        from convcli.animation import letters
 
-
-def _stream(target: str | None) -> TextIO:
-    return sys.stderr if target == names.STDIO else sys.stdout
+        steps = range(count) if frame is None else (frame,)
+        report.play([letters.lines(timeline, numbers, number) for number in steps], asked.fps or 2.0)
+    if target is not None and not reporting.quiet:
+        report.table(filmed.table(timeline, target, frame), stream)
+    elif target not in (None, names.STDIO):
+        report.lines(str(target))
 
 
 def _target(asked: AnimateOptions) -> tuple[str | None, str]:
@@ -212,20 +204,17 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
             raise ConvError("no kernel is given: add -k SPEC (for example -k sobel-x)")
         from convcli.animation import source
 
-        scenario = source.with_values(source.load(image), asked.channel, source.kernel(text), spec, image)
-        return scenario.timeline, scenario.values, scenario.notes
+        return source.with_values(source.load(image), asked.channel, source.kernel(text), spec, image)
     if asked.channel is not None:
         raise ConvError("--channel is for an IMAGE: leave it out, or name one")
     if asked.hin is None:
         raise ConvError("there is nothing to animate: give --hin N for a geometry, or an IMAGE with -k SPEC")
     weights = None
-    if text is not None:
-        size = _plain_size(text)
-        if size is None:
-            from convcli.animation import source
+    if text is not None and (size := _plain_size(text)) is None:
+        from convcli.animation import source
 
-            matrix = source.kernel(text)
-            weights, size = matrix.tolist(), (matrix.shape[0], matrix.shape[1])
+        matrix = source.kernel(text)
+        weights, size = matrix.tolist(), (matrix.shape[0], matrix.shape[1])
     if size is None:
         raise ConvError("no kernel is given: add its size, --k N or --k H,W")
     win = asked.hin if asked.win is None else asked.win
@@ -241,42 +230,25 @@ def _plain_size(text: str) -> Pair | None:
         return None
 
 
-def _frame(wanted: int | None, count: int) -> int | None:
-    if wanted is not None and wanted >= count:
-        raise ConvError(f"--frame {wanted} is not among the {count} steps: use 0 to {count - 1}")
-    return wanted
-
-
-def _film(timeline: Timeline, numbers: Values, rule: str | None, asked: AnimateOptions) -> Reel:
+def _write(
+    timeline: Timeline, numbers: Values, rule: str | None, asked: AnimateOptions, target: str, container: str
+) -> tuple[str, ...]:
+    """Write the animation or one frame of it, completely or not at all. Returns notes on letters that are missing."""
     from convcli.animation import stage
+    from convcli.drawing import reel, svg
 
     title = None if asked.title is None else report.shown(asked.title)
-    return stage.film(timeline, numbers, stage.Look(asked.cell, asked.theme, title, asked.fps), rule)
-
-
-def _write(film: Reel, target: str, container: str, frame: int | None, scale: float | None) -> tuple[str, ...]:
-    """Write the animation or one frame of it, completely or not at all. Returns notes on letters that are missing."""
-    from convcli.drawing import reel as reels
-    from convcli.drawing import svg
-
+    film = stage.film(timeline, numbers, stage.Look(asked.cell, asked.theme, title, asked.fps), rule)
+    still = None if asked.frame is None else film.still(asked.frame)
     if container == "SVG":
-        text = reels.render(film) if frame is None else svg.render(film.still(frame))
         with files.writing(target) as stream:
-            stream.write(text.encode())
+            stream.write((reel.render(film) if still is None else svg.render(still)).encode())
         return ()
     from convcli.images.figures import movie, raster
 
     with files.writing(target) as stream:
-        if frame is None:
-            movie.write(film, stream, container, scale or 1.0)
+        if still is None:
+            movie.write(film, stream, container, asked.scale or 1.0)
         else:
-            movie.write_still(film.still(frame), stream, scale or 2.0)
+            movie.write_still(still, stream, asked.scale or 2.0)
     return raster.remarks(film.base.shapes)
-
-
-def _play(timeline: Timeline, numbers: Values, fps: float | None, frame: int | None) -> None:
-    from convcli.animation import letters
-
-    count = len(timeline.steps)
-    shown = range(count) if frame is None else range(frame, frame + 1)
-    report.play([letters.lines(timeline, numbers, number) for number in shown], fps or 2.0)

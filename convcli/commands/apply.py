@@ -9,19 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli import options, report
+from convcli import folding, options, report
 from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
 from convcli.errors import ConvError, ImageError
-from convcli.folding import (
-    ComputeOptions,
-    GeometryOptions,
-    InputOptions,
-    OperationOptions,
-    ReadingOptions,
-    ReportingOptions,
-    WritingOptions,
-    folded,
-)
 from convcli.runs import outputs
 from convcli.system.names import STDIO, is_stream
 
@@ -33,13 +23,13 @@ if TYPE_CHECKING:
 class ImagesOptions(NamedTuple):
     """What `apply` and `transpose` are asked for."""
 
-    inputs: InputOptions
-    reading: ReadingOptions
-    operation: OperationOptions
-    geometry: GeometryOptions
-    compute: ComputeOptions
-    writing: WritingOptions
-    reporting: ReportingOptions
+    inputs: folding.InputOptions
+    reading: folding.ReadingOptions
+    operation: folding.OperationOptions
+    geometry: folding.GeometryOptions
+    compute: folding.ComputeOptions
+    writing: folding.WritingOptions
+    reporting: folding.ReportingOptions
 
 
 @click.command(
@@ -61,7 +51,7 @@ class ImagesOptions(NamedTuple):
 @options.image_output
 @options.compute
 @options.reporting
-@folded
+@folding.folded
 def apply(asked: ImagesOptions) -> None:
     """Convolve images with kernels or with a layer's weights.
 
@@ -90,24 +80,15 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
 
     _check(writing)
     found = collect(
-        inputs.images,
-        inputs.from_file,
-        null=inputs.null,
-        recursive=inputs.recursive,
-        output=writing.output,
+        inputs.images, inputs.from_file, null=inputs.null, recursive=inputs.recursive, output=writing.output
     )
     operation = asked.operation.operation(spec, asked.compute.choice())
     if writing.skip_existing:
         found = found.without_results(outputs.named(found.paths, writing.output, operation.label, found.below))
     targets = outputs.resolve(
-        found.paths,
-        writing.output,
-        operation.label,
-        below=found.below,
-        overwrite=writing.overwrite or writing.skip_existing,
-        in_place=writing.in_place,
-        read=operation.files,
-    )
+        found.paths, writing.output, operation.label, below=found.below, in_place=writing.in_place,
+        overwrite=writing.overwrite or writing.skip_existing, read=operation.files,
+    )  # fmt: skip
     _check_streams(writing, targets)
     stream = sys.stderr if STDIO in targets else sys.stdout
     by_line = found.searched or asked.reporting.json_lines
@@ -125,7 +106,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _check(writing: WritingOptions) -> None:
+def _check(writing: folding.WritingOptions) -> None:
     """Refuse options that exclude each other."""
     if writing.in_place and writing.sheet_width is not None:
         raise ConvError("--montage would put a contact sheet in the place of the image: use -o, not --in-place")
@@ -134,7 +115,7 @@ def _check(writing: WritingOptions) -> None:
             raise ConvError(f"--skip-existing and {option} exclude each other: give one of them")
 
 
-def _check_streams(writing: WritingOptions, targets: Sequence[str]) -> None:
+def _check_streams(writing: folding.WritingOptions, targets: Sequence[str]) -> None:
     """Refuse a format that has no effect, and a standard output that cannot take an image."""
     if writing.format_ is not None and not any(map(is_stream, targets)):
         raise ImageError(f"--format {writing.format_} is for -o -: the ending of the output's name says the format")

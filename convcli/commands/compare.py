@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli import options, report
+from convcli import folding, options, report
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
-from convcli.folding import (
-    ComputeOptions,
-    GeometryOptions,
-    OperationOptions,
-    ReadingOptions,
-    ReportingOptions,
-    folded,
-)
 from convcli.geometry import Pair
 from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
 
@@ -33,17 +25,17 @@ class CompareOptions(NamedTuple):
     """What `compare` is asked for."""
 
     image: str | None
-    operation: OperationOptions
-    geometry: GeometryOptions
+    operation: folding.OperationOptions
+    geometry: folding.GeometryOptions
     size: Pair | None
     in_channels: int | None
     out_channels: int | None
     kernel_size: Pair | None
     repeats: int
     tolerance: float | None
-    reading: ReadingOptions
-    compute: ComputeOptions
-    reporting: ReportingOptions
+    reading: folding.ReadingOptions
+    compute: folding.ComputeOptions
+    reporting: folding.ReportingOptions
 
 
 @click.command(
@@ -56,12 +48,9 @@ class CompareOptions(NamedTuple):
     ),
 )
 @click.argument(
-    "image",
-    required=False,
-    metavar="[IMAGE]",
-    type=FileType("IMAGE"),
+    "image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"),
     help="A path, or - for standard input.  [default: a random tensor]",
-)
+)  # fmt: skip
 @options.kernel
 @options.weights
 @options.channels
@@ -79,11 +68,9 @@ class CompareOptions(NamedTuple):
     help="Without -k and --weights: output channels of random weights.  [default: as the input]",
 )  # fmt: skip
 @click.option(
-    "--kernel-size",
-    type=PairType(1),
-    default=None,
+    "--kernel-size", type=PairType(1), default=None,
     help="Without -k and --weights: size of random weights.  [default: 3]",
-)
+)  # fmt: skip
 @click.option("--repeats", type=CountType(10000), default=5, show_default=True, metavar="N", help="Timed calls.")
 @click.option(
     "--tolerance", type=ToleranceType(), default=None,
@@ -93,7 +80,7 @@ class CompareOptions(NamedTuple):
 @options.max_pixels
 @options.compute
 @options.reporting
-@folded
+@folding.folded
 def compare(asked: CompareOptions) -> None:
     """Run one operation on every backend: shapes, errors, timings.
 

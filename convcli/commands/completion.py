@@ -57,10 +57,8 @@ def teach_bash() -> None:
         def get_completion_args(self) -> tuple[list[str], str]:
             """The words before the one to complete, and that one."""
             args, incomplete = super().get_completion_args()
-            before = ["", *args]
-            return [
-                word for last, word in zip(before, args, strict=False) if word != "=" or last[:2] != "--"
-            ], incomplete
+            pairs = zip(["", *args], args, strict=False)
+            return [word for last, word in pairs if word != "=" or last[:2] != "--"], incomplete
 
     add_completion_class(Joined)
     current().at_end(add_completion_class, BashComplete)

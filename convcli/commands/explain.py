@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli import options, report
+from convcli import folding, options, report
 from convcli.commands.help import KERNELS, MODES, Documented
 from convcli.errors import ConvError
-from convcli.folding import (
-    ComputeOptions,
-    GeometryOptions,
-    OperationOptions,
-    ReadingOptions,
-    ReportingOptions,
-    folded,
-)
 from convcli.parameters import FileType, IndexType, PointType
 from convcli.vocabulary import TOOLS
 
@@ -35,16 +27,16 @@ class ExplainOptions(NamedTuple):
     input_at: tuple[int, int] | None
     channel: int
     item: int | None
-    operation: OperationOptions
-    geometry: GeometryOptions
+    operation: folding.OperationOptions
+    geometry: folding.GeometryOptions
     range_: str | None
-    reading: ReadingOptions
+    reading: folding.ReadingOptions
     format_: str | None
     output: str | None
     theme: str
     tool: str | None
-    compute: ComputeOptions
-    reporting: ReportingOptions
+    compute: folding.ComputeOptions
+    reporting: folding.ReportingOptions
 
 
 @click.command(
@@ -99,7 +91,7 @@ class ExplainOptions(NamedTuple):
 )  # fmt: skip
 @options.compute
 @options.reporting
-@folded
+@folding.folded
 def explain(asked: ExplainOptions) -> None:
     """Explain any pixel: what the kernel saw, the products, the sum, and what is written.
 
@@ -112,29 +104,20 @@ def explain(asked: ExplainOptions) -> None:
     --backend, --device, --dtype, --threads and --plan are taken, so that a line of apply can be run again as it is, and change
     nothing: what is shown is always computed in float64.
     """
-    from convcli.explanation import subject
+    from convcli.explanation import pixel, subject, touched
 
     _check(asked)
     operation = asked.operation.operation(asked.geometry.spec(), asked.compute.choice())
     if asked.tool is not None and operation.bank is not None:
         operation = replace(operation, alpha="drop")
-    reading = asked.reading
-    fitted = subject.load(
-        asked.image,
-        operation,
-        asked.format_,
-        asked.range_,
-        asked.item,
-        reading.max_pixels,
-        reading.full_scale,
-    )
+    reading = asked.reading.max_pixels, asked.reading.full_scale
+    fitted = subject.load(asked.image, operation, asked.format_, asked.range_, asked.item, *reading)
     if asked.tool is not None:
         _translate(fitted, asked.tool, asked.operation.weights, asked.reporting.as_json)
-        return
-    answer = _answer(fitted, asked)
-    if asked.output is not None:
-        _draw(answer, asked.output, asked.theme)
-    _show(answer, asked.reporting)
+    elif asked.at is not None:
+        _show(pixel.explain(fitted, asked.at, asked.channel), asked)
+    elif asked.input_at is not None:
+        _show(touched.touched(fitted, asked.input_at, asked.channel), asked)
 
 
 def _check(asked: ExplainOptions) -> None:
@@ -147,29 +130,21 @@ def _check(asked: ExplainOptions) -> None:
         raise ConvError(f"-o {asked.output} is for the figure of a pixel, --as prints a text: use '> FILE' for it")
 
 
-def _answer(fitted: Subject, asked: ExplainOptions) -> Pixel | Touched:
-    from convcli.explanation import pixel, touched
+def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
+    """Draw the answer if that is asked for, and print it."""
+    from convcli.presenters import explained
 
-    if asked.at is not None:
-        return pixel.explain(fitted, asked.at, asked.channel)
-    assert asked.input_at is not None
-    return touched.touched(fitted, asked.input_at, asked.channel)
-
-
-def _show(answer: Pixel | Touched, reporting: ReportingOptions) -> None:
-    from convcli.explanation.touched import Touched
-    from convcli.presenters import explained, touching
-
-    if reporting.as_json:
-        report.json(touching.document(answer) if isinstance(answer, Touched) else explained.document(answer))
+    if asked.output is not None:
+        _draw(answer, asked.output, asked.theme)
+    if asked.reporting.as_json:
+        report.json(explained.document(answer))
         return
     for text in answer.subject.notes:
         report.note(text)
-    if reporting.quiet:
-        report.lines(*(touching.lines(answer) if isinstance(answer, Touched) else explained.lines(answer)))
+    if asked.reporting.quiet:
+        report.lines(*explained.lines(answer))
         return
-    blocks = touching.blocks(answer) if isinstance(answer, Touched) else explained.blocks(answer, report.width())
-    for block in blocks:
+    for block in explained.blocks(answer, report.width()):
         report.block(block)
 
 
@@ -199,10 +174,8 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         report.note(f"{fitted.source}: its opacity is left out of the text")
     request = Request(
         source=fitted.source,
-        weight=fitted.weight,
+        layer=fitted.layer,
         geometry=fitted.geometry,
-        groups=fitted.groups,
-        bias=ready.fitted.layer.bias,
         parts=ready.fitted.finish.parts,
         channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
         input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,15 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import options, report
-from convcli.commands import kernel_output
 from convcli.commands.help import KERNELS, Documented
-from convcli.errors import ConvError
+from convcli.errors import ConvError, KernelError
 from convcli.folding import ReportingOptions, folded
 from convcli.parameters import FileType, KernelType
-from convcli.system.names import STDIO, is_stream
+from convcli.system.files import writing
+from convcli.system.names import STDIO, is_stream, same_file
 from convcli.vocabulary import OPS
 
 if TYPE_CHECKING:
+    from convcli.drawing.scene import Scene
     from convcli.kernels.analysis import Analysis
 
 
@@ -43,6 +45,8 @@ THUMBNAIL = 7
 
 SHOWN = 64
 """The most filters of a layer that are shown in a terminal."""
+
+FIGURES = ("svg", "png")
 
 
 @click.command(
@@ -84,7 +88,7 @@ def kernel(asked: KernelOptions) -> None:
     of one of them. -q prints the matrix as a SPEC that -k takes.
     """
     given = (*asked.specs, *asked.kernels)
-    form = None if asked.output is None else kernel_output.form_of(asked.output, asked.format_)
+    form = None if asked.output is None else _form(asked.output, asked.format_)
     if asked.weights is not None and given:
         raise ConvError(f"kernel {given[0]} and --weights {asked.weights} exclude each other: give one of them")
     if asked.format_ is not None and (asked.output is None or not is_stream(asked.output)):
@@ -94,9 +98,8 @@ def kernel(asked: KernelOptions) -> None:
     elif given:
         _kernels(given, asked, form)
     elif asked.output is not None:
-        raise ConvError(
-            f"-o {asked.output} has no kernel to write: name one, as in 'convcli kernel sobel-x -o {asked.output}'"
-        )
+        example = f"convcli kernel sobel-x -o {asked.output}"
+        raise ConvError(f"-o {asked.output} has no kernel to write: name one, as in '{example}'")
     else:
         _list(asked.reporting)
 
@@ -105,11 +108,11 @@ def _list(reporting: ReportingOptions) -> None:
     """The named kernels."""
     import convcli.kernels  # noqa: F401  (enters the kernels)
     from convcli.kernels.named import REGISTRY
-    from convcli.presenters import listed
+    from convcli.presenters import analysed
 
     recipes = list(REGISTRY.values())
     if reporting.as_json:
-        report.json(listed.document(recipes))
+        report.json(analysed.list_document(recipes))
     elif reporting.quiet:
         report.lines(*(recipe.name for recipe in recipes))
     else:
@@ -117,7 +120,7 @@ def _list(reporting: ReportingOptions) -> None:
 
         drawn = report.colourful()
         pictures = [kernel_figure.icon(recipe, THUMBNAIL) for recipe in recipes] if drawn else []
-        report.table(listed.table(recipes, pictures))
+        report.table(analysed.list_table(recipes, pictures))
 
 
 def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> None:
@@ -142,12 +145,12 @@ def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> No
     flat = [one for each in found for one in each]
     targets: list[str] = []
     if output is not None and form is not None:
-        joined = form in kernel_output.FIGURES and "{" not in output  # all kernels in one figure
+        joined = form in FIGURES and "{" not in output  # all kernels in one figure
         targets = [output] if joined else export.targets([one.name for one in flat], output)
         for target in targets:
-            kernel_output.check(target, form, specs)
+            _check(target, form, specs)
         for target, those in zip(targets, [flat] if joined else [[one] for one in flat], strict=True):
-            kernel_output.save(those, target, output, form, asked.theme)
+            _save(those, target, output, form, asked.theme)
     stream_ = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         documents = [analysed.document(spec, one, each) for spec, one, each in zip(specs, filters, found, strict=True)]
@@ -167,7 +170,7 @@ def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
     """The tensors in a file. If a key names one, or if there is only one, also its filters."""
     from convcli.drawing.colors import PALETTES
     from convcli.kernels import export, filter_sheet, stored_tensors, weights
-    from convcli.presenters import listed
+    from convcli.presenters import analysed
     from convcli.runs.outputs import folder
 
     output, as_json, quiet = asked.output, asked.reporting.as_json, asked.reporting.quiet
@@ -178,21 +181,21 @@ def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
         layer = weights.load(source)
         drawn = filter_sheet.draw(layer.weight, PALETTES[asked.theme], filter_sheet.MOST_TILES if output else SHOWN)
     if output is not None and form is not None and drawn is not None:
-        if form not in kernel_output.FIGURES:
+        if form not in FIGURES:
             raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
         [output] = export.targets([found[0].name or path.stem], output)
-        kernel_output.check(output, form, (str(path),))
+        _check(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
         with folder(output, asked.output):
-            kernel_output.write(filter_sheet.sheet(drawn, title, PALETTES[asked.theme]), output, form)
+            _write(filter_sheet.sheet(drawn, title, PALETTES[asked.theme]), output, form)
     stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
-        report.json(listed.tensors_document(str(path), found), stream)
+        report.json(analysed.tensors_document(str(path), found), stream)
     elif quiet:
         if output != STDIO:
             report.lines(*((one.name or str(path) for one in found) if output is None else (output,)))
     else:
-        report.table(listed.tensors_table(str(path), found), stream)
+        report.table(analysed.tensors_table(str(path), found), stream)
         if output is None and drawn is not None:
             from convcli.kernels import kernel_figure
 
@@ -208,3 +211,49 @@ def _art(found: Analysis) -> None:
         side = min(ART, (report.width(80) - kernel_figure.GAP) // 2 // 2 * 2)
         if side >= 8:
             report.picture([*kernel_figure.terminal(found, side), ""])
+
+
+def _form(output: str, format_: str | None) -> str:
+    """The format of the output. Names that cannot be files are refused, by the rules of apply's -o."""
+    from convcli.kernels import export
+    from convcli.runs.outputs import check_fields
+
+    check_fields(output, ("kernel",))
+    if output.endswith("/") or os.path.isdir(output):
+        example = f"{output.rstrip('/')}/{{kernel}}.csv"
+        raise KernelError(f"output '{output}' is a folder: name a file in it, as in '{example}'")
+    return export.form_of(output, format_, FIGURES)
+
+
+def _save(found: Sequence[Analysis], target: str, output: str, form: str, theme: str) -> None:
+    """Write a figure of kernels, or the values of one. The folders of a template are made."""
+    from convcli.drawing.colors import PALETTES
+    from convcli.kernels import export, kernel_figure
+    from convcli.presenters import analysed
+    from convcli.runs.outputs import folder
+
+    with folder(target, output):
+        if form in FIGURES:
+            captions = [analysed.caption(one) for one in found]
+            _write(kernel_figure.draw(found, captions, PALETTES[theme]), target, form)
+            return
+        with writing(target) as stream:
+            for part in export.encode(found[0], form):
+                stream.write(part)
+
+
+def _check(output: str, form: str, specs: Sequence[str]) -> None:
+    """Refuse to write binary data to a terminal, or over a kernel file that is read."""
+    if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
+        raise ConvError(f"standard output is a terminal, which a {form} would garble: use -o FILE or a pipe")
+    for spec in specs:
+        if same_file(output, spec):
+            raise KernelError(f"output '{output}' is the kernel that is read: name another")
+
+
+def _write(scene: Scene, target: str, form: str) -> None:
+    """Write a figure, with a note on letters that are missing."""
+    from convcli.images.figures import raster
+
+    for text in raster.save(scene, target, form=form):
+        report.note(f"{target}: {text}")

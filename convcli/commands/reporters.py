@@ -76,15 +76,14 @@ class One(Reporter):
         """A table, a document, or what a script wants."""
         if isinstance(outcome, Failed):
             raise outcome.error
-        if isinstance(outcome, Skipped):
-            if self.json:
-                report.json(applied.document(outcome), self.stream)
-            elif not self.quiet:
-                report.note(f"{outcome.target} is there already")
-            return
-        self.said_of_plans(outcome)
+        if isinstance(outcome, Done):
+            self.said_of_plans(outcome)
         if self.json:  # has the remarks in it
             report.json(applied.document(outcome), self.stream)
+            return
+        if isinstance(outcome, Skipped):
+            if not self.quiet:
+                report.note(f"{outcome.target} is there already")
             return
         self.said_once()
         for text in outcome.notes:
@@ -177,13 +176,12 @@ class Several(Reporter):
         if self.worst:
             most, target = max(self.worst)
             images = "1 image was" if len(self.worst) == 1 else f"{len(self.worst)} images were"
-            report.note(
-                f"values of {images} clipped, {most:.3g} % of {target} at most; see {applied.remedies(self.guessed)}"
-            )
+            remedies = applied.remedies(self.guessed)
+            report.note(f"values of {images} clipped, {most:.3g} % of {target} at most; see {remedies}")
         if interrupted or tally.failed or not (self.quiet or self.json):
-            counts = [f"{tally.written} of {self.total} written"]
-            counts += [f"{tally.skipped} skipped"] * bool(tally.skipped) + [f"{tally.failed} failed"] * bool(
+            words = [f"{tally.written} of {self.total} written"]
+            words += [f"{tally.skipped} skipped"] * bool(tally.skipped) + [f"{tally.failed} failed"] * bool(
                 tally.failed
             )
-            ended = f"in {report.seconds(perf_counter() - self.start)}"
-            report.note(", ".join([*counts, ended]) + ("; --skip-existing goes on from here" if interrupted else ""))
+            words.append(f"in {report.seconds(perf_counter() - self.start)}")
+            report.note(", ".join(words) + ("; --skip-existing goes on from here" if interrupted else ""))

@@ -58,14 +58,14 @@ class ShapeOptions(NamedTuple):
     reporting: ReportingOptions
 
     @property
-    def unknown(self) -> list[str]:
+    def asked(self) -> dict[str, Asked]:
         """The parameters to solve for."""
         layer = self.layer
         parameters = {
             "hin": self.hin, "win": self.win, "kernel_size": layer.kernel_size, "stride": layer.stride,
             "padding": layer.padding, "dilation": layer.dilation, "output_padding": layer.output_padding,
         }  # fmt: skip
-        return [name for name, value in parameters.items() if isinstance(value, Asked)]
+        return {name: value for name, value in parameters.items() if isinstance(value, Asked)}
 
     @property
     def size(self) -> Size:
@@ -137,12 +137,9 @@ LAYERS = Section(
 @click.option("--all", "everything", is_flag=True, help="Show all solutions, up to the 1000 most usual, not a dozen.")
 @click.option("--layers", type=FileType("LAYERS|FILE"), default=None, help="A chain of layers: see Layers.")
 @click.option(
-    "--in-channels",
-    type=CountType(1 << 20),
-    default=None,
-    metavar="N",
+    "--in-channels", type=CountType(1 << 20), default=None, metavar="N",
     help="Channels of the chain's input.  [default: 3]",
-)
+)  # fmt: skip
 @click.option(
     "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
     help="Draw the overlap map: how many taps reach each output of the transposed operation, or read each input of the direct one.",
@@ -167,7 +164,7 @@ def shape(asked: ShapeOptions) -> None:
         context = click.get_current_context()
         option = next(option for option in context.command.params if option.name == "kernel_size")
         raise click.MissingParameter(ctx=context, param=option)
-    if asked.unknown:
+    if asked.asked:
         from convcli.commands import shape_solving
 
         shape_solving.solve(asked)
@@ -227,18 +224,19 @@ def _draw(geometry: Geometry, target: str, theme: str) -> None:
 
 def _chain(asked: ShapeOptions, source: str) -> None:
     """A chain of layers."""
-    from convcli.arithmetic import chain, chain_inputs, layerfile
+    from convcli.arithmetic import chain, chain_inputs
+    from convcli.arithmetic.layers import load
     from convcli.presenters import chained
 
     context = click.get_current_context()
-    single = {*LayerOptions._fields, *(() if asked.unknown else ("hout", "wout"))}
+    single = {*LayerOptions._fields, *(() if asked.asked else ("hout", "wout"))}
     for option in context.command.params:
         name = str(option.name)
         if name in single and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise ConvError(f"{option.opts[-1]} is for a single layer: leave it out, or leave out --layers")
-    layers, stored = layerfile.load(source)
+    layers, stored = load(source)
     channels = asked.in_channels or stored or 3
-    if asked.unknown:
+    if asked.asked:
         from convcli.commands import shape_solving
 
         shape_solving.solve_chain(asked, layers, channels)

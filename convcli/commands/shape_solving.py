@@ -34,10 +34,8 @@ def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
     if wanted is None or wanted == geometry.output:
         return
     remedies = []
-    given = _given(geometry, spec)
-    for name in ("padding", "kernel_size", "stride", "dilation", "output_padding", "input"):
-        if name == "output_padding" and not spec.transpose:
-            continue
+    given = _given(spec, geometry.input, geometry.kernel)
+    for name in ("padding", "kernel_size", "stride", "dilation", *["output_padding"] * spec.transpose, "input"):
         query = Query(spec.transpose, wanted, {**given, name: (None, None)}, frozenset({name}))
         if found := find(query).solutions:
             remedies.append(solved.options_of(query, found[0]))
@@ -47,15 +45,17 @@ def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
     )
 
 
-def _given(geometry: Geometry, spec: ConvSpec) -> dict[str, tuple[Any, Any]]:
-    rule = spec.padding if isinstance(spec.padding, str) else None
+def _given(
+    spec: ConvSpec, size: tuple[int | None, int | None], kernel: tuple[int, int] | None
+) -> dict[str, tuple[Any, Any]]:
+    pads = spec.padding
     return {
-        "input": (*geometry.input,),
-        "kernel_size": (*geometry.kernel,),
-        "stride": (*geometry.stride,),
-        "padding": (rule, rule) if rule else (geometry.pads[:2], geometry.pads[2:]),
-        "dilation": (*geometry.dilation,),
-        "output_padding": (*spec.output_padding,),
+        "input": size,
+        "kernel_size": (None, None) if kernel is None else kernel,
+        "stride": spec.stride,
+        "padding": (pads, pads) if isinstance(pads, str) else (tuple(pads[:2]), tuple(pads[2:])),
+        "dilation": spec.dilation,
+        "output_padding": spec.output_padding,
     }
 
 
@@ -63,7 +63,7 @@ def solve(asked: ShapeOptions) -> None:
     """Solve for what is given as ``?``."""
     wanted = _wanted(asked)
     if wanted is None:
-        name = asked.unknown[0].replace("_", "-")
+        name = next(iter(asked.asked)).replace("_", "-")
         raise ConvError(f"--{name} ? is to be solved for: add the output height that is wanted, as in --hout 112")
     layer, reporting = asked.layer, asked.reporting
     for option, value in (("--output-size", layer.output_size), ("--output", layer.output)):
@@ -89,30 +89,16 @@ def solve(asked: ShapeOptions) -> None:
 
 
 def _query(asked: ShapeOptions, wanted: Size) -> Query:
-    layer = asked.layer
+    layer, hin = asked.layer, known(asked.hin)
     # The solver checks the output padding: its limit may be unknown here.
     spec = layer.geometry._replace(output_padding=None).spec(layer.transpose or layer.output_padding is not None)
-    hin, pads, kernel = known(asked.hin), spec.padding, known(layer.kernel_size)
-    given: dict[str, tuple[Any, Any]] = {
-        "padding": (pads, pads) if isinstance(pads, str) else (tuple(pads[:2]), tuple(pads[2:])),
-        "stride": (*spec.stride,),
-        "dilation": (*spec.dilation,),
-        "output_padding": (*(known(layer.output_padding) or (0, 0)),),
-        "input": (hin, hin if asked.win is None else known(asked.win)),
-        "kernel_size": (None, None) if kernel is None else (*kernel,),
-    }
+    given = _given(spec, (hin, hin if asked.win is None else known(asked.win)), known(layer.kernel_size))
+    given["output_padding"] = (*(known(layer.output_padding) or (0, 0)),)
     shared = {"input"} if asked.win is None and hin is None else set()
-    for name, value in (
-        ("kernel_size", layer.kernel_size),
-        ("stride", layer.stride),
-        ("padding", layer.padding),
-        ("dilation", layer.dilation),
-        ("output_padding", layer.output_padding),
-    ):
-        if isinstance(value, Asked):
+    for name, value in asked.asked.items():
+        if name in given:
             given[name] = (value.rows, value.columns)
-            if value.shared:
-                shared.add(name)
+            shared |= {name} if value.shared else set()
     return Query(spec.transpose, wanted, given, frozenset(shared))
 
 

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from convcli.drawing.colors import Palette, diverging, gray, mix, readable_on
 from convcli.drawing.grid import Cell
 from convcli.drawing.scene import Scene, Shape, Text, text_width
-from convcli.explanation import numbers, phrases
-from convcli.explanation.matrices import (
-    BODY,
-    GAP,
-    MARGIN,
-    NUMBERED,
-    Grid,
-    cell_side,
-    drawn_grid,
-    drawn_row,
-    grid_width,
-    labels_width,
-)
+from convcli.explanation import matrices, phrases
+from convcli.explanation.matrices import BODY, GAP, MARGIN, NUMBERED, Grid, cell_side, drawn_row
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
@@ -39,39 +28,54 @@ def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
     return _touched(answer, palette) if isinstance(answer, Touched) else _pixel(answer, palette)
 
 
+class _Page:
+    """A figure that grows downwards: a title, what is explained below it, and what is added. `y` is where that ends."""
+
+    def __init__(self, title: str, subject: Subject, palette: Palette) -> None:
+        self.title, self.palette = title, palette
+        under = f"{subject.kernel_name}, {subject.geometry.kernel}; {phrases.flip(subject)}"
+        self.shapes: list[Shape] = [
+            Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
+            Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
+        ]
+        self.y, self.right = MARGIN + 62, max(text_width(title, _TITLE), text_width(under, BODY)) + MARGIN
+
+    def add(self, lines: Iterable[str], ink: str) -> None:
+        """Add lines of text."""
+        for line in lines:
+            self.shapes.append(Text(MARGIN, self.y + _LINE / 2, line, BODY, ink))
+            self.right = max(self.right, MARGIN + text_width(line, BODY))
+            self.y += _LINE
+
+    def scene(self) -> Scene:
+        """The figure."""
+        size = self.right + MARGIN, self.y + MARGIN
+        return Scene(*size, self.palette.background, tuple(self.shapes), self.title)
+
+
 def _pixel(answer: Pixel, palette: Palette) -> Scene:
     windows, shown = answer.windows, answer.telling(_MOST_WINDOWS)
     bands = [_band(answer, one, place, palette) for one, place in shown]
     side = cell_side([grid for band in bands for grid in band])
     subject = answer.subject
-    title = f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
-    under = f"{subject.kernel_name}, {subject.geometry.kernel}; {phrases.flip(subject)}"
-    before = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in phrases.preparation(subject)]
-    shapes: list[Shape] = [
-        Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
-        Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
-    ]
-    y, right = MARGIN + 62, max(text_width(title, _TITLE), text_width(under, BODY)) + MARGIN
-    edges = [max(grid_width(band[place], side) for band in bands) for place in range(3)]
-    beside = max(labels_width(band[0], side) for band in bands)
+    page = _Page(f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}", subject, palette)
+    edges = [max(band[place].width(side) for band in bands) for place in range(3)]
+    beside = max(band[0].labels(side) for band in bands)
     for band in bands:
-        drawn, edge, y = drawn_row(band, side, beside, edges, y, palette)
-        shapes += drawn
-        right = max(right, edge)
-    if (step := numbers.thinning(answer.traces[0].kernel.shape[1:])) > 1:
-        before.append(f"of each window one in {step} rows and columns is drawn; the sums are of all")
+        drawn, edge, page.y = drawn_row(band, side, beside, edges, page.y, palette)
+        page.shapes += drawn
+        page.right = max(page.right, edge)
+    lines = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in phrases.preparation(subject)]
+    if (step := matrices.thinning(answer.traces[0].kernel.shape[1:])) > 1:
+        lines.append(f"of each window one in {step} rows and columns is drawn; the sums are of all")
     if side <= NUMBERED and not subject.geometry.transpose:
-        before.append(f"the window: {phrases.reads(answer.traces[0])}")
-    signs = _SIGNS if side > NUMBERED else dict.fromkeys(_SIGNS, "tinted")
-    lines = [(line, palette.faint) for line in (*before, *phrases.marks(subject, answer.traces, signs))]
+        lines.append(f"the window: {phrases.reads(answer.traces[0])}")
+    lines += phrases.marks(subject, answer.traces, _SIGNS if side > NUMBERED else dict.fromkeys(_SIGNS, "tinted"))
     if len(windows) > len(shown):
-        lines.append((f"not drawn: {phrases.further(len(windows) - len(shown), answer)}", palette.faint))
-    lines += [(_minus(line), palette.ink) for line in _sums(answer)]
-    for line, ink in lines:
-        shapes.append(Text(MARGIN, y + _LINE / 2, line, BODY, ink))
-        right = max(right, MARGIN + text_width(line, BODY))
-        y += _LINE
-    return Scene(right + MARGIN, y + MARGIN, palette.background, tuple(shapes), title)
+        lines.append(f"not drawn: {phrases.further(len(windows) - len(shown), answer)}")
+    page.add(lines, palette.faint)
+    page.add(map(_minus, _sums(answer)), palette.ink)
+    return page.scene()
 
 
 def _minus(line: str) -> str:
@@ -100,9 +104,9 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[Grid]
     """The three grids of a window."""
     subject = answer.subject
     values, kernel, products = one.values[place], one.kernel[place], one.products[place]
-    plain = max(values.shape) > numbers.MOST_NUMBERED
-    step, digits = numbers.thinning(values.shape), numbers.digits((values, kernel, products))
-    faintest = [numbers.dust(matrix) for matrix in (values, kernel, products)]
+    plain = max(values.shape) > matrices.MOST_NUMBERED
+    step, digits = matrices.thinning(values.shape), matrices.digits((values, kernel, products))
+    faintest = [matrices.dust(matrix) for matrix in (values, kernel, products)]
     total = float(products.sum())
     values, kernel, products = (matrix[::step, ::step] for matrix in (values, kernel, products))
     white = subject.ready.picture.full_scale
@@ -113,7 +117,7 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[Grid]
             shade = gray((value - low) / (high - low) if high > low and np.isfinite(value) else 0.0)
             tint = {BETWEEN: 1.0, OUTSIDE: 1.0, COPY: 0.45}.get(mark, 0.0)
             return Cell(mix(shade, palette.input, tint))
-        text = numbers.text(value, digits, faintest[0])
+        text = matrices.cell_text(value, digits, faintest[0])
         if mark == BETWEEN:
             return Cell(None, text, palette.faint, 0.5, 2, palette.faint)
         if mark == OUTSIDE:
@@ -128,15 +132,8 @@ def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[Grid]
             fill = diverging(share, palette)
             if plain:
                 return Cell(fill)
-            faint = mark in (BETWEEN, OUTSIDE)
-            return Cell(
-                fill,
-                numbers.text(value, digits, least),
-                palette.faint,
-                1,
-                0,
-                palette.faint if faint else readable_on(fill),
-            )
+            ink = palette.faint if mark in (BETWEEN, OUTSIDE) else readable_on(fill)
+            return Cell(fill, matrices.cell_text(value, digits, least), palette.faint, 1, 0, ink)
 
         return cell
 
@@ -164,61 +161,53 @@ def _largest(matrix: np.ndarray) -> float:
 
 def _touched(answer: Touched, palette: Palette) -> Scene:
     """The outputs that an input pixel touches, with its weight in each."""
-    subject, geometry = answer.subject, answer.subject.geometry
+    subject = answer.subject
     title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
-    under = f"{subject.kernel_name}, {geometry.kernel}; {phrases.flip(subject)}"
-    shapes: list[Shape] = [
-        Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
-        Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
-    ]
-    right, y = max(text_width(title, _TITLE), text_width(under, BODY)) + MARGIN, MARGIN + 62
+    page = _Page(title, subject, palette)
     filters = sorted({way.filter for _, way in answer.ways})
     if not filters:
-        shapes.append(Text(MARGIN, y, "touches no output: no tap of the kernel falls on it", BODY, palette.ink))
-    x = MARGIN
+        page.shapes.append(
+            Text(MARGIN, page.y, "touches no output: no tap of the kernel falls on it", BODY, palette.ink)
+        )
+        return page.scene()
     grids = [_weights(answer, filter_, palette) for filter_ in filters[:_MOST_WINDOWS]]
-    side = cell_side(grids) if grids else 0.0
-    bottom = y
+    side = cell_side(grids)
+    x, y = MARGIN, page.y
     for grid in grids:
-        x += labels_width(grid, side)
-        drawn, _, below = drawn_grid(grid, x, y, side, palette)
-        shapes += drawn
-        x += grid_width(grid, side) + GAP
-        bottom = max(bottom, below + 20)
-    lines = _legend(answer, len(filters) - len(grids), side > NUMBERED) if grids else []
-    if grids and (step := numbers.thinning(_reach(answer))) > 1:
-        lines.append(f"one in {step} rows and columns is drawn")
-    for line in lines:
-        shapes.append(Text(MARGIN, bottom + _LINE / 2, line, BODY, palette.faint))
-        right = max(right, MARGIN + text_width(line, BODY))
-        bottom += _LINE
-    return Scene(max(right, x - GAP) + MARGIN, bottom + MARGIN, palette.background, tuple(shapes), title)
+        x += grid.labels(side)
+        drawn, _, below = grid.drawn(x, y, side, palette)
+        page.shapes += drawn
+        x += grid.width(side) + GAP
+        page.y = max(page.y, below + 20)
+    page.right = max(page.right, x - GAP)
+    page.add(_legend(answer, len(filters) - len(grids), side > NUMBERED), palette.faint)
+    return page.scene()
 
 
-def _reach(answer: Touched) -> tuple[int, int]:
-    """Rows and columns from the first to the last output that is touched."""
-    ys, xs = [way.at[0] for _, way in answer.ways], [way.at[1] for _, way in answer.ways]
-    return max(ys) - min(ys) + 1, max(xs) - min(xs) + 1
+def _spans(places: Iterable[tuple[int, int]]) -> tuple[range, range]:
+    """The rows and the columns from the first to the last of some pixels."""
+    ys, xs = zip(*places, strict=True)
+    return range(min(ys), max(ys) + 1), range(min(xs), max(xs) + 1)
 
 
 def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
     lines = ["each cell is an output pixel, and in it the weight of this input: the sum of all its ways there"]
+    high, wide = _spans(way.at for _, way in answer.ways)
     if not numbered:
-        ys, xs = [way.at[0] for _, way in answer.ways], [way.at[1] for _, way in answer.ways]
-        lines.append(f"rows {min(ys)} to {max(ys)} and columns {min(xs)} to {max(xs)} of the output")
+        lines.append(f"rows {high[0]} to {high[-1]} and columns {wide[0]} to {wide[-1]} of the output")
     elif any(way.mark == COPY for _, way in answer.ways):
         lines.append("dashed: reached through a copy in the padding as well, or only so")
     if more:
         lines.append(f"{more} more filter{' is' if more == 1 else 's are'} touched and not drawn")
+    if (step := matrices.thinning((len(high), len(wide)))) > 1:
+        lines.append(f"one in {step} rows and columns is drawn")
     return lines
 
 
 def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
     """The part of the output that one filter makes from the pixel, with the pixel's weight in each cell."""
-    subject: Subject = answer.subject
     ways = [way for _, way in answer.ways if way.filter == filter_]
-    ys, xs = [way.at[0] for way in ways], [way.at[1] for way in ways]
-    high, wide = range(min(ys), max(ys) + 1), range(min(xs), max(xs) + 1)
+    high, wide = _spans(way.at for way in ways)
     total, copied = np.zeros((len(high), len(wide))), np.zeros((len(high), len(wide)), bool)
     touched = copied.copy()
     for way in ways:
@@ -226,19 +215,19 @@ def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
         total[place] += way.weight
         touched[place] = True
         copied[place] |= way.mark == COPY
-    largest, plain = _largest(total), max(total.shape) > numbers.MOST_NUMBERED
-    digits, least = numbers.digits([total]), numbers.dust(total)
+    largest, plain = _largest(total), max(total.shape) > matrices.MOST_NUMBERED
+    digits, least = matrices.digits([total]), matrices.dust(total)
     rows: list[list[Cell | None]] = []
-    step = numbers.thinning(total.shape)
+    step = matrices.thinning(total.shape)
     for i in range(0, len(high), step):
         line: list[Cell | None] = []
         for j in range(0, len(wide), step):
             fill = diverging(0.75 * float(total[i, j]) / largest, palette) if largest else palette.background
-            text = numbers.text(float(total[i, j]), digits, least) if touched[i, j] and not plain else ""
+            text = matrices.cell_text(float(total[i, j]), digits, least) if touched[i, j] and not plain else ""
             dash = 4.0 if copied[i, j] else 0.0
             stroke = None if plain else palette.ink if copied[i, j] else palette.faint
             line.append(Cell(fill, text, stroke, 1.5 if copied[i, j] else 1.0, dash))
         rows.append(line)
     channel = next(channel for channel, way in answer.ways if way.filter == filter_)
-    title = f"{subject.output_name(channel)}, {subject.filter_name(filter_)}"
+    title = f"{answer.subject.output_name(channel)}, {answer.subject.filter_name(filter_)}"
     return Grid(title, rows, [str(n) for n in high], [str(n) for n in wide])

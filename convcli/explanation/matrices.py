@@ -1,4 +1,4 @@
-"""Matrices in a figure, with titles and labels: their sizes, and how they are drawn side by side."""
+"""Matrices in a figure: what of them is shown, their sizes, and how they are drawn side by side."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
+from numpy.typing import NDArray
+
 from convcli.drawing.colors import Palette
-from convcli.drawing.grid import Cell, cells
+from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Shape, Text, text_width
-from convcli.explanation import numbers
+from convcli.explanation import phrases
 
 MARGIN, GAP = 28.0, 34.0
 BODY, SMALL = 12.5, 10.5
 NUMBERED = 16.0
 """Cells with a larger side have numbers and labels."""
+
+MOST_NUMBERED = 11
+"""A window with more rows or columns is shown in colours, without numbers."""
+
+MOST_ROOMY = 5
+"""Up to this many rows and columns, cells have room for six characters, else for four."""
+
+MOST_DRAWN = 93
+"""Of a window with more rows or columns, only some are drawn. This many cells of three pixels fill its room."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,45 +38,39 @@ class Grid:
     beside: Sequence[str] = ()
     above: Sequence[str] = ()
 
+    def width(self, side: float) -> float:
+        """The width of the grid or of its title, whichever is wider."""
+        return max(len(self.rows[0]) * side, text_width(self.title, BODY) + 4)
+
+    def labels(self, side: float) -> float:
+        """The width of the labels of the rows."""
+        return max(text_width(label, SMALL) for label in self.beside) + 6 if side > NUMBERED else 0.0
+
+    def drawn(self, x: float, y: float, side: float, palette: Palette) -> tuple[list[Shape], float, float]:
+        """The grid under its title and labels. Returns the shapes, and the top and bottom of its cells."""
+        top = y + (44 if side > NUMBERED else 26)
+        shapes: list[Shape] = [Text(x, y + 8, self.title, BODY, palette.ink, bold=True)]
+        width, height = len(self.rows[0]) * side, len(self.rows) * side
+        if side > NUMBERED:
+            for place, label in enumerate(self.above):
+                shapes.append(Text(x + (place + 0.5) * side, top - 9, label, SMALL, palette.faint, "middle"))
+            for place, label in enumerate(self.beside):
+                shapes.append(Text(x - 6, top + (place + 0.5) * side, label, SMALL, palette.faint, "end"))
+            shapes += cells(x, top, side, self.rows, palette.ink)
+        else:
+            colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in self.rows)
+            shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
+        return shapes, top, top + height
+
 
 def cell_side(grids: Sequence[Grid]) -> float:
     """The side of a cell: wide enough for the longest number, narrow enough for many of them."""
     count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
-    if count > numbers.MOST_NUMBERED:
+    if count > MOST_NUMBERED:
         return max(3.0, min(NUMBERED, 280 / count))
     longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
-    return float(
-        ceil(max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > numbers.MOST_ROOMY else 46.0))
-    )  # a whole number, so that lines meet
-
-
-def grid_width(grid: Grid, side: float) -> float:
-    """The width of a grid or of its title, whichever is wider."""
-    return max(len(grid.rows[0]) * side, text_width(grid.title, BODY) + 4)
-
-
-def labels_width(grid: Grid, side: float) -> float:
-    """The width of the labels of a grid's rows."""
-    return max(text_width(label, SMALL) for label in grid.beside) + 6 if side > NUMBERED else 0.0
-
-
-def drawn_grid(grid: Grid, x: float, y: float, side: float, palette: Palette) -> tuple[list[Shape], float, float]:
-    """A grid under its title and labels. Returns the shapes, and the top and bottom of its cells."""
-    labelled = side > NUMBERED
-    top = y + (44 if labelled else 26)
-    shapes: list[Shape] = [Text(x, y + 8, grid.title, BODY, palette.ink, bold=True)]
-    if labelled:
-        for place, label in enumerate(grid.above):
-            shapes.append(Text(x + (place + 0.5) * side, top - 9, label, SMALL, palette.faint, "middle"))
-        for place, label in enumerate(grid.beside):
-            shapes.append(Text(x - 6, top + (place + 0.5) * side, label, SMALL, palette.faint, "end"))
-    width, height = len(grid.rows[0]) * side, len(grid.rows) * side
-    if labelled:
-        shapes += cells(x, top, side, grid.rows, palette.ink)
-    else:
-        colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in grid.rows)
-        shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
-    return shapes, top, top + height
+    room = max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > MOST_ROOMY else 46.0)
+    return float(ceil(room))  # a whole number, so that lines meet
 
 
 def drawn_row(
@@ -75,9 +81,34 @@ def drawn_row(
     x, bottom = MARGIN + beside, y
     for sign, grid, width in zip(("", "×", "="), band, widths, strict=True):
         x += GAP if sign else 0
-        drawn, top, bottom = drawn_grid(grid, x, y, side, palette)
+        drawn, top, bottom = grid.drawn(x, y, side, palette)
         shapes += drawn
         if sign:
             shapes.append(Text(x - GAP / 2, (top + bottom) / 2, sign, 20, palette.ink, "middle"))
         x += width
     return shapes, x, bottom + 26
+
+
+def thinning(shape: tuple[int, ...]) -> int:
+    """One of how many rows and columns is drawn: 1 for all of them, 2 for every other one, …"""
+    return ceil(max(shape) / MOST_DRAWN)
+
+
+def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
+    """The significant digits of the numbers in cells: four if all numbers fit with four, else three."""
+    largest = max(max(matrix.shape) for matrix in matrices)
+    if largest > MOST_NUMBERED:
+        return 3
+    room = 6 if largest <= MOST_ROOMY else 4
+    return 4 if all(len(number(float(value), 4)) <= room for matrix in matrices for value in matrix.flat) else 3
+
+
+def dust(matrix: NDArray[np.float64]) -> float:
+    """Numbers closer to 0 than this are written as ``~0``, as in the terminal. 0 if the matrix has no fixed decimals."""
+    decimals = phrases.decimals_of(np.abs(matrix[np.isfinite(matrix)]))
+    return 0.0 if decimals is None else 0.5 * 10.0**-decimals
+
+
+def cell_text(value: float, figures: int, least: float) -> str:
+    """A number in a cell. `least` is the `dust` of its matrix."""
+    return "~0" if 0 < abs(value) < least else number(value, figures)

@@ -27,24 +27,8 @@ class Written(NamedTuple):
 class Pixel:
     """One channel of the result at one pixel.
 
-    Attributes
-    ----------
-    at : (int, int)
-        Row and column of the output, from 0.
-    channel : int
-        Of the result.
-    output : Output
-        The filters that the channel is made of.
-    traces : tuple of Trace
-        One for each of them.
-    joined : float
-        Their outputs as one.
-    steps : tuple of (str, float)
-        What is done to it next, for opacity or linear light: in words, and the value after it.
-    value : float
-        Before the range policy.
-    written : Written
-        After it.
+    The filters of `output` make the channel. Each has a trace; `joined` is their outputs as one. `steps` say what is done to it
+    next, for opacity or linear light: in words, and the value after it. `value` is before the range policy, `written` after it.
     """
 
     subject: Subject
@@ -85,15 +69,12 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
         There is no such pixel or channel.
     """
     geometry, outputs = subject.geometry, subject.outputs
-    size = geometry.output
-    where = f"the output of {size}"
-    at = index(at[0], size.height, "row", where), index(at[1], size.width, "column", where)
+    where = f"the output of {geometry.output}"
+    at = index(at[0], geometry.output.height, "row", where), index(at[1], geometry.output.width, "column", where)
     channel = index(channel, len(outputs), "channel", subject.whole)
-    bias = subject.ready.fitted.layer.bias
-    groups, image = subject.groups, subject.image
 
     def traced(output: Output) -> tuple[Trace, ...]:
-        return tuple(trace(image, subject.weight, bias, geometry, groups, number, at) for number in output.filters)
+        return tuple(trace(subject.image, subject.layer, geometry, number, at) for number in output.filters)
 
     traces = traced(outputs[channel])
     joined = combine(outputs[channel].rule, [one.sum for one in traces])

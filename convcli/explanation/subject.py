@@ -14,12 +14,12 @@ from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError, ImageError, param
 from convcli.geometry import Geometry
 from convcli.images import Picture
+from convcli.layer import Layer
 from convcli.runs import fitting
 from convcli.runs.operation import Operation
 from convcli.system.names import STDIO
 
 _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
-
 
 LONGEST = 60
 """The most characters of SPECs that are shown."""
@@ -41,17 +41,14 @@ class Subject:
     ----------
     source : str
         What the picture was loaded from.
-    picture : Picture
-        As it was loaded.
     operation : Operation
         With a float64 computation.
     ready : Prepared
         The operation fitted to the picture (or to one image of a batch), and how the result would be stored.
     image : ndarray
         ``(C_in, H, W)``: what the kernel reads. If opacity is filtered, it is one of the channels.
-    geometry : Geometry
-    weight : ndarray
-        4-D, float64, as it is applied: flipped if the operation flips it.
+    layer : Layer
+        The weights, in float64.
     item : int
         Which image of a batch it is.
     notes : tuple of str
@@ -64,25 +61,18 @@ class Subject:
     ready: fitting.Prepared
     image: NDArray[np.generic]
     geometry: Geometry
-    weight: NDArray[np.float64]
+    layer: Layer
     item: int = 0
     notes: tuple[str, ...] = ()
 
     @property
-    def groups(self) -> int:
-        """The groups of the operation on this picture."""
-        return self.ready.fitted.layer.groups
-
-    @property
     def outputs(self) -> list[Output]:
         """The channels of the result that are computed, in order."""
-        filters, finish = self.ready.fitted.layer.outputs, self.ready.fitted.finish
-        if not finish.joins:
-            return [Output("none", (number,)) for number in range(filters)]
-        out = []
+        filters, finish = self.layer.outputs, self.ready.fitted.finish
+        out: list[Output] = []
         start = 0
         while start < filters:
-            for length, rule in finish.parts:
+            for length, rule in finish.parts if finish.joins else ((1, "none"),):
                 members = tuple(range(start, start + length))
                 out += [Output(rule, (one,)) for one in members] if rule == "none" else [Output(rule, members)]
                 start += length
@@ -101,22 +91,19 @@ class Subject:
     def whole(self) -> str:
         """The channels of the result, in words."""
         count = len(self.outputs)
-        copied = (
-            ", whose opacity is copied and not computed"
-            if self.ready.alpha == "keep" and self.ready.transparent
-            else ""
+        copied = self.ready.alpha == "keep" and self.ready.transparent
+        return f"the output of {count} channel{'s' * (count != 1)}" + (
+            ", whose opacity is copied and not computed" if copied else ""
         )
-        return f"the output of {count} channel{'' if count == 1 else 's'}{copied}"
 
     def input_name(self, channel: int) -> str:
         """``input channel 0 (red)``."""
-        return _named("input channel", channel, self._names(self.image.shape[0]))
+        return _named("input channel", channel, self._names(self.layer.inputs))
 
     def output_name(self, channel: int) -> str:
         """``channel 0 (red)``."""
         count = len(self.outputs)
-        same = count == self.image.shape[0]
-        return _named("channel", channel, self._names(count) if same else ())
+        return _named("channel", channel, self._names(count) if count == self.layer.inputs else ())
 
     def filter_name(self, number: int) -> str:
         """The kernel's name, or ``filter 3``."""
@@ -138,21 +125,15 @@ def _named(what: str, channel: int, names: Sequence[str]) -> str:
 
 
 def load(
-    source: str,
-    operation: Operation,
-    container: str | None = None,
-    policy: str | None = None,
-    item: int | None = None,
-    max_pixels: int | None = None,
-    full_scale: float | None = None,
-) -> Subject:
+    source: str, operation: Operation, container: str | None = None, policy: str | None = None, item: int | None = None,
+    max_pixels: int | None = None, full_scale: float | None = None,
+) -> Subject:  # fmt: skip
     """Load a picture and fit an operation to it.
 
     Parameters
     ----------
     source : str
         A path, or ``-``.
-    operation : Operation
     container : str, optional
         The format of the result. By default, the one that `apply` takes, or .npy if the result does not fit into that.
     policy : str, optional
@@ -180,18 +161,15 @@ def load(
         if container is not None:
             raise
         ready = fitting.prepare(one, operation, "NPY", policy)
-        notes = (
-            *notes,
-            f"{source}: the result does not fit into the input's format; explained as it is written to .npy",
-        )
-    weight = ready.fitted.layer.weight.astype(np.float64)
-    geometry = ready.fitted.spec.resolve(picture.size, ready.fitted.layer.kernel)
+        notes += (f"{source}: the result does not fit into the input's format; explained as it is written to .npy",)
+    layer = replace(ready.fitted.layer, weight=ready.fitted.layer.weight.astype(np.float64))
+    geometry = ready.fitted.spec.resolve(picture.size, layer.kernel)
     image: NDArray[np.generic] = ready.image
     if ready.fitted.lift is not None:
         image = ready.fitted.lift.whole(image)
     image = image[0] if image.ndim == 4 else image
     picture = replace(picture, full_scale=ready.picture.full_scale)  # as it is computed with
-    return Subject(source, picture, operation, ready, image, geometry, weight, item, notes)
+    return Subject(source, picture, operation, ready, image, geometry, layer, item, notes)
 
 
 def _item(picture: Picture, item: int | None) -> int:

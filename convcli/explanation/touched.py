@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from convcli.errors import GeometryError, param
 from convcli.explanation.subject import Subject, index
-from convcli.explanation.trace import Touch, touches
+from convcli.explanation.trace import COPY, PIXEL
+from convcli.geometry import Geometry, border_indices
+from convcli.layer import Layer
+
+MOST_TOUCHES = 1_000_000
+"""The most ways that are listed. There are more only with an extreme padding."""
+
+MOST_PLACES = 10**6
+"""The most padded positions of an axis that are searched for copies of a pixel."""
+
+
+class Touch(NamedTuple):
+    """One way from an input pixel to an output: the output's pixel and filter, the tap and its weight.
+
+    `mark` is `PIXEL` if the pixel itself is read, `COPY` if a copy of it beyond the border is.
+    """
+
+    at: tuple[int, int]
+    filter: int
+    tap: tuple[int, int]
+    weight: float
+    mark: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Touched:
-    """One input pixel and the ways from it to the outputs.
-
-    Attributes
-    ----------
-    at : (int, int)
-        Row and column of the input.
-    channel : int
-        Of the input.
-    value : float
-        Of the pixel.
-    ways : tuple of (int, Touch)
-        The channel of the result and the way to it, in the order of the outputs.
-    """
+    """A pixel of the input, its value, and the ways from it in the order of the outputs, each with its channel of the result."""
 
     subject: Subject
     at: tuple[int, int]
@@ -39,12 +50,67 @@ def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
     GeometryError
         There is no such pixel or channel, or there are too many ways to list.
     """
-    geometry, image = subject.geometry, subject.image
+    geometry, count = subject.geometry, subject.layer.inputs
     where = f"the input of {geometry.input}"
     at = index(at[0], geometry.input.height, "row", where), index(at[1], geometry.input.width, "column", where)
-    count = image.shape[0]
     channel = index(channel, count, "channel", f"the input of {count} channel{'' if count == 1 else 's'}")
     place = {number: out for out, output in enumerate(subject.outputs) for number in output.filters}
-    ways = touches(subject.weight, geometry, subject.groups, count, channel, at)
-    value = float(image[(channel, *at)])
-    return Touched(subject, at, channel, value, tuple((place[way.filter], way) for way in ways))
+    ways = touches(subject.layer, geometry, channel, at)
+    return Touched(
+        subject, at, channel, float(subject.image[(channel, *at)]), tuple((place[way.filter], way) for way in ways)
+    )
+
+
+def touches(layer: Layer, geometry: Geometry, channel: int, at: tuple[int, int]) -> list[Touch]:
+    """Every way from one input pixel to the outputs, in the order of the outputs.
+
+    Raises
+    ------
+    GeometryError
+        There are more than `MOST_TOUCHES`.
+    """
+    rows, columns = (_hits(geometry, axis, at[axis]) for axis in (0, 1))
+    filters = layer.outputs // layer.groups
+    count = len(rows) * len(columns) * filters
+    if count > MOST_TOUCHES:
+        raise GeometryError(f"input pixel {at[0]},{at[1]}", f"reaches the output in {count} ways", "use less padding")
+    group, place = divmod(channel, layer.inputs // layer.groups)
+    out = []
+    for number in range(filters):
+        filter_ = group * filters + number
+        kernel = layer.weight[channel, number] if layer.transpose else layer.weight[filter_, place]
+        out += [
+            Touch((y, x), filter_, (i, j), float(kernel[i, j]), COPY if COPY in (above, beside) else PIXEL)
+            for y, i, above in rows
+            for x, j, beside in columns
+        ]
+    return sorted(out)
+
+
+def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, str]]:
+    """The outputs along an axis that an input reaches, each with the tap and the mark."""
+    s, d, before = geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
+    taps, size = range(geometry.kernel[axis]), geometry.output[axis]
+    if geometry.transpose:
+        landings = ((s * source + d * tap - before, tap, PIXEL) for tap in taps)
+        return [hit for hit in landings if 0 <= hit[0] < size]
+    out = []
+    for padded in _places(geometry, axis, source):
+        for tap in taps:
+            output, rest = divmod(padded - d * tap, s)
+            if rest == 0 and 0 <= output < size:
+                out.append((output, tap, PIXEL if padded - before == source else COPY))
+    return out
+
+
+def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
+    """The padded positions of an axis that hold the pixel `source`: itself and its copies beyond the border."""
+    size, before, after = geometry.input[axis], *geometry.pads[2 * axis : 2 * axis + 2]
+    if geometry.padding_mode == "zeros":
+        return [before + source]
+    if before + size + after > MOST_PLACES:
+        what = "rows" if axis == 0 else "columns"
+        remedy = f"use at most {MOST_PLACES} padded {what}, or {param('padding_mode', 'zeros')}"
+        raise GeometryError(f"padding {before}+{after}", "copies a pixel too often to list", remedy)
+    indices = border_indices(size, before, after, geometry.padding_mode)
+    return [place for place, index in enumerate(indices) if index == source]

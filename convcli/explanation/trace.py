@@ -1,4 +1,4 @@
-"""The sum behind one output pixel, term by term, and the outputs that one input pixel reaches: the formulas, in plain float64.
+"""The sum behind one output pixel, term by term: the formulas, in plain float64.
 
     direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
     transposed  R(o, y, x) = bias(o) + Σc Σi Σj k(c, o, i, j) · I(c, (y + top - d·i) / s, (x + left - d·j) / s)
@@ -16,31 +16,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import GeometryError, param
-from convcli.geometry import ZERO, Geometry, border_indices, source_at
+from convcli.geometry import ZERO, Geometry, source_at
+from convcli.layer import Layer
 
 PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
 """What a cell of a window is: a pixel, a copy of one beyond the border, a zero beyond the border, or a zero between the pixels
 of a transposed operation's input."""
 
-MOST_TOUCHES = 1_000_000
-"""The most ways that are listed. There are more only with an extreme padding."""
-
 
 class Reading(NamedTuple):
-    """What one row or one column of taps reads.
+    """What one row of taps reads, or likewise one column.
 
-    Attributes
-    ----------
-    tap : int
-        The row of the kernel as it is applied.
-    position : int
-        Where the tap lies: a row of the image. Negative rows, and rows from the image's height on, are beyond the border.
-        Of a transposed operation, a row of the image with zeros between its pixels.
-    source : int or None
-        The row of the image that is read; None for a zero.
-    mark : str
-        `PIXEL`, `COPY`, `OUTSIDE` or `BETWEEN`.
+    `tap` is the row of the kernel as it is applied. It lies at the row `position` of the image; negative rows, and rows from the
+    image's height on, are beyond the border. Of a transposed operation it is a row of the image with zeros between its pixels.
+    `source` is the row that is read, None for a zero, and `mark` one of `PIXEL`, `COPY`, `OUTSIDE` and `BETWEEN`.
     """
 
     tap: int
@@ -51,23 +40,11 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """One output of one filter at one pixel.
+    """One output of one filter at one pixel: ``(C_in/groups, kh, kw)`` values that the taps read, and the weights for them.
 
-    Rows, columns, values and kernel are in the order of the window, from its top left corner. For a transposed operation the
-    kernel is turned by 180°; `Reading.tap` has the index of each tap before that.
-
-    Attributes
-    ----------
-    filter : int
-        The output channel of the layer.
-    channels : tuple of int
-        The input channels of its group.
-    rows, columns : tuple of Reading
-    values : ndarray
-        ``(C_in/groups, kh, kw)``, float64: what the taps read.
-    kernel : ndarray
-        ``(C_in/groups, kh, kw)``, float64: what it is multiplied by.
-    bias : float
+    `filter` is the output channel of the layer, `channels` the input channels of its group. Rows, columns, values and kernel are
+    in the order of the window, from its top left corner. For a transposed operation the kernel is turned by 180°; `Reading.tap`
+    has the index of each tap before that.
     """
 
     filter: int
@@ -105,46 +82,17 @@ class Trace:
         return [(row, column) for row, column in cells if self.source(row, column) is not None]
 
 
-def trace(
-    image: NDArray[np.generic],
-    weight: NDArray[np.floating],
-    bias: NDArray[np.floating] | None,
-    geometry: Geometry,
-    groups: int,
-    filter_: int,
-    at: tuple[int, int],
-) -> Trace:
-    """Work out one output.
-
-    Parameters
-    ----------
-    image : ndarray
-        ``(C_in, H, W)``, any real dtype.
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``, transposed ``(C_in, C_out/groups, kh, kw)``; already flipped if the operation
-        flips it.
-    bias : ndarray or None
-        ``(C_out,)``.
-    geometry : Geometry
-        Every size, stride and padding.
-    groups : int
-    filter_ : int
-        Which of the ``C_out`` outputs.
-    at : (int, int)
-        Row and column of the output.
-    """
-    channels = image.shape[0] // groups
-    if geometry.transpose:
-        group, place = divmod(filter_, weight.shape[1])
-        kernel = weight[group * channels : (group + 1) * channels, place, ::-1, ::-1]
-    else:
-        group, kernel = filter_ // (weight.shape[0] // groups), weight[filter_]
+def trace(image: NDArray[np.generic], layer: Layer, geometry: Geometry, filter_: int, at: tuple[int, int]) -> Trace:
+    """Work out one of the layer's outputs, at the row and column `at`, of an image ``(C_in, H, W)`` of any real dtype."""
+    channels = layer.inputs // layer.groups
+    group, place = divmod(filter_, layer.outputs // layer.groups)
     inputs = range(group * channels, (group + 1) * channels)
+    kernel = layer.weight[inputs.start : inputs.stop, place, ::-1, ::-1] if layer.transpose else layer.weight[filter_]
     rows, columns = readings(geometry, 0, at[0]), readings(geometry, 1, at[1])
     values = np.zeros((channels, len(rows), len(columns)))
     (down, above), (across, left) = _read(rows), _read(columns)
     values[np.ix_(range(channels), down, across)] = image[np.ix_(inputs, above, left)]
-    offset = 0.0 if bias is None else float(bias[filter_])
+    offset = 0.0 if layer.bias is None else float(layer.bias[filter_])
     return Trace(filter_, tuple(inputs), rows, columns, values, kernel.astype(np.float64), offset)
 
 
@@ -184,79 +132,3 @@ def combine(rule: str, sums: list[float]) -> float:
     if rule == "max":
         return float(np.max(sums))  # NaN stays
     return sum(sums)
-
-
-class Touch(NamedTuple):
-    """One way from an input pixel to an output: the output's pixel and filter, the tap and its weight.
-
-    `mark` is `PIXEL` if the pixel itself is read, `COPY` if a copy of it beyond the border is.
-    """
-
-    at: tuple[int, int]
-    filter: int
-    tap: tuple[int, int]
-    weight: float
-    mark: str
-
-
-def touches(
-    weight: NDArray[np.floating], geometry: Geometry, groups: int, channels: int, channel: int, at: tuple[int, int]
-) -> list[Touch]:
-    """Every way from one input pixel to the outputs, in the order of the outputs. `channels` and `channel` are the input's.
-
-    Raises
-    ------
-    GeometryError
-        There are more than `MOST_TOUCHES`.
-    """
-    rows, columns = (_hits(geometry, axis, at[axis]) for axis in (0, 1))
-    group = channel // (channels // groups)
-    filters = weight.shape[1] if geometry.transpose else weight.shape[0] // groups
-    count = len(rows) * len(columns) * filters
-    if count > MOST_TOUCHES:
-        raise GeometryError(f"input pixel {at[0]},{at[1]}", f"reaches the output in {count} ways", "use less padding")
-    out = []
-    for place in range(filters):
-        filter_ = group * filters + place
-        kernel = weight[channel, place] if geometry.transpose else weight[filter_, channel % (channels // groups)]
-        out += [
-            Touch((y, x), filter_, (i, j), float(kernel[i, j]), COPY if COPY in (above, beside) else PIXEL)
-            for y, i, above in rows
-            for x, j, beside in columns
-        ]
-    return sorted(out)
-
-
-def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, str]]:
-    """The outputs along an axis that an input reaches, each with the tap and the mark."""
-    s, d, before = geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
-    taps, size = range(geometry.kernel[axis]), geometry.output[axis]
-    if geometry.transpose:
-        landings = ((s * source + d * tap - before, tap, PIXEL) for tap in taps)
-        return [hit for hit in landings if 0 <= hit[0] < size]
-    out = []
-    for padded in _places(geometry, axis, source):
-        for tap in taps:
-            output, rest = divmod(padded - d * tap, s)
-            if rest == 0 and 0 <= output < size:
-                out.append((output, tap, PIXEL if padded - before == source else COPY))
-    return out
-
-
-MOST_PLACES = 10**6
-"""The most padded positions of an axis that are searched for copies of a pixel."""
-
-
-def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
-    """The padded positions of an axis that hold the pixel `source`: itself and its copies beyond the border."""
-    size, before, after = geometry.input[axis], *geometry.pads[2 * axis : 2 * axis + 2]
-    if geometry.padding_mode == "zeros":
-        return [before + source]
-    if before + size + after > MOST_PLACES:
-        raise GeometryError(
-            f"padding {before}+{after}",
-            "copies a pixel too often to list",
-            f"use at most {MOST_PLACES} padded {'rows' if axis == 0 else 'columns'}, or {param('padding_mode', 'zeros')}",
-        )
-    indices = border_indices(size, before, after, geometry.padding_mode)
-    return [place for place, index in enumerate(indices) if index == source]

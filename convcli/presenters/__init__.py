@@ -8,16 +8,15 @@ from typing import Any
 from convcli.geometry import Geometry
 
 
-def parameters(geometry: Geometry) -> dict[str, Any]:
-    """The JSON of a geometry's parameters."""
-    return {
-        "kernel_size": list(geometry.kernel),
-        "stride": list(geometry.stride),
-        "padding": geometry.pads._asdict(),
-        "padding_mode": geometry.padding_mode,
-        "dilation": list(geometry.dilation),
-        "output_padding": list(geometry.output_padding),
-    }
+def fields(record: object, names: str) -> dict[str, Any]:
+    """The JSON of those attributes of a record that have the names of their keys."""
+    return {name: getattr(record, name) for name in names.split()}
+
+
+def parameters(geometry: Geometry, **beside: str | None) -> dict[str, Any]:
+    """The JSON of a geometry's parameters. `beside` is what else is said of the padding."""
+    size, padding = {"kernel_size": geometry.kernel, "stride": geometry.stride}, geometry.pads._asdict()
+    return {**size, "padding": padding, **beside, **fields(geometry, "dilation output_padding")}
 
 
 def one_or_all(entries: Sequence[Any]) -> Any:

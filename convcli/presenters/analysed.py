@@ -1,4 +1,4 @@
-"""The properties of a kernel, as ``convcli kernel`` shows them."""
+"""Kernels as ``convcli kernel`` shows them: the properties of one, the named ones, and the tensors in a file of weights."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from convcli import report
 from convcli.kernels import Filter, export, kernel_figure
 from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import Factor
+from convcli.kernels.named import Recipe
 from convcli.kernels.response import magnitude
+from convcli.kernels.stored_tensors import Stored
+from convcli.presenters import fields
 
 FEW = 3
 """The most factors of a kernel that are written out."""
-
 
 TALL = 31
 """The most rows of a matrix that is written out."""
 
 MARGIN = 24
 """The columns of a terminal that the names in a table take."""
+
+WIDE = 140
+"""In a terminal with at least this many columns, the list of kernels has four columns, else two."""
 
 
 def document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, Any]:
@@ -49,23 +54,14 @@ def _member(found: Analysis) -> dict[str, Any]:
         "kernel": report.Encoded(export.json(found)),
         "height": found.values.shape[0],
         "width": found.values.shape[1],
-        "denominator": found.denominator,
-        "sum": found.sum,
-        "abs_sum": found.abs_sum,
+        **fields(found, "denominator sum abs_sum"),
         "range": [found.low, found.high],
-        "gain": found.gain,
-        "gain_at": list(found.gain_at),
-        "zero_sum": found.zero_sum,
-        "symmetric": found.symmetric,
-        "antisymmetric": found.antisymmetric,
-        "mirror": {"left_right": found.left_right, "top_bottom": found.top_bottom},
+        **fields(found, "gain gain_at zero_sum symmetric antisymmetric"),
+        "mirror": fields(found, "left_right top_bottom"),
         "separable": None if found.rank is None else found.rank <= 1,
         "rank": found.rank,
-        "factors": [
-            {"scale": factor.scale, "column": list(factor.column), "row": list(factor.row)} for factor in found.factors
-        ],
-        "centre": list(found.centre),
-        "offset": list(found.offset),
+        "factors": [fields(factor, "scale column row") for factor in found.factors],
+        **fields(found, "centre offset"),
         "response": {
             "frequency": frequencies.tolist(),
             "vertical": magnitude(found.values, frequencies, zero)[:, 0].tolist(),
@@ -162,11 +158,8 @@ def _factor(factor: Factor, room: int) -> str:
     scale = "" if factor.scale == 1 else f"{exact if exact is not None else _number(factor.scale)} × "
     column, row = (", ".join(f"{value + 0.0:.4g}" for value in values) for values in (factor.column, factor.row))
     text = f"{scale}({column})ᵀ ({row})"
-    return (
-        text
-        if len(text) <= 3 * room
-        else f"a column of {len(factor.column)} and a row of {len(factor.row)}: see --json"
-    )
+    short = f"a column of {len(factor.column)} and a row of {len(factor.row)}: see --json"
+    return text if len(text) <= 3 * room else short
 
 
 def _centre(found: Analysis) -> str:
@@ -182,3 +175,43 @@ def _centre(found: Analysis) -> str:
 def _number(value: float) -> str:
     """A number with up to six digits. Rounding errors around 0 become 0."""
     return f"{0.0 if abs(value) < 1e-12 else value:.6g}"
+
+
+def list_document(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
+    """The JSON of the named kernels."""
+    return [fields(recipe, "name usage about scale combine members aliases source") for recipe in recipes]
+
+
+def list_table(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
+    """The named kernels. In a narrow terminal, one column has everything about them."""
+    title, about = "convcli kernel: the named kernels", "what it is"
+    if report.width(WIDE) < WIDE:
+        rows = [(one.usage, f"{one.about} Scale: {one.scale}. Source: {one.source}.") for one in recipes]
+        return report.Table(title, rows, ("kernel", about), pictures=pictures)
+    wide = [(one.usage, one.about, one.scale, one.source) for one in recipes]
+    return report.Table(title, wide, ("kernel", about, "scale", "source"), pictures=pictures)
+
+
+def tensors_document(path: str, found: Sequence[Stored]) -> dict[str, Any]:
+    """The JSON of a file's tensors."""
+    spread = {"min": "low", "max": "high", "mean": "mean"}
+    tensors = [
+        {
+            **fields(one, "name shape dtype parameters"),
+            **{key: getattr(one, name) for key, name in spread.items()},
+            "bias": one.bias,
+        }
+        for one in found
+    ]
+    return {"file": path, "tensors": tensors}
+
+
+def tensors_table(path: str, found: Sequence[Stored]) -> report.Table:
+    """A line for each tensor."""
+    header = ("tensor", "shape", "dtype", "parameters", "min", "max", "mean", "bias")
+    rows = [
+        (one.name or "(the array)", report.shape(one.shape), one.dtype, f"{one.parameters}",
+         *(f"{value:.3g}" for value in (one.low, one.high, one.mean)), one.bias or "none")
+        for one in found
+    ]  # fmt: skip
+    return report.Table(f"convcli kernel: {path}", rows, header, right=frozenset({3, 4, 5, 6}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcli import report
-from convcli.presenters import parameters
+from convcli.presenters import fields, parameters
 from convcli.runs.batch import Failed, Outcome, Skipped
 from convcli.runs.single import Done
 from convcli.vocabulary import STRETCH
@@ -17,52 +17,37 @@ def document(outcome: Outcome) -> dict[str, Any]:
         return {"input": outcome.source, "error": outcome.error.text}
     if isinstance(outcome, Skipped):
         return {"input": outcome.source, "output": outcome.target, "skipped": True}
-    return _done(outcome)
-
-
-def _done(item: Done) -> dict[str, Any]:
-    spec, geometry, result = item.operation.spec, item.result.geometry, item.result
+    operation, result = outcome.operation, outcome.result
+    spec, bank = operation.spec, operation.bank
     return {
-        "input": item.source,
-        "output": item.target,
+        "input": outcome.source,
+        "output": outcome.target,
         "op": "transpose" if spec.transpose else spec.op,
         "flipped": spec.op == "conv",
-        "kernel": item.operation.label,
-        "input_shape": list(item.input_shape),
-        "output_shape": list(item.output_shape),
-        "layer_shape": None if item.layer_shape is None else list(item.layer_shape),
-        "frames": item.frames,
-        **parameters(geometry),
-        "groups": item.groups,
-        "channels": None if item.operation.bank is None else item.operation.channels,
-        "combine": None if item.operation.bank is None else [rule for _, rule in item.operation.bank.parts],
-        "bias": None if item.bias is None else list(item.bias),
-        "linear": item.operation.linear,
-        "alpha": item.alpha,
-        "range": item.policy,
-        "full_scale": item.full_scale,
-        "backend": result.backend,
-        "device": result.device,
-        "dtype": result.dtype,
-        "plan": result.plan,
-        "reason": result.reason,
+        "kernel": operation.label,
+        **fields(outcome, "input_shape output_shape layer_shape frames"),
+        **parameters(result.geometry, padding_mode=result.geometry.padding_mode),
+        "groups": outcome.groups,
+        "channels": None if bank is None else operation.channels,
+        "combine": None if bank is None else [rule for _, rule in bank.parts],
+        "bias": outcome.bias,
+        "linear": operation.linear,
+        "alpha": outcome.alpha,
+        "range": outcome.policy,
+        "full_scale": outcome.full_scale,
+        **fields(result, "backend device dtype plan reason"),
         "considered": [
             {"plan": plan.name, "predicted_seconds": plan.seconds, "reason": plan.reason} for plan in result.considered
         ],
-        "clipped": {
-            "below": item.clipped.below,
-            "above": item.clipped.above,
-            "nan": item.clipped.nan,
-            "of": item.clipped.total,
-        },
-        "notes": [*item.operation.notes, *item.notes],
-        "seconds": {
-            "load": item.load_seconds,
-            "import": item.import_seconds,
-            "compute": item.compute_seconds,
-            "save": item.save_seconds,
-        },
+        "clipped": {**fields(outcome.clipped, "below above nan"), "of": outcome.clipped.total},
+        "notes": [*operation.notes, *outcome.notes],
+        "seconds": _seconds(outcome),
     }
+
+
+def _seconds(item: Done) -> dict[str, float]:
+    """The time that each part took."""
+    return {name: getattr(item, f"{name}_seconds") for name in ("load", "import", "compute", "save")}
 
 
 def clipped(item: Done) -> str | None:
@@ -94,8 +79,7 @@ def nans(item: Done) -> str | None:
 def line(item: Done) -> str:
     """One line, for an image of several."""
     shapes = f"{report.shape(item.input_shape)} → {report.shape(item.output_shape)}"
-    spent = item.load_seconds + item.import_seconds + item.compute_seconds + item.save_seconds
-    return report.shown(f"{item.source} → {item.target}  {shapes}  {report.seconds(spent)}")
+    return report.shown(f"{item.source} → {item.target}  {shapes}  {report.seconds(sum(_seconds(item).values()))}")
 
 
 def table(item: Done) -> report.Table:
@@ -112,12 +96,7 @@ def table(item: Done) -> report.Table:
     else:
         assert operation.weight is not None
         kernels = f"{operation.label}, {report.shape(operation.weight.shape)}"
-    pads = geometry.pads
-    padding = report.pair((*pads,))
-    if isinstance(spec.padding, str):
-        padding = f"{spec.padding} = {padding}"
-    if len(set(pads)) > 1:
-        padding += " (top, bottom, left, right)"
+    padding = report.padding(geometry.pads, spec.padding if isinstance(spec.padding, str) else None)
     if not spec.transpose:
         padding += f", {spec.padding_mode}"
     rows = [
@@ -132,15 +111,11 @@ def table(item: Done) -> report.Table:
         rows.append(("output_padding", report.pair(geometry.output_padding)))
     rows += _unusual(item)
     where = result.backend if result.device == "cpu" else f"{result.backend} on {result.device}"
+    times = (f"{name} {report.seconds(value)}" for name, value in _seconds(item).items())
     rows += [
         ("backend", where + (f" ({result.reason})" if result.reason else "")),
         ("plan", result.plan),
-        (
-            "time",
-            f"load {report.seconds(item.load_seconds)}, import {report.seconds(item.import_seconds)}, "
-            f"compute {report.seconds(item.compute_seconds)}, "
-            f"save {report.seconds(item.save_seconds)}",
-        ),
+        ("time", ", ".join(times)),
     ]
     return report.Table(f"convcli {'transpose' if spec.transpose else 'apply'}", rows)
 
@@ -148,28 +123,19 @@ def table(item: Done) -> report.Table:
 def _unusual(item: Done) -> list[tuple[str, str]]:
     """Rows for what is not at its default."""
     operation = item.operation
-    rows = []
-    if item.layer_shape is not None:
-        rows.append(("on the sheet", report.shape(item.layer_shape)))
-    if item.frames > 1:
-        rows.append(("frames", f"{item.frames}, of which the sizes and the plan are the first's"))
-    if operation.spec.groups > 1:
-        rows.append(("groups", str(operation.spec.groups)))
-    if operation.channels != "each":
-        rows.append(("channels", operation.channels))
-    if item.bias is not None:
-        rows.append(("bias", ", ".join(f"{value:g}" for value in item.bias)))
-    if operation.linear:
-        rows.append(("linear", "computed in linear light"))
-    if item.policy != ("raw" if item.container == "NPY" else "clip"):
-        rows.append(("range", item.policy))
-    if item.mode == "tensor" and not item.assumed:
-        rows.append(("full scale", f"{item.full_scale:g}"))
-    if item.alpha is not None:
-        rows.append(("alpha", item.alpha))
-    if operation.compute.dtype is not None:
-        rows.append(("dtype", operation.compute.dtype))
-    return rows
+    rows = (
+        ("on the sheet", item.layer_shape and report.shape(item.layer_shape)),
+        ("frames", item.frames > 1 and f"{item.frames}, of which the sizes and the plan are the first's"),
+        ("groups", operation.spec.groups > 1 and str(operation.spec.groups)),
+        ("channels", operation.channels != "each" and operation.channels),
+        ("bias", item.bias and ", ".join(f"{value:g}" for value in item.bias)),
+        ("linear", operation.linear and "computed in linear light"),
+        ("range", item.policy != ("raw" if item.container == "NPY" else "clip") and item.policy),
+        ("full scale", item.mode == "tensor" and not item.assumed and f"{item.full_scale:g}"),
+        ("alpha", item.alpha),
+        ("dtype", operation.compute.dtype),
+    )
+    return [(name, text) for name, text in rows if text]
 
 
 def message(failed: Failed) -> str:

@@ -10,6 +10,9 @@ from convcli import report
 from convcli.arithmetic.chain import Chain, Step
 from convcli.arithmetic.chain_inputs import Returning
 from convcli.geometry import Size
+from convcli.presenters import fields
+
+_COSTS = "parameters macs flops activation_bytes"
 
 Inputs = Sequence[tuple[int, Size]]
 """Heights of inputs, each with the output that it leads to."""
@@ -19,27 +22,18 @@ def inputs_document(wanted: Size, found: Inputs, nearest: Inputs, shape: Callabl
     """The JSON of the inputs that lead to a wanted output."""
 
     def rows(ones: Inputs) -> list[dict[str, Any]]:
-        return [
-            {"input": shape(height)._asdict(), "output": size._asdict(), "options": f"--hin {height}"}
-            for height, size in ones
-        ]
+        return [{"input": shape(h)._asdict(), "output": size._asdict(), "options": f"--hin {h}"} for h, size in ones]
 
-    return {
-        "output": wanted._asdict(),
-        "unknown": ["input"],
-        "count": len(found),
-        "solutions": rows(found),
-        "nearest": rows(nearest),
-    }
+    solutions = {"solutions": rows(found), "nearest": rows(nearest)}
+    return {"output": wanted._asdict(), "unknown": ["input"], "count": len(found), **solutions}
 
 
 def inputs_table(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> report.Table:
     """The inputs that lead to a wanted output, or close to it."""
     rows = [(str(shape(height)), str(size)) for height, size in found or nearest]
     title = f"inputs that lead to {wanted}" if found else f"no input leads to {wanted}; the nearest"
-    return report.Table(
-        f"convcli shape, chain: {title}", rows, ("input", "output"), 0 if found else None, frozenset((0, 1))
-    )
+    title = f"convcli shape, chain: {title}"
+    return report.Table(title, rows, ("input", "output"), 0 if found else None, frozenset((0, 1)))
 
 
 def document(chain: Chain, returning: tuple[Returning, Returning] | None) -> dict[str, Any]:
@@ -55,15 +49,10 @@ def document(chain: Chain, returning: tuple[Returning, Returning] | None) -> dic
         "input": {"channels": chain.channels, **chain.size._asdict()},
         "output": {"channels": last.channels, **last.size._asdict()},
         "layers": [_step(step, both) for step in chain.steps],
-        "totals": {
-            "parameters": chain.parameters,
-            "macs": chain.macs,
-            "flops": chain.flops,
-            "activation_bytes": chain.activation_bytes,
-        },
+        "totals": {name: chain.total(name) for name in _COSTS.split()},
         "returns": last.size == chain.size,
         "returning_sizes": None if returning is None else {
-            name: {"period": one.period, "remainders": list(one.remainders), "first": one.first, "text": str(one)}
+            name: {**fields(one, "period remainders first"), "text": str(one)}
             for name, one in zip(("height", "width"), returning, strict=True)
         },
     }  # fmt: skip
@@ -74,10 +63,7 @@ def _step(step: Step, both: bool) -> dict[str, Any]:
         "layer": step.layer.text,
         "kind": step.layer.kind,
         "output": {"channels": step.channels, **step.size._asdict()},
-        "parameters": step.parameters,
-        "macs": step.macs,
-        "flops": step.flops,
-        "activation_bytes": step.activation_bytes,
+        **fields(step, _COSTS),
         "receptive_field": _numbers(step.field.size, both),
         "jump": _numbers(step.field.jump, both),
         "start": _numbers(step.field.start, both),
@@ -99,7 +85,8 @@ def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report
         look = (_axes(step.field.size), _axes(step.field.jump), _axes(step.field.start))
         size = memory(step.activation_bytes) if step.activation_bytes else ""
         rows.append((step.layer.text, f"{step.channels}×{step.size}", *costs, size, *look))
-    totals = f"{chain.parameters:,}", short(chain.macs), short(chain.flops), memory(chain.activation_bytes)
+    parameters, macs, flops, activations = map(chain.total, _COSTS.split())
+    totals = f"{parameters:,}", short(macs), short(flops), memory(activations)
     rows.append(("total", f"{chain.steps[-1].channels}×{chain.steps[-1].size}", *totals, "", "", ""))
     return report.Table(_title(chain, returning), rows, header, len(rows) - 1, frozenset(range(1, len(header))))
 
@@ -108,8 +95,7 @@ def _title(chain: Chain, returning: tuple[Returning, Returning] | None) -> str:
     """The title. For a chain that enlarges, it says whether the output has the input's size, and for which sizes it has."""
     if not any(step.layer.spec.transpose for step in chain.steps):
         return "convcli shape: chain"
-    last = chain.steps[-1].size
-    back = last == chain.size
+    last, back = chain.steps[-1].size, chain.steps[-1].size == chain.size
     text = "returns to its input size" if back else f"does not return to its input size: {chain.size} → {last}"
     if returning is not None:
         rows, columns = returning
@@ -125,22 +111,20 @@ def short(count: int) -> str:
     """A count with four digits: ``118.0M``. The JSON has all digits."""
     if count < 10_000:
         return str(count)
-    value = float(count)
-    for unit in ("", "k", "M", "G", "T", "P"):
-        if value < 999.95 or unit == "P":
-            return f"{value:.{3 if value < 9.9995 else 2 if value < 99.995 else 1}f}{unit}"
-        value /= 1000
-    raise AssertionError
+    value, units = float(count), iter("kMGTP")
+    unit = ""
+    while value >= 999.95 and unit != "P":
+        value, unit = value / 1000, next(units)
+    return f"{value:.{3 if value < 9.9995 else 2 if value < 99.995 else 1}f}{unit}"
 
 
 def memory(count: int) -> str:
     """A number of bytes with three digits and a unit."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1000 or unit == "TiB":
-            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
-        value /= 1024
-    raise AssertionError
+    value, units = float(count), iter(("KiB", "MiB", "GiB", "TiB"))
+    unit = "B"
+    while value >= 1000 and unit != "TiB":
+        value, unit = value / 1024, next(units)
+    return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
 def _axes(values: tuple[int | Fraction, int | Fraction]) -> str:

@@ -6,24 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from convcli import report
+from convcli.presenters import fields
 from convcli.runs.comparison import Comparison, Row
 
 
 def document(result: Comparison, notes: Sequence[str]) -> dict[str, Any]:
     """The JSON."""
     return {
-        "auto": result.auto,
-        "reason": result.reason,
-        "missing": list(result.missing),
-        "notes": list(notes),
-        "rows": [_row(row) for row in result.rows],
+        **fields(result, "auto reason missing"),
+        "notes": notes,
+        "rows": [fields(row, " ".join(Row.__slots__)) for row in result.rows],
         "agree": result.agree,
     }
-
-
-def _row(row: Row) -> dict[str, Any]:
-    names = Row.__slots__
-    return {name: list(row.output_shape) if name == "output_shape" else getattr(row, name) for name in names}
 
 
 def table(result: Comparison) -> report.Table:
@@ -53,6 +47,4 @@ def _name(row: Row) -> str:
     """The name of a row: ``numpy separable``, ``torch``, ``torch cuda tf32``."""
     if row.backend == "numpy":
         return f"numpy {row.plan.partition(':')[0]}"
-    return " ".join(
-        [row.backend, *([row.device] if row.device != "cpu" else []), *(["tf32"] if row.dtype == "tf32" else [])]
-    )
+    return row.backend + (f" {row.device}" if row.device != "cpu" else "") + (" tf32" if row.dtype == "tf32" else "")

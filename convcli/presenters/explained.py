@@ -1,4 +1,4 @@
-"""A pixel of the result, as ``convcli explain --at`` shows it."""
+"""A pixel of the result, or one of the input and the outputs that it touches, as ``convcli explain`` shows them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,32 @@ from convcli.explanation import phrases
 from convcli.explanation.phrases import text
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
-from convcli.explanation.trace import Trace
-from convcli.presenters import one_or_all, parameters
-from convcli.presenters.windows import Block, contributions, terms_of, window, wrapped
+from convcli.explanation.touched import Touched
+from convcli.explanation.trace import PIXEL, Trace
+from convcli.presenters import fields, one_or_all, parameters
+from convcli.presenters.panels import contributions, terms_of, window, wrapped
 
-_SPACE = report.Lines([[]])
 _MOST_WINDOWS = 4
 """The most windows that are shown. --json has all of them."""
 
+_MOST_WAYS = 40
+"""The most ways from an input pixel that are shown. --json has all of them."""
 
-def document(answer: Pixel) -> dict[str, Any]:
-    """The JSON. If several kernels are combined, values of a kernel are a list with an entry for each."""
-    traces = answer.traces
+
+def document(answer: Pixel | Touched) -> dict[str, Any]:
+    """The JSON of an answer."""
+    return _pixel_document(answer) if isinstance(answer, Pixel) else _ways_document(answer)
+
+
+def _pixel_document(answer: Pixel) -> dict[str, Any]:
+    """If several kernels are combined, values of a kernel are a list with an entry for each."""
+    subject, traces = answer.subject, answer.traces
     return {
-        **operation(answer.subject),
-        "at": list(answer.at),
-        "channel": answer.channel,
+        **operation(subject),
+        **fields(answer, "at channel"),
         "combine": answer.output.rule,
-        "kernels": [answer.subject.filter_name(one.filter) for one in traces],
-        "channels": one_or_all([list(one.channels) for one in traces]),
+        "kernels": [subject.filter_name(one.filter) for one in traces],
+        "channels": one_or_all([one.channels for one in traces]),
         "window": one_or_all([one.values.tolist() for one in traces]),
         "kernel": one_or_all([one.kernel.tolist() for one in traces]),
         "products": one_or_all([one.products.tolist() for one in traces]),
@@ -38,20 +45,19 @@ def document(answer: Pixel) -> dict[str, Any]:
         "value": answer.value,
         "written": answer.written.value,
         "written_how": answer.written.words,
-        "range": answer.subject.ready.storage.policy,
-        "container": answer.subject.ready.storage.container,
+        "range": subject.ready.storage.policy,
+        "container": subject.ready.storage.container,
         **_cells(traces[0]),
-        "notes": list(answer.subject.notes),
+        "notes": subject.notes,
     }
 
 
 def _cells(trace: Trace) -> dict[str, Any]:
     """For every cell of the window: what it is, the pixel that it reads, and its tap."""
     rows, columns = range(len(trace.rows)), range(len(trace.columns))
-    sources = [[trace.source(i, j) for j in columns] for i in rows]
     return {
         "marks": [[trace.mark(i, j) for j in columns] for i in rows],
-        "sources": [[None if source is None else list(source) for source in line] for line in sources],
+        "sources": [[trace.source(i, j) for j in columns] for i in rows],
         "taps": [[[row.tap, column.tap] for column in trace.columns] for row in trace.rows],
     }
 
@@ -64,38 +70,44 @@ def operation(subject: Subject) -> dict[str, Any]:
         "op": "transpose" if spec.transpose else spec.op,
         "flipped": spec.op == "conv",
         "label": subject.operation.label,
-        "input_shape": list(subject.image.shape),
+        "input_shape": subject.image.shape,
         "output_shape": [len(subject.outputs), *geometry.output],
-        **parameters(geometry),
-        "groups": subject.groups,
+        **parameters(geometry, padding_mode=geometry.padding_mode),
+        "groups": subject.layer.groups,
         "linear": subject.operation.linear,
         "alpha": None if subject.picture.alpha is None else subject.ready.alpha,
     }
 
 
-def lines(answer: Pixel) -> list[str]:
-    """The line for ``-q``: the value with all its digits."""
-    return [repr(answer.value)]
+def lines(answer: Pixel | Touched) -> list[str]:
+    """The lines for ``-q``: the value with all its digits, or for each way the output, its channel and the weight."""
+    if isinstance(answer, Pixel):
+        return [repr(answer.value)]
+    return [f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways]
 
 
-def blocks(answer: Pixel, width: int) -> list[Block]:
-    """The tables, for a terminal of `width` columns."""
+def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
+    """The tables of an answer, for a terminal of `width` columns."""
+    return _pixel_blocks(answer, width) if isinstance(answer, Pixel) else _ways_blocks(answer)
+
+
+def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
     windows, shown = answer.windows, answer.telling(_MOST_WINDOWS)
-    blocks: list[Block] = [_facts(answer), _SPACE]
+    blocks: list[report.Block] = [_facts(answer), [[]]]
     for one, place in shown:
         blocks += window(answer, one, place, width)
     if len(windows) > len(shown):
         blocks.append(_sums(answer, len(windows) - len(shown), width))
     legend = phrases.marks(answer.subject, answer.traces)
     if legend:
-        blocks.append(report.Lines([*([(f"  {line}", "faint")] for line in legend), []]))
+        blocks.append([*([(f"  {line}", "faint")] for line in legend), []])
     if answer.subject.geometry.transpose:
         blocks.append(_reached(answer))
     blocks.append(_result(answer))
     return blocks
 
 
-def _sums(answer: Pixel, more: int, width: int) -> Block:
+def _sums(answer: Pixel, more: int, width: int) -> report.Block:
     """The sum of every window, if not all are shown."""
     kernels, channels = len(answer.traces) > 1, any(len(one.channels) > 1 for one in answer.traces)
     of = " and ".join(["kernel"] * kernels + ["input channel"] * (channels or not kernels))
@@ -111,16 +123,15 @@ def _sums(answer: Pixel, more: int, width: int) -> Block:
 def _facts(answer: Pixel) -> report.Table:
     subject, first = answer.subject, answer.traces[0]
     geometry, spec = subject.geometry, subject.operation.spec
+    mode = "" if spec.transpose else f", {geometry.padding_mode}"
     rows = [
         ("input", f"{subject.source}  {report.shape(subject.image.shape)}"),
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
         ("operation", phrases.flip(subject)),
         ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
         ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", report.pair((*geometry.pads,)) + ("" if spec.transpose else f", {geometry.padding_mode}")),
+        ("padding", report.pair(geometry.pads) + mode + report.order(geometry.pads)),
     ]
-    if len(set(geometry.pads)) > 1:
-        rows[-1] = ("padding", f"{rows[-1][1]} (top, bottom, left, right)")
     if spec.transpose:
         rows.append(("output_padding", report.pair(geometry.output_padding)))
     if spec.groups > 1:
@@ -132,15 +143,16 @@ def _facts(answer: Pixel) -> report.Table:
     return report.Table(f"convcli explain: output {where}", rows)
 
 
-def _reached(answer: Pixel) -> Block:
+def _reached(answer: Pixel) -> report.Block:
     """The input pixels that reach an output of the transposed operation, and through which taps."""
     if not answer.traces[0].reached:
         lines = phrases.unreached(answer.subject, answer.at)
-        return report.Lines([*([(f"  {line}", "strong")] for line in lines), []])
-    cells = [
-        (one, (place, i, j)) for one in answer.traces for place in range(len(one.channels)) for i, j in one.reached
+        return [*([(f"  {line}", "strong")] for line in lines), []]
+    terms = [
+        term
+        for one in answer.traces
+        for term in terms_of(one, [(place, i, j) for place in range(len(one.channels)) for i, j in one.reached])
     ]
-    terms = [term for one in answer.traces for term in terms_of(one, [cell for other, cell in cells if other is one])]
     return contributions("reached by these input pixels, through these taps of the kernel", terms)
 
 
@@ -152,10 +164,52 @@ def _result(answer: Pixel) -> report.Table:
         name = answer.subject.filter_name(one.filter) if several else "sum"
         rows.append((name, f"{products} {phrases.plus(one.bias)} (bias) = {text(one.sum, 6)}"))
     if answer.output.rule != "none":
-        rows.append(
-            (answer.output.rule, phrases.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
-        )
+        sums = [one.sum for one in answer.traces]
+        rows.append((answer.output.rule, phrases.joined(answer.output.rule, sums, answer.joined)))
     rows += [(words_, text(value, 6)) for words_, value in answer.steps]
     rows.append(("value", text(answer.value, 7)))
     rows.append(("written", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
     return report.Table("", rows, strong=len(rows) - 2)
+
+
+def _ways_document(answer: Touched) -> dict[str, Any]:
+    return {
+        **operation(answer.subject),
+        "input_at": answer.at,
+        **fields(answer, "channel value"),
+        "outputs": [
+            {"at": way.at, "channel": channel, "kernel": answer.subject.filter_name(way.filter),
+             **fields(way, "weight tap mark")}
+            for channel, way in answer.ways
+        ],
+        "notes": answer.subject.notes,
+    }  # fmt: skip
+
+
+def _ways_blocks(answer: Touched) -> list[report.Block]:
+    subject = answer.subject
+    ways = answer.ways
+    several = len({way.filter for _, way in ways}) > 1
+    rows = [
+        (
+            f"{way.at[0]},{way.at[1]}", str(channel), *((subject.filter_name(way.filter),) if several else ()),
+            f"{way.tap[0]},{way.tap[1]}", text(way.weight), "itself" if way.mark == PIXEL else "a copy in the padding",
+        )
+        for channel, way in ways[:_MOST_WAYS]
+    ]  # fmt: skip
+    outputs = len({(channel, way.at) for channel, way in ways})
+    does = f"touches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
+    if not ways:
+        does = "touches no output: no tap of the kernel falls on it"
+    where = f"{subject.input_name(answer.channel)} at {answer.at[0]},{answer.at[1]}"
+    said = [phrases.flip(subject), f"it holds {text(answer.value, 6)} and {does}"]
+    head = [[(f"convcli explain: {where}", "strong")], *([(f"  {line}", "")] for line in said)]
+    if not ways:
+        return [head]
+    header = ("output", "channel", *(("kernel",) if several else ()), "tap", "weight", "read as")
+    right = frozenset({0, 1, len(header) - 3, len(header) - 2})
+    blocks: list[report.Block] = [[*head, []], report.Table("", rows, header, right=right)]
+    if len(ways) > _MOST_WAYS:
+        line = f"  and {len(ways) - _MOST_WAYS} more ways: --json has all of them"
+        blocks.append([[(line, "faint")]])
+    return blocks

@@ -7,6 +7,7 @@ from typing import Any
 from convcli import report
 from convcli.arithmetic import losses, sizes
 from convcli.geometry import Geometry, Size
+from convcli.presenters import parameters
 
 
 def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
@@ -16,12 +17,7 @@ def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
         "op": "transpose" if geometry.transpose else "direct",
         "input": geometry.input._asdict(),
         "output": geometry.output._asdict(),
-        "kernel_size": list(geometry.kernel),
-        "stride": list(geometry.stride),
-        "padding": geometry.pads._asdict(),
-        "padding_rule": rule,
-        "dilation": list(geometry.dilation),
-        "output_padding": list(geometry.output_padding),
+        **parameters(geometry, padding_rule=rule),
         "formula": {name: part.formula for name, part in axes.items()},
         "opposite": {
             "op": "direct" if geometry.transpose else "transpose",
@@ -38,21 +34,13 @@ def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
 
 def losses_document(geometry: Geometry) -> dict[str, Any]:
     """The JSON of what is lost: `losses` (None for a transposed operation) and `overlap`."""
-    found = losses.overlap(geometry)
-    lost = {
-        "unused": list(losses.unused(geometry)),
-        "unused_pixels": list(losses.unused_pixels(geometry)),
-        "saw_padding": losses.saw_padding(geometry),
-    }
-    return {
-        "losses": None if geometry.transpose else lost,
-        "overlap": None if found is None else _overlap(found),
-    }
-
-
-def _overlap(found: losses.Overlap) -> dict[str, Any]:
-    inner = None if found.interior is None else {"min": found.interior[0], "max": found.interior[1]}
-    return {"min": found.least, "max": found.most, "interior": inner, "checkerboard": found.checkerboard}
+    lost, overlap, found = None, None, losses.overlap(geometry)
+    if not geometry.transpose:
+        lost = {name: getattr(losses, name)(geometry) for name in ("unused", "unused_pixels", "saw_padding")}
+    if found is not None:
+        inner = None if found.interior is None else {"min": found.interior[0], "max": found.interior[1]}
+        overlap = {"min": found.least, "max": found.most, "interior": inner, "checkerboard": found.checkerboard}
+    return {"losses": lost, "overlap": overlap}
 
 
 def axes_differ(geometry: Geometry) -> bool:
@@ -64,17 +52,14 @@ def axes_differ(geometry: Geometry) -> bool:
 def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
     """One layer: its sizes, the formulas, the way back, and what is lost."""
     axes = [sizes.axis(geometry, number, rule) for number in ((0, 1) if both else (0,))]
-    direct, transposed = "direct", "transposed"
-    here, there = (transposed, direct) if geometry.transpose else (direct, transposed)
+    here, there = ("transposed", "direct") if geometry.transpose else ("direct", "transposed")
 
     def size(value: Size) -> str:
         return str(value) if both else str(value.height)
 
     rows = [("input", size(geometry.input)), ("output", size(geometry.output))]
     if rule is not None or len(set(geometry.pads)) > 1:
-        pads = report.pair((*geometry.pads,))
-        order = " (top, bottom, left, right)" if len(set(geometry.pads)) > 1 else ""
-        rows.append(("padding", (f"{rule} = " if rule else "") + pads + order))
+        rows.append(("padding", report.padding(geometry.pads, rule)))
     if geometry.transpose and max(geometry.output_padding):
         rows.append(("output_padding", f"{report.pair(geometry.output_padding)} (bottom, right)"))
     rows += [(here, part.formula) for part in axes]
@@ -99,14 +84,8 @@ def _losses(geometry: Geometry) -> list[tuple[str, str]]:
     if not geometry.transpose:
         down, across = losses.unused(geometry)
         real = losses.unused_pixels(geometry)
-        kind = (
-            ""
-            if not (down or across)
-            else ", of the padding"
-            if not any(real)
-            else f", {real[0]} and {real[1]} of the image"
-        )
-        unused = f"{_count(down, 'row')} at the bottom, {_count(across, 'column')} at the right{kind}"
+        kind = f"{real[0]} and {real[1]} of the image" if any(real) else "of the padding"
+        unused = f"{_count(down, 'row')} at the bottom, {_count(across, 'column')} at the right, {kind}"
         rows.append(("unused", unused if down or across else "nothing"))
         rows.append(("saw padding", f"{100 * losses.saw_padding(geometry):.3g} % of the outputs"))
     found = losses.overlap(geometry)
@@ -123,11 +102,11 @@ def overlap_text(found: losses.Overlap, transpose: bool) -> str:
     """In words, how many taps meet at a pixel."""
     text = f"{'an output is reached' if transpose else 'an input is read'} by {_span(found.least, found.most)} tap"
     text += "" if found.most == 1 else "s"
-    if found.interior is None:
+    if found.interior is None or (found.least == found.most and not found.checkerboard):
         return text
-    if found.checkerboard:
-        return f"{text}; away from the border {_span(*found.interior)}: a checkerboard"
-    return text if found.least == found.most else f"{text}; away from the border {found.interior[0]}: even"
+    return (
+        f"{text}; away from the border {_span(*found.interior)}: {'a checkerboard' if found.checkerboard else 'even'}"
+    )
 
 
 def picture_title(geometry: Geometry) -> str:

@@ -8,13 +8,12 @@ from convcli import report
 from convcli.arithmetic.solve import NAMES, Answer, Query, Solution
 from convcli.convspec import ConvSpec
 from convcli.geometry import Geometry, Pads, Pair, Size
+from convcli.presenters import parameters
 
 SHOWN = 12
 """The most solutions in the table, unless all are wanted."""
 
-_OPTIONS = {
-    "input": "--hin", "kernel_size": "--k", "stride": "--s", "padding": "--p", "dilation": "--d", "output_padding": "--op2",
-}  # fmt: skip
+_OPTIONS = {"kernel_size": "--k", "stride": "--s", "padding": "--p", "dilation": "--d", "output_padding": "--op2"}
 
 
 def document(query: Query, answer: Answer) -> dict[str, Any]:
@@ -37,17 +36,8 @@ def document(query: Query, answer: Answer) -> dict[str, Any]:
 
 def _solution(query: Query, found: Solution) -> dict[str, Any]:
     geometry = resolved(query, found)
-    return {
-        "input": geometry.input._asdict(),
-        "output": geometry.output._asdict(),
-        "kernel_size": list(geometry.kernel),
-        "stride": list(geometry.stride),
-        "padding": geometry.pads._asdict(),
-        "dilation": list(geometry.dilation),
-        "output_padding": list(geometry.output_padding),
-        "options": options_of(query, found),
-        "score": found.score,
-    }
+    sizes = {"input": geometry.input._asdict(), "output": geometry.output._asdict()}
+    return {**sizes, **parameters(geometry), "options": options_of(query, found), "score": found.score}
 
 
 def resolved(query: Query, found: Solution) -> Geometry:
@@ -61,21 +51,23 @@ def resolved(query: Query, found: Solution) -> Geometry:
     return spec.resolve(found.pair("input"), found.pair("kernel_size"))
 
 
+def _numbers(found: Solution, name: str) -> tuple[Any, ...]:
+    """A parameter's values for rows and columns; of a padding all four, if the ends of an axis differ."""
+    rows, columns = found.pair(name)
+    if name != "padding" or isinstance(rows, str):
+        return rows, columns
+    return (rows[0], columns[0]) if rows[0] == rows[1] and columns[0] == columns[1] else (*rows, *columns)
+
+
 def options_of(query: Query, found: Solution) -> str:
     """A solution as options of a command: ``--k 3 --s 2 --p 1``."""
     words = []
-    for name in ("kernel_size", "stride", "padding", "dilation", "output_padding", "input"):
-        if name not in query.unknown:
-            continue
-        rows, columns = found.pair(name)
-        if name == "input":
-            words.append(f"--hin {rows}" + (f" --win {columns}" if rows != columns or name not in query.shared else ""))
-        elif name == "padding":
-            even = rows[0] == rows[1] and columns[0] == columns[1]
-            parts = (rows[0], columns[0]) if even else (*rows, *columns)
-            words.append(f"--p {parts[0] if len(set(parts)) == 1 else ','.join(map(str, parts))}")
-        else:
-            words.append(f"{_OPTIONS[name]} {rows if rows == columns else f'{rows},{columns}'}")
+    for name, option in _OPTIONS.items():
+        if name in query.unknown and name != "input":
+            words.append(f"{option} {report.pair(_numbers(found, name))}")
+    if "input" in query.unknown:
+        rows, columns = found.pair("input")
+        words.append(f"--hin {rows}" + (f" --win {columns}" if rows != columns or "input" not in query.shared else ""))
     return " ".join(words)
 
 
@@ -91,28 +83,21 @@ def table(query: Query, answer: Answer, everything: bool) -> report.Table:
         header.append("output")
         rows = [[*row, _sides(one.output, both)] for row, one in zip(rows, shown, strict=True)]
     wanted = _sides(query.output, both)
-    if answer.solutions:
-        title = (
-            f"{answer.count} solutions for {wanted}, the usual first"
-            if answer.count > 1
-            else f"1 solution for {wanted}"
-        )
-    else:
+    title = f"{answer.count} solutions for {wanted}, the usual first"
+    if answer.count == 1:
+        title = f"1 solution for {wanted}"
+    elif not answer.solutions:
         title = f"no solution for {wanted}; the nearest"
-    limits = {query.limit(0), query.limit(1)}
     if {"kernel_size", "stride", "dilation"} & {*query.unknown}:
-        title += f" (up to {max(limits)})"
+        title += f" (up to {max(query.limit(0), query.limit(1))})"
     kind = "transposed" if query.transpose else "direct"
     right = frozenset(range(len(header)))
     return report.Table(f"convcli shape, {kind}: {title}", rows, header, 0 if answer.solutions else None, right)
 
 
 def _cell(found: Solution, name: str) -> str:
-    rows, columns = found.pair(name)
-    if name == "padding" and not isinstance(rows, str):
-        even = rows[0] == rows[1] and columns[0] == columns[1]
-        return report.pair((rows[0], columns[0]) if even else (*rows, *columns))
-    return str(rows) if rows == columns else f"{rows}×{columns}" if name == "input" else f"{rows},{columns}"
+    numbers = _numbers(found, name)
+    return report.pair(numbers).replace(",", "×") if name == "input" else report.pair(numbers)
 
 
 def _sides(size: Size, both: bool) -> str:

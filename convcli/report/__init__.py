@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from convcli import commandline
 from convcli.spelling import as_options
@@ -18,14 +18,8 @@ from convcli.spelling import as_options
 class Table:
     """A table of texts with a title. Without a header, the first column has the names of the values.
 
-    Attributes
-    ----------
-    strong : int or None
-        Index of a row that is emphasised.
-    right : frozenset of int
-        Indices of columns of numbers, which are aligned on the right.
-    pictures : sequence of sequence of str
-        For every row, lines with colour escapes. They are shown before the row if the terminal shows colours.
+    The row `strong` is emphasised, and the columns `right`, which have numbers, are aligned on the right. `pictures` are lines
+    with colour escapes for every row. They are shown before the row if the terminal shows colours.
     """
 
     title: str
@@ -40,11 +34,10 @@ Piece = tuple[str, str]
 """A text and its style: strong, faint, name, or "" for plain. Styles are shown on a terminal only."""
 
 
-class Lines(NamedTuple):
-    """Lines with a fixed layout. Each consists of pieces."""
+Lines = Sequence[Sequence[Piece]]
+"""Lines with a fixed layout."""
 
-    lines: Sequence[Sequence[Piece]]
-
+Block = Table | Lines
 
 color: ContextVar[str] = ContextVar("color", default="auto")
 """The value of ``--color``, one of `convcli.vocabulary.COLORS`: tables have colours always, never, or (auto) on a terminal
@@ -176,14 +169,14 @@ def table(content: Table, stream: TextIO | None = None) -> None:
         _plain(content, stream)
 
 
-def block(content: Table | Lines, stream: TextIO | None = None) -> None:
+def block(content: Block, stream: TextIO | None = None) -> None:
     """Draw a table, or lines as they are laid out."""
     if isinstance(content, Table):
         table(content, stream)
         return
     stream = stream or sys.stdout
     if not _drawn(stream):
-        for line in content.lines:
+        for line in content:
             print(shown("".join(text for text, _ in line)).rstrip(), file=stream)
         stream.flush()
         return
@@ -291,6 +284,16 @@ def seconds(value: float) -> str:
 def pair(values: Sequence[int]) -> str:
     """``2`` if all values are the same, else ``2,1``."""
     return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
+
+
+def order(pads: Sequence[int]) -> str:
+    """The order of four paddings, if they are not all the same."""
+    return " (top, bottom, left, right)" if len(set(pads)) > 1 else ""
+
+
+def padding(pads: Sequence[int], rule: str | None = None) -> str:
+    """``1``, or ``same = 0,1,0,1 (top, bottom, left, right)``."""
+    return (f"{rule} = " if rule else "") + pair(pads) + order(pads)
 
 
 def shape(values: Sequence[int]) -> str:

@@ -48,22 +48,13 @@ def table(content: Table, stream: TextIO) -> None:
     console = _console(stream)
     pictures = content.pictures if colourful(stream) else ()
     tight = sum(widths(content)) + 2 * len(content.rows[0]) > console.width
-    drawn = RichTable(
-        box=SIMPLE_HEAD,
-        padding=(0, 0 if tight and content.header else 1, 0, 0),
-        pad_edge=False,
-        show_header=bool(content.header),
-    )
+    padding, header = (0, 0 if tight and content.header else 1, 0, 0), bool(content.header)
+    drawn = RichTable(box=SIMPLE_HEAD, padding=padding, pad_edge=False, show_header=header)
     if pictures:
         drawn.add_column("", no_wrap=True)
     for column in range(len(content.rows[0])):
-        name = content.header[column] if content.header else ""
-        drawn.add_column(
-            name,
-            justify="right" if column in content.right else "left",
-            style="cyan" if column == 0 else None,
-            overflow="fold",
-        )
+        name, style = content.header[column] if content.header else "", "cyan" if column == 0 else None
+        drawn.add_column(name, justify="right" if column in content.right else "left", style=style, overflow="fold")
     for number, row in enumerate(content.rows):
         first = [Text.from_ansi("\n".join(pictures[number]))] if pictures else []
         drawn.add_row(*first, *(escape(cell) for cell in row), style="bold" if number == content.strong else None)
@@ -75,7 +66,7 @@ def table(content: Table, stream: TextIO) -> None:
 def lines(content: Lines, stream: TextIO) -> None:
     """Draw lines with a fixed layout."""
     console = _console(stream)
-    for line in content.lines:
+    for line in content:
         pieces = [(shown(text), STYLES.get(style, "")) for text, style in line]
         console.print(Text.assemble(*pieces), soft_wrap=True)
 
@@ -121,11 +112,8 @@ def play(frames: Sequence[Sequence[str]], fps: float) -> None:
     console = _Console(highlight=False)
     width, height = max(len(line) for frame in frames for line in frame), max(map(len, frames))
     if width > console.width or height > console.height - 1:
-        raise ConvError(
-            f"the terminal of {console.width}×{console.height} characters",
-            f"has no room for {width}×{height}",
-            f"enlarge it, or write a file with {param('output')}",
-        )
+        remedy, room = f"enlarge it, or write a file with {param('output')}", f"{console.width}×{console.height}"
+        raise ConvError(f"the terminal of {room} characters", f"has no room for {width}×{height}", remedy)
 
     def drawn(frame: Sequence[str]) -> Text:
         text = Text("\n".join(frame), no_wrap=True)

@@ -12,47 +12,31 @@ import shlex
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.translate import literals, script
-from convcli.translate.request import Part, Request
+from convcli.translate import literals, script, shell
+from convcli.translate.request import Request
 
 _VIRTUAL = {"zeros": "black", "replicate": "edge", "circular": "tile", "symmetric": "mirror", "reflect": "mirror"}
 
 
 def write(request: Request) -> list[str]:
     """The lines of the shell script."""
-    kernels, geometry = request.kernels, request.geometry
-    if geometry.transpose:
-        return [literals.lacking("the transposed operation, which ImageMagick lacks; there is no text")]
-    if request.tensor:
-        return [literals.lacking("a .npy file, which ImageMagick cannot read; there is no text")]
-    if kernels is None:
-        return [literals.lacking("a layer that weighs each channel in its own way; there is no text")]
-    offsets = _offsets(request, len(kernels))
-    if offsets is None:
-        return [literals.lacking("a bias of its own for each channel; there is no text")]
-    if request.summed is not None:
-        kernels = kernels * request.planes  # on the mean of the channels
-    notes = ["# ImageMagick 7; for version 6 write convert for magick"]
-    if geometry.padding_mode == "reflect" and any(geometry.pads):
-        notes.append(literals.lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice"))
-    commands = _commands(request, kernels, offsets)
-    if len(commands) > 1:
-        notes.append(literals.lacking(f"{len(commands)} results in one picture; each is a file"))
-    return [*notes, *commands]
+    if what := shell.lacks(request, "ImageMagick"):
+        return [literals.lacking(what)]
+    commands = _commands(request)
+    return [
+        "# ImageMagick 7; for version 6 write convert for magick",
+        *shell.mirrored(request),
+        *shell.several(len(commands)),
+        *commands,
+    ]
 
 
-def _offsets(request: Request, count: int) -> list[float] | None:
-    """The bias of each kernel, if it is the same on all channels."""
-    if request.bias is None:
-        return [0.0] * count
-    blocks = request.bias.reshape(-1, count)
-    return [float(b) for b in blocks[0]] if (blocks == blocks[0]).all() else None
-
-
-def _commands(request: Request, kernels: NDArray[np.float64], offsets: list[float]) -> list[str]:
+def _commands(request: Request) -> list[str]:
     """A command for each result of the bank."""
+    kernels, offsets, parts = shell.bank(request)
+    if request.summed is not None:
+        kernels = kernels * request.layer.inputs  # on the mean of the channels
     start, end = _before(request), _after(request)
-    parts = request.joined or tuple(Part(k, k + 1, "none") for k in range(len(kernels)))
     bodies = []
     for first, stop, rule in parts:
         each = [_morphology(request, kernels[k], offsets[k]) for k in range(first, stop)]
@@ -67,8 +51,7 @@ def _commands(request: Request, kernels: NDArray[np.float64], offsets: list[floa
             both = each + [_morphology(request, -kernels[k], -offsets[k]) for k in range(first, stop)]
             bodies.append([*_copies(both, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"])
     names = ["out.png"] if len(bodies) == 1 else [f"out-{n}.png" for n in range(1, len(bodies) + 1)]
-    frame = "[0]" if request.frames > 1 else ""
-    source = shlex.quote(script.path(request) + frame)
+    source = shlex.quote(script.path(request) + ("[0]" if request.frames > 1 else ""))
     return [
         " \\\n  ".join([f"magick {source}", *start, *body, *end, name])
         for body, name in zip(bodies, names, strict=True)
@@ -82,7 +65,7 @@ def _copies(operations: list[str], then: str = "") -> list[str]:
 
 def _before(request: Request) -> list[str]:
     """Orientation, opacity, light, gray, virtual pixels, and a larger image if the padding needs one."""
-    found = ["-auto-orient"] if request.source.lower().endswith((".jpg", ".jpeg")) else []
+    found = ["-auto-orient"] if request.turned else []
     if request.transparent:
         found.append("-alpha off")
     if request.linear:
@@ -111,12 +94,10 @@ def _enlarged(request: Request) -> bool:
 
 def _morphology(request: Request, kernel: NDArray[np.float64], offset: float) -> str:
     """The operator, with its kernel's zeros of dilation, its origin and its bias."""
-    (high, wide), (d, e) = request.geometry.extent, request.geometry.dilation
-    taps = np.zeros((high, wide))
-    taps[::d, ::e] = kernel
+    high, wide = request.geometry.extent
     top, _, left, _ = (0, 0, 0, 0) if _enlarged(request) else request.geometry.pads
     place = "" if (top, left) == ((high - 1) // 2, (wide - 1) // 2) else f"+{left}+{top}"
-    whole, divisor = literals.fraction(taps)
+    whole, divisor = literals.fraction(shell.spread(request, kernel))
     scale = f"-define convolve:scale={literals.number(1 / divisor)} " if divisor > 1 else ""
     bias = f"-define convolve:bias={literals.number(100 * offset / request.full_scale)}% " if offset else ""
     rows = " ".join(literals.numbers(row, ",") for row in whole)

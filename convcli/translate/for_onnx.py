@@ -23,15 +23,14 @@ def write(request: Request) -> list[str]:
     if request.gray:
         model.constant("gray", f"np.array([[[[g]] for g in [{literals.numbers(script.luma(request))}]]])")
         image = model.node("Conv", [image, "gray"], "luma")
-    padding = _pads(request)
-    if padding is None:
-        image = _padded(request, model, image)
-    _convolution(request, model, image, padding or [])
+    (top, bottom, left, right), mode = request.geometry.pads, request.geometry.padding_mode
+    pads = [top, left, bottom, right] if any(request.geometry.pads) else []
+    if pads and mode != "zeros":
+        image, pads = _padded(request, model, image), []
+    _convolution(request, model, image, pads)
     _joined(request, model)
     model.nodes[-1] = model.nodes[-1].replace(f'["{model.last}"]', '["result"]')
-    high, wide = request.geometry.input
-    outputs = [1, _results(request), *request.geometry.output]
-    name = literals.quoted(request.label)
+    shapes = [1, request.input_channels, *request.geometry.input], [1, _results(request), *request.geometry.output]
     notes = []
     if request.linear:
         notes.append(literals.lacking("linear light (sRGB is decoded before the model, and encoded after it)"))
@@ -49,10 +48,10 @@ def write(request: Request) -> list[str]:
         "nodes = [",
         *(f"    {node}," for node in model.nodes),
         "]",
-        f'image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, {request.input_channels}, {high}, {wide}])',
-        f'result = helper.make_tensor_value_info("result", TensorProto.FLOAT, {outputs})',
+        f'image = helper.make_tensor_value_info("image", TensorProto.FLOAT, {shapes[0]})',
+        f'result = helper.make_tensor_value_info("result", TensorProto.FLOAT, {shapes[1]})',
         "tensors = [numpy_helper.from_array(value, key) for key, value in constants.items()]",
-        f"graph = helper.make_graph(nodes, {name}, [image], [result], tensors)",
+        f"graph = helper.make_graph(nodes, {literals.quoted(request.label)}, [image], [result], tensors)",
         'model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)',
         "onnx.checker.check_model(model)",
         f"onnx.save(model, {literals.quoted(request.label + '.onnx')})",
@@ -84,32 +83,22 @@ def _results(request: Request) -> int:
     """Channels of the result."""
     parts = request.joined
     if not parts:
-        return request.outputs
+        return request.layer.outputs
     return request.blocks * sum(part.stop - part.start if part.rule == "none" else 1 for part in parts)
 
 
 def _weight(request: Request, stored: str) -> list[str]:
     """Lines that make the 4-D ``weight``."""
-    kernels, channels = request.kernels, request.planes
-    if kernels is None:
-        return literals.array("weight", request.weight, stored=stored)
-    single = len(kernels) == 1
-    lines = literals.array("kernel", kernels[0]) if single else literals.array("kernels", kernels)
+    (name, values), channels, transpose = request.named, request.layer.inputs, request.layer.transpose
+    if name == "weight":
+        return literals.array(name, values, stored=stored)
+    lines = literals.array(name, values)
     if channels == 1:
-        taps = "kernel[None, None]" if single else "kernels[None]" if request.geometry.transpose else "kernels[:, None]"
+        taps = "kernel[None, None]" if name == "kernel" else "kernels[None]" if transpose else "kernels[:, None]"
         return [*lines, f"weight = {taps}"]
-    taps = "kernel" if single else "kernels" if request.geometry.transpose else "kernels[:, None]"
-    across = request.each is None and not request.geometry.transpose
+    taps = name if name == "kernel" or transpose else "kernels[:, None]"
+    across = request.each is None and not transpose
     return [*lines, f"weight = np.tile({taps}, {(1, channels, 1, 1) if across else (channels, 1, 1, 1)})"]
-
-
-def _pads(request: Request) -> list[int] | None:
-    """The pads attribute of the convolution; None if the padding is not zeros."""
-    geometry = request.geometry
-    if geometry.padding_mode != "zeros" and any(geometry.pads):
-        return None
-    top, bottom, left, right = geometry.pads
-    return [top, left, bottom, right] if any(geometry.pads) else []
 
 
 def _padded(request: Request, model: _Model, image: str) -> str:
@@ -131,9 +120,9 @@ def _padded(request: Request, model: _Model, image: str) -> str:
 def _convolution(request: Request, model: _Model, image: str, pads: list[int]) -> None:
     geometry, (p2, q2) = request.geometry, request.geometry.output_padding
     inputs, bias = [image, model.constant("weight", "weight")], None
-    if request.bias is not None and request.bias.any():
-        value = f"np.full({request.outputs}, {literals.number(request.offset)})" if request.offset else None
-        bias = model.constant("bias", value or f"np.array([{literals.numbers(request.bias)}])")
+    if request.layer.bias is not None and request.layer.bias.any():
+        value = f"np.full({request.layer.outputs}, {literals.number(request.offset)})" if request.offset else None
+        bias = model.constant("bias", value or f"np.array([{literals.numbers(request.layer.bias)}])")
     below, beside = 0, 0
     if p2 >= geometry.stride.rows or q2 >= geometry.stride.columns:  # ONNX does not have it: crop less, then add zeros
         top, bottom, left, right = geometry.pads
@@ -146,8 +135,8 @@ def _convolution(request: Request, model: _Model, image: str, pads: list[int]) -
             attributes.append(f"{name}={list(pair)}")
     if max(p2, q2) > 0:
         attributes.append(f"output_padding={[p2, q2]}")
-    if request.groups > 1:
-        attributes.append(f"group={request.groups}")
+    if request.layer.groups > 1:
+        attributes.append(f"group={request.layer.groups}")
     if bias and not padded:
         inputs.append(bias)
     operator = "ConvTranspose" if geometry.transpose else "Conv"

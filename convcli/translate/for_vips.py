@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Size
-from convcli.translate import literals, script
-from convcli.translate.request import Part, Request
+from convcli.translate import literals, script, shell
+from convcli.translate.request import Request
 
 _EXTEND = {"zeros": "black", "replicate": "copy", "circular": "repeat", "symmetric": "mirror", "reflect": "mirror"}
 
@@ -29,27 +29,9 @@ class Step(NamedTuple):
 
 def write(request: Request) -> list[str]:
     """The lines of the shell script."""
-    kernels, geometry = request.kernels, request.geometry
-    if geometry.transpose:
-        return [literals.lacking("the transposed operation, which vips lacks; there is no text")]
-    if request.tensor:
-        return [literals.lacking("a .npy file, which vips cannot read; there is no text")]
-    if request.linear:
-        return [literals.lacking("linear light in pixel units, which vips scales to 0 … 1; there is no text")]
-    if kernels is None:
-        return [literals.lacking("a layer that weighs each channel in its own way; there is no text")]
-    offsets = np.zeros(request.outputs) if request.bias is None else request.bias
-    blocks = offsets.reshape(-1, len(kernels))
-    if (blocks != blocks[0]).any():
-        return [literals.lacking("a bias of its own for each channel; there is no text")]
-    notes = []
-    if geometry.padding_mode == "reflect" and any(geometry.pads):
-        notes.append(literals.lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice"))
-    return [*notes, *_lines(request, kernels, blocks[0])]
-
-
-def _lines(request: Request, kernels: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[str]:
-    parts = request.joined or tuple(Part(k, k + 1, "none") for k in range(len(kernels)))
+    if what := shell.lacks(request, "vips"):
+        return [literals.lacking(what)]
+    kernels, offsets, parts = shell.bank(request)
     runs = []
     for first, stop, rule in parts:
         taps, bias = kernels[first:stop], offsets[first:stop]
@@ -70,13 +52,13 @@ def _lines(request: Request, kernels: NDArray[np.float64], offsets: NDArray[np.f
         for kernel, offset in zip(taps, bias, strict=True):
             number += 1
             file = f"kernel{number if total > 1 else ''}"
-            matrices += _matrix(f"{file}.mat", *literals.fraction(_spread(request, kernel)), offset)
+            matrices += _matrix(f"{file}.mat", *literals.fraction(shell.spread(request, kernel)), offset)
             steps.append(Step("conv", f"{file}.v", f"{file}.mat", "" if steps == before else start))
             files.append(f"{file}.v")
         out = "out.tif" if len(runs) == 1 else f"out-{place}.tif"
         lines += _chain([*steps, *_joined(rule, files), *after], start, out)
-    several = [literals.lacking(f"{len(runs)} results in one picture; each is a file")] if len(runs) > 1 else []
-    return [*several, *matrices, *lines, "# TIFF keeps real values; 'vips cast out.tif out.png uchar' clips them"]
+    clips = "# TIFF keeps real values; 'vips cast out.tif out.png uchar' clips them"
+    return [*shell.mirrored(request), *shell.several(len(runs)), *matrices, *lines, clips]
 
 
 def _chain(steps: list[Step], start: str, out: str) -> list[str]:
@@ -95,18 +77,10 @@ def _matrix(name: str, values: NDArray[np.float64], divisor: int = 1, offset: fl
     return [f"cat > {name} <<END", head, *(literals.numbers(row, " ") for row in values), "END"]
 
 
-def _spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A kernel with the zeros of its dilation."""
-    d, e = request.geometry.dilation
-    taps = np.zeros(request.geometry.extent)
-    taps[::d, ::e] = kernel
-    return taps
-
-
 def _before(request: Request) -> tuple[list[str], list[Step]]:
     """Lines for matrices, and the steps before the kernel: orientation, opacity, gray or the sum of the channels, a border."""
     matrices, steps, geometry = [], [], request.geometry
-    if request.source.lower().endswith((".jpg", ".jpeg")):
+    if request.turned:
         steps.append(Step("autorot", "upright.v"))
     if request.transparent:
         steps.append(Step("extract_band", "colours.v", f"0 --n {request.input_channels}"))
@@ -114,7 +88,7 @@ def _before(request: Request) -> tuple[list[str], list[Step]]:
         matrices += _matrix("gray.mat", script.luma(request)[None])
         steps.append(Step("recomb", "gray.v", "gray.mat"))
     elif request.summed is not None:
-        matrices += _matrix("sum.mat", np.ones((1, request.planes)))
+        matrices += _matrix("sum.mat", np.ones((1, request.layer.inputs)))
         steps.append(Step("recomb", "sum.v", "sum.mat"))
     if not _direct(request):
         (top, _, left, _), size = geometry.pads, _padded(request)

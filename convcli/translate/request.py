@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Geometry
+from convcli.layer import Layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,14 +20,10 @@ class Request:
     ----------
     source : str
         The path of the image; ``-`` stands for one that has no name.
-    weight : ndarray
-        float64 ``(C_out, C_in/groups, kh, kw)``, transposed ``(C_in, C_out/groups, kh, kw)``, as it is applied: already
-        flipped where the operation flips it.
+    layer : Layer
+        Its weights are float64.
     geometry : Geometry
         Every size, stride and padding.
-    groups : int
-    bias : ndarray or None
-        ``(C_out,)``, in pixel units.
     parts : tuple of (int, str)
         How the outputs of a bank are joined, as in `convcli.pointwise.finish.Finish`.
     channels : {"each", "sum", "gray"} or None
@@ -54,10 +51,8 @@ class Request:
     """
 
     source: str
-    weight: NDArray[np.float64]
+    layer: Layer
     geometry: Geometry
-    groups: int = 1
-    bias: NDArray[np.float64] | None = None
     parts: tuple[tuple[int, str], ...] = ()
     channels: str | None = "each"
     input_channels: int = 3
@@ -77,30 +72,22 @@ class Request:
         return self.channels == "gray" and self.input_channels > 1
 
     @property
-    def planes(self) -> int:
-        """Channels that the weights take, C_in."""
-        return int(self.weight.shape[0] if self.geometry.transpose else self.weight.shape[1] * self.groups)
-
-    @property
-    def outputs(self) -> int:
-        """Channels before they are joined, C_out."""
-        return int(self.weight.shape[1] * self.groups if self.geometry.transpose else self.weight.shape[0])
+    def turned(self) -> bool:
+        """Whether the image may have an EXIF orientation: what cameras write."""
+        return self.source.lower().endswith((".jpg", ".jpeg"))
 
     @property
     def each(self) -> NDArray[np.float64] | None:
         """The kernels ``(K, kh, kw)``, if the same ones are applied to every channel alone; else None."""
-        if self.groups != self.planes:
-            return None
-        blocks = self.weight.reshape(self.planes, -1, *self.weight.shape[2:])
-        return blocks[0] if (blocks == blocks[0]).all() else None
+        inputs, weight = self.layer.inputs, self.layer.weight
+        return _same(weight.reshape(inputs, -1, *weight.shape[2:])) if self.layer.groups == inputs else None
 
     @property
     def summed(self) -> NDArray[np.float64] | None:
         """The kernels ``(K, kh, kw)``, if each is applied to the sum of several channels; else None."""
-        if self.groups != 1 or self.planes == 1:
+        if self.layer.groups != 1 or self.layer.inputs == 1:
             return None
-        blocks = self.weight if self.geometry.transpose else self.weight.swapaxes(0, 1)
-        return blocks[0] if (blocks == blocks[0]).all() else None
+        return _same(self.layer.weight if self.layer.transpose else self.layer.weight.swapaxes(0, 1))
 
     @property
     def kernels(self) -> NDArray[np.float64] | None:
@@ -108,16 +95,24 @@ class Request:
         return self.summed if self.each is None else self.each
 
     @property
+    def named(self) -> tuple[str, NDArray[np.float64]]:
+        """The name that scripts give to the weights, and their values: ``kernel``, ``kernels``, or ``weight`` of a layer."""
+        if (kernels := self.kernels) is None:
+            return "weight", self.layer.weight.astype(np.float64, copy=False)
+        return ("kernel", kernels[0]) if len(kernels) == 1 else ("kernels", kernels)
+
+    @property
     def blocks(self) -> int:
         """How often the kernels of a bank are applied: once for each channel, or once."""
-        return 1 if self.kernels is None else self.outputs // len(self.kernels)
+        return 1 if self.kernels is None else self.layer.outputs // len(self.kernels)
 
     @property
     def offset(self) -> float | None:
         """The bias if it is one value for all outputs, 0 if there is none; else None."""
-        if self.bias is None:
+        bias = self.layer.bias
+        if bias is None:
             return 0.0
-        return float(self.bias[0]) if (self.bias == self.bias[0]).all() else None
+        return float(bias[0]) if (bias == bias[0]).all() else None
 
     @property
     def joined(self) -> tuple[Part, ...]:
@@ -135,6 +130,11 @@ class Request:
         pads, (high, wide) = self.geometry.pads, self.geometry.extent
         keeps = (pads.top + pads.bottom, pads.left + pads.right) == (high - 1, wide - 1)
         return Window(keeps, (pads.top, pads.left) == (high // 2, wide // 2))
+
+
+def _same(blocks: NDArray[np.floating]) -> NDArray[np.float64] | None:
+    """The first block, if all are the same."""
+    return blocks[0].astype(np.float64, copy=False) if (blocks == blocks[0]).all() else None
 
 
 class Part(NamedTuple):

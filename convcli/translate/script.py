@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,31 +28,25 @@ def path(request: Request) -> str:
     return f"./{request.source}" if request.source.startswith("-") else request.source
 
 
-def _turned(request: Request) -> bool:
-    """Whether the image may have an EXIF orientation: what cameras write."""
-    return request.source.lower().endswith((".jpg", ".jpeg"))
-
-
-def imports(request: Request, *own: str, pillow: bool = True) -> list[str]:
-    """The import lines of a script, in order, and an empty line."""
-    lines = {"import numpy as np", *own}
+def imports(request: Request, lines: list[str], *own: str, pillow: bool = True) -> list[str]:
+    """The import lines of a script, in order, and an empty line. `lines` may read the weights from the user's file."""
+    found = {"import numpy as np", *own}
     if pillow and not request.tensor:
-        lines.add("from PIL import Image" + (", ImageOps" if _turned(request) else ""))
-    lines.discard("")
-    return [*sorted(lines, key=lambda line: (line.startswith("from"), line.lower())), ""]
+        found.add("from PIL import Image" + (", ImageOps" if request.turned else ""))
+    file = stored(request)
+    if file.imported and file.expression in "".join(lines):
+        found.add(file.imported)
+    return [*sorted(found, key=lambda line: (line.startswith("from"), line.lower())), ""]
 
 
 def image(request: Request) -> list[str]:
     """Lines that read the image as Pillow decodes it: ``image``, float64 ``(C, H, W)``."""
     if request.tensor:
-        height, width = request.geometry.input
-        shape, item = (
-            f"({request.input_channels}, {height}, {width})",
-            "" if request.item is None else f"[{request.item}]",
-        )
+        shape = (request.input_channels, *request.geometry.input)
+        item = "" if request.item is None else f"[{request.item}]"
         return [f"image = np.load({quoted(path(request))}){item}.astype(float).reshape{shape}", *prepared(request)]
     opened = f"Image.open({quoted(path(request))})"
-    if _turned(request):
+    if request.turned:
         opened = f"ImageOps.exif_transpose({opened})"
     colours, lines = request.input_channels, []
     if colours == 3:
@@ -96,17 +91,52 @@ def pad(request: Request, name: str = "image") -> str:
     return f"padded = np.pad({name}, ((0, 0), ({top}, {bottom}), ({left}, {right})){how})"
 
 
-def spread(request: Request, kernels: NDArray[np.float64], name: str) -> list[str]:
-    """Lines that assign the kernels, by NumPy, with the zeros of their dilation."""
-    (high, wide), (d, e) = request.geometry.extent, request.geometry.dilation
-    if (high, wide) == request.geometry.kernel:
-        return array(name, kernels, stored=stored(request).expression)
-    shape = ", ".join(map(str, (*kernels.shape[:-2], high, wide)))
-    steps = f"{'..., ' if kernels.ndim > 2 else ''}::{d}, ::{e}"
+def spread(request: Request) -> list[str]:
+    """Lines that assign the weights, by NumPy, with the zeros of their dilation."""
+    (name, taps), (d, e) = request.named, request.geometry.dilation
+    file = stored(request).expression
+    if request.geometry.extent == request.geometry.kernel:
+        return array(name, taps, stored=file)
+    shape = ", ".join(map(str, (*taps.shape[:-2], *request.geometry.extent)))
+    steps = f"{'..., ' if taps.ndim > 2 else ''}::{d}, ::{e}"
     return [
-        *array("taps", kernels, stored=stored(request).expression),
+        *array("taps", taps, stored=file),
         f"{name} = np.zeros(({shape}))  # dilation",
         f"{name}[{steps}] = taps",
+    ]
+
+
+def summed(request: Request) -> list[str]:
+    """The sum of the channels as the only channel, if every kernel is applied to that."""
+    return ["image = image.sum(axis=0, keepdims=True)"] if request.each is None and request.summed is not None else []
+
+
+def stuffed(request: Request) -> tuple[list[str], str]:
+    """Lines that put the zeros of a transposed operation between the pixels, and the name of the result."""
+    (height, width), (s, t) = request.geometry.input, request.geometry.stride
+    if max(s, t) == 1:
+        return [], "image"
+    lines = [
+        f"stuffed = np.zeros((len(image), {(height - 1) * s + 1}, {(width - 1) * t + 1}))",
+        f"stuffed[:, ::{s}, ::{t}] = image",
+    ]
+    return lines, "stuffed"
+
+
+def layer(request: Request, source: str, call: Callable[[str, str], str], crop: str = "") -> list[str]:
+    """Lines for a layer: each output is the sum of what `call` makes of the planes of its group and their kernels."""
+    groups = request.layer.groups
+    inputs, outputs = request.layer.inputs // groups, request.layer.outputs // groups
+    one = "c" if inputs > 1 else "0"
+    c = one if groups == 1 else f"g * {inputs} + c" if inputs > 1 else "g"
+    o = "o" if groups == 1 else f"g * {outputs} + o"
+    made = call(f"{source}[{c}]", f"weight[{c}, o]" if request.layer.transpose else f"weight[{o}, {one}]")
+    return [
+        "planes = [",
+        (f"    sum({made} for c in range({inputs}))" if inputs > 1 else f"    {made}") + crop,
+        "    " + (f"for g in range({groups}) " if groups > 1 else "") + f"for o in range({outputs})",
+        "]",
+        "result = np.stack(planes)",
     ]
 
 
@@ -162,8 +192,8 @@ def finished(request: Request) -> list[str]:
     """What happens to ``result``, all outputs as NumPy's array: bias, joining, back from linear light."""
     lines = []
     if request.offset is None:
-        assert request.bias is not None
-        lines.append(f"result += np.array([{numbers(request.bias)}])[:, None, None]")
+        assert request.layer.bias is not None
+        lines.append(f"result += np.array([{numbers(request.layer.bias)}])[:, None, None]")
     elif request.offset:
         lines.append(f"result += {number(request.offset)}")
     return [*lines, *joined(request), *encoded(request)]

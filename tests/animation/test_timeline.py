@@ -10,7 +10,7 @@ from convcli.animation.timeline import Kind, Timeline, Values, timeline_of
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError
 from convcli.geometry import Geometry, Pads, Pair
-from convcli.presenters.animated import document
+from convcli.presenters.filmed import document
 from support.animations import direct, random, summed, transposed
 
 

@@ -77,7 +77,7 @@ def test_macs_are_the_products_that_are_made() -> None:
     ):
         nn.init.ones_(layer.weight)
         with torch.no_grad():
-            assert walk(text, 9, 7, 6).macs == int(layer(torch.ones(1, 6, 9, 7)).sum())
+            assert walk(text, 9, 7, 6).total("macs") == int(layer(torch.ones(1, 6, 9, 7)).sum())
 
 
 @pytest.mark.parametrize("size", range(3, 12))

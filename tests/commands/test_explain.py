@@ -411,9 +411,9 @@ def test_another_tool_is_told_the_operation_as_it_is_applied(asked: list[dict[st
     line = ("rgb.png", "-k", "1,2;3,4", "--op", "conv", "-s", "2,1", "-p", "1", "--bias", "7", "--as", "torch")
     assert done("explain", *line, cwd=folder).text == "# torch\n"
     [request] = asked
-    assert request["weight"].tolist() == [[[[4, 3], [2, 1]]]] * 3
-    assert (request["groups"], request["channels"], request["flipped"]) == (3, "each", True)
-    assert request["bias"].tolist() == [7, 7, 7]
+    assert request["layer"].weight.tolist() == [[[[4, 3], [2, 1]]]] * 3
+    assert (request["layer"].groups, request["channels"], request["flipped"]) == (3, "each", True)
+    assert request["layer"].bias.tolist() == [7, 7, 7]
     assert request["geometry"].stride == (2, 1)
     assert request["source"] == "rgb.png"
     assert done("explain", *line, "--json", cwd=folder).json == {"schema": 1, "tool": "torch", "code": "# torch\n"}
@@ -421,7 +421,7 @@ def test_another_tool_is_told_the_operation_as_it_is_applied(asked: list[dict[st
 
 def test_another_tool_is_told_of_the_colours_alone(asked: list[dict[str, Any]]) -> None:
     result = done("explain", SAMPLES / "icon.png", "-k", "sobel", "--channels", "sum", "--as", "scipy")
-    assert asked[0]["weight"].shape == (2, 3, 3, 3)
+    assert asked[0]["layer"].weight.shape == (2, 3, 3, 3)
     assert asked[0]["parts"] == ((2, "magnitude"),)
     assert (asked[0]["input_channels"], asked[0]["channels"]) == (3, "sum")
     assert "opacity is left out" in result.err

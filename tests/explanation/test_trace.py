@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.convspec import ConvSpec
-from convcli.explanation.trace import Trace, combine, readings, touches, trace
+from convcli.explanation.touched import touches
+from convcli.explanation.trace import Trace, combine, readings, trace
 from convcli.geometry import Geometry, Pads, Pair
+from convcli.layer import Layer as Applied
 from support.layers import EPSILON, Layer, layers
 
 
@@ -16,15 +18,14 @@ def geometry_of(layer: Layer) -> Geometry:
     return layer.spec.resolve(layer.size, layer.kernel)
 
 
-def applied(layer: Layer) -> np.ndarray:
+def applied(layer: Layer) -> Applied:
     """The weights as they are laid on the image."""
-    weight = layer.weight.astype(np.float64)
-    return weight[:, :, ::-1, ::-1] if layer.spec.op == "conv" else weight
+    return Applied.of(layer.weight.astype(np.float64), layer.spec, layer.bias)
 
 
 def traced(layer: Layer, filter_: int, at: tuple[int, int]) -> Trace:
     image = layer.image if layer.batch is None else layer.image[0]
-    return trace(image, applied(layer), layer.bias, geometry_of(layer), layer.spec.groups, filter_, at)
+    return trace(image, applied(layer), geometry_of(layer), filter_, at)
 
 
 def one(array: np.ndarray, layer: Layer) -> np.ndarray:
@@ -41,7 +42,7 @@ KERNEL = np.array([[[[1, 2], [3, 4]]]])
 
 def plain(spec: ConvSpec, image: np.ndarray, kernel: np.ndarray, at: tuple[int, int], bias: float = 0) -> Trace:
     geometry = spec.resolve(image.shape[1:], kernel.shape[2:])
-    return trace(image, kernel, np.array([bias]), geometry, 1, 0, at)
+    return trace(image, Applied.of(kernel, spec, np.array([bias])), geometry, 0, at)
 
 
 def test_a_direct_sum_by_hand() -> None:
@@ -143,7 +144,7 @@ def test_any_pixel_is_the_references(layer: Layer, data: st.DataObject) -> None:
 @given(layer=layers(modes=("zeros",), explicit=True), data=st.data())
 def test_any_pixel_is_torchs(layer: Layer, data: st.DataObject) -> None:
     image = torch.from_numpy(np.array(one(layer.image, layer), np.float64))[None]
-    weight, spec = torch.from_numpy(applied(layer).copy()), layer.spec
+    weight, spec = torch.from_numpy(applied(layer).weight.copy()), layer.spec
     bias = None if layer.bias is None else torch.from_numpy(layer.bias)
     top, bottom, left, right = geometry_of(layer).pads
     if spec.transpose:
@@ -168,7 +169,7 @@ def test_what_all_inputs_touch_makes_the_whole_output(layer: Layer) -> None:
     geometry, image = geometry_of(layer), one(layer.image, layer).astype(np.float64)
     out = np.zeros(one(layer.truth, layer).shape)
     for channel, y, x in zip(*np.nonzero(image), strict=True):
-        for way in touches(applied(layer), geometry, layer.spec.groups, layer.channels, int(channel), (int(y), int(x))):
+        for way in touches(applied(layer), geometry, int(channel), (int(y), int(x))):
             out[(way.filter, *way.at)] += way.weight * image[channel, y, x]
     offset = 0 if layer.bias is None else layer.bias[:, None, None]
     np.testing.assert_allclose(

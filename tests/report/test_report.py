@@ -18,7 +18,7 @@ SPELLED = "use --padding-mode zeros or -o FILE"
 def test_notes_and_tables_are_spelled(capsys: pytest.CaptureFixture[str]) -> None:
     report.note(TEXT)
     report.table(report.Table("", [("remedy", TEXT)]))
-    report.block(report.Lines([[(TEXT, "")]]))
+    report.block([[(TEXT, "")]])
     out, err = capsys.readouterr()
     assert err == f"convcli: {SPELLED}\n"
     assert out == f"  remedy  {SPELLED}\n{SPELLED}\n"

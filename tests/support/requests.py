@@ -15,6 +15,7 @@ from convcli.engine import Compute
 from convcli.errors import GeometryError
 from convcli.geometry import Pads, Pair
 from convcli.kernels import Bank, parse
+from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.translate import Request
 from convcli.vocabulary import PADDING_MODES
@@ -41,13 +42,16 @@ def request_for(
 
 def layer_for(spec: ConvSpec, size: tuple[int, int], weight: np.ndarray, **more: Any) -> Request:
     """The request of a layer."""
-    if spec.op == "conv":
-        weight = weight[:, :, ::-1, ::-1]
-    geometry = spec.resolve(size, weight.shape[2:])
-    planes = weight.shape[0] if spec.transpose else weight.shape[1] * spec.groups
-    words = {"source": "image.png", "channels": None, "input_channels": planes, "flipped": spec.op == "conv"} | more
+    layer = Layer.of(weight, spec, more.pop("bias", None))
+    geometry = spec.resolve(size, layer.kernel)
+    words = {
+        "source": "image.png",
+        "channels": None,
+        "input_channels": layer.inputs,
+        "flipped": spec.op == "conv",
+    } | more
     words.setdefault("tensor", words["source"].endswith(".npy"))
-    return Request(weight=np.ascontiguousarray(weight), geometry=geometry, groups=spec.groups, **words)
+    return Request(layer=layer, geometry=geometry, **words)
 
 
 def picture(folder: Path, request: Request, seed: int = 1) -> np.ndarray:
@@ -69,13 +73,13 @@ def expected(request: Request, image: np.ndarray) -> np.ndarray:
         padding=geometry.pads,
         padding_mode=geometry.padding_mode,
         dilation=geometry.dilation,
-        groups=request.groups,
+        groups=request.layer.groups,
         output_padding=geometry.output_padding,
     )
     if request.channels == "gray" and len(image) == 3:
         image = (0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2])[np.newaxis]
     act = transpose_convolve if geometry.transpose else convolve
-    found = act(image, request.weight, spec, Compute("reference"), request.bias, Finish(request.parts))
+    found = act(image, request.layer.weight, spec, Compute("reference"), request.layer.bias, Finish(request.parts))
     return np.asarray(found.array)
 
 

@@ -33,7 +33,9 @@ def check_model(request: Request, folder: Path) -> None:
     (got,) = session.run(None, {"image": image[np.newaxis].astype(np.float32)})
     want = expected(request, image)
     assert got.shape == (1, *want.shape), text
-    np.testing.assert_allclose(got[0], want, rtol=0, atol=1e-5 * 255 * (1 + np.abs(request.weight).sum()), err_msg=text)
+    np.testing.assert_allclose(
+        got[0], want, rtol=0, atol=1e-5 * 255 * (1 + np.abs(request.layer.weight).sum()), err_msg=text
+    )
 
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular", "symmetric"])

@@ -38,7 +38,7 @@ def check(request: Request, tool: str, folder: Path, seed: int = 1) -> None:
     want, got = expected(request, image), result_of(request, tool, folder)
     assert got.dtype == np.float64
     assert got.shape == want.shape, translate(request, tool)
-    scale = 1 + 255 * np.abs(request.weight).sum()
+    scale = 1 + 255 * np.abs(request.layer.weight).sum()
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-11 * scale, err_msg=translate(request, tool))
 
 
@@ -144,7 +144,7 @@ def test_banks(name: str, transpose: bool, tool: str, tmp_path: Path) -> None:
     for spec in (ConvSpec(transpose=transpose), ConvSpec(padding=Pads(1, 1, 1, 1), transpose=transpose)):
         request = request_for(spec, (8, 9), *specs, **options)
         check(request, tool, tmp_path)
-        check(replace(request, bias=np.full(request.outputs, -12.25)), tool, tmp_path)
+        check(replace(request, bias=np.full(request.layer.outputs, -12.25)), tool, tmp_path)
         check(replace(request, bias=np.arange(request.outputs) + 0.5), tool, tmp_path)
 
 

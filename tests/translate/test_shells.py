@@ -67,7 +67,7 @@ def check(request: Request, tool: str, folder: Path) -> None:
     assert planes.shape == want.shape, text
     # ImageMagick has 16 bits on the way and 8 in the end, and its luma differs from BT.601's in the fourth digit.
     rounding = 1.5 if request.channels == "gray" else 1.01
-    tolerance = rounding if tool == "imagemagick" else 1e-5 * 255 * (1 + np.abs(request.weight).sum())
+    tolerance = rounding if tool == "imagemagick" else 1e-5 * 255 * (1 + np.abs(request.layer.weight).sum())
     assert np.abs(planes - want).max() <= tolerance, text
 
 
@@ -86,7 +86,8 @@ def test_direct_operations(name: str, mode: str, tool: str, tmp_path: Path) -> N
         folder.mkdir()
         request = request_for(replace(SPECS[name], padding_mode=mode), (7, 8), kernel, colours=(1, 3)[place])
         assert "cannot be expressed" not in translate(request, tool)
-        check(replace(request, weight=request.weight / 20) if place == 0 else request, tool, folder)
+        layer = replace(request.layer, weight=request.layer.weight / (20 if place == 0 else 1))
+        check(replace(request, layer=layer), tool, folder)
 
 
 @pytest.mark.parametrize("tool", TOOLS)

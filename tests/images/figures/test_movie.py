@@ -17,7 +17,7 @@ from convcli.drawing.scene import Rect
 from convcli.errors import ImageError
 from convcli.geometry import Pads, Pair
 from convcli.images.figures import movie, raster
-from convcli.presenters.animated import document
+from convcli.presenters.filmed import document
 from support.animations import small
 from support.figures import SVG
 

@@ -39,19 +39,13 @@ def _frame(timeline: Timeline, values: Values, number: int, step: Step) -> dict[
     height, width = timeline.geometry.extent
     taps = []
     for tap in step.taps:
-        value = timeline.value(tap, values)
+        field, value = timeline.grid[tap.row][tap.column], timeline.value(tap, values)
         weight = None if values.kernel is None else values.kernel[tap.kernel[0]][tap.kernel[1]]
+        product = None if value is None or weight is None else value * weight + 0.0  # no -0
         taps.append(
-            {
-                "at": [tap.row, tap.column],
-                "kind": str(timeline.grid[tap.row][tap.column].kind),
-                "input": timeline.grid[tap.row][tap.column].source,
-                "kernel": tap.kernel,
-                "value": value,
-                "weight": weight,
-                "product": None if value is None or weight is None else value * weight + 0.0,  # no -0
-            }
-        )
+            {"at": [tap.row, tap.column], "kind": str(field.kind), "input": field.source, "kernel": tap.kernel,
+             "value": value, "weight": weight, "product": product}
+        )  # fmt: skip
     return {
         "frame": number,
         "output": step.output,

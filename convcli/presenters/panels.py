@@ -14,8 +14,6 @@ from convcli.explanation.phrases import text
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Trace
 
-Block = report.Table | report.Lines
-
 _MOST_ROWS, _MOST_TERMS, _MOST_SUMS = 16, 12, 64
 """The most that is shown: rows of a matrix that stands alone, terms, and sums. --json has everything."""
 
@@ -50,7 +48,7 @@ class _Panel:
         return [[*line, (" " * (full - sum(len(part) for part, _ in line)), "")] for line in out]
 
 
-def window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
+def window(answer: Pixel, one: Trace, place: int, width: int) -> list[report.Block]:
     """Window × kernel = products, side by side, below each other, or shortened."""
     name = answer.subject.filter_name(one.filter)
     values, kernel, products = one.values[place], one.kernel[place], one.products[place]
@@ -72,17 +70,13 @@ def window(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
     drawn = [panel.lines() for panel in panels]
     widths = [sum(len(part) for part, _ in lines[0]) for lines in drawn]
     if sum(widths) + 2 * 3 <= width:
-        side = [
-            [("  ", ""), *parts[0], ("  ", ""), *parts[1], ("  ", ""), *parts[2]] for parts in zip(*drawn, strict=True)
-        ]
-        return [report.Lines([*side, []])]
+        gap = ("  ", "")
+        return [[*([gap, *first, gap, *second, gap, *third] for first, second, third in zip(*drawn, strict=True)), []]]
     if max(widths) + 2 <= width and len(cells) <= _MOST_ROWS:
-        return [report.Lines([*([("  ", ""), *line] for lines in drawn for line in lines if _said(line)), []])]
+        return [
+            [*([("  ", ""), *line] for lines in drawn for line in lines if any(part.strip() for part, _ in line)), []]
+        ]
     return _short(answer, one, place, width)
-
-
-def _said(line: Sequence[report.Piece]) -> bool:
-    return any(part.strip() for part, _ in line)
 
 
 def _cell(number: str, mark: str) -> tuple[str, str]:
@@ -95,17 +89,15 @@ def _product(number: str, mark: str) -> tuple[str, str]:
     return ("·", "faint") if mark == BETWEEN else (number, "faint" if mark == OUTSIDE else "")
 
 
-def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
+def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[report.Block]:
     """A window that is too large to show: its largest terms and the sums of its rows."""
     products = one.products[place]
     name, kernel = answer.subject.input_name(one.channels[place]), answer.subject.filter_name(one.filter)
-    head = report.Lines(
-        [
-            [(f"  {name} × {kernel} = {text(float(products.sum()), 6)}", "strong")],
-            [(f"  {report.shape(products.shape)} is too large to show here: --json and -o have all of it", "faint")],
-            [],
-        ]
-    )
+    head = [
+        [(f"  {name} × {kernel} = {text(float(products.sum()), 6)}", "strong")],
+        [(f"  {report.shape(products.shape)} is too large to show here: --json and -o have all of it", "faint")],
+        [],
+    ]
     terms = terms_of(one, [(place, i, j) for i, j in one.reached])
     transpose = answer.subject.geometry.transpose
     sums = [
@@ -113,7 +105,7 @@ def _short(answer: Pixel, one: Trace, place: int, width: int) -> list[Block]:
         for row, line in zip(one.rows, products, strict=True)
         if row.source is not None
     ]
-    blocks: list[Block] = [head]
+    blocks: list[report.Block] = [head]
     if terms:
         blocks.append(contributions("the largest terms", terms))
     if 0 < len(sums) <= _MOST_SUMS:
@@ -163,4 +155,4 @@ def wrapped(title: str, sums: Sequence[tuple[str, float]], width: int) -> report
         for label, number in sums[start : start + each]:
             line += [(f"{label:>{edge}} ", "name"), (f"{text(number):>{wide}}   ", "")]
         lines.append(line)
-    return report.Lines([*lines, []])
+    return [*lines, []]

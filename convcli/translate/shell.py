@@ -1,0 +1,54 @@
+"""What the tools of the command line share: they apply a few kernels to every channel of a picture, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.translate.literals import lacking
+from convcli.translate.request import Part, Request
+
+
+def lacks(request: Request, tool: str) -> str:
+    """What such a tool cannot do of an operation; empty if it can do it."""
+    rules = (
+        (request.geometry.transpose, f"the transposed operation, which {tool} lacks"),
+        (request.tensor, f"a .npy file, which {tool} cannot read"),
+        (request.linear and tool == "vips", "linear light in pixel units, which vips scales to 0 … 1"),
+        (request.kernels is None, "a layer that weighs each channel in its own way"),
+        (request.kernels is not None and len(_biases(request)) > 1, "a bias of its own for each channel"),
+    )
+    return next((f"{what}; there is no text" for holds, what in rules if holds), "")
+
+
+def _biases(request: Request) -> NDArray[np.float64]:
+    """The different biases ``(N, K)`` that the kernels have on the channels."""
+    bias = np.zeros(request.layer.outputs) if request.layer.bias is None else request.layer.bias
+    return np.unique(bias.reshape(request.blocks, -1), axis=0)
+
+
+def bank(request: Request) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[Part, ...]]:
+    """The kernels of an operation that lacks nothing, the bias of each, and how they are joined."""
+    assert request.kernels is not None
+    parts = request.joined or tuple(Part(k, k + 1, "none") for k in range(len(request.kernels)))
+    return request.kernels, _biases(request)[0], parts
+
+
+def mirrored(request: Request) -> list[str]:
+    """A remark on a border that such tools do not have."""
+    if request.geometry.padding_mode != "reflect" or not any(request.geometry.pads):
+        return []
+    return [lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice")]
+
+
+def several(count: int) -> list[str]:
+    """A remark on results that would be one picture."""
+    return [lacking(f"{count} results in one picture; each is a file")] if count > 1 else []
+
+
+def spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A kernel with the zeros of its dilation."""
+    d, e = request.geometry.dilation
+    taps = np.zeros(request.geometry.extent)
+    taps[::d, ::e] = kernel
+    return taps
