@@ -1,8 +1,9 @@
-"""Time convcli against its peers and write the ratios as a Markdown table: ``make bench``.
+"""Compare the speed of convcli with that of other programs, and write a Markdown table: ``make bench``.
 
-Every row times convcli and all its peers in turn, round after round, so that a machine whose speed drifts slows all of
-them alike; medians are compared. Peers that are not installed are left out of their rows. ``--only TEXT`` runs the rows
-whose name contains a text, ``--rounds N`` sets the rounds, ``--output FILE`` where the table goes.
+Every row runs convcli and all other programs in turn, round after round, so that changes in the machine's speed affect
+all of them alike. The medians are compared. Programs that are not installed are left out. ``--only TEXT`` runs only the
+rows whose name contains a text, ``--rounds N`` sets the number of rounds, and ``--output FILE`` says where the table
+goes.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from convcli.system.context import Context
 
 PAUSE = 0.05
 LEAST = 0.01
-"""Seconds between runs, and of a measurement at the least: the threads of some libraries go on looking for work for a
-while after theirs is done."""
+"""Seconds between two runs, and the least seconds of a measurement: the threads of some libraries keep looking for
+work for a while after their work is done."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Row:
     name : str
         What is done.
     ours : callable
-        One run of convcli; returns its cost in seconds (or MiB).
+        Runs convcli once, and returns the cost in seconds (or MiB).
     peers : dict
-        The same of every peer.
+        The same for every other program.
     goal : float
-        The ratio to the best peer that is wanted, at most.
+        The largest ratio to the best other program that is good enough.
     unit : str
         ``s`` or ``MiB``.
     """
@@ -62,7 +63,7 @@ class Row:
 
 
 def photo() -> Image.Image:
-    """A 4000×3000 RGB photograph: the sample enlarged, with a camera's grain."""
+    """A 4000×3000 RGB photograph: the sample, enlarged, with noise like a camera's."""
     small = Image.open(HERE.parent / "samples" / "coffee.jpg")
     large = np.asarray(small.resize((4000, 3000), Image.Resampling.BICUBIC)).astype(np.int16)
     grain = np.random.default_rng(0).normal(0, 3, large.shape).astype(np.int16)
@@ -70,7 +71,7 @@ def photo() -> Image.Image:
 
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:
-    """`work` as a measurement of its wall time; short ones are repeated for `LEAST` seconds."""
+    """A measurement of the wall time of `work`, in seconds. Short work is repeated for at least `LEAST` seconds."""
 
     def measure() -> float:
         calls, start = 0, perf_counter()
@@ -85,7 +86,7 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
 
 
 def in_turn(runs: Mapping[str, Callable[[], float]], count: int) -> dict[str, float]:
-    """The median cost of each of several runs, which go in turn, round after round; the first warms up."""
+    """The median cost of each of several runs, which are made in turn, round after round. The first round warms up."""
     costs: dict[str, list[float]] = {name: [] for name in runs}
     for round_ in range(count + 1):
         for name, run in runs.items():
@@ -97,7 +98,7 @@ def in_turn(runs: Mapping[str, Callable[[], float]], count: int) -> dict[str, fl
 
 
 def measured(rows: Iterator[Row], count: int) -> Iterator[str]:
-    """Run every row; one Markdown line each."""
+    """Run every row. Gives one Markdown line for each."""
     for row in rows:
         medians = in_turn({"convcli": row.ours, **row.peers}, count)
         ours = medians.pop("convcli")
@@ -113,19 +114,19 @@ def measured(rows: Iterator[Row], count: int) -> Iterator[str]:
 
 
 def figure(cost: float, unit: str) -> str:
-    """A cost with three digits."""
+    """A cost as text, with three digits."""
     if unit != "s":
         return f"{cost:.0f} {unit}"
     return f"{cost:.2f} s" if cost >= 1 else f"{cost * 1e3:.3g} ms" if cost >= 1e-3 else f"{cost * 1e6:.3g} µs"
 
 
 def rounds(count: int) -> str:
-    """How many measurements a figure stands for."""
+    """A text that says how many measurements a figure stands for."""
     return f"Medians of {count} rounds" if count > 1 else "A single round"
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """A text about the machine and the programs that were measured."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -142,7 +143,7 @@ def machine() -> str:
 
 
 def _blas() -> str:
-    """NumPy's BLAS, and which processor's instructions it uses."""
+    """NumPy's BLAS, and the processor whose instructions it uses."""
     loaded = [each for each in threadpool_info() if each["user_api"] == "blas" and "numpy" in each["filepath"]]
     return ", ".join(
         f"{each['internal_api']} {each['version']} {each.get('architecture', '')}".strip() for each in loaded

@@ -1,4 +1,4 @@
-"""What every benchmark takes on its command line."""
+"""The options of every benchmark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def command_line(description: str | None, output: str) -> argparse.Namespace:
-    """``--only TEXT``, ``--rounds N`` and ``--output FILE``, by default the file `output` beside the benchmarks."""
+    """Read ``--only TEXT``, ``--rounds N`` and ``--output FILE``, by default the file `output` beside the benchmarks."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--only", default="")
     parser.add_argument("--rounds", type=int, default=5)

@@ -21,8 +21,8 @@ CONVCLI = [sys.executable, "-m", "convcli"]
 
 
 def command_rows(photo: Image.Image, folder: Path) -> Iterator[Line]:
-    """Every row: name, convcli, peers, goal, unit. Files are made in `folder`."""
-    compileall.compile_dir(Path(convcli.__file__).parent, quiet=1)  # as every installed package is
+    """All rows: name, convcli, other programs, goal, unit. Files are made in `folder`."""
+    compileall.compile_dir(Path(convcli.__file__).parent, quiet=1)  # like every installed package
     photo.save(folder / "photo.ppm")
     photo.save(folder / "photo.jpg", quality=92)
     photo.save(folder / "photo.png")
@@ -33,7 +33,7 @@ def command_rows(photo: Image.Image, folder: Path) -> Iterator[Line]:
     sharpen = "3x3: 0,-1,0 -1,5,-1 0,-1,0"
     for ending, goal in (("ppm", 1.2), ("jpg", 1.2), ("png", 0.8)):
         source, target = str(folder / f"photo.{ending}"), str(folder / f"out.{ending}")
-        quality = "[Q=92]" if ending == "jpg" else ""  # the same for both
+        quality = "[Q=92]" if ending == "jpg" else ""  # the same as convcli's
         peers = _vips(source, target + quality, str(folder / "sharpen.mat"))
         yield (
             f"whole command, 12 MP 3×3, {ending.upper()}",
@@ -86,7 +86,7 @@ def _disk(path: Path, radius: int) -> None:
 
 
 def _time(command: list[str]) -> Measure:
-    """Seconds of a command."""
+    """A measurement of a command's wall time in seconds."""
 
     def measure() -> float:
         start = perf_counter()
@@ -101,11 +101,12 @@ _LAUNCHER = (
     "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
 )
-"""A program that is small itself: what a process was before it became another counts as that one's peak."""
+"""A program that is small itself: the peak memory of a process includes what it held before it became another
+program."""
 
 
 def _memory(command: list[str]) -> Measure:
-    """Peak MiB of a command."""
+    """A measurement of a command's peak memory in MiB."""
 
     def measure() -> float:
         ended = subprocess.run([sys.executable, "-c", _LAUNCHER, *command], check=True, capture_output=True, text=True)

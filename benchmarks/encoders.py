@@ -1,9 +1,9 @@
-"""Time PNG encoders on a photograph and on a drawing, and weigh what they write: what convcli's own is held against.
+"""Time PNG encoders on a photograph and on a drawing, and compare the sizes of their files with those of convcli's encoder.
 
     python benchmarks/encoders.py [--only TEXT] [--rounds N] [--output FILE]
 
-The encoders run in turn, round after round, from an array to bytes in memory; medians are compared. What each writes must
-decode to what it was given. Those that are not installed are left out.
+The encoders run in turn, round after round, from an array to bytes in memory. The medians are compared. Every file must
+decode to the pixels that were given. Encoders that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Encode = Callable[[NDArray[np.uint8]], bytes | bytearray]
 
 
 def encoders() -> dict[str, Encode]:
-    """All that are installed."""
+    """All encoders that are installed."""
     found: dict[str, Encode] = {"convcli": lambda pixels: b"".join(png.encode(pixels))}
     for level in (1, 6):
         found[f"Pillow, level {level}"] = partial(_pillow, level)
@@ -54,7 +54,7 @@ def _pillow(level: int, pixels: NDArray[np.uint8]) -> bytes:
 
 
 def drawing() -> NDArray[np.uint8]:
-    """4000×3000 RGB of flat colours and thin lines, as plots and screenshots are."""
+    """4000×3000 RGB of flat colours and thin lines, like plots and screenshots."""
     image = np.full((3000, 4000, 3), 255, np.uint8)
     generator = np.random.default_rng(0)
     for _ in range(60):
@@ -66,7 +66,7 @@ def drawing() -> NDArray[np.uint8]:
 
 
 def seconds(encode: Encode, pixels: NDArray[np.uint8]) -> float:
-    """What an encoder takes."""
+    """The wall time of an encoder."""
     start = perf_counter()
     encode(pixels)
     return perf_counter() - start
@@ -93,7 +93,7 @@ def lines(name: str, pixels: NDArray[np.uint8], count: int) -> list[str]:
 
 
 def main() -> None:
-    """Run them and write the table."""
+    """Run the encoders and write the table."""
     options = command_line(__doc__, "ENCODERS.md")
     images = {"photograph": np.asarray(photo()), "drawing": drawing()}
     rows = [

@@ -1,4 +1,4 @@
-"""The rows that compare computations alone, arrays in and arrays out."""
+"""The rows that compare computations alone, from arrays to arrays."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Line = tuple[str, Work, dict[str, Work], float]
 
 
 def in_process_rows(photo: NDArray[np.uint8]) -> Iterator[Line]:
-    """Every row: name, convcli, peers, goal. `photo` is ``(H, W, 3)``."""
-    photo = photo.copy()  # one that can be written, which torch asks for
+    """All rows: name, convcli, other libraries, goal. `photo` is ``(H, W, 3)``."""
+    photo = photo.copy()  # torch needs an array that can be written
     cv2 = _cv2()
     generator = np.random.default_rng(1)
 

@@ -1,9 +1,9 @@
-"""Time five hundred photographs: one convcli against a shell's loop over `vips conv`, and against ImageMagick's `mogrify`.
+"""Time five hundred photographs: one run of convcli, a shell loop over `vips conv`, and ImageMagick's `mogrify`.
 
     python benchmarks/many.py [--only TEXT] [--rounds N] [--output FILE]
 
-The programs run in turn, round after round, each into a folder of its own, which is empty when it begins; medians are
-compared. Every one must have written every image. Peers that are not installed are left out.
+The programs run in turn, round after round, each into an empty folder of its own. The medians are compared. Every
+program must write all images. Programs that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ import convcli
 COUNT = 500
 SIDE = 512
 GOALS = {"vips conv, a loop of the shell": 0.2, "ImageMagick mogrify": 1.0}
-"""The ratios to these that are wanted, at most."""
+"""The largest ratios to these programs that are good enough."""
 
 
 def photographs(folder: Path, ending: str) -> None:
-    """Crops of the sample photograph, enlarged and with a camera's grain: no two alike."""
+    """Crops of the sample photograph, enlarged, with noise like a camera's. No two are the same."""
     generator = np.random.default_rng(0)
     sample = Image.open(HERE.parent / "samples" / "coffee.jpg")
     large = sample.resize((2 * sample.width, 2 * sample.height), Image.Resampling.BICUBIC)
@@ -46,7 +46,7 @@ def photographs(folder: Path, ending: str) -> None:
 
 
 def commands(ending: str) -> dict[str, list[str]]:
-    """Every program, to be run where ``in`` lies and ``out`` is to be filled."""
+    """The command of every program. It runs in the folder that holds ``in``, and fills ``out``."""
     every = {
         "convcli": [
             *CONVCLI,
@@ -75,7 +75,7 @@ def commands(ending: str) -> dict[str, list[str]]:
 
 
 def seconds(command: list[str], folder: Path) -> float:
-    """Wall time of a program that is to write all images."""
+    """The wall time of a program, which must write all images."""
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
@@ -88,7 +88,7 @@ def seconds(command: list[str], folder: Path) -> float:
 
 
 def measured(ending: str, count: int) -> list[str]:
-    """A Markdown line for each peer."""
+    """A Markdown line for each other program."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in").mkdir()
@@ -113,7 +113,7 @@ def measured(ending: str, count: int) -> list[str]:
 def main() -> None:
     """Run the rows and write the table."""
     options = command_line(__doc__, "MANY.md")
-    compileall.compile_dir(Path(convcli.__file__).parent, quiet=1)  # as every installed package is
+    compileall.compile_dir(Path(convcli.__file__).parent, quiet=1)  # like every installed package
     lines = [
         line for ending in ("jpg", "png") if options.only.lower() in ending for line in measured(ending, options.rounds)
     ]

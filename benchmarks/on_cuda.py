@@ -1,6 +1,6 @@
-"""The rows that compare filters on a CUDA device: from host to host, and with the pixels there before and after.
+"""The rows that compare filters on a CUDA device: from host to host, and with the pixels on the device before and after.
 
-Without a device there are none. ``cpu`` in its place is for trying the code out.
+Without a device there are no rows. The device ``cpu`` is for trying the code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REPEATS = 5
 
 
 def cuda_rows(photo: NDArray[np.uint8], device: str = "cuda") -> Iterator[Line]:
-    """Every row: name, convcli, peers, goal. `photo` is ``(H, W, 3)``."""
+    """All rows: name, convcli, torch, goal. `photo` is ``(H, W, 3)``."""
     if device == "cuda" and not torch.cuda.is_available():
         return
     for count in (1, 16):
@@ -66,7 +66,7 @@ def _ours(batch: NDArray[np.uint8], kernel: NDArray[np.float64], device: str) ->
 
 
 def _theirs(batch: NDArray[np.uint8], kernel: NDArray[np.float64], device: str) -> Measure:
-    """As people write it."""
+    """The filter as people usually write it in torch."""
     weight = torch.tensor(kernel, dtype=torch.float32, device=device).repeat(3, 1, 1, 1)
 
     def measure() -> float:
@@ -91,12 +91,12 @@ def _theirs_there(batch: NDArray[np.uint8], kernel: NDArray[np.float64], device:
 
 
 def _copy(batch: NDArray[np.uint8], device: str) -> Measure:
-    """What the device's memory allows: every value read once and written once."""
+    """The limit of the device's memory: every value is read once and written once."""
     return _between_events(torch.clone, batch, device)
 
 
 def _between_events(work: Callable[[torch.Tensor], torch.Tensor], batch: NDArray[np.uint8], device: str) -> Measure:
-    """Seconds of work on the pictures as float32, NCHW, which are brought to the device for it."""
+    """Seconds of work on the pictures as float32, NCHW, which are already on the device."""
 
     def measure() -> float:
         times = []

@@ -1,9 +1,9 @@
-"""How far the planner's choice lies from the best plan, over a grid of kernels, images, layers, strides and dilations.
+"""How far the planner's choice is from the best plan, over a grid of kernels, images, layers, strides and dilations.
 
     python benchmarks/regret.py [--only TEXT] [--rounds N] [--output FILE]
 
-Every plan that is predicted to take at most `WORTH` times the chosen one's time is run in turn with the others; the regret of
-a case is the chosen plan's median over the best one's.
+Every plan with a predicted time of at most `WORTH` times the chosen plan's runs in turn with the others. The regret of
+a case is the chosen plan's median time over the best plan's.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from convcli.system.context import Context
 WORTH = 8.0
 GOAL = 1.25
 STRETCH = 10e-3
-"""Seconds that a plan is repeated for: the first call after another plan's makes its tiles anew."""
+"""Seconds for which a plan is repeated: its first call after another plan has to make its tiles again."""
 
 
 class Case(NamedTuple):
-    """An operation: its name, image ``(C, H, W)``, weight ``(C_out, C_in/groups, kh, kw)``, and what becomes of its results."""
+    """An operation: its name, image ``(C, H, W)``, weight ``(C_out, C_in/groups, kh, kw)``, specification and finish."""
 
     name: str
     image: NDArray[Any]
@@ -49,11 +49,11 @@ FINISHES = {
     "uint16": Finish(dtype="uint16", full_scale=65535.0),
     "float32": Finish(),
 }
-"""What results are rounded to, by the type of the pixels."""
+"""How results are rounded, by the dtype of the pixels."""
 
 
 def picture(shape: tuple[int, int, int], kind: str = "uint8") -> NDArray[Any]:
-    """Noise as it is decoded: ``(C, H, W)``, channels side by side in memory."""
+    """Noise in the memory layout of a decoded picture: ``(C, H, W)``, with interleaved channels."""
     white = 255 if kind == "uint8" else 65535
     return np.random.default_rng(0).integers(0, white, shape).astype(kind).transpose(2, 0, 1)
 
@@ -66,12 +66,12 @@ def dense(size: int) -> NDArray[np.float64]:
 
 
 def named(*names: str) -> dict[str, NDArray[np.float64]]:
-    """Kernels of the library."""
+    """Named kernels of convcli."""
     return {name: parse(name).kernels[0].values for name in names}
 
 
 def filtered(name: str, image: NDArray[Any], kernel: NDArray[np.float64], **more: Any) -> Case:
-    """A kernel on every channel."""
+    """A case that applies a kernel to every channel."""
     weight = np.broadcast_to(kernel, (len(image), 1, *kernel.shape)).copy()
     mode = "zeros" if "transpose" in more else "reflect"
     spec = ConvSpec(padding="same-upper", padding_mode=mode, groups=len(image), **more)
@@ -79,7 +79,7 @@ def filtered(name: str, image: NDArray[Any], kernel: NDArray[np.float64], **more
 
 
 def photographs() -> Iterator[Case]:
-    """8 bits, the kernels of image processing, every pixel or every second one."""
+    """8 bits, with the usual kernels of image processing, and stride 1 or 2."""
     kernels = {f"dense {size}×{size}": dense(size) for size in (3, 5, 7, 9, 13, 21, 31, 61, 101)}
     kernels |= named(
         "sharpen", "sobel-x", "box:3", "box:9", "gaussian:1", "gaussian:3", "gaussian:10", "disk:5", "disk:15"
@@ -98,7 +98,7 @@ def photographs() -> Iterator[Case]:
 
 
 def further() -> Iterator[Case]:
-    """Larger strides, dilations, transposed operations."""
+    """Larger strides, dilations and transposed operations."""
     for image_name, shape in (("RGB 512²", (512, 512, 3)), ("RGB 2000×3000", (2000, 3000, 3))):
         image = picture(shape)
         for size in (3, 7):
@@ -117,7 +117,7 @@ def further() -> Iterator[Case]:
 
 
 def deep() -> Iterator[Case]:
-    """16 bits, and real numbers."""
+    """16 bits and real numbers."""
     kernels = {f"dense {size}×{size}": dense(size) for size in (3, 7, 31)}
     kernels |= named("sharpen", "box:9", "gaussian:3", "disk:15")
     for kind in ("uint16", "float32"):
@@ -127,7 +127,7 @@ def deep() -> Iterator[Case]:
 
 
 def layers() -> Iterator[Case]:
-    """Of networks: inputs, outputs, groups, side of the image, side of the kernel, stride."""
+    """Layers of networks: inputs, outputs, groups, side of the image, side of the kernel, stride."""
     generator = np.random.default_rng(0)
     for inputs, outputs, groups, side, k, s in (
         (3, 32, 1, 224, 3, 2), (3, 64, 1, 224, 7, 2), (16, 16, 1, 128, 3, 1), (32, 64, 1, 64, 5, 2), (64, 64, 1, 64, 1, 1),
@@ -141,7 +141,7 @@ def layers() -> Iterator[Case]:
 
 
 def cases() -> Iterator[Case]:
-    """All of them."""
+    """All cases."""
     yield from photographs()
     yield from further()
     yield from deep()
@@ -149,7 +149,7 @@ def cases() -> Iterator[Case]:
 
 
 def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, float]]:
-    """The chosen plan, and the predicted and measured seconds of every plan worth a look."""
+    """The chosen plan, and the predicted and the measured seconds of every plan that is compared."""
     _, image, weight, spec, finish = case
     layer = Layer.of(weight, spec)
 
@@ -158,7 +158,7 @@ def measured(case: Case, rounds: int) -> tuple[str, dict[str, float], dict[str, 
 
     chosen = run(None)
     first = chosen.plan.partition(":")[0]
-    # A small job takes taps without weighing the rest: a plan that is asked for has them all weighed.
+    # A small job takes taps without comparing plans, but all are compared if one is asked for by name.
     considered = chosen.considered if len(chosen.considered) > 1 else run(first).considered
     predicted = {plan.name: plan.seconds for plan in considered if plan.seconds <= WORTH * considered[0].seconds}
     times: dict[str, list[float]] = {plan: [] for plan in predicted}

@@ -15,7 +15,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except SystemExit as end:
-        from convcli.system.process import leave
+        from convcli.system.context import leave
 
         leave(end.code)
         sys.exit(end.code)

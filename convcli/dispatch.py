@@ -1,63 +1,66 @@
-"""Which backend does a task, in which dtype, and whether this machine has the memory for it."""
+"""Choose the backend and the dtype of a task, and check that this machine has the memory for it."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
 from math import prod
+from types import ModuleType
 
 import numpy as np
 
 from convcli import backends
-from convcli.backends import Task, spectra
+from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.geometry import Pads
 from convcli.system import memory
+from convcli.system.context import current
 from convcli.system.parallel import workers
 
 TORCH_IMPORT_SECONDS = 2.0
 
 TORCH_MACS_PER_SECOND = {"dense": 40e9, "per channel": 2e9}
-"""Of one thread, as `convcli compare` finds: torch has fast code for layers of many channels only. Of large kernels of few
-channels, which it takes through transforms, it does more; but numpy's transforms, tile by tile, take a tenth of their time."""
+"""Of one thread, as `convcli compare` measures them. torch has fast code only for layers of many channels ("dense").
+For large kernels on few channels it uses transforms and is faster than this. But numpy's transforms, tile by tile,
+take a tenth of that time."""
 
 TORCH_VALUES_PER_SECOND = 1e9
-"""Values of input and output that one thread converts, reads and writes, whatever is computed with them."""
+"""Values of input and output that one thread converts, reads and writes, in addition to the computation."""
 
 FAST_CHANNELS = 8
-"""Channels in a group from which torch's fast code is for."""
+"""Channels in a group from which on torch's fast code is used."""
 
 ALWAYS_NUMPY_MACS = 1e7
-"""Work that numpy has done before torch could be asked for it."""
+"""With less work than this, numpy is done before torch could begin."""
 
 
 def count_macs(task: Task) -> int:
-    """Multiply-accumulates: every weight meets every output pixel, or, transposed, every input pixel."""
+    """Multiply-accumulates of a task: each weight is used once for every output pixel (transposed: every input pixel)."""
     geometry = task.geometry
     return task.images * task.layer.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
 
 
 def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str]:
-    """Resolve ``auto`` to the backend that should finish first, torch's import counted in; also say why.
+    """Resolve ``auto`` to the backend with the shortest predicted time, including the import of torch; also say why.
 
     Parameters
     ----------
     task : Task
-        Its dtype is not looked at.
+        Its dtype is ignored.
     wanted : str
-        As the user names it, one of `convcli.backends.BACKENDS` or ``auto``.
+        The user's choice: one of `convcli.backends.BACKENDS` or ``auto``.
     dtype : str, optional
-        As the user names it.
+        The user's choice.
 
     Returns
     -------
     (str, str)
-        The backend, and the reason; "" where the user chose.
+        The backend, and the reason. The reason is empty if the user chose.
 
     Raises
     ------
     BackendError
-        A plan or a device that the backend does not have, or an operation that it cannot do.
+        The backend does not have this plan or device, or it cannot do the operation.
     """
     device = task.device
     if task.plan is not None and (wanted not in ("auto", "numpy") or device != "cpu"):
@@ -68,11 +71,7 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
         )
     numpy_asked = task.plan is not None or wanted == "numpy"
     if numpy_asked and device == "cpu" and (reason := _gaps(task)):
-        raise BackendError(
-            "backend 'numpy'",
-            "cannot do this",
-            f"{reason}; use {param('backend', 'torch')}, or another dilation or stride",
-        )
+        raise _too_sparse(reason)
     if task.plan is not None:
         return "numpy", "" if wanted == "numpy" else "a plan is asked for"
     if wanted != "auto":
@@ -82,34 +81,70 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
                 f"runs on the CPU only, not on '{device}'",
                 f"use {param('backend', 'torch')} or auto",
             )
+        if wanted == "torch" and not _extras().is_installed("torch"):
+            raise _without_torch(*(("device", device) if device != "cpu" else ("backend", "torch")))
         return wanted, ""
     if device != "cpu":
+        if not _extras().is_installed("torch"):
+            raise _without_torch("device", device)
         return "torch", f"only torch runs on {device}"
     if dtype in ("float16", "bfloat16"):
+        if not _extras().is_installed("torch"):
+            raise _without_torch("dtype", dtype)
         return "torch", f"only torch computes in {dtype}"
     return _faster(task, dtype)
 
 
+def _extras() -> ModuleType:
+    """What is installed is asked for large work only."""
+    from convcli import extras
+
+    return extras
+
+
+def _without_torch(parameter: str, value: str) -> BackendError:
+    """The error of a parameter that asks for torch where it is not installed."""
+    other = {"backend": "numpy", "device": "cpu", "dtype": "float32"}[parameter]
+    remedy = f"{_extras().how_to_get('torch')}, or use {param(parameter, other)}"
+    return BackendError(f"{parameter} '{value}'", "needs torch, which is not installed", remedy)
+
+
+def _too_sparse(reason: str) -> BackendError:
+    """The error of what only torch can do."""
+    torch = param("backend", "torch")
+    remedy = f"use {torch}" if _extras().is_installed("torch") else f"use {torch} ({_extras().how_to_get('torch')})"
+    return BackendError("backend 'numpy'", "cannot do this", f"{reason}; {remedy}, or another dilation or stride")
+
+
+def _imported_before() -> bool:
+    """Whether torch was imported before a run began: of a batch, every image is asked the same, in whatever order they come."""
+    return current().kept(_imported_before, lambda: "torch" in sys.modules)
+
+
 def _gaps(task: Task) -> str:
-    """Why a task is not for numpy; empty if it is."""
+    """Why numpy cannot do a task; empty if it can."""
     if not task.geometry.transpose:
         return ""
-    from convcli.backends.numpy import sparse
+    from convcli.backends.numpy.phases import sparse
 
     return sparse(task.layer.weight, task.geometry)
 
 
 def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
-    """Which of numpy and torch, by what each is predicted to take, and that in words."""
+    """The faster of numpy and torch by their predicted times, and the reason in words."""
     if reason := _gaps(task):
+        if not _extras().is_installed("torch"):
+            raise _too_sparse(reason)
         return "torch", reason
     macs = count_macs(task)
     channels = task.layer.inputs // task.layer.groups
-    torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS
+    torch_import = 0 if _imported_before() else TORCH_IMPORT_SECONDS
     rate = TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
     values = prod(task.source.shape) + task.images * task.layer.outputs * prod(task.geometry.output)
     if macs < ALWAYS_NUMPY_MACS:
         return "numpy", "so little work that no other would have begun"
+    if not _extras().is_installed("torch"):
+        return "numpy", "the fastest that is installed"
     from convcli.backends.numpy import USUAL, predicted_seconds
 
     torch_seconds = (macs / rate + values / TORCH_VALUES_PER_SECOND) / USUAL + torch_import
@@ -125,19 +160,24 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
 
 
 def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], kept: str | None = None) -> str:
-    """The dtype of the computation: as asked for, else float32, or float64 where that would not do.
+    """The dtype of the computation: the wanted one, else float32, or float64 if float32 is not accurate enough.
 
     Parameters
     ----------
     wanted : str, optional
-        As the user names it.
+        The user's choice.
     backend : str
     image : dtype
-        Of what the kernel reads.
+        Of the pixels that the kernel reads.
     kept : str, optional
-        What results are rounded to. In float32, sums of 16-bit values are rounded by up to a hundredth of a level, and one result
-        in some hundred then to another level: numpy computes those in float64. On torch, whose devices may have none to speak of,
-        it has to be asked for.
+        The dtype that results are rounded to. float32 rounds sums of 16-bit values by up to a hundredth of a level, so
+        that about one result in some hundred gets another level. numpy therefore computes these in float64. With torch
+        the user has to ask for it, because many of its devices are very slow in float64.
+
+    Raises
+    ------
+    BackendError
+        The backend does not compute in the wanted dtype.
     """
     if wanted is None:
         deep = backend == "numpy" and kept == "uint16"
@@ -153,9 +193,15 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
 
 
 def check_memory(task: Task, backend: str) -> None:
-    """Refuse, before anything is allocated, what cannot fit into this machine's memory: input, copies and output together.
+    """Refuse a task that needs more memory than this machine has, before anything is allocated.
 
-    What a device other than the CPU has no memory for, torch says when it comes to it.
+    It needs memory for the input, its copies and the output. The memory of devices other than the CPU is not checked
+    here: torch raises an error when it runs out.
+
+    Raises
+    ------
+    GeometryError
+        The task needs more memory.
     """
     geometry = task.geometry
     output = (task.images, task.layer.outputs, *geometry.output)
@@ -178,10 +224,10 @@ def check_memory(task: Task, backend: str) -> None:
 
 
 def _copies(task: Task, backend: str) -> tuple[int, str]:
-    """Bytes of what is made of the image on the host before it meets the kernel, and where the output comes from in words.
+    """Bytes of the copies of the image on the host, and words that say from what the output is made.
 
-    ``numpy`` (and ``auto``, while that may be it) makes nothing of a whole image. Others lift it, and pad it in the dtype of the
-    computation; on the CPU, torch also takes large kernels through transforms.
+    ``numpy`` (and ``auto``, which may become numpy) never copies a whole image. Other backends lift the image, and pad
+    it in the dtype of the computation. On the CPU, torch also uses transforms for large kernels.
     """
     if backend in ("numpy", "auto"):
         return 0, ""
@@ -191,18 +237,21 @@ def _copies(task: Task, backend: str) -> tuple[int, str]:
         return 0 if task.lift is None else planes * height * width * task.pixels.itemsize, ""
     pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
     padded = (height + pads.top + pads.bottom) * (width + pads.left + pads.right)
-    widened = height * width if padded != height * width else 0  # before it is padded
+    widened = height * width if padded != height * width else 0  # converted before it is padded
     lifted = 0 if task.lift is None else height * width
     work = 0
-    if backend == "torch" and task.dtype in spectra.DTYPES and spectra.suits(weight.shape, task.layer.groups, geometry):
-        narrow = task.pixels.kind in "uib" and task.pixels.itemsize <= 2
-        itemsize = real if narrow else 8  # values that turn out to be of a wide range are done in float64
-        work = spectra.working_bytes((count, task.layer.inputs, height, width), weight.shape, geometry, itemsize)
+    if backend == "torch":
+        from convcli.backends import spectra
+
+        if task.dtype in spectra.DTYPES and spectra.suits(weight.shape, task.layer.groups, geometry):
+            narrow = task.pixels.kind in "uib" and task.pixels.itemsize <= 2
+            itemsize = real if narrow else 8  # values with a wide range are transformed in float64
+            work = spectra.working_bytes((count, task.layer.inputs, height, width), weight.shape, geometry, itemsize)
     return planes * (padded + widened + lifted) * real + work, f" from {padded} padded pixels"
 
 
 def _results(task: Task, backend: str) -> int:
-    """Bytes of the results on the host: as computed, unless they are finished tile by tile or on a device, and as kept."""
+    """Bytes of the results on the host: as computed and as kept. Only as kept if they are finished tile by tile or on a device."""
     finish, real = task.finish, _itemsize(task)
     values = task.images * prod(task.geometry.output)
     kept = real if finish.dtype is None else np.dtype(finish.dtype).itemsize
@@ -213,19 +262,19 @@ def _results(task: Task, backend: str) -> int:
 
 
 def _itemsize(task: Task) -> int:
-    """Of a value as computed; halves become float32 on the host."""
+    """Bytes of a computed value on the host, where float16 and bfloat16 become float32."""
     return 8 if task.dtype == "float64" else 4
 
 
 def check_range(task: Task) -> None:
-    """Refuse weights that the dtype of the computation does not hold.
+    """Refuse weights that the dtype of the computation cannot hold.
 
     Raises
     ------
     BackendError
-        They would become infinite.
+        A weight would become infinite.
     KernelError
-        They are none.
+        A weight is NaN or infinite.
     """
     limit = float(np.finfo("float32" if task.dtype == "bfloat16" else task.dtype).max)
     largest = float(np.abs(task.layer.weight).max(initial=0))

@@ -1,7 +1,7 @@
-"""The engine: one image, one layer, one specification in; one frozen result out.
+"""The engine: one image, one layer and one specification go in, one frozen result comes out.
 
 direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
-transposed  its adjoint: every input pixel adds k · I to the outputs that the direct operation would read it for
+transposed  its adjoint: every input pixel adds k(c, o, i, j) · I(c, y, x) to R(o, s·y + d·i - top, s·x + d·j - left)
 """
 
 from __future__ import annotations
@@ -22,12 +22,27 @@ from convcli.layer import Layer, native
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
+from convcli.system.context import entered
 from convcli.windows import Held, Source, Target
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """How to compute: backend, device, dtype (None: by the input), threads (None: all), plan (None: the planner's choice)."""
+    """How to compute an operation.
+
+    Attributes
+    ----------
+    backend : str
+        One of `convcli.backends.BACKENDS`, or ``auto``.
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    dtype : str or None
+        Of the computation; None: chosen by the input's dtype.
+    threads : int or None
+        The most threads to use; None: all.
+    plan : str or None
+        The plan of the numpy backend; None: the planner's choice.
+    """
 
     backend: str = "auto"
     device: str = "cpu"
@@ -38,27 +53,31 @@ class Compute:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConvResult:
-    """What an operation returned and how it was computed.
+    """The result of an operation, and how it was computed.
 
     Attributes
     ----------
     array : ndarray
-        ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch, in the input's units; floating point unless
-        a finish made integers of it.
+        ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch, in the input's units. Floating point,
+        unless the finish made integers. Without rows and columns if a target took the result.
+    input_shape, output_shape : tuple of int
+        Of the image, and of the whole result.
     geometry : Geometry
-        Every size, stride and padding as resolved.
+        All sizes, strides and paddings, as resolved.
     backend, device, dtype, plan : str
-        What did the work; `reason` says why `auto` chose it ("" when the user chose).
+        How it was computed.
+    reason : str
+        Why ``auto`` chose the backend; empty if the user chose it.
     import_seconds : float
-        What choosing the backend and importing it took.
+        Time to choose the backend and to import it.
     seconds : float
-        Wall time of the computation; importing the backend is not counted.
+        Wall time of the computation, without the import.
     clipped : Clipped
-        What the finish clipped.
+        Counts of the values that the finish clipped.
     considered : tuple of Considered
-        The plans that the numpy backend weighed, the chosen one first.
+        The plans that the numpy backend compared, the chosen one first.
     mixes : bool
-        Whether rounding is relative to more than the terms of each sum: see `convcli.backends.Computed`.
+        Whether rounding errors are relative to more than the terms of each sum: see `convcli.backends.Computed`.
     """
 
     array: NDArray[Any]
@@ -87,52 +106,56 @@ def run(
     target: Target | None = None,
     block: Size | None = None,
 ) -> ConvResult:
-    """Do an operation, as `torch.nn.Conv2d` or, where `spec` says transposed, `torch.nn.ConvTranspose2d` computes it.
+    """Compute an operation, as `torch.nn.Conv2d` does or, if `spec` is transposed, as `torch.nn.ConvTranspose2d` does.
 
     Parameters
     ----------
     image : ndarray or Source
-        ``(C_in, H, W)`` or ``(N, C_in, H, W)``, any real dtype, pixel values as stored; N may be 0. A source is a batch.
+        ``(C_in, H, W)`` or ``(N, C_in, H, W)``, any real dtype, pixel values as stored. N may be 0. A source is always
+        a batch.
     layer : Layer
-        The weights, as `Layer.of` makes them for `spec`.
+        The weights, made for `spec` by `Layer.of`.
     spec : ConvSpec
-        Stride, padding, dilation. Operation and groups are the layer's already.
+        Stride, padding and dilation. Its operation and its groups must be those of the layer.
     compute : Compute
-        Backend, device, dtype and threads.
+        Backend, device, dtype, threads and plan.
     finish : Finish
-        What is done to results while they are in the cache: nothing by default.
+        What happens to the results while they are still in the cache; by default nothing.
     lift : Lift, optional
-        What is done to pixels before the kernel reads them; C_in is then what it makes of the image's channels.
+        What happens to the pixels before the kernel reads them. C_in is then the number of channels after the lift.
     target : Target, optional
-        What takes the result block by block; the result's array is then empty.
+        Takes the result block by block; the array of the result is then empty.
     block : Size, optional
-        Rows and columns of a block, at least; None: the whole result is one.
+        The least rows and columns of a block; None: the whole result is one block.
 
     Raises
     ------
     GeometryError
-        Shapes, groups, sizes or paddings that do not fit together; a layer and a specification that contradict each other.
+        Shapes, groups, sizes or paddings do not fit together, or the layer and the specification contradict each other.
     ImageError
-        An image of complex numbers, or of no numbers.
+        The image holds complex numbers, or no numbers.
+    KernelError
+        A weight is NaN or infinite.
     BackendError
-        A backend, device or dtype that is not available.
+        The backend, device or dtype is not available, or a weight is too large for the dtype.
     """
-    return prepare(image, layer, spec, compute, finish, lift, target, block).run()
+    with entered():  # what choosing a backend has planned is not planned again
+        return prepare(image, layer, spec, compute, finish, lift, target, block).run()
 
 
 class Call(NamedTuple):
-    """An operation checked and resolved: ready to run, once or many times.
+    """An operation that is checked and resolved: it can be run once or many times.
 
     Attributes
     ----------
     task : Task
-        What the backend is called with.
+        The input of the backend.
     backend, reason : str
-        Which one, and why `auto` chose it.
+        The name of the backend, and why ``auto`` chose it.
     batched : bool
-        Whether the image came as a batch.
+        Whether the image was given as a batch.
     import_seconds : float
-        What importing the backend took.
+        Time to choose the backend and to import it.
     """
 
     task: Task
@@ -149,7 +172,7 @@ class Call(NamedTuple):
         return self.result(computed, perf_counter() - start)
 
     def result(self, computed: Computed, seconds: float) -> ConvResult:
-        """The result around what a backend has computed."""
+        """The result made of a backend's output; `seconds` is the wall time of the computation."""
         array = computed.array
         shape = array.shape if self.task.target is None else (*array.shape[:2], *self.task.geometry.output)
         return ConvResult(
@@ -180,11 +203,11 @@ def prepare(
     target: Target | None = None,
     block: Size | None = None,
 ) -> Call:
-    """Check an operation and resolve its sizes, backend and dtype, as `run` does."""
-    if (layer.transpose, layer.groups) != (spec.transpose, spec.groups):
+    """Check an operation and resolve its sizes, backend and dtype. Parameters and errors are those of `run`."""
+    if (layer.transpose, layer.groups, layer.flipped) != (spec.transpose, spec.groups, spec.op == "conv"):
         raise GeometryError(
-            f"a layer that is {_said(layer)}",
-            f"contradicts a specification that is {_said(spec)}",
+            f"a layer that is {_said(layer.transpose, layer.groups, layer.flipped)}",
+            f"contradicts a specification that is {_said(spec.transpose, spec.groups, spec.op == 'conv')}",
             "make it by Layer.of",
         )
     if isinstance(image, np.ndarray):
@@ -197,7 +220,7 @@ def prepare(
     _, channels, height, width = source.shape
     layer.check(channels if lift is None else lift.outputs(channels))
     geometry = spec.resolve((height, width), layer.kernel)
-    likely = "torch" if compute.backend == "auto" else compute.backend  # torch has every dtype
+    likely = "torch" if compute.backend == "auto" else compute.backend  # torch has all dtypes
     pixels = np.dtype(lift.dtype) if lift else source.dtype
     task = Task(
         source=source,
@@ -225,5 +248,5 @@ def prepare(
     return Call(task, name, reason, batched, imported)
 
 
-def _said(of: Layer | ConvSpec) -> str:
-    return f"{'transposed' if of.transpose else 'direct'} with groups {of.groups}"
+def _said(transpose: bool, groups: int, flipped: bool) -> str:
+    return f"{'transposed' if transpose else 'direct'} with groups {groups}{', flipped' if flipped else ''}"

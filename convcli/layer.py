@@ -1,4 +1,4 @@
-"""Weights as they are applied: the one place that knows C_in, C_out, the flip and Σ|w| of an operation."""
+"""The weights as they are applied. Only this module knows C_in, C_out, the flip and Σ|w| of an operation."""
 
 from __future__ import annotations
 
@@ -20,31 +20,42 @@ class Layer:
     Attributes
     ----------
     weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``; transposed ``(C_in, C_out/groups, kh, kw)``. As it is applied: a convolution's
-        is flipped already.
+        ``(C_out, C_in/groups, kh, kw)``; if transposed ``(C_in, C_out/groups, kh, kw)``. As applied: the weights of a
+        convolution are already flipped.
     groups : int
-        Blocks of channels that do not see each other.
+        Number of blocks of channels. The outputs of a block depend only on the inputs of the same block.
     transpose : bool
-        Whether it is the transposed operation's.
+        Whether the operation is transposed.
     bias : ndarray or None
         ``(C_out,)``, in the image's units.
+    flipped : bool
+        Whether the weights were flipped, as those of a convolution are.
     """
 
     weight: NDArray[np.floating]
     groups: int = 1
     transpose: bool = False
     bias: NDArray[np.float64] | None = None
+    flipped: bool = False
 
     @classmethod
     def of(cls, weight: NDArray[np.floating], spec: ConvSpec, bias: NDArray[np.floating] | None = None) -> Layer:
-        """The layer that a specification makes of weights as a file or a bank holds them.
+        """The layer that a specification makes of weights from a file or a bank.
+
+        Parameters
+        ----------
+        weight : ndarray
+            As in `Layer`, but not flipped.
+        spec : ConvSpec
+        bias : ndarray, optional
+            ``(C_out,)``, in the image's units.
 
         Raises
         ------
         GeometryError
-            Weights that are not 4-D.
+            The weights are not 4-D.
         KernelError
-            Weights or a bias of complex numbers, or of no numbers.
+            The weights or the bias hold complex numbers, or no numbers.
         """
         weight = native(weight, "weights", KernelError)
         if weight.ndim != 4:
@@ -53,43 +64,43 @@ class Layer:
         if spec.op == "conv":
             weight = weight[:, :, ::-1, ::-1]
         offsets = None if bias is None else native(bias, "a bias", KernelError).astype(np.float64, copy=False)
-        return cls(weight, spec.groups, spec.transpose, offsets)
+        return cls(weight, spec.groups, spec.transpose, offsets, spec.op == "conv")
 
     @property
     def inputs(self) -> int:
-        """Channels that it reads, C_in."""
+        """Number of channels that the layer reads, C_in."""
         return int(self.weight.shape[0] if self.transpose else self.weight.shape[1] * self.groups)
 
     @property
     def outputs(self) -> int:
-        """Channels that it writes, C_out."""
+        """Number of channels that the layer writes, C_out."""
         return int(self.weight.shape[1] * self.groups if self.transpose else self.weight.shape[0])
 
     @property
     def kernel(self) -> Size:
-        """Kernel size."""
+        """Rows and columns of the kernel."""
         return Size(*self.weight.shape[2:])
 
     @property
     def terms(self) -> int:
-        """Products that one output sums, at most: C_in/groups · kh · kw."""
+        """The most products that are summed for one output: C_in/groups · kh · kw."""
         return self.inputs // self.groups * self.kernel.height * self.kernel.width
 
     @property
     def largest_sum(self) -> float:
-        """Σ|w| of the output channel for which it is largest."""
+        """The largest Σ|w| of an output channel."""
         sizes = np.abs(self.weight.astype(np.float64))
         if self.transpose:
             return float(sizes.reshape(self.groups, -1, *sizes.shape[1:]).sum(axis=(1, 3, 4)).max())
         return float(sizes.sum(axis=(1, 2, 3)).max())
 
     def check(self, channels: int) -> None:
-        """Check that image channels, weights, groups and bias fit together.
+        """Check that the channels of an image, the weights, the groups and the bias fit together.
 
         Raises
         ------
         GeometryError
-            They do not.
+            They do not fit.
         """
         value, rule, shape = self._misfit(channels)
         if value:
@@ -98,7 +109,7 @@ class Layer:
             raise bias_misfit(self.bias.size, self.outputs)
 
     def _misfit(self, channels: int) -> tuple[str, str, str]:
-        """What does not fit, the rule, and the axes of the weights if these break it; empty if all fits."""
+        """The value that does not fit, the rule that it breaks, and the axes of the weights if these break it; else empty texts."""
         groups, shape = self.groups, self.weight.shape
         if channels % groups:
             return f"groups {groups}", f"does not divide the {channels} input channels", ""
@@ -112,7 +123,7 @@ class Layer:
         return f"weights of shape {shape} with groups {groups}", take, " (weights are (C_out, C_in/groups, kh, kw))"
 
     def _remedy(self, channels: int) -> str:
-        """What makes an image's channels and weights fit: other groups, or else another image."""
+        """How to make an image's channels and the weights fit: other groups, or else another image."""
         first, second = self.weight.shape[:2]
         fitting = [
             g
@@ -127,18 +138,24 @@ class Layer:
 
 
 def bias_misfit(values: int, outputs: int) -> GeometryError:
-    """The error of a bias that has neither one value nor one for each output channel."""
+    """The error for a bias with neither one value nor one value for each output channel."""
     return GeometryError(
         f"bias has {values} values", f"for {outputs} output channels", "give one value, or one per output channel"
     )
 
 
 def native(array: NDArray[Any], what: str, error: type[ConvError]) -> NDArray[Any]:
-    """An array of real numbers in a dtype that every backend takes: of this machine's byte order, no wider than float64."""
+    """An array of real numbers in a dtype that all backends accept: in this machine's byte order, and at most float64.
+
+    Raises
+    ------
+    ConvError
+        `error`, if the array holds complex numbers or no numbers. `what` names the array in its text.
+    """
     if array.dtype.kind not in "buif":
         raise error(
             f"{what} of dtype {array.dtype}", "cannot be convolved", "give real numbers, complex ones part by part"
         )
-    if array.dtype.char == "g":  # long double, which torch does not know even where it is float64 by another name
+    if array.dtype.char == "g":  # long double: torch does not know it, even on machines where it is the same as float64
         return array.astype(np.float64)
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

@@ -1,7 +1,8 @@
-"""Where pixels come from, and where results go: a source is read by window, a target is written by block."""
+"""Where pixels come from, and where results go: a source is read by windows or in bands, a target is written by blocks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ WHOLE = slice(None)
 
 
 class Source(Protocol):
-    """A picture, or a batch of them, whose pixels are asked for when they are needed."""
+    """A picture, or a batch of pictures, whose pixels are read when they are needed."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -26,29 +27,32 @@ class Source(Protocol):
 
     @property
     def interleaved(self) -> bool:
-        """Whether the channels of what is read lie side by side in memory, pixel by pixel."""
+        """Whether the channels of each pixel lie side by side in memory."""
         ...
 
     @property
     def nbytes(self) -> int:
-        """What it holds in memory."""
+        """Bytes that it holds in memory."""
         ...
 
     def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> NDArray[Any]:
-        """The pixels of a window of one image ``(C, rows, columns)``: a view where they lie in memory."""
+        """The pixels of a window of one image, ``(C, rows, columns)``; a view if they are in memory."""
         ...
 
 
 class Target(Protocol):
-    """What takes a result block by block."""
+    """Takes a result block by block."""
 
     def put(self, rows: range, columns: range, block: NDArray[Any]) -> None:
-        """Take the finished block ``(N, C, rows, columns)`` of all images, in any order of blocks; the array is the target's."""
+        """Take the finished block ``(N, C, rows, columns)`` of all images. Blocks come in any order.
+
+        The target may keep the array.
+        """
         ...
 
 
 class Held:
-    """A picture that lies in memory.
+    """A batch of pictures in memory.
 
     Parameters
     ----------
@@ -69,14 +73,14 @@ class Held:
 
 
 def whole(source: Source) -> NDArray[Any]:
-    """All pixels ``(N, C, H, W)``, for what cannot work by window."""
+    """All pixels ``(N, C, H, W)``, for code that cannot work by windows."""
     if isinstance(source, Held):
         return source.array
     return np.stack([source.read(image) for image in range(source.shape[0])])
 
 
 def is_interleaved(x: NDArray[Any]) -> bool:
-    """Whether the channels of ``x (N, C, H, W)`` lie side by side in memory, pixel by pixel."""
+    """Whether the channels of each pixel of ``x (N, C, H, W)`` lie side by side in memory, pixel after pixel."""
     _, channels, height, width = x.shape
     pixel = channels * x.itemsize
     _, across, down, along = x.strides
@@ -86,3 +90,18 @@ def is_interleaved(x: NDArray[Any]) -> bool:
         and (down == width * pixel or height == 1)
         and (along == pixel or width == 1)
     )
+
+
+BAND_VALUES = 1 << 20
+
+NEAR_VALUES = 1 << 16
+"""Values of a band that is processed in several steps: few enough for intermediate results to stay in a core's own
+cache."""
+
+
+def bands(values: NDArray[Any], count: int = BAND_VALUES) -> Iterator[slice]:
+    """Slices of the rows of an array ``(…, H, W)``, with about `count` values each."""
+    height = values.shape[-2]
+    step = max(1, count * height // max(1, values.size))
+    for start in range(0, height, step):
+        yield slice(start, start + step)

@@ -1,6 +1,6 @@
-"""Generate the man pages and the generated parts of the README from the command line itself.
+"""Generate the man pages, the completion scripts and the generated parts of the README from the command line itself.
 
-``python man/generate.py`` writes them; a test fails when what is committed differs from what this would write.
+``python man/generate.py`` writes them. A test fails if the committed files differ from these.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import click
 
 from convcli import __version__
 from convcli.cli import main as cli
+from convcli.commands.completion import script
 from convcli.commands.help import Documented, kernel_table
 from convcli.vocabulary import BORDERS
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPLETIONS = {"bash": "convcli", "zsh": "_convcli", "fish": "convcli.fish"}
 EXIT_STATUS = (
     ("0", "done; compare: all backends agree"),
     ("1", "compare found a difference, doctor something that is wrong, or one or more of several images failed"),
@@ -33,7 +35,7 @@ def commands_of(group: click.Group) -> dict[str, click.Command]:
 
 
 def pages() -> dict[str, str]:
-    """Every man page: file name to roff source."""
+    """All man pages: file names and their roff source."""
     commands = commands_of(cli)
     names = list(commands)
     out = {"convcli.1": _page(cli, "convcli", [f"convcli-{name}" for name in names])}
@@ -43,8 +45,13 @@ def pages() -> dict[str, str]:
     return out
 
 
+def completions() -> dict[str, str]:
+    """The completion script of each shell, under the name that the shell looks for."""
+    return {name: f"{script(cli, shell)}\n" for shell, name in COMPLETIONS.items()}
+
+
 def readme(text: str) -> str:
-    """`text` with everything between the markers ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` made anew."""
+    """`text` with new content between the markers ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``."""
     blocks = {
         "help": f"```\n{_help(cli, 'convcli')}```",
         "borders": "| convcli | abcd becomes | PyTorch | NumPy | SciPy | OpenCV |\n| --- | --- | --- | --- | --- | --- |\n"
@@ -64,7 +71,7 @@ def readme(text: str) -> str:
 
 
 def _benchmarks() -> str:
-    """What `make bench` found, but for its titles: the machine, the tables, the planner's regret in a sentence."""
+    """The results of `make bench` without their titles: the machine, the tables, and a sentence about the planner's regret."""
     results, many, regret = (
         (ROOT / "benchmarks" / name).read_text(encoding="utf-8").split("\n", 1)[1].strip()
         for name in ("RESULTS.md", "MANY.md", "REGRET.md")
@@ -128,9 +135,10 @@ def _roff(text: str) -> str:
 
 
 def main() -> None:
-    """Write the pages and the README."""
-    for name, text in pages().items():
-        (ROOT / "man" / name).write_text(text, encoding="utf-8")
+    """Write the pages, the scripts and the README."""
+    for folder, files in (("man", pages()), ("distribution/completions", completions())):
+        for name, text in files.items():
+            (ROOT / folder / name).write_text(text, encoding="utf-8")
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
 

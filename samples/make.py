@@ -1,8 +1,8 @@
 """Write the samples: ``python samples/make.py [FOLDER]`` (by default into the folder of this script).
 
-Every picture and weight is computed or drawn here, without randomness and without fonts, so that the same Pillow always
-writes the same bytes. The one input is the photograph ``coffee.jpg`` beside this script, which ``small.png`` is reduced
-from. The pictures of ``gallery`` are what commands of convcli make.
+Every picture and every weight is computed or drawn here, without randomness and without fonts, so that the same Pillow
+always writes the same bytes. The only input is the photograph ``coffee.jpg`` beside this script; ``small.png`` is a
+smaller copy of it. The pictures in ``gallery`` are made by commands of convcli.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from safetensors.numpy import save
 HERE = Path(__file__).resolve().parent
 PHOTOGRAPH = HERE / "coffee.jpg"
 
-SCALE = 8  # drawings are made this many times larger, then averaged down: smooth edges without any filter of Pillow's
+SCALE = 8  # drawings are this many times larger at first, then averaged: smooth edges without a filter of Pillow
 FRAMES = 8
 FRAME_MS = 80
 
@@ -53,11 +53,11 @@ GALLERY = {
     "checkerboard.png": "shape --hin 8 --k 3 --s 2 --p 1 --op2 1",
     "log.png": "kernel log:1.4",
 }
-"""The pictures of the README: each is what this command writes."""
+"""The pictures of the README, and the commands that write them."""
 
 
 def impulse() -> Image.Image:
-    """Return one white pixel on black: what a filter makes of it is a picture of the kernel itself."""
+    """Return one white pixel on black: a filter turns it into a picture of its kernel."""
     pixels = np.zeros((31, 31), np.uint8)
     pixels[15, 15] = 255
     return Image.fromarray(pixels)
@@ -93,7 +93,7 @@ def icon() -> Image.Image:
     size = 64
 
     def coverage(draw: Callable[[ImageDraw.ImageDraw], None]) -> np.ndarray:
-        """Return the part (0 to 1) of each pixel which the drawn shape covers."""
+        """Return the share (0 to 1) of each pixel that the drawn shape covers."""
         mask = Image.new("L", (size * SCALE, size * SCALE))
         draw(ImageDraw.Draw(mask))
         return np.asarray(mask.reduce(SCALE), np.float64)[..., None] / 255
@@ -138,7 +138,7 @@ def upright() -> Image.Image:
 
 
 def animation() -> list[Image.Image]:
-    """Return the frames of a ball which hops to the right and comes in again at the left, in one common palette."""
+    """Return the frames of a ball that hops to the right and comes in again at the left, with one palette for all frames."""
     size, s = 64, SCALE
     strip = Image.new("RGB", (size * FRAMES, size))
     for i in range(FRAMES):
@@ -170,7 +170,7 @@ def small() -> Image.Image:
 
 
 def conv1() -> np.ndarray:
-    """Return eight filters on RGB, (8, 3, 7, 7): edges of four directions, in light and in blue against yellow."""
+    """Return eight filters on RGB, (8, 3, 7, 7): edges in four directions, in brightness and in blue against yellow."""
     y, x = np.indices((7, 7)) - 3
     window = np.exp(-(x**2 + y**2) / 8)
     filters = []
@@ -200,7 +200,7 @@ def main(folder: Path) -> None:
         make().save(folder / f"{make.__name__}.png", optimize=True)
 
     exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6  # to be turned a quarter clockwise, so it is stored turned the other way
+    exif[ExifTags.Base.Orientation] = 6  # a viewer turns it a quarter clockwise, so it is stored turned the other way
     upright().transpose(Image.Transpose.ROTATE_90).save(folder / "rotated.jpg", quality=90, optimize=True, exif=exif)
 
     first, *rest = animation()

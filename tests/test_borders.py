@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import SAMPLES, done, run
 from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli.borders import PaddedAxis, sources
 from convcli.geometry import ZERO, border_indices, source_at
 from convcli.vocabulary import PADDING_MODES
+from support.cli import SAMPLES, done, run
 
 NUMPY = {"reflect": "reflect", "replicate": "edge", "circular": "wrap", "symmetric": "symmetric"}
 

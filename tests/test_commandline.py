@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import environment, write
+
+from support.cli import environment
+from support.pictures import write
 
 PROGRAM = """
 import json, logging, os, signal, sys, warnings
@@ -42,6 +44,7 @@ for line in lines:
             changed = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
             print("CHANGED", line, changed, file=sys.stderr)
 """
+
 
 LINES = [
     "shape --hin 32 --k 3 --s 2 --color always",
@@ -133,3 +136,15 @@ def test_a_signal_whose_exception_is_lost_still_says_so(folder: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), timeout=60, check=False)
     assert ended.returncode == 128 + 15
+
+
+@pytest.mark.parametrize("color", ["never", "always"])
+def test_a_reader_that_goes_away_is_no_error(color: str, folder: Path) -> None:
+    """Rich would end the process with exit code 1, and with standard output closed for good."""
+    command = [sys.executable, "-m", "convcli", "shape", "--hin", "32", "--k", "3", "--color", color]
+    with subprocess.Popen(["true"], stdin=subprocess.PIPE) as reader:
+        reader.wait()
+        ended = subprocess.run(
+            command, cwd=folder, env=environment(), stdout=reader.stdin, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")

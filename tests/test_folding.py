@@ -6,12 +6,12 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import click
 import pytest
-from cli import ROOT
 from click.testing import CliRunner
 
 from convcli.cli import main
 from convcli.folding import ReportingOptions, fold, folded, is_record, record_of
 from convcli.parameters import Asked, AskedType
+from support.cli import ROOT
 
 CONTEXT = click.Context(main)
 COMMANDS = {name: main.get_command(CONTEXT, name) for name in main.list_commands(CONTEXT)}

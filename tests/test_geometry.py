@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Layer, layers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from convcli.geometry import (
     transposed_size,
 )
 from convcli.spelling import as_options
+from support.layers import Layer, layers
 
 SIZE, KERNEL, STRIDE = st.integers(1, 12), st.integers(1, 6), st.integers(1, 5)
 DILATION, PAD = st.integers(1, 4), st.integers(0, 15)
@@ -283,6 +283,7 @@ def test_output_size_undoes_any_direct_operation(h: int, k: int, s: int, d: int,
 
 
 # --- errors: one line that names the value, the rule and the remedy ---
+
 
 Make = Callable[[], Any]
 

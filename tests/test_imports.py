@@ -8,32 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import ROOT, environment, write
+
+from support.cli import ROOT, environment
+from support.imports import PROGRAM, loaded, loaded_by
+from support.pictures import write
 
 PACKAGE = ROOT / "convcli"
-HEAVY = {"numpy", "PIL", "torch", "rich", "safetensors", "scipy", "click"}
-
-PROGRAM = """
-import sys
-from convcli.cli import main
-try:
-    main({args!r}, standalone_mode=False)
-finally:
-    sys.stdout.flush()
-    print(*sorted(set(name.partition(".")[0] for name in sys.modules)), file=sys.stderr)
-"""
-
-
-def loaded(code: str, cwd: Path) -> set[str]:
-    """Which of the heavy packages a program has loaded; it prints all modules in its last line on stderr."""
-    command = [sys.executable, "-c", code]
-    ended = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return HEAVY & set(ended.stderr.splitlines()[-1].split())
-
-
-def loaded_by(line: str, cwd: Path) -> set[str]:
-    return loaded(PROGRAM.format(args=line.split()), cwd)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +40,26 @@ def test_a_small_png_loads_the_reader_of_png_alone(folder: Path) -> None:
         "assert not others, others\nprint('numpy', file=sys.stderr)"
     )
     assert loaded(code, folder) == {"numpy"}
+
+
+@pytest.mark.parametrize("size", [(98, 148), (1500, 2000)])
+def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], tmp_path: Path) -> None:
+    """Fewer than 80 of ours, from the start of the program: every one takes its time. A large picture weighs every strategy."""
+    write(tmp_path / "img.png", np.random.default_rng(0).integers(0, 256, (1, *size), dtype=np.uint8))
+    code = (
+        "import os, sys\ndef end(code):\n"
+        "    ours = [name for name in sys.modules if name.partition('.')[0] == 'convcli']\n"
+        "    sys.stderr.write(' '.join(ours))\n    sys.stderr.flush()\n    end_now(code)\n"
+        "end_now, os._exit = os._exit, end\n"
+        "sys.argv = 'convcli apply img.png -k sobel -o out.png -q'.split()\n"
+        "from convcli.__main__ import main\nmain()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    ours = ended.stderr.splitlines()[-1].split()
+    assert {"convcli.__main__", "convcli.images.writing.png", "convcli.backends.numpy.strategies.taps"} <= set(ours)
+    assert len(ours) < 80, sorted(ours)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,7 @@ def test_geometry_is_standard_library_only() -> None:
         "geometry.py",
         "convspec.py",
         "errors.py",
+        "extras.py",
         "spelling.py",
         "commandline.py",
         "report/__init__.py",
@@ -213,7 +214,7 @@ def test_geometry_is_standard_library_only() -> None:
 
 
 LAYERS = [
-    {"__init__", "errors", "spelling", "vocabulary", "drawing"},
+    {"__init__", "errors", "extras", "spelling", "vocabulary", "drawing"},
     {"geometry"},
     {"convspec"},
     {"system", "commandline", "report", "arithmetic"},
@@ -280,7 +281,7 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"outputs", "operation", "remarks"},
+    {"outputs", "operation"},
     {"inputs", "comparison", "transparency"},
     {"fitting"},
     {"pipeline"},

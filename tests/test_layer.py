@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import Layer as Drawn
-from conftest import layers
 from hypothesis import given
 
 from convcli import engine
@@ -14,6 +12,8 @@ from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError, KernelError
 from convcli.geometry import Size
 from convcli.layer import Layer
+from support.layers import Layer as Drawn
+from support.layers import layers
 
 DIRECT, TRANSPOSED = ConvSpec(groups=2), ConvSpec(groups=2, transpose=True)
 
@@ -65,6 +65,7 @@ def test_what_it_says_is_what_torch_makes_of_it(layer: Drawn) -> None:
         ((4, 1, 3, 3), ConvSpec(), 3, "use channels gray"),
         ((5, 2, 3, 3), DIRECT, 4, "groups 2 does not divide the 5 output channels: use an image of 4 channels"),
         ((4, 2, 3, 3), DIRECT, 3, "groups 2 does not divide the 3 input channels"),
+        ((4, 2, 3, 3), ConvSpec(groups=3, transpose=True), 4, "the 4 input channels: use groups 1 or 2 or 4"),
         ((4, 2, 3, 3), TRANSPOSED, 6, "weights of shape (4, 2, 3, 3) take 4 input channels, the image has 6"),
     ],
 )
@@ -88,3 +89,9 @@ def test_a_specification_that_contradicts_the_layer_is_refused(other: ConvSpec) 
     layer = Layer.of(np.zeros((3, 3, 3, 3)), ConvSpec())
     with pytest.raises(GeometryError, match="a layer that is direct with groups 1 contradicts a specification that is"):
         engine.run(np.zeros((3, 8, 8)), layer, other)
+
+
+def test_a_convolution_s_layer_is_no_correlation_s() -> None:
+    flipped = Layer.of(np.ones((1, 1, 2, 2)), ConvSpec(op="conv"))
+    with pytest.raises(GeometryError, match="a layer that is direct with groups 1, flipped contradicts"):
+        engine.run(np.zeros((1, 8, 8)), flipped, ConvSpec())

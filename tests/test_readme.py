@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from support.cli import ROOT
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

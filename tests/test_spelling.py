@@ -1,7 +1,6 @@
 """Errors carry value, rule and remedy as data; each face spells the parameters in its own way."""
 
 import ast
-import pickle
 import re
 import tokenize
 from collections.abc import Callable
@@ -10,24 +9,17 @@ from pathlib import Path
 
 import click
 import pytest
-from cli import ROOT
 
 from convcli import errors
 from convcli.cli import main
-from convcli.errors import PARAMETER, GeometryError, ImageError, param
-from convcli.kernels import catalogue  # noqa: F401  (enters the kernels)
+from convcli.errors import PARAMETER, GeometryError, param
 from convcli.kernels.named import REGISTRY
 from convcli.spelling import as_arguments, as_options
+from support.cli import ROOT
 
 ERROR = GeometryError(
     "groups 3", "does not divide the 4 input channels", f"use {param('groups', '2')} or no {param('padding_mode')}"
 )
-
-
-def test_an_error_carries_value_rule_and_remedy() -> None:
-    assert (ERROR.value, ERROR.rule) == ("groups 3", "does not divide the 4 input channels")
-    assert str(ERROR) == "groups 3 does not divide the 4 input channels: use groups 2 or no padding_mode"
-    assert GeometryError("all of it").text == "all of it"
 
 
 def test_each_face_spells_parameters() -> None:
@@ -40,26 +32,8 @@ def test_what_users_write_is_left_alone() -> None:
     assert as_options("'a«groups 2»b' {groups} <groups>") == "'a«groups 2»b' {groups} <groups>"
 
 
-def test_an_error_travels_to_another_process() -> None:
-    error = pickle.loads(pickle.dumps(ERROR))
-    assert (type(error), error.text) == (GeometryError, ERROR.text)
-
-
-def test_an_error_says_its_cause_before_the_remedy() -> None:
-    error = ImageError("input 'a'", "cannot be read", "check the path", "there is no such file")
-    assert error.text == "input 'a' cannot be read: there is no such file; check the path"
-    assert (
-        ImageError("output 'a'", "is not written", why="interrupted").text == "output 'a' is not written: interrupted"
-    )
-
-
-def test_what_is_put_before_an_error_keeps_its_parts() -> None:
-    found = ERROR.within("layer 3 'conv:g3': ")
-    assert (type(found), found.rule, found.remedy) == (GeometryError, ERROR.rule, ERROR.remedy)
-    assert found.text == "layer 3 'conv:g3': " + ERROR.text
-
-
 # The source: what lies below the faces speaks of parameters, and says value, rule and remedy apart
+
 
 ROOMS = (
     "kernels",
@@ -69,6 +43,7 @@ ROOMS = (
     "borders.py",
     "system",
     "drawing",
+    "images",
     "inventory.py",
     "vocabulary.py",
     "pointwise",
@@ -80,8 +55,10 @@ ROOMS = (
 )
 """Converted so far."""
 
+
 FACES = {"arithmetic/documents.py"}
 """Within them: what writes options is a face."""
+
 
 PACKAGE = ROOT / "convcli"
 SOURCES = {
@@ -151,7 +128,9 @@ def test_errors_say_value_rule_and_remedy_apart(name: str) -> None:
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_parameter_in_a_text_is_an_option_of_a_command(path: Path) -> None:
     found = parameters_without_an_option(path.read_text(encoding="utf-8"))
-    assert not found or path.name in ("errors.py", "named.py", "encoding.py")  # where the name is a variable
+    assert (
+        not found or path.name in ("errors.py", "named.py", "dispatch.py") or path.parent.name == "writing"
+    )  # where the name is a variable
 
 
 def test_every_parameter_in_a_kernel_s_description_too() -> None:

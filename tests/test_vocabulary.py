@@ -1,5 +1,6 @@
 """The names of the borders mean what the libraries that they are taken from do."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -28,6 +29,9 @@ def test_names_of_other_libraries(border: Border) -> None:
             taps[PAD + reach] = 1
             read = ndimage.correlate1d(ROW, taps, mode=name)
             np.testing.assert_array_equal(read, ours[PAD + reach : PAD + reach + ROW.size], err_msg=name)
+    for name in border.opencv.split(", "):
+        read = cv2.copyMakeBorder(ROW.reshape(1, -1), 0, 0, PAD, PAD, getattr(cv2, name))
+        np.testing.assert_array_equal(read[0], ours, err_msg=name)
     for name in border.torch.split(", ") if border.torch else ():
         mode = "constant" if name == "zeros" else name
         theirs = torch.nn.functional.pad(torch.tensor(ROW)[None, None], (PAD, PAD), mode)
@@ -35,7 +39,9 @@ def test_names_of_other_libraries(border: Border) -> None:
 
 
 def test_every_strategy_has_a_name() -> None:
-    assert set(PLANS) == set(STRATEGIES)
+    assert list(STRATEGIES) == list(PLANS)
+    for strategy in STRATEGIES.values():
+        assert all(callable(getattr(strategy, part)) for part in ("estimates", "tile", "prepare", "precision"))
 
 
 def test_pictures_are_of_four_pixels() -> None:

@@ -14,7 +14,8 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import GeometryError, ImageError, KernelError, param
 from convcli.images import Picture
-from convcli.kernels import notation, parse
+from convcli.kernels import parse
+from convcli.kernels.spec import literal
 from convcli.layer import Layer
 
 
@@ -48,7 +49,7 @@ def load(text: str) -> Picture:
     if not re.search("[,;]", text) or _ENDING.search(text) or os.path.exists(text):
         return images.load(text)
     try:
-        values = notation.literal(text.strip())
+        values = literal(text.strip())
     except KernelError as error:
         value = error.value.replace("kernel", "input", 1)
         raise ImageError(value, error.rule, error.remedy, error.why) from None

@@ -1,6 +1,6 @@
-"""The backends: modules with the same function, found by name and imported when called for.
+"""The backends: modules that are imported by name when they are needed.
 
-Each has ``run(task)``: a `Task` in, a `Computed` out.
+Each has a function ``run(task)``: a `Task` goes in, a `Computed` comes out.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from math import floor, log2
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -28,61 +29,58 @@ if TYPE_CHECKING:
     from convcli.windows import Source, Target
 
 
+BLOCK: Final = 16
+"""The most rows and columns of a block over which faint values are averaged (see `block`): a single faint pixel does
+not make a faint region."""
+
+WIDE: Final = 2.0**8
+"""The range of values is the largest magnitude over the mean of the faintest block that is not all zeros. Above this
+range, float32's transform is not accurate enough (it leaves 24 - 8 = 16 bits for the faintest window), and float64's
+is used."""
+
+TOO_WIDE: Final = 2.0**32
+"""Above this range, float64's transform is not accurate enough either (it leaves 53 - 32 = 21 bits for the faintest
+window), and no transform is used."""
+
+SMALL: Final = 2.0**-32
+"""Values must lie below this share of their type's largest number before they are transformed, or summed before they
+are multiplied: then a sum of 2**32 of them does not overflow. NaN and infinity do not lie below it either, so one
+comparison finds all three cases."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """One operation, checked and resolved: what a backend is called with.
+    """An operation that is checked and resolved: the input of a backend."""
 
-    Attributes
-    ----------
-    source : Source
-        The pixels ``(N, C, H, W)``, of any real dtype. The kernel reads its C channels, or those that `lift` makes of them.
-    layer : Layer
-        Weights as they are applied, groups and bias.
-    geometry : Geometry
-        Every size, stride and padding, and whether the operation is the transposed one, as `layer` says, too.
-    dtype : str
-        Of the computation, one of the backend's `DTYPES`.
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    threads : int or None
-        At most so many; None: all.
-    plan : str or None
-        The strategy of the numpy backend; None: the planner's choice.
-    finish : Finish
-        What happens to the results.
-    lift : Lift or None
-        What happens to the pixels first.
-    target : Target or None
-        What takes the result block by block; None: it is the array that a backend returns.
-    block : Size or None
-        Rows and columns of a block, at least, for backends that can work on less than the whole; None: all.
-    """
-
+    # the pixels ``(N, C, H, W)``, of any real dtype. The kernel reads these C channels, or those that `lift` makes of
+    # them.
     source: Source
-    layer: Layer
+    layer: Layer  # weights as they are applied, groups and bias
+    # all sizes, strides and paddings, and whether the operation is transposed (as `layer` says, too)
     geometry: Geometry
-    dtype: str = "float32"
-    device: str = "cpu"
-    threads: int | None = None
-    plan: str | None = None
-    finish: Finish = Finish()
-    lift: Lift | None = None
-    target: Target | None = None
+    dtype: str = "float32"  # of the computation, one of the backend's `DTYPES`
+    device: str = "cpu"  # ``cpu``, ``cuda`` or ``cuda:N``
+    threads: int | None = None  # the most threads to use; None: all
+    plan: str | None = None  # the strategy of the numpy backend; None: the planner's choice
+    finish: Finish = Finish()  # what happens to the results
+    lift: Lift | None = None  # what happens to the pixels before the kernel reads them
+    target: Target | None = None  # takes the result block by block; None: the backend returns the result as an array
+    # the least rows and columns of a block, for backends that can work on parts of the result; None: a single block
     block: Size | None = None
 
     @property
     def images(self) -> int:
-        """Images of the batch: N."""
+        """Number of images in the batch, N."""
         return self.source.shape[0]
 
     @property
     def pixels(self) -> np.dtype[Any]:
-        """The dtype of what the kernel reads."""
+        """The dtype of the pixels that the kernel reads."""
         return self.source.dtype if self.lift is None else np.dtype(self.lift.dtype)
 
 
 class Considered(NamedTuple):
-    """A plan that was weighed: its name, the seconds predicted for it, and how it would work."""
+    """A plan that the planner compared: its name, its predicted time in seconds, and how it works, in words."""
 
     name: str
     seconds: float
@@ -90,30 +88,27 @@ class Considered(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """What a backend returns: the result, the plan in words, what its finish clipped, and the plans it weighed.
+    """The output of a backend."""
 
-    The result is ``(N, C_out, H_out, W_out)``, or without rows and columns where the task's target took it. It is of floating
-    point (the task's dtype, or the widest that NumPy has for it) where the finish made no integers of it.
-
-    `mixes` says that rounding is relative to all that was mixed on the way, pixels far from the window or passes that cancel, and
-    not to the terms of the one sum.
-    """
-
+    # ``(N, C_out, H_out, W_out)``; without rows and columns if the task's target took the result. In the task's dtype,
+    # except that NumPy has no bfloat16, for which it is float32; or in the integers that the finish made.
     array: NDArray[Any]
-    plan: str
-    clipped: Clipped = Clipped()
-    considered: tuple[Considered, ...] = ()
+    plan: str  # the plan in words
+    clipped: Clipped = Clipped()  # counts of the values that the finish clipped
+    considered: tuple[Considered, ...] = ()  # the plans that the planner compared
+    # whether rounding errors are relative to all values that were mixed on the way (pixels far from the window, or
+    # passes that cancel each other), and not only to the terms of the one sum
     mixes: bool = False
 
 
 def lifted(task: Task) -> NDArray[Any]:
-    """The pixels ``(N, C_in, H, W)`` for a backend that reads the whole picture."""
+    """The pixels ``(N, C_in, H, W)``, for a backend that reads the whole picture."""
     pixels = whole(task.source)
     return pixels if task.lift is None else task.lift.whole(pixels)
 
 
 def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False) -> Computed:
-    """What a backend returns that computes the whole result ``(N, C, H, W)`` before it is finished."""
+    """The output of a backend that computes the whole result ``(N, C, H, W)`` before finishing it."""
     if not finish.joins and finish.dtype is None and finish.restore is None:
         return Computed(array, plan, mixes=mixes)
     out, clipped = finish.whole(array)
@@ -121,7 +116,7 @@ def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False
 
 
 def handed_over(task: Task, computed: Computed) -> Computed:
-    """Hand a whole result to the target, if there is one: what is returned then has no array."""
+    """Give a whole result to the target, if there is one. The array that is returned is then empty."""
     if task.target is None:
         return computed
     task.target.put(range(task.geometry.output.height), range(task.geometry.output.width), computed.array)
@@ -129,8 +124,21 @@ def handed_over(task: Task, computed: Computed) -> Computed:
 
 
 def only_stores(finish: Finish) -> bool:
-    """Whether a finish only makes integers of real values: it neither joins nor restores them."""
+    """Whether a finish only turns real values into integers, and neither combines nor restores them."""
     return finish.dtype is not None and not finish.joins and finish.restore is None
+
+
+def block(taps: int) -> int:
+    """Rows or columns of a block, for a kernel with so many taps along this axis: every window contains a whole block."""
+    return min(BLOCK, (taps + 1) // 2)
+
+
+def scale_of(total: float) -> float:
+    """A power of two: kernels with this Σ|k| are divided by it before they are transformed, and results are multiplied by it.
+
+    It is 1 except for kernels so large that spectra could overflow although results do not.
+    """
+    return 2.0 ** floor(log2(total)) if total > 1 / SMALL else 1.0
 
 
 class Backend(Protocol):
@@ -146,11 +154,11 @@ def load(name: str) -> Backend:
     Raises
     ------
     BackendError
-        The library that it needs is missing or broken, or there is no room for it.
+        The library that it needs is missing or broken, or there is too little memory to load it.
     """
     try:
         module: Backend = import_module(f"convcli.backends.{name}")
-    except (ImportError, OSError, MemoryError) as error:  # OSError: a shared library that the loader refuses
+    except (ImportError, OSError, MemoryError) as error:  # OSError: the system cannot load a shared library
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise BackendError(
             f"backend '{name}'",

@@ -3,7 +3,7 @@
     direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i, s·x + d·j)
     transposed  every input pixel adds k(c, o, i, j) · I(c, y, x) to R(o, s·y + d·i, s·x + d·j)
 
-Borders are `numpy.pad`'s, not the border index map that the fast backends read.
+Borders come from `numpy.pad`, not from the border index map that the fast backends use.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def run(task: Task) -> Computed:
 
 
 def _gather(task: Task) -> NDArray[np.float64]:
-    """The direct operation: a window of the padded input under the kernel for every output pixel."""
+    """The direct operation: each output pixel is the sum of the kernel times a window of the padded input."""
     x, weight, geometry, groups = lifted(task), task.layer.weight, task.geometry, task.layer.groups
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
     padded = np.pad(
@@ -52,7 +52,7 @@ def _gather(task: Task) -> NDArray[np.float64]:
 
 
 def _scatter(task: Task) -> NDArray[np.float64]:
-    """The transposed operation: every input pixel scatters the kernel, then the padding crops the sum."""
+    """The transposed operation: every input pixel adds its value times the kernel to the output; then the padding is cut off."""
     x, weight, geometry, groups = lifted(task), task.layer.weight, task.geometry, task.layer.groups
     n, c, height, width = x.shape
     _, per_group, kh, kw = weight.shape

@@ -1,7 +1,7 @@
-"""When torch takes an operation through transforms, and the memory that they take: integers, without torch.
+"""When torch uses transforms for an operation, and how much memory they take. Computed from integers, without torch.
 
-Of large kernels of few channels torch's own convolution takes many times longer: of a photograph under 31×31 taps plane by plane,
-a minute and a half. All figures were found on the CPU.
+For large kernels on few channels, torch's own convolution is many times slower: it takes a minute and a half to filter
+each plane of a photograph by 31×31 taps. All figures were measured on the CPU.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ from collections.abc import Iterator, Sequence
 from convcli.geometry import Geometry, Size
 
 TAPS, CHANNELS = 225, 4
-"""Taps of a kernel for each output pixel from which, and channels in a group up to which, transforms are worth it."""
+"""Transforms are worth it from so many taps of a kernel for each output pixel, and up to so many channels in a
+group."""
 
 DTYPES = ("float32", "float64")
-"""Of the computation, that there are transforms in."""
+"""Dtypes of the computation for which there are transforms."""
 
 TAPS_EACH, SIDE_BY_SIDE = 75, 16
-"""The same taps, divided among the filters of a group: torch computes up to 16 filters in the time of one, while each has
-transforms of its own."""
+"""The same number of taps, for each filter of a group: torch computes up to 16 filters in the time of one, but each
+filter needs transforms of its own."""
 
 HELD = 1 << 27
-"""Bytes of the spectra of kernels, and of those of results, that are held at a time, beyond the image's own (or one plane's)."""
+"""The most bytes that the spectra of kernels may take at a time, and likewise those of results; a single plane may
+take more. The spectra of the image are not counted."""
 
 COPIES = 4
-"""Planes that a transform takes while it works: the padded values, the spectra after each of its two axes, and the result."""
+"""Arrays as large as a plane that a transform holds while it works: the padded values, the spectra after each of its
+two axes, and the result."""
 
 
 def suits(weight: Sequence[int], groups: int, geometry: Geometry) -> bool:
-    """Whether kernels ``(C_out, C_in/groups, kh, kw)`` are large enough, for what each filter takes: a look at sizes.
+    """Whether kernels ``(C_out, C_in/groups, kh, kw)`` are large enough for transforms to be faster, judged by sizes alone.
 
-    A stride thins the direct work, but not the transforms.
+    A stride saves direct work, but no work of the transforms.
     """
     filters, inputs, kh, kw = weight
     if geometry.transpose or inputs > CHANNELS or min(kh, kw) == 1:
@@ -40,24 +43,24 @@ def suits(weight: Sequence[int], groups: int, geometry: Geometry) -> bool:
 
 
 def sides_for(size: Sequence[int]) -> Size:
-    """The sides of the transforms of so many rows and columns: even, with no prime factors but 2, 3 and 5."""
+    """The sides of the transforms for so many rows and columns: even, with no prime factors but 2, 3 and 5."""
     return Size(*(_fast_side(side) for side in size))
 
 
 def plane_bytes(sides: Size, itemsize: int) -> int:
-    """What the spectrum of one real plane takes: about as much as the plane."""
+    """Bytes of the spectrum of one real plane: about as many as the plane itself has."""
     return sides.height * (sides.width // 2 + 1) * 2 * itemsize
 
 
 def blocks(count: int, each: int) -> Iterator[slice]:
-    """Slices of `count` things, for each of which a transform takes so many bytes: as many as may be held at a time."""
+    """Slices of `count` things that take `each` bytes: as many things in a slice as `HELD` allows, but at least one."""
     step = max(1, HELD // each)
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
 
 
 def working_bytes(batch: Sequence[int], weight: Sequence[int], geometry: Geometry, itemsize: int) -> int:
-    """What the transforms of an operation take beside its padded input and its output, at most.
+    """The most bytes that the transforms of an operation take, in addition to its padded input and its output.
 
     Parameters
     ----------
@@ -67,7 +70,8 @@ def working_bytes(batch: Sequence[int], weight: Sequence[int], geometry: Geometr
         ``(C_out, C_in/groups, kh, kw)``.
     geometry : Geometry
     itemsize : int
-        Of the dtype of the transforms: that of the computation, or float64's where values turn out to be of a wide range.
+        Bytes of a value of the dtype of the transforms: that of the computation, or float64 if the values have a wide
+        range.
     """
     count, channels, height, width = batch
     filters, inputs, *_ = weight

@@ -127,7 +127,7 @@ def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> No
     """Everything about the kernels of some SPECs."""
     from convcli.kernels import export, parse
     from convcli.kernels.analysis import analyse
-    from convcli.kernels.kernel_types import Kernel
+    from convcli.kernels.bank import Kernel
     from convcli.presenters import analysed, one_or_all
 
     output, as_json, quiet = asked.output, asked.reporting.as_json, asked.reporting.quiet

@@ -13,22 +13,14 @@ from convcli.vocabulary import THEMES
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The colours of a figure by their role.
+    """The colours of a figure by their role."""
 
-    Attributes
-    ----------
-    background : str
-        The page, as ``#rrggbb``, like all others.
-    ink, faint : str
-        Text and lines; secondary text and grid lines.
-    input, padding, window, kernel, output, current, negative : str
-        Fills of cells: in the input, beyond its border, under the kernel, in the kernel, in the output, the output that is
-        being computed, and a negative number.
-    """
-
-    background: str
+    background: str  # the page, as ``#rrggbb``, like all others
+    # text and lines; secondary text and grid lines
     ink: str
     faint: str
+    # fills of cells: in the input, beyond its border, under the kernel, in the kernel, in the output, the output that
+    # is being computed, and a negative number
     input: str
     padding: str
     window: str

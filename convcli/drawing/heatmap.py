@@ -22,31 +22,16 @@ WIDTH = MARGIN + 2 * (TICKS + SIDE + 14 + BAR + BAR_TEXT) + MARGIN
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One kernel in a figure.
+    """One kernel in a figure."""
 
-    Attributes
-    ----------
-    title, caption : str
-        Above the pictures.
-    kernel : rows of float
-        The values, at most a few hundred to a side.
-    response : rows of float
-        ``|H|``, with frequency 0 in the middle.
-    gain : float
-        The largest ``|H|``.
-    texts : rows of str, optional
-        The texts in the cells. By default the values, shortened.
-    scale : str
-        A factor that belongs to all texts, such as ``× 1/16``.
-    """
-
+    # above the pictures
     title: str
     caption: str
-    kernel: Numbers
-    response: Numbers
-    gain: float
-    texts: Sequence[Sequence[str]] | None = None
-    scale: str = ""
+    kernel: Numbers  # the values, at most a few hundred to a side
+    response: Numbers  # ``|H|``, with frequency 0 in the middle
+    gain: float  # the largest ``|H|``
+    texts: Sequence[Sequence[str]] | None = None  # the texts in the cells. By default the values, shortened.
+    scale: str = ""  # a factor that belongs to all texts, such as ``× 1/16``
 
 
 def signed(rows: Numbers, palette: Palette = LIGHT) -> Colors:

@@ -19,24 +19,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Reel:
-    """A page and the frames on it.
+    """A page and the frames on it."""
 
-    Attributes
-    ----------
-    base : Scene
-        What every frame shows.
-    frames : sequence of Frame
-        At least one.
-    fps : float
-        Frames per second.
-    hold : float
-        How many seconds longer the last frame stays before the first comes again.
-    """
-
-    base: Scene
-    frames: Sequence[Frame] = field(repr=False)
-    fps: float = 2.0
-    hold: float = 1.5
+    base: Scene  # what every frame shows
+    frames: Sequence[Frame] = field(repr=False)  # at least one
+    fps: float = 2.0  # frames per second
+    hold: float = 1.5  # how many seconds longer the last frame stays before the first comes again
 
     @property
     def seconds(self) -> float:

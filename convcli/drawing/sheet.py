@@ -18,23 +18,13 @@ TITLE, TEXT, SMALL, LEAST = 16.0, 12.0, 11.0, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture with its label.
-
-    Attributes
-    ----------
-    label : str
-    rows : rows of colours, or None
-        The picture. None: its place is left free, and something else is drawn there.
-    detail : str
-        A text at the right of the label, or below it if one of the tiles has no room for that.
-    icon : rows of colours, optional
-        A small picture before the label.
-    """
+    """A picture with its label."""
 
     label: str
+    # the picture. None: its place is left free, and something else is drawn there.
     rows: tuple[tuple[str, ...], ...] | None = None
-    detail: str = ""
-    icon: tuple[tuple[str, ...], ...] | None = None
+    detail: str = ""  # a text at the right of the label, or below it if one of the tiles has no room for that
+    icon: tuple[tuple[str, ...], ...] | None = None  # a small picture before the label
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,35 +35,19 @@ class Output:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """An operation on a picture, ready for questions about any pixel.
+    """An operation on a picture, ready for questions about any pixel."""
 
-    Attributes
-    ----------
-    source : str
-        What the picture was loaded from.
-    operation : Operation
-        With a float64 computation.
-    ready : Prepared
-        The operation fitted to the picture (or to one image of a batch), and how the result would be stored.
-    image : ndarray
-        ``(C_in, H, W)``: what the kernel reads. If opacity is filtered, it is one of the channels.
-    layer : Layer
-        The weights, in float64.
-    item : int
-        Which image of a batch it is.
-    notes : tuple of str
-        Notes for the user.
-    """
-
-    source: str
+    source: str  # what the picture was loaded from
     picture: Picture
-    operation: Operation
-    ready: fitting.Prepared
-    image: NDArray[np.generic]
+    operation: Operation  # with a float64 computation
+    ready: fitting.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
+    image: NDArray[
+        np.generic
+    ]  # ``(C_in, H, W)``: what the kernel reads. Opacity that is filtered is one of the channels.
     geometry: Geometry
-    layer: Layer
-    item: int = 0
-    notes: tuple[str, ...] = ()
+    layer: Layer  # the weights, in float64
+    item: int = 0  # which image of a batch it is
+    notes: tuple[str, ...] = ()  # for the user
 
     @property
     def outputs(self) -> list[Output]:

@@ -13,50 +13,25 @@ if TYPE_CHECKING:
     from convcli.images.guards import process_wide
     from convcli.images.picture import ImageFile, Metadata, Picture, Timing
     from convcli.images.reading import left_out, load, opened
-    from convcli.images.writing import frames_kept, save, save_frames
-    from convcli.images.writing.encoding import Settings
+    from convcli.images.writing import Settings, frames_kept, save, save_frames
     from convcli.images.writing.storage import Storage, storage_for, white_of
 
-_HOMES = {
-    "ImageFile": "picture",
-    "Metadata": "picture",
-    "Picture": "picture",
-    "Settings": "writing.encoding",
-    "Storage": "writing.storage",
-    "Timing": "picture",
-    "format_of": "formats",
-    "frames_kept": "writing",
-    "left_out": "reading",
-    "load": "reading",
-    "opened": "reading",
-    "process_wide": "guards",
-    "row_of": "formats",
-    "save": "writing",
-    "save_frames": "writing",
-    "storage_for": "writing.storage",
-    "white_of": "writing.storage",
+_NAMES = {
+    "formats": "format_of row_of",
+    "guards": "process_wide",
+    "picture": "ImageFile Metadata Picture Timing",
+    "reading": "left_out load opened",
+    "writing": "Settings frames_kept save save_frames",
+    "writing.storage": "Storage storage_for white_of",
 }
-"""The module of every name."""
+"""The names of every module."""
+
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
-    "ImageFile",
-    "Metadata",
-    "Picture",
-    "Settings",
-    "Storage",
-    "Timing",
-    "format_of",
-    "frames_kept",
-    "left_out",
-    "load",
-    "opened",
-    "process_wide",
-    "row_of",
-    "save",
-    "save_frames",
-    "storage_for",
-    "white_of",
-]
+    "ImageFile", "Metadata", "Picture", "Settings", "Storage", "Timing", "format_of", "frames_kept", "left_out", "load", "opened",
+    "process_wide", "row_of", "save", "save_frames", "storage_for", "white_of",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

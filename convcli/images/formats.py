@@ -26,88 +26,51 @@ ANY = sys.maxsize
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """All that is known of a format. The defaults are those of a format that Pillow knows and this table does not.
+    """All that is known of a format. The defaults are those of a format that Pillow knows and this table does not."""
 
-    Attributes
-    ----------
-    name : str
-        As Pillow names it, or ``NPY``.
-    endings : tuple of str
-        Endings that are known here. Pillow knows more, but imports all of its plugins to answer.
-    refused_endings : tuple of str
-        Endings that Pillow gives to this format, and that promise another kind of file.
-    heads : tuple of bytes
-        The first bytes of its files, for formats with a `reader` of their own.
-    reader, writer : str
-        The module in `convcli.images.reading` with a class ``File``, and the one in `convcli.images.writing` with a function
-        ``write``. Empty: files are not read, or not written.
-    feature : str
-        What Pillow calls the library for it that it may be built without; empty if it needs none.
-    written_as : str
-        The format that is written instead; empty for itself.
-    bits : int
-        Bits of an integer sample that can be written: 8 or 16.
-    real, cmyk, alpha : bool
-        Whether it is written with 32-bit real numbers, with CMYK, with alpha.
-    tensor : bool
-        Whether it holds any number of channels, as real numbers of any type.
-    pages : bool
-        Whether several pictures are pages that differ in all.
-    animation : bool
-        Whether several pictures are frames with their timing.
-    animated_endings : tuple of str
-        Endings under which an animation stays one. Under others it does if the input is of this format.
-    largest : int
-        The largest side, as Pillow writes it.
-    only : int
-        The one size of both sides that it has; 0 for any.
-    exif, xmp, comment : int
-        The longest block of metadata in bytes; 0 if it has none.
-    icc, dpi, iptc, text : bool
-        Whether a file keeps a profile, a resolution, JPEG's APP13 segment, PNG's texts and chunks.
-    lossy_read : bool or None
-        Whether colours in its files are rounded for a smaller size; None where only the file says it.
-    lossy_written : bool or None
-        The same of what is written; None where it is lossy if the input was, or if a quality below 100 is asked for.
-    quality, compression : bool
-        Whether it has these settings.
-    encoder_bytes : int
-        What the encoder takes for each pixel of three channels, as measured, beside the pixels and the file.
-    direct : bool
-        Whether pixels are written as they are, front to back: no copy of the file is made in memory.
-    """
-
-    name: str
+    name: str  # as Pillow names it, or ``NPY``
+    # endings that are known here. Pillow knows more, but imports all of its plugins to answer.
     endings: tuple[str, ...] = ()
+    # endings that Pillow gives to this format, and that promise another kind of file
     refused_endings: tuple[str, ...] = ()
-    heads: tuple[bytes, ...] = ()
+    heads: tuple[bytes, ...] = ()  # the first bytes of its files, for formats with a `reader` of their own
+    # the module in `convcli.images.reading` with a class ``File``, and the one in `convcli.images.writing` with a
+    # function ``write``. Empty: files are not read, or not written.
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
-    feature: str = ""
-    written_as: str = ""
-    bits: int = 8
+    feature: str = ""  # what Pillow calls the library for it that it may be built without; empty if it needs none
+    written_as: str = ""  # the format that is written instead; empty for itself
+    bits: int = 8  # bits of an integer sample that can be written: 8 or 16
+    # whether it is written with 32-bit real numbers, with CMYK, with alpha
     real: bool = False
     cmyk: bool = False
     alpha: bool = True
-    tensor: bool = False
-    pages: bool = False
-    animation: bool = False
+    tensor: bool = False  # whether it holds any number of channels, as real numbers of any type
+    pages: bool = False  # whether several pictures are pages that differ in all
+    animation: bool = False  # whether several pictures are frames with their timing
+    # endings under which an animation stays one. Under others it does if the input is of this format.
     animated_endings: tuple[str, ...] = ()
-    largest: int = ANY
-    only: int = 0
+    largest: int = ANY  # the largest side, as Pillow writes it
+    only: int = 0  # the one size of both sides that it has; 0 for any
+    # the longest block of metadata in bytes; 0 if it has none
     exif: int = 0
     xmp: int = 0
     comment: int = 0
+    # whether a file keeps a profile, a resolution, JPEG's APP13 segment, PNG's texts and chunks
     icc: bool = False
     dpi: bool = False
     iptc: bool = False
     text: bool = False
+    # whether colours in its files are rounded for a smaller size; None where only the file says it
     lossy_read: bool | None = False
+    # the same of what is written; None where it is lossy if the input was, or if a quality below 100 is asked for
     lossy_written: bool | None = False
+    # whether it has these settings
     quality: bool = False
     compression: bool = False
+    # what the encoder takes for each pixel of three channels, as measured, beside the pixels and the file
     encoder_bytes: int = 0
-    direct: bool = False
+    direct: bool = False  # whether pixels are written as they are, front to back: no copy of the file is made in memory
 
     def loses(self, source_loses: bool, quality: int | None = None) -> bool:
         """Whether a file of this format loses something of the colours.
@@ -217,7 +180,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {which}"
         raise ImageError(what, "cannot be written", "use png, jpg, tif, webp, ppm, bmp, gif or npy")
     if not _built(row):
-        raise ImageError(f"format {row.name}", "cannot be written", "this Pillow is built without it; use png")
+        raise ImageError(f"format {row.name}", "cannot be written", "use png", "this Pillow is built without it")
     return row.written_as or row.name
 
 

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError, param
 from convcli.system import memory
-from convcli.system.silence import silent
+from convcli.system.context import silent
 from convcli.vocabulary import MOST_PIXELS
 
 MAX_PIXELS = 178_956_970
@@ -100,16 +100,15 @@ def decoding(source: str, limit: int) -> Iterator[None]:
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise UnidentifiedError(
-            f"input '{source}'", "is not an image", "Pillow recognises no format in it; name an image or a .npy file"
-        ) from None
+        rule, why = "is not an image", "Pillow recognises no format in it"
+        raise UnidentifiedError(f"input '{source}'", rule, "name an image or a .npy file", why) from None
     except Image.DecompressionBombError as error:
         found = re.search(r"[0-9]+ pixels", str(error))  # Pillow's own look, beyond the same limit
         pixels = int(found[0].split()[0]) if found else 2 * limit
-        raise beyond(f"input '{source}' has {pixels} pixels", pixels, limit) from None
+        raise beyond(source, f"{pixels} pixels", pixels, limit) from None
     except Exception as error:  # only code of Pillow or tifffile runs in there, which raises whatever comes to hand
-        remedy = f"{reason(error, 'Pillow gives no reason')}; is it truncated, damaged or of a rare kind?"
-        raise ImageError(f"input '{source}'", "cannot be decoded", remedy) from None
+        rule, remedy = "cannot be decoded", "is it truncated, damaged or of a rare kind?"
+        raise ImageError(f"input '{source}'", rule, remedy, reason(error, "Pillow gives no reason")) from None
 
 
 def reason(error: Exception, otherwise: str) -> str:
@@ -121,12 +120,14 @@ class UnidentifiedError(ImageError):
     """Pillow knows no such format."""
 
 
-def beyond(what: str, pixels: int, limit: int) -> ImageError:
+def beyond(source: str, size: str, pixels: int, limit: int) -> ImageError:
     """The error that a picture is beyond the limit."""
+    what = f"input '{source}'"
     if pixels > MOST_PIXELS:
-        return ImageError(f"{what}, more than any image has", "", "it is damaged, or a decompression bomb; use another")
+        rule, why = f"has {size}, more than any image has", "it is damaged, or a decompression bomb"
+        return ImageError(what, rule, "use another", why)
     remedy = f"if it is none, use {param('max_pixels', pixels)}"
-    return ImageError(f"{what}, more than {limit}, and may be a decompression bomb", "", remedy)
+    return ImageError(what, f"has {size}, more than {limit}, and may be a decompression bomb", remedy)
 
 
 def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, frames: int = 1) -> None:
@@ -145,9 +146,10 @@ def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, fram
     frames : int
         Of which one is in memory at a time.
     """
-    what = f"input '{source}' has {pixels} pixels" + (f" in {frames} frames" if frames > 1 else "")
+    size = f"{pixels} pixels" + (f" in {frames} frames" if frames > 1 else "")
     if pixels > limit:
-        raise beyond(what, pixels, limit)
+        raise beyond(source, size, pixels, limit)
     need = pixels // frames * bytes_each
     if memory.refuses(need):
-        raise ImageError(f"{what} and needs {need / 2**30:.1f} GiB, {memory.share()}", "", "reduce or cut it first")
+        rule = f"has {size} and needs {need / 2**30:.1f} GiB, {memory.share()}"
+        raise ImageError(f"input '{source}'", rule, "reduce or cut it first")

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError, param
-from convcli.pointwise.gray import weights_for
-from convcli.pointwise.lift import Lift
+from convcli.pointwise.lift import Lift, weights_for
 
 SPACES = {1: "gray", 3: "rgb"}
 """The colour space of an image by its count of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
@@ -26,78 +26,38 @@ class JpegCoding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Metadata:
-    """What is carried from the input file to the output file.
+    """What is carried from the input file to the output file."""
 
-    Attributes
-    ----------
-    format : str or None
-        As Pillow names it, or ``NPY``.
-    dpi : (float, float) or None
-        Pixels per inch, across and down.
-    exif, xmp, iptc : bytes or None
-        Without the orientation, which is applied; `iptc` is JPEG's APP13 segment, whole.
-    comment : bytes or None
-        Of JPEG and GIF.
-    text : tuple of (str, str)
-        PNG's keywords and texts.
-    chunks : tuple of (bytes, bytes)
-        PNG's chunks of what its values mean: gAMA, cHRM, sRGB.
-    jpeg : JpegCoding or None
-        Tables and subsampling of a JPEG.
-    lossy : bool
-        Whether the file's format, or this file, rounds colours for a smaller size.
-    frames : int
-        Frames of an animation, pages of a document.
-    """
-
-    format: str | None = None
+    format: str | None = None  # as Pillow names it, or ``NPY``
     icc_profile: bytes | None = None
-    dpi: tuple[float, float] | None = None
+    dpi: tuple[float, float] | None = None  # pixels per inch, across and down
+    # without the orientation, which is applied; `iptc` is JPEG's APP13 segment, whole
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
-    comment: bytes | None = None
-    text: tuple[tuple[str, str], ...] = ()
-    chunks: tuple[tuple[bytes, bytes], ...] = ()
-    jpeg: JpegCoding | None = None
-    lossy: bool = False
-    frames: int = 1
+    comment: bytes | None = None  # of JPEG and GIF
+    text: tuple[tuple[str, str], ...] = ()  # PNG's keywords and texts
+    chunks: tuple[tuple[bytes, bytes], ...] = ()  # PNG's chunks of what its values mean: gAMA, cHRM, sRGB
+    jpeg: JpegCoding | None = None  # tables and subsampling of a JPEG
+    lossy: bool = False  # whether the file's format, or this file, rounds colours for a smaller size
+    frames: int = 1  # frames of an animation, pages of a document
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A picture in memory.
+    """A picture in memory."""
 
-    Attributes
-    ----------
-    colour : ndarray
-        ``(C, H, W)``, or ``(N, C, H, W)`` for a batch from a .npy file. Pixel values as stored: uint8 0–255,
-        uint16 0–65535, or floating point. Decoded images are interleaved in memory: the axes are a view.
-    alpha : ndarray or None
-        ``(H, W)``, 0 transparent to `full_scale` opaque.
-    space : str
-        ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are no colours.
-    full_scale : float
-        The value of white: 255, 65535, or 1 for floating-point images whose file does not say.
-    assumed : bool
-        Whether that is a guess, as neither the file nor the user says it.
-    rank : int
-        Dimensions of the .npy file it came from; 3 for images.
-    real : bool
-        Whether an image's values are real numbers or 32-bit integers, rather than 8 or 16 bits.
-    notes : tuple of str
-        What was lost on the way, for the user to know.
-    """
-
+    # ``(C, H, W)``, or ``(N, C, H, W)`` for a batch from a .npy file. Pixel values as stored: uint8 0–255, uint16
+    # 0–65535, or floating point. Decoded images are interleaved in memory: the axes are a view.
     colour: NDArray[np.generic]
-    alpha: NDArray[np.generic] | None
-    space: str
-    full_scale: float
-    rank: int = 3
-    real: bool = False
-    assumed: bool = False
+    alpha: NDArray[np.generic] | None  # ``(H, W)``, 0 transparent to `full_scale` opaque
+    space: str  # ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are no colours
+    full_scale: float  # the value of white: 255, 65535, or 1 for floating-point images whose file does not say
+    rank: int = 3  # dimensions of the .npy file it came from; 3 for images
+    real: bool = False  # whether an image's values are real numbers or 32-bit integers, rather than 8 or 16 bits
+    assumed: bool = False  # whether that is a guess, as neither the file nor the user says it
     metadata: Metadata = Metadata()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what was lost on the way, for the user to know
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -154,24 +114,28 @@ class Picture:
         return Lift(kind, self.full_scale, gray=self.gray_weights()).whole(self.colour)
 
 
-class Timing(NamedTuple):
-    """How the frames of an animation follow each other.
+def joined(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Colours ``(C, H, W)`` and opacity ``(H, W)`` as one array ``(C + 1, H, W)``.
 
-    Attributes
-    ----------
-    durations : tuple of float
-        Of every frame, in milliseconds.
-    loop : int or None
-        How often it plays, 0 for ever; None where the file does not say, which is once in a GIF.
-    alpha : bool
-        Whether one or more frames have transparency: they are all read with alpha then.
-    hidden : bool
-        Whether the first frame is not a part of the animation: what a reader shows that knows only still PNGs.
+    No copy where they are views of one array in which the opacity follows the colours, as in a decoded picture; else one that is
+    interleaved in memory.
     """
+    across, *along = colour.strides
+    follows = colour.ctypes.data + len(colour) * across == alpha.ctypes.data and tuple(along) == alpha.strides
+    if colour.base is not None and colour.base is alpha.base and colour.dtype == alpha.dtype and follows:
+        return as_strided(colour, (len(colour) + 1, *alpha.shape), colour.strides, writeable=colour.flags.writeable)
+    out = np.empty((*alpha.shape, len(colour) + 1), np.result_type(colour, alpha)).transpose(2, 0, 1)
+    out[:-1], out[-1] = colour, alpha
+    return out
 
-    durations: tuple[float, ...]
-    loop: int | None
-    alpha: bool
+
+class Timing(NamedTuple):
+    """How the frames of an animation follow each other."""
+
+    durations: tuple[float, ...]  # of every frame, in milliseconds
+    loop: int | None  # how often it plays, 0 for ever; None where the file does not say, which is once in a GIF
+    alpha: bool  # whether one or more frames have transparency: they are all read with alpha then
+    # whether the first frame is not a part of the animation: what a reader shows that knows only still PNGs
     hidden: bool = False
 
     @property
@@ -181,18 +145,10 @@ class Timing(NamedTuple):
 
 
 class ImageFile(Protocol):
-    """An opened file and its pictures: one, the frames of an animation, or the pages of a document.
+    """An opened file and its pictures: one, the frames of an animation, or the pages of a document."""
 
-    Attributes
-    ----------
-    format : str or None
-        As Pillow names it, or ``NPY``.
-    frames : int
-        How many pictures there are.
-    """
-
-    format: str | None
-    frames: int
+    format: str | None  # as Pillow names it, or ``NPY``
+    frames: int  # how many pictures there are
 
     def picture(self, number: int = 0) -> Picture:
         """Decode one of them. They are to be asked for in their order; a single one can be asked for only once."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convcli.errors import KernelError
+from convcli.kernels.bank import Kernel
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
-from convcli.kernels.kernel_types import Kernel
 from convcli.kernels.response import Matrix, gain, total_of
 
 ZERO_SUM = 1e-6
@@ -20,60 +20,36 @@ EXTREME = 1e100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """A kernel and its properties.
+    """A kernel and its properties."""
 
-    Attributes
-    ----------
-    name : str
-        As the user wrote it.
-    values : ndarray
-        ``(kh, kw)``, float64, as a correlation lays it on the image.
-    denominator : int or None
-        The least common denominator of the values; None if it is beyond `convcli.kernels.factors.DENOMINATOR`.
-    sum, abs_sum : float
-        Σk and Σ|k|: the response to an image of ones, and the largest response to values from -1 to 1.
-    low, high : float
-        The least and the greatest response to values from 0 to 1: the sum of the negative values, and of the positive ones.
-    gain : float
-        The largest ``|H|``: the factor of the wave that is amplified most. At most `abs_sum`.
-    gain_at : tuple of float
-        The frequency of that wave, ``(fy, fx)``, in cycles per pixel.
-    zero_sum : bool
-        Whether it sums to zero.
-    symmetric, antisymmetric : bool
-        Whether turning it by 180° does not change it (then convolution and correlation are the same), or changes its sign.
-    left_right, top_bottom : bool
-        Whether it is its own mirror image.
-    rank : int or None
-        Of the matrix; None if it would take too long to compute.
-    factors : tuple of Factor
-        Terms that sum to the kernel, as many as its rank; empty for a large kernel of rank above
-        `convcli.kernels.factors.FEW`.
-    centre : tuple of int
-        The tap ``(y, x)`` that lies on the output pixel with the padding ``same``, as in PyTorch. If a side is even, it is
-        the tap before the middle.
-    offset : tuple of float
-        The kernel's middle minus that tap, in pixels: ½ if a side is even, else 0.
-    """
-
-    name: str
-    values: Matrix
+    name: str  # as the user wrote it
+    values: Matrix  # ``(kh, kw)``, float64, as a correlation lays it on the image
+    # the least common denominator of the values; None if it is beyond `convcli.kernels.factors.DENOMINATOR`
     denominator: int | None
+    # Σk and Σ|k|: the response to an image of ones, and the largest response to values from -1 to 1
     sum: float
     abs_sum: float
+    # the least and the greatest response to values from 0 to 1: the sum of the negative values, and of the positive
+    # ones
     low: float
     high: float
-    gain: float
-    gain_at: tuple[float, float]
-    zero_sum: bool
+    gain: float  # the largest ``|H|``: the factor of the wave that is amplified most. At most `abs_sum`.
+    gain_at: tuple[float, float]  # the frequency of that wave, ``(fy, fx)``, in cycles per pixel
+    zero_sum: bool  # whether it sums to zero
+    # whether turning it by 180° does not change it (then convolution and correlation are the same), or changes its sign
     symmetric: bool
     antisymmetric: bool
+    # whether it is its own mirror image
     left_right: bool
     top_bottom: bool
-    rank: int | None
+    rank: int | None  # of the matrix; None if it would take too long to compute
+    # terms that sum to the kernel, as many as its rank; empty for a large kernel of rank above
+    # `convcli.kernels.factors.FEW`
     factors: tuple[Factor, ...]
+    # the tap ``(y, x)`` that lies on the output pixel with the padding ``same``, as in PyTorch. If a side is even, it
+    # is the tap before the middle.
     centre: tuple[int, int]
-    offset: tuple[float, float]
+    offset: tuple[float, float]  # the kernel's middle minus that tap, in pixels: ½ if a side is even, else 0
 
     @property
     def integers(self) -> tuple[tuple[int, ...], ...] | None:

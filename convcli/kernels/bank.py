@@ -1,30 +1,43 @@
-"""A bank: several 2-D kernels that become one 4-D array of weights for an image of C channels."""
+"""What SPECs become: a `Kernel` is one 2-D array, a `Filter` the kernels of one SPEC, a `Bank` the weights of several SPECs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import KernelError, param
-from convcli.kernels.kernel_types import Filter
+
+
+class Kernel(NamedTuple):
+    """One kernel. `values` is ``(kh, kw)``, float64 and finite, as a correlation lays it on the image."""
+
+    name: str
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The kernels of one SPEC, and how their results are combined (one of `convcli.vocabulary.COMBINES`).
+
+    `label` is a short name for file names. `spec` is the text that the user wrote.
+    """
+
+    label: str
+    kernels: tuple[Kernel, ...]
+    combine: str = "none"
+    spec: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """The filters of one command, and how their results are combined.
+    """The filters of one command, and how their results are combined."""
 
-    Parameters
-    ----------
-    filters : tuple of Filter
-        One for each SPEC that the user gave.
-    combine : str, optional
-        One of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. None: each filter is combined by its own
-        rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
-    """
-
-    filters: tuple[Filter, ...]
+    filters: tuple[Filter, ...]  # one for each SPEC that the user gave
+    # one of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. None: each filter is combined by its
+    # own rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
     combine: str | None = None
 
     @property
@@ -113,3 +126,36 @@ class Bank:
         per_group = values.reshape(groups, 1, count // groups, kh, kw)
         blocks = np.broadcast_to(per_group, (groups, channels // groups, count // groups, kh, kw))
         return blocks.reshape(channels, count // groups, kh, kw), groups
+
+
+def checked(values: ArrayLike, source: str) -> NDArray[np.float64]:
+    """`values` as a finite float64 matrix ``(kh, kw)`` that is not empty. A single row may be 1-D.
+
+    Raises
+    ------
+    KernelError
+        The rows have different lengths, there are no values, or they are not real and finite numbers in two dimensions.
+        The message names the kernel as `source`.
+    """
+    try:
+        array = np.array(values)
+        if array.dtype.kind not in "biuf":
+            raise ValueError
+    except ValueError:  # ragged, or not numbers
+        remedy = "give every row the same count of numbers"
+        raise KernelError(f"kernel {source}", "is not a matrix of numbers", remedy) from None
+    if array.ndim == 1:
+        array = array[np.newaxis]
+    if array.ndim != 2:
+        raise KernelError(
+            f"kernel {source}",
+            f"has {array.ndim} dimensions {array.shape}",
+            f"{param('kernel')} takes a 2-D matrix, 4-D arrays go with {param('weights')}",
+        )
+    if array.size == 0:
+        raise KernelError(f"kernel {source}", "is empty", "give at least one number")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        bad = array[~np.isfinite(array)][0]
+        raise KernelError(f"kernel {source}", f"contains {bad}", "every value must be finite")
+    return array

@@ -1,4 +1,4 @@
-"""Named kernels that find edges: gradient pairs and compasses.
+"""Named kernels that find edges: gradient pairs, compasses, finite differences.
 
 Signs are those of the derivative. x grows to the right and y downwards, so a correlation is positive where brightness grows
 to the right (x) or downwards (y). Roberts' pair is diagonal and keeps its author's signs.
@@ -10,10 +10,10 @@ from math import sqrt
 
 import numpy as np
 
-from convcli.kernels.named import Matrix, named, size_of
-from convcli.kernels.smoothing import binomial_row
+from convcli.errors import KernelError
+from convcli.kernels.named import Matrix, binomial_row, named, size_of
 
-_COMPASS = ("n", "ne", "e", "se", "s", "sw", "w", "nw")
+_COMPASS = "n ne e se s sw w nw"
 _RING = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
 
@@ -26,20 +26,17 @@ def pair(across: list[float], along: list[float]) -> dict[str, Matrix]:
 def _compass(ring: tuple[int, ...], centre: int = 0) -> dict[str, Matrix]:
     """Eight kernels of 3×3: the outer ring, given clockwise from the upper left, is turned by 45° from one to the next."""
     out = {}
-    for turn, direction in enumerate(_COMPASS):
-        values = np.full((3, 3), float(centre))
+    for turn, direction in enumerate(_COMPASS.split()):
+        values = out[direction] = np.full((3, 3), float(centre))
         for place, cell in enumerate(_RING):
             values[cell] = ring[(place - turn) % 8]
-        out[direction] = values
     return out
 
 
 @named(
-    "sobel",
     scale="sum 0, Σ|k| = 8 (3×3)",
     source="Sobel and Feldman (1968); OpenCV, kornia, libvips, G'MIC; scikit-image a quarter; ImageMagick flipped, for convolution",
-    combine="magnitude",
-    members=("x", "y"),
+    members="x y",
 )
 def sobel(size: int = 3) -> dict[str, Matrix]:
     """Gradient magnitude of sobel-x (-1,0,1; -2,0,2; -1,0,1) and sobel-y; larger sizes smooth binomially."""
@@ -50,44 +47,28 @@ def sobel(size: int = 3) -> dict[str, Matrix]:
 
 
 @named(
-    "prewitt",
     scale="sum 0, Σ|k| = 6",
     source="Prewitt (1970); libvips; scikit-image a third; ImageMagick flipped, for convolution",
-    combine="magnitude",
-    members=("x", "y"),
+    members="x y",
 )
 def prewitt() -> dict[str, Matrix]:
     """Gradient magnitude of prewitt-x (-1,0,1 in every row) and prewitt-y."""
     return pair([1, 1, 1], [-1, 0, 1])
 
 
-@named(
-    "scharr",
-    scale="sum 0, Σ|k| = 32",
-    source="Scharr (2000); OpenCV, libvips; scikit-image a sixteenth",
-    combine="magnitude",
-    members=("x", "y"),
-)
+@named(scale="sum 0, Σ|k| = 32", source="Scharr (2000); OpenCV, libvips; scikit-image a sixteenth", members="x y")
 def scharr() -> dict[str, Matrix]:
     """Gradient magnitude of scharr-x (-3,0,3; -10,0,10; -3,0,3) and scharr-y: nearly the same in every direction."""
     return pair([3, 10, 3], [-1, 0, 1])
 
 
-@named(
-    "roberts", scale="sum 0, Σ|k| = 2", source="Roberts (1963); scikit-image", combine="magnitude", members=("x", "y")
-)
+@named(scale="sum 0, Σ|k| = 2", source="Roberts (1963); scikit-image", members="x y")
 def roberts() -> dict[str, Matrix]:
     """Gradient magnitude of the diagonal differences roberts-x (1,0; 0,-1) and roberts-y (0,1; -1,0)."""
     return {"x": np.array([[1.0, 0], [0, -1]]), "y": np.array([[0.0, 1], [-1, 0]])}
 
 
-@named(
-    "farid",
-    scale="sum 0, Σ|k| = 0.77",
-    source="Farid and Simoncelli (2004); scikit-image",
-    combine="magnitude",
-    members=("x", "y"),
-)
+@named(scale="sum 0, Σ|k| = 0.77", source="Farid and Simoncelli (2004); scikit-image", members="x y")
 def farid() -> dict[str, Matrix]:
     """Gradient magnitude of the 5×5 derivatives of Farid and Simoncelli (2004), made to turn with the image.
 
@@ -98,20 +79,19 @@ def farid() -> dict[str, Matrix]:
     return pair(prefilter, derivative)
 
 
-@named("kirsch", scale="sum 0, Σ|k| = 30 each", source="Kirsch (1971); ImageMagick", combine="max", members=_COMPASS)
+@named(scale="sum 0, Σ|k| = 30 each", source="Kirsch (1971); ImageMagick", combine="max", members=_COMPASS)
 def kirsch() -> dict[str, Matrix]:
     """Largest of eight compass responses; kirsch-n is 5,5,5; -3,0,-3; -3,-3,-3 (bright to the north)."""
     return _compass((5, 5, 5, -3, -3, -3, -3, -3))
 
 
-@named("robinson", scale="sum 0, Σ|k| = 8 each", source="Robinson (1977)", combine="max", members=_COMPASS)
+@named(scale="sum 0, Σ|k| = 8 each", source="Robinson (1977)", combine="max", members=_COMPASS)
 def robinson() -> dict[str, Matrix]:
     """Largest of eight compass responses; robinson-n is 1,2,1; 0,0,0; -1,-2,-1 (bright to the north)."""
     return _compass((1, 2, 1, 0, -1, -2, -1, 0))
 
 
 @named(
-    "compass",
     scale="sum 0, Σ|k| = 10 each",
     source="Prewitt's compass with a centre (Pratt); ImageMagick's Compass flipped, for convolution",
     combine="max",
@@ -123,22 +103,16 @@ def compass() -> dict[str, Matrix]:
 
 
 @named(
-    "isotropic",
     scale="sum 0, Σ|k| = 6.83",
     source="Frei and Chen (1977); ImageMagick's FreiChen:0 flipped, for convolution",
-    combine="magnitude",
-    members=("x", "y"),
+    members="x y",
 )
 def isotropic() -> dict[str, Matrix]:
     """Gradient magnitude of isotropic-x (-1,0,1; -√2,0,√2; -1,0,1) and isotropic-y: a Sobel with √2 for its 2."""
     return pair([1, sqrt(2), 1], [-1, 0, 1])
 
 
-@named(
-    "isotropic-diagonal",
-    scale="sum 0, Σ|k| = 7.66",
-    source="ImageMagick's FreiChen:2, which is √½ of it and flipped, for convolution",
-)
+@named(scale="sum 0, Σ|k| = 7.66", source="ImageMagick's FreiChen:2, which is √½ of it and flipped, for convolution")
 def isotropic_diagonal() -> Matrix:
     """Gradient to the lower right with the weights of isotropic: -1,-√2,0; -√2,0,√2; 0,√2,1."""
     root = sqrt(2)
@@ -166,7 +140,7 @@ def _unit(names: str) -> dict[str, Matrix]:
 _FREI_CHEN_SOURCE = "Frei and Chen (1977); ImageMagick's FreiChen, whose scales and some signs differ"
 
 
-@named("frei-chen", scale="sum 0, Σk² = 1", source=_FREI_CHEN_SOURCE, combine="magnitude", members=("1", "2", "3", "4"))
+@named(scale="sum 0, Σk² = 1", source=_FREI_CHEN_SOURCE, members="1 2 3 4")
 def frei_chen() -> dict[str, Matrix]:
     """Length of a patch's part in the edge subspace: basis kernels 1 and 2 (gradients), 3 and 4 (ripples).
 
@@ -176,19 +150,63 @@ def frei_chen() -> dict[str, Matrix]:
     return _unit("1234")
 
 
-@named(
-    "frei-chen-line",
-    scale="sum 0, Σk² = 1",
-    source=_FREI_CHEN_SOURCE,
-    combine="magnitude",
-    members=("5", "6", "7", "8"),
-)
+@named(scale="sum 0, Σk² = 1", source=_FREI_CHEN_SOURCE, members="5 6 7 8")
 def frei_chen_line() -> dict[str, Matrix]:
     """Length of a patch's part in the line subspace: basis kernels 5 and 6 (lines), 7 and 8 (Laplacians)."""
     return _unit("5678")
 
 
-@named("frei-chen-mean", scale="sum 3, Σk² = 1", source=_FREI_CHEN_SOURCE)
+@named(scale="sum 3, Σk² = 1", source=_FREI_CHEN_SOURCE)
 def frei_chen_mean() -> Matrix:
     """The ninth of Frei and Chen's orthonormal basis: the mean of 3×3 pixels, times 3."""
     return np.full((3, 3), 1 / 3)
+
+
+_SCHEMES: dict[int, tuple[list[float], list[float]]] = {
+    -1: ([0, 1, 0], [-1, 1, 0]),
+    0: ([0, 1, 0], [-0.5, 0, 0.5]),
+    1: ([0, 1, 0], [0, -1, 1]),
+    2: ([1, 2, 1], [-1, 0, 1]),
+    3: ([(2 - sqrt(2)) / 4, (sqrt(2) - 1) / 2, (2 - sqrt(2)) / 4], [-1, 0, 1]),
+}
+"""By G'MIC's number of the scheme: the weights that smooth down the columns, and those that differentiate along the rows."""
+
+
+@named(scale="sum 0", source="G'MIC's gradient", members="x y")
+def gradient(scheme: int = 0) -> dict[str, Matrix]:
+    """Gradient magnitude by backward (-1), centred (0) or forward (1) differences, Sobel (2) or rotation-invariant (3).
+
+    Schemes 3, whose weights are ¼(2-√2) and ½(√2-1), and 0, ±1 answer a ramp of 1 per pixel with 1; scheme 2 with 8.
+    """
+    if scheme not in _SCHEMES:
+        raise KernelError(f"gradient scheme {scheme}", "is unknown", f"use {', '.join(map(str, _SCHEMES))}")
+    return pair(*_SCHEMES[scheme])
+
+
+@named(scale="sum 0, Σ|k| = 2", source="kornia's diff", members="x y")
+def diff() -> dict[str, Matrix]:
+    """Gradient magnitude of diff-x (-1,0,1 in the middle row) and diff-y."""
+    return pair([0, 1, 0], [-1, 0, 1])
+
+
+def _second(across: list[float], first: list[float], second: list[float], mixed: float) -> dict[str, Matrix]:
+    xx = np.outer(across, second)
+    return {"xx": xx, "xy": mixed * np.outer(first, first), "yy": xx.T.copy()}
+
+
+@named(scale="sum 0", source="G'MIC's hessian", members="xx xy yy")
+def hessian() -> dict[str, Matrix]:
+    """Magnitude of the second derivatives hessian-xx (1,-2,1), -xy (1,0,-1; 0,0,0; -1,0,1 over 4) and -yy."""
+    return _second([0, 1, 0], [-1, 0, 1], [1, -2, 1], 1 / 4)
+
+
+@named(scale="sum 0, Σ|k| = 4", source="kornia's diff of order 2", members="xx xy yy")
+def diff2() -> dict[str, Matrix]:
+    """Magnitude of the second differences diff2-xx (1,-2,1), -xy (1,0,-1; 0,0,0; -1,0,1) and -yy."""
+    return _second([0, 1, 0], [-1, 0, 1], [1, -2, 1], 1)
+
+
+@named(scale="sum 0", source="kornia's sobel of order 2", members="xx xy yy")
+def sobel2() -> dict[str, Matrix]:
+    """Magnitude of the 5×5 Sobel second derivatives sobel2-xx (1,0,-2,0,1 smoothed by 1,4,6,4,1), -xy and -yy."""
+    return _second([1, 4, 6, 4, 1], [-1, -2, 0, 2, 1], [1, 0, -2, 0, 1], 1)

@@ -29,21 +29,11 @@ ALONE = 512
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Filters as pictures, with a colour for each tap.
+    """Filters as pictures, with a colour for each tap."""
 
-    Attributes
-    ----------
-    tiles : tuple of (str, rows of colours)
-        Labels and pictures. The input channels of a filter follow each other.
-    columns : int
-        Number of tiles in a row of a contact sheet.
-    caption : str
-        What the colours mean, and what was left out.
-    """
-
-    tiles: tuple[tuple[str, Colors], ...]
-    columns: int
-    caption: str
+    tiles: tuple[tuple[str, Colors], ...]  # labels and pictures. The input channels of a filter follow each other.
+    columns: int  # number of tiles in a row of a contact sheet
+    caption: str  # what the colours mean, and what was left out
 
 
 def draw(weight: NDArray[np.floating], palette: Palette = LIGHT, most: int = MOST_TILES) -> Drawn:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from convcli.drawing import heatmap
-from convcli.drawing.blocks import half_blocks
 from convcli.drawing.colors import LIGHT, Palette
+from convcli.drawing.half_blocks import half_blocks
 from convcli.drawing.heatmap import Colors, Panel
 from convcli.drawing.scene import Scene
 from convcli.kernels.analysis import Analysis, reduced

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
-from convcli.kernels import notation
-from convcli.kernels.kernel_types import checked
+from convcli.kernels.bank import checked
+from convcli.kernels.spec import magick
 from convcli.system import npy
 from convcli.system.files import reason
 
-SUFFIXES = (".npy", ".json", ".csv", ".txt", ".mat")
 MAX_BYTES = 256 << 20
 
 
@@ -50,7 +49,7 @@ def read(path: Path) -> NDArray[np.float64]:
             raise KernelError(f"kernel {source}", "is not valid JSON", remedy) from None
     if path.suffix.lower() == ".mat":
         return _vips_matrix(text, source)
-    if ":" in text and (values := notation.magick(text)) is not None:
+    if ":" in text and (values := magick(text)) is not None:
         return values
     return checked(_rows(text, source), source)
 

@@ -15,11 +15,7 @@ from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplitude
 
 
-@named(
-    "laplacian",
-    scale="sum 0",
-    source="G'MIC, OpenCV; scikit-image's laplace and ImageMagick's Laplacian:1 and :0 negated",
-)
+@named(scale="sum 0", source="G'MIC, OpenCV; scikit-image's laplace and ImageMagick's Laplacian:1 and :0 negated")
 def laplacian(neighbours: int = 4) -> Matrix:
     """Sum of second derivatives over 4 (0,1,0; 1,-4,1; 0,1,0) or 8 (1,1,1; 1,-8,1; 1,1,1) neighbours."""
     if neighbours not in (4, 8):
@@ -28,7 +24,7 @@ def laplacian(neighbours: int = 4) -> Matrix:
     return np.array([[corner, 1, corner], [1, -neighbours, 1], [corner, 1, corner]])
 
 
-@named("log", scale="sum 0", source="Marr and Hildreth (1980); SciPy's gaussian_laplace but for the shift to sum 0")
+@named(scale="sum 0", source="Marr and Hildreth (1980); SciPy's gaussian_laplace but for the shift to sum 0")
 def log(sigma: float = 1.4, size: int | None = None) -> Matrix:
     """Laplacian of Gaussian, (r²-2σ²)/σ⁴ times the Gaussian of sum 1, then shifted to sum 0; negative centre.
 
@@ -42,7 +38,7 @@ def log(sigma: float = 1.4, size: int | None = None) -> Matrix:
     return centred
 
 
-@named("dog", scale="sum 0", source="Marr and Hildreth (1980); scikit-image's difference_of_gaussians")
+@named(scale="sum 0", source="Marr and Hildreth (1980); scikit-image's difference_of_gaussians")
 def dog(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) -> Matrix:
     """Difference of Gaussians, sigma1 minus sigma2 (positive centre when sigma1 is the smaller)."""
     side = max(gaussian_size(sigma, size, "dog") for sigma in (sigma1, sigma2))
@@ -50,7 +46,7 @@ def dog(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) -> Ma
     return np.outer(first, first) - np.outer(second, second)
 
 
-@named("laplacian-box", scale="sum 0", source="kornia's laplacian")
+@named(scale="sum 0", source="kornia's laplacian")
 def laplacian_box(size: int = 3) -> Matrix:
     """Sum of the size² pixels less size² times the centre (3: 1,1,1; 1,-8,1; 1,1,1)."""
     out = np.ones((size_of(size, "laplacian-box", least=3),) * 2)
@@ -71,7 +67,7 @@ _TYPES: dict[int, list[list[int]]] = {
 """By type: the lower right quarter of ImageMagick's Laplacian, with the centre row and column, negated."""
 
 
-@named("laplacian-type", scale="sum 0", source="ImageMagick's Laplacian negated")
+@named(scale="sum 0", source="ImageMagick's Laplacian negated")
 def laplacian_type(type: int = 0) -> Matrix:
     """ImageMagick's Laplacian 0 (8 neighbours), 1 (4), 2, 3 (3×3), 5, 7 (5×5, 7×7), 15 or 19 (LoG, 5×5, 9×9), negated."""
     if type not in _TYPES:
@@ -91,7 +87,7 @@ def _balanced(values: Matrix, what: str) -> Matrix:
     return out
 
 
-@named("log-unit", scale="sum 0, Σ|k| = 2", source="ImageMagick's LoG negated")
+@named(scale="sum 0, Σ|k| = 2", source="ImageMagick's LoG negated")
 def log_unit(sigma: float = 1.4, size: int | None = None) -> Matrix:
     """Laplacian of Gaussian, positive values scaled to sum 1 and negative ones to sum -1; negative centre."""
     side = gaussian_size(sigma, 2 * ceil(4 * sigma) + 1 if size is None else size, "log-unit")
@@ -100,7 +96,7 @@ def log_unit(sigma: float = 1.4, size: int | None = None) -> Matrix:
     return _balanced((r2 / sigma**2 - 2) * np.outer(samples, samples), f"log-unit of sigma {sigma:g} and size {side}")
 
 
-@named("dog-unit", scale="sum 0, Σ|k| = 2", source="ImageMagick's DoG")
+@named(scale="sum 0, Σ|k| = 2", source="ImageMagick's DoG")
 def dog_unit(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) -> Matrix:
     """Difference of Gaussians, sigma1 minus sigma2, positive values scaled to sum 1 and negative ones to sum -1.
 
@@ -113,7 +109,7 @@ def dog_unit(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) 
     return _balanced(first - second, f"dog-unit of sigmas {sigma1:g} and {sigma2:g} and size {side}")
 
 
-@named("logmat", scale="centre 1", source="libvips (floating point)")
+@named(scale="centre 1", source="libvips (floating point)")
 def logmat(sigma: float = 1.0, min_ampl: float = 0.1) -> Matrix:
     """Laplacian of Gaussian with a positive centre of 1, out to where it is smaller than min_ampl; its sum is not quite 0.
 

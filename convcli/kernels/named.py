@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from math import comb
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
-from convcli.kernels.kernel_types import Filter, Kernel, checked
+from convcli.kernels.bank import Filter, Kernel, checked
 
 Matrix = NDArray[np.float64]
 Built = Matrix | Mapping[str, Matrix]
@@ -33,40 +35,49 @@ MAX_ARGUMENT = 1e9
 """The largest argument of a named kernel, whatever the argument means."""
 
 
+FAMILIES = {
+    "smoothing": "identity box gaussian binomial disk motion sharpen unsharp emboss shift random",
+    "gaussians": "gaussian-discrete gaussian-erf gaussian-ellipse gaussmat gaussian-gradient hanning blur comet motion-nearest",
+    "shapes": "square rectangle diamond octagon plus cross ring",
+    "pillow": "pillow-blur pillow-contour pillow-detail pillow-edge-enhance pillow-edge-enhance-more pillow-emboss "
+    "pillow-find-edges pillow-sharpen pillow-smooth pillow-smooth-more",
+    "edges": "sobel prewitt scharr roberts farid kirsch robinson compass isotropic isotropic-diagonal frei-chen frei-chen-line "
+    "frei-chen-mean gradient diff hessian diff2 sobel2",
+    "laplacians": "laplacian log dog laplacian-box laplacian-type log-unit dog-unit logmat",
+    "waves": "gabor gabor-energy haar",
+    "upsampling": "nearest bilinear bicubic lanczos",
+}
+"""The modules that define kernels, and the names of these, in the order in which the tables list them."""
+
+ALIASES = {
+    "unity": "identity",
+    "pascal": "binomial",
+    "hann": "hanning",
+    **{name: f"pillow-{name}" for name in ("contour", "detail", "edge-enhance", "edge-enhance-more", "find-edges")},
+    **{name: f"pillow-{name}" for name in ("smooth", "smooth-more")},
+}
+"""Other names of kernels."""
+
+_HOMES = {name: family for family, names in FAMILIES.items() for name in names.split()}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
-    """A named kernel.
-
-    Attributes
-    ----------
-    name : str
-    build : callable
-        Returns a matrix ``(kh, kw)`` in float64; or, for several kernels whose results are combined, a mapping from the last
-        part of a member's name (``x`` of ``sobel-x``) to its matrix.
-    scale : str
-        What the values sum to.
-    source : str
-        Who defined the kernel, and which libraries have it.
-    combine : str
-        How the results of the members are combined; one of `convcli.vocabulary.COMBINES`.
-    members : tuple of str
-        Full names of the members: ``sobel-x``, ``sobel-y``.
-    aliases : tuple of str
-        Other names of the kernel.
-    """
+    """A named kernel."""
 
     name: str
+    # returns a matrix ``(kh, kw)`` in float64; or, for several kernels whose results are combined, a mapping from the
+    # last part of a member's name (``x`` of ``sobel-x``) to its matrix
     build: Callable[..., Built]
-    scale: str
-    source: str
-    combine: str = "none"
-    members: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
+    scale: str  # what the values sum to
+    source: str  # who defined the kernel, and which libraries have it
+    combine: str  # how the results of the members are combined; one of `convcli.vocabulary.COMBINES`
+    members: tuple[str, ...]  # full names of the members: ``sobel-x``, ``sobel-y``
 
     @property
-    def family(self) -> str:
-        """The module that defines it: ``smoothing``, ``edges``, …"""
-        return self.build.__module__.rpartition(".")[2]
+    def aliases(self) -> tuple[str, ...]:
+        """Other names of the kernel."""
+        return tuple(alias for alias, name in ALIASES.items() if name == self.name)
 
     @property
     def about(self) -> str:
@@ -93,39 +104,58 @@ class Recipe:
         return f"{self.name}:{','.join(shown)}" if required else f"{self.name}[:{','.join(shown)}]"
 
 
-REGISTRY: dict[str, Recipe] = {}
-"""All named kernels by name, in the order in which they are defined."""
+class _Registry(Mapping[str, Recipe]):
+    """All named kernels by name, in the order of `FAMILIES`. A family is imported when one of its kernels is asked for."""
 
-_OTHERS: dict[str, Recipe] = {}
-"""The recipe of every member, such as ``sobel-x``, and of every alias, such as ``unity``."""
+    def __init__(self) -> None:
+        self.defined: dict[str, Recipe] = {}
+
+    def __getitem__(self, name: str) -> Recipe:
+        import_module(f"convcli.kernels.{_HOMES[name]}")
+        return self.defined[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
 
 
-def named(
-    name: str,
-    *,
-    scale: str,
-    source: str,
-    combine: str = "none",
-    members: tuple[str, ...] = (),
-    aliases: tuple[str, ...] = (),
-) -> Callable[[Builder], Builder]:
-    """A decorator that registers a function as a named kernel. The parameters are those of `Recipe`."""
+REGISTRY = _Registry()
+
+
+def named(*, scale: str, source: str, combine: str = "magnitude", members: str = "") -> Callable[[Builder], Builder]:
+    """A decorator that registers a function as the named kernel of its name, ``log_unit`` as ``log-unit``.
+
+    Parameters
+    ----------
+    scale, source, combine : str
+        See `Recipe`.
+    members : str
+        The last parts of the members' names, with spaces between; empty for a single kernel.
+    """
 
     def enter(build: Builder) -> Builder:
-        recipe = Recipe(name, build, scale, source, combine, tuple(f"{name}-{member}" for member in members), aliases)
-        taken = [one for one in (name, *recipe.members, *aliases) if one in REGISTRY or one in _OTHERS]
-        if taken:
-            raise ValueError(f"two kernels are called {taken[0]}")
-        REGISTRY[name] = recipe
-        _OTHERS.update(dict.fromkeys((*recipe.members, *aliases), recipe))
+        name = build.__name__.replace("_", "-")
+        full = tuple(f"{name}-{member}" for member in members.split())
+        REGISTRY.defined[name] = Recipe(name, build, scale, source, combine if full else "none", full)
         return build
 
     return enter
 
 
+def _recipe(name: str) -> Recipe | None:
+    """The kernel of this name, alias or member; None if there is none."""
+    name = ALIASES.get(name, name)
+    if name in _HOMES:
+        return REGISTRY[name]
+    whole = name.rpartition("-")[0]
+    return REGISTRY[whole] if whole in _HOMES and name in REGISTRY[whole].members else None
+
+
 def is_name(text: str) -> bool:
     """Whether the text before the first colon is the name of a kernel."""
-    return text.partition(":")[0].strip().lower() in REGISTRY.keys() | _OTHERS.keys()
+    return _recipe(text.partition(":")[0].strip().lower()) is not None
 
 
 def build(spec: str) -> Filter:
@@ -138,7 +168,7 @@ def build(spec: str) -> Filter:
     """
     name, colon, text = spec.partition(":")
     name = name.strip().lower()
-    recipe = REGISTRY.get(name) or _OTHERS.get(name)
+    recipe = _recipe(name)
     if recipe is None:
         raise unknown(spec)
     if colon and not text.strip():
@@ -151,22 +181,19 @@ def build(spec: str) -> Filter:
     if missing:
         raise KernelError(f"kernel '{spec}'", f"lacks {' and '.join(missing)}", f"write '{recipe.usage}'")
     built = recipe.build(**arguments)
-    label = safe_label(spec.strip().lower())
     if not isinstance(built, Mapping):
-        return Filter(label, (Kernel(spec, checked(built, f"'{spec}'")),), spec=spec)
-    if name in recipe.members:
-        return Filter(
-            label, (Kernel(spec, checked(built[name.removeprefix(recipe.name + "-")], f"'{spec}'")),), spec=spec
-        )
-    kernels = tuple(
-        Kernel(f"{recipe.name}-{member}{colon}{text}", checked(values, f"'{spec}'")) for member, values in built.items()
-    )
-    return Filter(label, kernels, recipe.combine, spec)
+        made, combine = {spec: built}, "none"
+    elif name in recipe.members:
+        made, combine = {spec: built[name.removeprefix(recipe.name + "-")]}, "none"
+    else:
+        made, combine = {f"{recipe.name}-{member}{colon}{text}": built[member] for member in built}, recipe.combine
+    kernels = tuple(Kernel(member, checked(values, f"'{spec}'")) for member, values in made.items())
+    return Filter(safe_label(spec.strip().lower()), kernels, combine, spec)
 
 
 def names() -> list[str]:
     """All names that a SPEC may begin with."""
-    return [*REGISTRY, *_OTHERS]
+    return [*REGISTRY, *(other for recipe in REGISTRY.values() for other in (*recipe.members, *recipe.aliases))]
 
 
 def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[str]:
@@ -182,6 +209,16 @@ def unknown(spec: str) -> KernelError:
     near = list(dict.fromkeys(begun + _near(name, names(), 3, 0.65)))[:3]
     remedy = f"did you mean {' or '.join(near)}?" if near else "'convcli kernel' lists the names"
     return KernelError(f"kernel '{spec}'", "is not a known name, a matrix literal or a file", remedy)
+
+
+def sum_one(values: NDArray[Any]) -> Matrix:
+    """`values` divided by their sum."""
+    return np.asarray(values / values.sum(), np.float64)
+
+
+def binomial_row(size: int) -> Matrix:
+    """Row ``size - 1`` of Pascal's triangle, scaled to sum 1: ``(size,)``."""
+    return np.array([comb(size - 1, i) / 2 ** (size - 1) for i in range(size)])
 
 
 def out_of_range(value: str, allowed: str) -> KernelError:

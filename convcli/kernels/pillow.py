@@ -16,69 +16,64 @@ def _around(centre: float, side: float, corner: float, scale: float = 1) -> Matr
     return np.array([[corner, side, corner], [side, centre, side], [corner, side, corner]]) / scale
 
 
-@named("pillow-blur", scale="sum 1", source=f"{_SOURCE}.BLUR")
-def blur() -> Matrix:
+@named(scale="sum 1", source=f"{_SOURCE}.BLUR")
+def pillow_blur() -> Matrix:
     """Mean of the 16 pixels of a square ring 5×5: not the pixels within it."""
     out = np.full((5, 5), 1 / 16)
     out[1:4, 1:4] = 0
     return out
 
 
-@named("pillow-contour", scale="sum 0, Σ|k| = 16", source=f"{_SOURCE}.CONTOUR", aliases=("contour",))
-def contour() -> Matrix:
+@named(scale="sum 0, Σ|k| = 16", source=f"{_SOURCE}.CONTOUR")
+def pillow_contour() -> Matrix:
     """Dark contours on white with ``bias 100%``, which Pillow adds: -1 around a centre of 8."""
     return _around(8, -1, -1)
 
 
-@named("pillow-detail", scale="sum 1", source=f"{_SOURCE}.DETAIL", aliases=("detail",))
-def detail() -> Matrix:
+@named(scale="sum 1", source=f"{_SOURCE}.DETAIL")
+def pillow_detail() -> Matrix:
     """Mild sharpening by 4 neighbours: 0,-1,0; -1,10,-1; 0,-1,0 over 6."""
     return _around(10, -1, 0, 6)
 
 
-@named("pillow-edge-enhance", scale="sum 1", source=f"{_SOURCE}.EDGE_ENHANCE", aliases=("edge-enhance",))
-def edge_enhance() -> Matrix:
+@named(scale="sum 1", source=f"{_SOURCE}.EDGE_ENHANCE")
+def pillow_edge_enhance() -> Matrix:
     """Sharpening by 8 neighbours: -1 around a centre of 10, over 2."""
     return _around(10, -1, -1, 2)
 
 
-@named("pillow-edge-enhance-more", scale="sum 1", source=f"{_SOURCE}.EDGE_ENHANCE_MORE", aliases=("edge-enhance-more",))
-def edge_enhance_more() -> Matrix:
+@named(scale="sum 1", source=f"{_SOURCE}.EDGE_ENHANCE_MORE")
+def pillow_edge_enhance_more() -> Matrix:
     """Strong sharpening by 8 neighbours: -1 around a centre of 9."""
     return _around(9, -1, -1)
 
 
-@named("pillow-emboss", scale="sum 0, Σ|k| = 2", source=f"{_SOURCE}.EMBOSS, whose rows Pillow applies bottom up")
-def emboss() -> Matrix:
+@named(scale="sum 0, Σ|k| = 2", source=f"{_SOURCE}.EMBOSS, whose rows Pillow applies bottom up")
+def pillow_emboss() -> Matrix:
     """Relief on grey with ``bias 128``, which Pillow adds: each pixel less its lower left neighbour."""
     return np.array([[0.0, 0, 0], [0, 1, 0], [-1, 0, 0]])
 
 
-@named("pillow-find-edges", scale="sum 0, Σ|k| = 16", source=f"{_SOURCE}.FIND_EDGES", aliases=("find-edges",))
-def find_edges() -> Matrix:
+@named(scale="sum 0, Σ|k| = 16", source=f"{_SOURCE}.FIND_EDGES")
+def pillow_find_edges() -> Matrix:
     """Laplacian over 8 neighbours with a positive centre: -1 around a centre of 8."""
     return _around(8, -1, -1)
 
 
-@named("pillow-sharpen", scale="sum 1", source=f"{_SOURCE}.SHARPEN")
-def sharpen() -> Matrix:
+@named(scale="sum 1", source=f"{_SOURCE}.SHARPEN")
+def pillow_sharpen() -> Matrix:
     """Sharpening by 8 neighbours: -2 around a centre of 32, over 16."""
     return _around(32, -2, -2, 16)
 
 
-@named(
-    "pillow-smooth",
-    scale="sum 1",
-    source=f"{_SOURCE}.SMOOTH; torchvision's and kornia's sharpness",
-    aliases=("smooth",),
-)
-def smooth() -> Matrix:
+@named(scale="sum 1", source=f"{_SOURCE}.SMOOTH; torchvision's and kornia's sharpness")
+def pillow_smooth() -> Matrix:
     """Mean of 3×3 pixels in which the centre counts 5 times."""
     return _around(5, 1, 1, 13)
 
 
-@named("pillow-smooth-more", scale="sum 1", source=f"{_SOURCE}.SMOOTH_MORE", aliases=("smooth-more",))
-def smooth_more() -> Matrix:
+@named(scale="sum 1", source=f"{_SOURCE}.SMOOTH_MORE")
+def pillow_smooth_more() -> Matrix:
     """Mean of 5×5 pixels in which the inner ones count 5 times and the centre 44 times."""
     out = np.ones((5, 5))
     out[1:4, 1:4] = 5

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of, sum_one
 
 _MAGICK = "ImageMagick (not normalised)"
 
@@ -18,55 +18,50 @@ def _offsets(radius: int, kernel: str, least: int = 0) -> tuple[NDArray[np.int_]
     return x[:, None], x[None, :]
 
 
-def _mean(inside: NDArray[np.bool_]) -> Matrix:
-    out: Matrix = inside / inside.sum()
-    return out
-
-
-@named("square", scale="sum 1", source=_MAGICK)
+@named(scale="sum 1", source=_MAGICK)
 def square(radius: int = 1) -> Matrix:
     """Mean of 2·radius+1 rows and columns."""
     y, x = _offsets(radius, "square")
-    return _mean(np.ones((y.size, x.size), bool))
+    return sum_one(np.ones((y.size, x.size), bool))
 
 
-@named("rectangle", scale="sum 1", source=f"{_MAGICK}, with the width first there")
+@named(scale="sum 1", source=f"{_MAGICK}, with the width first there")
 def rectangle(height: int = 3, width: int = 3) -> Matrix:
     """Mean of height rows and width columns."""
     size_of(height, "rectangle", odd=False, name="height")
     size_of(width, "rectangle", odd=False, name="width")
-    return _mean(np.ones((height, width), bool))
+    return sum_one(np.ones((height, width), bool))
 
 
-@named("diamond", scale="sum 1", source=_MAGICK)
+@named(scale="sum 1", source=_MAGICK)
 def diamond(radius: int = 1) -> Matrix:
     """Mean of the pixels at most radius steps away, rows and columns added."""
     y, x = _offsets(radius, "diamond")
-    return _mean(y + x <= radius)
+    return sum_one(y + x <= radius)
 
 
-@named("octagon", scale="sum 1", source=_MAGICK)
+@named(scale="sum 1", source=_MAGICK)
 def octagon(radius: int = 2) -> Matrix:
     """Mean over a square of that radius whose corners are cut: at most radius + ⌊radius/2⌋ steps away."""
     y, x = _offsets(radius, "octagon", 1)
-    return _mean(y + x <= radius + radius // 2)
+    return sum_one(y + x <= radius + radius // 2)
 
 
-@named("plus", scale="sum 1", source=_MAGICK)
+@named(scale="sum 1", source=_MAGICK)
 def plus(radius: int = 2) -> Matrix:
     """Mean of the centre's row and column, radius to each side."""
     y, x = _offsets(radius, "plus")
-    return _mean((y == 0) | (x == 0))
+    return sum_one((y == 0) | (x == 0))
 
 
-@named("cross", scale="sum 1", source=_MAGICK)
+@named(scale="sum 1", source=_MAGICK)
 def cross(radius: int = 2) -> Matrix:
     """Mean of the centre's two diagonals, radius to each side."""
     y, x = _offsets(radius, "cross")
-    return _mean(y == x)
+    return sum_one(y == x)
 
 
-@named("ring", scale="sum 1", source=_MAGICK)
+@named(scale="sum 1", source=_MAGICK)
 def ring(inner: float = 2.5, outer: float = 3.5) -> Matrix:
     """Mean of the pixels whose centres lie further away than inner and no further than outer."""
     if not 0 <= inner < outer <= MAX_SIDE // 2:
@@ -78,4 +73,4 @@ def ring(inner: float = 2.5, outer: float = 3.5) -> Matrix:
     if not inside.any():
         remedy = "set inner and outer further apart"
         raise KernelError(f"ring from {inner:g} to {outer:g}", "holds no pixel's centre", remedy)
-    return _mean(inside)
+    return sum_one(inside)

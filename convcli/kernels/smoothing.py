@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from math import ceil, comb, cos, radians, sin
+from math import ceil, cos, radians, sin
 
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
+from convcli.kernels.named import MAX_SIDE, Matrix, binomial_row, named, out_of_range, size_of, sum_one
 
 
 def gaussian_1d(sigma: float, size: int) -> Matrix:
     """Samples of ``exp(-x²/2σ²)`` at the pixel centres, scaled to sum 1: ``(size,)``."""
     x = np.arange(size) - (size - 1) / 2
     nearest = (x**2).min()  # relative to the largest sample: with a tiny sigma all samples could become 0
-    return _to_sum_one(np.exp((nearest - x**2) / (2 * sigma**2)))
-
-
-def _to_sum_one(values: Matrix) -> Matrix:
-    out: Matrix = values / values.sum()
-    return out
+    return sum_one(np.exp((nearest - x**2) / (2 * sigma**2)))
 
 
 def gaussian_size(sigma: float, size: int | None, kernel: str) -> int:
@@ -44,7 +39,7 @@ def minimum_amplitude(value: float, kernel: str) -> None:
         raise out_of_range(f"{kernel} min_ampl {value:g}", "1e-6 to less than 1")
 
 
-@named("identity", scale="sum 1", source="every library; ImageMagick's Unity", aliases=("unity",))
+@named(scale="sum 1", source="every library; ImageMagick's Unity")
 def identity(size: int = 1) -> Matrix:
     """A single 1 in the centre: the image as it is."""
     out = np.zeros((size_of(size, "identity"),) * 2)
@@ -52,7 +47,7 @@ def identity(size: int = 1) -> Matrix:
     return out
 
 
-@named("box", scale="sum 1", source="kornia, G'MIC's boxfilter, OpenCV's blur, ImageMagick's Square and Rectangle")
+@named(scale="sum 1", source="kornia, G'MIC's boxfilter, OpenCV's blur, ImageMagick's Square and Rectangle")
 def box(size: int = 3, width: int | None = None) -> Matrix:
     """Mean of size rows by width (default: size) columns."""
     rows = size_of(size, "box", odd=False)
@@ -60,19 +55,14 @@ def box(size: int = 3, width: int | None = None) -> Matrix:
     return np.full((rows, columns), 1 / (rows * columns))
 
 
-@named("gaussian", scale="sum 1", source="ImageMagick, kornia, SciPy, OpenCV")
+@named(scale="sum 1", source="ImageMagick, kornia, SciPy, OpenCV")
 def gaussian(sigma: float = 1.0, size: int | None = None) -> Matrix:
     """Sampled Gaussian of standard deviation sigma; size defaults to 2⌈3σ⌉+1."""
     samples = gaussian_1d(sigma, gaussian_size(sigma, size, "gaussian"))
     return np.outer(samples, samples)
 
 
-@named(
-    "binomial",
-    scale="sum 1",
-    source="kornia's pascal, ImageMagick (not normalised)",
-    aliases=("pascal",),
-)
+@named(scale="sum 1", source="kornia's pascal, ImageMagick (not normalised)")
 def binomial(size: int = 3) -> Matrix:
     """Outer product of a row of Pascal's triangle: the Gaussian of small integers (3: 1,2,1)."""
     row = binomial_row(size_of(size, "binomial", odd=False))
@@ -81,22 +71,17 @@ def binomial(size: int = 3) -> Matrix:
     return np.outer(row, row)
 
 
-def binomial_row(size: int) -> Matrix:
-    """Row ``size - 1`` of Pascal's triangle, scaled to sum 1: ``(size,)``."""
-    return np.array([comb(size - 1, i) / 2 ** (size - 1) for i in range(size)])
-
-
-@named("disk", scale="sum 1", source="ImageMagick (not normalised)")
+@named(scale="sum 1", source="ImageMagick (not normalised)")
 def disk(radius: float = 3.0) -> Matrix:
     """Mean of the pixels whose centres lie within radius: an out-of-focus lens."""
     if not 0 <= radius <= MAX_SIDE // 2:
         raise out_of_range(f"disk radius {radius:g}", f"0 to {MAX_SIDE // 2}")
     x = np.arange(-int(radius), int(radius) + 1)
     inside = (x[:, None] ** 2 + x[None, :] ** 2 <= radius**2).astype(np.float64)
-    return _to_sum_one(inside)
+    return sum_one(inside)
 
 
-@named("motion", scale="sum 1", source="the length of line in each pixel; kornia's is motion-nearest")
+@named(scale="sum 1", source="the length of line in each pixel; kornia's is motion-nearest")
 def motion(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
     """Mean along a line of length size at angle (counter-clockwise); direction -1 to 1 weights one end."""
     size_of(size, "motion")
@@ -110,16 +95,16 @@ def motion(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
     )
     out = np.zeros((size, size))
     np.add.at(out, (row, column), 1 + direction * t)
-    return _to_sum_one(out)
+    return sum_one(out)
 
 
-@named("sharpen", scale="sum 1", source="GIMP's manual (convolution matrix)")
+@named(scale="sum 1", source="GIMP's manual (convolution matrix)")
 def sharpen(amount: float = 1.0) -> Matrix:
     """The image minus amount times its 4-neighbour Laplacian (1: 0,-1,0; -1,5,-1; 0,-1,0)."""
     return np.array([[0, -amount, 0], [-amount, 1 + 4 * amount, -amount], [0, -amount, 0]])
 
 
-@named("unsharp", scale="sum 1", source="scikit-image's unsharp_mask; G'MIC's unsharp, by a recursive blur")
+@named(scale="sum 1", source="scikit-image's unsharp_mask; G'MIC's unsharp, by a recursive blur")
 def unsharp(sigma: float = 1.0, amount: float = 1.0, size: int | None = None) -> Matrix:
     """The image plus amount times its difference from its Gaussian blur."""
     side = gaussian_size(sigma, size, "unsharp")
@@ -129,13 +114,13 @@ def unsharp(sigma: float = 1.0, amount: float = 1.0, size: int | None = None) ->
     return out
 
 
-@named("emboss", scale="sum 1", source="GIMP's manual (convolution matrix)")
+@named(scale="sum 1", source="GIMP's manual (convolution matrix)")
 def emboss() -> Matrix:
     """Relief lit from the upper left, on the image's own values: -2,-1,0; -1,1,1; 0,1,2."""
     return np.array([[-2.0, -1, 0], [-1, 1, 1], [0, 1, 2]])
 
 
-@named("shift", scale="sum 1", source="kornia's binary kernels")
+@named(scale="sum 1", source="kornia's binary kernels")
 def shift(dy: int, dx: int) -> Matrix:
     """The image moved dy pixels down and dx to the right."""
     if max(abs(dy), abs(dx)) > MAX_SIDE // 2:
@@ -145,7 +130,7 @@ def shift(dy: int, dx: int) -> Matrix:
     return out
 
 
-@named("random", scale="Σ|k| = 1", source="NumPy's default_rng")
+@named(scale="Σ|k| = 1", source="NumPy's default_rng")
 def random(size: int = 3, seed: int = 0) -> Matrix:
     """Normally distributed values (NumPy's default generator)."""
     size_of(size, "random", odd=False)

@@ -6,12 +6,19 @@ import os
 import re
 from pathlib import Path
 
-from convcli.errors import KernelError
-from convcli.kernels import catalogue, kernel_files, named, notation  # noqa: F401  (importing the catalogue enters the named kernels)
-from convcli.kernels.kernel_types import Filter, Kernel
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import KernelError, param
+from convcli.kernels import named
+from convcli.kernels.bank import Filter, Kernel, checked
+
+FILES = (".npy", ".json", ".csv", ".txt", ".mat")
+"""Endings of files with a kernel, which `convcli.kernels.kernel_files` reads."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm"}
+_MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:(.*)", re.DOTALL)
 
 
 def parse(spec: str) -> Filter:
@@ -34,19 +41,83 @@ def parse(spec: str) -> Filter:
         raise KernelError("the kernel", "is empty", remedy)
     if named.is_name(text):
         return named.build(text)
-    if (path := Path(text)).suffix.lower() in kernel_files.SUFFIXES:
+    if (path := Path(text)).suffix.lower() in FILES:
+        from convcli.kernels import kernel_files
+
         return Filter(named.safe_label(path.stem), (Kernel(text, kernel_files.read(path)),), spec=text)
     if path.suffix.lower() in _PICTURES:
-        remedy = f"kernels are {', '.join(kernel_files.SUFFIXES)} files, or names (sobel)"
+        remedy = f"kernels are {', '.join(FILES)} files, or names (sobel)"
         raise KernelError(f"kernel '{spec}'", "is an image", remedy)
-    if (values := notation.magick(text)) is not None:
+    if (values := magick(text)) is not None:
         return Filter("kernel", (Kernel(text, values),), spec=text)
     if re.search(r"\d", text) and ("," in text or ";" in text or re.fullmatch(rf"{_NUMBER}(\s+{_NUMBER})*", text)):
-        return Filter("kernel", (Kernel(text, notation.literal(text)),), spec=text)
+        return Filter("kernel", (Kernel(text, literal(text)),), spec=text)
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}'", "is empty", "give at least one number, or a name (sobel)")
     if os.path.exists(path) and not os.path.isdir(path):  # False for what cannot be a path
-        rule = f"ends in none of {', '.join(kernel_files.SUFFIXES)}, which says how to read it"
+        rule = f"ends in none of {', '.join(FILES)}, which says how to read it"
         remedy = "rename it" if os.path.isfile(path) else "save it under such a name"
         raise KernelError(f"kernel file '{spec}'", rule, remedy)
     raise named.unknown(text)
+
+
+def literal(text: str) -> NDArray[np.float64]:
+    """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed."""
+    rows = text.removesuffix(";").split(";")
+    values = [[_value(cell, text) for cell in row.split(",")] for row in rows]
+    lengths = [len(row) for row in values]
+    for number, length in enumerate(lengths, 1):
+        if length != lengths[0]:
+            counts = f"row {number} has {length} value{'s' * (length != 1)}, row 1 has {lengths[0]}"
+            raise KernelError(f"kernel '{text}'", f"is ragged: {counts}", "give every row the same count")
+    return checked(values, f"'{text}'")
+
+
+def _value(cell: str, text: str) -> float:
+    numerator, slash, denominator = cell.strip().partition("/")
+    try:
+        return float(numerator) / (float(denominator) if slash else 1.0)
+    except ValueError:
+        if len(cell.split()) > 1:
+            remedy = "separate them by commas, '0,1,0;1,-4,1;0,1,0'"
+            raise KernelError(f"kernel '{text}'", "separates values by spaces", remedy) from None
+        what = f"'{cell.strip()}'" if cell.strip() else "an empty cell"
+        remedy = "write rows as '0,1,0;1,-4,1;0,1,0'"
+        raise KernelError(f"kernel '{text}'", f"contains {what}, not a number", remedy) from None
+    except ZeroDivisionError:
+        rule = f"divides by zero in '{cell.strip()}'"
+        raise KernelError(f"kernel '{text}'", rule, "every value must be finite") from None
+
+
+def magick(text: str) -> NDArray[np.float64] | None:
+    """ImageMagick's user-defined kernel as ``(kh, kw)`` in float64; None if `text` is not in this notation.
+
+    It is ``WxH[+X+Y]: v,v …``, with the width before the height. ``nan`` or ``-`` is a hole and becomes 0. If the origin
+    (+X+Y) is not the centre, zeros are added around the values until it is.
+    """
+    match = _MAGICK.fullmatch(text)
+    if match is None:
+        return None
+    width, height = int(match[1]), int(match[2] or match[1])
+    if match[5]:
+        remedy = f"give each rotated kernel with a {param('kernel')} of its own"
+        raise KernelError(f"kernel '{text}'", f"asks for rotations ('{match[5]}')", remedy)
+    if not width * height:
+        rule = f"is {width}x{height}, without values"
+        raise KernelError(f"kernel '{text}'", rule, "both sides must be at least 1")
+    cells = re.split(r"[\s,]+", match[6].strip().strip(","))
+    values = [0.0 if cell.lower() in ("-", "nan") else _value(cell, text) for cell in cells if cell]
+    if len(values) != width * height or not values:
+        rule = f"has {len(values)} values, {width}x{height} (width x height) needs {width * height}"
+        raise KernelError(f"kernel '{text}'", rule, "separate them by commas or spaces")
+    matrix = checked(np.reshape(values, (height, width)), f"'{text}'")
+    x, y = (int(match[3]), int(match[4])) if match[3] else ((width - 1) // 2, (height - 1) // 2)
+    if not (0 <= x < width and 0 <= y < height):
+        rule = f"has its origin at +{x}+{y}, outside {width}x{height}"
+        raise KernelError(f"kernel '{text}'", rule, "move it inside")
+    if (x, y) == ((width - 1) // 2, (height - 1) // 2):
+        return matrix
+    reach_y, reach_x = max(y, height - 1 - y), max(x, width - 1 - x)
+    out = np.zeros((2 * reach_y + 1, 2 * reach_x + 1))
+    out[reach_y - y : reach_y - y + height, reach_x - x : reach_x - x + width] = matrix
+    return out

@@ -15,29 +15,16 @@ from convcli.kernels.tensors import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A 4-D tensor in a file.
+    """A 4-D tensor in a file."""
 
-    Attributes
-    ----------
-    name : str
-        Its key; empty for the array of a .npy file.
-    shape : tuple of int
-        ``(C_out, C_in/groups, kh, kw)``; of a transposed layer ``(C_in, C_out/groups, kh, kw)``.
-    dtype : str
-        In the file.
-    low, high, mean : float
-        Least, greatest and mean value; NaN if one of the values is NaN.
-    bias : str or None
-        The key of the bias that belongs to it.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
+    name: str  # its key; empty for the array of a .npy file
+    shape: tuple[int, ...]  # ``(C_out, C_in/groups, kh, kw)``; of a transposed layer ``(C_in, C_out/groups, kh, kw)``
+    dtype: str  # in the file
+    # least, greatest and mean value; NaN if one of the values is NaN
     low: float
     high: float
     mean: float
-    bias: str | None
+    bias: str | None  # the key of the bias that belongs to it
 
     @property
     def parameters(self) -> int:

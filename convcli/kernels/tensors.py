@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -14,19 +15,11 @@ MOST_WRITTEN_OUT = 1 << 26
 
 
 class Tensor(NamedTuple):
-    """A tensor in a file.
-
-    Attributes
-    ----------
-    shape : tuple of int
-    dtype : str
-        As it is stored.
-    values : callable
-        Returns the array of its values: real numbers, of a dtype that NumPy has. Raises `KernelError` if it cannot.
-    """
+    """A tensor in a file."""
 
     shape: tuple[int, ...]
-    dtype: str
+    dtype: str  # as it is stored
+    # returns the array of its values: real numbers, of a dtype that NumPy has. Raises `KernelError` if it cannot.
     values: Callable[[], NDArray[Any]]
 
 
@@ -76,3 +69,14 @@ def from_torch(tensor: Any, source: str) -> NDArray[Any]:
 def not_real(dtype: str, source: str) -> KernelError:
     """The error of values that are not real numbers."""
     return KernelError(f"weights {source}", f"are of dtype {dtype}", "real numbers are wanted")
+
+
+def source_of(path: Path, name: str) -> str:
+    """What messages call a tensor of a file."""
+    return f"'{path}'" + (f" key '{name}'" if name else "")
+
+
+def invalid(path: Path, kind: str) -> KernelError:
+    """The error of a file that is not of its kind, or damaged."""
+    rule = f"are not a valid {kind} file"
+    return KernelError(f"weights '{path}'", rule, "is it truncated, or of another format?")

@@ -19,7 +19,7 @@ def _places(factor: int, reach: int, kernel: str) -> Matrix:
     return places
 
 
-@named("nearest", scale="sum factor²", source="PyTorch's and Pillow's nearest")
+@named(scale="sum factor²", source="PyTorch's and Pillow's nearest")
 def nearest(factor: int = 2) -> Matrix:
     """Every pixel repeated factor times in both directions, with stride factor and padding 0."""
     if not 1 <= factor <= MAX_SIDE:
@@ -27,7 +27,7 @@ def nearest(factor: int = 2) -> Matrix:
     return np.ones((factor, factor))
 
 
-@named("bilinear", scale="sum factor²", source="Long, Shelhamer and Darrell (2015); PyTorch's interpolate")
+@named(scale="sum factor²", source="Long, Shelhamer and Darrell (2015); PyTorch's interpolate")
 def bilinear(factor: int = 2) -> Matrix:
     """Bilinear interpolation for a transposed convolution with stride factor.
 
@@ -42,7 +42,7 @@ def bilinear(factor: int = 2) -> Matrix:
     return np.outer(row, row)
 
 
-@named("bicubic", scale="sum factor²", source="Keys (1981): a = -0.5 in Pillow, -0.75 in PyTorch and OpenCV")
+@named(scale="sum factor²", source="Keys (1981): a = -0.5 in Pillow, -0.75 in PyTorch and OpenCV")
 def bicubic(factor: int = 2, a: float = -0.5) -> Matrix:
     """Cubic convolution for a transposed convolution with stride factor: side 4f - f mod 2, padding ⌈(3f-1)/2⌉.
 
@@ -55,7 +55,7 @@ def bicubic(factor: int = 2, a: float = -0.5) -> Matrix:
     return np.outer(row, row)
 
 
-@named("lanczos", scale="sum factor²", source="Duchon (1979); Pillow's LANCZOS (3 lobes), libvips, ImageMagick")
+@named(scale="sum factor²", source="Duchon (1979); Pillow's LANCZOS (3 lobes), libvips, ImageMagick")
 def lanczos(factor: int = 2, lobes: int = 3) -> Matrix:
     """Windowed sinc for a transposed convolution with stride factor: side 2·lobes·f - f mod 2, padding (side - f)/2.
 

@@ -11,7 +11,7 @@ from convcli.errors import KernelError
 from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, size_of
 
 
-@named("gabor", scale="envelope sums to about 1", source="Gabor (1946), Daugman (1985); scikit-image's gabor_kernel")
+@named(scale="envelope sums to about 1", source="Gabor (1946), Daugman (1985); scikit-image's gabor_kernel")
 def gabor(
     frequency: float = 0.125, theta: float = 0.0, bandwidth: float = 1.0, phase: float = 0.0, size: int | None = None
 ) -> Matrix:
@@ -41,11 +41,9 @@ def gabor(
 
 
 @named(
-    "gabor-energy",
     scale="envelope sums to about 1",
     source="Adelson and Bergen (1985); scikit-image's gabor, real and imaginary",
-    combine="magnitude",
-    members=("real", "imag"),
+    members="real imag",
 )
 def gabor_energy(
     frequency: float = 0.125, theta: float = 0.0, bandwidth: float = 1.0, size: int | None = None
@@ -56,9 +54,7 @@ def gabor_energy(
     }
 
 
-@named(
-    "haar", scale="sum 0, Σ|k| = 2", source="Haar (1910); G'MIC's haar", combine="magnitude", members=("x", "y", "xy")
-)
+@named(scale="sum 0, Σ|k| = 2", source="Haar (1910); G'MIC's haar", members="x y xy")
 def haar() -> dict[str, Matrix]:
     """Magnitude of the three details of the 2×2 Haar wavelet, of length 1: haar-x (-1,1; -1,1 over 2), -y and -xy."""
     x = np.array([[-0.5, 0.5], [-0.5, 0.5]])

@@ -1,7 +1,6 @@
-"""What is done to every pixel by itself on its way to the kernel and back, on blocks of any size. NumPy only.
+"""Operations on single pixels, before the kernel and after it, on blocks of any size. NumPy only.
 
 ``lift``     before the kernel: linear light, gray, colours weighted by their opacity
-``finish``   after it: a bank joined, colours and light as they were, the range policy, rounding, the cast
-``light``, ``gray``, ``opacity``, ``ranges``   the formulas of both
-``bands``    blocks of rows
+``finish``   after it: combine the outputs of a bank, restore colours and light, apply the range policy, round, cast
+``ranges``   the range policies
 """

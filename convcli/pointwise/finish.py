@@ -1,4 +1,4 @@
-"""What happens to results at the edge: combine a bank's outputs, undo a lift, apply the range policy, round, cast.
+"""What happens to results after the kernel: combine a bank's outputs, undo a lift, apply the range policy, round, cast.
 
 A `Finish` works on any block of an output, so that a backend can apply it while the block is still in the cache.
 """
@@ -11,74 +11,54 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.pointwise.bands import NEAR_VALUES, bands
 from convcli.pointwise.lift import Restore
 from convcli.pointwise.ranges import NOTHING, UNKNOWN, Clipped, Known, extremes, store, wider
+from convcli.windows import NEAR_VALUES, bands
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How real results become what is kept.
+    """How real results become the values that are kept."""
 
-    Parameters
-    ----------
-    parts : tuple of (int, str)
-        Runs of a bank's kernels and the rule of `convcli.vocabulary.COMBINES` that joins each; empty: nothing is joined.
-    dtype : str, optional
-        ``uint8`` or ``uint16`` to round to; None keeps real values.
-    full_scale : float
-        The value of white there.
-    policy : {"clip", "abs", "offset", "minmax"}
-        The range policy.
-    count : bool
-        Whether to count what is clipped.
-    scale : float
-        What values are multiplied by before it.
-    span : (float, float), optional
-        For ``minmax``, the extremes of the whole result (see `extremes`): until they are known, nothing can be stored.
-    noise : float
-        How far apart they may be where rounding alone has made them differ: there is nothing to stretch then.
-    real : str
-        The dtype that exact integers become where they are scaled or stretched.
-    restore : Restore, optional
-        What is done to joined results first; None: nothing.
-    """
-
+    # runs of a bank's kernels: their number, and the rule of `convcli.vocabulary.COMBINES` that combines them. Empty:
+    # nothing is combined.
     parts: tuple[tuple[int, str], ...] = ()
-    dtype: str | None = None
-    full_scale: float = 255.0
-    policy: str = "clip"
-    count: bool = False
-    scale: float = 1.0
+    dtype: str | None = None  # ``uint8`` or ``uint16`` to round to; None: values stay real
+    full_scale: float = 255.0  # the value of white in this dtype
+    policy: str = "clip"  # the range policy: clip, abs, offset or minmax
+    count: bool = False  # whether to count clipped values
+    scale: float = 1.0  # factor for the values, applied before the policy
+    # for ``minmax``: the extremes of the whole result (see `extremes`). Nothing can be stored before they are known.
     span: tuple[float, float] | None = None
-    real: str = "float32"
-    restore: Restore | None = None
+    real: str = "float32"  # the dtype that exact integers are converted to if they are scaled or stretched
+    restore: Restore | None = None  # what happens to combined results before all this; None: nothing
+    # if the extremes differ by no more than this, only rounding has made them differ, and they are not stretched
     noise: float = 0.0
 
     @property
     def looks(self) -> bool:
-        """Whether the whole result has to be looked at before any of it can be stored."""
+        """Whether the extremes of the whole result are needed before any of it can be stored."""
         return self.dtype is not None and self.policy == "minmax" and self.span is None
 
     @property
     def apart(self) -> bool:
-        """Whether the last output is another thing than those before it: the opacity."""
+        """Whether the last output is the opacity, which is treated differently."""
         return self.restore is not None and self.restore.opacity
 
     @property
     def joins(self) -> bool:
-        """Whether it changes the number of outputs or their values by joining them; the magnitude of one is its size."""
+        """Whether it combines outputs, and so changes their number or values. The magnitude of a single output is its |value|."""
         return any(rule == "magnitude" or (rule != "none" and count > 1) for count, rule in self.parts)
 
     def outputs(self, count: int) -> int:
-        """How many outputs become of `count`."""
+        """Number of outputs that `count` outputs are combined to."""
         if not self.joins:
             return count
         kernels = sum(length for length, _ in self.parts)
         return count // kernels * sum(length if rule == "none" else 1 for length, rule in self.parts)
 
     def keeps(self, span: tuple[float, float]) -> bool:
-        """Whether results within `span`, but for their rounding, need no clipping."""
+        """Whether results within `span` need no clipping, except for their rounding."""
         low, high = (edge * self.scale for edge in span)
         plain = not self.joins and self.policy == "clip" and self.restore is None
         return plain and low > -0.25 and high < self.full_scale + 0.25
@@ -89,12 +69,17 @@ class Finish:
         Parameters
         ----------
         values : ndarray
-            ``(blocks·K, rows, line)``, K the kernels of the bank; real, or exact integers. Is overwritten. What lies beyond
-            the lines of `out` is of no account.
+            ``(blocks·K, rows, line)``, with K the number of kernels in the bank; real, or exact integers. Is
+            overwritten. Values beyond the lines of `out` are ignored.
         out : ndarray
-            ``(blocks·P, rows, line)`` of the final dtype.
+            ``(blocks·P, rows, line)`` of the final dtype, with P the number of combined outputs of the bank.
         known : Known
-            What is known of all results.
+            What is known about all results.
+
+        Returns
+        -------
+        Clipped
+            Counts of the values that were clipped.
         """
         if self.joins or self.restore is not None:
             values = self.join(values[..., : out.shape[-1]])
@@ -126,16 +111,16 @@ class Finish:
         return store(values, self.full_scale, policy, out, count, known, self.span)
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Real values in the units of the file; real ones in place."""
+        """Real values in the units of the file; values that are real already are changed in place."""
         values = values if values.dtype.kind == "f" else values.astype(self.real)
         if self.scale == 1:
             return values
-        with np.errstate(over="ignore"):  # what is too large for the type is too large for the file
+        with np.errstate(over="ignore"):  # values too large for the type are too large for the file, too
             np.multiply(values, values.dtype.type(self.scale), out=values)
         return values
 
     def extremes(self, values: NDArray[Any]) -> tuple[float, float]:
-        """The smallest and the largest finite value that ``minmax`` is to stretch, of a block as `apply` takes it.
+        """The smallest and the largest finite value that ``minmax`` would stretch, of a block as in `apply`.
 
         ``(inf, -inf)`` if there is none. `values` is overwritten.
         """
@@ -147,7 +132,7 @@ class Finish:
         return found
 
     def whole(self, values: NDArray[Any]) -> tuple[NDArray[Any], Clipped]:
-        """Finish a whole batch ``(N, C, H, W)``, which is left as it is."""
+        """Finish a whole batch ``(N, C, H, W)``, which is not changed."""
         count, filters, *size = values.shape
         pieces = [(image, rows) for image in range(count) for rows in bands(values[0], NEAR_VALUES)]
         finish = self
@@ -159,12 +144,12 @@ class Finish:
         return out, Clipped.sum(Clipped(), *clipped)
 
     def stretching(self, span: tuple[float, float]) -> Finish:
-        """The same that knows the extremes of the whole result."""
+        """The same finish, with the extremes of the whole result."""
         low, high = span
         return replace(self, span=(low, low) if 0 < high - low <= self.noise else span)
 
     def join(self, values: NDArray[Any]) -> NDArray[Any]:
-        """``(…, blocks·K, rows, line)`` to ``(…, blocks·P, rows, line)``."""
+        """Combine outputs: ``(…, blocks·K, rows, line)`` becomes ``(…, blocks·P, rows, line)``."""
         if not self.joins:
             return values
         kernels = sum(length for length, _ in self.parts)
@@ -193,11 +178,11 @@ def _magnitude(block: NDArray[Any]) -> NDArray[Any]:
 
 
 SQUARES = (1e-15, 1e19)
-"""Magnitudes whose squares float32 holds."""
+"""float32 can hold the squares of magnitudes between these two."""
 
 
 def _root_of_squares(block: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
-    with np.errstate(over="ignore"):  # and infinities are looked for
+    with np.errstate(over="ignore"):  # infinities are checked for afterwards
         total: NDArray[Any] = np.square(block[..., :1, :, :], dtype=kind)
         for k in range(1, block.shape[-3]):
             total += np.square(block[..., k : k + 1, :, :], dtype=kind)
@@ -206,12 +191,12 @@ def _root_of_squares(block: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _sum(block: NDArray[Any]) -> NDArray[Any]:
-    out: NDArray[Any] = block.sum(axis=-3, keepdims=True, dtype=_real(block.dtype))  # integers might not hold it
+    out: NDArray[Any] = block.sum(axis=-3, keepdims=True, dtype=_real(block.dtype))  # integers might not hold the sum
     return out
 
 
 def _real(kind: np.dtype[Any]) -> np.dtype[Any]:
-    """The type for sums of values and of squares: exact integers of more than 16 bits may be rounded to 16."""
+    """The dtype for sums of values and of squares: float64 for exact integers of more than 16 bits, which may be rounded to 16."""
     wide = kind.kind in "iu" and kind.itemsize > 2
     return np.dtype(np.float64) if wide or kind == np.float64 else np.dtype(np.float32)
 

@@ -1,52 +1,40 @@
-"""What becomes of pixels before they meet the kernel, and its undoing.
+"""What happens to pixels before the kernel reads them, and how this is undone.
 
-Each output pixel of a `Lift` depends on the channels of one input pixel alone, and zeros stay zeros: it can be done to a picture
-or to a padded piece of it. `Restore` is what is left to do to the kernel's results.
+Each output pixel of a `Lift` depends only on the channels of one input pixel, and zeros stay zeros. So it can be
+applied to a picture or to a padded part of it. `Restore` undoes it in the kernel's results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.pointwise import gray, light, opacity
-from convcli.pointwise.bands import NEAR_VALUES, bands
+from convcli.windows import NEAR_VALUES, bands
 
 
 class Lift(NamedTuple):
-    """How pixels as stored become what a kernel reads.
+    """How stored pixels become the pixels that a kernel reads."""
 
-    Attributes
-    ----------
-    dtype : str
-        ``float32`` or ``float64``, of what the kernel reads.
-    full_scale : float
-        The value of white.
-    linear : bool
-        Whether colours become linear light.
-    gray : tuple of float
-        The weights of colours whose sum is read in their place; empty: all are read.
-    opacity : str
-        What the last channel is: a colour like the others (empty), the opacity, which is read as it is (``beside``), or the
-        opacity, by which the colours are weighted besides (``weighs``).
-    """
-
-    dtype: str
-    full_scale: float
-    linear: bool = False
+    dtype: str  # ``float32`` or ``float64``, of the pixels that the kernel reads
+    full_scale: float  # the value of white
+    linear: bool = False  # whether colours are converted to linear light
+    # weights of the colours: the kernel reads their weighted sum. Empty: it reads all colours.
     gray: tuple[float, ...] = ()
+    # what the last channel is. Empty: a colour like the others. ``beside``: the opacity, which is read as it is.
+    # ``weighs``: the opacity, which also weights the colours.
     opacity: str = ""
 
     @property
     def mixes(self) -> bool:
-        """Whether channels meet, or are not treated alike."""
+        """Whether channels are combined, or are not treated alike."""
         return bool(self.gray or self.opacity)
 
     def outputs(self, channels: int) -> int:
-        """How many channels become of `channels`."""
+        """Number of channels that `channels` channels become."""
         return 1 + bool(self.opacity) if self.gray else channels
 
     def apply(self, values: NDArray[Any], out: NDArray[np.floating]) -> None:
@@ -55,28 +43,28 @@ class Lift(NamedTuple):
         Parameters
         ----------
         values : ndarray
-            ``(C, rows, line)``, as stored; interleaved, where channels do not meet.
+            ``(C, rows, line)``, as stored. Lines may hold interleaved channels, unless the lift `mixes` them.
         out : ndarray
             ``(outputs(C), rows, line)`` of `dtype`.
         """
         colours, planes = (values[:-1], out[:-1]) if self.opacity else (values, out)
         if self.gray:
-            gray.to_gray(self._lit(colours, planes.dtype) if self.linear else colours, self.gray, planes[0])
+            to_gray(self._lit(colours, planes.dtype) if self.linear else colours, self.gray, planes[0])
         elif self.linear:
             for colour, plane in zip(colours, planes, strict=True):
-                light.to_linear(colour, self.full_scale, plane)
+                to_linear(colour, self.full_scale, plane)
         else:
             planes[...] = colours
         if self.opacity:
             out[-1] = values[-1]
         if self.opacity == "weighs":
-            opacity.weigh(out, self.full_scale)
+            weigh(out, self.full_scale)
 
     def _lit(self, colours: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[NDArray[np.floating]]:
-        """Linear light of one colour after the other, in one buffer."""
+        """Linear light of one colour after the other, always in the same buffer."""
         lit = np.empty(colours.shape[1:], dtype)
         for colour in colours:
-            light.to_linear(colour, self.full_scale, lit)
+            to_linear(colour, self.full_scale, lit)
             yield lit
 
     def whole(self, values: NDArray[Any]) -> NDArray[np.floating]:
@@ -90,35 +78,97 @@ class Lift(NamedTuple):
 
 
 class Restore(NamedTuple):
-    """How results of lifted pixels become colours as they are stored, still as real values.
+    """How results of lifted pixels become colours as they are stored. They are still real values."""
 
-    Attributes
-    ----------
-    full_scale : float
-        The value of white.
-    linear : bool
-        Whether colours are linear light, to be encoded as sRGB.
-    opacity : bool
-        Whether the last channel is the opacity: its range is not the colours'.
-    gain : float or None
-        What the kernel sums to, where colours were weighted by their opacity and are to be divided by it.
-    bias : tuple of float
-        What is added to the colours once they are divided.
-    """
-
-    full_scale: float
-    linear: bool = False
+    full_scale: float  # the value of white
+    linear: bool = False  # whether colours are in linear light, and are to be encoded as sRGB
+    # whether the last channel is the opacity, to which the range policy of the colours does not apply
     opacity: bool = False
+    # the sum of the kernel's values, if colours were weighted by their opacity and are to be divided by it again; else
+    # None
     gain: float | None = None
-    bias: tuple[float, ...] = ()
+    bias: tuple[float, ...] = ()  # added to the colours after the division
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Restore a block ``(C, rows, line)`` in place; interleaved, where nothing but the light is done."""
+        """Restore a block ``(C, rows, line)`` in place. Lines may hold interleaved channels if only the light is restored."""
         colours = values[:-1] if self.opacity else values
         if self.gain is not None:
-            opacity.divide(values, self.full_scale, self.gain)
+            divide(values, self.full_scale, self.gain)
         if self.bias:
             colours += np.array(self.bias, colours.dtype)[:, np.newaxis, np.newaxis]
         if self.linear:
-            light.to_srgb(colours, self.full_scale)
+            to_srgb(colours, self.full_scale)
         return values
+
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of encoded red, green and blue (ITU-R BT.601), as in Pillow, OpenCV and libjpeg."""
+
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Weights of red, green and blue in linear light with sRGB's primaries (ITU-R BT.709)."""
+
+
+def weights_for(channels: int, linear: bool) -> tuple[float, ...]:
+    """For three channels `LUMA` or, in linear light, `LUMINANCE`; otherwise the weights of the mean."""
+    if channels == 3:
+        return LUMINANCE if linear else LUMA
+    return (1 / channels,) * channels
+
+
+def to_gray(planes: Iterable[NDArray[Any]], weights: tuple[float, ...], out: NDArray[np.floating]) -> None:
+    """Write the weighted sum of `planes`, which are read one by one, to `out`: the same shape, floating point."""
+    kind = out.dtype.type
+    for number, (plane, weight) in enumerate(zip(planes, weights, strict=True)):
+        if number:
+            out += np.multiply(plane, kind(weight), dtype=kind)
+        else:
+            np.multiply(plane, kind(weight), out=out, dtype=kind)
+
+
+def to_linear(values: NDArray[Any], full_scale: float, out: NDArray[np.floating]) -> None:
+    """Convert sRGB values ``0 … full_scale`` to linear light in the same units, into `out`, floating point."""
+    if values.dtype in (np.uint8, np.uint16):  # one table look-up for each value instead of a power
+        np.take(_table(256**values.itemsize, full_scale, out.dtype.name), values, out=out, mode="clip")
+    else:
+        out[...] = _decode(values.astype(np.float64) / full_scale) * full_scale
+
+
+def to_srgb(values: NDArray[np.floating], full_scale: float) -> None:
+    """Convert linear light to sRGB values in the same units, in place. Beyond the range the curve goes on, symmetric around 0."""
+    x = values / values.dtype.type(full_scale)
+    size = np.abs(x)
+    encoded = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
+    np.multiply(np.copysign(encoded, x), full_scale, out=values)
+
+
+@cache
+def _table(levels: int, full_scale: float, dtype: str) -> NDArray[Any]:
+    """Linear light of all integers below `levels`."""
+    return (_decode(np.arange(levels, dtype=np.float64) / full_scale) * full_scale).astype(dtype)
+
+
+def _decode(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    size = np.abs(x)
+    out: NDArray[np.float64] = np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), x)
+    return out
+
+
+VISIBLE = 1e-6
+"""A colour is visible if its opacity is more than this share of full opacity."""
+
+
+def weigh(planes: NDArray[np.floating], full_scale: float) -> None:
+    """Weight the colours of ``(C + 1, …)`` by the last plane, their opacity ``0 … full_scale``, in place."""
+    planes[:-1] *= planes[-1] / full_scale
+
+
+def divide(planes: NDArray[Any], full_scale: float, gain: float) -> None:
+    """Undo `weigh` after a kernel that sums to `gain`, in place.
+
+    If there was nothing opaque under the kernel, the colour becomes 0: it cannot be seen.
+    """
+    colours, opacity = planes[:-1], planes[-1]
+    opacity /= gain
+    visible = opacity > full_scale * VISIBLE
+    colours /= np.where(visible, opacity / full_scale, 1)
+    np.copyto(colours, 0, where=~visible)

@@ -1,4 +1,4 @@
-"""The range policy: how real results become the integers of a file. The policy, then round half to even, then the cast."""
+"""The range policy: how real results become the integers of a file. First the policy, then round half to even, then the cast."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Clipped(NamedTuple):
-    """How many values lay below the range and above it, of how many; and how many were NaN, which is written as 0."""
+    """Number of values below the range and above it, number of all values, and number of NaN, which are written as 0."""
 
     below: int = 0
     above: int = 0
@@ -18,26 +18,18 @@ class Clipped(NamedTuple):
 
     @classmethod
     def sum(cls, *parts: Clipped) -> Clipped:
-        """All counts together."""
+        """The sum of several counts."""
         return cls(*map(sum, zip(*parts, strict=True)))
 
 
 class Known(NamedTuple):
-    """What is known of values before they are stored.
+    """What is known about values before they are stored."""
 
-    Attributes
-    ----------
-    within : bool
-        That they are within the range, but for what rounding has added: at most 0.25 beyond it.
-    surely : bool
-        That this is less than what rounds to an integer beyond it, whatever the order of their sums.
-    finite : bool
-        That none is NaN.
-    """
-
-    within: bool = False
+    within: bool = False  # they are within the range, except that rounding may have moved them at most 0.25 beyond it
+    # rounding has moved them less, in any order of summation, so that none of them rounds to an integer beyond the
+    # range
     surely: bool = False
-    finite: bool = False
+    finite: bool = False  # none of them is NaN
 
 
 UNKNOWN = Known()
@@ -57,22 +49,27 @@ def store(
     Parameters
     ----------
     values : ndarray
-        Any shape, in units where `full_scale` is white; real, or exact integers. Is overwritten. Its lines may be longer than
-        those of `out`: all of a memory is done in less time than the parts that are kept.
+        Any shape, in units where `full_scale` is white; real, or exact integers. Is overwritten. Its lines may be
+        longer than those of `out`: to process all memory takes less time than to process only the parts that are kept.
     full_scale : float
         The value of white.
     policy : {"clip", "abs", "offset", "minmax"}
-        See `apply_policy`; what still lies outside the range is clipped.
+        See `apply_policy`. Values that are still outside the range are clipped.
     out : ndarray
-        An unsigned integer array of the same shape, or of shorter lines, that holds `full_scale`.
+        An array of unsigned integers that can hold `full_scale`, of the same shape or with shorter lines.
     count : bool
-        Whether to count what is clipped; if not, zeros are returned.
+        Whether to count clipped values; if not, the counts are zeros.
     known : Known
-        What need not be looked for.
+        What need not be checked.
     span : (float, float), optional
-        What ``minmax`` stretches; by default, the `extremes` of `values`.
+        The extremes that ``minmax`` stretches; by default, the `extremes` of `values`.
+
+    Returns
+    -------
+    Clipped
+        Counts of the values that were clipped.
     """
-    if values.dtype == np.float16:  # it does not hold 65535
+    if values.dtype == np.float16:  # float16 cannot hold 65535
         values = values.astype(np.float32)
     if values.dtype.kind in "iu" and np.iinfo(values.dtype).max < full_scale:
         values = values.astype(np.int32)
@@ -86,7 +83,7 @@ def store(
     zero, white = kind(0), kind(full_scale)
     kept = values[..., : out.shape[-1]]
     if known.within:
-        if real and not known.surely:  # nothing may wrap around
+        if real and not known.surely:  # otherwise, values could wrap around
             np.clip(values, zero, white, out=values)
         np.copyto(out, kept, casting="unsafe")
         return Clipped(0, 0, kept.size if count else 0)
@@ -111,11 +108,12 @@ def apply_policy(
     out: NDArray[Any] | None = None,
     span: tuple[float, float] | None = None,
 ) -> NDArray[Any]:
-    """The real-valued part of a range policy.
+    """Apply the real-valued part of a range policy.
 
-    ``clip`` and ``raw`` leave the values as they are; ``abs`` takes their magnitude; ``offset`` puts 0 at mid-gray,
-    ``(full_scale + 1)/2`` of integers; ``minmax`` stretches the smallest to 0 and the largest to full scale.
-    `out`, which may be `values`, takes the result of real ones. The extremes are those of `values`, or else `span`.
+    ``clip`` and ``raw`` do not change the values. ``abs`` takes their magnitude. ``offset`` puts 0 at mid-gray, which
+    is ``(full_scale + 1)/2`` for integers. ``minmax`` stretches the smallest value to 0 and the largest to full scale;
+    these extremes are `span`, or else those of `values`. If values are real, `out` takes the result; it may be
+    `values`.
     """
     if policy in ("clip", "raw"):
         return values
@@ -130,28 +128,28 @@ def apply_policy(
     factor = full_scale / (high - low) if high > low else 0.0
     if not _holds(kind, factor) or not _holds(
         kind, high - low
-    ):  # halves, in a wider type, of which no difference overflows
+    ):  # all values are halved, in a wider type: so no difference overflows
         wide = (real.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2) * full_scale
         out = np.empty_like(real) if out is None else out
         np.copyto(out, wide, casting="unsafe")
         return out
     shifted = np.subtract(real, kind(low), out=out)
-    with np.errstate(invalid="ignore"):  # an infinity, where all finite values are one
+    with np.errstate(invalid="ignore"):  # infinity times 0, if all finite values are equal
         return np.multiply(shifted, kind(factor), out=shifted)  # type: ignore[no-any-return]
 
 
 def _holds(kind: type[np.floating], value: float) -> bool:
-    """Whether a type holds a value, neither as an infinity nor, if it is not 0, with less than its usual digits."""
+    """Whether a type holds a value with its usual number of digits: not as an infinity, and not as a subnormal number."""
     limits = np.finfo(kind)
     return value == 0 or float(limits.tiny) <= abs(value) <= float(limits.max)
 
 
 NOTHING = np.inf, -np.inf
-"""The extremes of no values at all."""
+"""The extremes of no values."""
 
 
 def extremes(values: NDArray[Any]) -> tuple[float, float]:
-    """The smallest and the largest finite value of real ones, `NOTHING` if there is none; part by part."""
+    """The smallest and the largest finite value of real values; `NOTHING` if there is none. Values are read part by part."""
     found = NOTHING
     part: Any
     for part in np.nditer(values, flags=["external_loop", "buffered", "zerosize_ok"], buffersize=1 << 16):
@@ -164,6 +162,6 @@ def extremes(values: NDArray[Any]) -> tuple[float, float]:
 
 
 def wider(*spans: tuple[float, float]) -> tuple[float, float]:
-    """The extremes of several blocks together."""
+    """The extremes of several blocks together, from the extremes of each."""
     lows, highs = zip(*spans, strict=True)
     return min(lows), max(highs)

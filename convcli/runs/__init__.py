@@ -1,1 +1,1 @@
-"""An operation over pictures: assembled, fitted to a picture, run on one file or on thousands, compared on every backend."""
+"""Operations on pictures: built from options, fitted to a picture, run on one file or on thousands, compared on all backends."""

@@ -1,4 +1,4 @@
-"""Many images: as many at once as there are processors, each on a thread of its own; a bad one does not stop the rest."""
+"""Many images: as many at a time as there are processors, each on its own thread. One that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
 from convcli.system import context, memory
+from convcli.system.context import hushed
 from convcli.system.files import reason
 from convcli.system.names import STDIO, is_stream
 from convcli.system.parallel import workers
-from convcli.system.silence import hushed
 
 PATIENCE = 2.0
-"""Seconds that images in work are given to become whole files when the run is interrupted."""
+"""Seconds that the images at work have to finish their files when the run is interrupted."""
 
 
 class Failed(NamedTuple):
-    """One image that was not."""
+    """An image that failed."""
 
     source: str
     error: ConvError
 
 
 class Skipped(NamedTuple):
-    """One image whose result was there before."""
+    """An image whose result was there already."""
 
     source: str
     target: str
 
 
 class Tally(NamedTuple):
-    """How many images were written, skipped, and not done."""
+    """Number of images that were written, skipped, and failed."""
 
     written: int
     skipped: int
@@ -56,32 +56,33 @@ class Tally(NamedTuple):
 
 Outcome = Done | Failed | Skipped
 Finished = tuple[int, Outcome]
-"""The number of an image, from 0, and what came of it."""
+"""The number of an image, from 0, and its outcome."""
 
 
 class Batch:
-    """Images in work. Iterate over it to have what comes of each as soon as it is finished, the quickest first.
+    """Images at work. Iterate over it to get the outcome of each image as soon as it is finished.
 
-    Within ``with``: leaving it early leaves whole files only. Every image has a thread from decoding to encoding, so that
-    the reading of one overlaps with the computing of another and the writing of a third; there are never more pictures in
-    memory than threads. Python's lock is free while pixels are decoded, computed and encoded. Each has an equal share of the
-    memory; what turns out to need more is given up, and done again when enough of the others are, with their threads.
+    Use it in a ``with`` statement: leaving this early leaves no half-written files. Each image has one thread from
+    decoding to encoding, so that reading one image overlaps with computing another and with writing a third. There are
+    never more pictures in memory than threads. Python's lock is free while pixels are decoded, computed and encoded.
+    Each image has an equal share of the memory. An image that needs more is given up, and is done again when enough
+    other images have finished, with their threads.
 
     Parameters
     ----------
     sources, targets : sequence of str
         Paths; one target for each source.
     operation : Operation
-        What is done to all of them. Its threads are shared out among the images that are in work together.
+        What is done to all images. Its threads are shared by the images that are at work at the same time.
     how : Writing
     skip_existing : bool
-        Leave images alone whose target is there: it is whole, for all are written whole or not at all.
+        Skip images whose target exists. The target is complete, because files are never left half-written.
 
     Attributes
     ----------
     bug : Exception or None
-        The first that no image should have raised. Where there are several images it is one that failed, and the rest goes
-        on; whoever runs the batch raises it at the end.
+        The first exception that no image should raise. If there are several images, this one counts as failed and the
+        others go on. The caller raises the exception at the end.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Batch:
     ) -> None:
         self.jobs = list(zip(sources, targets, strict=True))
         threads = workers(operation.compute.threads)
-        alone = STDIO in sources or any(map(is_stream, targets))  # a stream takes one image after the other
+        alone = STDIO in sources or any(map(is_stream, targets))  # a stream takes the images one after the other
         self.workers = 1 if alone else min(threads, len(self.jobs))
         self.shares = memory.Shares(self.workers)
         self.operation, self.how, self.skip_existing = operation, how, skip_existing
@@ -110,7 +111,7 @@ class Batch:
 
     @property
     def tally(self) -> Tally:
-        """What came of the images so far, be it told or, where an interruption came between, not."""
+        """The outcomes so far, including those that were not yielded because of an interruption."""
         return Tally(*(self.kinds.count(kind) for kind in (Done, Skipped, Failed)))
 
     def __enter__(self) -> Batch:
@@ -119,7 +120,7 @@ class Batch:
             self.around.enter_context(hushed())
             self.around.enter_context(
                 warnings.catch_warnings()
-            )  # each image has its own, which are no good among threads
+            )  # each image catches its own warnings, which does not work on several threads
             warnings.simplefilter("ignore")
         return self
 
@@ -128,14 +129,14 @@ class Batch:
             for number, job in enumerate(self.jobs):
                 yield number, self._counted(*job, self.operation)
             return
-        queue = iter(enumerate(self.jobs))  # next() is atomic: whoever is idle takes the next image
+        queue = iter(enumerate(self.jobs))  # next() is atomic: each idle thread takes the next image
         self.threads = [
             Thread(target=copy_context().run, args=(self._work, queue), daemon=True) for _ in range(self.workers)
         ]
         for number, thread in enumerate(self.threads):
             try:
                 thread.start()
-            except RuntimeError:  # no further thread can be had: those that there are do the work
+            except RuntimeError:  # no more threads are available: those that have started do the work
                 if not number:
                     raise
                 del self.threads[number:]
@@ -144,7 +145,7 @@ class Batch:
             yield self._next(None)
 
     def stop(self) -> Iterator[Finished]:
-        """Begin no further image, and yield what comes of those in work if it comes soon."""
+        """Start no further image, and yield the outcomes of those at work, if they finish soon."""
         self._wait()
         while not self.finished.empty():
             yield self._next(0)
@@ -154,13 +155,13 @@ class Batch:
     ) -> None:
         self.stopping.set()
         self.shares.close()
-        if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # which have waited, or never will
+        if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # these wait in `stop`, or not at all
             self._wait()
-        self.unfinished.abandon(self.threads)  # those that are done have nothing to lose
+        self.unfinished.abandon(self.threads)  # threads that are done have no unfinished files
         self.around.close()
 
     def _wait(self) -> None:
-        """Begin no further image; give those in work a moment."""
+        """Start no further image, and give those at work a moment to finish."""
         self.stopping.set()
         self.shares.close()
         until = monotonic() + PATIENCE
@@ -168,7 +169,7 @@ class Batch:
             thread.join(max(0.0, until - monotonic()))
 
     def _work(self, queue: Iterator[tuple[int, tuple[str, str]]]) -> None:
-        """Take one image after the other from the queue."""
+        """Process one image after the other from the queue."""
         for number, job in queue:
             if self.stopping.is_set():
                 return
@@ -177,13 +178,13 @@ class Batch:
                 if outcome is None:
                     return
                 self.finished.put((number, outcome))
-            except BaseException as error:  # raised again by the thread that waits
+            except BaseException as error:  # raised again by the thread that iterates
                 self.finished.put((number, error))
                 return
 
     def _in_turn(self, source: str, target: str) -> Outcome | None:
-        """What comes of an image when there is memory for it; None if the run ends before."""
-        need, again = 0.0, not is_stream(source)  # a pipe is read only once
+        """The outcome of an image, as soon as there is enough memory for it; None if the run ends before."""
+        need, again = 0.0, not is_stream(source)  # a pipe can be read only once
         while True:
             with self.shares.of(need, again) as held:
                 if not held:
@@ -191,7 +192,7 @@ class Batch:
                 operation = self.each if held == 1 else _on(self.operation, held * self.threads_each)
                 try:
                     return self._counted(source, target, operation)
-                except memory.Wait as wait:  # with the pixels so far, which its traceback holds on to
+                except memory.Wait as wait:  # leaving this block frees the pixels in its traceback
                     need = memory.total_bytes() if need else wait.need
 
     def _next(self, timeout: float | None) -> Finished:
@@ -212,7 +213,7 @@ class Batch:
         try:
             return process(source, target, operation, self.how)
         except ConvError as error:
-            if self.skip_existing and isinstance(error, ExistsError):  # another run was quicker
+            if self.skip_existing and isinstance(error, ExistsError):  # another run has written it meanwhile
                 return Skipped(source, target)
             failed = error
         except MemoryError:
@@ -229,24 +230,25 @@ class Batch:
                 raise
             self.bug = self.bug or error
             failed = ConvError(f"internal error, {type(error).__name__}: {error}")
-        failed.__traceback__ = failed.__context__ = None  # they hold on to pixels, too
+        failed.__traceback__ = failed.__context__ = None  # these keep pixels in memory, too
         return Failed(source, failed)
 
 
 def _on(operation: Operation, threads: int) -> Operation:
-    """The same on so many threads."""
+    """The same operation on so many threads."""
     return replace(operation, compute=replace(operation.compute, threads=threads))
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
-    """Refuse, before anything is done, what no image at all could be done with: a backend, or a format with its settings.
+    """Refuse what would fail for every image, before anything is done: a backend, or a format with its settings.
 
-    Where one or more targets can be written, the others fail when their turn comes. What a stream gets may depend on the image.
+    If at least one target can be written, the others fail when their turn comes. The format for a stream may depend on
+    the image.
 
     Raises
     ------
     ConvError
-        The first target's.
+        The error for the first target.
     """
     if len(targets) > 1 and operation.compute.backend != "auto":
         backends.load(operation.compute.backend)
@@ -272,9 +274,9 @@ def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
 
 
 def _check_range(container: str, how: Writing) -> None:
-    """Refuse a range policy that a format has no room for, whatever the image."""
+    """Refuse a range policy that a format cannot store for any image."""
     if how.montage is not None:
-        from convcli.runs import montage  # draws
+        from convcli.runs import montage  # imports drawing code
 
         montage.check(container, how.policy)
     elif how.policy == "raw":

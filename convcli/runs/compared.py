@@ -1,4 +1,4 @@
-"""What `compare` runs on every backend: an image, weights and a bias; read from files, or random."""
+"""What `compare` runs on every backend: an image, weights and a bias, from files or random."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError, param
-from convcli.images import Picture, alpha
+from convcli.images import Picture
+from convcli.images.picture import joined
 from convcli.layer import Layer
 from convcli.runs import transparency
 from convcli.runs.fitting import fit
@@ -19,7 +20,7 @@ from convcli.system import memory
 
 
 class Compared(NamedTuple):
-    """What the engine is called with: an image ``(C_in, H, W)`` or ``(N, C_in, H, W)``, a layer, and where it applies."""
+    """What the engine is called with: an image ``(C_in, H, W)`` or ``(N, C_in, H, W)``, a layer, and a specification."""
 
     image: NDArray[Any]
     layer: Layer
@@ -27,16 +28,17 @@ class Compared(NamedTuple):
 
 
 def of_operation(picture: Picture, operation: Operation) -> Compared:
-    """What an operation is on a picture, as `pipeline.run` computes it before it combines a bank.
+    """The arguments of the engine for an operation on a picture, as in `pipeline.run` before a bank's outputs are combined.
 
-    Opacity is a channel where it is filtered like the colours (weights of a channel more); elsewhere it is left out.
+    The opacity is a channel if it is filtered like the colours (the weights have a channel more). Otherwise it is left
+    out.
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(picture.gray(), picture.alpha)
     image: NDArray[Any] = picture.colour
     policy = transparency.policy_for(image.shape[-3], picture.alpha is not None, operation)
     if picture.alpha is not None and policy == "filter":
-        image = alpha.joined(image, picture.alpha)
+        image = joined(image, picture.alpha)
     fitted = fit(image.shape[-3], picture.full_scale, operation)
     return Compared(image, fitted.layer, fitted.spec)
 
@@ -44,7 +46,7 @@ def of_operation(picture: Picture, operation: Operation) -> Compared:
 def of_random_weights(
     picture: Picture, filters: int | None, kernel: tuple[int, int], spec: ConvSpec, bias: Bias | None = None
 ) -> Compared:
-    """Random weights on a picture's colours; `filters` output channels, by default as many as there are colours."""
+    """Random weights for a picture's colours, with `filters` output channels (by default as many as there are colours)."""
     channels = picture.colour.shape[-3]
     filters = filters or channels
     weight = random_weights(channels, filters, kernel, spec)
@@ -53,12 +55,12 @@ def of_random_weights(
 
 
 def random_picture(size: tuple[int, int], channels: int, seed: int = 0) -> Picture:
-    """A normally distributed tensor ``(channels, height, width)``, float32, of full scale 1.
+    """A picture of normally distributed values: ``(channels, height, width)``, float32, with full scale 1.
 
     Raises
     ------
     GeometryError
-        More values than this machine can hold.
+        There are more values than this machine can hold.
     """
     shape = (channels, *size)
     _check_memory("a tensor", shape, f"a smaller {param('size')}, or fewer {param('in_channels')}")
@@ -68,12 +70,12 @@ def random_picture(size: tuple[int, int], channels: int, seed: int = 0) -> Pictu
 def random_weights(
     in_channels: int, out_channels: int, kernel: tuple[int, int], spec: ConvSpec, seed: int = 1
 ) -> NDArray[np.float32]:
-    """Normally distributed weights that keep an image's variance, as layers are initialised: 4-D, float32.
+    """Normally distributed weights, 4-D, float32. They keep an image's variance, as the initial weights of layers do.
 
     Raises
     ------
     GeometryError
-        Groups that do not divide the channels, or more values than this machine can hold.
+        The groups do not divide the channels, or there are more values than this machine can hold.
     """
     for count, what in ((in_channels, "input"), (out_channels, "output")):
         if count % spec.groups:
@@ -89,7 +91,7 @@ def random_weights(
 
 
 def _check_memory(what: str, shape: tuple[int, ...], remedy: str) -> None:
-    """Refuse what cannot be held once as drawn, in float32, and once for the reference, in float64."""
+    """Refuse an array that cannot be held twice: in float32 as drawn, and in float64 for the reference."""
     need = 12 * prod(shape)
     have = memory.total_bytes()
     if need > have:

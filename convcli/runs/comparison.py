@@ -1,8 +1,7 @@
-"""One operation on every backend: shapes, errors against the float64 reference, timings."""
+"""One operation on every backend: shapes, errors against the float64 reference, times."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import inf, sqrt
@@ -11,56 +10,44 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import backends, engine
+from convcli import backends, engine, extras
 from convcli.convspec import ConvSpec
 from convcli.engine import Call, Compute, ConvResult
 from convcli.errors import BackendError
 from convcli.layer import Layer
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-"""Distance from 1 to the next number of each arithmetic."""
+"""Distance from 1 to the next larger number in each arithmetic."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One backend's result.
-
-    Attributes
-    ----------
-    max_abs_error : float
-        Largest absolute difference from the float64 reference, in the input's units.
-    relative_error : float
-        The same over the largest Σ|x·w| of any output: cancellation to a result near zero does not blow it up. For a plan
-        that mixes more than an output's own terms (transforms, passes of several ranks) it is over max|x| times the
-        largest Σ|w| of an output channel.
-    tolerance : float
-        What `relative_error` may be: see `tolerance`.
-    median_ms, min_ms, max_ms : float
-        Wall time of a call, arrays in and arrays out; on CUDA the time between two events around the operation, with
-        the data already on the device.
-    speedup : float
-        The reference's median over this one's.
-    """
+    """One backend's result."""
 
     backend: str
     device: str
     dtype: str
     plan: str
     output_shape: tuple[int, ...]
-    max_abs_error: float
+    max_abs_error: float  # the largest absolute difference from the float64 reference, in the input's units
+    # `max_abs_error` divided by the largest Σ|x·w| of any output, so that results near zero do not make it large. For a
+    # plan that mixes more than the terms of one output (transforms, passes of several ranks), it is divided by max|x|
+    # times the largest Σ|w| of an output channel.
     relative_error: float
-    tolerance: float
-    agree: bool
+    tolerance: float  # the largest `relative_error` that is allowed: see the function `tolerance`
+    agree: bool  # whether `relative_error` is within `tolerance`
+    # wall time of a call, from arrays to arrays, in milliseconds. On CUDA the time between two events around the
+    # operation, with the data already on the device.
     median_ms: float
     min_ms: float
     max_ms: float
-    repeats: int
-    speedup: float
+    repeats: int  # number of timed calls
+    speedup: float  # the reference's time divided by this median
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """All rows, why others are missing, and what ``auto`` takes for this operation and why."""
+    """All rows, what is missing and why, and the backend that ``auto`` chooses for this operation and why."""
 
     rows: tuple[Row, ...]
     missing: tuple[str, ...]
@@ -74,10 +61,10 @@ class Comparison:
 
 
 def tolerance(arithmetic: str, terms: int) -> float:
-    """Error that rounding explains, relative to Σ|x·w|, for a sum of `terms` products.
+    """The error that rounding explains, relative to Σ|x·w|, for a sum of `terms` products.
 
-    The worst case is ``terms · ε`` (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1); errors of
-    random sign grow with its root, of which eight times are allowed.
+    The worst case is ``terms · ε`` (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1).
+    Errors of random sign grow only with the square root of `terms`; eight times that is allowed.
     """
     return EPSILON[arithmetic] * min(terms + 2, 8 * sqrt(terms + 2))
 
@@ -97,17 +84,17 @@ def compare(
     image, layer, spec
         As for `engine.run`.
     compute : Compute
-        A backend other than ``auto``, or a device other than ``cpu``, is the only one that is compared with the reference;
-        dtype and threads hold for all.
+        If it names a backend other than ``auto``, or a device other than ``cpu``, only this one is compared with the
+        reference. dtype and threads are for all backends.
     repeats : int
-        Timed calls of each backend, after one that warms up; the reference runs once.
+        Timed calls of each backend, after one to warm up. The reference runs once.
     limit : float, optional
-        Replaces `tolerance` for every row.
+        Replaces `tolerance` in every row.
 
     Raises
     ------
     ConvError
-        An operation that does not fit the image, or a backend or device that was asked for and is not available.
+        The operation does not fit the image, or a backend or device that was asked for is not available.
     """
     offsets = None if layer.bias is None else np.abs(layer.bias)
     sizes = replace(layer, weight=np.abs(layer.weight), bias=offsets)
@@ -117,7 +104,7 @@ def compare(
             return engine.prepare(np.abs(image), sizes, spec, choice)
         return engine.prepare(image, layer, spec, choice)
 
-    auto = prepared(replace(compute, backend="auto"))  # before torch is imported, whose import time it weighs
+    auto = prepared(replace(compute, backend="auto"))  # before torch is imported, because its import time counts here
     truth = prepared(Compute("reference")).run()
     sums = prepared(Compute("reference"), absolute=True).run().array
     scale = float(sums.max(where=np.isfinite(sums), initial=0))
@@ -146,14 +133,14 @@ def compare(
 
 
 def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
-    """What to compare with the reference, and a line for everything that is not installed."""
+    """What to compare with the reference, and a line for everything that is not available."""
     if _only_one(compute):
         chosen = replace(compute, backend="torch" if compute.backend == "auto" else compute.backend)
         return ([] if chosen.backend == "reference" else [chosen]), []
     choices, missing = [], []
     for name in ("numpy", "torch"):
-        if name == "torch" and importlib.util.find_spec("torch") is None:
-            missing.append("torch: not installed")
+        if name == "torch" and not extras.is_installed("torch"):
+            missing.append(f"torch: it is not installed; {extras.how_to_get('torch')}")
         else:
             choices.append(replace(compute, backend=name))
     if choices[-1].backend == "torch":
@@ -171,18 +158,18 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
 
 
 def _only_one(compute: Compute) -> bool:
-    """Whether the user names the one backend or device to compare."""
+    """Whether the user names the only backend or device to compare."""
     return compute.backend != "auto" or compute.device != "cpu"
 
 
 SLOWER = 20
-"""Plans predicted to take this many times the chosen one's time are left out of a comparison."""
+"""A plan is left out of the comparison if its predicted time is more than this many times that of the chosen plan."""
 
 
 def _others(prepared: Callable[[Compute], Call], choice: Compute, result: ConvResult) -> tuple[list[str], list[str]]:
-    """The plans that the planner did not choose but that are worth a look, and those that are not."""
+    """Of the plans that the planner did not choose, those that are worth running, and those that are not."""
     chosen, considered = result.plan.partition(":")[0], result.considered
-    if len(considered) == 1:  # a small job: a plan that is asked for by name is weighed against the others
+    if len(considered) == 1:  # no plans are compared for a small job, unless one is asked for by name
         considered = prepared(replace(choice, plan=chosen)).run().considered
     limit = SLOWER * max((plan.seconds for plan in considered if plan.name == chosen), default=0.0)
     others = [plan for plan in considered if plan.name != chosen]
@@ -190,9 +177,9 @@ def _others(prepared: Callable[[Compute], Call], choice: Compute, result: ConvRe
 
 
 def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]:
-    """The result of a call and the milliseconds of its repeats; on CUDA in float32 a second time with TF32.
+    """The result of a call and the milliseconds of its repeats. On CUDA, float32 is timed a second time with TF32.
 
-    Transforms have no use for TF32, which is for products: they are timed once.
+    Transforms do not use TF32, which is for products: they are timed once.
     """
     if call.task.device == "cpu":
         result = call.run()
@@ -217,7 +204,7 @@ def _row(
     terms: int,
     limit: float | None,
 ) -> Row:
-    """One row; `scales` are what errors are relative to: of sums, and of plans that mix all pixels."""
+    """One row. `scales` are what errors are divided by: for plain sums, and for plans that mix all pixels."""
     scale = scales[result.mixes]
     same_shape = result.output_shape == truth.output_shape
     error = largest_difference(result.array, truth.array) if same_shape else inf
@@ -242,7 +229,7 @@ def _row(
 
 
 def largest_difference(array: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
-    """Largest absolute difference; a NaN or infinity that only one of the two has counts as infinite."""
+    """The largest absolute difference. A NaN or an infinity that only one of the two has counts as infinite."""
     with np.errstate(invalid="ignore"):
         difference = np.abs(array.astype(np.float64) - truth)
     alike = (np.isnan(array) & np.isnan(truth)) | (array == truth)

@@ -13,20 +13,19 @@ from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute, ConvResult
 from convcli.errors import ImageError, param
-from convcli.images import Picture, Storage, alpha
-from convcli.images.picture import SPACES
+from convcli.images import Picture, Storage
+from convcli.images.picture import SPACES, joined
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
-from convcli.runs import transparency
 from convcli.runs.operation import Operation
 from convcli.system import memory
 
 
 class Fitted(NamedTuple):
-    """An operation for a count of channels: what the engine is called with, but for the pixels.
+    """An operation for a number of channels: everything that the engine is called with, except the pixels.
 
-    `lift` and `finish` say what becomes of the image's pixels, as stored, before the kernel, and of results after it.
+    `lift` is applied to the image's pixels, as stored, before the kernel. `finish` is applied to the results after it.
     """
 
     layer: Layer
@@ -36,16 +35,16 @@ class Fitted(NamedTuple):
 
     @property
     def channels(self) -> int:
-        """Channels of the result."""
+        """Number of channels of the result."""
         return self.finish.outputs(self.layer.outputs)
 
     def run(self, image: NDArray[Any], compute: Compute) -> ConvResult:
-        """Compute."""
+        """Compute the operation on an image; errors are those of `engine.run`."""
         return engine.run(image, self.layer, self.spec, compute, self.finish, self.lift)
 
 
 def fit(channels: int, white: float, operation: Operation) -> Fitted:
-    """Fit the kernels, groups and bias of an operation to a count of channels and a white.
+    """Fit the kernels, groups and bias of an operation to a number of channels and a value of white.
 
     Raises
     ------
@@ -69,44 +68,26 @@ def fit(channels: int, white: float, operation: Operation) -> Fitted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A picture and an operation up to the computation: everything is decided, nothing computed.
+    """A picture and an operation before the computation: everything is decided, nothing is computed."""
 
-    Attributes
-    ----------
-    picture : Picture
-        As it was loaded.
-    image : ndarray
-        ``(C, H, W)``, or ``(N, C, H, W)``: the pixels that are lifted; the last channel is the opacity where that is filtered.
-    space : str
-        The colour space of what the kernel reads: gray where the operation makes that of colours.
-    colours : int
-        Channels of that, without opacity.
-    fitted : Fitted
-        What the engine is called with.
-    storage : Storage
-        How the file will keep the result.
-    alpha : str
-        The alpha policy; ``drop`` also where there is no alpha.
-    transparent : bool
-        Whether the result has alpha.
-    """
-
-    picture: Picture
+    picture: Picture  # as loaded
+    # ``(C, H, W)``, or ``(N, C, H, W)``: the pixels before the lift. The last channel is the opacity if it is needed
+    # for the computation.
     image: NDArray[Any]
-    space: str
-    colours: int
-    fitted: Fitted
-    storage: Storage
-    alpha: str
-    transparent: bool
+    space: str  # the colour space that the kernel reads: gray if the operation converts colours to gray
+    colours: int  # number of channels in this space, without opacity
+    fitted: Fitted  # what the engine is called with
+    storage: Storage  # how the file will store the result
+    alpha: str  # the alpha policy; ``drop`` if there is no alpha
+    transparent: bool  # whether the result has alpha
 
     @property
     def opaque(self) -> bool:
-        """Whether the last channel that is computed is the opacity."""
+        """Whether the last channel of the computed result is the opacity."""
         return self.transparent and self.alpha in ("premultiply", "filter")
 
     def with_result(self, colour: NDArray[Any], opacity: NDArray[Any] | None) -> Picture:
-        """The picture with the pixels of the result; what its file says of another colour space is dropped."""
+        """The picture with the pixels of the result. If the colour space changes, metadata for the old one is dropped."""
         space, metadata = _space_of(colour.shape[-3], self.space, self.colours), self.picture.metadata
         if not space == self.space == self.picture.space:
             metadata = replace(metadata, icc_profile=None, chunks=())
@@ -114,12 +95,12 @@ class Prepared:
 
 
 def _space_of(channels: int, space: str, colours: int) -> str:
-    """The colour space of a result of `channels` channels: that of the `colours` it is made of where the count is the same."""
+    """The colour space of a result with `channels` channels: `space`, if it has as many channels as there were colours."""
     return space if channels == colours else SPACES.get(channels, "tensor")
 
 
 def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
-    """Decide everything before the computation; parameters and errors are those of `convcli.runs.pipeline.run`."""
+    """Decide everything before the computation. Parameters and errors are those of `convcli.runs.pipeline.run`."""
     linear = operation.linear
     if linear and not picture.has_light:
         unknown = picture.space == "tensor" and picture.assumed
@@ -130,20 +111,24 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     if operation.channels == "gray" and colours > 1:
         weights = picture.gray_weights(linear)
         colours, space = 1, SPACES[1]
-    rule = transparency.policy_for(colours, picture.alpha is not None, operation)
+    rule = "drop"
+    if picture.alpha is not None:
+        from convcli.runs import transparency
+
+        rule = transparency.policy_for(colours, True, operation)
     if rule == "premultiply":
         fitted = fit(colours + 1, white, replace(operation, bias=None, channels="each"))
         channels, transparent = fitted.channels - 1, True
     elif rule == "filter":
         fitted = fit(colours + 1, white, transparency.for_colours(operation, colours))
-        transparent = fitted.channels == colours + 1  # else the outputs of a layer, which are no colours
+        transparent = fitted.channels == colours + 1  # otherwise, these are outputs of a layer, not colours
         channels = fitted.channels - transparent
     else:
         fitted = fit(colours, white, operation)
         channels = fitted.channels
         transparent = (
             rule == "keep" and _space_of(channels, space, colours) != "tensor"
-        )  # those of a layer are no colours
+        )  # outputs of a layer are not colours
     size = fitted.spec.resolve(picture.size, fitted.layer.kernel).output
     batch = picture.colour.shape[:-3]
     kept = images.storage_for(
@@ -162,13 +147,13 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     image = picture.colour
     if rule in ("premultiply", "filter"):
         assert picture.alpha is not None
-        image = alpha.joined(image, picture.alpha)
+        image = joined(image, picture.alpha)
     fitted = fitted._replace(lift=lift, finish=finish)
     return Prepared(picture, image, space, colours, fitted, kept, rule, transparent)
 
 
 def _noise(fitted: Fitted, white: float) -> float:
-    """How far rounding can bring results of a picture apart that are all one: a few units of float32 in sums as large as can be."""
+    """How far rounding can move results apart that should be equal: a few units of float32, in the largest possible sums."""
     together = max((count for count, rule in fitted.finish.parts if rule != "none"), default=1)
     return 2 * float(np.finfo(np.float32).eps) * fitted.layer.largest_sum * together * white
 
@@ -176,9 +161,10 @@ def _noise(fitted: Fitted, white: float) -> float:
 def _both_ways(
     given: Picture, operation: Operation, gray: tuple[float, ...], rule: str, channels: int, transparent: bool
 ) -> tuple[Lift | None, Restore | None]:
-    """What becomes of a picture's pixels before the kernel, and of the results after it.
+    """The lift for a picture's pixels before the kernel, and the restoring of the results after it.
 
-    `gray` is what makes gray of its colours, `rule` the alpha policy; the result has `channels` colours.
+    `gray` are the weights that make gray of the colours, `rule` is the alpha policy, and the result has `channels`
+    colours.
     """
     white, linear, weighs = given.full_scale, operation.linear, rule == "premultiply"
     opacity = "weighs" if weighs else "beside" if rule == "filter" else ""
@@ -190,14 +176,16 @@ def _both_ways(
         restore = Restore(white, linear, bool(opacity) and transparent)
     if weighs and restore is not None:
         bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
-        restore = restore._replace(gain=transparency.gain_of(operation), bias=bias)
+        from convcli.runs.transparency import gain_of
+
+        restore = restore._replace(gain=gain_of(operation), bias=bias)
     return lift, restore
 
 
 def _wide(colour: np.dtype[Any], curved: bool, compute: Compute) -> bool:
-    """Whether lifted colours are float64: as asked for, as they are, or, of 16 bits, as numpy reads them.
+    """Whether lifted colours are float64: if asked for, if the pixels are float64, or if they have 16 bits and numpy computes.
 
-    `curved` says that they become linear light, or are weighed by their opacity.
+    `curved` says that colours are converted to linear light, or weighted by their opacity.
     """
     if compute.dtype is not None:
         return compute.dtype == "float64"
@@ -207,9 +195,10 @@ def _wide(colour: np.dtype[Any], curved: bool, compute: Compute) -> bool:
 
 
 def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation: Operation) -> None:
-    """Refuse a result of `shape` that cannot fit into memory while it is brought into a file's order, or encoded.
+    """Refuse a result of `shape` that does not fit into memory while its values are reordered for a file, or encoded.
 
-    What computing takes, the engine counts. `joined` says that an opacity that was not computed is put beside the colours.
+    The engine checks the memory for the computation. `joined` says that an opacity that was not computed is added to
+    the colours.
     """
     tensor = kept.container == "NPY"
     real = 8 if operation.compute.dtype == "float64" else 4
@@ -226,7 +215,7 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
 
 
 def _fewer(operation: Operation, space: str, channels: int, size: tuple[int, int]) -> str:
-    """How an operation could give as many channels as an image has; empty if by none of its options."""
+    """How an operation could give as many channels as the image has, for the user; empty if no option does this."""
     height, width = size
     if space == "tensor" and channels > 4 and width in (1, 3, 4):
         return f"transpose the input, a .npy is (C, H, W) and ({channels}, {height}, {width}) looks like (H, W, C)"

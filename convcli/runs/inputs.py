@@ -1,4 +1,4 @@
-"""Which images are meant: paths, the images in folders, and lists of paths."""
+"""The images of a run: from paths, folders, and lists of paths."""
 
 from __future__ import annotations
 
@@ -15,37 +15,27 @@ from convcli.system.files import reason
 from convcli.system.names import STDIO, identity, is_stream
 
 MAX_LIST = 1 << 28
-"""A list of paths is read no further than this many bytes: it is no list then."""
+"""The most bytes that are read of a list of paths. A longer file is hardly a list of paths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The images of a run.
+    """The images of a run."""
 
-    Attributes
-    ----------
-    paths : tuple of str
-        Paths, or ``-``, in the order given; those of a folder sorted, its own before its subfolders'.
-    below : tuple of str
-        The folder of each, seen from the one that was named and searched for it; "" for the same.
-    searched : bool
-        Whether they come from a folder or a list, and are as many as there happen to be.
-    found : tuple of bool
-        Of each, whether a folder was searched for it; else its own path was given.
-    """
-
+    # paths, or ``-``, in the order given. The images of a folder are sorted, and come before those of its subfolders.
     paths: tuple[str, ...]
+    # for each image, its folder relative to the folder that was searched for it; empty if it is the same
     below: tuple[str, ...]
-    searched: bool
-    found: tuple[bool, ...]
+    searched: bool  # whether a folder or a list was given, so that there can be any number of images
+    found: tuple[bool, ...]  # for each image, whether it was found in a folder; otherwise its own path was given
 
     def without_results(self, targets: Sequence[str]) -> Inputs:
-        """Without what was found in a folder and is the target of another image: the result of an earlier run.
+        """The same without results of an earlier run: images that were found in a folder and are the target of another image.
 
         Parameters
         ----------
         targets : sequence of str
-            Of every input.
+            The target of every input.
         """
         makers: dict[tuple[int, int], set[int]] = {}
         for number, target in enumerate(targets):
@@ -72,20 +62,20 @@ def collect(
     recursive: bool = False,
     output: str | None = None,
 ) -> Inputs:
-    """Every image that is named, listed or found.
+    """Find all images that are named, listed, or in a folder.
 
     Parameters
     ----------
     named : sequence of str
         Paths of images and folders, or ``-`` for the image on standard input.
     listed : str, optional
-        A file of further paths, one a line, or ``-`` for standard input.
+        A file with further paths, one a line, or ``-`` for standard input.
     null : bool
-        Whether a NUL ends each path of the list, in place of a line's end.
+        Whether a NUL ends each path in the list, instead of the end of the line.
     recursive : bool
-        Whether folders are searched with all their subfolders. Hidden files and folders are passed over.
+        Whether to search folders with all their subfolders. Hidden files and folders are skipped.
     output : str, optional
-        ``-o``: below a folder that is searched, the one it names is passed over.
+        ``-o``: if it names a folder below one that is searched, that folder is skipped.
 
     Raises
     ------
@@ -119,7 +109,7 @@ def collect(
         if path != STDIO and os.path.isdir(path):
             searched = True
             found = [*_search(path, recursive, _folder_of(output))]
-            if not found and listed is not None and path not in named:  # one of many, found by another program
+            if not found and listed is not None and path not in named:  # in a list: it fails when opened
                 paths.append(path)
                 below.append("")
                 were_found.append(False)
@@ -145,7 +135,7 @@ def collect(
 
 
 def _paths(listed: str, null: bool) -> list[str]:
-    """The paths in a list; empty lines are none."""
+    """The paths in a list, without empty lines."""
     try:
         if listed == STDIO:
             data = sys.stdin.buffer.read(MAX_LIST + 1)
@@ -177,9 +167,9 @@ def _paths(listed: str, null: bool) -> list[str]:
 
 
 def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iterator[tuple[str, str]]:
-    """The images of a folder: the subfolder, and the name in it.
+    """The images of a folder, as the subfolder and the name in it.
 
-    Links are followed; no folder is entered twice, however many lead there.
+    Links are followed. No folder is entered twice, even if several links lead to it.
     """
     seen = {identity(root)}
     waiting = [""]
@@ -192,7 +182,7 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
                 )
         except OSError as error:
             if under:
-                yield os.path.split(under)  # fails when it is opened like an image; the rest goes on
+                yield os.path.split(under)  # fails when it is opened like an image; the others go on
                 continue
             raise ImageError(f"folder '{root}'", "cannot be read", **reason(error)._asdict()) from None
         folders = []
@@ -203,7 +193,7 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
                     seen.add(key)
                     folders.append(os.path.join(under, entry.name))
             elif has_image_name(entry.name) and (_is(entry, os.DirEntry.is_file) or entry.is_symlink()):
-                yield under, entry.name  # a link that leads nowhere fails when it is opened
+                yield under, entry.name  # a broken link fails when it is opened
         waiting += reversed(folders)
 
 
@@ -215,7 +205,7 @@ def _is(entry: os.DirEntry[str], what: Callable[[os.DirEntry[str]], bool]) -> bo
 
 
 def _folder_of(output: str | None) -> tuple[int, int] | None:
-    """The folder that all results go to: what a search may come upon after an earlier run."""
+    """The identity of the folder that all results go to: a search may find results of an earlier run there."""
     if output is None:
         return None
     fixed, field, _ = output.partition("{")
@@ -223,7 +213,7 @@ def _folder_of(output: str | None) -> tuple[int, int] | None:
 
 
 def _is_one_file(output: str | None) -> bool:
-    """Whether ``-o`` names neither a folder nor a template, nor what takes one image after the other."""
+    """Whether ``-o`` names a single file: no folder, no template, and no stream that takes several images."""
     if output is None or "{" in output or output.endswith(("/", os.sep)) or os.path.isdir(output):
         return False
     return output in (STDIO, STDOUT) or not is_stream(output)

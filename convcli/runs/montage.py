@@ -1,4 +1,4 @@
-"""All channels of a result in one picture: a labelled contact sheet."""
+"""A contact sheet: all channels of a result in one picture, with labels."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from convcli.runs.pipeline import Outcome
 from convcli.vocabulary import STRETCH
 
 WIDTH = 1600
-"""Pixels across, at most, unless the user says otherwise."""
+"""The largest width in pixels, unless the user gives another."""
 
 SMALL = 96
-"""A tile of fewer pixels to both sides is enlarged by a whole factor, up to about this."""
+"""A tile with fewer pixels than this on both sides is enlarged by a whole factor, to about this size at most."""
 
 _RULES = {
     "clip": "0 is black, full scale white, the rest is clipped",
@@ -39,7 +39,8 @@ _RULES = {
     "minmax": "each channel from its least (black) to its greatest value (white)",
 }
 PEAK = 0.995
-"""The share of a channel's values that keep below white when it is stretched: a few peaks would leave the rest gray."""
+"""The share of a channel's values that stay below white when the channel is stretched: otherwise, a few peaks would
+leave the rest gray."""
 
 _SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped"
 
@@ -47,45 +48,46 @@ _SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is st
 def run(
     picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int, theme: str
 ) -> tuple[Outcome, tuple[int, ...]]:
-    """Apply an operation to a picture, and put a contact sheet of the result in its place.
+    """Apply an operation to a picture, and return a contact sheet of the result instead.
 
     Parameters
     ----------
     picture : Picture
-        What was loaded.
+        As loaded.
     operation : Operation
         What is done to it.
     source : str
-        Its name, for the title.
+        The name of the picture, for the title.
     container : str
         The format of the sheet.
     policy : str, optional
-        A range policy; by default every channel is stretched so that 0 stays where it is seen.
+        A range policy. By default every channel is stretched: 0 becomes black, or mid-gray if there are negative
+        values.
     width : int
-        Pixels across, at most (tiles are at least 8 wide).
+        The largest width in pixels. Tiles are at least 8 pixels wide.
     theme : str
         The colours around the tiles, one of `convcli.drawing.colors.PALETTES`.
 
     Returns
     -------
     outcome : Outcome
-        The sheet; its policy, and what is clipped, are those of the channels on it.
+        The sheet. Its policy and its clipped values are those of the channels on it.
     shape : tuple of int
-        Of the layer: what would have been written without the sheet.
+        Of the result that the sheet shows.
 
     Raises
     ------
     ConvError
-        A batch, a format or a policy that is none of a picture, an operation that does not fit.
+        The picture is a batch, the format or the policy is not for a sheet, or the operation does not fit the picture.
     """
     check(container, policy)
     if picture.colour.ndim == 4 and len(picture.colour) > 1:
         raise ImageError(param("montage"), f"draws one image, this is a batch of {len(picture.colour)}", "split it")
-    outcome = pipeline.run(picture, operation, "NPY")  # which holds any count of channels, as real values
+    outcome = pipeline.run(picture, operation, "NPY")  # NPY holds any number of channels, as real values
     page, clipped, remarks = _page(outcome, operation, source, policy, width, PALETTES[theme])
     drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
     storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
-    # The page is in the file's integers: the policy is what was done to the channels.
+    # The page already holds the file's integers: the policy here is the one used for the channels.
     storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes, *remarks), policy=policy or STRETCH)
     result = replace(outcome.result, clipped=clipped)
     sheet = replace(outcome, picture=drawn, storage=storage, result=result, alpha=None)
@@ -93,7 +95,13 @@ def run(
 
 
 def check(container: str, policy: str | None) -> None:
-    """Refuse a format or a range policy that no contact sheet can have."""
+    """Refuse a format or a range policy that is not for contact sheets.
+
+    Raises
+    ------
+    ImageError
+        It is not for contact sheets.
+    """
     if container == "NPY":
         raise ImageError(
             param("montage"), "draws a picture, and .npy holds the channels as they are", "use png, or leave it out"
@@ -107,7 +115,7 @@ def check(container: str, policy: str | None) -> None:
 def _page(
     outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int, palette: Palette
 ) -> tuple[NDArray[np.uint8], Clipped, tuple[str, ...]]:
-    """The contact sheet, ``(H, W, 3)``, what was clipped of the values drawn, and remarks on the letters in it."""
+    """The contact sheet ``(H, W, 3)``, counts of the values that were clipped in it, and remarks about its letters."""
     colour: NDArray[Any] = outcome.picture.colour
     if colour.ndim == 4:
         colour = colour[0]
@@ -136,7 +144,7 @@ def _page(
 
 
 def _averaged(channel: NDArray[Any], factor: int) -> NDArray[np.float64]:
-    """Means of blocks of `factor` by `factor` pixels, of fewer at the bottom and at the right."""
+    """Means of blocks of `factor` × `factor` pixels. Blocks at the bottom and at the right may be smaller."""
     real = channel.astype(np.float64)
     if factor == 1:
         return real
@@ -148,7 +156,7 @@ def _averaged(channel: NDArray[Any], factor: int) -> NDArray[np.float64]:
 
 
 def _gray(values: NDArray[np.float64], policy: str | None, full_scale: float) -> tuple[NDArray[np.uint8], Clipped]:
-    """Gray levels of a channel, and what they clip."""
+    """Gray levels of a channel, and counts of the values that were clipped."""
     out = np.empty(values.shape, np.uint8)
     if policy is not None:
         return out, store(values * (255 / full_scale), 255.0, policy, out)
@@ -161,13 +169,13 @@ def _gray(values: NDArray[np.float64], policy: str | None, full_scale: float) ->
 
 
 def _span(channel: NDArray[Any]) -> str:
-    """The least and the greatest value of a channel, short."""
+    """The least and the greatest value of a channel, as a short text."""
     ends = float(channel.min()), float(channel.max())
     return "…".join(f"{end:.0f}".replace("-", "−") if 10 <= abs(end) < 1e6 else number(end, 2) for end in ends)
 
 
 def _labels(operation: Operation, count: int, space: str) -> list[str]:
-    """Numbers of a layer's channels; of a bank the kernels' names, with the image's channel where each has its own."""
+    """A label for each channel: the kernel's name for a bank (with the image's channel, if each has its own), else a number."""
     bank = operation.bank
     if bank is None:
         return [str(place) for place in range(count)]
@@ -185,7 +193,7 @@ def _labels(operation: Operation, count: int, space: str) -> list[str]:
 
 
 def _icons(operation: Operation, count: int, palette: Palette) -> list[Colors | None]:
-    """The filter of each channel, where it is one picture."""
+    """A picture of the filter of each channel, if the filter can be drawn as one picture."""
     none: list[Colors | None] = [None] * count
     if operation.bank is not None:
         kernels = [kernel for one in operation.bank.filters for kernel in one.kernels]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, param
-from convcli.kernels import Bank, parse, weights
+from convcli.kernels import Bank, parse
 from convcli.layer import Layer, bias_misfit
+
+if TYPE_CHECKING:
+    from convcli.kernels.weights import Weights
 
 
 class Bias(NamedTuple):
-    """Offsets of the output channels: numbers in pixel units, or percent of the full scale."""
+    """Values that are added to the output channels: in pixel units, or in percent of the full scale."""
 
     values: tuple[float, ...]
     percent: tuple[bool, ...]
@@ -32,7 +35,7 @@ class Bias(NamedTuple):
         Raises
         ------
         GeometryError
-            Neither one value nor one for each channel.
+            There is neither one value nor one for each channel.
         """
         values = self.units(full_scale)
         if len(values) not in (1, channels):
@@ -42,23 +45,21 @@ class Bias(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """Everything that is done to a picture between loading and saving, apart from the range policy.
+    """Everything that is done to a picture between loading and saving, except the range policy."""
 
-    `bank` or `weight` (4-D) holds the kernels; `channels` says how a bank meets the channels; `label` names it. `notes`
-    is what the user should know before anything is done; `files` are what it was read from.
-    """
-
-    spec: ConvSpec
-    label: str
+    spec: ConvSpec  # geometry, groups, and whether the kernel is flipped
+    label: str  # the name of the kernels or weights
+    # the kernels, or 4-D weights from a file. One of them is given.
     bank: Bank | None = None
     weight: NDArray[np.floating] | None = None
     bias: Bias | None = None
+    # how the kernels of a bank are applied to the channels of an image: ``each``, ``sum`` or ``gray``
     channels: str = "each"
-    alpha: str = "auto"
-    linear: bool = False
+    alpha: str = "auto"  # the alpha policy, or ``auto``
+    linear: bool = False  # whether to compute in linear light
     compute: Compute = Compute()
-    notes: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what the user should know before anything is done
+    files: tuple[str, ...] = ()  # files that the operation was read from, and kernel SPECs, which may be files
 
 
 def assemble(
@@ -73,23 +74,24 @@ def assemble(
     linear: bool = False,
     compute: Compute = Compute(),
 ) -> Operation:
-    """An operation with its kernels built from SPECs, or its weights read from a file.
+    """Build an operation: its kernels from SPECs, or its weights from a file.
 
     Parameters
     ----------
     spec : ConvSpec
         Geometry, groups, and whether the kernel is flipped.
     kernels : sequence of str
-        SPECs, as `convcli.kernels.parse` takes them.
+        SPECs for `convcli.kernels.parse`.
     source : str, optional
-        ``FILE[:KEY]`` of 4-D weights, in place of `kernels`.
+        ``FILE[:KEY]`` with 4-D weights, instead of `kernels`.
     combine, channels, bias, alpha, linear, compute
         As in `Operation`; `combine` as in `convcli.kernels.Bank`.
 
     Raises
     ------
     ConvError
-        No kernel, both kinds of kernel, one that cannot be built or read, or options of a bank with weights.
+        There is no kernel, or both kinds; a kernel cannot be built or read; or options for kernels are given with
+        weights.
     """
     if kernels and source is not None:
         raise ConvError(
@@ -112,6 +114,8 @@ def assemble(
             f"is for {param('kernel')}",
             "weights from a file say themselves how channels are mixed; leave it out",
         )
+    from convcli.kernels import weights
+
     layer = weights.load(source)
     path, _ = weights.split(source)
     if bias is None and layer.bias is not None:
@@ -119,8 +123,8 @@ def assemble(
     return Operation(spec, layer.label, None, layer.weight, bias, channels, alpha, linear, compute, notes, (str(path),))
 
 
-def _stored_bias(layer: weights.Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
-    """The bias that lies beside a layer's weight, and a remark that it is added, or why not."""
+def _stored_bias(layer: Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
+    """The bias that is stored beside a layer's weights, and a note that it is added, or why not."""
     assert layer.bias is not None
     outputs = Layer.of(layer.weight, spec).outputs
     named, count = f"'{layer.bias_name}' of '{path}'", layer.bias.size

@@ -12,14 +12,13 @@ from threading import Lock
 from convcli.errors import ImageError, param
 from convcli.system.context import current
 from convcli.system.files import reason
-from convcli.system.names import STDIO, folded, identity, is_stream, one_place, same_file
-from convcli.system.placing import exists
+from convcli.system.names import STDIO, exists, folded, identity, is_stream, one_place, same_file
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 STDOUT = "/dev/stdout"
-"""Standard output by its other name: means that a terminal is to have the image, too."""
+"""Another name of standard output. It means that the image may be written to a terminal, too."""
 
 
 def resolve(
@@ -42,21 +41,21 @@ def resolve(
         ``-o``: a path, ``-``, a folder (ends in ``/``, or exists), or a template of `FIELDS`; by default
         ``{stem}-{kernel}.{ext}`` in the current folder.
     kernel : str
-        What ``{kernel}`` stands for.
+        Replaces ``{kernel}``.
     below : sequence of str
-        The folder of every input, seen from the one that was named and searched for it; "" for the same, which is the
-        default. It lies in the output folder again.
+        For each input, its folder relative to the folder that was searched for it; empty (the default) if it is the
+        same. The target lies in the same subfolder of the output folder.
     overwrite : bool
         Whether the default name may replace an existing file.
     in_place : bool
-        Whether every input is its own target; None where the command has no such option.
+        Whether every input is its own target; None if the command has no such option.
     read : sequence of str
-        Kernel and weights files, which are not to be replaced either (names that are no files do no harm).
+        Kernel and weights files, which must not be replaced, either. Names of files that do not exist are ignored.
 
     Raises
     ------
     ImageError
-        A path that none can be; a target that is an input, that exists without leave, or that two inputs share.
+        A path is not possible; or a target is an input, exists and may not be replaced, or is the target of two inputs.
     """
     if in_place and output is not None:
         raise ImageError(f"{param('in_place')} and {param('output', output)}", "exclude each other", "give one of them")
@@ -65,7 +64,7 @@ def resolve(
     targets = list(inputs) if in_place else named(inputs, output, kernel, below)
     kept = [(other, key) for other in read if (key := identity(other)) is not None]
     known = {} if in_place else {key: source for source in inputs if (key := identity(source)) is not None}
-    places: dict[str, list[tuple[str, int]]] = {}  # by what a file system could take for one name
+    places: dict[str, list[tuple[str, int]]] = {}  # by names that a file system could treat as one
     place = _placer()
     for number, (source, target) in enumerate(zip(inputs, targets, strict=True)):
         key = identity(target)
@@ -80,7 +79,7 @@ def resolve(
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise exists(target)
         if target != STDIO and is_stream(target):
-            continue  # takes one image after the other
+            continue  # a stream takes the images one after the other
         where = place(target)
         alike = places.setdefault(folded(where), [])
         for other, first in alike:
@@ -95,12 +94,12 @@ def resolve(
 
 
 def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = ()) -> list[str]:
-    """The target of every input by its name alone: parameters are those of `resolve`.
+    """The target of every input, without the checks of `resolve`. Parameters are those of `resolve`.
 
     Raises
     ------
     ImageError
-        A path that none can be.
+        A path is not possible.
     """
     for path in (*inputs, output or ""):
         if "\0" in path:
@@ -110,7 +109,7 @@ def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequenc
 
 
 def _apart(one: str, other: str, output: str | None) -> str:
-    """What keeps two results apart."""
+    """What the user can do to get different targets."""
     if os.path.realpath(one) == os.path.realpath(other) or same_file(one, other):
         return "each image once"
     if folded(Path(one).name) == folded(Path(other).name):
@@ -122,7 +121,7 @@ def _apart(one: str, other: str, output: str | None) -> str:
 
 
 def _placer() -> Callable[[str], str]:
-    """A function to the place of a target, whatever links lead there."""
+    """A function that returns the place of a target, with all links resolved."""
     folders: dict[str, str] = {}
 
     def place(target: str) -> str:
@@ -135,19 +134,19 @@ def _placer() -> Callable[[str], str]:
             if folder not in folders:
                 folders[folder] = os.path.realpath(folder)
             return os.path.join(folders[folder], name)
-        except OSError:  # whoever opens it says so
+        except OSError:  # opening it gives the error
             return target
 
     return place
 
 
 def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
-    """Refuse a template with a brace without its other half, or with a field that is none of these.
+    """Refuse a template that has a brace without its other half, or a field that is not in `fields`.
 
     Raises
     ------
     ImageError
-        It is one.
+        The template is wrong.
     """
     if re.search(r"[{}]", _FIELD.sub("", output)):
         raise ImageError(
@@ -161,7 +160,7 @@ def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
 
 
 def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
-    """A function from an input, and the folder it was found in, to its target."""
+    """A function that returns the target for an input and the folder that it was found in."""
     if output == "":
         raise ImageError("output ''", "is empty", "name a file, a folder ending in '/', or '-'")
     if output is not None:
@@ -199,15 +198,15 @@ def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
 
 
 class Folders:
-    """Folders that were made in a run, and how many are at work in each."""
+    """The folders that were made in a run, and how many images use each at the moment."""
 
     def __init__(self) -> None:
         self._made: dict[Path, int] = {}
-        self._making = Lock()  # one at a time makes them and takes them away
+        self._making = Lock()  # only one thread at a time makes or removes folders
 
     @contextmanager
     def made(self, wanted: Path) -> Iterator[None]:
-        """A folder, made if it is not there. It goes again if it was made here, nothing lies in it, and nobody else is at work."""
+        """A folder, made if it does not exist. Later it is removed if it was made here, is empty, and nothing else uses it."""
         used: list[Path] = []
         try:
             with self._making:
@@ -225,18 +224,18 @@ class Folders:
                     self._made[path] -= 1
                     if not self._made[path]:
                         del self._made[path]
-                        with suppress(OSError):  # something lies in it
+                        with suppress(OSError):  # it is not empty
                             path.rmdir()
 
 
 @contextmanager
 def folder(target: str, output: str | None) -> Iterator[None]:
-    """The folder of `target`. It is made if `output` is a folder or a template; a failed run leaves no trace.
+    """The folder of `target`, made if `output` is a folder or a template. A failed run leaves no empty folders.
 
     Raises
     ------
     ImageError
-        It cannot be made.
+        The folder cannot be made.
     """
     if output is None or not (output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)):
         yield

@@ -1,42 +1,30 @@
-"""One picture through one operation: fitted, computed by the engine, and made a picture again."""
+"""One picture and one operation: fitted, computed by the engine, and made a picture again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from convcli.engine import ConvResult
-from convcli.images import Picture, Storage, alpha
+from convcli.errors import param
+from convcli.images import Picture, Storage
 from convcli.runs.fitting import prepare
 from convcli.runs.operation import Operation
-from convcli.runs.remarks import remarks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A picture that went through an operation.
+    """The result of an operation on a picture."""
 
-    Attributes
-    ----------
-    picture : Picture
-        Its colours are real values in the input's units, or, where the engine could do it, the file's integers.
-    result : ConvResult
-        What the engine says of the colours.
-    storage : Storage
-        How the file will keep it.
-    groups : int
-        Of the layer that the operation is on this picture.
-    alpha : str or None
-        The alpha policy that was followed; None where there is no alpha.
-    """
-
+    # its colours are real values in the input's units or, if the engine could make them, the file's integers
     picture: Picture
-    result: ConvResult
-    storage: Storage
-    groups: int
-    alpha: str | None
+    result: ConvResult  # the engine's result for the colours
+    storage: Storage  # how the file will store the picture
+    groups: int  # of the layer
+    alpha: str | None  # the alpha policy that was used; None if there is no alpha
 
 
 def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
@@ -45,18 +33,18 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     Parameters
     ----------
     picture : Picture
-        What was loaded.
+        As loaded.
     operation : Operation
         What is done to it.
     container : str
-        The format that will hold the result: checked before anything is computed.
+        The format for the result. It is checked before anything is computed.
     policy : str, optional
         The range policy.
 
     Raises
     ------
     ConvError
-        An operation that does not fit this picture, or a result that does not fit the format.
+        The operation does not fit this picture, or the result does not fit the format.
     """
     ready = prepare(picture, operation, container, policy)
     fitted, kept, rule = ready.fitted, ready.storage, ready.alpha
@@ -67,7 +55,9 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         colour, opacity = colour[:-1], colour[-1]
     elif rule == "keep" and ready.transparent:
         assert picture.alpha is not None
-        opacity = alpha.resample(picture.alpha, result.geometry)
+        from convcli.runs.transparency import resample
+
+        opacity = resample(picture.alpha, result.geometry)
         if colour.dtype.kind == "f":
             opacity = opacity.astype(colour.dtype)
     if kept.container == "NPY":  # a tensor keeps its dtype
@@ -76,3 +66,34 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))
     followed = None if picture.alpha is None else rule
     return Outcome(ready.with_result(colour, opacity), result, kept, fitted.layer.groups, followed)
+
+
+EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
+"""Each dtype holds all integers up to this one."""
+
+
+def remarks(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
+    """All remarks: about the pixels `given`, and about the results as computed in `dtype`."""
+    return (*_inexact(given, dtype), *_infinite(given, results, dtype))
+
+
+def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
+    """A remark that integers are too large for the dtype of the computation."""
+    if given.dtype.kind not in "iu" or dtype not in EXACT or np.iinfo(given.dtype).max <= EXACT[dtype]:
+        return ()
+    largest = max(-int(given.min(initial=0)), int(given.max(initial=0)))
+    if largest <= EXACT[dtype]:
+        return ()
+    return (
+        f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: use {param('dtype', 'float64')}",
+    )
+
+
+def _infinite(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
+    """A remark that real results are beyond float16, which ends at 65504."""
+    if dtype != "float16" or results.dtype.kind != "f" or not np.isinf(results).any() or not np.isfinite(given).all():
+        return ()
+    return (
+        "some results are beyond float16, which ends at 65504, and became infinite: "
+        f"use {param('dtype', 'float32 or bfloat16')}",
+    )

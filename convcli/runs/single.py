@@ -1,10 +1,11 @@
-"""One image through load, operation and save, and what is to be said of it."""
+"""One image: loaded, computed and saved, with notes for the user."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from time import perf_counter
 from typing import NamedTuple
@@ -22,31 +23,29 @@ from convcli.system.names import same_file
 
 
 class Done(NamedTuple):
-    """One image that was written, and how.
-
-    `frames` is how many were written; shapes and `result`, without its array, are those of the first; `layer_shape` is that of
-    the channels that a contact sheet shows, None without one. `groups`, `bias` and `full_scale` (in the input's units),
-    `alpha` (None: it has none) and `policy` (of the range) are as resolved; `assumed` says that `full_scale` is a guess.
-    """
+    """One image that was written, and how."""
 
     source: str
     target: str
     operation: Operation
-    result: ConvResult
+    result: ConvResult  # of the first frame, without its array
+    # of the first frame
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    layer_shape: tuple[int, ...] | None
+    layer_shape: tuple[int, ...] | None  # of the channels that a contact sheet shows; None without a sheet
+    # the input's mode, and the output's format
     mode: str
     container: str
-    frames: int
-    groups: int
-    bias: tuple[float, ...] | None
-    full_scale: float
+    frames: int  # number of frames that were written
+    groups: int  # of the layer
+    bias: tuple[float, ...] | None  # in the input's units
+    full_scale: float  # in the input's units; a guess if `assumed`
     assumed: bool
-    alpha: str | None
-    policy: str
-    clipped: Clipped
-    notes: tuple[str, ...]
+    alpha: str | None  # the alpha policy that was used; None if there is no alpha
+    policy: str  # the range policy that was used
+    clipped: Clipped  # counts of the values that were clipped, over all frames
+    notes: tuple[str, ...]  # for the user
+    # wall times
     load_seconds: float
     import_seconds: float
     compute_seconds: float
@@ -55,48 +54,27 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writing:
-    """How results are read and written.
+    """How images are read and results are written."""
 
-    Attributes
-    ----------
-    container : str or None
-        The format's name for ``-``.
-    policy : str or None
-        The range policy.
-    output : str or None
-        The output as it was given.
-    settings : Settings
-        Quality and compression.
-    max_pixels : int or None
-        Of an input; None: the default limit.
-    full_scale : float or None
-        White of inputs that do not say it; None: what is usual.
-    montage : int or None
-        The width of the contact sheet that is written in place of the channels; None for the channels.
-    theme : str
-        Its colours, one of `convcli.drawing.colors.PALETTES`.
-    replace : bool
-        Whether a file that has appeared under a result's name since the run began gives way to it.
-    """
-
-    container: str | None = None
-    policy: str | None = None
-    output: str | None = None
-    settings: Settings = Settings()
-    max_pixels: int | None = None
-    full_scale: float | None = None
+    container: str | None = None  # the name of the format for ``-``
+    policy: str | None = None  # the range policy
+    output: str | None = None  # the output as the user gave it
+    settings: Settings = Settings()  # quality and compression
+    max_pixels: int | None = None  # the most pixels of an input; None: the default limit
+    full_scale: float | None = None  # the value of white for inputs that do not define it; None: the usual value
+    # the width in pixels of the contact sheet that is written instead of the channels; None: the channels are written
     montage: int | None = None
-    theme: str = "light"
-    replace: bool = True
+    theme: str = "light"  # the sheet's colours, one of `convcli.drawing.colors.PALETTES`
+    replace: bool = True  # whether a result replaces a file that has appeared under its name since the run began
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
-    """Load `source`, apply the operation to it, or to each of its frames, and write the result to `target`.
+    """Load `source`, apply the operation to it or to each of its frames, and write the result to `target`.
 
     Raises
     ------
     ConvError
-        Nothing is written then.
+        Something cannot be read, computed or written. No file is written then.
     """
     start = perf_counter()
     with ExitStack() as stack:
@@ -112,71 +90,42 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         frames = _frames(file, count, operation, source, container, how, tally)
         first = next(frames)
         if count == 1:
-            stack.close()  # a pipe's bytes are not kept in memory for longer
+            stack.close()  # frees the bytes of a pipe
         del file
         saving = perf_counter() - tally.load_seconds - tally.compute_seconds
         with outputs.folder(target, how.output):
             saved = images.save_frames(
-                (frame.pop() for frame in chain([first], frames)),  # whose lists keep nothing
+                (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
                 target, count, timing, operation.compute.threads, how.settings, source, how.replace,
             )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None
-    outcome = tally.first
     computed = Clipped.sum(*tally.clipped)
-    return Done(
-        source=source,
-        target=target,
-        operation=operation,
-        container=container,
-        frames=saved.frames,
-        clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total),
+    done = tally.first(
+        source=source, target=target, frames=saved.frames, load_seconds=tally.load_seconds, save_seconds=save_seconds,
+        clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total), compute_seconds=tally.compute_seconds,
         notes=tuple(dict.fromkeys((*left_out, *tally.notes, *saved.notes))),
-        load_seconds=tally.load_seconds,
-        import_seconds=outcome.result.import_seconds,
-        compute_seconds=tally.compute_seconds - outcome.result.import_seconds,
-        save_seconds=save_seconds,
-        **outcome._asdict(),
-    )
+    )  # fmt: skip
+    return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 
 def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
-    """Refuse to put another kind of file, or fewer frames, in the input's place."""
+    """Refuse to replace the input by another kind of file, or by fewer frames."""
     if (file.format, container) not in {(container, container), ("MPO", "JPEG")}:
-        raise ImageError(
-            f"'{source}'",
-            f"is {file.format} in spite of its name, and {param('in_place')} would write {container}",
-            f"rename it, or use {param('output')}",
-        )
+        rule = f"is {file.format} in spite of its name, and {param('in_place')} would write {container}"
+        raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
     if count < file.frames:
-        raise ImageError(
-            param("in_place"), f"would keep {count} of the {file.frames} frames of '{source}'", f"use {param('output')}"
-        )
-
-
-class _First(NamedTuple):
-    """What `Done` says of the first frame, in its words; the pixels are left out."""
-
-    result: ConvResult
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    layer_shape: tuple[int, ...] | None
-    mode: str
-    groups: int
-    bias: tuple[float, ...] | None
-    full_scale: float
-    assumed: bool
-    alpha: str | None
-    policy: str
+        rule = f"would keep {count} of the {file.frames} frames of '{source}'"
+        raise ImageError(param("in_place"), rule, f"use {param('output')}")
 
 
 @dataclass(slots=True, eq=False)
 class _Tally:
-    """What adds up over the frames."""
+    """What is collected over all frames."""
 
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
-    first: _First | None = None
+    first: partial[Done] | None = None  # with what it says of the first frame, without the pixels
     clipped: list[Clipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -184,16 +133,19 @@ class _Tally:
 def _frames(
     file: ImageFile, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
 ) -> Iterator[list[tuple[Picture, Storage]]]:
-    """Every frame, computed when it is asked for, in a list from which it is taken: this function keeps no pixels."""
+    """Compute every frame when it is asked for.
+
+    Each comes in a list from which the caller takes it, so that this function keeps no pixels in memory.
+    """
     for number in range(count):
         start = perf_counter()
         picture = file.picture(number)
         loaded = perf_counter()
         tally.load_seconds += loaded - start
         shape, mode = picture.shape, picture.mode
-        holds = container if how.montage is None else "NPY"  # the channels on a sheet are as they are in one
+        holds = container if how.montage is None else "NPY"  # a sheet shows the channels as NPY would hold them
         full_scale, assumed = images.white_of(picture, holds), picture.assumed
-        picture = replace(picture, full_scale=full_scale)  # that of percentages, too
+        picture = replace(picture, full_scale=full_scale)  # percentages refer to it, too
         bias = None if operation.bias is None else operation.bias.units(full_scale)
         tally.notes += picture.notes
         outcome, layer_shape = _computed(picture, operation, source, container, how)
@@ -201,9 +153,11 @@ def _frames(
         tally.notes += outcome.storage.notes
         tally.clipped.append(outcome.result.clipped)
         if tally.first is None:
-            tally.first = _First(
-                replace(outcome.result, array=np.empty(0)), shape, outcome.picture.shape, layer_shape, mode,
-                outcome.groups, bias, full_scale, assumed, outcome.alpha, outcome.storage.policy,
+            tally.first = partial(
+                Done, operation=operation, container=container, result=replace(outcome.result, array=np.empty(0)),
+                input_shape=shape, output_shape=outcome.picture.shape, layer_shape=layer_shape, mode=mode,
+                groups=outcome.groups, bias=bias, full_scale=full_scale, assumed=assumed, alpha=outcome.alpha,
+                policy=outcome.storage.policy, import_seconds=outcome.result.import_seconds,
             )  # fmt: skip
         made = [(outcome.picture, outcome.storage)]
         del outcome
@@ -214,9 +168,9 @@ def _frames(
 def _computed(
     picture: Picture, operation: Operation, source: str, container: str, how: Writing
 ) -> tuple[pipeline.Outcome, tuple[int, ...] | None]:
-    """What a frame becomes: its channels, or a contact sheet of them and their shape."""
+    """The result for a frame: its channels, or a contact sheet and the shape of the channels on it."""
     if how.montage is None:
         return pipeline.run(picture, operation, container, how.policy), None
-    from convcli.runs import montage  # draws
+    from convcli.runs import montage  # imports drawing code
 
     return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)

@@ -1,16 +1,21 @@
-"""What becomes of transparency: which alpha policy is followed, and how an operation changes for it."""
+"""Transparency: which alpha policy is used, and how it changes an operation."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.borders import sources
 from convcli.errors import ImageError, param
+from convcli.geometry import ZERO, Geometry
 from convcli.layer import Layer
 from convcli.runs.operation import Bias, Operation
 
 
 def for_colours(operation: Operation, colours: int) -> Operation:
-    """The operation on colours and alpha alike: what offsets the colours of an image leaves its alpha alone."""
+    """The operation for colours and alpha together. A bias for the colours does not change alpha."""
     if operation.bias is None or operation.bank is None:
         return operation
     values, percent = operation.bias.values, operation.bias.percent
@@ -26,18 +31,24 @@ def for_colours(operation: Operation, colours: int) -> Operation:
 
 
 def gain_of(operation: Operation) -> float:
-    """What a single kernel sums to on the way to an output: the transposed operation spreads it over its stride."""
+    """The sum of a single kernel, as it reaches an output: a transposed operation spreads the kernel over its stride."""
     assert operation.bank is not None
     stride = operation.spec.stride
     return float(operation.bank.values.sum()) / (stride.rows * stride.columns if operation.spec.transpose else 1)
 
 
 def policy_for(colours: int, has_alpha: bool, operation: Operation) -> str:
-    """Resolve ``auto``: weight by opacity where a single kernel averages; else keep alpha, resampled.
+    """Resolve ``auto``: weight by opacity if a single kernel averages; otherwise keep alpha, resampled.
 
-    A kernel of one value mixes no pixels: what is hidden under transparency keeps its colour then.
+    A kernel of one value mixes no pixels: colours that are hidden under transparency are kept then. Weights that take
+    one channel more than there are colours filter alpha, too.
 
-    `colours` are those that the kernel reads: one where the operation asks for gray.
+    `colours` is the number of colours that the kernel reads: one if the operation asks for gray.
+
+    Raises
+    ------
+    ImageError
+        The kernels do not suit the alpha policy that the user asks for.
     """
     if not has_alpha:
         return "drop"
@@ -71,12 +82,41 @@ def policy_for(colours: int, has_alpha: bool, operation: Operation) -> str:
 
 
 def _alone(operation: Operation) -> bool:
-    """Whether every output is made of one input: the transposed operation puts zeros between its inputs."""
+    """Whether every output is made of one input. In a transposed operation it is not: there are zeros between the inputs."""
     assert operation.bank is not None
     return operation.bank.values.shape[-2:] == (1, 1) and not operation.spec.transpose
 
 
 def _taken(operation: Operation) -> int:
-    """Input channels that the weights of a layer take."""
+    """Number of input channels that the weights of a layer take."""
     assert operation.weight is not None
     return Layer.of(operation.weight, operation.spec).inputs
+
+
+def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:
+    """Alpha under the kernel's centre at every output pixel: the unfiltered opacity in the picture's new geometry.
+
+    For the transposed operation, the nearest input pixel.
+    """
+    if geometry.transpose:
+        return alpha[_nearest(geometry, 0)[:, np.newaxis], _nearest(geometry, 1)[np.newaxis, :]]
+    rows, columns = _centres(geometry, 0), _centres(geometry, 1)
+    picked = alpha[rows[:, np.newaxis], columns[np.newaxis, :]]
+    picked[rows == ZERO] = 0
+    picked[:, columns == ZERO] = 0
+    return picked
+
+
+def _centres(geometry: Geometry, axis: int) -> NDArray[np.intp]:
+    """The source index under the kernel's centre tap for each output of an axis, or `ZERO`."""
+    centre = geometry.dilation[axis] * ((geometry.kernel[axis] - 1) // 2) - geometry.pads[2 * axis]
+    positions = centre + geometry.stride[axis] * np.arange(geometry.output[axis])
+    return sources(positions, geometry.input[axis], geometry.padding_mode)
+
+
+def _nearest(geometry: Geometry, axis: int) -> NDArray[np.intp]:
+    """The input whose kernel centre lands nearest to each output of an axis."""
+    before = geometry.pads[2 * axis]
+    position = np.arange(geometry.output[axis]) + before - (geometry.extent[axis] - 1) / 2
+    nearest = np.floor(position / geometry.stride[axis] + 0.5).astype(np.intp)
+    return np.clip(nearest, 0, geometry.input[axis] - 1)

@@ -7,22 +7,80 @@ the process and keeps nothing between two calls.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar, Token
-from threading import RLock
+from pathlib import Path
+from threading import Lock, RLock, Thread, current_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from weakref import WeakSet
 
-from convcli.system import process
-from convcli.system.unfinished import Unfinished
+from convcli.errors import ImageError
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+
 T = TypeVar("T")
+
+BLAS_THREADS = "OPENBLAS_NUM_THREADS", "1"
+"""An environment variable that NumPy's BLAS reads when it is loaded. The engine has threads of its own; BLAS must not add more
+to each of them."""
+
+PILLOW_BLOCKS = "PILLOW_BLOCKS_MAX", "3"
+"""An environment variable that Pillow reads when it is imported: how many blocks of 16 MiB it keeps for the next image. Fresh
+memory would take half as long as encoding a photograph as JPEG."""
+
+SWITCH_SECONDS = 1e-4
+"""For `sys.setswitchinterval`. Threads that compute in NumPy need Python's lock often, but only for a moment. If they have to
+release it sooner than after the usual 5 ms, they wait for each other a fifth as often (measured)."""
+
+
+class Unfinished:
+    """Temporary files with the threads that write them, and the threads whose files nobody wants any more."""
+
+    def __init__(self) -> None:
+        self._files: dict[Path, Thread] = {}
+        self._abandoned: WeakSet[Thread] = WeakSet()
+        self._steps = Lock()
+
+    @contextmanager
+    def step(self, target: str) -> Iterator[None]:
+        """One step of writing `target` in this thread. Steps of other threads, and `abandon`, wait until it ends.
+
+        Raises
+        ------
+        ImageError
+            The thread was abandoned.
+        """
+        with self._steps:
+            if current_thread() in self._abandoned:
+                raise ImageError(f"output '{target}'", "is not written", why="the run was interrupted")
+            yield
+
+    def add(self, name: Path) -> None:
+        """Note a temporary file of this thread. To be called within a `step`."""
+        self._files[name] = current_thread()
+
+    def remove(self, name: Path) -> None:
+        """Forget a temporary file, which is finished or gone."""
+        self._files.pop(name, None)
+
+    def abandon(self, threads: Iterable[Thread]) -> None:
+        """Delete what `threads` have not finished writing, and refuse every further step of theirs.
+
+        For threads that nobody waits for when the program is interrupted.
+        """
+        with self._steps:
+            self._abandoned.update(threads)
+            for name, thread in [*self._files.items()]:
+                if thread in self._abandoned:
+                    with suppress(OSError):
+                        os.unlink(name)
 
 
 class Context:
@@ -40,7 +98,7 @@ class Context:
     unfinished : Unfinished
         Temporary files of outputs that are being written.
     hushed : bool
-        Whether `convcli.system.silence.hushed` is in force.
+        Whether `convcli.system.context.hushed` is in force.
     ended : bool
         Whether it was left. Threads that are still at work then stop as soon as they can.
     """
@@ -53,13 +111,21 @@ class Context:
         self._lock = RLock()
         self._ending = ExitStack()
         self._token: Token[Context | None] | None = None
+        self._process = os.getpid()
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the process that made it. A fork copies it, with locks and threads that the child does not have."""
+        return self._process == os.getpid()
 
     def __enter__(self) -> Self:
+        if self._token is not None:
+            raise RuntimeError("a context is entered once")
         self._token = _entered.set(self)
         if self.owns_process:
             self.at_end(sys.setswitchinterval, sys.getswitchinterval())
-            sys.setswitchinterval(process.SWITCH_SECONDS)
-            for name, value in (process.BLAS_THREADS, process.PILLOW_BLOCKS):
+            sys.setswitchinterval(SWITCH_SECONDS)
+            for name, value in (BLAS_THREADS, PILLOW_BLOCKS):
                 if name not in os.environ:
                     os.environ[name] = value
                     self.at_end(os.environ.pop, name, None)
@@ -68,11 +134,15 @@ class Context:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._token is not None, "it was not entered"
-        _entered.reset(self._token)
-        self._token, self.ended = None, True
-        self._ending.close()
-        self._kept.clear()
+        token, self._token, self.ended = self._token, None, True
+        try:
+            if self.here:  # a child process has nothing to undo
+                self._ending.close()
+        finally:
+            self._kept.clear()
+            if token is not None:
+                with suppress(ValueError):  # it is left in another `contextvars` context than it was entered in
+                    _entered.reset(token)
 
     def at_end(self, call: Callable[..., object], *args: Any) -> None:
         """Have something called when this context is left, such as what undoes a change. The last added is called first."""
@@ -104,7 +174,7 @@ class Context:
             self.at_end(lambda: pool.shutdown(wait=False, cancel_futures=True))
             return pool
 
-        yield self.kept(("pool", os.getpid()), lasting)  # a child process has none of its parent's threads
+        yield self.kept("pool", lasting)
 
 
 MOST_THREADS = 1 << 12
@@ -115,15 +185,96 @@ _entered: ContextVar[Context | None] = ContextVar("convcli", default=None)
 
 def current() -> Context:
     """The context that was entered, or a new one that keeps nothing."""
-    return _entered.get() or Context()
+    found = _entered.get()
+    return found if found is not None and found.here else Context()
 
 
 @contextmanager
 def entered() -> Iterator[Context]:
     """The context that was entered, or a new one until the block ends: for a call that does many things."""
     found = _entered.get()
-    if found is not None:
+    if found is not None and found.here:
         yield found
     else:
         with Context() as found:
             yield found
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep C libraries from writing to standard error. libtiff and libjpeg do so before they fail, without asking Python.
+
+    File descriptor 2 belongs to the whole process. So this does nothing unless the context owns the process
+    (see `convcli.system.context`), and is for short calls of the main thread. While other threads work, use `hushed`.
+    """
+    context = current()
+    if context.hushed or not context.owns_process:
+        yield
+        return
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed: nothing can be written to it
+        yield
+        return
+    try:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """The same as `silent`, but while threads work: Python itself goes on writing, to a copy of the descriptor."""
+    context = current()
+    if not context.owns_process:
+        yield
+        return
+    own, past = sys.stderr, None
+    with suppress(OSError, ValueError, AttributeError):  # no descriptor, or closed
+        if own.fileno() == 2:
+            own.flush()
+            past = open(os.dup(2), "w", 1, own.encoding, own.errors)  # noqa: SIM115
+    with silent():
+        context.hushed = True
+        if past is not None:
+            sys.stderr = past
+        try:
+            yield
+        finally:
+            context.hushed = False
+            if past is not None:
+                sys.stderr = own
+                past.close()
+
+
+def leave(code: object) -> None:
+    """End this process with an exit code at once, if nothing is lost.
+
+    Python's own end frees NumPy, Pillow and itself piece by piece, which takes a tenth of the time of a small image. Here
+    the standard streams are flushed and the functions registered with `atexit` are called, and no more; threads are not
+    waited for. Nothing is done, so that Python ends as usual, in these cases: a profiler or a debugger watches the process,
+    it has to go on (``python -i``), torch is loaded and has threads of its own to end, or a stream cannot be written.
+
+    Parameters
+    ----------
+    code : object
+        As of `sys.exit`; anything but an int or None is left to Python.
+    """
+    monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
+    tools = [] if monitoring is None else [monitoring.get_tool(number) for number in range(6)]
+    watched = sys.getprofile() is not None or sys.gettrace() is not None or any(tools) or "torch" in sys.modules
+    goes_on = sys.flags.interactive or sys.flags.inspect or "PYTHONINSPECT" in os.environ
+    if watched or goes_on or not (code is None or isinstance(code, int)) or not hasattr(atexit, "_run_exitfuncs"):
+        return
+    try:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):  # ValueError: it is closed
+        return
+    os._exit(0 if code is None else code & 0xFF)

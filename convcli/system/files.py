@@ -15,10 +15,8 @@ from time import monotonic_ns
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from convcli.errors import ImageError, param
-from convcli.system.context import current
-from convcli.system.names import STDIO, is_stream
-from convcli.system.placing import exists, place
-from convcli.system.unfinished import Unfinished
+from convcli.system.context import Unfinished, current
+from convcli.system.names import STDIO, exists, is_stream, place
 
 MAX_BYTES = 4 << 30
 """The most that is read of an input, in bytes: a device or a runaway pipe has no end."""
@@ -139,7 +137,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
     try:
         with _new(name, target, 0o600 if before else _permissions(source), unfinished) as stream:
             yield stream
-            if before:
+            if before and hasattr(os, "fchown"):  # not on Windows
                 with suppress(
                     OSError
                 ):  # only root may change the owner; the change clears set-user-ID, so it comes before the mode

@@ -14,57 +14,24 @@ from convcli.layer import Layer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """An operation on one image, checked and resolved.
+    """An operation on one image, checked and resolved."""
 
-    Attributes
-    ----------
-    source : str
-        The path of the image; ``-`` stands for one that has no name.
-    layer : Layer
-        Its weights are float64.
-    geometry : Geometry
-        Every size, stride and padding.
-    parts : tuple of (int, str)
-        How the outputs of a bank are joined, as in `convcli.pointwise.finish.Finish`.
-    channels : {"each", "sum", "gray"} or None
-        How kernels are applied to the channels. ``gray`` also with weights; None for weights without ``gray``.
-    input_channels : int
-        Colours of the image, before ``gray`` made one of them.
-    flipped : bool
-        Whether the operation flipped the kernel.
-    label : str
-        Names the operation.
-    linear : bool
-        Whether it works in linear light.
-    full_scale : float
-        The value of white.
-    weights : str
-        ``FILE[:KEY]`` of the weights, or empty: read by scripts for which they are too many to paste.
-    tensor : bool
-        Whether it is a .npy file.
-    item : int or None
-        Which image of a batch ``(N, C, H, W)``; None: it is no batch.
-    frames : int
-        Of an animation or a document, of which the first is meant.
-    transparent : bool
-        Whether it has opacity, which the operation does not read.
-    """
-
-    source: str
-    layer: Layer
-    geometry: Geometry
-    parts: tuple[tuple[int, str], ...] = ()
+    source: str  # the path of the image; ``-`` stands for one that has no name
+    layer: Layer  # its weights are float64
+    geometry: Geometry  # every size, stride and padding
+    parts: tuple[tuple[int, str], ...] = ()  # how a bank's outputs are joined, as in `convcli.pointwise.finish.Finish`
+    # each, sum or gray: how kernels are applied to the channels. gray also with weights; None for weights without it
     channels: str | None = "each"
-    input_channels: int = 3
-    flipped: bool = False
-    label: str = "kernel"
-    linear: bool = False
-    full_scale: float = 255.0
-    weights: str = ""
-    tensor: bool = False
-    item: int | None = None
-    frames: int = 1
-    transparent: bool = False
+    input_channels: int = 3  # colours of the image, before ``gray`` made one of them
+    flipped: bool = False  # whether the operation flipped the kernel
+    label: str = "kernel"  # names the operation
+    linear: bool = False  # whether it works in linear light
+    full_scale: float = 255.0  # the value of white
+    weights: str = ""  # ``FILE[:KEY]`` or empty: scripts read the weights there if they are too many to paste
+    tensor: bool = False  # whether it is a .npy file
+    item: int | None = None  # which image of a batch ``(N, C, H, W)``; None: it is no batch
+    frames: int = 1  # of an animation or a document, of which the first is meant
+    transparent: bool = False  # whether it has opacity, which the operation does not read
 
     @property
     def gray(self) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.pointwise.gray import LUMA, LUMINANCE
+from convcli.pointwise.lift import LUMA, LUMINANCE
 from convcli.translate.literals import array, lacking, number, numbers, quoted, stored
 from convcli.translate.request import Part, Request
 from convcli.vocabulary import BORDERS, PADDING_MODES

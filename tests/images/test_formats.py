@@ -1,4 +1,4 @@
-"""The table of formats: what it promises is so, and everything else asks it."""
+"""The table of formats: what it promises is so, and everything else asks it; names, endings and standard output."""
 
 import io
 import sys
@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
-from cli import SAMPLES, done, run
 from PIL import Image
 
 from convcli import images
@@ -19,10 +18,13 @@ from convcli.images import formats
 from convcli.images.formats import ROWS, Format, row_of
 from convcli.images.picture import Metadata, Picture
 from convcli.images.writing import Frame, Job
+from support.cli import SAMPLES, done, run
+from support.pictures import identity, read, write
 
 NOISE = np.random.default_rng(3).integers(0, 256, (4, 30, 40), np.uint8)
 MADE = sorted(set(formats.writable()) & set(ROWS) - {"NPY", "PDF", "ICNS", "EPS"})
 """Formats that are written, and that Pillow reads back."""
+
 
 ENDINGS = {name: ending for ending, name in Image.registered_extensions().items()} | {"NPY": ".npy", "PPM": ".ppm"}
 
@@ -173,3 +175,50 @@ def test_explain_calls_lossy_what_apply_writes_so(source: str, lossy: bool, tmp_
     written_lossy = b"VP8L" not in (tmp_path / "out.webp").read_bytes()
     text = done("explain", path, "-k", "identity", "--at", "1,1", "--format", "webp").text
     assert written_lossy == lossy == ("WEBP (lossy)" in text)
+
+
+@pytest.mark.parametrize("ending", ["pfm", "pbm"])
+def test_names_that_promise_what_is_not_written(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / "in.png", np.zeros((1, 5, 5), np.uint8))
+    result = run("apply", "in.png", "-k", "box:3", "-o", f"out.{ending}", cwd=tmp_path)
+    assert result.code == 2
+    assert f"ends in '.{ending}', which cannot be written" in result.err
+    assert not (tmp_path / f"out.{ending}").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [
+        ("out.png", "PNG"), ("out.PNG", "PNG"), ("out.jpg", "JPEG"), ("out.jpeg", "JPEG"), ("out.tif", "TIFF"),
+        ("out.tiff", "TIFF"), ("out.bmp", "BMP"), ("out.gif", "GIF"), ("out.webp", "WEBP"), ("out.ppm", "PPM"),
+    ],
+)  # fmt: skip
+def test_format_by_extension(name: str, format_: str, tmp_path: Path) -> None:
+    assert identity(SAMPLES / "tiny.png", tmp_path / name).format == format_
+
+
+@pytest.mark.parametrize("name", ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif", "webp", "ppm", "PNG", ".png"])
+def test_format_of_stdout(name: str, tmp_path: Path) -> None:
+    out = done("apply", SAMPLES / "tiny.png", "-k", "identity", "-o", "-", "--format", name).out
+    with Image.open(io.BytesIO(out)) as image:
+        expected = {"jpg": "JPEG", "tif": "TIFF"}.get(name.lower().strip("."), name.upper().strip("."))
+        assert image.format == expected
+        assert image.size == (8, 8)
+
+
+def test_format_npy_of_stdout() -> None:
+    out = done("apply", SAMPLES / "tiny.png", "-k", "identity", "-o", "-", "--format", "npy").out
+    np.testing.assert_array_equal(np.load(io.BytesIO(out)), read(SAMPLES / "tiny.png"))
+
+
+def test_stdout_has_the_inputs_format() -> None:
+    for name, format_ in (("tiny.png", "PNG"), ("rotated.jpg", "JPEG"), ("animation.gif", "GIF")):
+        out = done("apply", "-", "-k", "identity", input=(SAMPLES / name).read_bytes()).out
+        with Image.open(io.BytesIO(out)) as image:
+            assert image.format == format_
+
+
+def test_the_content_decides_how_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "in.jpg").write_bytes((SAMPLES / "tiny.png").read_bytes())
+    identity(tmp_path / "in.jpg", tmp_path / "out.png")
+    np.testing.assert_array_equal(read(tmp_path / "out.png"), read(SAMPLES / "tiny.png"))

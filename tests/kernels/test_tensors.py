@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cli import SAMPLES, done, run
 from numpy.typing import NDArray
 
 from convcli.kernels import tensors, weights
+from support.cli import SAMPLES, done, run
 
 TINY = SAMPLES / "tiny.png"
 VALUES = torch.randint(-20, 20, (4, 1, 3, 3), generator=torch.Generator().manual_seed(0)) * 0.25

@@ -4,9 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
-from cli import ROOT
 
 from convcli.presenters import one_or_all
+from support.cli import ROOT
 
 PACKAGE = ROOT / "convcli"
 BELOW = [

@@ -1,13 +1,16 @@
-"""The memory in shares: who holds none, who holds some, and whose turn comes next."""
+"""How much memory there is, and the memory in shares: who holds none, who holds some, and whose turn comes next."""
 
+import io
+import os
 import threading
 import time
+from math import inf
 
 import pytest
-from test_batch_memory import MB, have
 
 from convcli.system import memory
 from convcli.system.memory import Shares, Wait
+from support.memory import MB, have
 
 
 class Late(threading.Condition):
@@ -70,3 +73,32 @@ def test_who_has_no_share_has_everything(monkeypatch: pytest.MonkeyPatch) -> Non
         assert caught.value.need == 26 * MB
         assert memory.refuses(101 * MB)
     assert not memory.refuses(100 * MB)
+
+
+@pytest.mark.parametrize("least", ["the machine", "the container", "ulimit -v"])
+def test_the_least_of_three_limits_counts(least: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gigabytes = {name: 8 if name == least else 16 for name in ("the machine", "the container", "ulimit -v")}
+    pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": (gigabytes["the machine"] << 30) // 4096}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr(memory, "_allowed", lambda: gigabytes["the container"] << 30)
+    monkeypatch.setattr(memory, "_address_space", lambda: gigabytes["ulimit -v"] << 30)
+    assert memory.total_bytes.__wrapped__() == 8 << 30
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"/sys/fs/cgroup/memory.max": "2147483648\n"}, 2 << 30),
+        ({"/sys/fs/cgroup/memory.max": "max\n"}, inf),
+        ({"/sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824\n"}, 1 << 30),  # the first version of cgroups
+        ({}, inf),
+    ],
+)
+def test_the_limit_of_a_container_is_read(files: dict[str, str], limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(path: str, **options: str) -> io.StringIO:
+        if path not in files:
+            raise FileNotFoundError(path)
+        return io.StringIO(files[path])
+
+    monkeypatch.setattr(memory, "open", read, raising=False)
+    assert memory._allowed() == limit

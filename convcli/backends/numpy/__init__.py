@@ -1,18 +1,16 @@
-"""The CPU engine in plain NumPy: a planner, and strategies that work on tiles which fit the cache.
+"""The numpy backend: a planner, and strategies that work on tiles which fit into the cache.
 
-``job``         an operation as integers and kernels: what planner and strategies read
-``phases``      the transposed operation as a direct one whose outputs interleave
-``strategies``  the ways to do a job: what each costs by itself, how its tiles are cut, how one is filled
-``plan``        predicts what each takes in all, on how many threads, and chooses the cheapest
-``recipe``      all of an operation but the pixels, kept for the next like one
-``tiles``       cuts the output into tiles, fills each one's padded input
-``steps``       calls into NumPy known beforehand, and the arrays of a thread that they work on
+``job``         an operation as kernels and integers: this is what the planner and the strategies read
+``phases``      a transposed operation as a direct one, whose output planes interleave
+``strategies``  the ways to do a job: the cost of each, the size of its tiles, and the steps that fill a tile
+``plan``        predicts the time of every strategy and the number of threads, and chooses the fastest
+``recipe``      everything that an operation needs except the pixels, kept for the next operation like it
+``tiles``       cuts the output into tiles, and fills the padded input of each tile; the arrays of a thread
 ``output``      a block of the result, and the finished tiles that go into it
-``blocks``      the operation: block after block, each tile after tile by the recipe
+``blocks``      runs the operation, block by block and tile by tile
 """
 
 from convcli.backends.numpy.blocks import predicted_seconds, run
-from convcli.backends.numpy.phases import sparse
 from convcli.backends.numpy.plan import USUAL
 
-__all__ = ["USUAL", "predicted_seconds", "run", "sparse"]
+__all__ = ["USUAL", "predicted_seconds", "run"]

@@ -1,13 +1,14 @@
-"""The operation: block after block of the result, each tile after tile by the recipe of the whole.
+"""Run an operation: block by block of the result, and tile by tile in each block.
 
-A block is a part of the result and the window of the image that it is made of. A picture in memory is done in one. Since the tiles
-are those of the whole picture, in whatever blocks they come, every value is the same to the bit.
+A block is a part of the result, with the window of the image that it depends on. A picture in memory is done as one
+block. The tiles are always those of the whole picture. So every value is the same to the bit for blocks of any size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from convcli.backends import Computed, Task, finished
 from convcli.backends.numpy.job import lines
 from convcli.backends.numpy.output import Output
 from convcli.backends.numpy.recipe import Recipe, recipe_of
-from convcli.backends.numpy.steps import Buffers
+from convcli.backends.numpy.tiles import Buffers
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, wider
@@ -28,13 +29,17 @@ from convcli.windows import WHOLE
 
 
 def run(task: Task) -> Computed:
-    """Convolve, or, if the geometry says so, transpose, in plain NumPy; `task.dtype` is float32 or float64.
+    """Compute an operation in plain NumPy; `task.dtype` is float32 or float64.
 
-    Where the extremes have to be known first, real results are kept until they are; large ones are computed twice instead.
+    If the finish needs the extremes of the whole result first, real results are kept until the extremes are known.
+    Large results are computed twice instead.
     """
-    if task.target is None:
-        return _whole(task)
     recipe = recipe_of(task)
+    return _whole(task, recipe) if task.target is None else _by_blocks(task, recipe)
+
+
+def _by_blocks(task: Task, recipe: Recipe) -> Computed:
+    """Hand the blocks of a result to the target."""
     if task.finish.looks:
         span = NOTHING
         for block in blocks(recipe, task.geometry.output, task.block):
@@ -53,19 +58,19 @@ def run(task: Task) -> Computed:
     return Computed(nothing, recipe.text, clipped, recipe.considered, recipe.mixes)
 
 
-def _whole(task: Task) -> Computed:
-    """The result in memory: its one block."""
+def _whole(task: Task, recipe: Recipe) -> Computed:
+    """The result in memory, as a single block."""
     if task.finish.looks and not _twice(task):
-        computed = _whole(replace(task, finish=Finish()))
+        computed = _whole(replace(task, finish=Finish()), recipe)
         done = finished(computed.array, task.finish, computed.plan, computed.mixes)
         return done._replace(considered=computed.considered)
     only = _Only()
-    computed = run(replace(task, target=only, block=None))
+    computed = _by_blocks(replace(task, target=only, block=None), recipe)
     return computed._replace(array=only.array)
 
 
 class _Only:
-    """Keeps the one block."""
+    """A target that keeps the only block."""
 
     array: NDArray[Any]
 
@@ -75,28 +80,24 @@ class _Only:
 
 
 class Block(NamedTuple):
-    """A part of a result.
+    """A part of a result."""
 
-    Attributes
-    ----------
-    rows, columns : range
-        Of the result.
-    window : (slice, slice)
-        Rows and columns of the image that it is made of.
-    recipe : Recipe
-        Its tiles; source rows and columns count from the corner of the window.
-    """
-
+    # of the result
     rows: range
     columns: range
-    window: tuple[slice, slice]
-    recipe: Recipe
+    window: tuple[slice, slice]  # rows and columns of the image that the block depends on
+    recipe: Recipe  # for the tiles of the block. Its source rows and columns are counted from the corner of the window.
 
 
 def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[Block]:
-    """A result of size `output` in blocks of at least `size` that end where tiles do; None: in one."""
-    if size is None or not recipe.tiles:
+    """The blocks of a result of size `output`. Each has at least `size` and ends where a tile ends; None: a single block."""
+    if size is None:
         yield Block(range(output.height), range(output.width), (WHOLE, WHOLE), recipe)
+        return
+    if not recipe.tiles:  # no tap reaches the image: nothing is read
+        for top, left in product(range(0, output.height, size.height), range(0, output.width, size.width)):
+            bottom, right = min(top + size.height, output.height), min(left + size.width, output.width)
+            yield Block(range(top, bottom), range(left, right), (WHOLE, WHOLE), recipe)
         return
     s, t = recipe.job.upsample
     runs = [
@@ -111,7 +112,7 @@ def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[B
 
 
 def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
-    """The parts of an axis in runs, each as short as it can be to hold `least`."""
+    """The parts of an axis in runs of neighbours. A run ends as soon as it holds at least `least` rows or columns."""
     runs: list[list[range]] = []
     for part in sorted(parts, key=lambda part: part.start):
         if not runs or part.start - runs[-1][0].start >= least:
@@ -121,7 +122,7 @@ def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
 
 
 def _within(recipe: Recipe, strips: list[range], parts: list[range]) -> tuple[tuple[slice, slice], Recipe]:
-    """The window that some of the tiles read, and the recipe for these, which counts from its corner."""
+    """The window that some of the tiles read, and the recipe for these tiles, which counts from the window's corner."""
     rows = {strip: recipe.strips[strip].indices for strip in strips}
     columns = {part: recipe.parts[part].columns for part in parts}
     top, left = _stretch(rows.values()), _stretch(columns.values())
@@ -132,7 +133,7 @@ def _within(recipe: Recipe, strips: list[range], parts: list[range]) -> tuple[tu
 
 
 def _stretch(indices: Iterable[NDArray[np.intp]]) -> slice:
-    """From the first to the last source line that is read; one line where all is border."""
+    """From the first to the last source line that is read; one line if everything is border."""
     read = [one[one != ZERO] for one in indices]
     read = [one for one in read if one.size]
     return slice(min(int(one.min()) for one in read), max(int(one.max()) for one in read) + 1) if read else slice(0, 1)
@@ -143,8 +144,10 @@ def _moved(indices: NDArray[np.intp], window: slice) -> NDArray[np.intp]:
 
 
 def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:
-    """Have `act` take every tile of a block, of every image."""
+    """Call `act` for every tile of a block, in every image."""
     recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
+    if not recipe.tiles:
+        return
     for image in range(task.images):
         planes = lines(task.source.read(image, *block.window), recipe.job.step)
 
@@ -156,16 +159,16 @@ def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, ran
 
 
 KEPT_BYTES = 64 << 20
-"""Real results that are kept until their extremes are known."""
+"""The most bytes of real results that are kept until their extremes are known."""
 
 
 def _twice(task: Task) -> bool:
-    """Whether the results of a task whose finish looks at them first are too large to keep."""
+    """Whether a task's results are too large to keep until their extremes are known."""
     count = task.images * task.layer.outputs * prod(task.geometry.output)
     return count * np.dtype(task.dtype).itemsize > KEPT_BYTES
 
 
 def predicted_seconds(task: Task) -> float:
-    """What the planner thinks that `task` takes on `convcli.backends.numpy.plan.USUAL` threads."""
+    """The time in seconds that the planner predicts for `task`, on `convcli.backends.numpy.plan.USUAL` threads."""
     times = 2 if task.finish.looks and _twice(task) else 1
     return recipe_of(task).rank * task.images * times

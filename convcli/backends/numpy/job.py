@@ -1,13 +1,14 @@
 """An operation as the strategies see it: planes of rows, a kernel for each output plane, index maps, integers.
 
-A *plane* is a 2-D array of lines. Channels that share their kernels and lie interleaved in memory (``R G B R G B …``)
-form one plane whose horizontal neighbours are `step` values apart: a tap is then a shift by `step`, and nothing has to be
-rearranged. Every other channel is a plane of its own with step 1.
+A *plane* is a 2-D array of lines. Channels that share their kernels and are interleaved in memory (``R G B R G B …``)
+form one plane, whose horizontal neighbours are `step` values apart. A tap is then a shift by a multiple of `step`, and
+nothing has to be rearranged. Every other channel is a plane of its own, with step 1.
 
-A strategy never meets a horizontal stride. The columns that a strided operation reads fall into classes, one for each
-tap modulo the stride; each class is gathered as a plane of its own, in which neighbours are neighbours again. Or all columns
-are computed, and what the stride leaves out is dropped then: more work, but none on values that lie apart. Nor does a strategy
-meet a transposed operation, which is a direct one with more outputs: see `convcli.backends.numpy.phases`.
+A strategy never sees a horizontal stride. The columns that a strided operation reads form classes, one for each tap
+modulo the stride. Each class is gathered as a plane of its own, in which neighbours lie side by side again. Or all
+columns are computed, and those that the stride leaves out are dropped afterwards: that is more work, but on values that
+lie side by side. A strategy does not see a transposed operation either: it is a direct one with more outputs, see
+`convcli.backends.numpy.phases`.
 """
 
 from __future__ import annotations
@@ -26,93 +27,72 @@ from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One operation on one image.
+    """One operation on one image."""
 
-    Attributes
-    ----------
-    kernels : ndarray
-        ``(O, I, kh, kw)``: for each output plane, a kernel for each of the I gathered planes that it reads.
-    taps : ndarray of bool
-        ``(O, I, kh, kw)``: which entries are taps of the kernel, be they zero; the others are gaps that nothing reads.
-    sources : tuple of int
-        For each output plane, the first gathered plane that it reads (the others follow).
-    bias : ndarray
-        ``(O, step)`` float64: what is added to output plane o; one value for each interleaved channel.
-    source : dtype
-        Of the pixels.
-    planes, step : int
-        Planes of the image, and values between horizontal neighbours.
-    rows : PaddedAxis
-        Border index map: source row of each padded row, or `ZERO`.
-    columns : ndarray of int
-        ``(T, L)``: the same for the columns of each class; gathered plane ``p·T + i`` holds those of class i of plane p.
-    stride : int
-        Padded rows between the windows of two output rows.
-    dilation : Pair
-    output : Size
-        Of an output plane.
-    upsample : Pair
-        The output planes of a filter interleave to an image this many times as high and wide.
-    phases : tuple of Pair
-        Where in that image each of a filter's output planes begins; O is the number of filters times that of phases.
-    thin : int
-        Of the output's columns, every so many-th is kept.
-    """
-
+    # ``(O, I, kh, kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads
     kernels: NDArray[np.float64]
+    # ``(O, I, kh, kw)``: which entries are taps of the kernel, even if they are zero. The others are gaps, which read
+    # nothing.
     taps: NDArray[np.bool_]
+    # for each output plane, the number of the first gathered plane that it reads. The others follow this one.
     sources: tuple[int, ...]
+    # ``(O, step)`` float64: the values that are added to each output plane, one for each interleaved channel
     bias: NDArray[np.float64]
-    source: np.dtype[Any]
+    source: np.dtype[Any]  # of the pixels
+    # number of planes of the image, and of values from a pixel to its right neighbour
     planes: int
     step: int
-    rows: PaddedAxis
+    rows: PaddedAxis  # border index map: the source row of each padded row, or `ZERO`
+    # ``(T, L)``: the same for the columns of each of the T classes. Gathered plane ``p·T + i`` holds the columns of
+    # class i of plane p.
     columns: NDArray[np.intp]
-    stride: int
-    dilation: Pair
-    output: Size
+    stride: int  # padded rows from the window of one output row to that of the next
+    dilation: Pair  # distance of neighbouring taps, in padded rows and in gathered columns
+    output: Size  # rows and columns of an output plane
+    # the output planes of a filter interleave to an image that is this many times as high and as wide
     upsample: Pair = Pair(1, 1)
+    # where in that image each output plane of a filter begins. O is the number of filters times the number of phases.
     phases: tuple[Pair, ...] = (Pair(0, 0),)
-    thin: int = 1
+    thin: int = 1  # only every `thin`-th of the output's columns is kept
 
     @property
     def kept(self) -> Size:
-        """What is kept of an output plane."""
+        """Rows and columns that are kept of an output plane."""
         return Size(self.output.height, -(-self.output.width // self.thin))
 
     @property
     def outputs(self) -> int:
-        """Output planes."""
+        """Number of output planes."""
         return int(self.kernels.shape[0])
 
     @property
     def inputs(self) -> int:
-        """Gathered planes that an output plane reads."""
+        """Number of gathered planes that an output plane reads."""
         return int(self.kernels.shape[1])
 
     @property
     def gathered(self) -> int:
-        """Gathered planes."""
+        """Number of gathered planes."""
         return self.planes * len(self.columns)
 
     @property
     def kernel(self) -> Size:
-        """Kernel size."""
+        """Rows and columns of a kernel."""
         return Size(*self.kernels.shape[2:])
 
     @property
     def reach(self) -> Size:
-        """Rows and columns of a window."""
+        """Rows and columns of a window, with the dilation."""
         return Size(*(extent(k, d) for k, d in zip(self.kernel, self.dilation, strict=True)))
 
     @property
     def line(self) -> int:
-        """Values in a gathered line."""
+        """Number of values in a gathered line."""
         return int(self.columns.shape[1]) * self.step
 
     @property
     def span(self) -> tuple[float, float]:
-        """The smallest and the largest result that pixels of an unsigned type can give; infinite for other types."""
+        """The smallest and the largest possible result for pixels of an unsigned type; infinite for other types."""
         if self.source.kind != "u" or not self.outputs:
             return -np.inf, np.inf
         largest = float(np.iinfo(self.source).max)
@@ -122,17 +102,17 @@ class Job:
 
     @property
     def bounded(self) -> bool:
-        """Whether pixels are of a narrow integer type: finite, and never far apart."""
+        """Whether pixels have a narrow integer type: then they are finite, and their range is never too wide."""
         return self.source.kind in "uib" and self.source.itemsize <= 2
 
     @property
     def banks(self) -> list[range]:
-        """The output planes that read the same gathered ones, which lie one after the other."""
+        """Ranges of output planes that read the same gathered planes."""
         edges = [o for o in range(self.outputs) if not o or self.sources[o] != self.sources[o - 1]]
         return [range(*pair) for pair in pairwise([*edges, self.outputs])]
 
     def input_rows(self, strip: range) -> slice:
-        """The padded input rows under the output rows of `strip`."""
+        """The padded input rows that the output rows of `strip` read."""
         return slice(strip.start * self.stride, (strip.stop - 1) * self.stride + self.reach.height)
 
     def shifted(self, lines: NDArray[Any], tap: int) -> NDArray[Any]:
@@ -141,13 +121,13 @@ class Job:
         return lines[..., offset : offset + self.output.width * self.step]
 
     def part(self, columns: range) -> Job:
-        """The same job for a run of the output columns that are kept."""
+        """The same job for a range of the output columns that are kept."""
         start, width = columns.start * self.thin, (len(columns) - 1) * self.thin + 1
         reads = self.columns[:, start : start + width - 1 + self.reach.width]
         return replace(self, columns=reads, output=Size(self.output.height, width))
 
     def planar(self) -> Job:
-        """The same job with every interleaved channel as a plane of its own: planes channel by channel."""
+        """The same job with a plane of its own for every interleaved channel. Output planes are ordered by channel."""
         if self.step == 1:
             return self
         channels, outputs, classes = self.step, self.outputs, len(self.columns)
@@ -163,7 +143,11 @@ class Job:
 
 
 def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:
-    """``(C, H, W)`` as planes: as it is for step 1; for step C, interleaved in memory, as one plane ``(1, H, W·C)``."""
+    """A picture ``(C, H, W)`` as planes.
+
+    With step 1 it stays as it is. With step C, for a picture that is interleaved in memory, it becomes one plane
+    ``(1, H, W·C)``.
+    """
     if step == 1:
         return picture
     channels, height, width = picture.shape
@@ -180,12 +164,28 @@ def direct(
     interleaved: bool,
     all_columns: bool = False,
 ) -> Job:
-    """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)``; with `all_columns` it is thinned afterwards.
+    """The job of a direct operation.
 
-    Tap j of output column x reads padded column ``t·x + e·j``. The taps ``i, i + t/g, …`` with g the greatest common divisor
-    of t and e are a class: they read every t-th column from ``e·i`` on, and there lie ``e/g`` apart.
+    Tap j of output column x reads padded column ``t·x + e·j``. With g, the greatest common divisor of t and e, the taps
+    ``i, i + t/g, …`` form a class: they read every t-th column from ``e·i`` on, and among these they lie ``e/g`` apart.
 
-    What lies between the stretches that distant taps read is left out, so that no dilation costs more than the taps.
+    Columns that lie between the stretches of distant taps are left out, so that a large dilation costs no more than its
+    taps.
+
+    Parameters
+    ----------
+    weight : ndarray
+        ``(C_out, C_in/groups, kh, kw)``.
+    bias : ndarray or None
+        ``(C_out,)``.
+    geometry : Geometry
+    groups : int
+    source : dtype
+        Of the pixels.
+    interleaved : bool
+        Whether the image's channels are interleaved in memory.
+    all_columns : bool
+        Whether to compute all columns, and to drop those that the stride leaves out.
     """
     (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
     filters, channels, kh, kw = weight.shape
@@ -215,9 +215,10 @@ def direct(
 def laid_out(
     kernels: NDArray[np.float64], bias: NDArray[Any] | None, groups: int, interleaved: bool, **fields: Any
 ) -> Job:
-    """The job for ``kernels (C_out, phases, I, kh, kw)``, whose gaps are NaN.
+    """The job for ``kernels (C_out, phases, I, kh, kw)``, in which gaps are NaN.
 
-    `interleaved` says that the image's channels lie so in memory: they are one plane if all groups have the same kernels.
+    `interleaved` says that the image's channels are interleaved in memory. They become one plane if all groups have the
+    same kernels. `fields` are further fields of `Job`.
     """
     filters, phases, inputs, kh, kw = kernels.shape
     block, classes = filters // groups, len(fields["columns"])

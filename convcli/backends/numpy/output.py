@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 
 from convcli.backends import Task
 from convcli.backends.numpy.recipe import Recipe
-from convcli.backends.numpy.steps import Buffers
+from convcli.backends.numpy.tiles import Buffers
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
 
 LARGEST = 1e30
-"""Results below which no sum on the way to them has overflowed, so that none is NaN."""
+"""If all results lie below this, no sum on the way has overflowed, so that none of them is NaN."""
 
 
 class Output:
-    """A block of a result, filled tile by tile from several threads.
+    """A block of a result, filled tile by tile by several threads.
 
-    Where the finish has to look at the whole result first, every tile comes twice: once to `look`, then, into another output
-    that knows the extremes, to `emit`.
+    If the finish needs the extremes of the whole result first, every tile comes twice: once to `look`, then to the
+    `emit` of another output, which knows the extremes.
 
     Parameters
     ----------
     task : Task
-        Its input: an interleaved picture gives an interleaved result.
+        If its picture is interleaved and has as many channels as the result, the result is interleaved, too.
     recipe : Recipe
-        What the tiles are of.
+        Of the tiles.
     rows, columns : range
-        The part of the result that it holds. It begins where a tile does.
+        The part of the result that the block holds. It begins where a tile begins.
     """
 
     def __init__(self, task: Task, recipe: Recipe, rows: range, columns: range) -> None:
@@ -64,7 +64,7 @@ class Output:
                 self._fill_gaps(gaps)
 
     def _as_lines(self) -> NDArray[Any] | None:
-        """The result as ``(N, O, H, W·step)``, if values lie in it as they lie in a tile."""
+        """The block as ``(N, O, H, W·step)``, if its values lie in the same order as in a tile; else None."""
         count, channels, height, width = self.array.shape
         if len(self.job.phases) != 1 or self.job.upsample != (1, 1) or not self.array.size:
             return None
@@ -76,16 +76,16 @@ class Output:
 
     @property
     def clipped(self) -> Clipped:
-        """What was clipped so far."""
+        """Counts of the values clipped so far."""
         return self._clipped
 
     @property
     def span(self) -> tuple[float, float]:
-        """The extremes of what was looked at so far."""
+        """The extremes of the values looked at so far."""
         return self._span
 
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
-        """Finish ``values (O, rows, line)`` of a tile, see `Recipe.tile`, and put them in their place."""
+        """Finish the values ``(O, rows, line)`` of a tile (see `Recipe.tile`), and put them in their place in the block."""
         if self._lines is not None:
             step, (y, x) = self.job.step, self._first
             place = self._lines[
@@ -99,14 +99,14 @@ class Output:
             self._note(self._put(part, place, buffers))
 
     def look(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
-        """See what the extremes of a tile are, and keep nothing else of it."""
+        """Find the extremes of a tile, and keep nothing else of it."""
         for part, place in self._places(image, values, rows, columns):
             self._widen(self.finish.extremes(part[..., : place.shape[2] * self.job.step]))
 
     def _places(
         self, image: int, values: NDArray[Any], rows: range, columns: range
     ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        """The parts of a tile ``(F, rows, line)``, and the places ``(C, rows, W)`` that they go to once they are finished."""
+        """The parts ``(F, rows, line)`` of a tile, each with the place ``(C, rows, W)`` that it goes to once it is finished."""
         job, (s, t) = self.job, self.job.upsample
         planes = values.reshape(-1, len(job.phases), *values.shape[1:])
         top, bottom, left, right = (
@@ -128,7 +128,7 @@ class Output:
         if self.interleaved and len(place) == step and place.strides[2] == step * place.itemsize:
             flat = place.transpose(1, 2, 0).reshape(1, height, width * step)
             return self.finish.apply(values, flat, self.known)
-        planes = len(place) // step  # narrow first: fewer bytes go far apart
+        planes = len(place) // step  # finished first: fewer bytes are then written to places far apart
         finished = buffers.get("finished", (planes, height, width * step), self.array.dtype.str)
         clipped = self.finish.apply(values, finished, self.known)
         pixels = finished.reshape(planes, height, width, step)
@@ -138,7 +138,7 @@ class Output:
         return clipped
 
     def _fill_gaps(self, bias: NDArray[Any]) -> None:
-        """Outputs that no tap reaches hold the finished bias."""
+        """Fill the outputs that no tap reaches with the finished bias."""
         finished = np.empty((self.array.shape[1], 1, 1), self.array.dtype)
         clipped = self.finish.apply(bias, finished)
         self.array[...] = finished

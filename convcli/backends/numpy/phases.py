@@ -1,9 +1,10 @@
-"""The transposed operation as a direct one with s·t times the outputs: no zero is ever stuffed or multiplied.
+"""A transposed operation as a direct one with s·t times as many outputs: no zero is inserted or multiplied.
 
-Row y of the full result gathers the taps i with ``d·i ≡ y (mod s)``, each from input row ``(y - d·i)/s``. The rows of one
-residue (a *phase*) see the same taps, ``i₀, i₀ + s/g, …`` with g the greatest common divisor of s and d, from input rows
-d/g apart: a direct operation with a flipped part of the kernel and stride 1. All phases read windows that overlap, so that
-they are laid out in one: a direct operation whose output planes interleave. Phases that see no tap hold the bias alone.
+Row y of the full result reads the taps i with ``d·i ≡ y (mod s)``, each from input row ``(y - d·i)/s``. The rows with
+the same residue (a *phase*) read the same taps, ``i₀, i₀ + s/g, …`` with g the greatest common divisor of s and d, from
+input rows that are d/g apart. This is a direct operation with stride 1 and a part of the kernel, flipped. The windows
+of all phases overlap, so they are laid out in one common window: this is one direct operation, whose output planes
+interleave. Phases without taps hold only the bias.
 
 W. Shi et al., "Is the deconvolution layer the same as a convolutional layer?" (2016).
 """
@@ -24,7 +25,7 @@ from convcli.geometry import Geometry, Pair, Size, extent
 
 
 class Phase(NamedTuple):
-    """One residue of one axis: the outputs ``first, first + s, …``, their taps, and where in the window each one lies."""
+    """One residue of one axis: its outputs ``first, first + s, …``, its taps, and the place of each tap in the window."""
 
     first: int
     taps: list[int]
@@ -32,34 +33,24 @@ class Phase(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The phases of an axis that see taps, in one window.
-
-    Attributes
-    ----------
-    phases : list of Phase
-    outputs : int
-        Outputs of a phase (the last one may lie beyond the image).
-    length, dilation : int
-        Taps of the window, and their distance in the input.
-    input : PaddedAxis
-        Border index map of the padded input.
-    """
+    """The phases of an axis that have taps, in one window."""
 
     phases: list[Phase]
-    outputs: int
+    outputs: int  # number of outputs of each phase. The last one may lie beyond the image.
+    # number of taps of the window, and their distance in input pixels
     length: int
     dilation: int
-    input: PaddedAxis
+    input: PaddedAxis  # border index map of the padded input
 
 
 @lru_cache(maxsize=64)
 def axis_phases(geometry: Geometry, axis: int) -> Axis:
-    """The phases of an axis: asked for at every call, by which an operation is found to be `sparse` or not."""
+    """The phases of an axis. Kept, because every call needs them to find out whether an operation is `sparse`."""
     s, d, k = geometry.stride[axis], geometry.dilation[axis], geometry.kernel[axis]
     size, outputs, before = geometry.input[axis], geometry.output[axis], geometry.pads[2 * axis]
     g = gcd(s, d)
     count = -(-outputs // s)
-    found = []  # (first output, taps in the order in which they are read, input that output `first` reads first)
+    found = []  # (first output, taps in the order in which they are read, first input that this output reads)
     for start in range(min(k, s // g)):
         first = (d * start - before) % s
         if first < outputs:
@@ -79,13 +70,13 @@ def axis_phases(geometry: Geometry, axis: int) -> Axis:
 
 
 MOST_ENTRIES, MOST_GAPS = 1 << 22, 64
-"""Entries of the phases' windows up to which any are laid out, and beyond that so many for each tap."""
+"""The windows of the phases may have so many entries in all; if they have more, then only so many for each tap."""
 
 
 def sparse(weight: NDArray[Any], geometry: Geometry) -> str:
-    """Why an operation is not for this backend: windows that are nearly all gaps. Empty if it is.
+    """Why this backend cannot do an operation: nearly all entries of its windows would be gaps. Empty if it can.
 
-    Phases start far apart where a large dilation is no multiple of the stride; what lies between is laid out, too.
+    Phases begin far apart if a large dilation is not a multiple of the stride. The gaps between them are laid out, too.
     """
     rows, columns = axis_phases(geometry, 0), axis_phases(geometry, 1)
     entries = weight[..., 0, 0].size * len(rows.phases) * len(columns.phases) * rows.length * columns.length
@@ -102,7 +93,10 @@ def transposed(
     source: np.dtype[Any],
     interleaved: bool,
 ) -> Job:
-    """The job of a transposed operation with ``weight (C_in, C_out/groups, kh, kw)``, if it is not `sparse`."""
+    """The job of a transposed operation with ``weight (C_in, C_out/groups, kh, kw)``. The operation must not be `sparse`.
+
+    The other parameters are those of `convcli.backends.numpy.job.direct`.
+    """
     channels, per_group, kh, kw = weight.shape
     direct = weight.reshape(groups, channels // groups, per_group, kh, kw).swapaxes(1, 2)
     direct = direct.reshape(groups * per_group, channels // groups, kh, kw)

@@ -1,8 +1,8 @@
-"""The planner: predict what each strategy would take, from the kernel, the geometry and the types, and take the least.
+"""The planner: predict the time of each strategy from the kernel, the geometry and the types, and choose the fastest.
 
-To what a strategy costs by itself (its ``estimates``) come the filling of tiles, the finish of their results, the calls into
-NumPy, and what threads gain and lose. The constants were measured on one core of a 2025 server processor; `benchmarks/` measures
-how far the choice lies from the best.
+The planner adds to a strategy's own cost (its ``estimates``) the time to fill tiles, to finish their results and to
+call NumPy, and what threads gain and lose. The constants were measured on one core of a 2025 server processor.
+`benchmarks/regret.py` measures how far the choice is from the best plan.
 """
 
 from __future__ import annotations
@@ -21,96 +21,81 @@ CALL = 1.0e-6
 """Seconds of a call into NumPy on a small array."""
 
 THIN = {"uint16": 0.4e-9, "int16": 0.4e-9, "int32": 0.4e-9, "float32": 0.4e-9, "float64": 0.5e-9}
-"""Seconds to take a value that is kept from among those that a stride leaves out."""
+"""Seconds to pick a value that is kept from among those that a stride leaves out."""
 
 FILL, FINISH = 1.3, 3.0
-"""Passes to gather a value of the input, and to round, clip and store one of the output."""
+"""Passes over memory to gather an input value; and to round, clip and store an output value."""
 
 REARRANGE, PICK = 0.4e-9, 0.5e-9
-"""Seconds to take an interleaved value apart, or to put one back; and to gather one of a class of columns, which lie apart."""
+"""Seconds to separate an interleaved value from its neighbours, or to put one back; and to gather a value of a class
+of columns, which do not lie side by side."""
 
 ROUNDING = 1.5
-"""How much faster a strategy that rounds must be than one that is exact, where pixels and kernel are integers."""
+"""A strategy that rounds must be so many times faster than an exact one, if pixels and kernel are integers."""
 
 NARROW = 1.2
-"""How much faster than exact narrow integers a sum in floating point must be: they leave more of the cache to others."""
+"""A sum in floating point must be so many times faster than one in exact narrow integers, which leave more of the
+cache free."""
 
 WORTH_ROUNDING = 200e-6
-"""Seconds that a strategy must gain to be worth its rounding, which is larger than that of a plain sum."""
+"""Seconds that a strategy must save to be worth its rounding errors, if these are larger than those of a plain sum."""
 
 AT_ONCE, EXACT_AT_ONCE = 150e-6, 1e-3
-"""Seconds below which no other plan than taps is weighed: exact integers are hard to beat, and weighing takes as long."""
+"""If plain taps take fewer seconds than this (the second number is for exact integers), no other plan is considered:
+exact integers are hard to beat, and comparing plans takes as long."""
 
 WORTH_A_THREAD = 1e-3
-"""Seconds of work that a further thread must get."""
+"""Seconds of work that each further thread must get."""
 
 SHARED, HANDOVER = 0.65, 250e-6
-"""What becomes of the gain of threads, which share a cache and Python's lock: two are 1.6 times as fast as one (measured);
-seconds to hand work to others and to wait for them."""
+"""n threads are ``n**SHARED`` times as fast as one, because they share a cache and Python's lock: two are 1.6 times
+as fast (measured). The second number is the seconds to hand work to other threads and to wait for them."""
 
 USUAL = 2
-"""Threads that a plan is chosen for and that tiles are cut for. However many there are, results are the same to the bit."""
+"""Number of threads for which a plan is chosen and tiles are cut. It does not depend on the threads that there are,
+so that results are always the same to the bit."""
 
 CONTENDED, SHORT = 2.0, 20e-6
-"""How much longer a call takes where threads share Python's lock, if it is no longer than so many seconds: whoever wants the lock
-at the same moment is put to sleep and woken."""
+"""How many times longer a call takes if threads share Python's lock and the call is no longer than so many seconds:
+a thread that wants the lock at the same moment is put to sleep and woken again."""
 
 
 class Plan(NamedTuple):
-    """A strategy for one job.
+    """A strategy for one job."""
 
-    Attributes
-    ----------
-    name, reason : str
-        The strategy, and why it costs what it does.
-    dtype, gathers : str
-        Of the computation, and of the pixels that it is handed.
-    job : Job
-        As the strategy sees it.
-    rank : float
-        Seconds predicted on `USUAL` threads: by these a plan is chosen.
-    seconds : float
-        Predicted on `threads` threads: a further one is worth it for `WORTH_A_THREAD` more only.
-    mixes : bool
-        See `Computed`.
-    held : int
-        See `Estimate`.
-    threads : int
-    shares : int
-        Of `USUAL` threads, those that it would use: at least so many tiles it is cut into.
-    """
-
+    # of the strategy, and how it works, in words
     name: str
+    # of the computation, and of the gathered pixels
     dtype: str
-    job: Job
-    rank: float
-    seconds: float
+    job: Job  # as the strategy sees it
+    rank: float  # predicted seconds on `USUAL` threads. The plan with the least is chosen.
+    seconds: float  # predicted seconds on `threads` threads
     reason: str
-    mixes: bool
+    mixes: bool  # see `Computed`
     gathers: str
-    held: int = 0
-    threads: int = 1
-    shares: int = 1
+    held: int = 0  # see `Estimate`
+    threads: int = 1  # number of threads to use: a further one must get `WORTH_A_THREAD` more work
+    shares: int = 1  # number of threads to use if there are `USUAL` ones. There are at least so many tiles.
 
     @property
     def considered(self) -> Considered:
-        """What of it is told to the user."""
+        """The plan as it is shown to the user."""
         return Considered(self.name, self.seconds, self.reason)
 
 
 def plans(jobs: list[Job], dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
-    """Every plan that can do an operation, the cheapest first, once for each strategy.
+    """All plans that can do an operation, the fastest first, one for each strategy.
 
     Parameters
     ----------
     jobs : list of Job
-        The operation, in one way or more.
+        The operation in one form or more.
     dtype : {"float32", "float64"}
-        Of the computation, where it is not done in exact integers.
+        Of the computation, unless it is done in exact integers.
     threads : int
-        How many share the work.
+        Number of threads that share the work.
     wanted : str, optional
-        A strategy to weigh though it is not worth it.
+        A strategy to consider even if it is not worth it.
     """
     weighed = sorted(
         (plan for job in jobs for plan in _plans(job, dtype, threads, wanted)),
@@ -123,7 +108,7 @@ def plans(jobs: list[Job], dtype: str, threads: int, wanted: str | None = None) 
 
 
 def _plans(job: Job, dtype: str, threads: int, wanted: str | None) -> list[Plan]:
-    """The plans for a job, see `plans`: of one strategy there may be several."""
+    """The plans for one job (see `plans`). There may be several of one strategy."""
     layouts = [job] if job.step == 1 else [job, job.planar()]
     found = [
         estimate
@@ -135,14 +120,14 @@ def _plans(job: Job, dtype: str, threads: int, wanted: str | None) -> list[Plan]
 
 
 def _plan(job: Job, estimate: Estimate, threads: int, exact: bool = False) -> Plan:
-    """What an estimate comes to for the whole job; `exact` says that there is a plan that computes in integers."""
+    """The plan that an estimate leads to. `exact` says that another plan computes in integers."""
     name, layout, kind, each, calls, reason, rounds, gathers, block, held = estimate
     tile = STRATEGIES[name].tile(layout, np.dtype(kind).itemsize)
     values = job.outputs * job.output.height * job.output.width * job.step
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
-    each *= max(1.0, block / tile.height)  # a tile too low for a block wastes the rest of it
+    each *= max(1.0, block / tile.height)  # if a tile is lower than a block, the rest of the block is wasted
     apart = REARRANGE if layout.step != job.step else 0.0
-    read = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # rows of the input for each of the output
+    read = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # input rows for each output row
     fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else PICK)) * read * job.gathered / job.outputs
     finish = (FINISH * PASS[kind] + apart + (THIN[kind] if job.thin > 1 else 0.0)) / job.thin
     work, called = values * (each + fill + finish), tiles * (calls + 12) * CALL
@@ -156,7 +141,10 @@ def _plan(job: Job, estimate: Estimate, threads: int, exact: bool = False) -> Pl
 
 
 def _spread(work: float, called: float, threads: int) -> tuple[int, float]:
-    """On how many of some threads to do seconds of work, of which calls take `called`, and the seconds that it then takes."""
+    """The best number of threads, at most `threads`, and the seconds that the work then takes.
+
+    On one thread it takes `work` seconds for the computation and `called` seconds for the calls.
+    """
     alone = work + called
     most = max(1, min(threads, int(alone / WORTH_A_THREAD)))
     contended = 1 + (CONTENDED - 1) * min(1.0, SHORT * called / (CALL * work))
@@ -165,13 +153,13 @@ def _spread(work: float, called: float, threads: int) -> tuple[int, float]:
 
 
 def quick(jobs: list[Job], dtype: str) -> list[Plan] | None:
-    """Plain taps alone, for a job so small that weighing plans would take longer than doing it."""
+    """Plain taps as the only plan, for a job so small that comparing plans would take longer than doing it; else None."""
     if all(2 * CALL * np.count_nonzero(job.kernels.any(axis=(1, 2, 3))) * job.stride >= EXACT_AT_ONCE for job in jobs):
-        return None  # two calls for every output are too many already
+        return None  # even two calls for each output plane take too long
     found = [_plan(job, estimate, 1) for job in jobs for estimate in taps.estimates([job], dtype)]
     plan = min(found, key=lambda plan: plan.seconds)
     limit = EXACT_AT_ONCE if plan.dtype.startswith("int") else AT_ONCE
-    return [plan] if plan.seconds * plan.job.stride < limit else None  # a stride is what taps are worst at
+    return [plan] if plan.seconds * plan.job.stride < limit else None  # taps are slowest with a stride
 
 
 def choose(found: list[Plan], name: str | None) -> Plan:
@@ -180,7 +168,7 @@ def choose(found: list[Plan], name: str | None) -> Plan:
     Raises
     ------
     BackendError
-        The plan of that name cannot do this.
+        The plan of that name cannot do this job.
     """
     for plan in found:
         if name in (None, plan.name):
@@ -194,12 +182,12 @@ def choose(found: list[Plan], name: str | None) -> Plan:
 
 
 def check_name(name: str | None) -> None:
-    """Refuse a name that no plan has.
+    """Refuse the name of a plan that does not exist.
 
     Raises
     ------
     BackendError
-        It is none of `STRATEGIES`.
+        The name is not in `STRATEGIES`.
     """
     if name not in (None, *STRATEGIES):
         raise BackendError(f"plan '{name}'", "is unknown", f"use one of {', '.join(STRATEGIES)}")

@@ -1,4 +1,4 @@
-"""A recipe for an operation, made from shapes alone: its job, its plan, its tiles; kept for the next operation like it."""
+"""The recipe of an operation: its job, its plan and its tiles, but no pixels. It is kept for the next operation like it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ from numpy.typing import NDArray
 
 from convcli.backends import Considered, Task
 from convcli.backends.numpy.job import Job, direct
-from convcli.backends.numpy.phases import transposed
 from convcli.backends.numpy.plan import Plan, check_name, choose, plans, quick
-from convcli.backends.numpy.steps import Buffers, Steps, run
 from convcli.backends.numpy.strategies import STRATEGIES, taps
 from convcli.backends.numpy.strategies.common import CACHED_BYTES, Work
-from convcli.backends.numpy.tiles import Columns, Filling, Rows, cut, described, fill, fill_lifted, filling
+from convcli.backends.numpy.tiles import (
+    Buffers,
+    Columns,
+    Filling,
+    Rows,
+    Steps,
+    cut,
+    described,
+    fill,
+    fill_lifted,
+    filling,
+    run,
+)
 from convcli.geometry import Geometry, Size
 from convcli.pointwise.lift import Lift
 from convcli.system.context import current
@@ -26,7 +36,7 @@ from convcli.system.parallel import workers
 
 
 class Key(NamedTuple):
-    """All that a recipe depends on; arrays as their dtype, shape and bytes."""
+    """Everything that a recipe depends on. An array is given by its dtype, shape and bytes."""
 
     weight: tuple[str, tuple[int, ...], bytes]
     bias: tuple[str, tuple[int, ...], bytes] | None
@@ -40,48 +50,31 @@ class Key(NamedTuple):
 
 
 CACHED_RECIPES = 16
-"""Recipes that are kept for the next operation like theirs, if they hold no more than `CACHED_BYTES`."""
+"""The most recipes that are kept. Each may hold at most `CACHED_BYTES`."""
 
 MOST_LEFT_OUT, MOST_COLUMNS = 4, 1 << 20
-"""Horizontal strides up to which all columns may be computed, and how many of them: beyond, too much is left out, and their index
-map is too large for an image that is all width."""
+"""All columns may be computed up to this horizontal stride, and up to so many columns. Beyond this, too much is left
+out, or the index map is too large (as for a very long image of few rows)."""
 
 
 class Tile(NamedTuple):
-    """A tile in the arrays of a thread.
+    """A tile in the arrays of a thread."""
 
-    Attributes
-    ----------
-    scratch, kept : ndarray
-        What is gathered, and what is kept of what becomes of it.
-    filling : Filling or None
-        How it is filled; None: by `fill`.
-    steps : callable
-        Of the strategy in some dtype, or, for None, of its fallback, up to what is kept: built when first asked for.
-    """
-
+    # the gathered input, and the part of the result that is kept
     scratch: NDArray[Any]
     kept: NDArray[Any]
-    filling: Filling | None
+    filling: Filling | None  # how it is filled; None: by `fill`
+    # gives the steps of the strategy in a dtype, or, for None, those of plain taps, up to `kept`. Built when first
+    # needed.
     steps: Callable[[str | None], Steps]
 
 
 class Part(NamedTuple):
-    """What the tiles of a run of output columns share.
+    """What all tiles of a range of output columns share."""
 
-    Attributes
-    ----------
-    job : Job
-        For these columns.
-    columns : ndarray of int
-        See `Job.columns`; of a block, they count from its window.
-    gathers : list of Columns
-        How those of each class are gathered.
-    """
-
-    job: Job
-    columns: NDArray[np.intp]
-    gathers: list[Columns]
+    job: Job  # for these columns
+    columns: NDArray[np.intp]  # see `Job.columns`. In a block, they are counted from its window.
+    gathers: list[Columns]  # how the columns of each class are gathered
 
     @classmethod
     def of(cls, job: Job, columns: NDArray[np.intp]) -> Part:
@@ -90,59 +83,34 @@ class Part(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How an operation is done, whatever the pixels are.
-
-    Attributes
-    ----------
-    job : Job
-    span : (float, float)
-        See `Job.span`.
-    rounding : float
-        How far a result may lie beyond it.
-    dtype, gathers : str
-        Of the computation, and of the pixels that it is handed.
-    work : callable
-        Prepares the strategy for some dtype, or, for None, plain taps, which alone keep a NaN or an infinity within the kernel's
-        support: when first needed.
-    precision : callable
-        In which of them a tile with this scratch is to be done.
-    tiles : list of (range, range)
-        Output rows and columns.
-    threads : int
-    strips, parts : dict
-        How the rows under each run of output rows are gathered, and, with their part of the job, the columns.
-    text : str
-        The plan in words.
-    considered : tuple of Considered
-    rank : float
-        See `Plan`.
-    mixes : bool
-        See `Computed`.
-    owner : object
-        Whose tiles a thread keeps; None: what they hold is too large to keep.
-    """
+    """How an operation is done, for any pixels."""
 
     job: Job
-    span: tuple[float, float]
-    rounding: float
+    span: tuple[float, float]  # see `Job.span`
+    rounding: float  # how far rounding can move a result beyond it
+    # of the computation, and of the gathered pixels
     dtype: str
     gathers: str
+    # prepares the strategy for a dtype, or, for None, plain taps, when this is first needed. Only plain taps keep a NaN
+    # or an infinity within the kernel's support.
     work: Callable[[str | None], Work]
+    # gives the dtype in which a tile with this scratch has to be done, or None
     precision: Callable[[Job, NDArray[Any]], str | None]
-    tiles: list[tuple[range, range]]
+    tiles: list[tuple[range, range]]  # output rows and columns
     threads: int
+    # by ranges of output rows: how the rows that they read are gathered; by ranges of columns: their part of the job
     strips: dict[range, Rows]
     parts: dict[range, Part]
-    text: str
+    text: str  # the plan in words
     considered: tuple[Considered, ...]
-    rank: float
-    mixes: bool
-    owner: object
+    rank: float  # see `Plan`
+    mixes: bool  # see `Computed`
+    owner: object  # the owner of the tiles that a thread keeps; None: they hold too much to be kept
 
     def part(self, rows: dict[range, NDArray[np.intp]], columns: dict[range, NDArray[np.intp]]) -> Recipe:
-        """The recipe for the tiles of these output rows and columns, which read these source rows and columns."""
+        """The recipe for the tiles of some output rows and columns, each given with the source rows or columns that it reads."""
         return self._replace(
-            tiles=[(strip, part) for strip, part in self.tiles if strip in rows and part in columns],
+            tiles=[(strip, part) for part in columns for strip in rows],
             strips={strip: Rows(indices) for strip, indices in rows.items()},
             parts={part: Part.of(self.parts[part].job, indices) for part, indices in columns.items()},
             owner=None if self.owner is None else object(),
@@ -151,9 +119,9 @@ class Recipe(NamedTuple):
     def tile(
         self, planes: NDArray[Any], rows: range, columns: range, buffers: Buffers, lift: Lift | None = None
     ) -> NDArray[Any]:
-        """Output ``(O, rows, line)`` of a tile of image `planes`, which are lifted first, in one of the buffers.
+        """Compute the output ``(O, rows, line)`` of a tile of image `planes`, lifted first, in one of the buffers.
 
-        A line begins with the values of the output that are kept; what lies behind them is of no account.
+        A line begins with the output values that are kept. The values after these have no meaning.
         """
         reads = self.strips[rows]
         make = partial(self._made, len(rows), columns, reads, buffers)
@@ -174,7 +142,7 @@ class Recipe(NamedTuple):
         return tile.kept
 
     def _made(self, height: int, columns: range, reads: Rows, buffers: Buffers) -> Tile:
-        """The tile of output rows and columns, in this thread's arrays."""
+        """The tile of some output rows and columns, in this thread's arrays."""
         job, (part, _, gathers) = self.job, self.parts[columns]
         scratch = buffers.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
         out = buffers.get("out", (job.outputs, height, part.line), self.dtype)
@@ -192,13 +160,13 @@ class Recipe(NamedTuple):
 
 
 def recipe_of(task: Task) -> Recipe:
-    """The recipe of a task, from memory if a like one was done before."""
+    """The recipe of a task: a kept one, if the same operation was done before."""
 
     def frozen(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
         return array.dtype.str, array.shape, array.tobytes()
 
     layer = task.layer
-    apart = task.finish.apart or (task.lift is not None and task.lift.mixes)  # channels that are not alike
+    apart = task.finish.apart or (task.lift is not None and task.lift.mixes)  # channels that are treated differently
     key = Key(
         frozen(layer.weight), None if layer.bias is None else frozen(layer.bias), task.geometry, layer.groups,
         task.pixels.str, task.source.interleaved and not apart, task.dtype, workers(task.threads), task.plan,
@@ -207,20 +175,20 @@ def recipe_of(task: Task) -> Recipe:
 
 
 class Recipes:
-    """Those that are kept for the next operation like theirs."""
+    """The recipes that are kept for the next operations like theirs."""
 
     def __init__(self) -> None:
         self._kept: dict[Key, Recipe] = {}
         self._lock = Lock()
 
     def of(self, key: Key) -> Recipe:
-        """The recipe for a key, from memory if there is one."""
+        """The recipe for a key: a kept one, if there is one."""
         recipe = self._kept.get(key)
         if recipe is None:
             recipe, size = _recipe(key)
             if size <= CACHED_BYTES:
                 with self._lock:
-                    while len(self._kept) >= CACHED_RECIPES:  # the oldest goes
+                    while len(self._kept) >= CACHED_RECIPES:  # drop the oldest
                         self._kept.pop(next(iter(self._kept)), None)
                     self._kept[key] = recipe
         return recipe
@@ -233,7 +201,9 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         dtype, shape, data = array
         return np.frombuffer(data, dtype).reshape(shape).astype(np.float64)
 
-    make = transposed if key.geometry.transpose else direct
+    make: Callable[..., Job] = direct
+    if key.geometry.transpose:
+        from convcli.backends.numpy.phases import transposed as make
     bias = None if key.bias is None else thawed(key.bias)
     operation = thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
     ways = [make(*operation)]
@@ -255,7 +225,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
         return taps.prepare(job, chosen.dtype, gaps_only=True) if kind is None else strategy.prepare(job, kind)
 
     def work(kind: str | None) -> Work:
-        with lock:  # else threads would prepare the same, each for itself
+        with lock:  # otherwise, several threads would prepare the same thing
             return prepared(kind)
 
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
@@ -282,7 +252,7 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
 
 
 def _rounding(job: Job, dtype: str) -> float:
-    """The largest error of a sum of products, one after the other, whatever the order: Higham (2002), section 3.1."""
+    """The largest rounding error of a sum of products that are added one by one in any order: Higham (2002), section 3.1."""
     if np.dtype(dtype).kind != "f":
         return 0.0
     low, high = job.span
@@ -290,7 +260,7 @@ def _rounding(job: Job, dtype: str) -> float:
 
 
 def _weighed(ways: list[Job], key: Key) -> list[Plan]:
-    """The plans for an operation that can be seen in these ways, the one to take first."""
+    """The plans for an operation, which is given in one form or more; the chosen plan first."""
     check_name(key.plan)
     if not ways[0].outputs:
         return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, 0.0, "no tap reaches the image", False, key.dtype)]

@@ -1,24 +1,82 @@
-"""Cut the output into tiles, fill each one's padded input through the border index map.
+"""Cut the output into tiles, and fill the padded input of each through the border index map.
 
-No padded copy of the whole image is ever made; a tile's input, its result and its conversion stay in the cache.
+The whole image is never copied with padding. The input of a tile, its result and the finished result stay in the cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, NamedTuple
+from math import prod
+from threading import local
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.steps import Buffers, Steps, run
 from convcli.geometry import ZERO, Size
-from convcli.pointwise.bands import NEAR_VALUES
 from convcli.pointwise.lift import Lift
+from convcli.windows import NEAR_VALUES
+
+T = TypeVar("T")
+
+Step = tuple[Callable[..., Any], tuple[Any, ...]]
+Steps = list[Step]
+"""Calls into NumPy with all their arguments, in this order: ``function(*arguments)``."""
+
+
+def run(steps: Steps) -> None:
+    """Make all calls, one after the other."""
+    for function, arguments in steps:
+        function(*arguments)
+
+
+class Buffers:
+    """What a thread reuses for tile after tile: arrays, and the steps that work on them.
+
+    Fresh memory often costs more than a computation. And the Python code between two calls into NumPy is the only work
+    that threads cannot do at the same time: to make new views for every tile would take a fifth of the time.
+    """
+
+    def __init__(self) -> None:
+        self._kept = _Kept()
+
+    def get(self, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """The array of this name, shape and dtype, one for each thread. What it held before is lost."""
+        arrays = self._kept.arrays
+        size = prod(shape)
+        if name not in arrays or arrays[name].size < size or arrays[name].dtype != dtype:
+            arrays[name] = np.zeros(size, dtype)  # steps over all lines as one also read values never set
+            self._kept.made.clear()  # otherwise, objects made of the old array would keep it in memory
+        array: NDArray[Any] = arrays[name][:size].reshape(shape)
+        return array
+
+    def made(self, owner: object, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What a thread has made for an owner and a key. `make` makes it if it is missing, or if the arrays have changed since.
+
+        Everything made for the previous owner is dropped.
+        """
+        kept = self._kept
+        if kept.owner is not owner:
+            kept.made.clear()
+            kept.owner = owner
+        if key not in kept.made:
+            kept.made[key] = make()
+        found: T = kept.made[key]
+        return found
+
+
+class _Kept(local):
+    """The arrays and objects that one thread keeps."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray[Any]] = {}
+        self.owner: object = None
+        self.made: dict[tuple[object, ...], Any] = {}
 
 
 def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
-    """Output rows and columns of every tile; rows are cut finer where there would be less than `least` tiles."""
+    """Output rows and columns of every tile. If there would be fewer than `least` tiles, they get fewer rows."""
     columns = [range(x, min(x + tile.width, output.width)) for x in range(0, output.width, tile.width)]
     height = min(tile.height, max(1, -(-output.height * len(columns) // least)))
     rows = [range(y, min(y + height, output.height)) for y in range(0, output.height, height)]
@@ -26,7 +84,7 @@ def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
 
 
 def described(tiles: list[tuple[range, range]], threads: int) -> str:
-    """``94 strips of 32 rows, 2 threads``, or ``160 tiles of 185×300, 2 threads`` where lines are cut, too."""
+    """A text such as ``94 strips of 32 rows, 2 threads``, or ``160 tiles of 185×300, 2 threads`` if lines are cut, too."""
     if not tiles:
         return "nothing to compute"
     (rows, columns), count = tiles[0], len(tiles)
@@ -38,22 +96,22 @@ def described(tiles: list[tuple[range, range]], threads: int) -> str:
 
 
 FEW_COLUMNS = 8
-"""Single columns up to which they are copied one by one, which takes less than to gather them at once."""
+"""Up to so many single columns are copied one by one, which takes less time than gathering them at once."""
 
 
 class Columns:
-    """How the columns of a tile are gathered: one stretch that runs through the image evenly, and single ones.
+    """How the columns of a tile are gathered: one evenly spaced stretch of the image, and single columns.
 
     Parameters
     ----------
     indices : ndarray of int
         Source columns of one class (see `Job.columns`).
     step : int
-        Values between horizontal neighbours.
+        Values from a pixel to its right neighbour.
     """
 
     def __init__(self, indices: NDArray[np.intp], step: int) -> None:
-        run, apart = longest_run(indices, 1 if step > 1 else None)  # interleaved values are taken pixel by pixel
+        run, apart = longest_run(indices, 1 if step > 1 else None)  # interleaved pixels: a stretch has no gaps
         first = int(indices[run.start]) if run else 0
         self.step, self.apart = step, apart
         self.source = slice(first * step, (first + (len(run) - 1) * apart + 1) * step if run else 0)
@@ -64,9 +122,9 @@ class Columns:
         self.copies = self._copies(first, run)
 
     def _copies(self, first: int, run: range) -> list[tuple[int, int]] | None:
-        """Each single column's place, and where in the stretch its source lies, or `ZERO`.
+        """The place of each single column, and the place in the stretch that it is copied from, or `ZERO`.
 
-        None if they are many, or if the source of one lies outside the stretch.
+        None if there are many, or if the source of one lies outside the stretch.
         """
         if len(self.outside) > FEW_COLUMNS:
             return None
@@ -79,16 +137,16 @@ class Columns:
         return found
 
     def stretch(self, lines: NDArray[Any]) -> NDArray[Any]:
-        """The part of source `lines` that goes to `target`."""
+        """The part of source `lines` that is copied to `target`."""
         if self.apart == 1:
             return lines[..., self.source]
         return lines[..., self.source.start : self.source.stop : self.apart]
 
 
 class Rows:
-    """How the rows of a tile are gathered: one stretch that lies in the image as it is, and single ones.
+    """How the rows of a tile are gathered: one stretch of neighbouring rows of the image, and single rows.
 
-    Those of one `kind` differ in where the stretch lies only.
+    Rows of the same `kind` differ only in where the stretch lies in the image.
 
     Parameters
     ----------
@@ -105,7 +163,7 @@ class Rows:
 
     @cached_property
     def copies(self) -> list[tuple[int, int]] | None:
-        """As for `Columns`: each single row's place, and where in the stretch its source lies, or `ZERO`."""
+        """As for `Columns`: the place of each single row, and the place in the stretch that it is copied from, or `ZERO`."""
         inside, ahead = range(self.source.start, self.source.stop), self.target.start - self.source.start
         if any(row != ZERO and row not in inside for _, row in self.outside):
             return None
@@ -113,7 +171,7 @@ class Rows:
 
     @cached_property
     def kind(self) -> tuple[object, ...]:
-        """See above."""
+        """A key that is equal for rows that differ only in where the stretch lies in the image."""
         copies = None if self.copies is None else (*self.copies,)
         return self.count, self.target.start, self.target.stop, copies
 
@@ -144,22 +202,14 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
 
 
 class Filling(NamedTuple):
-    """How a tile is filled whose border lies in it as well.
+    """How a tile is filled if its border can be copied from the tile itself."""
 
-    Attributes
-    ----------
-    stretches : list of (Columns, ndarray)
-        Where the stretch of each class of columns goes.
-    border : Steps
-        Copies of that to what lies around it.
-    """
-
-    stretches: list[tuple[Columns, NDArray[Any]]]
-    border: Steps
+    stretches: list[tuple[Columns, NDArray[Any]]]  # for each class of columns, the place that its stretch goes to
+    border: Steps  # copies from the stretches to the border around them
 
 
 def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Filling | None:
-    """How ``scratch (planes, rows, line)`` is filled by way of its stretch; None if its border has to be gathered anew."""
+    """How ``scratch (planes, rows, line)`` is filled from its stretches; None if its border has to be gathered from the image."""
     stretches, border = [], Steps()
     for number, columns in enumerate(gathers):
         if rows.copies is None or columns.copies is None:
@@ -173,7 +223,7 @@ def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Fillin
 
 
 def _copies(places: NDArray[Any], copies: list[tuple[int, int]]) -> Steps:
-    """The steps that fill single ``places (P, places, …)`` from others, see `Columns` and `Rows`."""
+    """The steps that fill single ``places (P, places, …)`` from other places, see `Columns` and `Rows`."""
     return [
         (places[:, place].fill, (0,)) if inside == ZERO else (np.copyto, (places[:, place], places[:, inside]))
         for place, inside in copies
@@ -185,7 +235,7 @@ def fill_lifted(
 ) -> None:
     """Gather ``planes (P, H, W·step)`` of pixels as stored, lift them a few rows at a time, and put them into `scratch`.
 
-    `scratch` holds a plane for each of `gathers` side by side, as `Job.gathered` says.
+    For every plane, `scratch` holds a gathered plane for each of `gathers`, in the order of `Job.columns`.
     """
     classes, line = len(gathers), scratch.shape[2]
     count = max(1, NEAR_VALUES // (len(planes) * line))
@@ -198,9 +248,9 @@ def fill_lifted(
 
 
 def longest_run(indices: NDArray[np.intp], apart: int | None = None) -> tuple[range, int]:
-    """The longest stretch of places whose indices (no `ZERO` among them) count up by `apart`, and that.
+    """The longest run of places whose indices grow by `apart` from one to the next, without `ZERO`; and `apart`.
 
-    By default, they count up by their most frequent increase.
+    By default, `apart` is the most frequent increase.
     """
     count = len(indices)
     rises = np.diff(indices)

@@ -1,11 +1,10 @@
-"""torch on the CPU and on CUDA: a thin translation of a `Task` into torch's own calls.
+"""torch on the CPU and on CUDA: a `Task` translated into torch's own calls.
 
-``device``      which devices there are
-``tensors``     the operation on tensors: torch's own convolutions, and what they are handed
-``transforms``  large kernels of few channels, which torch's own convolutions take many times longer for
-``storing``     integers made of the results, on the device
-``bus``         what crosses between the host and the device
-``arrays``      arrays in and arrays out; timed on CUDA
+``device``        which devices there are
+``convolutions``  the operation on tensors: torch's own convolutions, and their arguments
+``transforms``    large kernels on few channels, for which torch's own convolutions are many times slower
+``storing``       integers made of the results, on the device
+``arrays``        arrays in and arrays out; copies between the host and the device; timing on CUDA
 """
 
 from convcli.backends.torch.arrays import run, timed_on_cuda

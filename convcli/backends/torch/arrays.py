@@ -1,4 +1,4 @@
-"""Arrays in and arrays out: a `Task` on torch's tensors, its settings and its failures."""
+"""Arrays in and arrays out: a `Task` on torch's tensors, with torch's settings and errors."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ from numpy.typing import NDArray
 
 from convcli.backends import Computed, Task, finished, handed_over, lifted
 from convcli.backends.torch import storing
-from convcli.backends.torch.bus import to_array, to_tensor
+from convcli.backends.torch.convolutions import Tensors, plainly, tensors
 from convcli.backends.torch.device import check_device
-from convcli.backends.torch.tensors import Tensors, plainly, tensors
 from convcli.errors import BackendError, param
 from convcli.system import memory
 
 
 def run(task: Task) -> Computed:
-    """`torch.nn.functional.conv2d` or, if the geometry says so, `conv_transpose2d`."""
+    """Compute by `torch.nn.functional.conv2d` or, if the geometry is transposed, by `conv_transpose2d`."""
     with _settings(task, tf32=False):
         made = _tensors(task)
         return handed_over(task, _computed(task, made, made.run(), f"{task.dtype}, {made.x.device}"))
 
 
 def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Computed, list[float]]:
-    """Run on CUDA `repeats` times after a warm-up.
+    """Run on CUDA `repeats` times, after a run to warm up.
 
     Returns
     -------
     Computed
         The result.
     list of float
-        Milliseconds between two CUDA events around each run; the data is on the device before and after.
+        Milliseconds between two CUDA events around each run. The data is on the device before and after.
     """
     times = []
     with _settings(task, tf32):
@@ -55,21 +54,24 @@ def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Compute
 
 @contextmanager
 def _settings(task: Task, tf32: bool) -> Iterator[None]:
-    """What torch keeps for the whole process, set and put back; its ways of having no memory become Python's.
+    """Set torch's settings, which belong to the whole process, and put the old ones back; turn its out-of-memory errors into ours.
 
-    float32 means float32: TF32 would keep 10 bits of the mantissa. `compare` shows what it would gain. Tasks of several
-    threads want the same: the first of them saves what there was, the last puts it back.
+    float32 means float32: TF32 would keep only 10 bits of the mantissa (`compare` shows how much faster it is). Tasks
+    of several threads want the same settings: the first task saves the old ones, and the last puts them back.
 
     Raises
     ------
     MemoryError
         The host has no memory left.
     BackendError
-        The device has none left; where other images hold some of it, `memory.Wait`.
+        The device has no memory left.
+    convcli.system.memory.Wait
+        The device has no memory left, and other images hold some of it.
     """
     with _lock:
         _saved.append((torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
-        torch.backends.cudnn.allow_tf32 = tf32
+        if task.device != "cpu":
+            torch.backends.cudnn.allow_tf32 = tf32
         if task.threads is not None:
             torch.set_num_threads(task.threads)
     try:
@@ -89,26 +91,28 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
     finally:
         with _lock:
             threads, allowed = _saved[0]
-            if len(_saved) > 1:  # others are at work
+            if len(_saved) > 1:  # other tasks are at work
                 _saved.pop()
             else:
                 _saved.clear()
-                torch.backends.cudnn.allow_tf32 = allowed
-                if torch.get_num_threads() != threads:  # another task's, which ended before this one
+                if torch.backends.cudnn.allow_tf32 != allowed:
+                    torch.backends.cudnn.allow_tf32 = allowed
+                if torch.get_num_threads() != threads:  # the setting of a task that ended before this one
                     torch.set_num_threads(threads)
 
 
 _HOST = "allocate memory"
 _NO_MEMORY = (_HOST, "out of memory", "ALLOC_FAILED")
-"""How the CPU, CUDA itself, and its libraries (cuBLAS, cuDNN, cuFFT) say so where torch has no error of its own for it."""
+"""Texts in the errors of the CPU, of CUDA and of its libraries (cuBLAS, cuDNN, cuFFT) when no memory is left, for
+which torch has no error class of its own."""
 
 _lock = Lock()
 _saved: list[tuple[int, bool]] = []
-"""One entry for each task at work; the first is what there was before them."""
+"""One entry for each task at work. The first holds the settings from before all of them."""
 
 
 def _tensors(task: Task) -> Tensors:
-    """The task's tensors on the device: what is narrow crosses narrow, and is widened there."""
+    """The task's tensors on the device. Narrow values are copied as they are, and widened on the device."""
     where, kind = check_device(task.device), getattr(torch, task.dtype)
 
     def tensor(array: NDArray[Any]) -> torch.Tensor:
@@ -122,12 +126,29 @@ def _tensors(task: Task) -> Tensors:
 
 
 def _computed(task: Task, made: Tensors, out: torch.Tensor, how: str) -> Computed:
-    """The result in the host's memory, finished: on the device, if nothing but integers are to be made of it."""
+    """The result in the host's memory, finished. It is finished on the device if the finish only makes integers."""
     plan, mixes = f"{made.call}, {how}", made.transform is not None
     if not storing.suits(task.finish, out.device):
         array = to_array(out)
-        if array.dtype == np.float16 and task.finish.dtype is not None:  # halves do not hold what is scaled to 65535
+        if array.dtype == np.float16 and task.finish.dtype is not None:  # float16 cannot hold values up to 65535
             array = array.astype(np.float32)
         return finished(array, task.finish, plan, mixes)
     stored, clipped = storing.store(out, task.finish)
     return Computed(to_array(stored), plan, clipped, mixes=mixes)
+
+
+def to_tensor(array: NDArray[Any]) -> torch.Tensor:
+    """An array as a tensor in the host's memory: with the same dtype, and without a copy if torch allows it."""
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = array.copy(order="K")  # torch has neither read-only tensors nor negative strides
+    return torch.from_numpy(array)
+
+
+def to_array(tensor: torch.Tensor) -> NDArray[Any]:
+    """A tensor as an array in the host's memory, in the same dtype. bfloat16, which NumPy does not have, becomes float32."""
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    array: NDArray[np.generic] = tensor.cpu().numpy()
+    return array

@@ -1,4 +1,4 @@
-"""Which torch devices there are."""
+"""The torch devices of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_device(name: str) -> torch.device:
     Raises
     ------
     BackendError
-        A device that is not here: it is never replaced by another.
+        This machine does not have the device. It is never replaced by another one.
     """
     device = torch.device(name)
     if device.type == "cuda":
@@ -32,7 +32,7 @@ def cuda_missing() -> str | None:
 
 
 def devices() -> list[tuple[str, str]]:
-    """Every device's name and what it is; where there is no CUDA device, why."""
+    """The name and a description of every device. If there is no CUDA device, the reason is given."""
     missing = cuda_missing()
     found = [("cpu", f"{torch.get_num_threads()} threads")]
     if missing:

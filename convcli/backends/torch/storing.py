@@ -1,6 +1,6 @@
-"""A finish on tensors: results are rounded where they were computed, and only the integers come back.
+"""A finish on tensors: results are rounded where they were computed, and only the integers are copied back.
 
-The rules are those of `convcli.pointwise.ranges`, value by value: the policy, then round half to even, then the cast.
+The rules for each value are those of `convcli.pointwise.ranges`: the policy, then round half to even, then the cast.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Span = tuple[float, float]
 def suits(finish: Finish, device: torch.device) -> bool:
     """Whether to make the integers on a device.
 
-    On the CPU there is no bus, and the host's own finish, which goes in bands that stay in the cache, takes a fifth of the time.
+    The CPU needs no copies, and the host's own finish takes a fifth of the time, because it works in bands that stay in
+    the cache.
     """
     return device.type != "cpu" and only_stores(finish)
 
@@ -30,18 +31,18 @@ def store(values: torch.Tensor, finish: Finish) -> tuple[torch.Tensor, Clipped]:
     Parameters
     ----------
     values : Tensor
-        Any shape, floating point: halves are widened to float32 first, others are overwritten.
+        Any shape, floating point. float16 and bfloat16 are widened to float32 first, other tensors are overwritten.
     finish : Finish
-        One that only stores.
+        Must only store, see `convcli.backends.only_stores`.
 
     Returns
     -------
     Tensor
         The integers, in the finish's dtype and the layout of the values.
     Clipped
-        What was clipped.
+        Counts of the values that were clipped.
     """
-    if values.dtype.itemsize == 2:  # halves do not hold 65535
+    if values.dtype.itemsize == 2:  # float16 cannot hold 65535
         values = values.float()
     if finish.scale != 1:
         values.mul_(finish.scale)
@@ -65,12 +66,12 @@ def _by_policy(values: torch.Tensor, finish: Finish) -> torch.Tensor:
 
 
 def _extremes(values: torch.Tensor) -> Span:
-    """The smallest and the largest finite value; infinities the other way round if there is none."""
+    """The smallest and the largest finite value; ``(inf, -inf)`` if there is none."""
     if not values.numel():
         return inf, -inf
     finite = values.isfinite()
     extremes = values.where(finite, inf).amin(), values.where(finite, -inf).amax()
-    low, high = torch.stack(extremes).tolist()  # both in one crossing
+    low, high = torch.stack(extremes).tolist()  # both in one copy
     return low, high
 
 
@@ -79,19 +80,19 @@ def _stretched(values: torch.Tensor, span: Span, white: float) -> torch.Tensor:
     factor = white / (high - low) if high > low else 0.0
     if _holds(values.dtype, factor) and _holds(values.dtype, high - low):
         return values.sub_(low).mul_(factor)
-    # Halves, in a wider type, of which no difference overflows. CUDA would multiply by the inverse of a plain number.
+    # All values are halved, in float64: so no difference overflows. CUDA would multiply by the inverse of a plain number.
     whole = torch.tensor(high / 2 - low / 2, dtype=torch.float64, device=values.device)
     return values.double().div_(2).sub_(low / 2).div_(whole).mul_(white).to(values.dtype)
 
 
 def _holds(dtype: torch.dtype, value: float) -> bool:
-    """Whether a type holds a value, neither as an infinity nor, if it is not 0, with less than its usual digits."""
+    """Whether a type holds a value with its usual number of digits: not as an infinity, and not as a subnormal number."""
     limits = torch.finfo(dtype)
     return value == 0 or limits.tiny <= abs(value) <= limits.max
 
 
 def _count(values: torch.Tensor, white: float) -> Clipped:
-    """What lies outside the range, of rounded values."""
+    """Counts of the values outside the range, after rounding."""
     counts = [torch.count_nonzero(flags) for flags in (values < 0, values > white, values.isnan())]
     below, above, nan = torch.stack(counts).tolist()
     return Clipped(below, above, values.numel(), nan)

@@ -1,7 +1,8 @@
-"""Large kernels of few channels through the frequency domain, the whole image at once.
+"""Large kernels on few channels in the frequency domain, for the whole image at once.
 
-As in the numpy backend's transforms, rounding is relative to the largest value of all: a wide range of values is done in
-float64, a wider one, or one with a NaN or an infinity, is left to torch's own convolution.
+As in the numpy backend, the rounding errors of a transform are relative to the largest of all values. So values with a
+wide range are transformed in float64. If the range is even wider, or if there is a NaN or an infinity, torch's own
+convolution is used.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ from math import inf, prod
 import torch
 import torch.nn.functional as F
 
-from convcli.backends import spectra
-from convcli.backends.limits import SMALL, TOO_WIDE, WIDE, block, scale_of
+from convcli.backends import SMALL, TOO_WIDE, WIDE, block, scale_of, spectra
 from convcli.geometry import Geometry, Size
 
 
 def dtype_for(
     x: torch.Tensor, weight: torch.Tensor, geometry: Geometry, groups: int, narrow: bool = False
 ) -> torch.dtype | None:
-    """The dtype in which an operation is transformed, or None if it is not: a look at sizes and values.
+    """The dtype in which an operation is transformed, or None if it is not. Sizes and values decide.
 
-    Values of `narrow` integers are never so far apart that they have to be looked at. The windows of a dilated kernel may miss
-    whatever lifts the mean of a block: they are done in float64.
+    `narrow` says that the pixels were integers of at most 16 bits. Their range is never too wide, so they are not
+    looked at. The windows of a dilated kernel may miss the pixels that raise the mean of a block. They are always done
+    in float64.
     """
     if str(x.dtype).removeprefix("torch.") not in spectra.DTYPES or not spectra.suits(weight.shape, groups, geometry):
         return None
-    if not x.numel():  # of an empty batch there is nothing to look at
+    if not x.numel():  # an empty batch
         return None
     if narrow:
         return x.dtype
@@ -34,7 +35,7 @@ def dtype_for(
     largest = float(sizes.max())
     if largest == 0:
         return x.dtype
-    if not largest < torch.finfo(x.dtype).max * SMALL:  # NaN and infinities, too
+    if not largest < torch.finfo(x.dtype).max * SMALL:  # also for NaN and infinity
         return None
     sides = [min(block(taps), side) for taps, side in zip(weight.shape[2:], x.shape[2:], strict=True)]
     sums = F.avg_pool2d(sizes, sides, ceil_mode=True, divisor_override=1)
@@ -52,11 +53,11 @@ def correlate(
     groups: int,
     dtype: torch.dtype,
 ) -> torch.Tensor:
-    """The direct operation on a padded input, as a product of its transform and the kernel's conjugate one.
+    """The direct operation on a padded input, as the product of its transform and the conjugate transform of the kernel.
 
-    The wrap-around of the periodic correlation falls on outputs beyond the last window, which are cut off. Like kernels are
-    transformed once: an image filter has the same for every channel. Beyond the image's own, so many spectra are held at a time
-    as `convcli.backends.spectra` says.
+    The outputs that wrap around lie beyond the last window and are cut off. Equal kernels are transformed once: an
+    image filter has the same kernel for every channel. `convcli.backends.spectra.HELD` limits the spectra that are held
+    at a time.
     """
     count, channels, *size = x.shape
     filters, inputs = weight.shape[:2]
@@ -86,7 +87,7 @@ def correlate(
 
 
 def _kernels(kernels: torch.Tensor, sides: Size, dtype: torch.dtype, geometry: Geometry) -> torch.Tensor:
-    """The conjugate spectra of kernels, their taps spread as dilation says."""
+    """The conjugate spectra of kernels, with their taps spread by the dilation."""
     d, e = geometry.dilation
     spread = torch.zeros((*kernels.shape[:2], *geometry.extent), dtype=dtype, device=kernels.device)
     spread[..., ::d, ::e] = kernels
@@ -95,7 +96,7 @@ def _kernels(kernels: torch.Tensor, sides: Size, dtype: torch.dtype, geometry: G
 
 
 def _products(image: torch.Tensor, kernels: torch.Tensor, pairs: list[tuple[int, int]]) -> torch.Tensor:
-    """For each pair of a group and a kernel, the products of their spectra, summed over the group's channels."""
+    """For each pair of a group and a kernel, the product of their spectra, summed over the group's channels."""
     out = image.new_empty((len(image), len(pairs), *image.shape[-2:]))
     for plane, (group, kernel) in enumerate(pairs):
         torch.mul(image[:, group, 0], kernels[kernel, 0], out=out[:, plane])
@@ -105,6 +106,6 @@ def _products(image: torch.Tensor, kernels: torch.Tensor, pairs: list[tuple[int,
 
 
 def _kept(dense: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """What a stride leaves of dense results, without those of windows that wrap around."""
+    """The outputs that a stride keeps of dense results, without those that wrap around."""
     (s, t), (height, width) = geometry.stride, geometry.output
     return dense[..., : s * (height - 1) + 1 : s, : t * (width - 1) + 1 : t]

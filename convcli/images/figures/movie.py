@@ -117,9 +117,8 @@ def _check(page: Scene, scale: float, count: int) -> None:
     """Refuse what memory should not hold."""
     width, height = round(page.width * scale), round(page.height * scale)
     if width * height * count > MAX_PIXELS:
-        what = f"{count} {'frames' if count > 1 else 'frame'} of {width}×{height} pixels"
-        scale_, cell = param("scale"), param("cell")
         raise ImageError(
-            what, "",
-            f"at most {MAX_PIXELS // 1_000_000} million pixels are written; use a smaller {scale_} or {cell}, or write .svg",
-        )  # fmt: skip
+            f"{count} {'frames' if count > 1 else 'frame'} of {width}×{height} pixels",
+            remedy=f"use a smaller {param('scale')} or {param('cell')}, or write .svg",
+            why=f"at most {MAX_PIXELS // 1_000_000} million pixels are written",
+        )

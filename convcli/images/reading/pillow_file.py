@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError
@@ -15,8 +16,18 @@ from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import metadata_of, orientation_of
 from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import sixteen_bits
-from convcli.images.reading.arrays import is_plain, read_plain
-from convcli.images.reading.planes import Planes, check_white_unsaid, planes_of, upright, white_guessed
+from convcli.images.reading.planes import (
+    array_of,
+    colours_of_16_bits,
+    completed,
+    gray_planes,
+    is_plain,
+    read_plain,
+    upright,
+)
+
+_RGB_LIKE = {"RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"}
+_GRAY_LIKE = {"1", "L", "LA", "La"}
 
 
 class File:
@@ -56,19 +67,14 @@ class File:
             if self._said is None or not formats.row_of(image.format).animation:  # pages have their own
                 self._said = metadata_of(decoded.kept, self.frames, self._loses(image))
             metadata, orientation, remarks = self._said
-        planes = decoded.planes(None, self._full_scale, self._source, bool(self._timing and self._timing.alpha))
-        check_white_unsaid(self._source, self._full_scale, planes.full_scale, not planes.real)
-        assumed = planes.real and self._full_scale is None
+        wanted, alpha = self._full_scale, bool(self._timing and self._timing.alpha)
+        planes = decoded.planes(wanted, self._source, alpha)
         notes = (sixteen_bits.cut_note(image),) if self._cut else decoded.notes
+        guessed = image.mode == "I"
+        planes = completed(planes, self._source, wanted, metadata, (*notes, *remarks), guessed=guessed)
         if self.frames == 1:
             self._image = None  # its pixels are copied
-        if image.mode == "I" and assumed:
-            notes += (white_guessed(planes),)
-        planes = upright(planes, orientation)
-        return Picture(
-            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, assumed=assumed,
-            metadata=metadata, notes=(*notes, *remarks),
-        )  # fmt: skip
+        return upright(planes, orientation)
 
     def timing(self) -> Timing | None:
         """Decode every frame for its duration, and whether it is transparent: some say so only then."""
@@ -174,14 +180,47 @@ class Decoded:
         self._has_alpha = image.has_transparency_data
 
     def planes(
-        self, white: float | None, full_scale: float | None, source: str, alpha: bool = False, unsigned: bool = False,
-        inverted: bool = False,
-    ) -> Planes:  # fmt: skip
-        """The planes; see `planes_of`. Where `alpha`, they are to have it."""
-        return planes_of(
-            self._image, self._samples, alpha or self._has_alpha, self._value, white or full_scale, source, self._plain,
-            unsigned, inverted,
-        )  # fmt: skip
+        self, white: float | None, source: str, alpha: bool = False, unsigned: bool = False, inverted: bool = False
+    ) -> Picture:
+        """The planes as a picture.
+
+        Parameters
+        ----------
+        white : float or None
+            What the file or the user says that white is.
+        source : str
+            For the message.
+        alpha : bool
+            Whether they are to have alpha even if the file has none.
+        unsigned : bool
+            Whether the 32-bit integers of the file have no sign: Pillow reads them as signed.
+        inverted : bool
+            Whether white is 0 in 16-bit gray: Pillow turns it round at 8 bits only.
+        """
+        image, has_alpha = self._image, alpha or self._has_alpha
+        if self._samples is not None:
+            return colours_of_16_bits(self._samples, image.mode, self._value)
+        if image.mode in _GRAY_LIKE:
+            wanted, space = ("LA" if has_alpha else "L"), "gray"
+        elif image.mode in _RGB_LIKE:
+            wanted, space = ("RGBA" if has_alpha else "RGB"), "rgb"
+        elif image.mode == "CMYK":
+            wanted, space, has_alpha = "CMYK", "cmyk", False
+        elif image.mode in ("I", "F") or image.mode.startswith("I;16"):
+            array = array_of(image)
+            if image.mode == "I" and unsigned:
+                array = array.view(np.uint32)
+            if inverted and image.mode.startswith("I;16"):
+                array = 65535 - array
+            return gray_planes(array, white, self._value)
+        else:
+            rule = f"is of Pillow's mode {image.mode}, which is not supported"
+            raise ImageError(f"input '{source}'", rule, "convert it to RGB")
+        array = array_of(image, wanted) if self._plain is None else self._plain
+        if array.ndim == 2:
+            return Picture(array[np.newaxis], None, space, 255.0)
+        planes = np.moveaxis(array, -1, 0)
+        return Picture(planes[:-1], planes[-1], space, 255.0) if has_alpha else Picture(planes, None, space, 255.0)
 
 
 def recognised(stream: BinaryIO) -> Image.Image:

@@ -2,141 +2,167 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, param
-from convcli.images.alpha import joined
-from convcli.images.reading.arrays import array_of
+from convcli.images.picture import Metadata, Picture, joined
 
-_RGB_LIKE = {"RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"}
-_GRAY_LIKE = {"1", "L", "LA", "La"}
+BAND_PIXELS = 1 << 20
+"""What is converted at a time."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Planes:
-    """Colour ``(C, H, W)``, alpha ``(H, W)``, space, full scale, and whether the values are real numbers."""
-
-    colour: NDArray[np.generic]
-    alpha: NDArray[np.generic] | None
-    space: str
-    full_scale: float
-    real: bool = False
+SMALL_PIXELS = 1 << 20
+"""Pictures up to which they are copied in the plain way, in some tenths of a millisecond."""
 
 
-def planes_of(
-    image: Image.Image,
-    samples: NDArray[np.uint16] | None,
-    has_alpha: bool,
-    value: tuple[int, ...] | None,
-    white: float | None,
-    source: str,
-    plain: NDArray[np.uint8] | None = None,
-    unsigned: bool = False,
-    inverted: bool = False,
-) -> Planes:
-    """The planes of an image.
+def is_plain(image: Image.Image) -> bool:
+    """Whether the file of an image that is not yet decoded holds nothing but its samples, 8 bits each, row by row.
 
-    Parameters
-    ----------
-    image : Image
-        Decoded, but for `samples` and `plain`.
-    samples : ndarray or None
-        ``(H, W, C)``, where `convcli.images.reading.sixteen_bits` has decoded them.
-    has_alpha : bool
-        Whether it has transparency, in a channel, a palette, or as one colour.
-    value : tuple of int or None
-        The one 16-bit colour that is transparent.
-    white : float or None
-        What the file says that white is.
-    source : str
-        For the message.
-    plain : ndarray, optional
-        What `read_plain` has read in Pillow's place.
-    unsigned : bool
-        Whether the 32-bit integers of the file have no sign: Pillow reads them as signed.
-    inverted : bool
-        Whether white is 0 in 16-bit gray: Pillow turns it round at 8 bits only.
+    PPM and PGM files of 8 bits do. Pillow's own memory, four bytes for each pixel of three, can be spared then.
     """
-    if samples is not None:
-        return _colours_of_16_bits(samples, image.mode, value)
-    if image.mode in _GRAY_LIKE:
-        wanted, space = ("LA" if has_alpha else "L"), "gray"
-    elif image.mode in _RGB_LIKE:
-        wanted, space = ("RGBA" if has_alpha else "RGB"), "rgb"
-    elif image.mode == "CMYK":
-        wanted, space, has_alpha = "CMYK", "cmyk", False
-    elif image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        array = array_of(image)
-        if image.mode == "I" and unsigned:
-            array = array.view(np.uint32)
-        if inverted and image.mode.startswith("I;16"):
-            array = 65535 - array
-        return gray_planes(array, white, value)
-    else:
-        raise ImageError(
-            f"input '{source}'", f"is of Pillow's mode {image.mode}, which is not supported", "convert it to RGB"
-        )
-    array = array_of(image, wanted) if plain is None else plain
-    if array.ndim == 2:
-        return Planes(array[np.newaxis], None, space, 255.0)
-    planes = np.moveaxis(array, -1, 0)
-    return Planes(planes[:-1], planes[-1], space, 255.0) if has_alpha else Planes(planes, None, space, 255.0)
+    if image.format != "PPM" or image.mode not in ("L", "RGB"):
+        return False
+    below, width = 0, image.size[0]
+    for tile in image.tile:  # type: ignore[attr-defined]
+        coding, (left, top, right, bottom), _, arguments = tile
+        if (
+            coding != "raw"
+            or arguments not in (image.mode, (image.mode, 0, 1))
+            or (left, top, right) != (0, below, width)
+        ):
+            return False
+        below = bottom
+    return below == image.size[1] and not image.has_transparency_data
 
 
-def gray_planes(array: NDArray[Any], white: float | None, value: tuple[int, ...] | None = None) -> Planes:
+def read_plain(image: Image.Image, stream: BinaryIO) -> NDArray[np.uint8] | None:
+    """``(H, W)`` or ``(H, W, C)`` of an image that `is_plain`, from its file; None if that is cut off."""
+    bands = len(image.getbands())
+    array = np.empty((image.size[1], image.size[0], bands), np.uint8)
+    for _, (_, top, _, bottom), offset, _ in image.tile:  # type: ignore[attr-defined]
+        stream.seek(offset)
+        rows = array[top:bottom]
+        if cast("Any", stream).readinto(rows.data) != rows.nbytes:
+            return None
+    return array if bands > 1 else array[..., 0]
+
+
+def array_of(image: Image.Image, mode: str | None = None) -> NDArray[Any]:
+    """``(H, W)`` or ``(H, W, C)`` of an image in `mode`, its own by default, in that mode's dtype.
+
+    `numpy.asarray` has Pillow list all pixels in small pieces and join them: a copy more than there is room for, and most of
+    the time of reading an uncompressed photograph. Where Pillow has a format that is nothing but the pixels, it is made to
+    write that into the array; elsewhere the image is converted and copied in bands. For a small picture that format is not worth
+    its import.
+    """
+    mode = image.mode if mode is None else mode
+    width, height = image.size
+    if mode == image.mode and mode in ("L", "RGB"):
+        if width * height < SMALL_PIXELS:
+            return np.array(image)
+        shape = (height, width) if image.mode == "L" else (height, width, 3)
+        array = np.empty(shape, np.uint8)
+        sink = _Sink(array, len(f"P6\n{width} {height}\n255\n"))
+        image.save(cast("Any", sink), "PPM")
+        return array if sink.place == array.size else np.asarray(image)
+    rows = max(1, BAND_PIXELS // max(1, width))
+    if height <= rows:
+        return _converted(image, mode)
+    out: NDArray[Any] | None = None
+    for start in range(0, height, rows):
+        band = _converted(image.crop((0, start, width, min(start + rows, height))), mode)
+        if out is None:
+            out = np.empty((height, *band.shape[1:]), band.dtype)
+        out[start : start + rows] = band
+    assert out is not None
+    return out
+
+
+def _converted(image: Image.Image, mode: str) -> NDArray[Any]:
+    return np.asarray(image if image.mode == mode else image.convert(mode))
+
+
+class _Sink:
+    """A file whose content, after a header of `skip` bytes, goes into an array."""
+
+    def __init__(self, array: NDArray[np.uint8], skip: int) -> None:
+        self.values, self.place = array.reshape(-1), -skip
+
+    def write(self, data: bytes) -> int:
+        """Take the next bytes."""
+        start = max(0, -self.place)
+        pixels = np.frombuffer(data, np.uint8)[start:]
+        if pixels.size:
+            part = self.values[self.place + start : self.place + len(data)]
+            part[...] = pixels[: part.size]
+        self.place += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+def gray_planes(array: NDArray[Any], white: float | None, value: tuple[int, ...] | None = None) -> Picture:
     """Gray ``(H, W)`` of 16 or 32 bits. Integers beyond 16 bits, or below 0, become float32, or float64 if that is needed.
 
     White is what the file says. If it says nothing, it is 1 for floating point, and for such integers the largest number of as
-    many bits as the values need. `value` is as for `planes_of`.
+    many bits as the values need. `value` is the one colour that is transparent.
     """
     if array.dtype.kind == "f":
-        return Planes(array[np.newaxis], None, "gray", white or 1.0, True)
+        return Picture(array[np.newaxis], None, "gray", white or 1.0, real=True)
     if array.dtype != np.uint16:
         low, high = int(array.min()), int(array.max())
         if low < 0 or high > 65535:
             kind = np.float32 if max(-low, high) <= 2**24 else np.float64  # which holds every one of them
             bits = max(16, high.bit_length())
-            return Planes(array.astype(kind)[np.newaxis], None, "gray", white or 2.0**bits - 1, True)
+            return Picture(array.astype(kind)[np.newaxis], None, "gray", white or 2.0**bits - 1, real=True)
         array = array.astype(np.uint16)
-    return Planes(array[np.newaxis], _alpha_of_value(array[..., np.newaxis], value), "gray", 65535.0)
+    return Picture(array[np.newaxis], _alpha_of_value(array[..., np.newaxis], value), "gray", 65535.0)
 
 
-def white_guessed(planes: Planes) -> str:
-    """The remark on 32-bit integers whose white nobody says."""
-    guess = f"white is taken as {planes.full_scale:.0f}, the next full number of bits"
-    return f"32-bit values: {guess}; see {param('full_scale')}"
-
-
-def check_white_unsaid(source: str, wanted: float | None, own: float, said: bool) -> None:
-    """Refuse a white from the user where the file says it itself, by its depth for one.
+def completed(
+    picture: Picture,
+    source: str,
+    wanted: float | None,
+    metadata: Metadata,
+    notes: tuple[str, ...],
+    said: bool = False,
+    guessed: bool = False,
+) -> Picture:
+    """A picture with what its file says beside the pixels, and whether its white is a guess.
 
     Parameters
     ----------
     source : str
         For the message.
     wanted : float or None
-        What the user says.
-    own : float
-        What the file says, if it does.
+        What the user says that white is.
     said : bool
-        Whether it does.
+        Whether the file says it of real numbers; of others its depth does.
+    guessed : bool
+        Whether it is taken from 32-bit integers if nobody says it.
 
     Raises
     ------
     ImageError
-        Both say it.
+        The user and the file both say it.
     """
+    white, said = picture.full_scale, said or not picture.real
     if wanted is not None and said:
-        rule = f"is for .npy and for real numbers whose file does not say what white is, '{source}' does, {own:g}"
+        rule = f"is for .npy and for real numbers whose file does not say what white is, '{source}' does, {white:g}"
         raise ImageError(param("full_scale", f"{wanted:g}"), rule, "leave it out")
+    assumed = not said and wanted is None
+    if guessed and assumed:
+        guess = f"white is taken as {white:.0f}, the next full number of bits"
+        notes = (f"32-bit values: {guess}; see {param('full_scale')}", *notes)
+    return replace(picture, assumed=assumed, metadata=metadata, notes=notes)
 
 
-def upright(planes: Planes, orientation: int) -> Planes:
+def upright(planes: Picture, orientation: int) -> Picture:
     """Turned as the EXIF orientation says, interleaved in memory again."""
     if orientation == 1:
         return planes
@@ -156,14 +182,15 @@ def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     return array[::rows, ::columns]
 
 
-def _colours_of_16_bits(samples: NDArray[np.uint16], mode: str, value: tuple[int, ...] | None) -> Planes:
+def colours_of_16_bits(samples: NDArray[np.uint16], mode: str, value: tuple[int, ...] | None) -> Picture:
+    """The planes of ``(H, W, C)``; `value` is the one colour that is transparent."""
     planes = np.moveaxis(samples, -1, 0)
     channels = len(planes)
     if mode == "CMYK":
-        return Planes(planes, None, "cmyk", 65535.0)
+        return Picture(planes, None, "cmyk", 65535.0)
     if channels in (2, 4):
-        return Planes(planes[:-1], planes[-1], "gray" if channels == 2 else "rgb", 65535.0)
-    return Planes(planes, _alpha_of_value(samples, value), "gray" if channels == 1 else "rgb", 65535.0)
+        return Picture(planes[:-1], planes[-1], "gray" if channels == 2 else "rgb", 65535.0)
+    return Picture(planes, _alpha_of_value(samples, value), "gray" if channels == 1 else "rgb", 65535.0)
 
 
 def _alpha_of_value(samples: NDArray[Any], value: tuple[int, ...] | None) -> NDArray[np.uint16] | None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.images.reading.arrays import array_of
+from convcli.images.reading.planes import array_of
 
 Opener = Callable[[], Image.Image]
 """Opens the file anew, at the frame in question, nothing of it decoded."""

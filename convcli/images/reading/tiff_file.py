@@ -19,12 +19,13 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from convcli import extras
 from convcli.errors import ImageError
 from convcli.images.guards import check_pixels, decoding, process_wide
 from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of
 from convcli.images.picture import Picture
 from convcli.images.reading import pillow_file, sixteen_bits
-from convcli.images.reading.planes import Planes, check_white_unsaid, gray_planes, upright, white_guessed
+from convcli.images.reading.planes import completed, gray_planes, upright
 
 _SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
 _COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
@@ -80,22 +81,13 @@ class File:
             if not _is_direct(page) and (opened := self._by_pillow(number)) is not None:
                 decoded = pillow_file.Decoded(opened, self._stream, None, partial(self._opened, number))
                 notes = (*decoded.notes, *notes)
-                planes = decoded.planes(
-                    white, None, self._source, unsigned=page.sampleformat == 1, inverted=page.photometric == 0
-                )
+                unsigned, inverted = page.sampleformat == 1, page.photometric == 0
+                planes = decoded.planes(white, self._source, unsigned=unsigned, inverted=inverted)
                 guessed = opened.mode == "I" and planes.real
             else:
                 planes, guessed = self._planes(page, white)
                 planes = upright(planes, orientation)  # which Pillow does itself
-        known = said is not None or not planes.real
-        check_white_unsaid(self._source, self._full_scale, planes.full_scale, known)
-        assumed = not known and self._full_scale is None
-        if guessed and assumed:
-            notes = (white_guessed(planes), *notes)
-        return Picture(
-            planes.colour, planes.alpha, planes.space, planes.full_scale, real=planes.real, assumed=assumed,
-            metadata=metadata, notes=notes,
-        )  # fmt: skip
+        return completed(planes, self._source, self._full_scale, metadata, notes, said is not None, guessed)
 
     def timing(self) -> None:
         """Pages have none."""
@@ -119,11 +111,16 @@ class File:
             image.seek(number)
         return image
 
-    def _planes(self, page: Any, white: float | None) -> tuple[Planes, bool]:
+    def _planes(self, page: Any, white: float | None) -> tuple[Picture, bool]:
         """The planes of a page as tifffile decodes it, and whether their white is to be guessed by their values."""
         photometric = int(page.photometric)
         space = _SPACES.get(photometric)
-        array = _array(page)
+        try:
+            array = _array(page)
+        except ValueError as error:
+            if "imagecodecs" in str(error) and not extras.is_installed("imagecodecs"):
+                raise _without_imagecodecs(self._source, page) from None
+            raise
         if space is None or array is None or array.dtype.kind not in "uif":
             raise ImageError(
                 f"input '{self._source}'", f"is a TIFF of a rare kind, {page.photometric!s}", "convert it to RGB first"
@@ -134,6 +131,11 @@ class File:
             planes = gray_planes(array[..., 0], white)
             return planes, planes.real
         return _coloured(array, space, tuple(map(int, page.extrasamples)), white), False
+
+
+def _without_imagecodecs(source: str, page: Any) -> ImageError:
+    rule = f"is a TIFF that is compressed by {getattr(page.compression, 'name', page.compression)}, which needs imagecodecs"
+    return ImageError(f"input '{source}'", rule, extras.how_to_get("imagecodecs"), "it is not installed")
 
 
 def _count(pages: Any) -> int:
@@ -212,7 +214,7 @@ def _segment_bytes(page: Any) -> int:
     return max(1, int(rows * columns * samples * page.dtype.itemsize))
 
 
-def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Planes:
+def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Picture:
     """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
     colours = _COLOURS[space]
     real = array.dtype.kind == "f" or array.dtype.itemsize > 2
@@ -225,10 +227,9 @@ def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: fl
         array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
     if has_alpha and extra[:1] == (1,):
         sixteen_bits.straighten(array[..., : colours + 1], full_scale, real)
-    planes = np.moveaxis(
-        np.ascontiguousarray(array[..., : colours + has_alpha]), -1, 0
-    )  # interleaved, as all pictures are
-    return Planes(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real)
+    kept = np.ascontiguousarray(array[..., : colours + has_alpha])  # interleaved, as all pictures are
+    planes = np.moveaxis(kept, -1, 0)
+    return Picture(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real=real)
 
 
 def _described(page: Any, stream: BinaryIO) -> Image.Image:

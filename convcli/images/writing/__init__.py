@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
+from convcli.errors import ImageError, param
 from convcli.images import formats
 from convcli.images.formats import Format
 from convcli.images.guards import process_wide
-from convcli.images.picture import ImageFile, Picture, Timing
-from convcli.images.writing.encoding import Settings
+from convcli.images.picture import ImageFile, Metadata, Picture, Timing
 from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user sets: `quality` 1 to 100 of lossy formats, `compression` 0 to 9 of deflated ones; None: by default."""
+
+    quality: int | None = None
+    compression: int | None = None
+
+    def check(self, container: str) -> None:
+        """Refuse what a format does not have."""
+        row = formats.row_of(container)
+        for value, has, what in (
+            (self.quality, "quality", param("quality", self.quality)),
+            (self.compression, "compression", param("compression", self.compression)),
+        ):
+            if value is not None and not getattr(row, has):
+                others = ", ".join(other.name for other in formats.ROWS.values() if getattr(other, has))
+                raise ImageError(what, f"is for {others}, not for {container}", "leave it out")
 
 
 class Saved(NamedTuple):
@@ -42,42 +62,18 @@ def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str
 
 @dataclass(slots=True)
 class Job:
-    """What is to be written, where to, and what is to be said of it.
+    """What is to be written, where to, and what is to be said of it."""
 
-    Attributes
-    ----------
-    row : Format
-        Of the file.
-    target : str
-        Its path.
-    sink : callable
-        Opens the target.
-    count : int
-        Frames.
-    timing : Timing or None
-        Of an animation.
-    threads : int or None
-        For encoders that use several; None: one for each processor.
-    settings : Settings
-        Quality and compression.
-    frames : int
-        How many were written.
-    clipped : list of Clipped
-        Of the frames.
-    notes : list of str
-        What was lost.
-    """
-
-    row: Format
-    target: str
-    sink: Callable[[], AbstractContextManager[BinaryIO]]
-    count: int
-    timing: Timing | None
-    threads: int | None
-    settings: Settings
-    frames: int
-    clipped: list[Clipped] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    row: Format  # of the file
+    target: str  # its path
+    sink: Callable[[], AbstractContextManager[BinaryIO]]  # opens the target
+    count: int  # frames
+    timing: Timing | None  # of an animation
+    threads: int | None  # for encoders that use several; None: one for each processor
+    settings: Settings  # quality and compression
+    frames: int  # how many were written
+    clipped: list[Clipped] = field(default_factory=list)  # of the frames
+    notes: list[str] = field(default_factory=list)  # what was lost
 
     def write(self, parts: Iterable[bytes | memoryview]) -> None:
         """Write the bytes of the whole file."""
@@ -163,3 +159,34 @@ def _all(first: list[Frame], rest: Iterator[tuple[Picture, Storage]], job: Job) 
         made = [Frame(picture, storage, job)]
         del picture
         yield made.pop()
+
+
+def carried(row: Format, metadata: Metadata, converted: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The metadata that a format keeps, as Pillow calls it, and remarks on what it does not.
+
+    Parameters
+    ----------
+    row : Format
+    metadata : Metadata
+        Of the input.
+    converted : bool
+        Whether the colours are of another space than the input's: nothing is said of these then.
+    """
+    kept: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    for name, block, most in (("exif", metadata.exif, row.exif), ("xmp", metadata.xmp, row.xmp)):
+        if block and len(block) <= most:
+            kept[name] = block
+        elif block and most:
+            notes += (f"its {name.upper()} data is too long for {row.name} and left out",)
+    if metadata.dpi and row.dpi:
+        kept["dpi"] = metadata.dpi
+    if metadata.icc_profile and row.icc and not converted:
+        kept["icc_profile"] = metadata.icc_profile
+    if row.text:
+        kept |= {"text": metadata.text, "chunks": () if converted else metadata.chunks}
+    if metadata.comment and row.comment:
+        kept["comment"] = metadata.comment[: row.comment]
+    if metadata.iptc and row.iptc:
+        kept["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(metadata.iptc)) + metadata.iptc
+    return kept, notes

@@ -23,8 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.images.writing import Frame, Job
-from convcli.images.writing.encoding import carried
+from convcli.images.writing import Frame, Job, carried
 from convcli.system.parallel import run_all, workers
 
 Bytes = NDArray[np.uint8]
@@ -53,26 +52,15 @@ LEVEL = 6
 
 
 class Said(NamedTuple):
-    """What a PNG says beside its pixels, as Pillow calls it.
+    """What a PNG says beside its pixels, as Pillow calls it."""
 
-    Parameters
-    ----------
-    icc_profile, exif, xmp : bytes, optional
-        The ICC profile; the EXIF data, with or without its ``Exif`` header; the XMP packet.
-    dpi : (float, float), optional
-        Pixels per inch, horizontal and vertical.
-    text : tuple of (str, str)
-        Keywords and texts.
-    chunks : tuple of (bytes, bytes)
-        Kinds and contents of chunks that are written as they are.
-    """
-
+    # the ICC profile; the EXIF data, with or without its ``Exif`` header; the XMP packet
     icc_profile: bytes | None = None
     exif: bytes | None = None
-    dpi: tuple[float, float] | None = None
+    dpi: tuple[float, float] | None = None  # pixels per inch, horizontal and vertical
     xmp: bytes | None = None
-    text: tuple[tuple[str, str], ...] = ()
-    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    text: tuple[tuple[str, str], ...] = ()  # keywords and texts
+    chunks: tuple[tuple[bytes, bytes], ...] = ()  # kinds and contents of chunks that are written as they are
 
     def encode(self) -> Iterator[bytes]:
         """Chunks that stand before the pixels."""

@@ -10,42 +10,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, param
-from convcli.images.alpha import joined
 from convcli.images.formats import ANY, Format, row_of
-from convcli.images.picture import SPACES, Picture
+from convcli.images.picture import SPACES, Picture, joined
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Storage:
-    """How a picture is kept in a file.
+    """How a picture is kept in a file."""
 
-    Attributes
-    ----------
-    container : str
-        The format, as Pillow names it, or ``NPY``.
-    space : str
-        The colour space of the file: ``gray``, ``rgb``, ``cmyk``, or ``tensor``.
-    dtype : str
-        ``uint8``, ``uint16``, or ``float32`` for real values as they are.
-    scale : float
-        What values are multiplied by, to fit a narrower type.
-    full_scale : float
-        White, after scaling.
-    policy : str
-        The range policy.
-    notes : tuple of str
-        What is lost.
-    """
-
-    container: str
-    space: str
-    dtype: str
-    scale: float
-    full_scale: float
-    policy: str
-    notes: tuple[str, ...] = ()
+    container: str  # the format, as Pillow names it, or ``NPY``
+    space: str  # the colour space of the file: ``gray``, ``rgb``, ``cmyk``, or ``tensor``
+    dtype: str  # ``uint8``, ``uint16``, or ``float32`` for real values as they are
+    scale: float  # what values are multiplied by, to fit a narrower type
+    full_scale: float  # white, after scaling
+    policy: str  # the range policy
+    notes: tuple[str, ...] = ()  # what is lost
 
 
 def storage_for(

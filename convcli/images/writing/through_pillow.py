@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
@@ -11,12 +12,15 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import ConvError, ImageError
+from convcli.images.formats import Format
 from convcli.images.guards import reason
-from convcli.images.picture import Timing
-from convcli.images.writing import Frame, Job
-from convcli.images.writing.encoding import carried, coding
+from convcli.images.picture import Metadata, Timing
+from convcli.images.writing import Frame, Job, Settings, carried
 from convcli.images.writing.storage import image_of
-from convcli.system.silence import silent
+from convcli.system.context import silent
+
+QUALITY = 92
+"""Of lossy formats, where neither the user nor the input says."""
 
 
 def write(frames: Iterator[Frame], job: Job) -> None:
@@ -37,12 +41,36 @@ def write(frames: Iterator[Frame], job: Job) -> None:
 
 def _options(frame: Frame, job: Job) -> dict[str, Any]:
     """What an encoder is told beside the pixels."""
-    options = coding(job.row, frame.metadata, job.settings)
+    options = _coding(job.row, frame.metadata, job.settings)
     if job.row.name == "ICO":  # else Pillow makes icons of its own sizes
         options["sizes"] = [frame.pixels.shape[1::-1]]
     kept, notes = carried(job.row, frame.metadata, frame.space == "cmyk" and not job.row.cmyk)
     job.notes += notes
     return options | kept
+
+
+def _coding(row: Format, metadata: Metadata, settings: Settings) -> dict[str, Any]:
+    """What Pillow is told of the coding.
+
+    A JPEG of a JPEG keeps its tables and subsampling: its quality and size. WebP is written without loss where the input
+    had none, and always at quality 100.
+    """
+    if row.name == "JPEG":
+        source = metadata.jpeg
+        kept: dict[str, Any] = {"quality": settings.quality or QUALITY}
+        if source is not None:
+            if settings.quality is None:
+                kept = {"qtables": source.tables}
+            if source.subsampling is not None:
+                kept["subsampling"] = source.subsampling
+            if source.progressive:
+                kept["progressive"] = True
+        return kept
+    if row.name == "WEBP":
+        if not row.loses(metadata.lossy, settings.quality):
+            return {"lossless": True, "quality": 50, "exact": True}  # the effort, here
+        return {"quality": settings.quality or QUALITY, "exact": True}
+    return {"quality": settings.quality} if row.quality and settings.quality is not None else {}
 
 
 def _image(job: Job, frame: Frame) -> Image.Image:
@@ -73,7 +101,7 @@ def _through_memory(job: Job, encode: Callable[[BinaryIO], None]) -> None:
 def _animation(
     job: Job, images: Iterator[Image.Image], timing: Timing, options: dict[str, Any], stream: BinaryIO
 ) -> None:
-    from convcli.images.writing import animated, gif
+    from convcli.images.writing import gif
 
     if timing.hidden:
         next(images)
@@ -90,6 +118,46 @@ def _animation(
         options["disposal"] = 2 if timing.alpha else 1
     if timing.loop is not None or not is_gif:
         options["loop"] = timing.plays
-    frames = animated.Frames(images, len(durations))
+    frames = _Frames(images, len(durations))
     frames.save(stream, job.row.name, save_all=True, **options)
-    job.frames = animated.count(stream) or len(durations)
+    job.frames = _count(stream) or len(durations)
+
+
+class _Frames(Image.Image):
+    """An image whose frames come from an iterator: Pillow's writers seek forward through it, and it is made up on the way.
+
+    Parameters
+    ----------
+    frames : iterator of Image
+        All of one size and mode but for palettes.
+    count : int
+        How many there are.
+    """
+
+    def __init__(self, frames: Iterator[Image.Image], count: int) -> None:
+        super().__init__()
+        self.n_frames, self.is_animated = count, count > 1
+        self._frames, self._place = frames, -1
+        self.seek(0)
+
+    def tell(self) -> int:
+        """The number of the present frame."""
+        return self._place
+
+    def seek(self, frame: int) -> None:
+        """Go on to a frame; going back, which writers do when they are done, changes nothing."""
+        if frame >= self.n_frames:
+            raise EOFError
+        while self._place < frame:
+            present = next(self._frames)
+            self._place += 1
+            self.im, self._mode, self._size = present.im, present.mode, present.size
+            self.palette, self.info = present.palette, present.info
+
+
+def _count(stream: BinaryIO) -> int | None:
+    """How many frames a file has: writers join those that are equal; None if it is larger than what may be read."""
+    stream.seek(0)
+    with suppress(Image.DecompressionBombError), Image.open(stream) as image:
+        return int(getattr(image, "n_frames", 1))
+    return None

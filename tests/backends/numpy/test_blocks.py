@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ALWAYS, Layer, layers, small_tiles
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convcli import engine
+from convcli.backends.numpy import blocks as runs
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair, Size
+from convcli.kernels import parse
 from convcli.layer import Layer as Weights
 from convcli.pointwise.finish import Finish
+from convcli.pointwise.lift import Restore
 from convcli.windows import WHOLE
+from support.layers import Layer, layers
+from support.operations import ALWAYS, convolve, small_tiles
 
 
 @dataclass
@@ -97,6 +101,34 @@ def test_blocks_are_the_whole(
         check(layer, Compute("numpy", plan=plan, threads=1), finish, Size(*block))
 
 
+@pytest.mark.parametrize("size", [(700, 900), (40, 50)])
+@pytest.mark.parametrize("kernel", ["gaussian:1", "log:2"])
+def test_blocks_of_a_picture_with_alpha_are_the_whole(kernel: str, size: tuple[int, int]) -> None:
+    """The extremes of its colours alone are stretched: by the plan of the whole, wherever real results are kept."""
+    image = np.random.default_rng(0).integers(0, 256, (1, *size, 4), np.uint8).transpose(0, 3, 1, 2)
+    values = parse(kernel).kernels[0].values
+    spec = ConvSpec(groups=4)
+    layer = Weights.of(np.tile(values[np.newaxis, np.newaxis], (4, 1, 1, 1)), spec)
+    finish = Finish(dtype="uint8", policy="minmax", count=True, restore=Restore(255.0, opacity=True))
+    whole = engine.run(image, layer, spec, Compute("numpy"), finish)
+    target = Joined()
+    result = engine.run(Windowed(image, True), layer, spec, Compute("numpy"), finish, None, target, Size(17, 31))
+    assert result.plan == whole.plan
+    np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
+
+
+def test_blocks_that_no_tap_reaches_read_nothing() -> None:
+    spec = ConvSpec(transpose=True, stride=Pair(9, 9), padding=Pads(1, 1, 1, 1))
+    layer = Weights.of(np.ones((1, 1, 1, 1)), spec, np.array([3.0]))
+    source, target = Windowed(np.ones((1, 1, 1, 1))), Joined()
+    engine.run(
+        source, layer, replace(spec, output_padding=Pair(8, 8)), Compute("numpy"), target=target, block=Size(2, 3)
+    )
+    assert len(target.blocks) == 12
+    assert not source.read_pixels
+    assert (target.whole((1, 1, 7, 7)) == 3).all()
+
+
 def test_a_block_reads_its_window_alone() -> None:
     """Of a large picture, a block needs about as many pixels as it has."""
     image = np.random.default_rng(0).integers(0, 256, (1, 3, 2000, 1500), np.uint8)
@@ -121,9 +153,6 @@ def test_backends_that_read_the_whole_hand_it_over() -> None:
         assert result.output_shape == whole.output_shape == (2, 4, 4, 6)
         assert not result.array.size
         np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
-
-
-# --- threads ---
 
 
 @pytest.mark.parametrize("plan", [None, *ALWAYS])
@@ -156,3 +185,15 @@ def test_nor_does_the_backend_that_auto_takes(channels: int, size: int, monkeypa
     layer = Weights.of(np.ones((channels, channels, 3, 3), np.float32), spec)
     calls = [engine.prepare(image, layer, spec, Compute("auto", threads=threads)) for threads in (1, 2, 16)]
     assert len({call.backend for call in calls}) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_tiles_are_given_to_the_threads_of_the_plan(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    real = runs.run_all
+    monkeypatch.setattr(runs, "run_all", lambda work, items, count: (given.append(count), real(work, items, count)))
+    image = np.zeros((3, 1200, 1600), np.uint8)
+    weight = np.random.default_rng(0).random((3, 1, 9, 9))
+    result = convolve(image, weight, ConvSpec(groups=3), Compute("numpy", threads=threads))
+    assert given == [threads]
+    assert result.plan.endswith(f"{threads} thread{'s' * (threads > 1)}")

@@ -1,4 +1,4 @@
-"""What a strategy is, and what all of them share: what calls cost, how tiles are cut, how a bias is added.
+"""What a strategy has to provide, and what all strategies share: costs, the size of tiles, the bias.
 
 The costs were measured on one core of a 2025 server processor.
 """
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.backends import SMALL
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
@@ -22,120 +23,103 @@ MAC = {"float32": 0.024e-9, "float64": 0.05e-9}
 """Seconds of a multiply-accumulate in BLAS."""
 
 MANY_KERNELS = 64
-"""Different kernels of a job beyond which not all are looked at: layers of many channels are for products of windows."""
+"""If a job has more kernels than this, only some of them are looked at: layers of many channels are best done by
+products of windows anyway."""
 
 SEEN = 8
-"""Outputs and inputs of such a layer whose kernels are looked at: the others are like them."""
+"""Outputs and inputs of such a layer whose kernels are looked at. The others are assumed to be like them."""
 
 LEAST_STEPS, MACS_A_STEP = 20_000, 400_000
-"""Steps of Python that a search for a better way may always take; and multiply-accumulates of the job for each further one, which
-take ten times as long in BLAS."""
+"""Steps of Python that a search for a better way may always take; and the multiply-accumulates of the job that allow
+one more step. In BLAS they take ten times as long as the step."""
 
 VALUES_A_STEP = 1000
-"""Values that NumPy looks at in the time of a step."""
+"""Values that NumPy looks at in the time of one step."""
 
 CACHE_BYTES = 4 << 20
-"""Scratch and output of a tile: a core's share of the third-level cache. Long lines pay more than a nearer cache: a line that
-goes on where memory does is read ahead, a piece of one is not (measured)."""
+"""Bytes of the scratch and output of a tile: a core's share of the third-level cache. Long lines are worth more than
+a faster cache: the processor reads ahead where it reads on through memory, but not from one short piece to the next
+(measured)."""
 
 CACHED_BYTES = 1 << 20
-"""What may be kept of an operation for the next one like it: large kernels are prepared anew."""
+"""The most bytes that are kept of an operation for the next one like it. Large kernels are prepared again."""
 
 COMPARED_BYTES = 4 << 20
-"""Kernels up to which like ones are looked for: to compare more takes as long as to look at each."""
+"""Equal kernels are searched for in at most so many bytes of kernels: beyond this, comparing takes as long as
+looking at each."""
 
 ENOUGH_ROWS = 16
-"""Output rows of a tile below which lines are cut shorter instead: tall kernels read many rows for each."""
+"""If a tile would have fewer output rows, its lines are made shorter instead, because tall kernels read many input
+rows for each tile."""
 
 TALL = 4
-"""A tile may be up to twice as large as it should be, up to so many times the rows that it reads beyond those of its output."""
+"""A tile may be up to twice as large as usual, but at most so many times as large as the input rows that it reads
+beyond those of its output."""
 
 
 class Estimate(NamedTuple):
-    """What a strategy would take for a job by itself.
+    """The predicted cost of a strategy for a job, without the costs that all strategies share."""
 
-    Attributes
-    ----------
-    name : str
-        Of the strategy.
-    job : Job
-        As it would see it.
-    dtype : str
-        Of the computation.
-    each : float
-        Seconds for each output value.
-    calls : float
-        Calls into NumPy for each tile.
-    reason : str
-        Why it takes that, in words.
-    rounds : bool
-        Whether it rounds more than a plain sum does.
-    gathers : str
-        The type of the pixels that it is handed; empty: that of the computation.
-    block : int
-        Rows of the output that are done at once: a lower tile takes as long.
-    held : int
-        Bytes that are kept of it for the next operation like it, beyond what every strategy keeps.
-    """
-
-    name: str
-    job: Job
-    dtype: str
-    each: float
-    calls: float
-    reason: str
-    rounds: bool = False
-    gathers: str = ""
-    block: int = 1
-    held: int = 0
+    name: str  # of the strategy
+    job: Job  # as the strategy sees it
+    dtype: str  # of the computation
+    each: float  # seconds for each output value
+    calls: float  # calls into NumPy for each tile
+    reason: str  # what the cost comes from, in words
+    rounds: bool = False  # whether its rounding errors are larger than those of a plain sum
+    gathers: str = ""  # the dtype of the gathered pixels; empty: that of the computation
+    block: int = 1  # output rows that are computed at once: a lower tile takes as long
+    held: int = 0  # bytes that are kept for the next operation like it, beyond what is kept for every strategy
 
 
 Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], Steps]
-"""``work(part, scratch, out, buffers)``: the steps that fill the first ``W_out·step`` values of each line of ``out (O, rows,
-line)`` from the gathered ``scratch (planes, input rows, line)``, both of the plan's dtype, for the columns of `part`. Both have
-lines of one length, so that many of them can be worked on as one: what then comes to lie behind an output line is of no account."""
+"""``work(part, scratch, out, buffers)``: the steps that fill the first ``W_out·step`` values of each line of
+``out (O, rows, line)`` from the gathered ``scratch (planes, input rows, line)``, for the columns of `part`. Their
+dtypes are those of the plan. Lines of both have the same length, so that many lines can be treated as one: the
+values after the end of an output line then have no meaning."""
 
 
 class Strategy(Protocol):
     """A module that can do jobs in one way."""
 
     def estimates(self, layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-        """What it would take, in each of the ways in which it can do an operation and that may be worth it.
+        """The cost of each way in which the strategy can do an operation and that may be worth it.
 
         Parameters
         ----------
         layouts : list of Job
-            The job, and, if its channels lie interleaved, the same with a plane for each.
+            The job and, if its channels are interleaved, the same job with a plane for each channel.
         dtype : {"float32", "float64"}
-            Of the computation, where it is not done in exact integers.
+            Of the computation, unless it is done in exact integers.
         wanted : bool
-            Whether to say so though it is not worth it.
+            Whether to return a cost even if the strategy is not worth it.
         """
         ...
 
     def tile(self, job: Job, itemsize: int) -> Size:
-        """Output rows and columns of a tile, for values of so many bytes."""
+        """Output rows and columns of a tile, for values of `itemsize` bytes."""
         ...
 
     def prepare(self, job: Job, dtype: str) -> Work:
-        """Do once what all tiles share; what is returned says how a tile is filled.
+        """Do the work that all tiles share, once. The result gives the steps that fill a tile.
 
-        `dtype` is that of the tiles, or one that `precision` has asked for.
+        `dtype` is that of the tiles, or one that `precision` has returned.
         """
         ...
 
     def precision(self, job: Job, scratch: NDArray[Any]) -> str | None:
-        """The dtype in which a tile can be done whose values are not bounded, see `Job.bounded`; None: only by plain taps."""
+        """The dtype in which a tile can be done if its values are not bounded (see `Job.bounded`); None: only by plain taps."""
         ...
 
 
 def tile_within(
     job: Job, itemsize: int, values: int = 12000, planes: int | None = None, within: int | None = None
 ) -> Size:
-    """Output rows and columns of a tile of at most `values` values in a line, within so many bytes (or `CACHE_BYTES`).
+    """Output rows and columns of a tile, with at most `values` values in a line and `within` bytes (default `CACHE_BYTES`).
 
-    Long lines come first, because every NumPy call then does more; but not before half as many rows as a kernel reads beyond
-    them. `planes` is how many gathered planes are worked on at a time (by default all).
+    Lines are as long as possible, because every NumPy call then does more. But a tile has at least `ENOUGH_ROWS` output
+    rows, and at least half as many as a window, unless its lines would become very short. `planes` is the number of
+    gathered planes that are worked on at a time (default: all).
     """
     planes = planes or job.gathered
     enough = min(max(ENOUGH_ROWS, job.reach.height // 2), job.output.height)
@@ -152,12 +136,12 @@ def tile_within(
 
 
 def steps_allowed(job: Job) -> int:
-    """Steps that a search may take, so that it never takes longer than the work that it may save: see `LEAST_STEPS`."""
+    """Steps that a search may take, so that it never takes longer than the work that it may save (see `LEAST_STEPS`)."""
     return LEAST_STEPS + job.kernels.size * job.output.height * job.output.width * job.step // MACS_A_STEP
 
 
 def like(job: Job) -> list[int]:
-    """For each output plane the first one whose kernels are the same; kernels that are many and large count as all different."""
+    """For each output plane, the first one with the same kernels. If kernels are many and large, all count as different."""
     if job.outputs > MANY_KERNELS and job.kernels.nbytes > COMPARED_BYTES:
         return [*range(job.outputs)]
     first: dict[bytes, int] = {}
@@ -165,13 +149,43 @@ def like(job: Job) -> list[int]:
 
 
 def slower(job: Job, factor: float) -> float:
-    """What the work on a value takes longer where rows are left out: lines cannot be worked on as one."""
+    """`factor` if the stride leaves out rows, because lines then cannot be treated as one; else 1."""
     return factor if job.stride > 1 else 1.0
 
 
 def bias_steps(job: Job, out: NDArray[Any]) -> Steps:
-    """Add the bias to ``out (O, rows, W_out·step)``, if there is one."""
+    """The steps that add the bias to ``out (O, rows, W_out·step)``; none if there is no bias."""
     if not job.bias.any():
         return []
     pixels = out.reshape(*out.shape[:-1], -1, job.step)
     return [(np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels))]
+
+
+def precision(job: Job, scratch: NDArray[Any]) -> str | None:
+    """The dtype of a tile, if its values allow skipping taps of weight 0 and adding pixels before they are multiplied; else None.
+
+    A tap may not be skipped if a NaN or an infinity lies under it. Pixels may not be added if they are so large that
+    only their products with the weights are small enough.
+    """
+    largest = max(float(scratch.max(initial=0)), -float(scratch.min(initial=0)), key=lambda size: (size != size, size))
+    return scratch.dtype.name if is_small(largest, scratch.dtype) else None
+
+
+def is_small(largest: float, kind: np.dtype[Any]) -> bool:
+    """Whether pixels of type `kind` can be summed if their largest magnitude is `largest`. NaN cannot."""
+    return largest < float(np.finfo(kind).max) * SMALL
+
+
+def spread(scratch: NDArray[Any], block: tuple[int, int]) -> tuple[float, float]:
+    """The largest magnitude in a tile (NaN if there is one), and how many times larger it is than the mean of the faintest block.
+
+    `block` gives the rows and columns of a block. Blocks that are all zeros are left out.
+    """
+    sizes = np.abs(scratch)
+    largest = float(sizes.max(initial=0))
+    if not is_small(largest, scratch.dtype):  # their sums could overflow
+        return largest, np.inf
+    _, rows, columns = sizes.shape
+    sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block[0]), 1), range(0, columns, block[1]), 2)
+    faintest = float(sums.min(where=sums > 0, initial=np.inf)) / (block[0] * block[1])
+    return largest, largest / faintest

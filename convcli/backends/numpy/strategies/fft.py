@@ -1,12 +1,12 @@
 """Large kernels: overlapping tiles in the frequency domain (overlap-save).
 
-A tile of the padded input is transformed, multiplied by the kernel's transform and transformed back; the outputs that no
-wrap-around has touched are kept. Dilation spreads the kernel's taps; a stride of rows is taken from the dense result.
+A tile of the padded input is transformed, multiplied by the kernel's transform and transformed back. The outputs that
+are free of wrap-around are kept. Dilation spreads the kernel's taps; a stride keeps only some rows of the dense result.
 Oppenheim and Schafer, "Discrete-Time Signal Processing", section on block convolution.
 
-The rounding of a transform is relative to the largest value of the tile, so that one value far above the rest would drown
-it. Tiles of real pixels and of wide integers are looked at first, block by block: one of a wide range is done in float64, one of
-a wider range not at all.
+The rounding errors of a transform are relative to the largest value of the tile: one very large value would hide small
+ones. Tiles of real pixels and of wide integers are therefore looked at first, block by block. A tile with a wide range
+is done in float64, and one with an even wider range is not transformed at all.
 """
 
 from __future__ import annotations
@@ -19,40 +19,52 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.limits import TOO_WIDE, WIDE, block, scale_of
+from convcli.backends import TOO_WIDE, WIDE, block, scale_of
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.common import CACHED_BYTES, MANY_KERNELS, PASS, Estimate, Work, bias_steps, like
-from convcli.backends.numpy.strategies.values import is_small, spread
+from convcli.backends.numpy.strategies.common import (
+    CACHED_BYTES,
+    MANY_KERNELS,
+    PASS,
+    Estimate,
+    Work,
+    bias_steps,
+    is_small,
+    like,
+    spread,
+)
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
 TRANSFORM = {"float32": 0.16e-9, "float64": 0.3e-9}
-"""Seconds of a real transform for each value and each doubling of its size."""
+"""Seconds of a real transform, for each value and each doubling of its size."""
 
 SPECTRA_BYTES = 256 << 20
-"""Transforms of kernels beyond which they are out of the question."""
+"""If the transforms of the kernels take more bytes than this, the strategy is not used."""
 
 SIDES = (
     *(30, 36, 48, 60, 72, 80, 96, 120, 144, 160, 180, 200, 240, 288, 320, 360, 400, 480),
     *(576, 640, 720, 800, 960, 1152, 1440, 1920, 2400, 2880, 3600, 4800),
 )
-"""Tile sides with small prime factors only; no powers of two, whose columns fall into few lines of the cache."""
+"""Sides of the transforms: they have only small prime factors. Powers of two are left out, because their columns
+would share a few lines of the cache."""
 
 NORM: Final = "ortho"
-"""Of the transforms of pixels. Told not to scale one, NumPy (2.0 to 2.4) does it in a wider type, which takes up to eight times as
-long: it multiplies float32 by the integer 1."""
+"""Scale of the transforms of pixels. Without a scale, NumPy (2.0 to 2.4) works in a wider type and takes up to eight
+times as long, because it multiplies float32 by the integer 1."""
 
 ROOM = 1.5
-"""How much larger than a kernel a side must be, where the image is: else a tile has hardly an output."""
+"""How many times larger than a kernel a side must be, if the image is large enough: otherwise a tile has hardly any
+outputs."""
 
 WORTH_LESS = 0.75
-"""The share of a tile's side up to which another one is worth a transform of the kernel, if there is one only."""
+"""A smaller side must be less than this share of the usual one to be worth another transform of the kernel, if there
+is only one kernel."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-    """What it takes, channels one by one. Every job can be done so, if it is wanted."""
+    """The cost, with a plane for each channel. The strategy can do every job, if it is wanted."""
     job = layouts[-1]
     different = len(set(like(job)))
     held = spectra_bytes(job, dtype, different)
@@ -72,14 +84,14 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
 
 
 def sides(job: Job) -> tuple[int, int]:
-    """Rows and columns of the transforms: what costs least for each output, and no more than the image asks for."""
+    """Rows and columns of the transforms: the cheapest for each output, but no more than the image needs."""
     (height, width), (rows, columns) = job.output, job.reach
     return side_for(rows, job.stride * (height - 1) + 1), side_for(columns, width)
 
 
 @lru_cache(maxsize=256)
 def side_for(span: int, outputs: int) -> int:
-    """The side along one axis, for so many outputs of windows of `span`; a planner asks for the same one again and again."""
+    """The side along one axis, for `outputs` outputs with windows of `span`. Kept, because the planner needs it again and again."""
     need = outputs + span - 1
     fitting = [side for side in SIDES if side >= min(need, ROOM * span)] or [2 ** int(np.ceil(np.log2(2 * span)))]
     limit = next((side for side in fitting if side >= need), fitting[-1])
@@ -88,30 +100,31 @@ def side_for(span: int, outputs: int) -> int:
 
 
 def effort(side: int) -> float:
-    """Relative work of a tile along one axis: small ones cost calls, large ones leave the cache (measured)."""
+    """Relative cost of a tile along one axis: small tiles need more calls, large ones leave the cache (measured)."""
     calls, far = sqrt(1 + (190 / side) ** 2), 1 + 0.12 * max(0.0, log2(side / 480))
     return side * log2(side) * calls * far
 
 
 def fitted(most: int, need: int) -> int:
-    """The side for a tile that reads so many rows or columns: `most`, but where far less will do.
+    """The side for a tile that reads `need` rows or columns: `most`, or a far smaller one if it is enough.
 
-    That is so at the edge, and where tiles are cut lower so that every thread has one.
+    It is enough at the edge of the image, or if tiles are made lower so that every thread has one.
     """
     less = min((side for side in SIDES if side >= need), default=most)
     return less if less < WORTH_LESS * most else max(most, need)
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles that one transform fills."""
+    """Output rows and columns of a tile: as many as one transform fills."""
     height, width = (side - span + 1 for side, span in zip(sides(job), job.reach, strict=True))
     return Size(max(1, (height - 1) // job.stride + 1), max(1, width))
 
 
 def precision(job: Job, scratch: NDArray[Any]) -> str | None:
-    """The dtype for a tile; None if its values are not finite, near the end of the type, or of too wide a range.
+    """The dtype for a tile; None if its values are not finite, near the end of their type's range, or of too wide a range.
 
-    The windows of a dilated kernel may miss whatever lifts the mean of a block: they are done in float64.
+    The windows of a dilated kernel may miss the pixels that raise the mean of a block. Such tiles are always done in
+    float64.
     """
     largest, ratio = spread(scratch, (block(job.kernel.height), block(job.kernel.width)))
     if ratio > TOO_WIDE or not is_small(largest, scratch.dtype):
@@ -120,19 +133,19 @@ def precision(job: Job, scratch: NDArray[Any]) -> str | None:
 
 
 def spectra_bytes(job: Job, dtype: str, different: int) -> int:
-    """What the transforms of the job's kernels take in memory, so many of which differ; those of many count as if all did."""
+    """Bytes of the transforms of the job's kernels, of which `different` differ. If there are many, all count as different."""
     height, width = sides(job)
     kernels = different if job.outputs <= MANY_KERNELS else job.outputs
     return kernels * job.inputs * height * (width // 2 + 1) * 2 * np.dtype(dtype).itemsize
 
 
 def distinct(job: Job) -> dict[bytes, NDArray[Any]]:
-    """The kernels ``(I, kh, kw)`` of a job's outputs, like ones once, by their bytes."""
+    """The different kernels ``(I, kh, kw)`` of a job's outputs, by their bytes."""
     return {kernels.tobytes(): kernels for kernels in job.kernels}
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Transform the kernels once, like ones once for all; what is returned says how a tile is filled."""
+    """Find the different kernels. The result gives the steps that fill a tile. Kernels are transformed once for all tiles."""
     transforms = _Transforms(job, dtype)
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
@@ -143,7 +156,7 @@ def prepare(job: Job, dtype: str) -> Work:
 
 
 class _Transforms:
-    """What all tiles of a job share: the sides of the transforms, and the kernels' own."""
+    """What all tiles of a job share: the sides of the transforms, and the transforms of the kernels."""
 
     def __init__(self, job: Job, dtype: str) -> None:
         self.job, self.dtype = job, dtype
@@ -168,7 +181,7 @@ class _Transforms:
         beside = buffers.get(f"fft product {kind}", transforms.shape[1:], complex_kind)
         further = buffers.get(f"fft further {kind}", transforms.shape[1:], complex_kind)
         needed = job.stride * (rows - 1) + 1
-        # Where what is transformed back is the output itself, it needs no room of its own.
+        # If the inverse transform gives exactly the output, it is written there directly.
         at_once = job.stride == 1 and out.shape[2] == side and out.dtype == kind
         dense = None if at_once else buffers.get(f"fft dense {kind}", (needed, side), kind)
         for first, members in self.groups:
@@ -188,17 +201,17 @@ class _Transforms:
                     out[o, :, :width] *= out.dtype.type(self.scales[which])
 
     def _sides(self, scratch: NDArray[Any]) -> tuple[int, int]:
-        """Of the transforms of a tile."""
-        single = len(self.different) * self.job.inputs == 1  # one transform more is soon made up for
+        """Rows and columns of the transforms of a tile."""
+        single = len(self.different) * self.job.inputs == 1  # one more transform of it costs little
         (most_rows, most_columns), (rows, columns) = self.usual, scratch.shape[1:]
         if single:
             return fitted(most_rows, rows), fitted(most_columns, columns)
         return max(most_rows, rows), max(most_columns, columns)
 
     def _kernels(self, height: int, width: int, dtype: str) -> NDArray[Any]:
-        """The transforms ``(different kernels, I, height, width/2 + 1)``, conjugate, as a correlation wants them; made once."""
+        """The transforms ``(different kernels, I, height, width/2 + 1)``, conjugate as in a correlation; made once."""
         key = height, width, dtype
-        with self._lock:  # else every thread would make its own
+        with self._lock:  # otherwise, every thread would make its own
             if key not in self._spectra:
                 self._spectra[key] = self._transformed(height, width, dtype)
             return self._spectra[key]

@@ -1,6 +1,7 @@
-"""Flat kernels taken apart: a unit times small integers, columns that are alike, stretches of them side by side.
+"""Flat kernels taken apart: a unit times small integers, equal columns, and stretches of them side by side.
 
-What `convcli.backends.numpy.strategies.prefix` sums up, and in which integers every sum of it is exact.
+`convcli.backends.numpy.strategies.prefix` sums these up. This module also chooses the integers in which every sum is
+exact.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from convcli.backends.numpy.job import Job
 from convcli.backends.numpy.strategies.common import like, steps_allowed
 
 MOST, MOST_PARTS = 2.0**15, 9
-"""Multiples of the unit that are looked for; multiples of it that the smallest value of a kernel may be."""
+"""The largest multiple of the unit in a kernel; and the largest multiple that the smallest value of a kernel may be."""
 
 UNIT_STEPS, KERNEL_STEPS, COLUMN_STEPS, JUMP_STEPS = 60, 20, 12, 1
-"""Steps to find the unit of an output plane, and the classes of a kernel: for the kernel, each column, and each jump in one."""
+"""Steps to find the unit of an output plane; and to find the classes of a kernel: for the kernel, for each column,
+and for each jump in a column."""
 
 WHOLE = 2.0**24
-"""The integers up to which float32 holds every one."""
+"""float32 holds all integers up to this one."""
 
 
 class Piece(NamedTuple):
-    """A stretch of columns that are alike: how many (a power of two), the first, and whether the sum so far is put away."""
+    """A stretch of equal columns: their number (a power of two), the first one, and whether to put the sum so far away before."""
 
     columns: int
     first: int
@@ -35,33 +37,24 @@ class Piece(NamedTuple):
 
 
 class Class(NamedTuple):
-    """Columns of a kernel that are alike: where they step and by how much, and the pieces that make them up, small ones first."""
+    """Equal columns of a kernel: where they step and by how much, and the pieces that they consist of, small ones first."""
 
     steps: list[tuple[int, int]]
     pieces: list[Piece]
 
     @property
     def passes(self) -> int:
-        """Passes over memory: for each step after the first and each product, for each doubling, for each piece."""
+        """Passes over memory: one for each step after the first, for each product, for each doubling, and for each piece."""
         products = sum(abs(rise) != 1 for _, rise in self.steps)
         return len(self.steps) - 1 + products + self.pieces[-1].columns.bit_length() - 1 + len(self.pieces)
 
 
 class Layout(NamedTuple):
-    """How the kernels of a job are summed up in integers of one type.
+    """How the kernels of a job are summed up in integers of one type."""
 
-    Attributes
-    ----------
-    kind : str
-        The integer type.
-    alike : list of int
-        For each output plane, the first one that is like it.
-    different : dict
-        For each of those and each gathered plane that it reads, the classes of columns.
-    """
-
-    kind: str
-    alike: list[int]
+    kind: str  # the integer type
+    alike: list[int]  # for each output plane, the first one with the same kernels
+    # for each of these first planes, and for each gathered plane that it reads, the classes of columns
     different: dict[int, list[list[Class]]]
 
     @property
@@ -70,7 +63,7 @@ class Layout(NamedTuple):
         return [self.different[o] for o in self.alike]
 
     def total(self, count: Callable[[Class], int]) -> int:
-        """The sum of a number that every class has."""
+        """The sum of `count` over all classes."""
         times = Counter(self.alike)
         return sum(
             times[o] * sum(count(each) for plane in planes for each in plane) for o, planes in self.different.items()
@@ -78,12 +71,12 @@ class Layout(NamedTuple):
 
     @property
     def puts(self) -> int:
-        """Partial sums that are put away because the type cannot hold more."""
+        """Number of partial sums that are put away because the type cannot hold more."""
         return self.total(lambda each: sum(piece.full for piece in each.pieces))
 
 
 def affordable(job: Job) -> bool:
-    """Whether to look for a unit and for classes of columns takes no longer than they may save."""
+    """Whether the search for a unit and for classes of columns takes no longer than the work that it may save."""
     if job.outputs > steps_allowed(job):
         return False
     different = sorted(set(like(job)))
@@ -95,7 +88,7 @@ def affordable(job: Job) -> bool:
 
 
 def units(job: Job) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """``(O, 1, 1, 1)`` units and ``(O, I, kh, kw)`` integers whose products are the job's kernels, or None if there are none."""
+    """Units ``(O, 1, 1, 1)`` and integers ``(O, I, kh, kw)`` whose products are the job's kernels; None if there are none."""
     found: dict[int, float] = {}
     alike = like(job)
     for o in dict.fromkeys(alike):
@@ -108,19 +101,19 @@ def units(job: Job) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
 
 
 def _unit(kernels: NDArray[np.float64]) -> float | None:
-    """What all values are multiples of: the smallest one, or a small fraction of that."""
+    """The number that all values are multiples of: the smallest value, or a small fraction of it. None if there is none."""
     values = np.abs(kernels[kernels != 0])
     if not len(values):
         return 1.0
     least = float(values.min())
     for parts in range(1, MOST_PARTS + 1):
-        if all(_whole(some, least, parts) for some in (values[:16], values)):  # a few first: most kernels fail there
+        if all(_whole(some, least, parts) for some in (values[:16], values)):  # a few first, which most kernels fail
             return least / parts
     return None
 
 
 def _whole(values: NDArray[np.float64], least: float, parts: int) -> bool:
-    """Whether all are multiples of that part of the least, but for rounding, and not too large."""
+    """Whether all values are multiples of ``least / parts``, except for rounding, and none of these is too large."""
     with np.errstate(over="ignore"):
         multiples = values / least * parts
     near = np.rint(multiples)
@@ -128,7 +121,7 @@ def _whole(values: NDArray[np.float64], least: float, parts: int) -> bool:
 
 
 def layouts(job: Job, multiples: NDArray[np.float64]) -> list[Layout]:
-    """The ways to sum up exactly: in 16 bits, if need be in several parts, and in 32 bits, which take twice as long each."""
+    """The ways to sum up exactly: in 16 bits, in parts if necessary, and in 32 bits, where each pass takes twice as long."""
     if job.source.kind != "u" or job.source.itemsize > 2:
         return []
     white = float(np.iinfo(job.source).max)
@@ -143,13 +136,16 @@ def layouts(job: Job, multiples: NDArray[np.float64]) -> list[Layout]:
             continue
         different = {o: _planes(multiples[o], limits) for o in dict.fromkeys(alike)}
         layout = Layout(kind, alike, different)
-        if not layout.puts or largest <= WHOLE:  # else adding the parts up would round
+        if not layout.puts or largest <= WHOLE:  # otherwise, adding the parts would round
             found.append(layout)
     return found
 
 
 def _planes(planes: NDArray[np.float64], limits: tuple[float, float]) -> list[list[Class]]:
-    """The classes of the kernels ``(I, kh, kw)`` of an output plane; `limits` are the sums that the type holds, over white."""
+    """The classes of the kernels ``(I, kh, kw)`` of an output plane.
+
+    `limits` are the least and the largest sum that the type holds, divided by the value of white.
+    """
     low, high = 0.0, 0.0
     result = []
     for kernel in planes:
@@ -175,13 +171,13 @@ def _planes(planes: NDArray[np.float64], limits: tuple[float, float]) -> list[li
 
 
 def _steps(column: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Where a column steps and by how much, a rise by 1 first, then falls by 1: those need no product."""
+    """The rows where a column steps, and by how much: first a rise by 1, then falls by 1, because these need no product."""
     steps = [(int(i), int(column[i])) for i in np.flatnonzero(column)]
     return sorted(steps, key=lambda step: (step[1] != 1, step[1] != -1))
 
 
 def _stretches(columns: list[int], most: int) -> list[tuple[int, int]]:
-    """Columns as stretches of 1, 2, 4 … up to `most` of them, ``(count, first)``, small ones first."""
+    """Columns as stretches ``(count, first)`` of 1, 2, 4 … columns, at most `most`; small ones first."""
     found = []
     starts = [n for n in range(len(columns)) if not n or columns[n] != columns[n - 1] + 1]
     for start, stop in pairwise([*starts, len(columns)]):

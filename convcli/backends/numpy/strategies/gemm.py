@@ -1,7 +1,7 @@
-"""Many channels: the windows under a strip's outputs gathered as columns of matrices, and a matrix product for each kernel row.
+"""Many channels: the windows under a strip's outputs are gathered as columns of matrices, one product for each kernel row.
 
-The columns of one row of windows are those of the row of windows before, for the next row of the kernel: they are gathered once
-for all of the kernel's rows that a stride leaves on the same rows of the image.
+Neighbouring kernel rows read the same windows, for different output rows. So the windows are gathered only once for all
+kernel rows that read the same rows of the image with this stride.
 """
 
 from __future__ import annotations
@@ -12,33 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, bias_steps
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, bias_steps, precision
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
 FEW_ROWS = {1: 3.0, 2: 1.5}
-"""How much slower BLAS is where a matrix has so many rows only."""
+"""How many times slower BLAS is if a matrix has only so many rows."""
 
 MANY_ROWS, PACKED = 16, 1.5
-"""Rows of a matrix from which on BLAS packs it and the windows first, and how much slower it is then."""
+"""From so many rows of a matrix on, BLAS first packs it and the windows; and how many times slower it is then."""
 
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
 
 LEFT_OUT = 4
-"""Times `CACHE_BYTES` that may be gathered where a stride leaves most of it out."""
+"""How many times `CACHE_BYTES` may be gathered if a stride leaves out most of it."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-    """What it takes, channels one by one. Every job can be done so."""
+    """The cost, with a plane for each channel. The strategy can do every job."""
     job = layouts[-1]
     kh, kw = job.kernel
     depth, sources, sets = job.inputs * kh * kw, len(set(job.sources)), len(row_sets(job))
-    rows = 1 + reach(job) / tile(job, np.dtype(dtype).itemsize).height  # gathered for each of the output
+    rows = 1 + reach(job) / tile(job, np.dtype(dtype).itemsize).height  # gathered for each output row
     gathered = sources / job.outputs * sets * job.inputs * kw * rows * GATHER[dtype]
     outputs = job.outputs // sources
     packed = PACKED if outputs >= MANY_ROWS else FEW_ROWS.get(outputs, 1.0)
@@ -48,7 +47,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
 
 
 def row_sets(job: Job) -> list[tuple[int, list[tuple[int, int]]]]:
-    """The kernel's rows by the image rows that they read, ``(first, [(kernel row, rows further on), …])``."""
+    """The kernel's rows by the image rows that they read: ``(first, [(kernel row, rows further on), …])``."""
     sets: dict[int, list[tuple[int, int]]] = {}
     for i in range(job.kernel.height):
         ahead, first = divmod(i * job.dilation.rows, job.stride)
@@ -57,26 +56,26 @@ def row_sets(job: Job) -> list[tuple[int, list[tuple[int, int]]]]:
 
 
 def reach(job: Job) -> int:
-    """Rows that are gathered beyond those of the outputs."""
+    """Number of rows that are gathered in addition to those of the outputs."""
     return max(ahead for _, members in row_sets(job) for _, ahead in members)
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles whose gathered windows stay within `CACHE_BYTES`, of enough rows to use most of them several times.
+    """Output rows and columns whose gathered windows stay within `CACHE_BYTES`, with enough rows to use most windows several times.
 
-    What a stride leaves out is gathered, too, and must not become many times as much.
+    Rows that a stride leaves out are gathered, too. A tile is made lower if they take too much memory.
     """
     each = (job.inputs * job.kernel.width + 2 * job.outputs) * itemsize
     pixels, further = max(64, common.CACHE_BYTES // each), reach(job)
     enough = min(job.output.height, 2 * further + 1) + further
     width = max(1, min(job.output.width, pixels // enough))
-    below = job.gathered * (width + job.reach.width) * job.stride * itemsize  # under each further row
+    below = job.gathered * (width + job.reach.width) * job.stride * itemsize  # bytes to gather for each further row
     rows = min(pixels // width - further, 1 + LEFT_OUT * common.CACHE_BYTES // below)
     return Size(max(1, min(job.output.height, rows)), width)
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Lay the kernels out as matrices once; what is returned says how a tile is filled."""
+    """Lay out the kernels as matrices, once. The result gives the steps that fill a tile."""
     kw, s, e = job.kernel.width, job.stride, job.dilation.columns
     matrices = np.ascontiguousarray(np.moveaxis(job.kernels, 2, 0).astype(dtype)).reshape(
         job.kernel.height, job.outputs, -1

@@ -1,7 +1,7 @@
-"""Sums of two pixels that a kernel weighs alike in several places, and that are therefore added up once.
+"""Sums of two pixels that a kernel weights alike in several places, and that therefore need to be added only once.
 
-``[-1 0 1; -2 0 2; -1 0 1]`` takes the same difference of two pixels in three rows: made once for every pixel, it is one tap in each
-of them. What that replaces are passes over memory.
+``[-1 0 1; -2 0 2; -1 0 1]`` takes the same difference of two pixels in three rows. Computed once for every pixel, it is
+a single tap in each of these rows. This saves passes over memory.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from itertools import combinations
 from typing import NamedTuple
 
 MOST_TAPS = 16
-"""Taps of an output plane up to which pairs are looked for: more are not for plain taps, and would take long to compare."""
+"""Pairs are searched for in output planes of at most so many taps: for more taps other strategies are better, and
+comparing them would take long."""
 
 
 WORTH = 3
-"""Pairs that a sum must stand for: it takes a pass itself, and one more for the memory that is worked on (measured)."""
+"""The least number of pairs that a sum must stand for: it takes a pass itself, and its memory costs one more
+(measured)."""
 
 
 class Tap(NamedTuple):
-    """A tap: the plane it reads, the row and column of its shift, and its weight."""
+    """A tap: the plane that it reads, the row and column of its shift, and its weight."""
 
     plane: int
     row: int
@@ -28,7 +30,7 @@ class Tap(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """A plane of sums: each value of `plane` and, times `sign`, the one so many rows and columns further on."""
+    """A plane of sums: each value of `plane` plus `sign` times the value that is so many rows and columns further on."""
 
     plane: int
     rows: int
@@ -37,18 +39,18 @@ class Sum(NamedTuple):
 
 
 def shared(outputs: list[list[Tap]], planes: int, steps: int) -> tuple[list[Sum], list[list[Tap]]]:
-    """The sums that save passes, and the taps of each output plane that are left with them.
+    """The sums that save passes, and the taps of each output plane that remain.
 
-    The sum that stands for most pairs comes first, of several such the one that is met first.
+    The sum that stands for most pairs comes first. Among equals it is the one found first.
 
     Parameters
     ----------
     outputs : list of list of Tap
         The taps of each output plane, none of weight 0.
     planes : int
-        How many planes there are. The first sum is the plane of that number, and so on: a sum may be of sums.
+        Number of planes. The first sum becomes the plane with this number, and so on: a sum may be of sums.
     steps : int
-        Taps and sums to look at, at most: beyond, what is found so far stands.
+        The most taps and sums to look at. After that, the sums found so far are returned.
     """
     sums: list[Sum] = []
     if any(len(taps) > MOST_TAPS for taps in outputs):
@@ -80,7 +82,7 @@ def shared(outputs: list[list[Tap]], planes: int, steps: int) -> tuple[list[Sum]
 
 
 def _pairs(taps: list[Tap]) -> dict[Sum, int]:
-    """The sum of every two taps of one plane whose weights differ in sign only, and for how many pairs of sorted taps it stands."""
+    """The sums of two taps of one plane, and how many pairs each stands for. The weights of a pair differ at most in sign."""
     possible = dict.fromkeys(
         Sum(a.plane, b.row - a.row, b.column - a.column, 1 if a.weight == b.weight else -1)
         for a, b in combinations(taps, 2)
@@ -90,7 +92,7 @@ def _pairs(taps: list[Tap]) -> dict[Sum, int]:
 
 
 def _found(taps: list[Tap], wanted: Sum) -> list[tuple[Tap, Tap]]:
-    """The pairs of sorted taps that a sum stands for, no tap in two of them."""
+    """The pairs of sorted taps that a sum stands for. No tap is in two of them."""
     left, pairs = set(taps), []
     for tap in taps:
         other = Tap(tap.plane, tap.row + wanted.rows, tap.column + wanted.columns, wanted.sign * tap.weight)
@@ -101,7 +103,7 @@ def _found(taps: list[Tap], wanted: Sum) -> list[tuple[Tap, Tap]]:
 
 
 def _replaced(taps: list[Tap], by: Sum, plane: int) -> list[Tap]:
-    """Sorted taps with one of `plane` in the place of each pair."""
+    """Sorted taps, with one tap of `plane` in place of each pair."""
     pairs = _found(taps, by)
     gone = {tap for pair in pairs for tap in pair}
     return sorted([tap for tap in taps if tap not in gone] + [tap._replace(plane=plane) for tap, _ in pairs])

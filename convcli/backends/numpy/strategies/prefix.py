@@ -1,12 +1,14 @@
 """Flat kernels (boxes, disks, rings …): sums over runs of rows, as differences of prefix sums, in exact integers.
 
 With the prefix sums ``P[y] = Σ_{r<y} x[r]`` of a column of pixels, the sum over the rows a … b - 1 of a window is
-``P[y+b] - P[y+a]``, however long the run is. In general a column m of a kernel is ``Σ_i (m[i-1] - m[i]) P[y+i]``, which is zero but
-where the kernel steps. Columns that are alike share their sums, which are then added at each one's shift; stretches of them
-side by side as sums of 1, 2, 4 … columns, each twice the one before.
+``P[y+b] - P[y+a]``, for a run of any length. In general, a column m of a kernel is ``Σ_i (m[i-1] - m[i]) P[y+i]``,
+which is zero except where the kernel steps. Equal columns share their sums, which are added once for each column,
+shifted to its place. Stretches of columns side by side are sums of 1, 2, 4 … columns, each made of two of the one
+before.
 
-The kernel is a unit times integers; the integers are those of the pixels' sums, so that no addition rounds. Prefix sums may
-leave the type: what wraps around comes back in the difference, as long as that fits. A sum that does not is taken in parts.
+The kernel is a unit times integers, and sums are computed with these integers, so that no addition rounds. Prefix sums
+may leave their type: they wrap around, and their difference is right if it fits into the type. A sum that does not fit
+is computed in parts.
 
 F. Crow, "Summed-area tables for texture mapping" (1984).
 """
@@ -19,29 +21,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Step, Steps
 from convcli.backends.numpy.strategies import flat
-from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, slower, tile_within
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, precision, slower, tile_within
+from convcli.backends.numpy.tiles import Buffers, Step, Steps
 from convcli.geometry import Size
 
 __all__ = ["GROUP", "estimates", "precision", "prefix_sums", "prepare", "tile"]
 
 WANTS = "8- or 16-bit pixels as they are stored, and a kernel of small integers times one value, whose sums fit into 32 bits"
-"""What is to be said where it cannot do a job; the other strategies can do every one."""
+"""For the error if this strategy cannot do a job. The other strategies can do every job."""
 
 GROUP = 16
-"""Rows whose prefix sums are taken side by side, so that a call does many of them."""
+"""Rows of a group. One call adds a row of every group, so that few calls do all rows."""
 
 PUT = 1.8
-"""Passes to add a partial sum of integers to the result."""
+"""Passes over memory to add a partial sum of integers to the result."""
 
 STRIDED = 1.9
-"""How much slower it is where rows are left out."""
+"""How many times slower the strategy is if a stride leaves out rows."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-    """What it takes in each type of integers that will do, if the pixels are integers, and so are the kernels but for a unit."""
+    """The cost in each integer type that is possible. Pixels must be integers, and kernels must be a unit times integers."""
     job = layouts[0]
     found = flat.units(job) if job.bounded and (wanted or flat.affordable(job)) else None
     estimates = []
@@ -57,12 +58,12 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of long lines: see `tile_within`."""
+    """Output rows and columns of a tile with long lines: see `tile_within`."""
     return tile_within(job, itemsize)
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Find the kernels' steps; what is returned says how a tile of `dtype` is filled from integers of a type of `flat.layouts`."""
+    """Find the kernels' steps, once. The result gives the steps that fill a tile of `dtype` from integers, as in `flat.layouts`."""
     found = flat.units(job)
     assert found is not None
     by_kind = {layout.kind: layout.outputs for layout in flat.layouts(job, found[1])}
@@ -72,7 +73,7 @@ def prepare(job: Job, dtype: str) -> Work:
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         _, rows, line = out.shape
         width, apart = part.output.width * job.step, job.dilation.columns * job.step
-        length = (rows - 1) * line + width  # all lines as one: what comes to lie behind a line is of no account
+        length = (rows - 1) * line + width  # all lines as one: values after the end of a line have no meaning
         kind = scratch.dtype.name
         prefix = buffers.get("prefix", (scratch.shape[1] + d, line), kind)
         spare = [buffers.get(name, (rows, line), kind) for name in ("sums", "doubled", "product")]
@@ -110,12 +111,12 @@ def prepare(job: Job, dtype: str) -> Work:
 
 
 class _Sum:
-    """A sum in integers that is put into real results, in as many parts as their type asks for.
+    """A sum of integers that is added to real results, in as many parts as its type needs.
 
     Parameters
     ----------
     total : ndarray
-        Room for a part.
+        Holds a part.
     target : ndarray
         The results, of the same shape.
     """
@@ -125,12 +126,12 @@ class _Sum:
         self.begun = self.onto = False
 
     def add(self, view: NDArray[Any]) -> Step:
-        """Add to the part, or begin it."""
+        """The step that adds `view` to the part, or begins the part with it."""
         begun, self.begun = self.begun, True
         return (np.add, (self.total, view, self.total)) if begun else (np.copyto, (self.total, view))
 
     def put(self) -> Step:
-        """Put the part away; the sum of nothing is 0."""
+        """The step that adds the part to the results. If nothing was ever added, it sets them to 0."""
         begun, self.begun = self.begun, False
         onto, self.onto = self.onto, True
         if onto:
@@ -139,9 +140,10 @@ class _Sum:
 
 
 def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
-    """``out[y] = Σ lines[y - apart·i], i ≥ 1``, over the rows of ``lines (R, line)``: ``out (R + apart, line)``.
+    """The steps for ``out[y] = Σ lines[y - apart·i], i ≥ 1``, over the rows of ``lines (R, line)``: ``out (R + apart, line)``.
 
-    In groups of `GROUP` rows, first within all groups side by side, then from group to group: few calls for many rows.
+    They work in groups of `GROUP` rows: first within all groups at once, then from group to group. So few calls do many
+    rows.
     """
     steps: Steps = [(out[:apart].fill, (0,))]
     for residue in range(min(apart, len(lines))):
@@ -157,7 +159,7 @@ def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
 
 
 def _differences(jumps: list[tuple[NDArray[Any], int]], out: NDArray[Any], product: NDArray[Any]) -> Steps:
-    """``out = Σ rise · prefix sums``."""
+    """The steps for ``out = Σ rise · prefix sums``."""
     (first, rise), *others = jumps
     steps: Steps = []
     if rise == 1 and others and others[0][1] == -1:

@@ -1,70 +1,110 @@
-"""Kernels of low rank: a pass along the columns and a pass along the rows for each rank.
+"""Kernels of low rank: for each rank, a pass along the columns and a pass along the rows.
 
-A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank; the passes of all terms are summed. The first passes are
-products with banded matrices, the second ones what `convcli.backends.numpy.strategies.across` finds cheaper.
+A kernel is written as Σ_r u_r v_rᵀ with as few terms as its rank, and the passes of all terms are summed. The first
+passes are products with banded matrices. For the second passes, `convcli.backends.numpy.strategies.passes` finds the
+cheaper way.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies import across
-from convcli.backends.numpy.strategies.banded import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
-from convcli.backends.numpy.strategies.common import (
-    MAC,
-    MANY_KERNELS,
-    PASS,
-    SEEN,
-    VALUES_A_STEP,
-    Estimate,
-    Work,
-    bias_steps,
-    slower,
-    steps_allowed,
-    tile_within,
-)
-from convcli.backends.numpy.strategies.rank import MAX_RANK, factors, rank
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.strategies import common, passes
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
+
+LEFT_OUT = 2.0
+"""The factors may leave out as much as this number of roundings of the sum."""
+
+MAX_RANK = 32
+"""The largest rank that is searched for: more passes are never worth it."""
+
+
+def rank(kernel: NDArray[np.float64], dtype: str, most: int) -> int | None:
+    """The number of terms that `factors` returns; None if it is more than `most`."""
+    found = _factors(kernel.tobytes(), kernel.shape, dtype, min(most, MAX_RANK))
+    if found is not None:
+        return len(found[0])
+    return min(kernel.shape) if most >= min(*kernel.shape, MAX_RANK) else None
+
+
+def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
+
+    They may change a result by at most `LEFT_OUT` roundings of the sum Σ|x·k|, for pixels of the same magnitude. The
+    sum of what is left out counts, so that many small taps beside a large one are not lost. A kernel of full rank is
+    returned as its own rows or columns.
+
+    The method is Gaussian elimination with complete pivoting: the column and the row through the largest value, divided
+    by this value, leave a rest whose rank is smaller by one. Unlike in a singular value decomposition, rounding errors
+    are relative to the rest, and there are none if values are small multiples of each other.
+    """
+    found = _factors(kernel.tobytes(), kernel.shape, dtype, MAX_RANK)
+    if found is not None:
+        return found
+    height, width = kernel.shape
+    return (np.eye(height), kernel) if height <= width else (kernel.T, np.eye(width))
+
+
+@lru_cache(maxsize=64)
+def _factors(
+    values: bytes, shape: tuple[int, int], dtype: str, most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The factors, or None if they have more than `most` terms."""
+    kernel = np.frombuffer(values).reshape(shape)
+    allowed = LEFT_OUT * float(np.finfo(dtype).eps) * float(np.abs(kernel).sum())
+    rest = kernel.copy()
+    u, v = np.empty((0, shape[0])), np.empty((0, shape[1]))
+    while len(u) < min(*shape, most):
+        row, column = np.unravel_index(np.abs(rest).argmax(), shape)
+        u = np.vstack([u, rest[:, column]])
+        v = np.vstack([v, rest[row] / (rest[row, column] or 1.0)])
+        rest -= np.outer(u[-1], v[-1])
+        if np.abs(rest).sum() <= allowed:
+            return u, v
+    return None
+
 
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
 NEAR_BYTES = 768 << 10
-"""Scratch and output of a tile of planes taken apart: most of a core's second-level cache."""
+"""Bytes of the scratch and output of a tile, if channels have planes of their own: most of a core's second-level
+cache."""
 
 FOLD_BYTES = 2 << 20
-"""Lines and their sums that are worked on at a time."""
+"""Bytes of the lines and their sums that are worked on at a time."""
 
 RANK_STEPS, RANK_PASSES = 6, 4
-"""Steps to find a term of a kernel, and passes over its values."""
+"""Steps to find a term of a kernel, and passes over the kernel's values."""
 
 STRIDED = 1.4
-"""How much slower it is where rows are left out."""
+"""How many times slower the strategy is if a stride leaves out rows."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-    """What it takes, with channels as they lie and one by one: of kernels that are few, or alike, and no single columns.
+    """The cost, with channels as they are and with a plane for each. Kernels must be few or equal, and wider than one column.
 
-    Every job can be done so, if it is wanted: a kernel of full rank is its own rows.
+    If it is wanted, the strategy can do every job: a kernel of full rank is its own rows.
     """
     job = layouts[0]
     alike = bool((job.kernels == job.kernels[0, 0]).all())
-    few = alike or job.outputs * job.inputs <= MANY_KERNELS
-    if not wanted and not (few and job.kernel.width > 1):  # a column is a single pass
+    few = alike or job.outputs * job.inputs <= common.MANY_KERNELS
+    if not wanted and not (few and job.kernel.width > 1):  # a single column needs only one pass
         return []
-    seen = job.kernels[:1, :1] if alike else job.kernels if few else job.kernels[:SEEN, :SEEN]
-    largest = _largest_rank(seen.reshape(-1, *job.kernel), dtype, None if wanted else steps_allowed(job))
+    seen = job.kernels[:1, :1] if alike else job.kernels if few else job.kernels[: common.SEEN, : common.SEEN]
+    largest = _largest_rank(seen.reshape(-1, *job.kernel), dtype, None if wanted else common.steps_allowed(job))
     return [] if largest is None else [_estimate(layout, dtype, largest) for layout in layouts]
 
 
 def _largest_rank(kernels: NDArray[np.float64], dtype: str, steps: int | None) -> int | None:
-    """The largest rank of some kernels; None if to find it takes more than so many steps."""
-    each = RANK_STEPS + kernels[0].size * RANK_PASSES // VALUES_A_STEP
+    """The largest rank of some kernels; None if it takes more than `steps` steps to find it."""
+    each = RANK_STEPS + kernels[0].size * RANK_PASSES // common.VALUES_A_STEP
     most = MAX_RANK if steps is None else steps // (len(kernels) * each)
     largest = 0
     for kernel in kernels:
@@ -77,41 +117,49 @@ def _largest_rank(kernels: NDArray[np.float64], dtype: str, steps: int | None) -
 
 def _estimate(job: Job, dtype: str, terms: int) -> Estimate:
     kh, kw = job.kernel
-    block = block_rows(kh)
-    down = job.stride * (block - 1) + extent(kh, lattices(job)[1])
+    block = passes.block_rows(kh)
+    down = job.stride * (block - 1) + extent(kh, passes.lattices(job)[1])
     macs_across, folds = _across(job, dtype)
     each = (terms * job.inputs * down + macs_across) * MAC[dtype] + terms * job.inputs * PASS[dtype]
     reason = f"rank {terms} → {terms * 2} passes of {kh} and {kw} taps"
     calls = job.outputs * terms * job.inputs * (15 if folds else 3)
-    return Estimate("separable", job, dtype, each * slower(job, STRIDED), calls, reason, rounds=terms > 1, block=block)
+    return Estimate(
+        "separable", job, dtype, each * common.slower(job, STRIDED), calls, reason, rounds=terms > 1, block=block
+    )
 
 
 def _across(job: Job, dtype: str) -> tuple[float, bool]:
-    """What the passes along the rows take for each output, in multiply-accumulates, and whether they fold: of the first output."""
+    """The cost of the passes along the rows, in multiply-accumulates for each output, and whether they fold.
+
+    The first output plane stands for all.
+    """
     lines = [line for kernel in job.kernels[0] for line in factors(kernel, dtype)[1].astype(dtype)]
-    macs, folds = across.cheapest(lines, job.dilation.columns * job.step, job.output.width * job.step)
+    macs, folds = passes.cheapest(lines, job.dilation.columns * job.step, job.output.width * job.step)
     return macs, bool(folds)
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of enough rows to keep products along the rows busy; of long lines where there are none, or wide ones."""
+    """Output rows and columns of a tile. It has long lines if channels are interleaved or the passes fold.
+
+    Otherwise it has shorter lines and more rows, with which products along the rows are faster.
+    """
     if job.step == 1 and not _across(job, f"float{8 * itemsize}")[1]:
-        size = tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
+        size = common.tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
     else:
-        size = tile_within(job, itemsize, planes=1)
-    return whole_blocks(job, size, block_rows(job.kernel.height))
+        size = common.tile_within(job, itemsize, planes=1)
+    return passes.whole_blocks(job, size, passes.block_rows(job.kernel.height))
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Factor the kernels once; what is returned says how a tile is filled."""
-    passes = [_Passes(job, dtype, o) for o in range(job.outputs)]
+    """Factor the kernels, once. The result gives the steps that fill a tile."""
+    planes = [_Passes(job, dtype, o) for o in range(job.outputs)]
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         out = out[..., : part.output.width * job.step]
         steps = [
-            step for each, target in zip(passes, out, strict=True) for step in each.steps(scratch, target, buffers)
+            step for each, target in zip(planes, out, strict=True) for step in each.steps(scratch, target, buffers)
         ]
-        return steps + bias_steps(job, out)
+        return steps + common.bias_steps(job, out)
 
     return work
 
@@ -133,28 +181,28 @@ class _Passes:
     dtype : str
         Of the computation.
     output : int
-        Which plane.
+        The number of the plane.
     """
 
     def __init__(self, job: Job, dtype: str, output: int) -> None:
         self.dtype, self.stride, self.apart = dtype, job.stride, job.dilation.columns * job.step
-        self.sets, self.dilation = lattices(job)
-        self.block = block_rows(job.kernel.height)
+        self.sets, self.dilation = passes.lattices(job)
+        self.block = passes.block_rows(job.kernel.height)
         self.terms = [
             _Term(job.sources[output] + c, u.astype(dtype), v.astype(dtype))
             for c in range(job.inputs)
             for u, v in zip(*factors(job.kernels[output, c], dtype), strict=True)
         ]
         lines = [term.line for term in self.terms]
-        self.folds = across.cheapest(lines, self.apart, job.output.width * job.step)[1]
+        self.folds = passes.cheapest(lines, self.apart, job.output.width * job.step)[1]
         self._built: dict[tuple[int, ...], NDArray[Any]] = {}
 
     def steps(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        """Fill ``out (rows, width)``."""
+        """The steps that fill ``out (rows, width)``."""
         return (self._by_folds if self.folds else self._by_bands)(scratch, out, buffers)
 
     def _by_folds(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        """All passes for a few rows at a time, of which much is made on the way."""
+        """All passes, for a few rows at a time, because their intermediate results take much memory."""
         steps: Steps = []
         line, slots = scratch.shape[2], sum(len(fold.weights) for fold in self.folds)
         at_once = max(1, FOLD_BYTES // (slots * line * self.block * out.itemsize)) * self.block
@@ -167,44 +215,44 @@ class _Passes:
                     lines = scratch[term.plane, first + self.sets * self.stride * start :: self.sets]
                     steps += self._down(number, lines, room[: len(rows), slot])
                     slot += len(fold.weights)
-                steps += across.by_fold(self.folds, room[: len(rows)], self.apart, rows)
+                steps += passes.by_fold(self.folds, room[: len(rows)], self.apart, rows)
         return steps
 
     def _by_bands(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
         """One term after the other."""
         rows, width = out.shape
-        columns = min(across.BLOCK_COLUMNS, width)
+        columns = min(passes.BLOCK_COLUMNS, width)
         passed = buffers.get("passed", (rows, scratch.shape[2]), self.dtype)
         further = buffers.get("further", (rows, width), self.dtype)
         steps: Steps = []
         for number, term in enumerate(self.terms):
             for first in range(min(self.sets, rows)):
                 steps += self._down(number, scratch[term.plane, first :: self.sets], passed[first :: self.sets])
-            steps += across.by_band(passed, self._band(number, columns, along=True), further if number else out)
+            steps += passes.by_band(passed, self._band(number, columns, along=True), further if number else out)
             if number:
                 steps.append((np.add, (out, further, out)))
         return steps
 
     def _down(self, number: int, lines: NDArray[Any], out: NDArray[Any]) -> Steps:
-        """The pass of a term along the columns of `lines`: ``out (rows, line)``."""
+        """The steps of a term's pass along the columns of `lines`, into ``out (rows, line)``."""
         rows, line = out.shape
         size = min(self.block, rows)
         band = self._band(number, size)
-        sources = blocks_of(lines, rows, size, band.shape[1], self.stride)
-        steps = multiply(band, sources, out[: len(sources) * size].reshape(-1, size, line))
+        sources = passes.blocks_of(lines, rows, size, band.shape[1], self.stride)
+        steps = passes.multiply(band, sources, out[: len(sources) * size].reshape(-1, size, line))
         if rows % size:
             start = rows - size
-            steps += multiply(band, lines[self.stride * start :][: band.shape[1]], out[start:])
+            steps += passes.multiply(band, lines[self.stride * start :][: band.shape[1]], out[start:])
         return steps
 
     def _band(self, number: int, size: int, along: bool = False) -> NDArray[Any]:
-        """The banded matrix of a term for blocks of so many rows, or of columns `along` a line, built once."""
+        """The banded matrix of a term for blocks of `size` rows, or of `size` columns if `along` is set. Built once."""
         key = number, size, along
         if key not in self._built:
             _, column, line = self.terms[number]
             self._built[key] = (
-                np.ascontiguousarray(banded(line, size, 1, self.apart).T)
+                np.ascontiguousarray(passes.banded(line, size, 1, self.apart).T)
                 if along
-                else banded(column, size, self.stride, self.dilation)
+                else passes.banded(column, size, self.stride, self.dilation)
             )
         return self._built[key]

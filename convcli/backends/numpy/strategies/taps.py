@@ -1,8 +1,8 @@
-"""Shift and accumulate: every non-zero tap adds its shifted view of the input, times its weight, to the output.
+"""Shift and accumulate: for every tap that is not zero, the shifted input times the tap's weight is added to the output.
 
-In integers where kernel and pixels are integers and no partial sum can leave the type: then the result is exact and
-the narrow type is faster. Taps of weight ±1 are added without a product, zeros are skipped, and sums of pixels that occur in
-several places are made once (`convcli.backends.numpy.strategies.pairs`).
+This is done in integers if kernel and pixels are integers and no partial sum can leave the type: the result is then
+exact, and a narrow type is faster. Taps of weight ±1 are added without a product, and zeros are skipped. Sums of pixels
+that occur in several places are computed once (`convcli.backends.numpy.strategies.pairs`).
 """
 
 from __future__ import annotations
@@ -13,34 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.common import (
-    COMPARED_BYTES,
-    MANY_KERNELS,
-    PASS,
-    SEEN,
-    Estimate,
-    Work,
-    bias_steps,
-    slower,
-    steps_allowed,
-    tile_within,
-)
+from convcli.backends.numpy.strategies import common
+from convcli.backends.numpy.strategies.common import Estimate, Work, precision, tile_within
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, shared
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 
 __all__ = ["arranged", "estimates", "passes", "precision", "prepare", "tile"]
 
 STEPS_A_TAP = 3
-"""Steps to list a tap and to find its place among the others."""
+"""Steps to list a tap, and to sort it in among the others."""
 
 STRIDED = 2.8
-"""How much slower it is where rows are left out."""
+"""How many times slower the strategy is if a stride leaves out rows."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-    """What it takes, in exact integers where that is provable. Every job can be done so."""
+    """The cost, in exact integers if possible. The strategy can do every job."""
     job = layouts[0]
     exact = exact_type(job)
     kind = exact or dtype
@@ -48,17 +37,17 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     zeros = "" if count == job.taps.sum() else f" of {int(job.taps.sum())}"
     made = f", {sums} shared sum{'s' * (sums > 1)}" if sums else ""
     reason = f"{count}{zeros} tap{'s' * (count != 1 or bool(zeros))}{made}" + (", exact" if exact else "")
-    each = calls / job.outputs * PASS[kind] * slower(job, STRIDED)
+    each = calls / job.outputs * common.PASS[kind] * common.slower(job, STRIDED)
     return [Estimate("taps", job, kind, each, float(calls), reason)]
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of long lines: see `tile_within`."""
+    """Output rows and columns of a tile with long lines: see `tile_within`."""
     return tile_within(job, itemsize)
 
 
 def exact_type(job: Job) -> str | None:
-    """The narrowest integer type that holds every partial sum exactly, or None if values are not integers."""
+    """The narrowest integer type that holds every partial sum; None if there is none, or if values are not integers."""
     source = job.source
     if source.kind not in "u" or source.itemsize > 2:
         return None
@@ -72,36 +61,31 @@ def exact_type(job: Job) -> str | None:
 
 
 class _Group(NamedTuple):
-    """Taps whose weights differ in sign only: `weight` is that of the first."""
+    """Taps whose weights differ only in sign. `weight` is the weight of the first one."""
 
     weight: float
     taps: list[Tap]
 
 
 class Arranged(NamedTuple):
-    """How the sums of a job's taps are to be made.
+    """How the taps of a job are summed."""
 
-    Attributes
-    ----------
-    shared : list of Sum
-        Planes of sums that are made first, behind the gathered ones.
-    outputs : list of list of _Group
-        For each output plane, those that need a product first.
-    """
-
-    shared: list[Sum]
-    outputs: list[list[_Group]]
+    shared: list[Sum]  # planes of sums that are computed first. Their numbers come after those of the gathered planes.
+    outputs: list[list[_Group]]  # the groups of each output plane. Those that need a product come first.
 
 
 def passes(job: Job) -> tuple[int, int]:
     """About how many passes over an output plane a job takes, and how many sums its taps share.
 
-    Layers of many channels, which are nothing for plain taps, are only counted; so are taps of many banks that all differ.
+    For layers of many channels, which plain taps are not good at, taps are only counted. The same goes for the taps of
+    many banks that all differ.
     """
     counts = np.count_nonzero(job.kernels, axis=(1, 2, 3))
     if counts.max() <= MOST_TAPS:
         banks = _banks(job)
-        if STEPS_A_TAP * sum(int(counts[bank.start : bank.stop].sum()) for bank, *_ in banks) <= steps_allowed(job):
+        if STEPS_A_TAP * sum(int(counts[bank.start : bank.stop].sum()) for bank, *_ in banks) <= common.steps_allowed(
+            job
+        ):
             shares = _shares(job, banks)
             sums = sum(len(made) * len(alike) for alike, (made, _) in zip(banks, shares, strict=True))
             most = _most(job, sums)
@@ -110,16 +94,17 @@ def passes(job: Job) -> tuple[int, int]:
                 groups = [group for taps in outputs for group in _groups(taps, most)]
                 count += len(alike) * sum(1 + len(group.taps) for group in groups)
             return count, sums
-    seen = job.kernels[:SEEN]
+    seen = job.kernels[: common.SEEN]
     products = sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in seen)
     return int(counts.sum()) + products * job.outputs // len(seen), 0
 
 
 def arranged(job: Job, gaps_only: bool = False) -> Arranged:
-    """Group the taps of each output plane by the size of their weight, after sums that they share are made taps of their own.
+    """Group the taps of each output plane by the magnitude of their weight. Sums that they share become taps first.
 
-    Taps of one weight are summed before they are multiplied; ±1 needs no product. With `gaps_only`, for tiles that do not
-    suit, only the gaps between taps are skipped, but no tap of weight 0 (0·NaN is NaN), and each is multiplied first.
+    Taps of one weight are summed before they are multiplied; ±1 needs no product. `gaps_only` is for tiles with
+    unsuitable values: then only the gaps between taps are skipped, but no tap of weight 0 (0·NaN is NaN), and each tap
+    is multiplied before it is added.
     """
     if gaps_only:
         return Arranged([], [_groups(_taps(job, o, gaps_only), 1) for o in range(job.outputs)])
@@ -130,7 +115,7 @@ def arranged(job: Job, gaps_only: bool = False) -> Arranged:
     sums: list[Sum] = []
     outputs: list[list[Tap]] = []
     for _, ((made, members), ahead) in sorted(found.items()):
-        further = ahead, len(sums)  # for gathered planes, and for those of sums
+        further = ahead, len(sums)  # added to the numbers of gathered planes, and to those of sums
         sums += [each._replace(plane=each.plane + further[each.plane >= job.gathered]) for each in made]
         outputs += [
             [tap._replace(plane=tap.plane + further[tap.plane >= job.gathered]) for tap in taps] for taps in members
@@ -140,8 +125,8 @@ def arranged(job: Job, gaps_only: bool = False) -> Arranged:
 
 
 def _banks(job: Job) -> list[list[range]]:
-    """The banks of a job, those with the same kernels together; large kernels are not compared."""
-    if job.outputs > MANY_KERNELS and job.kernels.nbytes > COMPARED_BYTES:
+    """The banks of a job, those with equal kernels together. Large kernels are not compared."""
+    if job.outputs > common.MANY_KERNELS and job.kernels.nbytes > common.COMPARED_BYTES:
         return [[bank] for bank in job.banks]
     found: dict[bytes, list[range]] = {}
     for bank in job.banks:
@@ -150,16 +135,16 @@ def _banks(job: Job) -> list[list[range]]:
 
 
 def _shares(job: Job, banks: list[list[range]]) -> list[tuple[list[Sum], list[list[Tap]]]]:
-    """The sums and the taps of the first of the banks that are alike, see `shared`; all of them together take the steps allowed."""
-    each = steps_allowed(job) // len(banks)
+    """For each group of equal banks, the sums and taps of the first one (see `shared`), within the steps allowed for the job."""
+    each = common.steps_allowed(job) // len(banks)
     taps = [[_taps(job, o) for o in bank] for bank, *_ in banks]
-    if job.stride > 1:  # lines would be summed that nobody reads
+    if job.stride > 1:  # the sums would include lines that nothing reads
         return [([], outputs) for outputs in taps]
     return [shared(outputs, job.gathered, each) for outputs in taps]
 
 
 def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
-    """Arrange the taps, see `arranged`; what is returned says how a tile is filled."""
+    """Arrange the taps, once (see `arranged`). The result gives the steps that fill a tile."""
     sums, plans = arranged(job, gaps_only)
 
     def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
@@ -204,20 +189,20 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
                     steps.append((np.multiply, (total, np.array(weight, dtype), into)))
                 if number:
                     steps.append((np.add, (target, into, target)))
-        return steps + bias_steps(job, out[..., :width])
+        return steps + common.bias_steps(job, out[..., :width])
 
     return work
 
 
 def _taps(job: Job, output: int, gaps_only: bool = False) -> list[Tap]:
-    """The taps of an output plane: all that are none of the gaps, or those of a weight."""
+    """The taps of an output plane: those with a weight other than 0 or, with `gaps_only`, all that are not gaps."""
     kernels = job.kernels[output]
     found = np.argwhere(job.taps[output] if gaps_only else kernels != 0).tolist()
     return [Tap(job.sources[output] + c, i * job.dilation.rows, j, float(kernels[c, i, j])) for c, i, j in found]
 
 
 def _groups(taps: list[Tap], most: int) -> list[_Group]:
-    """Taps by the size of their weight, at most so many together, those that need a product first."""
+    """Taps grouped by the magnitude of their weight, at most `most` in a group. Groups that need a product come first."""
     found: dict[float, list[_Group]] = {}
     for tap in taps:
         groups = found.setdefault(abs(tap.weight), [])
@@ -229,7 +214,10 @@ def _groups(taps: list[Tap], most: int) -> list[_Group]:
 
 
 def _most(job: Job, sums: int) -> int:
-    """Pixels, or sums of sums, whose sum float32 holds without rounding: more are not summed before they are multiplied."""
+    """How many pixels, or sums of pixels, can be added without rounding in float32.
+
+    No more than these are added before they are multiplied. Each of the `sums` may double the size of the values.
+    """
     if job.source.kind not in "uib" or job.source.itemsize > 2:
         pixels = 256
     else:

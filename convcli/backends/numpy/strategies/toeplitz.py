@@ -1,10 +1,10 @@
 """A dense kernel as products with banded matrices.
 
-For one column j of the kernel, a block of B output rows is ``T_j X``: X holds the B + kh - 1 input rows under the block,
-and row b of ``T_j (B, B + kh - 1)`` holds the column's taps from place b on. The products of all columns are one matrix
-product; then they are added, each shifted by its tap. That trades 2·kh·kw passes over memory for kw additions and a
-matrix product that wastes (B - 1)/(B + kh - 1) of its work, but runs at the speed of BLAS. Columns that are alike, as those
-of a symmetric kernel are, share their product.
+For one column j of the kernel, a block of B output rows is ``T_j X``. X holds the B + kh - 1 input rows under the
+block. Row b of ``T_j (B, B + kh - 1)`` holds the column's taps, beginning at place b. A single matrix product computes
+this for all columns; then the results are added, each shifted by its tap. So kw additions and a matrix product replace
+2·kh·kw passes over memory. The product wastes (B - 1)/(B + kh - 1) of its work, but runs at the speed of BLAS. Equal
+columns, as in a symmetric kernel, share their product.
 """
 
 from __future__ import annotations
@@ -16,83 +16,73 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import Job
-from convcli.backends.numpy.steps import Buffers, Steps
-from convcli.backends.numpy.strategies.banded import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
-from convcli.backends.numpy.strategies.common import (
-    MAC,
-    MANY_KERNELS,
-    PASS,
-    SEEN,
-    Estimate,
-    Work,
-    bias_steps,
-    slower,
-    steps_allowed,
-    tile_within,
-)
-from convcli.backends.numpy.strategies.values import precision
+from convcli.backends.numpy.strategies import common
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
+from convcli.backends.numpy.strategies.passes import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
 
 __all__ = ["distinct_columns", "estimates", "precision", "prepare", "tile"]
 
 KEEP = 0.7
-"""Passes that a product in BLAS takes longer for each value that it leaves in memory."""
+"""Additional passes over memory of a product in BLAS, for each value that it writes."""
 
 SINGLE = 1.5
-"""Passes of a product with a single row of the input."""
+"""Passes over memory of a product with a single input row."""
 
 STRIDED = 1.2
-"""How much slower it is where rows are left out."""
+"""How many times slower the strategy is if a stride leaves out rows."""
 
 MOST_COLUMNS = 4096
-"""Columns of the first kernels that are looked at for how many rows a block has."""
+"""The most columns of the first kernels that are looked at, to choose the number of rows of a block."""
 
 PRODUCT_BYTES = 3 << 20
-"""Products of one call: enough to hide its cost and that of Python's lock, few enough to stay near (measured)."""
+"""Bytes of the products of one call: enough to hide the cost of the call and of Python's lock, few enough to stay in
+a fast cache (measured)."""
 
 
 def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
-    """What it takes, with channels as they lie and one by one. Every job can be done so."""
+    """The cost, with channels as they are and with a plane for each. The strategy can do every job."""
     return [_estimate(layout, dtype) for layout in layouts]
 
 
 def _estimate(job: Job, dtype: str) -> Estimate:
     kh, kw = job.kernel
-    seen = job.kernels if job.outputs * job.inputs <= MANY_KERNELS else job.kernels[:SEEN, :SEEN]
-    few = seen.reshape(-1, kh, kw)[: max(1, steps_allowed(job) // kw)]
+    seen = job.kernels if job.outputs * job.inputs <= common.MANY_KERNELS else job.kernels[: common.SEEN, : common.SEEN]
+    few = seen.reshape(-1, kh, kw)[: max(1, common.steps_allowed(job) // kw)]
     found = [distinct_columns(kernel) for kernel in few]
     products, sums = (sum(map(len, counts)) * job.inputs / len(found) for counts in zip(*found, strict=True))
     block = rows_of(job, job.line)
     depth = job.stride * (block - 1) + extent(kh, lattices(job)[1])
     product = SINGLE * PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]
-    each = (products * product + sums * PASS[dtype]) * slower(job, STRIDED)
+    each = (products * product + sums * PASS[dtype]) * common.slower(job, STRIDED)
     calls = job.outputs * job.inputs * (kw + 1) * 2
     reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
     return Estimate("toeplitz", job, dtype, each, calls, reason, block=block)
 
 
 def tile(job: Job, itemsize: int) -> Size:
-    """Output tiles of long lines, see `tile_within`, and of whole blocks of rows."""
-    size = tile_within(job, itemsize)
+    """Output rows and columns of a tile with long lines (see `tile_within`) and whole blocks of rows."""
+    size = common.tile_within(job, itemsize)
     return whole_blocks(job, size, rows_of(job, (size.width + job.reach.width - 1) * job.step))
 
 
 def rows_of(job: Job, line: int) -> int:
-    """The rows of the blocks of a job whose lines have so many values, by its first kernels: others are like them."""
+    """Rows of a block, if lines have `line` values. The first kernels of the job decide: others are assumed to be like them."""
     first = job.kernels[:4, :4].reshape(-1, *job.kernel)[: max(1, MOST_COLUMNS // job.kernel.width)]
     return block_rows(job.kernel.height, max(len(distinct_columns(kernel)[0]) for kernel in first), line)
 
 
 def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, int]]]:
-    """The columns of a kernel with taps, like ones once; and for every column with taps, which of those it is like."""
-    found: dict[bytes, tuple[int, int]] = {}  # the first of each kind, and which kind that is
+    """The different columns of a kernel that have taps, and ``(column, number of the equal one)`` for every column with taps."""
+    found: dict[bytes, tuple[int, int]] = {}  # the first column of each kind, and the number of the kind
     places = np.flatnonzero(kernel.any(axis=0)).tolist()
     used = [(j, found.setdefault(kernel[:, j].tobytes(), (j, len(found)))) for j in places]
     return [first for first, _ in found.values()], [(j, kind) for j, (_, kind) in used]
 
 
 def prepare(job: Job, dtype: str) -> Work:
-    """Build the banded matrices once; what is returned says how a tile is filled. Columns without taps are left out."""
+    """Build the banded matrices, once. The result gives the steps that fill a tile. Columns without taps are left out."""
     kernels = job.kernels.astype(dtype)
     columns = [[distinct_columns(kernel) for kernel in each] for each in kernels]
     most = max(1, *(len(distinct) for each in columns for distinct, _ in each))
@@ -117,7 +107,7 @@ def prepare(job: Job, dtype: str) -> Work:
                     lines = scratch[job.sources[o] + c, first::sets]
                     products = _Products(bands(o, c, size), size, lines.shape[1], most, buffers)
                     steps += products.added_up(lines, job.stride, offsets, width, target, number > 0)
-        return steps + bias_steps(job, out[..., :width])
+        return steps + common.bias_steps(job, out[..., :width])
 
     return work
 
@@ -130,9 +120,9 @@ class _Products:
     band : ndarray
         ``(n·size, depth)``: the matrices of n columns of a kernel, one after the other.
     size, line : int
-        Output rows of a block, values in a line.
+        Output rows of a block, and values in a line.
     most : int
-        The largest n that a kernel of this job has.
+        The largest n of all kernels of the job.
     buffers : Buffers
     """
 
@@ -140,7 +130,7 @@ class _Products:
         self.band, self.size, count = band, size, len(band) // size
         self.at_once = max(1, PRODUCT_BYTES // (most * size * line * band.itemsize))
         kind = band.dtype.name
-        if size == 1:  # every column's products in one stretch
+        if size == 1:  # the products of each column in one stretch
             room = buffers.get("products", (most, self.at_once, line), kind)
             self.results = room[:count].transpose(1, 0, 2)
             self.products = [room[i, :, np.newaxis] for i in range(count)]
@@ -158,10 +148,13 @@ class _Products:
         out: NDArray[Any],
         onto: bool,
     ) -> Steps:
-        """Into ``out (rows, line)``, or onto it, the products with `lines`: for each offset along a line, that of one matrix."""
+        """The steps that set ``out (rows, line)`` to the sum of products with `lines`, or add to it if `onto` is set.
+
+        `offsets` lists the shifts along a line, in values, each with the number of the matrix whose product is shifted.
+        """
         (rows, line), size = out.shape, self.size
         blocks, rest = divmod(rows, size)
-        whole = out.flags.c_contiguous  # then the lines of a block are worked on as one, and single ones altogether
+        whole = out.flags.c_contiguous  # then the lines of a block, or all single lines, are treated as one
 
         def cut(blocks: NDArray[Any], offset: int = 0) -> NDArray[Any]:
             if not whole:
@@ -177,7 +170,7 @@ class _Products:
             steps += multiply(self.band, source, self.results[: len(source)])
             views = [cut(self.products[i][: len(source)], offset) for offset, i in offsets]
             steps += _sum(views, cut(target), onto)
-        if rest:  # a block that begins higher up, so that it is whole; its first rows are done already
+        if rest:  # the last block is whole, too: it begins higher up, and its first rows are left alone
             steps += multiply(self.band, lines[stride * (rows - size) :][: self.band.shape[1]], self.results[0])
             views = [self.products[i][0, size - rest :, offset : offset + width] for offset, i in offsets]
             steps += _sum(views, out[rows - rest :, :width], onto)
@@ -185,7 +178,7 @@ class _Products:
 
 
 def _sum(views: list[NDArray[Any]], target: NDArray[Any], onto: bool) -> Steps:
-    """The sum of `views` into `target`, or onto what is there."""
+    """The steps that set `target` to the sum of `views`, or add them to it if `onto` is set."""
     if onto:
         views = [target, *views]
     if len(views) == 1:

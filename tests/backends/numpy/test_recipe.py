@@ -1,0 +1,81 @@
+"""Recipes: the way in which a horizontal stride is computed."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from convcli.backends.numpy import recipe as recipes
+from convcli.backends.numpy.strategies import STRATEGIES
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute
+from convcli.geometry import Pads, Pair, Size
+from convcli.kernels import parse
+from convcli.system.context import Context
+from support.operations import convolve, task_of
+
+
+@pytest.mark.parametrize("plan", STRATEGIES)
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+@pytest.mark.parametrize("piece", [None, Size(3, 7)])
+def test_either_way_of_a_horizontal_stride(
+    plan: str, dense: bool, interleaved: bool, kind: str, piece: Size | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns in classes, and all columns of which some are kept: whole lines and pieces, at every remainder of the stride."""
+    weigh = recipes._weighed
+    monkeypatch.setattr(recipes, "_weighed", lambda ways, key: weigh(ways[-1:] if dense else ways[:1], key))
+    if piece:
+        monkeypatch.setattr(STRATEGIES[plan], "tile", lambda job, itemsize: piece)
+    generator = np.random.default_rng(0)
+    flat = plan == "prefix"
+    for stride, width, size, dilation in product((2, 3, 4), (29, 30, 31), ((3, 3), (1, 4), (5, 2)), (1, 2)):
+        kernel = 2.0 * (generator.random(size) < 0.7) if flat else generator.integers(-3, 4, size).astype(float)
+        pixels = generator.integers(0, 256, (17, width, 3)).astype("uint8" if flat else kind).transpose(2, 0, 1)
+        image = pixels if interleaved else np.ascontiguousarray(pixels)
+        weight = np.broadcast_to(kernel, (3, 1, *size)).copy()
+        spec = ConvSpec(
+            padding=Pads(2, 3, 1, 2),
+            padding_mode="reflect",
+            stride=Pair(2, stride),
+            dilation=Pair(1, dilation),
+            groups=3,
+        )
+        found = convolve(image, weight, spec, Compute("numpy", plan=plan, threads=2))
+        truth = convolve(image, weight, spec, Compute("reference"))
+        np.testing.assert_allclose(found.array, truth.array, atol=1e-2)
+        assert ("all columns" in found.plan) == dense
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "thin"),
+    [
+        ("random:3", 2, 2),
+        ("sharpen", 3, 3),
+        ("gaussian:12", 2, 1),  # whose passes along the rows are long
+        ("random:3", 50, 1),  # of which most would be left out
+    ],
+)
+def test_a_stride_takes_the_cheaper_way(name: str, stride: int, thin: int) -> None:
+    """Where all columns are computed, nothing lies apart but what is kept; and a tile is as wide as before."""
+    image = np.zeros((480, 640, 3), np.uint8).transpose(2, 0, 1)
+    kernel = parse(name).kernels[0].values
+    spec = ConvSpec(stride=Pair(stride, stride), groups=3)
+    with Context() as context:
+        result = convolve(image, np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy(), spec, Compute("numpy"))
+        (recipe,) = context.kept(recipes.Recipes, recipes.Recipes)._kept.values()
+    assert (recipe.job.thin, recipe.job.step) == ((thin, 3) if thin > 1 else (1, 1))
+    assert (f"all columns, 1 of {thin} kept" in result.plan) == (thin > 1)
+    assert len({columns for _, columns in recipe.tiles}) == 1
+
+
+def test_an_image_that_is_all_width_is_not_computed_whole() -> None:
+    """The index map of all columns would be four times as long as the image."""
+    image = np.zeros((1, 1, 4 * recipes.MOST_COLUMNS), np.uint8)
+    for stride in (4, 3):
+        geometry = ConvSpec(stride=Pair(stride, stride)).resolve((1, image.shape[2]), (1, 1))
+        task = task_of(image[np.newaxis], np.ones((1, 1, 1, 1)), geometry)
+        assert recipes.recipe_of(task).job.thin == 1

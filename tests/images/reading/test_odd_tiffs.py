@@ -1,0 +1,129 @@
+"""TIFFs as other programs write them: odd tags, rare depths, planes apart. Nothing is lost or told wrongly."""
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from support.cli import binary, done
+from support.pictures import GENERATOR, H, W, opened, read, tensor, tiff, write
+
+
+def test_real_colour_tiff_in(tmp_path: Path) -> None:
+    """Pillow does not read it: tifffile does."""
+    planes = GENERATOR.normal(0, 1, (H, W, 3)).astype(np.float32)
+    cv2.imwrite(str(tmp_path / "in.tif"), planes, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    done("apply", tmp_path / "in.tif", "-k", "identity", "-o", tmp_path / "out.tif")
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "out.tif"), cv2.IMREAD_UNCHANGED), planes)
+
+
+COLOURS = GENERATOR.integers(0, 256, (H, W, 3), np.uint8)
+
+
+@pytest.mark.parametrize("target", ["tif", "png", "jpg", "webp"])
+def test_bigtiff_keeps_its_tags(target: str, tmp_path: Path) -> None:
+    """Their EXIF head is that of a plain TIFF, which others read."""
+    source = tiff(tmp_path / "in.tif", COLOURS, bigtiff=True, description="a field", software="by hand")
+    done("apply", source, "-k", "identity", "-o", tmp_path / f"out.{target}")
+    found = opened(tmp_path / f"out.{target}").getexif()
+    assert (found[270], found[305]) == ("a field", "by hand")
+
+
+ODD_TAGS = [
+    (274, "H", 2, (6, 1)), (274, "s", 0, "six"), (274, "f", 1, float("nan")), (341, "s", 0, "abc"), (341, "f", 1, 0.0),
+    (341, "f", 1, float("nan")), (34675, "H", 3, (1, 2, 3)), (34675, "s", 0, "profile"), (700, "H", 2, (1, 2)),
+    (34377, "H", 2, (1, 2)), (34377, "B", 9, b"8BIM\4\x0c\0\0\0"), (33723, "d", 2, (1.5, 2.5)), (270, "H", 2, (7, 8)),
+    (36867, "q", 1, -5), (42240, "2I", 1, (1, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(("number", "kind", "count", "value"), ODD_TAGS)
+def test_an_odd_tag_does_not_spoil_the_pixels(
+    number: int, kind: str, count: int, value: object, dtype: str, tmp_path: Path
+) -> None:
+    """Real colours go through tifffile, the others through Pillow."""
+    pixels = COLOURS if dtype == "uint8" else (COLOURS / np.float32(255)).astype(np.float32)
+    source = tiff(tmp_path / "in.tif", pixels, extratags=[(number, kind, count, value, True)])
+    for target in ("tif", "png", "jpg", "webp"):
+        done("apply", source, "-k", "identity", "-o", tmp_path / f"out.{target}")
+    upright = np.rot90(COLOURS, -1) if value == (6, 1) else COLOURS
+    np.testing.assert_array_equal(read(tmp_path / "out.png"), np.moveaxis(upright, -1, 0))
+
+
+def test_a_white_of_zero_is_none(tmp_path: Path) -> None:
+    pixels = GENERATOR.random((H, W, 3), np.float32)
+    source = tiff(tmp_path / "in.tif", pixels, extratags=[(341, "f", 1, 0.0, True)])
+    done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    np.testing.assert_array_equal(read(tmp_path / "out.png"), np.moveaxis(np.rint(pixels * 255), -1, 0))
+
+
+def test_what_tifffile_says_of_a_tag_is_not_printed(tmp_path: Path) -> None:
+    """In a batch of two, as the real program."""
+    pixels = GENERATOR.random((H, W, 3), np.float32)
+    source = tiff(tmp_path / "in.tif", pixels, description="x" * 40)
+    data = bytearray(source.read_bytes())
+    (place,) = struct.unpack_from("<I", data, 4)
+    for entry in range(struct.unpack_from("<H", data, place)[0]):
+        at = place + 2 + 12 * entry
+        if struct.unpack_from("<H", data, at)[0] == 270:
+            struct.pack_into("<I", data, at + 8, 1 << 30)  # far behind the file's end
+    source.write_bytes(data)
+    write(tmp_path / "other.png", np.zeros((3, H, W), np.uint8))
+    result = binary("apply", "in.tif", "other.png", "-k", "identity", "-o", "out/", cwd=tmp_path)
+    assert result.code == 0
+    assert all(line.startswith(("convcli: in.tif:", "convcli: 2 ")) for line in result.err.splitlines()), result.err
+
+
+def test_what_pillow_says_of_a_tag_is_not_printed(tmp_path: Path) -> None:
+    """Its logger tells of more samples than it decodes; in a batch, whose threads leave Python's messages alone."""
+    many = GENERATOR.integers(0, 256, (H, W, 70), np.uint8)
+    tiff(tmp_path / "in.tif", many, photometric="minisblack", planarconfig="contig")
+    write(tmp_path / "other.png", np.zeros((3, H, W), np.uint8))
+    result = binary("apply", "in.tif", "other.png", "-k", "identity", "-o", "out/", cwd=tmp_path)
+    assert "More samples" not in result.err
+    assert all(line.startswith("convcli: ") for line in result.err.splitlines()), result.err
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_white_is_zero(order: str, compression: str | None, tmp_path: Path) -> None:
+    """TIFF's MinIsWhite, of 8, 16 and 32 bits."""
+    for dtype in ("uint8", "uint16", "uint32"):
+        largest = np.iinfo(dtype).max
+        pixels = GENERATOR.integers(0, largest, (H, W), dtype, endpoint=True)
+        pixels[0, :2] = 0, largest
+        source = tiff(tmp_path / "in.tif", pixels, byteorder=order, photometric="miniswhite", compression=compression)
+        found = tensor(source, "--dtype", "float64")
+        np.testing.assert_array_equal(found[0], float(largest) - pixels)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", ["uint32", "int32"])
+def test_32_bit_integers_keep_their_sign(dtype: str, order: str, tmp_path: Path) -> None:
+    bounds = np.iinfo(dtype)
+    pixels = GENERATOR.integers(bounds.min, bounds.max, (H, W), dtype, endpoint=True)
+    source = tiff(tmp_path / "in.tif", pixels, byteorder=order)
+    np.testing.assert_array_equal(tensor(source, "--dtype", "float64")[0], pixels.astype(np.float64))
+    result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.tif")
+    assert "64 bits are stored with 32" in result.err
+
+
+def test_every_page_has_its_depth(tmp_path: Path) -> None:
+    """Planes apart and real colours stand behind a page that Pillow reads."""
+    deep = GENERATOR.integers(0, 65536, (3, H, W), np.uint16)
+    real = GENERATOR.normal(0, 1, (H, W, 3)).astype(np.float32)
+    gray = GENERATOR.integers(0, 65536, (H, W), np.uint16)
+    source = tiff(tmp_path / "in.tif", COLOURS, deep, 255 - COLOURS, real, gray)
+    result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.tif", "--json")
+    assert result.json["frames"] == 5
+    assert result.json["notes"] == []
+    tifffile = pytest.importorskip("tifffile")
+    pages = [page.asarray() for page in tifffile.TiffFile(tmp_path / "out.tif").pages]
+    for found, expected in zip(pages, [COLOURS, np.moveaxis(deep, 0, -1), 255 - COLOURS, real, gray], strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+    done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    np.testing.assert_array_equal(read(tmp_path / "out.png"), np.moveaxis(COLOURS, -1, 0))

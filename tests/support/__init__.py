@@ -1,0 +1,1 @@
+"""What the tests share. They import it as `support`; no test imports another."""
