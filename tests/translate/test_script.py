@@ -144,8 +144,9 @@ def test_banks(name: str, transpose: bool, tool: str, tmp_path: Path) -> None:
     for spec in (ConvSpec(transpose=transpose), ConvSpec(padding=Pads(1, 1, 1, 1), transpose=transpose)):
         request = request_for(spec, (8, 9), *specs, **options)
         check(request, tool, tmp_path)
-        check(replace(request, bias=np.full(request.layer.outputs, -12.25)), tool, tmp_path)
-        check(replace(request, bias=np.arange(request.outputs) + 0.5), tool, tmp_path)
+        layer = request.layer
+        for bias in (np.full(layer.outputs, -12.25), np.arange(layer.outputs) + 0.5):
+            check(replace(request, layer=replace(layer, bias=bias)), tool, tmp_path)
 
 
 @pytest.mark.parametrize("tool", RUN)
