@@ -203,11 +203,8 @@ def prepare(
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype. Parameters and errors are those of `run`."""
     if (layer.transpose, layer.groups) != (spec.transpose, spec.groups):
-        raise GeometryError(
-            f"a layer that is {_said(layer)}",
-            f"contradicts a specification that is {_said(spec)}",
-            "make it by Layer.of",
-        )
+        rule = f"contradicts a specification that is {_said(spec)}"
+        raise GeometryError(f"a layer that is {_said(layer)}", rule, "make it by Layer.of")
     if isinstance(image, np.ndarray):
         image = native(image, "an image", ImageError)
         batched = image.ndim == 4

@@ -249,9 +249,8 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
 
 
 def _nested(path: Path) -> KernelError:
-    return KernelError(
-        f"weights '{path}'", "hold nested tensors, whose parts differ in size", "save each part as a tensor"
-    )
+    rule = "hold nested tensors, whose parts differ in size"
+    return KernelError(f"weights '{path}'", rule, "save each part as a tensor")
 
 
 def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
