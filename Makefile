@@ -1,9 +1,10 @@
-# `make demo` and `make test` need nothing but Python 3.11 or later with its venv module.
+# `make demo` and `make test` need nothing but Python 3.11 or later with its venv module. The tests want every extra, PyTorch among them:
+# on Linux some 3 GB, unless pip finds a build of it for CPUs alone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint full fuzz bench docs clean
+.PHONY: demo test lint full fuzz bench docs dist clean
 
 demo: $(VENV)/installed
 	$(BIN)/convcli apply samples/coffee.jpg --kernel sobel --stride 2 -o demo.png
@@ -38,9 +39,13 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/many.py
 	$(BIN)/python benchmarks/encoders.py
 
-# The man pages and the generated parts of the README.
+# The man pages, the completion scripts and the generated parts of the README.
 docs: $(VENV)/installed
 	$(BIN)/python man/generate.py
+
+# The source distribution and the wheel, in dist/. Where pictures of the README are served: PROJECT_FILES, see docs/CONTRIBUTING.md.
+dist: $(VENV)/tested
+	$(BIN)/python -m build
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,3 +1,3 @@
 """convcli: convolutions on images. Apply it, size it, explain it, prove it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

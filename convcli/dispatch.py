@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from convcli import backends
+from convcli import backends, extras
 from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.geometry import Pads
@@ -69,11 +69,7 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
         )
     numpy_asked = task.plan is not None or wanted == "numpy"
     if numpy_asked and device == "cpu" and (reason := _gaps(task)):
-        raise BackendError(
-            "backend 'numpy'",
-            "cannot do this",
-            f"{reason}; use {param('backend', 'torch')}, or another dilation or stride",
-        )
+        raise _too_sparse(reason)
     if task.plan is not None:
         return "numpy", "" if wanted == "numpy" else "a plan is asked for"
     if wanted != "auto":
@@ -83,12 +79,32 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
                 f"runs on the CPU only, not on '{device}'",
                 f"use {param('backend', 'torch')} or auto",
             )
+        if wanted == "torch" and not extras.is_installed("torch"):
+            raise _without_torch(*(("device", device) if device != "cpu" else ("backend", "torch")))
         return wanted, ""
     if device != "cpu":
+        if not extras.is_installed("torch"):
+            raise _without_torch("device", device)
         return "torch", f"only torch runs on {device}"
     if dtype in ("float16", "bfloat16"):
+        if not extras.is_installed("torch"):
+            raise _without_torch("dtype", dtype)
         return "torch", f"only torch computes in {dtype}"
     return _faster(task, dtype)
+
+
+def _without_torch(parameter: str, value: str) -> BackendError:
+    """The error of a parameter that asks for torch where it is not installed."""
+    other = {"backend": "numpy", "device": "cpu", "dtype": "float32"}[parameter]
+    remedy = f"{extras.how_to_get('torch')}, or use {param(parameter, other)}"
+    return BackendError(f"{parameter} '{value}'", "needs torch, which is not installed", remedy)
+
+
+def _too_sparse(reason: str) -> BackendError:
+    """The error of what only torch can do."""
+    torch = param("backend", "torch")
+    remedy = f"use {torch}" if extras.is_installed("torch") else f"use {torch} ({extras.how_to_get('torch')})"
+    return BackendError("backend 'numpy'", "cannot do this", f"{reason}; {remedy}, or another dilation or stride")
 
 
 def _gaps(task: Task) -> str:
@@ -103,6 +119,8 @@ def _gaps(task: Task) -> str:
 def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     """The faster of numpy and torch by their predicted times, and the reason in words."""
     if reason := _gaps(task):
+        if not extras.is_installed("torch"):
+            raise _too_sparse(reason)
         return "torch", reason
     macs = count_macs(task)
     channels = task.layer.inputs // task.layer.groups
@@ -111,6 +129,8 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     values = prod(task.source.shape) + task.images * task.layer.outputs * prod(task.geometry.output)
     if macs < ALWAYS_NUMPY_MACS:
         return "numpy", "so little work that no other would have begun"
+    if not extras.is_installed("torch"):
+        return "numpy", "the fastest that is installed"
     from convcli.backends.numpy import USUAL, predicted_seconds
 
     torch_seconds = (macs / rate + values / TORCH_VALUES_PER_SECOND) / USUAL + torch_import

@@ -8,18 +8,19 @@ import re
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from convcli import __version__
+from convcli import __version__, extras
 from convcli.errors import param
 from convcli.system import memory, parallel
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package that convcli needs: its version (None: it is missing), and a detail worth knowing."""
+    """A package that convcli uses: its version (None: it is not installed), a detail, and the extra that brings it ("": always)."""
 
     name: str
     version: str | None
     detail: str = ""
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Inventory:
 
     `memory` is in bytes, None if the platform does not say. `environment` has the ``CONVCLI_`` variables that are set.
     `problems` has a line with a remedy for each thing that is wrong, with parameters as `convcli.errors.param` marks them.
+    `missing` has a line for each extra that is not installed: what it is for, and how to get it.
     """
 
     version: str
@@ -49,20 +51,32 @@ class Inventory:
     writable: tuple[str, ...]
     environment: dict[str, str]
     problems: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+_USES = {"torch": "CUDA, half precision, .pt files and large layers", "imagecodecs": "TIFFs of further compressions"}
+"""What the package of each extra is for."""
+
+_REMARKS = {
+    "torch": "; on Linux that brings CUDA packages of some 2.8 GB: for CPUs alone, first install torch from PyTorch's index of CPU "
+    "builds, see pytorch.org"
+}
+"""What is to be known before it is installed."""
 
 
 def versions() -> tuple[Package, ...]:
-    """Every package that convcli needs, with its version. Versions are read from metadata; no package is imported."""
-    return tuple(Package(name, _version(name)) for name, _ in _needed())
+    """Every package that convcli uses, with its version. Versions are read from metadata; no package is imported."""
+    return tuple(Package(name, _version(name), extra=extras.EXTRAS.get(name, "")) for name in _bounds())
 
 
 def take() -> Inventory:
-    """Look at everything. Imports NumPy, Pillow and torch. If torch cannot be imported, that is one of the problems."""
+    """Look at everything. Imports NumPy, Pillow and, where it is installed, torch: if that fails, it is one of the problems."""
     from convcli.images import formats
 
     details = {"numpy": _blas(), "pillow": formats.libraries()}
     packages = [replace(found, detail=details.get(found.name, "")) for found in versions()]
-    devices, failure = _devices()
+    absent = [found.name for found in packages if found.extra and found.version is None]
+    devices, failure = ((), []) if "torch" in absent else _devices()
     available = memory.total_bytes()
     return Inventory(
         version=__version__,
@@ -76,17 +90,30 @@ def take() -> Inventory:
         writable=formats.writable(),
         environment={name: value for name, value in sorted(os.environ.items()) if name.startswith("CONVCLI_")},
         problems=(*_outdated(packages), *failure),
+        missing=tuple(map(_how, absent)),
     )
 
 
-def _needed() -> list[tuple[str, str]]:
-    """Names and lower bounds of the packages that convcli's own metadata asks for, without extras."""
+def _how(name: str) -> str:
+    return f"{name} is not installed, which is for {_USES[name]}: {extras.how_to_get(name)}{_REMARKS.get(name, '')}"
+
+
+def _bounds() -> dict[str, str]:
+    """Names and lower bounds of the packages that convcli's own metadata asks for: those that it needs, then those of extras."""
     try:
         lines = requires("convcli") or []
     except PackageNotFoundError:  # run from its source
-        lines = ["click", "numpy", "pillow", "rich", "safetensors", "tifffile", "torch"]
-    matches = [re.match(r"([\w.-]+)\s*(?:>=\s*([\d.]+))?", line) for line in lines if "extra ==" not in line]
-    return [(match[1], match[2] or "0") for match in matches if match]
+        lines = ["click", "numpy", "pillow", "rich", "tifffile"]
+    needed, optional = {}, dict.fromkeys(extras.EXTRAS, "0")
+    for line in lines:
+        found = re.match(r"([\w.-]+)\s*(?:>=\s*([\d.]+))?[^;]*(?:;.*extra == ['\"]([\w-]+))?", line)
+        assert found is not None
+        name, bound, extra = found[1], found[2] or "0", found[3]
+        if extra is None:
+            needed[name] = bound
+        elif extras.EXTRAS.get(name) == extra:
+            optional[name] = bound
+    return needed | optional
 
 
 def _version(name: str) -> str | None:
@@ -97,15 +124,15 @@ def _version(name: str) -> str | None:
 
 
 def _outdated(packages: list[Package]) -> list[str]:
-    """A line for each package that is missing, or older than convcli's lower bound."""
-    bounds = dict(_needed())
+    """A line for each package that is missing, though it is needed, or older than convcli's lower bound."""
+    bounds = _bounds()
     out = []
     for package in packages:
         remedy = f"pip install '{package.name}>={bounds[package.name]}'"
-        if package.version is None:
-            out.append(f"{package.name} is not installed: {remedy}")
-        elif _numbers(package.version) < _numbers(bounds[package.name]):
+        if package.version is not None and _numbers(package.version) < _numbers(bounds[package.name]):
             out.append(f"{package.name} {package.version} is older than {bounds[package.name]}: {remedy}")
+        elif package.version is None and not package.extra:
+            out.append(f"{package.name} is not installed: {remedy}")
     return out
 
 

@@ -1,4 +1,4 @@
-"""Generate the man pages, and the generated parts of the README, from the command line itself.
+"""Generate the man pages, the completion scripts and the generated parts of the README from the command line itself.
 
 ``python man/generate.py`` writes them. A test fails if the committed files differ from these.
 """
@@ -12,9 +12,11 @@ import click
 
 from convcli import __version__
 from convcli.cli import main as cli
+from convcli.commands.completion import script
 from convcli.commands.help import Documented, border_table, kernel_table
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPLETIONS = {"bash": "convcli", "zsh": "_convcli", "fish": "convcli.fish"}
 EXIT_STATUS = (
     ("0", "done; compare: all backends agree"),
     ("1", "compare found a difference, doctor something that is wrong, or one or more of several images failed"),
@@ -40,6 +42,11 @@ def pages() -> dict[str, str]:
         others = ["convcli", *(f"convcli-{other}" for other in names if other != name)]
         out[f"convcli-{name}.1"] = _page(command, f"convcli {name}", others)
     return out
+
+
+def completions() -> dict[str, str]:
+    """The completion script of each shell, under the name that the shell looks for."""
+    return {name: f"{script(cli, shell)}\n" for shell, name in COMPLETIONS.items()}
 
 
 def readme(text: str) -> str:
@@ -127,9 +134,10 @@ def _roff(text: str) -> str:
 
 
 def main() -> None:
-    """Write the pages and the README."""
-    for name, text in pages().items():
-        (ROOT / "man" / name).write_text(text, encoding="utf-8")
+    """Write the pages, the scripts and the README."""
+    for folder, files in (("man", pages()), ("distribution/completions", completions())):
+        for name, text in files.items():
+            (ROOT / folder / name).write_text(text, encoding="utf-8")
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -98,7 +98,7 @@ def test_one_version_string() -> None:
         and re.search(rf'^__version__ = "{re.escape(__version__)}"', path.read_text(), re.MULTILINE)
     ]
     assert found == [ROOT / "convcli" / "__init__.py"]
-    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text()
+    assert 'dynamic = ["readme", "version"]' in (ROOT / "pyproject.toml").read_text()
 
 
 @pytest.mark.skipif(shutil.which("man") is None, reason="no man here")

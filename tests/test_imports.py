@@ -203,6 +203,7 @@ def test_geometry_is_standard_library_only() -> None:
         "geometry.py",
         "convspec.py",
         "errors.py",
+        "extras.py",
         "spelling.py",
         "commandline.py",
         "report/__init__.py",
@@ -213,7 +214,7 @@ def test_geometry_is_standard_library_only() -> None:
 
 
 LAYERS = [
-    {"__init__", "errors", "spelling", "vocabulary", "drawing"},
+    {"__init__", "errors", "extras", "spelling", "vocabulary", "drawing"},
     {"geometry"},
     {"convspec"},
     {"system", "commandline", "report", "arithmetic"},

@@ -65,6 +65,7 @@ def test_what_it_says_is_what_torch_makes_of_it(layer: Drawn) -> None:
         ((4, 1, 3, 3), ConvSpec(), 3, "use channels gray"),
         ((5, 2, 3, 3), DIRECT, 4, "groups 2 does not divide the 5 output channels: use an image of 4 channels"),
         ((4, 2, 3, 3), DIRECT, 3, "groups 2 does not divide the 3 input channels"),
+        ((4, 2, 3, 3), ConvSpec(groups=3, transpose=True), 4, "the 4 input channels: use groups 1 or 2 or 4"),
         ((4, 2, 3, 3), TRANSPOSED, 6, "weights of shape (4, 2, 3, 3) take 4 input channels, the image has 6"),
     ],
 )

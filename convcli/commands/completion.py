@@ -35,12 +35,16 @@ def completion(asked: CompletionOptions) -> None:
 
     Where it is loaded, the Tab key completes commands, options and their words, names of kernels and files.
     """
+    report.lines(script(click.get_current_context().find_root().command, asked.shell))
+
+
+def script(program: click.Command, shell: str) -> str:
+    """The completion script of a program for a shell."""
     from click.shell_completion import get_completion_class
 
-    program = click.get_current_context().find_root().command
-    kind = get_completion_class(asked.shell)
+    kind = get_completion_class(shell)
     assert kind is not None  # Click has these three
-    report.lines(kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip())
+    return kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip()
 
 
 def teach_bash() -> None:

@@ -24,9 +24,9 @@ from convcli.spelling import as_options
 def doctor(asked: ReportingOptions) -> None:
     """Say what is installed, which devices there are, which formats can be read and written.
 
-    Imports PyTorch to ask it for its devices, which takes about two seconds. -q prints only what is wrong. Exit code 1 if a
-    package that convcli needs is missing or older than it should be, or if a variable such as CONVCLI_THREADS has a value
-    that its option does not take.
+    Imports PyTorch, where it is installed, to ask it for its devices, which takes about two seconds. -q prints only what is
+    wrong. Exit code 1 if a package that convcli needs is missing, if one is older than it should be, or if a variable such as
+    CONVCLI_THREADS has a value that its option does not take. An extra that is not installed is not wrong.
     """
     from convcli import inventory
     from convcli.presenters import examined
@@ -40,8 +40,8 @@ def doctor(asked: ReportingOptions) -> None:
         report.lines(*found.problems)
     else:
         report.table(examined.table(found))
-        for problem in found.problems:
-            report.note(problem)
+        for line in (*found.missing, *found.problems):
+            report.note(line)
     if found.problems:
         click.get_current_context().exit(1)
 

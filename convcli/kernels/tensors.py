@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -68,3 +69,14 @@ def from_torch(tensor: Any, source: str) -> NDArray[Any]:
 def not_real(dtype: str, source: str) -> KernelError:
     """The error of values that are not real numbers."""
     return KernelError(f"weights {source}", f"are of dtype {dtype}", "real numbers are wanted")
+
+
+def source_of(path: Path, name: str) -> str:
+    """What messages call a tensor of a file."""
+    return f"'{path}'" + (f" key '{name}'" if name else "")
+
+
+def invalid(path: Path, kind: str) -> KernelError:
+    """The error of a file that is not of its kind, or damaged."""
+    rule = f"are not a valid {kind} file"
+    return KernelError(f"weights '{path}'", rule, "is it truncated, or of another format?")

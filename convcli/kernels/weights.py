@@ -7,16 +7,17 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli import extras
 from convcli.errors import KernelError, param
+from convcli.kernels import safetensors_file
 from convcli.kernels.named import safe_label
-from convcli.kernels.tensors import Tensor, from_torch, not_real, of_array, of_torch
+from convcli.kernels.tensors import Tensor, invalid, of_array, of_torch, source_of
 from convcli.system import npy
 from convcli.system.files import reason
 
@@ -63,11 +64,6 @@ def tensors(path: Path, key: str | None = None) -> Mapping[str, Tensor]:
         The file cannot be read.
     """
     return _READERS[path.suffix.lower()](path, key)
-
-
-def source_of(path: Path, name: str) -> str:
-    """What messages call a tensor of a file."""
-    return f"'{path}'" + (f" key '{name}'" if name else "")
 
 
 @contextmanager
@@ -142,11 +138,6 @@ def _pickled(path: Path) -> KernelError:
     return KernelError(f"weights '{path}'", "hold pickled objects, which can run code", remedy)
 
 
-def _invalid(path: Path, kind: str) -> KernelError:
-    rule = f"are not a valid {kind} file"
-    return KernelError(f"weights '{path}'", rule, "is it truncated, or of another format?")
-
-
 def _read_npy(path: Path, key: str | None) -> Mapping[str, Tensor]:
     if key is not None:
         raise KernelError(f"weights '{path}'", f"are one array and have no key '{key}'", f"write {path}")
@@ -172,50 +163,17 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
     except npy.NpyError as error:
         raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
-        raise _invalid(path, ".npz") from None
-
-
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "I8": "int8", "U8": "uint8", "I16": "int16",
-           "U16": "uint16", "I32": "int32", "U32": "uint32", "I64": "int64", "U64": "uint64", "BOOL": "bool"}  # fmt: skip
-"""safetensors' names of dtypes, and NumPy's."""
-
-_PYTORCHS = {"BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E4M3FNUZ": "float8_e4m3fnuz",
-             "F8_E5M2FNUZ": "float8_e5m2fnuz", "F8_E8M0": "float8_e8m0fnu", "C64": "complex64"}  # fmt: skip
-"""Those that NumPy or this program lacks, and PyTorch's."""
+        raise invalid(path, ".npz") from None
 
 
 def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError, safe_open
-
-    def values(name: str, dtype: str) -> NDArray[Any]:
-        source = source_of(path, name)
-        if dtype == "C64":
-            raise not_real(_PYTORCHS[dtype], source)
-        if dtype not in _DTYPES | _PYTORCHS:
-            rule = f"are of dtype {dtype}, which nothing here unpacks"
-            raise KernelError(f"weights {source}", rule, "save float32 tensors")
-        try:
-            with safe_open(path, framework="np" if dtype in _DTYPES else "pt") as archive:
-                found = archive.get_tensor(name)
-        except SafetensorError:
-            raise _invalid(path, ".safetensors") from None
-        array: NDArray[Any] = found if dtype in _DTYPES else from_torch(found, source)
-        return array
-
-    try:
-        with safe_open(path, framework="np") as archive:
-            slices = {name: archive.get_slice(name) for name in archive.keys()}  # noqa: SIM118 (no mapping)
-            said = {name: (tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
-    except SafetensorError:
-        raise _invalid(path, ".safetensors") from None
-    names = _DTYPES | _PYTORCHS
-    return {
-        name: Tensor(shape, names.get(dtype, dtype), partial(values, name, dtype))
-        for name, (shape, dtype) in said.items()
-    }
+    return safetensors_file.read(path)
 
 
 def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
+    if not extras.is_installed("torch"):
+        remedy = f"{extras.how_to_get('torch')}, or save them as .safetensors"
+        raise KernelError(f"weights '{path}'", "need torch, which is not installed", remedy)
     import torch
 
     try:
@@ -231,7 +189,7 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
         if "nested" in str(error):
             raise _nested(path) from None
         unsafe = "unsupported global" in str(error).lower() or "unsupported class" in str(error).lower()
-        raise _pickled(path) if unsafe and _is_archive(path) else _invalid(path, ".pt") from None
+        raise _pickled(path) if unsafe and _is_archive(path) else invalid(path, ".pt") from None
     values = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
     if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
         values = values["state_dict"]

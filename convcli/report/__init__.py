@@ -62,13 +62,24 @@ class Encoded:
         self.parts = parts
 
 
-def json(document: Any, stream: TextIO | None = None) -> None:
-    """Write one JSON document to `stream` (standard output). NaN and infinity are null; parameters are spelled as options."""
+SCHEMA = 1
+"""The first value in every JSON document. It grows when a key goes or changes its meaning; keys may be added meanwhile."""
+
+
+def json(document: dict[str, Any] | list[dict[str, Any]], stream: TextIO | None = None) -> None:
+    """Write a JSON document, or a list of them, to `stream` (standard output).
+
+    Each begins with its `SCHEMA`. NaN and infinity are null; parameters are spelled as options.
+    """
+    numbered = [{"schema": SCHEMA, **one} for one in (document if isinstance(document, list) else [document])]
     stream = stream or sys.stdout
     unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
     import json as json_module
 
-    for part in _parts(document, lambda value: json_module.dumps(_told(value), ensure_ascii=not unicode)):
+    for part in _parts(
+        numbered if isinstance(document, list) else numbered[0],
+        lambda value: json_module.dumps(_told(value), ensure_ascii=not unicode),
+    ):
         stream.write(part)
     print(file=stream, flush=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import inf, sqrt
@@ -11,7 +10,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import backends, engine
+from convcli import backends, engine, extras
 from convcli.convspec import ConvSpec
 from convcli.engine import Call, Compute, ConvResult
 from convcli.errors import BackendError
@@ -140,8 +139,8 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
         return ([] if chosen.backend == "reference" else [chosen]), []
     choices, missing = [], []
     for name in ("numpy", "torch"):
-        if name == "torch" and importlib.util.find_spec("torch") is None:
-            missing.append("torch: not installed")
+        if name == "torch" and not extras.is_installed("torch"):
+            missing.append(f"torch: it is not installed; {extras.how_to_get('torch')}")
         else:
             choices.append(replace(compute, backend=name))
     if choices[-1].backend == "torch":

@@ -137,7 +137,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
     try:
         with _new(name, target, 0o600 if before else _permissions(source), unfinished) as stream:
             yield stream
-            if before:
+            if before and hasattr(os, "fchown"):  # not on Windows
                 with suppress(
                     OSError
                 ):  # only root may change the owner; the change clears set-user-ID, so it comes before the mode

@@ -26,9 +26,6 @@ from support.operations import ALWAYS, BACKENDS, FAST, convolve, small_tiles, tr
 DTYPES = st.sampled_from((None, "float32", "float64"))
 
 
-# --- every backend is the reference ---
-
-
 @pytest.mark.parametrize("backend", FAST)
 @given(layer=layers(transpose=False), dtype=DTYPES, threads=st.sampled_from((1, 2)))
 def test_direct_agrees_with_the_reference(backend: str, layer: Layer, dtype: str | None, threads: int) -> None:

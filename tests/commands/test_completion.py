@@ -20,8 +20,6 @@ from convcli.vocabulary import (
 )
 from support.cli import done, environment, run
 
-# Completion
-
 
 @pytest.mark.parametrize(
     ("shell", "sign"), [("bash", "complete -o"), ("zsh", "#compdef convcli"), ("fish", "complete --no-files")]

@@ -17,9 +17,6 @@ def report_of(ended: subprocess.CompletedProcess[str]) -> dict[str, object]:
     return document
 
 
-# Defaults from the environment
-
-
 APPLY = ("apply", TINY, "-k", "box", "-o", "out.png", "--json")
 
 

@@ -416,7 +416,7 @@ def test_another_tool_is_told_the_operation_as_it_is_applied(asked: list[dict[st
     assert request["bias"].tolist() == [7, 7, 7]
     assert request["geometry"].stride == (2, 1)
     assert request["source"] == "rgb.png"
-    assert done("explain", *line, "--json", cwd=folder).json == {"tool": "torch", "code": "# torch\n"}
+    assert done("explain", *line, "--json", cwd=folder).json == {"schema": 1, "tool": "torch", "code": "# torch\n"}
 
 
 def test_another_tool_is_told_of_the_colours_alone(asked: list[dict[str, Any]]) -> None:

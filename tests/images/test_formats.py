@@ -177,9 +177,6 @@ def test_explain_calls_lossy_what_apply_writes_so(source: str, lossy: bool, tmp_
     assert written_lossy == lossy == ("WEBP (lossy)" in text)
 
 
-# Memory
-
-
 @pytest.mark.parametrize("ending", ["pfm", "pbm"])
 def test_names_that_promise_what_is_not_written(ending: str, tmp_path: Path) -> None:
     write(tmp_path / "in.png", np.zeros((1, 5, 5), np.uint8))
@@ -187,9 +184,6 @@ def test_names_that_promise_what_is_not_written(ending: str, tmp_path: Path) -> 
     assert result.code == 2
     assert f"ends in '.{ending}', which cannot be written" in result.err
     assert not (tmp_path / f"out.{ending}").exists()
-
-
-# Formats
 
 
 @pytest.mark.parametrize(

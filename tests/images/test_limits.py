@@ -11,8 +11,6 @@ from PIL import Image, PngImagePlugin
 from support.cli import binary, done, run
 from support.pictures import H, W, chunk, integers, write
 
-# Limits
-
 
 def test_the_limit_counts_all_frames_and_tensors(tmp_path: Path) -> None:
     frames = [Image.fromarray(np.moveaxis(integers(3, "uint8"), 0, -1)) for _ in range(3)]
@@ -52,9 +50,6 @@ def test_a_bomb_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     result = run("apply", tmp_path / "in.png", "-k", "identity", "--max-pixels", "900G", "-o", tmp_path / "out.png")
     assert result.code == 2
     assert "and needs 65.2 GiB, this machine has 14.9" in result.err  # 7 bytes for each pixel
-
-
-# Memory
 
 
 @pytest.mark.parametrize("command", ["compare in.png -k box --repeats 1", "explain in.png -k box --at 0,0"])

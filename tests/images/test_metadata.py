@@ -11,8 +11,6 @@ from PIL import Image, PngImagePlugin
 from support.cli import SAMPLES, done
 from support.pictures import ALPHA, GENERATOR, RGB, SRGB, H, W, identity, integers, opened, tiff, write
 
-# Metadata
-
 
 def test_texts_and_gamma_of_png(tmp_path: Path) -> None:
     info = PngImagePlugin.PngInfo()
@@ -86,9 +84,6 @@ def test_comment_and_iptc_of_jpeg(tmp_path: Path) -> None:
     assert found.applist[-2:][0][1] == segment or ("APP13", segment) in found.applist
 
 
-# Metadata
-
-
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("extension", ["jpg", "png"])
 def test_exif_orientation(orientation: int, extension: str, tmp_path: Path) -> None:
@@ -159,9 +154,6 @@ def test_no_resolution_is_invented(source: str, tmp_path: Path) -> None:
 
 
 COLOURS = GENERATOR.integers(0, 256, (H, W, 3), np.uint8)
-
-
-# What shows the picture as it was
 
 
 def resource(number: int, data: bytes, name: bytes = b"") -> bytes:
@@ -251,9 +243,6 @@ def test_profiles_in_texts_show_nothing_of_before(tmp_path: Path) -> None:
         "Raw profile type xmp": f"\nxmp\n{len(turned):8}\n{turned.hex()}\n",
         "Raw profile type icm": f"\nicm\n{7:8}\n{b'profile'.hex()}\n",
     }
-
-
-# Orientation and resolution
 
 
 @pytest.mark.parametrize(("source", "target"), [*itertools.product(("jpg", "tif", "deep", "real"), ("tif", "png"))])

@@ -16,9 +16,6 @@ ARGUMENTS = {"shift": "shift:1,-2"}
 """A SPEC for the named kernels that have parameters without a default."""
 
 
-# --- every named kernel ---
-
-
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_named_kernel_builds(name: str) -> None:
     built = parse(ARGUMENTS.get(name, name))

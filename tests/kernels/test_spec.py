@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from convcli.kernels import parse
 from support.kernels import correlated, message, values
 
-# --- SPEC: literals ---
-
 
 def test_a_spec_of_several_lines_is_refused_in_one(capsys: pytest.CaptureFixture[str]) -> None:
     from convcli.cli import main
@@ -22,9 +20,6 @@ def test_a_spec_of_several_lines_is_refused_in_one(capsys: pytest.CaptureFixture
         main(["apply", "samples/tiny.png", "-k", "1,2\n3,4", "-o", "-"])
     assert caught.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-# The bias beside the weight; checkpoints; byte order marks
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])

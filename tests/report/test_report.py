@@ -32,7 +32,7 @@ def test_the_columns_of_a_table_are_as_wide_as_what_is_shown(capsys: pytest.Capt
 def test_json_is_spelled_at_any_depth() -> None:
     stream = io.StringIO()
     report.json({"notes": [TEXT, {"deep": (TEXT,)}], "value": float("nan")}, stream)
-    assert json.loads(stream.getvalue()) == {"notes": [SPELLED, {"deep": [SPELLED]}], "value": None}
+    assert json.loads(stream.getvalue()) == {"schema": 1, "notes": [SPELLED, {"deep": [SPELLED]}], "value": None}
 
 
 def test_the_error_of_an_image_of_many_is_spelled() -> None:

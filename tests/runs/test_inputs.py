@@ -14,9 +14,6 @@ from support.pictures import write
 BOX = ["-k", "box"]
 
 
-# Which images are meant
-
-
 def test_a_folder_is_its_images(photos: Path) -> None:
     result = done("apply", "photos", *BOX, "-o", "out/", "-q", cwd=photos)
     assert result.text.split() == ["out/1.png", "out/2.ppm"]

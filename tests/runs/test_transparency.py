@@ -8,8 +8,6 @@ import pytest
 from support.cli import SAMPLES, done
 from support.pictures import ALPHA, GENERATOR, RGB, H, W, opened, read, write
 
-# Alpha
-
 
 def test_blur_leaves_no_dark_fringe(tmp_path: Path) -> None:
     """The icon is black where it is transparent: that black must not show in the blurred edge."""
@@ -97,9 +95,6 @@ def test_alpha_of_gray(tmp_path: Path) -> None:
 def test_default_name_of_a_jpeg_is_a_jpeg(tmp_path: Path) -> None:
     done("apply", SAMPLES / "rotated.jpg", "-k", "box", cwd=tmp_path)
     assert opened(tmp_path / "rotated-box.jpg").format == "JPEG"
-
-
-# Depth, sign, transparency
 
 
 @pytest.mark.parametrize("extension", ["png", "webp", "tif"])

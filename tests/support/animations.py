@@ -55,9 +55,6 @@ def summed(timeline: Timeline, image: NDArray[np.int64], kernel: NDArray[np.int6
     return out
 
 
-# Films
-
-
 def small(title: str | None = None, theme: str = "light") -> Reel:
     timeline = timeline_of(ConvSpec(padding=Pads(1, 0, 0, 1)).resolve((3, 3), (2, 2)))
     return stage.film(timeline, Values(), Look(20, theme, title, 4))

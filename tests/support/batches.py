@@ -12,7 +12,4 @@ def lines(result: Result) -> list[dict]:
     return [json.loads(line) for line in result.text.splitlines()]
 
 
-# All processors at work, in one process
-
-
 OPERATION = assemble(ConvSpec(), ["box"])

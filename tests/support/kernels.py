@@ -63,9 +63,6 @@ def correlated(image: Any, kernel: Matrix) -> Matrix:
     return convolve(np.array([image], float), kernel[np.newaxis, np.newaxis], spec, Compute("reference")).array[0]
 
 
-# --- SPEC: files ---
-
-
 class Pickled:
     """Creates a file when it is unpickled."""
 

@@ -79,9 +79,6 @@ def expected(request: Request, image: np.ndarray) -> np.ndarray:
     return np.asarray(found.array)
 
 
-# Any operation
-
-
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
     """Layers of any groups and geometry on tensors."""

@@ -19,6 +19,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from convcli import extras
 from convcli.errors import ImageError
 from convcli.images.guards import check_pixels, decoding, process_wide
 from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of
@@ -114,7 +115,12 @@ class File:
         """The planes of a page as tifffile decodes it, and whether their white is to be guessed by their values."""
         photometric = int(page.photometric)
         space = _SPACES.get(photometric)
-        array = _array(page)
+        try:
+            array = _array(page)
+        except ValueError as error:
+            if "imagecodecs" in str(error) and not extras.is_installed("imagecodecs"):
+                raise _without_imagecodecs(self._source, page) from None
+            raise
         if space is None or array is None or array.dtype.kind not in "uif":
             rule = f"is a TIFF of a rare kind, {page.photometric!s}"
             raise ImageError(f"input '{self._source}'", rule, "convert it to RGB first")
@@ -124,6 +130,11 @@ class File:
             planes = gray_planes(array[..., 0], white)
             return planes, planes.real
         return _coloured(array, space, tuple(map(int, page.extrasamples)), white), False
+
+
+def _without_imagecodecs(source: str, page: Any) -> ImageError:
+    rule = f"is a TIFF that is compressed by {getattr(page.compression, 'name', page.compression)}, which needs imagecodecs"
+    return ImageError(f"input '{source}'", rule, extras.how_to_get("imagecodecs"), "it is not installed")
 
 
 def _count(pages: Any) -> int:

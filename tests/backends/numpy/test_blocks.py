@@ -125,9 +125,6 @@ def test_backends_that_read_the_whole_hand_it_over() -> None:
         np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
 
 
-# --- threads ---
-
-
 @pytest.mark.parametrize("plan", [None, *ALWAYS])
 @pytest.mark.parametrize("size", [(600, 900), (64, 80)])
 @pytest.mark.parametrize("side", [3, 41])

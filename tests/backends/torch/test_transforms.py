@@ -89,9 +89,6 @@ def test_transforms_take_no_more_than_is_counted(
     assert most - out.nbytes > counted / 3
 
 
-# --- accepted and refused together ---
-
-
 @given(layer=layers(transpose=False), held=st.sampled_from((1, 5000, 20000, 1 << 27)))
 def test_torch_by_transforms_agrees_with_the_reference(layer: Layer, held: int) -> None:
     """The path of large kernels, taken for any, in blocks of any size: kernels of one column stay with torch's own."""

@@ -10,8 +10,6 @@ import pytest
 from support.cli import binary, done
 from support.pictures import GENERATOR, H, W, opened, read, tensor, tiff, write
 
-# Real numbers
-
 
 def test_real_colour_tiff_in(tmp_path: Path) -> None:
     """Pillow does not read it: tifffile does."""
@@ -22,9 +20,6 @@ def test_real_colour_tiff_in(tmp_path: Path) -> None:
 
 
 COLOURS = GENERATOR.integers(0, 256, (H, W, 3), np.uint8)
-
-
-# Tags
 
 
 @pytest.mark.parametrize("target", ["tif", "png", "jpg", "webp"])
@@ -90,9 +85,6 @@ def test_what_pillow_says_of_a_tag_is_not_printed(tmp_path: Path) -> None:
     result = binary("apply", "in.tif", "other.png", "-k", "identity", "-o", "out/", cwd=tmp_path)
     assert "More samples" not in result.err
     assert all(line.startswith("convcli: ") for line in result.err.splitlines()), result.err
-
-
-# Depth, sign, transparency
 
 
 @pytest.mark.parametrize("order", "<>")

@@ -183,9 +183,6 @@ def test_it_stays_an_animation(tmp_path: Path) -> None:
 COLOURS = GENERATOR.integers(0, 256, (H, W, 3), np.uint8)
 
 
-# Depth, sign, transparency
-
-
 def test_10_bit_avif_says_what_is_lost(tmp_path: Path) -> None:
     pixels = cv2.resize(COLOURS, (64, 64)).astype(np.uint16) * 4
     try:

@@ -19,8 +19,6 @@ from convcli.images.reading.planes import array_of, is_plain
 from support.cli import SAMPLES, done, run
 from support.pictures import ALPHA, DEEP, GRAY, REAL, RGB, H, W, chunk, identity, opened, png16, read, tensor, write
 
-# Modes and depth: the identity kernel changes nothing
-
 
 @pytest.mark.parametrize(
     ("mode", "planes"),
@@ -146,9 +144,6 @@ def test_float_tiff(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.array(image), REAL[0])
     done("apply", source, "-k", "identity", "-o", tmp_path / "out.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), REAL)
-
-
-# Depth, sign, transparency
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])

@@ -12,8 +12,6 @@ import pytest
 from support.cli import done
 from support.pictures import GENERATOR, H, W, integers, opened, png16, read16, tiff16
 
-# 16 bits
-
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("interlaced", [False, True])
@@ -106,9 +104,6 @@ def test_a_blur_of_16_bits(tmp_path: Path) -> None:
     done("apply", source, "-k", "0.5,0.5", "-o", tmp_path / "out.png")
     mean = (planes[..., :-1].astype(float) + planes[..., 1:]) / 2
     np.testing.assert_array_equal(read16(tmp_path / "out.png", 3), np.rint(mean))
-
-
-# Limits
 
 
 def test_deep_formats_are_read_from_a_pipe(tmp_path: Path) -> None:

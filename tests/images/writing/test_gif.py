@@ -9,8 +9,6 @@ from PIL import Image
 from support.cli import done
 from support.pictures import GENERATOR, H, W, opened, write
 
-# GIF
-
 
 def test_gif_of_256_colours_is_exact_and_of_more_says_so(tmp_path: Path) -> None:
     colours = GENERATOR.integers(0, 256, (256, 3), np.uint8)
@@ -22,9 +20,6 @@ def test_gif_of_256_colours_is_exact_and_of_more_says_so(tmp_path: Path) -> None
     )
     write(tmp_path / "in.png", GENERATOR.integers(0, 256, (3, 20, 20), np.uint8))
     assert "256 colours" in done("apply", tmp_path / "in.png", "-k", "identity", "-o", tmp_path / "out.gif").err
-
-
-# Animations
 
 
 def frames(*shades: int) -> list[Image.Image]:

@@ -9,8 +9,6 @@ from PIL import Image
 from support.cli import SAMPLES, done, run
 from support.pictures import DEEP, REAL, read, write
 
-# Modes and depth: the identity kernel changes nothing
-
 
 @pytest.mark.parametrize("target", ["out.jpg", "out.bmp"])
 def test_16_bits_into_8_says_so(target: str, tmp_path: Path) -> None:
@@ -29,9 +27,6 @@ def test_float_tiff_into_8_bits(tmp_path: Path) -> None:
     assert "clipped" in result.err
 
 
-# Alpha
-
-
 @pytest.mark.parametrize("target", ["out.jpg", "out.jpeg", "out.bmp", "out.ppm"])
 def test_formats_without_alpha_refuse_it(target: str, tmp_path: Path) -> None:
     result = run("apply", SAMPLES / "icon.png", "-k", "box", "-o", tmp_path / target)
@@ -42,17 +37,11 @@ def test_formats_without_alpha_refuse_it(target: str, tmp_path: Path) -> None:
     assert run("apply", SAMPLES / "icon.png", "-k", "box", "--alpha", "drop", "-o", tmp_path / target).code == 0
 
 
-# Formats
-
-
 def test_more_channels_than_a_picture_holds(tmp_path: Path) -> None:
     result = run("apply", SAMPLES / "tiny.png", "-k", "box", "-k", "box", "-o", tmp_path / "out.png")
     assert result.code == 2
     assert ".npy" in result.err
     assert "--combine" in result.err
-
-
-# Sizes
 
 
 @pytest.mark.parametrize(

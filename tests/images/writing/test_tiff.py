@@ -10,8 +10,6 @@ from PIL import Image
 from support.cli import done
 from support.pictures import ALPHA, GENERATOR, GRAY, RGB, H, W, identity, integers, opened, write
 
-# Real numbers
-
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_real_tiff_out(channels: int, tmp_path: Path) -> None:
@@ -32,9 +30,6 @@ def test_real_tiff_with_alpha(tmp_path: Path) -> None:
     found = cv2.imread(str(tmp_path / "out.tif"), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
     np.testing.assert_array_equal(found[..., :3], np.moveaxis(planes[:3] / 2, 0, -1))
     np.testing.assert_array_equal(found[..., 3], planes[3])
-
-
-# TIFF: the layout of the input file is not the output's
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ from PIL import Image, JpegImagePlugin
 from support.cli import SAMPLES, done
 from support.pictures import GENERATOR, H, W, identity, integers, opened, read, write
 
-# JPEG, WebP, PNG: coding
-
 
 @pytest.mark.parametrize("quality", [30, 75, 95])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
@@ -66,9 +64,6 @@ def test_compression_levels(extension: str, tmp_path: Path) -> None:
     assert sizes[0] > 64 * 64 * 3 > sizes[1] > sizes[2]
 
 
-# Formats
-
-
 def test_jpeg_is_of_good_quality(tmp_path: Path) -> None:
     identity(SAMPLES / "small.png", tmp_path / "out.jpg")
     error = read(tmp_path / "out.jpg").astype(float) - read(SAMPLES / "small.png")
@@ -76,9 +71,6 @@ def test_jpeg_is_of_good_quality(tmp_path: Path) -> None:
 
 
 COLOURS = GENERATOR.integers(0, 256, (H, W, 3), np.uint8)
-
-
-# JPEG
 
 
 def mpo(folder: Path, profile: bytes) -> bytes:
