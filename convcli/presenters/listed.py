@@ -7,7 +7,7 @@ from typing import Any
 
 from convcli import report
 from convcli.kernels.named import Recipe
-from convcli.kernels.stored_tensors import Stored
+from convcli.kernels.weights import Stored
 
 WIDE = 140
 """In a terminal with at least this many columns, the list of kernels has four columns, else two."""
