@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from math import prod
+from types import ModuleType
 
 import numpy as np
 
-from convcli import backends, extras
+from convcli import backends
 from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.geometry import Pads
 from convcli.system import memory
+from convcli.system.context import current
 from convcli.system.parallel import workers
 
 TORCH_IMPORT_SECONDS = 2.0
@@ -79,32 +81,44 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
                 f"runs on the CPU only, not on '{device}'",
                 f"use {param('backend', 'torch')} or auto",
             )
-        if wanted == "torch" and not extras.is_installed("torch"):
+        if wanted == "torch" and not _extras().is_installed("torch"):
             raise _without_torch(*(("device", device) if device != "cpu" else ("backend", "torch")))
         return wanted, ""
     if device != "cpu":
-        if not extras.is_installed("torch"):
+        if not _extras().is_installed("torch"):
             raise _without_torch("device", device)
         return "torch", f"only torch runs on {device}"
     if dtype in ("float16", "bfloat16"):
-        if not extras.is_installed("torch"):
+        if not _extras().is_installed("torch"):
             raise _without_torch("dtype", dtype)
         return "torch", f"only torch computes in {dtype}"
     return _faster(task, dtype)
 
 
+def _extras() -> ModuleType:
+    """What is installed is asked for large work only."""
+    from convcli import extras
+
+    return extras
+
+
 def _without_torch(parameter: str, value: str) -> BackendError:
     """The error of a parameter that asks for torch where it is not installed."""
     other = {"backend": "numpy", "device": "cpu", "dtype": "float32"}[parameter]
-    remedy = f"{extras.how_to_get('torch')}, or use {param(parameter, other)}"
+    remedy = f"{_extras().how_to_get('torch')}, or use {param(parameter, other)}"
     return BackendError(f"{parameter} '{value}'", "needs torch, which is not installed", remedy)
 
 
 def _too_sparse(reason: str) -> BackendError:
     """The error of what only torch can do."""
     torch = param("backend", "torch")
-    remedy = f"use {torch}" if extras.is_installed("torch") else f"use {torch} ({extras.how_to_get('torch')})"
+    remedy = f"use {torch}" if _extras().is_installed("torch") else f"use {torch} ({_extras().how_to_get('torch')})"
     return BackendError("backend 'numpy'", "cannot do this", f"{reason}; {remedy}, or another dilation or stride")
+
+
+def _imported_before() -> bool:
+    """Whether torch was imported before a run began: of a batch, every image is asked the same, in whatever order they come."""
+    return current().kept(_imported_before, lambda: "torch" in sys.modules)
 
 
 def _gaps(task: Task) -> str:
@@ -119,17 +133,17 @@ def _gaps(task: Task) -> str:
 def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     """The faster of numpy and torch by their predicted times, and the reason in words."""
     if reason := _gaps(task):
-        if not extras.is_installed("torch"):
+        if not _extras().is_installed("torch"):
             raise _too_sparse(reason)
         return "torch", reason
     macs = count_macs(task)
     channels = task.layer.inputs // task.layer.groups
-    torch_import = 0 if "torch" in sys.modules else TORCH_IMPORT_SECONDS
+    torch_import = 0 if _imported_before() else TORCH_IMPORT_SECONDS
     rate = TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
     values = prod(task.source.shape) + task.images * task.layer.outputs * prod(task.geometry.output)
     if macs < ALWAYS_NUMPY_MACS:
         return "numpy", "so little work that no other would have begun"
-    if not extras.is_installed("torch"):
+    if not _extras().is_installed("torch"):
         return "numpy", "the fastest that is installed"
     from convcli.backends.numpy import USUAL, predicted_seconds
 

@@ -22,6 +22,7 @@ from convcli.layer import Layer, native
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
+from convcli.system.context import entered
 from convcli.windows import Held, Source, Target
 
 
@@ -138,7 +139,8 @@ def run(
     BackendError
         The backend, device or dtype is not available, or a weight is too large for the dtype.
     """
-    return prepare(image, layer, spec, compute, finish, lift, target, block).run()
+    with entered():  # what choosing a backend has planned is not planned again
+        return prepare(image, layer, spec, compute, finish, lift, target, block).run()
 
 
 class Call(NamedTuple):
@@ -202,9 +204,10 @@ def prepare(
     block: Size | None = None,
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype. Parameters and errors are those of `run`."""
-    if (layer.transpose, layer.groups) != (spec.transpose, spec.groups):
-        rule = f"contradicts a specification that is {_said(spec)}"
-        raise GeometryError(f"a layer that is {_said(layer)}", rule, "make it by Layer.of")
+    if (layer.transpose, layer.groups, layer.flipped) != (spec.transpose, spec.groups, spec.op == "conv"):
+        asked = _said(spec.transpose, spec.groups, spec.op == "conv")
+        value = f"a layer that is {_said(layer.transpose, layer.groups, layer.flipped)}"
+        raise GeometryError(value, f"contradicts a specification that is {asked}", "make it by Layer.of")
     if isinstance(image, np.ndarray):
         image = native(image, "an image", ImageError)
         batched = image.ndim == 4
@@ -243,5 +246,5 @@ def prepare(
     return Call(task, name, reason, batched, imported)
 
 
-def _said(of: Layer | ConvSpec) -> str:
-    return f"{'transposed' if of.transpose else 'direct'} with groups {of.groups}"
+def _said(transpose: bool, groups: int, flipped: bool) -> str:
+    return f"{'transposed' if transpose else 'direct'} with groups {groups}{', flipped' if flipped else ''}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 EXTRAS = {"torch": "torch", "imagecodecs": "tiff"}
 """The extra of each package."""
 
@@ -10,6 +12,8 @@ def is_installed(package: str) -> bool:
     """Whether a package is there. It is not imported."""
     from importlib.util import find_spec
 
+    if sys.modules.get(package) is not None:
+        return True
     try:
         return find_spec(package) is not None
     except (ImportError, ValueError):  # a program may forbid it

@@ -28,12 +28,15 @@ class Layer:
         Whether the operation is transposed.
     bias : ndarray or None
         ``(C_out,)``, in the image's units.
+    flipped : bool
+        Whether the weights were flipped, as those of a convolution are.
     """
 
     weight: NDArray[np.floating]
     groups: int = 1
     transpose: bool = False
     bias: NDArray[np.float64] | None = None
+    flipped: bool = False
 
     @classmethod
     def of(cls, weight: NDArray[np.floating], spec: ConvSpec, bias: NDArray[np.floating] | None = None) -> Layer:
@@ -61,7 +64,7 @@ class Layer:
         if spec.op == "conv":
             weight = weight[:, :, ::-1, ::-1]
         offsets = None if bias is None else native(bias, "a bias", KernelError).astype(np.float64, copy=False)
-        return cls(weight, spec.groups, spec.transpose, offsets)
+        return cls(weight, spec.groups, spec.transpose, offsets, spec.op == "conv")
 
     @property
     def inputs(self) -> int:

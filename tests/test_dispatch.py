@@ -19,6 +19,7 @@ from convcli.geometry import Pads, Pair
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.system import memory
+from convcli.system.context import Context
 from convcli.windows import Held, whole
 from support.operations import convolve, task_of, transpose_convolve
 
@@ -183,3 +184,16 @@ def test_weights_that_are_none_are_refused(backend: str, value: float) -> None:
     weight[0, 0, 1, 1] = value
     with pytest.raises(KernelError, match="the weights hold a NaN or an infinity"):
         convolve(np.ones((1, 5, 5)), weight, ConvSpec(), Compute(backend))
+
+
+def test_auto_takes_the_same_for_every_image_of_a_run() -> None:
+    """Also once another of them has imported torch: which comes first depends on the threads."""
+
+    def taken(imported: bool) -> tuple[str, str]:
+        with pytest.MonkeyPatch.context() as patch:
+            return choice(64, 512, 1, imported, patch)
+
+    with Context():
+        assert taken(False) == taken(True)
+        assert taken(True)[0] == "numpy"
+    assert taken(True)[0] == "torch"

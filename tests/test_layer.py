@@ -89,3 +89,9 @@ def test_a_specification_that_contradicts_the_layer_is_refused(other: ConvSpec) 
     layer = Layer.of(np.zeros((3, 3, 3, 3)), ConvSpec())
     with pytest.raises(GeometryError, match="a layer that is direct with groups 1 contradicts a specification that is"):
         engine.run(np.zeros((3, 8, 8)), layer, other)
+
+
+def test_a_convolution_s_layer_is_no_correlation_s() -> None:
+    flipped = Layer.of(np.ones((1, 1, 2, 2)), ConvSpec(op="conv"))
+    with pytest.raises(GeometryError, match="a layer that is direct with groups 1, flipped contradicts"):
+        engine.run(np.zeros((1, 8, 8)), flipped, ConvSpec())

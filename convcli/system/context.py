@@ -111,8 +111,16 @@ class Context:
         self._lock = RLock()
         self._ending = ExitStack()
         self._token: Token[Context | None] | None = None
+        self._process = os.getpid()
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the process that made it. A fork copies it, with locks and threads that the child does not have."""
+        return self._process == os.getpid()
 
     def __enter__(self) -> Self:
+        if self._token is not None:
+            raise RuntimeError("a context is entered once")
         self._token = _entered.set(self)
         if self.owns_process:
             self.at_end(sys.setswitchinterval, sys.getswitchinterval())
@@ -126,11 +134,15 @@ class Context:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._token is not None, "it was not entered"
-        _entered.reset(self._token)
-        self._token, self.ended = None, True
-        self._ending.close()
-        self._kept.clear()
+        token, self._token, self.ended = self._token, None, True
+        try:
+            if self.here:  # a child process has nothing to undo
+                self._ending.close()
+        finally:
+            self._kept.clear()
+            if token is not None:
+                with suppress(ValueError):  # it is left in another `contextvars` context than it was entered in
+                    _entered.reset(token)
 
     def at_end(self, call: Callable[..., object], *args: Any) -> None:
         """Have something called when this context is left, such as what undoes a change. The last added is called first."""
@@ -162,7 +174,7 @@ class Context:
             self.at_end(lambda: pool.shutdown(wait=False, cancel_futures=True))
             return pool
 
-        yield self.kept(("pool", os.getpid()), lasting)  # a child process has none of its parent's threads
+        yield self.kept("pool", lasting)
 
 
 MOST_THREADS = 1 << 12
@@ -173,14 +185,15 @@ _entered: ContextVar[Context | None] = ContextVar("convcli", default=None)
 
 def current() -> Context:
     """The context that was entered, or a new one that keeps nothing."""
-    return _entered.get() or Context()
+    found = _entered.get()
+    return found if found is not None and found.here else Context()
 
 
 @contextmanager
 def entered() -> Iterator[Context]:
     """The context that was entered, or a new one until the block ends: for a call that does many things."""
     found = _entered.get()
-    if found is not None:
+    if found is not None and found.here:
         yield found
     else:
         with Context() as found:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import product
 from math import prod
 from threading import Lock
 from typing import Any, NamedTuple
@@ -161,9 +162,12 @@ def run(task: Task) -> Computed:
     If the finish needs the extremes of the whole result first, real results are kept until the extremes are known.
     Large results are computed twice instead.
     """
-    if task.target is None:
-        return _whole(task)
     recipe = recipe_of(task)
+    return _whole(task, recipe) if task.target is None else _by_blocks(task, recipe)
+
+
+def _by_blocks(task: Task, recipe: Recipe) -> Computed:
+    """Hand the blocks of a result to the target."""
     if task.finish.looks:
         span = NOTHING
         for block in blocks(recipe, task.geometry.output, task.block):
@@ -182,14 +186,14 @@ def run(task: Task) -> Computed:
     return Computed(nothing, recipe.text, clipped, recipe.considered, recipe.mixes)
 
 
-def _whole(task: Task) -> Computed:
+def _whole(task: Task, recipe: Recipe) -> Computed:
     """The result in memory, as a single block."""
     if task.finish.looks and not _twice(task):
-        computed = _whole(replace(task, finish=Finish()))
+        computed = _whole(replace(task, finish=Finish()), recipe)
         done = finished(computed.array, task.finish, computed.plan, computed.mixes)
         return done._replace(considered=computed.considered)
     only = _Only()
-    computed = run(replace(task, target=only, block=None))
+    computed = _by_blocks(replace(task, target=only, block=None), recipe)
     return computed._replace(array=only.array)
 
 
@@ -215,8 +219,13 @@ class Block(NamedTuple):
 
 def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[Block]:
     """The blocks of a result of size `output`. Each has at least `size` and ends where a tile ends; None: a single block."""
-    if size is None or not recipe.tiles:
+    if size is None:
         yield Block(range(output.height), range(output.width), (WHOLE, WHOLE), recipe)
+        return
+    if not recipe.tiles:  # no tap reaches the image: nothing is read
+        for top, left in product(range(0, output.height, size.height), range(0, output.width, size.width)):
+            bottom, right = min(top + size.height, output.height), min(left + size.width, output.width)
+            yield Block(range(top, bottom), range(left, right), (WHOLE, WHOLE), recipe)
         return
     s, t = recipe.job.upsample
     runs = [
@@ -265,6 +274,8 @@ def _moved(indices: NDArray[np.intp], window: slice) -> NDArray[np.intp]:
 def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:
     """Call `act` for every tile of a block, in every image."""
     recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
+    if not recipe.tiles:
+        return
     for image in range(task.images):
         planes = lines(task.source.read(image, *block.window), recipe.job.step)
 

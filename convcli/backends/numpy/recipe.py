@@ -110,7 +110,7 @@ class Recipe(NamedTuple):
     def part(self, rows: dict[range, NDArray[np.intp]], columns: dict[range, NDArray[np.intp]]) -> Recipe:
         """The recipe for the tiles of some output rows and columns, each given with the source rows or columns that it reads."""
         return self._replace(
-            tiles=[(strip, part) for strip, part in self.tiles if strip in rows and part in columns],
+            tiles=[(strip, part) for part in columns for strip in rows],
             strips={strip: Rows(indices) for strip, indices in rows.items()},
             parts={part: Part.of(self.parts[part].job, indices) for part, indices in columns.items()},
             owner=None if self.owner is None else object(),

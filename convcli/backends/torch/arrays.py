@@ -70,7 +70,8 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
     """
     with _lock:
         _saved.append((torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
-        torch.backends.cudnn.allow_tf32 = tf32
+        if task.device != "cpu":
+            torch.backends.cudnn.allow_tf32 = tf32
         if task.threads is not None:
             torch.set_num_threads(task.threads)
     try:
@@ -91,7 +92,8 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
                 _saved.pop()
             else:
                 _saved.clear()
-                torch.backends.cudnn.allow_tf32 = allowed
+                if torch.backends.cudnn.allow_tf32 != allowed:
+                    torch.backends.cudnn.allow_tf32 = allowed
                 if torch.get_num_threads() != threads:  # the setting of a task that ended before this one
                     torch.set_num_threads(threads)
 

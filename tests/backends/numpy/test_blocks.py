@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from convcli.backends.numpy import blocks as runs
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair, Size
+from convcli.kernels import parse
 from convcli.layer import Layer as Weights
 from convcli.pointwise.finish import Finish
+from convcli.pointwise.lift import Restore
 from convcli.windows import WHOLE
 from support.layers import Layer, layers
 from support.operations import ALWAYS, convolve, small_tiles
@@ -97,6 +99,34 @@ def test_blocks_are_the_whole(
 ) -> None:
     with small_tiles(size):
         check(layer, Compute("numpy", plan=plan, threads=1), finish, Size(*block))
+
+
+@pytest.mark.parametrize("size", [(700, 900), (40, 50)])
+@pytest.mark.parametrize("kernel", ["gaussian:1", "log:2"])
+def test_blocks_of_a_picture_with_alpha_are_the_whole(kernel: str, size: tuple[int, int]) -> None:
+    """The extremes of its colours alone are stretched: by the plan of the whole, wherever real results are kept."""
+    image = np.random.default_rng(0).integers(0, 256, (1, *size, 4), np.uint8).transpose(0, 3, 1, 2)
+    values = parse(kernel).kernels[0].values
+    spec = ConvSpec(groups=4)
+    layer = Weights.of(np.tile(values[np.newaxis, np.newaxis], (4, 1, 1, 1)), spec)
+    finish = Finish(dtype="uint8", policy="minmax", count=True, restore=Restore(255.0, opacity=True))
+    whole = engine.run(image, layer, spec, Compute("numpy"), finish)
+    target = Joined()
+    result = engine.run(Windowed(image, True), layer, spec, Compute("numpy"), finish, None, target, Size(17, 31))
+    assert result.plan == whole.plan
+    np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
+
+
+def test_blocks_that_no_tap_reaches_read_nothing() -> None:
+    spec = ConvSpec(transpose=True, stride=Pair(9, 9), padding=Pads(1, 1, 1, 1))
+    layer = Weights.of(np.ones((1, 1, 1, 1)), spec, np.array([3.0]))
+    source, target = Windowed(np.ones((1, 1, 1, 1))), Joined()
+    engine.run(
+        source, layer, replace(spec, output_padding=Pair(8, 8)), Compute("numpy"), target=target, block=Size(2, 3)
+    )
+    assert len(target.blocks) == 12
+    assert not source.read_pixels
+    assert (target.whole((1, 1, 7, 7)) == 3).all()
 
 
 def test_a_block_reads_its_window_alone() -> None:
