@@ -51,9 +51,8 @@ class ConvSpec:
 
     def __post_init__(self) -> None:
         if self.op not in OPS:
-            raise GeometryError(
-                f"operation '{self.op}'", "is unknown", "use corr (kernel as it is) or conv (kernel flipped)"
-            )
+            rule = "is unknown"
+            raise GeometryError(f"operation '{self.op}'", rule, "use corr (kernel as it is) or conv (kernel flipped)")
         for name in ("stride", "dilation"):
             if min(getattr(self, name)) < 1:
                 raise GeometryError(f"{name} {_pair(getattr(self, name))}", "is below 1", "use a positive integer")
@@ -69,15 +68,11 @@ class ConvSpec:
         elif min(self.padding) < 0:
             raise GeometryError(f"padding {','.join(map(str, self.padding))}", "is negative", "use 0 or more pixels")
         if self.padding == "same" and max(self.stride) > 1:
-            raise GeometryError(
-                "padding 'same'",
-                f"is not defined for stride {_pair(self.stride)} (PyTorch allows stride 1 only)",
-                "use 'same-upper', TensorFlow's and ONNX's rule",
-            )
+            rule = f"is not defined for stride {_pair(self.stride)} (PyTorch allows stride 1 only)"
+            raise GeometryError("padding 'same'", rule, "use 'same-upper', TensorFlow's and ONNX's rule")
         if not self.transpose and (max(self.output_padding) > 0 or self.output_size is not None):
-            raise GeometryError(
-                "output_padding and output_size", "belong to the transposed convolution", f"add {param('transpose')}"
-            )
+            rule = "belong to the transposed convolution"
+            raise GeometryError("output_padding and output_size", rule, f"add {param('transpose')}")
         if min(self.output_padding) < 0:
             raise GeometryError(f"output_padding {_pair(self.output_padding)}", "is negative", "use 0 or more pixels")
         if self.transpose:
@@ -151,11 +146,8 @@ class ConvSpec:
         size = transposed_size(h, k, s, d, before, after, p2)
         if size < 1:
             whole = size + before + after
-            raise GeometryError(
-                f"padding {before}+{after}",
-                f"crops the transposed result of {whole} {_AXES[axis]} to nothing",
-                f"use at most {(whole - 1) // 2} on each side",
-            )
+            rule = f"crops the transposed result of {whole} {_AXES[axis]} to nothing"
+            raise GeometryError(f"padding {before}+{after}", rule, f"use at most {(whole - 1) // 2} on each side")
         return before, after, p2, size
 
     def _pads(self, axis: int, h: int, k: int, s: int, d: int, p2: int) -> tuple[int, int, int]:
@@ -198,11 +190,9 @@ def _too_large(axis: int, h: int, k: int, d: int, before: int, after: int) -> Ge
     size = extent(k, d)
     spread = f" (dilation {d}: {size})" if d > 1 and k > 1 else ""
     missing = size - h - before - after
-    return GeometryError(
-        f"kernel of {k} {_AXES[axis]}{spread}",
-        f"is larger than the padded image of {h + before + after}",
-        f"use a smaller kernel or at least {-(-missing // 2)} more padding on each side ({param('padding')})",
-    )
+    rule = f"is larger than the padded image of {h + before + after}"
+    remedy = f"use a smaller kernel or at least {-(-missing // 2)} more padding on each side ({param('padding')})"
+    return GeometryError(f"kernel of {k} {_AXES[axis]}{spread}", rule, remedy)
 
 
 def _solve_output_padding(
@@ -215,9 +205,7 @@ def _solve_output_padding(
     first = max(1, smallest)
     last = smallest + s - 1
     sizes = f"{first}" if first == last else f"{first} to {last}"
-    raise GeometryError(
-        f"output size {want} ({_AXES[axis]})",
-        f"cannot be had from {h} {_AXES[axis]} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}",
-        f"for {want} change {param('padding')}, {param('stride')} or the kernel",
-        f"the sizes that can are {sizes}" if last >= 1 else "",
-    )
+    value = f"output size {want} ({_AXES[axis]})"
+    rule = f"cannot be had from {h} {_AXES[axis]} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}"
+    remedy = f"for {want} change {param('padding')}, {param('stride')} or the kernel"
+    raise GeometryError(value, rule, remedy, f"the sizes that can are {sizes}" if last >= 1 else "")

@@ -184,11 +184,8 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
         return "float64" if deep or backend == "reference" or image == np.float64 else "float32"
     if wanted not in backends.DTYPES[backend]:
         other = f", or {param('backend', 'torch')}" if wanted in backends.DTYPES["torch"] and backend != "torch" else ""
-        raise BackendError(
-            f"backend '{backend}'",
-            f"does not compute in {wanted}",
-            f"use {param('dtype', ' or '.join(backends.DTYPES[backend]))}{other}",
-        )
+        remedy = f"use {param('dtype', ' or '.join(backends.DTYPES[backend]))}{other}"
+        raise BackendError(f"backend '{backend}'", f"does not compute in {wanted}", remedy)
     return wanted
 
 
@@ -216,11 +213,9 @@ def check_memory(task: Task, backend: str) -> None:
         )
         if origin:
             less = f"{param('backend', 'numpy')}, which copies no padded image, {less}"
-        raise GeometryError(
-            f"an output of shape {output}{origin}, with its input,",
-            f"needs {need / 2**30:.1f} GiB, {memory.share()}",
-            f"use {less} or fewer kernels",
-        )
+        rule = f"needs {need / 2**30:.1f} GiB, {memory.share()}"
+        remedy = f"use {less} or fewer kernels"
+        raise GeometryError(f"an output of shape {output}{origin}, with its input,", rule, remedy)
 
 
 def _copies(task: Task, backend: str) -> tuple[int, str]:
@@ -279,12 +274,8 @@ def check_range(task: Task) -> None:
     limit = float(np.finfo("float32" if task.dtype == "bfloat16" else task.dtype).max)
     largest = float(np.abs(task.layer.weight).max(initial=0))
     if not np.isfinite(largest):
-        raise KernelError(
-            "the weights", "hold a NaN or an infinity, which every result would become", "use finite ones"
-        )
+        rule = "hold a NaN or an infinity, which every result would become"
+        raise KernelError("the weights", rule, "use finite ones")
     if largest > limit:
-        raise BackendError(
-            f"a weight of {largest:.3g}",
-            f"is beyond {task.dtype}, which ends at {limit:.3g}",
-            f"use {param('dtype', 'float64')}",
-        )
+        rule = f"is beyond {task.dtype}, which ends at {limit:.3g}"
+        raise BackendError(f"a weight of {largest:.3g}", rule, f"use {param('dtype', 'float64')}")

@@ -205,11 +205,9 @@ def prepare(
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype. Parameters and errors are those of `run`."""
     if (layer.transpose, layer.groups, layer.flipped) != (spec.transpose, spec.groups, spec.op == "conv"):
-        raise GeometryError(
-            f"a layer that is {_said(layer.transpose, layer.groups, layer.flipped)}",
-            f"contradicts a specification that is {_said(spec.transpose, spec.groups, spec.op == 'conv')}",
-            "make it by Layer.of",
-        )
+        asked = _said(spec.transpose, spec.groups, spec.op == "conv")
+        value = f"a layer that is {_said(layer.transpose, layer.groups, layer.flipped)}"
+        raise GeometryError(value, f"contradicts a specification that is {asked}", "make it by Layer.of")
     if isinstance(image, np.ndarray):
         image = native(image, "an image", ImageError)
         batched = image.ndim == 4

@@ -139,9 +139,8 @@ class Layer:
 
 def bias_misfit(values: int, outputs: int) -> GeometryError:
     """The error for a bias with neither one value nor one value for each output channel."""
-    return GeometryError(
-        f"bias has {values} values", f"for {outputs} output channels", "give one value, or one per output channel"
-    )
+    rule = f"for {outputs} output channels"
+    return GeometryError(f"bias has {values} values", rule, "give one value, or one per output channel")
 
 
 def native(array: NDArray[Any], what: str, error: type[ConvError]) -> NDArray[Any]:

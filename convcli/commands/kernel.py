@@ -169,13 +169,13 @@ def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> No
 def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
     """The tensors in a file. If a key names one, or if there is only one, also its filters."""
     from convcli.drawing.colors import PALETTES
-    from convcli.kernels import export, filter_sheet, stored_tensors, weights
+    from convcli.kernels import export, filter_sheet, weights
     from convcli.presenters import analysed
     from convcli.runs.outputs import folder
 
     output, as_json, quiet = asked.output, asked.reporting.as_json, asked.reporting.quiet
     path, key = weights.split(source)
-    found = stored_tensors.stored(path, key)
+    found = weights.stored(path, key)
     drawn = None
     if output is not None or (len(found) == 1 and not quiet and not as_json and report.colourful()):
         layer = weights.load(source)

@@ -62,12 +62,8 @@ class Bank:
             if (height - kh) % 2 or (width - kw) % 2:
                 axis = 0 if (height - kh) % 2 else 1
                 other = max(kernels, key=lambda one: one.values.shape[axis])
-                raise KernelError(
-                    f"kernels '{kernel.name}' and '{other.name}'",
-                    "cannot share a bank",
-                    "apply them one at a time",
-                    "even and odd sizes have no common centre",
-                )
+                rule, why = "cannot share a bank", "even and odd sizes have no common centre"
+                raise KernelError(f"kernels '{kernel.name}' and '{other.name}'", rule, "apply them one at a time", why)
             top, left = (height - kh) // 2, (width - kw) // 2
             out[place, top : top + kh, left : left + kw] = kernel.values
         return out
@@ -147,11 +143,8 @@ def checked(values: ArrayLike, source: str) -> NDArray[np.float64]:
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2:
-        raise KernelError(
-            f"kernel {source}",
-            f"has {array.ndim} dimensions {array.shape}",
-            f"{param('kernel')} takes a 2-D matrix, 4-D arrays go with {param('weights')}",
-        )
+        remedy = f"{param('kernel')} takes a 2-D matrix, 4-D arrays go with {param('weights')}"
+        raise KernelError(f"kernel {source}", f"has {array.ndim} dimensions {array.shape}", remedy)
     if array.size == 0:
         raise KernelError(f"kernel {source}", "is empty", "give at least one number")
     array = array.astype(np.float64)

@@ -34,9 +34,8 @@ def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
     """
     known = (*others, *FORMATS)
     if wanted is None and output == STDIO:
-        raise KernelError(
-            param("output", STDIO), "needs a format", f"add {param('format')} with one of {', '.join(known)}"
-        )
+        rule = "needs a format"
+        raise KernelError(param("output", STDIO), rule, f"add {param('format')} with one of {', '.join(known)}")
     form = (wanted or Path(output).suffix).lower().lstrip(".")
     if form not in known:
         what = f"format '{wanted}'" if wanted else f"output '{output}'"
@@ -55,11 +54,8 @@ def targets(names: Sequence[str], output: str) -> list[str]:
     paths = [output.replace("{kernel}", safe_label(name)) for name in names]
     if len(set(paths)) < len(paths):
         template = "{kernel}" + (Path(output).suffix or ".csv")
-        raise KernelError(
-            f"output '{output}'",
-            f"is one file for {len(names)} kernels ({', '.join(names)})",
-            f"name one of them, or write {param('output', repr(template))}",
-        )
+        rule = f"is one file for {len(names)} kernels ({', '.join(names)})"
+        raise KernelError(f"output '{output}'", rule, f"name one of them, or write {param('output', repr(template))}")
     return paths
 
 

@@ -25,11 +25,9 @@ def gabor(
         raise out_of_range(f"gabor frequency {frequency:g}", "0.001 to 0.5 cycles per pixel")
     sigma = sqrt(ln(2) / 2) / pi * (2**bandwidth + 1) / (2**bandwidth - 1) / frequency
     if size is None and 2 * ceil(3 * sigma) + 1 > MAX_SIDE:
-        raise KernelError(
-            f"gabor frequency {frequency:g} with bandwidth {bandwidth:g}",
-            f"needs a kernel wider than {MAX_SIDE}",
-            "use a larger frequency or bandwidth, or give size",
-        )
+        rule = f"needs a kernel wider than {MAX_SIDE}"
+        remedy = "use a larger frequency or bandwidth, or give size"
+        raise KernelError(f"gabor frequency {frequency:g} with bandwidth {bandwidth:g}", rule, remedy)
     side = size_of(2 * ceil(3 * sigma) + 1 if size is None else size, "gabor")
     x = np.arange(side) - (side - 1) / 2
     turned = x[None, :] * cos(radians(theta)) + x[:, None] * sin(radians(theta))

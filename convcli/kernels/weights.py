@@ -1,4 +1,4 @@
-"""4-D arrays of weights from files: .npy, .npz, .safetensors and .pt (tensors only, never code)."""
+"""4-D arrays of weights in files: .npy, .npz, .safetensors and .pt (tensors only, never code)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from math import nan, prod
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -207,9 +209,8 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
 
 
 def _nested(path: Path) -> KernelError:
-    return KernelError(
-        f"weights '{path}'", "hold nested tensors, whose parts differ in size", "save each part as a tensor"
-    )
+    rule = "hold nested tensors, whose parts differ in size"
+    return KernelError(f"weights '{path}'", rule, "save each part as a tensor")
 
 
 def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
@@ -233,3 +234,57 @@ _READERS: dict[str, Callable[[Path, str | None], Mapping[str, Tensor]]] = {
     ".pt": _read_pt,
     ".pth": _read_pt,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A 4-D tensor in a file."""
+
+    name: str  # its key; empty for the array of a .npy file
+    shape: tuple[int, ...]  # ``(C_out, C_in/groups, kh, kw)``; of a transposed layer ``(C_in, C_out/groups, kh, kw)``
+    dtype: str  # in the file
+    # least, greatest and mean value; NaN if one of the values is NaN
+    low: float
+    high: float
+    mean: float
+    bias: str | None  # the key of the bias that belongs to it
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has, without the bias."""
+        return prod(self.shape)
+
+
+def stored(path: Path, key: str | None = None) -> list[Stored]:
+    """The 4-D tensors in a file, in the order of the file, or only the one with this `key`.
+
+    Raises
+    ------
+    KernelError
+        A file that cannot be read, or holds none; a single one whose values cannot be read.
+    """
+    with readable(path):
+        held = tensors(path)
+        fitting = {name: t for name, t in held.items() if len(t.shape) == 4 and 0 not in t.shape}
+        names = [name for name in fitting if key in (None, name)]
+        found = [(name, _spread(held[name], len(names) == 1)) for name in names]
+    if not found and key is not None:
+        load(f"{path}:{key}")  # raises the error that says why
+    if not found:
+        what = ", ".join(f"{name or 'array'} {tensor.shape}" for name, tensor in list(held.items())[:6]) or "nothing"
+        more = f" and {len(held) - 6} more" if len(held) > 6 else ""
+        remedy = f"{ROWS} is wanted; a 2-D kernel is a SPEC"
+        raise KernelError(f"weights '{path}'", f"hold no 4-D tensor but {what}{more}", remedy)
+    biases = {name: bias_of(name) for name, _ in found if bias_of(name) in held}
+    return [Stored(name, held[name].shape, held[name].dtype, *values, biases.get(name)) for name, values in found]
+
+
+def _spread(tensor: Tensor, alone: bool) -> tuple[float, float, float]:
+    """The smallest value, the largest and the mean. NaN if the values cannot be read, unless there is nothing else to say."""
+    try:
+        array = tensor.values()
+    except KernelError:
+        if alone:
+            raise
+        return nan, nan, nan
+    return float(array.min()), float(array.max()), float(array.mean(dtype=np.float64))

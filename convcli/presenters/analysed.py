@@ -14,7 +14,7 @@ from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import Factor
 from convcli.kernels.named import Recipe
 from convcli.kernels.response import magnitude
-from convcli.kernels.stored_tensors import Stored
+from convcli.kernels.weights import Stored
 from convcli.presenters import fields
 
 FEW = 3

@@ -79,9 +79,8 @@ def random_weights(
     """
     for count, what in ((in_channels, "input"), (out_channels, "output")):
         if count % spec.groups:
-            raise GeometryError(
-                f"groups {spec.groups}", f"does not divide the {count} {what} channels", f"use {param('groups', 1)}"
-            )
+            rule = f"does not divide the {count} {what} channels"
+            raise GeometryError(f"groups {spec.groups}", rule, f"use {param('groups', 1)}")
     outer, inner = (in_channels, out_channels) if spec.transpose else (out_channels, in_channels)
     shape = (outer, inner // spec.groups, *kernel)
     _check_memory("weights", shape, f"a smaller {param('kernel_size')}, or fewer channels")
@@ -95,8 +94,5 @@ def _check_memory(what: str, shape: tuple[int, ...], remedy: str) -> None:
     need = 12 * prod(shape)
     have = memory.total_bytes()
     if need > have:
-        raise GeometryError(
-            f"{what} of shape {shape} and its float64 copy",
-            f"need {need / 2**30:.1f} GiB, this machine has {have / 2**30:.1f}",
-            f"use {remedy}",
-        )
+        rule = f"need {need / 2**30:.1f} GiB, this machine has {have / 2**30:.1f}"
+        raise GeometryError(f"{what} of shape {shape} and its float64 copy", rule, f"use {remedy}")

@@ -207,11 +207,8 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
     further = stored * (tensor or joined) + encoder
     if further and memory.refuses(stored + further):
         remedy = "write png or tif, or use a smaller image" if encoder else "use fewer kernels, or a smaller image"
-        raise ImageError(
-            f"an output of shape {shape}",
-            f"needs {(stored + further) / 2**30:.1f} GiB on its way to {kept.container}, {memory.share()}",
-            remedy,
-        )
+        rule = f"needs {(stored + further) / 2**30:.1f} GiB on its way to {kept.container}, {memory.share()}"
+        raise ImageError(f"an output of shape {shape}", rule, remedy)
 
 
 def _fewer(operation: Operation, space: str, channels: int, size: tuple[int, int]) -> str:

@@ -85,22 +85,15 @@ def collect(
     given = [*named]
     if listed is not None:
         if listed == STDIO and STDIO in named:
-            raise ImageError(
-                "standard input",
-                f"cannot be both the image '-' and the list of {param('from_file', '-')}",
-                "name a file",
-            )
+            rule = f"cannot be both the image '-' and the list of {param('from_file', '-')}"
+            raise ImageError("standard input", rule, "name a file")
         given += _paths(listed, null)
     elif null:
-        raise ImageError(
-            param("null"), f"is for {param('from_file')}", "say which list it ends the paths of, or leave it out"
-        )
+        rule = f"is for {param('from_file')}"
+        raise ImageError(param("null"), rule, "say which list it ends the paths of, or leave it out")
     if not given:
-        raise ImageError(
-            "no image",
-            "is given",
-            f"name images or folders, - for standard input, or a list with {param('from_file')}",
-        )
+        remedy = f"name images or folders, - for standard input, or a list with {param('from_file')}"
+        raise ImageError("no image", "is given", remedy)
     paths: list[str] = []
     below: list[str] = []
     were_found: list[bool] = []
@@ -119,11 +112,9 @@ def collect(
                 raise ImageError(f"input '{path}'", "is a folder without images", f"name another{deeper}")
             if len(found) > 1 and _is_one_file(output):
                 template = param("output", "'out/{stem}.png'")
-                raise ImageError(
-                    f"input '{path}'",
-                    f"is a folder of {len(found)} images, and '{output}' a name for one",
-                    f"use a folder, {param('output', 'out/')}, or a template, {template}",
-                )
+                rule = f"is a folder of {len(found)} images, and '{output}' a name for one"
+                remedy = f"use a folder, {param('output', 'out/')}, or a template, {template}"
+                raise ImageError(f"input '{path}'", rule, remedy)
             paths += [os.path.join(path, under, name) for under, name in found]
             below += [under for under, _ in found]
             were_found += [True] * len(found)
@@ -145,22 +136,19 @@ def _paths(listed: str, null: bool) -> list[str]:
     except (OSError, ValueError) as error:
         raise ImageError(f"list '{listed}'", "cannot be read", **reason(error)._asdict()) from None
     if data is None:
-        raise ImageError(
-            f"list '{listed}'", "cannot be read", "the pipe does not wait for its writer; put 'cat |' before"
-        )
+        rule = "cannot be read"
+        raise ImageError(f"list '{listed}'", rule, "the pipe does not wait for its writer; put 'cat |' before")
     if len(data) > MAX_LIST:
         raise ImageError(f"list '{listed}'", f"is longer than {MAX_LIST >> 20} MiB", "is it a list of paths?")
     data = data.removeprefix(codecs.BOM_UTF8)
     if not null and b"\0" in data:
-        raise ImageError(
-            f"list '{listed}'", "holds NUL bytes", f"is it an image, or a list that wants {param('null')}?"
-        )
+        rule = "holds NUL bytes"
+        raise ImageError(f"list '{listed}'", rule, f"is it an image, or a list that wants {param('null')}?")
     words = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     paths = [os.fsdecode(word) for word in words if word]
     if not paths:
-        raise ImageError(
-            f"list '{listed}'", "is empty", f"give it one path a line, or with {param('null')} one before each NUL"
-        )
+        remedy = f"give it one path a line, or with {param('null')} one before each NUL"
+        raise ImageError(f"list '{listed}'", "is empty", remedy)
     if STDIO in paths:
         raise ImageError(f"list '{listed}'", "names '-', which no file is", "write ./- for a file of that name")
     return paths

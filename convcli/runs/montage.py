@@ -103,13 +103,11 @@ def check(container: str, policy: str | None) -> None:
         It is not for contact sheets.
     """
     if container == "NPY":
-        raise ImageError(
-            param("montage"), "draws a picture, and .npy holds the channels as they are", "use png, or leave it out"
-        )
+        rule = "draws a picture, and .npy holds the channels as they are"
+        raise ImageError(param("montage"), rule, "use png, or leave it out")
     if policy == "raw":
-        raise ImageError(
-            param("montage"), "draws gray levels", f"use another {param('range')} than raw, or leave it out"
-        )
+        rule = "draws gray levels"
+        raise ImageError(param("montage"), rule, f"use another {param('range')} than raw, or leave it out")
 
 
 def _page(

@@ -94,26 +94,20 @@ def assemble(
         weights.
     """
     if kernels and source is not None:
-        raise ConvError(
-            f"{param('kernel', kernels[0])} and {param('weights', source)}", "exclude each other", "give one of them"
-        )
+        rule = "exclude each other"
+        raise ConvError(f"{param('kernel', kernels[0])} and {param('weights', source)}", rule, "give one of them")
     notes: tuple[str, ...] = ()
     if kernels:
         bank = Bank(tuple(parse(kernel) for kernel in kernels), combine)
         files = tuple(kernel.strip() for kernel in kernels)
         return Operation(spec, bank.label, bank, None, bias, channels, alpha, linear, compute, notes, files)
     if source is None:
-        raise ConvError(
-            "no kernel",
-            "is given",
-            f"add {param('kernel', 'SPEC')} (for example {param('kernel', 'sobel')}) or {param('weights', 'FILE')}",
-        )
+        remedy = f"add {param('kernel', 'SPEC')} (for example {param('kernel', 'sobel')}) or {param('weights', 'FILE')}"
+        raise ConvError("no kernel", "is given", remedy)
     if combine is not None or channels == "sum":
-        raise ConvError(
-            param("combine") if combine is not None else param("channels", "sum"),
-            f"is for {param('kernel')}",
-            "weights from a file say themselves how channels are mixed; leave it out",
-        )
+        rule = f"is for {param('kernel')}"
+        remedy = "weights from a file say themselves how channels are mixed; leave it out"
+        raise ConvError(param("combine") if combine is not None else param("channels", "sum"), rule, remedy)
     from convcli.kernels import weights
 
     layer = weights.load(source)

@@ -70,9 +70,8 @@ def resolve(
         key = identity(target)
         for other, theirs in kept:
             if key == theirs:
-                raise ImageError(
-                    f"output '{target}'", f"is the kernel or weights file '{other}' of this run", "name another"
-                )
+                rule = f"is the kernel or weights file '{other}' of this run"
+                raise ImageError(f"output '{target}'", rule, "name another")
         if key in known:
             remedy = "name another" if in_place is None else f"name another, or use {param('in_place')}"
             raise ImageError(f"output '{target}'", f"is the input '{known[key]}'", remedy)
@@ -86,9 +85,8 @@ def resolve(
             if where == other or one_place(where, other):
                 both = f"'{inputs[first]}' and '{source}'"
                 here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
-                raise ImageError(
-                    both, f"would both be written to {here}", f"use {_apart(inputs[first], source, output)}"
-                )
+                rule = f"would both be written to {here}"
+                raise ImageError(both, rule, f"use {_apart(inputs[first], source, output)}")
         alike.append((where, number))
     return targets
 
@@ -149,14 +147,12 @@ def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
         The template is wrong.
     """
     if re.search(r"[{}]", _FIELD.sub("", output)):
-        raise ImageError(
-            f"output '{output}'", "has a brace without its other half", f"write {{{fields[0]}}}, or leave it out"
-        )
+        rule = "has a brace without its other half"
+        raise ImageError(f"output '{output}'", rule, f"write {{{fields[0]}}}, or leave it out")
     for match in _FIELD.finditer(output):
         if match[1] not in fields:
-            raise ImageError(
-                f"output '{output}'", f"has the unknown field '{match[0]}'", f"use {{{'}, {'.join(fields)}}}"
-            )
+            rule = f"has the unknown field '{match[0]}'"
+            raise ImageError(f"output '{output}'", rule, f"use {{{'}, {'.join(fields)}}}")
 
 
 def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:

@@ -20,11 +20,8 @@ def for_colours(operation: Operation, colours: int) -> Operation:
         return operation
     values, percent = operation.bias.values, operation.bias.percent
     if len(values) not in (1, colours):
-        raise ImageError(
-            f"bias has {len(values)} values",
-            f"for {colours} colours",
-            "give one value, or one per colour; the opacity gets none",
-        )
+        remedy = "give one value, or one per colour; the opacity gets none"
+        raise ImageError(f"bias has {len(values)} values", f"for {colours} colours", remedy)
     if len(values) == 1:
         values, percent = values * colours, percent * colours
     return replace(operation, bias=Bias((*values, 0.0), (*percent, False)))
@@ -61,23 +58,14 @@ def policy_for(colours: int, has_alpha: bool, operation: Operation) -> str:
             return "filter"
         return "keep"
     if operation.alpha == "filter" and bank is None and _taken(operation) != colours + 1:
-        raise ImageError(
-            param("alpha", "filter"),
-            f"wants weights of {colours + 1} input channels, these take {_taken(operation)}",
-            f"use {param('alpha', 'keep or drop')}",
-        )
+        rule = f"wants weights of {colours + 1} input channels, these take {_taken(operation)}"
+        raise ImageError(param("alpha", "filter"), rule, f"use {param('alpha', 'keep or drop')}")
     if operation.alpha == "filter" and bank is not None and (operation.channels != "each" or len(bank.parts) > 1):
-        raise ImageError(
-            param("alpha", "filter"),
-            "wants one kernel or combination on each channel",
-            f"use {param('alpha', 'keep or drop')}",
-        )
+        rule = "wants one kernel or combination on each channel"
+        raise ImageError(param("alpha", "filter"), rule, f"use {param('alpha', 'keep or drop')}")
     if operation.alpha == "premultiply" and not averages:
-        raise ImageError(
-            param("alpha", "premultiply"),
-            "wants a single kernel that does not sum to zero, on each channel",
-            f"use {param('alpha', 'keep or filter')}",
-        )
+        rule = "wants a single kernel that does not sum to zero, on each channel"
+        raise ImageError(param("alpha", "premultiply"), rule, f"use {param('alpha', 'keep or filter')}")
     return operation.alpha
 
 

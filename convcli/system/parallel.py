@@ -111,12 +111,7 @@ def _spread(count: int, allowed: bool) -> Iterator[list[set[int]]]:
     This thread is moved to the first processor until the block ends; the processors of the others are returned, or empty
     sets if nothing is to be moved. Without this, Linux often runs a thread that waits for Python's lock on the processor of
     the thread that released it, where it has to wait again. If another program keeps a processor busy, the other threads take
-    over the jobs.
-
-    Parameters
-    ----------
-    allowed : bool
-        Whether this process may move its threads.
+    over the jobs. `allowed` says whether this process may move its threads.
     """
     every = set(os.sched_getaffinity(0)) if allowed and hasattr(os, "sched_setaffinity") else set()
     if len(every) != count:

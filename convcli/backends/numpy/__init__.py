@@ -6,8 +6,7 @@
 ``plan``        predicts the time of every strategy and the number of threads, and chooses the fastest
 ``recipe``      everything that an operation needs except the pixels, kept for the next operation like it
 ``tiles``       cuts the output into tiles, and fills the padded input of each tile; the arrays of a thread
-``output``      a block of the result, and the finished tiles that go into it
-``blocks``      runs the operation, block by block and tile by tile
+``blocks``      runs the operation, block by block of the result, and tile by tile in each
 """
 
 from convcli.backends.numpy.blocks import predicted_seconds, run

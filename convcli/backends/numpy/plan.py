@@ -174,11 +174,8 @@ def choose(found: list[Plan], name: str | None) -> Plan:
         if name in (None, plan.name):
             return plan
     wanted = getattr(STRATEGIES[str(name)], "WANTS", "another job")
-    raise BackendError(
-        f"plan '{name}'",
-        "cannot do this",
-        f"it wants {wanted}; use one of {', '.join(plan.name for plan in found)}",
-    )
+    remedy = f"it wants {wanted}; use one of {', '.join(plan.name for plan in found)}"
+    raise BackendError(f"plan '{name}'", "cannot do this", remedy)
 
 
 def check_name(name: str | None) -> None:

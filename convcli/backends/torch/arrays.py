@@ -83,11 +83,8 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         if task.device == "cpu" or _HOST in str(error):
             raise MemoryError(str(error)) from None
         memory.give_up()
-        raise BackendError(
-            f"device '{task.device}'",
-            "has too little memory left for this",
-            f"use {param('device', 'cpu')}, or a smaller image, kernel or padding",
-        ) from None
+        remedy = f"use {param('device', 'cpu')}, or a smaller image, kernel or padding"
+        raise BackendError(f"device '{task.device}'", "has too little memory left for this", remedy) from None
     finally:
         with _lock:
             threads, allowed = _saved[0]

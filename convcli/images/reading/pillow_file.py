@@ -101,10 +101,8 @@ class File:
             return decoded
         image = recognised(self._stream)
         if image.format == "EPS":
-            raise ImageError(
-                f"input '{self._source}'", "is EPS, a program, which Pillow would hand to Ghostscript",
-                "convert it to png first",
-            )  # fmt: skip
+            rule = "is EPS, a program, which Pillow would hand to Ghostscript"
+            raise ImageError(f"input '{self._source}'", rule, "convert it to png first")
         if number:
             image.seek(number)
         return image

@@ -122,9 +122,8 @@ class File:
                 raise _without_imagecodecs(self._source, page) from None
             raise
         if space is None or array is None or array.dtype.kind not in "uif":
-            raise ImageError(
-                f"input '{self._source}'", f"is a TIFF of a rare kind, {page.photometric!s}", "convert it to RGB first"
-            )
+            rule = f"is a TIFF of a rare kind, {page.photometric!s}"
+            raise ImageError(f"input '{self._source}'", rule, "convert it to RGB first")
         if photometric == 0 and array.dtype.kind == "u":
             array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
         elif photometric == 1 and array.shape[2] == 1 and array.dtype in (np.int16, np.int32, np.uint32):

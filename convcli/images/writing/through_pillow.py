@@ -124,14 +124,9 @@ def _animation(
 
 
 class _Frames(Image.Image):
-    """An image whose frames come from an iterator: Pillow's writers seek forward through it, and it is made up on the way.
+    """An image whose `count` frames come from an iterator: Pillow's writers seek forward through it, and it is made up on the way.
 
-    Parameters
-    ----------
-    frames : iterator of Image
-        All of one size and mode but for palettes.
-    count : int
-        How many there are.
+    They are all of one size, and of one mode but for palettes.
     """
 
     def __init__(self, frames: Iterator[Image.Image], count: int) -> None:

@@ -56,9 +56,8 @@ def _file(pages: Iterable[Frame], count: int, level: int | None = None, threads:
         size = len(head) + sum(map(len, strips))
         padding = bytes(size % 2)
         if place + size > MAX_BYTES:
-            raise ImageError(
-                "the TIFF", "would be larger than 4 GiB, which its offsets cannot reach", "write png or .npy"
-            )
+            rule = "would be larger than 4 GiB, which its offsets cannot reach"
+            raise ImageError("the TIFF", rule, "write png or .npy")
         if number < count:
             entries = struct.unpack_from("<H", head)[0]
             struct.pack_into("<I", head, 2 + 12 * entries, place + size + len(padding))

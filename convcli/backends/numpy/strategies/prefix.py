@@ -111,15 +111,7 @@ def prepare(job: Job, dtype: str) -> Work:
 
 
 class _Sum:
-    """A sum of integers that is added to real results, in as many parts as its type needs.
-
-    Parameters
-    ----------
-    total : ndarray
-        Holds a part.
-    target : ndarray
-        The results, of the same shape.
-    """
+    """A sum of integers that is added to real results `target`, in as many parts as its type needs; `total` holds a part."""
 
     def __init__(self, total: NDArray[Any], target: NDArray[Any]) -> None:
         self.total, self.target = total, target

@@ -173,16 +173,7 @@ class _Term(NamedTuple):
 
 
 class _Passes:
-    """The passes whose sum is an output plane.
-
-    Parameters
-    ----------
-    job : Job
-    dtype : str
-        Of the computation.
-    output : int
-        The number of the plane.
-    """
+    """The passes whose sum is the output plane of this number."""
 
     def __init__(self, job: Job, dtype: str, output: int) -> None:
         self.dtype, self.stride, self.apart = dtype, job.stride, job.dilation.columns * job.step
