@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convcli.images.formats import format_of, row_of
-    from convcli.images.guards import process_wide
     from convcli.images.picture import ImageFile, Metadata, Picture, Timing
     from convcli.images.reading import left_out, load, opened
     from convcli.images.writing import Settings, frames_kept, save, save_frames
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "formats": "format_of row_of",
-    "guards": "process_wide",
     "picture": "ImageFile Metadata Picture Timing",
     "reading": "left_out load opened",
     "writing": "Settings frames_kept save save_frames",
@@ -30,7 +28,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names.spl
 
 __all__ = [
     "ImageFile", "Metadata", "Picture", "Settings", "Storage", "Timing", "format_of", "frames_kept", "left_out", "load", "opened",
-    "process_wide", "row_of", "save", "save_frames", "storage_for", "white_of",
+    "row_of", "save", "save_frames", "storage_for", "white_of",
 ]  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
@@ -118,10 +117,6 @@ class Batch:
         self.unfinished = self.around.enter_context(context.entered()).unfinished
         if self.workers > 1:
             self.around.enter_context(hushed())
-            self.around.enter_context(
-                warnings.catch_warnings()
-            )  # each image catches its own warnings, which does not work on several threads
-            warnings.simplefilter("ignore")
         return self
 
     def __iter__(self) -> Iterator[Finished]:

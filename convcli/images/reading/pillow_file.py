@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.images import formats, prefetch
+from convcli.images import formats, guards, prefetch
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import metadata_of, orientation_of
 from convcli.images.picture import Metadata, Picture, Timing
@@ -99,7 +98,7 @@ class File:
     def _opened(self, number: int) -> Image.Image:
         if not number and (decoded := prefetch.take(self._stream)) is not None:
             return decoded
-        image = recognised(self._stream)
+        image = guards.opened(self._stream)
         if image.format == "EPS":
             raise ImageError(
                 f"input '{self._source}'", "is EPS, a program, which Pillow would hand to Ghostscript",
@@ -221,30 +220,6 @@ class Decoded:
             return Picture(array[np.newaxis], None, space, 255.0)
         planes = np.moveaxis(array, -1, 0)
         return Picture(planes[:-1], planes[-1], space, 255.0) if has_alpha else Picture(planes, None, space, 255.0)
-
-
-def recognised(stream: BinaryIO) -> Image.Image:
-    """Pillow's picture of a file, with nothing decoded.
-
-    A PNG goes to its own reader at once, since Pillow would first import those of four other formats: of a small picture's
-    whole command they take a thirtieth.
-
-    Raises
-    ------
-    Exception
-        Whatever `PIL.Image.open` raises.
-    """
-    stream.seek(0)
-    head = stream.read(len(prefetch.PNG))
-    stream.seek(0)
-    if head == prefetch.PNG:
-        from PIL.PngImagePlugin import PngImageFile
-
-        # Of these, Pillow says that the file is of another format.
-        with suppress(SyntaxError, IndexError, TypeError, struct.error):
-            return PngImageFile(stream)
-        stream.seek(0)
-    return Image.open(stream)
 
 
 def transparent_value(image: Image.Image) -> tuple[int, ...] | None:

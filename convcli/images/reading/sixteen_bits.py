@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -24,17 +23,6 @@ Opener = Callable[[], Image.Image]
 IMAGE_MODES = ("LA", "RGB", "RGBA", "CMYK")
 RAW_MODES = ("LA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK")
 """Those that have 16-bit variants."""
-
-
-def teach(undo: ExitStack) -> None:
-    """Have Pillow open TIFFs of 16-bit gray and alpha, which it does not know, as four channels of 8 bits; until `undo`."""
-    from PIL import TiffImagePlugin
-
-    for order in (b"II", b"MM"):
-        key = (order, 1, (1,), 1, (16, 16), (2,))
-        if key not in TiffImagePlugin.OPEN_INFO:
-            TiffImagePlugin.OPEN_INFO[key] = ("RGBA", "RGBA")
-            undo.callback(TiffImagePlugin.OPEN_INFO.pop, key, None)
 
 
 def more_than_8(image: Image.Image) -> bool:
@@ -70,7 +58,10 @@ def raw_mode(image: Image.Image) -> str | None:
     tiles: Any = getattr(image, "tile", ())
     if not tiles or image.mode not in IMAGE_MODES:
         return None
-    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (16, 16):  # see `teach`
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (
+        16,
+        16,
+    ):  # see `convcli.images.reading.tiff_file`
         native = "16L" if sys.byteorder == "little" else "16B"
         stored = "16B" if getattr(image, "tag_v2", None).prefix == b"MM" else "16L"  # type: ignore[union-attr]
         return f"LA;{native if tiles[0].codec_name == 'libtiff' else stored}"

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import ConvError, ImageError
+from convcli.images import guards
 from convcli.images.formats import Format
 from convcli.images.guards import reason
 from convcli.images.picture import Metadata, Timing
@@ -157,7 +158,6 @@ class _Frames(Image.Image):
 
 def _count(stream: BinaryIO) -> int | None:
     """How many frames a file has: writers join those that are equal; None if it is larger than what may be read."""
-    stream.seek(0)
-    with suppress(Image.DecompressionBombError), Image.open(stream) as image:
+    with suppress(Image.DecompressionBombError), guards.opened(stream) as image:
         return int(getattr(image, "n_frames", 1))
     return None
