@@ -14,6 +14,7 @@ from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError, ImageError, param
 from convcli.geometry import Geometry
 from convcli.images import Picture
+from convcli.images.formats import TENSOR
 from convcli.runs import fitting
 from convcli.runs.operation import Operation
 from convcli.system.names import STDIO
@@ -179,7 +180,7 @@ def load(
     except ImageError:
         if container is not None:
             raise
-        ready = fitting.prepare(one, operation, "NPY", policy)
+        ready = fitting.prepare(one, operation, TENSOR, policy)
         notes = (
             *notes,
             f"{source}: the result does not fit into the input's format; explained as it is written to .npy",

@@ -17,15 +17,13 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError, param
+from convcli.images.formats import ROWS
 from convcli.system import memory
 from convcli.system.context import Context, current, silent
 from convcli.vocabulary import MOST_PIXELS
 
 MAX_PIXELS = 178_956_970
 """The default limit of pixels. Pillow itself refuses more than this: twice its own setting."""
-
-PNG = b"\x89PNG\r\n\x1a\n"
-"""The first bytes of a PNG file."""
 
 HEAD_BYTES = 16
 """How much of a file Pillow's plugins look at to recognise their format."""
@@ -87,7 +85,7 @@ def opened(stream: BinaryIO) -> Image.Image:
     """
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
-    if head.startswith(PNG):
+    if head.startswith(ROWS["PNG"].heads):
         from PIL.PngImagePlugin import PngImageFile
 
         with suppress(*_ANOTHER):

@@ -15,12 +15,10 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
-from convcli.images.guards import PNG, settle
+from convcli.images.formats import row_of_head
+from convcli.images.guards import HEAD_BYTES, settle
 from convcli.system import memory
 from convcli.system.context import current
-
-JPEG = b"\xff\xd8\xff"
-"""The first bytes of a JPEG file."""
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
 """A file below the first is decoded at once. One beyond the second may hold more than a picture; a picture beyond the third takes
@@ -139,14 +137,14 @@ def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
 
 def _plain(stream: BinaryIO) -> ImageFile.ImageFile | None:
     """A plain picture, not yet decoded; None if it is of another kind."""
-    head = stream.read(len(PNG))
+    row = row_of_head(stream.read(HEAD_BYTES))
     stream.seek(0)
-    if head.startswith(JPEG):
+    if row is not None and row.name == "JPEG":
         from PIL.JpegImagePlugin import JpegImageFile
 
         image: ImageFile.ImageFile = JpegImageFile(stream)
         return image if image.mode in ("L", "RGB") and "mp" not in image.info else None
-    if head == PNG:
+    if row is not None and row.name == "PNG":
         from PIL.PngImagePlugin import PngImageFile
 
         image = PngImageFile(stream)

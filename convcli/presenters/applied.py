@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcli import report
+from convcli.images import row_of
 from convcli.presenters import parameters
 from convcli.runs.batch import Failed, Outcome, Skipped
 from convcli.runs.single import Done
@@ -161,7 +162,7 @@ def _unusual(item: Done) -> list[tuple[str, str]]:
         rows.append(("bias", ", ".join(f"{value:g}" for value in item.bias)))
     if operation.linear:
         rows.append(("linear", "computed in linear light"))
-    if item.policy != ("raw" if item.container == "NPY" else "clip"):
+    if item.policy != ("raw" if row_of(item.container).tensor else "clip"):
         rows.append(("range", item.policy))
     if item.mode == "tensor" and not item.assumed:
         rows.append(("full scale", f"{item.full_scale:g}"))

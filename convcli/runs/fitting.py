@@ -132,7 +132,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     size = fitted.spec.resolve(picture.size, fitted.layer.kernel).output
     batch = picture.colour.shape[:-3]
     kept = images.storage_for(
-        replace(picture, space=space), _space_of(channels, space, colours), (*batch, channels, *size), transparent,
+        picture, _space_of(channels, space, colours), (*batch, channels, *size), transparent,
         container, policy, _fewer(operation, space, colours, picture.size),
     )  # fmt: skip
     _check_memory(kept, (*batch, channels + transparent, *size), rule == "keep" and transparent, operation)
@@ -200,7 +200,7 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
     The engine checks the memory for the computation. `joined` says that an opacity that was not computed is added to
     the colours.
     """
-    tensor = kept.container == "NPY"
+    tensor = images.row_of(kept.container).tensor
     real = 8 if operation.compute.dtype == "float64" else 4
     stored = prod(shape) * (real if tensor else np.dtype(kept.dtype).itemsize)
     encoder = images.row_of(kept.container).encoder_bytes * prod(shape[-2:])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convcli.engine import ConvResult
 from convcli.errors import param
-from convcli.images import Picture, Storage
+from convcli.images import Picture, Storage, row_of
 from convcli.runs.fitting import prepare
 from convcli.runs.operation import Operation
 
@@ -60,7 +60,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         opacity = resample(picture.alpha, result.geometry)
         if colour.dtype.kind == "f":
             opacity = opacity.astype(colour.dtype)
-    if kept.container == "NPY":  # a tensor keeps its dtype
+    if row_of(kept.container).tensor:  # a tensor keeps its dtype
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
     kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))

@@ -82,7 +82,7 @@ def _copies(operations: list[str], then: str = "") -> list[str]:
 
 def _before(request: Request) -> list[str]:
     """Orientation, opacity, light, gray, virtual pixels, and a larger image if the padding needs one."""
-    found = ["-auto-orient"] if request.source.lower().endswith((".jpg", ".jpeg")) else []
+    found = ["-auto-orient"] if request.turned else []
     if request.transparent:
         found.append("-alpha off")
     if request.linear:

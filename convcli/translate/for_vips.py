@@ -106,7 +106,7 @@ def _spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64
 def _before(request: Request) -> tuple[list[str], list[Step]]:
     """Lines for matrices, and the steps before the kernel: orientation, opacity, gray or the sum of the channels, a border."""
     matrices, steps, geometry = [], [], request.geometry
-    if request.source.lower().endswith((".jpg", ".jpeg")):
+    if request.turned:
         steps.append(Step("autorot", "upright.v"))
     if request.transparent:
         steps.append(Step("extract_band", "colours.v", f"0 --n {request.input_channels}"))

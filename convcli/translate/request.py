@@ -51,6 +51,8 @@ class Request:
         Of an animation or a document, of which the first is meant.
     transparent : bool
         Whether it has opacity, which the operation does not read.
+    turned : bool
+        Whether its file may say how the pixels are to be turned.
     """
 
     source: str
@@ -70,6 +72,7 @@ class Request:
     item: int | None = None
     frames: int = 1
     transparent: bool = False
+    turned: bool = False
 
     @property
     def gray(self) -> bool:

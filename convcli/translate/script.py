@@ -27,16 +27,11 @@ def path(request: Request) -> str:
     return f"./{request.source}" if request.source.startswith("-") else request.source
 
 
-def _turned(request: Request) -> bool:
-    """Whether the image may have an EXIF orientation: what cameras write."""
-    return request.source.lower().endswith((".jpg", ".jpeg"))
-
-
 def imports(request: Request, *own: str, pillow: bool = True) -> list[str]:
     """The import lines of a script, in order, and an empty line."""
     lines = {"import numpy as np", *own}
     if pillow and not request.tensor:
-        lines.add("from PIL import Image" + (", ImageOps" if _turned(request) else ""))
+        lines.add("from PIL import Image" + (", ImageOps" if request.turned else ""))
     lines.discard("")
     return [*sorted(lines, key=lambda line: (line.startswith("from"), line.lower())), ""]
 
@@ -51,7 +46,7 @@ def image(request: Request) -> list[str]:
         )
         return [f"image = np.load({quoted(path(request))}){item}.astype(float).reshape{shape}", *prepared(request)]
     opened = f"Image.open({quoted(path(request))})"
-    if _turned(request):
+    if request.turned:
         opened = f"ImageOps.exif_transpose({opened})"
     colours, lines = request.input_channels, []
     if colours == 3:

@@ -46,6 +46,7 @@ def layer_for(spec: ConvSpec, size: tuple[int, int], weight: np.ndarray, **more:
     geometry = spec.resolve(size, weight.shape[2:])
     planes = weight.shape[0] if spec.transpose else weight.shape[1] * spec.groups
     words = {"source": "image.png", "channels": None, "input_channels": planes, "flipped": spec.op == "conv"} | more
+    words.setdefault("turned", words["source"].endswith(".jpg"))
     words.setdefault("tensor", words["source"].endswith(".npy"))
     return Request(weight=np.ascontiguousarray(weight), geometry=geometry, groups=spec.groups, **words)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
@@ -99,25 +101,37 @@ class File:
         if not number and (decoded := prefetch.take(self._stream)) is not None:
             return decoded
         image = guards.opened(self._stream)
-        if image.format == "EPS":
-            raise ImageError(
-                f"input '{self._source}'", "is EPS, a program, which Pillow would hand to Ghostscript",
-                "convert it to png first",
-            )  # fmt: skip
+        if refusal := formats.row_of(image.format).refusal:
+            raise ImageError(f"input '{self._source}'", refusal, "convert it to png first")
         if number:
             image.seek(number)
         return image
 
     def _loses(self, image: Image.Image) -> bool:
-        """Whether colours were rounded when the file was coded: a WebP has its frames in chunks ``VP8 `` then, else ``VP8L``."""
+        """Whether colours were rounded when the file was coded."""
         lossy = formats.row_of(image.format).lossy_read
         if lossy is not None:
             return lossy
         place = self._stream.tell()
-        self._stream.seek(0)
-        head = self._stream.read(1 << 16)
-        self._stream.seek(place)
-        return b"VP8L" not in head
+        try:
+            return b"VP8L" not in _chunks(self._stream)
+        finally:
+            self._stream.seek(place)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The kinds of the chunks of a WebP, those within frames as well.
+
+    Google, "WebP Container Specification": a kind of four bytes, a size of four, as many bytes, and one if that is odd. Frames
+    are in ``VP8 `` if colours were rounded, else in ``VP8L``; in an animation, they are in chunks ``ANMF``, behind 16 bytes.
+    """
+    place = 12  # behind ``RIFF``, a size and ``WEBP``
+    stream.seek(place)
+    while len(head := stream.read(8)) == 8:
+        kind, size = struct.unpack("<4sI", head)
+        yield kind
+        place += 24 if kind == b"ANMF" else 8 + size + size % 2
+        stream.seek(place)
 
 
 def _count(image: Image.Image) -> int:

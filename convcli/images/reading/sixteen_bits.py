@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.images.formats import row_of
 from convcli.images.reading.planes import array_of
 
 Opener = Callable[[], Image.Image]
@@ -35,17 +36,15 @@ def more_than_8(image: Image.Image) -> bool:
 
 def are_cut(image: Image.Image, stream: BinaryIO) -> bool:
     """Whether Pillow will cut the samples to 8 bits, and `decode` cannot prevent it. To be asked before decoding."""
+    deep = row_of(image.format).deep
+    if deep is None:
+        return more_than_8(image)
+    before, number, mask, least = deep
     place = stream.tell()
     stream.seek(0)
-    head = stream.read(1 << 20) if image.format in ("JPEG2000", "AVIF") else b""
+    _, _, after = stream.read(1 << 20).partition(before)
     stream.seek(place)
-    if image.format == "JPEG2000":  # ISO/IEC 15444-1, A.5.1: 38 bytes on, each channel's bits less 1
-        _, found, sizes = head.partition(b"\xff\x4f\xff\x51")
-        return bool(found) and image.mode in IMAGE_MODES and len(sizes) > 38 and (sizes[38] & 0x7F) >= 8
-    if image.format == "AVIF":  # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth
-        _, found, settings = head.partition(b"av1C")
-        return bool(found) and len(settings) > 2 and bool(settings[2] & 0x40)
-    return more_than_8(image)
+    return image.mode in IMAGE_MODES and len(after) > number and (after[number] & mask) >= least
 
 
 def cut_note(image: Image.Image) -> str:

@@ -22,13 +22,12 @@ from PIL import Image
 from convcli import extras
 from convcli.errors import ImageError
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of
-from convcli.images.picture import Picture
+from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of
+from convcli.images.picture import COLOURS, Picture
 from convcli.images.reading import pillow_file, sixteen_bits
 from convcli.images.reading.planes import completed, gray_planes, upright
 
-_SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
-_COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
+_SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
 _ALPHAS = {(1,), (2,), (999,)}
 """First extra samples that are alpha: colours are multiplied with it, or not; and what Corel Draw writes."""
 
@@ -185,7 +184,7 @@ def _bytes_each(page: Any) -> int:
     samples = int(page.samplesperpixel * max(1, page.bitspersample // 8))
     if not _is_direct(page):
         return 4 + samples
-    apart = page.planarconfig == 2 or page.samplesperpixel > _COLOURS[_SPACES[int(page.photometric)]] + 1
+    apart = page.planarconfig == 2 or page.samplesperpixel > COLOURS[_SPACES[int(page.photometric)]] + 1
     return 2 * samples if apart else samples
 
 
@@ -243,7 +242,7 @@ def _segment_bytes(page: Any) -> int:
 
 def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Picture:
     """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
-    colours = _COLOURS[space]
+    colours = COLOURS[space]
     real = array.dtype.kind == "f" or array.dtype.itemsize > 2
     full_scale = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
     if real:
