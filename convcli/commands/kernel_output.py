@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convcli import report
-from convcli.errors import ConvError, KernelError
+from convcli.commands import streams
+from convcli.errors import KernelError
 from convcli.system.files import writing
 from convcli.system.names import STDIO
 
@@ -58,8 +58,8 @@ def check(output: str, form: str, specs: Sequence[str]) -> None:
     """Refuse to write binary data to a terminal, or over a kernel file that is read."""
     from convcli.system.names import same_file
 
-    if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
-        raise ConvError(f"standard output is a terminal, which a {form} would garble: use -o FILE or a pipe")
+    if output == STDIO and form in ("png", "npy"):
+        streams.check_terminal(f"a {form}", "use -o FILE or a pipe")
     for spec in specs:
         if same_file(output, spec):
             raise KernelError(f"output '{output}' is the kernel that is read: name another")
