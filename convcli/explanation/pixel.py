@@ -103,8 +103,8 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
     if restore is not None and (restore.gain is not None or restore.linear):
         everything = [combine(one.rule, [part.sum for part in traced(one)]) for one in outputs]
         value = float(restore.apply(np.array(everything)[:, np.newaxis, np.newaxis])[channel, 0, 0])
-        steps = [(_step(subject, restore.opacity and channel == len(outputs) - 1), value)]
-    opaque = subject.ready.opaque and channel == len(outputs) - 1
+        steps = [(_step(subject, restore.alpha and channel == len(outputs) - 1), value)]
+    opaque = subject.ready.computes_alpha and channel == len(outputs) - 1
     written = _written(subject, value, opaque)
     return Pixel(subject, at, channel, outputs[channel], traces, joined, tuple(steps), value, written)
 

@@ -103,9 +103,7 @@ class Subject:
         """The channels of the result, in words."""
         count = len(self.outputs)
         copied = (
-            ", whose opacity is copied and not computed"
-            if self.ready.alpha == "keep" and self.ready.transparent
-            else ""
+            ", whose opacity is copied and not computed" if self.ready.alpha == "keep" and self.ready.has_alpha else ""
         )
         return f"the output of {count} channel{'' if count == 1 else 's'}{copied}"
 

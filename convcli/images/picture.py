@@ -119,9 +119,9 @@ class Picture:
 
 
 def joined(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Colours ``(C, H, W)`` and opacity ``(H, W)`` as one array ``(C + 1, H, W)``.
+    """Colours ``(C, H, W)`` and alpha ``(H, W)`` as one array ``(C + 1, H, W)``.
 
-    No copy where they are views of one array in which the opacity follows the colours, as in a decoded picture; else one that is
+    No copy where they are views of one array in which alpha follows the colours, as in a decoded picture; else one that is
     interleaved in memory.
     """
     across, *along = colour.strides

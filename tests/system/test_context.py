@@ -36,7 +36,7 @@ from convcli.engine import Compute
 from convcli.explanation import illustration, pixel, subject, touched
 from convcli.geometry import Pads
 from convcli.images.figures import movie
-from convcli.runs import comparison, compared
+from convcli.runs import comparison, comparison_input
 from convcli.runs.batch import Batch, Done
 from convcli.runs.operation import assemble
 from convcli.runs.single import Writing
@@ -68,10 +68,10 @@ for backend in ("numpy", "torch", "reference"):
         assert all(isinstance(one, Done) for one in found), found
         same(f"{backend}, {targets}")
     image = np.ones((3, 20, 20), np.float32)
-    engine.run(image, compared.of_operation(images.load(names[0]), small).layer, spec, small.compute)
+    engine.run(image, comparison_input.of_operation(images.load(names[0]), small).layer, spec, small.compute)
     same(f"the engine, {backend}")
 operation = assemble(spec, ["box:3"])
-given = compared.of_operation(images.load(names[0]), operation)
+given = comparison_input.of_operation(images.load(names[0]), operation)
 comparison.compare(given.image[:, :40, :40], given.layer, given.spec, repeats=1)
 same("compare")
 one = subject.load(names[0], operation)

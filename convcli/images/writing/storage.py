@@ -33,7 +33,7 @@ def storage_for(
     picture: Picture,
     space: str,
     shape: tuple[int, ...],
-    transparent: bool,
+    has_alpha: bool,
     container: str,
     policy: str | None,
     fewer: str = "",
@@ -48,7 +48,7 @@ def storage_for(
         The result's colour space.
     shape : tuple of int
         The result's colour, ``(C, H, W)`` or ``(N, C, H, W)``.
-    transparent : bool
+    has_alpha : bool
         Whether it has alpha.
     container : str
         The format.
@@ -60,7 +60,7 @@ def storage_for(
     Raises
     ------
     ImageError
-        Channels, transparency, batches, real values or a size that the format cannot hold.
+        Channels, alpha, batches, real values or a size that the format cannot hold.
     """
     *batch, channels, height, width = shape
     row = row_of(container)
@@ -75,7 +75,7 @@ def storage_for(
         remedy = f"write .npy ({param('output', 'out.npy')})" + (f", or {fewer}" if fewer else "")
         rule = f"do not fit into a {container} file, which has 1 or 3"
         raise ImageError(f"{channels} output channels", rule, remedy)
-    if transparent and not row.alpha:
+    if has_alpha and not row.alpha:
         raise ImageError(container, "holds no transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif")
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
