@@ -282,10 +282,10 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 RUNS = [
     {"__init__"},
     {"outputs", "operation"},
-    {"inputs", "comparison", "transparency"},
+    {"inputs", "comparison", "alpha"},
     {"fitting"},
     {"pipeline"},
-    {"montage", "compared"},
+    {"montage", "comparison_input"},
     {"single"},
     {"batch"},
 ]

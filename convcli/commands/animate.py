@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import options, report
+from convcli.commands import streams
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
@@ -181,10 +181,9 @@ def _target(asked: AnimateOptions) -> tuple[str | None, str]:
     if FORMATS[ending] == "SVG" and asked.scale is not None:
         raise ImageError(f"--scale {asked.scale:g} is for pixels, which SVG has none of: use --cell")
     if target == names.STDIO:
-        if sys.stdout.isatty() and ending != ".svg":
-            raise ImageError("standard output is a terminal, which an image would garble: use -o FILE or --terminal")
-        if getattr(sys.stdout, "name", None) == os.devnull:
-            raise ImageError("standard output is closed, where the image was to go: use -o FILE or a pipe")
+        if ending != ".svg":
+            streams.check_terminal("an image", "use -o FILE or --terminal")
+        streams.check_closed()
     return target, FORMATS[ending]
 
 

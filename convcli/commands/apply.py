@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import folding, options, report
+from convcli.commands import streams
 from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
 from convcli.errors import ConvError, ImageError
 from convcli.runs import outputs
@@ -121,13 +121,9 @@ def _check_streams(writing: folding.WritingOptions, targets: Sequence[str]) -> N
         raise ImageError(f"--format {writing.format_} is for -o -: the ending of the output's name says the format")
     if STDIO not in targets:
         return
-    if sys.stdout.isatty() and writing.output != outputs.STDOUT:
-        raise ImageError(
-            "standard output is a terminal, which an image would garble: use -o FILE or a pipe, or insist on it with "
-            f"-o {outputs.STDOUT}"
-        )
-    if getattr(sys.stdout, "name", None) == os.devnull:  # which the program opens in its place
-        raise ImageError("standard output is closed, where the image was to go: use -o FILE or a pipe")
+    if writing.output != outputs.STDOUT:
+        streams.check_terminal("an image", f"use -o FILE or a pipe, or insist on it with -o {outputs.STDOUT}")
+    streams.check_closed()
 
 
 def _follow(batch: Batch, told: Reporter) -> None:

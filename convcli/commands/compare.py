@@ -16,7 +16,7 @@ from convcli.parameters import CountType, FileType, PairType, SizeType, Toleranc
 
 if TYPE_CHECKING:
     from convcli.engine import Compute
-    from convcli.runs.compared import Compared
+    from convcli.runs.comparison_input import Compared
 
 _COUNT = CountType(65536)
 
@@ -111,7 +111,7 @@ def compare(asked: CompareOptions) -> None:
 def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[Compared, tuple[str, ...]]:
     """The image and the weights, read from files or else random, and notes for the user."""
     from convcli import images
-    from convcli.runs import compared
+    from convcli.runs import comparison_input
 
     image, reading, operation = asked.image, asked.reading, asked.operation
     given = bool(operation.kernels) or operation.weights is not None
@@ -124,15 +124,15 @@ def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[
     else:
         if reading.full_scale is not None:
             raise ConvError(f"--full-scale {reading.full_scale:g} is for an IMAGE: name one, or leave it out")
-        picture = compared.random_picture(asked.size or (512, 512), asked.in_channels or 3)
+        picture = comparison_input.random_picture(asked.size or (512, 512), asked.in_channels or 3)
     notes = picture.notes
     if picture.alpha is not None:
         notes = (*notes, f"{image}: its opacity is left out")
     if given:
         made = operation.operation(spec, compute)
-        return compared.of_operation(picture, made), (*made.notes, *notes)
+        return comparison_input.of_operation(picture, made), (*made.notes, *notes)
     kernel = asked.kernel_size or (3, 3)
-    return compared.of_random_weights(picture, asked.out_channels, kernel, spec, operation.offsets), notes
+    return comparison_input.of_random_weights(picture, asked.out_channels, kernel, spec, operation.offsets), notes
 
 
 def _refuse(options: Mapping[str, object], what: str, instead: str) -> None:

@@ -166,12 +166,14 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
 
 def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:
     """Print the operation as another tool's text."""
+    from convcli.images import row_of
     from convcli.translate import Request, translate
 
     ready, operation, picture = fitted.ready, fitted.operation, fitted.picture
     transparent = picture.alpha is not None and ready.alpha != "filter"
     if transparent:
         report.note(f"{fitted.source}: its opacity is left out of the text")
+    row = row_of(picture.metadata.format)
     request = Request(
         source=fitted.source,
         layer=fitted.layer,
@@ -184,7 +186,8 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         linear=operation.linear,
         full_scale=picture.full_scale,
         weights=weights or "",
-        tensor=picture.metadata.format == "NPY",
+        turned=row.turned or picture.metadata.turned,
+        tensor=row.tensor,
         item=fitted.item if picture.colour.ndim == 4 else None,
         frames=picture.metadata.frames,
         transparent=transparent,

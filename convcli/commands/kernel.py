@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import options, report
+from convcli.commands import streams
 from convcli.commands.help import KERNELS, Documented
 from convcli.errors import ConvError, KernelError
 from convcli.folding import ReportingOptions, folded
@@ -244,8 +245,8 @@ def _save(found: Sequence[Analysis], target: str, output: str, form: str, theme:
 
 def _check(output: str, form: str, specs: Sequence[str]) -> None:
     """Refuse to write binary data to a terminal, or over a kernel file that is read."""
-    if output == STDIO and form in ("png", "npy") and sys.stdout.isatty():
-        raise ConvError(f"standard output is a terminal, which a {form} would garble: use -o FILE or a pipe")
+    if output == STDIO and form in ("png", "npy"):
+        streams.check_terminal(f"a {form}", "use -o FILE or a pipe")
     for spec in specs:
         if same_file(output, spec):
             raise KernelError(f"output '{output}' is the kernel that is read: name another")

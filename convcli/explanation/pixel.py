@@ -12,6 +12,7 @@ from convcli.errors import param
 from convcli.explanation.subject import Output, Subject, index
 from convcli.explanation.trace import Trace, combine, trace
 from convcli.images import Storage, row_of
+from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import apply_policy, store
 from convcli.runs import pipeline
 
@@ -83,8 +84,8 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
     if restore is not None and (restore.gain is not None or restore.linear):
         everything = [combine(one.rule, [part.sum for part in traced(one)]) for one in outputs]
         value = float(restore.apply(np.array(everything)[:, np.newaxis, np.newaxis])[channel, 0, 0])
-        steps = [(_step(subject, restore.opacity and channel == len(outputs) - 1), value)]
-    opaque = subject.ready.opaque and channel == len(outputs) - 1
+        steps = [(_step(subject, restore.alpha and channel == len(outputs) - 1), value)]
+    opaque = subject.ready.computes_alpha and channel == len(outputs) - 1
     written = _written(subject, value, opaque)
     return Pixel(subject, at, channel, outputs[channel], traces, joined, tuple(steps), value, written)
 
@@ -104,16 +105,17 @@ def _step(subject: Subject, opacity: bool) -> str:
 def _written(subject: Subject, value: float, opacity: bool) -> Written:
     """What `apply` writes for a value. Range policy, rounding and cast are done by the same code."""
     storage, picture = subject.ready.storage, subject.picture
-    policy, lossy = storage.policy, row_of(storage.container).loses(picture.metadata.lossy)
+    row = row_of(storage.container)
+    policy, lossy, tensor = storage.policy, row.loses(picture.metadata.lossy), row.tensor
     if opacity:
-        policy = "raw" if storage.container == "NPY" else "clip"
+        policy = "raw" if tensor else "clip"
     span = _span(subject) if policy == "minmax" else []
     kind = "float64" if picture.colour.dtype == np.float64 or storage.dtype == "uint16" else "float32"
     if span:
         value = min(max(value, span[0]), span[1])  # a flat result has no other
     values: NDArray[np.floating] = np.array([value, *span]).astype(kind)
     if storage.dtype == "float32":
-        kept = picture.colour.dtype if storage.container == "NPY" and picture.colour.dtype.kind == "f" else np.float32
+        kept = picture.colour.dtype if tensor and picture.colour.dtype.kind == "f" else np.float32
         mapped = apply_policy(values, storage.full_scale, policy)
         if policy == "clip":
             mapped = np.clip(mapped, 0, storage.full_scale)
@@ -127,7 +129,7 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
 
 def _span(subject: Subject) -> list[float]:
     """The least and the greatest value of the whole result, which has to be computed for it."""
-    outcome = pipeline.run(subject.picture, subject.operation, "NPY", "minmax")
+    outcome = pipeline.run(subject.picture, subject.operation, TENSOR, "minmax")
     colour = np.asarray(outcome.picture.colour, np.float64)
     finite = colour[np.isfinite(colour)]
     if not finite.size:

@@ -14,6 +14,7 @@ from convcli.engine import Compute
 from convcli.errors import ConvError, GeometryError, ImageError, param
 from convcli.geometry import Geometry
 from convcli.images import Picture
+from convcli.images.formats import TENSOR
 from convcli.layer import Layer
 from convcli.runs import fitting
 from convcli.runs.operation import Operation
@@ -75,7 +76,7 @@ class Subject:
     def whole(self) -> str:
         """The channels of the result, in words."""
         count = len(self.outputs)
-        copied = self.ready.alpha == "keep" and self.ready.transparent
+        copied = self.ready.alpha == "keep" and self.ready.has_alpha
         return f"the output of {count} channel{'s' * (count != 1)}" + (
             ", whose opacity is copied and not computed" if copied else ""
         )
@@ -142,7 +143,7 @@ def load(
     except ImageError:
         if container is not None:
             raise
-        ready = fitting.prepare(one, operation, "NPY", policy)
+        ready = fitting.prepare(one, operation, TENSOR, policy)
         notes += (f"{source}: the result does not fit into the input's format; explained as it is written to .npy",)
     layer = replace(ready.fitted.layer, weight=ready.fitted.layer.weight.astype(np.float64))
     geometry = ready.fitted.spec.resolve(picture.size, layer.kernel)

@@ -10,27 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convcli.images.formats import format_of, row_of
-    from convcli.images.guards import process_wide
     from convcli.images.picture import ImageFile, Metadata, Picture, Timing
     from convcli.images.reading import left_out, load, opened
     from convcli.images.writing import Settings, frames_kept, save, save_frames
-    from convcli.images.writing.storage import Storage, storage_for, white_of
+    from convcli.images.writing.storage import Storage, check_policy, storage_for, white_of
 
 _NAMES = {
     "formats": "format_of row_of",
-    "guards": "process_wide",
     "picture": "ImageFile Metadata Picture Timing",
     "reading": "left_out load opened",
     "writing": "Settings frames_kept save save_frames",
-    "writing.storage": "Storage storage_for white_of",
+    "writing.storage": "Storage check_policy storage_for white_of",
 }
 """The names of every module."""
 
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
-    "ImageFile", "Metadata", "Picture", "Settings", "Storage", "Timing", "format_of", "frames_kept", "left_out", "load", "opened",
-    "process_wide", "row_of", "save", "save_frames", "storage_for", "white_of",
+    "ImageFile", "Metadata", "Picture", "Settings", "Storage", "Timing", "check_policy", "format_of", "frames_kept", "left_out",
+    "load", "opened", "row_of", "save", "save_frames", "storage_for", "white_of",
 ]  # fmt: skip
 
 

@@ -33,11 +33,13 @@ class Format:
     endings: tuple[str, ...] = ()
     # endings that Pillow gives to this format, and that promise another kind of file
     refused_endings: tuple[str, ...] = ()
-    heads: tuple[bytes, ...] = ()  # the first bytes of its files, for formats with a `reader` of their own
+    heads: tuple[bytes, ...] = ()  # the first bytes of its files, where more than Pillow has to know them
     # the module in `convcli.images.reading` with a class ``File``, and the one in `convcli.images.writing` with a
     # function ``write``. Empty: files are not read, or not written.
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
+    refusal: str = ""  # why files are not read, for the user
+    coding: str = ""  # which options its encoder has: a key of `convcli.images.writing.through_pillow.CODINGS`
     feature: str = ""  # what Pillow calls the library for it that it may be built without; empty if it needs none
     written_as: str = ""  # the format that is written instead; empty for itself
     bits: int = 8  # bits of an integer sample that can be written: 8 or 16
@@ -45,6 +47,11 @@ class Format:
     real: bool = False
     cmyk: bool = False
     alpha: bool = True
+    palette: bool = False  # whether it has at most 256 colours, and counts hundredths of a second
+    turned: bool = False  # whether cameras write it, so that any file may say how it is to be turned
+    # where its header says that samples have more than 8 bits, of which Pillow keeps 8: what stands before, the number of
+    # the byte behind that, the bits of it that count, and their least value
+    deep: tuple[bytes, int, int, int] | None = None
     tensor: bool = False  # whether it holds any number of channels, as real numbers of any type
     pages: bool = False  # whether several pictures are pages that differ in all
     animation: bool = False  # whether several pictures are frames with their timing
@@ -90,30 +97,33 @@ class Format:
 # fmt: off
 ROWS = {row.name: row for row in (
     Format("GIF", (".gif",), animation=True, animated_endings=(".gif",), largest=65535, comment=65533, lossy_written=True,
-           encoder_bytes=31),  # of 256 colours: the others become the nearest of them
-    Format("PNG", (".png", ".apng"), writer="png", bits=16, animation=True, animated_endings=(".apng",), exif=ANY, xmp=ANY,
-           icc=True, dpi=True, text=True, compression=True),
-    Format("JPEG", (".jpg", ".jpeg"), cmyk=True, alpha=False, largest=65500, exif=65533, xmp=65504, comment=65533, icc=True,
-           dpi=True, iptc=True, lossy_read=True, lossy_written=True, quality=True, encoder_bytes=5),
-    Format("WEBP", (".webp",), feature="webp", animation=True, animated_endings=(".webp",), largest=16383, exif=ANY, xmp=ANY,
-           icc=True, lossy_read=None, lossy_written=None, quality=True, encoder_bytes=41),
-    Format("AVIF", feature="avif", largest=65536, exif=ANY, xmp=ANY, icc=True, lossy_read=True, lossy_written=True, quality=True,
-           encoder_bytes=29),
+           encoder_bytes=31, palette=True),  # of 256 colours: the others become the nearest of them
+    Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), writer="png", bits=16, animation=True,
+           animated_endings=(".apng",), exif=ANY, xmp=ANY, icc=True, dpi=True, text=True, compression=True),
+    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), coding="jpeg", turned=True, cmyk=True, alpha=False,
+           largest=65500, exif=65533, xmp=65504, comment=65533, icc=True, dpi=True, iptc=True,
+           lossy_read=True, lossy_written=True, quality=True, encoder_bytes=5),
+    Format("WEBP", (".webp",), coding="webp", feature="webp", animation=True, animated_endings=(".webp",),
+           largest=16383, exif=ANY, xmp=ANY, icc=True, lossy_read=None, lossy_written=None, quality=True, encoder_bytes=41),
+    # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth; ISO/IEC 15444-1, A.5.1: each channel's bits less 1
+    Format("AVIF", deep=(b"av1C", 2, 0x40, 0x40), feature="avif", largest=65536, exif=ANY, xmp=ANY, icc=True,
+           lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
            bits=16, real=True, cmyk=True, pages=True, exif=ANY, xmp=ANY, icc=True, dpi=True, compression=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), writer="netpbm", bits=16, alpha=False),  # of 1 bit, and real
     Format("BMP", (".bmp",), alpha=False, dpi=True, direct=True),
     Format("DIB", alpha=False),
-    Format("JPEG2000", feature="jpg_2000", lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
-    Format("MPO", written_as="JPEG", lossy_read=True),  # of telephones, with a small picture behind the large one
-    Format("ICO", largest=256),
+    Format("JPEG2000", feature="jpg_2000", deep=(b"\xff\x4f\xff\x51", 38, 0x7F, 8),
+           lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
+    Format("MPO", written_as="JPEG", turned=True, lossy_read=True),  # of telephones, with a small picture behind the large one
+    Format("ICO", coding="ico", largest=256),
     Format("ICNS", only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
     Format("PCX", alpha=False, largest=65534),
     Format("SGI", largest=65535),
     Format("TGA", largest=65535),
     Format("PDF", cmyk=True, largest=65500, lossy_written=True),
-    Format("EPS", reader="", alpha=False),  # a program, which Pillow hands to Ghostscript
+    Format("EPS", reader="", refusal="is EPS, a program, which Pillow would hand to Ghostscript", alpha=False),
     # Read with the help of other programs or not at all; hold neither gray nor colours of 8 bits.
     *(Format(name, reader="", writer="") for name in ("BUFR", "GRIB", "HDF5", "WMF")),
     Format("MPEG", reader=""),
@@ -122,7 +132,11 @@ ROWS = {row.name: row for row in (
 """In the order in which formats are named to the user."""
 # fmt: on
 
-_BY_ENDING = {ending: row for row in ROWS.values() for ending in row.endings}
+TENSOR = next(row.name for row in ROWS.values() if row.tensor)
+"""The format of tensors, which holds any number of channels as real values."""
+
+ENDINGS = {ending: row for row in ROWS.values() for ending in row.endings}
+"""The formats that this table has endings for."""
 
 
 def row_of(name: str | None) -> Format:
@@ -131,7 +145,7 @@ def row_of(name: str | None) -> Format:
 
 
 def row_of_head(head: bytes) -> Format | None:
-    """The format that a file with these first bytes has, if it has a reader of its own."""
+    """The format that a file with these first bytes has, if the table knows them."""
     return next((row for row in ROWS.values() if row.heads and head.startswith(row.heads)), None)
 
 
@@ -187,7 +201,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
 def has_image_name(name: str) -> bool:
     """Whether a file's name ends as those of images do that can be read, or of .npy tensors."""
     ending = Path(name).suffix.lower()
-    if not ending or ending in _BY_ENDING:
+    if not ending or ending in ENDINGS:
         return bool(ending)
     row = _row_of_ending(ending)
     return row is not None and _read(row.name)
@@ -229,8 +243,8 @@ def libraries() -> str:
 
 def _row_of_ending(ending: str) -> Format | None:
     """The format that an ending stands for, by this table or by Pillow."""
-    if ending in _BY_ENDING or not ending:
-        return _BY_ENDING.get(ending)
+    if ending in ENDINGS or not ending:
+        return ENDINGS.get(ending)
     from PIL import Image
 
     name = Image.registered_extensions().get(ending)

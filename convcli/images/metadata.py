@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PIL import Image
 
+from convcli.images.formats import row_of
 from convcli.images.picture import JpegCoding, Metadata
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ SMAX = 341
 
 ORIENTATION = 274
 """EXIF's tag of how the camera was held."""
+
+PHOTOMETRIC = {"gray": 1, "rgb": 2, "cmyk": 5}
+"""TIFF's PhotometricInterpretation of every colour space."""
 
 XMP, ICC, RESOLUTION = 700, 34675, (282, 283, 296)
 """TIFF's tags of the XMP packet, of the profile, and of pixels per unit across and down, and the unit."""
@@ -90,6 +94,7 @@ def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata,
         jpeg=_sound(lambda: _jpeg(image)),
         lossy=lossy,
         frames=frames,
+        turned=orientation != 1,
     )
     return metadata, orientation, notes
 
@@ -200,13 +205,14 @@ def _iptc(image: Image.Image) -> bytes | None:
 
 
 def _comment(image: Image.Image) -> bytes | None:
-    found = image.info.get("comment") if image.format in ("JPEG", "MPO", "GIF") else None
+    row = row_of(image.format)
+    found = image.info.get("comment") if row_of(row.written_as or row.name).comment else None
     return found if isinstance(found, bytes) and found else None
 
 
 def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     """PNG's texts; Pillow's own objects in them know the language of each, which is not kept."""
-    if image.format != "PNG":
+    if not row_of(image.format).text:
         return ()
     texts: dict[str, Any] = getattr(image, "text", {})
     kept = []
@@ -230,7 +236,7 @@ def _profile(kind: str, text: str) -> str | None:
 
 
 def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
-    if image.format != "PNG":
+    if not row_of(image.format).text:
         return ()
     found, info = [], image.info
     if "gamma" in info:
@@ -243,12 +249,12 @@ def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _jpeg(image: Image.Image) -> JpegCoding | None:
-    if image.format not in ("JPEG", "MPO"):
+    tables = {int(key): list(table) for key, table in getattr(image, "quantization", {}).items()}
+    if not tables:
         return None
     from PIL import JpegImagePlugin
 
-    tables = {int(key): list(table) for key, table in getattr(image, "quantization", {}).items()}
-    if not tables or sorted(tables) != list(range(len(tables))):
+    if sorted(tables) != list(range(len(tables))):
         return None
     sampling: int | None = JpegImagePlugin.get_sampling(image)
     if sampling not in (0, 1, 2):  # one that Pillow does not write: with colours as fine as the pixels nothing is lost

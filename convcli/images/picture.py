@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError, param
 from convcli.pointwise.lift import Lift, weights_for
 
-SPACES = {1: "gray", 3: "rgb"}
+COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
+"""The count of channels of every colour space."""
+
+SPACES = {COLOURS[space]: space for space in ("gray", "rgb")}
 """The colour space of an image by its count of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
 
 
@@ -41,6 +44,7 @@ class Metadata:
     jpeg: JpegCoding | None = None  # tables and subsampling of a JPEG
     lossy: bool = False  # whether the file's format, or this file, rounds colours for a smaller size
     frames: int = 1  # frames of an animation, pages of a document
+    turned: bool = False  # whether the file says how its pixels are to be turned, which was done
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,9 +119,9 @@ class Picture:
 
 
 def joined(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Colours ``(C, H, W)`` and opacity ``(H, W)`` as one array ``(C + 1, H, W)``.
+    """Colours ``(C, H, W)`` and alpha ``(H, W)`` as one array ``(C + 1, H, W)``.
 
-    No copy where they are views of one array in which the opacity follows the colours, as in a decoded picture; else one that is
+    No copy where they are views of one array in which alpha follows the colours, as in a decoded picture; else one that is
     interleaved in memory.
     """
     across, *along = colour.strides

@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from threading import Thread
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
-from convcli.images.guards import process_wide
+from convcli.images.formats import row_of_head
+from convcli.images.guards import HEAD_BYTES, settle
 from convcli.system import memory
 from convcli.system.context import current
-
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-"""What files begin with."""
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
 """A file below the first is decoded at once. One beyond the second may hold more than a picture; a picture beyond the third takes
@@ -56,25 +54,30 @@ def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
     max_pixels : int, optional
         The limit beyond which a picture is refused.
     """
-    with ExitStack() as stack:
-        stack.enter_context(process_wide())
-        stack.callback(_begun().clear)
-        stream = _opened(path)
-        if stream is not None:
-            _begin(stream, MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels))
+    settle()
+    stream = _opened(path)
+    most = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels)
+    thread = None if stream is None else _begin(stream, most)
+    try:
         yield
+    finally:
+        _begun().clear()
+        if thread is not None:
+            thread.join()
 
 
-def _begin(stream: BinaryIO, most: int) -> None:
+def _begin(stream: BinaryIO, most: int) -> Thread | None:
+    """The thread that decodes the file; None if there can be no more threads."""
     done: list[Image.Image] = []
     version = _version(os.fstat(stream.fileno()))
     thread = Thread(target=_decode, args=(stream, most, done), daemon=True)
     try:
         thread.start()
-    except RuntimeError:  # there can be no more threads
+    except RuntimeError:
         stream.close()
-        return
+        return None
     _begun()[:] = [_Begun(version, thread, done)]
+    return thread
 
 
 def _opened(path: str) -> BinaryIO | None:
@@ -134,14 +137,14 @@ def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
 
 def _plain(stream: BinaryIO) -> ImageFile.ImageFile | None:
     """A plain picture, not yet decoded; None if it is of another kind."""
-    head = stream.read(len(PNG))
+    row = row_of_head(stream.read(HEAD_BYTES))
     stream.seek(0)
-    if head.startswith(JPEG):
+    if row is not None and row.name == "JPEG":
         from PIL.JpegImagePlugin import JpegImageFile
 
         image: ImageFile.ImageFile = JpegImageFile(stream)
         return image if image.mode in ("L", "RGB") and "mp" not in image.info else None
-    if head == PNG:
+    if row is not None and row.name == "PNG":
         from PIL.PngImagePlugin import PngImageFile
 
         image = PngImageFile(stream)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
+from convcli.images.formats import ENDINGS
 from convcli.kernels import named
 from convcli.kernels.bank import Filter, Kernel, checked
 
@@ -17,7 +18,6 @@ FILES = (".npy", ".json", ".csv", ".txt", ".mat")
 """Endings of files with a kernel, which `convcli.kernels.kernel_files` reads."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm"}
 _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:(.*)", re.DOTALL)
 
 
@@ -45,7 +45,7 @@ def parse(spec: str) -> Filter:
         from convcli.kernels import kernel_files
 
         return Filter(named.safe_label(path.stem), (Kernel(text, kernel_files.read(path)),), spec=text)
-    if path.suffix.lower() in _PICTURES:
+    if path.suffix.lower() in ENDINGS:
         remedy = f"kernels are {', '.join(FILES)} files, or names (sobel)"
         raise KernelError(f"kernel '{spec}'", "is an image", remedy)
     if (values := magick(text)) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from convcli.kernels import safetensors_file
 from convcli.kernels.named import safe_label
 from convcli.kernels.tensors import Tensor, invalid, of_array, of_torch, source_of
 from convcli.system import npy
+from convcli.system.context import without_warnings
 from convcli.system.files import reason
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
@@ -179,8 +179,7 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
     import torch
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they are about files that are refused below
+        with without_warnings():  # they are about files that are refused below
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise

@@ -42,8 +42,8 @@ class Finish:
 
     @property
     def apart(self) -> bool:
-        """Whether the last output is the opacity, which is treated differently."""
-        return self.restore is not None and self.restore.opacity
+        """Whether the last output is alpha, which is treated differently."""
+        return self.restore is not None and self.restore.alpha
 
     @property
     def joins(self) -> bool:

@@ -24,18 +24,18 @@ class Lift(NamedTuple):
     linear: bool = False  # whether colours are converted to linear light
     # weights of the colours: the kernel reads their weighted sum. Empty: it reads all colours.
     gray: tuple[float, ...] = ()
-    # what the last channel is. Empty: a colour like the others. ``beside``: the opacity, which is read as it is.
-    # ``weighs``: the opacity, which also weights the colours.
-    opacity: str = ""
+    # what the last channel is. Empty: a colour like the others. ``beside``: alpha, which is read as it is.
+    # ``weighs``: alpha, which also weights the colours.
+    alpha: str = ""
 
     @property
     def mixes(self) -> bool:
         """Whether channels are combined, or are not treated alike."""
-        return bool(self.gray or self.opacity)
+        return bool(self.gray or self.alpha)
 
     def outputs(self, channels: int) -> int:
         """Number of channels that `channels` channels become."""
-        return 1 + bool(self.opacity) if self.gray else channels
+        return 1 + bool(self.alpha) if self.gray else channels
 
     def apply(self, values: NDArray[Any], out: NDArray[np.floating]) -> None:
         """Lift a block.
@@ -47,7 +47,7 @@ class Lift(NamedTuple):
         out : ndarray
             ``(outputs(C), rows, line)`` of `dtype`.
         """
-        colours, planes = (values[:-1], out[:-1]) if self.opacity else (values, out)
+        colours, planes = (values[:-1], out[:-1]) if self.alpha else (values, out)
         if self.gray:
             to_gray(self._lit(colours, planes.dtype) if self.linear else colours, self.gray, planes[0])
         elif self.linear:
@@ -55,9 +55,9 @@ class Lift(NamedTuple):
                 to_linear(colour, self.full_scale, plane)
         else:
             planes[...] = colours
-        if self.opacity:
+        if self.alpha:
             out[-1] = values[-1]
-        if self.opacity == "weighs":
+        if self.alpha == "weighs":
             weigh(out, self.full_scale)
 
     def _lit(self, colours: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[NDArray[np.floating]]:
@@ -82,16 +82,16 @@ class Restore(NamedTuple):
 
     full_scale: float  # the value of white
     linear: bool = False  # whether colours are in linear light, and are to be encoded as sRGB
-    # whether the last channel is the opacity, to which the range policy of the colours does not apply
-    opacity: bool = False
-    # the sum of the kernel's values, if colours were weighted by their opacity and are to be divided by it again; else
+    # whether the last channel is alpha, to which the range policy of the colours does not apply
+    alpha: bool = False
+    # the sum of the kernel's values, if colours were weighted by their alpha and are to be divided by it again; else
     # None
     gain: float | None = None
     bias: tuple[float, ...] = ()  # added to the colours after the division
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Restore a block ``(C, rows, line)`` in place. Lines may hold interleaved channels if only the light is restored."""
-        colours = values[:-1] if self.opacity else values
+        colours = values[:-1] if self.alpha else values
         if self.gain is not None:
             divide(values, self.full_scale, self.gain)
         if self.bias:
@@ -154,11 +154,11 @@ def _decode(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 VISIBLE = 1e-6
-"""A colour is visible if its opacity is more than this share of full opacity."""
+"""A colour is visible if its alpha is more than this share of full alpha."""
 
 
 def weigh(planes: NDArray[np.floating], full_scale: float) -> None:
-    """Weight the colours of ``(C + 1, …)`` by the last plane, their opacity ``0 … full_scale``, in place."""
+    """Weight the colours of ``(C + 1, …)`` by the last plane, their alpha ``0 … full_scale``, in place."""
     planes[:-1] *= planes[-1] / full_scale
 
 
@@ -167,8 +167,8 @@ def divide(planes: NDArray[Any], full_scale: float, gain: float) -> None:
 
     If there was nothing opaque under the kernel, the colour becomes 0: it cannot be seen.
     """
-    colours, opacity = planes[:-1], planes[-1]
-    opacity /= gain
-    visible = opacity > full_scale * VISIBLE
-    colours /= np.where(visible, opacity / full_scale, 1)
+    colours, alpha = planes[:-1], planes[-1]
+    alpha /= gain
+    visible = alpha > full_scale * VISIBLE
+    colours /= np.where(visible, alpha / full_scale, 1)
     np.copyto(colours, 0, where=~visible)

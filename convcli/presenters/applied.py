@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcli import report
+from convcli.images import row_of
 from convcli.presenters import fields, parameters
 from convcli.runs.batch import Failed, Outcome, Skipped
 from convcli.runs.single import Done
@@ -130,7 +131,7 @@ def _unusual(item: Done) -> list[tuple[str, str]]:
         ("channels", operation.channels != "each" and operation.channels),
         ("bias", item.bias and ", ".join(f"{value:g}" for value in item.bias)),
         ("linear", operation.linear and "computed in linear light"),
-        ("range", item.policy != ("raw" if item.container == "NPY" else "clip") and item.policy),
+        ("range", item.policy != ("raw" if row_of(item.container).tensor else "clip") and item.policy),
         ("full scale", item.mode == "tensor" and not item.assumed and f"{item.full_scale:g}"),
         ("alpha", item.alpha),
         ("dtype", operation.compute.dtype),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
@@ -15,11 +14,8 @@ from time import monotonic
 from types import TracebackType
 from typing import NamedTuple
 
-import numpy as np
-
 from convcli import backends, images
 from convcli.errors import ConvError, ExistsError, ImageError
-from convcli.images import Picture
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
 from convcli.system import context, memory
@@ -118,10 +114,6 @@ class Batch:
         self.unfinished = self.around.enter_context(context.entered()).unfinished
         if self.workers > 1:
             self.around.enter_context(hushed())
-            self.around.enter_context(
-                warnings.catch_warnings()
-            )  # each image catches its own warnings, which does not work on several threads
-            warnings.simplefilter("ignore")
         return self
 
     def __iter__(self) -> Iterator[Finished]:
@@ -218,9 +210,8 @@ class Batch:
             failed = error
         except MemoryError:
             memory.give_up()
-            failed = ImageError(
-                f"input '{source}' needs more memory than there is: use a smaller image, kernel or padding"
-            )
+            remedy = "use a smaller image, kernel or padding"
+            failed = ImageError(f"input '{source}'", "needs more memory than there is", remedy)
         except BrokenPipeError:  # nobody reads the results any more
             raise
         except OSError as error:
@@ -229,7 +220,7 @@ class Batch:
             if len(self.jobs) == 1:
                 raise
             self.bug = self.bug or error
-            failed = ConvError(f"internal error, {type(error).__name__}: {error}")
+            failed = ConvError(f"internal error, {type(error).__name__}", why=str(error))
         failed.__traceback__ = failed.__context__ = None  # these keep pixels in memory, too
         return Failed(source, failed)
 
@@ -279,6 +270,5 @@ def _check_range(container: str, how: Writing) -> None:
         from convcli.runs import montage  # imports drawing code
 
         montage.check(container, how.policy)
-    elif how.policy == "raw":
-        pixel = Picture(np.zeros((1, 1, 1), np.uint8), None, "gray", 255.0)
-        images.storage_for(pixel, "gray", (1, 1, 1), False, container, "raw")
+    else:
+        images.check_policy(container, how.policy)

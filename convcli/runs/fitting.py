@@ -71,27 +71,27 @@ class Prepared:
     """A picture and an operation before the computation: everything is decided, nothing is computed."""
 
     picture: Picture  # as loaded
-    # ``(C, H, W)``, or ``(N, C, H, W)``: the pixels before the lift. The last channel is the opacity if it is needed
+    # ``(C, H, W)``, or ``(N, C, H, W)``: the pixels before the lift. The last channel is alpha if it is needed
     # for the computation.
     image: NDArray[Any]
     space: str  # the colour space that the kernel reads: gray if the operation converts colours to gray
-    colours: int  # number of channels in this space, without opacity
+    colours: int  # number of channels in this space, without alpha
     fitted: Fitted  # what the engine is called with
     storage: Storage  # how the file will store the result
     alpha: str  # the alpha policy; ``drop`` if there is no alpha
-    transparent: bool  # whether the result has alpha
+    has_alpha: bool  # whether the result has alpha
 
     @property
-    def opaque(self) -> bool:
-        """Whether the last channel of the computed result is the opacity."""
-        return self.transparent and self.alpha in ("premultiply", "filter")
+    def computes_alpha(self) -> bool:
+        """Whether the last channel of the computed result is alpha."""
+        return self.has_alpha and self.alpha in ("premultiply", "filter")
 
-    def with_result(self, colour: NDArray[Any], opacity: NDArray[Any] | None) -> Picture:
+    def with_result(self, colour: NDArray[Any], alpha: NDArray[Any] | None) -> Picture:
         """The picture with the pixels of the result. If the colour space changes, metadata for the old one is dropped."""
         space, metadata = _space_of(colour.shape[-3], self.space, self.colours), self.picture.metadata
         if not space == self.space == self.picture.space:
             metadata = replace(metadata, icc_profile=None, chunks=())
-        return replace(self.picture, colour=colour, alpha=opacity, space=space, metadata=metadata)
+        return replace(self.picture, colour=colour, alpha=alpha, space=space, metadata=metadata)
 
 
 def _space_of(channels: int, space: str, colours: int) -> str:
@@ -113,30 +113,30 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         colours, space = 1, SPACES[1]
     rule = "drop"
     if picture.alpha is not None:
-        from convcli.runs import transparency
+        from convcli.runs import alpha
 
-        rule = transparency.policy_for(colours, True, operation)
+        rule = alpha.policy_for(colours, True, operation)
     if rule == "premultiply":
         fitted = fit(colours + 1, white, replace(operation, bias=None, channels="each"))
-        channels, transparent = fitted.channels - 1, True
+        channels, has_alpha = fitted.channels - 1, True
     elif rule == "filter":
-        fitted = fit(colours + 1, white, transparency.for_colours(operation, colours))
-        transparent = fitted.channels == colours + 1  # otherwise, these are outputs of a layer, not colours
-        channels = fitted.channels - transparent
+        fitted = fit(colours + 1, white, alpha.for_colours(operation, colours))
+        has_alpha = fitted.channels == colours + 1  # otherwise, these are outputs of a layer, not colours
+        channels = fitted.channels - has_alpha
     else:
         fitted = fit(colours, white, operation)
         channels = fitted.channels
-        transparent = (
+        has_alpha = (
             rule == "keep" and _space_of(channels, space, colours) != "tensor"
         )  # outputs of a layer are not colours
     size = fitted.spec.resolve(picture.size, fitted.layer.kernel).output
     batch = picture.colour.shape[:-3]
     kept = images.storage_for(
-        replace(picture, space=space), _space_of(channels, space, colours), (*batch, channels, *size), transparent,
+        picture, _space_of(channels, space, colours), (*batch, channels, *size), has_alpha,
         container, policy, _fewer(operation, space, colours, picture.size),
     )  # fmt: skip
-    _check_memory(kept, (*batch, channels + transparent, *size), rule == "keep" and transparent, operation)
-    lift, restore = _both_ways(picture, operation, weights, rule, channels, transparent)
+    _check_memory(kept, (*batch, channels + has_alpha, *size), rule == "keep" and has_alpha, operation)
+    lift, restore = _both_ways(picture, operation, weights, rule, channels, has_alpha)
     finish = replace(fitted.finish, restore=restore)
     if kept.dtype in ("uint8", "uint16"):
         finish = replace(
@@ -149,7 +149,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         assert picture.alpha is not None
         image = joined(image, picture.alpha)
     fitted = fitted._replace(lift=lift, finish=finish)
-    return Prepared(picture, image, space, colours, fitted, kept, rule, transparent)
+    return Prepared(picture, image, space, colours, fitted, kept, rule, has_alpha)
 
 
 def _noise(fitted: Fitted, white: float) -> float:
@@ -159,7 +159,7 @@ def _noise(fitted: Fitted, white: float) -> float:
 
 
 def _both_ways(
-    given: Picture, operation: Operation, gray: tuple[float, ...], rule: str, channels: int, transparent: bool
+    given: Picture, operation: Operation, gray: tuple[float, ...], rule: str, channels: int, has_alpha: bool
 ) -> tuple[Lift | None, Restore | None]:
     """The lift for a picture's pixels before the kernel, and the restoring of the results after it.
 
@@ -167,16 +167,16 @@ def _both_ways(
     colours.
     """
     white, linear, weighs = given.full_scale, operation.linear, rule == "premultiply"
-    opacity = "weighs" if weighs else "beside" if rule == "filter" else ""
+    alpha = "weighs" if weighs else "beside" if rule == "filter" else ""
     lift, restore = None, None
     if linear or gray or weighs:
         wide = _wide(given.colour.dtype, linear or weighs, operation.compute)
-        lift = Lift("float64" if wide else "float32", white, linear, gray, opacity)
-    if linear or (opacity and transparent):
-        restore = Restore(white, linear, bool(opacity) and transparent)
+        lift = Lift("float64" if wide else "float32", white, linear, gray, alpha)
+    if linear or (alpha and has_alpha):
+        restore = Restore(white, linear, bool(alpha) and has_alpha)
     if weighs and restore is not None:
         bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
-        from convcli.runs.transparency import gain_of
+        from convcli.runs.alpha import gain_of
 
         restore = restore._replace(gain=gain_of(operation), bias=bias)
     return lift, restore
@@ -185,7 +185,7 @@ def _both_ways(
 def _wide(colour: np.dtype[Any], curved: bool, compute: Compute) -> bool:
     """Whether lifted colours are float64: if asked for, if the pixels are float64, or if they have 16 bits and numpy computes.
 
-    `curved` says that colours are converted to linear light, or weighted by their opacity.
+    `curved` says that colours are converted to linear light, or weighted by their alpha.
     """
     if compute.dtype is not None:
         return compute.dtype == "float64"
@@ -197,10 +197,10 @@ def _wide(colour: np.dtype[Any], curved: bool, compute: Compute) -> bool:
 def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation: Operation) -> None:
     """Refuse a result of `shape` that does not fit into memory while its values are reordered for a file, or encoded.
 
-    The engine checks the memory for the computation. `joined` says that an opacity that was not computed is added to
+    The engine checks the memory for the computation. `joined` says that alpha that was not computed is added to
     the colours.
     """
-    tensor = kept.container == "NPY"
+    tensor = images.row_of(kept.container).tensor
     real = 8 if operation.compute.dtype == "float64" else 4
     stored = prod(shape) * (real if tensor else np.dtype(kept.dtype).itemsize)
     encoder = images.row_of(kept.container).encoder_bytes * prod(shape[-2:])

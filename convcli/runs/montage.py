@@ -19,6 +19,7 @@ from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
 from convcli.errors import ImageError, param
 from convcli.images import Picture
 from convcli.images.figures import raster
+from convcli.images.formats import TENSOR
 from convcli.kernels import filter_sheet
 from convcli.pointwise.ranges import Clipped, store
 from convcli.runs import pipeline
@@ -83,7 +84,7 @@ def run(
     check(container, policy)
     if picture.colour.ndim == 4 and len(picture.colour) > 1:
         raise ImageError(param("montage"), f"draws one image, this is a batch of {len(picture.colour)}", "split it")
-    outcome = pipeline.run(picture, operation, "NPY")  # NPY holds any number of channels, as real values
+    outcome = pipeline.run(picture, operation, TENSOR)
     page, clipped, remarks = _page(outcome, operation, source, policy, width, PALETTES[theme])
     drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
     storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
@@ -102,7 +103,7 @@ def check(container: str, policy: str | None) -> None:
     ImageError
         It is not for contact sheets.
     """
-    if container == "NPY":
+    if images.row_of(container).tensor:
         rule = "draws a picture, and .npy holds the channels as they are"
         raise ImageError(param("montage"), rule, "use png, or leave it out")
     if policy == "raw":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convcli.engine import ConvResult
 from convcli.errors import param
-from convcli.images import Picture, Storage
+from convcli.images import Picture, Storage, row_of
 from convcli.runs.fitting import prepare
 from convcli.runs.operation import Operation
 
@@ -50,22 +50,22 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     fitted, kept, rule = ready.fitted, ready.storage, ready.alpha
     result = fitted.run(ready.image, operation.compute)
     colour: NDArray[Any] = result.array
-    opacity: NDArray[Any] | None = None
-    if ready.opaque:
-        colour, opacity = colour[:-1], colour[-1]
-    elif rule == "keep" and ready.transparent:
+    alpha: NDArray[Any] | None = None
+    if ready.computes_alpha:
+        colour, alpha = colour[:-1], colour[-1]
+    elif rule == "keep" and ready.has_alpha:
         assert picture.alpha is not None
-        from convcli.runs.transparency import resample
+        from convcli.runs.alpha import resample
 
-        opacity = resample(picture.alpha, result.geometry)
+        alpha = resample(picture.alpha, result.geometry)
         if colour.dtype.kind == "f":
-            opacity = opacity.astype(colour.dtype)
-    if kept.container == "NPY":  # a tensor keeps its dtype
+            alpha = alpha.astype(colour.dtype)
+    if row_of(kept.container).tensor:  # a tensor keeps its dtype
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
     kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))
     followed = None if picture.alpha is None else rule
-    return Outcome(ready.with_result(colour, opacity), result, kept, fitted.layer.groups, followed)
+    return Outcome(ready.with_result(colour, alpha), result, kept, fitted.layer.groups, followed)
 
 
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}

@@ -16,6 +16,7 @@ from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
 from convcli.images import ImageFile, Picture, Settings, Storage
+from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
@@ -111,7 +112,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
 def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
     """Refuse to replace the input by another kind of file, or by fewer frames."""
-    if (file.format, container) not in {(container, container), ("MPO", "JPEG")}:
+    if container not in (file.format, images.row_of(file.format).written_as):
         rule = f"is {file.format} in spite of its name, and {param('in_place')} would write {container}"
         raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
     if count < file.frames:
@@ -143,7 +144,7 @@ def _frames(
         loaded = perf_counter()
         tally.load_seconds += loaded - start
         shape, mode = picture.shape, picture.mode
-        holds = container if how.montage is None else "NPY"  # a sheet shows the channels as NPY would hold them
+        holds = container if how.montage is None else TENSOR  # a sheet shows the channels as a tensor would hold them
         full_scale, assumed = images.white_of(picture, holds), picture.assumed
         picture = replace(picture, full_scale=full_scale)  # percentages refer to it, too
         bias = None if operation.bias is None else operation.bias.units(full_scale)

@@ -1,8 +1,9 @@
 """What a run keeps between its calls, and what it changes in its process: one object holds it. Standard library only.
 
 The command line enters a `Context` that owns the process. Only then are file descriptor 2 redirected, threads moved to
-processors and environment variables set. Leaving the context undoes all of it. Without a context, convcli changes nothing in
-the process and keeps nothing between two calls.
+processors, environment variables set, and the warnings and limits of Pillow changed. Leaving the context undoes all of it.
+Without a context, convcli changes nothing in the process and keeps nothing between two calls. There is one exception: while
+PyTorch computes, it has the number of threads and the precision that the call asks for, because PyTorch has no other setting.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar, Token
@@ -198,6 +200,17 @@ def entered() -> Iterator[Context]:
     else:
         with Context() as found:
             yield found
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Silence Python's warnings. Their filters belong to the whole process, so this does nothing unless the context owns it."""
+    if not current().owns_process:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

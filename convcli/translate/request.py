@@ -32,16 +32,12 @@ class Request:
     item: int | None = None  # which image of a batch ``(N, C, H, W)``; None: it is no batch
     frames: int = 1  # of an animation or a document, of which the first is meant
     transparent: bool = False  # whether it has opacity, which the operation does not read
+    turned: bool = False  # whether its file may say how the pixels are to be turned
 
     @property
     def gray(self) -> bool:
         """Whether several colours become gray first."""
         return self.channels == "gray" and self.input_channels > 1
-
-    @property
-    def turned(self) -> bool:
-        """Whether the image may have an EXIF orientation: what cameras write."""
-        return self.source.lower().endswith((".jpg", ".jpeg"))
 
     @property
     def each(self) -> NDArray[np.float64] | None:

@@ -430,6 +430,20 @@ def test_another_tool_is_told_of_the_colours_alone(asked: list[dict[str, Any]]) 
 # Wrong command lines
 
 
+@pytest.mark.parametrize(("ending", "orientation", "turned"), [
+    ("jpg", 1, True), ("png", 1, False), ("png", 6, True), ("webp", 6, True), ("tif", 6, True), ("tif", 1, False),
+])  # fmt: skip
+def test_another_tool_is_told_to_turn_what_is_turned(
+    ending: str, orientation: int, turned: bool, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """A JPEG always: the next one may say so."""
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.new("RGB", (9, 6)).save(tmp_path / f"in.{ending}", exif=exif)
+    done("explain", tmp_path / f"in.{ending}", "-k", "box", "--as", "torch")
+    assert asked[0]["turned"] == turned
+
+
 def refused(*args: object, cwd: Path) -> Result:
     before = sorted(cwd.iterdir())
     result = run("explain", *args, cwd=cwd)

@@ -155,7 +155,7 @@ def test_a_new_format_is_a_row_and_two_functions(tmp_path: Path, monkeypatch: py
         monkeypatch.setitem(sys.modules, f"convcli.images.{package}.raw3", module)
     row = Format("RAW3", (".raw3",), heads=(b"RAW3",), reader="raw3", writer="raw3", alpha=False)
     monkeypatch.setitem(ROWS, "RAW3", row)
-    monkeypatch.setitem(formats._BY_ENDING, ".raw3", row)
+    monkeypatch.setitem(formats.ENDINGS, ".raw3", row)
     done("apply", SAMPLES / "tiny.png", "-k", "identity", "--alpha", "drop", "-o", tmp_path / "a.raw3")
     done("apply", tmp_path / "a.raw3", "-k", "identity", "-o", tmp_path / "b.png")
     with Image.open(SAMPLES / "tiny.png") as before, Image.open(tmp_path / "b.png") as after:
@@ -175,6 +175,27 @@ def test_explain_calls_lossy_what_apply_writes_so(source: str, lossy: bool, tmp_
     written_lossy = b"VP8L" not in (tmp_path / "out.webp").read_bytes()
     text = done("explain", path, "-k", "identity", "--at", "1,1", "--format", "webp").text
     assert written_lossy == lossy == ("WEBP (lossy)" in text)
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_webp_of_a_long_profile_is_as_lossy_as_it_is(lossless: bool, count: int, tmp_path: Path) -> None:
+    """The pixels stand behind the profile; the other kind's name within it says nothing."""
+    first, *rest = [Image.fromarray(np.moveaxis(NOISE[number : number + 3], 0, -1)) for number in range(count)]
+    profile = (b"VP8L" if not lossless else b"VP8 ") * 50_000
+    options = {"save_all": True, "append_images": rest} if rest else {}
+    first.save(tmp_path / "in.webp", lossless=lossless, icc_profile=profile, **options)
+    assert images.load(str(tmp_path / "in.webp")).metadata.lossy == (not lossless)
+
+
+def test_real_values_fit_where_a_row_says_so() -> None:
+    for name, row in ROWS.items():
+        if row.real or row.tensor:
+            images.check_policy(name, "raw")
+        else:
+            images.check_policy(name, "clip")
+            with pytest.raises(ImageError, match="does not fit into integers"):
+                images.check_policy(name, "raw")
 
 
 @pytest.mark.parametrize("ending", ["pfm", "pbm"])

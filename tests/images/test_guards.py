@@ -1,48 +1,13 @@
 """Whoever imports the package finds nothing of the process changed when it is done."""
 
-import subprocess
-import sys
-from contextlib import ExitStack
+import warnings
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
-from convcli.images import guards
-from convcli.images.guards import process_wide
-from support.cli import environment
-
-SNAPSHOT = """
-import logging, os, signal, sys, threading, warnings
-import numpy as np
-from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
-
-REGISTRIES = ("OPEN", "SAVE", "SAVE_ALL", "MIME", "EXTENSION", "DECODERS", "ENCODERS")
-
-def snapshot():
-    loggers = [logging.getLogger(name) for name in (None, "PIL", "PIL.Image", "tifffile")]
-    return {
-        "limit": Image.MAX_IMAGE_PIXELS,
-        "truncated": ImageFile.LOAD_TRUNCATED_IMAGES,
-        "block": ImageFile.MAXBLOCK,
-        "texts": (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY),
-        **{name: dict(getattr(Image, name)) for name in REGISTRIES},
-        "order": list(Image.ID),
-        "initialised": Image._initialized,
-        "kinds of TIFF": dict(TiffImagePlugin.OPEN_INFO),
-        "filters": list(warnings.filters),
-        "showwarning": warnings.showwarning,
-        "loggers": [(one.level, one.propagate, one.disabled, list(one.handlers), list(one.filters)) for one in loggers],
-        "environment": dict(os.environ),
-        "standard error": (os.fstat(2).st_dev, os.fstat(2).st_ino, sys.stderr),
-        "descriptors": sorted(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else [],
-        "threads": threading.active_count(),
-        "float errors": np.geterr(),
-        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
-        "excepthook": sys.excepthook,
-    }
-"""
-
+from convcli.images.guards import MAX_PIXELS, settle
+from convcli.system.context import Context
+from support.processes import BEGIN, COMPARE, SAME, SNAPSHOT, ran
 
 USE = """
 from pathlib import Path
@@ -64,7 +29,6 @@ pictures = {
 written = refused = 0
 names = formats.writable()
 endings = {name: ending for ending, name in Image.registered_extensions().items()} | {"NPY": ".npy", "PPM": ".ppm"}
-inside = []
 for name in names:
     for kind, picture in pictures.items():
         path = f"{kind}{endings[name]}"
@@ -74,8 +38,9 @@ for name in names:
             images.save(picture, path, storage)
             written += 1
             with images.opened(path, 1 << 40) as file:
-                inside.append(snapshot()["limit"])
+                same(f"{path}, opened", "descriptors")
                 file.picture()
+            same(path)
             prefetch_one = prefetch.decoding_of(path)
             with prefetch_one:
                 images.load(path)
@@ -96,51 +61,66 @@ for name in ("damaged.tif", "damaged.png", "nowhere.png"):
     except ImageError:
         pass
 import tifffile
-with tifffile.TiffWriter("lzw.tif") as to:  # of a kind that Pillow is taught
+with tifffile.TiffWriter("lzw.tif") as to:  # of a kind that Pillow does not know
     pixels = np.moveaxis(values[:2], 0, -1)
     to.write(pixels, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"], metadata=None)
-data = bytearray(Path("lzw.tif").read_bytes())
 with images.opened("lzw.tif") as file:
-    file._by_pillow(0)
-    taught = snapshot()["kinds of TIFF"]
+    assert file._by_pillow(0).mode == "RGBA"
+    same("a kind that Pillow does not know", "descriptors")
 raster.save(Scene(20, 20, "#ffffff", (Rect(1, 1, 5, 5, "#000000"),)), "figure.png")
 assert written > 30 and refused, (written, refused)
-assert set(inside) == {1 << 39}, inside
 """
-
-
-COMPARE = """
-after = snapshot()
-assert taught != after["kinds of TIFF"]
-for name, value in before.items():
-    assert after[name] == value, (name, value, after[name])
-print("the same")
-"""
-
-
-def ran(code: str, folder: Path) -> str:
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
-    ended = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == ""
-    return ended.stdout
 
 
 def test_nothing_is_changed(tmp_path: Path) -> None:
-    """Every format is read and written, damaged files and all."""
-    code = f"{SNAPSHOT}\nImage.init()\nimport tifffile\nbefore = snapshot()\n{USE}\n{COMPARE}"
+    """Every format is read and written, damaged files and all: nothing is changed afterwards, nor while a file is open."""
+    code = f"{SNAPSHOT}\n{BEGIN}before = snapshot()\n{SAME}\n{USE}\n{COMPARE}"
     assert ran(code, tmp_path) == "the same\n"
 
 
 def test_what_the_caller_has_set_stays(tmp_path: Path) -> None:
     own = (
-        "Image.init()\nimport tifffile\nImage.MAX_IMAGE_PIXELS = None\nwarnings.simplefilter('error')\n"
+        "Image.MAX_IMAGE_PIXELS = None\nwarnings.simplefilter('always')\n"
         "logging.getLogger('PIL').propagate = True\nlogging.getLogger('tifffile').setLevel(10)\n"
         "logging.getLogger('tifffile').addHandler(logging.NullHandler())\nwarnings.simplefilter('ignore', DeprecationWarning)\n"
     )
-    assert ran(f"{SNAPSHOT}\n{own}\nbefore = snapshot()\n{USE}\n{COMPARE}", tmp_path) == "the same\n"
+    code = f"{SNAPSHOT}\n{BEGIN}{own}\nbefore = snapshot()\n{SAME}\n{USE}\n{COMPARE}"
+    assert ran(code, tmp_path) == "the same\n"
+
+
+WATCHED = """
+import threading
+seen, ended = set(), threading.Event()
+
+def look():
+    while not ended.is_set():
+        loggers = [logging.getLogger(name) for name in ("PIL", "tifffile")]
+        seen.add((Image.MAX_IMAGE_PIXELS, len(warnings.filters), *((one.propagate, len(one.handlers)) for one in loggers)))
+
+from convcli import images
+Image.MAX_IMAGE_PIXELS = {limit}
+sys.setswitchinterval(1e-5)
+look_once = (Image.MAX_IMAGE_PIXELS, len(warnings.filters), (True, 0), (True, 0))
+thread = threading.Thread(target=look)
+thread.start()
+for _ in range(5):
+    for name in ("a.png", "a.jpg", "a.tif", "lzw.tif", "a.ppm"):
+        images.load(name, 10**12)
+ended.set()
+thread.join()
+assert seen == {{look_once}}, seen
+print("the same")
+"""
+
+
+def test_another_thread_sees_no_change_while_files_are_read(tmp_path: Path) -> None:
+    """With no limit of Pillow's, and with one that is lower than the sizes: ours, of the call, is what counts."""
+    image = Image.radial_gradient("L").resize((300, 200)).convert("RGB")
+    for name in ("a.png", "a.jpg", "a.tif", "a.ppm"):
+        image.save(tmp_path / name)
+    image.save(tmp_path / "lzw.tif", compression="tiff_lzw")
+    for limit in (None, 1000):
+        assert ran(f"{SNAPSHOT}\n{BEGIN}{WATCHED.format(limit=limit)}", tmp_path) == "the same\n"
 
 
 def test_pillow_knows_all_of_its_formats_afterwards(tmp_path: Path) -> None:
@@ -161,21 +141,20 @@ def test_pillow_knows_all_of_its_formats_afterwards(tmp_path: Path) -> None:
     assert ran(code, tmp_path) == ran(alone, tmp_path)
 
 
-def test_whoever_leaves_last_puts_everything_back() -> None:
-    before = Image.MAX_IMAGE_PIXELS
-    one, other = ExitStack(), ExitStack()
-    one.enter_context(process_wide(10**10))
-    other.enter_context(process_wide(10**9))
-    assert Image.MAX_IMAGE_PIXELS == 10**10 // 2
-    one.close()
-    assert Image.MAX_IMAGE_PIXELS == 10**10 // 2
-    other.close()
-    assert before == Image.MAX_IMAGE_PIXELS
-    assert not guards._inside
+def test_the_command_line_s_context_puts_everything_back() -> None:
+    limit, filters = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
+    with Context(owns_process=True):
+        settle(10**10)
+        assert Image.MAX_IMAGE_PIXELS == 10**10 // 2
+        settle(10**9)
+        assert Image.MAX_IMAGE_PIXELS == 10**10 // 2
+        assert warnings.filters != filters
+    assert limit == Image.MAX_IMAGE_PIXELS
+    assert warnings.filters == filters
 
 
-def test_an_error_puts_everything_back() -> None:
+def test_others_do_not_settle_anything() -> None:
     before = Image.MAX_IMAGE_PIXELS
-    with pytest.raises(ZeroDivisionError), process_wide(10**9):
-        _ = 1 / 0
-    assert before == Image.MAX_IMAGE_PIXELS
+    with Context():
+        settle(2 * MAX_PIXELS)
+        assert before == Image.MAX_IMAGE_PIXELS

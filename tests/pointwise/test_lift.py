@@ -36,7 +36,7 @@ def test_gray_of_linear_light_is_luminance(tmp_path: Path) -> None:
 def test_a_colour_is_divided_by_the_opacity_that_is_left() -> None:
     """Half of opaque 200 and half of nothing: still 200, half opaque; and where nothing is seen, the bias alone."""
     values = np.array([[100.0, 3.0], [127.5, 0.0]])[:, np.newaxis]
-    found = Restore(255.0, opacity=True, gain=1.0, bias=(7.0,)).apply(values)
+    found = Restore(255.0, alpha=True, gain=1.0, bias=(7.0,)).apply(values)
     np.testing.assert_allclose(found[:, 0], [[207, 7], [127.5, 0]])
 
 

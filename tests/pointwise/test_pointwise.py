@@ -55,7 +55,7 @@ class Case(NamedTuple):
 
     def run(self, **how: Any) -> ConvResult:
         act = transpose_convolve if self.spec.transpose else convolve
-        changes = self.lift.linear or self.lift.gray or self.lift.opacity == "weighs"
+        changes = self.lift.linear or self.lift.gray or self.lift.alpha == "weighs"
         lift = self.lift if changes else None
         return act(self.image, self.weight, self.spec, Compute(**how), self.bias, self.finish, lift)
 
@@ -115,12 +115,12 @@ def encoded(x: Real) -> Real:
 def lifted(image: NDArray[Any], lift: Lift) -> Real:
     """What the kernel reads, of the whole picture."""
     whole = image.astype(np.float64) / lift.full_scale
-    colours, alpha = (whole[:-1], whole[-1:]) if lift.opacity else (whole, whole[:0])
+    colours, alpha = (whole[:-1], whole[-1:]) if lift.alpha else (whole, whole[:0])
     if lift.linear:
         colours = decoded(colours)
     if lift.gray:
         colours = np.tensordot(lift.gray, colours, 1)[np.newaxis]
-    if lift.opacity == "weighs":
+    if lift.alpha == "weighs":
         colours = colours * alpha
     return np.concatenate([colours, alpha]) * lift.full_scale
 
@@ -128,7 +128,7 @@ def lifted(image: NDArray[Any], lift: Lift) -> Real:
 def restored(result: Real, restore: Restore) -> Real:
     """Colours as they are stored, of the whole result; the opacity behind them."""
     white = restore.full_scale
-    colours, alpha = (result[:-1], result[-1:]) if restore.opacity else (result, result[:0])
+    colours, alpha = (result[:-1], result[-1:]) if restore.alpha else (result, result[:0])
     if restore.gain is not None:
         alpha = alpha / restore.gain
         seen = alpha > 1e-6 * white
@@ -168,7 +168,7 @@ def test_tiles_agree_with_the_whole_picture(
     if finish.dtype is None:
         np.testing.assert_allclose(result.array, expected, atol=1e-7 * lift.full_scale)
         return
-    count = len(expected) - finish.restore.opacity
+    count = len(expected) - finish.restore.alpha
     scaled = expected * finish.scale
     scaled[:count] = in_range(scaled[:count], finish.policy)
     near = np.abs(scaled - np.floor(scaled) - 0.5) < 1e-4  # either way of rounding is right
@@ -183,7 +183,7 @@ def test_tiles_agree_with_the_whole_picture(
 def test_opacity_that_is_filtered_has_its_own_range(plan: str) -> None:
     """Though all channels have one kernel and lie interleaved, so that they could be worked on as one."""
     image = np.random.default_rng(2).integers(0, 256, (20, 30, 4), dtype=np.uint8).transpose(2, 0, 1)
-    finish = Finish((), "uint8", 255.0, "offset", True, restore=Restore(255.0, opacity=True))
+    finish = Finish((), "uint8", 255.0, "offset", True, restore=Restore(255.0, alpha=True))
     spec, weight = ConvSpec(groups=4), np.full((4, 1, 1, 2), [-1.0, 1.0])
     result = convolve(image, weight, spec, Compute("numpy", plan=plan), None, finish)
     steps = np.diff(image.astype(int))

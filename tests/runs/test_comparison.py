@@ -20,8 +20,8 @@ from convcli.geometry import Pads, Pair, Size
 from convcli.layer import Layer as Weights
 from convcli.presenters import compared_backends
 from convcli.runs import comparison
-from convcli.runs.compared import random_picture, random_weights
 from convcli.runs.comparison import compare, largest_difference, tolerance
+from convcli.runs.comparison_input import random_picture, random_weights
 from support.layers import Layer, layers
 from support.operations import ALWAYS, convolve, transpose_convolve
 

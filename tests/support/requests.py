@@ -50,6 +50,7 @@ def layer_for(spec: ConvSpec, size: tuple[int, int], weight: np.ndarray, **more:
         "input_channels": layer.inputs,
         "flipped": spec.op == "conv",
     } | more
+    words.setdefault("turned", words["source"].endswith(".jpg"))
     words.setdefault("tensor", words["source"].endswith(".npy"))
     return Request(layer=layer, geometry=geometry, **words)
 

@@ -22,6 +22,80 @@ from convcli.system.context import Context, current, entered, hushed, silent
 from convcli.system.files import writing
 from support.cli import binary, environment
 from support.pictures import write
+from support.processes import BEGIN, COMPARE, SAME, SNAPSHOT, ran
+
+EVERYTHING = """
+from pathlib import Path
+from convcli import engine, images
+from convcli.animation import stage
+from convcli.animation.timeline import Values, timeline_of
+from convcli.commands import animate, apply, compare, explain, kernel, shape
+from convcli.convspec import ConvSpec
+from convcli.drawing.colors import PALETTES
+from convcli.engine import Compute
+from convcli.explanation import illustration, pixel, subject, touched
+from convcli.geometry import Pads
+from convcli.images.figures import movie
+from convcli.runs import comparison, comparison_input
+from convcli.runs.batch import Batch, Done
+from convcli.runs.operation import assemble
+from convcli.runs.single import Writing
+from convcli.translate import Request, translate
+from convcli.vocabulary import TOOLS
+
+names = []
+for number, ending in enumerate((".png", ".jpg", ".tif", ".webp", ".gif", ".bmp", ".npy")):
+    pixels = np.random.default_rng(number).integers(0, 256, (600, 700, 3), np.uint8)
+    names.append(f"in{number}{ending}")
+    if ending == ".npy":
+        np.save(names[-1], pixels.transpose(2, 0, 1))
+    else:
+        Image.fromarray(pixels).save(names[-1])
+Image.fromarray(pixels[:9, :9]).save("little.png")
+spec = ConvSpec(padding=Pads(1, 1, 1, 1))
+np.savez("weights.npz", weight=np.ones((4, 3, 3, 3), np.float32))
+torch.save({"weight": torch.ones(4, 3, 3, 3)}, "weights.pt")
+Path("damaged.pt").write_bytes(bytes(100))
+for backend in ("numpy", "torch", "reference"):
+    operation = assemble(spec, ["box:3", "sobel-x"], combine="magnitude", compute=Compute(backend, threads=2))
+    small = assemble(spec, source="weights.pt", compute=Compute(backend, threads=1, dtype="float64"))
+    sources = names if backend != "reference" else ["little.png"]
+    choices = (".png", Writing()), (".tif", Writing()), (".png", Writing(montage=400)), (".npy", Writing(policy="raw"))
+    for targets, how in choices:
+        outs = [f"out-{backend}-{number}{targets}" for number in range(len(sources))]
+        with Batch(sources, outs, operation, how) as batch:
+            found = [one for _, one in batch]
+        assert all(isinstance(one, Done) for one in found), found
+        same(f"{backend}, {targets}")
+    image = np.ones((3, 20, 20), np.float32)
+    engine.run(image, comparison_input.of_operation(images.load(names[0]), small).layer, spec, small.compute)
+    same(f"the engine, {backend}")
+operation = assemble(spec, ["box:3"])
+given = comparison_input.of_operation(images.load(names[0]), operation)
+comparison.compare(given.image[:, :40, :40], given.layer, given.spec, repeats=1)
+same("compare")
+one = subject.load(names[0], operation)
+for answer in (pixel.explain(one, (3, 4)), touched.touched(one, (3, 4))):
+    illustration.draw(answer, PALETTES["dark"])
+same("explain")
+film = stage.film(timeline_of(spec.resolve((4, 4), (3, 3))), Values(), stage.Look())
+for container in ("GIF", "PNG", "WEBP"):
+    with open("film", "w+b") as stream:
+        movie.write(film, stream, container)
+same("animate")
+request = Request("in.png", np.ones((3, 1, 3, 3)), spec.resolve((20, 20), (3, 3)), 3)
+for tool in TOOLS:
+    translate(request, tool)
+same("translate")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such descriptors")
+def test_without_a_context_nothing_is_changed(tmp_path: Path) -> None:
+    """All of convcli, as a library calls it."""
+    code = f"{SNAPSHOT}\n{BEGIN}import torch\nbefore = snapshot()\n{SAME}\n{EVERYTHING}\n{COMPARE}"
+    assert ran(code, tmp_path) == "the same\n"
+
 
 NAMES = (context.BLAS_THREADS[0], context.PILLOW_BLOCKS[0])
 
@@ -65,10 +139,10 @@ def test_variables_of_the_user_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_owns_the_process_keeps_c_libraries_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     with Context(owns_process=True):
         with hushed(), silent():
-            os.write(2, b"c")
-            print("python", file=sys.stderr)
-        os.write(2, b"after")
-    assert "c" not in capfd.readouterr().err.replace("after", "").replace("python", "")
+            os.write(2, b"of a library\n")
+            print("of Python", file=sys.stderr)
+        os.write(2, b"after\n")
+    assert capfd.readouterr().err == "of Python\nafter\n"
 
 
 def test_what_is_kept_lasts_as_long_as_the_context() -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from convcli.images import formats
-from convcli.images.guards import MAX_PIXELS, process_wide
+from convcli.images.guards import MAX_PIXELS, settle
 from convcli.images.picture import ImageFile, Picture
 from convcli.system import files
 
@@ -47,7 +47,8 @@ def left_out(file: ImageFile, kept: int) -> tuple[str, ...]:
 def opened(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Iterator[ImageFile]:
     """The pictures of a file, as `load` reads them, for as long as the block lasts."""
     limit = MAX_PIXELS if max_pixels is None else max_pixels
-    with process_wide(limit), files.reading(source) as stream:
+    settle(limit)
+    with files.reading(source) as stream:
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
         file: ImageFile = formats.reader(formats.row_of_head(head))(stream, source, limit, full_scale)

@@ -7,6 +7,7 @@ from typing import BinaryIO
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.images.formats import TENSOR
 from convcli.images.guards import check_pixels
 from convcli.images.picture import Metadata, Picture
 from convcli.system import npy
@@ -21,7 +22,7 @@ class File:
         It is none, it is too large, or of a shape that is none of an image's.
     """
 
-    format: str | None = "NPY"
+    format: str | None = TENSOR
     frames = 1
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
@@ -39,7 +40,7 @@ class File:
             array = array.astype(np.uint8)
         colour = array[np.newaxis] if array.ndim == 2 else array
         white = full_scale or {"uint8": 255.0, "uint16": 65535.0}.get(array.dtype.name, 1.0)
-        assumed, metadata = full_scale is None, Metadata("NPY")
+        assumed, metadata = full_scale is None, Metadata(TENSOR)
         self._picture = [Picture(colour, None, "tensor", white, array.ndim, assumed=assumed, metadata=metadata)]
 
     def picture(self, number: int = 0) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.images import formats, prefetch
+from convcli.images import formats, guards, prefetch
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import metadata_of, orientation_of
 from convcli.images.picture import Metadata, Picture, Timing
@@ -99,24 +100,38 @@ class File:
     def _opened(self, number: int) -> Image.Image:
         if not number and (decoded := prefetch.take(self._stream)) is not None:
             return decoded
-        image = recognised(self._stream)
-        if image.format == "EPS":
-            rule = "is EPS, a program, which Pillow would hand to Ghostscript"
-            raise ImageError(f"input '{self._source}'", rule, "convert it to png first")
+        image = guards.opened(self._stream)
+        if refusal := formats.row_of(image.format).refusal:
+            raise ImageError(f"input '{self._source}'", refusal, "convert it to png first")
         if number:
             image.seek(number)
         return image
 
     def _loses(self, image: Image.Image) -> bool:
-        """Whether colours were rounded when the file was coded: a WebP has its frames in chunks ``VP8 `` then, else ``VP8L``."""
+        """Whether colours were rounded when the file was coded."""
         lossy = formats.row_of(image.format).lossy_read
         if lossy is not None:
             return lossy
         place = self._stream.tell()
-        self._stream.seek(0)
-        head = self._stream.read(1 << 16)
-        self._stream.seek(place)
-        return b"VP8L" not in head
+        try:
+            return b"VP8L" not in _chunks(self._stream)
+        finally:
+            self._stream.seek(place)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The kinds of the chunks of a WebP, those within frames as well.
+
+    Google, "WebP Container Specification": a kind of four bytes, a size of four, as many bytes, and one if that is odd. Frames
+    are in ``VP8 `` if colours were rounded, else in ``VP8L``; in an animation, they are in chunks ``ANMF``, behind 16 bytes.
+    """
+    place = 12  # behind ``RIFF``, a size and ``WEBP``
+    stream.seek(place)
+    while len(head := stream.read(8)) == 8:
+        kind, size = struct.unpack("<4sI", head)
+        yield kind
+        place += 24 if kind == b"ANMF" else 8 + size + size % 2
+        stream.seek(place)
 
 
 def _count(image: Image.Image) -> int:
@@ -219,30 +234,6 @@ class Decoded:
             return Picture(array[np.newaxis], None, space, 255.0)
         planes = np.moveaxis(array, -1, 0)
         return Picture(planes[:-1], planes[-1], space, 255.0) if has_alpha else Picture(planes, None, space, 255.0)
-
-
-def recognised(stream: BinaryIO) -> Image.Image:
-    """Pillow's picture of a file, with nothing decoded.
-
-    A PNG goes to its own reader at once, since Pillow would first import those of four other formats: of a small picture's
-    whole command they take a thirtieth.
-
-    Raises
-    ------
-    Exception
-        Whatever `PIL.Image.open` raises.
-    """
-    stream.seek(0)
-    head = stream.read(len(prefetch.PNG))
-    stream.seek(0)
-    if head == prefetch.PNG:
-        from PIL.PngImagePlugin import PngImageFile
-
-        # Of these, Pillow says that the file is of another format.
-        with suppress(SyntaxError, IndexError, TypeError, struct.error):
-            return PngImageFile(stream)
-        stream.seek(0)
-    return Image.open(stream)
 
 
 def transparent_value(image: Image.Image) -> tuple[int, ...] | None:

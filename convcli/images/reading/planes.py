@@ -73,8 +73,11 @@ def array_of(image: Image.Image, mode: str | None = None) -> NDArray[Any]:
     if height <= rows:
         return _converted(image, mode)
     out: NDArray[Any] | None = None
+    source: Any = image
+    source.load()
     for start in range(0, height, rows):
-        band = _converted(image.crop((0, start, width, min(start + rows, height))), mode)
+        box = 0, start, width, min(start + rows, height)
+        band = _converted(source._new(source.im.crop(box)), mode)  # as `crop`, which checks Pillow's limit of pixels
         if out is None:
             out = np.empty((height, *band.shape[1:]), band.dtype)
         out[start : start + rows] = band

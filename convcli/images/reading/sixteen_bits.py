@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.images.formats import row_of
 from convcli.images.reading.planes import array_of
 
 Opener = Callable[[], Image.Image]
@@ -24,17 +24,6 @@ Opener = Callable[[], Image.Image]
 IMAGE_MODES = ("LA", "RGB", "RGBA", "CMYK")
 RAW_MODES = ("LA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK")
 """Those that have 16-bit variants."""
-
-
-def teach(undo: ExitStack) -> None:
-    """Have Pillow open TIFFs of 16-bit gray and alpha, which it does not know, as four channels of 8 bits; until `undo`."""
-    from PIL import TiffImagePlugin
-
-    for order in (b"II", b"MM"):
-        key = (order, 1, (1,), 1, (16, 16), (2,))
-        if key not in TiffImagePlugin.OPEN_INFO:
-            TiffImagePlugin.OPEN_INFO[key] = ("RGBA", "RGBA")
-            undo.callback(TiffImagePlugin.OPEN_INFO.pop, key, None)
 
 
 def more_than_8(image: Image.Image) -> bool:
@@ -47,17 +36,15 @@ def more_than_8(image: Image.Image) -> bool:
 
 def are_cut(image: Image.Image, stream: BinaryIO) -> bool:
     """Whether Pillow will cut the samples to 8 bits, and `decode` cannot prevent it. To be asked before decoding."""
+    deep = row_of(image.format).deep
+    if deep is None:
+        return more_than_8(image)
+    before, number, mask, least = deep
     place = stream.tell()
     stream.seek(0)
-    head = stream.read(1 << 20) if image.format in ("JPEG2000", "AVIF") else b""
+    _, _, after = stream.read(1 << 20).partition(before)
     stream.seek(place)
-    if image.format == "JPEG2000":  # ISO/IEC 15444-1, A.5.1: 38 bytes on, each channel's bits less 1
-        _, found, sizes = head.partition(b"\xff\x4f\xff\x51")
-        return bool(found) and image.mode in IMAGE_MODES and len(sizes) > 38 and (sizes[38] & 0x7F) >= 8
-    if image.format == "AVIF":  # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth
-        _, found, settings = head.partition(b"av1C")
-        return bool(found) and len(settings) > 2 and bool(settings[2] & 0x40)
-    return more_than_8(image)
+    return image.mode in IMAGE_MODES and len(after) > number and (after[number] & mask) >= least
 
 
 def cut_note(image: Image.Image) -> str:
@@ -70,7 +57,10 @@ def raw_mode(image: Image.Image) -> str | None:
     tiles: Any = getattr(image, "tile", ())
     if not tiles or image.mode not in IMAGE_MODES:
         return None
-    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (16, 16):  # see `teach`
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (
+        16,
+        16,
+    ):  # see `convcli.images.reading.tiff_file`
         native = "16L" if sys.byteorder == "little" else "16B"
         stored = "16B" if getattr(image, "tag_v2", None).prefix == b"MM" else "16L"  # type: ignore[union-attr]
         return f"LA;{native if tiles[0].codec_name == 'libtiff' else stored}"

@@ -10,25 +10,24 @@ import struct
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from convcli import extras
 from convcli.errors import ImageError
-from convcli.images.guards import check_pixels, decoding, process_wide
-from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of
-from convcli.images.picture import Picture
+from convcli.images.guards import check_pixels, decoding
+from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of
+from convcli.images.picture import COLOURS, Picture
 from convcli.images.reading import pillow_file, sixteen_bits
 from convcli.images.reading.planes import completed, gray_planes, upright
 
-_SPACES = {0: "gray", 1: "gray", 2: "rgb", 5: "cmyk"}
-_COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
+_SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
 _ALPHAS = {(1,), (2,), (999,)}
 """First extra samples that are alpha: colours are multiplied with it, or not; and what Corel Draw writes."""
 
@@ -94,7 +93,7 @@ class File:
 
     def _by_pillow(self, number: int) -> Image.Image | None:
         """A page as Pillow opens it; None if that does not know its kind, or cannot give all of its bits."""
-        with suppress(UnidentifiedImageError, SyntaxError):
+        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
             image = self._opened(number)
             tags: Any = getattr(image, "tag_v2", {})
             apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes, whose unpackers cannot be chosen
@@ -103,10 +102,8 @@ class File:
         return None
 
     def _opened(self, number: int) -> Image.Image:
-        with process_wide() as undo:
-            sixteen_bits.teach(undo)
         self._stream.seek(0)
-        image = Image.open(self._stream)
+        image: Image.Image = _pillows()(self._stream)
         if number:
             image.seek(number)
         return image
@@ -130,6 +127,35 @@ class File:
             planes = gray_planes(array[..., 0], white)
             return planes, planes.real
         return _coloured(array, space, tuple(map(int, page.extrasamples)), white), False
+
+
+@cache
+def _pillows() -> type[Any]:
+    """Pillow's class of TIFF files, which opens 16-bit gray with alpha as well, and leaves the check of the size to us."""
+    from PIL import TiffImagePlugin
+
+    core: Any = Image.core  # type: ignore[attr-defined]
+
+    class Opened(TiffImagePlugin.TiffImageFile):
+        def _setup(self) -> None:
+            tags: Any = self.tag_v2
+            gray_alpha = {258: (16, 16), 262: 1, 277: 2, 338: (2,)}
+            if any(tags.get(tag) != value for tag, value in gray_alpha.items()):
+                super()._setup()
+                return
+            tags.update({258: (8, 8, 8, 8), 262: 2, 277: 4})  # as wide: see `sixteen_bits.decode`
+            try:
+                super()._setup()
+            finally:
+                tags.update(gray_alpha)
+
+        def load_prepare(self) -> None:
+            image: Any = self
+            if image._im is None:
+                image.im = core.new(self.mode, image._tile_size)
+            super().load_prepare()
+
+    return Opened
 
 
 def _without_imagecodecs(source: str, page: Any) -> ImageError:
@@ -157,7 +183,7 @@ def _bytes_each(page: Any) -> int:
     samples = int(page.samplesperpixel * max(1, page.bitspersample // 8))
     if not _is_direct(page):
         return 4 + samples
-    apart = page.planarconfig == 2 or page.samplesperpixel > _COLOURS[_SPACES[int(page.photometric)]] + 1
+    apart = page.planarconfig == 2 or page.samplesperpixel > COLOURS[_SPACES[int(page.photometric)]] + 1
     return 2 * samples if apart else samples
 
 
@@ -215,7 +241,7 @@ def _segment_bytes(page: Any) -> int:
 
 def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Picture:
     """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
-    colours = _COLOURS[space]
+    colours = COLOURS[space]
     real = array.dtype.kind == "f" or array.dtype.itemsize > 2
     full_scale = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
     if real:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 from convcli.errors import ImageError, param
 from convcli.images import formats
 from convcli.images.formats import Format
-from convcli.images.guards import process_wide
+from convcli.images.guards import settle
 from convcli.images.picture import ImageFile, Metadata, Picture, Timing
 from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
@@ -141,14 +141,14 @@ def save_frames(
     ImageError
         A target that cannot be written; an `ExistsError` if it is there and not to be replaced.
     """
-    with process_wide():
-        picture, storage = next(frames)
-        row = formats.row_of(storage.container)
-        sink = partial(files.writing, target, source, replace)
-        job = Job(row, target, sink, count, timing, threads, settings, count)
-        first = [Frame(picture, storage, job)]
-        del picture  # its real values are not kept beside the integers
-        formats.writer(row)(_all(first, frames, job), job)
+    settle()
+    picture, storage = next(frames)
+    row = formats.row_of(storage.container)
+    sink = partial(files.writing, target, source, replace)
+    job = Job(row, target, sink, count, timing, threads, settings, count)
+    first = [Frame(picture, storage, job)]
+    del picture  # its real values are not kept beside the integers
+    formats.writer(row)(_all(first, frames, job), job)
     return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames)
 
 

@@ -33,7 +33,7 @@ def storage_for(
     picture: Picture,
     space: str,
     shape: tuple[int, ...],
-    transparent: bool,
+    has_alpha: bool,
     container: str,
     policy: str | None,
     fewer: str = "",
@@ -48,7 +48,7 @@ def storage_for(
         The result's colour space.
     shape : tuple of int
         The result's colour, ``(C, H, W)`` or ``(N, C, H, W)``.
-    transparent : bool
+    has_alpha : bool
         Whether it has alpha.
     container : str
         The format.
@@ -60,7 +60,7 @@ def storage_for(
     Raises
     ------
     ImageError
-        Channels, transparency, batches, real values or a size that the format cannot hold.
+        Channels, alpha, batches, real values or a size that the format cannot hold.
     """
     *batch, channels, height, width = shape
     row = row_of(container)
@@ -75,22 +75,28 @@ def storage_for(
         remedy = f"write .npy ({param('output', 'out.npy')})" + (f", or {fewer}" if fewer else "")
         rule = f"do not fit into a {container} file, which has 1 or 3"
         raise ImageError(f"{channels} output channels", rule, remedy)
-    if transparent and not row.alpha:
+    if has_alpha and not row.alpha:
         raise ImageError(container, "holds no transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif")
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
         wide = f"values of 64 bits are stored with 32 in {container}: write .npy to keep them"
         lost = (wide,) if picture.real and picture.colour.dtype == np.float64 else ()
         return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", lost)
-    if policy == "raw":
-        remedy = f"write .npy, or tif instead of {container}"
-        raise ImageError(param("range", "raw"), "does not fit into integers", remedy)
+    check_policy(container, policy)
     notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
     if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
         return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip", notes)
     if full_scale > 255:
         notes += (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
     return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
+
+
+def check_policy(container: str, policy: str | None) -> None:
+    """Refuse real values as they are in a format that has none."""
+    row = row_of(container)
+    if policy == "raw" and not (row.real or row.tensor):
+        remedy = f"write .npy, or tif instead of {container}"
+        raise ImageError(param("range", "raw"), "does not fit into integers", remedy)
 
 
 def white_of(picture: Picture, container: str) -> float:
@@ -112,7 +118,7 @@ def _check_size(row: Format, height: int, width: int) -> None:
 
 def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str, ...]:
     """A remark when the values of a real input look as if their white were another one."""
-    colour, tensor = picture.colour, picture.metadata.format == "NPY"  # whatever its colours are taken for
+    colour, tensor = picture.colour, row_of(picture.metadata.format).tensor  # whatever its colours are taken for
     if colour.dtype.kind != "f" or not (picture.real or tensor):
         return ()
     peak = float(colour.max(where=np.isfinite(colour), initial=0))

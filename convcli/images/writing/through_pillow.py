@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import ConvError, ImageError
+from convcli.images import guards
 from convcli.images.formats import Format
 from convcli.images.guards import reason
-from convcli.images.picture import Metadata, Timing
+from convcli.images.picture import Timing
 from convcli.images.writing import Frame, Job, Settings, carried
 from convcli.images.writing.storage import image_of
 from convcli.system.context import silent
@@ -41,41 +42,54 @@ def write(frames: Iterator[Frame], job: Job) -> None:
 
 def _options(frame: Frame, job: Job) -> dict[str, Any]:
     """What an encoder is told beside the pixels."""
-    options = _coding(job.row, frame.metadata, job.settings)
-    if job.row.name == "ICO":  # else Pillow makes icons of its own sizes
-        options["sizes"] = [frame.pixels.shape[1::-1]]
+    options = CODINGS[job.row.coding](job.row, frame, job.settings)
     kept, notes = carried(job.row, frame.metadata, frame.space == "cmyk" and not job.row.cmyk)
     job.notes += notes
     return options | kept
 
 
-def _coding(row: Format, metadata: Metadata, settings: Settings) -> dict[str, Any]:
-    """What Pillow is told of the coding.
-
-    A JPEG of a JPEG keeps its tables and subsampling: its quality and size. WebP is written without loss where the input
-    had none, and always at quality 100.
-    """
-    if row.name == "JPEG":
-        source = metadata.jpeg
-        kept: dict[str, Any] = {"quality": settings.quality or QUALITY}
-        if source is not None:
-            if settings.quality is None:
-                kept = {"qtables": source.tables}
-            if source.subsampling is not None:
-                kept["subsampling"] = source.subsampling
-            if source.progressive:
-                kept["progressive"] = True
-        return kept
-    if row.name == "WEBP":
-        if not row.loses(metadata.lossy, settings.quality):
-            return {"lossless": True, "quality": 50, "exact": True}  # the effort, here
-        return {"quality": settings.quality or QUALITY, "exact": True}
+def _plain(row: Format, _: Frame, settings: Settings) -> dict[str, Any]:
     return {"quality": settings.quality} if row.quality and settings.quality is not None else {}
+
+
+def _jpeg(_: Format, frame: Frame, settings: Settings) -> dict[str, Any]:
+    """A JPEG of a JPEG keeps its tables and subsampling: its quality and size."""
+    source = frame.metadata.jpeg
+    kept: dict[str, Any] = {"quality": settings.quality or QUALITY}
+    if source is not None:
+        if settings.quality is None:
+            kept = {"qtables": source.tables}
+        if source.subsampling is not None:
+            kept["subsampling"] = source.subsampling
+        if source.progressive:
+            kept["progressive"] = True
+    return kept
+
+
+def _webp(row: Format, frame: Frame, settings: Settings) -> dict[str, Any]:
+    """Without loss where the input had none, and always at quality 100."""
+    if not row.loses(frame.metadata.lossy, settings.quality):
+        return {"lossless": True, "quality": 50, "exact": True}  # the effort, here
+    return {"quality": settings.quality or QUALITY, "exact": True}
+
+
+def _ico(_: Format, frame: Frame, __: Settings) -> dict[str, Any]:
+    """One icon of this size. Pillow would make several of its own sizes."""
+    return {"sizes": [frame.pixels.shape[1::-1]]}
+
+
+CODINGS: dict[str, Callable[[Format, Frame, Settings], dict[str, Any]]] = {
+    "": _plain,
+    "jpeg": _jpeg,
+    "webp": _webp,
+    "ico": _ico,
+}
+"""What Pillow is told of the coding, by the `coding` of a format's row."""
 
 
 def _image(job: Job, frame: Frame) -> Image.Image:
     """A frame as Pillow's image."""
-    if job.row.name != "GIF":
+    if not job.row.palette:
         return image_of(frame.pixels, frame.storage.space)
     from convcli.images.writing import gif
 
@@ -106,7 +120,7 @@ def _animation(
     if timing.hidden:
         next(images)
     durations = list(timing.durations[timing.hidden :])
-    is_gif = job.row.name == "GIF"
+    is_gif = job.row.palette
     if is_gif and (rounded := gif.hundredths(durations)) != durations:
         job.notes.append(
             "GIF counts hundredths of a second: the times of its frames are rounded; png and webp keep them"
@@ -152,7 +166,6 @@ class _Frames(Image.Image):
 
 def _count(stream: BinaryIO) -> int | None:
     """How many frames a file has: writers join those that are equal; None if it is larger than what may be read."""
-    stream.seek(0)
-    with suppress(Image.DecompressionBombError), Image.open(stream) as image:
+    with suppress(Image.DecompressionBombError), guards.opened(stream) as image:
         return int(getattr(image, "n_frames", 1))
     return None

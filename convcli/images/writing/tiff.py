@@ -19,7 +19,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from PIL.TiffTags import FLOAT, LONG, SHORT, UNDEFINED
 
 from convcli.errors import ImageError
-from convcli.images.metadata import ICC, SMAX, XMP, described
+from convcli.images.metadata import ICC, PHOTOMETRIC, SMAX, XMP, described
+from convcli.images.picture import COLOURS
 from convcli.images.writing import Frame, Job, png
 from convcli.system.parallel import run_all, workers
 
@@ -28,9 +29,6 @@ STRIP_BYTES = 1 << 20
 
 MAX_BYTES = 0xFFFF_FFFF
 """Offsets have 32 bits."""
-
-_PHOTOMETRIC = {"gray": 1, "rgb": 2, "cmyk": 5}
-_COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
 
 
 def write(frames: Iterator[Frame], job: Job) -> None:
@@ -108,7 +106,7 @@ def _directory(page: Frame, strips: list[bytes], rows: int, predictor: int) -> I
     put(257, LONG, height)
     put(258, SHORT, (bits,) * channels)
     put(259, SHORT, 8)
-    put(262, SHORT, _PHOTOMETRIC[page.storage.space])
+    put(262, SHORT, PHOTOMETRIC[page.storage.space])
     offsets = np.cumsum([0, *map(len, strips)])[:-1]
     put(273, LONG, tuple(map(int, offsets)))
     put(277, SHORT, channels)
@@ -119,7 +117,7 @@ def _directory(page: Frame, strips: list[bytes], rows: int, predictor: int) -> I
         put(296, SHORT, 2)
     put(284, SHORT, 1)
     put(317, SHORT, predictor)
-    extra = channels - _COLOURS[page.storage.space]
+    extra = channels - COLOURS[page.storage.space]
     if extra:
         put(338, SHORT, (2,) * extra)
     put(339, SHORT, (3 if page.pixels.dtype.kind == "f" else 1,) * channels)

@@ -35,7 +35,7 @@ def gain_of(operation: Operation) -> float:
 
 
 def policy_for(colours: int, has_alpha: bool, operation: Operation) -> str:
-    """Resolve ``auto``: weight by opacity if a single kernel averages; otherwise keep alpha, resampled.
+    """Resolve ``auto``: weight by alpha if a single kernel averages; otherwise keep alpha, resampled.
 
     A kernel of one value mixes no pixels: colours that are hidden under transparency are kept then. Weights that take
     one channel more than there are colours filter alpha, too.
@@ -82,7 +82,7 @@ def _taken(operation: Operation) -> int:
 
 
 def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:
-    """Alpha under the kernel's centre at every output pixel: the unfiltered opacity in the picture's new geometry.
+    """Alpha under the kernel's centre at every output pixel: the unfiltered alpha in the picture's new geometry.
 
     For the transposed operation, the nearest input pixel.
     """

@@ -13,7 +13,7 @@ from convcli.errors import GeometryError, param
 from convcli.images import Picture
 from convcli.images.picture import joined
 from convcli.layer import Layer
-from convcli.runs import transparency
+from convcli.runs import alpha
 from convcli.runs.fitting import fit
 from convcli.runs.operation import Bias, Operation
 from convcli.system import memory
@@ -30,13 +30,13 @@ class Compared(NamedTuple):
 def of_operation(picture: Picture, operation: Operation) -> Compared:
     """The arguments of the engine for an operation on a picture, as in `pipeline.run` before a bank's outputs are combined.
 
-    The opacity is a channel if it is filtered like the colours (the weights have a channel more). Otherwise it is left
+    Alpha is a channel if it is filtered like the colours (the weights have a channel more). Otherwise it is left
     out.
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(picture.gray(), picture.alpha)
     image: NDArray[Any] = picture.colour
-    policy = transparency.policy_for(image.shape[-3], picture.alpha is not None, operation)
+    policy = alpha.policy_for(image.shape[-3], picture.alpha is not None, operation)
     if picture.alpha is not None and policy == "filter":
         image = joined(image, picture.alpha)
     fitted = fit(image.shape[-3], picture.full_scale, operation)
