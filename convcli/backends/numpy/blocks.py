@@ -67,14 +67,17 @@ class Output:
         self._lines = self._as_lines()
         self._lock, self.clipped, self.span = Lock(), Clipped(), NOTHING  # so far
         reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
-        self._unreached = count * (height * width - reached)
-        if self._unreached:
+        unreached = count * (height * width - reached)
+        if unreached:  # these outputs hold the finished bias
             bias = np.zeros(filters) if task.layer.bias is None else task.layer.bias
             gaps = bias.astype(task.dtype)[:, np.newaxis, np.newaxis]
             if self.finish.looks:
                 self._widen(self.finish.extremes(gaps))
             else:
-                self._fill_gaps(gaps)
+                finished = np.empty((outputs, 1, 1), kind)
+                clipped = self.finish.apply(gaps, finished)
+                self.array[...] = finished
+                self._note(Clipped(*(count * unreached for count in clipped)))
 
     def _as_lines(self) -> NDArray[Any] | None:
         """The block as ``(N, O, H, W·step)``, if its values lie in the same order as in a tile; else None."""
@@ -139,13 +142,6 @@ class Output:
             for target, plane in zip(targets, pixels[..., channel], strict=True):  # together, NumPy goes pixel by pixel
                 np.copyto(target, plane)
         return clipped
-
-    def _fill_gaps(self, bias: NDArray[Any]) -> None:
-        """Fill the outputs that no tap reaches with the finished bias."""
-        finished = np.empty((self.array.shape[1], 1, 1), self.array.dtype)
-        clipped = self.finish.apply(bias, finished)
-        self.array[...] = finished
-        self._note(Clipped(*(count * self._unreached for count in clipped)))
 
     def _widen(self, span: tuple[float, float]) -> None:
         with self._lock:
