@@ -15,10 +15,7 @@ from convcli.folding import ReportingOptions, folded
 from convcli.spelling import as_options
 
 
-@click.command(
-    cls=Documented,
-    examples=("convcli doctor", "convcli doctor --json"),
-)
+@click.command(cls=Documented, examples=("convcli doctor", "convcli doctor --json"))
 @options.forgiving_reporting
 @folded
 def doctor(asked: ReportingOptions) -> None:
