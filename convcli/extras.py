@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 EXTRAS = {"torch": "torch", "imagecodecs": "tiff"}
 """The extra of each package."""
 
 
 def is_installed(package: str) -> bool:
     """Whether a package is there. It is not imported."""
+    if sys.modules.get(package) is not None:
+        return True
     from importlib.util import find_spec
 
     try:

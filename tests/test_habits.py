@@ -218,7 +218,8 @@ def test_every_format_that_is_said_to_be_written_is(tmp_path: Path) -> None:
 
 
 def test_a_missing_and_an_old_package_are_problems(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventory, "_version", lambda name: {"rich": None, "numpy": "1.26.4"}.get(name, version(name)))
+    found = inventory._version
+    monkeypatch.setattr(inventory, "_version", lambda name: {"rich": None, "numpy": "1.26.4"}.get(name, found(name)))
     result = run("doctor", "-q")
     assert result.code == 1
     assert result.text.splitlines() == [
