@@ -10,6 +10,8 @@ EXTRAS = {"torch": "torch", "imagecodecs": "tiff"}
 
 def is_installed(package: str) -> bool:
     """Whether a package is there. It is not imported."""
+    if sys.modules.get(package) is not None:
+        return True
     from importlib.util import find_spec
 
     if sys.modules.get(package) is not None:

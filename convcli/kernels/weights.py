@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from convcli import extras
 from convcli.errors import KernelError, param
-from convcli.kernels import safetensors_file
 from convcli.kernels.named import safe_label
 from convcli.kernels.tensors import Tensor, invalid, of_array, of_torch, source_of
 from convcli.system import npy
@@ -169,6 +168,8 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
 
 
 def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Tensor]:
+    from convcli.kernels import safetensors_file
+
     return safetensors_file.read(path)
 
 
