@@ -179,6 +179,19 @@ def on(threads: int) -> Operation:
     return replace(OPERATION, compute=Compute(threads=threads))
 
 
+@pytest.mark.parametrize(
+    ("sources", "targets", "workers"),
+    [
+        (["a.png", "b.png"], ["x.png", "y.png"], 2),
+        (["a.png", "b.png"], ["/dev/null", "/dev/null"], 1),
+        (["a.png", "b.png"], ["x.png", "-"], 1),
+        (["a.png", "-"], ["x.png", "y.png"], 1),
+    ],
+)
+def test_a_stream_takes_one_image_after_the_other(sources: list[str], targets: list[str], workers: int) -> None:
+    assert Batch(sources, targets, on(4), Writing()).workers == workers
+
+
 def test_many_at_once_give_what_each_gives_alone(photos: Path) -> None:
     generator = np.random.default_rng(1)
     (photos / "in").mkdir()

@@ -133,6 +133,13 @@ def test_borders_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tensors["columns"] == [0, 1, 2, 3, 4, 4, 3, 2]
 
 
+def test_a_model_has_a_result_for_each_part_of_a_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The magnitude of a pair and a kernel by itself, on three channels."""
+    calls = calls_of(request_for(ConvSpec(padding="same"), (8, 9), "sobel", "box:3"), monkeypatch)
+    infos = [words for name, words, _ in calls if name == "make_tensor_value_info"]
+    assert infos == [("image", 1, [1, 3, 8, 9]), ("result", 1, [1, 6, 8, 9])]
+
+
 def test_linear_light_is_not_in_a_model() -> None:
     text = translate(request_for(ConvSpec(), (5, 5), "box:3", linear=True), "onnx")
     assert "# cannot be expressed: linear light" in text

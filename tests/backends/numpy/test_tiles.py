@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.strategies import STRATEGIES, common, fft
-from convcli.backends.numpy.tiles import Buffers, Columns, Rows, fill, filling, run
+from convcli.backends.numpy.tiles import Buffers, Columns, Rows, cut, described, fill, filling, run
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.geometry import ZERO, Pads, Pair
+from convcli.geometry import ZERO, Pads, Pair, Size
 from convcli.kernels import parse
 from convcli.pointwise.finish import Finish
 from convcli.system.context import Context
@@ -188,3 +188,39 @@ def test_operations_in_several_threads() -> None:
         for thread in threads:
             thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("output", "tile", "least", "heights", "widths"),
+    [
+        ((100, 40), (60, 40), 1, [60, 40], [40]),
+        ((100, 40), (60, 40), 4, [25] * 4, [40]),  # lower, so that each of four threads has one
+        ((100, 40), (10, 40), 4, [10] * 10, [40]),
+        ((100, 90), (60, 40), 4, [60, 40], [40, 40, 10]),
+        ((100, 90), (60, 40), 12, [25] * 4, [40, 40, 10]),
+        ((3, 40), (60, 40), 8, [1] * 3, [40]),  # a row at least
+    ],
+)
+def test_tiles_are_cut_for_as_many_threads(
+    output: tuple[int, int], tile: tuple[int, int], least: int, heights: list[int], widths: list[int]
+) -> None:
+    tiles = cut(Size(*output), Size(*tile), least)
+    assert len(tiles) == len(heights) * len(widths)
+    assert [len(rows) for rows in dict.fromkeys(rows for rows, _ in tiles)] == heights
+    assert [len(columns) for columns in dict.fromkeys(columns for _, columns in tiles)] == widths
+    seen = np.zeros(output, int)
+    for rows, columns in tiles:
+        seen[rows.start : rows.stop, columns.start : columns.stop] += 1
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("output", "tile", "threads", "said"),
+    [
+        ((100, 40), (60, 40), 4, "2 strips of 60 rows, 2 threads"),
+        ((100, 90), (60, 40), 1, "6 tiles of 60×40, 1 thread"),
+        ((1, 40), (60, 40), 8, "1 strip of 1 row, 1 thread"),
+    ],
+)
+def test_tiles_are_described(output: tuple[int, int], tile: tuple[int, int], threads: int, said: str) -> None:
+    assert described(cut(Size(*output), Size(*tile), 1), threads) == said
