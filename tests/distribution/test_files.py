@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from cli import ROOT, done
+from support.cli import ROOT, done
 
 from convcli import __version__
 

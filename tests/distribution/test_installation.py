@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import ROOT, SAMPLES
+from support.cli import ROOT, SAMPLES
 
 from convcli import __version__
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli import SAMPLES
+from support.cli import SAMPLES
 
 from convcli.errors import KernelError
 from convcli.kernels import safetensors_file

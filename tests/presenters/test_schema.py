@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli import SAMPLES, run
+from support.cli import SAMPLES, run
 
 COMMANDS = """
 apply {tiny} -k box -o out.png --json

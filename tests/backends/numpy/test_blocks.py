@@ -109,7 +109,7 @@ def test_blocks_of_a_picture_with_alpha_are_the_whole(kernel: str, size: tuple[i
     values = parse(kernel).kernels[0].values
     spec = ConvSpec(groups=4)
     layer = Weights.of(np.tile(values[np.newaxis, np.newaxis], (4, 1, 1, 1)), spec)
-    finish = Finish(dtype="uint8", policy="minmax", count=True, restore=Restore(255.0, opacity=True))
+    finish = Finish(dtype="uint8", policy="minmax", count=True, restore=Restore(255.0, alpha=True))
     whole = engine.run(image, layer, spec, Compute("numpy"), finish)
     target = Joined()
     result = engine.run(Windowed(image, True), layer, spec, Compute("numpy"), finish, None, target, Size(17, 31))
