@@ -103,9 +103,10 @@ padding_mode = click.option(
     help="What lies beyond the border, abcd being the image: "
     + ", ".join(f"{border.name} {border.picture}" for border in BORDERS) + ". Other libraries' names: see Borders.",
 )  # fmt: skip
-zeros_only = click.option(
+border_mode = click.option(
     "--padding-mode", type=ModeType(), default="zeros", show_default=True,
-    help="zeros only: padding crops the output here, and no border is read.",
+    help="What lies beyond the border of the input, which goes on there as far as the kernel reaches; sizes stay as they are: "
+    + ", ".join(border.name for border in BORDERS) + ". See Borders.",
 )  # fmt: skip
 output_size = click.option(
     "--output-size",
@@ -150,7 +151,7 @@ combine = click.option(
 )  # fmt: skip
 bank = combined(kernel, weights, channels, combine, bias)
 geometry = combined(stride, padding, padding_mode, dilation, groups, op)
-transposed_geometry = combined(stride, padding, zeros_only, dilation, groups, op, output_padding, output_size)
+transposed_geometry = combined(stride, padding, border_mode, dilation, groups, op, output_padding, output_size)
 compute = combined(
     click.option(
         "--backend",

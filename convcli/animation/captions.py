@@ -64,7 +64,7 @@ def facts(timeline: Timeline, rule: str | None) -> list[str]:
         turned = "flipped" if timeline.flipped else "as given"
         equal = (
             f"= direct convolution with stride 1, {between} {zeros} between pixels, padding d(k−1) − p = {around}{crop}"
-            f"{_more(geometry)}"
+            f"{_more(geometry)}{'' if geometry.padding_mode == 'zeros' else f' of mode {geometry.padding_mode}'}"
         )
         lines.append(f"{equal.replace('-', '−')}, kernel {turned}")
     return lines

@@ -207,7 +207,8 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
         ys, xs = [way.at[0] for _, way in answer.ways], [way.at[1] for _, way in answer.ways]
         lines.append(f"rows {min(ys)} to {max(ys)} and columns {min(xs)} to {max(xs)} of the output")
     elif any(way.mark == COPY for _, way in answer.ways):
-        lines.append("dashed: reached through a copy in the padding as well, or only so")
+        where = "beyond the border" if answer.subject.geometry.transpose else "in the padding"
+        lines.append(f"dashed: reached through a copy {where} as well, or only so")
     if more:
         lines.append(f"{more} more filter{' is' if more == 1 else 's are'} touched and not drawn")
     return lines

@@ -3,8 +3,8 @@
     direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
     transposed  R(o, y, x) = bias(o) + Σc Σi Σj k(c, o, i, j) · I(c, (y + top - d·i) / s, (x + left - d·j) / s)
 
-The second sum has only those terms whose quotients are whole numbers inside the image. It is the same as a direct sum over the
-image with s - 1 zeros between its pixels and the kernel turned by 180°. Nothing here calls a backend.
+The second sum has only those terms whose quotients are whole numbers; beyond the image they count where a padding mode puts
+pixels there. It is the same as a direct sum over the image with s - 1 zeros between its pixels and the kernel turned by 180°. Nothing here calls a backend.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Reading(NamedTuple):
         The row of the kernel as it is applied.
     position : int
         Where the tap lies: a row of the image. Negative rows, and rows from the image's height on, are beyond the border.
-        Of a transposed operation, a row of the image with zeros between its pixels.
+        Of a transposed operation, a row of the image with zeros between its pixels, but for the copies beyond the border.
     source : int or None
         The row of the image that is read; None for a zero.
     mark : str
@@ -158,23 +158,26 @@ def readings(geometry: Geometry, axis: int, at: int) -> tuple[Reading, ...]:
     """What the taps along an axis read for the output row (or column) `at`, in the order of their positions."""
     k, s, d, before = geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
     size = geometry.input[axis]
+    mode = geometry.padding_mode
     if geometry.transpose:
-        return tuple(_collected(at + before - d * tap, tap, s, size) for tap in reversed(range(k)))
-    out = []
-    for tap in range(k):
-        position = s * at + d * tap - before
-        source = source_at(position, size, geometry.padding_mode)
-        mark = OUTSIDE if source == ZERO else PIXEL if position == source else COPY
-        out.append(Reading(tap, position, None if source == ZERO else source, mark))
-    return tuple(out)
+        return tuple(_collected(at + before - d * tap, tap, s, size, mode) for tap in reversed(range(k)))
+    return tuple(_read_at(s * at + d * tap - before, tap, size, mode) for tap in range(k))
 
 
-def _collected(position: int, tap: int, s: int, size: int) -> Reading:
-    """What a tap reads of the image with s - 1 zeros between its pixels."""
-    pixel, rest = divmod(position, s)
-    if rest == 0 and 0 <= pixel < size:
-        return Reading(tap, position, pixel, PIXEL)
-    return Reading(tap, position, None, BETWEEN if 0 <= position < (size - 1) * s else OUTSIDE)
+def _read_at(position: int, tap: int, size: int, mode: str) -> Reading:
+    """What a tap reads at a row of the image."""
+    source = source_at(position, size, mode)
+    mark = OUTSIDE if source == ZERO else PIXEL if position == source else COPY
+    return Reading(tap, position, None if source == ZERO else source, mark)
+
+
+def _collected(place: int, tap: int, s: int, size: int, mode: str) -> Reading:
+    """What a tap reads at a place of the image with s - 1 zeros between its pixels, and between those of its border."""
+    pixel, rest = divmod(place, s)
+    if rest:
+        return Reading(tap, place, None, BETWEEN if 0 <= place < (size - 1) * s or mode != "zeros" else OUTSIDE)
+    found = _read_at(pixel, tap, size, mode)
+    return found if found.mark == COPY else found._replace(position=place)
 
 
 def combine(rule: str, sums: list[float]) -> float:
@@ -232,7 +235,11 @@ def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, st
     s, d, before = geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
     taps, size = range(geometry.kernel[axis]), geometry.output[axis]
     if geometry.transpose:
-        landings = ((s * source + d * tap - before, tap, PIXEL) for tap in taps)
+        landings = (
+            (s * pixel + d * tap - before, tap, PIXEL if pixel == source else COPY)
+            for pixel in (place - geometry.reach[2 * axis] for place in _places(geometry, axis, source))
+            for tap in taps
+        )
         return [hit for hit in landings if 0 <= hit[0] < size]
     out = []
     for padded in _places(geometry, axis, source):
@@ -249,7 +256,7 @@ MOST_PLACES = 10**6
 
 def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
     """The padded positions of an axis that hold the pixel `source`: itself and its copies beyond the border."""
-    size, before, after = geometry.input[axis], *geometry.pads[2 * axis : 2 * axis + 2]
+    size, before, after = geometry.input[axis], *geometry.reach[2 * axis : 2 * axis + 2]
     if geometry.padding_mode == "zeros":
         return [before + source]
     if before + size + after > MOST_PLACES:

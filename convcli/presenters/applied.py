@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcli import report
-from convcli.presenters import parameters
+from convcli.presenters import border_of, parameters
 from convcli.runs.batch import Failed, Outcome, Skipped
 from convcli.runs.single import Done
 from convcli.vocabulary import STRETCH
@@ -118,8 +118,7 @@ def table(item: Done) -> report.Table:
         padding = f"{spec.padding} = {padding}"
     if len(set(pads)) > 1:
         padding += " (top, bottom, left, right)"
-    if not spec.transpose:
-        padding += f", {spec.padding_mode}"
+    padding += border_of(geometry)
     rows = [
         ("input", f"{item.source}  {report.shape(item.input_shape)}  {item.mode}"),
         ("output", f"{item.target}  {report.shape(item.output_shape)}  {item.container}"),

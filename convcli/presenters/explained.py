@@ -10,7 +10,7 @@ from convcli.explanation.phrases import text
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.trace import Trace
-from convcli.presenters import one_or_all, parameters
+from convcli.presenters import border_of, one_or_all, parameters
 from convcli.presenters.windows import Block, contributions, terms_of, window, wrapped
 
 _SPACE = report.Lines([[]])
@@ -117,7 +117,7 @@ def _facts(answer: Pixel) -> report.Table:
         ("operation", phrases.flip(subject)),
         ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
         ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", report.pair((*geometry.pads,)) + ("" if spec.transpose else f", {geometry.padding_mode}")),
+        ("padding", report.pair((*geometry.pads,)) + border_of(geometry)),
     ]
     if len(set(geometry.pads)) > 1:
         rows[-1] = ("padding", f"{rows[-1][1]} (top, bottom, left, right)")

@@ -43,10 +43,11 @@ def blocks(answer: Touched) -> list[Block]:
     subject = answer.subject
     ways = answer.ways
     several = len({way.filter for _, way in ways}) > 1
+    copied = "a copy beyond the border" if subject.geometry.transpose else "a copy in the padding"
     rows = [
         (
             f"{way.at[0]},{way.at[1]}", str(channel), *((subject.filter_name(way.filter),) if several else ()),
-            f"{way.tap[0]},{way.tap[1]}", text(way.weight), "itself" if way.mark == PIXEL else "a copy in the padding",
+            f"{way.tap[0]},{way.tap[1]}", text(way.weight), "itself" if way.mark == PIXEL else copied,
         )
         for channel, way in ways[:_MOST_WAYS]
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from convcli.geometry import Pads, Size
 from convcli.translate import literals, script
 from convcli.translate.request import Request
 
@@ -25,11 +26,13 @@ def write(request: Request) -> list[str]:
         image = model.node("Conv", [image, "gray"], "luma")
     padding = _pads(request)
     if padding is None:
-        image = _padded(request, model, image)
+        image = _padded(request.geometry.input, request.geometry.pads, request.geometry.padding_mode, model, image)
+    elif request.border is not None:
+        image = _padded(request.size, *request.border, model, image)
     _convolution(request, model, image, padding or [])
     _joined(request, model)
     model.nodes[-1] = model.nodes[-1].replace(f'["{model.last}"]', '["result"]')
-    high, wide = request.geometry.input
+    high, wide = request.size
     outputs = [1, _results(request), *request.geometry.output]
     name = literals.quoted(request.label)
     notes = []
@@ -112,10 +115,9 @@ def _pads(request: Request) -> list[int] | None:
     return [top, left, bottom, right] if any(geometry.pads) else []
 
 
-def _padded(request: Request, model: _Model, image: str) -> str:
+def _padded(size: Size, around: Pads, mode: str, model: _Model, image: str) -> str:
     """A border by Pad, or by indices if Pad does not have it."""
-    (top, bottom, left, right), (high, wide) = request.geometry.pads, request.geometry.input
-    mode = request.geometry.padding_mode
+    (top, bottom, left, right), (high, wide) = around, size
     room = {"reflect": (high - 1, wide - 1), "circular": (high, wide)}.get(mode, (top + bottom, left + right))
     if mode in _PAD and max(top, bottom) <= room[0] and max(left, right) <= room[1]:
         pads = model.constant("pads", f"[0, 0, {top}, {left}, 0, 0, {bottom}, {right}]", whole=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.geometry import Geometry
+from convcli.geometry import Geometry, Pads, Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +51,8 @@ class Request:
         Of an animation or a document, of which the first is meant.
     transparent : bool
         Whether it has opacity, which the operation does not read.
+    border : Border or None
+        What is added to the image before a transposed operation reads it; `geometry` is then that of the larger image.
     """
 
     source: str
@@ -70,6 +72,20 @@ class Request:
     item: int | None = None
     frames: int = 1
     transparent: bool = False
+    border: Border | None = None
+
+    def with_border(self) -> Request:
+        """The same, with what a transposed operation reads beyond the border added to the image first."""
+        geometry = self.geometry
+        if not geometry.transpose or not any(geometry.reach):
+            return self
+        return replace(self, geometry=geometry.extended, border=Border(geometry.reach, geometry.padding_mode))
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the image."""
+        (height, width), pads = self.geometry.input, Pads(0, 0, 0, 0) if self.border is None else self.border.pads
+        return Size(height - pads.top - pads.bottom, width - pads.left - pads.right)
 
     @property
     def gray(self) -> bool:
@@ -135,6 +151,13 @@ class Request:
         pads, (high, wide) = self.geometry.pads, self.geometry.extent
         keeps = (pads.top + pads.bottom, pads.left + pads.right) == (high - 1, wide - 1)
         return Window(keeps, (pads.top, pads.left) == (high // 2, wide // 2))
+
+
+class Border(NamedTuple):
+    """Rows and columns that are added to an image, and the padding mode that says what they hold."""
+
+    pads: Pads
+    mode: str
 
 
 class Part(NamedTuple):

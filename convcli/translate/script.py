@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.pointwise.gray import LUMA, LUMINANCE
 from convcli.translate.literals import array, lacking, number, numbers, quoted, stored
-from convcli.translate.request import Part, Request
+from convcli.translate.request import Border, Part, Request
 
 NUMPY_MODE = {
     "zeros": "constant",
@@ -44,7 +44,7 @@ def imports(request: Request, *own: str, pillow: bool = True) -> list[str]:
 def image(request: Request) -> list[str]:
     """Lines that read the image as Pillow decodes it: ``image``, float64 ``(C, H, W)``."""
     if request.tensor:
-        height, width = request.geometry.input
+        height, width = request.size
         shape, item = (
             f"({request.input_channels}, {height}, {width})",
             "" if request.item is None else f"[{request.item}]",
@@ -78,7 +78,15 @@ def prepared(request: Request) -> list[str]:
         ]
     if request.gray:
         lines.append(f"image = np.tensordot([{numbers(luma(request))}], image, 1)[None]  # gray")
+    if request.border is not None:
+        lines.append(bordered(request.border))
     return lines
+
+
+def bordered(border: Border) -> str:
+    """A line by which ``image`` goes on beyond its border, as a transposed operation reads it."""
+    (top, bottom, left, right), mode = border.pads, NUMPY_MODE[border.mode]
+    return f'image = np.pad(image, ((0, 0), ({top}, {bottom}), ({left}, {right})), mode="{mode}")  # padding mode'
 
 
 def luma(request: Request) -> NDArray[np.float64]:

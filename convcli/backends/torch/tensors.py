@@ -97,7 +97,7 @@ def _direct(made: Tensors) -> torch.Tensor:
 
 
 def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """The padded input, row by row and column by column: torch's own modes refuse pads as large as the image."""
+    """The input with its border, row by row and column by column: torch's own modes refuse pads as large as the image."""
     interleaved = not x.is_contiguous()
     if interleaved:  # what index_select returns is contiguous in the order of its axes
         x = x.permute(0, 2, 3, 1)
@@ -109,6 +109,8 @@ def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
 
 def _transposed(made: Tensors) -> torch.Tensor:
     x, weight, bias, geometry, groups = made.x, made.weight, made.bias, made.geometry, made.groups
+    if any(geometry.reach):
+        x, geometry = _gathered(x, geometry), geometry.extended
     top, bottom, left, right = geometry.pads
     limits = (max(s, d) for s, d in zip(geometry.stride, geometry.dilation, strict=True))
     small = all(p2 < limit for p2, limit in zip(geometry.output_padding, limits, strict=True))
