@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from convcli.errors import ImageError, param
+from convcli.images.formats import has_image_name
 from convcli.system.context import current
 from convcli.system.files import reason
 from convcli.system.names import STDIO, folded, identity, is_stream, one_place, same_file
@@ -31,6 +32,7 @@ def resolve(
     overwrite: bool = False,
     in_place: bool | None = False,
     read: Sequence[str] = (),
+    form: str | None = None,
 ) -> list[str]:
     """The target of every input.
 
@@ -52,6 +54,8 @@ def resolve(
         Whether every input is its own target; None where the command has no such option.
     read : sequence of str
         Kernel and weights files, which are not to be replaced either (names that are no files do no harm).
+    form : str, optional
+        The format that is asked for by name: its ending takes the place of the inputs'.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def resolve(
         raise ImageError(f"{param('in_place')} and {param('output', output)}", "exclude each other", "give one of them")
     if in_place and STDIO in inputs:
         raise ImageError(param("in_place"), "has no file to write when the input is '-'", f"use {param('output')}")
-    targets = list(inputs) if in_place else named(inputs, output, kernel, below)
+    targets = list(inputs) if in_place else named(inputs, output, kernel, below, form)
     kept = [(other, key) for other in read if (key := identity(other)) is not None]
     known = {} if in_place else {key: source for source in inputs if (key := identity(source)) is not None}
     places: dict[str, list[tuple[str, int]]] = {}  # by what a file system could take for one name
@@ -75,7 +79,8 @@ def resolve(
                     f"output '{target}'", f"is the kernel or weights file '{other}' of this run", "name another"
                 )
         if key in known:
-            remedy = "name another" if in_place is None else f"name another, or use {param('in_place')}"
+            alone = in_place is not None and all(map(_is_one, inputs, targets))  # no image takes the place of another
+            remedy = f"name another, or use {param('in_place')}" if alone else "name another"
             raise ImageError(f"output '{target}'", f"is the input '{known[key]}'", remedy)
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise exists(target)
@@ -88,13 +93,19 @@ def resolve(
                 both = f"'{inputs[first]}' and '{source}'"
                 here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
                 raise ImageError(
-                    both, f"would both be written to {here}", f"use {_apart(inputs[first], source, output)}"
+                    both, f"would both be written to {here}", f"use {_apart(inputs[first], source, output, form, any(below))}"
                 )
         alike.append((where, number))
     return targets
 
 
-def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = ()) -> list[str]:
+def _is_one(source: str, target: str) -> bool:
+    return same_file(source, target)
+
+
+def named(
+    inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = (), form: str | None = None
+) -> list[str]:
     """The target of every input by its name alone: parameters are those of `resolve`.
 
     Raises
@@ -105,20 +116,29 @@ def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequenc
     for path in (*inputs, output or ""):
         if "\0" in path:
             raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
-    name = _namer(output, kernel)
+    name = _namer(output, kernel, form)
     return [name(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
 
 
-def _apart(one: str, other: str, output: str | None) -> str:
-    """What keeps two results apart."""
+def _apart(one: str, other: str, output: str | None, form: str | None, deep: bool) -> str:
+    """What keeps two results apart; `deep` says that some lie in subfolders."""
     if os.path.realpath(one) == os.path.realpath(other) or same_file(one, other):
         return "each image once"
+    if form is not None and folded(Path(one).name) != folded(Path(other).name):
+        folder, _, _ = (output or "").partition("{")
+        better = os.path.join(folder, "{dir}" if deep else "", f"{{name}}{_ending(form)}")
+        return f"""{param('output', f"'{better}'")} without {param('format')}, which keeps both endings"""
     if folded(Path(one).name) == folded(Path(other).name):
         return "different names, or one folder for each, " + param("output", "'out/{parent}/{name}'")
     if output is not None and "{stem}" in output:
         better = "'" + output.replace("{stem}", "{name}") + "'"
         return "{name} for {stem}, which has the ending too, " + param("output", better)
     return "a folder or a template, " + param("output", "'out/{name}'")
+
+
+def is_several(output: str) -> bool:
+    """Whether an output is a folder or a template, and not the name of one file."""
+    return output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)
 
 
 def _placer() -> Callable[[str], str]:
@@ -160,7 +180,12 @@ def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
             )
 
 
-def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
+def _ending(form: str) -> str:
+    """The ending of files of a format that is asked for by name."""
+    return f".{form.lower().lstrip('.')}"
+
+
+def _namer(output: str | None, kernel: str, form: str | None) -> Callable[[str, str], str]:
     """A function from an input, and the folder it was found in, to its target."""
     if output == "":
         raise ImageError("output ''", "is empty", "name a file, a folder ending in '/', or '-'")
@@ -176,6 +201,8 @@ def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
         path = Path("stdin.png" if source == STDIO else source)
         if not path.suffix:
             path = path.with_name(f"{path.name}.png")
+        if form is not None:
+            path = Path(path.parent, (path.stem if has_image_name(path.name) else path.name) + _ending(form))
         if output is None:
             return STDIO if source == STDIO else f"{path.stem}-{kernel}{path.suffix}"
         if output in (STDIO, STDOUT):
@@ -238,7 +265,7 @@ def folder(target: str, output: str | None) -> Iterator[None]:
     ImageError
         It cannot be made.
     """
-    if output is None or not (output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)):
+    if output is None or not is_several(output):
         yield
         return
     with current().kept(Folders, Folders).made(Path(target).parent):
