@@ -70,7 +70,8 @@ def _padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
     return click.option(
         "-p", "--p", "--p1", "--padding", "padding", type=kind, default="0", show_default=True,
         help="Padding in pixels, or a rule: valid (none), same (PyTorch's, stride 1), same-upper and same-lower "
-        "(TensorFlow's and ONNX's), full. Of the transposed operation it crops the output.",
+        "(TensorFlow's and ONNX's, also SAME, SAME_UPPER and SAME_LOWER), full. Of the transposed operation it crops the "
+        "output.",
     )  # fmt: skip
 
 

@@ -16,14 +16,14 @@ from convcli.errors import ConvError, ImageError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Pair
 from convcli.images.formats import animations
-from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType
+from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType, SideType
 from convcli.system import files, names
 
 if TYPE_CHECKING:
     from convcli.animation.timeline import Timeline, Values
     from convcli.drawing.reel import Reel
 
-_SIZE = CountType()
+_SIZE = SideType("--hin", "--win")
 FORMATS = {**animations(), ".svg": "SVG"}
 STILLS = (".png", ".svg")
 
@@ -128,6 +128,7 @@ def animate(asked: AnimateOptions) -> None:
     + output_padding.
     """
     image, spec, as_json = asked.image, asked.geometry.spec(), asked.reporting.as_json
+    _SIZE.check(asked.hin, asked.win)
     target, container = _target(asked)
     if target is None and not asked.terminal and not as_json:
         raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
