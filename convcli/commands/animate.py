@@ -144,10 +144,15 @@ def animate(asked: AnimateOptions) -> None:
     if target is not None:
         film = _film(timeline, numbers, rule, asked)
         drawn = _write(film, target, container, frame, asked.scale)
+    from convcli.runs import hints
+
+    hint = hints.border(spec, timeline.geometry.kernel)
     if as_json:
         shown = animated.document(timeline, numbers, rule, frame)
-        report.json({**shown, "notes": [*notes, *drawn], "written": target}, _stream(target))
+        report.json({**shown, "notes": [*filter(None, [hint]), *notes, *drawn], "written": target}, _stream(target))
         return
+    if hint:
+        report.note(hint)
     for text in notes:
         report.note(f"{image}: {text}")
     for text in drawn:

@@ -153,7 +153,9 @@ def build(spec: str) -> Filter:
     built = recipe.build(**arguments)
     label = safe_label(spec.strip().lower())
     if not isinstance(built, Mapping):
-        return Filter(label, (Kernel(spec, checked(built, f"'{spec}'")),), spec=spec)
+        factor = recipe.parameters["factor"].default if recipe.family == "upsampling" else 1
+        factor = int(arguments.get("factor", factor))
+        return Filter(label, (Kernel(spec, checked(built, f"'{spec}'")),), spec=spec, factor=factor)
     if name in recipe.members:
         return Filter(
             label, (Kernel(spec, checked(built[name.removeprefix(recipe.name + "-")], f"'{spec}'")),), spec=spec

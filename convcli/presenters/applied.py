@@ -11,6 +11,10 @@ from convcli.runs.single import Done
 from convcli.vocabulary import STRETCH
 
 
+NEARLY_ALL = 50
+"""The percentage of clipped values from which on the kernel's sum is named as the cause."""
+
+
 def document(outcome: Outcome) -> dict[str, Any]:
     """The JSON of an image."""
     if isinstance(outcome, Failed):
@@ -55,7 +59,7 @@ def _done(item: Done) -> dict[str, Any]:
             "nan": item.clipped.nan,
             "of": item.clipped.total,
         },
-        "notes": [*item.operation.notes, *item.notes],
+        "notes": [*item.operation.notes, *item.notes, *filter(None, [too_large(item)])],
         "seconds": {
             "load": item.load_seconds,
             "import": item.import_seconds,
@@ -71,7 +75,23 @@ def clipped(item: Done) -> str | None:
     if not below + above or item.policy == STRETCH:  # the sheet says what it clips
         return None
     sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
-    return f"{share(item):.3g} % of the values were clipped ({sides} the range); see {remedies(above > 0 and item.assumed)}"
+    text, cause = f"{share(item):.3g} % of the values were clipped ({sides} the range)", too_large(item)
+    if cause:
+        text += f": {cause}"
+    return f"{text}; see {remedies(above > 0 and item.assumed)}"
+
+
+def too_large(item: Done) -> str:
+    """What the kernel sums to, where that is why nearly all values of a picture were clipped; else empty."""
+    bank, spec = item.operation.bank, item.operation.spec
+    if bank is None or not bank.averages or item.policy != "clip" or share(item) < NEARLY_ALL:
+        return ""
+    total, steps = float(bank.values.sum()), spec.stride.rows * spec.stride.columns if spec.transpose else 1
+    if abs(abs(total) / steps - 1) < 1e-3:
+        return ""
+    spread = "" if steps == 1 else f", which stride {report.pair(spec.stride)} divides by {steps}"
+    remedy = f", divide it by {total / steps:.6g} to keep the brightness" if total > 0 else ""
+    return f"the kernel sums to {total:.6g}{spread}{remedy}"
 
 
 def remedies(guessed: bool) -> str:
