@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from convcli import __version__, commandline, report
 from convcli.commands.help import Documented, unknown_option
+from convcli.folding import WORDS
 from convcli.errors import ConvError, one_line
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
@@ -37,13 +38,16 @@ class Group(Documented, click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first word names. The error about an unknown one names the nearest."""
+        ctx.meta[WORDS] = tuple(args)
         if not args[0].startswith("-") and args[0] not in COMMANDS:
             from difflib import get_close_matches
 
+            from convcli.commands.neighbours import command_for
+
             near = get_close_matches(args[0], COMMANDS, 1)
-            ctx.fail(
-                f"'{args[0]}' is no command: " + (f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}")
-            )
+            line = command_for(args[0], args[1:], COMMANDS)
+            remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}"
+            ctx.fail(f"'{args[0]}' is no command: " + (f"use '{line}'" if line else remedy))
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

@@ -166,9 +166,7 @@ class Geometry:
             sides.append(side)
             pads += [first, max(0, end)]
             rests.append(max(0, -end))
-        return replace(
-            self, input=Size(*sides), pads=Pads(*pads), output_padding=Pair(*rests), padding_mode="zeros"
-        )
+        return replace(self, input=Size(*sides), pads=Pads(*pads), output_padding=Pair(*rests), padding_mode="zeros")
 
     @property
     def row_indices(self) -> list[int]:

@@ -283,7 +283,10 @@ image_output = combined(
     click.option("--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
     click.option("--in-place", is_flag=True, help="Write the result over the input."),
     click.option(
-        "--format", "format_", metavar="NAME", default=None,
+        "--format",
+        "format_",
+        metavar="NAME",
+        default=None,
         help="The format of -o -, or of all files that go to a folder or by a template: png, jpg, tif, npy, … {name} and {ext} "
         "then end in it.",
     ),

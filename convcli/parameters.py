@@ -75,6 +75,12 @@ class PaddingType(click.ParamType[Pads | str]):
             return value
         if (rule := padding_rule(str(value))) is not None:
             return rule
+        if (mode := padding_mode(str(value))) is not None:
+            self.fail(
+                f"'{value}' says what lies beyond the border: use --padding-mode {mode} beside a number or a rule",
+                param,
+                ctx,
+            )
         numbers = _whole_numbers(_uncrossed(self, value, param, ctx), 0)
         if len(numbers) not in (1, 2, 4):
             self.fail(
@@ -215,6 +221,8 @@ class ModeType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Resolve other names."""
         mode = padding_mode(str(value))
+        if mode is None and (rule := padding_rule(str(value))) is not None:
+            self.fail(f"'{value}' says how much padding there is: use --padding {rule}", param, ctx)
         if mode is None:
             self.fail(
                 f"'{value}' is not one of {', '.join(PADDING_MODES)}, nor another library's name of one ('convcli apply --help' "
@@ -369,9 +377,7 @@ _CROSSED = re.compile(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*")
 """Two sides as many tools write them, one before the other in some and after it in others."""
 
 
-def _uncrossed(
-    kind: click.ParamType[Any], value: Any, param: click.Parameter | None, ctx: click.Context | None
-) -> str:
+def _uncrossed(kind: click.ParamType[Any], value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
     """``32x32`` as ``32``. Different sides are refused: which is the height, nobody knows."""
     found = _CROSSED.fullmatch(str(value))
     if found is None:

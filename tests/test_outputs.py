@@ -132,7 +132,9 @@ def test_a_default_name_that_comes_to_exist_meanwhile_is_refused(
     before = content(folder)
     result = run("apply", "a.png", *BOX, cwd=folder)
     assert result.code == 2
-    assert result.err == ("convcli: error: output 'a-box.png' exists: use --overwrite, or -o a-box.png to replace it\n")
+    assert result.err == (
+        "convcli: error: output 'a-box.png' exists: name another by -o, or use --overwrite to replace it\n"
+    )
     assert content(folder) == {**before, "a-box.png": b"precious"}
     result = run("apply", "a.png", "b.png", *BOX, "-q", cwd=folder)  # refused before anything is written
     assert (result.code, (folder / "b-box.png").exists()) == (2, False)

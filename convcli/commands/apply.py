@@ -11,6 +11,7 @@ import click
 
 from convcli import options, report
 from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
+from convcli.commands.neighbours import check_images
 from convcli.errors import ConvError, ImageError
 from convcli.folding import (
     ComputeOptions,
@@ -78,6 +79,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     """
     inputs, reading, writing = asked.inputs, asked.reading, asked.writing
     spec = asked.geometry.spec(transposed)
+    check_images(inputs.images, asked.operation.kernels, asked.operation.weights)
     from convcli.images import prefetch
 
     if len(inputs.images) == 1 and inputs.from_file is None:
@@ -161,7 +163,9 @@ def _check_endings(name: str, targets: Sequence[str]) -> None:
 
     for target in targets:
         if not is_stream(target) and format_of(target, None, None) != format_of("x", name, None):
-            raise ImageError(f"output '{target}' is no {name}, as --format says: use .{{ext}} as its ending, or leave --format out")
+            raise ImageError(
+                f"output '{target}' is no {name}, as --format says: use .{{ext}} as its ending, or leave --format out"
+            )
 
 
 def _check_streams(writing: WritingOptions, targets: Sequence[str]) -> None:

@@ -46,6 +46,23 @@ def save(found: Sequence[Analysis], target: str, output: str, form: str, theme: 
                 stream.write(part)
 
 
+def preview(spec: str, source: str, target: str, output: str, theme: str) -> None:
+    """Write what a kernel does to a picture."""
+    from convcli import images
+    from convcli.runs import outputs
+    from convcli.runs import preview as drawing
+    from convcli.system.names import same_file
+
+    if same_file(source, target):
+        raise KernelError(f"output '{target}' is the picture that is read: name another")
+    page, notes = drawing.draw(spec, source, theme)
+    storage = images.storage_for(page, "rgb", page.shape, False, "PNG", None)
+    with outputs.folder(target, output):
+        images.save(page, target, storage)
+    for text in notes:
+        report.note(f"{source}: {text}")
+
+
 def _figure(found: Sequence[Analysis], theme: str) -> Scene:
     from convcli.drawing.colors import PALETTES
     from convcli.kernels import kernel_figure

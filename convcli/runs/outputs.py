@@ -93,7 +93,9 @@ def resolve(
                 both = f"'{inputs[first]}' and '{source}'"
                 here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
                 raise ImageError(
-                    both, f"would both be written to {here}", f"use {_apart(inputs[first], source, output, form, any(below))}"
+                    both,
+                    f"would both be written to {here}",
+                    f"use {_apart(inputs[first], source, output, form, any(below))}",
                 )
         alike.append((where, number))
     return targets
@@ -127,7 +129,7 @@ def _apart(one: str, other: str, output: str | None, form: str | None, deep: boo
     if form is not None and folded(Path(one).name) != folded(Path(other).name):
         folder, _, _ = (output or "").partition("{")
         better = os.path.join(folder, "{dir}" if deep else "", f"{{name}}{_ending(form)}")
-        return f"""{param('output', f"'{better}'")} without {param('format')}, which keeps both endings"""
+        return f"""{param("output", f"'{better}'")} without {param("format")}, which keeps both endings"""
     if folded(Path(one).name) == folded(Path(other).name):
         return "different names, or one folder for each, " + param("output", "'out/{parent}/{name}'")
     if output is not None and "{stem}" in output:

@@ -46,5 +46,5 @@ def _claim(made: Path, path: Path) -> None:
 def exists(target: str) -> ExistsError:
     """The error that there is a file of this name already."""
     return ExistsError(
-        f"output '{target}'", "exists", f"use {param('overwrite')}, or {param('output', target)} to replace it"
+        f"output '{target}'", "exists", f"name another by {param('output')}, or use {param('overwrite')} to replace it"
     )

@@ -48,7 +48,10 @@ def test_names(line: str, files: list[str], folder: Path) -> None:
     for name in files:
         if not name.endswith(".npy"):
             with Image.open(folder / name) as image:
-                assert image.format == {"jpg": "JPEG", "jpeg": "JPEG", "bmp": "BMP", "webp": "WEBP"}[name.rpartition(".")[2]]
+                assert (
+                    image.format
+                    == {"jpg": "JPEG", "jpeg": "JPEG", "bmp": "BMP", "webp": "WEBP"}[name.rpartition(".")[2]]
+                )
 
 
 def test_a_default_name(folder: Path) -> None:

@@ -49,7 +49,9 @@ def test_a_tensor_keeps_its_shape(mode: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("line", ["-k bilinear:3 -s 3 -p same-upper", "-k 1,2;3,4 -s 3,2 -d 2,1 --op2 2,1", "-k box:5 --d 4"])
+@pytest.mark.parametrize(
+    "line", ["-k bilinear:3 -s 3 -p same-upper", "-k 1,2;3,4 -s 3,2 -d 2,1 --op2 2,1", "-k box:5 --d 4"]
+)
 def test_the_model_computes_the_same(line: str, mode: str, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
