@@ -14,8 +14,8 @@ from click.core import ParameterSource
 
 from convcli import __version__, commandline, report
 from convcli.commands.help import Documented, unknown_option
-from convcli.folding import WORDS
 from convcli.errors import ConvError, one_line
+from convcli.folding import WORDS
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
 
@@ -42,7 +42,7 @@ class Group(Documented, click.Group):
         if not args[0].startswith("-") and args[0] not in COMMANDS:
             from difflib import get_close_matches
 
-            from convcli.commands.neighbours import command_for
+            from convcli.commands.synonyms import command_for
 
             near = get_close_matches(args[0], COMMANDS, 1)
             line = command_for(args[0], args[1:], COMMANDS)

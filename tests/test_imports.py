@@ -280,11 +280,12 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"outputs", "operation", "remarks"},
-    {"inputs", "comparison", "transparency"},
+    {"outputs", "hints", "remarks"},
+    {"inputs", "operation"},
+    {"comparison", "transparency"},
     {"fitting"},
     {"pipeline"},
-    {"montage", "compared"},
+    {"montage", "preview", "compared"},
     {"single"},
     {"batch"},
 ]

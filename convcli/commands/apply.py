@@ -11,7 +11,7 @@ import click
 
 from convcli import options, report
 from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
-from convcli.commands.neighbours import check_images
+from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError, ImageError
 from convcli.folding import (
     ComputeOptions,

@@ -9,7 +9,7 @@ import click
 
 from convcli import options, report
 from convcli.commands.help import KERNELS, MODES, Documented
-from convcli.commands.neighbours import check_images
+from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError
 from convcli.folding import (
     ComputeOptions,

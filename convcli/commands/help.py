@@ -67,7 +67,7 @@ def unknown_option(error: click.UsageError) -> str | None:
         words = error.ctx.meta.get(WORDS, ())
         literal = next((word for word in words if word.startswith(name)), f"{name},…")
         return f"No such option '{name}': a kernel that begins with a minus is written --kernel='{literal}'"
-    from convcli.commands.neighbours import option_for
+    from convcli.commands.synonyms import option_for
 
     if found := option_for(name, command.rpartition(" ")[2], known):
         return f"No such option '{name}': {found}"

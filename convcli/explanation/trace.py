@@ -4,7 +4,8 @@
     transposed  R(o, y, x) = bias(o) + Σc Σi Σj k(c, o, i, j) · I(c, (y + top - d·i) / s, (x + left - d·j) / s)
 
 The second sum has only those terms whose quotients are whole numbers; beyond the image they count where a padding mode puts
-pixels there. It is the same as a direct sum over the image with s - 1 zeros between its pixels and the kernel turned by 180°. Nothing here calls a backend.
+pixels there. It is the same as a direct sum over the image with s - 1 zeros between its pixels and the kernel turned by 180°.
+Nothing here calls a backend.
 """
 
 from __future__ import annotations

@@ -179,12 +179,12 @@ def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[
 
 def unknown(spec: str) -> KernelError:
     """The error for a SPEC that nothing can be made of. Its remedy suggests similar names."""
-    from convcli.kernels import neighbours
+    from convcli.kernels import other_names
 
     name = spec.partition(":")[0].strip().lower()
-    if (found := neighbours.remedy_for(spec)) is not None:
+    if (found := other_names.remedy_for(spec)) is not None:
         return KernelError(f"kernel '{spec}'", *found)
-    if (parts := neighbours.joined(spec)) is not None and is_name(parts[0]):
+    if (parts := other_names.joined(spec)) is not None and is_name(parts[0]):
         return KernelError(f"kernel '{spec}'", "has no colon before its arguments", f"write '{':'.join(parts)}'")
     if is_name(plain := spec.replace("_", "-")):
         return KernelError(f"kernel '{spec}'", "is not a known name", f"did you mean {plain}?")

@@ -10,7 +10,6 @@ from convcli.runs.batch import Failed, Outcome, Skipped
 from convcli.runs.single import Done
 from convcli.vocabulary import STRETCH
 
-
 NEARLY_ALL = 50
 """The percentage of clipped values from which on the kernel's sum is named as the cause."""
 

@@ -155,7 +155,8 @@ def _levels(picture: Picture, palette: Palette, white: float | None = None) -> N
     if picture.alpha is not None:
         opacity = (picture.alpha.astype(np.float64) / white)[..., np.newaxis]
         colour = opacity * colour + (1 - opacity) * (np.array(channels(palette.background)) / 255)
-    return np.rint(colour.clip(0, 1) * 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(colour.clip(0, 1) * 255).astype(np.uint8)
+    return levels
 
 
 def _cropped(pixels: NDArray[np.uint8], rows: int, columns: int | None = None) -> NDArray[np.uint8]:

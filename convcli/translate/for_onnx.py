@@ -115,9 +115,9 @@ def _pads(request: Request) -> list[int] | None:
     return [top, left, bottom, right] if any(geometry.pads) else []
 
 
-def _padded(size: Size, around: Pads, mode: str, model: _Model, image: str) -> str:
+def _padded(whole: Size, around: Pads, mode: str, model: _Model, image: str) -> str:
     """A border by Pad, or by indices if Pad does not have it."""
-    (top, bottom, left, right), (high, wide) = around, size
+    (top, bottom, left, right), (high, wide) = around, whole
     room = {"reflect": (high - 1, wide - 1), "circular": (high, wide)}.get(mode, (top + bottom, left + right))
     if mode in _PAD and max(top, bottom) <= room[0] and max(left, right) <= room[1]:
         pads = model.constant("pads", f"[0, 0, {top}, {left}, 0, 0, {bottom}, {right}]", whole=True)

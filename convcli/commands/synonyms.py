@@ -53,10 +53,7 @@ def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> st
     for line, words in _COMMANDS.items():
         if plain in words.split():
             return line
-    from convcli import kernels  # noqa: F401  (enters the names)
-    from convcli.kernels import named
-
-    return f"convcli apply IMAGE -k {word}" if named.is_name(word) else ""
+    return f"convcli apply IMAGE -k {word}" if rest and _is_kernel(word) else ""
 
 
 def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | None) -> None:

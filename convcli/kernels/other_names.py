@@ -23,21 +23,21 @@ _OTHER_NAMES = {
 }
 """Kernels, and the names that they have elsewhere."""
 
-_NO_CONVOLUTIONS = {
-    "it picks a value of the window by its rank: use box or gaussian for an average": "median mode rank percentile min max "
-    "minimum maximum erode erosion dilate dilation open opening close closing morphology",
-    "its weights change with the pixels: use gaussian": "bilateral guided nlm nlmeans nl-means non-local-means nonlocal anisotropic kuwahara "
-    "wiener surface-blur",
-    "it also thins and links what a gradient finds: use gaussian-gradient or sobel": "canny hough",
-    "it compares what a gradient finds: use hessian or gaussian-gradient": "harris corner corners sift orb",
-    "it changes each pixel by itself: use a number as the kernel, such as 1.2, with "
-    + param("bias"): "brightness contrast exposure gamma threshold binarize equalize clahe histogram normalize levels",
-    "it changes each pixel by itself: use the kernel -1 with " + param("bias", "100%"): "invert negate negative",
-    "it makes one channel of colours: use " + param("channels", "gray"): "gray grey grayscale greyscale mono luma",
-    "it moves pixels: use shift for whole pixels": "rotate flip mirror translate warp crop",
-    "it changes the size: enlarge by the transposed operation with bicubic:2, or make it smaller with "
-    + param("stride"): "resize scale upsample upscale downsample downscale zoom thumbnail",
-}
+_NO_CONVOLUTIONS = (
+    ("it picks a value of the window by its rank", "use box or gaussian for an average",
+     "median mode rank percentile min max minimum maximum erode erosion dilate dilation open opening close closing morphology"),
+    ("its weights change with the pixels", "use gaussian",
+     "bilateral guided nlm nlmeans nl-means non-local-means anisotropic kuwahara wiener surface-blur"),
+    ("it also thins and links what a gradient finds", "use gaussian-gradient or sobel", "canny hough"),
+    ("it compares what a gradient finds", "use hessian or gaussian-gradient", "harris corner corners sift orb"),
+    ("it changes each pixel by itself", f"use a number as the kernel, such as 1.2, with {param('bias')}",
+     "brightness contrast exposure gamma threshold binarize equalize clahe histogram normalize levels"),
+    ("it changes each pixel by itself", f"use the kernel -1 with {param('bias', '100%')}", "invert negate negative"),
+    ("it makes one channel of colours", f"use {param('channels', 'gray')}", "gray grey grayscale greyscale mono luma"),
+    ("it moves pixels", "use shift for whole pixels", "rotate flip mirror translate warp crop"),
+    ("it changes the size", f"use bicubic:2 in the transposed operation to enlarge, or {param('stride')} to make it smaller",
+     "resize scale upsample upscale downsample downscale zoom thumbnail"),
+)  # fmt: skip
 """Filters that no kernel can be: why, and what comes near."""
 
 
@@ -47,10 +47,9 @@ def remedy_for(name: str) -> tuple[str, str] | None:
     for kernel, names in _OTHER_NAMES.items():
         if plain in names.split():
             return "has another name here", f"use {kernel}"
-    for why, names in _NO_CONVOLUTIONS.items():
+    for why, remedy, names in _NO_CONVOLUTIONS:
         if plain in names.split():
-            rule, _, remedy = why.partition(": ")
-            return f"is no convolution, as {rule}", remedy
+            return f"is no convolution, as {why}", remedy
     if re.fullmatch(r"\d+x\d+", plain):
         side = plain.partition("x")[0]
         return (
