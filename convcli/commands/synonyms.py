@@ -104,7 +104,7 @@ class Option(NamedTuple):
 
 _RUN = "apply transpose"
 
-_OPTIONS = (
+OPTIONS = (
     Option("--border --borders --border-mode --border-type --bordertype --boundary --boundary-mode --edge --edge-mode --mode "
            "--pad-mode --padding-type --pad-type --virtual-pixel --extend --wrap --bc", "--padding-mode"),
     Option("--padding-mode --border --mode --boundary", "a padding mode changes no size, leave it out", "shape"),
@@ -134,7 +134,7 @@ _OPTIONS = (
     Option("--debug --trace --log --info", "--verbose"),
     Option("--flip --convolve --convolution --conv --rotate", "--op conv (it flips the kernel)"),
     Option("--correlate --correlation --cross-correlation", "--op corr (the default)"),
-    Option("--strides --step --subsample --decimate --skip", "--stride"),
+    Option("--strides --step --subsample --decimate", "--stride"),
     Option("--dilate --dilations --atrous --rate --hole", "--dilation"),
     Option("--pads --padding-size", "--padding"),
     Option("--half --fp16 --float16 --double --fp64 --precision", "--dtype"),
@@ -144,14 +144,14 @@ _OPTIONS = (
     Option("--weight --model --checkpoint --state-dict --layer", "--weights"),
     Option("--in-channels --out-channels --cin --cout", "the image and the weights say how many channels there are, leave it out",
            _RUN),
-    Option("--in", "images are named without an option, write IMAGE alone", "apply transpose explain"),
+    Option("--in", "images are named without an option, write IMAGE alone", "apply transpose"),
     Option("--input --image --file --src --source --images -i", "images are named without an option, write IMAGE alone",
-           "apply transpose explain compare animate"),
-    Option("--input --size --input-size --insize --h --height --in --input-height", "--hin (and --win)"),
+           "apply transpose compare animate"),
+    Option("--input --size --input-size --insize --h --height --input-height", "--hin (and --win)"),
     Option("--w --width --input-width", "--win"),
-    Option("--out --output-height", "--hout", "shape"),
+    Option("--output-height", "--hout", "shape"),
     Option("--pixel --point --pos --position --xy --yx --coords --coordinates --output-at", "--at"),
-    Option("--export --code --tool --lang --language --to --for", "--as"),
+    Option("--export --code --tool --lang --language --to", "--as"),
     Option("--gif --mp4 --save", "-o FILE.gif", "animate"),
     Option("--delay --duration --speed --rate", "--fps"),
     Option("--runs --iterations --iters --times --repeat --number -n", "--repeats"),
@@ -161,6 +161,7 @@ _OPTIONS = (
     Option("--plot --show --figure --save --draw", "-o FILE.png", "kernel shape explain"),
     Option("--version", "use 'convcli --version'"),
 )  # fmt: skip
+"""Options of other tools. The first row that has the word, and fits the command, counts."""
 
 
 def option_for(name: str, command: str, known: Collection[str]) -> str:
@@ -168,7 +169,7 @@ def option_for(name: str, command: str, known: Collection[str]) -> str:
     dashed = name.lower().replace("_", "-") if name.startswith("--") else name
     if dashed != name and dashed in known:
         return f"did you mean {dashed}?"
-    for one in _OPTIONS:
+    for one in OPTIONS:
         first = one.remedy.split()[0]
         fits = command in one.commands.split() if one.commands else not first.startswith("-") or first in known
         if fits and dashed in one.names.split():

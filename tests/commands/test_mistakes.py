@@ -5,9 +5,13 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from cli import run, write
+
+from convcli.cli import COMMANDS, main
+from convcli.commands.synonyms import OPTIONS, option_for
 
 MISTAKES = """
     conv2d img.png -k sobel                           | 'conv2d' is no command & convcli apply IMAGE -k SPEC
@@ -170,6 +174,22 @@ def test_a_mistake(line: str, words: str, folder: Path) -> None:
     if "would both be" in words:
         assert "--in-place" not in result.err
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_option_begun_is_completed_before_a_synonym_is_looked_for() -> None:
+    """Where the start of an option of ours is a word of another tool's, ours is meant; --in-place alone has to be typed out."""
+    context = click.Context(main)
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        assert command is not None
+        known = [option for parameter in command.params for option in parameter.opts]
+        for word in {word for row in OPTIONS for word in row.names.split()} - {*known}:
+            begun = [option for option in known if len(word) > 3 and option.startswith(word)]
+            found = option_for(word, name, known)
+            assert not begun or not found or found == f"did you mean {begun[0]}?" or begun == ["--in-place"], (
+                name,
+                word,
+            )
 
 
 @pytest.mark.parametrize(
