@@ -281,11 +281,12 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"outputs", "operation"},
-    {"inputs", "comparison", "transparency"},
+    {"outputs", "hints"},
+    {"inputs", "operation"},
+    {"comparison", "transparency"},
     {"fitting"},
     {"pipeline"},
-    {"montage", "compared"},
+    {"montage", "preview", "compared"},
     {"single"},
     {"batch"},
 ]

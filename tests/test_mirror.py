@@ -26,13 +26,17 @@ THEMES = {
         "rounding": "which integers come out",
         "torch_modules": "every backend against torch.nn",
         "transforms": "large kernels, in numpy and in torch",
+        "transposed_borders": "the transposed operation beyond its input's border",
     },
     "commands": {
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
+        "mistakes": "a hundred mistakes as they are typed",
         "remedies": "what errors advise leads somewhere",
+        "sizes_and_rules": "sizes as 32x32, and other tools' words for paddings",
         "streams": "what joins two programs",
     },
+    "explanation": {"explained_borders": "the transposed operation beyond its input's border"},
     "images": {
         "damaged": "files that are not as they should be",
         "fidelity": "every mode through every lossless format",
@@ -49,8 +53,12 @@ THEMES = {
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
+        "output_format": "--format for folders and templates",
     },
-    "translate": {"shells": "ImageMagick and vips"},
+    "translate": {
+        "shells": "ImageMagick and vips",
+        "translated_borders": "scripts of the transposed operation with borders",
+    },
 }
 """What tests several modules of a folder together, and what it is about."""
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli import ROOT, SAMPLES, environment
+
+from support.cli import ROOT, SAMPLES, environment
 
 WITHOUT_POSIX = """
 import os, signal, sys

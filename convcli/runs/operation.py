@@ -14,6 +14,7 @@ from convcli.engine import Compute
 from convcli.errors import ConvError, param
 from convcli.kernels import Bank, parse
 from convcli.layer import Layer, bias_misfit
+from convcli.runs.hints import hints
 
 if TYPE_CHECKING:
     from convcli.kernels.weights import Weights
@@ -96,9 +97,9 @@ def assemble(
     if kernels and source is not None:
         rule = "exclude each other"
         raise ConvError(f"{param('kernel', kernels[0])} and {param('weights', source)}", rule, "give one of them")
-    notes: tuple[str, ...] = ()
     if kernels:
         bank = Bank(tuple(parse(kernel) for kernel in kernels), combine)
+        notes = hints(spec, bank.values.shape, bank)
         files = tuple(kernel.strip() for kernel in kernels)
         return Operation(spec, bank.label, bank, None, bias, channels, alpha, linear, compute, notes, files)
     if source is None:
@@ -112,8 +113,10 @@ def assemble(
 
     layer = weights.load(source)
     path, _ = weights.split(source)
+    notes = hints(spec, layer.weight.shape)
     if bias is None and layer.bias is not None:
-        bias, notes = _stored_bias(layer, spec, str(path))
+        bias, said = _stored_bias(layer, spec, str(path))
+        notes = (*notes, *said)
     return Operation(spec, layer.label, None, layer.weight, bias, channels, alpha, linear, compute, notes, (str(path),))
 
 
