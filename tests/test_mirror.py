@@ -15,6 +15,7 @@ THEMES = {
         "fuzzing": "short runs of support/fuzzing",
         "imports": "what is imported, and which way",
         "mirror": "this",
+        "portability": "nothing needs what only POSIX has",
         "readme": "every command line of the README",
     },
     "arithmetic": {"networks": "published figures of known networks"},
@@ -44,6 +45,10 @@ THEMES = {
         "limits": "--max-pixels, and bombs",
         "white": "white of real values, in and out",
     },
+    "distribution": {
+        "files": "man pages, completions and notices",
+        "installation": "the package and the image, installed",
+    },
     "images/reading": {"odd_tiffs": "TIFFs as other programs write them"},
     "kernels": {
         "catalogue": "every named kernel",
@@ -71,7 +76,7 @@ def misplaced(file: Path, modules: list[Path] = MODULES) -> str | None:
     folder, stem = file.parent, file.stem
     if folder.parts[:1] == ("support",):
         return "tests do not lie in support/" if stem.startswith("test_") or stem == "conftest" else None
-    if folder not in {module.parent for module in modules}:
+    if folder not in {module.parent for module in modules} and folder.as_posix() not in THEMES:
         return f"convcli/ has no folder {folder}"
     if stem == "conftest":
         return None

@@ -11,7 +11,6 @@ import click
 
 from convcli import folding, options, report
 from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
-from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError, ImageError
 from convcli.runs import outputs
 from convcli.system.names import STDIO, is_stream
@@ -69,7 +68,10 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     """
     inputs, reading, writing = asked.inputs, asked.reading, asked.writing
     spec = asked.geometry.spec(transposed)
-    check_images(inputs.images, asked.operation.kernels, asked.operation.weights)
+    if not all(word == STDIO or os.path.lexists(word) for word in inputs.images):
+        from convcli.commands.synonyms import check_images
+
+        check_images(inputs.images, asked.operation.kernels, asked.operation.weights)
     from convcli.images import prefetch
 
     if len(inputs.images) == 1 and inputs.from_file is None:

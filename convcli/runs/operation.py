@@ -14,7 +14,6 @@ from convcli.engine import Compute
 from convcli.errors import ConvError, param
 from convcli.kernels import Bank, parse
 from convcli.layer import Layer, bias_misfit
-from convcli.runs.hints import hints
 
 if TYPE_CHECKING:
     from convcli.kernels.weights import Weights
@@ -99,7 +98,7 @@ def assemble(
         raise ConvError(f"{param('kernel', kernels[0])} and {param('weights', source)}", rule, "give one of them")
     if kernels:
         bank = Bank(tuple(parse(kernel) for kernel in kernels), combine)
-        notes = hints(spec, bank.values.shape, bank)
+        notes = _hints(spec, bank.values.shape, bank)
         files = tuple(kernel.strip() for kernel in kernels)
         return Operation(spec, bank.label, bank, None, bias, channels, alpha, linear, compute, notes, files)
     if source is None:
@@ -113,11 +112,20 @@ def assemble(
 
     layer = weights.load(source)
     path, _ = weights.split(source)
-    notes = hints(spec, layer.weight.shape)
+    notes = _hints(spec, layer.weight.shape)
     if bias is None and layer.bias is not None:
         bias, said = _stored_bias(layer, spec, str(path))
         notes = (*notes, *said)
     return Operation(spec, layer.label, None, layer.weight, bias, channels, alpha, linear, compute, notes, (str(path),))
+
+
+def _hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) -> tuple[str, ...]:
+    """All hints. Their module is imported only if there may be any."""
+    if spec.padding_mode == "zeros" and (bank is None or all(one.factor == 1 for one in bank.filters)):
+        return ()
+    from convcli.runs.hints import hints
+
+    return hints(spec, kernel, bank)
 
 
 def _stored_bias(layer: Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
