@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from convcli import __version__, commandline, report
 from convcli.commands.help import Documented, unknown_option
 from convcli.errors import ConvError, one_line
+from convcli.folding import WORDS
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
 
@@ -37,12 +38,16 @@ class Group(Documented, click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first word names. The error about an unknown one names the nearest."""
+        ctx.meta[WORDS] = tuple(args)
         if not args[0].startswith("-") and args[0] not in COMMANDS:
             from difflib import get_close_matches
 
+            from convcli.commands.synonyms import command_for
+
             near = get_close_matches(args[0], COMMANDS, 1)
+            line = command_for(args[0], args[1:], COMMANDS)
             remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}"
-            ctx.fail(f"'{args[0]}' is no command: {remedy}")
+            ctx.fail(f"'{args[0]}' is no command: " + (f"use '{line}'" if line else remedy))
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

@@ -25,7 +25,8 @@ class ConvSpec:
     padding : Pads or str
         Explicit pads, or a rule of `PADDING_RULES` that is resolved once the sizes are known.
     padding_mode : str
-        One of `PADDING_MODES`. The transposed operation takes only ``zeros``.
+        One of `PADDING_MODES`: what lies beyond the border. The transposed operation reads as much of it as its kernel
+        reaches from; it crops its result as always.
     groups : int
         Number of blocks of channels. An output depends only on the input channels of its own block.
     output_padding : Pair
@@ -79,12 +80,6 @@ class ConvSpec:
             self._check_transposed()
 
     def _check_transposed(self) -> None:
-        if self.padding_mode != "zeros":
-            raise GeometryError(
-                f"padding mode '{self.padding_mode}'",
-                "has no meaning for a transposed convolution, whose padding crops the output and reads no border",
-                "use zeros",
-            )
         for axis, p2, s, d in zip(Pair._fields, self.output_padding, self.stride, self.dilation, strict=True):
             if p2 and p2 >= max(s, d):
                 raise GeometryError(

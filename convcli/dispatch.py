@@ -12,7 +12,6 @@ import numpy as np
 from convcli import backends
 from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError, KernelError, param
-from convcli.geometry import Pads
 from convcli.system import memory
 from convcli.system.context import current
 from convcli.system.parallel import workers
@@ -230,7 +229,7 @@ def _copies(task: Task, backend: str) -> tuple[int, str]:
     planes, real = count * task.layer.inputs, _itemsize(task)
     if task.device != "cpu":
         return 0 if task.lift is None else planes * height * width * task.pixels.itemsize, ""
-    pads = Pads(0, 0, 0, 0) if geometry.transpose else geometry.pads
+    pads = geometry.reach
     padded = (height + pads.top + pads.bottom) * (width + pads.left + pads.right)
     widened = height * width if padded != height * width else 0  # converted before it is padded
     lifted = 0 if task.lift is None else height * width

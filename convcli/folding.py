@@ -7,7 +7,9 @@ neither NumPy nor Pillow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 
@@ -15,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 from convcli.convspec import ConvSpec
+from convcli.errors import param
 from convcli.geometry import Pads, Pair, Size
 from convcli.parameters import Offsets
 from convcli.vocabulary import DTYPES
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
     from convcli.runs.single import Writing
 
 T = TypeVar("T")
+
+
+WORDS = "convcli.words"
+"""Where a context keeps the words of the command line as they were typed, the command's name first."""
 
 
 def folded(command: Callable[[T], None]) -> Callable[..., None]:
@@ -177,10 +184,11 @@ class OperationOptions(NamedTuple):
         """
         from convcli.runs.operation import assemble
 
-        return assemble(
+        made = assemble(
             spec, self.kernels, self.weights, combine=self.combine, channels=self.channels, bias=self.offsets,
             alpha=self.alpha, linear=self.linear, compute=compute,
         )  # fmt: skip
+        return replace(made, notes=(*made.notes, *_cut(self.kernels)))
 
 
 class WritingOptions(NamedTuple):
@@ -232,6 +240,21 @@ class ReportingOptions(NamedTuple):
     quiet: bool
     json_lines: bool = False
     verbose: bool = False
+
+
+_ONE_ROW = re.compile(r"[-+\d./]+(,[-+\d./]+){2,}")
+
+
+def _cut(kernels: tuple[str, ...]) -> tuple[str, ...]:
+    """A hint that the shell may have taken the rows of a kernel after the first: nothing follows it on the command line."""
+    context = click.get_current_context(silent=True)
+    words = () if context is None else context.meta.get(WORDS, ())
+    if not kernels or not words or not words[-1].endswith(kernels[-1]) or not _ONE_ROW.fullmatch(kernels[-1]):
+        return ()
+    quoted = param("kernel", f"'{kernels[-1]};…'")
+    return (
+        f"kernel '{kernels[-1]}' is one row: if a ; follows, the shell takes it unless there are quotes, as in {quoted}",
+    )
 
 
 def _is_typed(name: str) -> bool:

@@ -10,7 +10,7 @@ dilation and output padding as in the documentation of ``torch.nn.Conv2d`` and `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from convcli.errors import GeometryError
@@ -120,7 +120,8 @@ class Geometry:
     """A convolution with every size and padding resolved to integers.
 
     The direct operation adds `pads` to the input. The transposed operation crops its full result by them, and
-    `output_padding` adds rows at the bottom and columns at the right.
+    `output_padding` adds rows at the bottom and columns at the right. `padding_mode` says what lies beyond the input's border;
+    the transposed operation goes on there too, with every pixel whose kernel reaches the output.
     """
 
     transpose: bool
@@ -139,11 +140,40 @@ class Geometry:
         return Size(extent(self.kernel[0], self.dilation[0]), extent(self.kernel[1], self.dilation[1]))
 
     @property
+    def reach(self) -> Pads:
+        """Rows and columns beyond the border that are read: of a transposed operation with zeros there, none."""
+        if not self.transpose:
+            return self.pads
+        if self.padding_mode == "zeros":
+            return Pads(0, 0, 0, 0)
+        return Pads(*self._beyond(0), *self._beyond(1))
+
+    def _beyond(self, axis: int) -> tuple[int, int]:
+        """Before and after the input: the pixels whose kernels end at or behind the first output, or start before its end."""
+        s, first = self.stride[axis], self.pads[2 * axis]
+        last = first + self.output[axis] - 1
+        return max(0, (self.extent[axis] - 1 - first) // s), max(0, last // s - self.input[axis] + 1)
+
+    @property
+    def extended(self) -> Geometry:
+        """The transposed operation that gives the same result of an input to which the pixels of `reach` are added."""
+        reach, sides, pads, rests = self.reach, [], [], []
+        for axis in (0, 1):
+            before, after = reach[2 * axis : 2 * axis + 2]
+            s, out, side = self.stride[axis], self.output[axis], self.input[axis] + before + after
+            first = self.pads[2 * axis] + s * before
+            end = (side - 1) * s + self.extent[axis] - first - out
+            sides.append(side)
+            pads += [first, max(0, end)]
+            rests.append(max(0, -end))
+        return replace(self, input=Size(*sides), pads=Pads(*pads), output_padding=Pair(*rests), padding_mode="zeros")
+
+    @property
     def row_indices(self) -> list[int]:
-        """Border index map of the rows (see `border_indices`)."""
-        return border_indices(self.input.height, self.pads.top, self.pads.bottom, self.padding_mode)
+        """Border index map of the rows that are read (see `border_indices`)."""
+        return border_indices(self.input.height, self.reach.top, self.reach.bottom, self.padding_mode)
 
     @property
     def column_indices(self) -> list[int]:
-        """Border index map of the columns (see `border_indices`)."""
-        return border_indices(self.input.width, self.pads.left, self.pads.right, self.padding_mode)
+        """Border index map of the columns that are read (see `border_indices`)."""
+        return border_indices(self.input.width, self.reach.left, self.reach.right, self.padding_mode)

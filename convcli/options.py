@@ -70,7 +70,8 @@ def _padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
     return click.option(
         "-p", "--p", "--p1", "--padding", "padding", type=kind, default="0", show_default=True,
         help="Padding in pixels, or a rule: valid (none), same (PyTorch's, stride 1), same-upper and same-lower "
-        "(TensorFlow's and ONNX's), full. Of the transposed operation it crops the output.",
+        "(TensorFlow's and ONNX's, also SAME, SAME_UPPER and SAME_LOWER), full. Of the transposed operation it crops the "
+        "output.",
     )  # fmt: skip
 
 
@@ -103,9 +104,10 @@ padding_mode = click.option(
     help="What lies beyond the border, abcd being the image: "
     + ", ".join(f"{border.name} {border.picture}" for border in BORDERS) + ". Other libraries' names: see Borders.",
 )  # fmt: skip
-zeros_only = click.option(
+border_mode = click.option(
     "--padding-mode", type=ModeType(), default="zeros", show_default=True,
-    help="zeros only: padding crops the output here, and no border is read.",
+    help="What lies beyond the border of the input, which goes on there as far as the kernel reaches; sizes stay as they are: "
+    + ", ".join(border.name for border in BORDERS) + ". See Borders.",
 )  # fmt: skip
 output_size = click.option(
     "--output-size",
@@ -150,7 +152,7 @@ combine = click.option(
 )  # fmt: skip
 bank = combined(kernel, weights, channels, combine, bias)
 geometry = combined(stride, padding, padding_mode, dilation, groups, op)
-transposed_geometry = combined(stride, padding, zeros_only, dilation, groups, op, output_padding, output_size)
+transposed_geometry = combined(stride, padding, border_mode, dilation, groups, op, output_padding, output_size)
 compute = combined(
     click.option(
         "--backend",
@@ -280,7 +282,14 @@ image_output = combined(
     ),
     click.option("--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
     click.option("--in-place", is_flag=True, help="Write the result over the input."),
-    click.option("--format", "format_", metavar="NAME", default=None, help="The format of -o -: png, jpg, tif, npy, …"),
+    click.option(
+        "--format",
+        "format_",
+        metavar="NAME",
+        default=None,
+        help="The format of -o -, or of all files that go to a folder or by a template: png, jpg, tif, npy, … {name} and {ext} "
+        "then end in it.",
+    ),
     range_,
     full_scale,
     click.option(

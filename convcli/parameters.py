@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from convcli.geometry import Pads, Pair
-from convcli.vocabulary import BORDERS, MOST_PIXELS, PADDING_MODES, PADDING_RULES, padding_mode
+from convcli.vocabulary import BORDERS, MOST_PIXELS, PADDING_MODES, PADDING_RULES, padding_mode, padding_rule
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -45,7 +45,7 @@ class PairType(click.ParamType[Pair]):
         """Parse. A single number is for both axes."""
         if isinstance(value, tuple):
             return Pair(*value)
-        numbers = _whole_numbers(value, self.least)
+        numbers = _whole_numbers(_uncrossed(self, value, param, ctx), self.least)
         if len(numbers) not in (1, 2):
             self.fail(
                 f"'{value}' is not {self.name.replace('|', ' or ')} with whole numbers from {self.least} to {MAX_NUMBER}, "
@@ -71,9 +71,17 @@ class PaddingType(click.ParamType[Pads | str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pads | str:
         """Parse into explicit pads, or keep the rule's name."""
-        if isinstance(value, Pads) or value in PADDING_RULES:
-            return value  # type: ignore[no-any-return]
-        numbers = _whole_numbers(value, 0)
+        if isinstance(value, Pads):
+            return value
+        if (rule := padding_rule(str(value))) is not None:
+            return rule
+        if (mode := padding_mode(str(value))) is not None:
+            self.fail(
+                f"'{value}' says what lies beyond the border: use --padding-mode {mode} beside a number or a rule",
+                param,
+                ctx,
+            )
+        numbers = _whole_numbers(_uncrossed(self, value, param, ctx), 0)
         if len(numbers) not in (1, 2, 4):
             self.fail(
                 f"'{value}' is not N, H,W or T,B,L,R with whole numbers from 0 to {MAX_NUMBER}, nor one of "
@@ -134,6 +142,41 @@ class CountType(click.ParamType[int]):
         return number
 
 
+class Square(int):
+    """A side that was written for both, as in ``32x32``."""
+
+
+class SideType(CountType):
+    """A whole number from 1, the height or the width of something; the options of both are `height` and `width`."""
+
+    def __init__(self, height: str, width: str) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse. ``32x32`` is a height that is the width too."""
+        both = re.fullmatch(rf"{_CROSSED.pattern}|\s*(\d+)\s*,\s*(\d+)\s*", str(value))
+        if both is None:
+            return super().convert(value, param, ctx)
+        rows, columns = filter(None, both.groups())
+        if int(rows) != int(columns):
+            rule = "is two sides" if both[3] else "may be W×H or H×W, ours are H,W"
+            self.fail(
+                f"'{value}' {rule}: {rows},{columns} is {self.height} {rows} {self.width} {columns}, give both",
+                param,
+                ctx,
+            )
+        return Square(super().convert(rows, param, ctx))
+
+    def check(self, height: object, width: object) -> None:
+        """Refuse a height that was written for both sides beside another width."""
+        if isinstance(height, Square) and width is not None and width != height:
+            raise click.UsageError(
+                f"{self.height} {int(height)}x{int(height)} and {self.width} {width} exclude each other: "
+                f"give {self.height} {int(height)} {self.width} {width}"
+            )
+
+
 class RealType(click.ParamType[float]):
     """A real number from `least` to `most`."""
 
@@ -178,6 +221,8 @@ class ModeType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Resolve other names."""
         mode = padding_mode(str(value))
+        if mode is None and (rule := padding_rule(str(value))) is not None:
+            self.fail(f"'{value}' says how much padding there is: use --padding {rule}", param, ctx)
         if mode is None:
             self.fail(
                 f"'{value}' is not one of {', '.join(PADDING_MODES)}, nor another library's name of one ('convcli apply --help' "
@@ -326,6 +371,25 @@ class KernelType(FileType):
         from convcli.kernels import named
 
         return _starting(named.names(), incomplete) or super().shell_complete(ctx, param, incomplete)
+
+
+_CROSSED = re.compile(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*")
+"""Two sides as many tools write them, one before the other in some and after it in others."""
+
+
+def _uncrossed(kind: click.ParamType[Any], value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    """``32x32`` as ``32``. Different sides are refused: which is the height, nobody knows."""
+    found = _CROSSED.fullmatch(str(value))
+    if found is None:
+        return str(value)
+    if int(found[1]) != int(found[2]):
+        kind.fail(
+            f"'{value}' may be W×H or H×W, ours are H,W: write {found[1]},{found[2]} for {found[1]} rows and "
+            f"{found[2]} columns",
+            param,
+            ctx,
+        )
+    return found[1]
 
 
 def whole(text: str, least: int) -> int | None:

@@ -308,7 +308,6 @@ Make = Callable[[], Any]
         (lambda: ConvSpec(output_padding=Pair(0, 1)), "output_padding", "transposed", "--transpose"),
         (lambda: ConvSpec(output_size=Size(3, 3)), "output_size", "transposed", "--transpose"),
         (lambda: ConvSpec(transpose=True, output_padding=Pair(-1, 0)), "-1,0", "negative", "use 0 or more"),
-        (lambda: ConvSpec(transpose=True, padding_mode="reflect"), "'reflect'", "crops the output", "use zeros"),
         (
             lambda: ConvSpec(transpose=True, stride=Pair(2, 2), output_padding=Pair(1, 3)),
             "output_padding 3 (columns)",

@@ -281,11 +281,12 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"outputs", "operation"},
-    {"inputs", "comparison", "alpha"},
+    {"outputs", "hints"},
+    {"inputs", "operation"},
+    {"comparison", "alpha"},
     {"fitting"},
     {"pipeline"},
-    {"montage", "comparison_input"},
+    {"montage", "preview", "comparison_input"},
     {"single"},
     {"batch"},
 ]

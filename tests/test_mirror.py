@@ -15,6 +15,7 @@ THEMES = {
         "fuzzing": "short runs of support/fuzzing",
         "imports": "what is imported, and which way",
         "mirror": "this",
+        "portability": "nothing needs what only POSIX has",
         "readme": "every command line of the README",
     },
     "arithmetic": {"networks": "published figures of known networks"},
@@ -26,19 +27,27 @@ THEMES = {
         "rounding": "which integers come out",
         "torch_modules": "every backend against torch.nn",
         "transforms": "large kernels, in numpy and in torch",
+        "transposed_borders": "the transposed operation beyond its input's border",
     },
     "commands": {
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
+        "mistakes": "a hundred mistakes as they are typed",
         "remedies": "what errors advise leads somewhere",
+        "sizes_and_rules": "sizes as 32x32, and other tools' words for paddings",
         "streams": "what joins two programs",
     },
+    "explanation": {"explained_borders": "the transposed operation beyond its input's border"},
     "images": {
         "damaged": "files that are not as they should be",
         "fidelity": "every mode through every lossless format",
         "full_scale": "--full-scale, in and out",
         "limits": "--max-pixels, and bombs",
         "white": "white of real values, in and out",
+    },
+    "distribution": {
+        "files": "man pages, completions and notices",
+        "installation": "the package and the image, installed",
     },
     "images/reading": {"odd_tiffs": "TIFFs as other programs write them"},
     "kernels": {
@@ -49,8 +58,12 @@ THEMES = {
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
+        "output_format": "--format for folders and templates",
     },
-    "translate": {"shells": "ImageMagick and vips"},
+    "translate": {
+        "shells": "ImageMagick and vips",
+        "translated_borders": "scripts of the transposed operation with borders",
+    },
 }
 """What tests several modules of a folder together, and what it is about."""
 
@@ -63,7 +76,7 @@ def misplaced(file: Path, modules: list[Path] = MODULES) -> str | None:
     folder, stem = file.parent, file.stem
     if folder.parts[:1] == ("support",):
         return "tests do not lie in support/" if stem.startswith("test_") or stem == "conftest" else None
-    if folder not in {module.parent for module in modules}:
+    if folder not in {module.parent for module in modules} and folder.as_posix() not in THEMES:
         return f"convcli/ has no folder {folder}"
     if stem == "conftest":
         return None

@@ -51,7 +51,8 @@ def facts(timeline: Timeline, rule: str | None) -> list[str]:
         turned = "flipped" if timeline.flipped else "as given"
         steps = f"stride 1, {between} {zeros} between pixels"
         equal = f"= direct convolution with {steps}, padding d(k−1) − p = {around}{crop}"
-        lines.append(f"{equal.replace('-', '−')}{_more(geometry)}, kernel {turned}")
+        mode = "" if geometry.padding_mode == "zeros" else f" of mode {geometry.padding_mode}"
+        lines.append(f"{equal.replace('-', '−')}{_more(geometry)}{mode}, kernel {turned}")
     return lines
 
 

@@ -2,7 +2,7 @@
 
 The transposed operation is shown as the equal direct convolution (Dumoulin and Visin 2016, chapter 4): s-1 zeros
 between the input's pixels, padding ``p' = d(k-1) - p``, `output_padding` more at the bottom and right, stride 1, and the
-kernel flipped.
+kernel flipped. With a padding mode, the input goes on in that padding, with zeros between its pixels there too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from convcli.errors import GeometryError
-from convcli.geometry import ZERO, Geometry, Size
+from convcli.geometry import ZERO, Geometry, Size, source_at
 
 MAX_OUTPUTS, MAX_CELLS, MAX_TAPS = 32 * 32, 64 * 64, 64 * 1024
 """The most outputs, cells of the grid, and taps over all frames. Nobody could follow more."""
@@ -152,7 +152,11 @@ def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
     def mark(place: int) -> _Mark:
         if 0 <= place < stuffed:
             return _Mark(Kind.INSERTED, None) if place % s else _Mark(Kind.INPUT, place // s)
-        return _Mark(Kind.OUTPUT_PADDING if place >= stuffed + max(after, 0) else Kind.PADDING, None)
+        kind = Kind.OUTPUT_PADDING if place >= stuffed + max(after, 0) else Kind.PADDING
+        if place % s:
+            return _Mark(kind if geometry.padding_mode == "zeros" else Kind.INSERTED, None)
+        source = source_at(place // s, h, geometry.padding_mode)
+        return _Mark(kind, None if source == ZERO else source)
 
     return [mark(place) for place in range(first, last)], [y - before - first for y in range(out)]
 

@@ -12,7 +12,7 @@ from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, GeometryError, one_line
 from convcli.geometry import Pads, Pair, Size
 from convcli.system import files
-from convcli.vocabulary import PADDING_RULES
+from convcli.vocabulary import PADDING_RULES, padding_rule
 
 MOST = 2**31 - 1
 """The largest number in a layer."""
@@ -254,7 +254,7 @@ def _count(values: Mapping[str, str], name: str) -> int | None:
 
 
 def _padding(value: str) -> Pads | str:
-    if value in PADDING_RULES:
-        return value
+    if (rule := padding_rule(value)) is not None:
+        return rule
     numbers = _numbers("p", value, 0, (1, 2, 4))
     return Pads(*numbers) if len(numbers) == 4 else Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])

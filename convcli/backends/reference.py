@@ -52,11 +52,20 @@ def _gather(task: Task) -> NDArray[np.float64]:
 
 
 def _scatter(task: Task) -> NDArray[np.float64]:
-    """The transposed operation: every input pixel adds its value times the kernel to the output; then the padding is cut off."""
+    """The transposed operation: every input pixel adds its value times the kernel to the output; then the padding is cut off.
+
+    With a padding mode, pixels are added on every side first: as many as have kernels that reach the output.
+    """
     x, weight, geometry, groups = lifted(task), task.layer.weight, task.geometry, task.layer.groups
-    n, c, height, width = x.shape
     _, per_group, kh, kw = weight.shape
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
+    if geometry.padding_mode != "zeros":
+        rows = (d * (kh - 1) + geometry.output_padding.rows) // s
+        columns = (e * (kw - 1) + geometry.output_padding.columns) // t
+        around = ((0, 0), (0, 0), (rows, rows), (columns, columns))
+        x = np.pad(x, around, mode=_NUMPY_PAD_MODE[geometry.padding_mode])  # type: ignore[call-overload]
+        top, bottom, left, right = top + s * rows, bottom + s * rows, left + t * columns, right + t * columns
+    n, c, height, width = x.shape
     image = x.astype(np.float64).reshape(n, groups, c // groups, height, width)
     kernel = weight.astype(np.float64).reshape(groups, c // groups, per_group, kh, kw)
     canvas = np.zeros(

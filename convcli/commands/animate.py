@@ -16,13 +16,13 @@ from convcli.errors import ConvError, ImageError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Pair
 from convcli.images.formats import animations
-from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType
+from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType, SideType
 from convcli.system import files, names
 
 if TYPE_CHECKING:
     from convcli.animation.timeline import Timeline, Values
 
-_SIZE = CountType()
+_SIZE = SideType("--hin", "--win")
 FORMATS = {**animations(), ".svg": "SVG"}
 STILLS = (".png", ".svg")
 
@@ -124,6 +124,7 @@ def animate(asked: AnimateOptions) -> None:
     + output_padding.
     """
     spec, reporting = asked.geometry.spec(), asked.reporting
+    _SIZE.check(asked.hin, asked.win)
     target, container = _target(asked)
     if target is None and not asked.terminal and not reporting.as_json:
         raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
@@ -137,13 +138,16 @@ def animate(asked: AnimateOptions) -> None:
     rule = spec.padding if isinstance(spec.padding, str) else None
     drawn = () if target is None else _write(timeline, numbers, rule, asked, target, container)
     from convcli.presenters import filmed
+    from convcli.runs import hints
 
+    hint = hints.border(spec, timeline.geometry.kernel)
     stream = sys.stderr if target == names.STDIO else sys.stdout
     if reporting.as_json:
         shown = filmed.document(timeline, numbers, rule, frame)
-        report.json({**shown, "notes": [*notes, *drawn], "written": target}, stream)
+        report.json({**shown, "notes": [*filter(None, [hint]), *notes, *drawn], "written": target}, stream)
         return
-    for text in (*(f"{asked.image}: {note}" for note in notes), *(f"{target}: {note}" for note in drawn)):
+    said = (*filter(None, [hint]), *(f"{asked.image}: {note}" for note in notes))
+    for text in (*said, *(f"{target}: {note}" for note in drawn)):
         report.note(text)
     if asked.terminal:
         from convcli.animation import letters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -68,6 +69,10 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     """
     inputs, reading, writing = asked.inputs, asked.reading, asked.writing
     spec = asked.geometry.spec(transposed)
+    if not all(word == STDIO or os.path.lexists(word) for word in inputs.images):
+        from convcli.commands.synonyms import check_images
+
+        check_images(inputs.images, asked.operation.kernels, asked.operation.weights)
     from convcli.images import prefetch
 
     if len(inputs.images) == 1 and inputs.from_file is None:
@@ -84,10 +89,12 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     )
     operation = asked.operation.operation(spec, asked.compute.choice())
     if writing.skip_existing:
-        found = found.without_results(outputs.named(found.paths, writing.output, operation.label, found.below))
+        found = found.without_results(
+            outputs.named(found.paths, writing.output, operation.label, found.below, writing.format_)
+        )
     targets = outputs.resolve(
         found.paths, writing.output, operation.label, below=found.below, in_place=writing.in_place,
-        overwrite=writing.overwrite or writing.skip_existing, read=operation.files,
+        overwrite=writing.overwrite or writing.skip_existing, read=operation.files, form=writing.format_,
     )  # fmt: skip
     _check_streams(writing, targets)
     stream = sys.stderr if STDIO in targets else sys.stdout
@@ -113,12 +120,41 @@ def _check(writing: folding.WritingOptions) -> None:
     for option, given in (("--overwrite", writing.overwrite), ("--in-place", writing.in_place)):
         if writing.skip_existing and given:
             raise ConvError(f"--skip-existing and {option} exclude each other: give one of them")
+    if writing.format_ is not None:
+        _check_format(writing.format_, writing)
+
+
+def _check_format(name: str, writing: folding.WritingOptions) -> None:
+    """Refuse a format that nothing can be written in, or that the output's name contradicts."""
+    from convcli.images.formats import format_of
+
+    output = writing.output
+    if writing.in_place:
+        raise ImageError(f"--format {name} and --in-place exclude each other: give one of them")
+    one = output is not None and output != outputs.STDOUT and not is_stream(output) and not outputs.is_several(output)
+    if one:
+        raise ImageError(
+            f"--format {name} is for -o -, a folder or a template: the ending of the output's name says the format, "
+            "leave it out"
+        )
+    format_of("x", name, None)
+
+
+def _check_endings(name: str, targets: Sequence[str]) -> None:
+    """Refuse a format where the names of files say another."""
+    from convcli.images.formats import format_of
+
+    for target in targets:
+        if not is_stream(target) and format_of(target, None, None) != format_of("x", name, None):
+            raise ImageError(
+                f"output '{target}' is no {name}, as --format says: use .{{ext}} as its ending, or leave --format out"
+            )
 
 
 def _check_streams(writing: folding.WritingOptions, targets: Sequence[str]) -> None:
-    """Refuse a format that has no effect, and a standard output that cannot take an image."""
-    if writing.format_ is not None and not any(map(is_stream, targets)):
-        raise ImageError(f"--format {writing.format_} is for -o -: the ending of the output's name says the format")
+    """Refuse files that contradict the format, and a standard output that cannot take an image."""
+    if writing.format_ is not None:
+        _check_endings(writing.format_, targets)
     if STDIO not in targets:
         return
     if writing.output != outputs.STDOUT:

@@ -112,6 +112,7 @@ def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[
     """The image and the weights, read from files or else random, and notes for the user."""
     from convcli import images
     from convcli.runs import comparison_input
+    from convcli.runs.hints import hints
 
     image, reading, operation = asked.image, asked.reading, asked.operation
     given = bool(operation.kernels) or operation.weights is not None
@@ -132,6 +133,7 @@ def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[
         made = operation.operation(spec, compute)
         return comparison_input.of_operation(picture, made), (*made.notes, *notes)
     kernel = asked.kernel_size or (3, 3)
+    notes = (*hints(spec, kernel), *notes)
     return comparison_input.of_random_weights(picture, asked.out_channels, kernel, spec, operation.offsets), notes
 
 

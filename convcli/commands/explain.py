@@ -9,6 +9,7 @@ import click
 
 from convcli import folding, options, report
 from convcli.commands.help import KERNELS, MODES, Documented
+from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError
 from convcli.parameters import FileType, IndexType, PointType
 from convcli.vocabulary import TOOLS
@@ -107,6 +108,7 @@ def explain(asked: ExplainOptions) -> None:
     from convcli.explanation import pixel, subject, touched
 
     _check(asked)
+    check_images([asked.image], asked.operation.kernels, asked.operation.weights)
     operation = asked.operation.operation(asked.geometry.spec(), asked.compute.choice())
     if asked.tool is not None and operation.bank is not None:
         operation = replace(operation, alpha="drop")

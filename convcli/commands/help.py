@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import click
 
+from convcli.folding import WORDS
 from convcli.spelling import as_options
 from convcli.vocabulary import BORDERS
 
@@ -59,6 +61,16 @@ def unknown_option(error: click.UsageError) -> str | None:
     if name in _TRANSPOSED and command.endswith(" apply"):
         return f"No such option '{name}': output padding belongs to the transposed operation; use 'convcli transpose'"
     known = [option for parameter in error.ctx.command.params for option in parameter.opts]
+    if isinstance(error.ctx.command, click.Group):
+        return f"No such option '{name}': name a command first, as in 'convcli apply IMAGE -k SPEC'"
+    if re.match(r"-[.\d]", name) and "--kernel" in known:
+        words = error.ctx.meta.get(WORDS, ())
+        literal = next((word for word in words if word.startswith(name)), f"{name},…")
+        return f"No such option '{name}': a kernel that begins with a minus is written --kernel='{literal}'"
+    from convcli.commands.synonyms import option_for
+
+    if found := option_for(name, command.rpartition(" ")[2], known):
+        return f"No such option '{name}': {found}"
     longer = [option for option in known if len(name) > 3 and option.startswith(name)]
     return f"No such option '{name}': did you mean {' or '.join(longer)}?" if longer else None
 

@@ -32,6 +32,7 @@ class KernelOptions(NamedTuple):
     kernels: tuple[str, ...]
     weights: str | None
     op: str
+    on: str | None
     output: str | None
     format_: str | None
     theme: str
@@ -58,6 +59,7 @@ FIGURES = ("svg", "png")
         "convcli kernel sobel                              # matrices, sums, gain, rank, frequency response",
         "convcli kernel gaussian:2 -o gaussian.svg         # heat map and frequency response as a figure",
         "convcli kernel unsharp:2 -o unsharp.mat           # for vips conv",
+        "convcli kernel sobel --on img.png -o seen.png     # the picture before and after, beside the kernel",
         "convcli kernel --weights model.safetensors        # the 4-D tensors in a file",
         "convcli kernel --weights model.safetensors:conv1.weight -o filters.png",
     ),
@@ -68,6 +70,10 @@ FIGURES = ("svg", "png")
 @click.option(
     "--op", type=click.Choice(OPS), default="corr", show_default=True,
     help="conv: show the kernel flipped, as a convolution lays it on the image.",
+)  # fmt: skip
+@click.option(
+    "--on", type=FileType("IMAGE"), default=None,
+    help="With -o FILE.png: what the kernel does to a picture, before and after side by side.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=FileType("PATH|-"), default=None,
@@ -94,6 +100,8 @@ def kernel(asked: KernelOptions) -> None:
         raise ConvError(f"kernel {given[0]} and --weights {asked.weights} exclude each other: give one of them")
     if asked.format_ is not None and (asked.output is None or not is_stream(asked.output)):
         raise ConvError(f"--format {asked.format_} is for -o -: the ending of the output's name says the format")
+    if asked.on is not None:
+        _check_preview(asked, given, form)
     if asked.weights is not None:
         _weights(asked.weights, asked, form)
     elif given:
@@ -103,6 +111,20 @@ def kernel(asked: KernelOptions) -> None:
         raise ConvError(f"-o {asked.output} has no kernel to write: name one, as in '{example}'")
     else:
         _list(asked.reporting)
+
+
+def _check_preview(asked: KernelOptions, given: Sequence[str], form: str | None) -> None:
+    """Refuse a preview of other than one kernel, or one that is not written as a picture."""
+    if len(given) != 1:
+        raise ConvError(
+            f"--on {asked.on} is for one kernel: give its name, as in 'convcli kernel sobel --on IMAGE -o FILE.png'"
+        )
+    if asked.op != "corr":
+        raise ConvError(f"--op {asked.op} and --on exclude each other: leave one of them out")
+    if form is None:
+        raise ConvError(f"--on {asked.on} has nowhere to be drawn: add -o FILE.png")
+    if form != "png":
+        raise ConvError(f"output '{asked.output}' is no picture: use .png for what a kernel does to one")
 
 
 def _list(reporting: ReportingOptions) -> None:
@@ -145,7 +167,11 @@ def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> No
     found = [[analyse(one) for one in each.kernels] for each in filters]
     flat = [one for each in found for one in each]
     targets: list[str] = []
-    if output is not None and form is not None:
+    if output is not None and form is not None and asked.on is not None:
+        targets = export.targets([filters[0].label], output)
+        _check(targets[0], form, specs)
+        _preview(specs[0], asked.on, targets[0], output, asked.theme)
+    elif output is not None and form is not None:
         joined = form in FIGURES and "{" not in output  # all kernels in one figure
         targets = [output] if joined else export.targets([one.name for one in flat], output)
         for target in targets:
@@ -241,6 +267,22 @@ def _save(found: Sequence[Analysis], target: str, output: str, form: str, theme:
         with writing(target) as stream:
             for part in export.encode(found[0], form):
                 stream.write(part)
+
+
+def _preview(spec: str, source: str, target: str, output: str, theme: str) -> None:
+    """Write what a kernel does to a picture."""
+    from convcli import images
+    from convcli.runs import preview
+    from convcli.runs.outputs import folder
+
+    if same_file(source, target):
+        raise KernelError(f"output '{target}' is the picture that is read: name another")
+    page, notes = preview.draw(spec, source, theme)
+    storage = images.storage_for(page, "rgb", page.shape, False, "PNG", None)
+    with folder(target, output):
+        images.save(page, target, storage)
+    for text in notes:
+        report.note(f"{source}: {text}")
 
 
 def _check(output: str, form: str, specs: Sequence[str]) -> None:

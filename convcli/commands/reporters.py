@@ -109,7 +109,7 @@ class Several(Reporter):
         self.remarks: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.worst: list[tuple[float, str]] = []
-        self.guessed = False
+        self.guessed, self.cause = False, ""
         self.start = perf_counter()
         shared = stream.isatty()  # with the bar
         self.bar = sys.stderr.isatty() and not self.quiet and not (shared and self.json and by_line)
@@ -142,6 +142,7 @@ class Several(Reporter):
                 report.note(f"{item.source}: {text}")
         if remark := applied.clipped(item):
             self.worst.append((applied.share(item), item.target))
+            self.cause = self.cause or applied.too_large(item)
             self.guessed |= item.assumed and item.clipped.above > 0
             if self.verbose:
                 report.note(f"{item.target}: {remark}")
@@ -165,8 +166,9 @@ class Several(Reporter):
         if self.worst:
             most, target = max(self.worst)
             images = "1 image was" if len(self.worst) == 1 else f"{len(self.worst)} images were"
+            cause = f": {self.cause}" if self.cause else ""
             remedies = applied.remedies(self.guessed)
-            report.note(f"values of {images} clipped, {most:.3g} % of {target} at most; see {remedies}")
+            report.note(f"values of {images} clipped, {most:.3g} % of {target} at most{cause}; see {remedies}")
         if interrupted or tally.failed or not (self.quiet or self.json):
             words = [f"{tally.written} of {self.total} written"]
             words += [f"{tally.skipped} skipped"] * bool(tally.skipped) + [f"{tally.failed} failed"] * bool(

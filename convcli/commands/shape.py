@@ -11,10 +11,10 @@ from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError, GeometryError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Geometry, Pads, Pair, Size
-from convcli.parameters import Asked, AskedType, CountType, FileType, PairType, known
+from convcli.parameters import Asked, AskedType, CountType, FileType, PairType, SideType, known
 from convcli.presenters import sized
 
-_SIZE = CountType()
+_INPUT, _OUTPUT = SideType("--hin", "--win"), SideType("--hout", "--wout")
 
 
 class LayerOptions(NamedTuple):
@@ -118,8 +118,8 @@ LAYERS = Section(
         "convcli shape --hin 8 --k 3 --s 2 --p 1 --op2 1 -o checkerboard.png",
     ),
 )
-@click.option("--hin", type=AskedType(_SIZE), required=True, help="Input height in pixels.")
-@click.option("--win", type=AskedType(_SIZE), default=None, help="Input width in pixels.  [default: the height]")
+@click.option("--hin", type=AskedType(_INPUT), required=True, help="Input height in pixels.")
+@click.option("--win", type=AskedType(_INPUT), default=None, help="Input width in pixels.  [default: the height]")
 @click.option(
     "-k",
     "--k",
@@ -132,8 +132,8 @@ LAYERS = Section(
 @options.asked_geometry
 @options.output_size
 @options.transpose
-@click.option("--hout", type=_SIZE, default=None, metavar="N", help="The output height to solve for: see Solving.")
-@click.option("--wout", type=_SIZE, default=None, metavar="N", help="The output width.  [default: --hout]")
+@click.option("--hout", type=_OUTPUT, default=None, metavar="N", help="The output height to solve for: see Solving.")
+@click.option("--wout", type=_OUTPUT, default=None, metavar="N", help="The output width.  [default: --hout]")
 @click.option("--all", "everything", is_flag=True, help="Show all solutions, up to the 1000 most usual, not a dozen.")
 @click.option("--layers", type=FileType("LAYERS|FILE"), default=None, help="A chain of layers: see Layers.")
 @click.option(
@@ -155,6 +155,8 @@ def shape(asked: ShapeOptions) -> None:
     lost: rows and columns that are not used, outputs that saw padding, outputs that fewer taps reach than others.
     With --hout it solves for what is given as ?, with --layers it works through a chain.
     """
+    _INPUT.check(asked.hin, asked.win)
+    _OUTPUT.check(asked.hout, asked.wout)
     if asked.layers is not None:
         _chain(asked, asked.layers)
         return

@@ -195,7 +195,8 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
     if not numbered:
         lines.append(f"rows {high[0]} to {high[-1]} and columns {wide[0]} to {wide[-1]} of the output")
     elif any(way.mark == COPY for _, way in answer.ways):
-        lines.append("dashed: reached through a copy in the padding as well, or only so")
+        where = "beyond the border" if answer.subject.geometry.transpose else "in the padding"
+        lines.append(f"dashed: reached through a copy {where} as well, or only so")
     if more:
         lines.append(f"{more} more filter{' is' if more == 1 else 's are'} touched and not drawn")
     if (step := matrices.thinning((len(high), len(wide)))) > 1:

@@ -92,7 +92,8 @@ def marks(subject: Subject, traces: tuple[Trace, ...], signs: Mapping[str, str] 
     if COPY in found:
         copies = [*_copies("row", first.rows), *_copies("column", first.columns)]
         mode = subject.geometry.padding_mode
-        out.append(f"{signs[COPY]}: beyond the border, padding of mode {mode}: {'; '.join(copies)}")
+        what = "where the input goes on by" if subject.geometry.transpose else "padding of"
+        out.append(f"{signs[COPY]}: beyond the border, {what} mode {mode}: {'; '.join(copies)}")
     return out
 
 
@@ -115,9 +116,10 @@ def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
 
 
 def _goes_on(run: Sequence[Reading]) -> bool:
-    """Whether these rows or columns are neighbours, and their sources too."""
-    steps = {(b.tap - a.tap, (b.source or 0) - (a.source or 0)) for a, b in pairwise(run)}
-    return len(steps) == 1 and steps.pop()[0] == 1
+    """Whether these rows or columns lie on one side of the image, as far from each other as their sources are."""
+    sides = {one.position < 0 for one in run}
+    steps = {(b.position - a.position, (b.source or 0) - (a.source or 0)) for a, b in pairwise(run)}
+    return len(sides) == len(steps) == 1
 
 
 def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
@@ -156,7 +158,7 @@ def unreached(subject: Subject, at: tuple[int, int]) -> list[str]:
     parts = []
     for axis, what in enumerate(("row", "column")):
         last = (geometry.input[axis] - 1) * geometry.stride[axis] + geometry.extent[axis] - 1 - geometry.pads[2 * axis]
-        if at[axis] > last:
+        if at[axis] > last and geometry.padding_mode == "zeros":
             parts.append(f"{what} {at[axis]} is output_padding: the kernels end at {what} {last}")
     return ["no input pixel reaches it", *(parts or ["it lies between the taps of their kernels"])]
 

@@ -92,7 +92,11 @@ def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, st
     s, d, before = geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
     taps, size = range(geometry.kernel[axis]), geometry.output[axis]
     if geometry.transpose:
-        landings = ((s * source + d * tap - before, tap, PIXEL) for tap in taps)
+        landings = (
+            (s * pixel + d * tap - before, tap, PIXEL if pixel == source else COPY)
+            for pixel in (place - geometry.reach[2 * axis] for place in _places(geometry, axis, source))
+            for tap in taps
+        )
         return [hit for hit in landings if 0 <= hit[0] < size]
     out = []
     for padded in _places(geometry, axis, source):
@@ -105,7 +109,7 @@ def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, st
 
 def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
     """The padded positions of an axis that hold the pixel `source`: itself and its copies beyond the border."""
-    size, before, after = geometry.input[axis], *geometry.pads[2 * axis : 2 * axis + 2]
+    size, before, after = geometry.input[axis], *geometry.reach[2 * axis : 2 * axis + 2]
     if geometry.padding_mode == "zeros":
         return [before + source]
     if before + size + after > MOST_PLACES:

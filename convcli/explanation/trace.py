@@ -3,8 +3,9 @@
     direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
     transposed  R(o, y, x) = bias(o) + Σc Σi Σj k(c, o, i, j) · I(c, (y + top - d·i) / s, (x + left - d·j) / s)
 
-The second sum has only those terms whose quotients are whole numbers inside the image. It is the same as a direct sum over the
-image with s - 1 zeros between its pixels and the kernel turned by 180°. Nothing here calls a backend.
+The second sum has only those terms whose quotients are whole numbers; beyond the image they count where a padding mode puts
+pixels there. It is the same as a direct sum over the image with s - 1 zeros between its pixels and the kernel turned by 180°.
+Nothing here calls a backend.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class Reading(NamedTuple):
     """What one row of taps reads, or likewise one column.
 
     `tap` is the row of the kernel as it is applied. It lies at the row `position` of the image; negative rows, and rows from the
-    image's height on, are beyond the border. Of a transposed operation it is a row of the image with zeros between its pixels.
-    `source` is the row that is read, None for a zero, and `mark` one of `PIXEL`, `COPY`, `OUTSIDE` and `BETWEEN`.
+    image's height on, are beyond the border. Of a transposed operation it is a row of the image with zeros between its pixels,
+    but for the copies beyond the border. `source` is the row that is read, None for a zero, and `mark` one of `PIXEL`, `COPY`,
+    `OUTSIDE` and `BETWEEN`.
     """
 
     tap: int
@@ -106,23 +108,26 @@ def readings(geometry: Geometry, axis: int, at: int) -> tuple[Reading, ...]:
     """What the taps along an axis read for the output row (or column) `at`, in the order of their positions."""
     k, s, d, before = geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
     size = geometry.input[axis]
+    mode = geometry.padding_mode
     if geometry.transpose:
-        return tuple(_collected(at + before - d * tap, tap, s, size) for tap in reversed(range(k)))
-    out = []
-    for tap in range(k):
-        position = s * at + d * tap - before
-        source = source_at(position, size, geometry.padding_mode)
-        mark = OUTSIDE if source == ZERO else PIXEL if position == source else COPY
-        out.append(Reading(tap, position, None if source == ZERO else source, mark))
-    return tuple(out)
+        return tuple(_collected(at + before - d * tap, tap, s, size, mode) for tap in reversed(range(k)))
+    return tuple(_read_at(s * at + d * tap - before, tap, size, mode) for tap in range(k))
 
 
-def _collected(position: int, tap: int, s: int, size: int) -> Reading:
-    """What a tap reads of the image with s - 1 zeros between its pixels."""
-    pixel, rest = divmod(position, s)
-    if rest == 0 and 0 <= pixel < size:
-        return Reading(tap, position, pixel, PIXEL)
-    return Reading(tap, position, None, BETWEEN if 0 <= position < (size - 1) * s else OUTSIDE)
+def _read_at(position: int, tap: int, size: int, mode: str) -> Reading:
+    """What a tap reads at a row of the image."""
+    source = source_at(position, size, mode)
+    mark = OUTSIDE if source == ZERO else PIXEL if position == source else COPY
+    return Reading(tap, position, None if source == ZERO else source, mark)
+
+
+def _collected(place: int, tap: int, s: int, size: int, mode: str) -> Reading:
+    """What a tap reads at a place of the image with s - 1 zeros between its pixels, and between those of its border."""
+    pixel, rest = divmod(place, s)
+    if rest:
+        return Reading(tap, place, None, BETWEEN if 0 <= place < (size - 1) * s or mode != "zeros" else OUTSIDE)
+    found = _read_at(pixel, tap, size, mode)
+    return found if found.mark == COPY else found._replace(position=place)
 
 
 def combine(rule: str, sums: list[float]) -> float:

@@ -22,13 +22,15 @@ class Kernel(NamedTuple):
 class Filter:
     """The kernels of one SPEC, and how their results are combined (one of `convcli.vocabulary.COMBINES`).
 
-    `label` is a short name for file names. `spec` is the text that the user wrote.
+    `label` is a short name for file names. `spec` is the text that the user wrote. `factor` is the stride of
+    the transposed operation that the kernel is made for; 1 for a kernel that is made for none.
     """
 
     label: str
     kernels: tuple[Kernel, ...]
     combine: str = "none"
     spec: str = ""
+    factor: int = 1
 
 
 @dataclass(frozen=True, slots=True)

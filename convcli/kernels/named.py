@@ -188,7 +188,9 @@ def build(spec: str) -> Filter:
     else:
         made, combine = {f"{recipe.name}-{member}{colon}{text}": built[member] for member in built}, recipe.combine
     kernels = tuple(Kernel(member, checked(values, f"'{spec}'")) for member, values in made.items())
-    return Filter(safe_label(spec.strip().lower()), kernels, combine, spec)
+    default = recipe.parameters["factor"].default if _HOMES[recipe.name] == "upsampling" else 1
+    factor = int(arguments.get("factor", default))
+    return Filter(safe_label(spec.strip().lower()), kernels, combine, spec, factor)
 
 
 def names() -> list[str]:
@@ -204,7 +206,15 @@ def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[
 
 def unknown(spec: str) -> KernelError:
     """The error for a SPEC that nothing can be made of. Its remedy suggests similar names."""
+    from convcli.kernels import other_names
+
     name = spec.partition(":")[0].strip().lower()
+    if (found := other_names.remedy_for(spec)) is not None:
+        return KernelError(f"kernel '{spec}'", *found)
+    if (parts := other_names.joined(spec)) is not None and is_name(parts[0]):
+        return KernelError(f"kernel '{spec}'", "has no colon before its arguments", f"write '{':'.join(parts)}'")
+    if is_name(plain := spec.replace("_", "-")):
+        return KernelError(f"kernel '{spec}'", "is not a known name", f"did you mean {plain}?")
     begun = [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]
     near = list(dict.fromkeys(begun + _near(name, names(), 3, 0.65)))[:3]
     remedy = f"did you mean {' or '.join(near)}?" if near else "'convcli kernel' lists the names"

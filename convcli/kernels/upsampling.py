@@ -32,8 +32,8 @@ def bilinear(factor: int = 2) -> Matrix:
     """Bilinear interpolation for a transposed convolution with stride factor.
 
     The initialisation of Long, Shelhamer and Darrell, "Fully convolutional networks" (2015): side ``2f - f mod 2``;
-    with stride f and padding ⌈(f-1)/2⌉ it enlarges as `torch.nn.functional.interpolate(align_corners=False)` does
-    away from the border.
+    with stride f and padding ⌈(f-1)/2⌉ it enlarges as `torch.nn.functional.interpolate(align_corners=False)` does,
+    at the border with ``padding_mode replicate``.
     """
     if not 1 <= factor <= MAX_SIDE // 2:
         raise out_of_range(f"bilinear factor {factor}", f"1 to {MAX_SIDE // 2}")
@@ -42,10 +42,11 @@ def bilinear(factor: int = 2) -> Matrix:
     return np.outer(row, row)
 
 
-@named(scale="sum factor²", source="Keys (1981): a = -0.5 in Pillow, -0.75 in PyTorch and OpenCV")
-def bicubic(factor: int = 2, a: float = -0.5) -> Matrix:
+@named(scale="sum factor²", source="Keys (1981): a = -0.75 in PyTorch and OpenCV, -0.5 in Pillow")
+def bicubic(factor: int = 2, a: float = -0.75) -> Matrix:
     """Cubic convolution for a transposed convolution with stride factor: side 4f - f mod 2, padding ⌈(3f-1)/2⌉.
 
+    With ``padding_mode replicate`` it enlarges as `torch.nn.functional.interpolate(align_corners=False)` does.
     Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29(6), 1981.
     """
     x = np.abs(_places(factor, 2, "bicubic"))

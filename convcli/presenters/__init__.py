@@ -19,6 +19,13 @@ def parameters(geometry: Geometry, **beside: str | None) -> dict[str, Any]:
     return {**size, "padding": padding, **beside, **fields(geometry, "dilation output_padding")}
 
 
+def border_of(geometry: Geometry) -> str:
+    """The padding mode as it follows the padding in a table; empty where a transposed operation reads no border."""
+    if not geometry.transpose:
+        return f", {geometry.padding_mode}"
+    return "" if geometry.padding_mode == "zeros" else f"; the input goes on by {geometry.padding_mode}"
+
+
 def one_or_all(entries: Sequence[Any]) -> Any:
     """The JSON of values of which a single one stands alone, and several are a list."""
     return entries[0] if len(entries) == 1 else list(entries)

@@ -6,10 +6,13 @@ from typing import Any
 
 from convcli import report
 from convcli.images import row_of
-from convcli.presenters import fields, parameters
+from convcli.presenters import border_of, fields, parameters
 from convcli.runs.batch import Failed, Outcome, Skipped
 from convcli.runs.single import Done
 from convcli.vocabulary import STRETCH
+
+NEARLY_ALL = 50
+"""The percentage of clipped values from which on the kernel's sum is named as the cause."""
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
             {"plan": plan.name, "predicted_seconds": plan.seconds, "reason": plan.reason} for plan in result.considered
         ],
         "clipped": {**fields(outcome.clipped, "below above nan"), "of": outcome.clipped.total},
-        "notes": [*operation.notes, *outcome.notes],
+        "notes": [*operation.notes, *outcome.notes, *filter(None, [too_large(outcome)])],
         "seconds": _seconds(outcome),
     }
 
@@ -57,7 +60,23 @@ def clipped(item: Done) -> str | None:
     if not below + above or item.policy == STRETCH:  # the sheet says what it clips
         return None
     sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
-    return f"{share(item):.3g} % of the values were clipped ({sides} the range); see {remedies(above > 0 and item.assumed)}"
+    text, cause = f"{share(item):.3g} % of the values were clipped ({sides} the range)", too_large(item)
+    if cause:
+        text += f": {cause}"
+    return f"{text}; see {remedies(above > 0 and item.assumed)}"
+
+
+def too_large(item: Done) -> str:
+    """What the kernel sums to, where that is why nearly all values of a picture were clipped; else empty."""
+    bank, spec = item.operation.bank, item.operation.spec
+    if bank is None or not bank.averages or item.policy != "clip" or share(item) < NEARLY_ALL:
+        return ""
+    total, steps = float(bank.values.sum()), spec.stride.rows * spec.stride.columns if spec.transpose else 1
+    if abs(abs(total) / steps - 1) < 1e-3:
+        return ""
+    spread = "" if steps == 1 else f", which stride {report.pair(spec.stride)} divides by {steps}"
+    remedy = f", divide it by {total / steps:.6g} to keep the brightness" if total > 0 else ""
+    return f"the kernel sums to {total:.6g}{spread}{remedy}"
 
 
 def remedies(guessed: bool) -> str:
@@ -98,8 +117,7 @@ def table(item: Done) -> report.Table:
         assert operation.weight is not None
         kernels = f"{operation.label}, {report.shape(operation.weight.shape)}"
     padding = report.padding(geometry.pads, spec.padding if isinstance(spec.padding, str) else None)
-    if not spec.transpose:
-        padding += f", {spec.padding_mode}"
+    padding += border_of(geometry)
     rows = [
         ("input", f"{item.source}  {report.shape(item.input_shape)}  {item.mode}"),
         ("output", f"{item.target}  {report.shape(item.output_shape)}  {item.container}"),

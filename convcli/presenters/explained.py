@@ -11,7 +11,7 @@ from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import PIXEL, Trace
-from convcli.presenters import fields, one_or_all, parameters
+from convcli.presenters import border_of, fields, one_or_all, parameters
 from convcli.presenters.panels import contributions, terms_of, window, wrapped
 
 _MOST_WINDOWS = 4
@@ -123,14 +123,13 @@ def _sums(answer: Pixel, more: int, width: int) -> report.Block:
 def _facts(answer: Pixel) -> report.Table:
     subject, first = answer.subject, answer.traces[0]
     geometry, spec = subject.geometry, subject.operation.spec
-    mode = "" if spec.transpose else f", {geometry.padding_mode}"
     rows = [
         ("input", f"{subject.source}  {report.shape(subject.image.shape)}"),
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
         ("operation", phrases.flip(subject)),
         ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
         ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", report.pair(geometry.pads) + mode + report.order(geometry.pads)),
+        ("padding", report.pair(geometry.pads) + border_of(geometry) + report.order(geometry.pads)),
     ]
     if spec.transpose:
         rows.append(("output_padding", report.pair(geometry.output_padding)))
@@ -190,10 +189,11 @@ def _ways_blocks(answer: Touched) -> list[report.Block]:
     subject = answer.subject
     ways = answer.ways
     several = len({way.filter for _, way in ways}) > 1
+    copied = "a copy beyond the border" if subject.geometry.transpose else "a copy in the padding"
     rows = [
         (
             f"{way.at[0]},{way.at[1]}", str(channel), *((subject.filter_name(way.filter),) if several else ()),
-            f"{way.tap[0]},{way.tap[1]}", text(way.weight), "itself" if way.mark == PIXEL else "a copy in the padding",
+            f"{way.tap[0]},{way.tap[1]}", text(way.weight), "itself" if way.mark == PIXEL else copied,
         )
         for channel, way in ways[:_MOST_WAYS]
     ]  # fmt: skip

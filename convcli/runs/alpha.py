@@ -84,7 +84,7 @@ def _taken(operation: Operation) -> int:
 def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:
     """Alpha under the kernel's centre at every output pixel: the unfiltered alpha in the picture's new geometry.
 
-    For the transposed operation, the nearest input pixel.
+    For the transposed operation, the nearest input pixel, which lies beyond the border only if a border is read there.
     """
     if geometry.transpose:
         return alpha[_nearest(geometry, 0)[:, np.newaxis], _nearest(geometry, 1)[np.newaxis, :]]
@@ -104,7 +104,7 @@ def _centres(geometry: Geometry, axis: int) -> NDArray[np.intp]:
 
 def _nearest(geometry: Geometry, axis: int) -> NDArray[np.intp]:
     """The input whose kernel centre lands nearest to each output of an axis."""
-    before = geometry.pads[2 * axis]
+    before, mode = geometry.pads[2 * axis], geometry.padding_mode
     position = np.arange(geometry.output[axis]) + before - (geometry.extent[axis] - 1) / 2
     nearest = np.floor(position / geometry.stride[axis] + 0.5).astype(np.intp)
-    return np.clip(nearest, 0, geometry.input[axis] - 1)
+    return sources(nearest, geometry.input[axis], "replicate" if mode == "zeros" else mode)

@@ -96,9 +96,9 @@ def assemble(
     if kernels and source is not None:
         rule = "exclude each other"
         raise ConvError(f"{param('kernel', kernels[0])} and {param('weights', source)}", rule, "give one of them")
-    notes: tuple[str, ...] = ()
     if kernels:
         bank = Bank(tuple(parse(kernel) for kernel in kernels), combine)
+        notes = _hints(spec, bank.values.shape, bank)
         files = tuple(kernel.strip() for kernel in kernels)
         return Operation(spec, bank.label, bank, None, bias, channels, alpha, linear, compute, notes, files)
     if source is None:
@@ -112,9 +112,20 @@ def assemble(
 
     layer = weights.load(source)
     path, _ = weights.split(source)
+    notes = _hints(spec, layer.weight.shape)
     if bias is None and layer.bias is not None:
-        bias, notes = _stored_bias(layer, spec, str(path))
+        bias, said = _stored_bias(layer, spec, str(path))
+        notes = (*notes, *said)
     return Operation(spec, layer.label, None, layer.weight, bias, channels, alpha, linear, compute, notes, (str(path),))
+
+
+def _hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) -> tuple[str, ...]:
+    """All hints. Their module is imported only if there may be any."""
+    if spec.padding_mode == "zeros" and (bank is None or all(one.factor == 1 for one in bank.filters)):
+        return ()
+    from convcli.runs.hints import hints
+
+    return hints(spec, kernel, bank)
 
 
 def _stored_bias(layer: Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:

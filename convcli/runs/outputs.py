@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from convcli.errors import ImageError, param
+from convcli.images.formats import has_image_name
 from convcli.system.context import current
 from convcli.system.files import reason
 from convcli.system.names import STDIO, exists, folded, identity, is_stream, one_place, same_file
@@ -30,6 +31,7 @@ def resolve(
     overwrite: bool = False,
     in_place: bool | None = False,
     read: Sequence[str] = (),
+    form: str | None = None,
 ) -> list[str]:
     """The target of every input.
 
@@ -51,6 +53,8 @@ def resolve(
         Whether every input is its own target; None if the command has no such option.
     read : sequence of str
         Kernel and weights files, which must not be replaced, either. Names of files that do not exist are ignored.
+    form : str, optional
+        The format that is asked for by name: its ending takes the place of the inputs'.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def resolve(
         raise ImageError(f"{param('in_place')} and {param('output', output)}", "exclude each other", "give one of them")
     if in_place and STDIO in inputs:
         raise ImageError(param("in_place"), "has no file to write when the input is '-'", f"use {param('output')}")
-    targets = list(inputs) if in_place else named(inputs, output, kernel, below)
+    targets = list(inputs) if in_place else named(inputs, output, kernel, below, form)
     kept = [(other, key) for other in read if (key := identity(other)) is not None]
     known = {} if in_place else {key: source for source in inputs if (key := identity(source)) is not None}
     places: dict[str, list[tuple[str, int]]] = {}  # by names that a file system could treat as one
@@ -73,7 +77,8 @@ def resolve(
                 rule = f"is the kernel or weights file '{other}' of this run"
                 raise ImageError(f"output '{target}'", rule, "name another")
         if key in known:
-            remedy = "name another" if in_place is None else f"name another, or use {param('in_place')}"
+            alone = in_place is not None and all(map(same_file, inputs, targets))  # no image takes the place of another
+            remedy = f"name another, or use {param('in_place')}" if alone else "name another"
             raise ImageError(f"output '{target}'", f"is the input '{known[key]}'", remedy)
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise exists(target)
@@ -86,12 +91,15 @@ def resolve(
                 both = f"'{inputs[first]}' and '{source}'"
                 here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
                 rule = f"would both be written to {here}"
-                raise ImageError(both, rule, f"use {_apart(inputs[first], source, output)}")
+                remedy = f"use {_apart(inputs[first], source, output, form, any(below))}"
+                raise ImageError(both, rule, remedy)
         alike.append((where, number))
     return targets
 
 
-def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = ()) -> list[str]:
+def named(
+    inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = (), form: str | None = None
+) -> list[str]:
     """The target of every input, without the checks of `resolve`. Parameters are those of `resolve`.
 
     Raises
@@ -102,20 +110,29 @@ def named(inputs: Sequence[str], output: str | None, kernel: str, below: Sequenc
     for path in (*inputs, output or ""):
         if "\0" in path:
             raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
-    name = _namer(output, kernel)
+    name = _namer(output, kernel, form)
     return [name(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
 
 
-def _apart(one: str, other: str, output: str | None) -> str:
-    """What the user can do to get different targets."""
+def _apart(one: str, other: str, output: str | None, form: str | None, deep: bool) -> str:
+    """What the user can do to get different targets; `deep` says that some lie in subfolders."""
     if os.path.realpath(one) == os.path.realpath(other) or same_file(one, other):
         return "each image once"
+    if form is not None and folded(Path(one).name) != folded(Path(other).name):
+        folder, _, _ = (output or "").partition("{")
+        better = os.path.join(folder, "{dir}" if deep else "", f"{{name}}{_ending(form)}")
+        return f"""{param("output", f"'{better}'")} without {param("format")}, which keeps both endings"""
     if folded(Path(one).name) == folded(Path(other).name):
         return "different names, or one folder for each, " + param("output", "'out/{parent}/{name}'")
     if output is not None and "{stem}" in output:
         better = "'" + output.replace("{stem}", "{name}") + "'"
         return "{name} for {stem}, which has the ending too, " + param("output", better)
     return "a folder or a template, " + param("output", "'out/{name}'")
+
+
+def is_several(output: str) -> bool:
+    """Whether an output is a folder or a template, and not the name of one file."""
+    return output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)
 
 
 def _placer() -> Callable[[str], str]:
@@ -155,7 +172,12 @@ def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
             raise ImageError(f"output '{output}'", rule, f"use {{{'}, {'.join(fields)}}}")
 
 
-def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
+def _ending(form: str) -> str:
+    """The ending of files of a format that is asked for by name."""
+    return f".{form.lower().lstrip('.')}"
+
+
+def _namer(output: str | None, kernel: str, form: str | None) -> Callable[[str, str], str]:
     """A function that returns the target for an input and the folder that it was found in."""
     if output == "":
         raise ImageError("output ''", "is empty", "name a file, a folder ending in '/', or '-'")
@@ -171,6 +193,8 @@ def _namer(output: str | None, kernel: str) -> Callable[[str, str], str]:
         path = Path("stdin.png" if source == STDIO else source)
         if not path.suffix:
             path = path.with_name(f"{path.name}.png")
+        if form is not None:
+            path = Path(path.parent, (path.stem if has_image_name(path.name) else path.name) + _ending(form))
         if output is None:
             return STDIO if source == STDIO else f"{path.stem}-{kernel}{path.suffix}"
         if output in (STDIO, STDOUT):
@@ -233,7 +257,7 @@ def folder(target: str, output: str | None) -> Iterator[None]:
     ImageError
         The folder cannot be made.
     """
-    if output is None or not (output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)):
+    if output is None or not is_several(output):
         yield
         return
     with current().kept(Folders, Folders).made(Path(target).parent):

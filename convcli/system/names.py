@@ -163,5 +163,5 @@ def _claim(made: Path, path: Path) -> None:
 
 def exists(target: str) -> ExistsError:
     """The error that there is a file of this name already."""
-    remedy = f"use {param('overwrite')}, or {param('output', target)} to replace it"
+    remedy = f"name another by {param('output')}, or use {param('overwrite')} to replace it"
     return ExistsError(f"output '{target}'", "exists", remedy)

@@ -33,5 +33,5 @@ def translate(request: Request, tool: str) -> str:
     """
     if tool not in TOOLS:
         raise ConvError(f"tool '{tool}'", "is unknown", f"use one of {', '.join(TOOLS)}")
-    lines: list[str] = import_module(f"convcli.translate.for_{tool}").write(request)
+    lines: list[str] = import_module(f"convcli.translate.for_{tool}").write(request.with_border())
     return "\n".join(lines) + "\n"

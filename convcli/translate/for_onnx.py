@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from convcli.geometry import Pads, Size
 from convcli.translate import literals, script
 from convcli.translate.request import Request
 
@@ -25,12 +26,14 @@ def write(request: Request) -> list[str]:
         image = model.node("Conv", [image, "gray"], "luma")
     (top, bottom, left, right), mode = request.geometry.pads, request.geometry.padding_mode
     pads = [top, left, bottom, right] if any(request.geometry.pads) else []
-    if pads and mode != "zeros":
-        image, pads = _padded(request, model, image), []
+    if request.border is not None:
+        image = _padded(request.size, *request.border, model, image)
+    elif pads and mode != "zeros":
+        image, pads = _padded(request.size, request.geometry.pads, mode, model, image), []
     _convolution(request, model, image, pads)
     _joined(request, model)
     model.nodes[-1] = model.nodes[-1].replace(f'["{model.last}"]', '["result"]')
-    shapes = [1, request.input_channels, *request.geometry.input], [1, _results(request), *request.geometry.output]
+    shapes = [1, request.input_channels, *request.size], [1, _results(request), *request.geometry.output]
     notes = []
     if request.linear:
         notes.append(literals.lacking("linear light (sRGB is decoded before the model, and encoded after it)"))
@@ -101,16 +104,15 @@ def _weight(request: Request, stored: str) -> list[str]:
     return [*lines, f"weight = np.tile({taps}, {(1, channels, 1, 1) if across else (channels, 1, 1, 1)})"]
 
 
-def _padded(request: Request, model: _Model, image: str) -> str:
+def _padded(whole: Size, around: Pads, mode: str, model: _Model, image: str) -> str:
     """A border by Pad, or by indices if Pad does not have it."""
-    (top, bottom, left, right), (high, wide) = request.geometry.pads, request.geometry.input
-    mode = request.geometry.padding_mode
+    (top, bottom, left, right), (high, wide) = around, whole
     room = {"reflect": (high - 1, wide - 1), "circular": (high, wide)}.get(mode, (top + bottom, left + right))
     if mode in _PAD and max(top, bottom) <= room[0] and max(left, right) <= room[1]:
         pads = model.constant("pads", f"[0, 0, {top}, {left}, 0, 0, {bottom}, {right}]", whole=True)
         return model.node("Pad", [image, pads], "padded", f'mode="{_PAD[mode]}"')
     for axis, name, size, ends in ((2, "rows", high, (top, bottom)), (3, "columns", wide, (left, right))):
-        indices = f'np.pad(np.arange({size}), {ends}, mode="{script.border(request, "numpy")}")'
+        indices = f'np.pad(np.arange({size}), {ends}, mode="{script.mode_in("numpy", mode)}")'
         image = model.node(
             "Gather", [image, model.constant(name, indices, whole=True)], f"padded_{name}", f"axis={axis}"
         )

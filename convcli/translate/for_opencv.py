@@ -57,7 +57,7 @@ def _image(request: Request) -> list[str]:
 def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
     """Lines that pad, the planes to filter, filter2D's options, and the index of the part of its result to keep."""
     (top, bottom, left, right), (s, t) = request.geometry.pads, request.geometry.stride
-    border = f"cv2.{script.border(request, 'opencv')}"
+    border = f"cv2.{script.mode_in('opencv', request.geometry.padding_mode)}"
     if request.keeps_size and request.geometry.padding_mode != "circular":  # filter2D has no such border
         anchor = [] if request.centred else [f"anchor=({left}, {top})"]
         return [], "image", [*anchor, f"borderType={border}"], "" if s == t == 1 else f"[::{s}, ::{t}]"

@@ -41,7 +41,9 @@ def _same(request: Request) -> tuple[str, list[str], list[str]]:
     pads, extent = request.geometry.pads, request.geometry.extent
     origin = (pads.top - extent.height // 2, pads.left - extent.width // 2)
     places = (0, *origin) if request.named[0] == "kernel" else origin
-    how = f'mode="{script.border(request, "scipy")}"' + (f", origin={places}" if any(origin) else "")
+    how = f'mode="{script.mode_in("scipy", request.geometry.padding_mode)}"' + (
+        f", origin={places}" if any(origin) else ""
+    )
     return "ndimage", [], _bank(request, "ndimage.correlate", "image", how, script.strided(request))
 
 

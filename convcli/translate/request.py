@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.geometry import Geometry
+from convcli.geometry import Geometry, Pads, Size
 from convcli.layer import Layer
 
 
@@ -33,6 +33,21 @@ class Request:
     frames: int = 1  # of an animation or a document, of which the first is meant
     transparent: bool = False  # whether it has opacity, which the operation does not read
     turned: bool = False  # whether its file may say how the pixels are to be turned
+    # added to the image before a transposed operation reads it; `geometry` is then that of the larger image
+    border: Border | None = None
+
+    def with_border(self) -> Request:
+        """The same, with what a transposed operation reads beyond the border added to the image first."""
+        geometry = self.geometry
+        if not geometry.transpose or not any(geometry.reach):
+            return self
+        return replace(self, geometry=geometry.extended, border=Border(geometry.reach, geometry.padding_mode))
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the image."""
+        (height, width), pads = self.geometry.input, Pads(0, 0, 0, 0) if self.border is None else self.border.pads
+        return Size(height - pads.top - pads.bottom, width - pads.left - pads.right)
 
     @property
     def gray(self) -> bool:
@@ -103,6 +118,13 @@ class Request:
 def _same(blocks: NDArray[np.floating]) -> NDArray[np.float64] | None:
     """The first block, if all are the same."""
     return blocks[0].astype(np.float64, copy=False) if (blocks == blocks[0]).all() else None
+
+
+class Border(NamedTuple):
+    """Rows and columns that are added to an image, and the padding mode that says what they hold."""
+
+    pads: Pads
+    mode: str
 
 
 class Part(NamedTuple):

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from convcli.pointwise.lift import LUMA, LUMINANCE
 from convcli.translate.literals import array, lacking, number, numbers, quoted, stored
-from convcli.translate.request import Part, Request
+from convcli.translate.request import Border, Part, Request
 from convcli.vocabulary import BORDERS, PADDING_MODES
 
 
-def border(request: Request, library: str) -> str:
-    """The name of the border in NumPy, SciPy or OpenCV."""
-    row = BORDERS[PADDING_MODES.index(request.geometry.padding_mode)]
+def mode_in(library: str, mode: str) -> str:
+    """The name of a padding mode in NumPy, SciPy or OpenCV."""
+    row = BORDERS[PADDING_MODES.index(mode)]
     return str(getattr(row, library)).partition(", ")[0]
 
 
@@ -41,7 +41,7 @@ def imports(request: Request, lines: list[str], *own: str, pillow: bool = True) 
 def image(request: Request) -> list[str]:
     """Lines that read the image as Pillow decodes it: ``image``, float64 ``(C, H, W)``."""
     if request.tensor:
-        shape = (request.input_channels, *request.geometry.input)
+        shape = (request.input_channels, *request.size)
         item = "" if request.item is None else f"[{request.item}]"
         return [f"image = np.load({quoted(path(request))}){item}.astype(float).reshape{shape}", *prepared(request)]
     opened = f"Image.open({quoted(path(request))})"
@@ -72,7 +72,15 @@ def prepared(request: Request) -> list[str]:
         ]
     if request.gray:
         lines.append(f"image = np.tensordot([{numbers(luma(request))}], image, 1)[None]  # gray")
+    if request.border is not None:
+        lines.append(bordered(request.border))
     return lines
+
+
+def bordered(border: Border) -> str:
+    """A line by which ``image`` goes on beyond its border, as a transposed operation reads it."""
+    (top, bottom, left, right), mode = border.pads, mode_in("numpy", border.mode)
+    return f'image = np.pad(image, ((0, 0), ({top}, {bottom}), ({left}, {right})), mode="{mode}")  # padding mode'
 
 
 def luma(request: Request) -> NDArray[np.float64]:
@@ -84,8 +92,8 @@ def luma(request: Request) -> NDArray[np.float64]:
 
 def pad(request: Request, name: str = "image") -> str:
     """A line that makes ``padded`` of an image ``(C, H, W)``, by NumPy."""
-    top, bottom, left, right = request.geometry.pads
-    how = "" if request.geometry.padding_mode == "zeros" else f', mode="{border(request, "numpy")}"'
+    (top, bottom, left, right), mode = request.geometry.pads, request.geometry.padding_mode
+    how = "" if mode == "zeros" else f', mode="{mode_in("numpy", mode)}"'
     return f"padded = np.pad({name}, ((0, 0), ({top}, {bottom}), ({left}, {right})){how})"
 
 

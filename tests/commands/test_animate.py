@@ -263,7 +263,6 @@ def test_it_plays_on_a_terminal() -> None:
         ("--hin 5 --k 3 --scale 99 -o o.gif", "not a number from 0.25 to 8"),
         ("--hin 5 --k 3 --cell 0 -o o.gif", "not a whole number from 1 to 400"),
         ("--hin 5 --k 3 --frame -1 -o o.png", "not a whole number from 0"),
-        ("--hin 5 --k 3 --padding-mode reflect --transpose -o o.gif", "use zeros"),
         ("a.png -k 0.123456,1e-7 --cell 9 -o o.gif", "--cell 9 is too small"),
         ("--hin 32 --k 1 --cell 400 -o o.gif", "use a smaller --scale or --cell"),
         ("--hin 32 --k 1 --cell 400 --frame 3 --scale 8 -o o.png", "use a smaller --scale or --cell"),

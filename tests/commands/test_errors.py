@@ -234,7 +234,6 @@ OPERATIONS = cases("""
     transpose img.png -k box -s 2 --output-size 17,21 --op2 1 | 17×21 & output_padding 1 & exclude
     transpose img.png -k box -p 9                      | 9+9 & at most
     transpose img.png -k box -p same -s 2              | 'same' & same-upper
-    transpose img.png -k box --padding-mode reflect    | 'reflect' & crops & zeros
     transpose img.png -k box --groups 2                | groups 2 & 3
     apply img.png -k box -p 2000000000                 | GiB & --stride
     transpose img.png -k box -s 2000000                | GiB & --stride

@@ -480,7 +480,6 @@ def refused(*args: object, cwd: Path) -> Result:
         ("ramp.png -k box --at 0,0 -o nowhere/f.svg", "nowhere"),
         ("ramp.png -k box --as torch -o f.svg", "is for the figure of a pixel"),
         ("ramp.png -k box --as matlab", "'matlab' is not one of"),
-        ("ramp.png -k box --transpose --padding-mode reflect --at 0,0", "has no meaning for a transposed"),
         ("missing.png -k box --at 0,0", "'missing.png' cannot be read"),
         ("ramp.png -k box --at 0,0 --linear --format webm", "cannot be written"),
         ("maps.npy -k box --at 0,0 --linear", "--linear is for gray and RGB images"),

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from support.cli import ROOT, done
 
 from convcli import __version__
+from support.cli import ROOT, done
 
 HERE = ROOT / "distribution"
 

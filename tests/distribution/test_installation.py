@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.cli import ROOT, SAMPLES
 
 from convcli import __version__
+from support.cli import ROOT, SAMPLES
 
 DOCKERFILE = ROOT / "distribution" / "Dockerfile"
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "CONVCLI", "VIRTUAL_ENV"))}

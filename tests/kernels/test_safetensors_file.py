@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cli import SAMPLES
 
 from convcli.errors import KernelError
 from convcli.kernels import safetensors_file
+from support.cli import SAMPLES
 
 
 def packed(header: Any, data: bytes = b"", size: int | None = None) -> bytes:

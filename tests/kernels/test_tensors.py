@@ -76,6 +76,7 @@ def features(path: object, folder: Path) -> NDArray[np.generic]:
         "view",
     ],
 )
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, of quantized tensors
 def test_what_stands_for_real_numbers_is_read_as_them(
     dtype: str, tensor: Callable[[], torch.Tensor], tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from safetensors.torch import save_file as save_tensors
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError
 from convcli.kernels import weights
+from convcli.system.context import Context
 from support.cli import run
 from support.kernels import Pickled, message, outcome
 from support.operations import convolve, transpose_convolve
@@ -329,7 +330,8 @@ def test_torchscript_is_named(tmp_path: Path, recwarn: pytest.WarningsRecorder) 
         warnings.simplefilter("ignore")
         torch.jit.script(torch.nn.Conv2d(1, 1, 3)).save(tmp_path / "w.pt")
     recwarn.clear()
-    text = message(lambda: weights.load(str(tmp_path / "w.pt")))
+    with Context(owns_process=True):
+        text = message(lambda: weights.load(str(tmp_path / "w.pt")))
     assert "TorchScript" in text
     assert "state_dict()" in text
     assert not recwarn.list

@@ -138,7 +138,7 @@ def test_skip_existing(photos: Path) -> None:
     assert (photos / "out/1.png").read_text() == "from before"
     assert (photos / "out/sub/1.png").read_bytes() == alone(photos / "photos/sub/1.png")
     result = done("apply", "photos", *BOX, "-o", "out/", "--skip-existing", "--json", cwd=photos)
-    assert lines(result)[0] == {"input": "photos/1.png", "output": "out/1.png", "skipped": True}
+    assert lines(result)[0] == {"schema": 1, "input": "photos/1.png", "output": "out/1.png", "skipped": True}
     assert done("apply", "photos", *BOX, "-o", "out/", "--skip-existing", "-q", cwd=photos).text == ""
 
 
@@ -293,7 +293,7 @@ def test_a_bug_in_one_image_does_not_lose_the_others(
     assert result.exit_code == 1
     assert made(photos / "out") == ["1.png", "9.png"]
     documents = [json.loads(line) for line in result.stdout.splitlines()]
-    assert documents[1] == {"input": "photos/2.ppm", "error": "internal error, ZeroDivisionError: a bug"}
+    assert documents[1] == {"schema": 1, "input": "photos/2.ppm", "error": "internal error, ZeroDivisionError: a bug"}
     assert "'photos/2.ppm': internal error" in result.stderr
     assert "2 of 3 written, 1 failed" in result.stderr
 
@@ -416,7 +416,7 @@ def test_torch_keeps_its_settings_among_threads() -> None:
     torch = pytest.importorskip("torch")
     from convcli.backends.torch.arrays import _settings
 
-    task = SimpleNamespace(threads=3)
+    task = SimpleNamespace(threads=3, device="cuda")
     before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = True
     try:

@@ -147,7 +147,9 @@ def test_a_default_name_that_comes_to_exist_meanwhile_is_refused(
     before = content(inputs)
     result = run("apply", "a.png", *BOX, cwd=inputs)
     assert result.code == 2
-    assert result.err == ("convcli: error: output 'a-box.png' exists: use --overwrite, or -o a-box.png to replace it\n")
+    assert result.err == (
+        "convcli: error: output 'a-box.png' exists: name another by -o, or use --overwrite to replace it\n"
+    )
     assert content(inputs) == {**before, "a-box.png": b"precious"}
     result = run("apply", "a.png", "b.png", *BOX, "-q", cwd=inputs)  # refused before anything is written
     assert (result.code, (inputs / "b-box.png").exists()) == (2, False)
@@ -284,8 +286,6 @@ def test_collisions_are_refused(args: list[str], inputs: Path) -> None:
         ["a.png", "-o", "symlink.png"],
         ["symlink.png", "-o", "a.png"],
         ["a.png", "-o", "hardlink.png"],
-        ["a.png", "b.png", "-o", "sub/../b.png"],
-        ["a.png", "a-box.png", "--overwrite"],
     ],
     ids=" ".join,
 )

@@ -64,7 +64,7 @@ def axis_phases(geometry: Geometry, axis: int) -> Axis:
         for first, taps, origin in found
     ]
     length = 1 + max((phase.places[-1] for phase in phases), default=0)
-    padded = PaddedAxis(size, -base, count - 1 + extent(length, unit))
+    padded = PaddedAxis(size, -base, count - 1 + extent(length, unit), geometry.padding_mode)
     padded, unit = padded.near(length, count, unit)
     return Axis(phases, count, length, unit, padded)
 

@@ -90,7 +90,7 @@ def _direct(made: Tensors) -> torch.Tensor:
 
 
 def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """The padded input, gathered by rows and by columns, because torch's own padding refuses pads as large as the image."""
+    """The input with its border, gathered by rows and by columns: torch's own padding refuses pads as large as the image."""
     interleaved = not x.is_contiguous()
     if interleaved:  # index_select returns a tensor that is contiguous in the order of its axes
         x = x.permute(0, 2, 3, 1)
@@ -102,6 +102,8 @@ def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
 
 def _transposed(made: Tensors) -> torch.Tensor:
     x, weight, bias, geometry, groups = made.x, made.weight, made.bias, made.geometry, made.groups
+    if any(geometry.reach):
+        x, geometry = _gathered(x, geometry), geometry.extended
     top, bottom, left, right = geometry.pads
     limits = (max(s, d) for s, d in zip(geometry.stride, geometry.dilation, strict=True))
     small = all(p2 < limit for p2, limit in zip(geometry.output_padding, limits, strict=True))

@@ -1,0 +1,65 @@
+"""What people type for a kernel's name, and what there is instead."""
+
+from __future__ import annotations
+
+import re
+
+from convcli.errors import param
+
+_OTHER_NAMES = {
+    "sobel or laplacian": "edge edges edge-detect edge-detection edge-detector detect-edges outline contours",
+    "box": "mean average avg moving-average boxblur box-blur uniform flat",
+    "gaussian": "gaussian-blur gaussianblur blur-gaussian gauss-blur low-pass lowpass",
+    "laplacian or unsharp": "high-pass highpass",
+    "unsharp": "unsharp-mask unsharpmask usm",
+    "motion": "motion-blur motionblur",
+    "identity": "none noop no-op delta dirac impulse id",
+    "bilinear": "linear tent triangle",
+    "bicubic": "cubic catmull-rom catrom",
+    "nearest": "nn nearest-neighbour nearest-neighbor pixelate",
+    "haar": "wavelet",
+    "sobel-x": "sobel-h sobel-horizontal sobelx",
+    "sobel-y": "sobel-v sobel-vertical sobely",
+}
+"""Kernels, and the names that they have elsewhere."""
+
+_NO_CONVOLUTIONS = (
+    ("it picks a value of the window by its rank", "use box or gaussian for an average",
+     "median mode rank percentile min max minimum maximum erode erosion dilate dilation open opening close closing morphology"),
+    ("its weights change with the pixels", "use gaussian",
+     "bilateral guided nlm nlmeans nl-means non-local-means anisotropic kuwahara wiener surface-blur"),
+    ("it also thins and links what a gradient finds", "use gaussian-gradient or sobel", "canny hough"),
+    ("it compares what a gradient finds", "use hessian or gaussian-gradient", "harris corner corners sift orb"),
+    ("it changes each pixel by itself", f"use a number as the kernel, such as 1.2, with {param('bias')}",
+     "brightness contrast exposure gamma threshold binarize equalize clahe histogram normalize levels"),
+    ("it changes each pixel by itself", f"use the kernel -1 with {param('bias', '100%')}", "invert negate negative"),
+    ("it makes one channel of colours", f"use {param('channels', 'gray')}", "gray grey grayscale greyscale mono luma"),
+    ("it moves pixels", "use shift for whole pixels", "rotate flip mirror translate warp crop"),
+    ("it changes the size", f"use bicubic:2 in the transposed operation to enlarge, or {param('stride')} to make it smaller",
+     "resize scale upsample upscale downsample downscale zoom thumbnail"),
+)  # fmt: skip
+"""Filters that no kernel can be: why, and what comes near."""
+
+
+def remedy_for(name: str) -> tuple[str, str] | None:
+    """The rule and the remedy for a SPEC that is no kernel's, if it is known from elsewhere."""
+    plain, _, _ = name.strip().lower().replace("_", "-").partition(":")
+    for kernel, names in _OTHER_NAMES.items():
+        if plain in names.split():
+            return "has another name here", f"use {kernel}"
+    for why, remedy, names in _NO_CONVOLUTIONS:
+        if plain in names.split():
+            return f"is no convolution, as {why}", remedy
+    if re.fullmatch(r"\d+x\d+", plain):
+        side = plain.partition("x")[0]
+        return (
+            "is a size",
+            f"use a kernel that has it, such as box:{side}, or write its numbers, as in '0,1,0;1,-4,1;0,1,0'",
+        )
+    return None
+
+
+def joined(name: str) -> tuple[str, str] | None:
+    """A name and the arguments that follow it in another way than after a colon: ``gaussian(2)``, ``gaussian=2``."""
+    found = re.fullmatch(r"\s*([A-Za-z][\w-]*)\s*(?:\(([^()]*)\)|[= ]\s*(.+))\s*", name)
+    return None if found is None else (found[1].lower().replace("_", "-"), (found[2] or found[3] or "").strip())

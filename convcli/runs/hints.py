@@ -1,0 +1,58 @@
+"""Hints at what is legal and seldom meant: seen in the operation alone, before any picture is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convcli.convspec import ConvSpec
+from convcli.errors import GeometryError, param
+from convcli.geometry import Pads, Pair
+
+if TYPE_CHECKING:
+    from convcli.kernels.bank import Bank, Filter
+
+FAR = 1 << 20
+"""The side of an image that is larger than any kernel: what a kernel reaches beyond the border does not depend on it."""
+
+
+def hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) -> tuple[str, ...]:
+    """All hints at an operation with a kernel of this size; `bank` has the kernels where they were named."""
+    made_for = () if bank is None else tuple(_made_for_another(one, spec) for one in bank.filters)
+    return tuple(dict.fromkeys(filter(None, (border(spec, kernel), *made_for))))
+
+
+def border(spec: ConvSpec, kernel: tuple[int, ...]) -> str:
+    """A hint that nothing beyond the border is read, whatever the padding mode says lies there; else empty."""
+    if spec.padding_mode == "zeros" or spec.output_size is not None:
+        return ""
+    try:
+        geometry = spec.resolve((FAR, FAR), (kernel[-2], kernel[-1]))
+    except GeometryError:
+        return ""
+    if any(geometry.reach):
+        return ""
+    mode = param("padding_mode", spec.padding_mode)
+    if spec.transpose:
+        return f"{mode} changes nothing: no kernel beyond the border reaches the output"
+    return f"{mode} changes nothing without {param('padding')}: no window reaches beyond the border"
+
+
+def _made_for_another(one: Filter, spec: ConvSpec) -> str:
+    """A hint that a kernel is made for another operation, stride or padding; else empty."""
+    factor, side = one.factor, one.kernels[0].values.shape[0]
+    if factor == 1:
+        return ""
+    crop = (side - factor) // 2
+    if spec.transpose and spec.stride == (factor, factor) and spec.dilation == (1, 1) and _crops(spec, side, crop):
+        return ""
+    wanted = f"{param('stride', factor)} and {param('padding', crop)}"
+    if not spec.transpose:
+        return f"kernel '{one.spec}' is made for the transposed operation with {wanted}, which enlarges by {factor}"
+    return f"kernel '{one.spec}' enlarges by {factor} with {wanted}; here it leaves a pattern, or another size"
+
+
+def _crops(spec: ConvSpec, side: int, crop: int) -> bool:
+    """Whether an operation with so large a kernel crops just so much on every side."""
+    if isinstance(spec.padding, Pads):
+        return spec.padding == (crop,) * 4
+    return spec.resolve((FAR, FAR), Pair(side, side)).pads == (crop,) * 4

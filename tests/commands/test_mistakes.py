@@ -1,0 +1,213 @@
+"""A hundred mistakes as they are typed, and what the one line on stderr has to say about each."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from convcli.cli import COMMANDS, main
+from convcli.commands.synonyms import OPTIONS, option_for
+from support.cli import run
+from support.pictures import write
+
+MISTAKES = """
+    conv2d img.png -k sobel                           | 'conv2d' is no command & convcli apply IMAGE -k SPEC
+    conv img.png -k sobel                             | convcli apply IMAGE -k SPEC
+    convolve img.png -k sobel                         | convcli apply IMAGE -k SPEC
+    Filter img.png -k sobel                           | convcli apply IMAGE -k SPEC
+    filter2D img.png                                  | convcli apply IMAGE -k SPEC
+    blur img.png                                      | convcli apply IMAGE -k gaussian:2
+    sharpen img.png                                   | convcli apply IMAGE -k sharpen
+    edges img.png                                     | convcli apply IMAGE -k sobel
+    gaussian:3 img.png                                | convcli apply IMAGE -k gaussian:3
+    resize img.png                                    | -p same-upper --padding-mode replicate
+    upsample img.png                                  | convcli transpose IMAGE -k bicubic:2
+    downsample img.png                                | convcli apply IMAGE -k box:2 -s 2
+    deconv img.png -k box                             | convcli transpose IMAGE -k SPEC
+    conv_transpose2d img.png -k box                   | convcli transpose IMAGE -k SPEC
+    help                                              | use 'convcli --help'
+    help apply                                        | use 'convcli apply --help'
+    man shape                                         | use 'convcli shape --help'
+    version                                           | use 'convcli --version'
+    kernels                                           | use 'convcli kernel'
+    list                                              | use 'convcli kernel'
+    size --hin 3 --k 3                                | convcli shape --hin
+    gif --hin 5 --k 3                                 | convcli animate --hin
+    benchmark img.png                                 | convcli compare IMAGE
+    info                                              | use 'convcli doctor'
+    aply img.png -k sobel                             | did you mean apply?
+    Apply img.png -k sobel                            | did you mean apply?
+    nonsense                                          | is no command & use apply, transpose
+    img.png                                           | use 'convcli apply img.png -k SPEC'
+    img.png -k sobel -o x.png                         | use 'convcli apply img.png -k sobel -o x.png'
+    sub -k sobel                                      | use 'convcli apply sub -k sobel'
+    missing.jpg                                       | use 'convcli apply missing.jpg -k SPEC'
+    -k sobel img.png                                  | No such option '-k' & name a command first
+    apply img.png                                     | no kernel is given & -k sobel
+    apply -k sobel                                    | no image is given & name images
+    apply img.png sobel                               | input 'sobel' is no file, but a kernel & use -k sobel
+    apply img.png gaussian:2                          | use -k gaussian:2
+    apply img.png '0,1,0;1,-4,1;0,1,0'                | use -k '0,1,0;1,-4,1;0,1,0'
+    apply img.png -k edge                             | kernel 'edge' has another name here & use sobel or laplacian
+    apply img.png -k mean                             | use box
+    apply img.png -k average                          | use box
+    apply img.png -k gaussian_blur                    | use gaussian
+    apply img.png -k unsharp_mask                     | use unsharp
+    apply img.png -k motion-blur:5                    | use motion
+    apply img.png -k find_edges                       | did you mean find-edges?
+    apply img.png -k sobl                             | did you mean sobel
+    apply img.png -k canny                            | is no convolution & use gaussian-gradient or sobel
+    apply img.png -k median:3                         | is no convolution & use box or gaussian
+    apply img.png -k bilateral                        | is no convolution & use gaussian
+    apply img.png -k dilate                           | is no convolution & by its rank
+    apply img.png -k grayscale                        | is no convolution & --channels gray
+    apply img.png -k invert                           | is no convolution & kernel -1 & --bias 100%
+    apply img.png -k threshold                        | is no convolution & --bias
+    apply img.png -k resize                           | is no convolution & --stride
+    apply img.png -k 5x5                              | is a size & box:5
+    apply img.png -k 'gaussian(2)'                    | write 'gaussian:2'
+    apply img.png -k gaussian=2                       | write 'gaussian:2'
+    apply img.png -k 'gaussian 2'                     | write 'gaussian:2'
+    apply img.png -k gaussian 2                       | input '2' is no file & use -k gaussian:2
+    apply img.png -k box 5 -o out.png                 | input '5' is no file & use -k box:5
+    apply img.png -k '1 0;0 1'                        | separate them by commas
+    apply img.png -k '1,2;3'                          | ragged
+    apply img.png -k img.png                          | is an image
+    kernel -1,0,1                                     | written --kernel='-1,0,1'
+    kernel '-1,0,1;-2,0,2;-1,0,1'                     | written --kernel='-1,0,1;-2,0,2;-1,0,1'
+    kernel -.5,1                                      | written --kernel='-.5,1'
+    apply img.png -1,0,1                              | written --kernel='-1,0,1'
+    apply '*.png' -k sobel                            | is a pattern that the shell did not replace & without quotes
+    apply 'no*.tif' -k sobel                          | is a pattern that matches no file & name images
+    explain 'im?.png' -k sobel --at 1,1               | is a pattern that the shell did not replace
+    apply img.png -k sobel --border reflect           | No such option '--border' & --padding-mode
+    apply img.png -k sobel --mode wrap                | did you mean --padding-mode?
+    apply img.png -k sobel --boundary symm            | did you mean --padding-mode?
+    apply img.png -k sobel --padding_mode wrap        | did you mean --padding-mode?
+    apply img.png -k sobel --pad 1                    | did you mean --padding
+    apply img.png -k sobel --offset 128               | did you mean --bias?
+    apply img.png -k sobel --delta 128                | did you mean --bias?
+    apply img.png -k sobel --gray                     | did you mean --channels gray?
+    apply img.png -k sobel --grayscale                | did you mean --channels gray?
+    apply img.png -k sobel --force                    | did you mean --overwrite & it replaces a file
+    apply img.png -k sobel -y                         | --overwrite
+    apply img.png -k sobel --scale 2                  | write the factor into the kernel & convcli transpose
+    apply img.png -k sobel --transpose                | use 'convcli transpose'
+    transpose img.png -k sobel --transpose            | leave it out
+    transpose img.png -k bicubic:2 --scale 2          | -s N enlarges
+    apply img.png -k sobel --k 3                      | follows its name & -k box:3
+    apply img.png --kernel-size 3                     | follows its name & -k box:3
+    apply img.png -k gaussian --sigma 2               | -k gaussian:2
+    apply img.png -k box --normalize                  | write the factor into the kernel
+    apply img.png -k box --out x.png                  | did you mean --output?
+    apply img.png -k box --output-format png          | did you mean --format?
+    apply img.png -k box --outdir out                 | -o DIR/
+    apply img.png -k box --gpu                        | did you mean --device cuda?
+    apply img.png -k box -j 4                         | did you mean --threads?
+    apply sub -k box -r                               | did you mean --recursive?
+    apply img.png -k box --debug                      | did you mean --verbose?
+    apply img.png -k box --flip                       | --op conv
+    apply img.png -k box --strides 2                  | did you mean --stride?
+    apply img.png -k box --dilate 2                   | did you mean --dilation?
+    apply img.png -k box --input img.png              | without an option
+    apply img.png -k box --abs                        | did you mean --range?
+    apply img.png -k box --model x.pt                 | did you mean --weights?
+    apply img.png -k box --op2 1                      | convcli transpose
+    apply img.png -k box -p reflect                   | use --padding-mode reflect
+    apply img.png -k box --padding-mode same          | use --padding same
+    apply img.png -k box -s 2x1                       | ours are H,W & write 2,1
+    apply img.png -k box -s 0                         | '0' & from 1
+    apply img.png -k box -s 2 -p same                 | same-upper
+    apply img.png -k box -o out.mp4                   | cannot be written & use png
+    apply img.png -k box -o out.png --format png      | --format png is for -o -, a folder or a template
+    apply img.png sub/img.png -k box -o one.png       | would both be written
+    apply img.png -k box -o img.png                   | is the input
+    apply img.png img.jpg -k box -o out/ --format jpg | would both be written & {name}.jpg
+    shape --hin 32                                    | --kernel-size
+    shape --size 32 --k 3                             | did you mean --hin
+    shape --hin 64x32 --k 3                           | ours are H,W & --hin 64 --win 32
+    shape --hin 32 --k 3 --padding-mode reflect       | changes no size
+    shape --hin 32 --k 40                             | is larger than the padded image
+    explain img.png -k sobel                          | no pixel is named & --at
+    explain img.png -k sobel --pixel 1,1              | did you mean --at?
+    explain img.png -k sobel --export torch           | did you mean --as?
+    compare img.png -k sobel --rtol 1e-3              | did you mean --tolerance?
+    animate --hin 5 --k 3                             | nowhere to show it
+    animate --hin 5 --k 3 --gif                       | -o FILE.gif
+    animate --hin 5 --k 3 --duration 3                | did you mean --fps?
+    kernel --list                                     | 'convcli kernel' alone
+    kernel sobel --preview img.png                    | did you mean --on?
+    kernel sobel --on img.png                         | add -o FILE.png
+    kernel gausian                                    | did you mean gaussian
+    completion powershell                             | bash
+"""
+LINES = [tuple(part.strip() for part in line.split("|")) for line in MISTAKES.strip().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("mistakes")
+    (path / "sub").mkdir()
+    for name in ("img.png", "img.jpg", "sub/img.png"):
+        write(path / name, np.random.default_rng(0).integers(0, 256, (3, 9, 9), np.uint8))
+    return path
+
+
+def test_there_are_a_hundred() -> None:
+    assert len({line for line, _ in LINES}) == len(LINES) >= 100
+
+
+@pytest.mark.parametrize(("line", "words"), LINES, ids=[line for line, _ in LINES])
+def test_a_mistake(line: str, words: str, folder: Path) -> None:
+    """One line, exit code 2, nothing on stdout, nothing written, and no remedy that would replace what it should not."""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    result = run(*shlex.split(line), cwd=folder)
+    assert result.code == 2
+    assert result.out == b""
+    assert result.err.startswith("convcli: error: ")
+    assert result.err.count("\n") == 1
+    for part in words.split("&"):
+        assert part.strip() in result.err
+    if "would both be" in words:
+        assert "--in-place" not in result.err
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_option_begun_is_completed_before_a_synonym_is_looked_for() -> None:
+    """Where the start of an option of ours is a word of another tool's, ours is meant; --in-place alone has to be typed out."""
+    context = click.Context(main)
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        assert command is not None
+        known = [option for parameter in command.params for option in parameter.opts]
+        for word in {word for row in OPTIONS for word in row.names.split()} - {*known}:
+            begun = [option for option in known if len(word) > 3 and option.startswith(word)]
+            found = option_for(word, name, known)
+            assert not begun or not found or found == f"did you mean {begun[0]}?" or begun == ["--in-place"], (
+                name,
+                word,
+            )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "apply img.png -k gaussian:2 -p same",
+        "apply img.png -k box:2 -s 2",
+        "transpose img.png -k bicubic:2 -s 2 -p same-upper --padding-mode replicate",
+        "kernel --kernel=-1,0,1",
+        "apply img.png -k gaussian:2 -p same --channels gray",
+        "apply img.png --kernel=-1 --bias 100%",
+        "shape --hin 64 --win 32 --k 3",
+        "compare img.png -k box --repeats 1",
+        "explain img.png -k sobel --as torch",
+        "animate --hin 5 --k 3 -o conv.gif",
+    ],
+)
+def test_what_the_remedies_say_works(line: str, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "img.png").write_bytes((folder / "img.png").read_bytes())
+    assert run(*line.split(), cwd=tmp_path).code == 0
