@@ -35,6 +35,7 @@ from convcli.drawing.colors import PALETTES
 from convcli.engine import Compute
 from convcli.explanation import illustration, pixel, subject, touched
 from convcli.geometry import Pads
+from convcli.layer import Layer
 from convcli.images.figures import movie
 from convcli.runs import comparison, comparison_input
 from convcli.runs.batch import Batch, Done
@@ -83,7 +84,7 @@ for container in ("GIF", "PNG", "WEBP"):
     with open("film", "w+b") as stream:
         movie.write(film, stream, container)
 same("animate")
-request = Request("in.png", np.ones((3, 1, 3, 3)), spec.resolve((20, 20), (3, 3)), 3)
+request = Request("in.png", Layer(np.ones((3, 1, 3, 3)), 3), spec.resolve((20, 20), (3, 3)))
 for tool in TOOLS:
     translate(request, tool)
 same("translate")
