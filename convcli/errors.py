@@ -1,6 +1,7 @@
 """The errors that a user can cause. Each carries the value, the rule and the remedy, and is shown on one line.
 
-The core speaks of parameters (`param`). A face, such as the command line, spells them: see `convcli.spelling`.
+The core speaks of parameters (`param`). A face, such as the command line, spells them: see `as_options` and
+`as_arguments`.
 """
 
 import re
@@ -27,6 +28,24 @@ def param(name: str, value: object = "") -> str:
         Shown as `str` gives it; "" for the parameter alone.
     """
     return f"{_OPENS}{name}{'' if value == '' else f' {value}'}{_CLOSES}"
+
+
+_SHORT = {"kernel": "-k", "output": "-o", "null": "-0"}
+"""Parameters whose option is known by its short name."""
+
+
+def as_options(text: str) -> str:
+    """``padding_mode zeros`` is ``--padding-mode zeros``."""
+    return PARAMETER.sub(lambda found: _option(found[1]) + (f" {found[2]}" if found[2] else ""), text)
+
+
+def as_arguments(text: str) -> str:
+    """``padding_mode zeros`` is ``padding_mode=zeros``."""
+    return PARAMETER.sub(lambda found: found[1] + (f"={found[2]}" if found[2] else ""), text)
+
+
+def _option(name: str) -> str:
+    return _SHORT.get(name, "--" + name.replace("_", "-"))
 
 
 class ConvError(Exception):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli.convspec import ConvSpec
-from convcli.errors import GeometryError
+from convcli.errors import GeometryError, as_options
 from convcli.geometry import (
     PADDING_MODES,
     ZERO,
@@ -24,7 +24,6 @@ from convcli.geometry import (
     inputs_sharing,
     transposed_size,
 )
-from convcli.spelling import as_options
 from support.layers import Layer, layers
 
 SIZE, KERNEL, STRIDE = st.integers(1, 12), st.integers(1, 6), st.integers(1, 5)

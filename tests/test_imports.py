@@ -204,7 +204,6 @@ def test_geometry_is_standard_library_only() -> None:
         "convspec.py",
         "errors.py",
         "extras.py",
-        "spelling.py",
         "commandline.py",
         "report/__init__.py",
         "report/terminal.py",
@@ -214,7 +213,7 @@ def test_geometry_is_standard_library_only() -> None:
 
 
 LAYERS = [
-    {"__init__", "errors", "extras", "spelling", "vocabulary", "drawing"},
+    {"__init__", "errors", "extras", "vocabulary", "drawing"},
     {"geometry"},
     {"convspec"},
     {"system", "commandline", "report", "arithmetic"},

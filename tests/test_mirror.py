@@ -17,8 +17,10 @@ THEMES = {
         "mirror": "this",
         "portability": "nothing needs what only POSIX has",
         "readme": "every command line of the README",
+        "spelling": "errors say value, rule and remedy, and how a face spells them",
     },
     "arithmetic": {"networks": "published figures of known networks"},
+    "presenters": {"schema": "every JSON document says its schema"},
     "backends": {
         "algebra": "adjoints, impulses, linearity",
         "definition": "the formulas as literal loops",

@@ -12,9 +12,8 @@ import pytest
 
 from convcli import errors
 from convcli.cli import main
-from convcli.errors import PARAMETER, GeometryError, param
+from convcli.errors import PARAMETER, GeometryError, as_arguments, as_options, param
 from convcli.kernels.named import REGISTRY
-from convcli.spelling import as_arguments, as_options
 from support.cli import ROOT
 
 ERROR = GeometryError(

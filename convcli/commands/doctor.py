@@ -10,9 +10,8 @@ import click
 
 from convcli import options, report
 from convcli.commands.help import Documented
-from convcli.errors import one_line
+from convcli.errors import as_options, one_line
 from convcli.folding import ReportingOptions, folded
-from convcli.spelling import as_options
 
 
 @click.command(cls=Documented, examples=("convcli doctor", "convcli doctor --json"))

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from convcli.errors import as_options
 from convcli.folding import WORDS
-from convcli.spelling import as_options
 from convcli.vocabulary import BORDERS
 
 

@@ -10,13 +10,12 @@ from time import perf_counter
 from typing import Any, TextIO
 
 from convcli import commandline, report
-from convcli.errors import one_line
+from convcli.errors import as_options, one_line
 from convcli.folding import ReportingOptions
 from convcli.presenters import applied
 from convcli.runs.batch import Failed, Outcome, Skipped, Tally
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done
-from convcli.spelling import as_options
 from convcli.system.names import STDIO
 
 ALIKE = 10

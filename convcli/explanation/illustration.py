@@ -10,13 +10,13 @@ import numpy as np
 from convcli.drawing.colors import Palette, diverging, gray, mix, readable_on
 from convcli.drawing.grid import Cell
 from convcli.drawing.scene import Scene, Shape, Text, text_width
+from convcli.errors import as_options
 from convcli.explanation import matrices, phrases
 from convcli.explanation.matrices import BODY, GAP, MARGIN, NUMBERED, Grid, cell_side, drawn_row
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
-from convcli.spelling import as_options
 
 _LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 from convcli import commandline
-from convcli.spelling import as_options
+from convcli.errors import as_options
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
-from convcli.errors import ConvError, KernelError
+from convcli.errors import ConvError, KernelError, as_options
 from convcli.kernels import parse
 from convcli.kernels.analysis import Analysis, analyse
-from convcli.spelling import as_options
 from support.operations import convolve
 
 
