@@ -34,6 +34,7 @@ def pictures(shape: tuple[int, ...]) -> NDArray[np.uint16]:
         (pictures((1, 3, 1, 6))[..., ::2], False),
         (pictures((1, 3, 1, 6))[..., :1], True),  # the strides of axes of length 1 do not matter
         (pictures((1, 3, 8, 5))[:, :, :1], True),
+        (pictures((1, 3, 1, 6))[..., ::2][..., :1], True),
     ],
 )
 def test_which_pixels_lie_side_by_side(array: NDArray[np.uint16], expected: bool) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convcli import engine
 from convcli.backends.numpy import blocks as runs
+from convcli.backends.numpy.recipe import recipe_of
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pads, Pair, Size
@@ -22,7 +23,7 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Restore
 from convcli.windows import WHOLE
 from support.layers import Layer, layers
-from support.operations import ALWAYS, convolve, small_tiles
+from support.operations import ALWAYS, convolve, small_tiles, task_of
 
 
 @dataclass
@@ -197,3 +198,28 @@ def test_tiles_are_given_to_the_threads_of_the_plan(threads: int, monkeypatch: p
     result = convolve(image, weight, ConvSpec(groups=3), Compute("numpy", threads=threads))
     assert given == [threads]
     assert result.plan.endswith(f"{threads} thread{'s' * (threads > 1)}")
+
+
+@pytest.mark.parametrize(
+    ("scale", "span", "rounding", "known"),
+    [
+        (1.0, (0.0, 255.0), 0.1, (True, True, True)),
+        (1.0, (0.0, 255.0), 0.3, (True, False, True)),  # 255.6 would be 256, which is 0 in 8 bits
+        (257.0, (0.0, 255.0), 0.1, (True, False, True)),  # in units of 16 bits
+        (257.0, (0.0, 255.0), 0.0007, (True, True, True)),
+        (1.0, (-1.0, 255.0), 0.1, (False, False, True)),
+        (1.0, (0.0, 256.0), 0.1, (False, False, True)),
+        (1.0, (0.0, 1e29), 0.1, (False, False, True)),
+        (1.0, (-1e31, 0.0), 0.1, (False, False, False)),  # there may have been an infinity less an infinity
+    ],
+)
+def test_what_need_not_be_checked(
+    scale: float, span: tuple[float, float], rounding: float, known: tuple[bool, bool, bool]
+) -> None:
+    """Whether results are within the range, surely so with their rounding, and no NaN."""
+    white = 255.0 * scale
+    finish = Finish(dtype="uint8" if white == 255 else "uint16", full_scale=white, scale=scale)
+    geometry = ConvSpec().resolve((6, 7), (1, 1))
+    task = task_of(np.zeros((1, 1, 6, 7), np.uint8), np.ones((1, 1, 1, 1)), geometry, finish=finish)
+    recipe = recipe_of(task)._replace(span=span, rounding=rounding)
+    assert runs.Output(task, recipe, range(6), range(7)).known == known

@@ -79,3 +79,12 @@ def test_an_image_that_is_all_width_is_not_computed_whole() -> None:
         geometry = ConvSpec(stride=Pair(stride, stride)).resolve((1, image.shape[2]), (1, 1))
         task = task_of(image[np.newaxis], np.ones((1, 1, 1, 1)), geometry)
         assert recipes.recipe_of(task).job.thin == 1
+
+
+def test_the_oldest_recipes_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "CACHED_RECIPES", 3)
+    with Context() as context:
+        for side in (5, 6, 7, 8, 9):
+            convolve(np.zeros((1, side, side), np.uint8), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("numpy"))
+        kept = context.kept(recipes.Recipes, recipes.Recipes)._kept
+    assert [key.geometry.input.height for key in kept] == [7, 8, 9]

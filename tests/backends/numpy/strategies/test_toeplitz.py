@@ -19,3 +19,14 @@ def test_tiles_are_of_whole_blocks(width: int, distinct: int) -> None:
     size = toeplitz.tile(job, 4)
     part = job.part(range(size.width))
     assert size.height % toeplitz.rows_of(job, part.line) == 0
+
+
+@pytest.mark.parametrize("height", range(9, 21))
+def test_lines_are_as_long_as_those_that_are_read(height: int) -> None:
+    """4095 outputs in a line read 4097 values: from 4096 on, blocks have two rows."""
+    kernel = np.arange(9.0).reshape(3, 3) + 1
+    geometry = ConvSpec(padding="same-upper").resolve((height, 4095), kernel.shape)
+    job = direct(kernel[np.newaxis, np.newaxis], None, geometry, 1, np.dtype(np.uint8), interleaved=False)
+    size = toeplitz.tile(job, 4)
+    assert toeplitz.rows_of(job, job.part(range(size.width)).line) == 2
+    assert size == (height // 2 * 2, 4095)
