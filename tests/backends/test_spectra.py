@@ -60,3 +60,12 @@ def test_sides_are_the_next_good_ones(side: int) -> None:
     (fast, _) = spectra.sides_for((side, 2))
     good = [2**a * 3**b * 5**c for a in range(1, 13) for b in range(8) for c in range(6)]
     assert fast == min(each for each in good if each >= side)
+
+
+@pytest.mark.parametrize(("kernel", "expected"), [((2, 200), True), ((1, 400), False), ((400, 1), False)])
+def test_a_single_line_of_taps_is_not_transformed(kernel: tuple[int, int], expected: bool) -> None:
+    assert spectra.suits((1, 1, *kernel), 1, ConvSpec().resolve((999, 999), kernel)) == expected
+
+
+def test_a_transposed_operation_is_not_transformed() -> None:
+    assert not spectra.suits((1, 1, 40, 40), 1, ConvSpec(transpose=True).resolve((99, 99), (40, 40)))

@@ -70,3 +70,10 @@ def test_a_bad_variable_is_named(name: str, tmp_path: Path) -> None:
     assert f"CONVCLI_{name}" in ended.stderr
     assert "nonsense" in ended.stderr
     assert f"CONVCLI_{name}" in done("apply", "--help").text
+
+
+def test_variables_that_contradict_each_other_are_an_error(tmp_path: Path) -> None:
+    """Neither gives way to the other."""
+    ended = program(*APPLY, cwd=tmp_path, CONVCLI_BACKEND="numpy", CONVCLI_DEVICE="cuda")
+    assert ended.returncode == 2
+    assert "runs on the CPU only, not on 'cuda'" in ended.stderr

@@ -276,3 +276,11 @@ def test_no_table_where_there_is_no_terminal() -> None:
     text = done(*ISSUE).text
     assert "\x1b" not in text
     assert "╭" not in text
+
+
+def test_paddings_that_differ_are_both_shown() -> None:
+    """Of a square that stays one: 9 + 1 + 1 and 9 + 0 + 2."""
+    same, differ = (done("shape", "--hin", 9, "--k", 3, "-p", pads).text for pads in ("1,1,1,1", "1,1,0,2"))
+    assert "W_out" not in same
+    assert "H_out = ⌊(9 + 2·1 - 1·(3 - 1) - 1) / 1⌋ + 1 = 9" in differ
+    assert "W_out = ⌊(9 + 0 + 2 - 1·(3 - 1) - 1) / 1⌋ + 1 = 9" in differ

@@ -116,3 +116,20 @@ def test_how_the_kernel_lies(transpose: bool, op: str, said: str) -> None:
     spec = ConvSpec(op=op, transpose=transpose)
     subject: Any = SimpleNamespace(geometry=spec.resolve((4, 4), (3, 3)), operation=SimpleNamespace(spec=spec))
     assert phrases.flip(subject) == said
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([[1, -2], [30, 0]], [["1", "-2"], ["30", "0"]]),
+        ([[1.5, -22.25]], [["1.50", "-22.25"]]),  # four digits of the largest
+        ([[0.125, 0]], [["0.1250", "0"]]),
+        ([[1234.5, 1]], [["1234.5", "1.0"]]),
+        ([[99999.5, 1]], [["99999.5", "1.0"]]),  # one decimal at least
+        ([[1.5, 0.0001]], [["1.500", "~0"]]),
+        ([[1e9, 0.5]], [["1e+09", "0.5"]]),
+        ([[0.5, np.inf, np.nan]], [["0.5000", "inf", "nan"]]),
+    ],
+)
+def test_numbers_of_a_matrix_have_as_many_decimals(numbers: list[list[float]], said: list[list[str]]) -> None:
+    assert phrases.texts(np.array(numbers, float)) == said

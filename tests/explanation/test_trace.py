@@ -175,3 +175,19 @@ def test_what_all_inputs_touch_makes_the_whole_output(layer: Layer) -> None:
     np.testing.assert_allclose(
         out + offset, one(layer.truth, layer), atol=1e-10 * (1 + one(layer.magnitude, layer).max())
     )
+
+
+def test_a_cell_between_pixels_and_beyond_the_border_is_beyond_it() -> None:
+    """Stride 2: in the window of output (0, 1), two columns lie beyond the left border, one between pixels."""
+    geometry = ConvSpec(transpose=True, stride=Pair(2, 2)).resolve((2, 2), (3, 3))
+    rows, columns = readings(geometry, 0, 0), readings(geometry, 1, 1)
+    nothing = np.zeros((1, 3, 3))
+    window = Trace(0, (0,), rows, columns, nothing, nothing, 0.0)
+    assert [[window.mark(i, j) for j in range(3)] for i in range(3)] == [
+        ["zero", "zero", "zero"],
+        ["zero", "zero", "zero"],
+        ["zero", "pixel", "between"],
+    ]
+    copied = ConvSpec(padding=Pads(1, 1, 1, 1), padding_mode="reflect").resolve((4, 4), (3, 3))
+    window = Trace(0, (0,), readings(copied, 0, 0), readings(copied, 1, 1), nothing, nothing, 0.0)
+    assert [window.mark(0, 0), window.mark(1, 0), window.mark(2, 2)] == ["copy", "pixel", "pixel"]

@@ -339,3 +339,11 @@ def test_torchscript_is_named(tmp_path: Path, recwarn: pytest.WarningsRecorder) 
 
 def test_empty_name_of_weights() -> None:
     assert "weights '' are empty" in message(lambda: weights.load(""))
+
+
+def test_a_file_whose_name_has_a_colon_is_that_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.npz:conv1.npy")
+    assert weights.split(path) == (tmp_path / "net.npz", "conv1.npy")
+    np.save(path, np.ones((1, 1, 3, 3)))
+    assert weights.split(path) == (Path(path), None)
+    assert weights.load(path)[0].shape == (1, 1, 3, 3)

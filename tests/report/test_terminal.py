@@ -1,5 +1,11 @@
 """Colours: on a terminal, or where they are asked for."""
 
+from contextlib import nullcontext
+
+import pytest
+
+from convcli.errors import ConvError
+from convcli.report import terminal as drawing
 from support.cli import done, terminal
 
 
@@ -18,3 +24,14 @@ def test_colours_on_a_terminal() -> None:
     assert "\x1b[36m" not in terminal(*shape, NO_COLOR="1").text
     assert "\x1b[36m" in terminal(*shape, "--color", "always", NO_COLOR="1").text
     assert "\x1b[36m" not in terminal(*shape, CONVCLI_COLOR="never").text
+
+
+@pytest.mark.parametrize(("width", "height", "fits"), [(20, 4, True), (20, 5, False), (21, 4, False)])
+def test_frames_that_the_terminal_has_no_room_for(
+    width: int, height: int, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 20 columns and 5 lines, the last of which is the prompt's."""
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("LINES", "5")
+    with nullcontext() if fits else pytest.raises(ConvError, match=f"has no room for {width}×{height}"):
+        drawing.play([["#" * width] * height], 1e6)

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convcli.convspec import ConvSpec
+from convcli.runs.alpha import policy_for
+from convcli.runs.operation import assemble
 from support.cli import SAMPLES, done
 from support.pictures import ALPHA, GENERATOR, RGB, H, W, opened, read, write
 
@@ -109,3 +112,20 @@ def test_hidden_colours_stay_where_nothing_mixes(extension: str, tmp_path: Path)
     assert (
         done("apply", source, "-k", "box", "-o", tmp_path / f"out.{extension}", "--json").json["alpha"] == "premultiply"
     )
+
+
+@pytest.mark.parametrize(
+    ("kernels", "channels", "policy"),
+    [
+        (["box:3"], "each", "premultiply"),
+        (["box:3"], "gray", "premultiply"),
+        (["box:3"], "sum", "keep"),  # over all colours: it is no colour that could be weighted
+        (["sobel-x"], "each", "keep"),  # which sums to 0
+        (["box:3", "box:5"], "each", "keep"),
+        (["identity"], "each", "keep"),  # mixes no pixels
+    ],
+)
+def test_what_auto_does(kernels: list[str], channels: str, policy: str) -> None:
+    operation = assemble(ConvSpec(), kernels, channels=channels)
+    assert policy_for(3, True, operation) == policy
+    assert policy_for(3, False, operation) == "drop"

@@ -228,3 +228,12 @@ def test_a_sheet_that_is_wider_than_asked_for_says_so(tmp_path: Path) -> None:
     assert f"the sheet is {width} pixels wide" in result.err
     result = done("apply", SAMPLES / "tiny.png", *bank, "--montage", "-o", "large.png", cwd=tmp_path)
     assert "pixels wide" not in result.err
+
+
+def test_what_a_stretch_clips_is_not_said_of_the_result(tmp_path: Path) -> None:
+    """The caption says that of every sheet; of a policy that was asked for it is said."""
+    write(tmp_path / "in.png", np.random.default_rng(0).integers(0, 256, (1, 60, 70), np.uint8))
+    command = ("apply", "in.png", "-k", "sobel-x", "-k", "sobel-y", "--montage", "-o", "out.png")
+    assert sum(done(*command, "--json", cwd=tmp_path).json["clipped"][side] for side in ("below", "above")) > 0
+    assert "were clipped" not in done(*command, cwd=tmp_path).err
+    assert "were clipped" in done(*command, "--range", "clip", cwd=tmp_path).err

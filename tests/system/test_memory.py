@@ -102,3 +102,10 @@ def test_the_limit_of_a_container_is_read(files: dict[str, str], limit: float, m
 
     monkeypatch.setattr(memory, "open", read, raising=False)
     assert memory._allowed() == limit
+
+
+def test_who_needs_all_of_an_unknown_memory_has_all_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "total_bytes", lambda: inf)
+    for need, count in ((inf, 4), (100 * MB, 1), (0, 1)):
+        with Shares(4).of(need, again=True) as held:
+            assert held == count

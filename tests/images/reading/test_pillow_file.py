@@ -3,6 +3,7 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli import images
+from convcli.images.reading import pillow_file
 from support.cli import done
 from support.pictures import GENERATOR, H, W
 
@@ -200,3 +202,23 @@ def test_16_bit_jpeg_2000_says_what_is_lost(tmp_path: Path) -> None:
     Image.fromarray((pixels >> 8).astype(np.uint8)).save(tmp_path / "flat.jp2")
     assert "read with 8" in done("apply", tmp_path / "deep.jp2", "-k", "identity", "-o", tmp_path / "out.tif").err
     assert done("apply", tmp_path / "flat.jp2", "-k", "identity", "-o", tmp_path / "out.tif").err == ""
+
+
+@pytest.mark.parametrize(
+    ("mode", "more", "count"),
+    [
+        ("L", {}, 1 + 1),
+        ("LA", {}, 4 + 2 + 1),
+        ("RGB", {}, 4 + 3),
+        ("RGB", {"transparency": (1, 2, 3)}, 4 + 3 + 1),
+        ("RGBA", {}, 4 + 4 + 1),
+        ("P", {}, 1 + 3),
+        ("P", {"transparency": 3}, 1 + 3 + 1),
+        ("I;16", {}, 2 + 2),
+    ],
+)
+def test_bytes_that_decoding_takes_for_a_pixel(mode: str, more: dict[str, Any], count: int, tmp_path: Path) -> None:
+    """Pillow's, ours, and one more where there is transparency."""
+    Image.new(mode, (5, 4)).save(tmp_path / "in.png", **more)
+    with Image.open(tmp_path / "in.png") as image:
+        assert pillow_file.bytes_each(image) == count

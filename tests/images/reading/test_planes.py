@@ -15,7 +15,7 @@ from PIL import Image
 
 from convcli import images
 from convcli.errors import ImageError
-from convcli.images.reading.planes import array_of, is_plain
+from convcli.images.reading.planes import array_of, gray_planes, is_plain
 from support.cli import SAMPLES, done, run
 from support.pictures import ALPHA, DEEP, GRAY, REAL, RGB, H, W, chunk, identity, opened, png16, read, tensor, write
 
@@ -278,3 +278,21 @@ def test_plain_rows_that_are_cut_off_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "in.ppm").write_bytes(b"P6\n20 30\n255\n" + bytes(1000))
     with pytest.raises(ImageError, match="cannot be decoded"):
         images.load(str(tmp_path / "in.ppm"))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "white"),
+    [
+        ([0, 65535], "uint16", 65535.0),
+        ([-1, 0], "float32", 65535.0),
+        ([0, 65536], "float32", 2.0**17 - 1),
+        ([0, 2**24], "float32", 2.0**25 - 1),  # the last integer that float32 holds with all before it
+        ([0, 2**24 + 1], "float64", 2.0**25 - 1),
+        ([-(2**24) - 1, 0], "float64", 65535.0),
+        ([0, 2**31 - 1], "float64", 2.0**31 - 1),
+    ],
+)
+def test_32_bit_integers_are_kept_exactly(values: list[int], kind: str, white: float) -> None:
+    picture = gray_planes(np.array([values], np.int32), None)
+    assert (picture.colour.dtype, picture.full_scale) == (kind, white)
+    assert picture.colour.tolist() == [[values]]

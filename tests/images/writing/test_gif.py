@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convcli.images.writing import gif
 from support.cli import done
 from support.pictures import GENERATOR, H, W, opened, write
 
@@ -57,3 +58,16 @@ def test_partial_transparency_in_a_gif_is_named(tmp_path: Path) -> None:
     planes[3, 1] = 100
     write(path, planes)
     assert "transparent" in done("apply", path, "-k", "identity", "-o", tmp_path / "out.gif").err
+
+
+@pytest.mark.parametrize(("alpha", "transparent"), [(0, True), (127, True), (128, False), (255, False)])
+def test_less_than_half_opaque_is_transparent(alpha: int, transparent: bool) -> None:
+    pixels = np.full((2, 3, 4), 200, np.uint8)
+    pixels[..., 3] = 255
+    pixels[0, 1, 3] = alpha
+    image, exact = gif.paletted(pixels)
+    assert exact
+    found = np.asarray(image.convert("RGBA"))[..., 3]
+    expected = np.full((2, 3), 255)
+    expected[0, 1] = 0 if transparent else 255
+    np.testing.assert_array_equal(found, expected)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support.cli import done
+from convcli.images.writing import tiff
+from support.cli import done, run
 from support.pictures import ALPHA, GENERATOR, GRAY, RGB, H, W, identity, integers, opened, write
 
 
@@ -79,3 +80,18 @@ def test_tiff_layout_is_no_metadata(target: str, tmp_path: Path) -> None:
     assert exif.get(271) == "Maker"
     layout = {256: "width", 257: "height", 259: "compression", 273: "strips", 279: "strip lengths"}
     assert not {name for tag, name in layout.items() if tag in exif}
+
+
+def test_what_offsets_do_not_reach_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "in.png", np.random.default_rng(0).integers(0, 256, (1, 20, 30), np.uint8))
+    command = ("apply", "in.png", "-k", "identity", "--compression", 0, "-o", "out.tif")
+    done(*command, cwd=tmp_path)
+    size = (tmp_path / "out.tif").stat().st_size
+    (tmp_path / "out.tif").unlink()
+    monkeypatch.setattr(tiff, "MAX_BYTES", size - 2)
+    result = run(*command, cwd=tmp_path)
+    assert result.code == 2
+    assert "the TIFF would be larger than 4 GiB" in result.err
+    assert not (tmp_path / "out.tif").exists()
+    monkeypatch.setattr(tiff, "MAX_BYTES", size)
+    done(*command, cwd=tmp_path)
