@@ -1,5 +1,5 @@
 # `make demo` and `make test` need nothing but Python 3.11 or later with its venv module. The tests want every extra, PyTorch among them:
-# on Linux some 3 GB, unless pip finds a build of it for CPUs alone.
+# on Linux some 5 GB, unless pip finds a build of it for CPUs alone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
