@@ -97,7 +97,7 @@ def _checked(said: Any) -> tuple[_Dtype, tuple[int, ...], tuple[int, int]]:
     if not isinstance(said, dict) or not isinstance(said.get("dtype"), str) or said["dtype"] not in _DTYPES:
         raise ValueError
     dtype, shape, span = _DTYPES[said["dtype"]], _counts(said.get("shape")), _counts(said.get("data_offsets"))
-    if len(span) != 2 or span[0] > span[1] or 8 * (span[1] - span[0]) != prod(shape) * dtype.bits:
+    if len(span) != 2 or 8 * (span[1] - span[0]) != prod(shape) * dtype.bits:
         raise ValueError
     return dtype, shape, (span[0], span[1])
 
