@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
@@ -16,13 +16,16 @@ from convcli.images import formats, guards, prefetch
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import metadata_of, orientation_of
 from convcli.images.picture import Metadata, Picture, Timing
-from convcli.images.reading import sixteen_bits
 from convcli.images.reading.planes import (
+    are_cut,
     array_of,
-    colours_of_16_bits,
     completed,
+    cut_animation,
+    cut_note,
     gray_planes,
     is_plain,
+    more_than_8,
+    raw_mode,
     read_plain,
     upright,
 )
@@ -43,7 +46,7 @@ class File:
             self._image: Image.Image | None = self._opened(0)
             self.format = self._image.format
             self.frames = _count(self._image)
-            self._cut = self.frames > 1 and sixteen_bits.cut_animation(self._image)
+            self._cut = self.frames > 1 and cut_animation(self._image)
             width, height = self._image.size
             need = bytes_each(self._image)
         check_pixels(source, width * height * self.frames, limit, need, self.frames)
@@ -70,7 +73,7 @@ class File:
             metadata, orientation, remarks = self._said
         wanted, alpha = self._full_scale, bool(self._timing and self._timing.alpha)
         planes = decoded.planes(wanted, self._source, alpha)
-        notes = (sixteen_bits.cut_note(image),) if self._cut else decoded.notes
+        notes = (cut_note(image),) if self._cut else decoded.notes
         guessed = image.mode == "I"
         planes = completed(planes, self._source, wanted, metadata, (*notes, *remarks), guessed=guessed)
         if self.frames == 1:
@@ -84,7 +87,7 @@ class File:
         durations, alpha = [], False
         with decoding(self._source, self._limit):
             image = self._opened(0)
-            sixteen_bits.cut_animation(image)
+            cut_animation(image)
             loop = image.info.get("loop")
             hidden = bool(image.info.get("default_image"))
             for number in range(self.frames):
@@ -170,13 +173,19 @@ class Decoded:
     """
 
     def __init__(
-        self, image: Image.Image, stream: BinaryIO, value: tuple[int, ...] | None, opener: sixteen_bits.Opener | None
+        self,
+        image: Image.Image,
+        stream: BinaryIO,
+        value: tuple[int, ...] | None,
+        opener: Callable[[], Image.Image] | None,
     ) -> None:
         self._image, self._value, self.kept = image, value, image
         self._samples = self._plain = None
         self.notes: tuple[str, ...] = ()
-        raw = None if opener is None else sixteen_bits.raw_mode(image)
+        raw = None if opener is None else raw_mode(image)
         if opener is not None and raw is not None:
+            from convcli.images.reading import sixteen_bits
+
             self._samples = sixteen_bits.decode(opener, raw)
             self.kept = opener()
             if image.format == "PNG":
@@ -184,8 +193,8 @@ class Decoded:
                     image.load()
                     self.kept = image
         else:
-            if sixteen_bits.are_cut(image, stream):
-                self.notes = (sixteen_bits.cut_note(image),)
+            if are_cut(image, stream):
+                self.notes = (cut_note(image),)
             if is_plain(image):
                 self._plain = read_plain(image, stream)
             if self._plain is None:
@@ -212,7 +221,9 @@ class Decoded:
         """
         image, has_alpha = self._image, alpha or self._has_alpha
         if self._samples is not None:
-            return colours_of_16_bits(self._samples, image.mode, self._value)
+            from convcli.images.reading.sixteen_bits import planes_of
+
+            return planes_of(self._samples, image.mode, self._value)
         if image.mode in _GRAY_LIKE:
             wanted, space = ("LA" if has_alpha else "L"), "gray"
         elif image.mode in _RGB_LIKE:
@@ -246,7 +257,7 @@ def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
     gray = image.info.get("transparency")
     if largest is not None and isinstance(gray, int) and gray <= largest:
         image.info["transparency"] = gray * 255 // largest
-    deep = sixteen_bits.more_than_8(image) or image.mode.startswith("I")
+    deep = more_than_8(image) or image.mode.startswith("I")
     value = image.info.pop("transparency", None) if deep else None
     return (value,) if isinstance(value, int) else tuple(value) if isinstance(value, tuple) else None
 
@@ -262,5 +273,5 @@ def bytes_each(image: Image.Image) -> int:
     ours = _OURS.get(image.mode, len(image.getbands()))
     if is_plain(image) and orientation_of(image) == 1:
         return ours
-    samples = 2 if sixteen_bits.raw_mode(image) is not None else 1
+    samples = 2 if raw_mode(image) is not None else 1
     return _PILLOWS.get(image.mode, 4) + samples * ours + image.has_transparency_data

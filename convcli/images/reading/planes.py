@@ -1,7 +1,8 @@
-"""From decoded pixels to planes: colour, alpha, and what white is."""
+"""From decoded pixels to planes: colour, alpha, and what white is; and which samples have more bits than Pillow decodes."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, param
+from convcli.images.formats import row_of
 from convcli.images.picture import Metadata, Picture, joined
 
 BAND_PIXELS = 1 << 20
@@ -17,6 +19,10 @@ BAND_PIXELS = 1 << 20
 
 SMALL_PIXELS = 1 << 20
 """Pictures up to which they are copied in the plain way, in some tenths of a millisecond."""
+
+IMAGE_MODES = ("LA", "RGB", "RGBA", "CMYK")
+RAW_MODES = ("LA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK")
+"""Those that have 16-bit variants."""
 
 
 def is_plain(image: Image.Image) -> bool:
@@ -124,7 +130,7 @@ def gray_planes(array: NDArray[Any], white: float | None, value: tuple[int, ...]
             bits = max(16, high.bit_length())
             return Picture(array.astype(kind)[np.newaxis], None, "gray", white or 2.0**bits - 1, real=True)
         array = array.astype(np.uint16)
-    return Picture(array[np.newaxis], _alpha_of_value(array[..., np.newaxis], value), "gray", 65535.0)
+    return Picture(array[np.newaxis], alpha_of_value(array[..., np.newaxis], value), "gray", 65535.0)
 
 
 def completed(
@@ -185,20 +191,69 @@ def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     return array[::rows, ::columns]
 
 
-def colours_of_16_bits(samples: NDArray[np.uint16], mode: str, value: tuple[int, ...] | None) -> Picture:
-    """The planes of ``(H, W, C)``; `value` is the one colour that is transparent."""
-    planes = np.moveaxis(samples, -1, 0)
-    channels = len(planes)
-    if mode == "CMYK":
-        return Picture(planes, None, "cmyk", 65535.0)
-    if channels in (2, 4):
-        return Picture(planes[:-1], planes[-1], "gray" if channels == 2 else "rgb", 65535.0)
-    return Picture(planes, _alpha_of_value(samples, value), "gray" if channels == 1 else "rgb", 65535.0)
-
-
-def _alpha_of_value(samples: NDArray[Any], value: tuple[int, ...] | None) -> NDArray[np.uint16] | None:
+def alpha_of_value(samples: NDArray[Any], value: tuple[int, ...] | None) -> NDArray[np.uint16] | None:
     """Alpha of ``(H, W, C)`` of which one colour is transparent."""
     if value is None:
         return None
     opaque: NDArray[np.bool_] = (samples != np.array(value, samples.dtype)).any(axis=-1)
     return np.where(opaque, np.uint16(65535), np.uint16(0))
+
+
+def more_than_8(image: Image.Image) -> bool:
+    """Whether Pillow will cut the stored samples to 8 bits (it has no 16-bit colour modes). To be asked before decoding."""
+    tiles: Any = getattr(image, "tile", ())
+    if image.format == "PPM":  # the raw mode is that of the result; the largest value stands beside it
+        return image.mode == "RGB" and any(tile[0].startswith("ppm") and tile[3][1] > 255 for tile in tiles)
+    return image.mode in IMAGE_MODES and any(";16" in str(tile[3]) for tile in tiles)
+
+
+def are_cut(image: Image.Image, stream: BinaryIO) -> bool:
+    """Whether Pillow will cut the samples to 8 bits, and `sixteen_bits.decode` cannot prevent it. To be asked before decoding."""
+    deep = row_of(image.format).deep
+    if deep is None:
+        return more_than_8(image)
+    before, number, mask, least = deep
+    place = stream.tell()
+    stream.seek(0)
+    _, _, after = stream.read(1 << 20).partition(before)
+    stream.seek(place)
+    return image.mode in IMAGE_MODES and len(after) > number and (after[number] & mask) >= least
+
+
+def cut_note(image: Image.Image) -> str:
+    """The remark on it."""
+    return f"{image.format} of this kind with more than 8 bits per channel is read with 8"
+
+
+def raw_mode(image: Image.Image) -> str | None:
+    """The raw mode of an image's 16-bit colours, before it is decoded; None if it has none that can be reached here."""
+    tiles: Any = getattr(image, "tile", ())
+    if not tiles or image.mode not in IMAGE_MODES:
+        return None
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (16, 16):  # see `tiff_file`
+        native = "16L" if sys.byteorder == "little" else "16B"
+        stored = "16B" if getattr(image, "tag_v2", None).prefix == b"MM" else "16L"  # type: ignore[union-attr]
+        return f"LA;{native if tiles[0].codec_name == 'libtiff' else stored}"
+    if any(tile.codec_name not in ("zip", "raw", "libtiff", "ppm") for tile in tiles):
+        return None
+    if tiles[0].codec_name == "ppm":
+        return "RGB;16B" if image.mode == "RGB" and tiles[0].args[1] > 255 else None
+    modes = {tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles}
+    mode = str(modes.pop()) if len(modes) == 1 else ""
+    base, _, kind = mode.partition(";")
+    return mode if base in RAW_MODES and kind in ("16B", "16L", "16N") else None
+
+
+def cut_animation(image: Image.Image) -> bool:
+    """Have Pillow read an animated PNG of 16 bits with 8, in which it can lay frames over each other; whether it is one."""
+    file: Any = image
+    if image.format != "PNG" or not (image.mode.startswith("I") or more_than_8(image)):
+        return False
+    if image.mode.startswith("I"):
+        file._mode = file.png.im_mode = "L"
+        file.png.im_rawmode = "L;16B"
+        file.tile = [tile._replace(args="L;16B") for tile in file.tile]
+    key = image.info.get("transparency")
+    if key is not None:
+        image.info["transparency"] = key >> 8 if isinstance(key, int) else tuple(value >> 8 for value in key)
+    return True

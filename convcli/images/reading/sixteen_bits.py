@@ -9,84 +9,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.images.formats import row_of
-from convcli.images.reading.planes import array_of
+from convcli.images.picture import Picture
+from convcli.images.reading.planes import alpha_of_value, array_of
 
 Opener = Callable[[], Image.Image]
 """Opens the file anew, at the frame in question, nothing of it decoded."""
-
-IMAGE_MODES = ("LA", "RGB", "RGBA", "CMYK")
-RAW_MODES = ("LA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK")
-"""Those that have 16-bit variants."""
-
-
-def more_than_8(image: Image.Image) -> bool:
-    """Whether Pillow will cut the stored samples to 8 bits (it has no 16-bit colour modes). To be asked before decoding."""
-    tiles: Any = getattr(image, "tile", ())
-    if image.format == "PPM":  # the raw mode is that of the result; the largest value stands beside it
-        return image.mode == "RGB" and any(tile[0].startswith("ppm") and tile[3][1] > 255 for tile in tiles)
-    return image.mode in IMAGE_MODES and any(";16" in str(tile[3]) for tile in tiles)
-
-
-def are_cut(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether Pillow will cut the samples to 8 bits, and `decode` cannot prevent it. To be asked before decoding."""
-    deep = row_of(image.format).deep
-    if deep is None:
-        return more_than_8(image)
-    before, number, mask, least = deep
-    place = stream.tell()
-    stream.seek(0)
-    _, _, after = stream.read(1 << 20).partition(before)
-    stream.seek(place)
-    return image.mode in IMAGE_MODES and len(after) > number and (after[number] & mask) >= least
-
-
-def cut_note(image: Image.Image) -> str:
-    """The remark on it."""
-    return f"{image.format} of this kind with more than 8 bits per channel is read with 8"
-
-
-def raw_mode(image: Image.Image) -> str | None:
-    """The raw mode of an image's 16-bit colours, before it is decoded; None if it has none that can be reached here."""
-    tiles: Any = getattr(image, "tile", ())
-    if not tiles or image.mode not in IMAGE_MODES:
-        return None
-    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (
-        16,
-        16,
-    ):  # see `convcli.images.reading.tiff_file`
-        native = "16L" if sys.byteorder == "little" else "16B"
-        stored = "16B" if getattr(image, "tag_v2", None).prefix == b"MM" else "16L"  # type: ignore[union-attr]
-        return f"LA;{native if tiles[0].codec_name == 'libtiff' else stored}"
-    if any(tile.codec_name not in ("zip", "raw", "libtiff", "ppm") for tile in tiles):
-        return None
-    if tiles[0].codec_name == "ppm":
-        return "RGB;16B" if image.mode == "RGB" and tiles[0].args[1] > 255 else None
-    modes = {tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles}
-    mode = str(modes.pop()) if len(modes) == 1 else ""
-    base, _, kind = mode.partition(";")
-    return mode if base in RAW_MODES and kind in ("16B", "16L", "16N") else None
-
-
-def cut_animation(image: Image.Image) -> bool:
-    """Have Pillow read an animated PNG of 16 bits with 8, in which it can lay frames over each other; whether it is one."""
-    file: Any = image
-    if image.format != "PNG" or not (image.mode.startswith("I") or more_than_8(image)):
-        return False
-    if image.mode.startswith("I"):
-        file._mode = file.png.im_mode = "L"
-        file.png.im_rawmode = "L;16B"
-        file.tile = [tile._replace(args="L;16B") for tile in file.tile]
-    key = image.info.get("transparency")
-    if key is not None:
-        image.info["transparency"] = key >> 8 if isinstance(key, int) else tuple(value >> 8 for value in key)
-    return True
 
 
 def decode(opened: Opener, mode: str) -> NDArray[np.uint16]:
@@ -147,3 +80,14 @@ def straighten(pixels: NDArray[Any], full_scale: float, real: bool = False) -> N
         else:
             scale = np.divide(full_scale, alpha, out=np.zeros_like(alpha), where=alpha > 0)
             colours[...] = np.rint(np.minimum(colours * scale, full_scale))
+
+
+def planes_of(samples: NDArray[np.uint16], mode: str, value: tuple[int, ...] | None) -> Picture:
+    """The planes of ``(H, W, C)``; `value` is the one colour that is transparent."""
+    planes = np.moveaxis(samples, -1, 0)
+    channels = len(planes)
+    if mode == "CMYK":
+        return Picture(planes, None, "cmyk", 65535.0)
+    if channels in (2, 4):
+        return Picture(planes[:-1], planes[-1], "gray" if channels == 2 else "rgb", 65535.0)
+    return Picture(planes, alpha_of_value(samples, value), "gray" if channels == 1 else "rgb", 65535.0)

@@ -25,7 +25,7 @@ from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of
 from convcli.images.picture import COLOURS, Picture
 from convcli.images.reading import pillow_file, sixteen_bits
-from convcli.images.reading.planes import completed, gray_planes, upright
+from convcli.images.reading.planes import IMAGE_MODES, completed, gray_planes, upright
 
 _SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
 _ALPHAS = {(1,), (2,), (999,)}
@@ -97,7 +97,7 @@ class File:
             image = self._opened(number)
             tags: Any = getattr(image, "tag_v2", {})
             apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes, whose unpackers cannot be chosen
-            if not (apart and image.mode in sixteen_bits.IMAGE_MODES):
+            if not (apart and image.mode in IMAGE_MODES):
                 return image
         return None
 
