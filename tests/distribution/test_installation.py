@@ -152,7 +152,9 @@ def test_what_is_installed(installed: Installed) -> None:
     )
     assert used < 200e6
     share = installed.folder / "opt" / "convcli" / "share"
-    assert {path.name for path in (share / "man" / "man1").iterdir()} == {p.name for p in (ROOT / "man").glob("*.1")}
+    for section in (1, 7):
+        pages = {path.name for path in (ROOT / "man").glob(f"*.{section}")}
+        assert {path.name for path in (share / "man" / f"man{section}").iterdir()} == pages
     for path in (
         "bash-completion/completions/convcli",
         "zsh/site-functions/_convcli",
