@@ -26,7 +26,7 @@ class Group(Documented, click.Group):
 
     def get_brief(self, ctx: click.Context) -> str:
         """The text of ``-h``: all of the help, which is one screen."""
-        formatter = click.HelpFormatter(width=WIDTH)
+        formatter = ctx.formatter_class(width=WIDTH)
         self.format_help(ctx, formatter)
         return formatter.getvalue().rstrip("\n")
 

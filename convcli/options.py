@@ -140,7 +140,7 @@ def _output_padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
     return option(
         "Geometry", "--op2", "--p2", "--output-padding", "output_padding", type=kind, default=None,
         brief="Rows added at the bottom, columns at the right",
-        help="Transposed only: rows added at the bottom and columns added at the right, smaller than stride or dilation.",
+        help="Transposed only: rows to add at the bottom and columns at the right, fewer than the stride or the dilation.",
     )  # fmt: skip
 
 
@@ -202,7 +202,7 @@ channels = option(
 bias = option(
     "Kernel", "--bias", type=BiasType(), default=None, brief="Add this to every output: 128 or 50%",
     help="Add this to every output channel: one value or one for each, in pixel units or percent of full scale (50%). It is "
-    "added before outputs are combined, with --linear in linear light.",
+    "added before outputs are combined; with --linear, in linear light.",
 )  # fmt: skip
 combine = option(
     "Kernel", "--combine", type=click.Choice(COMBINES), default=None, show_default="magnitude for pairs such as sobel, else none",

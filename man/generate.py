@@ -105,7 +105,7 @@ def _cell(text: str) -> str:
 
 
 def _help(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, terminal_width=80)
+    context = command.context_class(command, info_name=name, terminal_width=80)
     return command.get_help(context) + "\n"
 
 
@@ -190,7 +190,7 @@ def _borders_page() -> str:
 def _head(page: str, section: int, about: str) -> list[str]:
     kind = "User Commands" if section == 1 else "Reference"
     title = f'.TH "{page.upper()}" "{section}" "" "convcli {__version__}" "{kind}"'
-    return [title, ".SH NAME", _roff(f"{page} - {about}")]
+    return [title, ".nh", ".ad l", ".SH NAME", _roff(f"{page} - {about}")]
 
 
 def _written(section: Section) -> list[str]:

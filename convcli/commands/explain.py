@@ -89,7 +89,7 @@ class ExplainOptions(NamedTuple):
 @options.max_pixels
 @options.option(
     "Output", "--format", "format_", metavar="NAME", default=None, show_default="the input's, as in apply",
-    help="The format that the result would be written in: png, jpg, tif, npy, …",
+    help="The format that apply would write: png, jpg, tif, npy.",
 )  # fmt: skip
 @options.theme
 @options.ignored_compute

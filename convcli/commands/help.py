@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -30,6 +31,34 @@ class Section(NamedTuple):
     rows: tuple[tuple[str, str], ...] = ()
 
 
+_HYPHEN, _SPACE = "\u2011", "\u00a0"
+"""Unicode's hyphen and space at which no line is broken. They stand for usual ones while a text is laid out."""
+
+
+class _Formatter(click.HelpFormatter):
+    """Lays out help. Names such as ``--padding-mode`` and short defaults stay on one line."""
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs."""
+        super().write_text(_unbroken(text))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write terms with their meanings."""
+        super().write_dl([(term, _unbroken(text)) for term, text in rows], col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """All that was written."""
+        return super().getvalue().replace(_HYPHEN, "-").replace(_SPACE, " ")
+
+
+def _unbroken(text: str) -> str:
+    return re.sub(r"(\[default:|\bman) (?=\S+[\].,])", rf"\1{_SPACE}", text).replace("-", _HYPHEN)
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
 def _print_help(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
     """Print the help that the option is about, and end the command."""
     command = ctx.command
@@ -46,6 +75,8 @@ _HELP = [
 
 class Documented(click.Command):
     """A command with two helps: ``-h`` has what is used most, ``--help`` every option in its group, sections and examples."""
+
+    context_class = _Context
 
     def __init__(
         self, *args: Any, sections: tuple[Section, ...] = (), examples: tuple[str, ...] = (), **kwargs: Any
@@ -72,7 +103,7 @@ class Documented(click.Command):
 
     def get_brief(self, ctx: click.Context) -> str:
         """The text of ``-h``: at most 40 lines of `WIDTH` columns."""
-        formatter = click.HelpFormatter(width=WIDTH)
+        formatter = _Formatter(width=WIDTH)
         self.format_usage(ctx, formatter)
         formatter.write_paragraph()
         with formatter.indentation():

@@ -76,7 +76,7 @@ class ShapeOptions(NamedTuple):
 
 
 SOLVING = Section(
-    "Solving",
+    "Solving for ?",
     "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be '?' (in quotes, for the shell), or one number of a "
     "pair may, as in '3,?'. A single ? is one number for rows and columns, '?,?' are two. All solutions are counted, the 1000 most "
     "usual are kept. These come first: small odd kernels, padding (k-1)/2·d, stride 1, then 2; transposed, kernels that the "
@@ -139,7 +139,7 @@ LAYERS = Section(
 @options.transpose
 @options.option(
     "Solving", "--hout", type=_OUTPUT, default=None, metavar="N", brief="Output height: solves for options that are '?'",
-    help="The output height to solve for: see the section Solving.",
+    help="The output height to solve for: see Solving for ?.",
 )  # fmt: skip
 @options.option(
     "Solving",
@@ -159,7 +159,7 @@ LAYERS = Section(
 )
 @options.option(
     "Input", "--layers", type=FileType("LAYERS|FILE"), default=None, brief="A chain: 'conv:k3,s2,p1 pool:k2', or a file",
-    help="A chain of layers: see the section Layers.",
+    help="A chain of layers: see Layers.",
 )  # fmt: skip
 @options.option(
     "Input", "--in-channels", type=CountType(1 << 20), default=None, metavar="N", show_default="3",
