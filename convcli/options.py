@@ -1,7 +1,6 @@
 """Every option that several commands share, as a decorator. `convcli.folding` has the records that take their values.
 
-An option says its group in the help where it is declared, and, if it is one of the most used, its `brief`: the few words
-that ``-h`` shows for it.
+An option says its group in the help where it is declared, and, if it is among the most used, its text in ``-h``: `brief`.
 """
 
 from __future__ import annotations
@@ -41,11 +40,16 @@ TERM = 26
 
 
 class Grouped(click.Parameter):
-    """A parameter with its group, one of `GROUPS`, and its text in ``-h``, where "" leaves it out."""
+    """A parameter with its group, one of `GROUPS`, and its text in ``-h``: True is the help's first sentence, "" leaves it out."""
 
-    def __init__(self, *args: Any, group: str, brief: str = "", **attrs: Any) -> None:
+    def __init__(self, *args: Any, group: str, brief: str | bool = "", **attrs: Any) -> None:
         super().__init__(*args, **attrs)
-        self.group, self.brief = group, brief
+        self.group, self.brief = group, self.first_sentence if brief is True else brief or ""
+
+    @property
+    def first_sentence(self) -> str:
+        """The first sentence of the help, without its full stop."""
+        return (self.help or "").partition(". ")[0].partition("  [")[0].removesuffix(".")
 
     def brief_term(self, ctx: click.Context) -> str:
         """The left column of ``-h``."""
@@ -60,14 +64,10 @@ class Option(Grouped, click.Option):
     """An option with its group."""
 
     def brief_term(self, ctx: click.Context) -> str:
-        """The left column of ``-h``: where it is too long, the value's first form, then the first and last spelling."""
-        term = self.get_help_spec(ctx)
-        if len(term) > TERM:
-            metavar = "WORD" if isinstance(self.type, click.Choice) else self.make_metavar(ctx).partition("|")[0]
-            spellings = (self.opts, [self.opts[0], self.opts[-1]], self.opts[-1:])
-            terms = [f"{', '.join(names)} {metavar}" for names in spellings]
-            term = next((term for term in terms if len(term) <= TERM), terms[-1])
-        return term
+        """The left column of ``-h``: where it is too long, with the first form of the value, and with two spellings."""
+        metavar = "WORD" if isinstance(self.type, click.Choice) else self.make_metavar(ctx).partition("|")[0]
+        terms = self.get_help_spec(ctx), f"{', '.join(self.opts)} {metavar}"
+        return next((term for term in terms if len(term) <= TERM), f"{self.opts[0]}, {self.opts[-1]} {metavar}")
 
     def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
         """The default and the environment variable. The range stands in the metavar."""
@@ -80,7 +80,7 @@ class Option(Grouped, click.Option):
 
 def option(group: str, *names: str, cls: type[Option] = Option, **attrs: Any) -> Callable[[F], F]:
     """The decorator of an option: as `click.option`, with its `group`, and `brief` if it is among the most used."""
-    return click.option(*names, cls=cls, group=group, **attrs)
+    return click.option(*names, cls=cls, group=group, **{"show_default": True, "show_envvar": True, **attrs})
 
 
 def argument(group: str, name: str, **attrs: Any) -> Callable[[F], F]:
@@ -100,29 +100,29 @@ def combined(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 images = argument(
-    "Input", "images", nargs=-1, metavar="IMAGE…", type=FileType("IMAGE"), brief="Files, folders, or - for standard input",
-    help="Files, folders with images, or - for standard input. A .npy file is a tensor: (H, W), (C, H, W) or (N, C, H, W).",
+    "Input", "images", nargs=-1, metavar="IMAGE…", type=FileType("IMAGE"), brief=True,
+    help="Files, folders of images, - for standard input. A .npy file is a tensor: (H, W), (C, H, W) or (N, C, H, W).",
 )  # fmt: skip
 many = combined(
     option(
-        "Input", "--recursive", is_flag=True, brief="Search subfolders too",
+        "Input", "--recursive", is_flag=True, brief=True,
         help="Search the subfolders of folders too. -o DIR/ gets the same subfolders.",
     ),
-    option("Input", "--from-file", type=FileType("LIST|-"), default=None, help="Read paths from a list, one per line."),
+    option("Input", "--from-file", type=FileType("LIST|-"), help="Read paths from a list, one per line."),
     option("Input", "-0", "--null", is_flag=True, help="Paths in the list end in NUL, as find -print0 writes them."),
 )  # fmt: skip
 
 
 def _stride(kind: click.ParamType[Any]) -> Callable[[F], F]:
     return option(
-        "Geometry", "-s", "--s", "--stride", "stride", type=kind, default="1", show_default=True,
-        brief="Step between outputs, in pixels", help="Step between outputs, in pixels.",
+        "Geometry", "-s", "--s", "--stride", "stride", type=kind, default="1",
+        brief=True, help="Step between outputs, in pixels.",
     )  # fmt: skip
 
 
 def _padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
     return option(
-        "Geometry", "-p", "--p", "--p1", "--padding", "padding", type=kind, default="0", show_default=True,
+        "Geometry", "-p", "--p", "--p1", "--padding", "padding", type=kind, default="0",
         brief="Pixels, or: same, same-upper, full, …",
         help="Padding in pixels, or a rule: valid (none), same (PyTorch's, for stride 1), same-upper and same-lower "
         "(ONNX's; the first is also TensorFlow's SAME), full. In a transposed convolution it crops the output.",
@@ -131,14 +131,14 @@ def _padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
 
 def _dilation(kind: click.ParamType[Any]) -> Callable[[F], F]:
     return option(
-        "Geometry", "-d", "--d", "--dilation", "dilation", type=kind, default="1", show_default=True,
-        brief="Distance between kernel taps, in pixels", help="Distance between the kernel's taps, in pixels.",
+        "Geometry", "-d", "--d", "--dilation", "dilation", type=kind, default="1",
+        brief=True, help="Distance between the kernel's taps, in pixels.",
     )  # fmt: skip
 
 
 def _output_padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
     return option(
-        "Geometry", "--op2", "--p2", "--output-padding", "output_padding", type=kind, default=None,
+        "Geometry", "--op2", "--p2", "--output-padding", "output_padding", type=kind,
         brief="Rows added at the bottom, columns at the right",
         help="Transposed only: rows to add at the bottom and columns at the right, fewer than the stride or the dilation.",
     )  # fmt: skip
@@ -158,7 +158,7 @@ asked_geometry = combined(
 def _border(what: str) -> Callable[[F], F]:
     pictures = ", ".join(f"{border.name} {border.picture}" for border in BORDERS)
     return option(
-        "Border", "--padding-mode", type=ModeType(), default="zeros", show_default=True,
+        "Border", "--padding-mode", type=ModeType(), default="zeros",
         brief=", ".join(border.name for border in BORDERS),
         help=f"{what} With abcd as the image: {pictures}. Other libraries' names work too.",
     )  # fmt: skip
@@ -167,26 +167,26 @@ def _border(what: str) -> Callable[[F], F]:
 padding_mode = _border("What lies beyond the border of the image.")
 border_mode = _border("How the input continues beyond its border; the output's size stays the same.")
 output_size = option(
-    "Geometry", "--output-size", type=SizeType(), default=None,
+    "Geometry", "--output-size", type=SizeType(),
     help="Transposed only: the size that the output is to have; --output-padding is chosen for it.",
 )  # fmt: skip
 transpose = option(
-    "Geometry", "--transpose", is_flag=True, brief="Use the transposed convolution",
+    "Geometry", "--transpose", is_flag=True, brief=True,
     help="Use the transposed convolution. --output-padding and --output-size imply it.",
 )  # fmt: skip
 op = option(
-    "Kernel", "--op", type=click.Choice(OPS), default="corr", show_default=True, brief="Use the kernel as it is, or flipped",
+    "Kernel", "--op", type=click.Choice(OPS), default="corr", brief="Use the kernel as it is, or flipped",
     help="corr: use the kernel as it is, as neural networks do; conv: flip it, as in mathematics.",
 )  # fmt: skip
 groups = option(
-    "Kernel", "--groups", type=CountType(), default=1, show_default=True, metavar="N",
+    "Kernel", "--groups", type=CountType(), default=1, metavar="N",
     help="Split the channels into N groups that do not see each other.",
 )  # fmt: skip
 
 weights = option(
-    "Kernel", "--weights", type=FileType("FILE[:KEY]"), brief="A layer's weights: .npy, .npz, .safetensors, .pt",
-    help="A layer's weights from .npy, .npz, .safetensors or .pt: (C_out, C_in/groups, kh, kw); transposed "
-    "(C_in, C_out/groups, kh, kw).",
+    "Kernel", "--weights", type=FileType("FILE[:KEY]"), brief=True,
+    help="A layer's weights: .npy, .npz, .safetensors or .pt. Shape (C_out, C_in/groups, kh, kw); transposed (C_in, "
+    "C_out/groups, kh, kw).",
 )  # fmt: skip
 kernel = option(
     "Kernel", "-k", "--kernel", "kernels", multiple=True, type=KernelType(),
@@ -195,17 +195,17 @@ kernel = option(
     "('3x3: 0,1,0 …') or a file (.npy .json .csv .txt .mat). Repeat it for several kernels.",
 )  # fmt: skip
 channels = option(
-    "Kernel", "--channels", type=click.Choice(CHANNELS), default="each", show_default=True,
+    "Kernel", "--channels", type=click.Choice(CHANNELS), default="each",
     help="each: the kernel runs on every channel; sum: the channels are summed, as in a Conv2d with one output; gray: the "
     "image becomes gray first (luma; luminance with --linear).",
 )  # fmt: skip
 bias = option(
-    "Kernel", "--bias", type=BiasType(), default=None, brief="Add this to every output: 128 or 50%",
-    help="Add this to every output channel: one value or one for each, in pixel units or percent of full scale (50%). It is "
-    "added before outputs are combined; with --linear, in linear light.",
+    "Kernel", "--bias", type=BiasType(), brief=True,
+    help="Add this to every output: 128 or 50%. One value, or one for each output channel. It is in pixel units or percent of "
+    "full scale, and is added before outputs are combined; with --linear, in linear light.",
 )  # fmt: skip
 combine = option(
-    "Kernel", "--combine", type=click.Choice(COMBINES), default=None, show_default="magnitude for pairs such as sobel, else none",
+    "Kernel", "--combine", type=click.Choice(COMBINES), show_default="magnitude for pairs such as sobel, else none",
     help="How to join the outputs of several kernels.",
 )  # fmt: skip
 bank = combined(kernel, weights, channels, combine, bias)
@@ -216,25 +216,25 @@ transposed_geometry = combined(stride, padding, border_mode, dilation, groups, o
 def _compute(brief: bool) -> Callable[[F], F]:
     return combined(
         option(
-            "Engine", "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto", show_default=True,
-            envvar="CONVCLI_BACKEND", show_envvar=True, brief=f"What computes: {', '.join(['auto', *BACKENDS])}" if brief else "",
+            "Engine", "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto",
+            envvar="CONVCLI_BACKEND", brief=f"What computes: {', '.join(['auto', *BACKENDS])}" if brief else "",
             help="What computes. auto takes the one that should finish first.",
         ),
         option(
-            "Engine", "--device", type=DeviceType(), default="cpu", show_default=True,
-            envvar="CONVCLI_DEVICE", show_envvar=True, help="Where torch computes: cpu, cuda or cuda:N.",
+            "Engine", "--device", type=DeviceType(), default="cpu",
+            envvar="CONVCLI_DEVICE", help="Where torch computes: cpu, cuda or cuda:N.",
         ),
         option(
-            "Engine", "--dtype", type=click.Choice(DTYPES["torch"]), default=None,
-            envvar="CONVCLI_DTYPE", show_envvar=True, show_default="float32, or float64 for 16-bit images (numpy) and float64 .npy",
+            "Engine", "--dtype", type=click.Choice(DTYPES["torch"]),
+            envvar="CONVCLI_DTYPE", show_default="float32, or float64 for 16-bit images (numpy) and float64 .npy",
             help="Precision of the arithmetic. float16 and bfloat16 need torch.",
         ),
         option(
-            "Engine", "--threads", type=CountType(1024), default=None, metavar="N",
-            envvar="CONVCLI_THREADS", show_envvar=True, show_default="one per core", help="Number of threads.",
+            "Engine", "--threads", type=CountType(1024), metavar="N",
+            envvar="CONVCLI_THREADS", show_default="one per core", help="Number of threads.",
         ),
         option(
-            "Engine", "--plan", type=click.Choice(PLANS), default=None, show_default="the one that should be fastest",
+            "Engine", "--plan", type=click.Choice(PLANS), show_default="the one that should be fastest",
             help="Force a strategy of the numpy backend.",
         ),
     )  # fmt: skip
@@ -248,16 +248,16 @@ ignored_compute = _compute(False)
 def _reporting(kind: type[Option]) -> Callable[[F], F]:
     return combined(
         option(
-            "Report", "--json", "as_json", is_flag=True, brief="Print JSON instead of a table",
-            help="Print one JSON document instead of a table, with notes on what was clipped or lost.",
+            "Report", "--json", "as_json", is_flag=True, brief=True,
+            help="Print JSON instead of a table. It has notes on what was clipped or lost.",
         ),
         option(
-            "Report", "-q", "--quiet", is_flag=True, brief="Print only what a script needs",
+            "Report", "-q", "--quiet", is_flag=True, brief=True,
             help="Print only what a script needs. Notes on what was clipped or lost still go to stderr.",
         ),
         option(
-            "Report", "--color", cls=kind, type=click.Choice(COLORS), default="auto", show_default=True, expose_value=False,
-            envvar="CONVCLI_COLOR", show_envvar=True, callback=lambda _context, _option, value: report.color.set(value),
+            "Report", "--color", cls=kind, type=click.Choice(COLORS), default="auto", expose_value=False,
+            envvar="CONVCLI_COLOR", callback=lambda _context, _option, value: report.color.set(value),
             help="Colours in tables. auto: on a terminal, unless NO_COLOR is set.",
         ),
     )  # fmt: skip
@@ -290,40 +290,38 @@ image_reporting = combined(
 )  # fmt: skip
 
 range_ = option(
-    "Output", "--range", "range_", type=click.Choice(RANGES), default=None, brief=f"To integers: {', '.join(RANGES)}",
+    "Output", "--range", "range_", type=click.Choice(RANGES), brief=f"To integers: {', '.join(RANGES)}",
     show_default="clip; raw for .npy and for gray .tif of real numbers",
     help="How results become integers. clip: cut off below 0 and above full scale; abs: absolute value; offset: 0 becomes "
     "mid-gray; minmax: stretch; raw: no change.",
 )  # fmt: skip
 full_scale = option(
-    "Input", "--full-scale", type=RealType(1e-6, 1e12), default=None, metavar="N",
+    "Input", "--full-scale", type=RealType(1e-6, 1e12), metavar="N",
     show_default="255 for uint8, 65535 for uint16, else 1 in .tif and from .npy to .npy, 255 elsewhere",
     help="The value of white in a .npy, or in real numbers of a .tif that does not say: 255, 65535, 1. The output gets "
     "this depth.",
 )  # fmt: skip
 linear = option(
-    "Colour", "--linear", is_flag=True, brief="Compute in linear light",
-    help="Compute in linear light: decode sRGB first, encode it at the end.",
+    "Colour", "--linear", is_flag=True, brief=True, help="Compute in linear light. sRGB is decoded first and encoded at the end.",
 )  # fmt: skip
 alpha = option(
-    "Colour", "--alpha", type=click.Choice(ALPHAS), default="auto", show_default=True,
+    "Colour", "--alpha", type=click.Choice(ALPHAS), default="auto",
     help="Transparency. premultiply: weigh colours by their opacity; filter: a channel like the others; keep: as it is; "
     "drop: leave it out; auto: premultiply where the kernel averages, else keep.",
 )  # fmt: skip
 theme = option(
-    "Figure", "--theme", type=click.Choice(THEMES), default="light", show_default=True,
+    "Figure", "--theme", type=click.Choice(THEMES), default="light",
     help="Colours of figures and contact sheets.",
 )  # fmt: skip
 max_pixels = option(
-    "Input", "--max-pixels", type=PixelsType(), default=None, envvar="CONVCLI_MAX_PIXELS", show_envvar=True,
+    "Input", "--max-pixels", type=PixelsType(), envvar="CONVCLI_MAX_PIXELS",
     show_default="178956970", help="Refuse inputs with more pixels than this, all frames counted: 500M, 2G.",
 )  # fmt: skip
 image_output = combined(
     option(
-        "Output", "-o", "--output", type=FileType("PATH|-|DIR/|TEMPLATE"), default=None, show_default="STEM-KERNEL.EXT",
-        brief="File, folder/, template, or - for standard output",
-        help="Where to write. - is stdout. In a template, {stem}, {name}, {ext}, {kernel}, {parent} (the input's folder) and "
-        "{dir} (its folder below the one that was searched) are replaced.",
+        "Output", "-o", "--output", type=FileType("PATH|-|DIR/|TEMPLATE"), show_default="STEM-KERNEL.EXT",
+        brief=True, help="A file, a folder/, a template, or - for stdout. In a template, {stem}, {name}, {ext}, {kernel}, "
+        "{parent} (the input's folder) and {dir} (its folder below the one that was searched) are replaced.",
     ),
     option("Output", "--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
     option("Output", "--in-place", is_flag=True, help="Write the result over the input."),
@@ -331,8 +329,8 @@ image_output = combined(
         "Output", "--skip-existing", is_flag=True, help="Skip images whose output exists: continues an interrupted run."
     ),
     option(
-        "Output", "--format", "format_", metavar="NAME", default=None, brief="Format for -o - or a folder: png, jpg, tif, npy",
-        help="Format for -o -, or for all files of a folder or template: png, jpg, tif, npy, …; {name} and {ext} end in it.",
+        "Output", "--format", "format_", metavar="NAME", brief=True,
+        help="Format for -o - or a folder: png, jpg, tif, npy. {name} and {ext} of a template end in it.",
     ),
     range_,
     full_scale,
@@ -341,17 +339,17 @@ image_output = combined(
         help="Write all output channels as one labelled contact sheet in gray. Each is stretched, unless --range is given.",
     ),
     option(
-        "Figure", "--montage-width", type=CountType(65535), default=None, metavar="N", show_default="1600",
+        "Figure", "--montage-width", type=CountType(65535), metavar="N", show_default="1600",
         help="Largest width of the contact sheet, in pixels. Implies --montage.",
     ),
     theme,
     option(
-        "Output", "--quality", type=click.IntRange(1, 100), metavar="1-100", default=None,
+        "Output", "--quality", type=click.IntRange(1, 100), metavar="1-100",
         show_default="a JPEG's own, else 92; lossless WebP if the input is",
         help="Quality of JPEG, WebP (100: lossless) and AVIF.",
     ),
     option(
-        "Output", "--compression", type=click.IntRange(0, 9), metavar="0-9", default=None, show_default="fast for this image",
+        "Output", "--compression", type=click.IntRange(0, 9), metavar="0-9", show_default="fast for this image",
         help="Compression of PNG and TIFF: 0 is none, 9 gives the smallest files.",
     ),
     max_pixels,

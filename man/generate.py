@@ -14,7 +14,7 @@ import click
 from convcli import __version__
 from convcli.cli import main as cli
 from convcli.commands.completion import script
-from convcli.commands.help import PAGES, Documented, Section, kernel_table
+from convcli.commands.help import PAGES, Documented, Section
 from convcli.commands.kernel_texts import ARGUMENTS, NAMES
 from convcli.errors import as_options
 from convcli.kernels.named import FAMILIES, REGISTRY
@@ -77,7 +77,10 @@ def readme(text: str) -> str:
             for name, picture, *others in BORDERS
         ),
         "kernels": "| kernel | what it does | scale | source |\n| --- | --- | --- | --- |\n"
-        + "\n".join(f"| `{usage}` | {' | '.join(map(_cell, cells))} |" for usage, *cells in kernel_table()),
+        + "\n".join(
+            f"| `{one.usage}` | {' | '.join(map(_cell, (as_options(one.about), one.scale, one.source)))} |"
+            for one in REGISTRY.values()
+        ),
         "exit": "| code | meaning |\n| --- | --- |\n" + "\n".join(f"| {code} | {what} |" for code, what in EXIT_STATUS),
     }
     blocks["benchmarks"] = _benchmarks()

@@ -50,7 +50,6 @@ def test_an_option_without_a_group_is_a_mistake_of_ours() -> None:
         (["-s", "--s", "--stride"], {"type": PairType(1)}, "-s, --s, --stride N|H,W"),
         (["-k", "--k", "--kernel-size"], {"type": PairType(1)}, "-k, --k, --kernel-size N"),
         (["--op2", "--p2", "--output-padding"], {"type": PairType(0)}, "--op2, --output-padding N"),
-        (["--a-very-long-name", "--an-even-longer-name"], {"metavar": "N"}, "--an-even-longer-name N"),
         (["--op"], {"type": click.Choice(["corr", "conv"])}, "--op [corr|conv]"),
         (["--range"], {"type": click.Choice(["clip", "abs", "offset", "minmax"])}, "--range WORD"),
         (["-q", "--quiet"], {"is_flag": True}, "-q, --quiet"),

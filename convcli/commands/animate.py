@@ -66,24 +66,21 @@ class AnimateOptions(NamedTuple):
     "[default: the geometry alone]",
 )  # fmt: skip
 @options.option(
-    "Input", "--hin", type=_SIZE, default=None, metavar="N", brief="Without IMAGE: input height",
-    help="Without IMAGE: the height of the input in pixels.",
+    "Input", "--hin", type=_SIZE, metavar="N", brief=True, help="Without IMAGE: input height in pixels.",
 )  # fmt: skip
 @options.option(
-    "Input", "--win", type=_SIZE, default=None, metavar="N", show_default="the height", brief="Without IMAGE: input width",
-    help="Without IMAGE: the width of the input in pixels.",
+    "Input", "--win", type=_SIZE, metavar="N", show_default="the height", brief=True, help="Without IMAGE: input width in pixels.",
 )  # fmt: skip
 @options.option(
-    "Input", "--channel", type=IndexType(), default=None, metavar="C", show_default="gray; in a .npy the first",
+    "Input", "--channel", type=IndexType(), metavar="C", show_default="gray; in a .npy the first",
     help="The channel of IMAGE to show, from 0. Negative numbers count from the end.",
 )  # fmt: skip
 @options.option(
-    "Kernel", "-k", "--kernel", "kernel", type=KernelType(), default=None, brief="With IMAGE: sobel-x, '1,0;0,-1', a file",
+    "Kernel", "-k", "--kernel", "kernel", type=KernelType(), brief="With IMAGE: sobel-x, '1,0;0,-1', a file",
     help="With IMAGE: a kernel, as in apply. Without IMAGE: its size, or a kernel whose numbers are shown.",
 )  # fmt: skip
 @options.option(
-    "Kernel", "--k", "--kernel-size", "kernel_size", type=PairType(1), default=None, brief="Without IMAGE: kernel size",
-    help="Without IMAGE: the kernel's size in pixels.",
+    "Kernel", "--k", "--kernel-size", "kernel_size", type=PairType(1), brief=True, help="Without IMAGE: kernel size in pixels.",
 )  # fmt: skip
 @options.op
 @options.stride
@@ -94,35 +91,31 @@ class AnimateOptions(NamedTuple):
 @options.output_size
 @options.transpose
 @options.option(
-    "Output", "-o", "--output", type=FileType("PATH|-"), default=None, brief=".gif, .png (APNG), .webp or .svg; - for stdout",
-    help="Where to write: .gif, .png (APNG), .webp or .svg; - is stdout.",
+    "Output", "-o", "--output", type=FileType("PATH|-"), brief=True, help="A .gif, .png (APNG), .webp or .svg, - for stdout.",
+)  # fmt: skip
+@options.option("Output", "--format", "format_", metavar="NAME", help="Format for -o -: gif, png, webp or svg.")
+@options.option(
+    "Output", "--terminal", is_flag=True, brief=True, help="Play it in the terminal. Elsewhere, print one step after another.",
 )  # fmt: skip
 @options.option(
-    "Output", "--format", "format_", metavar="NAME", default=None, help="Format for -o -: gif, png, webp or svg."
-)
-@options.option(
-    "Output", "--terminal", is_flag=True, brief="Play it in the terminal",
-    help="Play it in the terminal; elsewhere print one step after another.",
+    "Figure", "--frame", type=CountType(least=0), metavar="N", brief=True,
+    help="Draw only step N as .svg or .png. Steps are counted from 0, row by row.",
 )  # fmt: skip
 @options.option(
-    "Figure", "--frame", type=CountType(least=0), default=None, metavar="N", brief="Draw only step N, from 0: .svg or .png",
-    help="Draw only step N, counted from 0 row by row, as .svg or .png.",
+    "Figure", "--fps", type=RealType(0.1, 50), metavar="N", show_default="2, faster for many steps",
+    brief=True, help="Steps per second.",
 )  # fmt: skip
 @options.option(
-    "Figure", "--fps", type=RealType(0.1, 50), default=None, metavar="N", show_default="2, faster for many steps",
-    brief="Steps per second", help="Steps per second.",
-)  # fmt: skip
-@options.option(
-    "Figure", "--cell", type=CountType(400), default=None, metavar="N", show_default="what fits",
+    "Figure", "--cell", type=CountType(400), metavar="N", show_default="what fits",
     help="Side of a cell in pixels.",
 )  # fmt: skip
 @options.option(
-    "Figure", "--scale", type=RealType(0.25, 8), default=None, metavar="N", show_default="1; 2 for a still",
+    "Figure", "--scale", type=RealType(0.25, 8), metavar="N", show_default="1; 2 for a still",
     help="Pixels in the file for each pixel of the drawing.",
 )  # fmt: skip
 @options.theme
 @options.option(
-    "Figure", "--title", default=None, metavar="TEXT", show_default="the operation and the sizes", help="The line at the top.",
+    "Figure", "--title", metavar="TEXT", show_default="the operation and the sizes", help="The line at the top.",
 )  # fmt: skip
 @options.reporting
 @folded

@@ -52,24 +52,22 @@ class CompareOptions(NamedTuple):
     help="A file, or - for standard input.  [default: a random tensor]",
 )  # fmt: skip
 @options.option(
-    "Input", "--size", type=SizeType(), default=None, show_default="512,512", brief="Size of the random input",
-    help="Without IMAGE: the size of the random input.",
+    "Input", "--size", type=SizeType(), show_default="512,512", brief=True, help="Without IMAGE: size of the random input.",
 )  # fmt: skip
 @options.option(
-    "Input", "--in-channels", type=_COUNT, default=None, metavar="N", show_default="3", brief="Channels of the random input",
-    help="Without IMAGE: the channels of the random input.",
+    "Input", "--in-channels", type=_COUNT, metavar="N", show_default="3", brief=True,
+    help="Without IMAGE: channels of the random input.",
 )  # fmt: skip
 @options.full_scale
 @options.max_pixels
 @options.kernel
 @options.weights
 @options.option(
-    "Kernel", "--kernel-size", type=PairType(1), default=None, show_default="3", brief="Size of random weights",
-    help="Without -k and --weights: the size of random weights.",
+    "Kernel", "--kernel-size", type=PairType(1), show_default="3", brief=True, help="Without -k and --weights: size of the kernel.",
 )  # fmt: skip
 @options.option(
-    "Kernel", "--out-channels", type=_COUNT, default=None, metavar="N", show_default="as the input",
-    brief="Output channels of random weights", help="Without -k and --weights: the output channels of random weights.",
+    "Kernel", "--out-channels", type=_COUNT, metavar="N", show_default="as the input",
+    brief=True, help="Without -k and --weights: output channels.",
 )  # fmt: skip
 @options.channels
 @options.bias
@@ -79,11 +77,11 @@ class CompareOptions(NamedTuple):
 @options.transpose
 @options.compute
 @options.option(
-    "Engine", "--repeats", type=CountType(10000), default=5, show_default=True, metavar="N", brief="Number of timed calls",
+    "Engine", "--repeats", type=CountType(10000), default=5, metavar="N", brief=True,
     help="Number of timed calls.",
 )  # fmt: skip
 @options.option(
-    "Engine", "--tolerance", type=ToleranceType(), default=None, show_default="from the dtype and the number of terms",
+    "Engine", "--tolerance", type=ToleranceType(), show_default="from the dtype and the number of terms",
     help="Largest allowed error, relative to the largest Σ|x·w|.",
 )  # fmt: skip
 @options.reporting

@@ -51,24 +51,21 @@ class ExplainOptions(NamedTuple):
     ),
 )
 @options.argument(
-    "Input", "image", metavar="IMAGE", type=FileType("IMAGE"), brief="A file, or - for standard input",
+    "Input", "image", metavar="IMAGE", type=FileType("IMAGE"), brief=True,
     help="A file, or - for standard input. A .npy file is a tensor: (H, W), (C, H, W) or (N, C, H, W).",
 )  # fmt: skip
 @options.option(
-    "Input", "--at", type=PointType(), default=None, brief="The output pixel to explain: row and column from 0",
-    help="The output pixel to explain: row and column, from 0. Negative numbers count from the end.",
+    "Input", "--at", type=PointType(), brief=True,
+    help="Output pixel to explain: row and column, from 0. Negative numbers count from the end.",
 )  # fmt: skip
 @options.option(
-    "Input", "--input-at", type=PointType(), default=None, brief="An input pixel: which outputs it reaches",
-    help="An input pixel: show which outputs it reaches.",
+    "Input", "--input-at", type=PointType(), brief=True, help="Input pixel: show which outputs it reaches.",
 )  # fmt: skip
 @options.option(
-    "Input", "--channel", type=IndexType(), default=0, show_default=True, metavar="C", brief="Channel of the pixel, from 0",
-    help="Channel of the output pixel; with --input-at, of the input pixel.",
+    "Input", "--channel", type=IndexType(), default=0, metavar="C", brief=True,
+    help="Channel of the pixel, from 0.",
 )  # fmt: skip
-@options.option(
-    "Input", "--item", type=IndexType(), default=None, metavar="N", help="Which image of a batch (N, C, H, W)."
-)
+@options.option("Input", "--item", type=IndexType(), metavar="N", help="Which image of a batch (N, C, H, W).")
 @options.bank
 @options.geometry
 @options.output_padding
@@ -77,18 +74,18 @@ class ExplainOptions(NamedTuple):
 @options.linear
 @options.alpha
 @options.option(
-    "Output", "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
-    brief="Draw the answer as a figure: .svg or .png", help="Draw the answer as a figure.",
+    "Output", "-o", "--output", type=FileType("FILE"), metavar="FILE.svg|FILE.png",
+    brief=True, help="Draw the answer as a figure.",
 )  # fmt: skip
 @options.option(
-    "Output", "--as", "tool", type=click.Choice(TOOLS), default=None, brief="Write it for torch, scipy, opencv, onnx, …",
+    "Output", "--as", "tool", type=click.Choice(TOOLS), brief="Write it for torch, scipy, opencv, onnx, …",
     help="Write the operation for another tool, ready to paste, instead of explaining a pixel.",
 )  # fmt: skip
 @options.range_
 @options.full_scale
 @options.max_pixels
 @options.option(
-    "Output", "--format", "format_", metavar="NAME", default=None, show_default="the input's, as in apply",
+    "Output", "--format", "format_", metavar="NAME", show_default="the input's, as in apply",
     help="The format that apply would write: png, jpg, tif, npy.",
 )  # fmt: skip
 @options.theme

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from convcli.errors import as_options
 from convcli.folding import WORDS
 from convcli.options import GROUPS, TERM, Grouped, Option
 
@@ -166,8 +165,7 @@ class Documented(click.Command):
         items = super().shell_complete(ctx, incomplete)
         for item in items:
             if param := known.get(item.value):
-                text = param.brief or (param.help or "").partition(". ")[0].removesuffix(".")
-                item.help = f"{param.group}: {text}"
+                item.help = f"{param.group}: {param.brief or param.first_sentence}"
         return sorted(items, key=lambda item: order.index(item.value) if item.value in known else -1)
 
 
@@ -194,11 +192,3 @@ def unknown_option(error: click.UsageError) -> str | None:
 
 
 _TRANSPOSED = ("--op2", "--p2", "--output-padding", "--output-size")
-
-
-def kernel_table() -> list[tuple[str, str, str, str]]:
-    """Usage, description, scale and source of every named kernel."""
-    import convcli.kernels  # noqa: F401  (enters the kernels)
-    from convcli.kernels.named import REGISTRY
-
-    return [(recipe.usage, as_options(recipe.about), recipe.scale, recipe.source) for recipe in REGISTRY.values()]

@@ -72,11 +72,10 @@ FIGURES = ("svg", "png")
 @options.weights
 @options.op
 @options.option(
-    "Input", "--on", type=FileType("IMAGE"), default=None, brief="A picture to show the kernel on; needs -o FILE.png",
-    help="Draw a picture before and after the kernel, side by side; needs -o FILE.png.",
+    "Input", "--on", type=FileType("IMAGE"), brief=True, help="Draw a picture before and after; needs -o FILE.png.",
 )  # fmt: skip
 @options.option(
-    "Output", "-o", "--output", type=FileType("PATH|-"), default=None, brief="Figure (.svg, .png) or values (.npy, .csv, …)",
+    "Output", "-o", "--output", type=FileType("PATH|-"), brief="Figure (.svg, .png) or values (.npy, .csv, …)",
     help="Write a figure (.svg, .png), or the kernel itself: .npy, .json, .csv, .mat (vips) or .txt (ImageMagick's notation). "
     "{kernel} becomes the name of each kernel.",
 )  # fmt: skip
@@ -85,7 +84,6 @@ FIGURES = ("svg", "png")
     "--format",
     "format_",
     metavar="NAME",
-    default=None,
     help="Format for -o -: svg, png, npy, json, csv, mat, txt.",
 )
 @options.theme

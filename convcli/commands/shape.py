@@ -118,37 +118,28 @@ LAYERS = Section(
         "convcli shape --hin 8 --k 3 --s 2 --p 1 --op2 1 -o checkerboard.png",
     ),
 )
+@options.option("Input", "--hin", type=AskedType(_INPUT), required=True, brief=True, help="Input height in pixels.")
 @options.option(
-    "Input",
-    "--hin",
-    type=AskedType(_INPUT),
-    required=True,
-    brief="Input height in pixels (required)",
-    help="Input height in pixels.",
-)
-@options.option(
-    "Input", "--win", type=AskedType(_INPUT), default=None, show_default="the height", brief="Input width, if it is another",
-    help="Input width in pixels.",
+    "Input", "--win", type=AskedType(_INPUT), show_default="the height", brief=True, help="Input width in pixels.",
 )  # fmt: skip
 @options.option(
-    "Kernel", "-k", "--k", "--kernel-size", "kernel_size", type=AskedType(PairType(1)), default=None,
-    brief="Kernel size in pixels", help="Kernel size in pixels.",
+    "Kernel", "-k", "--k", "--kernel-size", "kernel_size", type=AskedType(PairType(1)),
+    brief=True, help="Kernel size in pixels.",
 )  # fmt: skip
 @options.asked_geometry
 @options.output_size
 @options.transpose
 @options.option(
-    "Solving", "--hout", type=_OUTPUT, default=None, metavar="N", brief="Output height: solves for options that are '?'",
-    help="The output height to solve for: see Solving for ?.",
+    "Solving", "--hout", type=_OUTPUT, metavar="N", brief=True,
+    help="Output height: solves for options that are '?'. See Solving for ?.",
 )  # fmt: skip
 @options.option(
     "Solving",
     "--wout",
     type=_OUTPUT,
-    default=None,
     metavar="N",
     show_default="--hout",
-    help="The output width to solve for.",
+    help="Output width.",
 )
 @options.option(
     "Solving",
@@ -158,18 +149,15 @@ LAYERS = Section(
     help="Show all solutions that are kept, up to 1000, instead of twelve.",
 )
 @options.option(
-    "Input", "--layers", type=FileType("LAYERS|FILE"), default=None, brief="A chain: 'conv:k3,s2,p1 pool:k2', or a file",
-    help="A chain of layers: see Layers.",
+    "Input", "--layers", type=FileType("LAYERS|FILE"), brief=True, help="A chain: 'conv:k3,s2,p1 pool:k2', or a file. See Layers.",
 )  # fmt: skip
 @options.option(
-    "Input", "--in-channels", type=CountType(1 << 20), default=None, metavar="N", show_default="3",
+    "Input", "--in-channels", type=CountType(1 << 20), metavar="N", show_default="3",
     help="Channels of the chain's input.",
 )  # fmt: skip
 @options.option(
-    "Output", "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
-    brief="Draw how many taps reach each output",
-    help="Draw the overlap map: how many taps reach each output of the transposed convolution, or read each input of the direct "
-    "one.",
+    "Output", "-o", "--output", type=FileType("FILE"), metavar="FILE.svg|FILE.png",
+    brief=True, help="Draw how many taps meet in each pixel. Pixels are the outputs of the transposed convolution, else the inputs.",
 )  # fmt: skip
 @options.theme
 @options.reporting
