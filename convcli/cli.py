@@ -32,9 +32,7 @@ class Group(Documented, click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, then the options."""
-        with formatter.section("Commands"):
-            commands = ((name, self.get_command(ctx, name)) for name in COMMANDS)
-            formatter.write_dl([(name, command.get_short_help_str(WIDTH)) for name, command in commands if command])
+        self.format_commands(ctx, formatter)
         super().format_options(ctx, formatter)
 
     def write_more(self, ctx: click.Context, formatter: click.HelpFormatter, more: str = "") -> None:

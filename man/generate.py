@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPLETIONS = {"bash": "convcli", "zsh": "_convcli", "fish": "convcli.fish"}
 EXIT_STATUS = (
     ("0", "done; compare: all backends agree"),
-    ("1", "compare found a difference, doctor something that is wrong, or one or more of several images failed"),
+    ("1", "compare found a difference, doctor found a problem, or some of several images failed"),
     ("2", "wrong usage or data: one line on standard error says what, why and what to do"),
     ("130", "interrupted"),
-    ("129, 143", "ended by SIGHUP, by SIGTERM; nothing half-written is left"),
+    ("129, 143", "ended by SIGHUP, by SIGTERM; no half-written file is left"),
 )
 
 
@@ -118,14 +118,12 @@ def _page(command: click.Command, name: str, see_also: list[str]) -> str:
     context = click.Context(command, info_name=name)
     paragraphs = [" ".join(part.split()) for part in (command.help or "").split("\n\n")]
     page = name.replace(" ", "-")
-    lines = _head(page, 1, command.get_short_help_str(200).rstrip("."))
+    lines = _head(page, 1, command.get_short_help_str().rstrip("."))
     lines += [".SH SYNOPSIS", rf".B {_roff(name)}", _roff(" ".join(command.collect_usage_pieces(context)))]
     lines += _section("Description", *paragraphs)
     if isinstance(command, click.Group):
         children = commands_of(command).items()
-        lines += _section(
-            "Commands", rows=[(f"convcli {sub}", child.get_short_help_str(200)) for sub, child in children]
-        )
+        lines += _section("Commands", rows=[(f"convcli {sub}", child.get_short_help_str()) for sub, child in children])
     lines.append(".SH OPTIONS")
     for group, params in command.groups().items():
         lines += [f".SS {group}", *_terms(filter(None, (param.get_help_record(context) for param in params)))]

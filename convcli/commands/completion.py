@@ -51,7 +51,10 @@ def script(program: click.Command, shell: str) -> str:
 
     kind = get_completion_class(shell)
     assert kind is not None  # Click has these three
-    return kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip()
+    text = kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip()
+    return text.replace(
+        'string split "," ', 'string split -m 1 "," '
+    )  # in fish, or a text would end at its first comma
 
 
 def teach_bash() -> None:

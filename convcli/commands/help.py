@@ -94,6 +94,10 @@ class Documented(click.Command):
             error.ctx = error.ctx or ctx
             raise
 
+    def get_short_help_str(self, limit: int = WIDTH) -> str:
+        """The first sentence, never cut off."""
+        return super().get_short_help_str(WIDTH)
+
     def groups(self) -> dict[str, list[Grouped]]:
         """Arguments and options by their groups, in the order of the help."""
         grouped = [param for param in self.params if isinstance(param, Grouped)]

@@ -123,7 +123,7 @@ def test_without_arguments_the_help_is_on_stderr() -> None:
 
 def test_no_summary_of_a_command_is_cut_off() -> None:
     for name in COMMANDS:
-        assert f"\n  {name:10}  {command_of(name).get_short_help_str(200)}\n" in done("-h").text
+        assert f"\n  {name:10}  {command_of(name).get_short_help_str()}\n" in done("-h").text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -134,6 +134,8 @@ def test_the_shell_is_offered_options_in_groups(name: str) -> None:
     assert groups == [group for group in GROUPS for _ in range(groups.count(group))]
     texts = {item.value: item.help for item in items}
     assert texts["--help"] == "Help: Show all options"
+    [item] = main.shell_complete(CONTEXT, name)
+    assert item.help == command.get_short_help_str()
     if name == "apply":
         assert texts["--stride"] == "Geometry: Step between outputs, in pixels"
         assert texts["--threads"] == "Engine: Number of threads"
