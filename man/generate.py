@@ -129,7 +129,7 @@ def _page(command: click.Command, name: str, see_also: list[str]) -> str:
         lines += [f".SS {group}", *_terms(filter(None, (param.get_help_record(context) for param in params)))]
     for section in command.sections:
         lines += _written(section)
-    lines += [".SH EXAMPLES", ".nf", *_roff("\n".join(command.examples)).splitlines(), ".fi"]
+    lines += [".SH EXAMPLES", ".in 2n", ".nf", *_roff("\n".join(command.examples)).splitlines(), ".fi"]
     lines += _section("Exit status", rows=EXIT_STATUS)
     pages = PAGES if isinstance(command, click.Group) else command.pages()
     return _ended(lines, [*((other, 1) for other in see_also), *((other, 7) for other in pages)])

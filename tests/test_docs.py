@@ -1,6 +1,7 @@
 """The man pages and the generated parts of the README are those of this command line; one version everywhere."""
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -136,6 +137,13 @@ def test_one_version_string() -> None:
 @pytest.mark.skipif(shutil.which("man") is None, reason="no man here")
 def test_man_finds_nothing_wrong() -> None:
     for path in PAGES:
-        done = subprocess.run(["man", "--warnings", "-l", str(path)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["man", "--warnings", "-l", str(path)],
+            env={**os.environ, "MANWIDTH": "80"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert done.stderr == ""
         assert "NAME" in done.stdout
+        assert max(map(len, done.stdout.splitlines())) <= 80, path.name
