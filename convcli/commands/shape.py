@@ -157,7 +157,7 @@ LAYERS = Section(
 )  # fmt: skip
 @options.option(
     "Output", "-o", "--output", type=FileType("FILE"), metavar="FILE.svg|FILE.png",
-    brief=True, help="Draw how many taps meet in each pixel. Pixels are the outputs of the transposed convolution, else the inputs.",
+    brief=True, help="Draw how many taps meet in each pixel. Pixels are outputs of the transposed convolution, else inputs.",
 )  # fmt: skip
 @options.theme
 @options.reporting
