@@ -39,8 +39,8 @@ def parse(spec: str) -> Filter:
     if not text:
         remedy = "give a name (sobel), a matrix ('0,1,0;1,-4,1;0,1,0') or a file"
         raise KernelError("the kernel", "is empty", remedy)
-    if named.is_name(text):
-        return named.build(text)
+    if (found := named.build(text)) is not None:
+        return found
     if (path := Path(text)).suffix.lower() in FILES:
         from convcli.kernels import kernel_files
 
