@@ -206,13 +206,13 @@ def _iptc(image: Image.Image) -> bytes | None:
 
 def _comment(image: Image.Image) -> bytes | None:
     row = row_of(image.format)
-    found = image.info.get("comment") if row_of(row.written_as or row.name).comment else None
+    found = image.info.get("comment") if "comment" in row_of(row.written_as or row.name).keeps else None
     return found if isinstance(found, bytes) and found else None
 
 
 def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     """PNG's texts; Pillow's own objects in them know the language of each, which is not kept."""
-    if not row_of(image.format).text:
+    if "text" not in row_of(image.format).keeps:
         return ()
     texts: dict[str, Any] = getattr(image, "text", {})
     kept = []
@@ -236,7 +236,7 @@ def _profile(kind: str, text: str) -> str | None:
 
 
 def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
-    if not row_of(image.format).text:
+    if "text" not in row_of(image.format).keeps:
         return ()
     found, info = [], image.info
     if "gamma" in info:

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
-from convcli.images.formats import row_of_head
+from convcli.images.formats import plugin, row_of_head
 from convcli.images.guards import HEAD_BYTES, settle
 from convcli.system import memory
 from convcli.system.context import current
@@ -139,15 +139,9 @@ def _plain(stream: BinaryIO) -> ImageFile.ImageFile | None:
     """A plain picture, not yet decoded; None if it is of another kind."""
     row = row_of_head(stream.read(HEAD_BYTES))
     stream.seek(0)
-    if row is not None and row.name == "JPEG":
-        from PIL.JpegImagePlugin import JpegImageFile
-
-        image: ImageFile.ImageFile = JpegImageFile(stream)
-        return image if image.mode in ("L", "RGB") and "mp" not in image.info else None
-    if row is not None and row.name == "PNG":
-        from PIL.PngImagePlugin import PngImageFile
-
-        image = PngImageFile(stream)
-        raw = [tile[3] for tile in image.tile]
-        return image if raw in (["L"], ["RGB"]) and not image.has_transparency_data and image.n_frames == 1 else None
-    return None
+    if row is None or (opener := plugin(row)) is None:
+        return None
+    image: ImageFile.ImageFile = opener(stream)
+    still = image.format == row.name and getattr(image, "n_frames", 1) == 1  # a JPEG may turn out to be an MPO
+    deep = any(";16" in str(tile) for tile in image.tile)
+    return image if still and not deep and image.mode in ("L", "RGB") and not image.has_transparency_data else None

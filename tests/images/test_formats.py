@@ -62,13 +62,15 @@ def test_metadata_is_kept_where_the_table_says_so(name: str, tmp_path: Path) -> 
     metadata = Metadata("JPEG", b"profile", (300.0, 300.0), exif.tobytes(), xmp, comment=b"said")
     with Image.open(written(name, tmp_path, Picture(NOISE[:3], None, "rgb", 255.0, metadata=metadata))) as image:
         image.load()
-        row = row_of(name)
-        assert (image.getexif().get(270) == "a field") == bool(row.exif)
-        assert bool(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")) == bool(row.xmp)
-        assert ("icc_profile" in image.info) == row.icc
-        assert (image.info.get("comment") == b"said") == bool(row.comment)
         dpi = image.info.get("dpi", (0, 0))
-        assert (round(float(dpi[0])) == 300) == row.dpi
+        found = {
+            "exif": image.getexif().get(270) == "a field",
+            "xmp": bool(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")),
+            "icc_profile": "icc_profile" in image.info,
+            "comment": image.info.get("comment") == b"said",
+            "dpi": round(float(dpi[0])) == 300,
+        }
+        assert {name for name, is_there in found.items() if is_there} == {*row_of(name).keeps} & {*found}
 
 
 @pytest.mark.parametrize("name", MADE)

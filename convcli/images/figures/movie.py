@@ -14,18 +14,13 @@ from convcli.drawing.reel import Reel
 from convcli.drawing.scene import Scene
 from convcli.errors import ImageError, param
 from convcli.images.figures import raster
+from convcli.images.formats import row_of
 
 COLORS = 32
 """Colours of the palette: the fills exactly, and enough shades for smooth letters."""
 
 MAX_PIXELS = 400_000_000
 """Pixels of all frames together, of which Pillow keeps a byte each until it writes them."""
-
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "GIF": {"loop": 0, "optimize": True, "interlace": 0, "disposal": 1},
-    "PNG": {"loop": 0, "optimize": True, "disposal": 0, "blend": 0},
-    "WEBP": {"loop": 0, "lossless": True, "quality": 80, "method": 4},
-}
 
 
 def write(reel: Reel, stream: BinaryIO, container: str, scale: float = 1.0) -> None:
@@ -51,12 +46,13 @@ def write(reel: Reel, stream: BinaryIO, container: str, scale: float = 1.0) -> N
     _check(reel.base, scale, count)
     palette = _Palette(reel, scale)
     frames = (palette.image(pixels) for pixels in _paint(reel, scale))
-    first = next(frames)
-    rest = list(frames) if container == "PNG" else frames  # there Pillow looks at them twice
+    first, *rest = frames
     each = round(100 / reel.fps) * 10  # GIF counts hundredths of a second
     durations = [each] * (count - 1) + [each + round(100 * reel.hold) * 10]
-    options = {**_OPTIONS[container], "save_all": True, "append_images": rest}
-    first.save(stream, container, duration=durations if count > 1 else durations[0], **options)
+    options: dict[str, Any] = {"append_images": rest, "duration": durations if count > 1 else durations[0], "loop": 0}
+    # of which an encoder takes what it knows; of a GIF only what changes is written
+    options |= {"optimize": True, "interlace": 0, "lossless": True, "disposal": 1 if row_of(container).palette else 0}
+    first.save(stream, container, save_all=True, **options)
 
 
 def _paint(reel: Reel, scale: float) -> Iterator[NDArray[np.uint8]]:

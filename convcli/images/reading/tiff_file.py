@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from math import prod
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tifffile
@@ -24,8 +24,8 @@ from convcli.errors import ImageError
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of
 from convcli.images.picture import COLOURS, Picture
-from convcli.images.reading import pillow_file, sixteen_bits
-from convcli.images.reading.planes import IMAGE_MODES, completed, gray_planes, upright
+from convcli.images.reading import pillow_file, quirks
+from convcli.images.reading.planes import completed, gray_planes, straighten, upright
 
 _SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
 _ALPHAS = {(1,), (2,), (999,)}
@@ -78,15 +78,18 @@ class File:
             metadata, orientation, notes = metadata_of(image, self.frames, False)
             white = said or self._full_scale
             if not _is_direct(page) and (opened := self._by_pillow(number)) is not None:
-                decoded = pillow_file.Decoded(opened, self._stream, None, partial(self._opened, number))
-                notes = (*decoded.notes, *notes)
-                unsigned, inverted = page.sampleformat == 1, page.photometric == 0
-                planes = decoded.planes(white, self._source, unsigned=unsigned, inverted=inverted)
-                guessed = opened.mode == "I" and planes.real
+                unsigned, inverted, opener = (
+                    page.sampleformat == 1,
+                    page.photometric == 0,
+                    partial(self._opened, number),
+                )
+                planes, _, lost = pillow_file.decode(
+                    opened, self._stream, self._source, opener, white, unsigned=unsigned, inverted=inverted
+                )
+                notes = (*lost, *notes)
             else:
-                planes, guessed = self._planes(page, white)
-                planes = upright(planes, orientation)  # which Pillow does itself
-        return completed(planes, self._source, self._full_scale, metadata, notes, said is not None, guessed)
+                planes = upright(self._planes(page, white), orientation)  # which Pillow does itself
+        return completed(planes, self._source, self._full_scale, metadata, notes, said is not None)
 
     def timing(self) -> None:
         """Pages have none."""
@@ -97,7 +100,7 @@ class File:
             image = self._opened(number)
             tags: Any = getattr(image, "tag_v2", {})
             apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes, whose unpackers cannot be chosen
-            if not (apart and image.mode in IMAGE_MODES):
+            if not (apart and quirks.more_than_8(image)):
                 return image
         return None
 
@@ -108,8 +111,8 @@ class File:
             image.seek(number)
         return image
 
-    def _planes(self, page: Any, white: float | None) -> tuple[Picture, bool]:
-        """The planes of a page as tifffile decodes it, and whether their white is to be guessed by their values."""
+    def _planes(self, page: Any, white: float | None) -> Picture:
+        """The planes of a page as tifffile decodes it."""
         photometric = int(page.photometric)
         space = _SPACES.get(photometric)
         try:
@@ -124,9 +127,8 @@ class File:
         if photometric == 0 and array.dtype.kind == "u":
             array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
         elif photometric == 1 and array.shape[2] == 1 and array.dtype in (np.int16, np.int32, np.uint32):
-            planes = gray_planes(array[..., 0], white)
-            return planes, planes.real
-        return _coloured(array, space, tuple(map(int, page.extrasamples)), white), False
+            return gray_planes(array[..., 0], white)
+        return _coloured(array, space, tuple(map(int, page.extrasamples)), white)
 
 
 @cache
@@ -148,6 +150,11 @@ def _pillows() -> type[Any]:
                 super()._setup()
             finally:
                 tags.update(gray_alpha)
+            stored, file = "16B" if tags.prefix == b"MM" else "16L", cast("Any", self)
+            file.tile = [
+                tile._replace(args=(f"LA;{'16N' if tile.codec_name == 'libtiff' else stored}", *tile.args[1:]))
+                for tile in file.tile
+            ]
 
         def load_prepare(self) -> None:
             image: Any = self
@@ -251,7 +258,7 @@ def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: fl
     if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
     if has_alpha and extra[:1] == (1,):
-        sixteen_bits.straighten(array[..., : colours + 1], full_scale, real)
+        straighten(array[..., : colours + 1], full_scale, real)
     kept = np.ascontiguousarray(array[..., : colours + has_alpha])  # interleaved, as all pictures are
     planes = np.moveaxis(kept, -1, 0)
     return Picture(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real=real)

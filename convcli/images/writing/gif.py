@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from convcli.images.picture import Timing
 
 COLOURS = 256
 
@@ -64,10 +65,11 @@ def paletted(pixels: NDArray[Any]) -> tuple[Image.Image, bool]:
     return image, exact
 
 
-def hundredths(durations: Sequence[float]) -> list[float]:
-    """Durations in milliseconds as GIF keeps them, which counts by 10: the shortest is 10, what was 0 stays.
+def timed(timing: Timing, durations: list[float], notes: list[str]) -> dict[str, Any]:
+    """What Pillow is told of an animation, beside what other formats are told; `notes` gets what is lost.
 
-    What is rounded off one frame is added to the next, so that the whole keeps its time.
+    GIF counts durations by 10 milliseconds: the shortest is 10, and 0 stays. What is rounded off one frame is added to the
+    next, so that the whole keeps its time. What becomes transparent must be cleared first, else only what changes is written.
     """
     rounded, behind = [], 0.0
     for duration in durations:
@@ -75,4 +77,6 @@ def hundredths(durations: Sequence[float]) -> list[float]:
         kept = max(10.0, 10.0 * round(behind / 10)) if duration > 0 else 0.0
         behind -= kept
         rounded.append(kept)
-    return rounded
+    if rounded != durations:
+        notes.append("GIF counts hundredths of a second: the times of its frames are rounded; png and webp keep them")
+    return {"duration": rounded, "disposal": 2 if timing.alpha else 1, "loop": timing.loop}
