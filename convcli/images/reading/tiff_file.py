@@ -22,7 +22,7 @@ from PIL import Image
 from convcli import extras
 from convcli.errors import ImageError
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of
+from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import COLOURS, Picture
 from convcli.images.reading import pillow_file, quirks
 from convcli.images.reading.planes import completed, gray_planes, straighten, upright
@@ -34,15 +34,11 @@ _ALPHAS = {(1,), (2,), (999,)}
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 
 
-def _inflated(data: bytes, most: int) -> bytes:
-    return zlib.decompressobj().decompress(data, most)
-
-
-def _unpacked(data: bytes, most: int) -> bytes:
-    return lzma.LZMADecompressor().decompress(data, most)
-
-
-_CODINGS: dict[int, Callable[[bytes, int], bytes]] = {8: _inflated, 32946: _inflated, 34925: _unpacked}
+_CODINGS: dict[int, Callable[[], Any]] = {
+    8: zlib.decompressobj,
+    32946: zlib.decompressobj,
+    34925: lzma.LZMADecompressor,
+}
 """Compressions that are undone here, and only as far as a strip or tile should go: a small file may hold gigabytes."""
 
 
@@ -74,7 +70,7 @@ class File:
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
             image = _described(page, self._stream)
-            said = as_white(_tag(image.getexif(), SMAX))
+            said = as_white(sound(image.getexif().get, SMAX))
             metadata, orientation, notes = metadata_of(image, self.frames, False)
             white = said or self._full_scale
             if not _is_direct(page) and (opened := self._by_pillow(number)) is not None:
@@ -118,9 +114,14 @@ class File:
         try:
             array = _array(page)
         except ValueError as error:
-            if "imagecodecs" in str(error) and not extras.is_installed("imagecodecs"):
-                raise _without_imagecodecs(self._source, page) from None
-            raise
+            if "imagecodecs" not in str(error) or extras.is_installed("imagecodecs"):
+                raise
+            coding = getattr(page.compression, "name", page.compression)
+            rule, remedy = (
+                f"is a TIFF that is compressed by {coding}, which needs imagecodecs",
+                extras.how_to_get("imagecodecs"),
+            )
+            raise ImageError(f"input '{self._source}'", rule, remedy, "it is not installed") from None
         if space is None or array is None or array.dtype.kind not in "uif":
             rule = f"is a TIFF of a rare kind, {page.photometric!s}"
             raise ImageError(f"input '{self._source}'", rule, "convert it to RGB first")
@@ -163,11 +164,6 @@ def _pillows() -> type[Any]:
             super().load_prepare()
 
     return Opened
-
-
-def _without_imagecodecs(source: str, page: Any) -> ImageError:
-    rule = f"is a TIFF that is compressed by {getattr(page.compression, 'name', page.compression)}, which needs imagecodecs"
-    return ImageError(f"input '{source}'", rule, extras.how_to_get("imagecodecs"), "it is not installed")
 
 
 def _count(pages: Any) -> int:
@@ -226,7 +222,9 @@ def _array(page: Any) -> NDArray[Any] | None:
         try:
             segments = page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts, length=count)
             for data, index in segments:
-                segment, (plane, depth, top, left, _), shape = page.decode(data and undo(data, most), index)
+                segment, (plane, depth, top, left, _), shape = page.decode(
+                    data and undo().decompress(data, most), index
+                )
                 place = whole[plane, depth, top : top + shape[1], left : left + shape[2]]
                 place[...] = page.nodata if segment is None else segment[0, : place.shape[0], : place.shape[1]]
         finally:
@@ -268,21 +266,13 @@ def _described(page: Any, stream: BinaryIO) -> Image.Image:
     """An image without pixels that says what a page says beside them, as those that Pillow opens do."""
     exif = Image.Exif()
     exif.bigtiff, exif.endian = page.parent.is_bigtiff, page.parent.byteorder
-    with suppress(Exception):  # only Pillow's code runs in there: what is damaged is left out
-        exif.load_from_fp(stream, page.offset)
+    sound(exif.load_from_fp, stream, page.offset)
     image = Image.Image()
-    image.format = "TIFF"
+    image.format = File.format
     image._exif = exif
-    found = {"icc_profile": _tag(exif, ICC), "xmp": _tag(exif, XMP)}
+    found = {"icc_profile": sound(exif.get, ICC), "xmp": sound(exif.get, XMP)}
     image.info = {name: value for name, value in found.items() if isinstance(value, bytes)}
-    with suppress(Exception):
-        scale = _PER_INCH[exif.get(RESOLUTION[2])]
-        image.info["dpi"] = tuple(float(exif[tag]) * scale for tag in RESOLUTION[:2])
+    across, down, unit = RESOLUTION
+    with suppress(Exception):  # only Pillow's code runs in there: what is damaged is left out
+        image.info["dpi"] = tuple(float(exif[tag]) * _PER_INCH[exif.get(unit)] for tag in (across, down))
     return image
-
-
-def _tag(exif: Image.Exif, number: int) -> Any:
-    """The value of a tag; None where there is none, or a damaged one."""
-    with suppress(Exception):
-        return exif.get(number)
-    return None
