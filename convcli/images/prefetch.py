@@ -85,19 +85,13 @@ def _opened(path: str) -> BinaryIO | None:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe that is opened and closed would leave its writer alone
             return None
-        stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the thread closes it)
+        stream = open(path, "rb")  # noqa: SIM115 (the thread closes it)
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
-    status = os.fstat(stream.fileno())
-    if stat.S_ISREG(status.st_mode) and WORTH_BYTES <= status.st_size <= MOST_BYTES:
+    if WORTH_BYTES <= os.fstat(stream.fileno()).st_size <= MOST_BYTES:
         return stream
     stream.close()
     return None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file, or a pipe that nobody writes to."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def take(stream: BinaryIO) -> Image.Image | None:

@@ -13,6 +13,7 @@ import numpy as np
 from convcli.errors import KernelError
 from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range, places, size_of, square_distances
 from convcli.kernels.smoothing import gaussian_1d, gaussian_size, minimum_amplitude, too_wide
+from convcli.kernels.spec import literal
 
 
 @named("sum 0", "G'MIC, OpenCV; scikit-image's laplace and ImageMagick's Laplacian:1 and :0 negated")
@@ -52,15 +53,15 @@ def laplacian_box(size: int = 3) -> Matrix:
     return out
 
 
-_TYPES: dict[int, list[list[int]]] = {
-    0: [[-8, 1], [1, 1]],
-    1: [[-4, 1], [1, 0]],
-    2: [[-4, -1], [-1, 2]],
-    3: [[-4, 2], [2, -1]],
-    5: [[-4, -3, 0], [-3, -2, 1], [0, 1, 4]],
-    7: [[-8, -7, -4, 1], [-7, -6, -3, 2], [-4, -3, 0, 5], [1, 2, 5, 10]],
-    15: [[-16, 2, 1], [2, 1, 0], [1, 0, 0]],
-    19: [[-40, -24, 0, 5, 2], [-24, -12, 3, 5, 2], [0, 3, 5, 4, 1], [5, 5, 4, 2, 1], [2, 2, 1, 1, 0]],
+_TYPES = {
+    0: "-8,1; 1,1",
+    1: "-4,1; 1,0",
+    2: "-4,-1; -1,2",
+    3: "-4,2; 2,-1",
+    5: "-4,-3,0; -3,-2,1; 0,1,4",
+    7: "-8,-7,-4,1; -7,-6,-3,2; -4,-3,0,5; 1,2,5,10",
+    15: "-16,2,1; 2,1,0; 1,0,0",
+    19: "-40,-24,0,5,2; -24,-12,3,5,2; 0,3,5,4,1; 5,5,4,2,1; 2,2,1,1,0",
 }
 """By type: the lower right quarter of ImageMagick's Laplacian, with the centre row and column, negated."""
 
@@ -70,7 +71,7 @@ def laplacian_type(type: int = 0) -> Matrix:
     """ImageMagick's Laplacian 0 (8 neighbours), 1 (4), 2, 3 (3×3), 5, 7 (5×5, 7×7), 15 or 19 (LoG, 5×5, 9×9), negated."""
     if type not in _TYPES:
         raise KernelError(f"type {type}", "is unknown", f"use {', '.join(map(str, _TYPES))}")
-    quarter = np.array(_TYPES[type], np.float64)
+    quarter = literal(_TYPES[type])
     half = np.hstack([quarter[:, :0:-1], quarter])
     return np.vstack([half[:0:-1], half])
 

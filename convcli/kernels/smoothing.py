@@ -19,6 +19,7 @@ from convcli.kernels.named import (
     square_distances,
     sum_one,
 )
+from convcli.kernels.spec import literal
 
 
 def gaussian_1d(sigma: float, size: int) -> Matrix:
@@ -127,7 +128,7 @@ def unsharp(sigma: float = 1.0, amount: float = 1.0, size: int | None = None) ->
 @named("sum 1", "GIMP's manual (convolution matrix)")
 def emboss() -> Matrix:
     """Relief lit from the upper left, on the image's own values: -2,-1,0; -1,1,1; 0,1,2."""
-    return np.array([[-2.0, -1, 0], [-1, 1, 1], [0, 1, 2]])
+    return literal("-2,-1,0; -1,1,1; 0,1,2")
 
 
 @named("sum 1", "kornia's binary kernels")

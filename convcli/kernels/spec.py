@@ -117,7 +117,6 @@ def magick(text: str) -> NDArray[np.float64] | None:
         raise KernelError(f"kernel '{text}'", rule, "move it inside")
     if (x, y) == ((width - 1) // 2, (height - 1) // 2):
         return matrix
-    reach_y, reach_x = max(y, height - 1 - y), max(x, width - 1 - x)
-    out = np.zeros((2 * reach_y + 1, 2 * reach_x + 1))
-    out[reach_y - y : reach_y - y + height, reach_x - x : reach_x - x + width] = matrix
-    return out
+    return np.pad(
+        matrix, [(max(0, side - 1 - 2 * at), max(0, 2 * at - side + 1)) for side, at in ((height, y), (width, x))]
+    )

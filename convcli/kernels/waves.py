@@ -8,6 +8,7 @@ import numpy as np
 
 from convcli.errors import KernelError
 from convcli.kernels.named import MAX_SIDE, Matrix, check_range, named, places, size_of, square_distances
+from convcli.kernels.spec import literal
 
 
 @named("envelope sums to about 1", "Gabor (1946), Daugman (1985); scikit-image's gabor_kernel")
@@ -44,5 +45,5 @@ def gabor_energy(
 @named("sum 0, Σ|k| = 2", "Haar (1910); G'MIC's haar", "x y xy")
 def haar() -> dict[str, Matrix]:
     """Magnitude of the three details of the 2×2 Haar wavelet, of length 1: haar-x (-1,1; -1,1 over 2), -y and -xy."""
-    x = np.array([[-0.5, 0.5], [-0.5, 0.5]])
-    return {"x": x, "y": x.T.copy(), "xy": np.array([[0.5, -0.5], [-0.5, 0.5]])}
+    x = literal("-0.5,0.5; -0.5,0.5")
+    return {"x": x, "y": x.T.copy(), "xy": literal("0.5,-0.5; -0.5,0.5")}

@@ -136,7 +136,7 @@ def _read_npy(path: Path, key: str | None) -> Mapping[str, Tensor]:
         with path.open("rb") as stream:
             return {"": of_array(npy.read(stream))}
     except npy.NpyError as error:
-        raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
+        raise KernelError(f"weights '{path}': the file", *error.args) from None
 
 
 def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
@@ -152,7 +152,7 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
                         found[name] = of_array(npy.read(cast("BinaryIO", stream)))
             return found
     except npy.NpyError as error:
-        raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
+        raise KernelError(f"weights '{path}': the file", *error.args) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
         raise invalid(path, ".npz") from None
 
