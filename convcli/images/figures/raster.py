@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from convcli.drawing.colors import channels, mix
 from convcli.drawing.scene import ADVANCE, CAP, Line, Pixels, Rect, Scene, Shape, Text
 from convcli.errors import ImageError
 from convcli.system import files
+
+Point = tuple[float, float]
 
 FONT = Path(__file__).parent.parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
 FIGURES = (".svg", ".png")
@@ -103,34 +106,32 @@ def _rect(draw: ImageDraw.ImageDraw, shape: Rect, scale: float, page: str) -> No
         color = mix(page, shape.fill, shape.opacity)
         draw.rectangle((round(left), round(top), round(right) - 1, round(bottom) - 1), fill=color)
     if shape.stroke is not None:
-        corners = (left, top), (right, top), (right, bottom), (left, bottom), (left, top)
-        outline = Line(corners, shape.stroke, shape.stroke_width * scale, shape.dash * scale, False, shape.opacity)
-        _stroke(draw, outline, page)
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+        color = mix(page, shape.stroke, shape.opacity)
+        _stroke(draw, corners, color, shape.stroke_width * scale, shape.dash * scale)
 
 
 def _line(draw: ImageDraw.ImageDraw, shape: Line, scale: float, page: str) -> None:
-    points = tuple((x * scale, y * scale) for x, y in shape.points)
-    _stroke(draw, Line(points, shape.stroke, shape.width * scale, shape.dash * scale, False, shape.opacity), page)
+    color = mix(page, shape.stroke, shape.opacity)
+    _stroke(draw, _scaled(shape.points, scale), color, shape.width * scale, shape.dash * scale)
     if shape.arrow:
-        head = [(x * scale, y * scale) for x, y in svg.arrow_head(shape)]
-        draw.polygon(head, fill=mix(page, shape.stroke, shape.opacity))
+        draw.polygon(_scaled(svg.arrow_head(shape), scale), fill=color)
 
 
-def _stroke(draw: ImageDraw.ImageDraw, line: Line, page: str) -> None:
+def _scaled(points: Iterable[Point], scale: float) -> list[Point]:
+    return [(x * scale, y * scale) for x, y in points]
+
+
+def _stroke(draw: ImageDraw.ImageDraw, points: Sequence[Point], color: str, width: float, dash: float) -> None:
     """Draw a line whose lengths are in pixels of the image; Pillow knows no dashes, so each is a line."""
-    color = mix(page, line.stroke, line.opacity)
-    width = max(1, round(line.width))
-    for (x0, y0), (x1, y1) in zip(line.points, line.points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
-        if not length:
-            continue
-        step = 2 * line.dash if line.dash else length
-        start = 0.0
+        each, start = dash or length, 0.0
         while start < length:
-            end = min(length, start + (line.dash or length))
-            ends = [(round(x0 + (x1 - x0) * t / length), round(y0 + (y1 - y0) * t / length)) for t in (start, end)]
-            draw.line(ends, fill=color, width=width)
-            start += step
+            along = start, min(length, start + each)
+            ends = [(round(x0 + (x1 - x0) * t / length), round(y0 + (y1 - y0) * t / length)) for t in along]
+            draw.line(ends, fill=color, width=max(1, round(width)))
+            start += 2 * each
 
 
 def _pixels(image: Image.Image, shape: Pixels, scale: float) -> None:
