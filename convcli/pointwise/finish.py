@@ -5,6 +5,7 @@ A `Finish` works on any block of an output, so that a backend can apply it while
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,12 +96,7 @@ class Finish:
         return Clipped.sum(*clipped)
 
     def _keep(
-        self,
-        values: NDArray[Any],
-        out: NDArray[Any],
-        policy: str,
-        count: bool,
-        known: Known = UNKNOWN,
+        self, values: NDArray[Any], out: NDArray[Any], policy: str, count: bool, known: Known = UNKNOWN
     ) -> Clipped:
         """Round restored values into `out`, or copy them if they stay real."""
         if self.dtype is None:
@@ -167,8 +163,7 @@ class Finish:
 
 def _magnitude(block: NDArray[Any]) -> NDArray[Any]:
     if block.shape[-3] == 1:
-        sizes: NDArray[Any] = np.abs(block)
-        return sizes
+        return np.asarray(np.abs(block))
     kind = _real(block.dtype)
     out = _root_of_squares(block, kind)
     largest = out.max(initial=0)
@@ -190,20 +185,14 @@ def _root_of_squares(block: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
     return total
 
 
-def _sum(block: NDArray[Any]) -> NDArray[Any]:
-    out: NDArray[Any] = block.sum(axis=-3, keepdims=True, dtype=_real(block.dtype))  # integers might not hold the sum
-    return out
-
-
 def _real(kind: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype for sums of values and of squares: float64 for exact integers of more than 16 bits, which may be rounded to 16."""
     wide = kind.kind in "iu" and kind.itemsize > 2
     return np.dtype(np.float64) if wide or kind == np.float64 else np.dtype(np.float32)
 
 
-def _max(block: NDArray[Any]) -> NDArray[Any]:
-    out: NDArray[Any] = block.max(axis=-3, keepdims=True)
-    return out
-
-
-_RULES = {"magnitude": _magnitude, "sum": _sum, "max": _max}
+_RULES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "magnitude": _magnitude,
+    "sum": lambda block: block.sum(axis=-3, keepdims=True, dtype=_real(block.dtype)),  # integers might not hold the sum
+    "max": lambda block: block.max(axis=-3, keepdims=True),
+}

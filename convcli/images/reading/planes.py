@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,62 +13,32 @@ from convcli.errors import ImageError, param
 from convcli.images.picture import COLOURS, Metadata, Picture, joined
 
 BAND_PIXELS = 1 << 20
-"""What is converted at a time. Smaller pictures are converted whole, in some tenths of a millisecond."""
+"""What is converted at a time."""
 
 
 def array_of(image: Image.Image, mode: str | None = None) -> NDArray[Any]:
     """``(H, W)`` or ``(H, W, C)`` of an image in `mode`, its own by default, in that mode's dtype. It may be read-only.
 
-    `numpy.asarray` has Pillow list all pixels in small pieces and join them: a copy more than there is room for, and most of
-    the time of reading an uncompressed photograph. Where Pillow has a format that is nothing but the pixels, it is made to
-    write that into the array; elsewhere the image is converted and copied in bands. For a small picture that format is not worth
-    its import.
+    `numpy.asarray` has Pillow list all pixels in small pieces and join them: a copy more than there is room for. So a large
+    image is converted and copied in bands.
     """
-    mode = image.mode if mode is None else mode
-    width, height = image.size
-    rows = max(1, BAND_PIXELS // max(1, width))
-    if height <= rows:
-        return _converted(image, mode)
-    if mode == image.mode and mode in ("L", "RGB"):
-        array = np.empty((height, width) if mode == "L" else (height, width, 3), np.uint8)
-        sink = _Sink(array, len(f"P6\n{width} {height}\n255\n"))
-        image.save(cast("Any", sink), "PPM")
-        return array if sink.place == array.size else np.asarray(image)
     source: Any = image
     source.load()
+    width, height = image.size
+    rows = max(1, BAND_PIXELS // max(1, width))
 
-    def band(start: int, stop: int) -> NDArray[Any]:  # as `crop`, which checks Pillow's limit of pixels
-        return _converted(source._new(source.im.crop((0, start, width, stop))), mode)
+    def band(start: int, stop: int) -> NDArray[Any]:
+        # as `crop`, which checks Pillow's limit of pixels
+        part = image if stop - start == height else source._new(source.im.crop((0, start, width, stop)))
+        return np.asarray(part if mode in (None, part.mode) else part.convert(mode))
 
+    if height <= rows:
+        return band(0, height)
     like = band(0, 1)
     out = np.empty((height, *like.shape[1:]), like.dtype)
     for start in range(0, height, rows):
         out[start : start + rows] = band(start, min(start + rows, height))
     return out
-
-
-def _converted(image: Image.Image, mode: str) -> NDArray[Any]:
-    return np.asarray(image if image.mode == mode else image.convert(mode))
-
-
-class _Sink:
-    """A file whose content, after a header of `skip` bytes, goes into an array."""
-
-    def __init__(self, array: NDArray[np.uint8], skip: int) -> None:
-        self.values, self.place = array.reshape(-1), -skip
-
-    def write(self, data: bytes) -> int:
-        """Take the next bytes."""
-        start = max(0, -self.place)
-        pixels = np.frombuffer(data, np.uint8)[start:]
-        if pixels.size:
-            part = self.values[self.place + start : self.place + len(data)]
-            part[...] = pixels[: part.size]
-        self.place += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing waits."""
 
 
 def planes_of(array: NDArray[Any], space: str, value: tuple[int, ...] | None = None) -> Picture:
