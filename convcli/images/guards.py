@@ -6,7 +6,6 @@ Pillow's settings belong to the whole process: only the command line changes the
 from __future__ import annotations
 
 import logging
-import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -126,13 +125,6 @@ def decoding(source: str, limit: int) -> Iterator[None]:
     except UnidentifiedImageError:
         rule, why = "is not an image", "Pillow recognises no format in it"
         raise UnidentifiedError(f"input '{source}'", rule, "name an image or a .npy file", why) from None
-    except Image.DecompressionBombError as error:
-        found = re.search(r"[0-9]+ pixels", str(error))
-        pixels = int(found[0].split()[0]) if found else 2 * limit
-        if pixels <= limit:  # the caller has set a lower limit for Pillow, and some plugins check it
-            rule, remedy = f"has {pixels} pixels, too many for Pillow's limit here", "raise PIL.Image.MAX_IMAGE_PIXELS"
-            raise ImageError(f"input '{source}'", rule, remedy) from None
-        raise beyond(source, f"{pixels} pixels", pixels, limit) from None
     except Exception as error:  # only code of Pillow or tifffile runs in there, which raises whatever comes to hand
         rule, remedy = "cannot be decoded", "is it truncated, damaged or of a rare kind?"
         raise ImageError(f"input '{source}'", rule, remedy, reason(error, "Pillow gives no reason")) from None

@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import KernelError, param
 
+Matrix = NDArray[np.float64]
+
 
 class Kernel(NamedTuple):
     """One kernel. `values` is ``(kh, kw)``, float64 and finite, as a correlation lays it on the image."""
 
     name: str
-    values: NDArray[np.float64]
+    values: Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Bank:
         return "+".join(f.label for f in self.filters)[:100]
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> Matrix:
         """All kernels, ``(K, kh, kw)`` in float64. Smaller ones are surrounded by zeros, centred.
 
         Raises
@@ -84,7 +86,7 @@ class Bank:
         values = self.values
         return len(values) == 1 and bool(abs(values.sum()) > 1e-6 * np.abs(values).sum())
 
-    def weight(self, channels: int, how: str, groups: int, transpose: bool) -> tuple[NDArray[np.float64], int]:
+    def weight(self, channels: int, how: str, groups: int, transpose: bool) -> tuple[Matrix, int]:
         """The array of weights for an image of `channels` channels, float64, and the number of groups.
 
         Parameters
@@ -126,7 +128,7 @@ class Bank:
         return blocks.reshape(channels, count // groups, kh, kw), groups
 
 
-def checked(values: ArrayLike, source: str) -> NDArray[np.float64]:
+def checked(values: ArrayLike, source: str) -> Matrix:
     """`values` as a finite float64 matrix ``(kh, kw)`` that is not empty. A single row may be 1-D.
 
     Raises

@@ -12,9 +12,9 @@ import numpy as np
 
 from convcli.errors import KernelError, param
 from convcli.kernels.analysis import Analysis
+from convcli.kernels.bank import Matrix
 from convcli.kernels.factors import common_denominator
 from convcli.kernels.named import safe_label
-from convcli.kernels.response import Matrix
 from convcli.kernels.spec import FILES
 from convcli.system import npy
 from convcli.system.names import STDIO

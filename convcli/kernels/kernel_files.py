@@ -5,11 +5,8 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from convcli.errors import KernelError, param
-from convcli.kernels.bank import checked
+from convcli.kernels.bank import Matrix, checked
 from convcli.kernels.spec import magick
 from convcli.system import npy
 from convcli.system.files import reason
@@ -17,7 +14,7 @@ from convcli.system.files import reason
 MAX_BYTES = 256 << 20
 
 
-def read(path: Path) -> NDArray[np.float64]:
+def read(path: Path) -> Matrix:
     """The kernel in a file, ``(kh, kw)`` in float64. The suffix decides how the file is read.
 
     Raises
@@ -71,7 +68,7 @@ def _rows(text: str, source: str) -> list[list[float]]:
         raise KernelError(f"kernel {source}", f"contains {value}, not a number", remedy) from None
 
 
-def _vips_matrix(text: str, source: str) -> NDArray[np.float64]:
+def _vips_matrix(text: str, source: str) -> Matrix:
     """The matrix in libvips's format: ``width height [scale [offset]]``, then the rows. The values are divided by scale."""
     rows = _rows(text, source)
     if not rows or not 2 <= len(rows[0]) <= 4:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.kernels.bank import Filter, Kernel, checked
+from convcli.kernels.bank import Matrix as Matrix
 
-Matrix = NDArray[np.float64]
 Builder = TypeVar("Builder", bound=Callable[..., Matrix | Mapping[str, Matrix]])
 
 MAX_SIDE = 4095

@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.images.formats import ENDINGS
 from convcli.kernels import named
-from convcli.kernels.bank import Filter, Kernel, checked
+from convcli.kernels.bank import Filter, Kernel, Matrix, checked
 
 FILES = (".npy", ".json", ".csv", ".txt", ".mat")
 """Endings of files with a kernel, which `convcli.kernels.kernel_files` reads."""
@@ -61,7 +60,7 @@ def parse(spec: str) -> Filter:
     raise named.unknown(text)
 
 
-def literal(text: str) -> NDArray[np.float64]:
+def literal(text: str) -> Matrix:
     """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed."""
     rows = text.removesuffix(";").split(";")
     values = [[_value(cell, text) for cell in row.split(",")] for row in rows]
@@ -89,7 +88,7 @@ def _value(cell: str, text: str) -> float:
         raise KernelError(f"kernel '{text}'", rule, "every value must be finite") from None
 
 
-def magick(text: str) -> NDArray[np.float64] | None:
+def magick(text: str) -> Matrix | None:
     """ImageMagick's user-defined kernel as ``(kh, kw)`` in float64; None if `text` is not in this notation.
 
     It is ``WxH[+X+Y]: v,v …``, with the width before the height. ``nan`` or ``-`` is a hole and becomes 0. If the origin

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
@@ -125,7 +124,8 @@ def _animation(
         options |= gif.timed(timing, durations, job.notes)
     frames = _Frames(images, len(durations))
     frames.save(stream, job.row.name, save_all=True, **options)
-    job.frames = _count(stream) or len(durations)
+    with guards.opened(stream) as written:  # writers join frames that are equal
+        job.frames = getattr(written, "n_frames", 1)
 
 
 class _Frames(Image.Image):
@@ -153,10 +153,3 @@ class _Frames(Image.Image):
             self._place += 1
             self.im, self._mode, self._size = present.im, present.mode, present.size
             self.palette, self.info = present.palette, present.info
-
-
-def _count(stream: BinaryIO) -> int | None:
-    """How many frames a file has: writers join those that are equal; None if it is larger than what may be read."""
-    with suppress(Image.DecompressionBombError), guards.opened(stream) as image:
-        return int(getattr(image, "n_frames", 1))
-    return None
