@@ -58,7 +58,7 @@ class Lift(NamedTuple):
         if self.alpha:
             out[-1] = values[-1]
         if self.alpha == "weighs":
-            weigh(out, self.full_scale)
+            planes *= out[-1] / self.full_scale
 
     def _lit(self, colours: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[NDArray[np.floating]]:
         """Linear light of one colour after the other, always in the same buffer."""
@@ -77,6 +77,10 @@ class Lift(NamedTuple):
         return out
 
 
+VISIBLE = 1e-6
+"""A colour is visible if its alpha is more than this share of full alpha."""
+
+
 class Restore(NamedTuple):
     """How results of lifted pixels become colours as they are stored. They are still real values."""
 
@@ -93,7 +97,11 @@ class Restore(NamedTuple):
         """Restore a block ``(C, rows, line)`` in place. Lines may hold interleaved channels if only the light is restored."""
         colours = values[:-1] if self.alpha else values
         if self.gain is not None:
-            divide(values, self.full_scale, self.gain)
+            alpha = values[-1]
+            alpha /= self.gain
+            visible = alpha > self.full_scale * VISIBLE
+            colours /= np.where(visible, alpha / self.full_scale, 1)
+            np.copyto(colours, 0, where=~visible)  # of nothing opaque: it cannot be seen
         if self.bias:
             colours += np.array(self.bias, colours.dtype)[:, np.newaxis, np.newaxis]
         if self.linear:
@@ -149,26 +157,4 @@ def _table(levels: int, full_scale: float, dtype: str) -> NDArray[Any]:
 
 def _decode(x: NDArray[np.float64]) -> NDArray[np.float64]:
     size = np.abs(x)
-    out: NDArray[np.float64] = np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), x)
-    return out
-
-
-VISIBLE = 1e-6
-"""A colour is visible if its alpha is more than this share of full alpha."""
-
-
-def weigh(planes: NDArray[np.floating], full_scale: float) -> None:
-    """Weight the colours of ``(C + 1, …)`` by the last plane, their alpha ``0 … full_scale``, in place."""
-    planes[:-1] *= planes[-1] / full_scale
-
-
-def divide(planes: NDArray[Any], full_scale: float, gain: float) -> None:
-    """Undo `weigh` after a kernel that sums to `gain`, in place.
-
-    If there was nothing opaque under the kernel, the colour becomes 0: it cannot be seen.
-    """
-    colours, alpha = planes[:-1], planes[-1]
-    alpha /= gain
-    visible = alpha > full_scale * VISIBLE
-    colours /= np.where(visible, alpha / full_scale, 1)
-    np.copyto(colours, 0, where=~visible)
+    return np.asarray(np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), x))

@@ -15,6 +15,7 @@ from convcli.drawing.scene import Scene
 from convcli.errors import ImageError, param
 from convcli.images.figures import raster
 from convcli.images.formats import row_of
+from convcli.images.writing.gif import unpacked
 
 COLORS = 32
 """Colours of the palette: the fills exactly, and enough shades for smooth letters."""
@@ -79,7 +80,7 @@ class _Palette:
             colors, times = np.unique(_packed(raster.paint(reel.still(number), scale)), return_counts=True)
             counts.update(dict(zip(colors.tolist(), times.tolist(), strict=True)))
         chosen = np.array([color for color, _ in counts.most_common(COLORS)])
-        self.colors = np.stack([chosen >> 16, chosen >> 8 & 255, chosen & 255], axis=1)
+        self.colors = unpacked(chosen)
         self.index = np.full(1 << 24, COLORS, np.uint8)  # of every colour that was met; COLORS: not yet
         self.index[chosen] = np.arange(len(chosen))
 
@@ -88,11 +89,10 @@ class _Palette:
         packed = _packed(pixels)
         missing = np.unique(packed[self.index[packed] == COLORS])
         if missing.size:
-            channels = np.stack([missing >> 16, missing >> 8 & 255, missing & 255], axis=1)
-            far = ((channels[:, np.newaxis] - self.colors) ** 2).sum(axis=2)
+            far = ((unpacked(missing)[:, np.newaxis].astype(np.int64) - self.colors) ** 2).sum(axis=2)
             self.index[missing] = far.argmin(axis=1)
         out = Image.fromarray(self.index[packed])
-        out.putpalette(self.colors.astype(np.uint8).tobytes())
+        out.putpalette(self.colors.tobytes())
         return out
 
 
@@ -106,7 +106,7 @@ def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 def write_still(scene: Scene, stream: BinaryIO, scale: float) -> None:
     """Encode one page as PNG; raises as `write` does."""
     _check(scene, scale, 1)
-    Image.fromarray(raster.paint(scene, scale)).save(stream, "PNG", optimize=True)
+    raster.encode(scene, stream, scale)
 
 
 def _check(page: Scene, scale: float, count: int) -> None:

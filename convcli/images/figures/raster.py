@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,11 @@ def paint(scene: Scene, scale: float = 1.0) -> NDArray[np.uint8]:
     image = Image.new("RGB", (round(scene.width * scale), round(scene.height * scale)), scene.background)
     draw_on(image, scene.shapes, scale, scene.background)
     return np.asarray(image)
+
+
+def encode(scene: Scene, stream: BinaryIO, scale: float) -> None:
+    """A scene as a PNG file."""
+    Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True)
 
 
 def draw_on(image: Image.Image, shapes: Iterable[Shape], scale: float, page: str) -> None:
@@ -72,7 +78,7 @@ def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None)
         if ending == ".svg":
             stream.write(svg.render(scene).encode())
             return ()
-        Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True)
+        encode(scene, stream, scale)
     return remarks(scene.shapes)
 
 

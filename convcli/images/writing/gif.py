@@ -31,38 +31,40 @@ def paletted(pixels: NDArray[Any]) -> tuple[Image.Image, bool]:
     Pixels whose alpha is less than half become transparent, which is colour 0 then; the others opaque.
     """
     height, width, channels = pixels.shape
-    transparent = None
-    if channels in (2, 4):
-        transparent = pixels[..., -1] < 128
-        transparent = transparent if transparent.any() else None
+    clear = pixels[..., -1] < 128 if channels in (2, 4) else np.zeros((height, width), bool)
+    first = int(clear.any())
     if channels < 3:
         pixels = np.broadcast_to(pixels[..., :1], (height, width, 3))
-    first = 0 if transparent is None else 1
     packed = np.zeros((height, width), np.int32)
     for band in range(3):
         packed <<= 8
         packed |= pixels[..., band]
     seen = np.zeros(1 << 24, bool)
-    seen[packed if transparent is None else packed[~transparent]] = True
+    seen[packed[~clear] if first else packed] = True
     colours = np.flatnonzero(seen)
     exact = len(colours) <= COLOURS - first
     if exact:
         numbers = np.zeros(1 << 24, np.uint8)
         numbers[colours] = np.arange(first, first + len(colours))
         indices = numbers[packed]
-        table = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
+        table = unpacked(colours)
     else:
-        rgb = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
-        reduced = rgb.quantize(COLOURS - first, Image.Quantize.MEDIANCUT)
+        reduced = Image.fromarray(np.ascontiguousarray(pixels[..., :3])).quantize(
+            COLOURS - first, Image.Quantize.MEDIANCUT
+        )
         indices = np.asarray(reduced) + np.uint8(first)
         table = np.array(reduced.getpalette() or [], np.uint8).reshape(-1, 3)[: COLOURS - first]
-    if transparent is not None:
-        indices = np.where(transparent, np.uint8(0), indices)
+    indices[clear] = 0
     image = Image.frombytes("P", (width, height), np.ascontiguousarray(indices).tobytes())
     image.putpalette(bytes(3 * first) + table.tobytes())
-    if transparent is not None:
+    if first:
         image.info["transparency"] = 0
     return image, exact
+
+
+def unpacked(colours: NDArray[Any]) -> NDArray[np.uint8]:
+    """Red, green and blue ``(N, 3)`` of whole numbers ``0xRRGGBB``."""
+    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
 
 
 def timed(timing: Timing, durations: list[float], notes: list[str]) -> dict[str, Any]:
