@@ -17,7 +17,7 @@ from PIL import Image, ImageFile
 
 from convcli.images.formats import plugin, row_of_head
 from convcli.images.guards import HEAD_BYTES, settle
-from convcli.system import memory
+from convcli.system import files, memory
 from convcli.system.context import current
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
@@ -31,7 +31,7 @@ BLOCK_BYTES = 8 << 20
 class _Begun(NamedTuple):
     """Which file, who decodes it, and the picture once it is done."""
 
-    version: tuple[int, ...]
+    version: tuple[int, ...] | None
     thread: Thread
     done: list[Image.Image]
 
@@ -69,7 +69,7 @@ def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
 def _begin(stream: BinaryIO, most: int) -> Thread | None:
     """The thread that decodes the file; None if there can be no more threads."""
     done: list[Image.Image] = []
-    version = _version(os.fstat(stream.fileno()))
+    version = files.version(stream)
     thread = Thread(target=_decode, args=(stream, most, done), daemon=True)
     try:
         thread.start()
@@ -96,22 +96,14 @@ def _opened(path: str) -> BinaryIO | None:
 
 def take(stream: BinaryIO) -> Image.Image | None:
     """The decoded picture of this very file, once, if it was begun; waits until it is done."""
-    waiting = _begun()
-    if not waiting:
-        return None
-    try:
-        version = _version(os.fstat(stream.fileno()))
-    except OSError:  # it is in memory
+    waiting, version = _begun(), files.version(stream)
+    if not waiting or version is None:
         return None
     begun = waiting.pop()
     if version != begun.version:  # it was written to since: what was decoded is not kept
         return None
     begun.thread.join()
     return begun.done.pop() if begun.done else None
-
-
-def _version(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:

@@ -59,18 +59,17 @@ class Bank:
             There are even and odd sizes, which have no common centre.
         """
         kernels = [kernel for f in self.filters for kernel in f.kernels]
-        height, width = (max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1))
-        out = np.zeros((len(kernels), height, width))
-        for place, kernel in enumerate(kernels):
-            kh, kw = kernel.values.shape
-            if (height - kh) % 2 or (width - kw) % 2:
-                axis = 0 if (height - kh) % 2 else 1
+        size = [max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1)]
+        out = []
+        for kernel in kernels:
+            spare = [most - side for most, side in zip(size, kernel.values.shape, strict=True)]
+            if any(room % 2 for room in spare):
+                axis = 0 if spare[0] % 2 else 1
                 other = max(kernels, key=lambda one: one.values.shape[axis])
                 rule, why = "cannot share a bank", "even and odd sizes have no common centre"
                 raise KernelError(f"kernels '{kernel.name}' and '{other.name}'", rule, "apply them one at a time", why)
-            top, left = (height - kh) // 2, (width - kw) // 2
-            out[place, top : top + kh, left : left + kw] = kernel.values
-        return out
+            out.append(np.pad(kernel.values, [(room // 2, room // 2) for room in spare]))
+        return np.stack(out)
 
     @property
     def parts(self) -> tuple[tuple[int, str], ...]:

@@ -97,18 +97,16 @@ def split(spec: str) -> tuple[Path, str | None]:
 
 def _chosen(found: Mapping[str, Tensor], path: Path, key: str | None) -> str:
     """The name of the 4-D tensor that is meant."""
-    shapes = {name: tensor.shape for name, tensor in found.items()}
     if key is not None and key not in found:
         raise KernelError(f"weights '{path}'", f"have no key '{key}'", f"the keys are {_listing(list(found))}")
-    fitting = [key] if key is not None else [name for name, shape in shapes.items() if len(shape) == 4]
+    fitting = [name for name in (found if key is None else [key]) if len(found[name].shape) == 4]
     if len(fitting) > 1:
         remedy = f"name one as {path}:KEY of {_listing(fitting)}"
         raise KernelError(f"weights '{path}'", f"hold {len(fitting)} 4-D arrays", remedy)
-    if not fitting or len(shapes[fitting[0]]) != 4:
-        shape = shapes[fitting[0]] if fitting else _listing([str(shape) for shape in shapes.values()]) or "empty"
-        which = f"'{path}' key '{key}'" if key is not None else f"'{path}'"
+    if not fitting:
+        shapes = [str(tensor.shape) for tensor in found.values()] if key is None else [str(found[key].shape)]
         remedy = f"{ROWS} is wanted; a 2-D kernel goes with {param('kernel')}"
-        raise KernelError(f"weights {which}", f"are not 4-D but {shape}", remedy)
+        raise KernelError(f"weights {source_of(path, key)}", f"are not 4-D but {_listing(shapes) or 'empty'}", remedy)
     return fitting[0]
 
 
