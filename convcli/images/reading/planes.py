@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, param
 from convcli.images.picture import COLOURS, Metadata, Picture, joined
+from convcli.pointwise import Array
 
 BAND_PIXELS = 1 << 20
 """What is converted at a time."""
 
 
-def array_of(image: Image.Image, mode: str | None = None) -> NDArray[Any]:
+def array_of(image: Image.Image, mode: str | None = None) -> Array:
     """``(H, W)`` or ``(H, W, C)`` of an image in `mode`, its own by default, in that mode's dtype. It may be read-only.
 
     `numpy.asarray` has Pillow list all pixels in small pieces and join them: a copy more than there is room for. So a large
@@ -27,7 +27,7 @@ def array_of(image: Image.Image, mode: str | None = None) -> NDArray[Any]:
     width, height = image.size
     rows = max(1, BAND_PIXELS // max(1, width))
 
-    def band(start: int, stop: int) -> NDArray[Any]:
+    def band(start: int, stop: int) -> Array:
         # as `crop`, which checks Pillow's limit of pixels
         part = image if stop - start == height else source._new(source.im.crop((0, start, width, stop)))
         return np.asarray(part if mode in (None, part.mode) else part.convert(mode))
@@ -41,7 +41,7 @@ def array_of(image: Image.Image, mode: str | None = None) -> NDArray[Any]:
     return out
 
 
-def planes_of(array: NDArray[Any], space: str, value: tuple[int, ...] | None = None) -> Picture:
+def planes_of(array: Array, space: str, value: tuple[int, ...] | None = None) -> Picture:
     """The picture of unsigned integers ``(H, W)`` or ``(H, W, C)``: channels of a colour space, and alpha if there is one more.
 
     `value` is the one colour that is transparent.
@@ -57,7 +57,7 @@ def planes_of(array: NDArray[Any], space: str, value: tuple[int, ...] | None = N
     return Picture(planes, alpha, space, white)
 
 
-def gray_planes(array: NDArray[Any], white: float | None, value: tuple[int, ...] | None = None) -> Picture:
+def gray_planes(array: Array, white: float | None, value: tuple[int, ...] | None = None) -> Picture:
     """Gray ``(H, W)`` of 16 or 32 bits. Integers beyond 16 bits, or below 0, become float32, or float64 if that is needed.
 
     White is what the file or the user says. If nobody does, it is 1 for floating point, and for such integers the largest
@@ -114,7 +114,7 @@ def upright(planes: Picture, orientation: int) -> Picture:
     return replace(planes, colour=turned[:-1], alpha=turned[-1])
 
 
-def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+def _turned(array: Array, orientation: int) -> Array:
     """A view of ``(H, W, …)``; EXIF 2.3, 4.6.4, tag 274: where the first row and the first column are."""
     if orientation > 4:
         array = array.swapaxes(0, 1)
@@ -123,7 +123,7 @@ def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     return array[::rows, ::columns]
 
 
-def straighten(pixels: NDArray[Any], full_scale: float, real: bool = False) -> None:
+def straighten(pixels: Array, full_scale: float, real: bool = False) -> None:
     """Divide the colours of ``(H, W, C)``, alpha last, by their alpha, with which some files keep them multiplied.
 
     They are rounded, and no larger than white, unless they are `real`.

@@ -10,10 +10,10 @@ import sys
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.images.formats import row_of
+from convcli.pointwise import Array
 
 _MODES = ("LA", "RGB", "RGBA", "CMYK")
 _RAW_MODES = (*_MODES, "RGBX", "RGBa")
@@ -103,7 +103,7 @@ def plain_white(image: Image.Image) -> int | None:
     return 255 if codec == "raw" and arguments in (image.mode, (image.mode, 0, 1)) else None
 
 
-def read_plain(image: Image.Image, stream: BinaryIO, white: int) -> NDArray[Any]:
+def read_plain(image: Image.Image, stream: BinaryIO, white: int) -> Array:
     """``(H, W)`` or ``(H, W, C)`` of an image with a `plain_white`, from its file. Samples of 16 bits are scaled to 65535.
 
     Raises
@@ -112,7 +112,7 @@ def read_plain(image: Image.Image, stream: BinaryIO, white: int) -> NDArray[Any]
         The file is cut off.
     """
     (width, height), bands = image.size, len(image.getbands())
-    array: NDArray[Any] = np.empty((height, width, bands), np.uint8 if white == 255 else np.uint16)
+    array: Array = np.empty((height, width, bands), np.uint8 if white == 255 else np.uint16)
     stream.seek(image.tile[0].offset)  # type: ignore[attr-defined]
     if cast("Any", stream).readinto(array.view(np.uint8).data) != array.nbytes:
         raise OSError("image file is truncated")

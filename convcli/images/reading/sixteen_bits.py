@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.images.reading.planes import array_of, straighten
+from convcli.pointwise import Array
 
 
-def decode(opened: Callable[[], Image.Image], mode: str) -> NDArray[np.uint16]:
+def decode(opened: Callable[[], Image.Image], mode: str) -> Array:
     """``(H, W, C)`` of a file whose `convcli.images.reading.quirks.raw_mode` is `mode`, alpha last; white is 65535.
 
     `opened` opens the file anew, at the picture in question, nothing of it decoded.
@@ -27,8 +27,7 @@ def decode(opened: Callable[[], Image.Image], mode: str) -> NDArray[np.uint16]:
     big = kind == "16B" or (kind == "16N" and sys.byteorder == "big")
     if base == "LA":  # as wide as four bytes: one pass has them all
         pairs = array_of(_through(opened(), "RGBA", "RGBA"))
-        joined: NDArray[np.uint16] = pairs[..., 1 - big :: 2].astype(np.uint16) << 8 | pairs[..., big::2]
-        return joined
+        return np.asarray(pairs[..., 1 - big :: 2].astype(np.uint16) << 8 | pairs[..., big::2])
     straight = "RGBA" if base == "RGBa" else base
     first, second = ("16B", "16L") if big else ("16L", "16B")
     image_mode = "RGB" if base == "RGBX" else straight

@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 from PIL import Image
 
 from convcli import extras
@@ -26,6 +25,7 @@ from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_
 from convcli.images.picture import COLOURS, Picture
 from convcli.images.reading import pillow_file, quirks
 from convcli.images.reading.planes import completed, gray_planes, straighten, upright
+from convcli.pointwise import Array
 
 _SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
 _ALPHAS = {(1,), (2,), (999,)}
@@ -207,7 +207,7 @@ def _is_direct(page: Any) -> bool:
     )
 
 
-def _array(page: Any) -> NDArray[Any] | None:
+def _array(page: Any) -> Array | None:
     """The samples ``(H, W, C)`` of a page in the machine's byte order; None of a volume, and of no pixels."""
     undo = _CODINGS.get(page.compression)
     if undo is None or page.imagedepth > 1:
@@ -232,7 +232,7 @@ def _array(page: Any) -> NDArray[Any] | None:
     planes, depth = whole.shape[:2]
     if depth > 1 or not whole.size:
         return None
-    array: NDArray[Any] = np.moveaxis(whole[:, 0, :, :, 0], 0, -1) if planes > 1 else whole[0, 0]
+    array: Array = np.moveaxis(whole[:, 0, :, :, 0], 0, -1) if planes > 1 else whole[0, 0]
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -244,7 +244,7 @@ def _segment_bytes(page: Any) -> int:
     return max(1, int(rows * columns * samples * page.dtype.itemsize))
 
 
-def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Picture:
+def _coloured(array: Array, space: str, extra: tuple[int, ...], known: float | None) -> Picture:
     """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
     colours = COLOURS[space]
     real = array.dtype.kind == "f" or array.dtype.itemsize > 2

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.images.picture import Timing
+from convcli.pointwise import Array
 
 COLOURS = 256
 
 
-def image(pixels: NDArray[Any], notes: list[str]) -> Image.Image:
+def image(pixels: Array, notes: list[str]) -> Image.Image:
     """Pillow's image of ``(H, W, C)`` uint8, alpha last; `notes` gets what is lost."""
     if pixels.shape[2] in (2, 4) and ((pixels[..., -1] > 0) & (pixels[..., -1] < 255)).any():
         notes.append(
@@ -25,7 +26,7 @@ def image(pixels: NDArray[Any], notes: list[str]) -> Image.Image:
     return made
 
 
-def paletted(pixels: NDArray[Any]) -> tuple[Image.Image, bool]:
+def paletted(pixels: Array) -> tuple[Image.Image, bool]:
     """Pillow's image of mode P of ``(H, W, C)`` uint8, and whether it has each colour exactly.
 
     Pixels whose alpha is less than half become transparent, which is colour 0 then; the others opaque.
@@ -62,7 +63,7 @@ def paletted(pixels: NDArray[Any]) -> tuple[Image.Image, bool]:
     return image, exact
 
 
-def unpacked(colours: NDArray[Any]) -> NDArray[np.uint8]:
+def unpacked(colours: Array) -> NDArray[np.uint8]:
     """Red, green and blue ``(N, 3)`` of whole numbers ``0xRRGGBB``."""
     return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
 

@@ -18,13 +18,13 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.images.picture import Metadata, Timing
 from convcli.images.writing import Frame, Job
+from convcli.pointwise import Array
 from convcli.system.parallel import run_all, workers
 
 Bytes = NDArray[np.uint8]
@@ -80,7 +80,7 @@ def write(frames: Iterator[Frame], job: Job) -> None:
 
 
 def encode(
-    frames: Iterable[NDArray[Any]],
+    frames: Iterable[Array],
     timing: Timing | None = None,
     metadata: Metadata = Metadata(),
     threads: int | None = None,
@@ -138,7 +138,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
 
 
-def compressed(pixels: NDArray[Any], threads: int, wanted: int | None = None) -> Iterator[bytes]:
+def compressed(pixels: Array, threads: int, wanted: int | None = None) -> Iterator[bytes]:
     """The zlib stream of the filtered rows, strip by strip.
 
     A strip ends on a byte, so that strips deflated apart join to one stream; its checksum is that of all rows.
@@ -171,7 +171,7 @@ def compressed(pixels: NDArray[Any], threads: int, wanted: int | None = None) ->
     yield struct.pack(">I", check)
 
 
-def choose(pixels: NDArray[Any]) -> tuple[int, int]:
+def choose(pixels: Array) -> tuple[int, int]:
     """The filter and the zlib strategy for an image, by what a sample of its rows comes to."""
     height, row = len(pixels), max(1, pixels[0].nbytes)
     least, most = (limit // row for limit in SAMPLE_BYTES)
@@ -196,7 +196,7 @@ def choose(pixels: NDArray[Any]) -> tuple[int, int]:
     return best, zlib.Z_RLE
 
 
-def filter_rows(pixels: NDArray[Any], rows: range, kind: int) -> Bytes:
+def filter_rows(pixels: Array, rows: range, kind: int) -> Bytes:
     """Rows as PNG keeps them, ``(rows, 1 + bytes)``: the number of the filter, then differences from neighbours, modulo 256."""
     above = max(0, rows.start - 1)
     part = np.ascontiguousarray(pixels[above : rows.stop])

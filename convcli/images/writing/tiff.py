@@ -13,10 +13,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import accumulate
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from PIL.TiffTags import FLOAT
 
@@ -24,6 +22,7 @@ from convcli.errors import ImageError
 from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, described
 from convcli.images.picture import COLOURS
 from convcli.images.writing import Frame, Job, png
+from convcli.pointwise import Array
 from convcli.system.parallel import run_all, workers
 
 STRIP_BYTES = 1 << 20
@@ -66,7 +65,7 @@ def _file(pages: Iterable[Frame], job: Job) -> Iterator[bytes]:
         yield padding
 
 
-def _strips(pixels: NDArray[Any], level: int | None, threads: int) -> tuple[list[bytes], int, int]:
+def _strips(pixels: Array, level: int | None, threads: int) -> tuple[list[bytes], int, int]:
     """The deflated strips, the rows of each, and the predictor."""
     rows = max(1, min(len(pixels), STRIP_BYTES // max(1, pixels[0].nbytes)))
     starts = [*range(0, len(pixels), rows)]
