@@ -29,7 +29,7 @@ Encode = Callable[[NDArray[np.uint8]], bytes | bytearray]
 
 def encoders() -> dict[str, Encode]:
     """All encoders that are installed."""
-    found: dict[str, Encode] = {"convcli": lambda pixels: b"".join(png.encode(pixels))}
+    found: dict[str, Encode] = {"convcli": lambda pixels: b"".join(png.encode([pixels]))}
     for level in (1, 6):
         found[f"Pillow, level {level}"] = partial(_pillow, level)
     if find_spec("cv2"):

@@ -7,9 +7,9 @@ asked for that the table does not have.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class Format:
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
     refusal: str = ""  # why files are not read, for the user
+    # what opens files of this format in Pillow, where others need not be asked first: a module of it, and a name in that
+    plugin: str = ""
     coding: str = ""  # which options its encoder has: a key of `convcli.images.writing.through_pillow.CODINGS`
     package: str = ""  # the package that reads it, of one of the extras
     feature: str = ""  # what Pillow calls the library for it that it may be built without; empty if it needs none
@@ -51,11 +53,13 @@ class Format:
     real: bool = False
     cmyk: bool = False
     alpha: bool = True
-    palette: bool = False  # whether it has at most 256 colours, and counts hundredths of a second
+    palette: bool = False  # whether it has at most 256 colours, and counts hundredths of a second: see `writing.gif`
     turned: bool = False  # whether cameras write it, so that any file may say how it is to be turned
     # where its header says that samples have more than 8 bits, of which Pillow keeps 8: what stands before, the number of
     # the byte behind that, the bits of it that count, and their least value
     deep: tuple[bytes, int, int, int] | None = None
+    plain: bool = False  # whether its files may hold nothing but samples, row by row, behind a header
+    layers: bool = False  # whether what Pillow counts is the layers of one picture, which it may not be able to read
     tensor: bool = False  # whether it holds any number of channels, as real numbers of any type
     pages: bool = False  # whether several pictures are pages that differ in all
     animation: bool = False  # whether several pictures are frames with their timing
@@ -63,15 +67,8 @@ class Format:
     animated_endings: tuple[str, ...] = ()
     largest: int = ANY  # the largest side, as Pillow writes it
     only: int = 0  # the one size of both sides that it has; 0 for any
-    # the longest block of metadata in bytes; 0 if it has none
-    exif: int = 0
-    xmp: int = 0
-    comment: int = 0
-    # whether a file keeps a profile, a resolution, JPEG's APP13 segment, PNG's texts and chunks
-    icc: bool = False
-    dpi: bool = False
-    iptc: bool = False
-    text: bool = False
+    # the metadata that a file keeps, by its name in `convcli.images.picture.Metadata`, and the longest of each
+    keeps: Mapping[str, int] = field(default_factory=dict)
     # whether colours in its files are rounded for a smaller size; None where only the file says it
     lossy_read: bool | None = False
     # the same of what is written; None where it is lossy if the input was, or if a quality below 100 is asked for
@@ -98,31 +95,34 @@ class Format:
         return self.lossy_written
 
 
+def _whole(*names: str) -> dict[str, int]:
+    """Metadata of any length."""
+    return dict.fromkeys(names, ANY)
+
+
 # fmt: off
 ROWS = {row.name: row for row in (
-    Format("GIF", (".gif",), heads=(b"GIF87a", b"GIF89a"), end="gif",
-           animation=True, animated_endings=(".gif",), largest=65535, comment=65533, lossy_written=True,
-           encoder_bytes=31, palette=True),  # of 256 colours: the others become the nearest of them
-    Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), end="png", sequence="pipe",
-           writer="png", bits=16, animation=True,
-           animated_endings=(".apng",), exif=ANY, xmp=ANY, icc=True, dpi=True, text=True, compression=True),
-    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe",
-           coding="jpeg", turned=True, cmyk=True, alpha=False,
-           largest=65500, exif=65533, xmp=65504, comment=65533, icc=True, dpi=True, iptc=True,
-           lossy_read=True, lossy_written=True, quality=True, encoder_bytes=5),
-    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", coding="webp", feature="webp",
-           animation=True, animated_endings=(".webp",), largest=16383, exif=ANY, xmp=ANY, icc=True,
-           lossy_read=None, lossy_written=None, quality=True, encoder_bytes=41),
+    Format("GIF", (".gif",), heads=(b"GIF87a", b"GIF89a"), end="gif", animation=True, animated_endings=(".gif",), largest=65535,
+           keeps={"comment": 65533}, lossy_written=True, encoder_bytes=31, palette=True),  # of 256 colours
+    Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), plugin="PngImagePlugin.PngImageFile", end="png",
+           sequence="pipe", writer="png", bits=16, animation=True, animated_endings=(".apng",), compression=True,
+           keeps=_whole("exif", "xmp", "icc_profile", "dpi", "text", "chunks")),
+    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", plugin="JpegImagePlugin.jpeg_factory",
+           coding="jpeg", turned=True, cmyk=True, alpha=False, largest=65500, lossy_read=True, lossy_written=True, quality=True,
+           keeps={"exif": 65533, "xmp": 65504, "comment": 65533} | _whole("iptc", "icc_profile", "dpi"), encoder_bytes=5),
+    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", coding="webp", feature="webp", animation=True, largest=16383,
+           animated_endings=(".webp",), keeps=_whole("exif", "xmp", "icc_profile"), lossy_read=None, lossy_written=None,
+           quality=True, encoder_bytes=41),
     # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth; ISO/IEC 15444-1, A.5.1: each channel's bits less 1
-    Format("AVIF", deep=(b"av1C", 2, 0x40, 0x40), feature="avif", largest=65536, exif=ANY, xmp=ANY, icc=True,
+    Format("AVIF", deep=(b"av1C", 2, 0x40, 0x40), feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
-           bits=16, real=True, cmyk=True, pages=True, exif=ANY, xmp=ANY, icc=True, dpi=True, compression=True),
+           bits=16, real=True, cmyk=True, pages=True, keeps=_whole("exif", "xmp", "icc_profile", "dpi"), compression=True),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
-           sequence="file", writer="netpbm", bits=16, alpha=False),  # of 1 bit, and real
-    Format("BMP", (".bmp",), alpha=False, dpi=True, direct=True),
+           sequence="file", writer="netpbm", plain=True, bits=16, alpha=False),  # the others are of 1 bit, and real
+    Format("BMP", (".bmp",), alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
     Format("JPEG2000", feature="jpg_2000", deep=(b"\xff\x4f\xff\x51", 38, 0x7F, 8),
            lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
@@ -137,6 +137,7 @@ ROWS = {row.name: row for row in (
     # Read with the help of other programs or not at all; hold neither gray nor colours of 8 bits.
     *(Format(name, reader="", writer="") for name in ("BUFR", "GRIB", "HDF5", "WMF")),
     Format("MPEG", reader=""),
+    Format("PSD", writer="", layers=True),
     *(Format(name, writer="") for name in ("BLP", "MSP", "PALM", "SPIDER", "XBM")),
 )}
 """In the order in which formats are named to the user."""
@@ -161,14 +162,22 @@ def row_of_head(head: bytes) -> Format | None:
 
 def reader(row: Format | None) -> Callable[..., Any]:
     """The class that opens files of a format; Pillow's where it is not known."""
-    module = PILLOW_READS if row is None else row.reader
-    found: Callable[..., Any] = import_module(f"convcli.images.reading.{module}").File
-    return found
+    return _found(f"convcli.images.reading.{PILLOW_READS if row is None else row.reader}.File")
 
 
-def writer(row: Format) -> Callable[..., None]:
+def plugin(row: Format | None) -> Callable[..., Any] | None:
+    """What opens files of a format in Pillow, if the table says it."""
+    return None if row is None or not row.plugin else _found(f"PIL.{row.plugin}")
+
+
+def writer(row: Format) -> Callable[..., Any]:
     """The function that writes files of a format."""
-    found: Callable[..., None] = import_module(f"convcli.images.writing.{row.writer}").write
+    return _found(f"convcli.images.writing.{row.writer}.write")
+
+
+def _found(path: str) -> Callable[..., Any]:
+    module, _, name = path.rpartition(".")
+    found: Callable[..., Any] = getattr(import_module(module), name)
     return found
 
 

@@ -74,53 +74,40 @@ def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata,
     lossy : bool
         Whether its coding rounds colours.
     """
-    notes: tuple[str, ...] = ()
-    orientation = orientation_of(image)
-    dpi = _sound(lambda: _dpi(image))
-    profile = image.info.get("icc_profile")
-    exif = _sound(lambda: _exif(image), b"damaged")  # takes tags away that others read
-    if exif == b"damaged":
-        notes, exif = ("its EXIF data is damaged and left out",), None
+    orientation, dpi, profile = orientation_of(image), sound(_dpi, image), image.info.get("icc_profile")
+    exif = sound(_exif, image)  # takes tags away that others read
     metadata = Metadata(
         format=image.format,
         icc_profile=profile if isinstance(profile, bytes) and profile else None,
         dpi=dpi[::-1] if dpi and orientation > 4 else dpi,
-        exif=exif,
-        xmp=_sound(lambda: _xmp(image)),
-        iptc=_sound(lambda: _iptc(image)),
-        comment=_sound(lambda: _comment(image)),
-        text=_sound(lambda: _text(image), ()) or (),
-        chunks=_sound(lambda: _chunks(image), ()) or (),
-        jpeg=_sound(lambda: _jpeg(image)),
+        exif=exif or None,
+        xmp=sound(_xmp, image),
+        iptc=sound(_iptc, image),
+        comment=sound(_comment, image),
+        text=sound(_text, image) or (),
+        chunks=sound(_chunks, image) or (),
+        jpeg=sound(_jpeg, image),
         lossy=lossy,
         frames=frames,
         turned=orientation != 1,
     )
-    return metadata, orientation, notes
+    return metadata, orientation, () if exif is not None else ("its EXIF data is damaged and left out",)
 
 
 def orientation_of(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1 where there is none that makes sense."""
-
-    def read() -> int | None:
-        found = int(_first(image.getexif().get(ORIENTATION)))
-        return found if found in range(1, 9) else None
-
-    return _sound(read) or 1
+    found = sound(lambda: int(_number(image.getexif().get(ORIENTATION))))
+    return found if found is not None and 1 <= found <= 8 else 1
 
 
 def as_white(value: Any) -> float | None:
     """A tag's value, whatever its type, as the value of white; of one for each sample, the first."""
-
-    def read() -> float | None:
-        white = float(_first(value))
-        return white if 0 < white < inf else None
-
-    return _sound(read)
+    white = sound(_number, value)
+    return white if white is not None and 0 < white < inf else None
 
 
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, tuple) else value
+def _number(value: Any) -> float:
+    return float(value[0] if isinstance(value, tuple) else value)
 
 
 def described(exif: bytes | None) -> ImageFileDirectory_v2:
@@ -137,14 +124,14 @@ def described(exif: bytes | None) -> ImageFileDirectory_v2:
     return tags
 
 
-def _sound(read: Callable[[], T | None], otherwise: T | None = None) -> T | None:
-    """What `read` finds, or `otherwise` where its data is damaged."""
+def sound(read: Callable[..., T], *data: Any) -> T | None:
+    """What `read` finds in its data, or None where that is damaged."""
     try:
-        return read()
+        return read(*data)
     except MemoryError:
         raise
     except Exception:  # struct.error, ZeroDivisionError, TypeError, …: only Pillow's code runs in there
-        return otherwise
+        return None
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
@@ -152,8 +139,8 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
     return (across, down) if 0 < across < 65536 and 0 < down < 65536 else None
 
 
-def _exif(image: Image.Image) -> bytes | None:
-    """The EXIF data without the orientation, the size and the layout of the pixels; damaged if it cannot be written again."""
+def _exif(image: Image.Image) -> bytes:
+    """The EXIF data, maybe empty, without the orientation, the size and the layout of the pixels, if it can be written again."""
     exif = image.getexif()
     for tag in (*_LAYOUT, ORIENTATION):
         exif.pop(tag, None)
@@ -161,10 +148,10 @@ def _exif(image: Image.Image) -> bytes | None:
         for tag in _SIDES:
             exif.get_ifd(_EXIF).pop(tag, None)
     resources = exif.pop(_RESOURCES, None)
-    if isinstance(resources, bytes) and (kept := _sound(lambda: _without_thumbnails(resources))):
+    if isinstance(resources, bytes) and (kept := sound(_without_thumbnails, resources)):
         exif[_RESOURCES] = kept
     if not len(exif):
-        return None
+        return b""
     exif.bigtiff = False  # whose head, in EXIF, nobody reads
     data = exif.tobytes()
     described(data).tobytes(8)
@@ -206,20 +193,20 @@ def _iptc(image: Image.Image) -> bytes | None:
 
 def _comment(image: Image.Image) -> bytes | None:
     row = row_of(image.format)
-    found = image.info.get("comment") if row_of(row.written_as or row.name).comment else None
+    found = image.info.get("comment") if "comment" in row_of(row.written_as or row.name).keeps else None
     return found if isinstance(found, bytes) and found else None
 
 
 def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     """PNG's texts; Pillow's own objects in them know the language of each, which is not kept."""
-    if not row_of(image.format).text:
+    if "text" not in row_of(image.format).keeps:
         return ()
     texts: dict[str, Any] = getattr(image, "text", {})
     kept = []
     for key, value in texts.items():
         text: str | None = str(value)
         if profile := _PROFILE.fullmatch(key):
-            text = _sound(lambda kind=profile[1].lower(), value=value: _profile(kind, str(value)))  # type: ignore[misc]
+            text = sound(_profile, profile[1].lower(), text)
         if text is not None and key != "XML:com.adobe.xmp":
             kept.append((str(key), text))
     return tuple(kept)
@@ -236,7 +223,7 @@ def _profile(kind: str, text: str) -> str | None:
 
 
 def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
-    if not row_of(image.format).text:
+    if "text" not in row_of(image.format).keeps:
         return ()
     found, info = [], image.info
     if "gamma" in info:

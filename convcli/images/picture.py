@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError, param
+from convcli.pointwise import Array
 from convcli.pointwise.lift import Lift, weights_for
 
 COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
@@ -91,7 +92,7 @@ class Picture:
         """The colour space of a result of `channels` channels: this one's where the count is the same."""
         return self.space if channels == self.colour.shape[-3] else SPACES.get(channels, "tensor")
 
-    def with_pixels(self, colour: NDArray[Any], alpha: NDArray[Any] | None) -> Picture:
+    def with_pixels(self, colour: Array, alpha: Array | None) -> Picture:
         """The same picture with other pixels; a profile for another colour space is dropped."""
         space = self.space_of(colour.shape[-3])
         metadata = self.metadata
@@ -118,7 +119,7 @@ class Picture:
         return Lift(kind, self.full_scale, gray=self.gray_weights()).whole(self.colour)
 
 
-def joined(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+def joined(colour: Array, alpha: Array) -> Array:
     """Colours ``(C, H, W)`` and alpha ``(H, W)`` as one array ``(C + 1, H, W)``.
 
     No copy where they are views of one array in which alpha follows the colours, as in a decoded picture; else one that is

@@ -15,9 +15,9 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
-from convcli.images.formats import row_of_head
+from convcli.images.formats import plugin, row_of_head
 from convcli.images.guards import HEAD_BYTES, settle
-from convcli.system import memory
+from convcli.system import files, memory
 from convcli.system.context import current
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
@@ -31,7 +31,7 @@ BLOCK_BYTES = 8 << 20
 class _Begun(NamedTuple):
     """Which file, who decodes it, and the picture once it is done."""
 
-    version: tuple[int, ...]
+    version: tuple[int, ...] | None
     thread: Thread
     done: list[Image.Image]
 
@@ -69,7 +69,7 @@ def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
 def _begin(stream: BinaryIO, most: int) -> Thread | None:
     """The thread that decodes the file; None if there can be no more threads."""
     done: list[Image.Image] = []
-    version = _version(os.fstat(stream.fileno()))
+    version = files.version(stream)
     thread = Thread(target=_decode, args=(stream, most, done), daemon=True)
     try:
         thread.start()
@@ -85,39 +85,25 @@ def _opened(path: str) -> BinaryIO | None:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe that is opened and closed would leave its writer alone
             return None
-        stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the thread closes it)
+        stream = open(path, "rb")  # noqa: SIM115 (the thread closes it)
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
-    status = os.fstat(stream.fileno())
-    if stat.S_ISREG(status.st_mode) and WORTH_BYTES <= status.st_size <= MOST_BYTES:
+    if WORTH_BYTES <= os.fstat(stream.fileno()).st_size <= MOST_BYTES:
         return stream
     stream.close()
     return None
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file, or a pipe that nobody writes to."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
 def take(stream: BinaryIO) -> Image.Image | None:
     """The decoded picture of this very file, once, if it was begun; waits until it is done."""
-    waiting = _begun()
-    if not waiting:
-        return None
-    try:
-        version = _version(os.fstat(stream.fileno()))
-    except OSError:  # it is in memory
+    waiting, version = _begun(), files.version(stream)
+    if not waiting or version is None:
         return None
     begun = waiting.pop()
     if version != begun.version:  # it was written to since: what was decoded is not kept
         return None
     begun.thread.join()
     return begun.done.pop() if begun.done else None
-
-
-def _version(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
@@ -139,15 +125,9 @@ def _plain(stream: BinaryIO) -> ImageFile.ImageFile | None:
     """A plain picture, not yet decoded; None if it is of another kind."""
     row = row_of_head(stream.read(HEAD_BYTES))
     stream.seek(0)
-    if row is not None and row.name == "JPEG":
-        from PIL.JpegImagePlugin import JpegImageFile
-
-        image: ImageFile.ImageFile = JpegImageFile(stream)
-        return image if image.mode in ("L", "RGB") and "mp" not in image.info else None
-    if row is not None and row.name == "PNG":
-        from PIL.PngImagePlugin import PngImageFile
-
-        image = PngImageFile(stream)
-        raw = [tile[3] for tile in image.tile]
-        return image if raw in (["L"], ["RGB"]) and not image.has_transparency_data and image.n_frames == 1 else None
-    return None
+    if row is None or (opener := plugin(row)) is None:
+        return None
+    image: ImageFile.ImageFile = opener(stream)
+    still = image.format == row.name and getattr(image, "n_frames", 1) == 1  # a JPEG may turn out to be an MPO
+    deep = any(";16" in str(tile) for tile in image.tile)
+    return image if still and not deep and image.mode in ("L", "RGB") and not image.has_transparency_data else None

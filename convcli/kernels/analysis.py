@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.bank import Kernel
+from convcli.kernels.bank import Kernel, Matrix
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
-from convcli.kernels.response import Matrix, gain, total_of
+from convcli.kernels.response import gain, total_of
 
 ZERO_SUM = 1e-6
 """A sum below this share of Σ|k| counts as 0: values rounded to float32 or to seven digits do not cancel any better."""

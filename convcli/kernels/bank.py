@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import KernelError, param
 
+Matrix = NDArray[np.float64]
+
 
 class Kernel(NamedTuple):
     """One kernel. `values` is ``(kh, kw)``, float64 and finite, as a correlation lays it on the image."""
 
     name: str
-    values: NDArray[np.float64]
+    values: Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Bank:
         return "+".join(f.label for f in self.filters)[:100]
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> Matrix:
         """All kernels, ``(K, kh, kw)`` in float64. Smaller ones are surrounded by zeros, centred.
 
         Raises
@@ -57,18 +59,17 @@ class Bank:
             There are even and odd sizes, which have no common centre.
         """
         kernels = [kernel for f in self.filters for kernel in f.kernels]
-        height, width = (max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1))
-        out = np.zeros((len(kernels), height, width))
-        for place, kernel in enumerate(kernels):
-            kh, kw = kernel.values.shape
-            if (height - kh) % 2 or (width - kw) % 2:
-                axis = 0 if (height - kh) % 2 else 1
+        size = [max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1)]
+        out = []
+        for kernel in kernels:
+            spare = [most - side for most, side in zip(size, kernel.values.shape, strict=True)]
+            if any(room % 2 for room in spare):
+                axis = 0 if spare[0] % 2 else 1
                 other = max(kernels, key=lambda one: one.values.shape[axis])
                 rule, why = "cannot share a bank", "even and odd sizes have no common centre"
                 raise KernelError(f"kernels '{kernel.name}' and '{other.name}'", rule, "apply them one at a time", why)
-            top, left = (height - kh) // 2, (width - kw) // 2
-            out[place, top : top + kh, left : left + kw] = kernel.values
-        return out
+            out.append(np.pad(kernel.values, [(room // 2, room // 2) for room in spare]))
+        return np.stack(out)
 
     @property
     def parts(self) -> tuple[tuple[int, str], ...]:
@@ -84,7 +85,7 @@ class Bank:
         values = self.values
         return len(values) == 1 and bool(abs(values.sum()) > 1e-6 * np.abs(values).sum())
 
-    def weight(self, channels: int, how: str, groups: int, transpose: bool) -> tuple[NDArray[np.float64], int]:
+    def weight(self, channels: int, how: str, groups: int, transpose: bool) -> tuple[Matrix, int]:
         """The array of weights for an image of `channels` channels, float64, and the number of groups.
 
         Parameters
@@ -126,7 +127,7 @@ class Bank:
         return blocks.reshape(channels, count // groups, kh, kw), groups
 
 
-def checked(values: ArrayLike, source: str) -> NDArray[np.float64]:
+def checked(values: ArrayLike, source: str) -> Matrix:
     """`values` as a finite float64 matrix ``(kh, kw)`` that is not empty. A single row may be 1-D.
 
     Raises

@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from convcli.errors import KernelError, param
 from convcli.kernels.analysis import Analysis
+from convcli.kernels.bank import Matrix
 from convcli.kernels.factors import common_denominator
 from convcli.kernels.named import safe_label
-from convcli.kernels.response import Matrix
+from convcli.kernels.spec import FILES
 from convcli.system import npy
 from convcli.system.names import STDIO
 
-FORMATS = ("npy", "json", "csv", "txt", "mat")
+FORMATS = tuple(ending.removeprefix(".") for ending in FILES)
 """Endings of the files, which `convcli.kernels.kernel_files` can read. ``txt`` is ImageMagick's notation."""
 
 KNOWN = 1 << 16
@@ -66,76 +68,66 @@ def encode(found: Analysis, form: str) -> Iterator[bytes]:
         npy.write(stream, np.ascontiguousarray(found.values))
         yield stream.getvalue()
         return
-    for part in {"json": json, "csv": _csv, "txt": magick, "mat": _vips}[form](found):
+    for part in {"json": json, "csv": _csv, "txt": _magick, "mat": _vips}[form](found):
         yield part.encode()
     yield b"\n"
 
 
 def literal(values: Matrix) -> Iterator[str]:
     """A SPEC with the values, in parts. Rows are separated by ``;``, values by ``,``. Exact fractions are written as fractions."""
-    denominator = common_denominator(values)
-    if values.size == 1 or denominator in (None, 1):  # a single fraction is not a SPEC
-        yield from _separated(_rows(values, _decimal, ","), ";")
-        return
+    denominator = 1 if values.size == 1 else common_denominator(values) or 1  # a single fraction is not a SPEC
 
     def fraction(value: float) -> str:
         nearest = Fraction(round(value * denominator), denominator)
         return str(nearest) if nearest.numerator / nearest.denominator == value else _decimal(value)
 
-    yield from _separated(_rows(values, fraction, ","), ";")
+    return _text(values, _decimal if denominator == 1 else fraction, ",", ";")
 
 
 def json(found: Analysis) -> Iterator[str]:
     """JSON with nested lists, in parts."""
-    yield "[["
-    yield from _separated(_rows(found.values, float.__repr__, ", "), "], [")
-    yield "]]"
+    return _text(found.values, float.__repr__, ", ", "], [", "[[", "]]")
 
 
-def magick(found: Analysis) -> Iterator[str]:
+def _magick(found: Analysis) -> Iterator[str]:
     """ImageMagick's notation, ``3x3: 0,1,0 1,-4,1 0,1,0``: width before height.
 
     The origin is ImageMagick's default, ((W-1)/2, (H-1)/2): the tap that lies on the output pixel with the padding
     ``same``. ImageMagick's ``Correlate`` uses the kernel as it is, its ``Convolve`` turns it by 180°.
     """
     height, width = found.values.shape
-    yield f"{width}x{height}: "
-    yield from _separated(_rows(found.values, _decimal, ","), " ")
+    return _text(found.values, _decimal, ",", " ", f"{width}x{height}: ")
 
 
 def _csv(found: Analysis) -> Iterator[str]:
-    return _separated(_rows(found.values, _decimal, ","), "\n")
+    return _text(found.values, _decimal, ",", "\n")
 
 
 def _vips(found: Analysis) -> Iterator[str]:
     """``width height scale offset``, then the rows. They are whole numbers with a scale, if that is exact."""
-    height, width = found.values.shape
-    scale, values = found.denominator or 1, found.values
-    if found.denominator is not None and np.array_equal((whole := np.rint(values * scale)) / scale, values):
+    (height, width), values, scale = found.values.shape, found.values, found.denominator or 1
+    if np.array_equal((whole := np.rint(values * scale)) / scale, values):
         values = whole
     else:
         scale = 1
-    yield f"{width} {height} {scale} 0\n"
-    yield from _separated(_rows(values, _decimal, " "), "\n")
+    return _text(values, _decimal, " ", "\n", f"{width} {height} {scale} 0\n")
 
 
-def _rows(values: Matrix, form: Callable[[float], str], separator: str) -> Iterator[str]:
-    """The rows of a matrix as texts. In large kernels most values, and often whole rows, come again: their texts are reused."""
-    known: dict[float, str] = {}
-    before, text = None, ""
-    for row in values:
+def _text(
+    values: Matrix, form: Callable[[float], str], between: str, rows: str, begin: str = "", end: str = ""
+) -> Iterator[str]:
+    """A matrix as text, row by row: what is between values, and between rows.
+
+    In large kernels most values, and often whole rows, come again: their texts are reused.
+    """
+    form, before, text = lru_cache(KNOWN)(form), None, ""
+    yield begin
+    for number, row in enumerate(values):
         if before is None or not np.array_equal(row, before):
-            numbers = row.tolist()
-            if len(known) < KNOWN:
-                known.update((value, form(value)) for value in {*numbers} - known.keys())
-            text = separator.join([known[value] if value in known else form(value) for value in numbers])
+            text = between.join(map(form, row.tolist()))
         before = row
-        yield text
-
-
-def _separated(texts: Iterator[str], separator: str) -> Iterator[str]:
-    for number, text in enumerate(texts):
-        yield separator + text if number else text
+        yield rows + text if number else text
+    yield end
 
 
 def _decimal(value: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from convcli.kernels.bank import Matrix
 
 DENOMINATOR = 10**6
 """The largest common denominator that is looked for. Values with a larger one are not meant as fractions."""

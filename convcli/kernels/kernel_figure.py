@@ -12,8 +12,9 @@ from convcli.drawing.half_blocks import half_blocks
 from convcli.drawing.heatmap import Colors, Panel
 from convcli.drawing.scene import Scene
 from convcli.kernels.analysis import Analysis, reduced
+from convcli.kernels.bank import Matrix
 from convcli.kernels.named import Recipe
-from convcli.kernels.response import Matrix, response
+from convcli.kernels.response import response
 
 RESPONSE = 65
 """Pixels to a side of the frequency response in a figure. An odd number, so that frequency 0 is in the middle of a pixel."""
@@ -32,21 +33,14 @@ def draw(found: Sequence[Analysis], captions: Sequence[str], palette: Palette = 
     """A figure of kernels: heat maps with numbers in the cells, and a frequency response beside each."""
     panels = []
     for one, caption in zip(found, captions, strict=True):
-        small = max(one.values.shape) <= heatmap.NUMBERED
-        texts = (
-            [
-                [_short(text, value) for text, value in zip(*rows, strict=True)]
-                for rows in zip(matrix(one, 4 if abs(one.values).max() >= 1 else 3), one.values.tolist(), strict=True)
-            ]
-            if small
-            else None
-        )
+        texts, factor = None, ""
+        if max(one.values.shape) <= heatmap.NUMBERED:
+            numbers = zip(matrix(one, 4 if abs(one.values).max() >= 1 else 3), one.values.tolist(), strict=True)
+            texts = [[_short(text, value) for text, value in zip(*row, strict=True)] for row in numbers]
+            factor = scale(one) if readable(one) else ""
         title = one.name if len(one.name) <= LONG else f"{one.name[: LONG // 2]}…{one.name[-LONG // 2 :]}"
-        rows = reduced(one.values, DRAWN).tolist()
-        shown = response(one.values, RESPONSE).tolist()
-        panels.append(
-            Panel(title, caption, rows, shown, one.gain, texts, scale(one) if small and readable(one) else "")
-        )
+        rows, shown = reduced(one.values, DRAWN).tolist(), response(one.values, RESPONSE).tolist()
+        panels.append(Panel(title, caption, rows, shown, one.gain, texts, factor))
     return heatmap.figure(panels, palette)
 
 
@@ -55,7 +49,9 @@ def _short(text: str, value: float) -> str:
     text = text.strip()
     if not text.strip("-0."):
         return "~0" if value else "0"
-    return text.replace("0.", ".", 1).replace("-", "−") if text.lstrip("-").startswith("0.") else text.replace("-", "−")
+    if text.lstrip("-").startswith("0."):
+        text = text.replace("0.", ".", 1)
+    return text.replace("-", "−")
 
 
 def readable(found: Analysis) -> bool:

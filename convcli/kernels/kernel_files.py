@@ -5,11 +5,8 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from convcli.errors import KernelError, param
-from convcli.kernels.bank import checked
+from convcli.kernels.bank import Matrix, checked
 from convcli.kernels.spec import magick
 from convcli.system import npy
 from convcli.system.files import reason
@@ -17,7 +14,7 @@ from convcli.system.files import reason
 MAX_BYTES = 256 << 20
 
 
-def read(path: Path) -> NDArray[np.float64]:
+def read(path: Path) -> Matrix:
     """The kernel in a file, ``(kh, kw)`` in float64. The suffix decides how the file is read.
 
     Raises
@@ -25,29 +22,29 @@ def read(path: Path) -> NDArray[np.float64]:
     KernelError
         There is no such file, it cannot be read, or it is not a matrix of finite numbers.
     """
-    source = f"'{path}'"
+    source, suffix = f"'{path}'", path.suffix.lower()
     try:
         if path.stat().st_size > MAX_BYTES:
             raise KernelError(f"kernel {source}", f"is a file of {path.stat().st_size >> 20} MiB", "is it a kernel?")
-        if path.suffix.lower() == ".npy":
+        if suffix == ".npy":
             with path.open("rb") as stream:
                 return checked(npy.read(stream), source)
         text = _text(path.read_bytes())
     except npy.NpyError as error:
-        raise KernelError(f"kernel {source}", error.rule, error.remedy) from None
+        raise KernelError(f"kernel {source}", *error.args) from None
     except UnicodeDecodeError:
         raise KernelError(f"kernel {source}", "is not text", f"a {path.suffix} file holds numbers in rows") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise KernelError(f"kernel {source}", "cannot be read", **reason(error)._asdict()) from None
-    if path.suffix.lower() == ".json":
-        try:
-            import json
+    if suffix == ".json":
+        import json
 
+        try:
             return checked(json.loads(text), source)
         except (ValueError, RecursionError):
             remedy = "write a nested list, [[0,1,0],[1,-4,1],[0,1,0]]"
             raise KernelError(f"kernel {source}", "is not valid JSON", remedy) from None
-    if path.suffix.lower() == ".mat":
+    if suffix == ".mat":
         return _vips_matrix(text, source)
     if ":" in text and (values := magick(text)) is not None:
         return values
@@ -71,20 +68,20 @@ def _rows(text: str, source: str) -> list[list[float]]:
         raise KernelError(f"kernel {source}", f"contains {value}, not a number", remedy) from None
 
 
-def _vips_matrix(text: str, source: str) -> NDArray[np.float64]:
+def _vips_matrix(text: str, source: str) -> Matrix:
     """The matrix in libvips's format: ``width height [scale [offset]]``, then the rows. The values are divided by scale."""
     rows = _rows(text, source)
     if not rows or not 2 <= len(rows[0]) <= 4:
         remedy = "a vips matrix begins with 'width height [scale [offset]]'"
         raise KernelError(f"kernel {source}", "has no header", remedy)
-    (width, height), scale, offset = rows[0][:2], [*rows[0], 1.0][2], [*rows[0], 1.0, 0.0][3]
+    width, height, scale, offset = (*rows[0], *(1.0, 0.0)[len(rows[0]) - 2 :])
     values = checked(rows[1:], source)
     if values.shape != (height, width):
         said = f"announces {width:g}×{height:g} (width × height) but holds {values.shape[1]}×{values.shape[0]}"
         raise KernelError(f"kernel {source}", said, "mend its first line")
     if scale == 0:
         raise KernelError(f"kernel {source}", "has scale 0", "use another number in its first line")
-    if len(rows[0]) == 4 and offset != 0:
+    if offset != 0:
         remedy = f"set it to 0 and use {param('bias', f'{offset:g}')}"
         raise KernelError(f"kernel {source}", f"has offset {offset:g}", remedy)
     return checked(values / scale, source)

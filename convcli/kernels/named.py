@@ -2,7 +2,8 @@
 
 The kernels are plain functions, in a module for each family (`convcli.kernels.smoothing`, `.edges`, …). The decorator `named`
 registers them. A function's signature is the parameter list of its kernel, and the first paragraph of its docstring is the
-description that users read; a command's parameter in it is written as ``bias 128`` in double backquotes.
+description that users read; a command's parameter in it is written as ``bias 128`` in double backquotes. Its errors begin
+with an argument: `build` puts the kernel's name before it.
 
 All plain names follow the same rules for signs and scales. If a library's kernel of the same name has other values, it has
 a name of its own here (``pillow-sharpen``, ``log-unit``).
@@ -15,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from math import comb
+from math import comb, isfinite
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,10 +24,9 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.kernels.bank import Filter, Kernel, checked
+from convcli.kernels.bank import Matrix as Matrix
 
-Matrix = NDArray[np.float64]
-Built = Matrix | Mapping[str, Matrix]
-Builder = TypeVar("Builder", bound=Callable[..., Built])
+Builder = TypeVar("Builder", bound=Callable[..., Matrix | Mapping[str, Matrix]])
 
 MAX_SIDE = 4095
 """The largest side of a named kernel, in pixels. A larger number is more likely a mistake."""
@@ -68,11 +68,11 @@ class Recipe:
     name: str
     # returns a matrix ``(kh, kw)`` in float64; or, for several kernels whose results are combined, a mapping from the
     # last part of a member's name (``x`` of ``sobel-x``) to its matrix
-    build: Callable[..., Built]
+    build: Callable[..., Matrix | Mapping[str, Matrix]]
     scale: str  # what the values sum to
     source: str  # who defined the kernel, and which libraries have it
-    combine: str  # how the results of the members are combined; one of `convcli.vocabulary.COMBINES`
     members: tuple[str, ...]  # full names of the members: ``sobel-x``, ``sobel-y``
+    combine: str  # how the results of the members are combined; one of `convcli.vocabulary.COMBINES`
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -82,26 +82,27 @@ class Recipe:
     @property
     def about(self) -> str:
         """The description: what it is and its sign, and its other names. Parameters are as `param` marks them."""
-        text = (self.build.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("    ", "").strip()
+        text = " ".join((self.build.__doc__ or "").split("\n\n")[0].split())
         text = re.sub(r"``(\w+) ([^`]+)``", lambda found: param(found[1], found[2]), text)
         return f"{text} Also: {', '.join(self.aliases)}." if self.aliases else text
 
     @property
-    def parameters(self) -> dict[str, inspect.Parameter]:
-        """Its parameters in order, with type and default."""
-        return dict(inspect.signature(self.build, eval_str=True).parameters)
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """Its parameters in order, with default and, as a text, type."""
+        return inspect.signature(self.build).parameters
 
     @property
     def usage(self) -> str:
         """How to write it, as in the help: ``gaussian[:sigma=1,size]``."""
-        shown = [
-            name if p.default in (None, p.empty) else f"{name}={_number(p.default)}"
-            for name, p in self.parameters.items()
-        ]
+        defaults = {name: parameter.default for name, parameter in self.parameters.items()}
+        shown = ",".join(
+            name if default in (None, inspect.Parameter.empty) else f"{name}={number(default)}"
+            for name, default in defaults.items()
+        )
         if not shown:
             return self.name
-        required = any(p.default is p.empty for p in self.parameters.values())
-        return f"{self.name}:{','.join(shown)}" if required else f"{self.name}[:{','.join(shown)}]"
+        required = inspect.Parameter.empty in defaults.values()
+        return f"{self.name}:{shown}" if required else f"{self.name}[:{shown}]"
 
 
 class _Registry(Mapping[str, Recipe]):
@@ -124,7 +125,7 @@ class _Registry(Mapping[str, Recipe]):
 REGISTRY = _Registry()
 
 
-def named(*, scale: str, source: str, combine: str = "magnitude", members: str = "") -> Callable[[Builder], Builder]:
+def named(scale: str, source: str, members: str = "", combine: str = "magnitude") -> Callable[[Builder], Builder]:
     """A decorator that registers a function as the named kernel of its name, ``log_unit`` as ``log-unit``.
 
     Parameters
@@ -138,7 +139,7 @@ def named(*, scale: str, source: str, combine: str = "magnitude", members: str =
     def enter(build: Builder) -> Builder:
         name = build.__name__.replace("_", "-")
         full = tuple(f"{name}-{member}" for member in members.split())
-        REGISTRY.defined[name] = Recipe(name, build, scale, source, combine if full else "none", full)
+        REGISTRY.defined[name] = Recipe(name, build, scale, source, full, combine if full else "none")
         return build
 
     return enter
@@ -158,44 +159,85 @@ def is_name(text: str) -> bool:
     return _recipe(text.partition(":")[0].strip().lower()) is not None
 
 
-def build(spec: str) -> Filter:
+def build(spec: str) -> Filter | None:
     """Build the kernels of ``NAME[:ARGS]``. ARGS are separated by commas, by position or as ``name=value``.
+
+    Returns
+    -------
+    Filter or None
+        None if there is no kernel of this name: see `unknown`.
 
     Raises
     ------
     KernelError
-        The name is unknown (the error suggests similar names), or an argument is unknown or wrong.
+        An argument is unknown or wrong.
     """
     name, colon, text = spec.partition(":")
     name = name.strip().lower()
     recipe = _recipe(name)
     if recipe is None:
-        raise unknown(spec)
+        return None
     if colon and not text.strip():
         remedy = f"write '{name}' or '{recipe.usage}'"
         raise KernelError(f"kernel '{spec}'", "has a colon without arguments", remedy)
-    arguments = _arguments(recipe, text, spec) if text.strip() else {}
-    missing = [
-        key for key, p in recipe.parameters.items() if p.default is inspect.Parameter.empty and key not in arguments
-    ]
-    if missing:
-        raise KernelError(f"kernel '{spec}'", f"lacks {' and '.join(missing)}", f"write '{recipe.usage}'")
-    built = recipe.build(**arguments)
+    arguments = _arguments(recipe, text, spec)
+    try:
+        built = recipe.build(**arguments)
+    except KernelError as error:
+        raise error.within(f"{recipe.name} ") from None
+    combine = "none"
     if not isinstance(built, Mapping):
-        made, combine = {spec: built}, "none"
+        built = {spec: built}
     elif name in recipe.members:
-        made, combine = {spec: built[name.removeprefix(recipe.name + "-")]}, "none"
+        built = {spec: built[name.removeprefix(recipe.name + "-")]}
     else:
-        made, combine = {f"{recipe.name}-{member}{colon}{text}": built[member] for member in built}, recipe.combine
-    kernels = tuple(Kernel(member, checked(values, f"'{spec}'")) for member, values in made.items())
-    default = recipe.parameters["factor"].default if _HOMES[recipe.name] == "upsampling" else 1
-    factor = int(arguments.get("factor", default))
-    return Filter(safe_label(spec.strip().lower()), kernels, combine, spec, factor)
+        built = {f"{recipe.name}-{member}{colon}{text}": values for member, values in built.items()}
+        combine = recipe.combine
+    kernels = tuple(Kernel(member, checked(values, f"'{spec}'")) for member, values in built.items())
+    return Filter(safe_label(spec.strip().lower()), kernels, combine, spec, arguments.get("factor", 1))
+
+
+def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, Any]:
+    """What a kernel is built with: the arguments in a text, and the defaults of the other parameters."""
+    parameters = recipe.parameters
+
+    def refused(rule: str, what: str = "") -> KernelError:
+        return KernelError(f"kernel '{spec}'{what}", rule, f"write '{recipe.usage}'")
+
+    arguments: dict[str, Any] = {}
+    for position, part in enumerate(text.split(",") if text.strip() else ()):
+        key, equals, value = (piece.strip() for piece in part.rpartition("="))
+        if not parameters:
+            raise refused(f"has arguments, but {recipe.name} takes none")
+        if not equals:
+            if position >= len(parameters):
+                raise refused("has too many arguments")
+            key = list(parameters)[position]
+        if key not in parameters:
+            near = _near(key, parameters, 1)
+            raise refused(f"has no parameter '{key}'" + (f" (did you mean {near[0]}?)" if near else ""))
+        if key in arguments:
+            raise KernelError(f"kernel '{spec}'", f"gives {key} twice", "give it once")
+        whole = "int" in parameters[key].annotation
+        try:
+            arguments[key] = int(value) if whole else float(value)
+            if not isfinite(arguments[key]):
+                raise ValueError
+        except (ValueError, OverflowError):
+            kind = "whole" if whole else "finite"
+            raise refused(f"is not a {kind} number", f": {key} '{value}'") from None
+        if abs(arguments[key]) > MAX_ARGUMENT:
+            raise out_of_range(f"kernel '{spec}': {key} '{value}'", f"at most {MAX_ARGUMENT:g}")
+    bound = {key: parameter.default for key, parameter in parameters.items()} | arguments
+    missing = [key for key, value in bound.items() if value is inspect.Parameter.empty]
+    if missing:
+        raise refused(f"lacks {' and '.join(missing)}")
+    return bound
 
 
 def names() -> list[str]:
     """All names that a SPEC may begin with."""
-    return [*REGISTRY, *(other for recipe in REGISTRY.values() for other in (*recipe.members, *recipe.aliases))]
+    return [*REGISTRY, *ALIASES, *(member for recipe in REGISTRY.values() for member in recipe.members)]
 
 
 def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[str]:
@@ -231,19 +273,28 @@ def binomial_row(size: int) -> Matrix:
     return np.array([comb(size - 1, i) / 2 ** (size - 1) for i in range(size)])
 
 
+def places(size: int) -> Matrix:
+    """The places of a row of pixels, counted from their middle: ``(size,)``."""
+    return np.asarray(np.arange(size) - (size - 1) / 2)
+
+
+def square_distances(places: Matrix) -> Matrix:
+    """The squared distance from the middle of each pixel of a square whose rows and columns have these `places`."""
+    return np.asarray(places[:, None] ** 2 + places[None, :] ** 2, np.float64)
+
+
 def out_of_range(value: str, allowed: str) -> KernelError:
-    """The error for an argument outside its range: ``out_of_range("disk radius 9999", "0 to 2047")``."""
+    """The error for an argument outside its range: ``out_of_range("radius 9999", "0 to 2047")``."""
     return KernelError(value, "is out of range", f"use {allowed}")
 
 
-def safe_label(text: str) -> str:
-    """`text` for file names: everything but letters, digits, dots and minus signs is replaced by ``-``."""
-    return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.")[:60] or "kernel"
+def check_range(name: str, value: float, least: float, most: float, unit: str = "") -> None:
+    """Refuse an argument that is not between `least` and `most`."""
+    if not least <= value <= most:
+        raise out_of_range(f"{name} {number(value)}", f"{number(least)} to {number(most)}{unit}")
 
 
-def size_of(
-    value: int, kernel: str, *, odd: bool = True, least: int = 1, most: int = MAX_SIDE, name: str = "size"
-) -> int:
+def size_of(value: int, name: str = "size", *, odd: bool = True, least: int = 1, most: int = MAX_SIDE) -> int:
     """Check a kernel's side length, and return it: between `least` and `most`, and odd if it has to be.
 
     Raises
@@ -252,41 +303,15 @@ def size_of(
         It is not.
     """
     if not least <= value <= most or (odd and value % 2 == 0):
-        kind = "an odd number" if odd else "a number"
-        raise out_of_range(f"{kernel} {name} {value}", f"{kind} from {least} to {most}")
+        raise out_of_range(f"{name} {value}", f"{'an odd' if odd else 'a'} number from {least} to {most}")
     return value
 
 
-def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, float | int]:
-    arguments: dict[str, float | int] = {}
-    parameters = recipe.parameters
-    if not parameters:
-        rule = f"has arguments, but {recipe.name} takes none"
-        raise KernelError(f"kernel '{spec}'", rule, f"write '{recipe.name}'")
-    for position, part in enumerate(text.split(",")):
-        key, equals, value = (piece.strip() for piece in part.rpartition("="))
-        if not equals:
-            if position >= len(parameters):
-                raise KernelError(f"kernel '{spec}'", "has too many arguments", f"write '{recipe.usage}'")
-            key = list(parameters)[position]
-        if key not in parameters:
-            near = _near(key, parameters, 1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise KernelError(f"kernel '{spec}'", f"has no parameter '{key}'{hint}", f"write '{recipe.usage}'")
-        if key in arguments:
-            raise KernelError(f"kernel '{spec}'", f"gives {key} twice", "give it once")
-        whole = "int" in str(parameters[key].annotation)
-        try:
-            arguments[key] = int(value) if whole else float(value)
-            if not np.isfinite(float(arguments[key])):
-                raise ValueError
-        except (ValueError, OverflowError):
-            rule = "is not a whole number" if whole else "is not a finite number"
-            raise KernelError(f"kernel '{spec}': {key} '{value}'", rule, f"write '{recipe.usage}'") from None
-        if abs(arguments[key]) > MAX_ARGUMENT:
-            raise out_of_range(f"kernel '{spec}': {key} '{value}'", f"at most {MAX_ARGUMENT:g}")
-    return arguments
-
-
-def _number(value: Any) -> str:
+def number(value: float) -> str:
+    """A number in a text."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def safe_label(text: str) -> str:
+    """`text` for file names: everything but letters, digits, dots and minus signs is replaced by ``-``."""
+    return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.")[:60] or "kernel"

@@ -5,77 +5,67 @@ A kernel holds no offset. Where Pillow adds one, the description names the bias 
 
 from __future__ import annotations
 
-import numpy as np
-
 from convcli.kernels.named import Matrix, named
+from convcli.kernels.spec import literal
 
 _SOURCE = "Pillow's ImageFilter"
 
 
-def _around(centre: float, side: float, corner: float, scale: float = 1) -> Matrix:
-    return np.array([[corner, side, corner], [side, centre, side], [corner, side, corner]]) / scale
-
-
-@named(scale="sum 1", source=f"{_SOURCE}.BLUR")
+@named("sum 1", f"{_SOURCE}.BLUR")
 def pillow_blur() -> Matrix:
     """Mean of the 16 pixels of a square ring 5×5: not the pixels within it."""
-    out = np.full((5, 5), 1 / 16)
-    out[1:4, 1:4] = 0
-    return out
+    return literal("1,1,1,1,1; 1,0,0,0,1; 1,0,0,0,1; 1,0,0,0,1; 1,1,1,1,1") / 16
 
 
-@named(scale="sum 0, Σ|k| = 16", source=f"{_SOURCE}.CONTOUR")
+@named("sum 0, Σ|k| = 16", f"{_SOURCE}.CONTOUR")
 def pillow_contour() -> Matrix:
     """Dark contours on white with ``bias 100%``, which Pillow adds: -1 around a centre of 8."""
-    return _around(8, -1, -1)
+    return literal("-1,-1,-1; -1,8,-1; -1,-1,-1")
 
 
-@named(scale="sum 1", source=f"{_SOURCE}.DETAIL")
+@named("sum 1", f"{_SOURCE}.DETAIL")
 def pillow_detail() -> Matrix:
     """Mild sharpening by 4 neighbours: 0,-1,0; -1,10,-1; 0,-1,0 over 6."""
-    return _around(10, -1, 0, 6)
+    return literal("0,-1,0; -1,10,-1; 0,-1,0") / 6
 
 
-@named(scale="sum 1", source=f"{_SOURCE}.EDGE_ENHANCE")
+@named("sum 1", f"{_SOURCE}.EDGE_ENHANCE")
 def pillow_edge_enhance() -> Matrix:
     """Sharpening by 8 neighbours: -1 around a centre of 10, over 2."""
-    return _around(10, -1, -1, 2)
+    return literal("-1,-1,-1; -1,10,-1; -1,-1,-1") / 2
 
 
-@named(scale="sum 1", source=f"{_SOURCE}.EDGE_ENHANCE_MORE")
+@named("sum 1", f"{_SOURCE}.EDGE_ENHANCE_MORE")
 def pillow_edge_enhance_more() -> Matrix:
     """Strong sharpening by 8 neighbours: -1 around a centre of 9."""
-    return _around(9, -1, -1)
+    return literal("-1,-1,-1; -1,9,-1; -1,-1,-1")
 
 
-@named(scale="sum 0, Σ|k| = 2", source=f"{_SOURCE}.EMBOSS, whose rows Pillow applies bottom up")
+@named("sum 0, Σ|k| = 2", f"{_SOURCE}.EMBOSS, whose rows Pillow applies bottom up")
 def pillow_emboss() -> Matrix:
     """Relief on grey with ``bias 128``, which Pillow adds: each pixel less its lower left neighbour."""
-    return np.array([[0.0, 0, 0], [0, 1, 0], [-1, 0, 0]])
+    return literal("0,0,0; 0,1,0; -1,0,0")
 
 
-@named(scale="sum 0, Σ|k| = 16", source=f"{_SOURCE}.FIND_EDGES")
+@named("sum 0, Σ|k| = 16", f"{_SOURCE}.FIND_EDGES")
 def pillow_find_edges() -> Matrix:
     """Laplacian over 8 neighbours with a positive centre: -1 around a centre of 8."""
-    return _around(8, -1, -1)
+    return literal("-1,-1,-1; -1,8,-1; -1,-1,-1")
 
 
-@named(scale="sum 1", source=f"{_SOURCE}.SHARPEN")
+@named("sum 1", f"{_SOURCE}.SHARPEN")
 def pillow_sharpen() -> Matrix:
     """Sharpening by 8 neighbours: -2 around a centre of 32, over 16."""
-    return _around(32, -2, -2, 16)
+    return literal("-2,-2,-2; -2,32,-2; -2,-2,-2") / 16
 
 
-@named(scale="sum 1", source=f"{_SOURCE}.SMOOTH; torchvision's and kornia's sharpness")
+@named("sum 1", f"{_SOURCE}.SMOOTH; torchvision's and kornia's sharpness")
 def pillow_smooth() -> Matrix:
     """Mean of 3×3 pixels in which the centre counts 5 times."""
-    return _around(5, 1, 1, 13)
+    return literal("1,1,1; 1,5,1; 1,1,1") / 13
 
 
-@named(scale="sum 1", source=f"{_SOURCE}.SMOOTH_MORE")
+@named("sum 1", f"{_SOURCE}.SMOOTH_MORE")
 def pillow_smooth_more() -> Matrix:
     """Mean of 5×5 pixels in which the inner ones count 5 times and the centre 44 times."""
-    out = np.ones((5, 5))
-    out[1:4, 1:4] = 5
-    out[2, 2] = 44
-    return out / 100
+    return literal("1,1,1,1,1; 1,5,5,5,1; 1,5,44,5,1; 1,5,5,5,1; 1,1,1,1,1") / 100

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from convcli.kernels.bank import Matrix
 
 
 def magnitude(values: Matrix, vertical: Matrix, horizontal: Matrix) -> Matrix:
@@ -89,7 +89,7 @@ def _climb(values: Matrix, at: Matrix, reach: float) -> tuple[Matrix, Matrix]:
     Takes steps of Newton's method that always lead uphill and are no longer than `reach`. On a ring the surface rises so
     gently that a search on finer and finer grids would stop too early.
     """
-    height, slope, bend = _squares(values, at)
+    at, (height, slope, bend) = at.copy(), _squares(values, at)
     longest = np.full(len(at), reach)
     for _ in range(60):
         curves, axes = np.linalg.eigh(bend)
@@ -101,12 +101,8 @@ def _climb(values: Matrix, at: Matrix, reach: float) -> tuple[Matrix, Matrix]:
         step *= np.minimum(1, longest / np.maximum(length, 1e-300))[:, np.newaxis]
         tried = _squares(values, at + step)
         up = tried[0] > height
-        height = np.where(up, tried[0], height)
-        slope, bend = (
-            np.where(up[:, np.newaxis], tried[1], slope),
-            np.where(up[:, np.newaxis, np.newaxis], tried[2], bend),
-        )
-        at = np.where(up[:, np.newaxis], at + step, at)
+        for old, new in zip((height, slope, bend, at), (*tried, at + step), strict=True):
+            old[up] = new[up]
         longest = np.where(up, np.minimum(2 * longest, reach), longest / 4)
     return height, at
 

@@ -10,7 +10,7 @@ import json
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,24 +27,17 @@ MOST_AXES = 64
 """Of NumPy's arrays."""
 
 
-class _Dtype(NamedTuple):
-    """What PyTorch calls a dtype, how many bits a value has, and NumPy's dtype of them; "" where nothing here unpacks it."""
-
-    name: str
-    bits: int
-    raw: str = ""
-
-
 _DTYPES = {
-    "F64": _Dtype("float64", 64, "<f8"), "F32": _Dtype("float32", 32, "<f4"), "F16": _Dtype("float16", 16, "<f2"),
-    "I64": _Dtype("int64", 64, "<i8"), "I32": _Dtype("int32", 32, "<i4"), "I16": _Dtype("int16", 16, "<i2"),
-    "I8": _Dtype("int8", 8, "i1"), "U64": _Dtype("uint64", 64, "<u8"), "U32": _Dtype("uint32", 32, "<u4"),
-    "U16": _Dtype("uint16", 16, "<u2"), "U8": _Dtype("uint8", 8, "u1"), "BOOL": _Dtype("bool", 8, "?"),
-    "BF16": _Dtype("bfloat16", 16, "<u2"), "F8_E4M3": _Dtype("float8_e4m3fn", 8, "u1"), "F8_E5M2": _Dtype("float8_e5m2", 8, "u1"),
-    "F8_E4M3FNUZ": _Dtype("float8_e4m3fnuz", 8, "u1"), "F8_E5M2FNUZ": _Dtype("float8_e5m2fnuz", 8, "u1"),
-    "F8_E8M0": _Dtype("float8_e8m0fnu", 8, "u1"), "C64": _Dtype("complex64", 64),
-    "F4": _Dtype("F4", 4), "F6_E2M3": _Dtype("F6_E2M3", 6), "F6_E3M2": _Dtype("F6_E3M2", 6),
+    "F64": ("float64", "<f8"), "F32": ("float32", "<f4"), "F16": ("float16", "<f2"), "BF16": ("bfloat16", "<u2"),
+    "I64": ("int64", "<i8"), "I32": ("int32", "<i4"), "I16": ("int16", "<i2"), "I8": ("int8", "i1"), "BOOL": ("bool", "?"),
+    "U64": ("uint64", "<u8"), "U32": ("uint32", "<u4"), "U16": ("uint16", "<u2"), "U8": ("uint8", "u1"),
+    "F8_E4M3": ("float8_e4m3fn", "u1"), "F8_E5M2": ("float8_e5m2", "u1"), "F8_E4M3FNUZ": ("float8_e4m3fnuz", "u1"),
+    "F8_E5M2FNUZ": ("float8_e5m2fnuz", "u1"), "F8_E8M0": ("float8_e8m0fnu", "u1"), "C64": ("complex64", "<c8"),
 }  # fmt: skip
+"""What PyTorch calls a dtype, and NumPy's dtype of its bytes."""
+
+_PACKED = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
+"""Bits of the dtypes that nothing here unpacks."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -57,49 +50,34 @@ def read(path: Path) -> dict[str, Tensor]:
     """
     with path.open("rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
-        start, end = 8 + size, stream.seek(0, 2)
-        if size > MOST_HEADER_BYTES:
-            raise invalid(path, SUFFIX)
-        stream.seek(8)
-        text = stream.read(size)
+        text = stream.read(size) if size <= MOST_HEADER_BYTES else b""
+        end = stream.seek(0, 2)
     try:
-        found, spans = _described(path, start, text)
-    except (ValueError, RecursionError):  # of JSON, too
+        return _described(path, json.loads(text), 8 + size, end)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):  # JSON of anything, or none
         raise invalid(path, SUFFIX) from None
-    reached = 0
-    for first, last in sorted(spans):  # no gaps, nothing twice, nothing behind
-        if first != reached:
-            raise invalid(path, SUFFIX)
-        reached = last
-    if start + reached != end:
-        raise invalid(path, SUFFIX)
-    return found
 
 
-def _described(path: Path, start: int, text: bytes) -> tuple[dict[str, Tensor], list[tuple[int, int]]]:
-    """The tensors that a header names, and their spans in bytes. Raises `ValueError` where it is none."""
-    header = json.loads(text)
-    if not isinstance(header, dict):
-        raise ValueError
+def _described(path: Path, header: Any, start: int, end: int) -> dict[str, Tensor]:
+    """The tensors that a header names, whose values are the bytes from `start` to `end`: no gaps, nothing twice.
+
+    Raises one of several errors where it is not a header.
+    """
     header.pop("__metadata__", None)
     found: dict[str, Tensor] = {}
     spans = []
     for name, said in sorted(header.items()):
-        dtype, shape, span = _checked(said)
-        spans.append(span)
-        values = partial(_values, path, start + span[0], said["dtype"], shape, source_of(path, name))
-        found[name] = Tensor(shape, dtype.name, values)
-    return found, spans
-
-
-def _checked(said: Any) -> tuple[_Dtype, tuple[int, ...], tuple[int, int]]:
-    """The dtype, shape and span in bytes that a header says of a tensor, if they agree."""
-    if not isinstance(said, dict) or not isinstance(said.get("dtype"), str) or said["dtype"] not in _DTYPES:
+        dtype, shape, (first, last) = said["dtype"], _counts(said["shape"]), _counts(said["data_offsets"])
+        bits = _PACKED[dtype] if dtype in _PACKED else 8 * np.dtype(_DTYPES[dtype][1]).itemsize
+        if 8 * (last - first) != prod(shape) * bits:
+            raise ValueError
+        spans.append((first, last))
+        values = partial(_values, path, start + first, dtype, shape, source_of(path, name))
+        found[name] = Tensor(shape, _DTYPES.get(dtype, (dtype,))[0], values)
+    spans.sort()
+    if [*(first for first, _ in spans), end - start] != [0, *(last for _, last in spans)]:
         raise ValueError
-    dtype, shape, span = _DTYPES[said["dtype"]], _counts(said.get("shape")), _counts(said.get("data_offsets"))
-    if len(span) != 2 or 8 * (span[1] - span[0]) != prod(shape) * dtype.bits:
-        raise ValueError
-    return dtype, shape, (span[0], span[1])
+    return found
 
 
 def _counts(said: Any) -> tuple[int, ...]:
@@ -119,16 +97,15 @@ def _values(path: Path, start: int, dtype: str, shape: tuple[int, ...], source: 
     KernelError
         They are not real numbers, or of a dtype that is not unpacked here.
     """
-    known = _DTYPES[dtype]
+    if dtype in _PACKED:
+        rule = f"are of dtype {dtype}, which nothing here unpacks"
+        raise KernelError(f"weights {source}", rule, "save float32 tensors")
+    name, raw = _DTYPES[dtype]
     if dtype == "C64":
-        raise not_real(known.name, source)
-    if not known.raw:
-        raise KernelError(
-            f"weights {source}", f"are of dtype {dtype}, which nothing here unpacks", "save float32 tensors"
-        )
+        raise not_real(name, source)
     with path.open("rb") as stream:
         stream.seek(start)
-        array = np.fromfile(stream, known.raw, prod(shape))
+        array = np.fromfile(stream, raw, prod(shape))
     if array.size != prod(shape):
         raise invalid(path, SUFFIX)
     return _widened(array, dtype).reshape(shape)

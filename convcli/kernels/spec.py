@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.images.formats import ENDINGS
 from convcli.kernels import named
-from convcli.kernels.bank import Filter, Kernel, checked
+from convcli.kernels.bank import Filter, Kernel, Matrix, checked
 
 FILES = (".npy", ".json", ".csv", ".txt", ".mat")
 """Endings of files with a kernel, which `convcli.kernels.kernel_files` reads."""
@@ -39,8 +38,8 @@ def parse(spec: str) -> Filter:
     if not text:
         remedy = "give a name (sobel), a matrix ('0,1,0;1,-4,1;0,1,0') or a file"
         raise KernelError("the kernel", "is empty", remedy)
-    if named.is_name(text):
-        return named.build(text)
+    if (found := named.build(text)) is not None:
+        return found
     if (path := Path(text)).suffix.lower() in FILES:
         from convcli.kernels import kernel_files
 
@@ -61,7 +60,7 @@ def parse(spec: str) -> Filter:
     raise named.unknown(text)
 
 
-def literal(text: str) -> NDArray[np.float64]:
+def literal(text: str) -> Matrix:
     """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed."""
     rows = text.removesuffix(";").split(";")
     values = [[_value(cell, text) for cell in row.split(",")] for row in rows]
@@ -89,7 +88,7 @@ def _value(cell: str, text: str) -> float:
         raise KernelError(f"kernel '{text}'", rule, "every value must be finite") from None
 
 
-def magick(text: str) -> NDArray[np.float64] | None:
+def magick(text: str) -> Matrix | None:
     """ImageMagick's user-defined kernel as ``(kh, kw)`` in float64; None if `text` is not in this notation.
 
     It is ``WxH[+X+Y]: v,v …``, with the width before the height. ``nan`` or ``-`` is a hole and becomes 0. If the origin
@@ -117,7 +116,6 @@ def magick(text: str) -> NDArray[np.float64] | None:
         raise KernelError(f"kernel '{text}'", rule, "move it inside")
     if (x, y) == ((width - 1) // 2, (height - 1) // 2):
         return matrix
-    reach_y, reach_x = max(y, height - 1 - y), max(x, width - 1 - x)
-    out = np.zeros((2 * reach_y + 1, 2 * reach_x + 1))
-    out[reach_y - y : reach_y - y + height, reach_x - x : reach_x - x + width] = matrix
-    return out
+    return np.pad(
+        matrix, [(max(0, side - 1 - 2 * at), max(0, 2 * at - side + 1)) for side, at in ((height, y), (width, x))]
+    )

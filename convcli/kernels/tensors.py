@@ -71,7 +71,7 @@ def not_real(dtype: str, source: str) -> KernelError:
     return KernelError(f"weights {source}", f"are of dtype {dtype}", "real numbers are wanted")
 
 
-def source_of(path: Path, name: str) -> str:
+def source_of(path: Path, name: str | None) -> str:
     """What messages call a tensor of a file."""
     return f"'{path}'" + (f" key '{name}'" if name else "")
 

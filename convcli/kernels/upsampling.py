@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from convcli.kernels.named import MAX_SIDE, Matrix, named, out_of_range
+from convcli.kernels.named import MAX_SIDE, Matrix, check_range, named, places
 
 
-def _places(factor: int, reach: int, kernel: str) -> Matrix:
+def _taps(factor: int, reach: int) -> Matrix:
     """The place of each tap, in pixels of the small image from the centre, up to `reach` pixels away: ``(side,)``."""
-    if not 1 <= factor <= MAX_SIDE // (2 * reach):
-        raise out_of_range(f"{kernel} factor {factor}", f"1 to {MAX_SIDE // (2 * reach)}")
-    side = 2 * reach * factor - factor % 2
-    places: Matrix = (np.arange(side) - (side - 1) / 2) / factor
-    return places
+    check_range("factor", factor, 1, MAX_SIDE // (2 * reach))
+    return places(2 * reach * factor - factor % 2) / factor
 
 
-@named(scale="sum factor²", source="PyTorch's and Pillow's nearest")
+@named("sum factor²", "PyTorch's and Pillow's nearest")
 def nearest(factor: int = 2) -> Matrix:
     """Every pixel repeated factor times in both directions, with stride factor and padding 0."""
-    if not 1 <= factor <= MAX_SIDE:
-        raise out_of_range(f"nearest factor {factor}", f"1 to {MAX_SIDE}")
+    check_range("factor", factor, 1, MAX_SIDE)
     return np.ones((factor, factor))
 
 
-@named(scale="sum factor²", source="Long, Shelhamer and Darrell (2015); PyTorch's interpolate")
+@named("sum factor²", "Long, Shelhamer and Darrell (2015); PyTorch's interpolate")
 def bilinear(factor: int = 2) -> Matrix:
     """Bilinear interpolation for a transposed convolution with stride factor.
 
@@ -35,36 +31,32 @@ def bilinear(factor: int = 2) -> Matrix:
     with stride f and padding ⌈(f-1)/2⌉ it enlarges as `torch.nn.functional.interpolate(align_corners=False)` does,
     at the border with ``padding_mode replicate``.
     """
-    if not 1 <= factor <= MAX_SIDE // 2:
-        raise out_of_range(f"bilinear factor {factor}", f"1 to {MAX_SIDE // 2}")
-    side = 2 * factor - factor % 2
-    row = 1 - np.abs(np.arange(side) - (side - 1) / 2) / factor
+    row = 1 - np.abs(_taps(factor, 1))
     return np.outer(row, row)
 
 
-@named(scale="sum factor²", source="Keys (1981): a = -0.75 in PyTorch and OpenCV, -0.5 in Pillow")
+@named("sum factor²", "Keys (1981): a = -0.75 in PyTorch and OpenCV, -0.5 in Pillow")
 def bicubic(factor: int = 2, a: float = -0.75) -> Matrix:
     """Cubic convolution for a transposed convolution with stride factor: side 4f - f mod 2, padding ⌈(3f-1)/2⌉.
 
     With ``padding_mode replicate`` it enlarges as `torch.nn.functional.interpolate(align_corners=False)` does.
     Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29(6), 1981.
     """
-    x = np.abs(_places(factor, 2, "bicubic"))
+    x = np.abs(_taps(factor, 2))
     near = ((a + 2) * x - (a + 3)) * x**2 + 1
     far = a * (((x - 5) * x + 8) * x - 4)
     row = np.where(x < 1, near, far)
     return np.outer(row, row)
 
 
-@named(scale="sum factor²", source="Duchon (1979); Pillow's LANCZOS (3 lobes), libvips, ImageMagick")
+@named("sum factor²", "Duchon (1979); Pillow's LANCZOS (3 lobes), libvips, ImageMagick")
 def lanczos(factor: int = 2, lobes: int = 3) -> Matrix:
     """Windowed sinc for a transposed convolution with stride factor: side 2·lobes·f - f mod 2, padding (side - f)/2.
 
     Every phase is scaled to sum 1, as resizers do, so that a plain area keeps its value.
     """
-    if not 1 <= lobes <= 16:
-        raise out_of_range(f"lanczos lobes {lobes}", "1 to 16")
-    x = _places(factor, lobes, "lanczos")
+    check_range("lobes", lobes, 1, 16)
+    x = _taps(factor, lobes)
     row = np.sinc(x) * np.sinc(x / lobes)
     for phase in range(factor):
         row[phase::factor] /= row[phase::factor].sum()

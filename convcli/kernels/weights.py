@@ -22,7 +22,6 @@ from convcli.system import npy
 from convcli.system.context import without_warnings
 from convcli.system.files import reason
 
-SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"
 
 
@@ -46,41 +45,34 @@ def load(spec: str) -> Weights:
         are not finite.
     """
     path, key = split(spec)
-    with readable(path):
-        found = tensors(path, key)
-        name, tensor = _choose(found, path, key)
-        weight = _checked(tensor, source_of(path, name))
-        beside = bias_of(name)
-        bias = found.get(beside)
-        along = _checked(bias, source_of(path, beside)) if bias is not None and len(bias.shape) == 1 else None
-    return Weights(weight, safe_label(key or path.stem), along, beside)
+    with _opened(path, key) as found:
+        name = _chosen(found, path, key)
+        weight, beside = _values(found, path, name), _bias_of(name)
+        bias = _values(found, path, beside) if beside in found and len(found[beside].shape) == 1 else None
+    return Weights(weight, safe_label(key or path.stem), bias, beside)
 
 
-def tensors(path: Path, key: str | None = None) -> Mapping[str, Tensor]:
-    """The tensors in a `readable` file by name, at least those of this key. Their values are read when they are asked for.
+@contextmanager
+def _opened(path: Path, key: str | None = None) -> Iterator[Mapping[str, Tensor]]:
+    """The tensors in a file by name, at least those of this key. Their values are read when they are asked for, in the block.
 
     Raises
     ------
     KernelError
-        The file cannot be read.
+        The file cannot be read. Errors of the operating system in the block become one, too.
     """
-    return _READERS[path.suffix.lower()](path, key)
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Around code that reads a file of weights: errors of the operating system become a `KernelError`."""
-    if path.suffix.lower() not in _READERS:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
         raise KernelError(f"weights '{path}'", f"end in none of {', '.join(SUFFIXES)}", "save them as one of these")
     try:
         with path.open("rb"):
             pass
-        yield
+        yield reader(path, key)
     except OSError as error:
         raise KernelError(f"weights '{path}'", "cannot be read", **reason(error)._asdict()) from None
 
 
-def bias_of(name: str | None) -> str:
+def _bias_of(name: str | None) -> str:
     """The key of the bias that belongs to a weight: ``conv1.bias`` for ``conv1.weight``. Empty if there can be none."""
     return f"{name.removesuffix('weight')}bias" if name is not None and name.endswith("weight") else ""
 
@@ -103,27 +95,28 @@ def split(spec: str) -> tuple[Path, str | None]:
     return Path(head), tail
 
 
-def _choose(found: Mapping[str, Tensor], path: Path, key: str | None) -> tuple[str, Tensor]:
-    shapes = {name: tensor.shape for name, tensor in found.items()}
+def _chosen(found: Mapping[str, Tensor], path: Path, key: str | None) -> str:
+    """The name of the 4-D tensor that is meant."""
     if key is not None and key not in found:
         raise KernelError(f"weights '{path}'", f"have no key '{key}'", f"the keys are {_listing(list(found))}")
-    fitting = [key] if key is not None else [name for name, shape in shapes.items() if len(shape) == 4]
+    fitting = [name for name in (found if key is None else [key]) if len(found[name].shape) == 4]
     if len(fitting) > 1:
         remedy = f"name one as {path}:KEY of {_listing(fitting)}"
         raise KernelError(f"weights '{path}'", f"hold {len(fitting)} 4-D arrays", remedy)
-    if not fitting or len(shapes[fitting[0]]) != 4:
-        shape = shapes[fitting[0]] if fitting else _listing([str(shape) for shape in shapes.values()]) or "empty"
-        which = f"'{path}' key '{key}'" if key is not None else f"'{path}'"
+    if not fitting:
+        shapes = [str(tensor.shape) for tensor in found.values()] if key is None else [str(found[key].shape)]
         remedy = f"{ROWS} is wanted; a 2-D kernel goes with {param('kernel')}"
-        raise KernelError(f"weights {which}", f"are not 4-D but {shape}", remedy)
-    return fitting[0], found[fitting[0]]
+        raise KernelError(f"weights {source_of(path, key)}", f"are not 4-D but {_listing(shapes) or 'empty'}", remedy)
+    return fitting[0]
 
 
 def _listing(names: list[str]) -> str:
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _checked(tensor: Tensor, source: str) -> NDArray[np.floating]:
+def _values(found: Mapping[str, Tensor], path: Path, name: str) -> NDArray[np.floating]:
+    """The values of a tensor, in a float dtype and native byte order."""
+    tensor, source = found[name], source_of(path, name)
     if 0 in tensor.shape:
         raise KernelError(f"weights {source}", f"are empty, of shape {tensor.shape}", "every axis must be at least 1")
     array = tensor.values()
@@ -134,11 +127,6 @@ def _checked(tensor: Tensor, source: str) -> NDArray[np.floating]:
     return native
 
 
-def _pickled(path: Path) -> KernelError:
-    remedy = "save a plain array or a state_dict of tensors"
-    return KernelError(f"weights '{path}'", "hold pickled objects, which can run code", remedy)
-
-
 def _read_npy(path: Path, key: str | None) -> Mapping[str, Tensor]:
     if key is not None:
         raise KernelError(f"weights '{path}'", f"are one array and have no key '{key}'", f"write {path}")
@@ -146,7 +134,7 @@ def _read_npy(path: Path, key: str | None) -> Mapping[str, Tensor]:
         with path.open("rb") as stream:
             return {"": of_array(npy.read(stream))}
     except npy.NpyError as error:
-        raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
+        raise KernelError(f"weights '{path}': the file", *error.args) from None
 
 
 def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
@@ -157,12 +145,12 @@ def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
             members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
             found: dict[str, Tensor] = {}
             for name in members:
-                if key in (None, name) or key not in members or name == bias_of(key):
+                if key in (None, name) or key not in members or name == _bias_of(key):
                     with archive.open(members[name]) as stream:
                         found[name] = of_array(npy.read(cast("BinaryIO", stream)))
             return found
     except npy.NpyError as error:
-        raise KernelError(f"weights '{path}': the file", error.rule, error.remedy) from None
+        raise KernelError(f"weights '{path}': the file", *error.args) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
         raise invalid(path, ".npz") from None
 
@@ -191,7 +179,11 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
         if "nested" in str(error):
             raise _nested(path) from None
         unsafe = "unsupported global" in str(error).lower() or "unsupported class" in str(error).lower()
-        raise _pickled(path) if unsafe and _is_archive(path) else invalid(path, ".pt") from None
+        with path.open("rb") as stream:
+            if not unsafe or stream.read(2) not in _ARCHIVES:
+                raise invalid(path, ".pt") from None
+        remedy = "save a plain array or a state_dict of tensors"
+        raise KernelError(f"weights '{path}'", "hold pickled objects, which can run code", remedy) from None
     values = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
     if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
         values = values["state_dict"]
@@ -221,11 +213,8 @@ def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _is_archive(path: Path) -> bool:
-    """Whether a file looks as if torch wrote it: a zip archive, or a pickle of protocol 2 or later."""
-    with path.open("rb") as stream:
-        return stream.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-
+_ARCHIVES = b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"
+"""What files of torch begin with: a zip archive, or a pickle of protocol 2 or later."""
 
 _READERS: dict[str, Callable[[Path, str | None], Mapping[str, Tensor]]] = {
     ".npy": _read_npy,
@@ -234,6 +223,7 @@ _READERS: dict[str, Callable[[Path, str | None], Mapping[str, Tensor]]] = {
     ".pt": _read_pt,
     ".pth": _read_pt,
 }
+SUFFIXES = (*_READERS,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,20 +253,24 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
     KernelError
         A file that cannot be read, or holds none; a single one whose values cannot be read.
     """
-    with readable(path):
-        held = tensors(path)
-        fitting = {name: t for name, t in held.items() if len(t.shape) == 4 and 0 not in t.shape}
+    with _opened(path) as held:
+        fitting = [name for name, one in held.items() if len(one.shape) == 4 and 0 not in one.shape]
         names = [name for name in fitting if key in (None, name)]
-        found = [(name, _spread(held[name], len(names) == 1)) for name in names]
-    if not found and key is not None:
-        load(f"{path}:{key}")  # raises the error that says why
-    if not found:
-        what = ", ".join(f"{name or 'array'} {tensor.shape}" for name, tensor in list(held.items())[:6]) or "nothing"
-        more = f" and {len(held) - 6} more" if len(held) > 6 else ""
-        remedy = f"{ROWS} is wanted; a 2-D kernel is a SPEC"
-        raise KernelError(f"weights '{path}'", f"hold no 4-D tensor but {what}{more}", remedy)
-    biases = {name: bias_of(name) for name, _ in found if bias_of(name) in held}
-    return [Stored(name, held[name].shape, held[name].dtype, *values, biases.get(name)) for name, values in found]
+        if not names and key is not None:
+            _values(held, path, _chosen(held, path, key))  # raises the error that says why
+        if not names:
+            what = (
+                ", ".join(f"{name or 'array'} {tensor.shape}" for name, tensor in list(held.items())[:6]) or "nothing"
+            )
+            more = f" and {len(held) - 6} more" if len(held) > 6 else ""
+            remedy = f"{ROWS} is wanted; a 2-D kernel is a SPEC"
+            raise KernelError(f"weights '{path}'", f"hold no 4-D tensor but {what}{more}", remedy)
+        biases = {name: _bias_of(name) for name in names if _bias_of(name) in held}
+        tensors = {name: held[name] for name in names}
+        return [
+            Stored(name, one.shape, one.dtype, *_spread(one, len(names) == 1), biases.get(name))
+            for name, one in tensors.items()
+        ]
 
 
 def _spread(tensor: Tensor, alone: bool) -> tuple[float, float, float]:

@@ -4,3 +4,9 @@
 ``finish``   after it: combine the outputs of a bank, restore colours and light, apply the range policy, round, cast
 ``ranges``   the range policies
 """
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]

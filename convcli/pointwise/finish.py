@@ -5,12 +5,13 @@ A `Finish` works on any block of an output, so that a backend can apply it while
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from convcli.pointwise import Array
 from convcli.pointwise.lift import Restore
 from convcli.pointwise.ranges import NOTHING, UNKNOWN, Clipped, Known, extremes, store, wider
 from convcli.windows import NEAR_VALUES, bands
@@ -63,7 +64,7 @@ class Finish:
         plain = not self.joins and self.policy == "clip" and self.restore is None
         return plain and low > -0.25 and high < self.full_scale + 0.25
 
-    def apply(self, values: NDArray[Any], out: NDArray[Any], known: Known = UNKNOWN) -> Clipped:
+    def apply(self, values: Array, out: Array, known: Known = UNKNOWN) -> Clipped:
         """Finish a block.
 
         Parameters
@@ -94,14 +95,7 @@ class Finish:
             clipped.append(self._keep(restored, place, self.policy, self.count))
         return Clipped.sum(*clipped)
 
-    def _keep(
-        self,
-        values: NDArray[Any],
-        out: NDArray[Any],
-        policy: str,
-        count: bool,
-        known: Known = UNKNOWN,
-    ) -> Clipped:
+    def _keep(self, values: Array, out: Array, policy: str, count: bool, known: Known = UNKNOWN) -> Clipped:
         """Round restored values into `out`, or copy them if they stay real."""
         if self.dtype is None:
             np.copyto(out, values[..., : out.shape[-1]], casting="unsafe")
@@ -110,7 +104,7 @@ class Finish:
             values = self._scaled(values[..., : out.shape[-1]])
         return store(values, self.full_scale, policy, out, count, known, self.span)
 
-    def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
+    def _scaled(self, values: Array) -> Array:
         """Real values in the units of the file; values that are real already are changed in place."""
         values = values if values.dtype.kind == "f" else values.astype(self.real)
         if self.scale == 1:
@@ -119,7 +113,7 @@ class Finish:
             np.multiply(values, values.dtype.type(self.scale), out=values)
         return values
 
-    def extremes(self, values: NDArray[Any]) -> tuple[float, float]:
+    def extremes(self, values: Array) -> tuple[float, float]:
         """The smallest and the largest finite value that ``minmax`` would stretch, of a block as in `apply`.
 
         ``(inf, -inf)`` if there is none. `values` is overwritten.
@@ -131,7 +125,7 @@ class Finish:
             found = wider(found, extremes(self._scaled(part[:-1] if self.apart else part)))
         return found
 
-    def whole(self, values: NDArray[Any]) -> tuple[NDArray[Any], Clipped]:
+    def whole(self, values: Array) -> tuple[Array, Clipped]:
         """Finish a whole batch ``(N, C, H, W)``, which is not changed."""
         count, filters, *size = values.shape
         pieces = [(image, rows) for image in range(count) for rows in bands(values[0], NEAR_VALUES)]
@@ -148,7 +142,7 @@ class Finish:
         low, high = span
         return replace(self, span=(low, low) if 0 < high - low <= self.noise else span)
 
-    def join(self, values: NDArray[Any]) -> NDArray[Any]:
+    def join(self, values: Array) -> Array:
         """Combine outputs: ``(…, blocks·K, rows, line)`` becomes ``(…, blocks·P, rows, line)``."""
         if not self.joins:
             return values
@@ -165,10 +159,9 @@ class Finish:
         return out.reshape(*batch, out.shape[-4] * out.shape[-3], height, width)
 
 
-def _magnitude(block: NDArray[Any]) -> NDArray[Any]:
+def _magnitude(block: Array) -> Array:
     if block.shape[-3] == 1:
-        sizes: NDArray[Any] = np.abs(block)
-        return sizes
+        return np.asarray(np.abs(block))
     kind = _real(block.dtype)
     out = _root_of_squares(block, kind)
     largest = out.max(initial=0)
@@ -181,18 +174,13 @@ SQUARES = (1e-15, 1e19)
 """float32 can hold the squares of magnitudes between these two."""
 
 
-def _root_of_squares(block: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+def _root_of_squares(block: Array, kind: np.dtype[Any]) -> Array:
     with np.errstate(over="ignore"):  # infinities are checked for afterwards
-        total: NDArray[Any] = np.square(block[..., :1, :, :], dtype=kind)
+        total: Array = np.square(block[..., :1, :, :], dtype=kind)
         for k in range(1, block.shape[-3]):
             total += np.square(block[..., k : k + 1, :, :], dtype=kind)
     np.sqrt(total, out=total)
     return total
-
-
-def _sum(block: NDArray[Any]) -> NDArray[Any]:
-    out: NDArray[Any] = block.sum(axis=-3, keepdims=True, dtype=_real(block.dtype))  # integers might not hold the sum
-    return out
 
 
 def _real(kind: np.dtype[Any]) -> np.dtype[Any]:
@@ -201,9 +189,8 @@ def _real(kind: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64) if wide or kind == np.float64 else np.dtype(np.float32)
 
 
-def _max(block: NDArray[Any]) -> NDArray[Any]:
-    out: NDArray[Any] = block.max(axis=-3, keepdims=True)
-    return out
-
-
-_RULES = {"magnitude": _magnitude, "sum": _sum, "max": _max}
+_RULES: dict[str, Callable[[Array], Array]] = {
+    "magnitude": _magnitude,
+    "sum": lambda block: block.sum(axis=-3, keepdims=True, dtype=_real(block.dtype)),  # integers might not hold the sum
+    "max": lambda block: block.max(axis=-3, keepdims=True),
+}

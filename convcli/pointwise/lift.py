@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.pointwise import Array
 from convcli.windows import NEAR_VALUES, bands
 
 
@@ -37,7 +38,7 @@ class Lift(NamedTuple):
         """Number of channels that `channels` channels become."""
         return 1 + bool(self.alpha) if self.gray else channels
 
-    def apply(self, values: NDArray[Any], out: NDArray[np.floating]) -> None:
+    def apply(self, values: Array, out: Array) -> None:
         """Lift a block.
 
         Parameters
@@ -58,16 +59,16 @@ class Lift(NamedTuple):
         if self.alpha:
             out[-1] = values[-1]
         if self.alpha == "weighs":
-            weigh(out, self.full_scale)
+            planes *= out[-1] / self.full_scale
 
-    def _lit(self, colours: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[NDArray[np.floating]]:
+    def _lit(self, colours: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
         """Linear light of one colour after the other, always in the same buffer."""
         lit = np.empty(colours.shape[1:], dtype)
         for colour in colours:
             to_linear(colour, self.full_scale, lit)
             yield lit
 
-    def whole(self, values: NDArray[Any]) -> NDArray[np.floating]:
+    def whole(self, values: Array) -> Array:
         """Lift a whole picture ``(C, H, W)`` or batch ``(N, C, H, W)``."""
         *batch, channels, height, width = values.shape
         out = np.empty((*batch, self.outputs(channels), height, width), self.dtype)
@@ -75,6 +76,10 @@ class Lift(NamedTuple):
             for rows in bands(picture, NEAR_VALUES):
                 self.apply(picture[:, rows], lifted[:, rows])
         return out
+
+
+VISIBLE = 1e-6
+"""A colour is visible if its alpha is more than this share of full alpha."""
 
 
 class Restore(NamedTuple):
@@ -89,11 +94,15 @@ class Restore(NamedTuple):
     gain: float | None = None
     bias: tuple[float, ...] = ()  # added to the colours after the division
 
-    def apply(self, values: NDArray[Any]) -> NDArray[Any]:
+    def apply(self, values: Array) -> Array:
         """Restore a block ``(C, rows, line)`` in place. Lines may hold interleaved channels if only the light is restored."""
         colours = values[:-1] if self.alpha else values
         if self.gain is not None:
-            divide(values, self.full_scale, self.gain)
+            alpha = values[-1]
+            alpha /= self.gain
+            visible = alpha > self.full_scale * VISIBLE
+            colours /= np.where(visible, alpha / self.full_scale, 1)
+            np.copyto(colours, 0, where=~visible)  # of nothing opaque: it cannot be seen
         if self.bias:
             colours += np.array(self.bias, colours.dtype)[:, np.newaxis, np.newaxis]
         if self.linear:
@@ -115,7 +124,7 @@ def weights_for(channels: int, linear: bool) -> tuple[float, ...]:
     return (1 / channels,) * channels
 
 
-def to_gray(planes: Iterable[NDArray[Any]], weights: tuple[float, ...], out: NDArray[np.floating]) -> None:
+def to_gray(planes: Iterable[Array], weights: tuple[float, ...], out: Array) -> None:
     """Write the weighted sum of `planes`, which are read one by one, to `out`: the same shape, floating point."""
     kind = out.dtype.type
     for number, (plane, weight) in enumerate(zip(planes, weights, strict=True)):
@@ -125,7 +134,7 @@ def to_gray(planes: Iterable[NDArray[Any]], weights: tuple[float, ...], out: NDA
             np.multiply(plane, kind(weight), out=out, dtype=kind)
 
 
-def to_linear(values: NDArray[Any], full_scale: float, out: NDArray[np.floating]) -> None:
+def to_linear(values: Array, full_scale: float, out: Array) -> None:
     """Convert sRGB values ``0 … full_scale`` to linear light in the same units, into `out`, floating point."""
     if values.dtype in (np.uint8, np.uint16):  # one table look-up for each value instead of a power
         np.take(_table(256**values.itemsize, full_scale, out.dtype.name), values, out=out, mode="clip")
@@ -133,7 +142,7 @@ def to_linear(values: NDArray[Any], full_scale: float, out: NDArray[np.floating]
         out[...] = _decode(values.astype(np.float64) / full_scale) * full_scale
 
 
-def to_srgb(values: NDArray[np.floating], full_scale: float) -> None:
+def to_srgb(values: Array, full_scale: float) -> None:
     """Convert linear light to sRGB values in the same units, in place. Beyond the range the curve goes on, symmetric around 0."""
     x = values / values.dtype.type(full_scale)
     size = np.abs(x)
@@ -142,33 +151,11 @@ def to_srgb(values: NDArray[np.floating], full_scale: float) -> None:
 
 
 @cache
-def _table(levels: int, full_scale: float, dtype: str) -> NDArray[Any]:
+def _table(levels: int, full_scale: float, dtype: str) -> Array:
     """Linear light of all integers below `levels`."""
     return (_decode(np.arange(levels, dtype=np.float64) / full_scale) * full_scale).astype(dtype)
 
 
 def _decode(x: NDArray[np.float64]) -> NDArray[np.float64]:
     size = np.abs(x)
-    out: NDArray[np.float64] = np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), x)
-    return out
-
-
-VISIBLE = 1e-6
-"""A colour is visible if its alpha is more than this share of full alpha."""
-
-
-def weigh(planes: NDArray[np.floating], full_scale: float) -> None:
-    """Weight the colours of ``(C + 1, …)`` by the last plane, their alpha ``0 … full_scale``, in place."""
-    planes[:-1] *= planes[-1] / full_scale
-
-
-def divide(planes: NDArray[Any], full_scale: float, gain: float) -> None:
-    """Undo `weigh` after a kernel that sums to `gain`, in place.
-
-    If there was nothing opaque under the kernel, the colour becomes 0: it cannot be seen.
-    """
-    colours, alpha = planes[:-1], planes[-1]
-    alpha /= gain
-    visible = alpha > full_scale * VISIBLE
-    colours /= np.where(visible, alpha / full_scale, 1)
-    np.copyto(colours, 0, where=~visible)
+    return np.asarray(np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), x))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from convcli.pointwise import Array
 
 
 class Clipped(NamedTuple):
@@ -36,10 +37,10 @@ UNKNOWN = Known()
 
 
 def store(
-    values: NDArray[Any],
+    values: Array,
     full_scale: float,
     policy: str,
-    out: NDArray[Any],
+    out: Array,
     count: bool = True,
     known: Known = UNKNOWN,
     span: tuple[float, float] | None = None,
@@ -102,12 +103,12 @@ def store(
 
 
 def apply_policy(
-    values: NDArray[Any],
+    values: Array,
     full_scale: float,
     policy: str,
-    out: NDArray[Any] | None = None,
+    out: Array | None = None,
     span: tuple[float, float] | None = None,
-) -> NDArray[Any]:
+) -> Array:
     """Apply the real-valued part of a range policy.
 
     ``clip`` and ``raw`` do not change the values. ``abs`` takes their magnitude. ``offset`` puts 0 at mid-gray, which
@@ -118,7 +119,7 @@ def apply_policy(
     if policy in ("clip", "raw"):
         return values
     if policy == "abs":
-        return np.abs(values, out=out)  # type: ignore[no-any-return]
+        return np.abs(values, out=out)
     real = values if values.dtype.kind == "f" else values.astype(np.float32)
     kind = real.dtype.type
     if policy == "offset":
@@ -126,9 +127,8 @@ def apply_policy(
     low, high = extremes(real) if span is None else span
     low, high = (low, high) if low <= high else (0.0, 0.0)
     factor = full_scale / (high - low) if high > low else 0.0
-    if not _holds(kind, factor) or not _holds(
-        kind, high - low
-    ):  # all values are halved, in a wider type: so no difference overflows
+    if not (_holds(kind, factor) and _holds(kind, high - low)):
+        # all values are halved, in a wider type: so no difference overflows
         wide = (real.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2) * full_scale
         out = np.empty_like(real) if out is None else out
         np.copyto(out, wide, casting="unsafe")
@@ -148,7 +148,7 @@ NOTHING = np.inf, -np.inf
 """The extremes of no values."""
 
 
-def extremes(values: NDArray[Any]) -> tuple[float, float]:
+def extremes(values: Array) -> tuple[float, float]:
     """The smallest and the largest finite value of real values; `NOTHING` if there is none. Values are read part by part."""
     found = NOTHING
     part: Any

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any, TextIO
 
 from convcli import commandline
@@ -55,6 +56,9 @@ class Encoded:
         self.parts = parts
 
 
+_PLACE = "\ufdd2"
+"""A Unicode noncharacter in the place of what is `Encoded`."""
+
 SCHEMA = 1
 """The first value in every JSON document. It grows when a key goes or changes its meaning; keys may be added meanwhile."""
 
@@ -64,55 +68,35 @@ def json(document: dict[str, Any] | list[dict[str, Any]], stream: TextIO | None 
 
     Each begins with its `SCHEMA`. NaN and infinity are null; parameters are spelled as options.
     """
+    import json as json_module
+
     numbered = [{"schema": SCHEMA, **one} for one in (document if isinstance(document, list) else [document])]
     stream = stream or sys.stdout
     unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
-    import json as json_module
-
-    for part in _parts(
-        numbered if isinstance(document, list) else numbered[0],
-        lambda value: json_module.dumps(_told(value), ensure_ascii=not unicode),
-    ):
-        stream.write(part)
+    encoded: list[Encoded] = []
+    told = _told(numbered if isinstance(document, list) else numbered[0], encoded)
+    text, place = (json_module.dumps(value, ensure_ascii=not unicode) for value in (told, _PLACE))
+    first, *others = text.split(place)
+    stream.write(first)
+    for part, other in zip(encoded, others, strict=True):
+        stream.writelines(part.parts)
+        stream.write(other)
     print(file=stream, flush=True)
 
 
-def _parts(value: Any, dumps: Callable[[Any], str]) -> Iterator[str]:
-    """The JSON of a document in pieces: one, unless something in it is `Encoded`."""
-    if isinstance(value, Encoded):
-        yield from value.parts
-    elif not _holds(value):
-        yield dumps(value)
-    elif isinstance(value, dict):
-        for number, (key, item) in enumerate(value.items()):
-            yield f"{', ' if number else '{'}{dumps(key)}: "
-            yield from _parts(item, dumps)
-        yield "}"
-    else:
-        for number, item in enumerate(value):
-            yield ", " if number else "["
-            yield from _parts(item, dumps)
-        yield "]"
-
-
-def _holds(value: Any) -> bool:
-    """Whether something in a value is `Encoded`. Of a list, only the dictionaries in it are searched."""
-    if isinstance(value, dict):
-        return any(map(_holds, value.values()))
-    return isinstance(value, Encoded) or (
-        isinstance(value, list) and any(isinstance(i, dict) and _holds(i) for i in value)
-    )
-
-
-def _told(value: Any) -> Any:
+def _told(value: Any, encoded: list[Encoded]) -> Any:
+    """A value as JSON has it. What is encoded already goes into a list, and leaves its place."""
     if isinstance(value, str):
         return as_options(value)
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and not isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _told(item) for key, item in value.items()}
+        return {key: _told(item, encoded) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_told(item) for item in value]
+        return [_told(item, encoded) for item in value]
+    if isinstance(value, Encoded):
+        encoded.append(value)
+        return _PLACE
     return value
 
 
@@ -274,10 +258,9 @@ def progress(total: int, shown: bool) -> Iterator[Callable[[], None]]:
 
 def seconds(value: float) -> str:
     """A duration with three digits and a unit."""
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if value * factor >= 1 or unit == "µs":
-            return f"{value * factor:.3g} {unit}" if value * factor < 999.5 else f"{value * factor:.0f} {unit}"
-    raise AssertionError
+    units = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
+    unit, number = next(((unit, value * factor) for unit, factor in units if value * factor >= 1), ("µs", value * 1e6))
+    return f"{number:.3g} {unit}" if number < 999.5 else f"{number:.0f} {unit}"
 
 
 def pair(values: Sequence[object]) -> str:

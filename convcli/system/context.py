@@ -121,8 +121,6 @@ class Context:
         return self._process == os.getpid()
 
     def __enter__(self) -> Self:
-        if self._token is not None:
-            raise RuntimeError("a context is entered once")
         self._token = _entered.set(self)
         if self.owns_process:
             self.at_end(sys.setswitchinterval, sys.getswitchinterval())

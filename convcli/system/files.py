@@ -45,7 +45,7 @@ def reading(source: str) -> Iterator[BinaryIO]:
             raise ImageError(f"input '{source}'", rule, "cut it into smaller images")
         if not size:
             raise ImageError(f"input '{source}'", "is empty", "name a file that holds an image")
-        before = _version(stream)
+        before = version(stream)
         try:
             yield stream
         except ImageError:  # the file may not be damaged, but still be written
@@ -54,16 +54,17 @@ def reading(source: str) -> Iterator[BinaryIO]:
         _check_unchanged(stream, before, source)
 
 
-def _version(stream: BinaryIO) -> tuple[int, int] | None:
-    """Size and time of change of a file, to tell whether it was written to; None if the stream is in memory."""
-    if isinstance(stream, io.BytesIO):
+def version(stream: BinaryIO) -> tuple[int, ...] | None:
+    """Which file it is, its size and its time of change, to tell whether it was written to; None if the stream is in memory."""
+    try:
+        status = os.fstat(stream.fileno())
+    except io.UnsupportedOperation:
         return None
-    status = os.fstat(stream.fileno())
-    return status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _check_unchanged(stream: BinaryIO, before: tuple[int, int] | None, source: str) -> None:
-    if before is not None and not stream.closed and _version(stream) != before:
+def _check_unchanged(stream: BinaryIO, before: tuple[int, ...] | None, source: str) -> None:
+    if before is not None and not stream.closed and version(stream) != before:
         raise ImageError(f"input '{source}'", "changed while it was read", "run it again when its writer is done")
 
 

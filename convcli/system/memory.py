@@ -7,29 +7,33 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import cache
 from math import ceil, inf
 from threading import Condition
 from typing import NamedTuple
 
 from convcli.errors import param
+from convcli.system.context import current
 
 
-@cache
 def total_bytes() -> float:
-    """Bytes of memory that this process may use: the least of the machine's, the container's and ``ulimit -v``; or infinity."""
-    try:
-        installed: float = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on every platform
-        installed = inf
-    return min(installed, _allowed(), _address_space())
+    """Bytes of memory that this process may use: the least of the machine's, the container's and ``ulimit -v``; or infinity.
+
+    A run asks the system once.
+    """
+    return current().kept(total_bytes, lambda: min(_installed(), _allowed(), _address_space()))
+
+
+def _installed() -> float:
+    """The machine's memory, in bytes; infinite if it is not known."""
+    with suppress(AttributeError, ValueError, OSError):  # not on every platform
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return inf
 
 
 PROGRAM_BYTES, THREAD_BYTES = 300 << 20, 160 << 20
 """Address space of the program with NumPy and Pillow, and of one thread: its stack, its heap, and its buffers in BLAS."""
 
 
-@cache
 def most_threads() -> int:
     """How many threads fit into the limit of this process's address space (``ulimit -v``).
 
@@ -128,15 +132,14 @@ class Shares:
         if not self._take(count):
             yield 0
             return
+        token = _mine.set(_Mine(total / self.count * count, again, self.count) if count < self.count else None)
         try:
-            mine = _Mine(total_bytes() / self.count * count, again, self.count) if count < self.count else None
-            token = _mine.set(mine)
-            try:
-                yield count
-            finally:
-                _mine.reset(token)
+            yield count
         finally:
-            self._give(count)
+            _mine.reset(token)
+            with self.changed:
+                self.free += count
+                self.changed.notify_all()
 
     def close(self) -> None:
         """End all waiting: the run is over."""
@@ -156,11 +159,6 @@ class Shares:
             self.free -= count
             return True
 
-    def _give(self, count: int) -> None:
-        with self.changed:
-            self.free += count
-            self.changed.notify_all()
-
 
 class _Mine(NamedTuple):
     """What a thread may have: bytes, whether it can begin again with more, and how many threads have the same."""
@@ -174,7 +172,6 @@ _mine: ContextVar[_Mine | None] = ContextVar("mine", default=None)
 """What this thread, and the threads that help it, may have; None: all the memory."""
 
 
-@cache
 def _address_space() -> float:
     """The limit of this process's address space (``ulimit -v``), in bytes; infinite if there is none."""
     with suppress(ImportError, ValueError, OSError):

@@ -67,51 +67,22 @@ def one_place(one: str, other: str) -> bool:
 def taken_for_one(folder: str, one: str, other: str) -> bool:
     """Whether two names are the same file in a folder.
 
-    If both exist, the two files are compared. Otherwise the folder is asked about each difference between the names.
+    If both exist, the two files are compared. Otherwise the folder is asked.
     """
     both = os.path.join(folder, one), os.path.join(folder, other)
     if None not in map(identity, both):
         return same_file(*both)
+    # in a run, a folder is asked once about each pair, and about all letters of ASCII together
+    pair = ("A", "a") if (one + other).isascii() and folded(one) == folded(other) else (one, other)
     try:
-        return all(_probed(folder, *pair) for pair in _differences(one, other))
+        return one == other or current().kept((_probed, folder, pair), lambda: _probed(folder, *pair))
     except (OSError, ValueError):  # nothing can be written here: writing the output will say so
         return False
 
 
-def _differences(one: str, other: str) -> set[tuple[str, str]]:
-    """The parts in which two names differ, each as short as possible with the same `folded` form.
-
-    Upper and lower case of any ASCII letters count as one difference, ``("A", "a")``.
-    """
-    if one != other and (one + other).isascii() and folded(one) == folded(other):
-        return {("A", "a")}
-    found = set()
-    left, right = list(reversed(one)), list(reversed(other))
-    part = counterpart = ""
-    while left or right:
-        if left and (not right or len(folded(part)) <= len(folded(counterpart))):
-            part += left.pop()
-        else:
-            counterpart += right.pop()
-        if folded(part) == folded(counterpart):
-            if part != counterpart:
-                found.add(("A", "a") if (part + counterpart).isascii() else (part, counterpart))
-            part = counterpart = ""
-    return found | {(part, counterpart)} if part or counterpart else found
-
-
-def _probed(folder: str, part: str, counterpart: str) -> bool:
-    """Whether a file with one part in its name can be found under the other. A run asks each folder once."""
-    known: dict[tuple[str, str, str], bool] = current().kept(_probed, dict)
-    asked = folder, part, counterpart
-    if asked not in known:
-        known[asked] = _probe(*asked)
-    return known[asked]
-
-
-def _probe(folder: str, part: str, counterpart: str) -> bool:
-    """Make such a file, look for it under the other name, and delete it."""
-    probe, found = (os.path.join(folder, f".{os.getpid()}-{text}.tmp") for text in (part, counterpart))
+def _probed(folder: str, one: str, other: str) -> bool:
+    """Whether a file with one name in its own can be found under the other."""
+    probe, found = (os.path.join(folder, f".{os.getpid()}-{text}.tmp") for text in (one, other))
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         return os.path.lexists(found)

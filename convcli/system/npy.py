@@ -11,27 +11,13 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-MAGIC = npy_format.MAGIC_PREFIX
-
 
 class NpyError(ValueError):
-    """A stream without a usable array. The caller adds the file's name: ``KernelError("kernel 'k.npy'", rule, remedy)``.
-
-    Parameters
-    ----------
-    rule, remedy : str
-        The same as in a `ConvError`.
-    """
-
-    def __init__(self, rule: str, remedy: str) -> None:
-        super().__init__(rule, remedy)
-        self.rule, self.remedy = rule, remedy
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.remedy}"
+    """A stream without a usable array. Its `args` are rule and remedy of the error, in which the caller names the file."""
 
 
-_INVALID = "is not a valid .npy file", "is it truncated, or of another format?"
+_DAMAGED = EOFError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError
+"""What NumPy raises beside a ValueError."""
 
 
 def read(stream: BinaryIO) -> NDArray[np.generic]:
@@ -42,14 +28,15 @@ def read(stream: BinaryIO) -> NDArray[np.generic]:
     NpyError
         It is not an array of real numbers.
     """
+    invalid = NpyError("is not a valid .npy file", "is it truncated, or of another format?")
     try:
         array: NDArray[np.generic] = npy_format.read_array(stream, allow_pickle=False)
     except ValueError as error:
         if "Object arrays" in str(error):
             raise NpyError("holds pickled objects, which can run code", "save a plain array of numbers") from None
-        raise NpyError(*_INVALID) from None
-    except (EOFError, MemoryError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError):
-        raise NpyError(*_INVALID) from None
+        raise invalid from None
+    except (MemoryError, *_DAMAGED):
+        raise invalid from None
     if array.dtype.kind not in "biuf":
         raise NpyError(f"holds values of type {array.dtype}", "real numbers are wanted")
     if array.dtype.itemsize > 8:
@@ -66,7 +53,7 @@ def pixels(stream: BinaryIO) -> int:
         version = npy_format.read_magic(stream)
         header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
         shape = header(stream)[0]
-    except (ValueError, EOFError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError):
+    except (ValueError, *_DAMAGED):
         return 0
     finally:
         stream.seek(0)

@@ -62,13 +62,15 @@ def test_metadata_is_kept_where_the_table_says_so(name: str, tmp_path: Path) -> 
     metadata = Metadata("JPEG", b"profile", (300.0, 300.0), exif.tobytes(), xmp, comment=b"said")
     with Image.open(written(name, tmp_path, Picture(NOISE[:3], None, "rgb", 255.0, metadata=metadata))) as image:
         image.load()
-        row = row_of(name)
-        assert (image.getexif().get(270) == "a field") == bool(row.exif)
-        assert bool(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")) == bool(row.xmp)
-        assert ("icc_profile" in image.info) == row.icc
-        assert (image.info.get("comment") == b"said") == bool(row.comment)
         dpi = image.info.get("dpi", (0, 0))
-        assert (round(float(dpi[0])) == 300) == row.dpi
+        found = {
+            "exif": image.getexif().get(270) == "a field",
+            "xmp": bool(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")),
+            "icc_profile": "icc_profile" in image.info,
+            "comment": image.info.get("comment") == b"said",
+            "dpi": round(float(dpi[0])) == 300,
+        }
+        assert {name for name, is_there in found.items() if is_there} == {*row_of(name).keeps} & {*found}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -132,7 +134,7 @@ def test_a_new_format_is_a_row_and_two_functions(tmp_path: Path, monkeypatch: py
     """Nothing else knows of it: it is read by content, written by name, listed, and refused what it does not have."""
 
     class File:
-        format, frames = "RAW3", 1
+        format, frames, pages, unread = "RAW3", 1, False, 0
 
         def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
             self.data = stream.read()

@@ -292,8 +292,4 @@ def test_no_more_threads_than_the_address_space_has_room_for(
     from convcli.system.parallel import workers
 
     monkeypatch.setattr(memory, "_address_space", lambda: space)
-    memory.most_threads.cache_clear()
-    try:
-        assert workers(64) == threads
-    finally:
-        memory.most_threads.cache_clear()
+    assert workers(64) == threads

@@ -9,6 +9,7 @@ from math import inf
 import pytest
 
 from convcli.system import memory
+from convcli.system.context import Context
 from convcli.system.memory import Shares, Wait
 from support.memory import MB, have
 
@@ -82,7 +83,16 @@ def test_the_least_of_three_limits_counts(least: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "sysconf", pages.__getitem__)
     monkeypatch.setattr(memory, "_allowed", lambda: gigabytes["the container"] << 30)
     monkeypatch.setattr(memory, "_address_space", lambda: gigabytes["ulimit -v"] << 30)
-    assert memory.total_bytes.__wrapped__() == 8 << 30
+    assert memory.total_bytes() == 8 << 30
+
+
+def test_a_run_measures_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next one again: the limits may be others then."""
+    asked = []
+    monkeypatch.setattr(memory, "_allowed", lambda: asked.append(1) or float(len(asked)))
+    for number in (1, 2):
+        with Context():
+            assert memory.total_bytes() == memory.total_bytes() == number
 
 
 @pytest.mark.parametrize(

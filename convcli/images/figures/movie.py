@@ -14,18 +14,14 @@ from convcli.drawing.reel import Reel
 from convcli.drawing.scene import Scene
 from convcli.errors import ImageError, param
 from convcli.images.figures import raster
+from convcli.images.formats import row_of
+from convcli.images.writing.gif import unpacked
 
 COLORS = 32
 """Colours of the palette: the fills exactly, and enough shades for smooth letters."""
 
 MAX_PIXELS = 400_000_000
 """Pixels of all frames together, of which Pillow keeps a byte each until it writes them."""
-
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "GIF": {"loop": 0, "optimize": True, "interlace": 0, "disposal": 1},
-    "PNG": {"loop": 0, "optimize": True, "disposal": 0, "blend": 0},
-    "WEBP": {"loop": 0, "lossless": True, "quality": 80, "method": 4},
-}
 
 
 def write(reel: Reel, stream: BinaryIO, container: str, scale: float = 1.0) -> None:
@@ -51,12 +47,13 @@ def write(reel: Reel, stream: BinaryIO, container: str, scale: float = 1.0) -> N
     _check(reel.base, scale, count)
     palette = _Palette(reel, scale)
     frames = (palette.image(pixels) for pixels in _paint(reel, scale))
-    first = next(frames)
-    rest = list(frames) if container == "PNG" else frames  # there Pillow looks at them twice
+    first, *rest = frames
     each = round(100 / reel.fps) * 10  # GIF counts hundredths of a second
     durations = [each] * (count - 1) + [each + round(100 * reel.hold) * 10]
-    options = {**_OPTIONS[container], "save_all": True, "append_images": rest}
-    first.save(stream, container, duration=durations if count > 1 else durations[0], **options)
+    options: dict[str, Any] = {"append_images": rest, "duration": durations if count > 1 else durations[0], "loop": 0}
+    # of which an encoder takes what it knows; of a GIF only what changes is written
+    options |= {"optimize": True, "interlace": 0, "lossless": True, "disposal": 1 if row_of(container).palette else 0}
+    first.save(stream, container, save_all=True, **options)
 
 
 def _paint(reel: Reel, scale: float) -> Iterator[NDArray[np.uint8]]:
@@ -83,7 +80,7 @@ class _Palette:
             colors, times = np.unique(_packed(raster.paint(reel.still(number), scale)), return_counts=True)
             counts.update(dict(zip(colors.tolist(), times.tolist(), strict=True)))
         chosen = np.array([color for color, _ in counts.most_common(COLORS)])
-        self.colors = np.stack([chosen >> 16, chosen >> 8 & 255, chosen & 255], axis=1)
+        self.colors = unpacked(chosen)
         self.index = np.full(1 << 24, COLORS, np.uint8)  # of every colour that was met; COLORS: not yet
         self.index[chosen] = np.arange(len(chosen))
 
@@ -92,11 +89,10 @@ class _Palette:
         packed = _packed(pixels)
         missing = np.unique(packed[self.index[packed] == COLORS])
         if missing.size:
-            channels = np.stack([missing >> 16, missing >> 8 & 255, missing & 255], axis=1)
-            far = ((channels[:, np.newaxis] - self.colors) ** 2).sum(axis=2)
+            far = ((unpacked(missing)[:, np.newaxis].astype(np.int64) - self.colors) ** 2).sum(axis=2)
             self.index[missing] = far.argmin(axis=1)
         out = Image.fromarray(self.index[packed])
-        out.putpalette(self.colors.astype(np.uint8).tobytes())
+        out.putpalette(self.colors.tobytes())
         return out
 
 
@@ -110,7 +106,7 @@ def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 def write_still(scene: Scene, stream: BinaryIO, scale: float) -> None:
     """Encode one page as PNG; raises as `write` does."""
     _check(scene, scale, 1)
-    Image.fromarray(raster.paint(scene, scale)).save(stream, "PNG", optimize=True)
+    raster.encode(scene, stream, scale)
 
 
 def _check(page: Scene, scale: float, count: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from convcli.drawing.scene import ADVANCE, CAP, Line, Pixels, Rect, Scene, Shape
 from convcli.errors import ImageError
 from convcli.system import files
 
+Point = tuple[float, float]
+
 FONT = Path(__file__).parent.parent.parent / "drawing" / "font" / "DejaVuSansMono-subset.ttf"
 FIGURES = (".svg", ".png")
 
@@ -25,6 +29,11 @@ def paint(scene: Scene, scale: float = 1.0) -> NDArray[np.uint8]:
     image = Image.new("RGB", (round(scene.width * scale), round(scene.height * scale)), scene.background)
     draw_on(image, scene.shapes, scale, scene.background)
     return np.asarray(image)
+
+
+def encode(scene: Scene, stream: BinaryIO, scale: float) -> None:
+    """A scene as a PNG file."""
+    Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True)
 
 
 def draw_on(image: Image.Image, shapes: Iterable[Shape], scale: float, page: str) -> None:
@@ -69,7 +78,7 @@ def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None)
         if ending == ".svg":
             stream.write(svg.render(scene).encode())
             return ()
-        Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True)
+        encode(scene, stream, scale)
     return remarks(scene.shapes)
 
 
@@ -103,34 +112,32 @@ def _rect(draw: ImageDraw.ImageDraw, shape: Rect, scale: float, page: str) -> No
         color = mix(page, shape.fill, shape.opacity)
         draw.rectangle((round(left), round(top), round(right) - 1, round(bottom) - 1), fill=color)
     if shape.stroke is not None:
-        corners = (left, top), (right, top), (right, bottom), (left, bottom), (left, top)
-        outline = Line(corners, shape.stroke, shape.stroke_width * scale, shape.dash * scale, False, shape.opacity)
-        _stroke(draw, outline, page)
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+        color = mix(page, shape.stroke, shape.opacity)
+        _stroke(draw, corners, color, shape.stroke_width * scale, shape.dash * scale)
 
 
 def _line(draw: ImageDraw.ImageDraw, shape: Line, scale: float, page: str) -> None:
-    points = tuple((x * scale, y * scale) for x, y in shape.points)
-    _stroke(draw, Line(points, shape.stroke, shape.width * scale, shape.dash * scale, False, shape.opacity), page)
+    color = mix(page, shape.stroke, shape.opacity)
+    _stroke(draw, _scaled(shape.points, scale), color, shape.width * scale, shape.dash * scale)
     if shape.arrow:
-        head = [(x * scale, y * scale) for x, y in svg.arrow_head(shape)]
-        draw.polygon(head, fill=mix(page, shape.stroke, shape.opacity))
+        draw.polygon(_scaled(svg.arrow_head(shape), scale), fill=color)
 
 
-def _stroke(draw: ImageDraw.ImageDraw, line: Line, page: str) -> None:
+def _scaled(points: Iterable[Point], scale: float) -> list[Point]:
+    return [(x * scale, y * scale) for x, y in points]
+
+
+def _stroke(draw: ImageDraw.ImageDraw, points: Sequence[Point], color: str, width: float, dash: float) -> None:
     """Draw a line whose lengths are in pixels of the image; Pillow knows no dashes, so each is a line."""
-    color = mix(page, line.stroke, line.opacity)
-    width = max(1, round(line.width))
-    for (x0, y0), (x1, y1) in zip(line.points, line.points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
-        if not length:
-            continue
-        step = 2 * line.dash if line.dash else length
-        start = 0.0
+        each, start = dash or length, 0.0
         while start < length:
-            end = min(length, start + (line.dash or length))
-            ends = [(round(x0 + (x1 - x0) * t / length), round(y0 + (y1 - y0) * t / length)) for t in (start, end)]
-            draw.line(ends, fill=color, width=width)
-            start += step
+            along = start, min(length, start + each)
+            ends = [(round(x0 + (x1 - x0) * t / length), round(y0 + (y1 - y0) * t / length)) for t in along]
+            draw.line(ends, fill=color, width=max(1, round(width)))
+            start += 2 * each
 
 
 def _pixels(image: Image.Image, shape: Pixels, scale: float) -> None:

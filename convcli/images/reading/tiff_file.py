@@ -12,20 +12,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from math import prod
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 from PIL import Image
 
 from convcli import extras
 from convcli.errors import ImageError
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of
+from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import COLOURS, Picture
-from convcli.images.reading import pillow_file, sixteen_bits
-from convcli.images.reading.planes import IMAGE_MODES, completed, gray_planes, upright
+from convcli.images.reading import pillow_file, quirks
+from convcli.images.reading.planes import completed, gray_planes, straighten, upright
+from convcli.pointwise import Array
 
 _SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
 _ALPHAS = {(1,), (2,), (999,)}
@@ -34,15 +34,11 @@ _ALPHAS = {(1,), (2,), (999,)}
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 
 
-def _inflated(data: bytes, most: int) -> bytes:
-    return zlib.decompressobj().decompress(data, most)
-
-
-def _unpacked(data: bytes, most: int) -> bytes:
-    return lzma.LZMADecompressor().decompress(data, most)
-
-
-_CODINGS: dict[int, Callable[[bytes, int], bytes]] = {8: _inflated, 32946: _inflated, 34925: _unpacked}
+_CODINGS: dict[int, Callable[[], Any]] = {
+    8: zlib.decompressobj,
+    32946: zlib.decompressobj,
+    34925: lzma.LZMADecompressor,
+}
 """Compressions that are undone here, and only as far as a strip or tile should go: a small file may hold gigabytes."""
 
 
@@ -77,19 +73,22 @@ class File:
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
             image = _described(page, self._stream)
-            said = as_white(_tag(image.getexif(), SMAX))
+            said = as_white(sound(image.getexif().get, SMAX))
             metadata, orientation, notes = metadata_of(image, self.frames, False)
             white = said or self._full_scale
             if not _is_direct(page) and (opened := self._by_pillow(number)) is not None:
-                decoded = pillow_file.Decoded(opened, self._stream, None, partial(self._opened, number))
-                notes = (*decoded.notes, *notes)
-                unsigned, inverted = page.sampleformat == 1, page.photometric == 0
-                planes = decoded.planes(white, self._source, unsigned=unsigned, inverted=inverted)
-                guessed = opened.mode == "I" and planes.real
+                unsigned, inverted, opener = (
+                    page.sampleformat == 1,
+                    page.photometric == 0,
+                    partial(self._opened, number),
+                )
+                planes, _, lost = pillow_file.decode(
+                    opened, self._stream, self._source, opener, white, unsigned=unsigned, inverted=inverted
+                )
+                notes = (*lost, *notes)
             else:
-                planes, guessed = self._planes(page, white)
-                planes = upright(planes, orientation)  # which Pillow does itself
-        return completed(planes, self._source, self._full_scale, metadata, notes, said is not None, guessed)
+                planes = upright(self._planes(page, white), orientation)  # which Pillow does itself
+        return completed(planes, self._source, self._full_scale, metadata, notes, said is not None)
 
     def timing(self) -> None:
         """Pages have none."""
@@ -100,7 +99,7 @@ class File:
             image = self._opened(number)
             tags: Any = getattr(image, "tag_v2", {})
             apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes, whose unpackers cannot be chosen
-            if not (apart and image.mode in IMAGE_MODES):
+            if not (apart and quirks.more_than_8(image)):
                 return image
         return None
 
@@ -111,25 +110,29 @@ class File:
             image.seek(number)
         return image
 
-    def _planes(self, page: Any, white: float | None) -> tuple[Picture, bool]:
-        """The planes of a page as tifffile decodes it, and whether their white is to be guessed by their values."""
+    def _planes(self, page: Any, white: float | None) -> Picture:
+        """The planes of a page as tifffile decodes it."""
         photometric = int(page.photometric)
         space = _SPACES.get(photometric)
         try:
             array = _array(page)
         except ValueError as error:
-            if "imagecodecs" in str(error) and not extras.is_installed("imagecodecs"):
-                raise _without_imagecodecs(self._source, page) from None
-            raise
+            if "imagecodecs" not in str(error) or extras.is_installed("imagecodecs"):
+                raise
+            coding = getattr(page.compression, "name", page.compression)
+            rule, remedy = (
+                f"is a TIFF that is compressed by {coding}, which needs imagecodecs",
+                extras.how_to_get("imagecodecs"),
+            )
+            raise ImageError(f"input '{self._source}'", rule, remedy, "it is not installed") from None
         if space is None or array is None or array.dtype.kind not in "uif":
             rule = f"is a TIFF of a rare kind, {page.photometric!s}"
             raise ImageError(f"input '{self._source}'", rule, "convert it to RGB first")
         if photometric == 0 and array.dtype.kind == "u":
             array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
         elif photometric == 1 and array.shape[2] == 1 and array.dtype in (np.int16, np.int32, np.uint32):
-            planes = gray_planes(array[..., 0], white)
-            return planes, planes.real
-        return _coloured(array, space, tuple(map(int, page.extrasamples)), white), False
+            return gray_planes(array[..., 0], white)
+        return _coloured(array, space, tuple(map(int, page.extrasamples)), white)
 
 
 @cache
@@ -151,6 +154,11 @@ def _pillows() -> type[Any]:
                 super()._setup()
             finally:
                 tags.update(gray_alpha)
+            stored, file = "16B" if tags.prefix == b"MM" else "16L", cast("Any", self)
+            file.tile = [
+                tile._replace(args=(f"LA;{'16N' if tile.codec_name == 'libtiff' else stored}", *tile.args[1:]))
+                for tile in file.tile
+            ]
 
         def load_prepare(self) -> None:
             image: Any = self
@@ -159,11 +167,6 @@ def _pillows() -> type[Any]:
             super().load_prepare()
 
     return Opened
-
-
-def _without_imagecodecs(source: str, page: Any) -> ImageError:
-    rule = f"is a TIFF that is compressed by {getattr(page.compression, 'name', page.compression)}, which needs imagecodecs"
-    return ImageError(f"input '{source}'", rule, extras.how_to_get("imagecodecs"), "it is not installed")
 
 
 def _count(pages: Any) -> int:
@@ -207,7 +210,7 @@ def _is_direct(page: Any) -> bool:
     )
 
 
-def _array(page: Any) -> NDArray[Any] | None:
+def _array(page: Any) -> Array | None:
     """The samples ``(H, W, C)`` of a page in the machine's byte order; None of a volume, and of no pixels."""
     undo = _CODINGS.get(page.compression)
     if undo is None or page.imagedepth > 1:
@@ -222,7 +225,9 @@ def _array(page: Any) -> NDArray[Any] | None:
         try:
             segments = page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts, length=count)
             for data, index in segments:
-                segment, (plane, depth, top, left, _), shape = page.decode(data and undo(data, most), index)
+                segment, (plane, depth, top, left, _), shape = page.decode(
+                    data and undo().decompress(data, most), index
+                )
                 place = whole[plane, depth, top : top + shape[1], left : left + shape[2]]
                 place[...] = page.nodata if segment is None else segment[0, : place.shape[0], : place.shape[1]]
         finally:
@@ -230,7 +235,7 @@ def _array(page: Any) -> NDArray[Any] | None:
     planes, depth = whole.shape[:2]
     if depth > 1 or not whole.size:
         return None
-    array: NDArray[Any] = np.moveaxis(whole[:, 0, :, :, 0], 0, -1) if planes > 1 else whole[0, 0]
+    array: Array = np.moveaxis(whole[:, 0, :, :, 0], 0, -1) if planes > 1 else whole[0, 0]
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -242,7 +247,7 @@ def _segment_bytes(page: Any) -> int:
     return max(1, int(rows * columns * samples * page.dtype.itemsize))
 
 
-def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: float | None) -> Picture:
+def _coloured(array: Array, space: str, extra: tuple[int, ...], known: float | None) -> Picture:
     """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
     colours = COLOURS[space]
     real = array.dtype.kind == "f" or array.dtype.itemsize > 2
@@ -254,7 +259,7 @@ def _coloured(array: NDArray[Any], space: str, extra: tuple[int, ...], known: fl
     if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
     if has_alpha and extra[:1] == (1,):
-        sixteen_bits.straighten(array[..., : colours + 1], full_scale, real)
+        straighten(array[..., : colours + 1], full_scale, real)
     kept = np.ascontiguousarray(array[..., : colours + has_alpha])  # interleaved, as all pictures are
     planes = np.moveaxis(kept, -1, 0)
     return Picture(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real=real)
@@ -264,21 +269,13 @@ def _described(page: Any, stream: BinaryIO) -> Image.Image:
     """An image without pixels that says what a page says beside them, as those that Pillow opens do."""
     exif = Image.Exif()
     exif.bigtiff, exif.endian = page.parent.is_bigtiff, page.parent.byteorder
-    with suppress(Exception):  # only Pillow's code runs in there: what is damaged is left out
-        exif.load_from_fp(stream, page.offset)
+    sound(exif.load_from_fp, stream, page.offset)
     image = Image.Image()
-    image.format = "TIFF"
+    image.format = File.format
     image._exif = exif
-    found = {"icc_profile": _tag(exif, ICC), "xmp": _tag(exif, XMP)}
+    found = {"icc_profile": sound(exif.get, ICC), "xmp": sound(exif.get, XMP)}
     image.info = {name: value for name, value in found.items() if isinstance(value, bytes)}
-    with suppress(Exception):
-        scale = _PER_INCH[exif.get(RESOLUTION[2])]
-        image.info["dpi"] = tuple(float(exif[tag]) * scale for tag in RESOLUTION[:2])
+    across, down, unit = RESOLUTION
+    with suppress(Exception):  # only Pillow's code runs in there: what is damaged is left out
+        image.info["dpi"] = tuple(float(exif[tag]) * _PER_INCH[exif.get(unit)] for tag in (across, down))
     return image
-
-
-def _tag(exif: Image.Exif, number: int) -> Any:
-    """The value of a tag; None where there is none, or a damaged one."""
-    with suppress(Exception):
-        return exif.get(number)
-    return None

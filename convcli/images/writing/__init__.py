@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -84,10 +83,12 @@ class Job:
 
 
 class Frame:
-    """A picture as a file keeps it: its pixels ``(H, W, C)``, alpha last; of a tensor, the picture itself."""
+    """A picture as a file keeps it: its pixels ``(H, W, C)``, alpha last; of a tensor, the picture itself; its metadata."""
 
     def __init__(self, picture: Picture, storage: Storage, job: Job) -> None:
-        self.storage, self.metadata, self.space = storage, picture.metadata, picture.space
+        self.storage = storage
+        self.metadata, notes = kept(job.row, picture.metadata, picture.space == "cmyk" and not job.row.cmyk)
+        job.notes += notes
         if job.row.tensor:
             self.picture = picture
             return
@@ -170,8 +171,8 @@ def _all(first: list[Frame], rest: Iterator[tuple[Picture, Storage]], job: Job) 
         yield made.pop()
 
 
-def carried(row: Format, metadata: Metadata, converted: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The metadata that a format keeps, as Pillow calls it, and remarks on what it does not.
+def kept(row: Format, metadata: Metadata, converted: bool) -> tuple[Metadata, list[str]]:
+    """The metadata that a format keeps, and remarks on what is too long for it.
 
     Parameters
     ----------
@@ -179,23 +180,16 @@ def carried(row: Format, metadata: Metadata, converted: bool) -> tuple[dict[str,
     metadata : Metadata
         Of the input.
     converted : bool
-        Whether the colours are of another space than the input's: nothing is said of these then.
+        Whether the colours are of another space than the input's: what their values mean is left out then.
     """
-    kept: dict[str, Any] = {}
-    notes: tuple[str, ...] = ()
-    for name, block, most in (("exif", metadata.exif, row.exif), ("xmp", metadata.xmp, row.xmp)):
-        if block and len(block) <= most:
-            kept[name] = block
-        elif block and most:
-            notes += (f"its {name.upper()} data is too long for {row.name} and left out",)
-    if metadata.dpi and row.dpi:
-        kept["dpi"] = metadata.dpi
-    if metadata.icc_profile and row.icc and not converted:
-        kept["icc_profile"] = metadata.icc_profile
-    if row.text:
-        kept |= {"text": metadata.text, "chunks": () if converted else metadata.chunks}
-    if metadata.comment and row.comment:
-        kept["comment"] = metadata.comment[: row.comment]
-    if metadata.iptc and row.iptc:
-        kept["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(metadata.iptc)) + metadata.iptc
-    return kept, notes
+    blocks: dict[str, Any] = {}
+    notes = []
+    for name, longest in row.keeps.items():
+        block = getattr(metadata, name)
+        if block and name == "comment":
+            blocks[name] = block[:longest]
+        elif block and len(block) > longest:
+            notes.append(f"its {name.upper()} data is too long for {row.name} and left out")
+        elif not (converted and name in ("icc_profile", "chunks")):
+            blocks[name] = block
+    return Metadata(metadata.format, jpeg=metadata.jpeg, lossy=metadata.lossy, **blocks), notes

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.images.picture import Timing
+from convcli.pointwise import Array
+
 COLOURS = 256
 
 
-def image(pixels: NDArray[Any], notes: list[str]) -> Image.Image:
+def image(pixels: Array, notes: list[str]) -> Image.Image:
     """Pillow's image of ``(H, W, C)`` uint8, alpha last; `notes` gets what is lost."""
     if pixels.shape[2] in (2, 4) and ((pixels[..., -1] > 0) & (pixels[..., -1] < 255)).any():
         notes.append(
@@ -24,50 +26,53 @@ def image(pixels: NDArray[Any], notes: list[str]) -> Image.Image:
     return made
 
 
-def paletted(pixels: NDArray[Any]) -> tuple[Image.Image, bool]:
+def paletted(pixels: Array) -> tuple[Image.Image, bool]:
     """Pillow's image of mode P of ``(H, W, C)`` uint8, and whether it has each colour exactly.
 
     Pixels whose alpha is less than half become transparent, which is colour 0 then; the others opaque.
     """
     height, width, channels = pixels.shape
-    transparent = None
-    if channels in (2, 4):
-        transparent = pixels[..., -1] < 128
-        transparent = transparent if transparent.any() else None
+    clear = pixels[..., -1] < 128 if channels in (2, 4) else np.zeros((height, width), bool)
+    first = int(clear.any())
     if channels < 3:
         pixels = np.broadcast_to(pixels[..., :1], (height, width, 3))
-    first = 0 if transparent is None else 1
     packed = np.zeros((height, width), np.int32)
     for band in range(3):
         packed <<= 8
         packed |= pixels[..., band]
     seen = np.zeros(1 << 24, bool)
-    seen[packed if transparent is None else packed[~transparent]] = True
+    seen[packed[~clear] if first else packed] = True
     colours = np.flatnonzero(seen)
     exact = len(colours) <= COLOURS - first
     if exact:
         numbers = np.zeros(1 << 24, np.uint8)
         numbers[colours] = np.arange(first, first + len(colours))
         indices = numbers[packed]
-        table = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
+        table = unpacked(colours)
     else:
-        rgb = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
-        reduced = rgb.quantize(COLOURS - first, Image.Quantize.MEDIANCUT)
+        reduced = Image.fromarray(np.ascontiguousarray(pixels[..., :3])).quantize(
+            COLOURS - first, Image.Quantize.MEDIANCUT
+        )
         indices = np.asarray(reduced) + np.uint8(first)
         table = np.array(reduced.getpalette() or [], np.uint8).reshape(-1, 3)[: COLOURS - first]
-    if transparent is not None:
-        indices = np.where(transparent, np.uint8(0), indices)
+    indices[clear] = 0
     image = Image.frombytes("P", (width, height), np.ascontiguousarray(indices).tobytes())
     image.putpalette(bytes(3 * first) + table.tobytes())
-    if transparent is not None:
+    if first:
         image.info["transparency"] = 0
     return image, exact
 
 
-def hundredths(durations: Sequence[float]) -> list[float]:
-    """Durations in milliseconds as GIF keeps them, which counts by 10: the shortest is 10, what was 0 stays.
+def unpacked(colours: Array) -> NDArray[np.uint8]:
+    """Red, green and blue ``(N, 3)`` of whole numbers ``0xRRGGBB``."""
+    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
 
-    What is rounded off one frame is added to the next, so that the whole keeps its time.
+
+def timed(timing: Timing, durations: list[float], notes: list[str]) -> dict[str, Any]:
+    """What Pillow is told of an animation, beside what other formats are told; `notes` gets what is lost.
+
+    GIF counts durations by 10 milliseconds: the shortest is 10, and 0 stays. What is rounded off one frame is added to the
+    next, so that the whole keeps its time. What becomes transparent must be cleared first, else only what changes is written.
     """
     rounded, behind = [], 0.0
     for duration in durations:
@@ -75,4 +80,6 @@ def hundredths(durations: Sequence[float]) -> list[float]:
         kept = max(10.0, 10.0 * round(behind / 10)) if duration > 0 else 0.0
         behind -= kept
         rounded.append(kept)
-    return rounded
+    if rounded != durations:
+        notes.append("GIF counts hundredths of a second: the times of its frames are rounded; png and webp keep them")
+    return {"duration": rounded, "disposal": 2 if timing.alpha else 1, "loop": timing.loop}

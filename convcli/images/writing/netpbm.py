@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import param
 from convcli.images.writing import Frame, Job
+from convcli.pointwise import Array
 
 
 def write(frames: Iterator[Frame], job: Job) -> None:
@@ -22,7 +21,7 @@ def write(frames: Iterator[Frame], job: Job) -> None:
     job.write(_file(pixels))
 
 
-def _file(pixels: NDArray[Any]) -> Iterator[bytes | memoryview]:
+def _file(pixels: Array) -> Iterator[bytes | memoryview]:
     """A line of sizes, and the pixels ``(H, W, C)`` as they are, their high bytes first."""
     height, width, channels = pixels.shape
     yield f"P{6 if channels == 3 else 5}\n{width} {height}\n{np.iinfo(pixels.dtype).max}\n".encode()

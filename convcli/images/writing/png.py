@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.images.writing import Frame, Job, carried
+from convcli.images.picture import Metadata, Timing
+from convcli.images.writing import Frame, Job
+from convcli.pointwise import Array
 from convcli.system.parallel import run_all, workers
 
 Bytes = NDArray[np.uint8]
@@ -51,107 +52,67 @@ LEVEL = 6
 """zlib's level for images with repetitions, its default."""
 
 
-class Said(NamedTuple):
-    """What a PNG says beside its pixels, as Pillow calls it."""
-
-    # the ICC profile; the EXIF data, with or without its ``Exif`` header; the XMP packet
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    dpi: tuple[float, float] | None = None  # pixels per inch, horizontal and vertical
-    xmp: bytes | None = None
-    text: tuple[tuple[str, str], ...] = ()  # keywords and texts
-    chunks: tuple[tuple[bytes, bytes], ...] = ()  # kinds and contents of chunks that are written as they are
-
-    def encode(self) -> Iterator[bytes]:
-        """Chunks that stand before the pixels."""
-        if self.icc_profile:
-            yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(self.icc_profile))
-        yield from (chunk(kind, data) for kind, data in self.chunks)
-        if self.dpi:
-            yield chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in self.dpi), 1))
-        if self.exif:
-            yield chunk(b"eXIf", self.exif.removeprefix(b"Exif\0\0"))
-        if self.xmp:
-            yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + self.xmp)
-        for key, value in self.text:
-            keyword = key.encode("latin-1", "replace")[:79]
-            try:
-                yield chunk(b"tEXt", keyword + b"\0" + value.encode("latin-1"))
-            except UnicodeEncodeError:
-                yield chunk(b"iTXt", keyword + b"\0\0\0\0\0" + value.encode())
+def _described(metadata: Metadata) -> Iterator[bytes]:
+    """Chunks that stand before the pixels."""
+    if metadata.icc_profile:
+        yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc_profile))
+    yield from (chunk(kind, data) for kind, data in metadata.chunks)
+    if metadata.dpi:
+        yield chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in metadata.dpi), 1))
+    if metadata.exif:
+        yield chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
+    if metadata.xmp:
+        yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+    for key, value in metadata.text:
+        keyword = key.encode("latin-1", "replace")[:79]
+        try:
+            yield chunk(b"tEXt", keyword + b"\0" + value.encode("latin-1"))
+        except UnicodeEncodeError:
+            yield chunk(b"iTXt", keyword + b"\0\0\0\0\0" + value.encode())
 
 
 def write(frames: Iterator[Frame], job: Job) -> None:
     """Write a picture, or an animation where `job` has a timing."""
     first = [next(frames)]
-    kept, notes = carried(job.row, first[0].metadata, first[0].space == "cmyk")
-    job.notes += notes
-    said, level = Said(**kept), job.settings.compression
+    metadata = first[0].metadata
     pixels = (frame.pixels for frame in chain((first.pop() for _ in range(1)), frames))
-    if job.timing is None:
-        job.write(encode(next(pixels), said, job.threads, level))
-    else:
-        timing = job.timing
-        job.write(animate(pixels, timing.durations, timing.plays, timing.hidden, said, job.threads, level))
+    job.write(encode(pixels, job.timing, metadata, job.threads, job.settings.compression))
 
 
 def encode(
-    pixels: NDArray[Any], said: Said = Said(), threads: int | None = None, level: int | None = None
+    frames: Iterable[Array],
+    timing: Timing | None = None,
+    metadata: Metadata = Metadata(),
+    threads: int | None = None,
+    level: int | None = None,
 ) -> Iterator[bytes]:
-    """The bytes of a PNG file, piece by piece.
+    """The bytes of a PNG file, piece by piece; of an animation, whole frames one after the other.
 
     Parameters
     ----------
-    pixels : ndarray
-        ``(H, W, C)`` uint8 or uint16: gray, gray and alpha, RGB, or RGBA.
-    said : Said
-        Metadata.
+    frames : iterable of ndarray
+        ``(H, W, C)`` uint8 or uint16: gray, gray and alpha, RGB, or RGBA. One, or those of an animation, all of one shape.
+    timing : Timing, optional
+        Of an animation.
+    metadata : Metadata
+        What is said beside the pixels.
     threads : int, optional
         By default, one for each processor.
     level : int, optional
         zlib's, 0 to 9; by default what is fast for this image.
     """
-    yield SIGNATURE
-    yield _header(pixels)
-    yield from said.encode()
-    yield from (chunk(b"IDAT", data) for data in compressed(pixels, workers(threads), level))
-    yield chunk(b"IEND", b"")
-
-
-def animate(
-    frames: Iterable[NDArray[Any]],
-    durations: Sequence[float],
-    loop: int = 0,
-    hidden: bool = False,
-    said: Said = Said(),
-    threads: int | None = None,
-    level: int | None = None,
-) -> Iterator[bytes]:
-    """The bytes of an animated PNG, whole frames one after the other.
-
-    Parameters
-    ----------
-    frames : iterable of ndarray
-        As many as `durations`, all of one shape and dtype.
-    durations : sequence of float
-        Milliseconds.
-    loop : int
-        How often it plays; 0 for ever.
-    hidden : bool
-        Whether the first frame is for readers alone that know still PNGs only.
-    """
     number = 0  # of the chunks of animation: the third edition, 11.3.4 and 12.3, counts them all
     for index, pixels in enumerate(frames):
+        height, width, channels = pixels.shape
         if index == 0:
-            yield SIGNATURE
-            yield _header(pixels)
-            yield chunk(b"acTL", struct.pack(">II", len(durations) - hidden, loop))
-            yield from said.encode()
-        if index > 0 or not hidden:
-            height, width = pixels.shape[:2]
-            yield chunk(
-                b"fcTL", struct.pack(">IIIIIHHBB", number, width, height, 0, 0, *_seconds(durations[index]), 0, 0)
-            )
+            header = width, height, 8 * pixels.itemsize, COLOUR_TYPES[channels], 0, 0, 0
+            yield SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", *header))
+            if timing is not None:
+                yield chunk(b"acTL", struct.pack(">II", len(timing.durations) - timing.hidden, timing.plays))
+            yield from _described(metadata)
+        if timing is not None and (index > 0 or not timing.hidden):
+            control = number, width, height, 0, 0, *_seconds(timing.durations[index]), 0, 0
+            yield chunk(b"fcTL", struct.pack(">IIIIIHHBB", *control))
             number += 1
         for data in compressed(pixels, workers(threads), level):
             if index == 0:
@@ -172,17 +133,12 @@ def _seconds(milliseconds: float) -> tuple[int, int]:
     )
 
 
-def _header(pixels: NDArray[Any]) -> bytes:
-    height, width, channels = pixels.shape
-    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, COLOUR_TYPES[channels], 0, 0, 0))
-
-
 def chunk(kind: bytes, data: bytes) -> bytes:
     """A chunk: length, kind, data, checksum."""
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
 
 
-def compressed(pixels: NDArray[Any], threads: int, wanted: int | None = None) -> Iterator[bytes]:
+def compressed(pixels: Array, threads: int, wanted: int | None = None) -> Iterator[bytes]:
     """The zlib stream of the filtered rows, strip by strip.
 
     A strip ends on a byte, so that strips deflated apart join to one stream; its checksum is that of all rows.
@@ -215,7 +171,7 @@ def compressed(pixels: NDArray[Any], threads: int, wanted: int | None = None) ->
     yield struct.pack(">I", check)
 
 
-def choose(pixels: NDArray[Any]) -> tuple[int, int]:
+def choose(pixels: Array) -> tuple[int, int]:
     """The filter and the zlib strategy for an image, by what a sample of its rows comes to."""
     height, row = len(pixels), max(1, pixels[0].nbytes)
     least, most = (limit // row for limit in SAMPLE_BYTES)
@@ -240,7 +196,7 @@ def choose(pixels: NDArray[Any]) -> tuple[int, int]:
     return best, zlib.Z_RLE
 
 
-def filter_rows(pixels: NDArray[Any], rows: range, kind: int) -> Bytes:
+def filter_rows(pixels: Array, rows: range, kind: int) -> Bytes:
     """Rows as PNG keeps them, ``(rows, 1 + bytes)``: the number of the filter, then differences from neighbours, modulo 256."""
     above = max(0, rows.start - 1)
     part = np.ascontiguousarray(pixels[above : rows.stop])

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import ANY, Format, row_of
 from convcli.images.picture import SPACES, Picture, joined
+from convcli.pointwise import Array
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy
 
@@ -132,7 +131,7 @@ def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str
     return ()
 
 
-def narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+def narrowed(array: Array, dtype: str) -> tuple[Array, tuple[str, ...]]:
     """An array in the dtype that it is kept in, and a remark on the values that this has no room for."""
     if array.dtype == dtype:
         return array, ()
@@ -145,7 +144,7 @@ def narrowed(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[str, 
     return out, (f"{what}: use {param('dtype', 'float32' if dtype == 'float16' else 'float64')}",)
 
 
-def tensor_of(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:
+def tensor_of(picture: Picture, policy: str) -> tuple[Array, Clipped]:
     """The array of a .npy file, of the rank of the input's, alpha as the last channel."""
     values, clipped = _real(picture.colour, picture.full_scale, policy)
     if picture.alpha is not None:
@@ -155,7 +154,7 @@ def tensor_of(picture: Picture, policy: str) -> tuple[NDArray[Any], Clipped]:
     return np.ascontiguousarray(values), clipped
 
 
-def _real(colour: NDArray[Any], full_scale: float, policy: str) -> tuple[NDArray[Any], Clipped]:
+def _real(colour: Array, full_scale: float, policy: str) -> tuple[Array, Clipped]:
     """Real values under a range policy, without rounding; only ``clip`` bounds them."""
     values = apply_policy(_floating(colour), full_scale, policy)
     if policy != "clip":
@@ -164,11 +163,11 @@ def _real(colour: NDArray[Any], full_scale: float, policy: str) -> tuple[NDArray
     return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
 
 
-def _floating(array: NDArray[Any]) -> NDArray[Any]:
+def _floating(array: Array) -> Array:
     return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
-def pixels_of(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped]:
+def pixels_of(picture: Picture, storage: Storage) -> tuple[Array, Clipped]:
     """``(H, W, C)`` as `storage` says, alpha last."""
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     if storage.dtype == "float32":
@@ -180,7 +179,7 @@ def pixels_of(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped
     if colour.dtype != storage.dtype:
         colour, clipped = _integers(colour, storage, storage.policy)
     if picture.alpha is not None:
-        alpha: NDArray[Any] = picture.alpha
+        alpha: Array = picture.alpha
         if alpha.dtype != storage.dtype:
             (alpha,), _ = _integers(alpha[np.newaxis], storage, "clip")
         colour = joined(colour, alpha)
@@ -189,19 +188,19 @@ def pixels_of(picture: Picture, storage: Storage) -> tuple[NDArray[Any], Clipped
     return _rgb(planes) if lacking else planes, clipped
 
 
-def _rgb(cmyk: NDArray[Any]) -> NDArray[Any]:
+def _rgb(cmyk: Array) -> Array:
     """CMYK as RGB, by Pillow's plain rule."""
     return np.asarray(image_of(cmyk, "cmyk").convert("RGB"))
 
 
-def _integers(planes: NDArray[Any], storage: Storage, policy: str) -> tuple[NDArray[Any], Clipped]:
+def _integers(planes: Array, storage: Storage, policy: str) -> tuple[Array, Clipped]:
     """Values ``(C, H, W)`` as `storage` says, by what makes integers of results in the engine."""
     finish = Finish((), storage.dtype, storage.full_scale, policy, count=True, scale=storage.scale)
     out, clipped = finish.whole(planes[np.newaxis])
     return out[0], clipped
 
 
-def image_of(pixels: NDArray[Any], space: str) -> Image.Image:
+def image_of(pixels: Array, space: str) -> Image.Image:
     """Pillow's image of ``(H, W, C)``."""
     height, width, channels = pixels.shape
     mode = "CMYK" if space == "cmyk" and channels == 4 else {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
@@ -13,10 +13,8 @@ from PIL import Image
 
 from convcli.errors import ConvError, ImageError
 from convcli.images import guards
-from convcli.images.formats import Format
-from convcli.images.guards import reason
 from convcli.images.picture import Timing
-from convcli.images.writing import Frame, Job, Settings, carried
+from convcli.images.writing import Frame, Job
 from convcli.images.writing.storage import image_of
 from convcli.system.context import silent
 
@@ -27,7 +25,7 @@ QUALITY = 92
 def write(frames: Iterator[Frame], job: Job) -> None:
     """Write a picture, or an animation where `job` has a timing."""
     first = [next(frames)]
-    options = _options(first[0], job)
+    options = CODINGS[job.row.coding](first[0], job) | _described(first[0])
     images = map(partial(_image, job), chain((first.pop() for _ in range(1)), frames))  # which keeps none of them
     if job.timing is not None:
         _through_memory(job, partial(_animation, job, images, job.timing, options))
@@ -40,45 +38,46 @@ def write(frames: Iterator[Frame], job: Job) -> None:
         _through_memory(job, lambda stream: image.save(stream, job.row.name, **options))
 
 
-def _options(frame: Frame, job: Job) -> dict[str, Any]:
-    """What an encoder is told beside the pixels."""
-    options = CODINGS[job.row.coding](job.row, frame, job.settings)
-    kept, notes = carried(job.row, frame.metadata, frame.space == "cmyk" and not job.row.cmyk)
-    job.notes += notes
-    return options | kept
+def _described(frame: Frame) -> dict[str, Any]:
+    """What an encoder is told of what the input says beside its pixels."""
+    metadata = frame.metadata
+    found = {name: getattr(metadata, name) for name in ("exif", "xmp", "dpi", "icc_profile", "comment")}
+    if metadata.iptc:
+        found["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(metadata.iptc)) + metadata.iptc
+    return {name: value for name, value in found.items() if value}
 
 
-def _plain(row: Format, _: Frame, settings: Settings) -> dict[str, Any]:
-    return {"quality": settings.quality} if row.quality and settings.quality is not None else {}
+def _plain(_: Frame, job: Job) -> dict[str, Any]:
+    return {} if job.settings.quality is None else {"quality": job.settings.quality}
 
 
-def _jpeg(_: Format, frame: Frame, settings: Settings) -> dict[str, Any]:
+def _jpeg(frame: Frame, job: Job) -> dict[str, Any]:
     """A JPEG of a JPEG keeps its tables and subsampling: its quality and size."""
-    source = frame.metadata.jpeg
-    kept: dict[str, Any] = {"quality": settings.quality or QUALITY}
-    if source is not None:
-        if settings.quality is None:
-            kept = {"qtables": source.tables}
-        if source.subsampling is not None:
-            kept["subsampling"] = source.subsampling
-        if source.progressive:
-            kept["progressive"] = True
-    return kept
+    source, quality = frame.metadata.jpeg, job.settings.quality
+    if source is None:
+        return {"quality": quality or QUALITY}
+    told: dict[str, Any] = {"qtables": source.tables} if quality is None else {"quality": quality}
+    if source.subsampling is not None:
+        told["subsampling"] = source.subsampling
+    if source.progressive:
+        told["progressive"] = True
+    return told
 
 
-def _webp(row: Format, frame: Frame, settings: Settings) -> dict[str, Any]:
+def _webp(frame: Frame, job: Job) -> dict[str, Any]:
     """Without loss where the input had none, and always at quality 100."""
-    if not row.loses(frame.metadata.lossy, settings.quality):
+    quality = job.settings.quality
+    if not job.row.loses(frame.metadata.lossy, quality):
         return {"lossless": True, "quality": 50, "exact": True}  # the effort, here
-    return {"quality": settings.quality or QUALITY, "exact": True}
+    return {"quality": quality or QUALITY, "exact": True}
 
 
-def _ico(_: Format, frame: Frame, __: Settings) -> dict[str, Any]:
+def _ico(frame: Frame, _: Job) -> dict[str, Any]:
     """One icon of this size. Pillow would make several of its own sizes."""
     return {"sizes": [frame.pixels.shape[1::-1]]}
 
 
-CODINGS: dict[str, Callable[[Format, Frame, Settings], dict[str, Any]]] = {
+CODINGS: dict[str, Callable[[Frame, Job], dict[str, Any]]] = {
     "": _plain,
     "jpeg": _jpeg,
     "webp": _webp,
@@ -105,7 +104,7 @@ def _through_memory(job: Job, encode: Callable[[BinaryIO], None]) -> None:
     except (ConvError, MemoryError):
         raise
     except Exception as error:  # only Pillow's code runs in there, and its encoders raise whatever comes to hand
-        why = reason(error, type(error).__name__)
+        why = guards.reason(error, type(error).__name__)
         rule = f"cannot be written as {job.row.name} ({why})"
         raise ImageError(f"output '{job.target}'", rule, "use png or tif") from None
     with job.sink() as stream:
@@ -115,26 +114,18 @@ def _through_memory(job: Job, encode: Callable[[BinaryIO], None]) -> None:
 def _animation(
     job: Job, images: Iterator[Image.Image], timing: Timing, options: dict[str, Any], stream: BinaryIO
 ) -> None:
-    from convcli.images.writing import gif
-
     if timing.hidden:
         next(images)
     durations = list(timing.durations[timing.hidden :])
-    is_gif = job.row.palette
-    if is_gif and (rounded := gif.hundredths(durations)) != durations:
-        job.notes.append(
-            "GIF counts hundredths of a second: the times of its frames are rounded; png and webp keep them"
-        )
-        durations = rounded
-    options = {**options, "duration": durations}
-    if is_gif:
-        # what becomes transparent must be cleared first; else only what changes is written
-        options["disposal"] = 2 if timing.alpha else 1
-    if timing.loop is not None or not is_gif:
-        options["loop"] = timing.plays
+    options = {**options, "duration": durations, "loop": timing.plays}
+    if job.row.palette:
+        from convcli.images.writing import gif
+
+        options |= gif.timed(timing, durations, job.notes)
     frames = _Frames(images, len(durations))
     frames.save(stream, job.row.name, save_all=True, **options)
-    job.frames = _count(stream) or len(durations)
+    with guards.opened(stream) as written:  # writers join frames that are equal
+        job.frames = getattr(written, "n_frames", 1)
 
 
 class _Frames(Image.Image):
@@ -162,10 +153,3 @@ class _Frames(Image.Image):
             self._place += 1
             self.im, self._mode, self._size = present.im, present.mode, present.size
             self.palette, self.info = present.palette, present.info
-
-
-def _count(stream: BinaryIO) -> int | None:
-    """How many frames a file has: writers join those that are equal; None if it is larger than what may be read."""
-    with suppress(Image.DecompressionBombError), guards.opened(stream) as image:
-        return int(getattr(image, "n_frames", 1))
-    return None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli import images
-from convcli.errors import ImageError
-from convcli.images.reading.planes import array_of, gray_planes, is_plain
+from convcli.images.reading import planes
+from convcli.images.reading.planes import array_of, gray_planes
 from support.cli import SAMPLES, done, run
 from support.pictures import ALPHA, DEEP, GRAY, REAL, RGB, H, W, chunk, identity, opened, png16, read, tensor, write
 
@@ -184,48 +184,11 @@ def test_a_large_one() -> None:
     np.testing.assert_array_equal(array_of(Image.fromarray(values)), values)
 
 
-def test_a_header_in_one_piece_with_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = np.random.default_rng(1).integers(0, 255, (7, 9, 3), np.uint8)
-
-    def save(image: Image.Image, stream: object, name: str) -> None:
-        data = b"P6\n9 7\n255\n" + image.tobytes()
-        for start in range(0, len(data), 20):
-            stream.write(data[start : start + 20])  # type: ignore[attr-defined]
-
-    image = Image.fromarray(values)
-    monkeypatch.setitem(Image.SAVE, "PPM", save)
-    np.testing.assert_array_equal(array_of(image), values)
-
-
-def test_another_header_than_expected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Should Pillow come to write more before the pixels, they are listed as before."""
-    values = np.random.default_rng(1).integers(0, 255, (7, 9, 3), np.uint8)
-    image = Image.fromarray(values)
-    right = Image.SAVE["PPM"]
-
-    def save(image: Image.Image, stream: object, name: str) -> None:
-        stream.write(b"# a remark")  # type: ignore[attr-defined]
-        right(image, stream, name)
-
-    monkeypatch.setitem(Image.SAVE, "PPM", save)
-    np.testing.assert_array_equal(array_of(image), values)
-
-
-@pytest.mark.parametrize(
-    ("mode", "extension"), [("L", "pgm"), ("RGB", "ppm"), ("L", "tif"), ("RGB", "tif"), ("RGBA", "tif")]
-)
-def test_files_of_plain_rows_are_read_past_pillow(
-    mode: str, extension: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    values = np.random.default_rng(1).integers(0, 255, (300, 200, len(mode)), np.uint8)
-    path = tmp_path / f"in.{extension}"
-    Image.fromarray(values[..., 0] if mode == "L" else values, mode).save(path)
-    with Image.open(path) as image:
-        assert is_plain(image) == (extension != "tif")  # which tifffile reads
-    monkeypatch.setattr(Image.Image, "load", None)
-    picture = images.load(str(path))
-    found = [*picture.colour] if picture.alpha is None else [*picture.colour, picture.alpha]
-    np.testing.assert_array_equal(np.stack(found, -1), values)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "I", "LA"])
+def test_large_images_are_copied_in_bands(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 255, (7, 9, 3), np.uint8)).convert(mode)
+    monkeypatch.setattr(planes, "BAND_PIXELS", 2 * 9)
+    np.testing.assert_array_equal(array_of(image), np.asarray(image))
 
 
 @pytest.mark.parametrize(
@@ -258,26 +221,9 @@ def test_strips_that_do_not_follow_on_from_one_another(tmp_path: Path) -> None:
     data = struct.pack("<2sHI", b"II", 42, bits + 6) + values.tobytes() + table
     (tmp_path / "in.tif").write_bytes(data)
     with Image.open(tmp_path / "in.tif") as image:
-        assert not is_plain(image)
         expected = np.asarray(image)
     np.testing.assert_array_equal(expected, values[2:].reshape(30, 20, 3))
     np.testing.assert_array_equal(np.moveaxis(images.load(str(tmp_path / "in.tif")).colour, 0, -1), expected)
-
-
-@pytest.mark.parametrize(("mode", "extension"), [("L", "pgm"), ("RGB", "ppm")])
-def test_one_transparent_colour_is_not_plain(mode: str, extension: str, tmp_path: Path) -> None:
-    """Should Pillow come to say that of such files: their alpha is not among the samples."""
-    Image.new(mode, (20, 30)).save(tmp_path / f"in.{extension}")
-    with Image.open(tmp_path / f"in.{extension}") as image:
-        assert is_plain(image)
-        image.info["transparency"] = 0
-        assert not is_plain(image)
-
-
-def test_plain_rows_that_are_cut_off_are_an_error(tmp_path: Path) -> None:
-    (tmp_path / "in.ppm").write_bytes(b"P6\n20 30\n255\n" + bytes(1000))
-    with pytest.raises(ImageError, match="cannot be decoded"):
-        images.load(str(tmp_path / "in.ppm"))
 
 
 @pytest.mark.parametrize(

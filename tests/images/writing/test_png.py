@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from convcli.images.picture import Metadata
 from convcli.images.writing import png
 
 
 def encoded(pixels: np.ndarray, **options: object) -> bytes:
-    return b"".join(png.encode(pixels, **options))  # type: ignore[arg-type]
+    return b"".join(png.encode([pixels], **options))  # type: ignore[arg-type]
 
 
 def decoded(data: bytes) -> np.ndarray:
@@ -84,9 +85,8 @@ def test_metadata() -> None:
     exif = Image.Exif()
     exif[0x010E] = "a description"
     pixels = picture(4, 5, 3, "uint8", 1, True)
-    with Image.open(
-        io.BytesIO(encoded(pixels, said=png.Said(icc_profile=icc, exif=exif.tobytes(), dpi=(300, 72))))
-    ) as image:
+    metadata = Metadata(icc_profile=icc, exif=exif.tobytes(), dpi=(300, 72))
+    with Image.open(io.BytesIO(encoded(pixels, metadata=metadata))) as image:
         image.load()
         assert image.info["icc_profile"] == icc
         assert image.getexif()[0x010E] == "a description"
