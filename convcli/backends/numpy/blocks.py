@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from math import prod
 from threading import Lock
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 
 from convcli.backends import Computed, Task, finished
 from convcli.backends.numpy.job import lines
-from convcli.backends.numpy.recipe import Recipe, recipe_of
+from convcli.backends.numpy.recipe import FilterRecipe, recipe_of
 from convcli.backends.numpy.tiles import Buffers
-from convcli.geometry import ZERO, Size
+from convcli.geometry import Size
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
 from convcli.system.context import current
@@ -31,7 +32,19 @@ LARGEST = 1e30
 """If all results lie below this, no sum on the way has overflowed, so that none of them is NaN."""
 
 
-class Output:
+class Block(NamedTuple):
+    """A part of a result. It begins where a tile begins."""
+
+    # of the result
+    rows: range
+    columns: range
+    window: tuple[slice, slice]  # rows and columns of the image that the block depends on
+    recipe: (
+        FilterRecipe  # for the tiles of the block. Its source rows and columns are counted from the window's corner.
+    )
+
+
+class BlockOutput:
     """A block of a result, filled tile by tile by several threads.
 
     If the finish needs the extremes of the whole result first, every tile comes twice: once to `look`, then to the
@@ -41,13 +54,11 @@ class Output:
     ----------
     task : Task
         If its picture is interleaved and has as many channels as the result, the result is interleaved, too.
-    recipe : Recipe
-        Of the tiles.
-    rows, columns : range
-        The part of the result that the block holds. It begins where a tile begins.
+    block : Block
     """
 
-    def __init__(self, task: Task, recipe: Recipe, rows: range, columns: range) -> None:
+    def __init__(self, task: Task, block: Block) -> None:
+        rows, columns, _, recipe = block
         self.job, self.finish = recipe.job, task.finish
         kind = task.finish.dtype or task.dtype
         within = task.finish.keeps(recipe.span)
@@ -91,7 +102,7 @@ class Output:
         return self.array.transpose(0, 2, 3, 1).reshape(count, 1, height, width * channels)
 
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
-        """Finish the values ``(O, rows, line)`` of a tile (see `Recipe.tile`), and put them in their place in the block."""
+        """Finish the values ``(O, rows, line)`` of a tile (see `FilterRecipe.tile`), and put them in their place in the block."""
         if self._lines is not None:
             step, (y, x) = self.job.step, self._first
             place = self._lines[
@@ -156,64 +167,38 @@ def run(task: Task) -> Computed:
     """Compute an operation in plain NumPy; `task.dtype` is float32 or float64.
 
     If the finish needs the extremes of the whole result first, real results are kept until the extremes are known.
-    Large results are computed twice instead.
+    Large results, and those for a target, are computed twice instead.
     """
     recipe = recipe_of(task)
-    return _whole(task, recipe) if task.target is None else _by_blocks(task, recipe)
+    if task.target is not None or not task.finish.looks or _twice(task):
+        return _by_blocks(task, recipe)
+    computed = _by_blocks(replace(task, finish=Finish()), recipe)
+    done = finished(computed.array, task.finish, computed.plan, computed.mixes)
+    return done._replace(considered=computed.considered)
 
 
-def _by_blocks(task: Task, recipe: Recipe) -> Computed:
-    """Hand the blocks of a result to the target."""
+def _by_blocks(task: Task, recipe: FilterRecipe) -> Computed:
+    """Hand the blocks of a result to the target. Without a target, there is one block, which is returned."""
+    parts = partial(blocks, recipe, task.geometry.output, None if task.target is None else task.block)
     if task.finish.looks:
         span = NOTHING
-        for block in blocks(recipe, task.geometry.output, task.block):
-            output = Output(task, block.recipe, block.rows, block.columns)
+        for block in parts():
+            output = BlockOutput(task, block)
             _each(task, block, output.look)
             span = wider(span, output.span)
         task = replace(task, finish=task.finish.stretching(span))
-    clipped, kind = Clipped(), task.finish.dtype or task.dtype
-    for block in blocks(recipe, task.geometry.output, task.block):
-        output = Output(task, block.recipe, block.rows, block.columns)
+    clipped = Clipped()
+    for block in parts():
+        output = BlockOutput(task, block)
         _each(task, block, output.emit)
         clipped = Clipped.sum(clipped, output.clipped)
-        assert task.target is not None
-        task.target.put(block.rows, block.columns, output.array)
-    nothing = np.empty((task.images, task.finish.outputs(task.layer.outputs), 0, 0), kind)
-    return Computed(nothing, recipe.text, clipped, recipe.considered, recipe.mixes)
+        if task.target is not None:
+            task.target.put(block.rows, block.columns, output.array)
+    array = output.array if task.target is None else np.empty((*output.array.shape[:2], 0, 0), output.array.dtype)
+    return Computed(array, recipe.text, clipped, recipe.considered, recipe.mixes)
 
 
-def _whole(task: Task, recipe: Recipe) -> Computed:
-    """The result in memory, as a single block."""
-    if task.finish.looks and not _twice(task):
-        computed = _whole(replace(task, finish=Finish()), recipe)
-        done = finished(computed.array, task.finish, computed.plan, computed.mixes)
-        return done._replace(considered=computed.considered)
-    only = _Only()
-    computed = _by_blocks(replace(task, target=only, block=None), recipe)
-    return computed._replace(array=only.array)
-
-
-class _Only:
-    """A target that keeps the only block."""
-
-    array: NDArray[Any]
-
-    def put(self, _rows: range, _columns: range, block: NDArray[Any]) -> None:
-        """See `convcli.windows.Target`."""
-        self.array = block
-
-
-class Block(NamedTuple):
-    """A part of a result."""
-
-    # of the result
-    rows: range
-    columns: range
-    window: tuple[slice, slice]  # rows and columns of the image that the block depends on
-    recipe: Recipe  # for the tiles of the block. Its source rows and columns are counted from the corner of the window.
-
-
-def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[Block]:
+def blocks(recipe: FilterRecipe, output: Size, size: Size | None = None) -> Iterator[Block]:
     """The blocks of a result of size `output`. Each has at least `size` and ends where a tile ends; None: a single block."""
     if size is None:
         yield Block(range(output.height), range(output.width), (WHOLE, WHOLE), recipe)
@@ -224,15 +209,11 @@ def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[B
             yield Block(range(top, bottom), range(left, right), (WHOLE, WHOLE), recipe)
         return
     s, t = recipe.job.upsample
-    runs = [
-        _runs({tile[axis] for tile in recipe.tiles}, max(1, side // scale))
-        for axis, (side, scale) in enumerate(zip(size, (s, t), strict=True))
-    ]
-    for strips in runs[0]:
+    for strips in _runs(recipe.rows, max(1, size.height // s)):
         rows = range(s * strips[0].start, min(s * strips[-1].stop, output.height))
-        for parts in runs[1]:
+        for parts in _runs(recipe.columns, max(1, size.width // t)):
             columns = range(t * parts[0].start, min(t * parts[-1].stop, output.width))
-            yield Block(rows, columns, *_within(recipe, strips, parts))
+            yield Block(rows, columns, *recipe.part(strips, parts))
 
 
 def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
@@ -243,28 +224,6 @@ def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
             runs.append([])
         runs[-1].append(part)
     return runs
-
-
-def _within(recipe: Recipe, strips: list[range], parts: list[range]) -> tuple[tuple[slice, slice], Recipe]:
-    """The window that some of the tiles read, and the recipe for these tiles, which counts from the window's corner."""
-    rows = {strip: recipe.strips[strip].indices for strip in strips}
-    columns = {part: recipe.parts[part].columns for part in parts}
-    top, left = _stretch(rows.values()), _stretch(columns.values())
-    return (top, left), recipe.part(
-        {strip: _moved(indices, top) for strip, indices in rows.items()},
-        {part: _moved(indices, left) for part, indices in columns.items()},
-    )
-
-
-def _stretch(indices: Iterable[NDArray[np.intp]]) -> slice:
-    """From the first to the last source line that is read; one line if everything is border."""
-    read = [one[one != ZERO] for one in indices]
-    read = [one for one in read if one.size]
-    return slice(min(int(one.min()) for one in read), max(int(one.max()) for one in read) + 1) if read else slice(0, 1)
-
-
-def _moved(indices: NDArray[np.intp], window: slice) -> NDArray[np.intp]:
-    return np.where(indices == ZERO, ZERO, indices - window.start)
 
 
 def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:

@@ -26,7 +26,7 @@ from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class FilterJob:
     """One operation on one image."""
 
     # ``(O, I, kh, kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads
@@ -91,6 +91,11 @@ class Job:
         return int(self.columns.shape[1]) * self.step
 
     @property
+    def apart(self) -> int:
+        """Values of a gathered line from one tap to the next."""
+        return self.dilation.columns * self.step
+
+    @property
     def span(self) -> tuple[float, float]:
         """The smallest and the largest possible result for pixels of an unsigned type; infinite for other types."""
         if self.source.kind != "u" or not self.outputs:
@@ -115,18 +120,12 @@ class Job:
         """The padded input rows that the output rows of `strip` read."""
         return slice(strip.start * self.stride, (strip.stop - 1) * self.stride + self.reach.height)
 
-    def shifted(self, lines: NDArray[Any], tap: int) -> NDArray[Any]:
-        """The part of gathered `lines` ``(…, line)`` that tap column `tap` reads: ``(…, W_out·step)``."""
-        offset = tap * self.dilation.columns * self.step
-        return lines[..., offset : offset + self.output.width * self.step]
-
-    def part(self, columns: range) -> Job:
-        """The same job for a range of the output columns that are kept."""
+    def reads(self, columns: range) -> NDArray[np.intp]:
+        """The part of `columns` that a range of the output columns that are kept reads."""
         start, width = columns.start * self.thin, (len(columns) - 1) * self.thin + 1
-        reads = self.columns[:, start : start + width - 1 + self.reach.width]
-        return replace(self, columns=reads, output=Size(self.output.height, width))
+        return self.columns[:, start : start + width - 1 + self.reach.width]
 
-    def planar(self) -> Job:
+    def planar(self) -> FilterJob:
         """The same job with a plane of its own for every interleaved channel. Output planes are ordered by channel."""
         if self.step == 1:
             return self
@@ -163,7 +162,7 @@ def direct(
     source: np.dtype[Any],
     interleaved: bool,
     all_columns: bool = False,
-) -> Job:
+) -> FilterJob:
     """The job of a direct operation.
 
     Tap j of output column x reads padded column ``t·x + e·j``. With g, the greatest common divisor of t and e, the taps
@@ -214,11 +213,11 @@ def direct(
 
 def laid_out(
     kernels: NDArray[np.float64], bias: NDArray[Any] | None, groups: int, interleaved: bool, **fields: Any
-) -> Job:
+) -> FilterJob:
     """The job for ``kernels (C_out, phases, I, kh, kw)``, in which gaps are NaN.
 
     `interleaved` says that the image's channels are interleaved in memory. They become one plane if all groups have the
-    same kernels. `fields` are further fields of `Job`.
+    same kernels. `fields` are further fields of `FilterJob`.
     """
     filters, phases, inputs, kh, kw = kernels.shape
     block, classes = filters // groups, len(fields["columns"])
@@ -231,7 +230,7 @@ def laid_out(
             kernels, offsets, sources = banks[0], offsets.reshape(groups, block).T, [0] * block
             planes, step = 1, groups
     kernels = kernels.reshape(-1, inputs, kh, kw)
-    return Job(
+    return FilterJob(
         kernels=np.nan_to_num(kernels, nan=0.0),
         taps=~np.isnan(kernels),
         sources=tuple(first for first in sources for _ in range(phases)),

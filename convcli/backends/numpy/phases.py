@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job, laid_out
+from convcli.backends.numpy.job import FilterJob, laid_out
 from convcli.borders import PaddedAxis
 from convcli.geometry import Geometry, Pair, Size, extent
 
@@ -32,7 +32,7 @@ class Phase(NamedTuple):
     places: list[int]
 
 
-class Axis(NamedTuple):
+class AxisPhases(NamedTuple):
     """The phases of an axis that have taps, in one window."""
 
     phases: list[Phase]
@@ -44,7 +44,7 @@ class Axis(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def axis_phases(geometry: Geometry, axis: int) -> Axis:
+def axis_phases(geometry: Geometry, axis: int) -> AxisPhases:
     """The phases of an axis. Kept, because every call needs them to find out whether an operation is `sparse`."""
     s, d, k = geometry.stride[axis], geometry.dilation[axis], geometry.kernel[axis]
     size, outputs, before = geometry.input[axis], geometry.output[axis], geometry.pads[2 * axis]
@@ -66,7 +66,7 @@ def axis_phases(geometry: Geometry, axis: int) -> Axis:
     length = 1 + max((phase.places[-1] for phase in phases), default=0)
     padded = PaddedAxis(size, -base, count - 1 + extent(length, unit), geometry.padding_mode)
     padded, unit = padded.near(length, count, unit)
-    return Axis(phases, count, length, unit, padded)
+    return AxisPhases(phases, count, length, unit, padded)
 
 
 MOST_ENTRIES, MOST_GAPS = 1 << 22, 64
@@ -92,7 +92,7 @@ def transposed(
     groups: int,
     source: np.dtype[Any],
     interleaved: bool,
-) -> Job:
+) -> FilterJob:
     """The job of a transposed operation with ``weight (C_in, C_out/groups, kh, kw)``. The operation must not be `sparse`.
 
     The other parameters are those of `convcli.backends.numpy.job.direct`.

@@ -20,7 +20,7 @@ WORTH = 3
 (measured)."""
 
 
-class Tap(NamedTuple):
+class WeightedTap(NamedTuple):
     """A tap: the plane that it reads, the row and column of its shift, and its weight."""
 
     plane: int
@@ -38,14 +38,14 @@ class Sum(NamedTuple):
     sign: int
 
 
-def shared(outputs: list[list[Tap]], planes: int, steps: int) -> tuple[list[Sum], list[list[Tap]]]:
+def shared(outputs: list[list[WeightedTap]], planes: int, steps: int) -> tuple[list[Sum], list[list[WeightedTap]]]:
     """The sums that save passes, and the taps of each output plane that remain.
 
     The sum that stands for most pairs comes first. Among equals it is the one found first.
 
     Parameters
     ----------
-    outputs : list of list of Tap
+    outputs : list of list of WeightedTap
         The taps of each output plane, none of weight 0.
     planes : int
         Number of planes. The first sum becomes the plane with this number, and so on: a sum may be of sums.
@@ -81,7 +81,7 @@ def shared(outputs: list[list[Tap]], planes: int, steps: int) -> tuple[list[Sum]
         sums.append(best)
 
 
-def _pairs(taps: list[Tap]) -> dict[Sum, int]:
+def _pairs(taps: list[WeightedTap]) -> dict[Sum, int]:
     """The sums of two taps of one plane, and how many pairs each stands for. The weights of a pair differ at most in sign."""
     possible = dict.fromkeys(
         Sum(a.plane, b.row - a.row, b.column - a.column, 1 if a.weight == b.weight else -1)
@@ -91,18 +91,18 @@ def _pairs(taps: list[Tap]) -> dict[Sum, int]:
     return {sum_: len(_found(taps, sum_)) for sum_ in possible}
 
 
-def _found(taps: list[Tap], wanted: Sum) -> list[tuple[Tap, Tap]]:
+def _found(taps: list[WeightedTap], wanted: Sum) -> list[tuple[WeightedTap, WeightedTap]]:
     """The pairs of sorted taps that a sum stands for. No tap is in two of them."""
     left, pairs = set(taps), []
     for tap in taps:
-        other = Tap(tap.plane, tap.row + wanted.rows, tap.column + wanted.columns, wanted.sign * tap.weight)
+        other = WeightedTap(tap.plane, tap.row + wanted.rows, tap.column + wanted.columns, wanted.sign * tap.weight)
         if tap.plane == wanted.plane and tap in left and other in left:
             left -= {tap, other}
             pairs.append((tap, other))
     return pairs
 
 
-def _replaced(taps: list[Tap], by: Sum, plane: int) -> list[Tap]:
+def _replaced(taps: list[WeightedTap], by: Sum, plane: int) -> list[WeightedTap]:
     """Sorted taps, with one tap of `plane` in place of each pair."""
     pairs = _found(taps, by)
     gone = {tap for pair in pairs for tap in pair}

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.tiles import Steps
 from convcli.geometry import Size, extent
 
@@ -54,7 +54,7 @@ def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> in
     return rows // 2 if products > 2 else rows
 
 
-def lattices(job: Job) -> tuple[int, int]:
+def lattices(job: FilterJob) -> tuple[int, int]:
     """Into how many sets of rows the output is split, with the rows of a set so far apart; and the dilation that remains in a set.
 
     With stride 1 and dilation d, a kernel reads only every d-th row. Output rows that are d apart therefore form a set
@@ -63,7 +63,7 @@ def lattices(job: Job) -> tuple[int, int]:
     return (job.dilation.rows, 1) if job.stride == 1 else (1, job.dilation.rows)
 
 
-def whole_blocks(job: Job, size: Size, rows: int) -> Size:
+def whole_blocks(job: FilterJob, size: Size, rows: int) -> Size:
     """A tile with as many rows as fill whole blocks of `rows` output rows."""
     block = rows * lattices(job)[0]
     return Size(max(size.height // block * block, min(size.height, block)), size.width)
