@@ -30,9 +30,9 @@ def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.int
         return np.clip(positions, 0, size - 1)
     if mode == "circular":
         return positions % size
-    period, turn = (max(1, 2 * (size - 1)),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
+    period, turn = (max(1, 2 * size - 2),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
     places = positions % period
-    return np.where(places < size, places, turn - places)
+    return np.minimum(places, turn - places)
 
 
 class PaddedAxis:
@@ -66,6 +66,5 @@ class PaddedAxis:
 
 def padded_axis(geometry: Geometry, axis: int) -> PaddedAxis:
     """The padded rows (axis 0) or columns (1) of a direct operation's input."""
-    before, after = geometry.pads[2 * axis : 2 * axis + 2]
-    size = geometry.input[axis]
-    return PaddedAxis(size, before, before + size + after, geometry.padding_mode)
+    at = geometry.along(axis)
+    return PaddedAxis(at.h, at.before, at.before + at.h + at.after, geometry.padding_mode)

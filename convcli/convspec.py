@@ -107,48 +107,45 @@ class ConvSpec:
         GeometryError
             The kernel is larger than the padded image, the output has no pixels, or the output size cannot be reached.
         """
-        return _resolved(self, *image, *kernel)
-
-    def _resolve(self, image: Size, kernel: Size) -> Geometry:
-        for what, size in (("input", image), ("kernel", kernel)):
-            if min(size) < 1:
-                raise GeometryError(f"{what} size {size}", "has no pixels", "both sides must be at least 1")
-        axes = [self._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
-        (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
-        return Geometry(
-            transpose=self.transpose,
-            input=image,
-            kernel=kernel,
-            output=Size(height, width),
-            stride=Pair(*self.stride),
-            dilation=Pair(*self.dilation),
-            pads=Pads(top, bottom, left, right),
-            padding_mode=self.padding_mode,
-            output_padding=Pair(op_rows, op_columns),
-        )
+        return _resolved(self, Size(*image), Size(*kernel))
 
     def _resolve_axis(self, axis: int, h: int, k: int) -> tuple[int, int, int, int]:
         """One axis: (padding before, padding after, output padding, output size)."""
-        s, d, p2 = self.stride[axis], self.dilation[axis], self.output_padding[axis]
-        before, after, p2 = self._pads(axis, h, k, s, d, p2)
+        s, d = self.stride[axis], self.dilation[axis]
+        before, after, p2 = self._pads(axis, h, k, s, d, self.output_padding[axis])
+        rows = ("rows", "columns")[axis]
         if not self.transpose:
             size = direct_size(h, k, s, d, before, after)
             if size < 1:
-                raise _too_large(axis, h, k, d, before, after)
+                spread = f" (dilation {d}: {extent(k, d)})" if d > 1 and k > 1 else ""
+                padded = h + before + after
+                more = f"at least {-(-(extent(k, d) - padded) // 2)} more padding on each side ({param('padding')})"
+                rule = f"is larger than the padded image of {padded}"
+                raise GeometryError(f"kernel of {k} {rows}{spread}", rule, f"use a smaller kernel or {more}")
             return before, after, p2, size
-        if self.output_size is not None:
-            p2 += _solve_output_padding(axis, self.output_size[axis], h, k, s, d, before, after, p2)
         size = transposed_size(h, k, s, d, before, after, p2)
+        if self.output_size is not None:  # as PyTorch's ConvTranspose2d solves it
+            want = self.output_size[axis]
+            if not size <= want < size + s:
+                first, last = max(1, size), size + s - 1
+                sizes = f"{first}" if first == last else f"{first} to {last}"
+                rule = (
+                    f"cannot be had from {h} {rows} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}"
+                )
+                remedy = f"for {want} change {param('padding')}, {param('stride')} or the kernel"
+                why = f"the sizes that can are {sizes}" if last >= 1 else ""
+                raise GeometryError(f"output size {want} ({rows})", rule, remedy, why)
+            p2, size = p2 + want - size, want
         if size < 1:
             whole = size + before + after
-            rule = f"crops the transposed result of {whole} {_AXES[axis]} to nothing"
+            rule = f"crops the transposed result of {whole} {rows} to nothing"
             raise GeometryError(f"padding {before}+{after}", rule, f"use at most {(whole - 1) // 2} on each side")
         return before, after, p2, size
 
     def _pads(self, axis: int, h: int, k: int, s: int, d: int, p2: int) -> tuple[int, int, int]:
         """Padding before and after one axis, and its output padding: given as numbers, or by a rule."""
         if not isinstance(self.padding, str):
-            return (*((self.padding[0], self.padding[1]) if axis == 0 else (self.padding[2], self.padding[3])), p2)
+            return *self.padding.along(axis), p2
         if self.padding == "valid":
             return 0, 0, p2
         if self.padding == "full":
@@ -169,38 +166,25 @@ class ConvSpec:
 
 
 @lru_cache(maxsize=256)
-def _resolved(spec: ConvSpec, height: int, width: int, kernel_height: int, kernel_width: int) -> Geometry:
+def _resolved(spec: ConvSpec, image: Size, kernel: Size) -> Geometry:
     """`ConvSpec.resolve`, with its results kept: many images have the same size."""
-    return spec._resolve(Size(height, width), Size(kernel_height, kernel_width))
-
-
-_AXES = ("rows", "columns")
+    for what, size in (("input", image), ("kernel", kernel)):
+        if min(size) < 1:
+            raise GeometryError(f"{what} size {size}", "has no pixels", "both sides must be at least 1")
+    axes = [spec._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
+    (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
+    return Geometry(
+        transpose=spec.transpose,
+        input=image,
+        kernel=kernel,
+        output=Size(height, width),
+        stride=Pair(*spec.stride),
+        dilation=Pair(*spec.dilation),
+        pads=Pads(top, bottom, left, right),
+        padding_mode=spec.padding_mode,
+        output_padding=Pair(op_rows, op_columns),
+    )
 
 
 def _pair(pair: tuple[int, ...]) -> str:
     return str(pair[0]) if len(set(pair)) == 1 else ",".join(map(str, pair))
-
-
-def _too_large(axis: int, h: int, k: int, d: int, before: int, after: int) -> GeometryError:
-    size = extent(k, d)
-    spread = f" (dilation {d}: {size})" if d > 1 and k > 1 else ""
-    missing = size - h - before - after
-    rule = f"is larger than the padded image of {h + before + after}"
-    remedy = f"use a smaller kernel or at least {-(-missing // 2)} more padding on each side ({param('padding')})"
-    return GeometryError(f"kernel of {k} {_AXES[axis]}{spread}", rule, remedy)
-
-
-def _solve_output_padding(
-    axis: int, want: int, h: int, k: int, s: int, d: int, before: int, after: int, p2: int
-) -> int:
-    """The additional output padding that gives `want` pixels, solved as PyTorch's ConvTranspose2d does for `output_size`."""
-    smallest = transposed_size(h, k, s, d, before, after, p2)
-    if smallest <= want < smallest + s:
-        return want - smallest
-    first = max(1, smallest)
-    last = smallest + s - 1
-    sizes = f"{first}" if first == last else f"{first} to {last}"
-    value = f"output size {want} ({_AXES[axis]})"
-    rule = f"cannot be had from {h} {_AXES[axis]} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}"
-    remedy = f"for {want} change {param('padding')}, {param('stride')} or the kernel"
-    raise GeometryError(value, rule, remedy, f"the sizes that can are {sizes}" if last >= 1 else "")

@@ -166,9 +166,9 @@ class Call(NamedTuple):
 
     def run(self) -> ConvResult:
         """Compute."""
-        module = backends.load(self.backend)
+        run = backends.load(self.backend)
         start = perf_counter()
-        computed = module.run(self.task)
+        computed = run(self.task)
         return self.result(computed, perf_counter() - start)
 
     def result(self, computed: Computed, seconds: float) -> ConvResult:

@@ -124,27 +124,29 @@ class _Mark(NamedTuple):
 
 def equivalent_pads(geometry: Geometry, axis: int) -> tuple[int, int]:
     """Padding before and after the input with zeros between its pixels: ``p' = d(k-1) - p``. Negative numbers are a crop."""
-    reach = geometry.dilation[axis] * (geometry.kernel[axis] - 1)
-    return reach - geometry.pads[2 * axis], reach - geometry.pads[2 * axis + 1]
+    at = geometry.along(axis)
+    return at.span - 1 - at.before, at.span - 1 - at.after
 
 
 def _bounds(geometry: Geometry, axis: int) -> tuple[int, int]:
     """The first row of the grid, and the row after the last, counted from the first pixel of the input."""
+    at = geometry.along(axis)
     if not geometry.transpose:
-        return -geometry.pads[2 * axis], geometry.input[axis] + geometry.pads[2 * axis + 1]
+        return -at.before, at.h + at.after
     before, after = equivalent_pads(geometry, axis)
-    stuffed = (geometry.input[axis] - 1) * geometry.stride[axis] + 1
-    return min(-before, 0), stuffed + max(after + geometry.output_padding[axis], 0)
+    return min(-before, 0), (at.h - 1) * at.s + 1 + max(after + at.p2, 0)
 
 
 def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
     """The rows (axis 0) or columns (1) of the grid, and where the window starts for each output."""
-    h, out, s = geometry.input[axis], geometry.output[axis], geometry.stride[axis]
+    h, out, _, s, *_ = geometry.along(axis)
     first, last = _bounds(geometry, axis)
     if not geometry.transpose:
-        indices = geometry.row_indices if axis == 0 else geometry.column_indices
-        kinds = (Kind.INPUT if 0 <= place < h else Kind.PADDING for place in range(first, last))
-        marks = [_Mark(kind, None if index == ZERO else index) for kind, index in zip(kinds, indices, strict=True)]
+        places = zip(range(first, last), geometry.indices(axis), strict=True)
+        marks = [
+            _Mark(Kind.INPUT if 0 <= place < h else Kind.PADDING, None if index == ZERO else index)
+            for place, index in places
+        ]
         return marks, [s * y for y in range(out)]
     before, after = equivalent_pads(geometry, axis)
     stuffed = (h - 1) * s + 1

@@ -226,7 +226,7 @@ _EXAMPLES = {"conv": "k3,p1", "transpose": "k4,s2,p1", "pool": "k2", "upsample":
 def _check_pool(pads: Pads, kernel: Pair) -> None:
     """PyTorch's rule: at most half a window may lie in the padding, as a window of padding alone would have no maximum."""
     for axis in (0, 1):
-        padding, most = max(pads[2 * axis : 2 * axis + 2]), kernel[axis] // 2
+        padding, most = max(pads.along(axis)), kernel[axis] // 2
         if padding > most:
             rule = f"is more than half a pool's kernel of {kernel[axis]}"
             raise GeometryError(f"padding {padding}", rule, f"use at most {most}")

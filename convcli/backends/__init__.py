@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from math import floor, log2
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -141,15 +141,8 @@ def scale_of(total: float) -> float:
     return 2.0 ** floor(log2(total)) if total > 1 / SMALL else 1.0
 
 
-class Backend(Protocol):
-    """A backend module."""
-
-    @property
-    def run(self) -> Callable[[Task], Computed]: ...
-
-
-def load(name: str) -> Backend:
-    """Import the backend called `name`, one of `BACKENDS`.
+def load(name: str) -> Callable[[Task], Computed]:
+    """Import the backend called `name`, one of `BACKENDS`: its function `run`.
 
     Raises
     ------
@@ -157,7 +150,7 @@ def load(name: str) -> Backend:
         The library that it needs is missing or broken, or there is too little memory to load it.
     """
     try:
-        module: Backend = import_module(f"convcli.backends.{name}")
+        run: Callable[[Task], Computed] = import_module(f"convcli.backends.{name}").run
     except (ImportError, OSError, MemoryError) as error:  # OSError: the system cannot load a shared library
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise BackendError(
@@ -165,4 +158,4 @@ def load(name: str) -> Backend:
             f"cannot be loaded ({why})",
             f"install {name} again, allow it more memory, or use {param('backend', 'numpy')}",
         ) from None
-    return module
+    return run

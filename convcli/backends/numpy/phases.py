@@ -46,8 +46,7 @@ class AxisPhases(NamedTuple):
 @lru_cache(maxsize=64)
 def axis_phases(geometry: Geometry, axis: int) -> AxisPhases:
     """The phases of an axis. Kept, because every call needs them to find out whether an operation is `sparse`."""
-    s, d, k = geometry.stride[axis], geometry.dilation[axis], geometry.kernel[axis]
-    size, outputs, before = geometry.input[axis], geometry.output[axis], geometry.pads[2 * axis]
+    size, outputs, k, s, d, before, *_ = geometry.along(axis)
     g = gcd(s, d)
     count = -(-outputs // s)
     found = []  # (first output, taps in the order in which they are read, first input that this output reads)

@@ -54,10 +54,12 @@ def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Compute
 
 @contextmanager
 def _settings(task: Task, tf32: bool) -> Iterator[None]:
-    """Set torch's settings, which belong to the whole process, and put the old ones back; turn its out-of-memory errors into ours.
+    """Set torch's settings, and put the old ones back; turn its out-of-memory errors into ours.
 
-    float32 means float32: TF32 would keep only 10 bits of the mantissa (`compare` shows how much faster it is). Tasks
-    of several threads want the same settings: the first task saves the old ones, and the last puts them back.
+    float32 means float32: TF32 would keep only 10 bits of the mantissa (`compare` shows how much faster it is). Whether
+    it is allowed is a setting of the whole process: the last of several tasks at work puts it back. The number of
+    threads is a setting of each thread, which is put back there. But a thread that uses torch for the first time takes
+    the number that any thread has set last. So what counts is the number from before all tasks.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         The device has no memory left, and other images hold some of it.
     """
     with _lock:
-        _saved.append((torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
+        _saved.append(_saved[0] if _saved else (torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
         if task.device != "cpu":
             torch.backends.cudnn.allow_tf32 = tf32
         if task.threads is not None:
@@ -87,15 +89,11 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         raise BackendError(f"device '{task.device}'", "has too little memory left for this", remedy) from None
     finally:
         with _lock:
-            threads, allowed = _saved[0]
-            if len(_saved) > 1:  # other tasks are at work
-                _saved.pop()
-            else:
-                _saved.clear()
-                if torch.backends.cudnn.allow_tf32 != allowed:
-                    torch.backends.cudnn.allow_tf32 = allowed
-                if torch.get_num_threads() != threads:  # the setting of a task that ended before this one
-                    torch.set_num_threads(threads)
+            threads, allowed = _saved.pop()
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            if not _saved and torch.backends.cudnn.allow_tf32 != allowed:
+                torch.backends.cudnn.allow_tf32 = allowed
 
 
 _HOST = "allocate memory"
@@ -105,7 +103,7 @@ which torch has no error class of its own."""
 
 _lock = Lock()
 _saved: list[tuple[int, bool]] = []
-"""One entry for each task at work. The first holds the settings from before all of them."""
+"""The settings from before all tasks, once for each task at work."""
 
 
 def _tensors(task: Task) -> Tensors:

@@ -94,9 +94,10 @@ def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     interleaved = not x.is_contiguous()
     if interleaved:  # index_select returns a tensor that is contiguous in the order of its axes
         x = x.permute(0, 2, 3, 1)
-    for axis, indices in enumerate((geometry.row_indices, geometry.column_indices), 1 if interleaved else 2):
+    for axis in (0, 1):
+        indices = geometry.indices(axis)
         assert ZERO not in indices
-        x = x.index_select(axis, torch.tensor(indices, device=x.device))
+        x = x.index_select(axis + (1 if interleaved else 2), torch.tensor(indices, device=x.device))
     return x.permute(0, 3, 1, 2) if interleaved else x
 
 
