@@ -30,7 +30,7 @@ class Kind(StrEnum):
     OUTPUT_PADDING = "output_padding"
 
 
-class Field(NamedTuple):
+class GridCell(NamedTuple):
     """A cell of the grid, and the input pixel ``(y, x)`` that is read there; None for a zero."""
 
     kind: Kind
@@ -45,7 +45,7 @@ class Tap(NamedTuple):
     kernel: tuple[int, int]
 
 
-class Step(NamedTuple):
+class WindowStep(NamedTuple):
     """One output ``(y, x)``, the top left corner of its window on the grid, and what lies under the kernel."""
 
     output: tuple[int, int]
@@ -73,8 +73,8 @@ class Timeline:
 
     geometry: Geometry
     flipped: bool
-    grid: tuple[tuple[Field, ...], ...]
-    steps: tuple[Step, ...]
+    grid: tuple[tuple[GridCell, ...], ...]
+    steps: tuple[WindowStep, ...]
 
     @property
     def size(self) -> Size:
@@ -86,7 +86,7 @@ class Timeline:
         return None if values.input is None else read(self.grid[tap.row][tap.column], values.input)
 
 
-def read(field: Field, rows: Rows) -> float:
+def read(field: GridCell, rows: Rows) -> float:
     """The value of a cell."""
     return 0.0 if field.source is None else rows[field.source[0]][field.source[1]]
 
@@ -106,7 +106,7 @@ def timeline_of(geometry: Geometry, op: str = "corr") -> Timeline:
     grid = tuple(tuple(_crossing(row, column) for column in columns) for row in rows)
     (kh, kw), (d, e) = geometry.kernel, geometry.dilation
     steps = tuple(
-        Step((y, x), top, left, tuple(
+        WindowStep((y, x), top, left, tuple(
             Tap(top + d * i, left + e * j, (kh - 1 - i, kw - 1 - j) if flipped else (i, j))
             for i in range(kh) for j in range(kw)
         ))
@@ -163,12 +163,12 @@ def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
     return [mark(place) for place in range(first, last)], [y - before - first for y in range(out)]
 
 
-def _crossing(row: _Mark, column: _Mark) -> Field:
+def _crossing(row: _Mark, column: _Mark) -> GridCell:
     """The cell where a row and a column meet. Its kind is that of the two which is further from the input."""
     order = [*Kind]
     kind = max(row.kind, column.kind, key=order.index)
     known = row.source is not None and column.source is not None
-    return Field(kind, (row.source, column.source) if known else None)  # type: ignore[arg-type]
+    return GridCell(kind, (row.source, column.source) if known else None)  # type: ignore[arg-type]
 
 
 def _check(geometry: Geometry) -> None:

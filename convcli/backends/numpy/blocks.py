@@ -39,9 +39,8 @@ class Block(NamedTuple):
     rows: range
     columns: range
     window: tuple[slice, slice]  # rows and columns of the image that the block depends on
-    recipe: (
-        FilterRecipe  # for the tiles of the block. Its source rows and columns are counted from the window's corner.
-    )
+    # for the tiles of the block. Its source rows and columns are counted from the corner of the window.
+    recipe: FilterRecipe
 
 
 class BlockOutput:
@@ -75,7 +74,11 @@ class BlockOutput:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, height, width), kind)
-        self._lines = self._as_lines()
+        # per image ``(O, H, W·step)``, if values lie in the same order as in a tile; else None
+        self._lines: list[NDArray[Any]] | None = None
+        in_order = self.interleaved and outputs == self.job.step if self.job.step > 1 else not self.interleaved
+        if in_order and len(self.job.phases) == 1 and self.job.upsample == (1, 1):
+            self._lines = [lines(picture, self.job.step) for picture in self.array]
         self._lock, self.clipped, self.span = Lock(), Clipped(), NOTHING  # so far
         reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
         unreached = count * (height * width - reached)
@@ -90,23 +93,12 @@ class BlockOutput:
                 self.array[...] = finished
                 self._note(Clipped(*(count * unreached for count in clipped)))
 
-    def _as_lines(self) -> NDArray[Any] | None:
-        """The block as ``(N, O, H, W·step)``, if its values lie in the same order as in a tile; else None."""
-        count, channels, height, width = self.array.shape
-        if len(self.job.phases) != 1 or self.job.upsample != (1, 1) or not self.array.size:
-            return None
-        if self.job.step == 1:
-            return None if self.interleaved else self.array
-        if not self.interleaved or channels != self.job.step:
-            return None
-        return self.array.transpose(0, 2, 3, 1).reshape(count, 1, height, width * channels)
-
     def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
         """Finish the values ``(O, rows, line)`` of a tile (see `FilterRecipe.tile`), and put them in their place in the block."""
         if self._lines is not None:
             step, (y, x) = self.job.step, self._first
-            place = self._lines[
-                image, :, rows.start - y : rows.stop - y, (columns.start - x) * step : (columns.stop - x) * step
+            place = self._lines[image][
+                :, rows.start - y : rows.stop - y, (columns.start - x) * step : (columns.stop - x) * step
             ]
             clipped = self.finish.apply(values, place, self.known)
             if clipped.total:
@@ -125,12 +117,9 @@ class BlockOutput:
     ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """The parts ``(F, rows, line)`` of a tile, each with the place ``(C, rows, W)`` that it goes to once it is finished."""
         job, (s, t) = self.job, self.job.upsample
-        planes = values.reshape(-1, len(job.phases), *values.shape[1:])
-        top, bottom, left, right = (
-            scale * (place - first)
-            for scale, first, part in zip((s, t), self._first, (rows, columns), strict=True)
-            for place in (part.start, part.stop)
-        )
+        planes, (y, x) = values.reshape(-1, len(job.phases), *values.shape[1:]), self._first
+        top, bottom = s * (rows.start - y), s * (rows.stop - y)
+        left, right = t * (columns.start - x), t * (columns.stop - x)
         for number, (a, b) in enumerate(job.phases):
             place = self.array[image, :, a + top : a + bottom : s, b + left : b + right : t]
             if place.size:  # the last phases may lie beyond the image
@@ -143,8 +132,7 @@ class BlockOutput:
             return self.finish.apply(values, place, self.known)
         _, height, width = place.shape
         if self.interleaved and len(place) == step and place.strides[2] == step * place.itemsize:
-            flat = place.transpose(1, 2, 0).reshape(1, height, width * step)
-            return self.finish.apply(values, flat, self.known)
+            return self.finish.apply(values, lines(place, step), self.known)
         planes = len(place) // step  # finished first: fewer bytes are then written to places far apart
         finished = buffers.get("finished", (planes, height, width * step), self.array.dtype.str)
         clipped = self.finish.apply(values, finished, self.known)

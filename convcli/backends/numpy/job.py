@@ -199,15 +199,13 @@ def direct(
     rows, across = padded_axis(geometry, 0), padded_axis(geometry, 1)
     rows, d = rows.near(kh, s * (height - 1) + 1, d)
     far = min(spread, width)
-    places = np.arange(far * (length - 1) + width)
-    stretch = np.minimum(places // far, length - 1)
-    reads = e * np.arange(classes)[:, np.newaxis] + t * (spread * stretch + places - far * stretch)
-    spread = far
+    stretch, ahead = np.divmod(np.arange(far * (length - 1) + width), far)
+    reads = e * np.arange(classes)[:, np.newaxis] + t * (spread * stretch + ahead)
     columns = np.where(reads < len(across), sources(reads - across.before, across.size, across.mode), ZERO)
     kernels = kernels.reshape(filters, 1, channels * classes, kh, length)
     return laid_out(
         kernels, bias, groups, interleaved and t == 1, source=source, rows=rows,
-        columns=columns, stride=s, dilation=Pair(d, spread), output=Size(height, width), thin=thin,
+        columns=columns, stride=s, dilation=Pair(d, far), output=Size(height, width), thin=thin,
     )  # fmt: skip
 
 

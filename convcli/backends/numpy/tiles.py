@@ -31,23 +31,24 @@ def run(steps: Steps) -> None:
         function(*arguments)
 
 
-class Buffers:
-    """What a thread reuses for tile after tile: arrays, and the steps that work on them.
+class Buffers(local):
+    """What each thread reuses for tile after tile: arrays, and the steps that work on them.
 
     Fresh memory often costs more than a computation. And the Python code between two calls into NumPy is the only work
     that threads cannot do at the same time: to make new views for every tile would take a fifth of the time.
     """
 
     def __init__(self) -> None:
-        self._kept = _Kept()
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._owner: object = None
+        self._made: dict[tuple[object, ...], Any] = {}
 
     def get(self, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         """The array of this name, shape and dtype, one for each thread. What it held before is lost."""
-        arrays = self._kept.arrays
-        size = prod(shape)
+        arrays, size = self._arrays, prod(shape)
         if name not in arrays or arrays[name].size < size or arrays[name].dtype != dtype:
             arrays[name] = np.zeros(size, dtype)  # steps over all lines as one also read values never set
-            self._kept.made.clear()  # otherwise, objects made of the old array would keep it in memory
+            self._made.clear()  # otherwise, objects made of the old array would keep it in memory
         array: NDArray[Any] = arrays[name][:size].reshape(shape)
         return array
 
@@ -56,23 +57,14 @@ class Buffers:
 
         Everything made for the previous owner is dropped.
         """
-        kept = self._kept
-        if kept.owner is not owner:
-            kept.made.clear()
-            kept.owner = owner
-        if key not in kept.made:
-            kept.made[key] = make()
-        found: T = kept.made[key]
+        made = self._made
+        if self._owner is not owner:
+            made.clear()
+            self._owner = owner
+        if key not in made:
+            made[key] = make()
+        found: T = made[key]
         return found
-
-
-class _Kept(local):
-    """The arrays and objects that one thread keeps."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, NDArray[Any]] = {}
-        self.owner: object = None
-        self.made: dict[tuple[object, ...], Any] = {}
 
 
 def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
