@@ -6,6 +6,8 @@ made, only the part that is asked for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,17 +15,7 @@ from convcli.geometry import ZERO, Geometry
 
 
 def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.intp]:
-    """The source index of each position of an axis, or `ZERO`: an array of the shape of `positions`.
-
-    Parameters
-    ----------
-    positions : ndarray of int
-        Any shape. 0 is the first pixel, positions before it are negative.
-    size : int
-        Pixels along the axis.
-    mode : str
-        One of `convcli.vocabulary.PADDING_MODES`. For one position see `convcli.geometry.source_at`.
-    """
+    """The source index of each position of an axis of `size` pixels, or `ZERO`: see `convcli.geometry.source_at`."""
     if mode == "zeros":
         return np.where((positions >= 0) & (positions < size), positions, ZERO)
     if mode == "replicate":
@@ -35,6 +27,7 @@ def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.int
     return np.minimum(places, turn - places)
 
 
+@dataclass(frozen=True, slots=True)
 class PaddedAxis:
     """An axis of `size` pixels with `before` padded positions ahead of them.
 
@@ -42,9 +35,12 @@ class PaddedAxis:
     other. `length` is the number of positions, of the kept ones alone.
     """
 
-    def __init__(self, size: int, before: int, length: int, mode: str = "zeros", kept: int = 1, apart: int = 1) -> None:
-        self.size, self.before, self.length, self.mode = size, before, length, mode
-        self.kept, self.apart = kept, apart
+    size: int
+    before: int
+    length: int
+    mode: str = "zeros"
+    kept: int = 1
+    apart: int = 1
 
     def __len__(self) -> int:
         return self.length

@@ -14,59 +14,35 @@ from convcli.vocabulary import OPS, PADDING_MODES, PADDING_RULES
 class ConvSpec:
     """The operation that the user asked for, before any size is known. Every default is PyTorch's.
 
-    Parameters
-    ----------
-    op : {"corr", "conv"}
-        ``conv`` flips the kernel in both axes; nothing else differs.
-    transpose : bool
-        The transposed operation, as `torch.nn.ConvTranspose2d` computes it.
-    stride, dilation : Pair
-        Positive integers.
-    padding : Pads or str
-        Explicit pads, or a rule of `PADDING_RULES` that is resolved once the sizes are known.
-    padding_mode : str
-        One of `PADDING_MODES`: what lies beyond the border. The transposed operation reads as much of it as its kernel
-        reaches from; it crops its result as always.
-    groups : int
-        Number of blocks of channels. An output depends only on the input channels of its own block.
-    output_padding : Pair
-        Transposed only: extra rows at the bottom and columns at the right.
-    output_size : Size, optional
-        Transposed only, instead of `output_padding`: the size to reach, in pixels.
-
     Raises
     ------
     GeometryError
         A value is outside its range, or two values exclude each other.
     """
 
-    op: str = "corr"
-    transpose: bool = False
+    op: str = "corr"  # ``corr``, or ``conv``, which flips the kernel in both axes; nothing else differs
+    transpose: bool = False  # the transposed operation, as `torch.nn.ConvTranspose2d` computes it
     stride: Pair = Pair(1, 1)
-    padding: Pads | str = Pads(0, 0, 0, 0)
+    padding: Pads | str = Pads(0, 0, 0, 0)  # in pixels, or a rule of `PADDING_RULES`, resolved once the sizes are known
+    # one of `PADDING_MODES`: what lies beyond the border. The transposed operation reads as much of it as its kernel
+    # reaches from; it crops its result as always.
     padding_mode: str = "zeros"
     dilation: Pair = Pair(1, 1)
-    groups: int = 1
-    output_padding: Pair = Pair(0, 0)
-    output_size: Size | None = None
+    groups: int = 1  # number of blocks of channels. An output depends only on the input channels of its own block.
+    output_padding: Pair = Pair(0, 0)  # transposed only: extra rows at the bottom and columns at the right
+    output_size: Size | None = None  # transposed only, instead of `output_padding`: the size to reach, in pixels
 
     def __post_init__(self) -> None:
         if self.op not in OPS:
             rule = "is unknown"
             raise GeometryError(f"operation '{self.op}'", rule, "use corr (kernel as it is) or conv (kernel flipped)")
-        for name in ("stride", "dilation"):
-            if min(getattr(self, name)) < 1:
-                raise GeometryError(f"{name} {_pair(getattr(self, name))}", "is below 1", "use a positive integer")
-        if self.groups < 1:
-            raise GeometryError(f"groups {self.groups}", "is below 1", "use a positive integer")
-        if self.padding_mode not in PADDING_MODES:
-            remedy = f"use one of {', '.join(PADDING_MODES)}"
-            raise GeometryError(f"padding mode '{self.padding_mode}'", "is unknown", remedy)
-        if isinstance(self.padding, str):
-            if self.padding not in PADDING_RULES:
-                remedy = f"use one of {', '.join(PADDING_RULES)}"
-                raise GeometryError(f"padding rule '{self.padding}'", "is unknown", remedy)
-        elif min(self.padding) < 0:
+        for name, numbers in (("stride", self.stride), ("dilation", self.dilation), ("groups", (self.groups,))):
+            if min(numbers) < 1:
+                raise GeometryError(f"{name} {_pair(numbers)}", "is below 1", "use a positive integer")
+        for name, word, known in (("mode", self.padding_mode, PADDING_MODES), ("rule", self.padding, PADDING_RULES)):
+            if isinstance(word, str) and word not in known:
+                raise GeometryError(f"padding {name} '{word}'", "is unknown", f"use one of {', '.join(known)}")
+        if not isinstance(self.padding, str) and min(self.padding) < 0:
             raise GeometryError(f"padding {','.join(map(str, self.padding))}", "is negative", "use 0 or more pixels")
         if self.padding == "same" and max(self.stride) > 1:
             rule = f"is not defined for stride {_pair(self.stride)} (PyTorch allows stride 1 only)"

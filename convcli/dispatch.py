@@ -39,21 +39,9 @@ def count_macs(task: Task) -> int:
 
 
 def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str]:
-    """Resolve ``auto`` to the backend with the shortest predicted time, including the import of torch; also say why.
+    """The backend for a task, and why it was chosen: ``auto`` is the one with the shortest predicted time, import included.
 
-    Parameters
-    ----------
-    task : Task
-        Its dtype is ignored.
-    wanted : str
-        The user's choice: one of `convcli.backends.BACKENDS` or ``auto``.
-    dtype : str, optional
-        The user's choice.
-
-    Returns
-    -------
-    (str, str)
-        The backend, and the reason. The reason is empty if the user chose.
+    `wanted` and `dtype` are the user's choices; the task's dtype is ignored. The reason is empty if the user chose.
 
     Raises
     ------
@@ -154,17 +142,10 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
 def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], kept: str | None = None) -> str:
     """The dtype of the computation: the wanted one, else float32, or float64 if float32 is not accurate enough.
 
-    Parameters
-    ----------
-    wanted : str, optional
-        The user's choice.
-    backend : str
-    image : dtype
-        Of the pixels that the kernel reads.
-    kept : str, optional
-        The dtype that results are rounded to. float32 rounds sums of 16-bit values by up to a hundredth of a level, so
-        that about one result in some hundred gets another level. numpy therefore computes these in float64. With torch
-        the user has to ask for it, because many of its devices are very slow in float64.
+    `image` is the dtype of the pixels that the kernel reads, and results are rounded to the dtype `kept`. float32 rounds
+    sums of 16-bit values by up to a hundredth of a level, so that about one result in some hundred gets another level.
+    numpy therefore computes these in float64. With torch the user has to ask for it, because many of its devices are
+    very slow in float64.
 
     Raises
     ------

@@ -124,8 +124,8 @@ def handed_over(task: Task, computed: Computed) -> Computed:
 
 
 def only_stores(finish: Finish) -> bool:
-    """Whether a finish only turns real values into integers, and neither combines nor restores them."""
-    return finish.dtype is not None and not finish.joins and finish.restore is None
+    """Whether a finish only turns real values into integers, and neither combines, restores nor stretches them."""
+    return finish.dtype is not None and not finish.joins and finish.restore is None and finish.policy != "minmax"
 
 
 def block(taps: int) -> int:

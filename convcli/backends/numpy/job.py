@@ -163,7 +163,7 @@ def direct(
     interleaved: bool,
     all_columns: bool = False,
 ) -> FilterJob:
-    """The job of a direct operation.
+    """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)`` and ``bias (C_out,)``.
 
     Tap j of output column x reads padded column ``t·x + e·j``. With g, the greatest common divisor of t and e, the taps
     ``i, i + t/g, …`` form a class: they read every t-th column from ``e·i`` on, and among these they lie ``e/g`` apart.
@@ -171,20 +171,8 @@ def direct(
     Columns that lie between the stretches of distant taps are left out, so that a large dilation costs no more than its
     taps.
 
-    Parameters
-    ----------
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``.
-    bias : ndarray or None
-        ``(C_out,)``.
-    geometry : Geometry
-    groups : int
-    source : dtype
-        Of the pixels.
-    interleaved : bool
-        Whether the image's channels are interleaved in memory.
-    all_columns : bool
-        Whether to compute all columns, and to drop those that the stride leaves out.
+    The pixels have the dtype `source`, and `interleaved` says that the image's channels are interleaved in memory.
+    `all_columns` says that all columns are computed, and those that the stride leaves out are dropped.
     """
     (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
     filters, channels, kh, kw = weight.shape

@@ -76,25 +76,14 @@ class Plan(NamedTuple):
 
 
 def plans(jobs: list[FilterJob], dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
-    """All plans that can do an operation, the fastest first, one for each strategy.
+    """All plans that can do an operation, which is given in one form or more: one for each strategy, the fastest first.
 
-    Parameters
-    ----------
-    jobs : list of FilterJob
-        The operation in one form or more.
-    dtype : {"float32", "float64"}
-        Of the computation, unless it is done in exact integers.
-    threads : int
-        Number of threads that share the work.
-    wanted : str, optional
-        A strategy to consider even if it is not worth it.
+    `threads` share the work. `dtype` is that of the computation, unless it is done in exact integers. `wanted` is a
+    strategy to consider even if it is not worth it.
     """
-    weighed = sorted(
-        (plan for job in jobs for plan in _plans(job, dtype, threads, wanted)),
-        key=lambda plan: plan.rank,
-    )
+    found = [plan for job in jobs for plan in _plans(job, dtype, threads, wanted)]
     cheapest: dict[str, Plan] = {}
-    for plan in weighed:
+    for plan in sorted(found, key=lambda plan: plan.rank):
         cheapest.setdefault(plan.way.name, plan)
     return [*cheapest.values()]
 

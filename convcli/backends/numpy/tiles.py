@@ -94,19 +94,9 @@ FEW_COLUMNS = 8
 class Gather:
     """How the rows or the columns of a tile are gathered: one evenly spaced stretch of the image, and single ones outside it.
 
-    Rows that have the same `kind` differ only in where the stretch lies in the image.
-
-    Parameters
-    ----------
-    indices : ndarray of int
-        Source rows, or source columns of one class (see `FilterJob.columns`).
-    step : int
-        Values from one to the next.
-    apart : int or None
-        By how much the indices of the stretch grow; None: by their most frequent increase. Interleaved pixels are only
-        gathered in a stretch without gaps.
-    most : int, optional
-        The most single ones that are copied one by one.
+    `indices` are source rows, or source columns of one class (see `FilterJob.columns`), and `step` is the number of values
+    from one to the next. In the stretch, the indices grow by `apart`, or, for None, by their most frequent increase. At
+    most `most` single ones are copied one by one.
     """
 
     def __init__(

@@ -27,14 +27,9 @@ def run(task: Task) -> Computed:
 
 
 def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Computed, list[float]]:
-    """Run on CUDA `repeats` times, after a run to warm up.
+    """Run on CUDA `repeats` times, after a run to warm up: the result, and the milliseconds of each run.
 
-    Returns
-    -------
-    Computed
-        The result.
-    list of float
-        Milliseconds between two CUDA events around each run. The data is on the device before and after.
+    They are measured between two CUDA events. The data is on the device before and after.
     """
     times = []
     with _settings(task, tf32):
@@ -71,7 +66,8 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         The device has no memory left, and other images hold some of it.
     """
     with _lock:
-        _saved.append(_saved[0] if _saved else (torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
+        now = torch.get_num_threads(), torch.backends.cudnn.allow_tf32  # a thread has a number once it has asked for it
+        _saved.append(_saved[0] if _saved else now)
         if task.device != "cpu":
             torch.backends.cudnn.allow_tf32 = tf32
         if task.threads is not None:

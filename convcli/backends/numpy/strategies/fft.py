@@ -156,14 +156,14 @@ class _Transforms:
         totals = [float(np.abs(kernels).sum()) for kernels in self.different.values()]
         self.scales = [scale_of(total) for total in totals]
         self._lock = Lock()
-        self._spectra: dict[tuple[int, int, str], NDArray[Any]] = {}
+        self._spectra: dict[tuple[int, int], NDArray[Any]] = {}
 
     def fill(self, width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
         """Fill the first `width` values of each line of ``out (O, rows, line)``."""
         job, kind = self.job, self.dtype
         scratch = scratch.astype(kind, copy=False)
         (height, side), rows = self._sides(scratch), out.shape[1]
-        kernels = self._kernels(height, side, kind)
+        kernels = self._kernels(height, side)
         complex_kind = kernels.dtype.name
         transforms = buffers.get(f"fft transforms {kind}", (job.inputs, height, side // 2 + 1), complex_kind)
         beside = buffers.get(f"fft product {kind}", transforms.shape[1:], complex_kind)
@@ -196,17 +196,19 @@ class _Transforms:
             return fitted(most_rows, rows), fitted(most_columns, columns)
         return max(most_rows, rows), max(most_columns, columns)
 
-    def _kernels(self, height: int, width: int, dtype: str) -> NDArray[Any]:
+    def _kernels(self, height: int, width: int) -> NDArray[Any]:
         """The transforms ``(different kernels, I, height, width/2 + 1)``, conjugate as in a correlation; made once."""
-        key = height, width, dtype
+        key = height, width
         with self._lock:  # otherwise, every thread would make its own
             if key not in self._spectra:
-                self._spectra[key] = self._transformed(height, width, dtype)
+                self._spectra[key] = self._transformed(height, width)
             return self._spectra[key]
 
-    def _transformed(self, height: int, width: int, dtype: str) -> NDArray[Any]:
+    def _transformed(self, height: int, width: int) -> NDArray[Any]:
         job = self.job
-        found = np.empty((len(self.different), job.inputs, height, width // 2 + 1), np.result_type(dtype, np.complex64))
+        found = np.empty(
+            (len(self.different), job.inputs, height, width // 2 + 1), np.result_type(self.dtype, np.complex64)
+        )
         for kernels, scale, spectrum in zip(self.different.values(), self.scales, found, strict=True):
             laid = np.zeros((job.inputs, height, width))
             laid[:, : job.reach.height : job.dilation.rows, : job.reach.width : job.dilation.columns] = kernels / scale

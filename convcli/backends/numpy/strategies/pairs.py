@@ -39,18 +39,11 @@ class Sum(NamedTuple):
 
 
 def shared(outputs: list[list[WeightedTap]], planes: int, steps: int) -> tuple[list[Sum], list[list[WeightedTap]]]:
-    """The sums that save passes, and the taps of each output plane that remain.
+    """The sums that save passes, and the taps of each output plane that remain. No tap has the weight 0.
 
-    The sum that stands for most pairs comes first. Among equals it is the one found first.
-
-    Parameters
-    ----------
-    outputs : list of list of WeightedTap
-        The taps of each output plane, none of weight 0.
-    planes : int
-        Number of planes. The first sum becomes the plane with this number, and so on: a sum may be of sums.
-    steps : int
-        The most taps and sums to look at. After that, the sums found so far are returned.
+    The sum that stands for most pairs comes first. Among equals it is the one found first. `planes` is the number of
+    planes: the first sum becomes the plane with this number, and so on, so that a sum may be of sums. After `steps` taps
+    and sums that were looked at, the sums found so far are returned.
     """
     sums: list[Sum] = []
     if any(len(taps) > MOST_TAPS for taps in outputs):

@@ -36,17 +36,11 @@ def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArra
 
 
 def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> int:
-    """Output rows of a block: fewer rows waste less of a product, more rows use BLAS better (measured).
+    """Output rows of a block, for lines of `line` values: fewer rows waste less of a product, more rows use BLAS better (measured).
 
-    Parameters
-    ----------
-    kernel_rows : int
-    products : int
-        Products of a block that are computed at once. If there are several, BLAS needs fewer rows. With single rows,
-        the products can be added in one long stretch each, which is better if lines are short. And if the kernel has
-        only one row, further rows have nothing to share.
-    line : int
-        Values of a line.
+    If several `products` of a block are computed at once, BLAS needs fewer rows. With single rows, the products can be
+    added in one long stretch each, which is better if lines are short. And if the kernel has only one row, further rows
+    have nothing to share.
     """
     if products > 2 and kernel_rows < 16:
         return 2 if 1 < kernel_rows < 4 and line >= LONG_LINE else 1
@@ -153,28 +147,14 @@ def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
 
 
 def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, list[Fold]]:
-    """The cost of the cheaper way for several lines of taps whose results are summed, and its folds.
+    """The cheaper way for several lines of taps ``(k,)`` whose results are summed to output lines of `width` values.
 
-    Parameters
-    ----------
-    lines : list of ndarray
-        Lines of taps, ``(k,)``.
-    apart : int
-        Values between neighbouring taps.
-    width : int
-        Values of an output line.
-
-    Returns
-    -------
-    float
-        Multiply-accumulates for each output value.
-    list of Fold
-        Empty if bands are cheaper.
+    Neighbouring taps are `apart` values from each other. Returns the cost, in multiply-accumulates for each output
+    value, and the folds, which are none if bands are cheaper.
     """
     by_bands = sum(BLOCK_COLUMNS + apart * (len(line) - 1) for line in lines) + PASS_PRODUCTS * 2 * (len(lines) - 1)
-    least = PASS_PRODUCTS * sum(
-        len(np.unique(np.abs(line[line != 0]))) - 1 for line in lines
-    )  # at least one pass for each weight
+    # at least one pass for each weight
+    least = PASS_PRODUCTS * sum(len(np.unique(np.abs(line[line != 0]))) - 1 for line in lines)
     if len(lines) > FEW_LINES or least >= by_bands:
         return by_bands, []
     first = folded(lines[0])
@@ -186,16 +166,8 @@ def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, 
 def by_fold(folds: list[Fold], room: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
     """The steps that fill ``out (rows, width)`` with the sum of several lines of taps. Each is applied to its own lines.
 
-    Parameters
-    ----------
-    folds : list of Fold
-        All have the same centre.
-    room : ndarray
-        ``(rows, slots, line)``, one slot for each weight of each fold. The first slot of a fold holds its lines.
-    apart : int
-        Values between neighbouring taps.
-    out : ndarray
-        Is overwritten.
+    All folds have the same centre. ``room (rows, slots, line)`` has a slot for each weight of each fold. The first slot
+    of a fold holds its lines. Neighbouring taps are `apart` values from each other.
     """
     rows, width = out.shape
     start = folds[0].centre * apart

@@ -112,17 +112,10 @@ def prepare(job: FilterJob, dtype: str) -> Work:
 
 
 class _Products:
-    """The products of a band with blocks of lines, many at a time.
+    """The products of a band with blocks of `size` output rows, many at a time, for lines of `line` values.
 
-    Parameters
-    ----------
-    band : ndarray
-        ``(n·size, depth)``: the matrices of n columns of a kernel, one after the other.
-    size, line : int
-        Output rows of a block, and values in a line.
-    most : int
-        The largest n of all kernels of the job.
-    buffers : Buffers
+    ``band (n·size, depth)`` holds the matrices of n columns of a kernel, one after the other; `most` is the largest n of
+    all kernels of the job.
     """
 
     def __init__(self, band: NDArray[Any], size: int, line: int, most: int, buffers: Buffers) -> None:
