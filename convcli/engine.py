@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
 from convcli.system.context import entered
-from convcli.windows import Held, Source, Target
+from convcli.windows import Array, Held, Source, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ConvResult:
 
     # ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch, in the input's units. Floating point,
     # unless the finish made integers. Without rows and columns if a target took the result.
-    array: NDArray[Any]
+    array: Array
     # of the image, and of the whole result
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]

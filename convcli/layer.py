@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, GeometryError, KernelError, param
 from convcli.geometry import Size
+from convcli.windows import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +121,7 @@ def bias_misfit(values: int, outputs: int) -> GeometryError:
     return GeometryError(f"bias has {values} values", rule, "give one value, or one per output channel")
 
 
-def native(array: NDArray[Any], what: str, error: type[ConvError]) -> NDArray[Any]:
+def native(array: Array, what: str, error: type[ConvError]) -> Array:
     """An array of real numbers in a dtype that all backends accept: in this machine's byte order, and at most float64.
 
     Raises

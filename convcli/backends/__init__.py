@@ -19,11 +19,9 @@ from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
 from convcli.vocabulary import BACKENDS as BACKENDS
 from convcli.vocabulary import DTYPES as DTYPES
-from convcli.windows import whole
+from convcli.windows import Array, whole
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from convcli.geometry import Geometry, Size
     from convcli.layer import Layer
     from convcli.windows import Source, Target
@@ -92,7 +90,7 @@ class Computed(NamedTuple):
 
     # ``(N, C_out, H_out, W_out)``; without rows and columns if the task's target took the result. In the task's dtype,
     # except that NumPy has no bfloat16, for which it is float32; or in the integers that the finish made.
-    array: NDArray[Any]
+    array: Array
     plan: str  # the plan in words
     clipped: Clipped = Clipped()  # counts of the values that the finish clipped
     considered: tuple[Considered, ...] = ()  # the plans that the planner compared
@@ -101,13 +99,13 @@ class Computed(NamedTuple):
     mixes: bool = False
 
 
-def lifted(task: Task) -> NDArray[Any]:
+def lifted(task: Task) -> Array:
     """The pixels ``(N, C_in, H, W)``, for a backend that reads the whole picture."""
     pixels = whole(task.source)
     return pixels if task.lift is None else task.lift.whole(pixels)
 
 
-def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False) -> Computed:
+def finished(array: Array, finish: Finish, plan: str, mixes: bool = False) -> Computed:
     """The output of a backend that computes the whole result ``(N, C, H, W)`` before finishing it."""
     if not finish.joins and finish.dtype is None and finish.restore is None:
         return Computed(array, plan, mixes=mixes)

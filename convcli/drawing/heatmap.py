@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from convcli.drawing.colors import LIGHT, Palette, diverging, mix
 from convcli.drawing.grid import Cell, cells, number, pixels
+from convcli.drawing.scene import Colors as Colors
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size
 
 Numbers = Sequence[Sequence[float]]
-Colors = tuple[tuple[str, ...], ...]
 
 NUMBERED = 15
 """Up to this many cells to a side, numbers are written in the cells."""

@@ -12,10 +12,9 @@ from functools import partial
 from itertools import product
 from math import prod
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends import Computed, Task, finished
 from convcli.backends.numpy.job import lines
@@ -26,7 +25,7 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
 from convcli.system.context import current
 from convcli.system.parallel import run_all
-from convcli.windows import WHOLE
+from convcli.windows import WHOLE, Array
 
 LARGEST = 1e30
 """If all results lie below this, no sum on the way has overflowed, so that none of them is NaN."""
@@ -75,7 +74,7 @@ class BlockOutput:
         else:
             self.array = np.empty((count, outputs, height, width), kind)
         # per image ``(O, H, W·step)``, if values lie in the same order as in a tile; else None
-        self._lines: list[NDArray[Any]] | None = None
+        self._lines: list[Array] | None = None
         in_order = self.interleaved and outputs == self.job.step if self.job.step > 1 else not self.interleaved
         if in_order and len(self.job.phases) == 1 and self.job.upsample == (1, 1):
             self._lines = [lines(picture, self.job.step) for picture in self.array]
@@ -93,7 +92,7 @@ class BlockOutput:
                 self.array[...] = finished
                 self._note(Clipped(*(count * unreached for count in clipped)))
 
-    def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
+    def emit(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
         """Finish the values ``(O, rows, line)`` of a tile (see `FilterRecipe.tile`), and put them in their place in the block."""
         if self._lines is not None:
             step, (y, x) = self.job.step, self._first
@@ -107,14 +106,12 @@ class BlockOutput:
         for part, place in self._places(image, values, rows, columns):
             self._note(self._put(part, place, buffers))
 
-    def look(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
+    def look(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
         """Find the extremes of a tile, and keep nothing else of it."""
         for part, place in self._places(image, values, rows, columns):
             self._widen(self.finish.extremes(part[..., : place.shape[2] * self.job.step]))
 
-    def _places(
-        self, image: int, values: NDArray[Any], rows: range, columns: range
-    ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    def _places(self, image: int, values: Array, rows: range, columns: range) -> Iterator[tuple[Array, Array]]:
         """The parts ``(F, rows, line)`` of a tile, each with the place ``(C, rows, W)`` that it goes to once it is finished."""
         job, (s, t) = self.job, self.job.upsample
         planes, (y, x) = values.reshape(-1, len(job.phases), *values.shape[1:]), self._first
@@ -125,7 +122,7 @@ class BlockOutput:
             if place.size:  # the last phases may lie beyond the image
                 yield planes[:, number, : place.shape[1]], place
 
-    def _put(self, values: NDArray[Any], place: NDArray[Any], buffers: Buffers) -> Clipped:
+    def _put(self, values: Array, place: Array, buffers: Buffers) -> Clipped:
         """Finish ``values (F, rows, line)`` into ``place (C, rows, W)``."""
         step = self.job.step
         if step == 1 and (place.strides[2] == place.itemsize or self.finish.dtype is None):
@@ -214,7 +211,7 @@ def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
     return runs
 
 
-def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:
+def _each(task: Task, block: Block, act: Callable[[int, Array, range, range, Buffers], None]) -> None:
     """Call `act` for every tile of a block, in every image."""
     recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
     if not recipe.tiles:
@@ -222,7 +219,7 @@ def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, ran
     for image in range(task.images):
         planes = lines(task.source.read(image, *block.window), recipe.job.step)
 
-        def work(tile: tuple[range, range], image: int = image, planes: NDArray[Any] = planes) -> None:
+        def work(tile: tuple[range, range], image: int = image, planes: Array = planes) -> None:
             rows, columns = tile
             act(image, recipe.tile(planes, rows, columns, buffers, task.lift), rows, columns, buffers)
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from convcli.borders import PaddedAxis, padded_axis, sources
 from convcli.geometry import ZERO, Geometry, Pair, Size, extent
+from convcli.windows import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +142,7 @@ class FilterJob:
         )
 
 
-def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:
+def lines(picture: Array, step: int) -> Array:
     """A picture ``(C, H, W)`` as planes.
 
     With step 1 it stays as it is. With step C, for a picture that is interleaved in memory, it becomes one plane
@@ -155,8 +156,8 @@ def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:
 
 
 def direct(
-    weight: NDArray[Any],
-    bias: NDArray[Any] | None,
+    weight: Array,
+    bias: Array | None,
     geometry: Geometry,
     groups: int,
     source: np.dtype[Any],
@@ -198,7 +199,7 @@ def direct(
 
 
 def laid_out(
-    kernels: NDArray[np.float64], bias: NDArray[Any] | None, groups: int, interleaved: bool, **fields: Any
+    kernels: NDArray[np.float64], bias: Array | None, groups: int, interleaved: bool, **fields: Any
 ) -> FilterJob:
     """The job for ``kernels (C_out, phases, I, kh, kw)``, in which gaps are NaN.
 

@@ -17,11 +17,11 @@ from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import FilterJob, laid_out
 from convcli.borders import PaddedAxis
 from convcli.geometry import Geometry, Pair, Size, extent
+from convcli.windows import Array
 
 
 class Phase(NamedTuple):
@@ -72,7 +72,7 @@ MOST_ENTRIES, MOST_GAPS = 1 << 22, 64
 """The windows of the phases may have so many entries in all; if they have more, then only so many for each tap."""
 
 
-def sparse(weight: NDArray[Any], geometry: Geometry) -> str:
+def sparse(weight: Array, geometry: Geometry) -> str:
     """Why this backend cannot do an operation: nearly all entries of its windows would be gaps. Empty if it can.
 
     Phases begin far apart if a large dilation is not a multiple of the stride. The gaps between them are laid out, too.
@@ -85,8 +85,8 @@ def sparse(weight: NDArray[Any], geometry: Geometry) -> str:
 
 
 def transposed(
-    weight: NDArray[Any],
-    bias: NDArray[Any] | None,
+    weight: Array,
+    bias: Array | None,
     geometry: Geometry,
     groups: int,
     source: np.dtype[Any],

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import cache, partial
 from math import prod
 from threading import Lock, local
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends import Considered, Task
 from convcli.backends.numpy.job import FilterJob, direct
@@ -34,6 +33,7 @@ from convcli.geometry import ZERO, Geometry, Size
 from convcli.pointwise.lift import Lift
 from convcli.system.context import current
 from convcli.system.parallel import workers
+from convcli.windows import Array
 
 
 class Key(NamedTuple):
@@ -63,8 +63,8 @@ class PreparedTile(NamedTuple):
     """A tile in the arrays of a thread."""
 
     # the gathered input, and the part of the result that is kept
-    scratch: NDArray[Any]
-    kept: NDArray[Any]
+    scratch: Array
+    kept: Array
     filling: Filling | None  # how it is filled; None: by `fill`
     # gives the steps of the strategy in a dtype, or, for None, those of plain taps, up to `kept`. Built when first
     # needed.
@@ -84,7 +84,7 @@ class FilterRecipe(NamedTuple):
     # or an infinity within the kernel's support.
     work: Callable[[str | None], Work]
     # gives the dtype in which a tile with this scratch has to be done, or None
-    precision: Callable[[FilterJob, NDArray[Any]], str | None]
+    precision: Callable[[FilterJob, Array], str | None]
     tiles: list[tuple[range, range]]  # output rows and columns
     threads: int
     # for each range of output rows, how the rows that it reads are gathered; for each range of output columns, the
@@ -109,9 +109,7 @@ class FilterRecipe(NamedTuple):
         )
         return (top, left), recipe
 
-    def tile(
-        self, planes: NDArray[Any], rows: range, columns: range, buffers: Buffers, lift: Lift | None = None
-    ) -> NDArray[Any]:
+    def tile(self, planes: Array, rows: range, columns: range, buffers: Buffers, lift: Lift | None = None) -> Array:
         """Compute the output ``(O, rows, line)`` of a tile of image `planes`, lifted first, in one of the buffers.
 
         A line begins with the output values that are kept. The values after these have no meaning.
@@ -171,7 +169,7 @@ def recipe_of(task: Task) -> FilterRecipe:
     return current().kept(Recipes, Recipes).of(key)
 
 
-def _bytes(array: NDArray[Any]) -> bytes:
+def _bytes(array: Array) -> bytes:
     return np.asarray(array, np.float64).tobytes()
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.lift import Lift
-from convcli.windows import NEAR_VALUES
+from convcli.windows import NEAR_VALUES, Array
 
 T = TypeVar("T")
 
@@ -39,17 +39,17 @@ class Buffers(local):
     """
 
     def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[Any]] = {}
+        self._arrays: dict[str, Array] = {}
         self._owner: object = None
         self._made: dict[tuple[object, ...], Any] = {}
 
-    def get(self, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    def get(self, name: str, shape: tuple[int, ...], dtype: str) -> Array:
         """The array of this name, shape and dtype, one for each thread. What it held before is lost."""
         arrays, size = self._arrays, prod(shape)
         if name not in arrays or arrays[name].size < size or arrays[name].dtype != dtype:
             arrays[name] = np.zeros(size, dtype)  # steps over all lines as one also read values never set
             self._made.clear()  # otherwise, objects made of the old array would keep it in memory
-        array: NDArray[Any] = arrays[name][:size].reshape(shape)
+        array: Array = arrays[name][:size].reshape(shape)
         return array
 
     def made(self, owner: object, key: tuple[object, ...], make: Callable[[], T]) -> T:
@@ -142,7 +142,7 @@ class Gather:
         return len(self.indices), self.run, None if self.copies is None else (*self.copies,)
 
 
-def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Gather, columns: Gather) -> None:
+def fill(scratch: Array, planes: Array, rows: Gather, columns: Gather) -> None:
     """Gather ``planes (P, H, W·step)`` through index maps into ``scratch (P, rows, line)``."""
     target = scratch[:, :, columns.target]
     np.copyto(target[:, rows.target], planes[:, rows.source, columns.source], casting="unsafe")
@@ -170,13 +170,11 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Gather, columns: Gat
 class Filling(NamedTuple):
     """How a tile is filled if its border can be copied from the tile itself."""
 
-    stretches: list[
-        tuple[slice, NDArray[Any]]
-    ]  # for each class of columns, its stretch of the image, and where it goes
+    stretches: list[tuple[slice, Array]]  # for each class of columns, its stretch of the image, and where it goes
     border: Steps  # copies from the stretches to the border around them
 
 
-def filling(scratch: NDArray[Any], rows: Gather, gathers: list[Gather]) -> Filling | None:
+def filling(scratch: Array, rows: Gather, gathers: list[Gather]) -> Filling | None:
     """How ``scratch (planes, rows, line)`` is filled from its stretches; None if its border has to be gathered from the image."""
     stretches, border = [], Steps()
     for number, columns in enumerate(gathers):
@@ -190,7 +188,7 @@ def filling(scratch: NDArray[Any], rows: Gather, gathers: list[Gather]) -> Filli
     return Filling(stretches, border)
 
 
-def _copies(places: NDArray[Any], copies: list[tuple[int, int]]) -> Steps:
+def _copies(places: Array, copies: list[tuple[int, int]]) -> Steps:
     """The steps that fill single ``places (P, places, …)`` from other places, see `Gather.copies`."""
     return [
         (places[:, place].fill, (0,)) if inside == ZERO else (np.copyto, (places[:, place], places[:, inside]))
@@ -199,7 +197,7 @@ def _copies(places: NDArray[Any], copies: list[tuple[int, int]]) -> Steps:
 
 
 def fill_lifted(
-    scratch: NDArray[Any], planes: NDArray[Any], rows: Gather, gathers: list[Gather], lift: Lift, buffers: Buffers
+    scratch: Array, planes: Array, rows: Gather, gathers: list[Gather], lift: Lift, buffers: Buffers
 ) -> None:
     """Gather ``planes (P, H, W·step)`` of pixels as stored, lift them a few rows at a time, and put them into `scratch`.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from convcli.backends.torch.convolutions import Tensors, plainly, tensors
 from convcli.backends.torch.device import check_device
 from convcli.errors import BackendError, param
 from convcli.system import memory
+from convcli.windows import Array
 
 
 def run(task: Task) -> Computed:
@@ -106,7 +106,7 @@ def _tensors(task: Task) -> Tensors:
     """The task's tensors on the device. Narrow values are copied as they are, and widened on the device."""
     where, kind = check_device(task.device), getattr(torch, task.dtype)
 
-    def tensor(array: NDArray[Any]) -> torch.Tensor:
+    def tensor(array: Array) -> torch.Tensor:
         return to_tensor(array).to(where)
 
     given = task.layer
@@ -128,7 +128,7 @@ def _computed(task: Task, made: Tensors, out: torch.Tensor, how: str) -> Compute
     return Computed(to_array(stored), plan, clipped, mixes=mixes)
 
 
-def to_tensor(array: NDArray[Any]) -> torch.Tensor:
+def to_tensor(array: Array) -> torch.Tensor:
     """An array as a tensor in the host's memory: with the same dtype, and without a copy if torch allows it."""
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
@@ -137,7 +137,7 @@ def to_tensor(array: NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
-def to_array(tensor: torch.Tensor) -> NDArray[Any]:
+def to_array(tensor: torch.Tensor) -> Array:
     """A tensor as an array in the host's memory, in the same dtype. bfloat16, which NumPy does not have, becomes float32."""
     if tensor.dtype is torch.bfloat16:
         tensor = tensor.float()

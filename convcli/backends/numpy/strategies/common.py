@@ -15,6 +15,7 @@ from convcli.backends import SMALL
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
+from convcli.windows import Array
 
 PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
 """Seconds to read, compute and write one value."""
@@ -72,7 +73,7 @@ class Estimate(NamedTuple):
     held: int = 0  # bytes that are kept for the next operation like it, beyond what is kept for every strategy
 
 
-Work = Callable[[int, NDArray[Any], NDArray[Any], Buffers], Steps]
+Work = Callable[[int, Array, Array, Buffers], Steps]
 """``work(width, scratch, out, buffers)``: the steps that fill the first `width` values of each line of
 ``out (O, rows, line)`` from the gathered ``scratch (planes, input rows, line)``, without the bias. Their dtypes are
 those of the plan. Lines of both have the same length, so that many lines can be treated as one: the
@@ -107,7 +108,7 @@ class Strategy(Protocol):
         """
         ...
 
-    def precision(self, job: FilterJob, scratch: NDArray[Any]) -> str | None:
+    def precision(self, job: FilterJob, scratch: Array) -> str | None:
         """The dtype in which a tile can be done if its values are not `bounded`; None: only by plain taps."""
         ...
 
@@ -159,7 +160,7 @@ def slower(job: FilterJob, factor: float) -> float:
     return factor if job.stride > 1 else 1.0
 
 
-def bias_steps(job: FilterJob, out: NDArray[Any]) -> Steps:
+def bias_steps(job: FilterJob, out: Array) -> Steps:
     """The steps that add the bias to ``out (O, rows, W_out·step)``; none if there is no bias."""
     if not job.bias.any():
         return []
@@ -167,7 +168,7 @@ def bias_steps(job: FilterJob, out: NDArray[Any]) -> Steps:
     return [(np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels))]
 
 
-def precision(job: FilterJob, scratch: NDArray[Any]) -> str | None:
+def precision(job: FilterJob, scratch: Array) -> str | None:
     """The dtype of a tile, if its values allow skipping taps of weight 0 and adding pixels before they are multiplied; else None.
 
     A tap may not be skipped if a NaN or an infinity lies under it. Pixels may not be added if they are so large that
@@ -182,7 +183,7 @@ def is_small(largest: float, kind: np.dtype[Any]) -> bool:
     return largest < float(np.finfo(kind).max) * SMALL
 
 
-def spread(scratch: NDArray[Any], block: tuple[int, int]) -> tuple[float, float]:
+def spread(scratch: Array, block: tuple[int, int]) -> tuple[float, float]:
     """The largest magnitude in a tile (NaN if there is one), and how many times larger it is than the mean of the faintest block.
 
     `block` gives the rows and columns of a block. Blocks that are all zeros are left out.

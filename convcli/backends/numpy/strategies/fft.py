@@ -14,10 +14,9 @@ from __future__ import annotations
 from functools import lru_cache
 from math import log2, sqrt
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends import TOO_WIDE, WIDE, block, scale_of
 from convcli.backends.numpy.job import FilterJob
@@ -33,6 +32,7 @@ from convcli.backends.numpy.strategies.common import (
 )
 from convcli.backends.numpy.tiles import Buffers
 from convcli.geometry import Size
+from convcli.windows import Array
 
 TRANSFORM = {"float32": 0.16e-9, "float64": 0.3e-9}
 """Seconds of a real transform, for each value and each doubling of its size."""
@@ -117,7 +117,7 @@ def tile(job: FilterJob, itemsize: int) -> Size:
     return Size(max(1, (height - 1) // job.stride + 1), max(1, width))
 
 
-def precision(job: FilterJob, scratch: NDArray[Any]) -> str | None:
+def precision(job: FilterJob, scratch: Array) -> str | None:
     """The dtype for a tile; None if its values are not finite, near the end of their type's range, or of too wide a range.
 
     The windows of a dilated kernel may miss the pixels that raise the mean of a block. Such tiles are always done in
@@ -156,9 +156,9 @@ class _Transforms:
         totals = [float(np.abs(kernels).sum()) for kernels in self.different.values()]
         self.scales = [scale_of(total) for total in totals]
         self._lock = Lock()
-        self._spectra: dict[tuple[int, int], NDArray[Any]] = {}
+        self._spectra: dict[tuple[int, int], Array] = {}
 
-    def fill(self, width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def fill(self, width: int, scratch: Array, out: Array, buffers: Buffers) -> None:
         """Fill the first `width` values of each line of ``out (O, rows, line)``."""
         job, kind = self.job, self.dtype
         scratch = scratch.astype(kind, copy=False)
@@ -188,7 +188,7 @@ class _Transforms:
                 if self.scales[which] != 1:
                     out[o, :, :width] *= out.dtype.type(self.scales[which])
 
-    def _sides(self, scratch: NDArray[Any]) -> tuple[int, int]:
+    def _sides(self, scratch: Array) -> tuple[int, int]:
         """Rows and columns of the transforms of a tile."""
         single = len(self.different) * self.job.inputs == 1  # one more transform of it costs little
         (most_rows, most_columns), (rows, columns) = self.usual, scratch.shape[1:]
@@ -196,7 +196,7 @@ class _Transforms:
             return fitted(most_rows, rows), fitted(most_columns, columns)
         return max(most_rows, rows), max(most_columns, columns)
 
-    def _kernels(self, height: int, width: int) -> NDArray[Any]:
+    def _kernels(self, height: int, width: int) -> Array:
         """The transforms ``(different kernels, I, height, width/2 + 1)``, conjugate as in a correlation; made once."""
         key = height, width
         with self._lock:  # otherwise, every thread would make its own
@@ -204,7 +204,7 @@ class _Transforms:
                 self._spectra[key] = self._transformed(height, width)
             return self._spectra[key]
 
-    def _transformed(self, height: int, width: int) -> NDArray[Any]:
+    def _transformed(self, height: int, width: int) -> Array:
         job = self.job
         found = np.empty(
             (len(self.different), job.inputs, height, width // 2 + 1), np.result_type(self.dtype, np.complex64)

@@ -6,16 +6,14 @@ kernel rows that read the same rows of the image with this stride.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
 from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
+from convcli.windows import Array
 
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
@@ -83,7 +81,7 @@ def prepare(job: FilterJob, dtype: str) -> Work:
     sets = row_sets(job)
     banks = job.banks
 
-    def work(width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         rows = out.shape[1]
         steps: Steps = []
         for outputs in banks:

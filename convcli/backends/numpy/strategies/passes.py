@@ -12,21 +12,21 @@ channels are interleaved.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.tiles import Steps
 from convcli.geometry import Size, extent
+from convcli.windows import Array
 
 LONG_LINE = 4096
 """If a line has at least so many values, NumPy is as fast line by line as on all lines as one."""
 
 
-def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArray[Any]:
+def banded(taps: Array, block: int, stride: int, dilation: int) -> Array:
     """``T (block, stride·(block - 1) + dilation·(k - 1) + 1)`` for one line of taps ``(k,)``."""
     reach = extent(len(taps), dilation)
     out = np.zeros((block, stride * (block - 1) + reach), taps.dtype)
@@ -63,7 +63,7 @@ def whole_blocks(job: FilterJob, size: Size, rows: int) -> Size:
     return Size(max(size.height // block * block, min(size.height, block)), size.width)
 
 
-def blocks_of(lines: NDArray[Any], rows: int, size: int, depth: int, apart: int) -> NDArray[Any]:
+def blocks_of(lines: Array, rows: int, size: int, depth: int, apart: int) -> Array:
     """``(blocks, depth, line)``: the overlapping windows of `lines` under blocks of `size` output rows.
 
     The windows of neighbouring output rows are `apart` lines apart.
@@ -76,7 +76,7 @@ UNPACKED = 1_000_000
 """Multiply-accumulates of a product up to which BLAS reads the matrices in place, instead of packing them first."""
 
 
-def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> Steps:
+def multiply(band: Array, source: Array, out: Array) -> Steps:
     """The steps for ``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in pieces for which BLAS is fastest."""
     if band.shape[1] == 1:  # NumPy does not use BLAS for such a product
         return [(np.multiply, (band, source, out))]
@@ -127,7 +127,7 @@ class Fold(NamedTuple):
         return PASS_PRODUCTS * (1 + LINE_VALUES / width) * passes + TOGETHER * len(self.weights)
 
 
-def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
+def folded(taps: Array, centre: int | None = None) -> Fold:
     """The fold of a line of taps ``(k,)``. By default, its centre is the first tap whose weight no other tap has."""
     groups: dict[float, list[tuple[int, int]]] = {}
     for place, tap in enumerate(taps.tolist()):
@@ -146,7 +146,7 @@ def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
     return Fold(centre, sums, weights)
 
 
-def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, list[Fold]]:
+def cheapest(lines: list[Array], apart: int, width: int) -> tuple[float, list[Fold]]:
     """The cheaper way for several lines of taps ``(k,)`` whose results are summed to output lines of `width` values.
 
     Neighbouring taps are `apart` values from each other. Returns the cost, in multiply-accumulates for each output
@@ -163,7 +163,7 @@ def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, 
     return (by_folds, folds) if by_folds < by_bands else (by_bands, [])
 
 
-def by_fold(folds: list[Fold], room: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
+def by_fold(folds: list[Fold], room: Array, apart: int, out: Array) -> Steps:
     """The steps that fill ``out (rows, width)`` with the sum of several lines of taps. Each is applied to its own lines.
 
     All folds have the same centre. ``room (rows, slots, line)`` has a slot for each weight of each fold. The first slot
@@ -208,7 +208,7 @@ def _moves_on(pairs: list[list[tuple[int, int]]]) -> bool:
     return len(moves) == 1
 
 
-def _shifted(lines: NDArray[Any], offsets: list[int], width: int) -> NDArray[Any]:
+def _shifted(lines: Array, offsets: list[int], width: int) -> Array:
     """``(rows, offsets, width)``: the parts of `lines` that begin at evenly spaced offsets."""
     first, *others = offsets
     between = others[0] - first if others else 0
@@ -216,7 +216,7 @@ def _shifted(lines: NDArray[Any], offsets: list[int], width: int) -> NDArray[Any
     return as_strided(lines[:, first:], (len(lines), len(offsets), width), (down, between * along, along))
 
 
-def by_band(lines: NDArray[Any], band: NDArray[Any], out: NDArray[Any]) -> Steps:
+def by_band(lines: Array, band: Array, out: Array) -> Steps:
     """The steps that fill ``out (rows, width)`` with products of `lines` and ``band (depth, size)``, all blocks in one call."""
     (rows, width), size = out.shape, band.shape[1]
     itemsize = out.itemsize

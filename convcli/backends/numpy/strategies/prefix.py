@@ -15,15 +15,13 @@ F. Crow, "Summed-area tables for texture mapping" (1984).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import flat
 from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, precision, slower, tile
 from convcli.backends.numpy.tiles import Buffers, Step, Steps
+from convcli.windows import Array
 
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
@@ -64,7 +62,7 @@ def prepare(job: FilterJob, dtype: str) -> Work:
     factors = found[0].ravel().astype(dtype)
     s, d = job.stride, job.dilation.rows
 
-    def work(width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         _, rows, line = out.shape
         length = (rows - 1) * line + width  # all lines as one: values after the end of a line have no meaning
         kind = scratch.dtype.name
@@ -106,11 +104,11 @@ def prepare(job: FilterJob, dtype: str) -> Work:
 class _Sum:
     """A sum of integers that is added to real results `target`, in as many parts as its type needs; `total` holds a part."""
 
-    def __init__(self, total: NDArray[Any], target: NDArray[Any]) -> None:
+    def __init__(self, total: Array, target: Array) -> None:
         self.total, self.target = total, target
         self.begun = self.onto = False
 
-    def add(self, view: NDArray[Any]) -> Step:
+    def add(self, view: Array) -> Step:
         """The step that adds `view` to the part, or begins the part with it."""
         begun, self.begun = self.begun, True
         return (np.add, (self.total, view, self.total)) if begun else (np.copyto, (self.total, view))
@@ -124,7 +122,7 @@ class _Sum:
         return (np.copyto, (self.target, self.total, "unsafe")) if begun else (self.target.fill, (0,))
 
 
-def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
+def prefix_sums(lines: Array, apart: int, out: Array) -> Steps:
     """The steps for ``out[y] = Σ lines[y - apart·i], i ≥ 1``, over the rows of ``lines (R, line)``: ``out (R + apart, line)``.
 
     They work in groups of `GROUP` rows: first within all groups at once, then from group to group. So few calls do many
@@ -143,7 +141,7 @@ def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
     return steps
 
 
-def _differences(jumps: list[tuple[NDArray[Any], int]], out: NDArray[Any], product: NDArray[Any]) -> Steps:
+def _differences(jumps: list[tuple[Array, int]], out: Array, product: Array) -> Steps:
     """The steps for ``out = Σ rise · prefix sums``."""
     (first, rise), *others = jumps
     steps: Steps = []

@@ -8,7 +8,7 @@ cheaper way.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from convcli.backends.numpy.strategies import common, passes
 from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
+from convcli.windows import Array
 
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
@@ -132,7 +133,7 @@ def prepare(job: FilterJob, dtype: str) -> Work:
     """Factor the kernels, once. The result gives the steps that fill a tile."""
     planes = [_Passes(job, dtype, o) for o in range(job.outputs)]
 
-    def work(width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         targets = zip(planes, out[..., :width], strict=True)
         return [step for each, target in targets for step in each.steps(scratch, target, buffers)]
 
@@ -143,8 +144,8 @@ class _Term(NamedTuple):
     """A gathered plane, and the taps of the passes along its columns and its rows."""
 
     plane: int
-    column: NDArray[Any]
-    line: NDArray[Any]
+    column: Array
+    line: Array
 
 
 def _terms(job: FilterJob, dtype: str, output: int) -> list[_Term]:
@@ -171,13 +172,13 @@ class _Passes:
         self.block = passes.block_rows(job.kernel.height)
         self.terms = _terms(job, dtype, output)
         self.folds = _across(job, self.terms)[1]
-        self._built: dict[tuple[int, ...], NDArray[Any]] = {}
+        self._built: dict[tuple[int, ...], Array] = {}
 
-    def steps(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def steps(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """The steps that fill ``out (rows, width)``."""
         return (self._by_folds if self.folds else self._by_bands)(scratch, out, buffers)
 
-    def _by_folds(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def _by_folds(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """All passes, for a few rows at a time, because their intermediate results take much memory."""
         steps: Steps = []
         line, slots = scratch.shape[2], sum(len(fold.weights) for fold in self.folds)
@@ -194,7 +195,7 @@ class _Passes:
                 steps += passes.by_fold(self.folds, room[: len(rows)], self.apart, rows)
         return steps
 
-    def _by_bands(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def _by_bands(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """One term after the other."""
         rows, width = out.shape
         columns = min(passes.BLOCK_COLUMNS, width)
@@ -209,7 +210,7 @@ class _Passes:
                 steps.append((np.add, (out, further, out)))
         return steps
 
-    def _down(self, number: int, lines: NDArray[Any], out: NDArray[Any]) -> Steps:
+    def _down(self, number: int, lines: Array, out: Array) -> Steps:
         """The steps of a term's pass along the columns of `lines`, into ``out (rows, line)``."""
         rows, line = out.shape
         size = min(self.block, rows)
@@ -221,7 +222,7 @@ class _Passes:
             steps += passes.multiply(band, lines[self.stride * start :][: band.shape[1]], out[start:])
         return steps
 
-    def _band(self, number: int, size: int, along: bool = False) -> NDArray[Any]:
+    def _band(self, number: int, size: int, along: bool = False) -> Array:
         """The banded matrix of a term for blocks of `size` rows, or of `size` columns if `along` is set. Built once."""
         key = number, size, along
         if key not in self._built:

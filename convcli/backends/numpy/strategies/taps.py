@@ -7,16 +7,16 @@ that occur in several places are computed once (`convcli.backends.numpy.strategi
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
 from convcli.backends.numpy.strategies.common import Estimate, Work, precision, tile
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, WeightedTap, shared
 from convcli.backends.numpy.tiles import Buffers, Steps
+from convcli.windows import Array
 
 __all__ = ["arranged", "estimates", "precision", "prepare", "tile"]
 
@@ -139,7 +139,7 @@ def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
     """Arrange the taps, once (see `arranged`). The result gives the steps that fill a tile."""
     sums, plans = arranged(job, gaps_only)
 
-    def work(width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         _, rows, line = out.shape
         partial = buffers.get("partial", (rows, line), dtype)
         steps: Steps = []
@@ -156,11 +156,11 @@ def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
             reach = (rows - 1) * job.stride + 1
             targets, partial = out[..., :width], partial[:, :width]
 
-        def view(tap: WeightedTap) -> NDArray[Any]:
+        def view(tap: WeightedTap) -> Array:
             start = tap.column * job.apart
             if job.stride == 1:
                 start += tap.row * line
-                stretch: NDArray[Any] = lines[tap.plane][start : start + length]
+                stretch: Array = lines[tap.plane][start : start + length]
                 return stretch
             return scratch[tap.plane, tap.row : tap.row + reach : job.stride, start : start + width]
 

@@ -10,10 +10,8 @@ columns, as in a symmetric kernel, share their product.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
@@ -21,6 +19,7 @@ from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, 
 from convcli.backends.numpy.strategies.passes import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
+from convcli.windows import Array
 
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
@@ -72,7 +71,7 @@ def rows_of(job: FilterJob, line: int) -> int:
     return block_rows(job.kernel.height, max(len(distinct_columns(kernel)[0]) for kernel in first), line)
 
 
-def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, int]]]:
+def distinct_columns(kernel: Array) -> tuple[list[int], list[tuple[int, int]]]:
     """The different columns of a kernel that have taps, and ``(column, number of the equal one)`` for every column with taps."""
     found: dict[bytes, tuple[int, int]] = {}  # the first column of each kind, and the number of the kind
     places = np.flatnonzero(kernel.any(axis=0)).tolist()
@@ -88,10 +87,10 @@ def prepare(job: FilterJob, dtype: str) -> Work:
     sets, dilation = lattices(job)
 
     @cache
-    def bands(o: int, c: int, size: int) -> NDArray[Any]:
+    def bands(o: int, c: int, size: int) -> Array:
         return np.concatenate([banded(kernels[o, c, :, j], size, job.stride, dilation) for j in columns[o][c][0]])
 
-    def work(width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         block = rows_of(job, out.shape[2])
         steps: Steps = []
         for o, each in enumerate(columns):
@@ -118,7 +117,7 @@ class _Products:
     all kernels of the job.
     """
 
-    def __init__(self, band: NDArray[Any], size: int, line: int, most: int, buffers: Buffers) -> None:
+    def __init__(self, band: Array, size: int, line: int, most: int, buffers: Buffers) -> None:
         self.band, self.size, count = band, size, len(band) // size
         self.at_once = max(1, PRODUCT_BYTES // (most * size * line * band.itemsize))
         kind = band.dtype.name
@@ -133,11 +132,11 @@ class _Products:
 
     def added_up(
         self,
-        lines: NDArray[Any],
+        lines: Array,
         stride: int,
         offsets: list[tuple[int, int]],
         width: int,
-        out: NDArray[Any],
+        out: Array,
         onto: bool,
     ) -> Steps:
         """The steps that set ``out (rows, line)`` to the sum of products with `lines`, or add to it if `onto` is set.
@@ -148,7 +147,7 @@ class _Products:
         blocks, rest = divmod(rows, size)
         whole = out.flags.c_contiguous  # then the lines of a block, or all single lines, are treated as one
 
-        def cut(blocks: NDArray[Any], offset: int = 0) -> NDArray[Any]:
+        def cut(blocks: Array, offset: int = 0) -> Array:
             if not whole:
                 return blocks[..., offset : offset + width]
             stretches = blocks.reshape(1 if size == 1 else len(blocks), -1)
@@ -169,7 +168,7 @@ class _Products:
         return steps
 
 
-def _sum(views: list[NDArray[Any]], target: NDArray[Any], onto: bool) -> Steps:
+def _sum(views: list[Array], target: Array, onto: bool) -> Steps:
     """The steps that set `target` to the sum of `views`, or add them to it if `onto` is set."""
     if onto:
         views = [target, *views]
