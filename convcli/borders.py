@@ -6,6 +6,8 @@ made, only the part that is asked for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,28 +15,19 @@ from convcli.geometry import ZERO, Geometry
 
 
 def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.intp]:
-    """The source index of each position of an axis, or `ZERO`: an array of the shape of `positions`.
-
-    Parameters
-    ----------
-    positions : ndarray of int
-        Any shape. 0 is the first pixel, positions before it are negative.
-    size : int
-        Pixels along the axis.
-    mode : str
-        One of `convcli.vocabulary.PADDING_MODES`. For one position see `convcli.geometry.source_at`.
-    """
+    """The source index of each position of an axis of `size` pixels, or `ZERO`: see `convcli.geometry.source_at`."""
     if mode == "zeros":
         return np.where((positions >= 0) & (positions < size), positions, ZERO)
     if mode == "replicate":
         return np.clip(positions, 0, size - 1)
     if mode == "circular":
         return positions % size
-    period, turn = (max(1, 2 * (size - 1)),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
+    period, turn = (max(1, 2 * size - 2),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
     places = positions % period
-    return np.where(places < size, places, turn - places)
+    return np.minimum(places, turn - places)
 
 
+@dataclass(frozen=True, slots=True)
 class PaddedAxis:
     """An axis of `size` pixels with `before` padded positions ahead of them.
 
@@ -42,9 +35,12 @@ class PaddedAxis:
     other. `length` is the number of positions, of the kept ones alone.
     """
 
-    def __init__(self, size: int, before: int, length: int, mode: str = "zeros", kept: int = 1, apart: int = 1) -> None:
-        self.size, self.before, self.length, self.mode = size, before, length, mode
-        self.kept, self.apart = kept, apart
+    size: int
+    before: int
+    length: int
+    mode: str = "zeros"
+    kept: int = 1
+    apart: int = 1
 
     def __len__(self) -> int:
         return self.length
@@ -66,6 +62,5 @@ class PaddedAxis:
 
 def padded_axis(geometry: Geometry, axis: int) -> PaddedAxis:
     """The padded rows (axis 0) or columns (1) of a direct operation's input."""
-    before, after = geometry.pads[2 * axis : 2 * axis + 2]
-    size = geometry.input[axis]
-    return PaddedAxis(size, before, before + size + after, geometry.padding_mode)
+    at = geometry.along(axis)
+    return PaddedAxis(at.h, at.before, at.before + at.h + at.after, geometry.padding_mode)

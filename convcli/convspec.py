@@ -14,59 +14,35 @@ from convcli.vocabulary import OPS, PADDING_MODES, PADDING_RULES
 class ConvSpec:
     """The operation that the user asked for, before any size is known. Every default is PyTorch's.
 
-    Parameters
-    ----------
-    op : {"corr", "conv"}
-        ``conv`` flips the kernel in both axes; nothing else differs.
-    transpose : bool
-        The transposed operation, as `torch.nn.ConvTranspose2d` computes it.
-    stride, dilation : Pair
-        Positive integers.
-    padding : Pads or str
-        Explicit pads, or a rule of `PADDING_RULES` that is resolved once the sizes are known.
-    padding_mode : str
-        One of `PADDING_MODES`: what lies beyond the border. The transposed operation reads as much of it as its kernel
-        reaches from; it crops its result as always.
-    groups : int
-        Number of blocks of channels. An output depends only on the input channels of its own block.
-    output_padding : Pair
-        Transposed only: extra rows at the bottom and columns at the right.
-    output_size : Size, optional
-        Transposed only, instead of `output_padding`: the size to reach, in pixels.
-
     Raises
     ------
     GeometryError
         A value is outside its range, or two values exclude each other.
     """
 
-    op: str = "corr"
-    transpose: bool = False
+    op: str = "corr"  # ``corr``, or ``conv``, which flips the kernel in both axes; nothing else differs
+    transpose: bool = False  # the transposed operation, as `torch.nn.ConvTranspose2d` computes it
     stride: Pair = Pair(1, 1)
-    padding: Pads | str = Pads(0, 0, 0, 0)
+    padding: Pads | str = Pads(0, 0, 0, 0)  # in pixels, or a rule of `PADDING_RULES`, resolved once the sizes are known
+    # one of `PADDING_MODES`: what lies beyond the border. The transposed operation reads as much of it as its kernel
+    # reaches from; it crops its result as always.
     padding_mode: str = "zeros"
     dilation: Pair = Pair(1, 1)
-    groups: int = 1
-    output_padding: Pair = Pair(0, 0)
-    output_size: Size | None = None
+    groups: int = 1  # number of blocks of channels. An output depends only on the input channels of its own block.
+    output_padding: Pair = Pair(0, 0)  # transposed only: extra rows at the bottom and columns at the right
+    output_size: Size | None = None  # transposed only, instead of `output_padding`: the size to reach, in pixels
 
     def __post_init__(self) -> None:
         if self.op not in OPS:
             rule = "is unknown"
             raise GeometryError(f"operation '{self.op}'", rule, "use corr (kernel as it is) or conv (kernel flipped)")
-        for name in ("stride", "dilation"):
-            if min(getattr(self, name)) < 1:
-                raise GeometryError(f"{name} {_pair(getattr(self, name))}", "is below 1", "use a positive integer")
-        if self.groups < 1:
-            raise GeometryError(f"groups {self.groups}", "is below 1", "use a positive integer")
-        if self.padding_mode not in PADDING_MODES:
-            remedy = f"use one of {', '.join(PADDING_MODES)}"
-            raise GeometryError(f"padding mode '{self.padding_mode}'", "is unknown", remedy)
-        if isinstance(self.padding, str):
-            if self.padding not in PADDING_RULES:
-                remedy = f"use one of {', '.join(PADDING_RULES)}"
-                raise GeometryError(f"padding rule '{self.padding}'", "is unknown", remedy)
-        elif min(self.padding) < 0:
+        for name, numbers in (("stride", self.stride), ("dilation", self.dilation), ("groups", (self.groups,))):
+            if min(numbers) < 1:
+                raise GeometryError(f"{name} {_pair(numbers)}", "is below 1", "use a positive integer")
+        for name, word, known in (("mode", self.padding_mode, PADDING_MODES), ("rule", self.padding, PADDING_RULES)):
+            if isinstance(word, str) and word not in known:
+                raise GeometryError(f"padding {name} '{word}'", "is unknown", f"use one of {', '.join(known)}")
+        if not isinstance(self.padding, str) and min(self.padding) < 0:
             raise GeometryError(f"padding {','.join(map(str, self.padding))}", "is negative", "use 0 or more pixels")
         if self.padding == "same" and max(self.stride) > 1:
             rule = f"is not defined for stride {_pair(self.stride)} (PyTorch allows stride 1 only)"
@@ -107,48 +83,45 @@ class ConvSpec:
         GeometryError
             The kernel is larger than the padded image, the output has no pixels, or the output size cannot be reached.
         """
-        return _resolved(self, *image, *kernel)
-
-    def _resolve(self, image: Size, kernel: Size) -> Geometry:
-        for what, size in (("input", image), ("kernel", kernel)):
-            if min(size) < 1:
-                raise GeometryError(f"{what} size {size}", "has no pixels", "both sides must be at least 1")
-        axes = [self._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
-        (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
-        return Geometry(
-            transpose=self.transpose,
-            input=image,
-            kernel=kernel,
-            output=Size(height, width),
-            stride=Pair(*self.stride),
-            dilation=Pair(*self.dilation),
-            pads=Pads(top, bottom, left, right),
-            padding_mode=self.padding_mode,
-            output_padding=Pair(op_rows, op_columns),
-        )
+        return _resolved(self, Size(*image), Size(*kernel))
 
     def _resolve_axis(self, axis: int, h: int, k: int) -> tuple[int, int, int, int]:
         """One axis: (padding before, padding after, output padding, output size)."""
-        s, d, p2 = self.stride[axis], self.dilation[axis], self.output_padding[axis]
-        before, after, p2 = self._pads(axis, h, k, s, d, p2)
+        s, d = self.stride[axis], self.dilation[axis]
+        before, after, p2 = self._pads(axis, h, k, s, d, self.output_padding[axis])
+        rows = ("rows", "columns")[axis]
         if not self.transpose:
             size = direct_size(h, k, s, d, before, after)
             if size < 1:
-                raise _too_large(axis, h, k, d, before, after)
+                spread = f" (dilation {d}: {extent(k, d)})" if d > 1 and k > 1 else ""
+                padded = h + before + after
+                more = f"at least {-(-(extent(k, d) - padded) // 2)} more padding on each side ({param('padding')})"
+                rule = f"is larger than the padded image of {padded}"
+                raise GeometryError(f"kernel of {k} {rows}{spread}", rule, f"use a smaller kernel or {more}")
             return before, after, p2, size
-        if self.output_size is not None:
-            p2 += _solve_output_padding(axis, self.output_size[axis], h, k, s, d, before, after, p2)
         size = transposed_size(h, k, s, d, before, after, p2)
+        if self.output_size is not None:  # as PyTorch's ConvTranspose2d solves it
+            want = self.output_size[axis]
+            if not size <= want < size + s:
+                first, last = max(1, size), size + s - 1
+                sizes = f"{first}" if first == last else f"{first} to {last}"
+                rule = (
+                    f"cannot be had from {h} {rows} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}"
+                )
+                remedy = f"for {want} change {param('padding')}, {param('stride')} or the kernel"
+                why = f"the sizes that can are {sizes}" if last >= 1 else ""
+                raise GeometryError(f"output size {want} ({rows})", rule, remedy, why)
+            p2, size = p2 + want - size, want
         if size < 1:
             whole = size + before + after
-            rule = f"crops the transposed result of {whole} {_AXES[axis]} to nothing"
+            rule = f"crops the transposed result of {whole} {rows} to nothing"
             raise GeometryError(f"padding {before}+{after}", rule, f"use at most {(whole - 1) // 2} on each side")
         return before, after, p2, size
 
     def _pads(self, axis: int, h: int, k: int, s: int, d: int, p2: int) -> tuple[int, int, int]:
         """Padding before and after one axis, and its output padding: given as numbers, or by a rule."""
         if not isinstance(self.padding, str):
-            return (*((self.padding[0], self.padding[1]) if axis == 0 else (self.padding[2], self.padding[3])), p2)
+            return *self.padding.along(axis), p2
         if self.padding == "valid":
             return 0, 0, p2
         if self.padding == "full":
@@ -169,38 +142,25 @@ class ConvSpec:
 
 
 @lru_cache(maxsize=256)
-def _resolved(spec: ConvSpec, height: int, width: int, kernel_height: int, kernel_width: int) -> Geometry:
+def _resolved(spec: ConvSpec, image: Size, kernel: Size) -> Geometry:
     """`ConvSpec.resolve`, with its results kept: many images have the same size."""
-    return spec._resolve(Size(height, width), Size(kernel_height, kernel_width))
-
-
-_AXES = ("rows", "columns")
+    for what, size in (("input", image), ("kernel", kernel)):
+        if min(size) < 1:
+            raise GeometryError(f"{what} size {size}", "has no pixels", "both sides must be at least 1")
+    axes = [spec._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
+    (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
+    return Geometry(
+        transpose=spec.transpose,
+        input=image,
+        kernel=kernel,
+        output=Size(height, width),
+        stride=Pair(*spec.stride),
+        dilation=Pair(*spec.dilation),
+        pads=Pads(top, bottom, left, right),
+        padding_mode=spec.padding_mode,
+        output_padding=Pair(op_rows, op_columns),
+    )
 
 
 def _pair(pair: tuple[int, ...]) -> str:
     return str(pair[0]) if len(set(pair)) == 1 else ",".join(map(str, pair))
-
-
-def _too_large(axis: int, h: int, k: int, d: int, before: int, after: int) -> GeometryError:
-    size = extent(k, d)
-    spread = f" (dilation {d}: {size})" if d > 1 and k > 1 else ""
-    missing = size - h - before - after
-    rule = f"is larger than the padded image of {h + before + after}"
-    remedy = f"use a smaller kernel or at least {-(-missing // 2)} more padding on each side ({param('padding')})"
-    return GeometryError(f"kernel of {k} {_AXES[axis]}{spread}", rule, remedy)
-
-
-def _solve_output_padding(
-    axis: int, want: int, h: int, k: int, s: int, d: int, before: int, after: int, p2: int
-) -> int:
-    """The additional output padding that gives `want` pixels, solved as PyTorch's ConvTranspose2d does for `output_size`."""
-    smallest = transposed_size(h, k, s, d, before, after, p2)
-    if smallest <= want < smallest + s:
-        return want - smallest
-    first = max(1, smallest)
-    last = smallest + s - 1
-    sizes = f"{first}" if first == last else f"{first} to {last}"
-    value = f"output size {want} ({_AXES[axis]})"
-    rule = f"cannot be had from {h} {_AXES[axis]} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}"
-    remedy = f"for {want} change {param('padding')}, {param('stride')} or the kernel"
-    raise GeometryError(value, rule, remedy, f"the sizes that can are {sizes}" if last >= 1 else "")

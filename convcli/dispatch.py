@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from math import prod
-from types import ModuleType
 
 import numpy as np
 
@@ -40,79 +39,61 @@ def count_macs(task: Task) -> int:
 
 
 def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str]:
-    """Resolve ``auto`` to the backend with the shortest predicted time, including the import of torch; also say why.
+    """The backend for a task, and why it was chosen: ``auto`` is the one with the shortest predicted time, import included.
 
-    Parameters
-    ----------
-    task : Task
-        Its dtype is ignored.
-    wanted : str
-        The user's choice: one of `convcli.backends.BACKENDS` or ``auto``.
-    dtype : str, optional
-        The user's choice.
-
-    Returns
-    -------
-    (str, str)
-        The backend, and the reason. The reason is empty if the user chose.
+    `wanted` and `dtype` are the user's choices; the task's dtype is ignored. The reason is empty if the user chose.
 
     Raises
     ------
     BackendError
         The backend does not have this plan or device, or it cannot do the operation.
     """
-    device = task.device
-    if task.plan is not None and (wanted not in ("auto", "numpy") or device != "cpu"):
+    device, on_cpu = task.device, task.device == "cpu"
+    if task.plan is not None and (wanted not in ("auto", "numpy") or not on_cpu):
         raise BackendError(
             f"plan '{task.plan}'",
             "is the numpy backend's",
             f"use {param('backend', 'numpy')} on the CPU, or leave {param('plan')} out",
         )
-    numpy_asked = task.plan is not None or wanted == "numpy"
-    if numpy_asked and device == "cpu" and (reason := _gaps(task)):
+    if (task.plan is not None or wanted == "numpy") and on_cpu and (reason := _gaps(task)):
         raise _too_sparse(reason)
     if task.plan is not None:
         return "numpy", "" if wanted == "numpy" else "a plan is asked for"
-    if wanted != "auto":
-        if device != "cpu" and wanted != "torch":
-            raise BackendError(
-                f"backend '{wanted}'",
-                f"runs on the CPU only, not on '{device}'",
-                f"use {param('backend', 'torch')} or auto",
-            )
-        if wanted == "torch" and not _extras().is_installed("torch"):
-            raise _without_torch(*(("device", device) if device != "cpu" else ("backend", "torch")))
+    if wanted not in ("auto", "torch"):
+        if not on_cpu:
+            remedy = f"use {param('backend', 'torch')} or auto"
+            raise BackendError(f"backend '{wanted}'", f"runs on the CPU only, not on '{device}'", remedy)
         return wanted, ""
-    if device != "cpu":
-        if not _extras().is_installed("torch"):
-            raise _without_torch("device", device)
-        return "torch", f"only torch runs on {device}"
-    if dtype in ("float16", "bfloat16"):
-        if not _extras().is_installed("torch"):
-            raise _without_torch("dtype", dtype)
-        return "torch", f"only torch computes in {dtype}"
-    return _faster(task, dtype)
+    if not on_cpu:
+        asked, other, reason = f"device '{device}'", param("device", "cpu"), f"only torch runs on {device}"
+    elif wanted == "torch":
+        asked, other, reason = "backend 'torch'", param("backend", "numpy"), ""
+    elif dtype in ("float16", "bfloat16"):
+        asked, other, reason = f"dtype '{dtype}'", param("dtype", "float32"), f"only torch computes in {dtype}"
+    else:
+        return _faster(task, dtype)
+    if not _has_torch():
+        raise BackendError(asked, "needs torch, which is not installed", f"{_how_to_get_torch()}, or use {other}")
+    return "torch", "" if wanted == "torch" else reason
 
 
-def _extras() -> ModuleType:
-    """What is installed is asked for large work only."""
-    from convcli import extras
+def _has_torch() -> bool:
+    from convcli.extras import is_installed  # asked for large work only
 
-    return extras
+    return is_installed("torch")
 
 
-def _without_torch(parameter: str, value: str) -> BackendError:
-    """The error of a parameter that asks for torch where it is not installed."""
-    other = {"backend": "numpy", "device": "cpu", "dtype": "float32"}[parameter]
-    remedy = f"{_extras().how_to_get('torch')}, or use {param(parameter, other)}"
-    return BackendError(f"{parameter} '{value}'", "needs torch, which is not installed", remedy)
+def _how_to_get_torch() -> str:
+    from convcli.extras import how_to_get
+
+    return how_to_get("torch")
 
 
 def _too_sparse(reason: str) -> BackendError:
     """The error of what only torch can do."""
-    torch = param("backend", "torch")
-    remedy = f"use {torch}" if _extras().is_installed("torch") else f"use {torch} ({_extras().how_to_get('torch')})"
-    return BackendError("backend 'numpy'", "cannot do this", f"{reason}; {remedy}, or another dilation or stride")
+    torch = param("backend", "torch") + ("" if _has_torch() else f" ({_how_to_get_torch()})")
+    remedy = f"{reason}; use {torch}, or another dilation or stride"
+    return BackendError("backend 'numpy'", "cannot do this", remedy)
 
 
 def _imported_before() -> bool:
@@ -132,7 +113,7 @@ def _gaps(task: Task) -> str:
 def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     """The faster of numpy and torch by their predicted times, and the reason in words."""
     if reason := _gaps(task):
-        if not _extras().is_installed("torch"):
+        if not _has_torch():
             raise _too_sparse(reason)
         return "torch", reason
     macs = count_macs(task)
@@ -142,7 +123,7 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     values = prod(task.source.shape) + task.images * task.layer.outputs * prod(task.geometry.output)
     if macs < ALWAYS_NUMPY_MACS:
         return "numpy", "so little work that no other would have begun"
-    if not _extras().is_installed("torch"):
+    if not _has_torch():
         return "numpy", "the fastest that is installed"
     from convcli.backends.numpy import USUAL, predicted_seconds
 
@@ -161,17 +142,10 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
 def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], kept: str | None = None) -> str:
     """The dtype of the computation: the wanted one, else float32, or float64 if float32 is not accurate enough.
 
-    Parameters
-    ----------
-    wanted : str, optional
-        The user's choice.
-    backend : str
-    image : dtype
-        Of the pixels that the kernel reads.
-    kept : str, optional
-        The dtype that results are rounded to. float32 rounds sums of 16-bit values by up to a hundredth of a level, so
-        that about one result in some hundred gets another level. numpy therefore computes these in float64. With torch
-        the user has to ask for it, because many of its devices are very slow in float64.
+    `image` is the dtype of the pixels that the kernel reads, and results are rounded to the dtype `kept`. float32 rounds
+    sums of 16-bit values by up to a hundredth of a level, so that about one result in some hundred gets another level.
+    numpy therefore computes these in float64. With torch the user has to ask for it, because many of its devices are
+    very slow in float64.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,77 +23,41 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
 from convcli.system.context import entered
-from convcli.windows import Held, Source, Target
+from convcli.windows import Array, Held, Source, Target
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """How to compute an operation.
+    """How to compute an operation."""
 
-    Attributes
-    ----------
-    backend : str
-        One of `convcli.backends.BACKENDS`, or ``auto``.
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    dtype : str or None
-        Of the computation; None: chosen by the input's dtype.
-    threads : int or None
-        The most threads to use; None: all.
-    plan : str or None
-        The plan of the numpy backend; None: the planner's choice.
-    """
-
-    backend: str = "auto"
-    device: str = "cpu"
-    dtype: str | None = None
-    threads: int | None = None
-    plan: str | None = None
+    backend: str = "auto"  # one of `convcli.backends.BACKENDS`, or ``auto``
+    device: str = "cpu"  # ``cpu``, ``cuda`` or ``cuda:N``
+    dtype: str | None = None  # of the computation; None: chosen by the input's dtype
+    threads: int | None = None  # the most threads to use; None: all
+    plan: str | None = None  # the plan of the numpy backend; None: the planner's choice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConvResult:
-    """The result of an operation, and how it was computed.
+    """The result of an operation, and how it was computed."""
 
-    Attributes
-    ----------
-    array : ndarray
-        ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch, in the input's units. Floating point,
-        unless the finish made integers. Without rows and columns if a target took the result.
-    input_shape, output_shape : tuple of int
-        Of the image, and of the whole result.
-    geometry : Geometry
-        All sizes, strides and paddings, as resolved.
-    backend, device, dtype, plan : str
-        How it was computed.
-    reason : str
-        Why ``auto`` chose the backend; empty if the user chose it.
-    import_seconds : float
-        Time to choose the backend and to import it.
-    seconds : float
-        Wall time of the computation, without the import.
-    clipped : Clipped
-        Counts of the values that the finish clipped.
-    considered : tuple of Considered
-        The plans that the numpy backend compared, the chosen one first.
-    mixes : bool
-        Whether rounding errors are relative to more than the terms of each sum: see `convcli.backends.Computed`.
-    """
-
-    array: NDArray[Any]
+    # ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch, in the input's units. Floating point,
+    # unless the finish made integers. Without rows and columns if a target took the result.
+    array: Array
+    # of the image, and of the whole result
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    geometry: Geometry
+    geometry: Geometry  # all sizes, strides and paddings, as resolved
     backend: str
     device: str
-    dtype: str
-    plan: str
-    reason: str
-    import_seconds: float
-    seconds: float
-    clipped: Clipped = Clipped()
-    considered: tuple[Considered, ...] = ()
-    mixes: bool = False
+    dtype: str  # of the computation
+    plan: str  # in words
+    reason: str  # why ``auto`` chose the backend; empty if the user chose it
+    import_seconds: float  # time to choose the backend and to import it
+    seconds: float  # wall time of the computation, without the import
+    clipped: Clipped = Clipped()  # counts of the values that the finish clipped
+    considered: tuple[Considered, ...] = ()  # the plans that the numpy backend compared, the chosen one first
+    mixes: bool = False  # see `convcli.backends.Computed`
 
 
 def run(
@@ -144,53 +108,31 @@ def run(
 
 
 class Call(NamedTuple):
-    """An operation that is checked and resolved: it can be run once or many times.
+    """An operation that is checked and resolved: it can be run once or many times."""
 
-    Attributes
-    ----------
-    task : Task
-        The input of the backend.
-    backend, reason : str
-        The name of the backend, and why ``auto`` chose it.
-    batched : bool
-        Whether the image was given as a batch.
-    import_seconds : float
-        Time to choose the backend and to import it.
-    """
-
-    task: Task
+    task: Task  # the input of the backend
+    # the name of the backend, and why ``auto`` chose it
     backend: str
     reason: str
-    batched: bool
-    import_seconds: float
+    batched: bool  # whether the image was given as a batch
+    import_seconds: float  # time to choose the backend and to import it
 
     def run(self) -> ConvResult:
         """Compute."""
-        module = backends.load(self.backend)
+        run = backends.load(self.backend)
         start = perf_counter()
-        computed = module.run(self.task)
+        computed = run(self.task)
         return self.result(computed, perf_counter() - start)
 
     def result(self, computed: Computed, seconds: float) -> ConvResult:
         """The result made of a backend's output; `seconds` is the wall time of the computation."""
-        array = computed.array
-        shape = array.shape if self.task.target is None else (*array.shape[:2], *self.task.geometry.output)
+        task, (array, plan, clipped, considered, mixes) = self.task, computed
+        shape = array.shape if task.target is None else (*array.shape[:2], *task.geometry.output)
         return ConvResult(
-            array=array if self.batched else array[0],
-            input_shape=self.task.source.shape[not self.batched :],
-            output_shape=shape[not self.batched :],
-            geometry=self.task.geometry,
-            backend=self.backend,
-            device=self.task.device,
-            dtype=self.task.dtype,
-            plan=computed.plan,
-            reason=self.reason,
-            import_seconds=self.import_seconds,
-            seconds=seconds,
-            clipped=computed.clipped,
-            considered=computed.considered,
-            mixes=computed.mixes,
-        )
+            array if self.batched else array[0], task.source.shape[not self.batched :], shape[not self.batched :],
+            task.geometry, self.backend, task.device, task.dtype, plan, self.reason, self.import_seconds, seconds,
+            clipped, considered, mixes,
+        )  # fmt: skip
 
 
 def prepare(
@@ -204,16 +146,18 @@ def prepare(
     block: Size | None = None,
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype. Parameters and errors are those of `run`."""
-    if (layer.transpose, layer.groups, layer.flipped) != (spec.transpose, spec.groups, spec.op == "conv"):
-        asked = _said(spec.transpose, spec.groups, spec.op == "conv")
-        value = f"a layer that is {_said(layer.transpose, layer.groups, layer.flipped)}"
-        raise GeometryError(value, f"contradicts a specification that is {asked}", "make it by Layer.of")
+    layers, asked = (
+        _said(layer.transpose, layer.groups, layer.flipped),
+        _said(spec.transpose, spec.groups, spec.op == "conv"),
+    )
+    if layers != asked:
+        rule = f"contradicts a specification that is {asked}"
+        raise GeometryError(f"a layer that is {layers}", rule, "make it by Layer.of")
+    batched = True
     if isinstance(image, np.ndarray):
         image = native(image, "an image", ImageError)
         batched = image.ndim == 4
         image = Held(image if batched else image[np.newaxis])
-    else:
-        batched = True
     source: Source = image
     _, channels, height, width = source.shape
     layer.check(channels if lift is None else lift.outputs(channels))

@@ -14,8 +14,6 @@ def is_installed(package: str) -> bool:
         return True
     from importlib.util import find_spec
 
-    if sys.modules.get(package) is not None:
-        return True
     try:
         return find_spec(package) is not None
     except (ImportError, ValueError):  # a program may forbid it

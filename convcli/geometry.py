@@ -13,9 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from convcli.errors import GeometryError
-from convcli.vocabulary import PADDING_MODES
-
 ZERO = -1
 """In a border index map: a padded position without a source pixel, which reads as zero."""
 
@@ -44,6 +41,10 @@ class Pads(NamedTuple):
     bottom: int
     left: int
     right: int
+
+    def along(self, axis: int) -> tuple[int, int]:
+        """Before and after the rows (axis 0) or the columns (1)."""
+        return self[2 * axis], self[2 * axis + 1]
 
 
 def extent(k: int, d: int) -> int:
@@ -83,11 +84,6 @@ def source_at(position: int, size: int, mode: str) -> int:
     mode : str
         One of `PADDING_MODES`: for ``abcd``, ``zeros`` 00|abcd|00, ``replicate`` aa|abcd|dd, ``reflect`` cb|abcd|cb,
         ``symmetric`` ba|abcd|dc, ``circular`` cd|abcd|ab.
-
-    Raises
-    ------
-    GeometryError
-        An unknown mode.
     """
     if 0 <= position < size:
         return position
@@ -97,13 +93,10 @@ def source_at(position: int, size: int, mode: str) -> int:
         return 0 if position < 0 else size - 1
     if mode == "circular":
         return position % size
-    if mode not in ("reflect", "symmetric"):
-        raise GeometryError(f"padding mode '{mode}'", "is unknown", f"use one of {', '.join(PADDING_MODES)}")
     # A reflected axis repeats with this period, which has the edge pixel once (reflect) or twice (symmetric).
-    period = max(1, 2 * (size - 1)) if mode == "reflect" else 2 * size
-    turn = period if mode == "reflect" else period - 1
+    period, turn = (max(1, 2 * size - 2),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
     place = position % period
-    return place if place < size else turn - place
+    return min(place, turn - place)
 
 
 def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
@@ -113,6 +106,29 @@ def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
     """
     first = [source_at(position, size, mode) for position in range(-before, 0)]
     return [*first, *range(size), *(source_at(position, size, mode) for position in range(size, size + after))]
+
+
+class AxisGeometry(NamedTuple):
+    """A `Geometry` along one axis, in the notation of the formulas. `out` is the output size."""
+
+    h: int
+    out: int
+    k: int
+    s: int
+    d: int
+    before: int
+    after: int
+    p2: int
+
+    @property
+    def span(self) -> int:
+        """Pixels that the dilated kernel spans."""
+        return extent(self.k, self.d)
+
+    @property
+    def layer(self) -> tuple[int, int, int, int, int]:
+        """What the size formulas take besides a size: k, s, d, before, after."""
+        return self.k, self.s, self.d, self.before, self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +150,15 @@ class Geometry:
     padding_mode: str
     output_padding: Pair
 
+    def along(self, axis: int) -> AxisGeometry:
+        """The rows (axis 0) or the columns (1)."""
+        h, out, k, s, d = (pair[axis] for pair in (self.input, self.output, self.kernel, self.stride, self.dilation))
+        return AxisGeometry(h, out, k, s, d, *self.pads.along(axis), self.output_padding[axis])
+
     @property
     def extent(self) -> Size:
         """Pixels that the dilated kernel spans."""
-        return Size(extent(self.kernel[0], self.dilation[0]), extent(self.kernel[1], self.dilation[1]))
+        return Size(self.along(0).span, self.along(1).span)
 
     @property
     def reach(self) -> Pads:
@@ -146,34 +167,27 @@ class Geometry:
             return self.pads
         if self.padding_mode == "zeros":
             return Pads(0, 0, 0, 0)
-        return Pads(*self._beyond(0), *self._beyond(1))
-
-    def _beyond(self, axis: int) -> tuple[int, int]:
-        """Before and after the input: the pixels whose kernels end at or behind the first output, or start before its end."""
-        s, first = self.stride[axis], self.pads[2 * axis]
-        last = first + self.output[axis] - 1
-        return max(0, (self.extent[axis] - 1 - first) // s), max(0, last // s - self.input[axis] + 1)
+        pads = []
+        for at in (
+            self.along(0),
+            self.along(1),
+        ):  # pixels whose kernels end behind the first output, or start before its end
+            pads += [(at.span - 1 - at.before) // at.s, (at.before + at.out - 1) // at.s - at.h + 1]
+        return Pads(*(max(0, pad) for pad in pads))
 
     @property
     def extended(self) -> Geometry:
         """The transposed operation that gives the same result of an input to which the pixels of `reach` are added."""
         reach, sides, pads, rests = self.reach, [], [], []
         for axis in (0, 1):
-            before, after = reach[2 * axis : 2 * axis + 2]
-            s, out, side = self.stride[axis], self.output[axis], self.input[axis] + before + after
-            first = self.pads[2 * axis] + s * before
-            end = (side - 1) * s + self.extent[axis] - first - out
+            at, (before, after) = self.along(axis), reach.along(axis)
+            side, first = at.h + before + after, at.before + at.s * before
+            end = (side - 1) * at.s + at.span - first - at.out
             sides.append(side)
             pads += [first, max(0, end)]
             rests.append(max(0, -end))
         return replace(self, input=Size(*sides), pads=Pads(*pads), output_padding=Pair(*rests), padding_mode="zeros")
 
-    @property
-    def row_indices(self) -> list[int]:
-        """Border index map of the rows that are read (see `border_indices`)."""
-        return border_indices(self.input.height, self.reach.top, self.reach.bottom, self.padding_mode)
-
-    @property
-    def column_indices(self) -> list[int]:
-        """Border index map of the columns that are read (see `border_indices`)."""
-        return border_indices(self.input.width, self.reach.left, self.reach.right, self.padding_mode)
+    def indices(self, axis: int) -> list[int]:
+        """Border index map of the rows (axis 0) or columns (1) that are read (see `border_indices`)."""
+        return border_indices(self.input[axis], *self.reach.along(axis), self.padding_mode)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,32 +10,20 @@ from numpy.typing import NDArray
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, GeometryError, KernelError, param
 from convcli.geometry import Size
+from convcli.windows import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """The weights and the bias of an operation.
+    """The weights and the bias of an operation."""
 
-    Attributes
-    ----------
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``; if transposed ``(C_in, C_out/groups, kh, kw)``. As applied: the weights of a
-        convolution are already flipped.
-    groups : int
-        Number of blocks of channels. The outputs of a block depend only on the inputs of the same block.
-    transpose : bool
-        Whether the operation is transposed.
-    bias : ndarray or None
-        ``(C_out,)``, in the image's units.
-    flipped : bool
-        Whether the weights were flipped, as those of a convolution are.
-    """
-
+    # ``(C_out, C_in/groups, kh, kw)``; if transposed ``(C_in, C_out/groups, kh, kw)``. As applied: the weights of a
+    # convolution are already flipped.
     weight: NDArray[np.floating]
-    groups: int = 1
-    transpose: bool = False
-    bias: NDArray[np.float64] | None = None
-    flipped: bool = False
+    groups: int = 1  # number of blocks of channels. The outputs of a block depend only on the inputs of the same block.
+    transpose: bool = False  # whether the operation is transposed
+    bias: NDArray[np.float64] | None = None  # ``(C_out,)``, in the image's units
+    flipped: bool = False  # whether the weights were flipped, as those of a convolution are
 
     @classmethod
     def of(cls, weight: NDArray[np.floating], spec: ConvSpec, bias: NDArray[np.floating] | None = None) -> Layer:
@@ -102,36 +89,27 @@ class Layer:
         GeometryError
             They do not fit.
         """
-        value, rule, shape = self._misfit(channels)
-        if value:
-            raise GeometryError(value, rule, self._remedy(channels) + shape)
+        groups, shape, transpose = self.groups, self.weight.shape, self.transpose
+        if channels % groups or not (transpose or shape[0] % groups == 0):
+            count, side = (channels, "input") if channels % groups else (shape[0], "output")
+            rule = f"does not divide the {count} {side} channels"
+            raise GeometryError(f"groups {groups}", rule, self._remedy(channels))
+        if self.inputs != channels:
+            rule = f"take {self.inputs} input channel{'s' * (self.inputs != 1)}, the image has {channels}"
+            what, with_groups = ("transposed weights", "") if transpose else ("weights", f" with groups {groups}")
+            axes = "(C_in, C_out/groups, kh, kw)" if transpose else "(C_out, C_in/groups, kh, kw)"
+            remedy = f"{self._remedy(channels)} ({what} are {axes})"
+            raise GeometryError(f"weights of shape {shape}{with_groups}", rule, remedy)
         if self.bias is not None and self.bias.shape != (self.outputs,):
             raise bias_misfit(self.bias.size, self.outputs)
-
-    def _misfit(self, channels: int) -> tuple[str, str, str]:
-        """The value that does not fit, the rule that it breaks, and the axes of the weights if these break it; else empty texts."""
-        groups, shape = self.groups, self.weight.shape
-        if channels % groups:
-            return f"groups {groups}", f"does not divide the {channels} input channels", ""
-        if not self.transpose and shape[0] % groups:
-            return f"groups {groups}", f"does not divide the {shape[0]} output channels", ""
-        if self.inputs == channels:
-            return "", "", ""
-        take = f"take {self.inputs} input channel{'s' * (self.inputs != 1)}, the image has {channels}"
-        if self.transpose:
-            return f"weights of shape {shape}", take, " (transposed weights are (C_in, C_out/groups, kh, kw))"
-        return f"weights of shape {shape} with groups {groups}", take, " (weights are (C_out, C_in/groups, kh, kw))"
 
     def _remedy(self, channels: int) -> str:
         """How to make an image's channels and the weights fit: other groups, or else another image."""
         first, second = self.weight.shape[:2]
-        fitting = [
-            g
-            for g in range(1, channels + 1)
-            if (
-                first == channels and channels % g == 0 if self.transpose else second * g == channels and first % g == 0
-            )
-        ]
+        if self.transpose:
+            fitting = [g for g in range(1, channels + 1) if first == channels and channels % g == 0]
+        else:
+            fitting = [g for g in range(1, channels + 1) if second * g == channels and first % g == 0]
         if fitting:
             return f"use {param('groups', ' or '.join(map(str, fitting)))}"
         return f"use {param('channels', 'gray')}" if self.inputs == 1 else f"use an image of {self.inputs} channels"
@@ -143,7 +121,7 @@ def bias_misfit(values: int, outputs: int) -> GeometryError:
     return GeometryError(f"bias has {values} values", rule, "give one value, or one per output channel")
 
 
-def native(array: NDArray[Any], what: str, error: type[ConvError]) -> NDArray[Any]:
+def native(array: Array, what: str, error: type[ConvError]) -> Array:
     """An array of real numbers in a dtype that all backends accept: in this machine's byte order, and at most float64.
 
     Raises

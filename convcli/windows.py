@@ -8,6 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[Any]
+"""An array of any dtype."""
+
 WHOLE = slice(None)
 """All rows, or all columns."""
 
@@ -35,7 +38,7 @@ class Source(Protocol):
         """Bytes that it holds in memory."""
         ...
 
-    def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> NDArray[Any]:
+    def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> Array:
         """The pixels of a window of one image, ``(C, rows, columns)``; a view if they are in memory."""
         ...
 
@@ -43,7 +46,7 @@ class Source(Protocol):
 class Target(Protocol):
     """Takes a result block by block."""
 
-    def put(self, rows: range, columns: range, block: NDArray[Any]) -> None:
+    def put(self, rows: range, columns: range, block: Array) -> None:
         """Take the finished block ``(N, C, rows, columns)`` of all images. Blocks come in any order.
 
         The target may keep the array.
@@ -60,26 +63,26 @@ class Held:
         ``(N, C, H, W)``.
     """
 
-    def __init__(self, array: NDArray[Any]) -> None:
+    def __init__(self, array: Array) -> None:
         self.array = array
         self.shape: tuple[int, int, int, int] = array.shape
         self.dtype: np.dtype[Any] = array.dtype
         self.interleaved = is_interleaved(array)
         self.nbytes = array.nbytes
 
-    def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> NDArray[Any]:
+    def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> Array:
         """See `Source.read`."""
         return self.array[image, :, rows, columns]
 
 
-def whole(source: Source) -> NDArray[Any]:
+def whole(source: Source) -> Array:
     """All pixels ``(N, C, H, W)``, for code that cannot work by windows."""
     if isinstance(source, Held):
         return source.array
     return np.stack([source.read(image) for image in range(source.shape[0])])
 
 
-def is_interleaved(x: NDArray[Any]) -> bool:
+def is_interleaved(x: Array) -> bool:
     """Whether the channels of each pixel of ``x (N, C, H, W)`` lie side by side in memory, pixel after pixel."""
     _, channels, height, width = x.shape
     pixel = channels * x.itemsize
@@ -99,7 +102,7 @@ NEAR_VALUES = 1 << 16
 cache."""
 
 
-def bands(values: NDArray[Any], count: int = BAND_VALUES) -> Iterator[slice]:
+def bands(values: Array, count: int = BAND_VALUES) -> Iterator[slice]:
     """Slices of the rows of an array ``(…, H, W)``, with about `count` values each."""
     height = values.shape[-2]
     step = max(1, count * height // max(1, values.size))

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError, as_options
 from convcli.geometry import (
-    PADDING_MODES,
     ZERO,
     Pads,
     Pair,
@@ -24,6 +23,7 @@ from convcli.geometry import (
     inputs_sharing,
     transposed_size,
 )
+from convcli.vocabulary import PADDING_MODES
 from support.layers import Layer, layers
 
 SIZE, KERNEL, STRIDE = st.integers(1, 12), st.integers(1, 6), st.integers(1, 5)
@@ -96,8 +96,8 @@ def test_axes_do_not_mix() -> None:
     geometry = spec.resolve((64, 48), (3, 5))
     assert geometry.output == (32, 15)
     assert geometry.extent == (5, 13)
-    assert len(geometry.row_indices) == 67
-    assert len(geometry.column_indices) == 55
+    assert len(geometry.indices(0)) == 67
+    assert len(geometry.indices(1)) == 55
     spec = ConvSpec(transpose=True, stride=Pair(2, 3), padding=Pads(1, 2, 3, 4), output_padding=Pair(1, 2))
     # (10-1)·2 - 3 + 2 + 1 + 1 = 19 rows, (20-1)·3 - 7 + 4 + 2 + 1 = 57 columns
     assert spec.resolve((10, 20), (3, 5)).output == (19, 57)
@@ -358,7 +358,6 @@ Make = Callable[[], Any]
             "padding 9+9",
             "change --padding",
         ),
-        (lambda: border_indices(3, 1, 1, "mirror"), "'mirror'", "unknown", "use one of zeros"),
     ],
 )
 def test_errors_name_value_rule_and_remedy(make: Make, value: str, rule: str, remedy: str) -> None:

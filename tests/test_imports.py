@@ -269,6 +269,7 @@ def test_backends_are_independent() -> None:
         "convcli.backends.finished",
         "convcli.backends.handed_over",
         "convcli.backends.lifted",
+        "convcli.vocabulary.BORDERS",
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convcli.animation.timeline import Kind, Step, Timeline, Values, equivalent_pads
+from convcli.animation.timeline import Kind, Timeline, Values, WindowStep, equivalent_pads
 from convcli.arithmetic import sizes
 from convcli.drawing.grid import number
 from convcli.drawing.scene import wrap
@@ -75,7 +75,7 @@ def _unread(timeline: Timeline) -> str:
     return ", ".join(f"{count} {name}{'s' * (count > 1)} ({where})" for count, name, where in parts if count)
 
 
-def status(timeline: Timeline, step: Step, values: Values, room: int) -> list[str]:
+def status(timeline: Timeline, step: WindowStep, values: Values, room: int) -> list[str]:
     """What happens in one step: the sum if there are values, else how much of the input lies under the kernel."""
     y, x = step.output
     if values.input is None or values.kernel is None or values.output is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convcli.animation.timeline import Field, Kind, Timeline, Values, read
+from convcli.animation.timeline import GridCell, Kind, Timeline, Values, read
 from convcli.drawing.grid import number
 from convcli.drawing.scene import ADVANCE, fitting_size
 from convcli.errors import ConvError, param
@@ -29,7 +29,7 @@ def labels(timeline: Timeline, values: Values) -> list[list[str]]:
         return [[number(read(field, values.input)) for field in row] for row in timeline.grid]
     copies = any(field.kind is Kind.PADDING and field.source is not None for row in timeline.grid for field in row)
 
-    def label(field: Field) -> str:
+    def label(field: GridCell) -> str:
         if copies and field.source is not None:
             return f"{field.source[0]},{field.source[1]}"
         return "0" if field.kind is Kind.INSERTED else ""

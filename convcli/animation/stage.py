@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from convcli.animation import captions, measure
-from convcli.animation.timeline import Field, Kind, Step, Timeline, Values
+from convcli.animation.timeline import Kind, Timeline, Values, WindowStep
 from convcli.drawing.colors import PALETTES, Palette, mix, readable_on
 from convcli.drawing.grid import number
-from convcli.drawing.reel import Frame, Reel
+from convcli.drawing.reel import FrameShapes, Reel
 from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_width, wrap
 
 MARGIN, GAP = 16.0, 32.0
@@ -33,14 +34,46 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class _Panel:
-    """A grid on the page: the corner of its first cell, its rows and columns, and the lines above it."""
+class _GridPanel:
+    """A grid on the page: the lines above it, its rows and columns, how it is drawn, and the corner of its first cell."""
 
     heading: tuple[str, ...]
     rows: int
     columns: int
+    side: float  # of a cell
+    size: float  # of the font in its cells
+    colors: Palette
     x: float = 0.0
     y: float = 0.0
+
+    def corner(self, row: float, column: float) -> tuple[float, float]:
+        """Where a cell begins."""
+        return self.x + column * self.side, self.y + row * self.side
+
+    def square(self, row: int, column: int, fill: str, stroke: str | None = None, width: float = 1.0) -> Rect:
+        """A cell."""
+        return Rect(*self.corner(row, column), self.side, self.side, fill, stroke, width)
+
+    def text(self, row: int, column: int, text: str, color: str, high: float = 0.5) -> Text:
+        """The text of a cell."""
+        return Text(*self.corner(row + high, column + 0.5), text, self.size, color, "middle")
+
+    def edges(self, inside: Sequence[Sequence[bool]], kind: Kind | None = None) -> Iterator[Line]:
+        """The sides of the marked cells, each drawn once. Neighbours are one line."""
+        dash = 0.0 if kind in (Kind.INPUT, None) else self.side / (2 * max(1, round(self.side / 10)) + 1)
+        upright = list(zip(*inside, strict=True))
+        for turned, lines in ((False, inside), (True, upright)):
+            for place in range(len(lines) + 1):
+                around = [lines[side] for side in (place - 1, place) if 0 <= side < len(lines)]
+                marks = [any(pair) for pair in zip(*around, strict=True)]
+                for start, end in _runs(marks):
+                    ends = ((at, place) if turned else (place, at) for at in (start, end))
+                    yield Line(tuple(self.corner(*at) for at in ends), _stroke(kind, self.colors), 1.0, dash)
+
+
+def _stroke(kind: Kind | None, colors: Palette) -> str:
+    """The colour of the lines around cells of a kind."""
+    return colors.negative if kind is Kind.OUTPUT_PADDING else colors.faint
 
 
 def film(timeline: Timeline, values: Values, look: Look, rule: str | None = None) -> Reel:
@@ -60,18 +93,18 @@ class _Stage:
     """The layout of one animation, computed once, and the frames that it draws."""
 
     def __init__(self, timeline: Timeline, values: Values, look: Look, rule: str | None) -> None:
-        self.timeline, self.values = timeline, values
+        self.timeline, self.values, geometry = timeline, values, timeline.geometry
         self.colors: Palette = PALETTES[look.theme]
         self.labels = measure.labels(timeline, values)
-        self.cell = measure.side(timeline, self.labels, values, look.cell)
-        self.size = measure.fitting(measure.numbers(self.labels, values), self.cell)
-        self.weight_size = min(self.size, measure.fitting(measure.weights(values), self.cell, measure.WEIGHT))
-        panels = [_Panel(captions.grid_heading(timeline), *timeline.size)]
+        side = measure.side(timeline, self.labels, values, look.cell)
+        size = measure.fitting(measure.numbers(self.labels, values), side)
+        self.weight_size = min(size, measure.fitting(measure.weights(values), side, measure.WEIGHT))
+        grids = [(captions.grid_heading(timeline), timeline.size), ((f"output {geometry.output}",), geometry.output)]
         if values.kernel is not None:
-            heading = (f"kernel {timeline.geometry.kernel}", *(["flipped"] if timeline.flipped else []))
-            panels.append(_Panel(heading, *timeline.geometry.kernel))
-        panels.append(_Panel((f"output {timeline.geometry.output}",), *timeline.geometry.output))
-        widths = [max(p.columns * self.cell, *(text_width(line, SIZE) for line in p.heading)) for p in panels]
+            turned = ("flipped",) * timeline.flipped
+            grids.insert(1, ((f"kernel {geometry.kernel}", *turned), geometry.kernel))
+        panels = [_GridPanel(heading, *cells, side, size, self.colors) for heading, cells in grids]
+        widths = [max(p.columns * side, *(text_width(line, SIZE) for line in p.heading)) for p in panels]
         across = sum(widths) + GAP * (len(panels) - 1)
         self.width = max(NARROWEST, across + 2 * MARGIN)
         self.room = int((self.width - 2 * MARGIN) / (ADVANCE * SIZE))
@@ -79,7 +112,7 @@ class _Stage:
         head = wrap(self.title, self.room)
         self.panels, self.texts = self._place(panels, widths, across, MARGIN + LEADING * len(head))
         self.texts += self._lines(head, MARGIN, bold=True)
-        bottom = max(p.y + p.rows * self.cell for p in self.panels) + MARGIN
+        bottom = max(p.y + p.rows * side for p in self.panels) + MARGIN
         self.legend, bottom = self._legend(bottom)
         facts = [line for fact in captions.facts(timeline, rule) for line in wrap(fact, self.room)]
         self.texts += self._lines(facts, bottom)
@@ -88,20 +121,20 @@ class _Stage:
         self.height = self.status_top + LEADING * max(map(len, self.statuses.values())) + MARGIN / 2
 
     def _place(
-        self, panels: Sequence[_Panel], widths: Sequence[float], across: float, top: float
-    ) -> tuple[list[_Panel], list[Text]]:
+        self, panels: Sequence[_GridPanel], widths: Sequence[float], across: float, top: float
+    ) -> tuple[list[_GridPanel], list[Text]]:
         """The panels side by side, each with its heading in the middle of its column; and the headings."""
-        tallest = max(p.rows * self.cell + LEADING * len(p.heading) for p in panels)
+        tallest = max(p.rows * p.side + LEADING * len(p.heading) for p in panels)
         placed, texts = [], []
         left = (self.width - across) / 2
         for panel, width in zip(panels, widths, strict=True):
             above = LEADING * len(panel.heading)
-            y = top + LEADING / 2 + (tallest - panel.rows * self.cell - above) / 2
-            x = round(left + (width - panel.columns * self.cell) / 2)
-            placed.append(_Panel(panel.heading, panel.rows, panel.columns, x, round(y + above)))
+            x = round(left + (width - panel.columns * panel.side) / 2)
+            y = round(top + LEADING / 2 + (tallest - panel.rows * panel.side - above) / 2 + above)
+            placed.append(replace(panel, x=x, y=y))
             for line, text in enumerate(panel.heading):
                 color = self.colors.faint if line else self.colors.ink
-                place = round(y + above) - LEADING * (len(panel.heading) - line - 0.5)
+                place = y - LEADING * (len(panel.heading) - line - 0.5)
                 texts.append(Text(left + width / 2, place - 2, text, SIZE, color, "middle"))
             left += width + GAP
         return placed, texts
@@ -116,9 +149,9 @@ class _Stage:
         """Colours and their meanings, as many on a line as fit; and where they end."""
         shapes: list[Shape] = []
         x, y = MARGIN, top + LEADING / 2
-        kinds = [kind for kind in Kind if any(field.kind is kind for row in self.timeline.grid for field in row)]
+        there = {cell.kind for row in self.timeline.grid for cell in row}
         items: list[tuple[str, str, Kind | None]] = [
-            (captions.kind_name(kind, self.timeline.geometry), self._fill(kind), kind) for kind in kinds
+            (captions.kind_name(kind, self.timeline.geometry), self._fill(kind), kind) for kind in Kind if kind in there
         ]
         items.append(("under the kernel", self.colors.window, None))
         items += [("output", self.colors.output, None), ("current output", self.colors.current, None)]
@@ -127,7 +160,7 @@ class _Stage:
             if x > MARGIN and x + width > self.width - MARGIN:
                 x, y = MARGIN, y + LEADING
             dash = SWATCH / 5 if kind in (Kind.PADDING, Kind.OUTPUT_PADDING) else 0.0
-            shapes.append(Rect(x, y - SWATCH / 2, SWATCH, SWATCH, fill, self._stroke(kind), dash=dash))
+            shapes.append(Rect(x, y - SWATCH / 2, SWATCH, SWATCH, fill, _stroke(kind, self.colors), dash=dash))
             shapes.append(Text(x + SWATCH + 6, y, name, SIZE, self.colors.faint))
             x += width + 18
         return shapes, y + LEADING / 2 + 4
@@ -136,24 +169,24 @@ class _Stage:
         """What all frames have in common: the grids, the kernel, the texts."""
         grid, output = self.panels[0], self.panels[-1]
         shapes: list[Shape] = []
-        for row, fields in enumerate(self.timeline.grid):
-            for column, field in enumerate(fields):
-                if (fill := self._fill(field.kind)) != self.colors.background:
-                    shapes.append(self._square(grid, row, column, fill))
-        kinds = [[field.kind for field in row] for row in self.timeline.grid]
+        cells = [
+            (row, column, cell.kind) for row, line in enumerate(self.timeline.grid) for column, cell in enumerate(line)
+        ]
+        for row, column, kind in cells:
+            if (fill := self._fill(kind)) != self.colors.background:
+                shapes.append(grid.square(row, column, fill))
         for kind in (Kind.PADDING, Kind.OUTPUT_PADDING, Kind.INPUT):
             own = (Kind.INPUT, Kind.INSERTED) if kind is Kind.INPUT else (kind,)
-            shapes += self._edges(grid, [[k in own for k in row] for row in kinds], kind)
-        for row, texts in enumerate(self.labels):
-            for column, text in enumerate(texts):
-                fill = self._fill(kinds[row][column])
-                color = self.colors.ink if kinds[row][column] is Kind.INPUT else self._quiet(fill)
-                shapes += self._label(grid, row, column, text, color)
+            shapes += grid.edges([[cell.kind in own for cell in line] for line in self.timeline.grid], kind)
+        for row, column, kind in cells:
+            fill = self._fill(kind)
+            quiet = mix(readable_on(fill), fill, 0.25)  # faint, but still readable
+            shapes += self._label(row, column, self.colors.ink if kind is Kind.INPUT else quiet)
         if self.values.kernel is not None:
             shapes += self._kernel(self.panels[1], self.values.kernel)
         late = [[self._late(y, x) for x in range(output.columns)] for y in range(output.rows)]
-        shapes += self._edges(output, late, Kind.OUTPUT_PADDING)
-        shapes += self._edges(output, [[not one for one in row] for row in late], None)
+        shapes += output.edges(late, Kind.OUTPUT_PADDING)
+        shapes += output.edges([[not one for one in row] for row in late])
         page = Scene(self.width, self.height, self.colors.background, tuple(shapes), self.title)
         return page.plus(self.legend).plus(self.texts)
 
@@ -162,73 +195,49 @@ class _Stage:
         (height, width), (rows, columns) = self.timeline.geometry.output, self.timeline.geometry.output_padding
         return y >= height - rows or x >= width - columns
 
-    def frame(self, step: Step) -> Frame:
+    def frame(self, step: WindowStep) -> FrameShapes:
         """The window over the grid, its numbers, its output, and the line that describes it."""
-        grid, output = self.panels[0], self.panels[-1]
+        grid, output, colors = self.panels[0], self.panels[-1], self.colors
         y, x = step.output
         shapes: list[Shape] = []
         for tap in step.taps:
-            fill = self._tapped(self.timeline.grid[tap.row][tap.column])
+            kind = self.timeline.grid[tap.row][tap.column].kind
+            fill = colors.window if kind is Kind.INPUT else mix(self._fill(kind), colors.window, 0.5)  # paler
             ink = readable_on(fill)
-            shapes.append(self._square(grid, tap.row, tap.column, fill, ink))
-            shapes += self._label(grid, tap.row, tap.column, self.labels[tap.row][tap.column], ink)
+            shapes.append(grid.square(tap.row, tap.column, fill, ink))
+            shapes += self._label(tap.row, tap.column, ink)
             if self.values.kernel is not None:
                 weight = number(self.values.kernel[tap.kernel[0]][tap.kernel[1]])
-                right, low = grid.x + (tap.column + 0.94) * self.cell, grid.y + (tap.row + 0.8) * self.cell
-                shapes.append(Text(right, low, f"×{weight}", self.weight_size, ink, "end"))
-        height, width = (self.cell * side for side in self.timeline.geometry.extent)
-        corner = grid.x + step.left * self.cell, grid.y + step.top * self.cell
-        shapes.append(Rect(*corner, width, height, stroke=self.colors.ink, stroke_width=2.5))
-        shapes.append(self._square(output, y, x, self.colors.current, self.colors.ink, 2.5))
-        shapes += self._result(output, step, self.colors.current)
+                place = grid.corner(tap.row + 0.8, tap.column + 0.94)
+                shapes.append(Text(*place, f"×{weight}", self.weight_size, ink, "end"))
+        height, width = (grid.side * side for side in self.timeline.geometry.extent)
+        shapes.append(Rect(*grid.corner(step.top, step.left), width, height, stroke=colors.ink, stroke_width=2.5))
+        shapes.append(output.square(y, x, colors.current, colors.ink, 2.5))
+        shapes += self._result(output, step, colors.current)
         shapes += self._lines(self.statuses[step.output], self.status_top, bold=True)
         late = self._late(y, x)
-        fill = mix(self.colors.output, self.colors.negative, 0.25) if late else self.colors.output
-        done = self._square(output, y, x, fill, self.colors.negative if late else self.colors.ink)
-        return Frame((done, *self._result(output, step, fill)), tuple(shapes))
+        fill = mix(colors.output, colors.negative, 0.25) if late else colors.output
+        done = output.square(y, x, fill, colors.negative if late else colors.ink)
+        return FrameShapes((done, *self._result(output, step, fill)), tuple(shapes))
 
-    def _result(self, output: _Panel, step: Step, fill: str) -> Iterator[Shape]:
+    def _result(self, output: _GridPanel, step: WindowStep, fill: str) -> Iterator[Shape]:
         if self.values.output is not None:
             y, x = step.output
-            yield self._text(output, y, x, number(self.values.output[y][x]), readable_on(fill))
+            yield output.text(y, x, number(self.values.output[y][x]), readable_on(fill))
 
-    def _kernel(self, panel: _Panel, rows: Sequence[Sequence[float]]) -> Iterator[Shape]:
+    def _kernel(self, panel: _GridPanel, rows: Sequence[Sequence[float]]) -> Iterator[Shape]:
         """The kernel as it lies on the grid."""
         turned = [row[::-1] for row in rows[::-1]] if self.timeline.flipped else rows
         for i, row in enumerate(turned):
             for j, weight in enumerate(row):
-                yield self._square(panel, i, j, self.colors.kernel)
-                yield self._text(panel, i, j, number(weight), readable_on(self.colors.kernel))
-        yield from self._edges(panel, [[True] * panel.columns] * panel.rows, None)
+                yield panel.square(i, j, self.colors.kernel)
+                yield panel.text(i, j, number(weight), readable_on(self.colors.kernel))
+        yield from panel.edges([[True] * panel.columns] * panel.rows)
 
-    def _label(self, grid: _Panel, row: int, column: int, text: str, color: str) -> Iterator[Shape]:
+    def _label(self, row: int, column: int, color: str) -> Iterator[Shape]:
         """The text of a cell of the grid, above the weight if there is one."""
-        if text:
-            yield self._text(grid, row, column, text, color, 0.5 if self.values.kernel is None else 0.38)
-
-    def _text(self, panel: _Panel, row: int, column: int, text: str, color: str, high: float = 0.5) -> Text:
-        middle = panel.x + (column + 0.5) * self.cell, panel.y + (row + high) * self.cell
-        return Text(*middle, text, self.size, color, "middle")
-
-    def _square(
-        self, panel: _Panel, row: int, column: int, fill: str, stroke: str | None = None, width: float = 1.0
-    ) -> Rect:
-        corner = panel.x + column * self.cell, panel.y + row * self.cell
-        return Rect(*corner, self.cell, self.cell, fill, stroke, width)
-
-    def _edges(self, panel: _Panel, inside: Sequence[Sequence[bool]], kind: Kind | None) -> Iterator[Line]:
-        """The sides of the marked cells, each drawn once. Neighbours are one line."""
-        dash = 0.0
-        if kind in (Kind.PADDING, Kind.OUTPUT_PADDING):
-            dash = self.cell / (2 * max(1, round(self.cell / 10)) + 1)
-        upright = list(zip(*inside, strict=True))
-        for turned, lines in ((False, inside), (True, upright)):
-            for place in range(len(lines) + 1):
-                around = [lines[side] for side in (place - 1, place) if 0 <= side < len(lines)]
-                for start, end in _runs([any(pair) for pair in zip(*around, strict=True)]):
-                    ends = [(at, place) if turned else (place, at) for at in (start, end)]
-                    points = tuple((panel.x + c * self.cell, panel.y + r * self.cell) for r, c in ends)
-                    yield Line(points, self._stroke(kind), 1.0, dash)
+        if text := self.labels[row][column]:
+            yield self.panels[0].text(row, column, text, color, 0.5 if self.values.kernel is None else 0.38)
 
     def _fill(self, kind: Kind) -> str:
         colors = self.colors
@@ -238,24 +247,12 @@ class _Stage:
             return mix(colors.background, colors.negative, 0.25)
         return colors.input if kind is Kind.INPUT else colors.padding
 
-    def _tapped(self, field: Field) -> str:
-        """The colour of a cell under the kernel: paler if it is not input."""
-        return self.colors.window if field.kind is Kind.INPUT else mix(self._fill(field.kind), self.colors.window, 0.5)
-
-    def _stroke(self, kind: Kind | None) -> str:
-        return self.colors.negative if kind is Kind.OUTPUT_PADDING else self.colors.faint
-
-    def _quiet(self, fill: str) -> str:
-        """A faint colour of text that is still readable on `fill`."""
-        return mix(readable_on(fill), fill, 0.25)
-
 
 def _runs(marks: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """The first index and the index after the last, of each run of marks."""
-    start = None
-    for place, mark in enumerate([*marks, False]):
-        if mark and start is None:
-            start = place
-        elif not mark and start is not None:
-            yield start, place
-            start = None
+    start = 0
+    for mark, run in groupby(marks):
+        end = start + len([*run])
+        if mark:
+            yield start, end
+        start = end

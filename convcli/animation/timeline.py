@@ -30,7 +30,7 @@ class Kind(StrEnum):
     OUTPUT_PADDING = "output_padding"
 
 
-class Field(NamedTuple):
+class GridCell(NamedTuple):
     """A cell of the grid, and the input pixel ``(y, x)`` that is read there; None for a zero."""
 
     kind: Kind
@@ -45,7 +45,7 @@ class Tap(NamedTuple):
     kernel: tuple[int, int]
 
 
-class Step(NamedTuple):
+class WindowStep(NamedTuple):
     """One output ``(y, x)``, the top left corner of its window on the grid, and what lies under the kernel."""
 
     output: tuple[int, int]
@@ -73,8 +73,8 @@ class Timeline:
 
     geometry: Geometry
     flipped: bool
-    grid: tuple[tuple[Field, ...], ...]
-    steps: tuple[Step, ...]
+    grid: tuple[tuple[GridCell, ...], ...]
+    steps: tuple[WindowStep, ...]
 
     @property
     def size(self) -> Size:
@@ -86,7 +86,7 @@ class Timeline:
         return None if values.input is None else read(self.grid[tap.row][tap.column], values.input)
 
 
-def read(field: Field, rows: Rows) -> float:
+def read(field: GridCell, rows: Rows) -> float:
     """The value of a cell."""
     return 0.0 if field.source is None else rows[field.source[0]][field.source[1]]
 
@@ -106,7 +106,7 @@ def timeline_of(geometry: Geometry, op: str = "corr") -> Timeline:
     grid = tuple(tuple(_crossing(row, column) for column in columns) for row in rows)
     (kh, kw), (d, e) = geometry.kernel, geometry.dilation
     steps = tuple(
-        Step((y, x), top, left, tuple(
+        WindowStep((y, x), top, left, tuple(
             Tap(top + d * i, left + e * j, (kh - 1 - i, kw - 1 - j) if flipped else (i, j))
             for i in range(kh) for j in range(kw)
         ))
@@ -124,27 +124,29 @@ class _Mark(NamedTuple):
 
 def equivalent_pads(geometry: Geometry, axis: int) -> tuple[int, int]:
     """Padding before and after the input with zeros between its pixels: ``p' = d(k-1) - p``. Negative numbers are a crop."""
-    reach = geometry.dilation[axis] * (geometry.kernel[axis] - 1)
-    return reach - geometry.pads[2 * axis], reach - geometry.pads[2 * axis + 1]
+    at = geometry.along(axis)
+    return at.span - 1 - at.before, at.span - 1 - at.after
 
 
 def _bounds(geometry: Geometry, axis: int) -> tuple[int, int]:
     """The first row of the grid, and the row after the last, counted from the first pixel of the input."""
+    at = geometry.along(axis)
     if not geometry.transpose:
-        return -geometry.pads[2 * axis], geometry.input[axis] + geometry.pads[2 * axis + 1]
+        return -at.before, at.h + at.after
     before, after = equivalent_pads(geometry, axis)
-    stuffed = (geometry.input[axis] - 1) * geometry.stride[axis] + 1
-    return min(-before, 0), stuffed + max(after + geometry.output_padding[axis], 0)
+    return min(-before, 0), (at.h - 1) * at.s + 1 + max(after + at.p2, 0)
 
 
 def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
     """The rows (axis 0) or columns (1) of the grid, and where the window starts for each output."""
-    h, out, s = geometry.input[axis], geometry.output[axis], geometry.stride[axis]
+    h, out, _, s, *_ = geometry.along(axis)
     first, last = _bounds(geometry, axis)
     if not geometry.transpose:
-        indices = geometry.row_indices if axis == 0 else geometry.column_indices
-        kinds = (Kind.INPUT if 0 <= place < h else Kind.PADDING for place in range(first, last))
-        marks = [_Mark(kind, None if index == ZERO else index) for kind, index in zip(kinds, indices, strict=True)]
+        places = zip(range(first, last), geometry.indices(axis), strict=True)
+        marks = [
+            _Mark(Kind.INPUT if 0 <= place < h else Kind.PADDING, None if index == ZERO else index)
+            for place, index in places
+        ]
         return marks, [s * y for y in range(out)]
     before, after = equivalent_pads(geometry, axis)
     stuffed = (h - 1) * s + 1
@@ -161,12 +163,12 @@ def _axis(geometry: Geometry, axis: int) -> tuple[list[_Mark], list[int]]:
     return [mark(place) for place in range(first, last)], [y - before - first for y in range(out)]
 
 
-def _crossing(row: _Mark, column: _Mark) -> Field:
+def _crossing(row: _Mark, column: _Mark) -> GridCell:
     """The cell where a row and a column meet. Its kind is that of the two which is further from the input."""
     order = [*Kind]
     kind = max(row.kind, column.kind, key=order.index)
     known = row.source is not None and column.source is not None
-    return Field(kind, (row.source, column.source) if known else None)  # type: ignore[arg-type]
+    return GridCell(kind, (row.source, column.source) if known else None)  # type: ignore[arg-type]
 
 
 def _check(geometry: Geometry) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from convcli.arithmetic.field import Field, Node, fields
+from convcli.arithmetic.field import Node, ReceptiveField, fields
 from convcli.arithmetic.layers import Layer
 from convcli.errors import ConvError, GeometryError, param
 from convcli.geometry import Geometry, Pair, Size, direct_size
@@ -32,7 +32,7 @@ class Step:
     size: Size
     parameters: int
     macs: int
-    field: Field
+    field: ReceptiveField
 
     @property
     def flops(self) -> int:
@@ -145,8 +145,7 @@ def _resolved(layer: Layer, size: Size) -> Geometry:
 
 def _ceiled(geometry: Geometry, axis: int) -> int:
     """Size of a pool with PyTorch's ceil_mode: rounded up, unless the last window would begin in the padding at the end."""
-    h, k, s, d = geometry.input[axis], geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis]
-    before, after = geometry.pads[2 * axis : 2 * axis + 2]
+    h, _, k, s, d, before, after, _ = geometry.along(axis)
     size = direct_size(h, k, s, d, before, after + s - 1)  # ⌈x/s⌉ = ⌊(x + s - 1)/s⌋
     return size - 1 if (size - 1) * s >= h + before else size
 

@@ -25,6 +25,12 @@ SETTINGS = {
 }
 """The settings of each kind of layer. All kinds but `upsample` need `k`; the defaults of the other settings are PyTorch's."""
 
+_NEEDED = {
+    "conv": ("k", "kernel size", "k3,p1"), "transpose": ("k", "kernel size", "k4,s2,p1"), "pool": ("k", "kernel size", "k2"),
+    "upsample": ("s", "scale", "2"),
+}  # fmt: skip
+"""The setting that each kind needs, in words, and an example."""
+
 JOINTS = ("save", "from", "cat", "add")
 """Steps that have a name instead of settings: keep a result, go on from it, concatenate it to a later one, or add it to one."""
 
@@ -108,8 +114,7 @@ def from_document(document: Any) -> tuple[tuple[Layer, ...], int | None]:
         raise GeometryError("the file", "has no list of layers", "give one under 'layers', of words or of tables")
     if surplus := sorted(set(document) - {"layers", "in_channels"}):
         raise GeometryError("the file", f"has an unknown key '{surplus[0]}'", "use layers and in_channels")
-    count = isinstance(channels, int) and not isinstance(channels, bool) and 1 <= channels <= MOST
-    if channels is not None and not count:
+    if channels is not None and not (type(channels) is int and 1 <= channels <= MOST):
         raise GeometryError(f"in_channels '{channels}'", f"is not a whole number from 1 to {MOST}")
     return from_words(words), channels
 
@@ -175,13 +180,30 @@ def _layer(word: str) -> Layer:
         if not re.fullmatch(r"[\w-]+", rest):
             raise GeometryError(f"'{rest}'", "is no name", f"use letters and digits, as in {kind}:a")
         return Layer(word, kind, name=rest)
-    values: dict[str, str] = {}
+    given: dict[str, str] = {}
     for token in rest.split(",") if rest else []:
         name, value = _setting(kind, token)
-        if name in values:
+        if name in given:
             raise GeometryError(f"'{token}'", f"is the second {name}", "give one")
-        values[name] = value
-    return _build(word, kind, values)
+        given[name] = value
+    needed, what, example = _NEEDED[kind]
+    if needed not in given:
+        raise GeometryError(f"its {what}", "is missing", f"add one, as in {kind}:{example}")
+    if "bias" in given and "nobias" in given:
+        raise GeometryError("bias and nobias", "exclude each other", "give one of them")
+    kernel = _pair(given, needed, 1)
+    # The default stride of a pool is its kernel size, as in MaxPool2d and AvgPool2d.
+    stride = _pair(given, "s", 1, kernel if kind == "pool" else Pair(1, 1))
+    spec = ConvSpec(
+        transpose=kind in ("transpose", "upsample"), stride=stride, padding=_padding(given.get("p", "0")),
+        dilation=_pair(given, "d", 1), output_padding=_pair(given, "op2", 0, Pair(0, 0)), groups=_count(given, "g") or 1,
+    )  # fmt: skip
+    if kind == "pool" and not isinstance(spec.padding, str):
+        _check_pool(spec.padding, kernel)
+    return Layer(
+        word, kind, spec, Size(*kernel), _count(given, "c"), _count(given, "in"),
+        bias=kind in ("conv", "transpose") and "nobias" not in given, ceil="ceil" in given,
+    )  # fmt: skip
 
 
 def _setting(kind: str, token: str) -> tuple[str, str]:
@@ -197,36 +219,10 @@ def _setting(kind: str, token: str) -> tuple[str, str]:
     return name, value
 
 
-def _build(word: str, kind: str, values: Mapping[str, str]) -> Layer:
-    needed = "s" if kind == "upsample" else "k"
-    if needed not in values:
-        what = "scale" if kind == "upsample" else "kernel size"
-        raise GeometryError(f"its {what}", "is missing", f"add one, as in {kind}:{_EXAMPLES[kind]}")
-    if "bias" in values and "nobias" in values:
-        raise GeometryError("bias and nobias", "exclude each other", "give one of them")
-    kernel = _pair(values, needed, 1, Pair(1, 1))
-    # The default stride of a pool is its kernel size, as in MaxPool2d and AvgPool2d.
-    stride = _pair(values, "s", 1, kernel if kind == "pool" else Pair(1, 1))
-    spec = ConvSpec(
-        transpose=kind in ("transpose", "upsample"), stride=stride, padding=_padding(values.get("p", "0")),
-        dilation=_pair(values, "d", 1, Pair(1, 1)), output_padding=_pair(values, "op2", 0, Pair(0, 0)),
-        groups=_count(values, "g") or 1,
-    )  # fmt: skip
-    if kind == "pool" and not isinstance(spec.padding, str):
-        _check_pool(spec.padding, kernel)
-    return Layer(
-        word, kind, spec, Size(*kernel), _count(values, "c"), _count(values, "in"),
-        bias=kind in ("conv", "transpose") and "nobias" not in values, ceil="ceil" in values,
-    )  # fmt: skip
-
-
-_EXAMPLES = {"conv": "k3,p1", "transpose": "k4,s2,p1", "pool": "k2", "upsample": "2"}
-
-
 def _check_pool(pads: Pads, kernel: Pair) -> None:
     """PyTorch's rule: at most half a window may lie in the padding, as a window of padding alone would have no maximum."""
     for axis in (0, 1):
-        padding, most = max(pads[2 * axis : 2 * axis + 2]), kernel[axis] // 2
+        padding, most = max(pads.along(axis)), kernel[axis] // 2
         if padding > most:
             rule = f"is more than half a pool's kernel of {kernel[axis]}"
             raise GeometryError(f"padding {padding}", rule, f"use at most {most}")
@@ -244,13 +240,13 @@ def _numbers(name: str, value: str, least: int, counts: tuple[int, ...]) -> list
     raise GeometryError(f"'{name}{value}'", f"is not {names}, whole numbers from {least} to {MOST}{words}")
 
 
-def _pair(values: Mapping[str, str], name: str, least: int, default: Pair) -> Pair:
-    numbers = _numbers(name, values[name], least, (1, 2)) if name in values else default
+def _pair(given: Mapping[str, str], name: str, least: int, default: Pair = Pair(1, 1)) -> Pair:
+    numbers = _numbers(name, given[name], least, (1, 2)) if name in given else default
     return Pair(numbers[0], numbers[-1])
 
 
-def _count(values: Mapping[str, str], name: str) -> int | None:
-    return _numbers(name, values[name], 1, (1,))[0] if name in values else None
+def _count(given: Mapping[str, str], name: str) -> int | None:
+    return _numbers(name, given[name], 1, (1,))[0] if name in given else None
 
 
 def _padding(value: str) -> Pads | str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
-from convcli.geometry import Geometry, extent
+from convcli.geometry import Geometry
 
 _COUNTED = 1 << 20
 """The most positions of an axis that are looked at. Only kernels and strides far larger than in any network need more."""
@@ -38,10 +38,8 @@ def unused(geometry: Geometry) -> tuple[int, int]:
 
     They are the remainder that the floor in the size formula drops: ``(h + 2·p1 - d(k-1) - 1) mod s``.
     """
-    (height, width), (high, wide), (top, bottom, left, right) = geometry.input, geometry.extent, geometry.pads
-    return (top + height + bottom - high) % geometry.stride.rows, (
-        left + width + right - wide
-    ) % geometry.stride.columns
+    rows, columns = ((at.before + at.h + at.after - at.span) % at.s for at in map(geometry.along, (0, 1)))
+    return rows, columns
 
 
 def unused_pixels(geometry: Geometry) -> tuple[int, int]:
@@ -55,10 +53,9 @@ def saw_padding(geometry: Geometry) -> float:
     """The share of a direct operation's outputs that have at least one tap on padding, from 0 to 1."""
     clean = 1
     for axis in (0, 1):
-        before, s = geometry.pads[2 * axis], geometry.stride[axis]
-        first = -(-before // s)
-        last = (before + geometry.input[axis] - geometry.extent[axis]) // s
-        clean *= max(0, min(last, geometry.output[axis] - 1) - first + 1)
+        at = geometry.along(axis)
+        first, last = -(-at.before // at.s), (at.before + at.h - at.span) // at.s
+        clean *= max(0, min(last, at.out - 1) - first + 1)
     return 1 - clean / (geometry.output.height * geometry.output.width)
 
 
@@ -78,35 +75,28 @@ def overlap_map(geometry: Geometry, rows: int, columns: int) -> list[list[int]]:
     return [[down * count for count in across] for down in (_taps(geometry, 0, y) for y in range(rows))]
 
 
-def _sides(geometry: Geometry, axis: int) -> tuple[int, int]:
-    """The size of the smaller side, and of the larger side, on which the stride steps and the taps meet."""
-    small, large = geometry.output[axis], geometry.input[axis]
-    return (large, small) if geometry.transpose else (small, large)
-
-
 def _taps(geometry: Geometry, axis: int, position: int) -> int:
     """How many pairs of a pixel o of the smaller side and a tap m meet at a position: ``s·o + d·m = position + before``."""
-    k, s, d = geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis]
-    at = position + geometry.pads[2 * axis]
-    common = gcd(s, d)
+    h, out, k, s, d, before, *_ = geometry.along(axis)
+    at, common = position + before, gcd(s, d)
     if at % common:
         return 0
     step = s // common  # from one tap that can meet here to the next
     first = at // common * pow(d // common, -1, step) % step
-    low = max(0, -((s * (_sides(geometry, axis)[0] - 1) - at) // d))
+    low = max(0, -((s * ((h if geometry.transpose else out) - 1) - at) // d))
     high = min(k - 1, at // d)
     return max(0, (high - first) // step - (low - 1 - first) // step)
 
 
 def _extremes(geometry: Geometry, axis: int) -> tuple[int, int, tuple[int, int] | None] | None:
     """The least and the most taps along an axis, and the same for its interior."""
-    s, d, span = geometry.stride[axis], geometry.dilation[axis], extent(geometry.kernel[axis], geometry.dilation[axis])
-    small, large = _sides(geometry, axis)
-    before, border = geometry.pads[2 * axis], span + s + d  # beyond `border` the counts repeat with period s
+    at = geometry.along(axis)
+    small, large = (at.h, at.out) if geometry.transpose else (at.out, at.h)
+    s, span, border = at.s, at.span, at.span + at.s + at.d  # beyond `border` the counts repeat with period s
     if 2 * border > _COUNTED:
         return None
     looked_at = [*range(large)] if large <= 2 * border else [*range(border), *range(large - border, large)]
     counts = [_taps(geometry, axis, position) for position in looked_at]
-    first, last = max(0, span - 1 - before), min(large - 1, s * (small - 1) - before)
+    first, last = max(0, span - 1 - at.before), min(large - 1, s * (small - 1) - at.before)
     inner = [_taps(geometry, axis, position) for position in range(first, min(last + 1, first + s))]
     return min(counts), max(counts), (min(inner), max(inner)) if inner else None

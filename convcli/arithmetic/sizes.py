@@ -28,10 +28,8 @@ class Axis:
 
 def axis(geometry: Geometry, number: int, rule: str | None = None) -> Axis:
     """Axis 0 (rows) or 1 (columns) of a resolved geometry. `rule` is the padding rule that gave its pads, if there was one."""
-    h, out, p2 = geometry.input[number], geometry.output[number], geometry.output_padding[number]
-    k, s, d = geometry.kernel[number], geometry.stride[number], geometry.dilation[number]
-    before, after = geometry.pads[2 * number : 2 * number + 2]
-    line, name = (k, s, d, before, after), "HW"[number]
+    at, name = geometry.along(number), "HW"[number]
+    h, out, p2, line = at.h, at.out, at.p2, at.layer
     if geometry.transpose:
         small, back = h, direct_size(out, *line)
         formula, opposite = _transposed_formula(name, h, *line, p2, out), _direct_formula(name, out, *line, back)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
-from convcli.geometry import Pair, Size, direct_size, extent, transposed_size
+from convcli.geometry import Pair, Size, direct_size, extent, inputs_sharing, transposed_size
 
 NAMES = ("input", "kernel_size", "stride", "padding", "dilation", "output_padding")
 """What can be solved for, in the order in which solutions are shown."""
@@ -24,8 +24,7 @@ _LIMITS = (64, 64, 32, 16, 8)
 """The largest kernel size, stride and dilation that are tried, by how many of them are unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class AxisParameters(NamedTuple):
     """The parameters of one axis. `padding` is a pair, before and after, or the name of a rule."""
 
     input: int
@@ -63,10 +62,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Values for rows and columns, the output size that they give, and a score: 0 is the most usual (see `unusual`)."""
+    """AxisParameters for rows and columns, the output size that they give, and a score: 0 is the most usual (see `unusual`)."""
 
-    rows: Values
-    columns: Values
+    rows: AxisParameters
+    columns: AxisParameters
     output: Size
     score: int
 
@@ -95,21 +94,22 @@ def solve(query: Query) -> Answer:
     ConvError
         The stride is so large that too many input sizes give the same output.
     """
-    same = [query.output, *query.given.values()]
-    alike = all(down == across for down, across in same) and query.shared >= {*query.unknown}
     rows = _axis(query, 0)
-    columns = rows if alike else _axis(query, 1)
+    same = all(down == across for down, across in (query.output, *query.given.values()))
+    columns = rows if same else _axis(query, 1)
 
-    def combined(few: Callable[[list[_Found]], list[_Found]]) -> list[Solution]:
-        return _joined(query, few(rows), few(columns), alike)
+    def order(found: Solution) -> tuple[Any, ...]:
+        both = found.rows, found.columns
+        return found.score, [(k, s, d, str(padding), p2, h) for h, k, s, padding, d, p2 in both]
 
     def distance(found: Solution) -> int:
         return abs(found.output.height - query.output.height) + abs(found.output.width - query.output.width)
 
-    if exact := combined(lambda found: [one for one in found if one[1] == 0]):
-        return Answer(tuple(nsmallest(KEPT, exact, key=_order)), len(exact), ())
-    near = combined(lambda found: nsmallest(_CLOSEST, found, key=lambda one: abs(one[1])))
-    return Answer((), 0, tuple(nsmallest(NEAREST, near, key=lambda found: (distance(found), _order(found)))))
+    exact = ([one for one in found if one[1] == 0] for found in (rows, columns))
+    if solutions := _joined(query, *exact):
+        return Answer(tuple(nsmallest(KEPT, solutions, key=order)), len(solutions), ())
+    near = _joined(query, *(nsmallest(_CLOSEST, found, key=lambda one: abs(one[1])) for found in (rows, columns)))
+    return Answer((), 0, tuple(nsmallest(NEAREST, near, key=lambda found: (distance(found), order(found)))))
 
 
 MOST_SIZES = 100_000
@@ -121,7 +121,7 @@ _CLOSEST = 2000
 _EACH = 30
 """If some unknowns are not shared, how many of the most usual rows are combined with as many columns."""
 
-_Found = tuple[Values, int]
+_Found = tuple[AxisParameters, int]
 """The values of an axis, and the difference of their output from the wanted one."""
 
 
@@ -131,7 +131,7 @@ def _axis(query: Query, axis: int) -> list[_Found]:
     return [(values, size - query.output[axis]) for values, size in sizes.items() if size is not None and size > 0]
 
 
-def _proposals(query: Query, axis: int) -> Iterator[Values]:
+def _proposals(query: Query, axis: int) -> Iterator[AxisParameters]:
     """All values within the limits. An unknown padding or input size is worked out from the other values."""
     given = {name: query.given[name][axis] for name in NAMES}
     want, small = query.output[axis], range(1, query.limit(axis) + 1)
@@ -139,79 +139,74 @@ def _proposals(query: Query, axis: int) -> Iterator[Values]:
     for k, s, d in product(*options):
         extra = range(max(s, d)) if given["output_padding"] is None else (given["output_padding"],)
         for p2 in extra:
-            draft = Values(given["input"] or 0, k, s, given["padding"] or (0, 0), d, p2)
-            if given["padding"] is not None:
-                padded: Iterable[Values] = [draft]
-            else:
-                most = d * (k - 1)
-                sizes = range(most + 1) if given["input"] is None else _paddings(query.transpose, draft, want, most)
-                padded = (replace(draft, padding=(p, p)) for p in sizes)
-            for values in padded:
+            draft = AxisParameters(given["input"] or 0, k, s, given["padding"] or (0, 0), d, p2)
+            paddings = [draft.padding] if given["padding"] is not None else _paddings(query.transpose, draft, want)
+            for values in (draft._replace(padding=padding) for padding in paddings):
                 inputs = _inputs(query.transpose, values, want) if given["input"] is None else (given["input"],)
-                yield from (replace(values, input=h) for h in inputs)
+                yield from (values._replace(input=h) for h in inputs)
 
 
-def _paddings(transpose: bool, values: Values, want: int, most: int) -> list[int]:
-    """The paddings that give an output, or the nearest that are allowed."""
-    h, s, span = values.input, values.stride, extent(values.kernel_size, values.dilation)
-    if transpose:  # 2p = (h-1)s + d(k-1) + 1 + p2 - want
-        low = high = (h - 1) * s + span + values.output_padding - want
-    else:  # want = ⌊(h + 2p - span) / s⌋ + 1
-        low = (want - 1) * s - h + span
-        high = low + s - 1
-    first, last = (min(max(0, p), most) for p in (-(-low // 2) - 1, high // 2 + 1))
-    return [*range(first, last + 1)]
+def _paddings(transpose: bool, values: AxisParameters, want: int) -> list[tuple[int, int]]:
+    """The paddings that give an output, or the nearest that are allowed: all of them, if the input size is 0, which is unknown."""
+    h, k, s, _, d, p2 = values
+    first, last = 0, d * (k - 1)
+    if h:
+        if transpose:  # 2p = (h-1)s + d(k-1) + 1 + p2 - want
+            low = high = (h - 1) * s + extent(k, d) + p2 - want
+        else:  # want = ⌊(h + 2p - span) / s⌋ + 1
+            low = (want - 1) * s - h + extent(k, d)
+            high = low + s - 1
+        first, last = (min(max(0, p), last) for p in (-(-low // 2) - 1, high // 2 + 1))
+    return [(p, p) for p in range(first, last + 1)]
 
 
-def _inputs(transpose: bool, values: Values, want: int) -> Iterable[int]:
+def _inputs(transpose: bool, values: AxisParameters, want: int) -> Iterable[int]:
     """The input sizes that give an output, or come nearest."""
-    s, rule = values.stride, values.padding
-    if isinstance(rule, str):
-        if rule in ("same-upper", "same-lower"):
-            return {max(1, want // s), -(-want // s)} if transpose else range((want - 1) * s + 1, want * s + 1)
-        reach = values.dilation * (values.kernel_size - 1)
-        before, after = {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "full": (reach, reach)}[rule]
-    else:
-        before, after = rule
-    k, d = values.kernel_size, values.dilation
+    _, k, s, rule, d, p2 = values
+    if rule in ("same-upper", "same-lower"):
+        return {max(1, want // s), -(-want // s)} if transpose else range((want - 1) * s + 1, want * s + 1)
+    reach = d * (k - 1)
+    rules = {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "full": (reach, reach)}
+    before, after = rules[rule] if isinstance(rule, str) else rule
     if transpose:  # solved for h, rounded down and up
-        over = want - transposed_size(1, k, s, d, before, after, values.output_padding)
+        over = want - transposed_size(1, k, s, d, before, after, p2)
         return {max(1, over // s + 1), max(1, -(-over // s) + 1)}
     if s > MOST_SIZES:
         remedy = f"name the input, or use a stride up to {MOST_SIZES}"
         raise ConvError(f"with stride {s}", f"as many input sizes give an output of {want}", remedy)
-    smallest = transposed_size(want, k, s, d, before, after, 0)
-    return {max(1, h) for h in range(smallest, smallest + s)}
+    return inputs_sharing(want, k, s, d, before, after) or (1,)
 
 
-def _output(transpose: bool, values: Values) -> int | None:
+def _output(transpose: bool, values: AxisParameters) -> int | None:
     """The output size; None if the operation is not allowed."""
-    h, k, s, d, p2 = values.input, values.kernel_size, values.stride, values.dilation, values.output_padding
-    if isinstance(values.padding, str):
+    h, k, s, padding, d, p2 = values
+    if isinstance(padding, str):
         try:
             spec = ConvSpec(
-                transpose=transpose, stride=Pair(s, s), padding=values.padding, dilation=Pair(d, d),
+                transpose=transpose, stride=Pair(s, s), padding=padding, dilation=Pair(d, d),
                 output_padding=Pair(p2, p2),
             )  # fmt: skip
             return spec.resolve((h, h), (k, k)).output.height
         except ConvError:
             return None
     if transpose:
-        return transposed_size(h, k, s, d, *values.padding, p2) if p2 < max(s, d) or not p2 else None
-    return direct_size(h, k, s, d, *values.padding)
+        return transposed_size(h, k, s, d, *padding, p2) if p2 < max(s, d) or not p2 else None
+    return direct_size(h, k, s, d, *padding)
 
 
-def _joined(query: Query, rows: list[_Found], columns: list[_Found], alike: bool) -> list[Solution]:
+def _joined(query: Query, rows: list[_Found], columns: list[_Found]) -> list[Solution]:
     """All pairs of rows and columns with the same shared unknowns. Unknowns that are not shared are limited, see `_EACH`."""
-    if alike:
-        return [_solution(query, values, values, off, off) for values, off in rows]
-    down, across = _grouped(query, rows), _grouped(query, columns)
-    return [
-        _solution(query, values, beside, off, beside_off)
-        for shared, group in down.items()
-        for values, off in group
-        for beside, beside_off in across.get(shared, ())
-    ]
+    if rows == columns and query.shared >= {*query.unknown}:
+        pairs = [*zip(rows, columns, strict=True)]
+    else:
+        down, across = _grouped(query, rows), _grouped(query, columns)
+        pairs = [(one, other) for shared, group in down.items() for one in group for other in across.get(shared, ())]
+    solutions = []
+    for (values, off), (beside, beside_off) in pairs:
+        score = unusual(query.transpose, values) + (unusual(query.transpose, beside) if beside != values else 0)
+        size = Size(query.output.height + off, query.output.width + beside_off)
+        solutions.append(Solution(values, beside, size, score))
+    return solutions
 
 
 def _grouped(query: Query, found: list[_Found]) -> dict[tuple[Any, ...], list[_Found]]:
@@ -225,17 +220,7 @@ def _grouped(query: Query, found: list[_Found]) -> dict[tuple[Any, ...], list[_F
     return {shared: nsmallest(_EACH, group, key=usual) for shared, group in groups.items()}
 
 
-def _solution(query: Query, rows: Values, columns: Values, down: int, across: int) -> Solution:
-    score = unusual(query.transpose, rows) + (unusual(query.transpose, columns) if columns != rows else 0)
-    return Solution(rows, columns, Size(query.output.height + down, query.output.width + across), score)
-
-
-def _order(found: Solution) -> tuple[Any, ...]:
-    both = found.rows, found.columns
-    return found.score, [(v.kernel_size, v.stride, v.dilation, str(v.padding), v.output_padding, v.input) for v in both]
-
-
-def unusual(transpose: bool, values: Values) -> int:
+def unusual(transpose: bool, values: AxisParameters) -> int:
     """How unusual the parameters of an axis are: the sum of points for each parameter. 0 is the most usual.
 
     ==================  ==============================================================================================
@@ -250,7 +235,7 @@ def unusual(transpose: bool, values: Values) -> int:
     input               a multiple of the stride (and for stride 1 every size): 0, else 2
     ==================  ==============================================================================================
     """
-    h, k, s, d, p2 = values.input, values.kernel_size, values.stride, values.dilation, values.output_padding
+    h, k, s, _, d, p2 = values
     kernel = {3: 0, 2: 2, 4: 2, 5: 2, 1: 3, 7: 3, 9: 5, 11: 5}.get(k, 8 + (k % 2 == 0))
     if transpose:
         kernel = 0 if k == 2 * s else min(kernel, 2) if k == s else kernel + 4 * (k % s > 0)
@@ -260,17 +245,16 @@ def unusual(transpose: bool, values: Values) -> int:
         kernel += 2 * (k % 2 == 0)
     stride = {1: 0, 2: 1, 4: 4, 3: 5}.get(s, 6) + 12 * (s > extent(k, d))
     dilation = 0 if d == 1 else 4 + d + 12 * (k == 1)
-    return kernel + stride + dilation + _unusual_padding(transpose, values) + (1 + p2 if p2 else 0) + 2 * (h % s > 0)
+    return kernel + stride + dilation + (1 + p2 if p2 else 0) + 2 * (h % s > 0) + _unusual_padding(transpose, values)
 
 
-def _unusual_padding(transpose: bool, values: Values) -> int:
-    if isinstance(values.padding, str):
+def _unusual_padding(transpose: bool, values: AxisParameters) -> int:
+    _, k, s, padding, d, p2 = values
+    if isinstance(padding, str):
         return 0  # the user has given it
-    both, span = sum(values.padding), extent(values.kernel_size, values.dilation)
+    both, reach = sum(padding), d * (k - 1)
     if transpose:
-        return 0 if both == span - values.stride + values.output_padding else 2 if not both else 4
-    if both == span - 1:
+        return 0 if both == reach + 1 - s + p2 else 2 if not both else 4
+    if both == reach:
         return 0
-    if both in (0, span - values.stride):
-        return 2
-    return 4 + abs(both - span + 1) // 2
+    return 2 if both in (0, reach + 1 - s) else 4 + abs(both - reach) // 2

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from math import floor, log2
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,9 @@ from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
 from convcli.vocabulary import BACKENDS as BACKENDS
 from convcli.vocabulary import DTYPES as DTYPES
-from convcli.windows import whole
+from convcli.windows import Array, whole
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from convcli.geometry import Geometry, Size
     from convcli.layer import Layer
     from convcli.windows import Source, Target
@@ -92,7 +90,7 @@ class Computed(NamedTuple):
 
     # ``(N, C_out, H_out, W_out)``; without rows and columns if the task's target took the result. In the task's dtype,
     # except that NumPy has no bfloat16, for which it is float32; or in the integers that the finish made.
-    array: NDArray[Any]
+    array: Array
     plan: str  # the plan in words
     clipped: Clipped = Clipped()  # counts of the values that the finish clipped
     considered: tuple[Considered, ...] = ()  # the plans that the planner compared
@@ -101,13 +99,13 @@ class Computed(NamedTuple):
     mixes: bool = False
 
 
-def lifted(task: Task) -> NDArray[Any]:
+def lifted(task: Task) -> Array:
     """The pixels ``(N, C_in, H, W)``, for a backend that reads the whole picture."""
     pixels = whole(task.source)
     return pixels if task.lift is None else task.lift.whole(pixels)
 
 
-def finished(array: NDArray[Any], finish: Finish, plan: str, mixes: bool = False) -> Computed:
+def finished(array: Array, finish: Finish, plan: str, mixes: bool = False) -> Computed:
     """The output of a backend that computes the whole result ``(N, C, H, W)`` before finishing it."""
     if not finish.joins and finish.dtype is None and finish.restore is None:
         return Computed(array, plan, mixes=mixes)
@@ -124,8 +122,8 @@ def handed_over(task: Task, computed: Computed) -> Computed:
 
 
 def only_stores(finish: Finish) -> bool:
-    """Whether a finish only turns real values into integers, and neither combines nor restores them."""
-    return finish.dtype is not None and not finish.joins and finish.restore is None
+    """Whether a finish only turns real values into integers, and neither combines, restores nor stretches them."""
+    return finish.dtype is not None and not finish.joins and finish.restore is None and finish.policy != "minmax"
 
 
 def block(taps: int) -> int:
@@ -141,15 +139,8 @@ def scale_of(total: float) -> float:
     return 2.0 ** floor(log2(total)) if total > 1 / SMALL else 1.0
 
 
-class Backend(Protocol):
-    """A backend module."""
-
-    @property
-    def run(self) -> Callable[[Task], Computed]: ...
-
-
-def load(name: str) -> Backend:
-    """Import the backend called `name`, one of `BACKENDS`.
+def load(name: str) -> Callable[[Task], Computed]:
+    """Import the backend called `name`, one of `BACKENDS`: its function `run`.
 
     Raises
     ------
@@ -157,7 +148,7 @@ def load(name: str) -> Backend:
         The library that it needs is missing or broken, or there is too little memory to load it.
     """
     try:
-        module: Backend = import_module(f"convcli.backends.{name}")
+        run: Callable[[Task], Computed] = import_module(f"convcli.backends.{name}").run
     except (ImportError, OSError, MemoryError) as error:  # OSError: the system cannot load a shared library
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise BackendError(
@@ -165,4 +156,4 @@ def load(name: str) -> Backend:
             f"cannot be loaded ({why})",
             f"install {name} again, allow it more memory, or use {param('backend', 'numpy')}",
         ) from None
-    return module
+    return run

@@ -8,19 +8,14 @@ Borders come from `numpy.pad`, not from the border index map that the fast backe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from convcli.backends import Computed, Task, finished, handed_over, lifted
-
-_NUMPY_PAD_MODE = {
-    "zeros": "constant",
-    "reflect": "reflect",
-    "replicate": "edge",
-    "circular": "wrap",
-    "symmetric": "symmetric",
-}
+from convcli.vocabulary import BORDERS
 
 
 def run(task: Task) -> Computed:
@@ -32,15 +27,16 @@ def run(task: Task) -> Computed:
     return handed_over(task, finished(out, task.finish, f"definition: {how}, float64"))
 
 
+def _padded(x: NDArray[Any], top: int, bottom: int, left: int, right: int, mode: str) -> NDArray[np.float64]:
+    name: Any = next(border.numpy for border in BORDERS if border.name == mode)
+    return np.pad(x.astype(np.float64), ((0, 0), (0, 0), (top, bottom), (left, right)), mode=name)
+
+
 def _gather(task: Task) -> NDArray[np.float64]:
     """The direct operation: each output pixel is the sum of the kernel times a window of the padded input."""
     x, weight, geometry, groups = lifted(task), task.layer.weight, task.geometry, task.layer.groups
     (top, bottom, left, right), (s, t), (d, e) = geometry.pads, geometry.stride, geometry.dilation
-    padded = np.pad(
-        x.astype(np.float64),
-        ((0, 0), (0, 0), (top, bottom), (left, right)),
-        mode=_NUMPY_PAD_MODE[geometry.padding_mode],  # type: ignore[call-overload]
-    )
+    padded = _padded(x, top, bottom, left, right, geometry.padding_mode)
     windows = sliding_window_view(padded, geometry.extent, axis=(2, 3))[:, :, ::s, ::t, ::d, ::e]
     n, c, height, width, kh, kw = windows.shape
     out: NDArray[np.float64] = np.einsum(
@@ -62,8 +58,7 @@ def _scatter(task: Task) -> NDArray[np.float64]:
     if geometry.padding_mode != "zeros":
         rows = (d * (kh - 1) + geometry.output_padding.rows) // s
         columns = (e * (kw - 1) + geometry.output_padding.columns) // t
-        around = ((0, 0), (0, 0), (rows, rows), (columns, columns))
-        x = np.pad(x, around, mode=_NUMPY_PAD_MODE[geometry.padding_mode])  # type: ignore[call-overload]
+        x = _padded(x, rows, rows, columns, columns, geometry.padding_mode)
         top, bottom, left, right = top + s * rows, bottom + s * rows, left + t * columns, right + t * columns
     n, c, height, width = x.shape
     image = x.astype(np.float64).reshape(n, groups, c // groups, height, width)

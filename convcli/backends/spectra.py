@@ -62,16 +62,8 @@ def blocks(count: int, each: int) -> Iterator[slice]:
 def working_bytes(batch: Sequence[int], weight: Sequence[int], geometry: Geometry, itemsize: int) -> int:
     """The most bytes that the transforms of an operation take, in addition to its padded input and its output.
 
-    Parameters
-    ----------
-    batch : sequence of int
-        ``(N, C_in, H, W)``.
-    weight : sequence of int
-        ``(C_out, C_in/groups, kh, kw)``.
-    geometry : Geometry
-    itemsize : int
-        Bytes of a value of the dtype of the transforms: that of the computation, or float64 if the values have a wide
-        range.
+    ``batch (N, C_in, H, W)`` and ``weight (C_out, C_in/groups, kh, kw)`` are shapes. `itemsize` is that of the dtype of
+    the transforms: of the computation, or of float64 if the values have a wide range.
     """
     count, channels, height, width = batch
     filters, inputs, *_ = weight

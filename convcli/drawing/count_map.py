@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convcli.drawing.colors import Palette, mix
-from convcli.drawing.grid import Cell, cells
-from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size, wrapped
+from convcli.drawing.grid import Cell, cells, pixels
+from convcli.drawing.scene import Rect, Scene, Shape, Text, fitting_size, wrapped
 
 MOST = 256
 """The most rows and columns that are drawn."""
@@ -44,8 +44,7 @@ def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, te
         shapes += cells(left, top, side, drawn, palette.ink)
     else:
         colors = tuple(tuple(_color(count, most, palette) for count in row) for row in counts)
-        shapes.append(Pixels(left, top, columns * side, rows * side, colors))
-        shapes.append(Rect(left, top, columns * side, rows * side, stroke=palette.faint))
+        shapes += pixels(left, top, side, colors, palette.faint)
     bottom = top + rows * side + _MARGIN
     shapes += _legend(sorted({count for row in counts for count in row}), most, inner, bottom, palette)
     return Scene(width, bottom + _SIDE + _MARGIN, palette.background, tuple(shapes), f"{title}: {text}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import floor, log10
 
 from convcli.drawing.colors import readable_on
-from convcli.drawing.scene import Rect, Shape, Text, fitting_size
+from convcli.drawing.scene import Colors, Pixels, Rect, Shape, Text, fitting_size
 
 _MARGIN = 0.12
 """The share of a cell's width that stays free at each side of its text."""
@@ -49,6 +49,12 @@ def cells(x: float, y: float, side: float, rows: Sequence[Sequence[Cell | None]]
         if cell.text:
             color = cell.ink or (readable_on(cell.fill) if cell.fill else ink)
             yield Text(left + side / 2, top + side / 2, cell.text, size, color, "middle")
+
+
+def pixels(x: float, y: float, side: float, colors: Colors, frame: str) -> list[Shape]:
+    """The shapes of a grid whose cells have no room for texts: a picture in a frame of the colour `frame`."""
+    width, height = side * len(colors[0]), side * len(colors)
+    return [Pixels(x, y, width, height, colors), Rect(x, y, width, height, stroke=frame)]
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""Pictures made of characters, for terminals: half blocks that show two pixels each, and sparklines. Standard library only."""
+"""Pictures made of characters, for terminals: half blocks that show two pixels each. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from convcli.drawing.colors import channels
 
-_LEVELS = "▁▂▃▄▅▆▇█"
 RESET = "\x1b[0m"
 
 
@@ -26,11 +25,3 @@ def half_blocks(rows: Sequence[Sequence[str]]) -> list[str]:
             line += "▀"
         lines.append(line + RESET)
     return lines
-
-
-def sparkline(values: Sequence[float]) -> str:
-    """One character for each value, from the lowest block for the least value to the full block for the greatest."""
-    low, high = min(values), max(values)
-    if high == low:
-        return _LEVELS[0] * len(values)
-    return "".join(_LEVELS[round((value - low) / (high - low) * (len(_LEVELS) - 1))] for value in values)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from convcli.drawing.colors import LIGHT, Palette, diverging, mix
-from convcli.drawing.grid import Cell, cells, number
+from convcli.drawing.grid import Cell, cells, number, pixels
+from convcli.drawing.scene import Colors as Colors
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size
 
 Numbers = Sequence[Sequence[float]]
-Colors = tuple[tuple[str, ...], ...]
 
 NUMBERED = 15
 """Up to this many cells to a side, numbers are written in the cells."""
@@ -80,10 +80,9 @@ def _panel(panel: Panel, y: float, palette: Palette) -> Iterator[Shape]:
         yield Text(right - 7, top + share * SIDE + inset, text, TEXT, palette.faint, "end")
     label = "|H|: gain of waves, in cycles per pixel"
     yield Text(right + SIDE / 2, top + SIDE + 31, label, TEXT, palette.ink, "middle")
-    if not panel.gain:  # every value is 0: there is no scale
-        return
-    levels = [[1 - step / 63] for step in range(64)]
-    yield from _bar(right + SIDE + 14, top, shades(levels, 1, palette), (panel.gain, panel.gain / 2, 0.0), palette)
+    if panel.gain:  # otherwise every value is 0: there is no scale
+        levels = tuple((_shade(1 - step / 63, palette),) for step in range(64))
+        yield from _bar(right + SIDE + 14, top, levels, (panel.gain, panel.gain / 2, 0.0), palette)
 
 
 def _kernel(panel: Panel, left: float, top: float, palette: Palette) -> Iterator[Shape]:
@@ -99,18 +98,15 @@ def _kernel(panel: Panel, left: float, top: float, palette: Palette) -> Iterator
         ]
         yield from cells(x, y, side, filled, palette.ink)
     else:
-        yield Pixels(x, y, width * side, height * side, colors)
-        yield Rect(x, y, width * side, height * side, stroke=palette.faint)
+        yield from pixels(x, y, side, colors, palette.faint)
     label = f"kernel {panel.scale}".strip()
     yield Text(left + SIDE / 2, top + SIDE + 31, label, TEXT, palette.ink, "middle")
     values = [value for row in panel.kernel for value in row]
     peak = max(map(abs, values))
-    if not peak:
-        return
-    low, high = (-peak if min(values) < 0 else 0.0), (peak if max(values) > 0 else 0.0)
-    levels = [[high + (low - high) * step / 63] for step in range(64)]
-    bar = tuple((diverging(level / peak, palette),) for (level,) in levels)
-    yield from _bar(left + SIDE + 14, top, bar, (high, (low + high) / 2, low), palette)
+    if peak:
+        low, high = (-peak if min(values) < 0 else 0.0), (peak if max(values) > 0 else 0.0)
+        bar = tuple((diverging((high + (low - high) * step / 63) / peak, palette),) for step in range(64))
+        yield from _bar(left + SIDE + 14, top, bar, (high, (low + high) / 2, low), palette)
 
 
 def _bar(x: float, y: float, colors: Colors, ticks: tuple[float, float, float], palette: Palette) -> Iterator[Shape]:

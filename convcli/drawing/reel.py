@@ -10,7 +10,7 @@ from convcli.drawing.scene import Scene, Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class FrameShapes:
     """What a frame adds: shapes that stay from then on, and shapes that are drawn over them in this frame only."""
 
     lasting: tuple[Shape, ...]
@@ -22,7 +22,7 @@ class Reel:
     """A page and the frames on it."""
 
     base: Scene  # what every frame shows
-    frames: Sequence[Frame] = field(repr=False)  # at least one
+    frames: Sequence[FrameShapes] = field(repr=False)  # at least one
     fps: float = 2.0  # frames per second
     hold: float = 1.5  # how many seconds longer the last frame stays before the first comes again
 
@@ -56,17 +56,11 @@ def render(reel: Reel) -> str:
 
 def _shown(start: float, end: float, seconds: float) -> str:
     """The element that makes a group visible from `start` to `end`, given as shares of the whole length."""
-    times, states = [0.0], ["visible" if start == 0 else "hidden"]
-    if start > 0:
-        times.append(start)
-        states.append("visible")
-    if end < 1:
-        times.append(end)
-        states.append("hidden")
-    if len(times) == 1:  # visible all the time
+    states = {0.0: "hidden", start: "visible"} | ({end: "hidden"} if end < 1 else {})
+    if len(states) == 1:  # visible all the time
         return ""
-    keys = ";".join(f"{time:.6f}".rstrip("0").rstrip(".") for time in times)
+    keys = ";".join(f"{time:.6f}".rstrip("0").rstrip(".") for time in states)
     return (
-        f'<animate attributeName="visibility" calcMode="discrete" values="{";".join(states)}" keyTimes="{keys}" '
+        f'<animate attributeName="visibility" calcMode="discrete" values="{";".join(states.values())}" keyTimes="{keys}" '
         f'dur="{seconds:.6g}s" repeatCount="indefinite"/>'
     )

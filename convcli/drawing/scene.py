@@ -61,15 +61,19 @@ class Line:
     opacity: float = 1.0
 
 
+Colors = tuple[tuple[str, ...], ...]
+"""Rows of colours ``#rrggbb``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A picture drawn into a rectangle, with every pixel as a sharp block. `rows` has its colours, ``#rrggbb``."""
+    """A picture drawn into a rectangle, with every pixel as a sharp block."""
 
     x: float
     y: float
     width: float
     height: float
-    rows: tuple[tuple[str, ...], ...]
+    rows: Colors
 
 
 Shape = Rect | Text | Line | Pixels

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from convcli.drawing.colors import LIGHT, Palette
-from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size, text_width, wrapped
+from convcli.drawing.scene import Colors, Pixels, Rect, Scene, Shape, Text, fitting_size, text_width, wrapped
 
 MARGIN, GAP, STRIP, SECOND = 16, 8, 18, 13
 """In pixels: the margin of a sheet, the gap between tiles, and the heights of the two lines of text above a tile."""
@@ -21,10 +21,9 @@ class Tile:
     """A picture with its label."""
 
     label: str
-    # the picture. None: its place is left free, and something else is drawn there.
-    rows: tuple[tuple[str, ...], ...] | None = None
+    rows: Colors | None = None  # the picture. None: its place is left free, and something else is drawn there.
     detail: str = ""  # a text at the right of the label, or below it if one of the tiles has no room for that
-    icon: tuple[tuple[str, ...], ...] | None = None  # a small picture before the label
+    icon: Colors | None = None  # a small picture before the label
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +82,8 @@ def lay_out(
 def _strip(tile: Tile, left: int, top: int, width: int, palette: Palette) -> list[Shape]:
     """The first line above a tile: its icon and its label."""
     shapes: list[Shape] = []
-    start = left + _icon_width(tile, width)
+    start, (high, wide) = left + _icon_width(tile, width), _icon_size(tile)
     if tile.icon is not None and start > left:
-        factor = _factor(tile.icon)
-        high, wide = factor * len(tile.icon), factor * len(tile.icon[0])
         shapes.append(Pixels(left, top + (STRIP - high) // 2 - 1, wide, high, tile.icon))
     size = fitting_size(tile.label, left + width - start, TEXT)
     if size >= LEAST:
@@ -100,11 +97,16 @@ def _fits(tile: Tile, width: int) -> bool:
     return used + text_width(tile.detail, SMALL) <= width
 
 
-def _factor(icon: tuple[tuple[str, ...], ...]) -> int:
-    return (STRIP - 3) // max(len(icon), len(icon[0]))
+def _icon_size(tile: Tile) -> tuple[int, int]:
+    """The height and width of an icon, in pixels."""
+    if tile.icon is None:
+        return 0, 0
+    high, wide = len(tile.icon), len(tile.icon[0])
+    factor = (STRIP - 3) // max(high, wide)
+    return factor * high, factor * wide
 
 
 def _icon_width(tile: Tile, width: int) -> int:
     """The width that an icon takes above a tile; 0 if it is too large and left out."""
-    wide = 0 if tile.icon is None else _factor(tile.icon) * len(tile.icon[0])
+    _, wide = _icon_size(tile)
     return wide + 5 if 0 < wide < width / 3 else 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape, quoteattr
+from collections.abc import Iterable
+from itertools import groupby
+from xml.sax.saxutils import escape
 
 from convcli.drawing.scene import CAP, Line, Pixels, Rect, Scene, Shape, Text, text_width
 
@@ -24,30 +26,23 @@ def element(shape: Shape) -> str:
     if isinstance(shape, Rect):
         return f"<rect{_box(shape)}{_paint(shape.fill, shape.stroke, shape.stroke_width, shape.dash, shape.opacity)}/>"
     if isinstance(shape, Text):
-        return _text(shape)
-    if isinstance(shape, Line):
-        return _line(shape)
-    return _pixels(shape)
-
-
-def _text(shape: Text) -> str:
-    baseline = shape.y + CAP * shape.size / 2
-    bold = ' font-weight="bold"' if shape.bold else ""
-    width = _number(text_width(shape.text, shape.size))  # the width stays right with another font
-    return (
-        f'<text x="{_number(shape.left)}" y="{_number(baseline)}" font-size="{_number(shape.size)}" fill="{shape.color}"'
-        f'{bold} textLength="{width}" lengthAdjust="spacingAndGlyphs" xml:space="preserve">{escape(shape.text)}</text>'
-    )
-
-
-def _line(shape: Line) -> str:
-    points = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.points)
-    line = f'<polyline points="{points}"{_paint(None, shape.stroke, shape.width, shape.dash, shape.opacity)}/>'
+        baseline = shape.y + CAP * shape.size / 2
+        bold = ' font-weight="bold"' if shape.bold else ""
+        width = _number(text_width(shape.text, shape.size))  # the width stays right with another font
+        return (
+            f'<text x="{_number(shape.left)}" y="{_number(baseline)}" font-size="{_number(shape.size)}" fill="{shape.color}"'
+            f'{bold} textLength="{width}" lengthAdjust="spacingAndGlyphs" xml:space="preserve">{escape(shape.text)}</text>'
+        )
+    if isinstance(shape, Pixels):
+        return _pixels(shape)
+    line = f'<polyline points="{_points(shape.points)}"{_paint(None, shape.stroke, shape.width, shape.dash, shape.opacity)}/>'
     if not shape.arrow:
         return line
-    head = " ".join(f"{_number(x)},{_number(y)}" for x, y in arrow_head(shape))
-    opacity = f' opacity="{_number(shape.opacity)}"' if shape.opacity < 1 else ""
-    return f'{line}<polygon points="{head}" fill="{shape.stroke}"{opacity}/>'
+    return f'{line}<polygon points="{_points(arrow_head(shape))}" fill="{shape.stroke}"{_opacity(shape.opacity)}/>'
+
+
+def _points(points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
 
 
 def arrow_head(shape: Line) -> list[tuple[float, float]]:
@@ -68,19 +63,17 @@ def _pixels(shape: Pixels) -> str:
     out = []
     for number, row in enumerate(shape.rows):
         start = 0
-        for column in range(1, len(row) + 1):
-            if column == len(row) or row[column] != row[start]:
-                run = Rect(
-                    shape.x + start * width, shape.y + number * height, (column - start) * width, height, row[start]
-                )
-                out.append(f'<rect{_box(run)} fill="{row[start]}"/>')
-                start = column
+        for color, run in groupby(row):
+            end = start + len([*run])
+            box = Rect(shape.x + start * width, shape.y + number * height, (end - start) * width, height)
+            out.append(f'<rect{_box(box)} fill="{color}"/>')
+            start = end
     return f'<g shape-rendering="crispEdges">{"".join(out)}</g>'
 
 
 def _box(shape: Rect) -> str:
-    values = {"x": shape.x, "y": shape.y, "width": shape.width, "height": shape.height}
-    return "".join(f" {name}={quoteattr(_number(value))}" for name, value in values.items())
+    values = (("x", shape.x), ("y", shape.y), ("width", shape.width), ("height", shape.height))
+    return "".join(f' {name}="{_number(value)}"' for name, value in values)
 
 
 def _paint(fill: str | None, stroke: str | None, width: float, dash: float, opacity: float) -> str:
@@ -88,7 +81,11 @@ def _paint(fill: str | None, stroke: str | None, width: float, dash: float, opac
     if stroke is not None:
         out += f' stroke="{stroke}" stroke-width="{_number(width)}"'
         out += f' stroke-dasharray="{_number(dash)}"' if dash else ""
-    return out + (f' opacity="{_number(opacity)}"' if opacity < 1 else "")
+    return out + _opacity(opacity)
+
+
+def _opacity(opacity: float) -> str:
+    return f' opacity="{_number(opacity)}"' if opacity < 1 else ""
 
 
 def _number(value: float) -> str:

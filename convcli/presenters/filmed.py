@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcli import report
-from convcli.animation.timeline import Kind, Step, Timeline, Values, equivalent_pads
+from convcli.animation.timeline import Kind, Timeline, Values, WindowStep, equivalent_pads
 from convcli.presenters import sized
 
 
@@ -34,7 +34,7 @@ def document(timeline: Timeline, values: Values, rule: str | None = None, frame:
     }
 
 
-def _frame(timeline: Timeline, values: Values, number: int, step: Step) -> dict[str, Any]:
+def _frame(timeline: Timeline, values: Values, number: int, step: WindowStep) -> dict[str, Any]:
     y, x = step.output
     height, width = timeline.geometry.extent
     taps = []

@@ -31,7 +31,7 @@ def first(asked: Query) -> str:
     return options_of(asked, solve.solve(asked).solutions[0])
 
 
-def output(transpose: bool, values: solve.Values) -> int:
+def output(transpose: bool, values: solve.AxisParameters) -> int:
     """By counting the places where the kernel fits."""
     h, k, s, d, p2 = values.input, values.kernel_size, values.stride, values.dilation, values.output_padding
     assert not isinstance(values.padding, str)
@@ -94,7 +94,7 @@ def test_every_solution_is_found(transpose: bool, unknown: tuple[str, ...]) -> N
         *(small if name in unknown else (known[name],) for name in ("kernel_size", "stride", "dilation"))
     ):
         for p in range(d * (k - 1) + 1) if "padding" in unknown else (1,):
-            values = solve.Values(13, k, s, (p, p), d, 0)
+            values = solve.AxisParameters(13, k, s, (p, p), d, 0)
             if (transpose or 13 + 2 * p > d * (k - 1)) and output(transpose, values) == asked.output.height:
                 expected.add(values)
     answer = solve.solve(asked)

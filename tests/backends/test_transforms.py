@@ -71,7 +71,7 @@ def test_like_kernels_are_counted_and_held_once() -> None:
         job = direct(weight, None, geometry, 3, np.dtype(np.uint8), interleaved=False)
         (estimate,) = fft.estimates([job], dtype, True)
         work = fft._Transforms(job, dtype)
-        assert work._kernels(*fft.sides(job), dtype).nbytes == estimate.held
+        assert work._kernels(*fft.sides(job)).nbytes == estimate.held
         return estimate.held
 
     once = bytes_of(np.repeat(kernel, 3, axis=0), "float32")

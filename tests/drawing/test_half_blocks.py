@@ -9,5 +9,3 @@ def test_pictures_of_characters() -> None:
     assert lines[0].count("▀") == 2
     assert lines[0].startswith("\x1b[38;2;255;0;0m\x1b[48;2;0;0;255m▀")
     assert all(line.endswith(blocks.RESET) for line in lines)
-    assert blocks.sparkline([0, 1, 2, 1, 0]) == "▁▅█▅▁"
-    assert blocks.sparkline([3, 3]) == "▁▁"

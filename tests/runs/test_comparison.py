@@ -244,7 +244,7 @@ class Wrong:
     def __init__(self, fault: str) -> None:
         self.fault = fault
 
-    def run(self, task: Task) -> Computed:
+    def __call__(self, task: Task) -> Computed:
         from convcli.backends import reference
 
         if self.fault == "unturned":
@@ -323,8 +323,8 @@ def test_a_plan_that_mixes_is_held_to_account(
     weight = random_weights(*channels, (17, 17), spec)
 
     class Spoilt:
-        def run(self, task: Task) -> Computed:
-            computed = load("numpy").run(task)
+        def __call__(self, task: Task) -> Computed:
+            computed = load("numpy")(task)
             return computed._replace(array=computed.array * np.float32(self.factor))
 
         factor = 1.0

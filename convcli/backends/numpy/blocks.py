@@ -8,30 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from math import prod
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends import Computed, Task, finished
 from convcli.backends.numpy.job import lines
-from convcli.backends.numpy.recipe import Recipe, recipe_of
+from convcli.backends.numpy.recipe import FilterRecipe, recipe_of
 from convcli.backends.numpy.tiles import Buffers
-from convcli.geometry import ZERO, Size
+from convcli.geometry import Size
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
 from convcli.system.context import current
 from convcli.system.parallel import run_all
-from convcli.windows import WHOLE
+from convcli.windows import WHOLE, Array
 
 LARGEST = 1e30
 """If all results lie below this, no sum on the way has overflowed, so that none of them is NaN."""
 
 
-class Output:
+class Block(NamedTuple):
+    """A part of a result. It begins where a tile begins."""
+
+    # of the result
+    rows: range
+    columns: range
+    window: tuple[slice, slice]  # rows and columns of the image that the block depends on
+    # for the tiles of the block. Its source rows and columns are counted from the corner of the window.
+    recipe: FilterRecipe
+
+
+class BlockOutput:
     """A block of a result, filled tile by tile by several threads.
 
     If the finish needs the extremes of the whole result first, every tile comes twice: once to `look`, then to the
@@ -41,13 +52,11 @@ class Output:
     ----------
     task : Task
         If its picture is interleaved and has as many channels as the result, the result is interleaved, too.
-    recipe : Recipe
-        Of the tiles.
-    rows, columns : range
-        The part of the result that the block holds. It begins where a tile begins.
+    block : Block
     """
 
-    def __init__(self, task: Task, recipe: Recipe, rows: range, columns: range) -> None:
+    def __init__(self, task: Task, block: Block) -> None:
+        rows, columns, _, recipe = block
         self.job, self.finish = recipe.job, task.finish
         kind = task.finish.dtype or task.dtype
         within = task.finish.keeps(recipe.span)
@@ -64,7 +73,11 @@ class Output:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, height, width), kind)
-        self._lines = self._as_lines()
+        # per image ``(O, H, W·step)``, if values lie in the same order as in a tile; else None
+        self._lines: list[Array] | None = None
+        in_order = self.interleaved and outputs == self.job.step if self.job.step > 1 else not self.interleaved
+        if in_order and len(self.job.phases) == 1 and self.job.upsample == (1, 1):
+            self._lines = [lines(picture, self.job.step) for picture in self.array]
         self._lock, self.clipped, self.span = Lock(), Clipped(), NOTHING  # so far
         reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
         unreached = count * (height * width - reached)
@@ -79,23 +92,12 @@ class Output:
                 self.array[...] = finished
                 self._note(Clipped(*(count * unreached for count in clipped)))
 
-    def _as_lines(self) -> NDArray[Any] | None:
-        """The block as ``(N, O, H, W·step)``, if its values lie in the same order as in a tile; else None."""
-        count, channels, height, width = self.array.shape
-        if len(self.job.phases) != 1 or self.job.upsample != (1, 1) or not self.array.size:
-            return None
-        if self.job.step == 1:
-            return None if self.interleaved else self.array
-        if not self.interleaved or channels != self.job.step:
-            return None
-        return self.array.transpose(0, 2, 3, 1).reshape(count, 1, height, width * channels)
-
-    def emit(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
-        """Finish the values ``(O, rows, line)`` of a tile (see `Recipe.tile`), and put them in their place in the block."""
+    def emit(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
+        """Finish the values ``(O, rows, line)`` of a tile (see `FilterRecipe.tile`), and put them in their place in the block."""
         if self._lines is not None:
             step, (y, x) = self.job.step, self._first
-            place = self._lines[
-                image, :, rows.start - y : rows.stop - y, (columns.start - x) * step : (columns.stop - x) * step
+            place = self._lines[image][
+                :, rows.start - y : rows.stop - y, (columns.start - x) * step : (columns.stop - x) * step
             ]
             clipped = self.finish.apply(values, place, self.known)
             if clipped.total:
@@ -104,36 +106,30 @@ class Output:
         for part, place in self._places(image, values, rows, columns):
             self._note(self._put(part, place, buffers))
 
-    def look(self, image: int, values: NDArray[Any], rows: range, columns: range, buffers: Buffers) -> None:
+    def look(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
         """Find the extremes of a tile, and keep nothing else of it."""
         for part, place in self._places(image, values, rows, columns):
             self._widen(self.finish.extremes(part[..., : place.shape[2] * self.job.step]))
 
-    def _places(
-        self, image: int, values: NDArray[Any], rows: range, columns: range
-    ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    def _places(self, image: int, values: Array, rows: range, columns: range) -> Iterator[tuple[Array, Array]]:
         """The parts ``(F, rows, line)`` of a tile, each with the place ``(C, rows, W)`` that it goes to once it is finished."""
         job, (s, t) = self.job, self.job.upsample
-        planes = values.reshape(-1, len(job.phases), *values.shape[1:])
-        top, bottom, left, right = (
-            scale * (place - first)
-            for scale, first, part in zip((s, t), self._first, (rows, columns), strict=True)
-            for place in (part.start, part.stop)
-        )
+        planes, (y, x) = values.reshape(-1, len(job.phases), *values.shape[1:]), self._first
+        top, bottom = s * (rows.start - y), s * (rows.stop - y)
+        left, right = t * (columns.start - x), t * (columns.stop - x)
         for number, (a, b) in enumerate(job.phases):
             place = self.array[image, :, a + top : a + bottom : s, b + left : b + right : t]
             if place.size:  # the last phases may lie beyond the image
                 yield planes[:, number, : place.shape[1]], place
 
-    def _put(self, values: NDArray[Any], place: NDArray[Any], buffers: Buffers) -> Clipped:
+    def _put(self, values: Array, place: Array, buffers: Buffers) -> Clipped:
         """Finish ``values (F, rows, line)`` into ``place (C, rows, W)``."""
         step = self.job.step
         if step == 1 and (place.strides[2] == place.itemsize or self.finish.dtype is None):
             return self.finish.apply(values, place, self.known)
         _, height, width = place.shape
         if self.interleaved and len(place) == step and place.strides[2] == step * place.itemsize:
-            flat = place.transpose(1, 2, 0).reshape(1, height, width * step)
-            return self.finish.apply(values, flat, self.known)
+            return self.finish.apply(values, lines(place, step), self.known)
         planes = len(place) // step  # finished first: fewer bytes are then written to places far apart
         finished = buffers.get("finished", (planes, height, width * step), self.array.dtype.str)
         clipped = self.finish.apply(values, finished, self.known)
@@ -156,64 +152,38 @@ def run(task: Task) -> Computed:
     """Compute an operation in plain NumPy; `task.dtype` is float32 or float64.
 
     If the finish needs the extremes of the whole result first, real results are kept until the extremes are known.
-    Large results are computed twice instead.
+    Large results, and those for a target, are computed twice instead.
     """
     recipe = recipe_of(task)
-    return _whole(task, recipe) if task.target is None else _by_blocks(task, recipe)
+    if task.target is not None or not task.finish.looks or _twice(task):
+        return _by_blocks(task, recipe)
+    computed = _by_blocks(replace(task, finish=Finish()), recipe)
+    done = finished(computed.array, task.finish, computed.plan, computed.mixes)
+    return done._replace(considered=computed.considered)
 
 
-def _by_blocks(task: Task, recipe: Recipe) -> Computed:
-    """Hand the blocks of a result to the target."""
+def _by_blocks(task: Task, recipe: FilterRecipe) -> Computed:
+    """Hand the blocks of a result to the target. Without a target, there is one block, which is returned."""
+    parts = partial(blocks, recipe, task.geometry.output, None if task.target is None else task.block)
     if task.finish.looks:
         span = NOTHING
-        for block in blocks(recipe, task.geometry.output, task.block):
-            output = Output(task, block.recipe, block.rows, block.columns)
+        for block in parts():
+            output = BlockOutput(task, block)
             _each(task, block, output.look)
             span = wider(span, output.span)
         task = replace(task, finish=task.finish.stretching(span))
-    clipped, kind = Clipped(), task.finish.dtype or task.dtype
-    for block in blocks(recipe, task.geometry.output, task.block):
-        output = Output(task, block.recipe, block.rows, block.columns)
+    clipped = Clipped()
+    for block in parts():
+        output = BlockOutput(task, block)
         _each(task, block, output.emit)
         clipped = Clipped.sum(clipped, output.clipped)
-        assert task.target is not None
-        task.target.put(block.rows, block.columns, output.array)
-    nothing = np.empty((task.images, task.finish.outputs(task.layer.outputs), 0, 0), kind)
-    return Computed(nothing, recipe.text, clipped, recipe.considered, recipe.mixes)
+        if task.target is not None:
+            task.target.put(block.rows, block.columns, output.array)
+    array = output.array if task.target is None else np.empty((*output.array.shape[:2], 0, 0), output.array.dtype)
+    return Computed(array, recipe.text, clipped, recipe.considered, recipe.mixes)
 
 
-def _whole(task: Task, recipe: Recipe) -> Computed:
-    """The result in memory, as a single block."""
-    if task.finish.looks and not _twice(task):
-        computed = _whole(replace(task, finish=Finish()), recipe)
-        done = finished(computed.array, task.finish, computed.plan, computed.mixes)
-        return done._replace(considered=computed.considered)
-    only = _Only()
-    computed = _by_blocks(replace(task, target=only, block=None), recipe)
-    return computed._replace(array=only.array)
-
-
-class _Only:
-    """A target that keeps the only block."""
-
-    array: NDArray[Any]
-
-    def put(self, _rows: range, _columns: range, block: NDArray[Any]) -> None:
-        """See `convcli.windows.Target`."""
-        self.array = block
-
-
-class Block(NamedTuple):
-    """A part of a result."""
-
-    # of the result
-    rows: range
-    columns: range
-    window: tuple[slice, slice]  # rows and columns of the image that the block depends on
-    recipe: Recipe  # for the tiles of the block. Its source rows and columns are counted from the corner of the window.
-
-
-def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[Block]:
+def blocks(recipe: FilterRecipe, output: Size, size: Size | None = None) -> Iterator[Block]:
     """The blocks of a result of size `output`. Each has at least `size` and ends where a tile ends; None: a single block."""
     if size is None:
         yield Block(range(output.height), range(output.width), (WHOLE, WHOLE), recipe)
@@ -224,15 +194,11 @@ def blocks(recipe: Recipe, output: Size, size: Size | None = None) -> Iterator[B
             yield Block(range(top, bottom), range(left, right), (WHOLE, WHOLE), recipe)
         return
     s, t = recipe.job.upsample
-    runs = [
-        _runs({tile[axis] for tile in recipe.tiles}, max(1, side // scale))
-        for axis, (side, scale) in enumerate(zip(size, (s, t), strict=True))
-    ]
-    for strips in runs[0]:
+    for strips in _runs(recipe.rows, max(1, size.height // s)):
         rows = range(s * strips[0].start, min(s * strips[-1].stop, output.height))
-        for parts in runs[1]:
+        for parts in _runs(recipe.columns, max(1, size.width // t)):
             columns = range(t * parts[0].start, min(t * parts[-1].stop, output.width))
-            yield Block(rows, columns, *_within(recipe, strips, parts))
+            yield Block(rows, columns, *recipe.part(strips, parts))
 
 
 def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
@@ -245,29 +211,7 @@ def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
     return runs
 
 
-def _within(recipe: Recipe, strips: list[range], parts: list[range]) -> tuple[tuple[slice, slice], Recipe]:
-    """The window that some of the tiles read, and the recipe for these tiles, which counts from the window's corner."""
-    rows = {strip: recipe.strips[strip].indices for strip in strips}
-    columns = {part: recipe.parts[part].columns for part in parts}
-    top, left = _stretch(rows.values()), _stretch(columns.values())
-    return (top, left), recipe.part(
-        {strip: _moved(indices, top) for strip, indices in rows.items()},
-        {part: _moved(indices, left) for part, indices in columns.items()},
-    )
-
-
-def _stretch(indices: Iterable[NDArray[np.intp]]) -> slice:
-    """From the first to the last source line that is read; one line if everything is border."""
-    read = [one[one != ZERO] for one in indices]
-    read = [one for one in read if one.size]
-    return slice(min(int(one.min()) for one in read), max(int(one.max()) for one in read) + 1) if read else slice(0, 1)
-
-
-def _moved(indices: NDArray[np.intp], window: slice) -> NDArray[np.intp]:
-    return np.where(indices == ZERO, ZERO, indices - window.start)
-
-
-def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, range, Buffers], None]) -> None:
+def _each(task: Task, block: Block, act: Callable[[int, Array, range, range, Buffers], None]) -> None:
     """Call `act` for every tile of a block, in every image."""
     recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
     if not recipe.tiles:
@@ -275,7 +219,7 @@ def _each(task: Task, block: Block, act: Callable[[int, NDArray[Any], range, ran
     for image in range(task.images):
         planes = lines(task.source.read(image, *block.window), recipe.job.step)
 
-        def work(tile: tuple[range, range], image: int = image, planes: NDArray[Any] = planes) -> None:
+        def work(tile: tuple[range, range], image: int = image, planes: Array = planes) -> None:
             rows, columns = tile
             act(image, recipe.tile(planes, rows, columns, buffers, task.lift), rows, columns, buffers)
 

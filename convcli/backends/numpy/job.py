@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from convcli.borders import PaddedAxis, padded_axis, sources
 from convcli.geometry import ZERO, Geometry, Pair, Size, extent
+from convcli.windows import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class FilterJob:
     """One operation on one image."""
 
     # ``(O, I, kh, kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads
@@ -91,6 +92,11 @@ class Job:
         return int(self.columns.shape[1]) * self.step
 
     @property
+    def apart(self) -> int:
+        """Values of a gathered line from one tap to the next."""
+        return self.dilation.columns * self.step
+
+    @property
     def span(self) -> tuple[float, float]:
         """The smallest and the largest possible result for pixels of an unsigned type; infinite for other types."""
         if self.source.kind != "u" or not self.outputs:
@@ -115,18 +121,12 @@ class Job:
         """The padded input rows that the output rows of `strip` read."""
         return slice(strip.start * self.stride, (strip.stop - 1) * self.stride + self.reach.height)
 
-    def shifted(self, lines: NDArray[Any], tap: int) -> NDArray[Any]:
-        """The part of gathered `lines` ``(…, line)`` that tap column `tap` reads: ``(…, W_out·step)``."""
-        offset = tap * self.dilation.columns * self.step
-        return lines[..., offset : offset + self.output.width * self.step]
-
-    def part(self, columns: range) -> Job:
-        """The same job for a range of the output columns that are kept."""
+    def reads(self, columns: range) -> NDArray[np.intp]:
+        """The part of `columns` that a range of the output columns that are kept reads."""
         start, width = columns.start * self.thin, (len(columns) - 1) * self.thin + 1
-        reads = self.columns[:, start : start + width - 1 + self.reach.width]
-        return replace(self, columns=reads, output=Size(self.output.height, width))
+        return self.columns[:, start : start + width - 1 + self.reach.width]
 
-    def planar(self) -> Job:
+    def planar(self) -> FilterJob:
         """The same job with a plane of its own for every interleaved channel. Output planes are ordered by channel."""
         if self.step == 1:
             return self
@@ -142,7 +142,7 @@ class Job:
         )
 
 
-def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:
+def lines(picture: Array, step: int) -> Array:
     """A picture ``(C, H, W)`` as planes.
 
     With step 1 it stays as it is. With step C, for a picture that is interleaved in memory, it becomes one plane
@@ -156,15 +156,15 @@ def lines(picture: NDArray[Any], step: int) -> NDArray[Any]:
 
 
 def direct(
-    weight: NDArray[Any],
-    bias: NDArray[Any] | None,
+    weight: Array,
+    bias: Array | None,
     geometry: Geometry,
     groups: int,
     source: np.dtype[Any],
     interleaved: bool,
     all_columns: bool = False,
-) -> Job:
-    """The job of a direct operation.
+) -> FilterJob:
+    """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)`` and ``bias (C_out,)``.
 
     Tap j of output column x reads padded column ``t·x + e·j``. With g, the greatest common divisor of t and e, the taps
     ``i, i + t/g, …`` form a class: they read every t-th column from ``e·i`` on, and among these they lie ``e/g`` apart.
@@ -172,20 +172,8 @@ def direct(
     Columns that lie between the stretches of distant taps are left out, so that a large dilation costs no more than its
     taps.
 
-    Parameters
-    ----------
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``.
-    bias : ndarray or None
-        ``(C_out,)``.
-    geometry : Geometry
-    groups : int
-    source : dtype
-        Of the pixels.
-    interleaved : bool
-        Whether the image's channels are interleaved in memory.
-    all_columns : bool
-        Whether to compute all columns, and to drop those that the stride leaves out.
+    The pixels have the dtype `source`, and `interleaved` says that the image's channels are interleaved in memory.
+    `all_columns` says that all columns are computed, and those that the stride leaves out are dropped.
     """
     (s, t), (d, e), (height, width) = geometry.stride, geometry.dilation, geometry.output
     filters, channels, kh, kw = weight.shape
@@ -200,25 +188,23 @@ def direct(
     rows, across = padded_axis(geometry, 0), padded_axis(geometry, 1)
     rows, d = rows.near(kh, s * (height - 1) + 1, d)
     far = min(spread, width)
-    places = np.arange(far * (length - 1) + width)
-    stretch = np.minimum(places // far, length - 1)
-    reads = e * np.arange(classes)[:, np.newaxis] + t * (spread * stretch + places - far * stretch)
-    spread = far
+    stretch, ahead = np.divmod(np.arange(far * (length - 1) + width), far)
+    reads = e * np.arange(classes)[:, np.newaxis] + t * (spread * stretch + ahead)
     columns = np.where(reads < len(across), sources(reads - across.before, across.size, across.mode), ZERO)
     kernels = kernels.reshape(filters, 1, channels * classes, kh, length)
     return laid_out(
         kernels, bias, groups, interleaved and t == 1, source=source, rows=rows,
-        columns=columns, stride=s, dilation=Pair(d, spread), output=Size(height, width), thin=thin,
+        columns=columns, stride=s, dilation=Pair(d, far), output=Size(height, width), thin=thin,
     )  # fmt: skip
 
 
 def laid_out(
-    kernels: NDArray[np.float64], bias: NDArray[Any] | None, groups: int, interleaved: bool, **fields: Any
-) -> Job:
+    kernels: NDArray[np.float64], bias: Array | None, groups: int, interleaved: bool, **fields: Any
+) -> FilterJob:
     """The job for ``kernels (C_out, phases, I, kh, kw)``, in which gaps are NaN.
 
     `interleaved` says that the image's channels are interleaved in memory. They become one plane if all groups have the
-    same kernels. `fields` are further fields of `Job`.
+    same kernels. `fields` are further fields of `FilterJob`.
     """
     filters, phases, inputs, kh, kw = kernels.shape
     block, classes = filters // groups, len(fields["columns"])
@@ -231,7 +217,7 @@ def laid_out(
             kernels, offsets, sources = banks[0], offsets.reshape(groups, block).T, [0] * block
             planes, step = 1, groups
     kernels = kernels.reshape(-1, inputs, kh, kw)
-    return Job(
+    return FilterJob(
         kernels=np.nan_to_num(kernels, nan=0.0),
         taps=~np.isnan(kernels),
         sources=tuple(first for first in sources for _ in range(phases)),

@@ -17,11 +17,11 @@ from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job, laid_out
+from convcli.backends.numpy.job import FilterJob, laid_out
 from convcli.borders import PaddedAxis
 from convcli.geometry import Geometry, Pair, Size, extent
+from convcli.windows import Array
 
 
 class Phase(NamedTuple):
@@ -32,7 +32,7 @@ class Phase(NamedTuple):
     places: list[int]
 
 
-class Axis(NamedTuple):
+class AxisPhases(NamedTuple):
     """The phases of an axis that have taps, in one window."""
 
     phases: list[Phase]
@@ -44,10 +44,9 @@ class Axis(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def axis_phases(geometry: Geometry, axis: int) -> Axis:
+def axis_phases(geometry: Geometry, axis: int) -> AxisPhases:
     """The phases of an axis. Kept, because every call needs them to find out whether an operation is `sparse`."""
-    s, d, k = geometry.stride[axis], geometry.dilation[axis], geometry.kernel[axis]
-    size, outputs, before = geometry.input[axis], geometry.output[axis], geometry.pads[2 * axis]
+    size, outputs, k, s, d, before, *_ = geometry.along(axis)
     g = gcd(s, d)
     count = -(-outputs // s)
     found = []  # (first output, taps in the order in which they are read, first input that this output reads)
@@ -66,14 +65,14 @@ def axis_phases(geometry: Geometry, axis: int) -> Axis:
     length = 1 + max((phase.places[-1] for phase in phases), default=0)
     padded = PaddedAxis(size, -base, count - 1 + extent(length, unit), geometry.padding_mode)
     padded, unit = padded.near(length, count, unit)
-    return Axis(phases, count, length, unit, padded)
+    return AxisPhases(phases, count, length, unit, padded)
 
 
 MOST_ENTRIES, MOST_GAPS = 1 << 22, 64
 """The windows of the phases may have so many entries in all; if they have more, then only so many for each tap."""
 
 
-def sparse(weight: NDArray[Any], geometry: Geometry) -> str:
+def sparse(weight: Array, geometry: Geometry) -> str:
     """Why this backend cannot do an operation: nearly all entries of its windows would be gaps. Empty if it can.
 
     Phases begin far apart if a large dilation is not a multiple of the stride. The gaps between them are laid out, too.
@@ -86,13 +85,13 @@ def sparse(weight: NDArray[Any], geometry: Geometry) -> str:
 
 
 def transposed(
-    weight: NDArray[Any],
-    bias: NDArray[Any] | None,
+    weight: Array,
+    bias: Array | None,
     geometry: Geometry,
     groups: int,
     source: np.dtype[Any],
     interleaved: bool,
-) -> Job:
+) -> FilterJob:
     """The job of a transposed operation with ``weight (C_in, C_out/groups, kh, kw)``. The operation must not be `sparse`.
 
     The other parameters are those of `convcli.backends.numpy.job.direct`.

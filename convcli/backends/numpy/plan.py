@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.backends import Considered
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import STRATEGIES, taps
 from convcli.backends.numpy.strategies.common import PASS, Estimate
 from convcli.errors import BackendError
@@ -61,53 +61,34 @@ a thread that wants the lock at the same moment is put to sleep and woken again.
 
 
 class Plan(NamedTuple):
-    """A strategy for one job."""
+    """An estimate with the predicted times of all that strategies share."""
 
-    # of the strategy, and how it works, in words
-    name: str
-    # of the computation, and of the gathered pixels
-    dtype: str
-    job: Job  # as the strategy sees it
+    way: Estimate
     rank: float  # predicted seconds on `USUAL` threads. The plan with the least is chosen.
     seconds: float  # predicted seconds on `threads` threads
-    reason: str
-    mixes: bool  # see `Computed`
-    gathers: str
-    held: int = 0  # see `Estimate`
     threads: int = 1  # number of threads to use: a further one must get `WORTH_A_THREAD` more work
     shares: int = 1  # number of threads to use if there are `USUAL` ones. There are at least so many tiles.
 
     @property
     def considered(self) -> Considered:
         """The plan as it is shown to the user."""
-        return Considered(self.name, self.seconds, self.reason)
+        return Considered(self.way.name, self.seconds, self.way.reason)
 
 
-def plans(jobs: list[Job], dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
-    """All plans that can do an operation, the fastest first, one for each strategy.
+def plans(jobs: list[FilterJob], dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:
+    """All plans that can do an operation, which is given in one form or more: one for each strategy, the fastest first.
 
-    Parameters
-    ----------
-    jobs : list of Job
-        The operation in one form or more.
-    dtype : {"float32", "float64"}
-        Of the computation, unless it is done in exact integers.
-    threads : int
-        Number of threads that share the work.
-    wanted : str, optional
-        A strategy to consider even if it is not worth it.
+    `threads` share the work. `dtype` is that of the computation, unless it is done in exact integers. `wanted` is a
+    strategy to consider even if it is not worth it.
     """
-    weighed = sorted(
-        (plan for job in jobs for plan in _plans(job, dtype, threads, wanted)),
-        key=lambda plan: plan.rank,
-    )
+    found = [plan for job in jobs for plan in _plans(job, dtype, threads, wanted)]
     cheapest: dict[str, Plan] = {}
-    for plan in weighed:
-        cheapest.setdefault(plan.name, plan)
+    for plan in sorted(found, key=lambda plan: plan.rank):
+        cheapest.setdefault(plan.way.name, plan)
     return [*cheapest.values()]
 
 
-def _plans(job: Job, dtype: str, threads: int, wanted: str | None) -> list[Plan]:
+def _plans(job: FilterJob, dtype: str, threads: int, wanted: str | None) -> list[Plan]:
     """The plans for one job (see `plans`). There may be several of one strategy."""
     layouts = [job] if job.step == 1 else [job, job.planar()]
     found = [
@@ -119,25 +100,22 @@ def _plans(job: Job, dtype: str, threads: int, wanted: str | None) -> list[Plan]
     return [_plan(job, estimate, threads, exact) for estimate in found]
 
 
-def _plan(job: Job, estimate: Estimate, threads: int, exact: bool = False) -> Plan:
+def _plan(job: FilterJob, estimate: Estimate, threads: int, exact: bool = False) -> Plan:
     """The plan that an estimate leads to. `exact` says that another plan computes in integers."""
-    name, layout, kind, each, calls, reason, rounds, gathers, block, held = estimate
-    tile = STRATEGIES[name].tile(layout, np.dtype(kind).itemsize)
+    layout, kind = estimate.job, estimate.dtype
+    tile = STRATEGIES[estimate.name].tile(layout, np.dtype(kind).itemsize)
     values = job.outputs * job.output.height * job.output.width * job.step
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
-    each *= max(1.0, block / tile.height)  # if a tile is lower than a block, the rest of the block is wasted
+    each = estimate.each * max(1.0, estimate.block / tile.height)  # the rest of a block below a lower tile is wasted
     apart = REARRANGE if layout.step != job.step else 0.0
     read = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # input rows for each output row
     fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else PICK)) * read * job.gathered / job.outputs
     finish = (FINISH * PASS[kind] + apart + (THIN[kind] if job.thin > 1 else 0.0)) / job.thin
-    work, called = values * (each + fill + finish), tiles * (calls + 12) * CALL
-    factor = (ROUNDING if rounds else NARROW) if exact and not kind.startswith("int") else 1.0
-    further = WORTH_ROUNDING if rounds else 0.0
+    work, called = values * (each + fill + finish), tiles * (estimate.calls + 12) * CALL
+    factor = (ROUNDING if estimate.rounds else NARROW) if exact and not kind.startswith("int") else 1.0
+    further = WORTH_ROUNDING if estimate.rounds else 0.0
     (shares, rank), (threads, seconds) = (_spread(work, called, count) for count in (USUAL, threads))
-    return Plan(
-        name, kind, layout, rank * factor + further, seconds * factor + further, reason, rounds, gathers or kind, held,
-        threads, shares,
-    )  # fmt: skip
+    return Plan(estimate, rank * factor + further, seconds * factor + further, threads, shares)
 
 
 def _spread(work: float, called: float, threads: int) -> tuple[int, float]:
@@ -152,14 +130,14 @@ def _spread(work: float, called: float, threads: int) -> tuple[int, float]:
     return (most, together) if most > 1 and together < alone else (1, alone)
 
 
-def quick(jobs: list[Job], dtype: str) -> list[Plan] | None:
+def quick(jobs: list[FilterJob], dtype: str) -> list[Plan] | None:
     """Plain taps as the only plan, for a job so small that comparing plans would take longer than doing it; else None."""
     if all(2 * CALL * np.count_nonzero(job.kernels.any(axis=(1, 2, 3))) * job.stride >= EXACT_AT_ONCE for job in jobs):
         return None  # even two calls for each output plane take too long
     found = [_plan(job, estimate, 1) for job in jobs for estimate in taps.estimates([job], dtype)]
     plan = min(found, key=lambda plan: plan.seconds)
-    limit = EXACT_AT_ONCE if plan.dtype.startswith("int") else AT_ONCE
-    return [plan] if plan.seconds * plan.job.stride < limit else None  # taps are slowest with a stride
+    limit = EXACT_AT_ONCE if plan.way.dtype.startswith("int") else AT_ONCE
+    return [plan] if plan.seconds * plan.way.job.stride < limit else None  # taps are slowest with a stride
 
 
 def choose(found: list[Plan], name: str | None) -> Plan:
@@ -171,20 +149,8 @@ def choose(found: list[Plan], name: str | None) -> Plan:
         The plan of that name cannot do this job.
     """
     for plan in found:
-        if name in (None, plan.name):
+        if name in (None, plan.way.name):
             return plan
     wanted = getattr(STRATEGIES[str(name)], "WANTS", "another job")
-    remedy = f"it wants {wanted}; use one of {', '.join(plan.name for plan in found)}"
+    remedy = f"it wants {wanted}; use one of {', '.join(plan.way.name for plan in found)}"
     raise BackendError(f"plan '{name}'", "cannot do this", remedy)
-
-
-def check_name(name: str | None) -> None:
-    """Refuse the name of a plan that does not exist.
-
-    Raises
-    ------
-    BackendError
-        The name is not in `STRATEGIES`.
-    """
-    if name not in (None, *STRATEGIES):
-        raise BackendError(f"plan '{name}'", "is unknown", f"use one of {', '.join(STRATEGIES)}")

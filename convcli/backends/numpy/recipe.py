@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, partial
 from math import prod
-from threading import Lock
-from typing import Any, NamedTuple
+from threading import Lock, local
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends import Considered, Task
-from convcli.backends.numpy.job import Job, direct
-from convcli.backends.numpy.plan import Plan, check_name, choose, plans, quick
+from convcli.backends.numpy.job import FilterJob, direct
+from convcli.backends.numpy.plan import Plan, choose, plans, quick
 from convcli.backends.numpy.strategies import STRATEGIES, taps
-from convcli.backends.numpy.strategies.common import CACHED_BYTES, Work
+from convcli.backends.numpy.strategies.common import CACHED_BYTES, Estimate, Work, bias_steps
 from convcli.backends.numpy.tiles import (
+    FEW_COLUMNS,
     Buffers,
-    Columns,
     Filling,
-    Rows,
+    Gather,
     Steps,
     cut,
     described,
@@ -29,17 +28,20 @@ from convcli.backends.numpy.tiles import (
     filling,
     run,
 )
-from convcli.geometry import Geometry, Size
+from convcli.errors import BackendError
+from convcli.geometry import ZERO, Geometry, Size
 from convcli.pointwise.lift import Lift
 from convcli.system.context import current
 from convcli.system.parallel import workers
+from convcli.windows import Array
 
 
 class Key(NamedTuple):
-    """Everything that a recipe depends on. An array is given by its dtype, shape and bytes."""
+    """Everything that a recipe depends on. Weights and bias are given by their float64 bytes."""
 
-    weight: tuple[str, tuple[int, ...], bytes]
-    bias: tuple[str, tuple[int, ...], bytes] | None
+    weight: bytes
+    shape: tuple[int, ...]  # of the weights
+    bias: bytes | None
     geometry: Geometry
     groups: int
     source: str
@@ -50,43 +52,30 @@ class Key(NamedTuple):
 
 
 CACHED_RECIPES = 16
-"""The most recipes that are kept. Each may hold at most `CACHED_BYTES`."""
+"""The most recipes of at most `CACHED_BYTES` that are kept."""
 
 MOST_LEFT_OUT, MOST_COLUMNS = 4, 1 << 20
 """All columns may be computed up to this horizontal stride, and up to so many columns. Beyond this, too much is left
 out, or the index map is too large (as for a very long image of few rows)."""
 
 
-class Tile(NamedTuple):
+class PreparedTile(NamedTuple):
     """A tile in the arrays of a thread."""
 
     # the gathered input, and the part of the result that is kept
-    scratch: NDArray[Any]
-    kept: NDArray[Any]
+    scratch: Array
+    kept: Array
     filling: Filling | None  # how it is filled; None: by `fill`
     # gives the steps of the strategy in a dtype, or, for None, those of plain taps, up to `kept`. Built when first
     # needed.
     steps: Callable[[str | None], Steps]
 
 
-class Part(NamedTuple):
-    """What all tiles of a range of output columns share."""
-
-    job: Job  # for these columns
-    columns: NDArray[np.intp]  # see `Job.columns`. In a block, they are counted from its window.
-    gathers: list[Columns]  # how the columns of each class are gathered
-
-    @classmethod
-    def of(cls, job: Job, columns: NDArray[np.intp]) -> Part:
-        """The part of a job that reads these source columns."""
-        return cls(job, columns, [Columns(each, job.step) for each in columns])
-
-
-class Recipe(NamedTuple):
+class FilterRecipe(NamedTuple):
     """How an operation is done, for any pixels."""
 
-    job: Job
-    span: tuple[float, float]  # see `Job.span`
+    job: FilterJob
+    span: tuple[float, float]  # see `FilterJob.span`
     rounding: float  # how far rounding can move a result beyond it
     # of the computation, and of the gathered pixels
     dtype: str
@@ -95,39 +84,40 @@ class Recipe(NamedTuple):
     # or an infinity within the kernel's support.
     work: Callable[[str | None], Work]
     # gives the dtype in which a tile with this scratch has to be done, or None
-    precision: Callable[[Job, NDArray[Any]], str | None]
+    precision: Callable[[FilterJob, Array], str | None]
     tiles: list[tuple[range, range]]  # output rows and columns
     threads: int
-    # by ranges of output rows: how the rows that they read are gathered; by ranges of columns: their part of the job
-    strips: dict[range, Rows]
-    parts: dict[range, Part]
+    # for each range of output rows, how the rows that it reads are gathered; for each range of output columns, the
+    # same for each class of columns. In a block, source rows and columns are counted from the corner of its window.
+    rows: dict[range, Gather]
+    columns: dict[range, list[Gather]]
     text: str  # the plan in words
     considered: tuple[Considered, ...]
     rank: float  # see `Plan`
     mixes: bool  # see `Computed`
     owner: object  # the owner of the tiles that a thread keeps; None: they hold too much to be kept
 
-    def part(self, rows: dict[range, NDArray[np.intp]], columns: dict[range, NDArray[np.intp]]) -> Recipe:
-        """The recipe for the tiles of some output rows and columns, each given with the source rows or columns that it reads."""
-        return self._replace(
-            tiles=[(strip, part) for part in columns for strip in rows],
-            strips={strip: Rows(indices) for strip, indices in rows.items()},
-            parts={part: Part.of(self.parts[part].job, indices) for part, indices in columns.items()},
+    def part(self, strips: list[range], parts: list[range]) -> tuple[tuple[slice, slice], FilterRecipe]:
+        """The window of the image that some output rows and columns read, and the recipe for their tiles alone."""
+        top = _stretch([self.rows[strip] for strip in strips])
+        left = _stretch([gather for part in parts for gather in self.columns[part]])
+        recipe = self._replace(
+            tiles=[(strip, part) for part in parts for strip in strips],
+            rows={strip: self.rows[strip].counted_from(top.start) for strip in strips},
+            columns={part: [each.counted_from(left.start) for each in self.columns[part]] for part in parts},
             owner=None if self.owner is None else object(),
         )
+        return (top, left), recipe
 
-    def tile(
-        self, planes: NDArray[Any], rows: range, columns: range, buffers: Buffers, lift: Lift | None = None
-    ) -> NDArray[Any]:
+    def tile(self, planes: Array, rows: range, columns: range, buffers: Buffers, lift: Lift | None = None) -> Array:
         """Compute the output ``(O, rows, line)`` of a tile of image `planes`, lifted first, in one of the buffers.
 
         A line begins with the output values that are kept. The values after these have no meaning.
         """
-        reads = self.strips[rows]
+        reads, gathers = self.rows[rows], self.columns[columns]
         make = partial(self._made, len(rows), columns, reads, buffers)
         kept = self.owner is not None
         tile = buffers.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
-        gathers = self.parts[columns].gathers
         if lift is not None:
             fill_lifted(tile.scratch, planes, reads, gathers, lift, buffers)
         elif tile.filling is None:
@@ -135,94 +125,105 @@ class Recipe(NamedTuple):
                 fill(tile.scratch[number :: len(gathers)], planes, reads, gather)
         else:
             lines = planes[:, reads.source]
-            for gather, target in tile.filling.stretches:
-                np.copyto(target, gather.stretch(lines), "unsafe")
+            for source, target in tile.filling.stretches:
+                np.copyto(target, lines[..., source], "unsafe")
             run(tile.filling.border)
         run(tile.steps(self.dtype if self.job.bounded else self.precision(self.job, tile.scratch)))
         return tile.kept
 
-    def _made(self, height: int, columns: range, reads: Rows, buffers: Buffers) -> Tile:
+    def _made(self, height: int, columns: range, reads: Gather, buffers: Buffers) -> PreparedTile:
         """The tile of some output rows and columns, in this thread's arrays."""
-        job, (part, _, gathers) = self.job, self.parts[columns]
-        scratch = buffers.get("scratch", (job.gathered, reads.count, part.line), self.gathers)
-        out = buffers.get("out", (job.outputs, height, part.line), self.dtype)
-        kept, thinning = out, Steps()
+        job, gathers = self.job, self.columns[columns]
+        step, line = job.step, len(gathers[0].indices) * job.step
+        width = ((len(columns) - 1) * job.thin + 1) * step
+        scratch = buffers.get("scratch", (job.gathered, len(reads.indices), line), self.gathers)
+        out = buffers.get("out", (job.outputs, height, line), self.dtype)
+        dense = out[..., :width]
+        kept, last = out, bias_steps(job, dense)
         if job.thin > 1:
-            kept = buffers.get("kept", (job.outputs, height, len(columns) * job.step), self.dtype)
-            dense, apart = out[..., : part.output.width * job.step], job.thin * job.step
-            thinning = [(np.copyto, (kept[..., i :: job.step], dense[..., i::apart])) for i in range(job.step)]
-        return Tile(
+            kept = buffers.get("kept", (job.outputs, height, len(columns) * step), self.dtype)
+            last += [(np.copyto, (kept[..., i::step], dense[..., i :: job.thin * step])) for i in range(step)]
+        return PreparedTile(
             scratch,
             kept,
             filling(scratch, reads, gathers),
-            cache(lambda kind: self.work(kind)(part, scratch, out, buffers) + thinning),
+            cache(lambda kind: self.work(kind)(width, scratch, out, buffers) + last),
         )
 
 
-def recipe_of(task: Task) -> Recipe:
+def _stretch(gathers: list[Gather]) -> slice:
+    """From the first to the last source line that is read; one line if everything is border."""
+    read = np.concatenate([gather.indices for gather in gathers])
+    read = read[read != ZERO]
+    return slice(int(read.min()), int(read.max()) + 1) if read.size else slice(0, 1)
+
+
+def recipe_of(task: Task) -> FilterRecipe:
     """The recipe of a task: a kept one, if the same operation was done before."""
-
-    def frozen(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
-        return array.dtype.str, array.shape, array.tobytes()
-
     layer = task.layer
     apart = task.finish.apart or (task.lift is not None and task.lift.mixes)  # channels that are treated differently
     key = Key(
-        frozen(layer.weight), None if layer.bias is None else frozen(layer.bias), task.geometry, layer.groups,
-        task.pixels.str, task.source.interleaved and not apart, task.dtype, workers(task.threads), task.plan,
+        _bytes(layer.weight), layer.weight.shape, None if layer.bias is None else _bytes(layer.bias), task.geometry,
+        layer.groups, task.pixels.str, task.source.interleaved and not apart, task.dtype, workers(task.threads), task.plan,
     )  # fmt: skip
     return current().kept(Recipes, Recipes).of(key)
 
 
+def _bytes(array: Array) -> bytes:
+    return np.asarray(array, np.float64).tobytes()
+
+
 class Recipes:
-    """The recipes that are kept for the next operations like theirs."""
+    """The recipes that are kept for the next operations like theirs: small ones, and the last large one of each thread.
+
+    So the choice of a backend, the run and all frames of a film have one recipe, however large it is.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[Key, Recipe] = {}
+        self._kept: dict[Key, FilterRecipe] = {}
         self._lock = Lock()
+        self._large = local()
 
-    def of(self, key: Key) -> Recipe:
+    def of(self, key: Key) -> FilterRecipe:
         """The recipe for a key: a kept one, if there is one."""
-        recipe = self._kept.get(key)
+        large: dict[Key, FilterRecipe] = getattr(self._large, "kept", {})
+        recipe = self._kept.get(key) or large.get(key)
         if recipe is None:
             recipe, size = _recipe(key)
-            if size <= CACHED_BYTES:
-                with self._lock:
-                    while len(self._kept) >= CACHED_RECIPES:  # drop the oldest
-                        self._kept.pop(next(iter(self._kept)), None)
-                    self._kept[key] = recipe
+            if size > CACHED_BYTES:
+                self._large.kept = {key: recipe}
+                return recipe
+            with self._lock:
+                while len(self._kept) >= CACHED_RECIPES:  # drop the oldest
+                    self._kept.pop(next(iter(self._kept)), None)
+                self._kept[key] = recipe
         return recipe
 
 
-def _recipe(key: Key) -> tuple[Recipe, int]:
+def _recipe(key: Key) -> tuple[FilterRecipe, int]:
     """A new recipe, and about how many bytes it holds."""
-
-    def thawed(array: tuple[str, tuple[int, ...], bytes]) -> NDArray[Any]:
-        dtype, shape, data = array
-        return np.frombuffer(data, dtype).reshape(shape).astype(np.float64)
-
-    make: Callable[..., Job] = direct
+    make: Callable[..., FilterJob] = direct
     if key.geometry.transpose:
         from convcli.backends.numpy.phases import transposed as make
-    bias = None if key.bias is None else thawed(key.bias)
-    operation = thawed(key.weight), bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
+    weight = np.frombuffer(key.weight).reshape(key.shape)
+    bias = None if key.bias is None else np.frombuffer(key.bias)
+    operation = weight, bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
     ways = [make(*operation)]
     stride = 1 if key.geometry.transpose else key.geometry.stride.columns
     if 1 < stride <= MOST_LEFT_OUT and stride * key.geometry.output.width <= MOST_COLUMNS and ways[0].outputs:
         ways.append(direct(*operation, all_columns=True))
     chosen, *others = _weighed(ways, key)
-    job = chosen.job
-    strategy = STRATEGIES[chosen.name] if job.outputs else taps
-    size = strategy.tile(job, np.dtype(chosen.dtype).itemsize) if job.outputs else job.output
+    way, job = chosen.way, chosen.way.job
+    strategy = STRATEGIES[way.name] if job.outputs else taps
+    size = strategy.tile(job, np.dtype(way.dtype).itemsize) if job.outputs else job.output
     tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.shares) if job.outputs else []
-    parts = {columns: job.part(columns) for columns in {columns for _, columns in tiles}}
-    held = 4 * job.kernels.nbytes + 8 * job.columns.size + chosen.held
+    held = 4 * job.kernels.nbytes + 8 * job.columns.size + way.held
 
     lock = Lock()
 
     @cache
     def prepared(kind: str | None) -> Work:
-        return taps.prepare(job, chosen.dtype, gaps_only=True) if kind is None else strategy.prepare(job, kind)
+        return taps.prepare(job, way.dtype, gaps_only=True) if kind is None else strategy.prepare(job, kind)
 
     def work(kind: str | None) -> Work:
         with lock:  # otherwise, several threads would prepare the same thing
@@ -230,28 +231,31 @@ def _recipe(key: Key) -> tuple[Recipe, int]:
 
     phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
     thinned = f"all columns, 1 of {job.thin} kept, " if job.thin > 1 else ""
-    recipe = Recipe(
+    recipe = FilterRecipe(
         job=job,
         span=job.span,
-        rounding=np.inf if chosen.mixes else _rounding(job, chosen.dtype),
-        dtype=chosen.dtype,
-        gathers=chosen.gathers,
+        rounding=np.inf if way.rounds else _rounding(job, way.dtype),
+        dtype=way.dtype,
+        gathers=way.gathers or way.dtype,
         work=work,
         precision=strategy.precision,
         tiles=tiles,
         threads=chosen.threads,
-        strips={rows: Rows(job.rows[job.input_rows(rows)]) for rows in {rows for rows, _ in tiles}},
-        parts={columns: Part.of(part, part.columns) for columns, part in parts.items()},
-        text=f"{chosen.name}: {phases}{thinned}{chosen.reason}, {chosen.dtype}, {described(tiles, chosen.threads)}",
+        rows={strip: Gather(job.rows[job.input_rows(strip)]) for strip in {strip for strip, _ in tiles}},
+        columns={
+            part: [Gather(each, job.step, 1 if job.step > 1 else None, FEW_COLUMNS) for each in job.reads(part)]
+            for part in {part for _, part in tiles}
+        },
+        text=f"{way.name}: {phases}{thinned}{way.reason}, {way.dtype}, {described(tiles, chosen.threads)}",
         considered=tuple(plan.considered for plan in (chosen, *others)),
         rank=chosen.rank,
-        mixes=chosen.mixes,
+        mixes=way.rounds,
         owner=object() if held <= CACHED_BYTES else None,
     )
     return recipe, held
 
 
-def _rounding(job: Job, dtype: str) -> float:
+def _rounding(job: FilterJob, dtype: str) -> float:
     """The largest rounding error of a sum of products that are added one by one in any order: Higham (2002), section 3.1."""
     if np.dtype(dtype).kind != "f":
         return 0.0
@@ -259,11 +263,18 @@ def _rounding(job: Job, dtype: str) -> float:
     return float(np.finfo(dtype).eps) * (prod(job.kernels.shape[1:]) + 8) * (abs(low) + abs(high))
 
 
-def _weighed(ways: list[Job], key: Key) -> list[Plan]:
-    """The plans for an operation, which is given in one form or more; the chosen plan first."""
-    check_name(key.plan)
+def _weighed(ways: list[FilterJob], key: Key) -> list[Plan]:
+    """The plans for an operation, which is given in one form or more; the chosen plan first.
+
+    Raises
+    ------
+    BackendError
+        There is no plan of the name that is asked for, or it cannot do this job.
+    """
+    if key.plan not in (None, *STRATEGIES):
+        raise BackendError(f"plan '{key.plan}'", "is unknown", f"use one of {', '.join(STRATEGIES)}")
     if not ways[0].outputs:
-        return [Plan(key.plan or "taps", key.dtype, ways[0], 0.0, 0.0, "no tap reaches the image", False, key.dtype)]
+        return [Plan(Estimate(key.plan or "taps", ways[0], key.dtype, 0.0, 0.0, "no tap reaches the image"), 0.0, 0.0)]
     found = (None if key.plan else quick(ways, key.dtype)) or plans(ways, key.dtype, key.threads, key.plan)
     chosen = choose(found, key.plan)
     return [chosen, *(plan for plan in found if plan is not chosen)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.lift import Lift
-from convcli.windows import NEAR_VALUES
+from convcli.windows import NEAR_VALUES, Array
 
 T = TypeVar("T")
 
@@ -31,24 +31,25 @@ def run(steps: Steps) -> None:
         function(*arguments)
 
 
-class Buffers:
-    """What a thread reuses for tile after tile: arrays, and the steps that work on them.
+class Buffers(local):
+    """What each thread reuses for tile after tile: arrays, and the steps that work on them.
 
     Fresh memory often costs more than a computation. And the Python code between two calls into NumPy is the only work
     that threads cannot do at the same time: to make new views for every tile would take a fifth of the time.
     """
 
     def __init__(self) -> None:
-        self._kept = _Kept()
+        self._arrays: dict[str, Array] = {}
+        self._owner: object = None
+        self._made: dict[tuple[object, ...], Any] = {}
 
-    def get(self, name: str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    def get(self, name: str, shape: tuple[int, ...], dtype: str) -> Array:
         """The array of this name, shape and dtype, one for each thread. What it held before is lost."""
-        arrays = self._kept.arrays
-        size = prod(shape)
+        arrays, size = self._arrays, prod(shape)
         if name not in arrays or arrays[name].size < size or arrays[name].dtype != dtype:
             arrays[name] = np.zeros(size, dtype)  # steps over all lines as one also read values never set
-            self._kept.made.clear()  # otherwise, objects made of the old array would keep it in memory
-        array: NDArray[Any] = arrays[name][:size].reshape(shape)
+            self._made.clear()  # otherwise, objects made of the old array would keep it in memory
+        array: Array = arrays[name][:size].reshape(shape)
         return array
 
     def made(self, owner: object, key: tuple[object, ...], make: Callable[[], T]) -> T:
@@ -56,23 +57,14 @@ class Buffers:
 
         Everything made for the previous owner is dropped.
         """
-        kept = self._kept
-        if kept.owner is not owner:
-            kept.made.clear()
-            kept.owner = owner
-        if key not in kept.made:
-            kept.made[key] = make()
-        found: T = kept.made[key]
+        made = self._made
+        if self._owner is not owner:
+            made.clear()
+            self._owner = owner
+        if key not in made:
+            made[key] = make()
+        found: T = made[key]
         return found
-
-
-class _Kept(local):
-    """The arrays and objects that one thread keeps."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, NDArray[Any]] = {}
-        self.owner: object = None
-        self.made: dict[tuple[object, ...], Any] = {}
 
 
 def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
@@ -99,93 +91,68 @@ FEW_COLUMNS = 8
 """Up to so many single columns are copied one by one, which takes less time than gathering them at once."""
 
 
-class Columns:
-    """How the columns of a tile are gathered: one evenly spaced stretch of the image, and single columns.
+class Gather:
+    """How the rows or the columns of a tile are gathered: one evenly spaced stretch of the image, and single ones outside it.
 
-    Parameters
-    ----------
-    indices : ndarray of int
-        Source columns of one class (see `Job.columns`).
-    step : int
-        Values from a pixel to its right neighbour.
+    `indices` are source rows, or source columns of one class (see `FilterJob.columns`), and `step` is the number of values
+    from one to the next. In the stretch, the indices grow by `apart`, or, for None, by their most frequent increase. At
+    most `most` single ones are copied one by one.
     """
 
-    def __init__(self, indices: NDArray[np.intp], step: int) -> None:
-        run, apart = longest_run(indices, 1 if step > 1 else None)  # interleaved pixels: a stretch has no gaps
-        first = int(indices[run.start]) if run else 0
-        self.step, self.apart = step, apart
-        self.source = slice(first * step, (first + (len(run) - 1) * apart + 1) * step if run else 0)
-        self.target = slice(run.start * step, run.stop * step)
-        self.outside = np.array([*range(run.start), *range(run.stop, len(indices))], dtype=np.intp)
-        self.picks = indices[self.outside]
-        self.zeros = bool((self.picks == ZERO).any())
-        self.copies = self._copies(first, run)
+    def __init__(
+        self, indices: NDArray[np.intp], step: int = 1, apart: int | None = 1, most: int | None = None
+    ) -> None:
+        self.indices, self.step, self.most = indices, step, most
+        self.run, self.apart = longest_run(indices, apart)
+        self.first = int(indices[self.run.start]) if self.run else 0
+        stop = (self.first + (len(self.run) - 1) * self.apart + 1) * step if self.run else 0
+        self.source = slice(self.first * step, stop, self.apart)
+        self.target = slice(self.run.start * step, self.run.stop * step)
+        self.outside = [*range(self.run.start), *range(self.run.stop, len(indices))]
 
-    def _copies(self, first: int, run: range) -> list[tuple[int, int]] | None:
-        """The place of each single column, and the place in the stretch that it is copied from, or `ZERO`.
+    def counted_from(self, first: int) -> Gather:
+        """The same with source rows or columns counted from `first`."""
+        indices = np.where(self.indices == ZERO, ZERO, self.indices - first)
+        return Gather(indices, self.step, self.apart, self.most)
 
-        None if there are many, or if the source of one lies outside the stretch.
-        """
-        if len(self.outside) > FEW_COLUMNS:
-            return None
-        found: list[tuple[int, int]] = []
-        for place, pick in zip(self.outside.tolist(), self.picks.tolist(), strict=True):
-            ahead, rest = divmod(pick - first, self.apart)
-            if pick != ZERO and (rest or not 0 <= ahead < len(run)):
-                return None
-            found.append((place, ZERO if pick == ZERO else run.start + ahead))
-        return found
-
-    def stretch(self, lines: NDArray[Any]) -> NDArray[Any]:
-        """The part of source `lines` that is copied to `target`."""
-        if self.apart == 1:
-            return lines[..., self.source]
-        return lines[..., self.source.start : self.source.stop : self.apart]
-
-
-class Rows:
-    """How the rows of a tile are gathered: one stretch of neighbouring rows of the image, and single rows.
-
-    Rows of the same `kind` differ only in where the stretch lies in the image.
-
-    Parameters
-    ----------
-    indices : ndarray of int
-        Source rows (see `Job.rows`).
-    """
-
-    def __init__(self, indices: NDArray[np.intp]) -> None:
-        run, _ = longest_run(indices, 1)
-        first = int(indices[run.start]) if run else 0
-        self.count, self.indices = len(indices), indices
-        self.source, self.target = slice(first, first + len(run)), slice(run.start, run.stop)
-        self.outside = [(place, int(indices[place])) for place in (*range(run.start), *range(run.stop, len(indices)))]
+    @cached_property
+    def picks(self) -> NDArray[np.intp]:
+        """The source of each single one."""
+        return self.indices[np.array(self.outside, np.intp)]
 
     @cached_property
     def copies(self) -> list[tuple[int, int]] | None:
-        """As for `Columns`: the place of each single row, and the place in the stretch that it is copied from, or `ZERO`."""
-        inside, ahead = range(self.source.start, self.source.stop), self.target.start - self.source.start
-        if any(row != ZERO and row not in inside for _, row in self.outside):
+        """The place of each single one, and the place in the stretch that it is copied from, or `ZERO`.
+
+        None if there are too many, or if the source of one lies outside the stretch.
+        """
+        if self.most is not None and len(self.outside) > self.most:
             return None
-        return [(place, ZERO if row == ZERO else row + ahead) for place, row in self.outside]
+        found = []
+        for place, pick in zip(self.outside, self.picks.tolist(), strict=True):
+            ahead, rest = divmod(pick - self.first, self.apart)
+            if pick != ZERO and (rest or not 0 <= ahead < len(self.run)):
+                return None
+            found.append((place, ZERO if pick == ZERO else self.run.start + ahead))
+        return found
 
     @cached_property
     def kind(self) -> tuple[object, ...]:
         """A key that is equal for rows that differ only in where the stretch lies in the image."""
-        copies = None if self.copies is None else (*self.copies,)
-        return self.count, self.target.start, self.target.stop, copies
+        return len(self.indices), self.run, None if self.copies is None else (*self.copies,)
 
 
-def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Columns) -> None:
+def fill(scratch: Array, planes: Array, rows: Gather, columns: Gather) -> None:
     """Gather ``planes (P, H, W·step)`` through index maps into ``scratch (P, rows, line)``."""
     target = scratch[:, :, columns.target]
-    np.copyto(target[:, rows.target], columns.stretch(planes[:, rows.source]), casting="unsafe")
-    for place, row in rows.outside:
+    np.copyto(target[:, rows.target], planes[:, rows.source, columns.source], casting="unsafe")
+    singles = [*zip(rows.outside, rows.picks.tolist(), strict=True)]
+    for place, row in singles:
         if row == ZERO:
             target[:, place] = 0
         else:
-            np.copyto(target[:, place], columns.stretch(planes[:, row]), casting="unsafe")
-    if not len(columns.outside):
+            np.copyto(target[:, place], planes[:, row, columns.source], casting="unsafe")
+    if not columns.outside:
         return
     pixels = scratch.reshape(*scratch.shape[:2], -1, columns.step)
     if columns.copies is not None:
@@ -193,22 +160,21 @@ def fill(scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, columns: Colum
     else:
         source = planes.reshape(*planes.shape[:2], -1, columns.step)
         values = source[:, rows.indices[:, np.newaxis], columns.picks]
-        for place, row in rows.outside:
+        for place, row in singles:
             if row == ZERO:
                 values[:, place] = 0
-        if columns.zeros:
-            values[:, :, columns.picks == ZERO] = 0
+        values[:, :, columns.picks == ZERO] = 0
         pixels[:, :, columns.outside] = values
 
 
 class Filling(NamedTuple):
     """How a tile is filled if its border can be copied from the tile itself."""
 
-    stretches: list[tuple[Columns, NDArray[Any]]]  # for each class of columns, the place that its stretch goes to
+    stretches: list[tuple[slice, Array]]  # for each class of columns, its stretch of the image, and where it goes
     border: Steps  # copies from the stretches to the border around them
 
 
-def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Filling | None:
+def filling(scratch: Array, rows: Gather, gathers: list[Gather]) -> Filling | None:
     """How ``scratch (planes, rows, line)`` is filled from its stretches; None if its border has to be gathered from the image."""
     stretches, border = [], Steps()
     for number, columns in enumerate(gathers):
@@ -216,14 +182,14 @@ def filling(scratch: NDArray[Any], rows: Rows, gathers: list[Columns]) -> Fillin
             return None
         part = scratch[number :: len(gathers)]
         target = part[:, :, columns.target]
-        stretches.append((columns, target[:, rows.target]))
+        stretches.append((columns.source, target[:, rows.target]))
         pixels = part.reshape(*part.shape[:2], -1, columns.step)
         border += _copies(target, rows.copies) + _copies(pixels.swapaxes(1, 2), columns.copies)
     return Filling(stretches, border)
 
 
-def _copies(places: NDArray[Any], copies: list[tuple[int, int]]) -> Steps:
-    """The steps that fill single ``places (P, places, …)`` from other places, see `Columns` and `Rows`."""
+def _copies(places: Array, copies: list[tuple[int, int]]) -> Steps:
+    """The steps that fill single ``places (P, places, …)`` from other places, see `Gather.copies`."""
     return [
         (places[:, place].fill, (0,)) if inside == ZERO else (np.copyto, (places[:, place], places[:, inside]))
         for place, inside in copies
@@ -231,20 +197,20 @@ def _copies(places: NDArray[Any], copies: list[tuple[int, int]]) -> Steps:
 
 
 def fill_lifted(
-    scratch: NDArray[Any], planes: NDArray[Any], rows: Rows, gathers: list[Columns], lift: Lift, buffers: Buffers
+    scratch: Array, planes: Array, rows: Gather, gathers: list[Gather], lift: Lift, buffers: Buffers
 ) -> None:
     """Gather ``planes (P, H, W·step)`` of pixels as stored, lift them a few rows at a time, and put them into `scratch`.
 
-    For every plane, `scratch` holds a gathered plane for each of `gathers`, in the order of `Job.columns`.
+    For every plane, `scratch` holds a gathered plane for each of `gathers`, in the order of `FilterJob.columns`.
     """
-    classes, line = len(gathers), scratch.shape[2]
+    classes, (_, height, line) = len(gathers), scratch.shape
     count = max(1, NEAR_VALUES // (len(planes) * line))
-    for start in range(0, rows.count, count):
-        part = Rows(rows.indices[start : start + count])
-        stored = buffers.get("stored", (len(planes), part.count, line), planes.dtype.str)
+    for start in range(0, height, count):
+        part = Gather(rows.indices[start : start + count])
+        stored = buffers.get("stored", (len(planes), len(part.indices), line), planes.dtype.str)
         for number, gather in enumerate(gathers):
             fill(stored, planes, part, gather)
-            lift.apply(stored, scratch[number::classes, start : start + part.count])
+            lift.apply(stored, scratch[number::classes, start : start + count])
 
 
 def longest_run(indices: NDArray[np.intp], apart: int | None = None) -> tuple[range, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from convcli.backends.torch.convolutions import Tensors, plainly, tensors
 from convcli.backends.torch.device import check_device
 from convcli.errors import BackendError, param
 from convcli.system import memory
+from convcli.windows import Array
 
 
 def run(task: Task) -> Computed:
@@ -27,14 +27,9 @@ def run(task: Task) -> Computed:
 
 
 def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Computed, list[float]]:
-    """Run on CUDA `repeats` times, after a run to warm up.
+    """Run on CUDA `repeats` times, after a run to warm up: the result, and the milliseconds of each run.
 
-    Returns
-    -------
-    Computed
-        The result.
-    list of float
-        Milliseconds between two CUDA events around each run. The data is on the device before and after.
+    They are measured between two CUDA events. The data is on the device before and after.
     """
     times = []
     with _settings(task, tf32):
@@ -54,10 +49,12 @@ def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Compute
 
 @contextmanager
 def _settings(task: Task, tf32: bool) -> Iterator[None]:
-    """Set torch's settings, which belong to the whole process, and put the old ones back; turn its out-of-memory errors into ours.
+    """Set torch's settings, and put the old ones back; turn its out-of-memory errors into ours.
 
-    float32 means float32: TF32 would keep only 10 bits of the mantissa (`compare` shows how much faster it is). Tasks
-    of several threads want the same settings: the first task saves the old ones, and the last puts them back.
+    float32 means float32: TF32 would keep only 10 bits of the mantissa (`compare` shows how much faster it is). Whether
+    it is allowed is a setting of the whole process: the last of several tasks at work puts it back. The number of
+    threads is a setting of each thread, which is put back there. But a thread that uses torch for the first time takes
+    the number that any thread has set last. So what counts is the number from before all tasks.
 
     Raises
     ------
@@ -69,7 +66,8 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         The device has no memory left, and other images hold some of it.
     """
     with _lock:
-        _saved.append((torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
+        now = torch.get_num_threads(), torch.backends.cudnn.allow_tf32  # a thread has a number once it has asked for it
+        _saved.append(_saved[0] if _saved else now)
         if task.device != "cpu":
             torch.backends.cudnn.allow_tf32 = tf32
         if task.threads is not None:
@@ -87,15 +85,11 @@ def _settings(task: Task, tf32: bool) -> Iterator[None]:
         raise BackendError(f"device '{task.device}'", "has too little memory left for this", remedy) from None
     finally:
         with _lock:
-            threads, allowed = _saved[0]
-            if len(_saved) > 1:  # other tasks are at work
-                _saved.pop()
-            else:
-                _saved.clear()
-                if torch.backends.cudnn.allow_tf32 != allowed:
-                    torch.backends.cudnn.allow_tf32 = allowed
-                if torch.get_num_threads() != threads:  # the setting of a task that ended before this one
-                    torch.set_num_threads(threads)
+            threads, allowed = _saved.pop()
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            if not _saved and torch.backends.cudnn.allow_tf32 != allowed:
+                torch.backends.cudnn.allow_tf32 = allowed
 
 
 _HOST = "allocate memory"
@@ -105,14 +99,14 @@ which torch has no error class of its own."""
 
 _lock = Lock()
 _saved: list[tuple[int, bool]] = []
-"""One entry for each task at work. The first holds the settings from before all of them."""
+"""The settings from before all tasks, once for each task at work."""
 
 
 def _tensors(task: Task) -> Tensors:
     """The task's tensors on the device. Narrow values are copied as they are, and widened on the device."""
     where, kind = check_device(task.device), getattr(torch, task.dtype)
 
-    def tensor(array: NDArray[Any]) -> torch.Tensor:
+    def tensor(array: Array) -> torch.Tensor:
         return to_tensor(array).to(where)
 
     given = task.layer
@@ -134,7 +128,7 @@ def _computed(task: Task, made: Tensors, out: torch.Tensor, how: str) -> Compute
     return Computed(to_array(stored), plan, clipped, mixes=mixes)
 
 
-def to_tensor(array: NDArray[Any]) -> torch.Tensor:
+def to_tensor(array: Array) -> torch.Tensor:
     """An array as a tensor in the host's memory: with the same dtype, and without a copy if torch allows it."""
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
@@ -143,7 +137,7 @@ def to_tensor(array: NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
-def to_array(tensor: torch.Tensor) -> NDArray[Any]:
+def to_array(tensor: torch.Tensor) -> Array:
     """A tensor as an array in the host's memory, in the same dtype. bfloat16, which NumPy does not have, becomes float32."""
     if tensor.dtype is torch.bfloat16:
         tensor = tensor.float()

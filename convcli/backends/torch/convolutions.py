@@ -94,9 +94,10 @@ def _gathered(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     interleaved = not x.is_contiguous()
     if interleaved:  # index_select returns a tensor that is contiguous in the order of its axes
         x = x.permute(0, 2, 3, 1)
-    for axis, indices in enumerate((geometry.row_indices, geometry.column_indices), 1 if interleaved else 2):
+    for axis in (0, 1):
+        indices = geometry.indices(axis)
         assert ZERO not in indices
-        x = x.index_select(axis, torch.tensor(indices, device=x.device))
+        x = x.index_select(axis + (1 if interleaved else 2), torch.tensor(indices, device=x.device))
     return x.permute(0, 3, 1, 2) if interleaved else x
 
 
@@ -111,12 +112,8 @@ def _transposed(made: Tensors) -> torch.Tensor:
         return F.conv_transpose2d(
             plainly(x), weight, bias, geometry.stride, (top, left), geometry.output_padding, groups, geometry.dilation
         )
+    rows, columns = (-(-p2 // s) for p2, s in zip(geometry.output_padding, geometry.stride, strict=True))
+    if rows or columns:  # for outputs that no input reaches
+        x = F.pad(x, (0, columns, 0, rows))
     full = F.conv_transpose2d(plainly(x), weight, bias, geometry.stride, groups=groups, dilation=geometry.dilation)
-    rows, columns = geometry.output_padding
-    if rows or columns:  # no input reaches these rows and columns: they hold only the bias
-        extended = full.new_zeros((*full.shape[:2], full.shape[2] + rows, full.shape[3] + columns))
-        if bias is not None:
-            extended += bias[:, None, None]
-        extended[:, :, : full.shape[2], : full.shape[3]] = full
-        full = extended
     return full[:, :, top : top + geometry.output.height, left : left + geometry.output.width]

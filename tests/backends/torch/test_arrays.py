@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -28,17 +28,52 @@ def test_settings_of_the_process_are_put_back() -> None:
     assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == before
 
 
-def test_the_last_of_several_tasks_puts_threads_back() -> None:
-    from convcli.backends.torch import arrays as runs
+def test_every_thread_gets_its_number_of_threads_back() -> None:
+    """In whatever order tasks end, and whatever number was set while a thread used torch for the first time."""
+    task = task_of(np.zeros((1, 1, 5, 5), np.float32), np.zeros((1, 1, 3, 3)), ConvSpec().resolve((5, 5), (3, 3)))
+    before, during = torch.get_num_threads(), []
+    begun, ended = Event(), Event()
 
-    image, weight = np.zeros((1, 1, 5, 5), np.float32), np.zeros((1, 1, 3, 3))
-    geometry = ConvSpec().resolve((5, 5), (3, 3))
-    before = torch.get_num_threads()
-    with ExitStack() as first, ExitStack() as second:
-        first.enter_context(runs._settings(task_of(image, weight, geometry, threads=before + 1), False))
-        second.enter_context(runs._settings(task_of(image, weight, geometry), False))
-        first.close()
+    def other() -> None:
+        with runs._settings(replace(task, threads=before + 2), False):
+            begun.set()
+            ended.wait(30)
+            during.append(torch.get_num_threads())
+        during.append(torch.get_num_threads())
+
+    thread = Thread(target=other, daemon=True)
+    with runs._settings(replace(task, threads=before + 1), False):
+        thread.start()
+        begun.wait(30)
+        assert torch.get_num_threads() == before + 1  # as that of another thread is its own matter
     assert torch.get_num_threads() == before
+    ended.set()
+    thread.join()
+    assert during == [before + 2, before]
+    afterwards: list[int] = []
+    thread = Thread(target=lambda: afterwards.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert (afterwards, torch.get_num_threads()) == ([before], before)
+
+
+def test_a_thread_that_uses_torch_keeps_its_number_while_another_computes() -> None:
+    found, seen, computing = [torch.get_num_threads()], Event(), Event()
+
+    def bystander() -> None:
+        found.append(torch.get_num_threads())
+        seen.set()
+        computing.wait(30)
+        found.append(torch.get_num_threads())
+
+    thread = Thread(target=bystander, daemon=True)
+    thread.start()
+    seen.wait(30)
+    task = task_of(np.zeros((1, 1, 5, 5), np.float32), np.zeros((1, 1, 3, 3)), ConvSpec().resolve((5, 5), (3, 3)))
+    with runs._settings(replace(task, threads=found[0] + 1), False):
+        computing.set()
+        thread.join()
+    assert found == found[:1] * 3
 
 
 @pytest.mark.parametrize(
@@ -149,6 +184,7 @@ def test_what_is_finished_on_the_device() -> None:
     assert not device_finish.suits(plain, torch.device("cpu"))
     assert not device_finish.suits(Finish(), cuda)
     assert not device_finish.suits(replace(plain, parts=((2, "magnitude"),)), cuda)
+    assert not device_finish.suits(replace(plain, policy="minmax"), cuda)  # the host knows the extremes
 
 
 def test_halves_are_scaled_in_a_type_that_holds_white() -> None:

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends import SMALL
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
+from convcli.windows import Array
 
 PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
 """Seconds to read, compute and write one value."""
@@ -61,7 +62,7 @@ class Estimate(NamedTuple):
     """The predicted cost of a strategy for a job, without the costs that all strategies share."""
 
     name: str  # of the strategy
-    job: Job  # as the strategy sees it
+    job: FilterJob  # as the strategy sees it
     dtype: str  # of the computation
     each: float  # seconds for each output value
     calls: float  # calls into NumPy for each tile
@@ -72,22 +73,22 @@ class Estimate(NamedTuple):
     held: int = 0  # bytes that are kept for the next operation like it, beyond what is kept for every strategy
 
 
-Work = Callable[[Job, NDArray[Any], NDArray[Any], Buffers], Steps]
-"""``work(part, scratch, out, buffers)``: the steps that fill the first ``W_out·step`` values of each line of
-``out (O, rows, line)`` from the gathered ``scratch (planes, input rows, line)``, for the columns of `part`. Their
-dtypes are those of the plan. Lines of both have the same length, so that many lines can be treated as one: the
+Work = Callable[[int, Array, Array, Buffers], Steps]
+"""``work(width, scratch, out, buffers)``: the steps that fill the first `width` values of each line of
+``out (O, rows, line)`` from the gathered ``scratch (planes, input rows, line)``, without the bias. Their dtypes are
+those of the plan. Lines of both have the same length, so that many lines can be treated as one: the
 values after the end of an output line then have no meaning."""
 
 
 class Strategy(Protocol):
     """A module that can do jobs in one way."""
 
-    def estimates(self, layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+    def estimates(self, layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
         """The cost of each way in which the strategy can do an operation and that may be worth it.
 
         Parameters
         ----------
-        layouts : list of Job
+        layouts : list of FilterJob
             The job and, if its channels are interleaved, the same job with a plane for each channel.
         dtype : {"float32", "float64"}
             Of the computation, unless it is done in exact integers.
@@ -96,24 +97,24 @@ class Strategy(Protocol):
         """
         ...
 
-    def tile(self, job: Job, itemsize: int) -> Size:
+    def tile(self, job: FilterJob, itemsize: int) -> Size:
         """Output rows and columns of a tile, for values of `itemsize` bytes."""
         ...
 
-    def prepare(self, job: Job, dtype: str) -> Work:
+    def prepare(self, job: FilterJob, dtype: str) -> Work:
         """Do the work that all tiles share, once. The result gives the steps that fill a tile.
 
         `dtype` is that of the tiles, or one that `precision` has returned.
         """
         ...
 
-    def precision(self, job: Job, scratch: NDArray[Any]) -> str | None:
-        """The dtype in which a tile can be done if its values are not bounded (see `Job.bounded`); None: only by plain taps."""
+    def precision(self, job: FilterJob, scratch: Array) -> str | None:
+        """The dtype in which a tile can be done if its values are not `bounded`; None: only by plain taps."""
         ...
 
 
-def tile_within(
-    job: Job, itemsize: int, values: int = 12000, planes: int | None = None, within: int | None = None
+def tile(
+    job: FilterJob, itemsize: int, values: int = 12000, planes: int | None = None, within: int | None = None
 ) -> Size:
     """Output rows and columns of a tile, with at most `values` values in a line and `within` bytes (default `CACHE_BYTES`).
 
@@ -135,12 +136,12 @@ def tile_within(
         width //= 2
 
 
-def steps_allowed(job: Job) -> int:
+def steps_allowed(job: FilterJob) -> int:
     """Steps that a search may take, so that it never takes longer than the work that it may save (see `LEAST_STEPS`)."""
     return LEAST_STEPS + job.kernels.size * job.output.height * job.output.width * job.step // MACS_A_STEP
 
 
-def like(job: Job) -> list[int]:
+def like(job: FilterJob) -> list[int]:
     """For each output plane, the first one with the same kernels. If kernels are many and large, all count as different."""
     if job.outputs > MANY_KERNELS and job.kernels.nbytes > COMPARED_BYTES:
         return [*range(job.outputs)]
@@ -148,12 +149,18 @@ def like(job: Job) -> list[int]:
     return [first.setdefault(kernels.tobytes(), o) for o, kernels in enumerate(job.kernels)]
 
 
-def slower(job: Job, factor: float) -> float:
+def some_kernels(job: FilterJob) -> NDArray[np.float64]:
+    """The kernels ``(n, kh, kw)`` that are looked at: all, or a few if there are many (see `MANY_KERNELS`)."""
+    many = job.outputs * job.inputs > MANY_KERNELS
+    return (job.kernels[:SEEN, :SEEN] if many else job.kernels).reshape(-1, *job.kernel)
+
+
+def slower(job: FilterJob, factor: float) -> float:
     """`factor` if the stride leaves out rows, because lines then cannot be treated as one; else 1."""
     return factor if job.stride > 1 else 1.0
 
 
-def bias_steps(job: Job, out: NDArray[Any]) -> Steps:
+def bias_steps(job: FilterJob, out: Array) -> Steps:
     """The steps that add the bias to ``out (O, rows, W_out·step)``; none if there is no bias."""
     if not job.bias.any():
         return []
@@ -161,7 +168,7 @@ def bias_steps(job: Job, out: NDArray[Any]) -> Steps:
     return [(np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels))]
 
 
-def precision(job: Job, scratch: NDArray[Any]) -> str | None:
+def precision(job: FilterJob, scratch: Array) -> str | None:
     """The dtype of a tile, if its values allow skipping taps of weight 0 and adding pixels before they are multiplied; else None.
 
     A tap may not be skipped if a NaN or an infinity lies under it. Pixels may not be added if they are so large that
@@ -176,7 +183,7 @@ def is_small(largest: float, kind: np.dtype[Any]) -> bool:
     return largest < float(np.finfo(kind).max) * SMALL
 
 
-def spread(scratch: NDArray[Any], block: tuple[int, int]) -> tuple[float, float]:
+def spread(scratch: Array, block: tuple[int, int]) -> tuple[float, float]:
     """The largest magnitude in a tile (NaN if there is one), and how many times larger it is than the mean of the faintest block.
 
     `block` gives the rows and columns of a block. Blocks that are all zeros are left out.

@@ -14,28 +14,25 @@ from __future__ import annotations
 from functools import lru_cache
 from math import log2, sqrt
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends import TOO_WIDE, WIDE, block, scale_of
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies.common import (
     CACHED_BYTES,
     MANY_KERNELS,
     PASS,
     Estimate,
     Work,
-    bias_steps,
     is_small,
     like,
     spread,
 )
-from convcli.backends.numpy.tiles import Buffers, Steps
+from convcli.backends.numpy.tiles import Buffers
 from convcli.geometry import Size
-
-__all__ = ["estimates", "precision", "prepare", "tile"]
+from convcli.windows import Array
 
 TRANSFORM = {"float32": 0.16e-9, "float64": 0.3e-9}
 """Seconds of a real transform, for each value and each doubling of its size."""
@@ -63,7 +60,7 @@ WORTH_LESS = 0.75
 is only one kernel."""
 
 
-def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
     """The cost, with a plane for each channel. The strategy can do every job, if it is wanted."""
     job = layouts[-1]
     different = len(set(like(job)))
@@ -83,7 +80,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     return [Estimate("fft", job, dtype, each, job.outputs * 6, reason, rounds=True, held=held)]
 
 
-def sides(job: Job) -> tuple[int, int]:
+def sides(job: FilterJob) -> tuple[int, int]:
     """Rows and columns of the transforms: the cheapest for each output, but no more than the image needs."""
     (height, width), (rows, columns) = job.output, job.reach
     return side_for(rows, job.stride * (height - 1) + 1), side_for(columns, width)
@@ -114,13 +111,13 @@ def fitted(most: int, need: int) -> int:
     return less if less < WORTH_LESS * most else max(most, need)
 
 
-def tile(job: Job, itemsize: int) -> Size:
+def tile(job: FilterJob, itemsize: int) -> Size:
     """Output rows and columns of a tile: as many as one transform fills."""
     height, width = (side - span + 1 for side, span in zip(sides(job), job.reach, strict=True))
     return Size(max(1, (height - 1) // job.stride + 1), max(1, width))
 
 
-def precision(job: Job, scratch: NDArray[Any]) -> str | None:
+def precision(job: FilterJob, scratch: Array) -> str | None:
     """The dtype for a tile; None if its values are not finite, near the end of their type's range, or of too wide a range.
 
     The windows of a dilated kernel may miss the pixels that raise the mean of a block. Such tiles are always done in
@@ -132,35 +129,26 @@ def precision(job: Job, scratch: NDArray[Any]) -> str | None:
     return "float64" if ratio > WIDE or max(job.dilation) > 1 else scratch.dtype.name
 
 
-def spectra_bytes(job: Job, dtype: str, different: int) -> int:
+def spectra_bytes(job: FilterJob, dtype: str, different: int) -> int:
     """Bytes of the transforms of the job's kernels, of which `different` differ. If there are many, all count as different."""
     height, width = sides(job)
     kernels = different if job.outputs <= MANY_KERNELS else job.outputs
     return kernels * job.inputs * height * (width // 2 + 1) * 2 * np.dtype(dtype).itemsize
 
 
-def distinct(job: Job) -> dict[bytes, NDArray[Any]]:
-    """The different kernels ``(I, kh, kw)`` of a job's outputs, by their bytes."""
-    return {kernels.tobytes(): kernels for kernels in job.kernels}
-
-
-def prepare(job: Job, dtype: str) -> Work:
+def prepare(job: FilterJob, dtype: str) -> Work:
     """Find the different kernels. The result gives the steps that fill a tile. Kernels are transformed once for all tiles."""
     transforms = _Transforms(job, dtype)
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        width = part.output.width
-        return [(transforms.fill, (width, scratch, out, buffers)), *bias_steps(job, out[..., :width])]
-
-    return work
+    return lambda *tile: [(transforms.fill, tile)]
 
 
 class _Transforms:
     """What all tiles of a job share: the sides of the transforms, and the transforms of the kernels."""
 
-    def __init__(self, job: Job, dtype: str) -> None:
+    def __init__(self, job: FilterJob, dtype: str) -> None:
         self.job, self.dtype = job, dtype
-        self.usual, self.different = sides(job), distinct(job)
+        self.usual, self.different = sides(job), {kernels.tobytes(): kernels for kernels in job.kernels}
         place = {data: number for number, data in enumerate(self.different)}
         self.groups = [
             (job.sources[bank.start], [(o, place[job.kernels[o].tobytes()]) for o in bank]) for bank in job.banks
@@ -168,14 +156,14 @@ class _Transforms:
         totals = [float(np.abs(kernels).sum()) for kernels in self.different.values()]
         self.scales = [scale_of(total) for total in totals]
         self._lock = Lock()
-        self._spectra: dict[tuple[int, int, str], NDArray[Any]] = {}
+        self._spectra: dict[tuple[int, int], Array] = {}
 
-    def fill(self, width: int, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> None:
+    def fill(self, width: int, scratch: Array, out: Array, buffers: Buffers) -> None:
         """Fill the first `width` values of each line of ``out (O, rows, line)``."""
         job, kind = self.job, self.dtype
         scratch = scratch.astype(kind, copy=False)
         (height, side), rows = self._sides(scratch), out.shape[1]
-        kernels = self._kernels(height, side, kind)
+        kernels = self._kernels(height, side)
         complex_kind = kernels.dtype.name
         transforms = buffers.get(f"fft transforms {kind}", (job.inputs, height, side // 2 + 1), complex_kind)
         beside = buffers.get(f"fft product {kind}", transforms.shape[1:], complex_kind)
@@ -200,7 +188,7 @@ class _Transforms:
                 if self.scales[which] != 1:
                     out[o, :, :width] *= out.dtype.type(self.scales[which])
 
-    def _sides(self, scratch: NDArray[Any]) -> tuple[int, int]:
+    def _sides(self, scratch: Array) -> tuple[int, int]:
         """Rows and columns of the transforms of a tile."""
         single = len(self.different) * self.job.inputs == 1  # one more transform of it costs little
         (most_rows, most_columns), (rows, columns) = self.usual, scratch.shape[1:]
@@ -208,17 +196,19 @@ class _Transforms:
             return fitted(most_rows, rows), fitted(most_columns, columns)
         return max(most_rows, rows), max(most_columns, columns)
 
-    def _kernels(self, height: int, width: int, dtype: str) -> NDArray[Any]:
+    def _kernels(self, height: int, width: int) -> Array:
         """The transforms ``(different kernels, I, height, width/2 + 1)``, conjugate as in a correlation; made once."""
-        key = height, width, dtype
+        key = height, width
         with self._lock:  # otherwise, every thread would make its own
             if key not in self._spectra:
-                self._spectra[key] = self._transformed(height, width, dtype)
+                self._spectra[key] = self._transformed(height, width)
             return self._spectra[key]
 
-    def _transformed(self, height: int, width: int, dtype: str) -> NDArray[Any]:
+    def _transformed(self, height: int, width: int) -> Array:
         job = self.job
-        found = np.empty((len(self.different), job.inputs, height, width // 2 + 1), np.result_type(dtype, np.complex64))
+        found = np.empty(
+            (len(self.different), job.inputs, height, width // 2 + 1), np.result_type(self.dtype, np.complex64)
+        )
         for kernels, scale, spectrum in zip(self.different.values(), self.scales, found, strict=True):
             laid = np.zeros((job.inputs, height, width))
             laid[:, : job.reach.height : job.dilation.rows, : job.reach.width : job.dilation.columns] = kernels / scale

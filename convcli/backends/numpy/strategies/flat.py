@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies.common import like, steps_allowed
 
 MOST, MOST_PARTS = 2.0**15, 9
@@ -75,7 +75,7 @@ class Layout(NamedTuple):
         return self.total(lambda each: sum(piece.full for piece in each.pieces))
 
 
-def affordable(job: Job) -> bool:
+def affordable(job: FilterJob) -> bool:
     """Whether the search for a unit and for classes of columns takes no longer than the work that it may save."""
     if job.outputs > steps_allowed(job):
         return False
@@ -87,7 +87,7 @@ def affordable(job: Job) -> bool:
     return len(different) * each + JUMP_STEPS * jumps <= steps_allowed(job)
 
 
-def units(job: Job) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def units(job: FilterJob) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Units ``(O, 1, 1, 1)`` and integers ``(O, I, kh, kw)`` whose products are the job's kernels; None if there are none."""
     found: dict[int, float] = {}
     alike = like(job)
@@ -120,7 +120,7 @@ def _whole(values: NDArray[np.float64], least: float, parts: int) -> bool:
     return bool(near.max() <= MOST and (np.abs(multiples - near) <= 1e-14 * near).all())
 
 
-def layouts(job: Job, multiples: NDArray[np.float64]) -> list[Layout]:
+def layouts(job: FilterJob, multiples: NDArray[np.float64]) -> list[Layout]:
     """The ways to sum up exactly: in 16 bits, in parts if necessary, and in 32 bits, where each pass takes twice as long."""
     if job.source.kind != "u" or job.source.itemsize > 2:
         return []

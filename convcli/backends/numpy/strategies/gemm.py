@@ -6,16 +6,14 @@ kernel rows that read the same rows of the image with this stride.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, bias_steps, precision
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
+from convcli.windows import Array
 
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
@@ -32,7 +30,7 @@ LEFT_OUT = 4
 """How many times `CACHE_BYTES` may be gathered if a stride leaves out most of it."""
 
 
-def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
     """The cost, with a plane for each channel. The strategy can do every job."""
     job = layouts[-1]
     kh, kw = job.kernel
@@ -46,7 +44,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     return [Estimate("gemm", job, dtype, each, sources * (sets * kw + 2 * kh), reason)]
 
 
-def row_sets(job: Job) -> list[tuple[int, list[tuple[int, int]]]]:
+def row_sets(job: FilterJob) -> list[tuple[int, list[tuple[int, int]]]]:
     """The kernel's rows by the image rows that they read: ``(first, [(kernel row, rows further on), …])``."""
     sets: dict[int, list[tuple[int, int]]] = {}
     for i in range(job.kernel.height):
@@ -55,12 +53,12 @@ def row_sets(job: Job) -> list[tuple[int, list[tuple[int, int]]]]:
     return [*sets.items()]
 
 
-def reach(job: Job) -> int:
+def reach(job: FilterJob) -> int:
     """Number of rows that are gathered in addition to those of the outputs."""
     return max(ahead for _, members in row_sets(job) for _, ahead in members)
 
 
-def tile(job: Job, itemsize: int) -> Size:
+def tile(job: FilterJob, itemsize: int) -> Size:
     """Output rows and columns whose gathered windows stay within `CACHE_BYTES`, with enough rows to use most windows several times.
 
     Rows that a stride leaves out are gathered, too. A tile is made lower if they take too much memory.
@@ -74,7 +72,7 @@ def tile(job: Job, itemsize: int) -> Size:
     return Size(max(1, min(job.output.height, rows)), width)
 
 
-def prepare(job: Job, dtype: str) -> Work:
+def prepare(job: FilterJob, dtype: str) -> Work:
     """Lay out the kernels as matrices, once. The result gives the steps that fill a tile."""
     kw, s, e = job.kernel.width, job.stride, job.dilation.columns
     matrices = np.ascontiguousarray(np.moveaxis(job.kernels, 2, 0).astype(dtype)).reshape(
@@ -83,8 +81,8 @@ def prepare(job: Job, dtype: str) -> Work:
     sets = row_sets(job)
     banks = job.banks
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        rows, width = out.shape[1], part.output.width
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
+        rows = out.shape[1]
         steps: Steps = []
         for outputs in banks:
             block, source = slice(outputs.start, outputs.stop), job.sources[outputs.start]
@@ -103,6 +101,6 @@ def prepare(job: Job, dtype: str) -> Work:
                     steps.append((np.matmul, (matrices[i, block], windows, products.reshape(len(outputs), -1))))
                     steps.append((np.add, (target, products, target)) if begun else (np.copyto, (target, products)))
                     begun = True
-        return steps + bias_steps(job, out[..., :width])
+        return steps
 
     return work

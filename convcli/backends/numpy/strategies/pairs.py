@@ -20,7 +20,7 @@ WORTH = 3
 (measured)."""
 
 
-class Tap(NamedTuple):
+class WeightedTap(NamedTuple):
     """A tap: the plane that it reads, the row and column of its shift, and its weight."""
 
     plane: int
@@ -38,19 +38,12 @@ class Sum(NamedTuple):
     sign: int
 
 
-def shared(outputs: list[list[Tap]], planes: int, steps: int) -> tuple[list[Sum], list[list[Tap]]]:
-    """The sums that save passes, and the taps of each output plane that remain.
+def shared(outputs: list[list[WeightedTap]], planes: int, steps: int) -> tuple[list[Sum], list[list[WeightedTap]]]:
+    """The sums that save passes, and the taps of each output plane that remain. No tap has the weight 0.
 
-    The sum that stands for most pairs comes first. Among equals it is the one found first.
-
-    Parameters
-    ----------
-    outputs : list of list of Tap
-        The taps of each output plane, none of weight 0.
-    planes : int
-        Number of planes. The first sum becomes the plane with this number, and so on: a sum may be of sums.
-    steps : int
-        The most taps and sums to look at. After that, the sums found so far are returned.
+    The sum that stands for most pairs comes first. Among equals it is the one found first. `planes` is the number of
+    planes: the first sum becomes the plane with this number, and so on, so that a sum may be of sums. After `steps` taps
+    and sums that were looked at, the sums found so far are returned.
     """
     sums: list[Sum] = []
     if any(len(taps) > MOST_TAPS for taps in outputs):
@@ -81,7 +74,7 @@ def shared(outputs: list[list[Tap]], planes: int, steps: int) -> tuple[list[Sum]
         sums.append(best)
 
 
-def _pairs(taps: list[Tap]) -> dict[Sum, int]:
+def _pairs(taps: list[WeightedTap]) -> dict[Sum, int]:
     """The sums of two taps of one plane, and how many pairs each stands for. The weights of a pair differ at most in sign."""
     possible = dict.fromkeys(
         Sum(a.plane, b.row - a.row, b.column - a.column, 1 if a.weight == b.weight else -1)
@@ -91,18 +84,18 @@ def _pairs(taps: list[Tap]) -> dict[Sum, int]:
     return {sum_: len(_found(taps, sum_)) for sum_ in possible}
 
 
-def _found(taps: list[Tap], wanted: Sum) -> list[tuple[Tap, Tap]]:
+def _found(taps: list[WeightedTap], wanted: Sum) -> list[tuple[WeightedTap, WeightedTap]]:
     """The pairs of sorted taps that a sum stands for. No tap is in two of them."""
     left, pairs = set(taps), []
     for tap in taps:
-        other = Tap(tap.plane, tap.row + wanted.rows, tap.column + wanted.columns, wanted.sign * tap.weight)
+        other = WeightedTap(tap.plane, tap.row + wanted.rows, tap.column + wanted.columns, wanted.sign * tap.weight)
         if tap.plane == wanted.plane and tap in left and other in left:
             left -= {tap, other}
             pairs.append((tap, other))
     return pairs
 
 
-def _replaced(taps: list[Tap], by: Sum, plane: int) -> list[Tap]:
+def _replaced(taps: list[WeightedTap], by: Sum, plane: int) -> list[WeightedTap]:
     """Sorted taps, with one tap of `plane` in place of each pair."""
     pairs = _found(taps, by)
     gone = {tap for pair in pairs for tap in pair}

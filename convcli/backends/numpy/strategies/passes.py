@@ -12,21 +12,21 @@ channels are interleaved.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.tiles import Steps
 from convcli.geometry import Size, extent
+from convcli.windows import Array
 
 LONG_LINE = 4096
 """If a line has at least so many values, NumPy is as fast line by line as on all lines as one."""
 
 
-def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArray[Any]:
+def banded(taps: Array, block: int, stride: int, dilation: int) -> Array:
     """``T (block, stride·(block - 1) + dilation·(k - 1) + 1)`` for one line of taps ``(k,)``."""
     reach = extent(len(taps), dilation)
     out = np.zeros((block, stride * (block - 1) + reach), taps.dtype)
@@ -36,17 +36,11 @@ def banded(taps: NDArray[Any], block: int, stride: int, dilation: int) -> NDArra
 
 
 def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> int:
-    """Output rows of a block: fewer rows waste less of a product, more rows use BLAS better (measured).
+    """Output rows of a block, for lines of `line` values: fewer rows waste less of a product, more rows use BLAS better (measured).
 
-    Parameters
-    ----------
-    kernel_rows : int
-    products : int
-        Products of a block that are computed at once. If there are several, BLAS needs fewer rows. With single rows,
-        the products can be added in one long stretch each, which is better if lines are short. And if the kernel has
-        only one row, further rows have nothing to share.
-    line : int
-        Values of a line.
+    If several `products` of a block are computed at once, BLAS needs fewer rows. With single rows, the products can be
+    added in one long stretch each, which is better if lines are short. And if the kernel has only one row, further rows
+    have nothing to share.
     """
     if products > 2 and kernel_rows < 16:
         return 2 if 1 < kernel_rows < 4 and line >= LONG_LINE else 1
@@ -54,7 +48,7 @@ def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> in
     return rows // 2 if products > 2 else rows
 
 
-def lattices(job: Job) -> tuple[int, int]:
+def lattices(job: FilterJob) -> tuple[int, int]:
     """Into how many sets of rows the output is split, with the rows of a set so far apart; and the dilation that remains in a set.
 
     With stride 1 and dilation d, a kernel reads only every d-th row. Output rows that are d apart therefore form a set
@@ -63,13 +57,13 @@ def lattices(job: Job) -> tuple[int, int]:
     return (job.dilation.rows, 1) if job.stride == 1 else (1, job.dilation.rows)
 
 
-def whole_blocks(job: Job, size: Size, rows: int) -> Size:
+def whole_blocks(job: FilterJob, size: Size, rows: int) -> Size:
     """A tile with as many rows as fill whole blocks of `rows` output rows."""
     block = rows * lattices(job)[0]
     return Size(max(size.height // block * block, min(size.height, block)), size.width)
 
 
-def blocks_of(lines: NDArray[Any], rows: int, size: int, depth: int, apart: int) -> NDArray[Any]:
+def blocks_of(lines: Array, rows: int, size: int, depth: int, apart: int) -> Array:
     """``(blocks, depth, line)``: the overlapping windows of `lines` under blocks of `size` output rows.
 
     The windows of neighbouring output rows are `apart` lines apart.
@@ -82,7 +76,7 @@ UNPACKED = 1_000_000
 """Multiply-accumulates of a product up to which BLAS reads the matrices in place, instead of packing them first."""
 
 
-def multiply(band: NDArray[Any], source: NDArray[Any], out: NDArray[Any]) -> Steps:
+def multiply(band: Array, source: Array, out: Array) -> Steps:
     """The steps for ``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in pieces for which BLAS is fastest."""
     if band.shape[1] == 1:  # NumPy does not use BLAS for such a product
         return [(np.multiply, (band, source, out))]
@@ -133,7 +127,7 @@ class Fold(NamedTuple):
         return PASS_PRODUCTS * (1 + LINE_VALUES / width) * passes + TOGETHER * len(self.weights)
 
 
-def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
+def folded(taps: Array, centre: int | None = None) -> Fold:
     """The fold of a line of taps ``(k,)``. By default, its centre is the first tap whose weight no other tap has."""
     groups: dict[float, list[tuple[int, int]]] = {}
     for place, tap in enumerate(taps.tolist()):
@@ -152,29 +146,15 @@ def folded(taps: NDArray[Any], centre: int | None = None) -> Fold:
     return Fold(centre, sums, weights)
 
 
-def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, list[Fold]]:
-    """The cost of the cheaper way for several lines of taps whose results are summed, and its folds.
+def cheapest(lines: list[Array], apart: int, width: int) -> tuple[float, list[Fold]]:
+    """The cheaper way for several lines of taps ``(k,)`` whose results are summed to output lines of `width` values.
 
-    Parameters
-    ----------
-    lines : list of ndarray
-        Lines of taps, ``(k,)``.
-    apart : int
-        Values between neighbouring taps.
-    width : int
-        Values of an output line.
-
-    Returns
-    -------
-    float
-        Multiply-accumulates for each output value.
-    list of Fold
-        Empty if bands are cheaper.
+    Neighbouring taps are `apart` values from each other. Returns the cost, in multiply-accumulates for each output
+    value, and the folds, which are none if bands are cheaper.
     """
     by_bands = sum(BLOCK_COLUMNS + apart * (len(line) - 1) for line in lines) + PASS_PRODUCTS * 2 * (len(lines) - 1)
-    least = PASS_PRODUCTS * sum(
-        len(np.unique(np.abs(line[line != 0]))) - 1 for line in lines
-    )  # at least one pass for each weight
+    # at least one pass for each weight
+    least = PASS_PRODUCTS * sum(len(np.unique(np.abs(line[line != 0]))) - 1 for line in lines)
     if len(lines) > FEW_LINES or least >= by_bands:
         return by_bands, []
     first = folded(lines[0])
@@ -183,19 +163,11 @@ def cheapest(lines: list[NDArray[Any]], apart: int, width: int) -> tuple[float, 
     return (by_folds, folds) if by_folds < by_bands else (by_bands, [])
 
 
-def by_fold(folds: list[Fold], room: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
+def by_fold(folds: list[Fold], room: Array, apart: int, out: Array) -> Steps:
     """The steps that fill ``out (rows, width)`` with the sum of several lines of taps. Each is applied to its own lines.
 
-    Parameters
-    ----------
-    folds : list of Fold
-        All have the same centre.
-    room : ndarray
-        ``(rows, slots, line)``, one slot for each weight of each fold. The first slot of a fold holds its lines.
-    apart : int
-        Values between neighbouring taps.
-    out : ndarray
-        Is overwritten.
+    All folds have the same centre. ``room (rows, slots, line)`` has a slot for each weight of each fold. The first slot
+    of a fold holds its lines. Neighbouring taps are `apart` values from each other.
     """
     rows, width = out.shape
     start = folds[0].centre * apart
@@ -236,7 +208,7 @@ def _moves_on(pairs: list[list[tuple[int, int]]]) -> bool:
     return len(moves) == 1
 
 
-def _shifted(lines: NDArray[Any], offsets: list[int], width: int) -> NDArray[Any]:
+def _shifted(lines: Array, offsets: list[int], width: int) -> Array:
     """``(rows, offsets, width)``: the parts of `lines` that begin at evenly spaced offsets."""
     first, *others = offsets
     between = others[0] - first if others else 0
@@ -244,7 +216,7 @@ def _shifted(lines: NDArray[Any], offsets: list[int], width: int) -> NDArray[Any
     return as_strided(lines[:, first:], (len(lines), len(offsets), width), (down, between * along, along))
 
 
-def by_band(lines: NDArray[Any], band: NDArray[Any], out: NDArray[Any]) -> Steps:
+def by_band(lines: Array, band: Array, out: Array) -> Steps:
     """The steps that fill ``out (rows, width)`` with products of `lines` and ``band (depth, size)``, all blocks in one call."""
     (rows, width), size = out.shape, band.shape[1]
     itemsize = out.itemsize

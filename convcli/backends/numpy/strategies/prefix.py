@@ -15,18 +15,15 @@ F. Crow, "Summed-area tables for texture mapping" (1984).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import flat
-from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, bias_steps, precision, slower, tile_within
+from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, precision, slower, tile
 from convcli.backends.numpy.tiles import Buffers, Step, Steps
-from convcli.geometry import Size
+from convcli.windows import Array
 
-__all__ = ["GROUP", "estimates", "precision", "prefix_sums", "prepare", "tile"]
+__all__ = ["estimates", "precision", "prepare", "tile"]
 
 WANTS = "8- or 16-bit pixels as they are stored, and a kernel of small integers times one value, whose sums fit into 32 bits"
 """For the error if this strategy cannot do a job. The other strategies can do every job."""
@@ -41,7 +38,7 @@ STRIDED = 1.9
 """How many times slower the strategy is if a stride leaves out rows."""
 
 
-def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
     """The cost in each integer type that is possible. Pixels must be integers, and kernels must be a unit times integers."""
     job = layouts[0]
     found = flat.units(job) if job.bounded and (wanted or flat.affordable(job)) else None
@@ -57,12 +54,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     return estimates
 
 
-def tile(job: Job, itemsize: int) -> Size:
-    """Output rows and columns of a tile with long lines: see `tile_within`."""
-    return tile_within(job, itemsize)
-
-
-def prepare(job: Job, dtype: str) -> Work:
+def prepare(job: FilterJob, dtype: str) -> Work:
     """Find the kernels' steps, once. The result gives the steps that fill a tile of `dtype` from integers, as in `flat.layouts`."""
     found = flat.units(job)
     assert found is not None
@@ -70,9 +62,8 @@ def prepare(job: Job, dtype: str) -> Work:
     factors = found[0].ravel().astype(dtype)
     s, d = job.stride, job.dilation.rows
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         _, rows, line = out.shape
-        width, apart = part.output.width * job.step, job.dilation.columns * job.step
         length = (rows - 1) * line + width  # all lines as one: values after the end of a line have no meaning
         kind = scratch.dtype.name
         prefix = buffers.get("prefix", (scratch.shape[1] + d, line), kind)
@@ -96,16 +87,16 @@ def prepare(job: Job, dtype: str) -> Work:
                     size, known = 1, sums.size
                     for count, first, full in pieces:
                         while size < count:
-                            known -= size * apart
-                            steps.append((np.add, (sums[:known], sums[size * apart :][:known], further[:known])))
+                            known -= size * job.apart
+                            steps.append((np.add, (sums[:known], sums[size * job.apart :][:known], further[:known])))
                             sums, further, size = further, sums, 2 * size
                         if full:
                             steps.append(sum_.put())
-                        steps.append(sum_.add(sums[first * apart :][:length]))
+                        steps.append(sum_.add(sums[first * job.apart :][:length]))
             steps.append(sum_.put())
             if factor != 1:
                 steps.append((np.multiply, (target, np.array(factor, dtype), target)))
-        return steps + bias_steps(job, out[..., :width])
+        return steps
 
     return work
 
@@ -113,11 +104,11 @@ def prepare(job: Job, dtype: str) -> Work:
 class _Sum:
     """A sum of integers that is added to real results `target`, in as many parts as its type needs; `total` holds a part."""
 
-    def __init__(self, total: NDArray[Any], target: NDArray[Any]) -> None:
+    def __init__(self, total: Array, target: Array) -> None:
         self.total, self.target = total, target
         self.begun = self.onto = False
 
-    def add(self, view: NDArray[Any]) -> Step:
+    def add(self, view: Array) -> Step:
         """The step that adds `view` to the part, or begins the part with it."""
         begun, self.begun = self.begun, True
         return (np.add, (self.total, view, self.total)) if begun else (np.copyto, (self.total, view))
@@ -131,7 +122,7 @@ class _Sum:
         return (np.copyto, (self.target, self.total, "unsafe")) if begun else (self.target.fill, (0,))
 
 
-def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
+def prefix_sums(lines: Array, apart: int, out: Array) -> Steps:
     """The steps for ``out[y] = Σ lines[y - apart·i], i ≥ 1``, over the rows of ``lines (R, line)``: ``out (R + apart, line)``.
 
     They work in groups of `GROUP` rows: first within all groups at once, then from group to group. So few calls do many
@@ -150,7 +141,7 @@ def prefix_sums(lines: NDArray[Any], apart: int, out: NDArray[Any]) -> Steps:
     return steps
 
 
-def _differences(jumps: list[tuple[NDArray[Any], int]], out: NDArray[Any], product: NDArray[Any]) -> Steps:
+def _differences(jumps: list[tuple[Array, int]], out: Array, product: Array) -> Steps:
     """The steps for ``out = Σ rise · prefix sums``."""
     (first, rise), *others = jumps
     steps: Steps = []

@@ -8,16 +8,19 @@ cheaper way.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common, passes
 from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
+from convcli.windows import Array
+
+__all__ = ["estimates", "precision", "prepare", "tile"]
 
 LEFT_OUT = 2.0
 """The factors may leave out as much as this number of roundings of the sum."""
@@ -26,29 +29,23 @@ MAX_RANK = 32
 """The largest rank that is searched for: more passes are never worth it."""
 
 
-def rank(kernel: NDArray[np.float64], dtype: str, most: int) -> int | None:
-    """The number of terms that `factors` returns; None if it is more than `most`."""
-    found = _factors(kernel.tobytes(), kernel.shape, dtype, min(most, MAX_RANK))
-    if found is not None:
-        return len(found[0])
-    return min(kernel.shape) if most >= min(*kernel.shape, MAX_RANK) else None
-
-
-def factors(kernel: NDArray[np.float64], dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def factors(
+    kernel: NDArray[np.float64], dtype: str, most: int = MAX_RANK
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
 
-    They may change a result by at most `LEFT_OUT` roundings of the sum Σ|x·k|, for pixels of the same magnitude. The
-    sum of what is left out counts, so that many small taps beside a large one are not lost. A kernel of full rank is
-    returned as its own rows or columns.
+    None if the rank is more than `most`. They may change a result by at most `LEFT_OUT` roundings of the sum Σ|x·k|,
+    for pixels of the same magnitude. The sum of what is left out counts, so that many small taps beside a large one are
+    not lost. A kernel of full rank is returned as its own rows or columns.
 
     The method is Gaussian elimination with complete pivoting: the column and the row through the largest value, divided
     by this value, leave a rest whose rank is smaller by one. Unlike in a singular value decomposition, rounding errors
     are relative to the rest, and there are none if values are small multiples of each other.
     """
-    found = _factors(kernel.tobytes(), kernel.shape, dtype, MAX_RANK)
-    if found is not None:
-        return found
+    found = _factors(kernel.tobytes(), kernel.shape, dtype, min(most, MAX_RANK))
     height, width = kernel.shape
+    if found is not None or most < min(height, width, MAX_RANK):
+        return found
     return (np.eye(height), kernel) if height <= width else (kernel.T, np.eye(width))
 
 
@@ -71,8 +68,6 @@ def _factors(
     return None
 
 
-__all__ = ["estimates", "precision", "prepare", "tile"]
-
 NEAR_BYTES = 768 << 10
 """Bytes of the scratch and output of a tile, if channels have planes of their own: most of a core's second-level
 cache."""
@@ -87,7 +82,7 @@ STRIDED = 1.4
 """How many times slower the strategy is if a stride leaves out rows."""
 
 
-def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
     """The cost, with channels as they are and with a plane for each. Kernels must be few or equal, and wider than one column.
 
     If it is wanted, the strategy can do every job: a kernel of full rank is its own rows.
@@ -97,29 +92,23 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     few = alike or job.outputs * job.inputs <= common.MANY_KERNELS
     if not wanted and not (few and job.kernel.width > 1):  # a single column needs only one pass
         return []
-    seen = job.kernels[:1, :1] if alike else job.kernels if few else job.kernels[: common.SEEN, : common.SEEN]
-    largest = _largest_rank(seen.reshape(-1, *job.kernel), dtype, None if wanted else common.steps_allowed(job))
-    return [] if largest is None else [_estimate(layout, dtype, largest) for layout in layouts]
-
-
-def _largest_rank(kernels: NDArray[np.float64], dtype: str, steps: int | None) -> int | None:
-    """The largest rank of some kernels; None if it takes more than `steps` steps to find it."""
-    each = RANK_STEPS + kernels[0].size * RANK_PASSES // common.VALUES_A_STEP
-    most = MAX_RANK if steps is None else steps // (len(kernels) * each)
+    seen, most = job.kernels[:1, 0] if alike else common.some_kernels(job), MAX_RANK
+    if not wanted:
+        each = RANK_STEPS + job.kernels[0, 0].size * RANK_PASSES // common.VALUES_A_STEP
+        most = common.steps_allowed(job) // (len(seen) * each)
     largest = 0
-    for kernel in kernels:
-        found = rank(kernel, dtype, most)
-        if found is None:
-            return None
-        largest = max(largest, found)
-    return largest
+    for kernel in seen:
+        if (found := factors(kernel, dtype, most)) is None:
+            return []
+        largest = max(largest, len(found[0]))
+    return [_estimate(layout, dtype, largest) for layout in layouts]
 
 
-def _estimate(job: Job, dtype: str, terms: int) -> Estimate:
+def _estimate(job: FilterJob, dtype: str, terms: int) -> Estimate:
     kh, kw = job.kernel
     block = passes.block_rows(kh)
     down = job.stride * (block - 1) + extent(kh, passes.lattices(job)[1])
-    macs_across, folds = _across(job, dtype)
+    macs_across, folds = _across(job, _terms(job, dtype, 0))  # the first output plane stands for all
     each = (terms * job.inputs * down + macs_across) * MAC[dtype] + terms * job.inputs * PASS[dtype]
     reason = f"rank {terms} → {terms * 2} passes of {kh} and {kw} taps"
     calls = job.outputs * terms * job.inputs * (15 if folds else 3)
@@ -128,38 +117,25 @@ def _estimate(job: Job, dtype: str, terms: int) -> Estimate:
     )
 
 
-def _across(job: Job, dtype: str) -> tuple[float, bool]:
-    """The cost of the passes along the rows, in multiply-accumulates for each output, and whether they fold.
-
-    The first output plane stands for all.
-    """
-    lines = [line for kernel in job.kernels[0] for line in factors(kernel, dtype)[1].astype(dtype)]
-    macs, folds = passes.cheapest(lines, job.dilation.columns * job.step, job.output.width * job.step)
-    return macs, bool(folds)
-
-
-def tile(job: Job, itemsize: int) -> Size:
+def tile(job: FilterJob, itemsize: int) -> Size:
     """Output rows and columns of a tile. It has long lines if channels are interleaved or the passes fold.
 
     Otherwise it has shorter lines and more rows, with which products along the rows are faster.
     """
-    if job.step == 1 and not _across(job, f"float{8 * itemsize}")[1]:
-        size = common.tile_within(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
+    if job.step == 1 and not _across(job, _terms(job, f"float{8 * itemsize}", 0))[1]:
+        size = common.tile(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
     else:
-        size = common.tile_within(job, itemsize, planes=1)
+        size = common.tile(job, itemsize, planes=1)
     return passes.whole_blocks(job, size, passes.block_rows(job.kernel.height))
 
 
-def prepare(job: Job, dtype: str) -> Work:
+def prepare(job: FilterJob, dtype: str) -> Work:
     """Factor the kernels, once. The result gives the steps that fill a tile."""
     planes = [_Passes(job, dtype, o) for o in range(job.outputs)]
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        out = out[..., : part.output.width * job.step]
-        steps = [
-            step for each, target in zip(planes, out, strict=True) for step in each.steps(scratch, target, buffers)
-        ]
-        return steps + common.bias_steps(job, out)
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
+        targets = zip(planes, out[..., :width], strict=True)
+        return [step for each, target in targets for step in each.steps(scratch, target, buffers)]
 
     return work
 
@@ -168,31 +144,41 @@ class _Term(NamedTuple):
     """A gathered plane, and the taps of the passes along its columns and its rows."""
 
     plane: int
-    column: NDArray[Any]
-    line: NDArray[Any]
+    column: Array
+    line: Array
+
+
+def _terms(job: FilterJob, dtype: str, output: int) -> list[_Term]:
+    """The terms whose passes are summed to the output plane of this number."""
+    terms = []
+    for plane, kernel in enumerate(job.kernels[output], job.sources[output]):
+        found = factors(kernel, dtype)
+        assert found is not None
+        terms += [_Term(plane, u.astype(dtype), v.astype(dtype)) for u, v in zip(*found, strict=True)]
+    return terms
+
+
+def _across(job: FilterJob, terms: list[_Term]) -> tuple[float, list[passes.Fold]]:
+    """The cost of the passes along the rows, in multiply-accumulates for each output, and their folds: see `passes.cheapest`."""
+    return passes.cheapest([term.line for term in terms], job.apart, job.output.width * job.step)
 
 
 class _Passes:
     """The passes whose sum is the output plane of this number."""
 
-    def __init__(self, job: Job, dtype: str, output: int) -> None:
-        self.dtype, self.stride, self.apart = dtype, job.stride, job.dilation.columns * job.step
+    def __init__(self, job: FilterJob, dtype: str, output: int) -> None:
+        self.dtype, self.stride, self.apart = dtype, job.stride, job.apart
         self.sets, self.dilation = passes.lattices(job)
         self.block = passes.block_rows(job.kernel.height)
-        self.terms = [
-            _Term(job.sources[output] + c, u.astype(dtype), v.astype(dtype))
-            for c in range(job.inputs)
-            for u, v in zip(*factors(job.kernels[output, c], dtype), strict=True)
-        ]
-        lines = [term.line for term in self.terms]
-        self.folds = passes.cheapest(lines, self.apart, job.output.width * job.step)[1]
-        self._built: dict[tuple[int, ...], NDArray[Any]] = {}
+        self.terms = _terms(job, dtype, output)
+        self.folds = _across(job, self.terms)[1]
+        self._built: dict[tuple[int, ...], Array] = {}
 
-    def steps(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def steps(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """The steps that fill ``out (rows, width)``."""
         return (self._by_folds if self.folds else self._by_bands)(scratch, out, buffers)
 
-    def _by_folds(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def _by_folds(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """All passes, for a few rows at a time, because their intermediate results take much memory."""
         steps: Steps = []
         line, slots = scratch.shape[2], sum(len(fold.weights) for fold in self.folds)
@@ -209,7 +195,7 @@ class _Passes:
                 steps += passes.by_fold(self.folds, room[: len(rows)], self.apart, rows)
         return steps
 
-    def _by_bands(self, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def _by_bands(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """One term after the other."""
         rows, width = out.shape
         columns = min(passes.BLOCK_COLUMNS, width)
@@ -224,7 +210,7 @@ class _Passes:
                 steps.append((np.add, (out, further, out)))
         return steps
 
-    def _down(self, number: int, lines: NDArray[Any], out: NDArray[Any]) -> Steps:
+    def _down(self, number: int, lines: Array, out: Array) -> Steps:
         """The steps of a term's pass along the columns of `lines`, into ``out (rows, line)``."""
         rows, line = out.shape
         size = min(self.block, rows)
@@ -236,7 +222,7 @@ class _Passes:
             steps += passes.multiply(band, lines[self.stride * start :][: band.shape[1]], out[start:])
         return steps
 
-    def _band(self, number: int, size: int, along: bool = False) -> NDArray[Any]:
+    def _band(self, number: int, size: int, along: bool = False) -> Array:
         """The banded matrix of a term for blocks of `size` rows, or of `size` columns if `along` is set. Built once."""
         key = number, size, along
         if key not in self._built:

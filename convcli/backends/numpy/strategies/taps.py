@@ -7,19 +7,18 @@ that occur in several places are computed once (`convcli.backends.numpy.strategi
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import Estimate, Work, precision, tile_within
-from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, shared
+from convcli.backends.numpy.strategies.common import Estimate, Work, precision, tile
+from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, WeightedTap, shared
 from convcli.backends.numpy.tiles import Buffers, Steps
-from convcli.geometry import Size
+from convcli.windows import Array
 
-__all__ = ["arranged", "estimates", "passes", "precision", "prepare", "tile"]
+__all__ = ["arranged", "estimates", "precision", "prepare", "tile"]
 
 STEPS_A_TAP = 3
 """Steps to list a tap, and to sort it in among the others."""
@@ -28,7 +27,7 @@ STRIDED = 2.8
 """How many times slower the strategy is if a stride leaves out rows."""
 
 
-def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
     """The cost, in exact integers if possible. The strategy can do every job."""
     job = layouts[0]
     exact = exact_type(job)
@@ -41,12 +40,7 @@ def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Esti
     return [Estimate("taps", job, kind, each, float(calls), reason)]
 
 
-def tile(job: Job, itemsize: int) -> Size:
-    """Output rows and columns of a tile with long lines: see `tile_within`."""
-    return tile_within(job, itemsize)
-
-
-def exact_type(job: Job) -> str | None:
+def exact_type(job: FilterJob) -> str | None:
     """The narrowest integer type that holds every partial sum; None if there is none, or if values are not integers."""
     source = job.source
     if source.kind not in "u" or source.itemsize > 2:
@@ -64,7 +58,7 @@ class _Group(NamedTuple):
     """Taps whose weights differ only in sign. `weight` is the weight of the first one."""
 
     weight: float
-    taps: list[Tap]
+    taps: list[WeightedTap]
 
 
 class Arranged(NamedTuple):
@@ -74,7 +68,7 @@ class Arranged(NamedTuple):
     outputs: list[list[_Group]]  # the groups of each output plane. Those that need a product come first.
 
 
-def passes(job: Job) -> tuple[int, int]:
+def passes(job: FilterJob) -> tuple[int, int]:
     """About how many passes over an output plane a job takes, and how many sums its taps share.
 
     For layers of many channels, which plain taps are not good at, taps are only counted. The same goes for the taps of
@@ -99,7 +93,7 @@ def passes(job: Job) -> tuple[int, int]:
     return int(counts.sum()) + products * job.outputs // len(seen), 0
 
 
-def arranged(job: Job, gaps_only: bool = False) -> Arranged:
+def arranged(job: FilterJob, gaps_only: bool = False) -> Arranged:
     """Group the taps of each output plane by the magnitude of their weight. Sums that they share become taps first.
 
     Taps of one weight are summed before they are multiplied; ±1 needs no product. `gaps_only` is for tiles with
@@ -109,11 +103,11 @@ def arranged(job: Job, gaps_only: bool = False) -> Arranged:
     if gaps_only:
         return Arranged([], [_groups(_taps(job, o, gaps_only), 1) for o in range(job.outputs)])
     banks = _banks(job)
-    found: dict[int, tuple[tuple[list[Sum], list[list[Tap]]], int]] = {}
+    found: dict[int, tuple[tuple[list[Sum], list[list[WeightedTap]]], int]] = {}
     for alike, share in zip(banks, _shares(job, banks), strict=True):
         found |= {bank.start: (share, job.sources[bank.start] - job.sources[alike[0].start]) for bank in alike}
     sums: list[Sum] = []
-    outputs: list[list[Tap]] = []
+    outputs: list[list[WeightedTap]] = []
     for _, ((made, members), ahead) in sorted(found.items()):
         further = ahead, len(sums)  # added to the numbers of gathered planes, and to those of sums
         sums += [each._replace(plane=each.plane + further[each.plane >= job.gathered]) for each in made]
@@ -124,17 +118,15 @@ def arranged(job: Job, gaps_only: bool = False) -> Arranged:
     return Arranged(sums, [_groups(taps, most) for taps in outputs])
 
 
-def _banks(job: Job) -> list[list[range]]:
-    """The banks of a job, those with equal kernels together. Large kernels are not compared."""
-    if job.outputs > common.MANY_KERNELS and job.kernels.nbytes > common.COMPARED_BYTES:
-        return [[bank] for bank in job.banks]
-    found: dict[bytes, list[range]] = {}
+def _banks(job: FilterJob) -> list[list[range]]:
+    """The banks of a job, those with equal kernels together."""
+    alike, found = common.like(job), dict[tuple[int, ...], list[range]]()
     for bank in job.banks:
-        found.setdefault(job.kernels[bank.start : bank.stop].tobytes(), []).append(bank)
+        found.setdefault(tuple(alike[bank.start : bank.stop]), []).append(bank)
     return [*found.values()]
 
 
-def _shares(job: Job, banks: list[list[range]]) -> list[tuple[list[Sum], list[list[Tap]]]]:
+def _shares(job: FilterJob, banks: list[list[range]]) -> list[tuple[list[Sum], list[list[WeightedTap]]]]:
     """For each group of equal banks, the sums and taps of the first one (see `shared`), within the steps allowed for the job."""
     each = common.steps_allowed(job) // len(banks)
     taps = [[_taps(job, o) for o in bank] for bank, *_ in banks]
@@ -143,13 +135,12 @@ def _shares(job: Job, banks: list[list[range]]) -> list[tuple[list[Sum], list[li
     return [shared(outputs, job.gathered, each) for outputs in taps]
 
 
-def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
+def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
     """Arrange the taps, once (see `arranged`). The result gives the steps that fill a tile."""
     sums, plans = arranged(job, gaps_only)
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         _, rows, line = out.shape
-        width, apart = part.output.width * job.step, job.dilation.columns * job.step
         partial = buffers.get("partial", (rows, line), dtype)
         steps: Steps = []
         if job.stride == 1:  # all lines as one
@@ -157,7 +148,7 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
             lines, targets = [*scratch.reshape(len(scratch), -1)], out.reshape(len(out), -1)[:, :length]
             partial = partial.reshape(-1)[:length]
             for number, each in enumerate(sums):
-                further = lines[each.plane][each.rows * line + each.columns * apart :]
+                further = lines[each.plane][each.rows * line + each.columns * job.apart :]
                 lines.append(buffers.get(f"shared {number}", further.shape, dtype))
                 join = np.add if each.sign > 0 else np.subtract
                 steps.append((join, (lines[each.plane][: len(further)], further, lines[-1])))
@@ -165,12 +156,13 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
             reach = (rows - 1) * job.stride + 1
             targets, partial = out[..., :width], partial[:, :width]
 
-        def view(tap: Tap) -> NDArray[Any]:
+        def view(tap: WeightedTap) -> Array:
+            start = tap.column * job.apart
             if job.stride == 1:
-                start = tap.row * line + tap.column * apart
-                stretch: NDArray[Any] = lines[tap.plane][start : start + length]
+                start += tap.row * line
+                stretch: Array = lines[tap.plane][start : start + length]
                 return stretch
-            return part.shifted(scratch[tap.plane, tap.row : tap.row + reach : job.stride], tap.column)
+            return scratch[tap.plane, tap.row : tap.row + reach : job.stride, start : start + width]
 
         for target, groups in zip(targets, plans, strict=True):
             if not groups:
@@ -189,19 +181,21 @@ def prepare(job: Job, dtype: str, gaps_only: bool = False) -> Work:
                     steps.append((np.multiply, (total, np.array(weight, dtype), into)))
                 if number:
                     steps.append((np.add, (target, into, target)))
-        return steps + common.bias_steps(job, out[..., :width])
+        return steps
 
     return work
 
 
-def _taps(job: Job, output: int, gaps_only: bool = False) -> list[Tap]:
+def _taps(job: FilterJob, output: int, gaps_only: bool = False) -> list[WeightedTap]:
     """The taps of an output plane: those with a weight other than 0 or, with `gaps_only`, all that are not gaps."""
     kernels = job.kernels[output]
     found = np.argwhere(job.taps[output] if gaps_only else kernels != 0).tolist()
-    return [Tap(job.sources[output] + c, i * job.dilation.rows, j, float(kernels[c, i, j])) for c, i, j in found]
+    return [
+        WeightedTap(job.sources[output] + c, i * job.dilation.rows, j, float(kernels[c, i, j])) for c, i, j in found
+    ]
 
 
-def _groups(taps: list[Tap], most: int) -> list[_Group]:
+def _groups(taps: list[WeightedTap], most: int) -> list[_Group]:
     """Taps grouped by the magnitude of their weight, at most `most` in a group. Groups that need a product come first."""
     found: dict[float, list[_Group]] = {}
     for tap in taps:
@@ -213,7 +207,7 @@ def _groups(taps: list[Tap], most: int) -> list[_Group]:
     return sorted(every, key=lambda group: (abs(group.weight) == 1, -abs(group.weight)))
 
 
-def _most(job: Job, sums: int) -> int:
+def _most(job: FilterJob, sums: int) -> int:
     """How many pixels, or sums of pixels, can be added without rounding in float32.
 
     No more than these are added before they are multiplied. Each of the `sums` may double the size of the values.

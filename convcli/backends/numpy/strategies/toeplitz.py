@@ -10,19 +10,18 @@ columns, as in a symmetric kernel, share their product.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job
+from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
 from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
 from convcli.backends.numpy.strategies.passes import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
+from convcli.windows import Array
 
-__all__ = ["distinct_columns", "estimates", "precision", "prepare", "tile"]
+__all__ = ["estimates", "precision", "prepare", "tile"]
 
 KEEP = 0.7
 """Additional passes over memory of a product in BLAS, for each value that it writes."""
@@ -41,16 +40,15 @@ PRODUCT_BYTES = 3 << 20
 a fast cache (measured)."""
 
 
-def estimates(layouts: list[Job], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
     """The cost, with channels as they are and with a plane for each. The strategy can do every job."""
     return [_estimate(layout, dtype) for layout in layouts]
 
 
-def _estimate(job: Job, dtype: str) -> Estimate:
+def _estimate(job: FilterJob, dtype: str) -> Estimate:
     kh, kw = job.kernel
-    seen = job.kernels if job.outputs * job.inputs <= common.MANY_KERNELS else job.kernels[: common.SEEN, : common.SEEN]
-    few = seen.reshape(-1, kh, kw)[: max(1, common.steps_allowed(job) // kw)]
-    found = [distinct_columns(kernel) for kernel in few]
+    seen = common.some_kernels(job)[: max(1, common.steps_allowed(job) // kw)]
+    found = [distinct_columns(kernel) for kernel in seen]
     products, sums = (sum(map(len, counts)) * job.inputs / len(found) for counts in zip(*found, strict=True))
     block = rows_of(job, job.line)
     depth = job.stride * (block - 1) + extent(kh, lattices(job)[1])
@@ -61,19 +59,19 @@ def _estimate(job: Job, dtype: str) -> Estimate:
     return Estimate("toeplitz", job, dtype, each, calls, reason, block=block)
 
 
-def tile(job: Job, itemsize: int) -> Size:
-    """Output rows and columns of a tile with long lines (see `tile_within`) and whole blocks of rows."""
-    size = common.tile_within(job, itemsize)
+def tile(job: FilterJob, itemsize: int) -> Size:
+    """Output rows and columns of a tile with long lines (see `tile`) and whole blocks of rows."""
+    size = common.tile(job, itemsize)
     return whole_blocks(job, size, rows_of(job, (size.width + job.reach.width - 1) * job.step))
 
 
-def rows_of(job: Job, line: int) -> int:
+def rows_of(job: FilterJob, line: int) -> int:
     """Rows of a block, if lines have `line` values. The first kernels of the job decide: others are assumed to be like them."""
     first = job.kernels[:4, :4].reshape(-1, *job.kernel)[: max(1, MOST_COLUMNS // job.kernel.width)]
     return block_rows(job.kernel.height, max(len(distinct_columns(kernel)[0]) for kernel in first), line)
 
 
-def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, int]]]:
+def distinct_columns(kernel: Array) -> tuple[list[int], list[tuple[int, int]]]:
     """The different columns of a kernel that have taps, and ``(column, number of the equal one)`` for every column with taps."""
     found: dict[bytes, tuple[int, int]] = {}  # the first column of each kind, and the number of the kind
     places = np.flatnonzero(kernel.any(axis=0)).tolist()
@@ -81,7 +79,7 @@ def distinct_columns(kernel: NDArray[Any]) -> tuple[list[int], list[tuple[int, i
     return [first for first, _ in found.values()], [(j, kind) for j, (_, kind) in used]
 
 
-def prepare(job: Job, dtype: str) -> Work:
+def prepare(job: FilterJob, dtype: str) -> Work:
     """Build the banded matrices, once. The result gives the steps that fill a tile. Columns without taps are left out."""
     kernels = job.kernels.astype(dtype)
     columns = [[distinct_columns(kernel) for kernel in each] for each in kernels]
@@ -89,11 +87,11 @@ def prepare(job: Job, dtype: str) -> Work:
     sets, dilation = lattices(job)
 
     @cache
-    def bands(o: int, c: int, size: int) -> NDArray[Any]:
+    def bands(o: int, c: int, size: int) -> Array:
         return np.concatenate([banded(kernels[o, c, :, j], size, job.stride, dilation) for j in columns[o][c][0]])
 
-    def work(part: Job, scratch: NDArray[Any], out: NDArray[Any], buffers: Buffers) -> Steps:
-        width, block = part.output.width * job.step, rows_of(job, out.shape[2])
+    def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
+        block = rows_of(job, out.shape[2])
         steps: Steps = []
         for o, each in enumerate(columns):
             used = [(c, taps) for c, (_, taps) in enumerate(each) if taps]
@@ -103,30 +101,23 @@ def prepare(job: Job, dtype: str) -> Work:
                 target = out[o, first::sets]
                 size = min(block, len(target))
                 for number, (c, taps) in enumerate(used):
-                    offsets = [(j * job.dilation.columns * job.step, i) for j, i in taps]
+                    offsets = [(j * job.apart, i) for j, i in taps]
                     lines = scratch[job.sources[o] + c, first::sets]
                     products = _Products(bands(o, c, size), size, lines.shape[1], most, buffers)
                     steps += products.added_up(lines, job.stride, offsets, width, target, number > 0)
-        return steps + common.bias_steps(job, out[..., :width])
+        return steps
 
     return work
 
 
 class _Products:
-    """The products of a band with blocks of lines, many at a time.
+    """The products of a band with blocks of `size` output rows, many at a time, for lines of `line` values.
 
-    Parameters
-    ----------
-    band : ndarray
-        ``(n·size, depth)``: the matrices of n columns of a kernel, one after the other.
-    size, line : int
-        Output rows of a block, and values in a line.
-    most : int
-        The largest n of all kernels of the job.
-    buffers : Buffers
+    ``band (n·size, depth)`` holds the matrices of n columns of a kernel, one after the other; `most` is the largest n of
+    all kernels of the job.
     """
 
-    def __init__(self, band: NDArray[Any], size: int, line: int, most: int, buffers: Buffers) -> None:
+    def __init__(self, band: Array, size: int, line: int, most: int, buffers: Buffers) -> None:
         self.band, self.size, count = band, size, len(band) // size
         self.at_once = max(1, PRODUCT_BYTES // (most * size * line * band.itemsize))
         kind = band.dtype.name
@@ -141,11 +132,11 @@ class _Products:
 
     def added_up(
         self,
-        lines: NDArray[Any],
+        lines: Array,
         stride: int,
         offsets: list[tuple[int, int]],
         width: int,
-        out: NDArray[Any],
+        out: Array,
         onto: bool,
     ) -> Steps:
         """The steps that set ``out (rows, line)`` to the sum of products with `lines`, or add to it if `onto` is set.
@@ -156,7 +147,7 @@ class _Products:
         blocks, rest = divmod(rows, size)
         whole = out.flags.c_contiguous  # then the lines of a block, or all single lines, are treated as one
 
-        def cut(blocks: NDArray[Any], offset: int = 0) -> NDArray[Any]:
+        def cut(blocks: Array, offset: int = 0) -> Array:
             if not whole:
                 return blocks[..., offset : offset + width]
             stretches = blocks.reshape(1 if size == 1 else len(blocks), -1)
@@ -177,7 +168,7 @@ class _Products:
         return steps
 
 
-def _sum(views: list[NDArray[Any]], target: NDArray[Any], onto: bool) -> Steps:
+def _sum(views: list[Array], target: Array, onto: bool) -> Steps:
     """The steps that set `target` to the sum of `views`, or add them to it if `onto` is set."""
     if onto:
         views = [target, *views]
