@@ -8,14 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from convcli import report
-from convcli.parameters import (
+from convcli.parameters.names import DeviceType, FileType, KernelType, ModeType
+from convcli.parameters.numbers import (
     AskedType,
     BiasType,
     CountType,
-    DeviceType,
-    FileType,
-    KernelType,
-    ModeType,
     PaddingType,
     PairType,
     PixelsType,

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import options, report
-from convcli.commands import streams
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Pair
 from convcli.images.formats import animations
-from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType, SideType
+from convcli.parameters.names import FileType, KernelType
+from convcli.parameters.numbers import CountType, IndexType, PairType, RealType, SideType
+from convcli.runs import outputs
 from convcli.system import files, names
 
 if TYPE_CHECKING:
@@ -186,8 +187,8 @@ def _target(asked: AnimateOptions) -> tuple[str | None, str]:
         raise ImageError(f"--scale {asked.scale:g} is for pixels, which SVG has none of: use --cell")
     if target == names.STDIO:
         if ending != ".svg":
-            streams.check_terminal("an image", "use -o FILE or --terminal")
-        streams.check_closed()
+            outputs.check_terminal("an image", "use -o FILE or --terminal")
+        outputs.check_closed()
     return target, FORMATS[ending]
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import folding, options, report
-from convcli.commands import streams
 from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
 from convcli.errors import ConvError, ImageError
 from convcli.runs import outputs
@@ -158,8 +157,8 @@ def _check_streams(writing: folding.WritingOptions, targets: Sequence[str]) -> N
     if STDIO not in targets:
         return
     if writing.output != outputs.STDOUT:
-        streams.check_terminal("an image", f"use -o FILE or a pipe, or insist on it with -o {outputs.STDOUT}")
-    streams.check_closed()
+        outputs.check_terminal("an image", f"use -o FILE or a pipe, or insist on it with -o {outputs.STDOUT}")
+    outputs.check_closed()
 
 
 def _follow(batch: Batch, told: Reporter) -> None:

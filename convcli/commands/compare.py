@@ -12,7 +12,8 @@ from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
 from convcli.geometry import Pair
-from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
+from convcli.parameters.names import FileType
+from convcli.parameters.numbers import CountType, PairType, RealType, SizeType
 
 if TYPE_CHECKING:
     from convcli.engine import Compute
@@ -73,7 +74,7 @@ class CompareOptions(NamedTuple):
 )  # fmt: skip
 @click.option("--repeats", type=CountType(10000), default=5, show_default=True, metavar="N", help="Timed calls.")
 @click.option(
-    "--tolerance", type=ToleranceType(), default=None,
+    "--tolerance", type=RealType(0), default=None, metavar="E",
     help="Allowed error relative to the largest Σ|x·w|.  [default: by dtype and count of terms]",
 )  # fmt: skip
 @options.full_scale
@@ -134,7 +135,7 @@ def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[
         return comparison_input.of_operation(picture, made), (*made.notes, *notes)
     kernel = asked.kernel_size or (3, 3)
     notes = (*hints(spec, kernel), *notes)
-    return comparison_input.of_random_weights(picture, asked.out_channels, kernel, spec, operation.offsets), notes
+    return comparison_input.of_random_weights(picture, asked.out_channels, kernel, spec, operation.bias), notes
 
 
 def _refuse(options: Mapping[str, object], what: str, instead: str) -> None:

@@ -11,7 +11,8 @@ from convcli import folding, options, report
 from convcli.commands.help import KERNELS, MODES, Documented
 from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError
-from convcli.parameters import FileType, IndexType, PointType
+from convcli.parameters.names import FileType
+from convcli.parameters.numbers import IndexType, PointType
 from convcli.vocabulary import TOOLS
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         source=fitted.source,
         layer=fitted.layer,
         geometry=fitted.geometry,
-        parts=ready.fitted.finish.parts,
+        parts=ready.finish.parts,
         channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
         input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),
         flipped=operation.spec.op == "conv",

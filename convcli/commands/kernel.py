@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import options, report
-from convcli.commands import streams
 from convcli.commands.help import KERNELS, Documented
 from convcli.errors import ConvError, KernelError
 from convcli.folding import ReportingOptions, folded
-from convcli.parameters import FileType, KernelType
+from convcli.parameters.names import FileType, KernelType
 from convcli.system.files import writing
 from convcli.system.names import STDIO, is_stream, same_file
 from convcli.vocabulary import OPS
@@ -287,8 +286,10 @@ def _preview(spec: str, source: str, target: str, output: str, theme: str) -> No
 
 def _check(output: str, form: str, specs: Sequence[str]) -> None:
     """Refuse to write binary data to a terminal, or over a kernel file that is read."""
+    from convcli.runs.outputs import check_terminal
+
     if output == STDIO and form in ("png", "npy"):
-        streams.check_terminal(f"a {form}", "use -o FILE or a pipe")
+        check_terminal(f"a {form}", "use -o FILE or a pipe")
     for spec in specs:
         if same_file(output, spec):
             raise KernelError(f"output '{output}' is the kernel that is read: name another")

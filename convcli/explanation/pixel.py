@@ -79,7 +79,7 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
 
     traces = traced(outputs[channel])
     joined = combine(outputs[channel].rule, [one.sum for one in traces])
-    restore = subject.ready.fitted.finish.restore
+    restore = subject.ready.finish.restore
     value, steps = joined, []
     if restore is not None and (restore.gain is not None or restore.linear):
         everything = [combine(one.rule, [part.sum for part in traced(one)]) for one in outputs]
@@ -136,7 +136,7 @@ def _span(subject: Subject) -> list[float]:
         return [0.0, 0.0]
     scale = subject.ready.storage.scale
     extremes = float(finite.min()) * scale, float(finite.max()) * scale
-    found = subject.ready.fitted.finish.stretching(extremes).span or extremes
+    found = subject.ready.finish.stretching(extremes).span or extremes
     return [edge / scale for edge in found]
 
 

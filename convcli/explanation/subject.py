@@ -53,7 +53,7 @@ class Subject:
     @property
     def outputs(self) -> list[Output]:
         """The channels of the result that are computed, in order."""
-        filters, finish = self.layer.outputs, self.ready.fitted.finish
+        filters, finish = self.layer.outputs, self.ready.finish
         out: list[Output] = []
         start = 0
         while start < filters:
@@ -145,12 +145,11 @@ def load(
             raise
         ready = fitting.prepare(one, operation, TENSOR, policy)
         notes += (f"{source}: the result does not fit into the input's format; explained as it is written to .npy",)
-    layer = replace(ready.fitted.layer, weight=ready.fitted.layer.weight.astype(np.float64))
-    geometry = ready.fitted.spec.resolve(picture.size, layer.kernel)
-    image: NDArray[np.generic] = ready.image
-    if ready.fitted.lift is not None:
-        image = ready.fitted.lift.whole(image)
-    image = image[0] if image.ndim == 4 else image
+    layer = replace(ready.layer, weight=ready.layer.weight.astype(np.float64))
+    geometry = ready.spec.resolve(picture.size, layer.kernel)
+    image = ready.source.read(0)
+    if ready.lift is not None:
+        image = ready.lift.whole(image)
     picture = replace(picture, full_scale=ready.picture.full_scale)  # as it is computed with
     return Subject(source, picture, operation, ready, image, geometry, layer, item, notes)
 

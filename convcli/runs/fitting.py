@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import engine, images
+from convcli import images
 from convcli.convspec import ConvSpec
-from convcli.engine import Compute, ConvResult
+from convcli.engine import Compute
 from convcli.errors import ImageError, param
 from convcli.images import Picture, Storage
 from convcli.images.picture import SPACES, joined
@@ -20,27 +20,15 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
 from convcli.runs.operation import Operation
 from convcli.system import memory
+from convcli.windows import Held, Source
 
 
 class Fitted(NamedTuple):
-    """An operation for a number of channels: everything that the engine is called with, except the pixels.
-
-    `lift` is applied to the image's pixels, as stored, before the kernel. `finish` is applied to the results after it.
-    """
+    """An operation for a number of channels: the layer and its specification, and what combines the outputs of a bank."""
 
     layer: Layer
     spec: ConvSpec
     finish: Finish
-    lift: Lift | None = None
-
-    @property
-    def channels(self) -> int:
-        """Number of channels of the result."""
-        return self.finish.outputs(self.layer.outputs)
-
-    def run(self, image: NDArray[Any], compute: Compute) -> ConvResult:
-        """Compute the operation on an image; errors are those of `engine.run`."""
-        return engine.run(image, self.layer, self.spec, compute, self.finish, self.lift)
 
 
 def fit(channels: int, white: float, operation: Operation) -> Fitted:
@@ -62,7 +50,7 @@ def fit(channels: int, white: float, operation: Operation) -> Fitted:
     layer = Layer.of(weight, spec)
     layer.check(channels)
     if operation.bias is not None:
-        layer = replace(layer, bias=operation.bias.array(layer.outputs, white))
+        layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white)))
     return Fitted(layer, spec, Finish(parts))
 
 
@@ -71,12 +59,13 @@ class Prepared:
     """A picture and an operation before the computation: everything is decided, nothing is computed."""
 
     picture: Picture  # as loaded
-    # ``(C, H, W)``, or ``(N, C, H, W)``: the pixels before the lift. The last channel is alpha if it is needed
-    # for the computation.
-    image: NDArray[Any]
+    source: Source  # the pixels before the lift. The last channel is alpha if it is needed for the computation.
     space: str  # the colour space that the kernel reads: gray if the operation converts colours to gray
     colours: int  # number of channels in this space, without alpha
-    fitted: Fitted  # what the engine is called with
+    layer: Layer
+    spec: ConvSpec
+    lift: Lift | None  # what happens to the pixels before the kernel
+    finish: Finish  # what happens to the results after it
     storage: Storage  # how the file will store the result
     alpha: str  # the alpha policy; ``drop`` if there is no alpha
     has_alpha: bool  # whether the result has alpha
@@ -84,7 +73,7 @@ class Prepared:
     @property
     def computes_alpha(self) -> bool:
         """Whether the last channel of the computed result is alpha."""
-        return self.has_alpha and self.alpha in ("premultiply", "filter")
+        return self.has_alpha and self.alpha in COMPUTED
 
     def with_result(self, colour: NDArray[Any], alpha: NDArray[Any] | None) -> Picture:
         """The picture with the pixels of the result. If the colour space changes, metadata for the old one is dropped."""
@@ -92,6 +81,10 @@ class Prepared:
         if not space == self.space == self.picture.space:
             metadata = replace(metadata, icc_profile=None, chunks=())
         return replace(self.picture, colour=colour, alpha=alpha, space=space, metadata=metadata)
+
+
+COMPUTED = {"premultiply": "weighs", "filter": "beside"}
+"""The alpha policies under which the kernel reads alpha, as the last channel, and what it is for the `Lift`."""
 
 
 def _space_of(channels: int, space: str, colours: int) -> str:
@@ -107,79 +100,60 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         remedy = f"say with {param('full_scale')} what white is, or leave it out" if unknown else "leave it out"
         raise ImageError(param("linear"), f"is for gray and RGB images, this is {picture.space}", remedy)
     white, colours, space = picture.full_scale, picture.colour.shape[-3], picture.space
-    weights: tuple[float, ...] = ()
+    gray: tuple[float, ...] = ()
     if operation.channels == "gray" and colours > 1:
-        weights = picture.gray_weights(linear)
+        gray = picture.gray_weights(linear)
         colours, space = 1, SPACES[1]
-    rule = "drop"
+    rule, taken = "drop", operation
     if picture.alpha is not None:
         from convcli.runs import alpha
 
-        rule = alpha.policy_for(colours, True, operation)
-    if rule == "premultiply":
-        fitted = fit(colours + 1, white, replace(operation, bias=None, channels="each"))
-        channels, has_alpha = fitted.channels - 1, True
-    elif rule == "filter":
-        fitted = fit(colours + 1, white, alpha.for_colours(operation, colours))
-        has_alpha = fitted.channels == colours + 1  # otherwise, these are outputs of a layer, not colours
-        channels = fitted.channels - has_alpha
-    else:
-        fitted = fit(colours, white, operation)
-        channels = fitted.channels
-        has_alpha = (
-            rule == "keep" and _space_of(channels, space, colours) != "tensor"
-        )  # outputs of a layer are not colours
-    size = fitted.spec.resolve(picture.size, fitted.layer.kernel).output
-    batch = picture.colour.shape[:-3]
+        rule = alpha.policy_for(colours, operation)
+        if rule == "premultiply":
+            taken = replace(operation, bias=None, channels="each")
+        elif rule == "filter":
+            taken = alpha.for_colours(operation, colours)
+    computed = rule in COMPUTED
+    layer, spec, finish = fit(colours + computed, white, taken)
+    channels = finish.outputs(layer.outputs)
+    # outputs of a layer are not colours: with them, there is no alpha
+    has_alpha = (
+        channels == colours + 1 if computed else rule == "keep" and _space_of(channels, space, colours) != "tensor"
+    )
+    channels -= computed and has_alpha
+    shape = (*picture.colour.shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
     kept = images.storage_for(
-        picture, _space_of(channels, space, colours), (*batch, channels, *size), has_alpha,
+        picture, _space_of(channels, space, colours), shape, has_alpha,
         container, policy, _fewer(operation, space, colours, picture.size),
     )  # fmt: skip
-    _check_memory(kept, (*batch, channels + has_alpha, *size), rule == "keep" and has_alpha, operation)
-    lift, restore = _both_ways(picture, operation, weights, rule, channels, has_alpha)
-    finish = replace(fitted.finish, restore=restore)
+    _check_memory(kept, (*shape[:-3], channels + has_alpha, *shape[-2:]), rule == "keep" and has_alpha, operation)
+    lift, restore = None, None
+    if linear or gray or rule == "premultiply":
+        wide = _wide(picture.colour.dtype, linear or rule == "premultiply", operation.compute)
+        lift = Lift("float64" if wide else "float32", white, linear, gray, COMPUTED.get(rule, ""))
+    if linear or (computed and has_alpha):
+        restore = Restore(white, linear, computed and has_alpha)
+    if restore is not None and rule == "premultiply":
+        bias = () if operation.bias is None else operation.bias.of(channels, white)
+        restore = restore._replace(gain=alpha.gain_of(operation), bias=bias)
+    finish = replace(finish, restore=restore)
     if kept.dtype in ("uint8", "uint16"):
         finish = replace(
             finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
             real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"),
-            noise=_noise(fitted, white * kept.scale) if kept.policy == "minmax" else 0.0,
+            noise=_noise(layer, finish, white * kept.scale) if kept.policy == "minmax" else 0.0,
         )  # fmt: skip
-    image = picture.colour
-    if rule in ("premultiply", "filter"):
-        assert picture.alpha is not None
-        image = joined(image, picture.alpha)
-    fitted = fitted._replace(lift=lift, finish=finish)
-    return Prepared(picture, image, space, colours, fitted, kept, rule, has_alpha)
+    pixels: NDArray[Any] = picture.colour
+    if picture.alpha is not None and computed:
+        pixels = joined(pixels, picture.alpha)
+    source = Held(pixels if pixels.ndim == 4 else pixels[np.newaxis])
+    return Prepared(picture, source, space, colours, layer, spec, lift, finish, kept, rule, has_alpha)
 
 
-def _noise(fitted: Fitted, white: float) -> float:
+def _noise(layer: Layer, finish: Finish, white: float) -> float:
     """How far rounding can move results apart that should be equal: a few units of float32, in the largest possible sums."""
-    together = max((count for count, rule in fitted.finish.parts if rule != "none"), default=1)
-    return 2 * float(np.finfo(np.float32).eps) * fitted.layer.largest_sum * together * white
-
-
-def _both_ways(
-    given: Picture, operation: Operation, gray: tuple[float, ...], rule: str, channels: int, has_alpha: bool
-) -> tuple[Lift | None, Restore | None]:
-    """The lift for a picture's pixels before the kernel, and the restoring of the results after it.
-
-    `gray` are the weights that make gray of the colours, `rule` is the alpha policy, and the result has `channels`
-    colours.
-    """
-    white, linear, weighs = given.full_scale, operation.linear, rule == "premultiply"
-    alpha = "weighs" if weighs else "beside" if rule == "filter" else ""
-    lift, restore = None, None
-    if linear or gray or weighs:
-        wide = _wide(given.colour.dtype, linear or weighs, operation.compute)
-        lift = Lift("float64" if wide else "float32", white, linear, gray, alpha)
-    if linear or (alpha and has_alpha):
-        restore = Restore(white, linear, bool(alpha) and has_alpha)
-    if weighs and restore is not None:
-        bias = () if operation.bias is None else tuple(operation.bias.array(channels, white).tolist())
-        from convcli.runs.alpha import gain_of
-
-        restore = restore._replace(gain=gain_of(operation), bias=bias)
-    return lift, restore
+    together = max((count for count, rule in finish.parts if rule != "none"), default=1)
+    return 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * white
 
 
 def _wide(colour: np.dtype[Any], curved: bool, compute: Compute) -> bool:

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
@@ -18,40 +20,47 @@ MAX_LIST = 1 << 28
 """The most bytes that are read of a list of paths. A longer file is hardly a list of paths."""
 
 
+class Found(NamedTuple):
+    """An image of a run."""
+
+    path: str
+    below: str = ""  # its folder, relative to the one that was searched; empty if it is the same
+    searched: bool = False  # whether it was found in a folder; otherwise its own path was given
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """The images of a run."""
 
-    # paths, or ``-``, in the order given. The images of a folder are sorted, and come before those of its subfolders.
-    paths: tuple[str, ...]
-    # for each image, its folder relative to the folder that was searched for it; empty if it is the same
-    below: tuple[str, ...]
+    images: tuple[
+        Found, ...
+    ]  # in the order given. Those of a folder are sorted, and come before those of its subfolders.
     searched: bool  # whether a folder or a list was given, so that there can be any number of images
-    found: tuple[bool, ...]  # for each image, whether it was found in a folder; otherwise its own path was given
+
+    @property
+    def paths(self) -> list[str]:
+        """The path of every image, or ``-``."""
+        return [image.path for image in self.images]
+
+    @property
+    def below(self) -> list[str]:
+        """For each image, its folder below the one that was searched."""
+        return [image.below for image in self.images]
 
     def without_results(self, targets: Sequence[str]) -> Inputs:
         """The same without results of an earlier run: images that were found in a folder and are the target of another image.
 
-        Parameters
-        ----------
-        targets : sequence of str
-            The target of every input.
+        `targets` has the target of every image.
         """
-        makers: dict[tuple[int, int], set[int]] = {}
+        makers: dict[tuple[int, int] | None, set[int]] = {}
         for number, target in enumerate(targets):
-            if (key := identity(target)) is not None:
-                makers.setdefault(key, set()).add(number)
+            makers.setdefault(identity(target), set()).add(number)
         kept = [
-            number
-            for number, (path, found) in enumerate(zip(self.paths, self.found, strict=True))
-            if not found or (key := identity(path)) is None or makers.get(key, {number}) == {number}
+            image
+            for number, image in enumerate(self.images)
+            if not image.searched or (key := identity(image.path)) is None or makers.get(key, {number}) == {number}
         ]
-        return Inputs(
-            tuple(self.paths[number] for number in kept),
-            tuple(self.below[number] for number in kept),
-            self.searched,
-            tuple(self.found[number] for number in kept),
-        )
+        return Inputs(tuple(kept), self.searched)
 
 
 def collect(
@@ -94,20 +103,14 @@ def collect(
     if not given:
         remedy = f"name images or folders, - for standard input, or a list with {param('from_file')}"
         raise ImageError("no image", "is given", remedy)
-    paths: list[str] = []
-    below: list[str] = []
-    were_found: list[bool] = []
+    images: list[Found] = []
     searched = listed is not None
     for path in given:
+        found: list[Found] = []
         if path != STDIO and os.path.isdir(path):
             searched = True
             found = [*_search(path, recursive, _folder_of(output))]
-            if not found and listed is not None and path not in named:  # in a list: it fails when opened
-                paths.append(path)
-                below.append("")
-                were_found.append(False)
-                continue
-            if not found:
+            if not found and (listed is None or path in named):  # one in a list fails when it is opened
                 deeper = f", or search its subfolders with {param('recursive')}" if not recursive else ""
                 raise ImageError(f"input '{path}'", "is a folder without images", f"name another{deeper}")
             if len(found) > 1 and _is_one_file(output):
@@ -115,14 +118,8 @@ def collect(
                 rule = f"is a folder of {len(found)} images, and '{output}' a name for one"
                 remedy = f"use a folder, {param('output', 'out/')}, or a template, {template}"
                 raise ImageError(f"input '{path}'", rule, remedy)
-            paths += [os.path.join(path, under, name) for under, name in found]
-            below += [under for under, _ in found]
-            were_found += [True] * len(found)
-        else:
-            paths.append(path)
-            below.append("")
-            were_found.append(False)
-    return Inputs((*paths,), (*below,), searched, (*were_found,))
+        images += found or [Found(path)]
+    return Inputs(tuple(images), searched)
 
 
 def _paths(listed: str, null: bool) -> list[str]:
@@ -154,8 +151,8 @@ def _paths(listed: str, null: bool) -> list[str]:
     return paths
 
 
-def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iterator[tuple[str, str]]:
-    """The images of a folder, as the subfolder and the name in it.
+def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iterator[Found]:
+    """The images of a folder.
 
     Links are followed. No folder is entered twice, even if several links lead to it.
     """
@@ -165,12 +162,10 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
         under = waiting.pop()
         try:
             with os.scandir(os.path.join(root, under)) as entries:
-                listed = sorted(
-                    (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
-                )
+                listed = sorted((one for one in entries if not one.name.startswith(".")), key=attrgetter("name"))
         except OSError as error:
             if under:
-                yield os.path.split(under)  # fails when it is opened like an image; the others go on
+                yield Found(os.path.join(root, under), os.path.dirname(under), True)  # fails when it is opened
                 continue
             raise ImageError(f"folder '{root}'", "cannot be read", **reason(error)._asdict()) from None
         folders = []
@@ -181,7 +176,7 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
                     seen.add(key)
                     folders.append(os.path.join(under, entry.name))
             elif has_image_name(entry.name) and (_is(entry, os.DirEntry.is_file) or entry.is_symlink()):
-                yield under, entry.name  # a broken link fails when it is opened
+                yield Found(os.path.join(root, under, entry.name), under, True)  # a broken link fails when it is opened
         waiting += reversed(folders)
 
 

@@ -4,43 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.convspec import ConvSpec
+from convcli.convspec import Bias, ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, param
 from convcli.kernels import Bank, parse
-from convcli.layer import Layer, bias_misfit
+from convcli.layer import Layer
 
 if TYPE_CHECKING:
     from convcli.kernels.weights import Weights
-
-
-class Bias(NamedTuple):
-    """Values that are added to the output channels: in pixel units, or in percent of the full scale."""
-
-    values: tuple[float, ...]
-    percent: tuple[bool, ...]
-
-    def units(self, full_scale: float) -> tuple[float, ...]:
-        """The values in pixel units."""
-        return tuple(v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True))
-
-    def array(self, channels: int, full_scale: float) -> NDArray[np.float64]:
-        """One value for each of `channels` outputs, in pixel units: float64 ``(channels,)``.
-
-        Raises
-        ------
-        GeometryError
-            There is neither one value nor one for each channel.
-        """
-        values = self.units(full_scale)
-        if len(values) not in (1, channels):
-            raise bias_misfit(len(values), channels)
-        return np.array(values * channels if len(values) == 1 else values, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

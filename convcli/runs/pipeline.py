@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli import engine
 from convcli.engine import ConvResult
 from convcli.errors import param
 from convcli.images import Picture, Storage, row_of
@@ -47,13 +48,13 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         The operation does not fit this picture, or the result does not fit the format.
     """
     ready = prepare(picture, operation, container, policy)
-    fitted, kept, rule = ready.fitted, ready.storage, ready.alpha
-    result = fitted.run(ready.image, operation.compute)
-    colour: NDArray[Any] = result.array
+    kept = ready.storage
+    result = engine.run(ready.source, ready.layer, ready.spec, operation.compute, ready.finish, ready.lift)
+    colour: NDArray[Any] = result.array if picture.colour.ndim == 4 else result.array[0]
     alpha: NDArray[Any] | None = None
     if ready.computes_alpha:
         colour, alpha = colour[:-1], colour[-1]
-    elif rule == "keep" and ready.has_alpha:
+    elif ready.has_alpha:
         assert picture.alpha is not None
         from convcli.runs.alpha import resample
 
@@ -64,8 +65,8 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
     kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))
-    followed = None if picture.alpha is None else rule
-    return Outcome(ready.with_result(colour, alpha), result, kept, fitted.layer.groups, followed)
+    followed = None if picture.alpha is None else ready.alpha
+    return Outcome(ready.with_result(colour, alpha), result, kept, ready.layer.groups, followed)
 
 
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
@@ -73,27 +74,14 @@ EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
 
 
 def remarks(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """All remarks: about the pixels `given`, and about the results as computed in `dtype`."""
-    return (*_inexact(given, dtype), *_infinite(given, results, dtype))
-
-
-def _inexact(given: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """A remark that integers are too large for the dtype of the computation."""
-    if given.dtype.kind not in "iu" or dtype not in EXACT or np.iinfo(given.dtype).max <= EXACT[dtype]:
-        return ()
-    largest = max(-int(given.min(initial=0)), int(given.max(initial=0)))
-    if largest <= EXACT[dtype]:
-        return ()
-    return (
-        f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: use {param('dtype', 'float64')}",
-    )
-
-
-def _infinite(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """A remark that real results are beyond float16, which ends at 65504."""
-    if dtype != "float16" or results.dtype.kind != "f" or not np.isinf(results).any() or not np.isfinite(given).all():
-        return ()
-    return (
-        "some results are beyond float16, which ends at 65504, and became infinite: "
-        f"use {param('dtype', 'float32 or bfloat16')}",
-    )
+    """Remarks on the pixels `given`, and on the results as computed in `dtype`."""
+    said = []
+    if given.dtype.kind in "iu" and dtype in EXACT and np.iinfo(given.dtype).max > EXACT[dtype]:
+        largest = max(-int(given.min(initial=0)), int(given.max(initial=0)))
+        if largest > EXACT[dtype]:
+            remedy = f"use {param('dtype', 'float64')}"
+            said.append(f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: {remedy}")
+    if dtype == "float16" and results.dtype.kind == "f" and np.isinf(results).any() and np.isfinite(given).all():
+        remedy = f"use {param('dtype', 'float32 or bfloat16')}"
+        said.append(f"some results are beyond float16, which ends at 65504, and became infinite: {remedy}")
+    return tuple(said)
