@@ -26,6 +26,7 @@ class Outcome:
     storage: Storage  # how the file will store the picture
     groups: int  # of the layer
     alpha: str | None  # the alpha policy that was used; None if there is no alpha
+    layer_shape: tuple[int, ...] | None = None  # of the channels that a contact sheet shows; None without a sheet
 
 
 def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
