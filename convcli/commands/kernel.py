@@ -14,6 +14,7 @@ from convcli import options, report
 from convcli.commands.help import KERNELS, Documented
 from convcli.errors import ConvError, KernelError
 from convcli.folding import ReportingOptions, folded
+from convcli.images.formats import FIGURES
 from convcli.parameters.names import FileType, KernelType
 from convcli.system.files import writing
 from convcli.system.names import STDIO, is_stream, same_file
@@ -46,8 +47,6 @@ THUMBNAIL = 7
 
 SHOWN = 64
 """The most filters of a layer that are shown in a terminal."""
-
-FIGURES = ("svg", "png")
 
 
 @click.command(
@@ -93,11 +92,11 @@ def kernel(asked: KernelOptions) -> None:
     180° makes convolution and correlation the same. With --weights, lists the 4-D tensors in a file, or draws the filters
     of one of them. -q prints the matrix as a SPEC that -k takes.
     """
-    given = (*asked.specs, *asked.kernels)
-    form = None if asked.output is None else _form(asked.output, asked.format_)
+    given, output = (*asked.specs, *asked.kernels), asked.output or ""
+    form = "" if asked.output is None else _form(output, asked.format_)
     if asked.weights is not None and given:
         raise ConvError(f"kernel {given[0]} and --weights {asked.weights} exclude each other: give one of them")
-    if asked.format_ is not None and (asked.output is None or not is_stream(asked.output)):
+    if asked.format_ is not None and not is_stream(output):
         raise ConvError(f"--format {asked.format_} is for -o -: the ending of the output's name says the format")
     if asked.on is not None:
         _check_preview(asked, given, form)
@@ -105,14 +104,14 @@ def kernel(asked: KernelOptions) -> None:
         _weights(asked.weights, asked, form)
     elif given:
         _kernels(given, asked, form)
-    elif asked.output is not None:
-        example = f"convcli kernel sobel-x -o {asked.output}"
-        raise ConvError(f"-o {asked.output} has no kernel to write: name one, as in '{example}'")
+    elif output:
+        example = f"convcli kernel sobel-x -o {output}"
+        raise ConvError(f"-o {output} has no kernel to write: name one, as in '{example}'")
     else:
         _list(asked.reporting)
 
 
-def _check_preview(asked: KernelOptions, given: Sequence[str], form: str | None) -> None:
+def _check_preview(asked: KernelOptions, given: Sequence[str], form: str) -> None:
     """Refuse a preview of other than one kernel, or one that is not written as a picture."""
     if len(given) != 1:
         raise ConvError(
@@ -120,7 +119,7 @@ def _check_preview(asked: KernelOptions, given: Sequence[str], form: str | None)
         )
     if asked.op != "corr":
         raise ConvError(f"--op {asked.op} and --on exclude each other: leave one of them out")
-    if form is None:
+    if not form:
         raise ConvError(f"--on {asked.on} has nowhere to be drawn: add -o FILE.png")
     if form != "png":
         raise ConvError(f"output '{asked.output}' is no picture: use .png for what a kernel does to one")
@@ -145,86 +144,79 @@ def _list(reporting: ReportingOptions) -> None:
         report.table(analysed.list_table(recipes, pictures))
 
 
-def _kernels(specs: Sequence[str], asked: KernelOptions, form: str | None) -> None:
+def _kernels(specs: Sequence[str], asked: KernelOptions, form: str) -> None:
     """Everything about the kernels of some SPECs."""
     from convcli.kernels import export, parse
     from convcli.kernels.analysis import analyse
-    from convcli.kernels.bank import Kernel
     from convcli.presenters import analysed, one_or_all
 
-    output, as_json, quiet = asked.output, asked.reporting.as_json, asked.reporting.quiet
+    output, as_json, quiet = asked.output or "", asked.reporting.as_json, asked.reporting.quiet
     filters = [parse(spec) for spec in specs]
     if asked.op == "conv":
         filters = [
-            replace(one, kernels=tuple(Kernel(k.name, k.values[::-1, ::-1].copy()) for k in one.kernels))
+            replace(one, kernels=tuple(k._replace(values=k.values[::-1, ::-1].copy()) for k in one.kernels))
             for one in filters
         ]
-    if quiet and output is None and not as_json:
+    if quiet and not output and not as_json:
         for one in (one for each in filters for one in each.kernels):
             report.pieces(export.literal(one.values))
         return
     found = [[analyse(one) for one in each.kernels] for each in filters]
     flat = [one for each in found for one in each]
     targets: list[str] = []
-    if output is not None and form is not None and asked.on is not None:
-        targets = export.targets([filters[0].label], output)
-        _check(targets[0], form, specs)
-        _preview(specs[0], asked.on, targets[0], output, asked.theme)
-    elif output is not None and form is not None:
-        joined = form in FIGURES and "{" not in output  # all kernels in one figure
-        targets = [output] if joined else export.targets([one.name for one in flat], output)
+    if output:
+        together = asked.on is not None or (_is_figure(form) and "{" not in output)  # all kernels in one file
+        targets = export.targets([filters[0].label] if together else [one.name for one in flat], output)
         for target in targets:
             _check(target, form, specs)
-        for target, those in zip(targets, [flat] if joined else [[one] for one in flat], strict=True):
-            _save(those, target, output, form, asked.theme)
-    stream_ = sys.stderr if output == STDIO else sys.stdout
+        for target, those in zip(targets, [flat] if together else [[one] for one in flat], strict=True):
+            _save(those, target, form, specs, asked)
+    stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         documents = [analysed.document(spec, one, each) for spec, one, each in zip(specs, filters, found, strict=True)]
-        report.json(one_or_all(documents), stream_)
+        report.json(one_or_all(documents), stream)
     elif quiet:
         if output != STDIO:
             report.lines(*targets)
     else:
         for filter_, members in zip(filters, found, strict=True):
             for member in members:
-                report.table(analysed.table(member, asked.op, filter_), stream_)
-                if output is None:
+                report.table(analysed.table(member, asked.op, filter_), stream)
+                if not output:
                     _art(member)
 
 
-def _weights(source: str, asked: KernelOptions, form: str | None) -> None:
+def _weights(source: str, asked: KernelOptions, form: str) -> None:
     """The tensors in a file. If a key names one, or if there is only one, also its filters."""
     from convcli.drawing.colors import PALETTES
-    from convcli.kernels import export, filter_sheet, weights
+    from convcli.kernels import export, filter_sheet, kernel_figure, weights
     from convcli.presenters import analysed
     from convcli.runs.outputs import folder
 
-    output, as_json, quiet = asked.output, asked.reporting.as_json, asked.reporting.quiet
-    path, key = weights.split(source)
+    output, as_json, quiet = asked.output or "", asked.reporting.as_json, asked.reporting.quiet
+    palette, (path, key) = PALETTES[asked.theme], weights.split(source)
     found = weights.stored(path, key)
     drawn = None
-    if output is not None or (len(found) == 1 and not quiet and not as_json and report.colourful()):
+    if output or (len(found) == 1 and not quiet and not as_json and report.colourful()):
         layer = weights.load(source)
-        drawn = filter_sheet.draw(layer.weight, PALETTES[asked.theme], filter_sheet.MOST_TILES if output else SHOWN)
-    if output is not None and form is not None and drawn is not None:
-        if form not in FIGURES:
+        drawn = filter_sheet.draw(layer.weight, palette, filter_sheet.MOST_TILES if output else SHOWN)
+    if output and drawn is not None:
+        if not _is_figure(form):
             raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
         [output] = export.targets([found[0].name or path.stem], output)
         _check(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
         with folder(output, asked.output):
-            _write(filter_sheet.sheet(drawn, title, PALETTES[asked.theme]), output, form)
+            _draw(filter_sheet.sheet(drawn, title, palette), output, form)
     stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         report.json(analysed.tensors_document(str(path), found), stream)
     elif quiet:
         if output != STDIO:
-            report.lines(*((one.name or str(path) for one in found) if output is None else (output,)))
+            report.lines(*([output] if output else (one.name or str(path) for one in found)))
     else:
         report.table(analysed.tensors_table(str(path), found), stream)
-        if output is None and drawn is not None:
-            from convcli.kernels import kernel_figure
-
+        if not output and drawn is not None:
             tiles = [picture for _, picture in drawn.tiles]
             report.picture([*kernel_figure.rows_of_tiles(tiles, report.width(80)), drawn.caption])
 
@@ -248,40 +240,11 @@ def _form(output: str, format_: str | None) -> str:
     if output.endswith("/") or os.path.isdir(output):
         example = f"{output.rstrip('/')}/{{kernel}}.csv"
         raise KernelError(f"output '{output}' is a folder: name a file in it, as in '{example}'")
-    return export.form_of(output, format_, FIGURES)
+    return export.form_of(output, format_, [ending[1:] for ending in FIGURES])
 
 
-def _save(found: Sequence[Analysis], target: str, output: str, form: str, theme: str) -> None:
-    """Write a figure of kernels, or the values of one. The folders of a template are made."""
-    from convcli.drawing.colors import PALETTES
-    from convcli.kernels import export, kernel_figure
-    from convcli.presenters import analysed
-    from convcli.runs.outputs import folder
-
-    with folder(target, output):
-        if form in FIGURES:
-            captions = [analysed.caption(one) for one in found]
-            _write(kernel_figure.draw(found, captions, PALETTES[theme]), target, form)
-            return
-        with writing(target) as stream:
-            for part in export.encode(found[0], form):
-                stream.write(part)
-
-
-def _preview(spec: str, source: str, target: str, output: str, theme: str) -> None:
-    """Write what a kernel does to a picture."""
-    from convcli import images
-    from convcli.runs import preview
-    from convcli.runs.outputs import folder
-
-    if same_file(source, target):
-        raise KernelError(f"output '{target}' is the picture that is read: name another")
-    page, notes = preview.draw(spec, source, theme)
-    storage = images.storage_for(page, "rgb", page.shape, False, "PNG", None)
-    with folder(target, output):
-        images.save(page, target, storage)
-    for text in notes:
-        report.note(f"{source}: {text}")
+def _is_figure(form: str) -> bool:
+    return f".{form}" in FIGURES
 
 
 def _check(output: str, form: str, specs: Sequence[str]) -> None:
@@ -295,7 +258,34 @@ def _check(output: str, form: str, specs: Sequence[str]) -> None:
             raise KernelError(f"output '{output}' is the kernel that is read: name another")
 
 
-def _write(scene: Scene, target: str, form: str) -> None:
+def _save(found: Sequence[Analysis], target: str, form: str, specs: Sequence[str], asked: KernelOptions) -> None:
+    """Write a figure of kernels, the values of one, or what one does to a picture. The folders of a template are made."""
+    from convcli.drawing.colors import PALETTES
+    from convcli.kernels import export, kernel_figure
+    from convcli.presenters import analysed
+    from convcli.runs.outputs import folder
+
+    if asked.on is not None and same_file(asked.on, target):
+        raise KernelError(f"output '{target}' is the picture that is read: name another")
+    with folder(target, asked.output):
+        if asked.on is not None:
+            from convcli import images
+            from convcli.runs import preview
+
+            page, notes = preview.draw(specs[0], asked.on, asked.theme)
+            images.save(page, target, images.storage_for(page, "rgb", page.shape, False, "PNG", None))
+            for text in notes:
+                report.note(f"{asked.on}: {text}")
+        elif _is_figure(form):
+            captions = [analysed.caption(one) for one in found]
+            _draw(kernel_figure.draw(found, captions, PALETTES[asked.theme]), target, form)
+        else:
+            with writing(target) as stream:
+                for part in export.encode(found[0], form):
+                    stream.write(part)
+
+
+def _draw(scene: Scene, target: str, form: str) -> None:
     """Write a figure, with a note on letters that are missing."""
     from convcli.images.figures import raster
 
