@@ -169,7 +169,7 @@ def shape(asked: ShapeOptions) -> None:
     if asked.in_channels is not None:
         raise ConvError(f"--in-channels {asked.in_channels} is for a chain: add --layers, or leave it out")
     if asked.layer.kernel_size is None:  # without --layers, the option is required
-        click.get_current_context().fail("Missing option '-k' / '--k' / '--kernel-size'.")
+        click.get_current_context().fail("Missing option '--kernel-size'.")
     if asked.asked:
         from convcli.commands import shape_solving
 

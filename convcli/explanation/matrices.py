@@ -34,7 +34,7 @@ class Grid:
     """A matrix with a title and labels for its rows and columns."""
 
     title: str
-    rows: list[list[Cell | None]]
+    rows: list[list[Cell]]
     beside: Sequence[str] = ()
     above: Sequence[str] = ()
 
@@ -58,7 +58,7 @@ class Grid:
                 shapes.append(Text(x - 6, top + (place + 0.5) * side, label, SMALL, palette.faint, "end"))
             shapes += cells(x, top, side, self.rows, palette.ink)
         else:
-            colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in self.rows)
+            colours = tuple(tuple(cell.fill or palette.background for cell in line) for line in self.rows)
             shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
         return shapes, top, top + height
 
@@ -68,7 +68,7 @@ def cell_side(grids: Sequence[Grid]) -> float:
     count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
     if count > MOST_NUMBERED:
         return max(3.0, min(NUMBERED, 280 / count))
-    longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
+    longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line)
     room = max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > MOST_ROOMY else 46.0)
     return float(ceil(room))  # a whole number, so that lines meet
 

@@ -47,9 +47,10 @@ def _fixed(number: float, decimals: int) -> str:
     return shown if float(shown) else "~0"
 
 
-def plus(value: float, digits: int = 6) -> str:
-    """``+ 3`` or ``- 3``."""
-    return f"- {text(-value, digits)}" if value < 0 else f"+ {text(value, digits)}"
+def summed(one: Trace) -> str:
+    """``3 + 1 (bias) = 4``."""
+    products, sign = float(one.products.sum()), "-" if one.bias < 0 else "+"
+    return f"{text(products, 6)} {sign} {text(abs(one.bias), 6)} (bias) = {text(one.sum, 6)}"
 
 
 def flip(subject: Subject) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import param
 from convcli.explanation.subject import Output, Subject, index
-from convcli.explanation.trace import Trace, combine, trace
+from convcli.explanation.trace import Trace, Window, combine, trace
 from convcli.images import Storage, row_of
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import apply_policy, store
@@ -43,18 +43,18 @@ class Pixel:
     written: Written
 
     @property
-    def windows(self) -> list[tuple[Trace, int]]:
-        """Every window of every filter: the trace, and the position of the input channel in it."""
-        return [(one, place) for one in self.traces for place in range(len(one.channels))]
+    def windows(self) -> list[Window]:
+        """Every window of every filter."""
+        return [window for one in self.traces for window in one.windows]
 
-    def telling(self, most: int) -> list[tuple[Trace, int]]:
+    def telling(self, most: int) -> list[Window]:
         """At most so many windows: those with the largest sums. Of a maximum, the windows of the largest kernel come first."""
         windows = self.windows
         if len(windows) <= most:
             return windows
-        sums = np.array([float(one.products[place].sum()) for one, place in windows])
+        sums = np.array([window.total for window in windows])
         if self.output.rule == "max":
-            totals = np.array([one.sum for one, _ in windows])  # of a kernel, all its windows and its bias
+            totals = np.array([window.trace.sum for window in windows])  # of a kernel, all its windows and its bias
             chosen = np.lexsort((-sums, -totals))[:most].tolist()
         else:
             chosen = sorted(np.argsort(np.abs(sums), kind="stable")[::-1][:most].tolist())
