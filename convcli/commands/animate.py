@@ -65,15 +65,13 @@ class AnimateOptions(NamedTuple):
     help="A small picture or .npy tensor, - for standard input, or numbers as '1,2;3,4': its values stand in the cells.  "
     "[default: the geometry alone]",
 )  # fmt: skip
-@click.option("--hin", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input height in pixels.")
-@click.option("--win", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input width.  [default: the height]")
+@click.option("--hin", type=_SIZE, help="Without IMAGE: input height in pixels.")
+@click.option("--win", type=_SIZE, help="Without IMAGE: input width.  [default: the height]")
 @click.option(
-    "-k", "--kernel", "kernel", type=KernelType(), default=None,
+    "-k", "--kernel", "kernel", type=KernelType(),
     help="With IMAGE: the kernel, a SPEC as of apply. Without: its size, or a SPEC for the numbers in it.",
 )  # fmt: skip
-@click.option(
-    "--k", "--kernel-size", "kernel_size", type=PairType(1), default=None, help="Without IMAGE: kernel size in pixels."
-)
+@click.option("--k", "--kernel-size", "kernel_size", type=PairType(1), help="Without IMAGE: kernel size in pixels.")
 @options.stride
 @options.padding
 @options.padding_mode
@@ -83,32 +81,30 @@ class AnimateOptions(NamedTuple):
 @options.transpose
 @options.op
 @click.option(
-    "--channel", type=IndexType(), default=None, metavar="C",
+    "--channel", type=IndexType(), metavar="C",
     help="Channel of IMAGE, from 0; below 0 from the end.  [default: gray; of a .npy the first]",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=FileType("PATH|-"), default=None,
+    "-o", "--output", type=FileType("PATH|-"),
     help="Where to write: .gif, .png (APNG), .webp or .svg; - is stdout.",
 )  # fmt: skip
-@click.option("--format", "format_", metavar="NAME", default=None, help="The format of -o -: gif, png, webp or svg.")
+@click.option("--format", "format_", metavar="NAME", help="The format of -o -: gif, png, webp or svg.")
 @click.option(
-    "--frame", type=CountType(least=0), default=None, metavar="N",
+    "--frame", type=CountType(least=0),
     help="One still, .svg or .png: the N-th step, from 0, row by row.",
 )  # fmt: skip
 @click.option("--terminal", is_flag=True, help="Play it in the terminal; elsewhere print the steps one after another.")
 @click.option(
-    "--fps", type=RealType(0.1, 50), default=None, metavar="N",
+    "--fps", type=RealType(0.1, 50),
     help="Steps per second.  [default: 2, faster for many]",
 )  # fmt: skip
+@click.option("--cell", type=CountType(400), help="Side of a cell in pixels.  [default: what fits]")
 @click.option(
-    "--cell", type=CountType(400), default=None, metavar="N", help="Side of a cell in pixels.  [default: what fits]"
-)
-@click.option(
-    "--scale", type=RealType(0.25, 8), default=None, metavar="N",
+    "--scale", type=RealType(0.25, 8),
     help="Pixels of the file for each of the drawing's.  [default: 1; 2 for a still]",
 )  # fmt: skip
 @options.theme
-@click.option("--title", default=None, metavar="TEXT", help="The line at the top.  [default: the operation and sizes]")
+@click.option("--title", metavar="TEXT", help="The line at the top.  [default: the operation and sizes]")
 @options.reporting
 @folded
 def animate(asked: AnimateOptions) -> None:

@@ -60,21 +60,19 @@ class CompareOptions(NamedTuple):
 @options.output_padding
 @options.output_size
 @options.transpose
-@click.option("--size", type=SizeType(), default=None, help="Without IMAGE: its size.  [default: 512,512]")
+@click.option("--size", type=SizeType(), help="Without IMAGE: its size.  [default: 512,512]")
+@click.option("--in-channels", type=_COUNT, help="Without IMAGE: its channels.  [default: 3]")
 @click.option(
-    "--in-channels", type=_COUNT, default=None, metavar="N", help="Without IMAGE: its channels.  [default: 3]"
-)
-@click.option(
-    "--out-channels", type=_COUNT, default=None, metavar="N",
+    "--out-channels", type=_COUNT,
     help="Without -k and --weights: output channels of random weights.  [default: as the input]",
 )  # fmt: skip
 @click.option(
-    "--kernel-size", type=PairType(1), default=None,
+    "--kernel-size", type=PairType(1),
     help="Without -k and --weights: size of random weights.  [default: 3]",
 )  # fmt: skip
-@click.option("--repeats", type=CountType(10000), default=5, show_default=True, metavar="N", help="Timed calls.")
+@click.option("--repeats", type=CountType(10000), default=5, show_default=True, help="Timed calls.")
 @click.option(
-    "--tolerance", type=RealType(0), default=None, metavar="E",
+    "--tolerance", type=RealType(0), metavar="E",
     help="Allowed error relative to the largest Σ|x·w|.  [default: by dtype and count of terms]",
 )  # fmt: skip
 @options.full_scale

@@ -57,18 +57,18 @@ class ExplainOptions(NamedTuple):
     help="A path, or - for standard input; .npy files are tensors (H, W), (C, H, W) or (N, C, H, W).",
 )  # fmt: skip
 @click.option(
-    "--at", type=PointType(), default=None,
+    "--at", type=PointType(),
     help="The output pixel to explain: row and column from 0; below 0 they count from the end.",
 )  # fmt: skip
 @click.option(
-    "--input-at", type=PointType(), default=None,
+    "--input-at", type=PointType(),
     help="The inverse: the input pixel whose outputs are wanted.",
 )  # fmt: skip
 @click.option(
     "--channel", type=IndexType(), default=0, show_default=True, metavar="C",
     help="Of the result; with --input-at, of the input.",
 )  # fmt: skip
-@click.option("--item", type=IndexType(), default=None, metavar="N", help="Which image of a batch (N, C, H, W).")
+@click.option("--item", type=IndexType(), help="Which image of a batch (N, C, H, W).")
 @options.bank
 @options.geometry
 @options.output_padding
@@ -80,15 +80,15 @@ class ExplainOptions(NamedTuple):
 @options.full_scale
 @options.max_pixels
 @click.option(
-    "--format", "format_", metavar="NAME", default=None,
+    "--format", "format_", metavar="NAME",
     help="The format that the result would be written in: png, jpg, tif, npy, …  [default: the input's, as of apply]",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png", help="Draw the answer as a figure."
+    "-o", "--output", type=FileType("FILE"), metavar="FILE.svg|FILE.png", help="Draw the answer as a figure."
 )  # fmt: skip
 @options.theme
 @click.option(
-    "--as", "tool", type=click.Choice(TOOLS), default=None,
+    "--as", "tool", type=click.Choice(TOOLS),
     help="Instead of a pixel: the operation written for another tool, ready to paste.",
 )  # fmt: skip
 @options.compute

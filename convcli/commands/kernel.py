@@ -70,17 +70,15 @@ SHOWN = 64
     help="conv: show the kernel flipped, as a convolution lays it on the image.",
 )  # fmt: skip
 @click.option(
-    "--on", type=FileType("IMAGE"), default=None,
+    "--on", type=FileType("IMAGE"),
     help="With -o FILE.png: what the kernel does to a picture, before and after side by side.",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=FileType("PATH|-"), default=None,
+    "-o", "--output", type=FileType("PATH|-"),
     help="Write a figure (.svg, .png), or the kernel itself: .npy, .json, .csv, .mat (vips) or .txt (ImageMagick's "
     "notation). {kernel} stands for the name of each kernel of a bank.",
 )  # fmt: skip
-@click.option(
-    "--format", "format_", metavar="NAME", default=None, help="The format of -o -: svg, png, npy, json, csv, mat, txt."
-)
+@click.option("--format", "format_", metavar="NAME", help="The format of -o -: svg, png, npy, json, csv, mat, txt.")
 @options.theme
 @options.reporting
 @folded

@@ -125,29 +125,28 @@ LAYERS = Section(
     ),
 )
 @click.option("--hin", type=AskedType(_INPUT), required=True, help="Input height in pixels.")
-@click.option("--win", type=AskedType(_INPUT), default=None, help="Input width in pixels.  [default: the height]")
+@click.option("--win", type=AskedType(_INPUT), help="Input width in pixels.  [default: the height]")
 @click.option(
     "-k",
     "--k",
     "--kernel-size",
     "kernel_size",
     type=AskedType(PairType(1)),
-    default=None,
     help="Kernel size in pixels.",
 )
 @options.asked_geometry
 @options.output_size
 @options.transpose
-@click.option("--hout", type=_OUTPUT, default=None, metavar="N", help="The output height to solve for: see Solving.")
-@click.option("--wout", type=_OUTPUT, default=None, metavar="N", help="The output width.  [default: --hout]")
+@click.option("--hout", type=_OUTPUT, help="The output height to solve for: see Solving.")
+@click.option("--wout", type=_OUTPUT, help="The output width.  [default: --hout]")
 @click.option("--all", "everything", is_flag=True, help="Show all solutions, up to the 1000 most usual, not a dozen.")
-@click.option("--layers", type=FileType("LAYERS|FILE"), default=None, help="A chain of layers: see Layers.")
+@click.option("--layers", type=FileType("LAYERS|FILE"), help="A chain of layers: see Layers.")
 @click.option(
-    "--in-channels", type=CountType(1 << 20), default=None, metavar="N",
+    "--in-channels", type=CountType(1 << 20),
     help="Channels of the chain's input.  [default: 3]",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
+    "-o", "--output", type=FileType("FILE"), metavar="FILE.svg|FILE.png",
     help="Draw the overlap map: how many taps reach each output of the transposed operation, or read each input of the direct one.",
 )  # fmt: skip
 @options.theme
