@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import param
-from convcli.explanation.subject import Output, Subject, index
+from convcli.explanation.subject import Channel, Subject, index
 from convcli.explanation.trace import Trace, Window, combine, trace
 from convcli.images import Storage, row_of
 from convcli.images.formats import TENSOR
@@ -35,7 +35,7 @@ class Pixel:
     subject: Subject
     at: tuple[int, int]
     channel: int
-    output: Output
+    output: Channel
     traces: tuple[Trace, ...]
     joined: float
     steps: tuple[tuple[str, float], ...]
@@ -74,7 +74,7 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
     at = index(at[0], geometry.output.height, "row", where), index(at[1], geometry.output.width, "column", where)
     channel = index(channel, len(outputs), "channel", subject.whole)
 
-    def traced(output: Output) -> tuple[Trace, ...]:
+    def traced(output: Channel) -> tuple[Trace, ...]:
         return tuple(trace(subject.image, subject.layer, geometry, number, at) for number in output.filters)
 
     traces = traced(outputs[channel])

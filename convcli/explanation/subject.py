@@ -27,7 +27,7 @@ LONGEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class Channel:
     """One channel of the result: the filters that make it, and the rule that combines them."""
 
     rule: str
@@ -51,15 +51,15 @@ class Subject:
     notes: tuple[str, ...] = ()  # for the user
 
     @property
-    def outputs(self) -> list[Output]:
+    def outputs(self) -> list[Channel]:
         """The channels of the result that are computed, in order."""
         filters, finish = self.layer.outputs, self.ready.finish
-        out: list[Output] = []
+        out: list[Channel] = []
         start = 0
         while start < filters:
             for length, rule in finish.parts if finish.joins else ((1, "none"),):
                 members = tuple(range(start, start + length))
-                out += [Output(rule, (one,)) for one in members] if rule == "none" else [Output(rule, members)]
+                out += [Channel(rule, (one,)) for one in members] if rule == "none" else [Channel(rule, members)]
                 start += length
         return out
 

@@ -18,7 +18,7 @@ _MOST_ROWS, _MOST_TERMS, _MOST_SUMS = 16, 12, 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Panel:
+class _Matrix:
     """A matrix with a title, and with or without labels."""
 
     title: str
@@ -51,9 +51,9 @@ def blocks(subject: Subject, window: Window, width: int) -> list[report.Block]:
     values, kernel, products = (phrases.texts(matrix) for matrix in window.matrices)
     beside, above = ([phrases.label(one, transpose) for one in readings] for readings in (trace.rows, trace.columns))
     panels = [
-        _Panel(subject.input_name(window.channel), _filled(values, trace.marks, _cell), beside, above),
-        _Panel(f"× {subject.filter_name(trace.filter)}", [[(weight, "") for weight in line] for line in kernel]),
-        _Panel(f"= {text(window.total, 6)}", _filled(products, trace.marks, _product)),
+        _Matrix(subject.input_name(window.channel), _filled(values, trace.marks, _cell), beside, above),
+        _Matrix(f"× {subject.filter_name(trace.filter)}", [[(weight, "") for weight in line] for line in kernel]),
+        _Matrix(f"= {text(window.total, 6)}", _filled(products, trace.marks, _product)),
     ]
     drawn = [panel.lines() for panel in panels]
     widths = [sum(len(part) for part, _ in lines[0]) for lines in drawn]

@@ -33,23 +33,19 @@ def write(request: Request) -> list[str]:
 
 def _commands(request: Request) -> list[str]:
     """A command for each result of the bank."""
-    kernels, offsets, parts = shell.bank(request)
-    if request.summed is not None:
-        kernels = kernels * request.layer.inputs  # on the mean of the channels
+    factor = 1 if request.summed is None else request.layer.inputs  # the mean of the channels is filtered
     start, end = _before(request), _after(request)
     bodies = []
-    for first, stop, rule in parts:
-        each = [_morphology(request, kernels[k], offsets[k]) for k in range(first, stop)]
-        if rule == "none":
-            bodies += [[one] for one in each]
-        elif rule == "sum":
-            bodies.append([_morphology(request, kernels[first:stop].sum(axis=0), sum(offsets[first:stop]))])
-        elif rule == "max":
-            bodies.append([*_copies(each), "-evaluate-sequence Max"])
-        else:
+    for kernels, biases, rule in shell.results(request):
+        if rule == "magnitude":
             # Negative results are lost, so each kernel is used with its negative: one of the two results is zero.
-            both = each + [_morphology(request, -kernels[k], -offsets[k]) for k in range(first, stop)]
-            bodies.append([*_copies(both, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"])
+            kernels, biases = np.concatenate([kernels, -kernels]), np.concatenate([biases, -biases])
+        each = [_morphology(request, kernel * factor, bias) for kernel, bias in zip(kernels, biases, strict=True)]
+        if rule == "max":
+            each = [*_copies(each), "-evaluate-sequence Max"]
+        elif rule == "magnitude":
+            each = [*_copies(each, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"]
+        bodies.append(each)
     names = ["out.png"] if len(bodies) == 1 else [f"out-{n}.png" for n in range(1, len(bodies) + 1)]
     source = shlex.quote(script.path(request) + ("[0]" if request.frames > 1 else ""))
     return [

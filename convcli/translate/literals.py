@@ -110,27 +110,27 @@ def quoted(text: str) -> str:
     return repr(text) if '"' in text else '"' + repr(f"{text}'")[1:-2] + '"'
 
 
-class Stored(NamedTuple):
+class FromFile(NamedTuple):
     """An import and an expression that reads weights as float64. Both may be empty."""
 
     imported: str
     expression: str
 
 
-def stored(request: Request) -> Stored:
+def stored(request: Request) -> FromFile:
     """How a script reads the weights from the user's own file, if it can."""
     if not request.weights:
-        return Stored("", "")
+        return FromFile("", "")
     path, key = weights.split(request.weights)
     file, flip = quoted(str(path)), "[:, :, ::-1, ::-1].copy()" if request.flipped else ""
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return Stored("", f"np.load({file}).astype(float){flip}")
+        return FromFile("", f"np.load({file}).astype(float){flip}")
     if key is None:
-        return Stored("", "")
+        return FromFile("", "")
     if suffix == ".npz":
-        return Stored("", f"np.load({file})[{quoted(key)}].astype(float){flip}")
+        return FromFile("", f"np.load({file})[{quoted(key)}].astype(float){flip}")
     if suffix == ".safetensors":
         imported = "from safetensors.numpy import load_file"
-        return Stored(imported, f"load_file({file})[{quoted(key)}].astype(float){flip}")
-    return Stored("import torch", f"torch.load({file}, weights_only=True)[{quoted(key)}].double().numpy(){flip}")
+        return FromFile(imported, f"load_file({file})[{quoted(key)}].astype(float){flip}")
+    return FromFile("import torch", f"torch.load({file}, weights_only=True)[{quoted(key)}].double().numpy(){flip}")

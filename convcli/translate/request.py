@@ -34,20 +34,25 @@ class Request:
     transparent: bool = False  # whether it has opacity, which the operation does not read
     turned: bool = False  # whether its file may say how the pixels are to be turned
     # added to the image before a transposed operation reads it; `geometry` is then that of the larger image
-    border: Border | None = None
+    border: Extension | None = None
 
     def with_border(self) -> Request:
         """The same, with what a transposed operation reads beyond the border added to the image first."""
         geometry = self.geometry
         if not geometry.transpose or not any(geometry.reach):
             return self
-        return replace(self, geometry=geometry.extended, border=Border(geometry.reach, geometry.padding_mode))
+        return replace(self, geometry=geometry.extended, border=Extension(geometry.reach, geometry.padding_mode))
 
     @property
     def size(self) -> Size:
         """Height and width of the image."""
         (height, width), pads = self.geometry.input, Pads(0, 0, 0, 0) if self.border is None else self.border.pads
         return Size(height - pads.top - pads.bottom, width - pads.left - pads.right)
+
+    @property
+    def padding(self) -> Extension:
+        """What a direct operation reads beyond the border."""
+        return Extension(self.geometry.pads, self.geometry.padding_mode)
 
     @property
     def gray(self) -> bool:
@@ -93,12 +98,12 @@ class Request:
         return float(bias[0]) if (bias == bias[0]).all() else None
 
     @property
-    def joined(self) -> tuple[Part, ...]:
+    def joined(self) -> tuple[Joined, ...]:
         """The parts of a bank whose outputs are combined. Empty if there are none."""
         parts, start = [], 0
         for count, rule in self.parts:
             rule = "none" if count == 1 and rule != "magnitude" else rule
-            parts.append(Part(start, start + count, rule))
+            parts.append(Joined(start, start + count, rule))
             start += count
         return tuple(parts) if any(part.rule != "none" for part in parts) else ()
 
@@ -120,14 +125,14 @@ def _same(blocks: NDArray[np.floating]) -> NDArray[np.float64] | None:
     return blocks[0].astype(np.float64, copy=False) if (blocks == blocks[0]).all() else None
 
 
-class Border(NamedTuple):
+class Extension(NamedTuple):
     """Rows and columns that are added to an image, and the padding mode that says what they hold."""
 
     pads: Pads
     mode: str
 
 
-class Part(NamedTuple):
+class Joined(NamedTuple):
     """Kernels ``start … stop - 1`` of a bank and the rule that joins their outputs."""
 
     start: int
