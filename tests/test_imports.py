@@ -283,7 +283,6 @@ RUNS = [
     {"outputs", "hints"},
     {"inputs", "operation"},
     {"comparison", "alpha"},
-    {"fitting"},
     {"pipeline"},
     {"montage", "preview", "comparison_input"},
     {"single"},

@@ -16,7 +16,7 @@ from convcli.geometry import Geometry
 from convcli.images import Picture
 from convcli.images.formats import TENSOR
 from convcli.layer import Layer
-from convcli.runs import fitting
+from convcli.runs import pipeline
 from convcli.runs.operation import Operation
 from convcli.system.names import STDIO
 
@@ -41,7 +41,7 @@ class Subject:
     source: str  # what the picture was loaded from
     picture: Picture
     operation: Operation  # with a float64 computation
-    ready: fitting.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
+    ready: pipeline.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
     image: NDArray[
         np.generic
     ]  # ``(C_in, H, W)``: what the kernel reads. Opacity that is filtered is one of the channels.
@@ -139,11 +139,11 @@ def load(
     target = source if source == STDIO or Path(source).suffix else f"{source}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
-        ready = fitting.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
+        ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
     except ImageError:
         if container is not None:
             raise
-        ready = fitting.prepare(one, operation, TENSOR, policy)
+        ready = pipeline.prepare(one, operation, TENSOR, policy)
         notes += (f"{source}: the result does not fit into the input's format; explained as it is written to .npy",)
     layer = replace(ready.layer, weight=ready.layer.weight.astype(np.float64))
     geometry = ready.spec.resolve(picture.size, layer.kernel)

@@ -14,8 +14,8 @@ from convcli.images import Picture
 from convcli.images.picture import joined
 from convcli.layer import Layer
 from convcli.runs import alpha
-from convcli.runs.fitting import fit
 from convcli.runs.operation import Operation
+from convcli.runs.pipeline import fit
 from convcli.system import memory
 
 
