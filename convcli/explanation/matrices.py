@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,7 @@ MOST_DRAWN = 93
 """Of a window with more rows or columns, only some are drawn. This many cells of three pixels fill its room."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class Grid(NamedTuple):
     """A matrix with a title and labels for its rows and columns."""
 
     title: str

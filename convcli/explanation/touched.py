@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from convcli.errors import GeometryError, param
@@ -31,8 +30,7 @@ class Touch(NamedTuple):
     mark: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Touched:
+class Touched(NamedTuple):
     """A pixel of the input, its value, and the ways from it in the order of the outputs, each with its channel of the result."""
 
     subject: Subject

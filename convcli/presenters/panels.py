@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ _MOST_ROWS, _MOST_TERMS, _MOST_SUMS = 16, 12, 64
 """The most that is shown: rows of a matrix that stands alone, terms, and sums. --json has everything."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Matrix:
+class _Matrix(NamedTuple):
     """A matrix with a title, and with or without labels."""
 
     title: str

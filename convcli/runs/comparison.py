@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf, sqrt
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,7 @@ EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16"
 """Distance from 1 to the next larger number in each arithmetic."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class Row(NamedTuple):
     """One backend's result."""
 
     backend: str
@@ -45,8 +45,7 @@ class Row:
     speedup: float  # the reference's time divided by this median
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class Comparison(NamedTuple):
     """All rows, what is missing and why, and the backend that ``auto`` chooses for this operation and why."""
 
     rows: tuple[Row, ...]

@@ -6,7 +6,6 @@ import codecs
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -28,8 +27,7 @@ class Found(NamedTuple):
     searched: bool = False  # whether it was found in a folder; otherwise its own path was given
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The images of a run."""
 
     images: tuple[
