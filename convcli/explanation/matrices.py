@@ -7,12 +7,12 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.drawing.colors import Palette
 from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Shape, Text, text_width
 from convcli.explanation import phrases
+from convcli.explanation.trace import Matrix
 
 MARGIN, GAP = 28.0, 34.0
 BODY, SMALL = 12.5, 10.5
@@ -93,7 +93,7 @@ def thinning(shape: tuple[int, ...]) -> int:
     return ceil(max(shape) / MOST_DRAWN)
 
 
-def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
+def digits(matrices: Sequence[Matrix]) -> int:
     """The significant digits of the numbers in cells: four if all numbers fit with four, else three."""
     largest = max(max(matrix.shape) for matrix in matrices)
     if largest > MOST_NUMBERED:
@@ -102,7 +102,7 @@ def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
     return 4 if all(len(number(float(value), 4)) <= room for matrix in matrices for value in matrix.flat) else 3
 
 
-def dust(matrix: NDArray[np.float64]) -> float:
+def dust(matrix: Matrix) -> float:
     """Numbers closer to 0 than this are written as ``~0``, as in the terminal. 0 if the matrix has no fixed decimals."""
     decimals = phrases.decimals_of(np.abs(matrix[np.isfinite(matrix)]))
     return 0.0 if decimals is None else 0.5 * 10.0**-decimals

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from convcli.geometry import ZERO, Geometry, source_at
 from convcli.layer import Layer
 
+Matrix = NDArray[np.float64]
+
 PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
 """What a cell of a window is: a pixel, a copy of one beyond the border, a zero beyond the border, or a zero between the pixels
 of a transposed operation's input."""
@@ -68,12 +70,12 @@ class Trace:
     channels: tuple[int, ...]
     rows: tuple[Reading, ...]
     columns: tuple[Reading, ...]
-    values: NDArray[np.float64]
-    kernel: NDArray[np.float64]
+    values: Matrix
+    kernel: Matrix
     bias: float
 
     @property
-    def products(self) -> NDArray[np.float64]:
+    def products(self) -> Matrix:
         """``(C_in/groups, kh, kw)``."""
         return self.values * self.kernel
 
@@ -124,7 +126,7 @@ class Window(NamedTuple):
         return self.trace.channels[self.place]
 
     @property
-    def matrices(self) -> tuple[NDArray[np.float64], ...]:
+    def matrices(self) -> tuple[Matrix, ...]:
         """The values, the kernel and the products, ``(kh, kw)`` each."""
         values, kernel = self.trace.values[self.place], self.trace.kernel[self.place]
         return values, kernel, values * kernel

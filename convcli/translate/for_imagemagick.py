@@ -10,10 +10,9 @@ from __future__ import annotations
 import shlex
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.translate import literals, script, shell
-from convcli.translate.request import Request
+from convcli.translate.request import Array, Request
 
 _VIRTUAL = {"zeros": "black", "replicate": "edge", "circular": "tile", "symmetric": "mirror", "reflect": "mirror"}
 
@@ -88,7 +87,7 @@ def _enlarged(request: Request) -> bool:
     return top > high - 1 or left > wide - 1 or top + bottom > high - 1 or left + right > wide - 1
 
 
-def _morphology(request: Request, kernel: NDArray[np.float64], offset: float) -> str:
+def _morphology(request: Request, kernel: Array, offset: float) -> str:
     """The operator, with its kernel's zeros of dilation, its origin and its bias."""
     high, wide = request.geometry.extent
     top, _, left, _ = (0, 0, 0, 0) if _enlarged(request) else request.geometry.pads

@@ -9,11 +9,10 @@ import shlex
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.geometry import Size
 from convcli.translate import literals, script, shell
-from convcli.translate.request import Request
+from convcli.translate.request import Array, Request
 
 _EXTEND = {"zeros": "black", "replicate": "copy", "circular": "repeat", "symmetric": "mirror", "reflect": "mirror"}
 
@@ -61,7 +60,7 @@ def _chain(steps: list[VipsCall], start: str, out: str) -> list[str]:
     return lines
 
 
-def _matrix(name: str, values: NDArray[np.float64], divisor: int = 1, offset: float = 0.0) -> list[str]:
+def _matrix(name: str, values: Array, divisor: int = 1, offset: float = 0.0) -> list[str]:
     """Lines that write a matrix file. It has the divisor and the offset, which only ``conv`` reads."""
     head = f"{values.shape[1]} {values.shape[0]} {divisor} {literals.number(offset)}"
     return [f"cat > {name} <<END", head, *(literals.numbers(row, " ") for row in values), "END"]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from convcli.geometry import Geometry, Pads, Size
 from convcli.layer import Layer
 
+Array = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
@@ -60,25 +62,25 @@ class Request:
         return self.channels == "gray" and self.input_channels > 1
 
     @property
-    def each(self) -> NDArray[np.float64] | None:
+    def each(self) -> Array | None:
         """The kernels ``(K, kh, kw)``, if the same ones are applied to every channel alone; else None."""
         inputs, weight = self.layer.inputs, self.layer.weight
         return _same(weight.reshape(inputs, -1, *weight.shape[2:])) if self.layer.groups == inputs else None
 
     @property
-    def summed(self) -> NDArray[np.float64] | None:
+    def summed(self) -> Array | None:
         """The kernels ``(K, kh, kw)``, if each is applied to the sum of several channels; else None."""
         if self.layer.groups != 1 or self.layer.inputs == 1:
             return None
         return _same(self.layer.weight if self.layer.transpose else self.layer.weight.swapaxes(0, 1))
 
     @property
-    def kernels(self) -> NDArray[np.float64] | None:
+    def kernels(self) -> Array | None:
         """`each` or `summed`: the kernels ``(K, kh, kw)``, or None for a layer."""
         return self.summed if self.each is None else self.each
 
     @property
-    def named(self) -> tuple[str, NDArray[np.float64]]:
+    def named(self) -> tuple[str, Array]:
         """The name that scripts give to the weights, and their values: ``kernel``, ``kernels``, or ``weight`` of a layer."""
         if (kernels := self.kernels) is None:
             return "weight", self.layer.weight.astype(np.float64, copy=False)
@@ -120,7 +122,7 @@ class Request:
         return (top, left) == (high // 2, wide // 2)
 
 
-def _same(blocks: NDArray[np.floating]) -> NDArray[np.float64] | None:
+def _same(blocks: NDArray[np.floating]) -> Array | None:
     """The first block, if all are the same."""
     return blocks[0].astype(np.float64, copy=False) if (blocks == blocks[0]).all() else None
 

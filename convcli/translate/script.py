@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.pointwise.lift import LUMA, LUMINANCE
 from convcli.translate.literals import array, lacking, number, numbers, quoted, stored
-from convcli.translate.request import Extension, Request
+from convcli.translate.request import Array, Extension, Request
 from convcli.vocabulary import BORDERS, PADDING_MODES
 
 
@@ -76,7 +75,7 @@ def prepared(request: Request) -> list[str]:
     return lines
 
 
-def luma(request: Request) -> NDArray[np.float64]:
+def luma(request: Request) -> Array:
     """The share of each colour in gray."""
     if request.input_channels != len(LUMA):
         return np.full(request.input_channels, 1 / request.input_channels)

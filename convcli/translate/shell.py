@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.translate.literals import lacking
-from convcli.translate.request import Joined, Request
+from convcli.translate.request import Array, Joined, Request
 
 
 def lacks(request: Request, tool: str) -> str:
@@ -23,7 +22,7 @@ def lacks(request: Request, tool: str) -> str:
     return next((f"{what}; there is no text" for holds, what in rules if holds), "")
 
 
-def _biases(request: Request) -> NDArray[np.float64]:
+def _biases(request: Request) -> Array:
     """The different biases ``(N, K)`` that the kernels have on the channels."""
     bias = np.zeros(request.layer.outputs) if request.layer.bias is None else request.layer.bias
     return np.unique(bias.reshape(request.blocks, -1), axis=0)
@@ -32,8 +31,8 @@ def _biases(request: Request) -> NDArray[np.float64]:
 class Result(NamedTuple):
     """Kernels ``(K, kh, kw)`` with the bias of each, and the rule that joins their outputs: none (of one), magnitude or max."""
 
-    kernels: NDArray[np.float64]
-    biases: NDArray[np.float64]
+    kernels: Array
+    biases: Array
     rule: str
 
 
@@ -64,7 +63,7 @@ def several(count: int) -> list[str]:
     return [lacking(f"{count} results in one picture; each is a file")] if count > 1 else []
 
 
-def spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+def spread(request: Request, kernel: Array) -> Array:
     """A kernel with the zeros of its dilation."""
     d, e = request.geometry.dilation
     taps = np.zeros(request.geometry.extent)
