@@ -79,7 +79,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         begun = prefetch.decoding_of(inputs.images[0], reading.max_pixels)  # while what follows is imported
         click.get_current_context().with_resource(begun)
 
-    from convcli.commands.reporters import One, Several
+    from convcli.commands.reporters import Reporter, Several
     from convcli.runs.batch import Batch, check
     from convcli.runs.inputs import collect
 
@@ -99,7 +99,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     _check_targets(writing, targets)
     stream = sys.stderr if STDIO in targets else sys.stdout
     by_line = found.searched or asked.reporting.json_lines
-    told: Reporter = One(asked.reporting, operation, stream)
+    told = Reporter(asked.reporting, operation, stream)
     if len(targets) > 1 or by_line:
         told = Several(asked.reporting, operation, stream, len(targets), by_line)
     how = writing.writing(reading)
