@@ -41,7 +41,6 @@ def test_every_command_and_option_is_documented(generate: ModuleType) -> None:
     modules = {path.stem for path in (ROOT / "convcli" / "commands").glob("*.py")} - {
         "__init__",
         "help",
-        "kernel_results",
         "reporters",
         "synonyms",
     }
