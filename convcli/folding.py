@@ -127,24 +127,15 @@ class GeometryOptions(NamedTuple):
     groups: int = 1
     op: str = "corr"
     output_padding: Pair | None = None
-    output_size: Pair | None = None
+    output_size: Size | None = None
     transpose: bool = False
 
     def spec(self, transposed: bool | None = None) -> ConvSpec:
         """The same for all that computes. If the command does not say `transposed`, ``--transpose`` or what implies it does."""
         if transposed is None:
             transposed = self.transpose or self.output_padding is not None or self.output_size is not None
-        return ConvSpec(
-            op=self.op,
-            transpose=transposed,
-            stride=self.stride,
-            padding=self.padding,
-            padding_mode=self.padding_mode,
-            dilation=self.dilation,
-            groups=self.groups,
-            output_padding=self.output_padding or Pair(0, 0),
-            output_size=None if self.output_size is None else Size(*self.output_size),
-        )
+        values = self._asdict() | {"transpose": transposed, "output_padding": self.output_padding or Pair(0, 0)}
+        return ConvSpec(**values)
 
 
 class ComputeOptions(NamedTuple):

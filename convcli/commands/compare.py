@@ -11,7 +11,7 @@ from convcli import folding, options, report
 from convcli.commands.help import MODES, Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
-from convcli.geometry import Pair
+from convcli.geometry import Pair, Size
 from convcli.parameters.names import FileType
 from convcli.parameters.numbers import CountType, PairType, RealType, SizeType
 
@@ -28,7 +28,7 @@ class CompareOptions(NamedTuple):
     image: str | None
     operation: folding.OperationOptions
     geometry: folding.GeometryOptions
-    size: Pair | None
+    size: Size | None
     in_channels: int | None
     out_channels: int | None
     kernel_size: Pair | None

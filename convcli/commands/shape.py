@@ -27,7 +27,7 @@ class LayerOptions(NamedTuple):
     padding: Pads | str | Asked
     dilation: Pair | Asked
     output_padding: Pair | Asked | None
-    output_size: Pair | None
+    output_size: Size | None
     transpose: bool
     output: str | None
     everything: bool
@@ -36,15 +36,8 @@ class LayerOptions(NamedTuple):
     @property
     def geometry(self) -> GeometryOptions:
         """The geometry. Parameters to solve for have their defaults."""
-        default = GeometryOptions()
-        return default._replace(
-            stride=known(self.stride) or default.stride,
-            padding=known(self.padding) or default.padding,
-            dilation=known(self.dilation) or default.dilation,
-            output_padding=known(self.output_padding),
-            output_size=self.output_size,
-            transpose=self.transpose,
-        )
+        given = {name: known(value) for name, value in self._asdict().items() if name in GeometryOptions._fields}
+        return GeometryOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 class OutputOptions(NamedTuple):

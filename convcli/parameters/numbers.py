@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from math import inf
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from convcli.convspec import Bias
-from convcli.geometry import Pads, Pair
+from convcli.geometry import Pads, Pair, Size
 from convcli.parameters import WordType
 from convcli.vocabulary import MOST_PIXELS, PADDING_RULES, padding_mode, padding_rule
 
@@ -71,20 +71,24 @@ class PairType(WordType[Pair]):
         self.least = least
 
     def _parse(self, text: str) -> Pair:
-        numbers = _whole_numbers(_uncrossed(text), self.least)
-        if len(numbers) not in (1, 2):
-            form = f"{self.name.replace('|', ' or ')} with whole numbers from {self.least} to {MAX_NUMBER}"
-            raise ValueError(f"'{text}' is not {form}, as in 2 or 2,1")
-        return Pair(numbers[0], numbers[-1])
+        return Pair(*_pair(self, text, self.least))
 
 
-class SizeType(PairType):
-    """``H,W``."""
+class SizeType(WordType[Size]):
+    """``H,W``. A single number is for both sides."""
 
     name = "H,W"
 
-    def __init__(self) -> None:
-        super().__init__(1)
+    def _parse(self, text: str) -> Size:
+        return Size(*_pair(self, text, 1))
+
+
+def _pair(kind: WordType[Any], text: str, least: int) -> tuple[int, int]:
+    numbers = _whole_numbers(_uncrossed(text), least)
+    if len(numbers) not in (1, 2):
+        form = f"{kind.name.replace('|', ' or ')} with whole numbers from {least} to {MAX_NUMBER}"
+        raise ValueError(f"'{text}' is not {form}, as in 2 or 2,1")
+    return numbers[0], numbers[-1]
 
 
 class PaddingType(WordType[Pads | str]):
