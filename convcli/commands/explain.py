@@ -162,9 +162,9 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
     if not output:
         raise ConvError("output '' is empty: name a .svg or .png file, or a folder that ends in '/'")
     [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
-    with outputs.folder(target, output):
-        for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
-            report.note(f"{target}: {text}")
+    outputs.make_folder(target, output)
+    for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
+        report.note(f"{target}: {text}")
 
 
 def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:

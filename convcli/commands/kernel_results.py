@@ -18,7 +18,7 @@ from convcli.kernels import weights as weights_
 from convcli.kernels.analysis import Analysis, analyse
 from convcli.kernels.named import REGISTRY
 from convcli.presenters import analysed, one_or_all
-from convcli.runs.outputs import check_fields, check_terminal, folder
+from convcli.runs.outputs import check_fields, check_terminal, make_folder
 from convcli.system.files import writing
 from convcli.system.names import STDIO, same_file
 
@@ -102,8 +102,8 @@ def weights(source: str, asked: KernelOptions, form: str) -> None:
         [output] = export.targets([found[0].name or path.stem], output)
         _check(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
-        with folder(output, asked.output):
-            _draw(filter_sheet.sheet(drawn, title, palette), output, form)
+        make_folder(output, asked.output)
+        _draw(filter_sheet.sheet(drawn, title, palette), output, form)
     stream = sys.stderr if output == STDIO else sys.stdout
     if as_json:
         report.json(analysed.tensors_document(str(path), found), stream)
@@ -151,22 +151,22 @@ def _save(found: Sequence[Analysis], target: str, form: str, specs: Sequence[str
     """Write a figure of kernels, the values of one, or what one does to a picture. The folders of a template are made."""
     if asked.on is not None and same_file(asked.on, target):
         raise KernelError(f"output '{target}' is the picture that is read: name another")
-    with folder(target, asked.output):
-        if asked.on is not None:
-            from convcli import images
-            from convcli.runs import preview
+    make_folder(target, asked.output)
+    if asked.on is not None:
+        from convcli import images
+        from convcli.runs import preview
 
-            page, notes = preview.draw(specs[0], asked.on, asked.theme)
-            images.save(page, target, images.storage_for(page, "rgb", page.shape, False, "PNG", None))
-            for text in notes:
-                report.note(f"{asked.on}: {text}")
-        elif _is_figure(form):
-            captions = [analysed.caption(one) for one in found]
-            _draw(kernel_figure.draw(found, captions, PALETTES[asked.theme]), target, form)
-        else:
-            with writing(target) as stream:
-                for part in export.encode(found[0], form):
-                    stream.write(part)
+        page, notes = preview.draw(specs[0], asked.on, asked.theme)
+        images.save(page, target, images.storage_for(page, "rgb", page.shape, False, "PNG", None))
+        for text in notes:
+            report.note(f"{asked.on}: {text}")
+    elif _is_figure(form):
+        captions = [analysed.caption(one) for one in found]
+        _draw(kernel_figure.draw(found, captions, PALETTES[asked.theme]), target, form)
+    else:
+        with writing(target) as stream:
+            for part in export.encode(found[0], form):
+                stream.write(part)
 
 
 def _draw(scene: Scene, target: str, form: str) -> None:

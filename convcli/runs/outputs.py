@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from threading import Lock
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
@@ -209,40 +208,8 @@ def check_closed() -> None:
         raise ImageError("standard output", "is closed, where the image was to go", "use -o FILE or a pipe")
 
 
-class Folders:
-    """The folders that were made in a run, and how many images use each at the moment."""
-
-    def __init__(self) -> None:
-        self._made: dict[Path, int] = {}
-        self._making = Lock()  # only one thread at a time makes or removes folders
-
-    @contextmanager
-    def made(self, wanted: Path) -> Iterator[None]:
-        """A folder, made if it does not exist. Later it is removed if it was made here, is empty, and nothing else uses it."""
-        used: list[Path] = []
-        try:
-            with self._making:
-                used = [path for path in (wanted, *wanted.parents) if path in self._made or not path.exists()]
-                for path in used:
-                    self._made[path] = self._made.get(path, 0) + 1
-                try:
-                    os.makedirs(wanted, exist_ok=True)
-                except (OSError, ValueError) as error:
-                    raise ImageError(f"output folder '{wanted}'", "cannot be made", **reason(error)._asdict()) from None
-            yield
-        finally:
-            with self._making:
-                for path in used:
-                    self._made[path] -= 1
-                    if not self._made[path]:
-                        del self._made[path]
-                        with suppress(OSError):  # it is not empty
-                            path.rmdir()
-
-
-@contextmanager
-def folder(target: str, output: str | None) -> Iterator[None]:
-    """The folder of `target`, made if `output` is a folder or a template. A failed run leaves no empty folders.
+def make_folder(target: str, output: str | None) -> None:
+    """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty.
 
     Raises
     ------
@@ -250,7 +217,16 @@ def folder(target: str, output: str | None) -> Iterator[None]:
         The folder cannot be made.
     """
     if output is None or not is_several(output):
-        yield
         return
-    with current().kept(Folders, Folders).made(Path(target).parent):
-        yield
+    wanted = Path(target).parent
+    try:
+        for path in [path for path in (wanted, *wanted.parents) if not path.exists()][::-1]:
+            current().at_end(_remove, path)
+        os.makedirs(wanted, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"output folder '{wanted}'", "cannot be made", **reason(error)._asdict()) from None
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):  # it is not empty
+        folder.rmdir()

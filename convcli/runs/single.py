@@ -94,11 +94,11 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
             stack.close()  # frees the bytes of a pipe
         del file
         saving = perf_counter() - tally.load_seconds - tally.compute_seconds
-        with outputs.folder(target, how.output):
-            saved = images.save_frames(
-                (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
-                target, count, timing, operation.compute.threads, how.settings, source, how.replace,
-            )  # fmt: skip
+        outputs.make_folder(target, how.output)
+        saved = images.save_frames(
+            (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
+            target, count, timing, operation.compute.threads, how.settings, source, how.replace,
+        )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None
     computed = Clipped.sum(*tally.clipped)
