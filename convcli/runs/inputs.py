@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
-from convcli.runs.outputs import STDOUT
+from convcli.runs.outputs import STDOUT, is_several
 from convcli.system.files import reason
 from convcli.system.names import STDIO, identity, is_stream
 
@@ -168,21 +168,15 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
             raise ImageError(f"folder '{root}'", "cannot be read", **reason(error)._asdict()) from None
         folders = []
         for entry in listed:
-            if _is(entry, os.DirEntry.is_dir):
+            link = entry.is_symlink()
+            if os.path.isdir(entry.path) if link else entry.is_dir():
                 key = identity(entry.path)
                 if recursive and key not in seen and key != besides:
                     seen.add(key)
                     folders.append(os.path.join(under, entry.name))
-            elif has_image_name(entry.name) and (_is(entry, os.DirEntry.is_file) or entry.is_symlink()):
+            elif has_image_name(entry.name) and (link or entry.is_file()):
                 yield Found(os.path.join(root, under, entry.name), under, True)  # a broken link fails when it is opened
         waiting += reversed(folders)
-
-
-def _is(entry: os.DirEntry[str], what: Callable[[os.DirEntry[str]], bool]) -> bool:
-    try:
-        return what(entry)
-    except OSError:  # a link to itself
-        return False
 
 
 def _folder_of(output: str | None) -> tuple[int, int] | None:
@@ -195,6 +189,4 @@ def _folder_of(output: str | None) -> tuple[int, int] | None:
 
 def _is_one_file(output: str | None) -> bool:
     """Whether ``-o`` names a single file: no folder, no template, and no stream that takes several images."""
-    if output is None or "{" in output or output.endswith(("/", os.sep)) or os.path.isdir(output):
-        return False
-    return output in (STDIO, STDOUT) or not is_stream(output)
+    return output is not None and not is_several(output) and (output in (STDIO, STDOUT) or not is_stream(output))
