@@ -18,7 +18,7 @@ from convcli.system.names import STDIO, is_stream
 
 if TYPE_CHECKING:
     from convcli.commands.reporters import Reporter
-    from convcli.runs.batch import Batch, Outcome
+    from convcli.runs.batch import Batch
 
 
 class ImagesOptions(NamedTuple):
@@ -149,7 +149,7 @@ def _check_targets(writing: folding.WritingOptions, targets: Sequence[str]) -> N
 
 def _follow(batch: Batch, told: Reporter) -> None:
     """Report images as they are finished, in the order of the inputs."""
-    waiting: dict[int, Outcome] = {}
+    waiting = {}
     following = 0
     try:
         with report.progress(len(batch.jobs), told.bar) as advance:

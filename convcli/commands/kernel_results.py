@@ -64,7 +64,7 @@ def kernels(specs: Sequence[str], asked: KernelOptions, form: str) -> None:
         return
     found = [[analyse(one) for one in each.kernels] for each in filters]
     flat = [one for each in found for one in each]
-    targets: list[str] = []
+    targets = []
     if output:
         together = asked.on is not None or (_is_figure(form) and "{" not in output)  # all kernels in one file
         targets = export.targets([filters[0].label] if together else [one.name for one in flat], output)

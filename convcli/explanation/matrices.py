@@ -76,7 +76,7 @@ def drawn_row(
     band: Sequence[Grid], side: float, beside: float, widths: Sequence[float], y: float, palette: Palette
 ) -> tuple[list[Shape], float, float]:
     """Grids side by side, with × and = between them. Returns the shapes, their right edge, and the top of the next row."""
-    shapes: list[Shape] = []
+    shapes = []
     x, bottom = MARGIN + beside, y
     for sign, grid, width in zip(("", "×", "="), band, widths, strict=True):
         x += GAP if sign else 0

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import param
 from convcli.explanation.subject import Channel, Subject, index
@@ -113,7 +112,7 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
     kind = "float64" if picture.colour.dtype == np.float64 or storage.dtype == "uint16" else "float32"
     if span:
         value = min(max(value, span[0]), span[1])  # a flat result has no other
-    values: NDArray[np.floating] = np.array([value, *span]).astype(kind)
+    values = np.array([value, *span]).astype(kind)
     if storage.dtype == "float32":
         kept = picture.colour.dtype if tensor and picture.colour.dtype.kind == "f" else np.float32
         mapped = apply_policy(values, storage.full_scale, policy)

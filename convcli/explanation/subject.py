@@ -54,7 +54,7 @@ class Subject:
     def outputs(self) -> list[Channel]:
         """The channels of the result that are computed, in order."""
         filters, finish = self.layer.outputs, self.ready.finish
-        out: list[Channel] = []
+        out = []
         start = 0
         while start < filters:
             for length, rule in finish.parts if finish.joins else ((1, "none"),):

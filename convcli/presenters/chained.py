@@ -78,7 +78,7 @@ def _numbers(values: Sequence[int | Fraction], both: bool) -> Any:
 def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report.Table:
     """A line for each layer, and the totals."""
     header = ("layer", "output", "params", "MACs", "FLOPs", "memory", "field", "jump", "start")
-    rows: list[tuple[str, ...]] = [("input", f"{chain.channels}×{chain.size}", "", "", "", "", "1", "1", "0")]
+    rows = [("input", f"{chain.channels}×{chain.size}", "", "", "", "", "1", "1", "0")]
     for step in chain.steps:
         counted = step.layer.kind in ("conv", "transpose")
         costs = (f"{step.parameters:,}", short(step.macs), short(step.flops)) if counted else ("", "", "")

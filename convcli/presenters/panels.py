@@ -35,7 +35,7 @@ class _Matrix(NamedTuple):
         columns, rows = self.columns or [""] * len(self.cells[0]), self.rows or [""] * len(self.cells)
         wide = max(*(len(aligned(cell)) for line in self.cells for cell, _ in line), *map(len, columns), 0)
         edge = max(map(len, rows))
-        out: list[list[report.Piece]] = [[(self.title, "strong")]]
+        out = [[(self.title, "strong")]]
         out.append([(" " * (edge + 1), ""), *((f" {label:>{wide}}", "name") for label in columns), ("  ", "")])
         for label, line in zip(rows, self.cells, strict=True):
             cells = [(f" {aligned(cell):>{wide}}", style) for cell, style in line]
@@ -128,9 +128,9 @@ def wrapped(title: str, sums: Sequence[tuple[str, float]], width: int) -> report
     edge = max(len(label) for label, _ in sums)
     wide = max(len(text(number)) for _, number in sums)
     each = max(1, (width - 2) // (edge + wide + 4))
-    lines: list[list[report.Piece]] = [[(title, "strong")]]
+    lines = [[(title, "strong")]]
     for start in range(0, len(sums), each):
-        line: list[report.Piece] = [("  ", "")]
+        line = [("  ", "")]
         for label, number in sums[start : start + each]:
             line += [(f"{label:>{edge}} ", "name"), (f"{text(number):>{wide}}   ", "")]
         lines.append(line)

@@ -233,7 +233,7 @@ def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
     """
     if len(targets) > 1 and operation.compute.backend != "auto":
         backends.load(operation.compute.backend)
-    failures: dict[str, ImageError] = {}  # by the endings of names
+    failures = {}  # by the endings of names
     for target in targets:
         ending = Path(target).suffix.lower()
         if ending in failures:

@@ -35,7 +35,7 @@ def of_operation(picture: Picture, operation: Operation) -> Compared:
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(picture.gray(), picture.alpha)
-    image: NDArray[Any] = picture.colour
+    image = picture.colour
     if picture.alpha is not None and alpha.policy_for(image.shape[-3], operation) == "filter":
         image = joined(image, picture.alpha)
     fitted = fit(image.shape[-3], picture.full_scale, operation)

@@ -101,7 +101,7 @@ def collect(
     if not given:
         remedy = f"name images or folders, - for standard input, or a list with {param('from_file')}"
         raise ImageError("no image", "is given", remedy)
-    images: list[Found] = []
+    images = []
     searched = listed is not None
     for path in given:
         found: list[Found] = []

@@ -108,7 +108,7 @@ def _page(
     outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int, palette: Palette
 ) -> tuple[NDArray[np.uint8], Clipped, tuple[str, ...]]:
     """The contact sheet ``(H, W, 3)``, counts of the values that were clipped in it, and remarks about its letters."""
-    colour: NDArray[Any] = outcome.picture.colour
+    colour = outcome.picture.colour
     if colour.ndim == 4:
         colour = colour[0]
     count, height, across = colour.shape

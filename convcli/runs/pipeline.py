@@ -58,8 +58,8 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     ready = prepare(picture, operation, container, policy)
     kept = ready.storage
     result = engine.run(ready.source, ready.layer, ready.spec, operation.compute, ready.finish, ready.lift)
-    colour: NDArray[Any] = result.array if picture.colour.ndim == 4 else result.array[0]
-    alpha: NDArray[Any] | None = None
+    colour = result.array if picture.colour.ndim == 4 else result.array[0]
+    alpha = None
     if ready.computes_alpha:
         colour, alpha = colour[:-1], colour[-1]
     elif ready.has_alpha:
@@ -197,7 +197,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
             real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"),
             noise=_noise(layer, finish, white * kept.scale) if kept.policy == "minmax" else 0.0,
         )  # fmt: skip
-    pixels: NDArray[Any] = picture.colour
+    pixels = picture.colour
     if picture.alpha is not None and computed:
         pixels = joined(pixels, picture.alpha)
     source = Held(pixels if pixels.ndim == 4 else pixels[np.newaxis])

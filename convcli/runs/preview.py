@@ -6,7 +6,6 @@ import shlex
 from dataclasses import replace
 from math import ceil, sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +120,7 @@ def _levels(picture: Picture, palette: Palette) -> NDArray[np.uint8]:
     """The picture as it is seen on the page, ``(H, W, 3)``."""
     white = picture.full_scale
     real = np.nan_to_num(picture.colour.astype(np.float64) / white, nan=0.0, posinf=1.0, neginf=0.0)
-    colour: NDArray[Any] = np.moveaxis(np.broadcast_to(real, (3, *real.shape[1:])), 0, -1)
+    colour = np.moveaxis(np.broadcast_to(real, (3, *real.shape[1:])), 0, -1)
     if picture.alpha is not None:
         alpha = (picture.alpha.astype(np.float64) / white)[..., np.newaxis]
         colour = alpha * colour + (1 - alpha) * (np.array(channels(palette.background)) / 255)
