@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from convcli.errors import GeometryError, param
 from convcli.geometry import Geometry, Pads, Pair, Size, direct_size, extent, transposed_size
@@ -164,3 +165,33 @@ def _resolved(spec: ConvSpec, image: Size, kernel: Size) -> Geometry:
 
 def _pair(pair: tuple[int, ...]) -> str:
     return str(pair[0]) if len(set(pair)) == 1 else ",".join(map(str, pair))
+
+
+class Bias(NamedTuple):
+    """Values that are added to the output channels: in pixel units, or in percent of the full scale."""
+
+    values: tuple[float, ...]
+    percent: tuple[bool, ...]
+
+    def units(self, full_scale: float) -> tuple[float, ...]:
+        """The values in pixel units."""
+        return tuple(v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True))
+
+    def of(self, channels: int, full_scale: float) -> tuple[float, ...]:
+        """One value for each of `channels` outputs, in pixel units.
+
+        Raises
+        ------
+        GeometryError
+            There is neither one value nor one for each channel.
+        """
+        values = self.units(full_scale)
+        if len(values) not in (1, channels):
+            raise bias_misfit(len(values), channels)
+        return values * channels if len(values) == 1 else values
+
+
+def bias_misfit(values: int, outputs: int) -> GeometryError:
+    """The error for a bias with neither one value nor one for each output channel."""
+    rule = f"for {outputs} output channels"
+    return GeometryError(f"bias has {values} values", rule, "give one value, or one per output channel")

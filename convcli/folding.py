@@ -1,14 +1,14 @@
 """How the options of a command become one typed record. Options are read by their names here and nowhere else.
 
 A command takes a record. Every field of it is the option of that name, or a record of more options (its class's name ends in
-``Options``). A field of an option that a command does not have keeps its default. Importing this module and folding load
-neither NumPy nor Pillow.
+``Options``). A field of an option that a command does not have keeps its default. The fields `typed` and `words` say how the
+command line was typed. Importing this module and folding load neither NumPy nor Pillow.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
@@ -16,19 +16,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 import click
 from click.core import ParameterSource
 
-from convcli.convspec import ConvSpec
+from convcli.convspec import Bias, ConvSpec
 from convcli.errors import param
 from convcli.geometry import Pads, Pair, Size
-from convcli.parameters import Offsets
 from convcli.vocabulary import DTYPES
 
 if TYPE_CHECKING:
     from convcli.engine import Compute
-    from convcli.runs.operation import Bias, Operation
+    from convcli.runs.operation import Operation
     from convcli.runs.single import Writing
 
 T = TypeVar("T")
-
 
 WORDS = "convcli.words"
 """Where a context keeps the words of the command line as they were typed, the command's name first."""
@@ -39,8 +37,13 @@ def folded(command: Callable[[T], None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**values: Any) -> None:
-        record: T = fold(record_of(command), values)
-        command(record)
+        context = click.get_current_context()
+        typed = {
+            str(option.name): option.opts[-1]
+            for option in context.command.params
+            if context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+        }
+        command(fold(record_of(command), values, typed, context.meta.get(WORDS, ())))
 
     return run
 
@@ -51,8 +54,19 @@ def record_of(command: Callable[[T], None]) -> type[T]:
     return kind
 
 
-def fold(kind: type[T], values: dict[str, Any]) -> T:
+def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}, words: tuple[str, ...] = ()) -> T:
     """A record of the values of a command's options.
+
+    Parameters
+    ----------
+    kind : type
+        The record.
+    values : mapping
+        The value of every option.
+    typed : mapping
+        The options that were typed, and their spellings. A record's field `typed` gets those of its own fields.
+    words : tuple of str
+        The words of the command line, for a field of that name.
 
     Raises
     ------
@@ -60,23 +74,26 @@ def fold(kind: type[T], values: dict[str, Any]) -> T:
         An option that no field takes, or a field that no option fills: a mistake of ours.
     """
     rest = dict(values)
-    record: T = _taken(kind, rest)
+
+    def taken(kind: Any) -> Any:
+        given: dict[str, Any] = {}
+        for name, each in get_type_hints(kind).items():
+            if name == "typed":
+                given[name] = {option: typed[option] for option in kind._fields if option in typed}
+            elif name == "words":
+                given[name] = words
+            elif name in rest:
+                given[name] = rest.pop(name)
+            elif is_record(each):
+                given[name] = taken(each)
+            elif name not in kind._field_defaults:
+                raise TypeError(f"{kind.__name__}.{name} has no option")
+        return kind(**given)
+
+    record: T = taken(kind)
     if rest:
         raise TypeError(f"{kind.__name__} has no field for {', '.join(rest)}")
     return record
-
-
-def _taken(kind: Any, rest: dict[str, Any]) -> Any:
-    """A record that takes its values out of `rest`."""
-    given = {}
-    for name, each in get_type_hints(kind).items():
-        if name in rest:
-            given[name] = rest.pop(name)
-        elif is_record(each):
-            given[name] = _taken(each, rest)
-        elif name not in kind._field_defaults:
-            raise TypeError(f"{kind.__name__}.{name} has no option")
-    return kind(**given)
 
 
 def is_record(kind: object) -> bool:
@@ -110,24 +127,15 @@ class GeometryOptions(NamedTuple):
     groups: int = 1
     op: str = "corr"
     output_padding: Pair | None = None
-    output_size: Pair | None = None
+    output_size: Size | None = None
     transpose: bool = False
 
     def spec(self, transposed: bool | None = None) -> ConvSpec:
         """The same for all that computes. If the command does not say `transposed`, ``--transpose`` or what implies it does."""
         if transposed is None:
             transposed = self.transpose or self.output_padding is not None or self.output_size is not None
-        return ConvSpec(
-            op=self.op,
-            transpose=transposed,
-            stride=self.stride,
-            padding=self.padding,
-            padding_mode=self.padding_mode,
-            dilation=self.dilation,
-            groups=self.groups,
-            output_padding=self.output_padding or Pair(0, 0),
-            output_size=None if self.output_size is None else Size(*self.output_size),
-        )
+        values = self._asdict() | {"transpose": transposed, "output_padding": self.output_padding or Pair(0, 0)}
+        return ConvSpec(**values)
 
 
 class ComputeOptions(NamedTuple):
@@ -138,22 +146,24 @@ class ComputeOptions(NamedTuple):
     dtype: str | None
     threads: int | None
     plan: str | None
+    typed: Mapping[str, str]
 
     def choice(self) -> Compute:
         """The same for the engine.
 
-        What an environment variable says is a default: it gives way where it does not go with what the command line says.
+        What an environment variable says is a default: it gives way where it contradicts what the command line says.
         """
         from convcli.engine import Compute
 
-        backend, device, dtype, plan = self.backend, self.device, self.dtype, self.plan
-        if plan is not None or (device != "cpu" and _is_typed("device")):
-            backend = _unless_default("backend", backend, "auto")
-        if plan is not None or (backend not in ("auto", "torch") and _is_typed("backend")):
-            device = _unless_default("device", device, "cpu")
-        if dtype not in DTYPES.get(backend, DTYPES["torch"]) or (plan is not None and dtype not in DTYPES["numpy"]):
-            dtype = _unless_default("dtype", dtype, None)
-        return Compute(backend, device, dtype, self.threads, plan)
+        backend, device, dtype, threads, plan, typed = self
+        if "backend" not in typed and (plan or (device != "cpu" and "device" in typed)):
+            backend = "auto"
+        if "device" not in typed and (plan or (backend not in ("auto", "torch") and "backend" in typed)):
+            device = "cpu"
+        fitting = dtype in DTYPES.get(backend, DTYPES["torch"]) and not (plan and dtype not in DTYPES["numpy"])
+        if "dtype" not in typed and not fitting:
+            dtype = None
+        return Compute(backend, device, dtype, threads, plan)
 
 
 class OperationOptions(NamedTuple):
@@ -162,17 +172,11 @@ class OperationOptions(NamedTuple):
     kernels: tuple[str, ...]
     weights: str | None
     channels: str
-    bias: Offsets | None
+    bias: Bias | None
+    words: tuple[str, ...]
     combine: str | None = None
     linear: bool = False
     alpha: str = "auto"
-
-    @property
-    def offsets(self) -> Bias | None:
-        """``--bias``, if it was given."""
-        from convcli.runs.operation import Bias
-
-        return None if self.bias is None else Bias(*self.bias)
 
     def operation(self, spec: ConvSpec, compute: Compute) -> Operation:
         """The operation, its kernels built or its weights read.
@@ -185,10 +189,21 @@ class OperationOptions(NamedTuple):
         from convcli.runs.operation import assemble
 
         made = assemble(
-            spec, self.kernels, self.weights, combine=self.combine, channels=self.channels, bias=self.offsets,
+            spec, self.kernels, self.weights, combine=self.combine, channels=self.channels, bias=self.bias,
             alpha=self.alpha, linear=self.linear, compute=compute,
         )  # fmt: skip
-        return replace(made, notes=(*made.notes, *_cut(self.kernels)))
+        return replace(made, notes=(*made.notes, *self._cut()))
+
+    def _cut(self) -> tuple[str, ...]:
+        """A hint that the shell may have taken the rows of a kernel after the first: nothing follows it on the command line."""
+        last = self.kernels[-1] if self.kernels else ""
+        one_row = re.fullmatch(r"[-+\d./]+(,[-+\d./]+){2,}", last)
+        if not one_row or not self.words or not self.words[-1].endswith(last):
+            return ()
+        quoted = param("kernel", f"'{last};…'")
+        return (
+            f"kernel '{last}' is one row: if a ; follows, the shell takes it unless there are quotes, as in {quoted}",
+        )
 
 
 class WritingOptions(NamedTuple):
@@ -240,33 +255,3 @@ class ReportingOptions(NamedTuple):
     quiet: bool
     json_lines: bool = False
     verbose: bool = False
-
-
-_ONE_ROW = re.compile(r"[-+\d./]+(,[-+\d./]+){2,}")
-
-
-def _cut(kernels: tuple[str, ...]) -> tuple[str, ...]:
-    """A hint that the shell may have taken the rows of a kernel after the first: nothing follows it on the command line."""
-    context = click.get_current_context(silent=True)
-    words = () if context is None else context.meta.get(WORDS, ())
-    if not kernels or not words or not words[-1].endswith(kernels[-1]) or not _ONE_ROW.fullmatch(kernels[-1]):
-        return ()
-    quoted = param("kernel", f"'{kernels[-1]};…'")
-    return (
-        f"kernel '{kernels[-1]}' is one row: if a ; follows, the shell takes it unless there are quotes, as in {quoted}",
-    )
-
-
-def _is_typed(name: str) -> bool:
-    """Whether an option stands on the command line."""
-    return _source(name) is ParameterSource.COMMANDLINE
-
-
-def _unless_default(name: str, value: T, default: T) -> T:
-    """The value of an option; the default if only the environment says otherwise."""
-    return default if _source(name) is ParameterSource.ENVIRONMENT else value
-
-
-def _source(name: str) -> ParameterSource | None:
-    context = click.get_current_context(silent=True)
-    return context.get_parameter_source(name) if context else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.convspec import ConvSpec
+from convcli.convspec import ConvSpec, bias_misfit
 from convcli.errors import ConvError, GeometryError, KernelError, param
 from convcli.geometry import Size
 from convcli.windows import Array
@@ -113,12 +113,6 @@ class Layer:
         if fitting:
             return f"use {param('groups', ' or '.join(map(str, fitting)))}"
         return f"use {param('channels', 'gray')}" if self.inputs == 1 else f"use an image of {self.inputs} channels"
-
-
-def bias_misfit(values: int, outputs: int) -> GeometryError:
-    """The error for a bias with neither one value nor one value for each output channel."""
-    rule = f"for {outputs} output channels"
-    return GeometryError(f"bias has {values} values", rule, "give one value, or one per output channel")
 
 
 def native(array: Array, what: str, error: type[ConvError]) -> Array:

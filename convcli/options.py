@@ -12,14 +12,11 @@ import click
 from click.types import OptionHelpExtra
 
 from convcli import report
-from convcli.parameters import (
+from convcli.parameters.names import DeviceType, FileType, KernelType, ModeType
+from convcli.parameters.numbers import (
     AskedType,
     BiasType,
     CountType,
-    DeviceType,
-    FileType,
-    KernelType,
-    ModeType,
     PaddingType,
     PairType,
     PixelsType,

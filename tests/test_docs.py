@@ -51,7 +51,6 @@ def test_every_command_and_option_is_documented(generate: ModuleType) -> None:
         "__init__",
         "help",
         "reporters",
-        "streams",
         "synonyms",
     }
     modules = {name for name in modules if not name.startswith(("shape_", "kernel_"))}

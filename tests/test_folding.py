@@ -1,6 +1,7 @@
 """Every option of every command is taken by one field of the command's record, of the type that the option gives."""
 
 import re
+from collections.abc import Mapping
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -10,7 +11,8 @@ from click.testing import CliRunner
 
 from convcli.cli import main
 from convcli.folding import ReportingOptions, fold, folded, is_record, record_of
-from convcli.parameters import Asked, AskedType
+from convcli.parameters import WordType
+from convcli.parameters.numbers import Asked, AskedType
 from support.cli import ROOT
 
 CONTEXT = click.Context(main)
@@ -31,7 +33,7 @@ def fields(record: Any) -> list[Field]:
     for name, kind in get_type_hints(record).items():
         if is_record(kind):
             found += fields(kind)
-        else:
+        elif name not in ("typed", "words"):  # which say how the command line was typed
             found.append(Field(record, name, kind, name not in record._field_defaults))
     return found
 
@@ -65,7 +67,7 @@ def value_type(kind: click.ParamType[Any]) -> set[Any]:
         return {int}
     for ancestor in type(kind).__mro__:
         for base in getattr(ancestor, "__orig_bases__", ()):
-            if get_origin(base) is click.ParamType:
+            if get_origin(base) in (WordType, click.ParamType):
                 return alternatives(get_args(base)[0])
     raise AssertionError(kind)
 
@@ -146,6 +148,39 @@ def test_an_option_takes_a_decorator_and_a_field() -> None:
         print(asked.size + 1, asked.reporting.as_json)
 
     assert CliRunner().invoke(sample, ["--size", "4", "--json"]).output == "5 True\n"
+
+
+class TypedOptions(NamedTuple):
+    """A record in a record, with what was typed."""
+
+    stride: int
+    padding: int
+    typed: Mapping[str, str]
+
+
+class SampleWithTypedOptions(NamedTuple):
+    """Of another such command."""
+
+    size: int
+    words: tuple[str, ...]
+    typed: Mapping[str, str]
+    more: TypedOptions
+
+
+def test_a_record_knows_which_of_its_options_were_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command
+    @click.option("--size", type=int, default=1)
+    @click.option("-s", "--stride", "stride", type=int, default=1)
+    @click.option("--padding", type=int, default=0, envvar="SAMPLE_PADDING")
+    @folded
+    def sample(asked: SampleWithTypedOptions) -> None:
+        print(asked.typed, asked.more.typed, asked.words)
+
+    monkeypatch.setenv("SAMPLE_PADDING", "3")
+    assert CliRunner().invoke(sample, ["-s", "1"]).output == "{} {'stride': '--stride'} ()\n"
+    assert CliRunner().invoke(sample, ["--size", "2"]).output == "{'size': '--size'} {} ()\n"
+    found = fold(SampleWithTypedOptions, {"size": 2, "stride": 1, "padding": 0}, words=("sample", "--size"))
+    assert found.words == ("sample", "--size")
 
 
 def test_options_are_read_by_name_in_the_folding_alone() -> None:

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import options, report
-from convcli.commands import streams
 from convcli.commands.help import Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Pair
-from convcli.images.formats import animations
-from convcli.parameters import CountType, FileType, IndexType, KernelType, PairType, RealType, SideType
+from convcli.images.formats import FIGURES, animations
+from convcli.parameters.names import FileType, KernelType
+from convcli.parameters.numbers import CountType, IndexType, PairType, RealType, SideType
+from convcli.runs import outputs
 from convcli.system import files, names
 
 if TYPE_CHECKING:
     from convcli.animation.timeline import Timeline, Values
 
 _SIZE = SideType("--hin", "--win")
-FORMATS = {**animations(), ".svg": "SVG"}
-STILLS = (".png", ".svg")
 
 
 class AnimateOptions(NamedTuple):
@@ -170,32 +169,33 @@ def animate(asked: AnimateOptions) -> None:
 def _target(asked: AnimateOptions) -> tuple[str | None, str]:
     """The output file and its format, or ``(None, "")`` if there is no output."""
     target, wanted, still = asked.output, asked.format_, asked.frame is not None
+    stream = target is not None and names.is_stream(target)
+    if wanted is not None and not stream:
+        remedy = "add it" if target is None else "the ending of the output's name says the format"
+        raise ImageError(f"--format {wanted} is for -o -: {remedy}")
     if target is None:
-        if wanted is not None:
-            raise ImageError(f"--format {wanted} is for -o -: add it")
         return None, ""
     for other in (asked.image, asked.kernel):  # which may be files
         if other is not None and names.same_file(target, other):
             raise ImageError(f"output '{target}' is an input of this run: name another file")
-    stream = names.is_stream(target)
-    if wanted is not None and not stream:
-        raise ImageError(f"--format {wanted} is for -o -: the ending of the output's name says the format")
     ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
     if stream and not ending:
         ending = ".svg" if still else ".gif"
     if still and asked.fps is not None:
         raise ImageError(f"--fps {asked.fps:g} is for an animation: leave it out, or leave out --frame")
-    known = STILLS if still else tuple(FORMATS)
+    known = {**animations(), ".svg": "SVG"}
+    if still:
+        known = {name: known[name] for name in sorted(FIGURES)}
     if ending not in known:
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}'"
         raise ImageError(f"{what} is no {'still' if still else 'animation'}: use one of {', '.join(known)}")
-    if FORMATS[ending] == "SVG" and asked.scale is not None:
+    if ending == ".svg" and asked.scale is not None:
         raise ImageError(f"--scale {asked.scale:g} is for pixels, which SVG has none of: use --cell")
     if target == names.STDIO:
         if ending != ".svg":
-            streams.check_terminal("an image", "use -o FILE or --terminal")
-        streams.check_closed()
-    return target, FORMATS[ending]
+            outputs.check_terminal("an image", "use -o FILE or --terminal")
+        outputs.check_closed()
+    return target, known[ending]
 
 
 def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, tuple[str, ...]]:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import folding, options, report
-from convcli.commands import streams
 from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError, ImageError
+from convcli.images.formats import format_of
 from convcli.runs import outputs
 from convcli.system.names import STDIO, is_stream
 
 if TYPE_CHECKING:
     from convcli.commands.reporters import Reporter
-    from convcli.runs.batch import Batch, Outcome
+    from convcli.runs.batch import Batch
 
 
 class ImagesOptions(NamedTuple):
@@ -88,7 +88,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         begun = prefetch.decoding_of(inputs.images[0], reading.max_pixels)  # while what follows is imported
         click.get_current_context().with_resource(begun)
 
-    from convcli.commands.reporters import One, Several
+    from convcli.commands.reporters import Reporter, Several
     from convcli.runs.batch import Batch, check
     from convcli.runs.inputs import collect
 
@@ -105,10 +105,10 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         found.paths, writing.output, operation.label, below=found.below, in_place=writing.in_place,
         overwrite=writing.overwrite or writing.skip_existing, read=operation.files, form=writing.format_,
     )  # fmt: skip
-    _check_streams(writing, targets)
+    _check_targets(writing, targets)
     stream = sys.stderr if STDIO in targets else sys.stdout
     by_line = found.searched or asked.reporting.json_lines
-    told: Reporter = One(asked.reporting, operation, stream)
+    told = Reporter(asked.reporting, operation, stream)
     if len(targets) > 1 or by_line:
         told = Several(asked.reporting, operation, stream, len(targets), by_line)
     how = writing.writing(reading)
@@ -123,25 +123,18 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
 
 
 def _check(writing: folding.WritingOptions) -> None:
-    """Refuse options that exclude each other."""
+    """Refuse options that exclude each other, and a format that nothing can be written in or that the output's name gives."""
     if writing.in_place and writing.sheet_width is not None:
         raise ConvError("--montage would put a contact sheet in the place of the image: use -o, not --in-place")
     for option, given in (("--overwrite", writing.overwrite), ("--in-place", writing.in_place)):
         if writing.skip_existing and given:
             raise ConvError(f"--skip-existing and {option} exclude each other: give one of them")
-    if writing.format_ is not None:
-        _check_format(writing.format_, writing)
-
-
-def _check_format(name: str, writing: folding.WritingOptions) -> None:
-    """Refuse a format that nothing can be written in, or that the output's name contradicts."""
-    from convcli.images.formats import format_of
-
-    output = writing.output
+    name, output = writing.format_, writing.output
+    if name is None:
+        return
     if writing.in_place:
         raise ImageError(f"--format {name} and --in-place exclude each other: give one of them")
-    one = output is not None and output != outputs.STDOUT and not is_stream(output) and not outputs.is_several(output)
-    if one:
+    if not (output in (None, outputs.STDOUT) or is_stream(output) or outputs.is_several(output)):
         raise ImageError(
             f"--format {name} is for -o -, a folder or a template: the ending of the output's name says the format, "
             "leave it out"
@@ -149,31 +142,23 @@ def _check_format(name: str, writing: folding.WritingOptions) -> None:
     format_of("x", name, None)
 
 
-def _check_endings(name: str, targets: Sequence[str]) -> None:
-    """Refuse a format where the names of files say another."""
-    from convcli.images.formats import format_of
-
+def _check_targets(writing: folding.WritingOptions, targets: Sequence[str]) -> None:
+    """Refuse names of files that contradict the format, and a standard output that cannot take an image."""
+    name = writing.format_
     for target in targets:
-        if not is_stream(target) and format_of(target, None, None) != format_of("x", name, None):
+        if name is not None and not is_stream(target) and format_of(target, None, None) != format_of("x", name, None):
             raise ImageError(
                 f"output '{target}' is no {name}, as --format says: use .{{ext}} as its ending, or leave --format out"
             )
-
-
-def _check_streams(writing: folding.WritingOptions, targets: Sequence[str]) -> None:
-    """Refuse files that contradict the format, and a standard output that cannot take an image."""
-    if writing.format_ is not None:
-        _check_endings(writing.format_, targets)
-    if STDIO not in targets:
-        return
-    if writing.output != outputs.STDOUT:
-        streams.check_terminal("an image", f"use -o FILE or a pipe, or insist on it with -o {outputs.STDOUT}")
-    streams.check_closed()
+    if STDIO in targets:
+        if writing.output != outputs.STDOUT:
+            outputs.check_terminal("an image", f"use -o FILE or a pipe, or insist on it with -o {outputs.STDOUT}")
+        outputs.check_closed()
 
 
 def _follow(batch: Batch, told: Reporter) -> None:
     """Report images as they are finished, in the order of the inputs."""
-    waiting: dict[int, Outcome] = {}
+    waiting = {}
     following = 0
     try:
         with report.progress(len(batch.jobs), told.bar) as advance:

@@ -11,8 +11,9 @@ from convcli import folding, options, report
 from convcli.commands.help import Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
-from convcli.geometry import Pair
-from convcli.parameters import CountType, FileType, PairType, SizeType, ToleranceType
+from convcli.geometry import Pair, Size
+from convcli.parameters.names import FileType
+from convcli.parameters.numbers import CountType, PairType, RealType, SizeType
 
 if TYPE_CHECKING:
     from convcli.engine import Compute
@@ -27,7 +28,7 @@ class CompareOptions(NamedTuple):
     image: str | None
     operation: folding.OperationOptions
     geometry: folding.GeometryOptions
-    size: Pair | None
+    size: Size | None
     in_channels: int | None
     out_channels: int | None
     kernel_size: Pair | None
@@ -81,7 +82,7 @@ class CompareOptions(NamedTuple):
     help="Number of timed calls.",
 )  # fmt: skip
 @options.option(
-    "Engine", "--tolerance", type=ToleranceType(), show_default="from the dtype and the number of terms",
+    "Engine", "--tolerance", type=RealType(0), metavar="E", show_default="from the dtype and the number of terms",
     help="Largest allowed error, relative to the largest Σ|x·w|.",
 )  # fmt: skip
 @options.reporting
@@ -142,7 +143,7 @@ def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[
         return comparison_input.of_operation(picture, made), (*made.notes, *notes)
     kernel = asked.kernel_size or (3, 3)
     notes = (*hints(spec, kernel), *notes)
-    return comparison_input.of_random_weights(picture, asked.out_channels, kernel, spec, operation.offsets), notes
+    return comparison_input.of_random_weights(picture, asked.out_channels, kernel, spec, operation.bias), notes
 
 
 def _refuse(options: Mapping[str, object], what: str, instead: str) -> None:

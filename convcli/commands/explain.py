@@ -11,7 +11,8 @@ from convcli import folding, options, report
 from convcli.commands.help import Documented
 from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError
-from convcli.parameters import FileType, IndexType, PointType
+from convcli.parameters.names import FileType
+from convcli.parameters.numbers import IndexType, PointType
 from convcli.vocabulary import TOOLS
 
 if TYPE_CHECKING:
@@ -159,9 +160,9 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
     if not output:
         raise ConvError("output '' is empty: name a .svg or .png file, or a folder that ends in '/'")
     [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
-    with outputs.folder(target, output):
-        for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
-            report.note(f"{target}: {text}")
+    outputs.make_folder(target, output)
+    for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
+        report.note(f"{target}: {text}")
 
 
 def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:
@@ -178,7 +179,7 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         source=fitted.source,
         layer=fitted.layer,
         geometry=fitted.geometry,
-        parts=ready.fitted.finish.parts,
+        parts=ready.finish.parts,
         channels=operation.channels if operation.bank is not None or operation.channels == "gray" else None,
         input_channels=picture.colour.shape[-3] + (ready.alpha == "filter"),
         flipped=operation.spec.op == "conv",

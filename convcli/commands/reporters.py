@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
@@ -22,24 +21,43 @@ ALIKE = 10
 """The most images that are named for one reason of failure. The others are counted."""
 
 
-class Reporter(ABC):
-    """Reports the results for images, in their order.
+class Reporter:
+    """Reports the result for a single image. Its error is the command's error.
 
     The notes on the `operation` are shown once, and not if there is an error. `stream` is standard output, or standard error if
     standard output gets the image.
     """
 
+    bar = False
+
     def __init__(self, asked: ReportingOptions, operation: Operation, stream: TextIO) -> None:
         self.json = asked.as_json or asked.json_lines
         self.quiet, self.verbose = asked.quiet, asked.verbose
         self.notes, self.stream = operation.notes, stream
-        self.bar = False
 
-    @abstractmethod
     def tell(self, outcome: Outcome) -> None:
-        """Report the next image."""
+        """Report the next image: by a table, a document, or what a script wants."""
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        if isinstance(outcome, Done):
+            self.said_of_plans(outcome)
+        if self.json:  # has the remarks in it
+            report.json(applied.document(outcome), self.stream)
+            return
+        if isinstance(outcome, Skipped):
+            if not self.quiet:
+                report.note(f"{outcome.target} is there already")
+            return
+        self.said_once()
+        for text in outcome.notes:
+            report.note(f"{outcome.source}: {text}")
+        for remark in filter(None, (applied.clipped(outcome), applied.nans(outcome))):
+            report.note(f"{outcome.target}: {remark}")
+        if not self.quiet:
+            self.out(lambda: report.table(applied.table(outcome), self.stream))
+        elif outcome.target != STDIO:
+            self.out(lambda: report.lines(outcome.target))
 
-    @abstractmethod
     def end(self, tally: Tally, interrupted: bool = False) -> None:
         """Report on all images together."""
 
@@ -60,37 +78,6 @@ class Reporter(ABC):
             say()
         except BrokenPipeError:
             commandline.give_up(self.stream)
-
-
-class One(Reporter):
-    """Reports a single image. Its error is the command's error."""
-
-    def tell(self, outcome: Outcome) -> None:
-        """A table, a document, or what a script wants."""
-        if isinstance(outcome, Failed):
-            raise outcome.error
-        if isinstance(outcome, Done):
-            self.said_of_plans(outcome)
-        if self.json:  # has the remarks in it
-            report.json(applied.document(outcome), self.stream)
-            return
-        if isinstance(outcome, Skipped):
-            if not self.quiet:
-                report.note(f"{outcome.target} is there already")
-            return
-        self.said_once()
-        for text in outcome.notes:
-            report.note(f"{outcome.source}: {text}")
-        for remark in (applied.clipped(outcome), applied.nans(outcome)):
-            if remark:
-                report.note(f"{outcome.target}: {remark}")
-        if not self.quiet:
-            self.out(lambda: report.table(applied.table(outcome), self.stream))
-        elif outcome.target != STDIO:
-            self.out(lambda: report.lines(outcome.target))
-
-    def end(self, tally: Tally, interrupted: bool = False) -> None:
-        """There is nothing more to report."""
 
 
 class Several(Reporter):
@@ -170,8 +157,6 @@ class Several(Reporter):
             report.note(f"values of {images} clipped, {most:.3g} % of {target} at most{cause}; see {remedies}")
         if interrupted or tally.failed or not (self.quiet or self.json):
             words = [f"{tally.written} of {self.total} written"]
-            words += [f"{tally.skipped} skipped"] * bool(tally.skipped) + [f"{tally.failed} failed"] * bool(
-                tally.failed
-            )
+            words += [f"{count} {name}" for name, count in tally._asdict().items() if count and name != "written"]
             words.append(f"in {report.seconds(perf_counter() - self.start)}")
             report.note(", ".join(words) + ("; --skip-existing goes on from here" if interrupted else ""))

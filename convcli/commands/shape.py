@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import click
@@ -11,7 +12,8 @@ from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError, GeometryError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Geometry, Pads, Pair, Size
-from convcli.parameters import Asked, AskedType, CountType, FileType, PairType, SideType, known
+from convcli.parameters.names import FileType
+from convcli.parameters.numbers import Asked, AskedType, CountType, PairType, SideType, known
 from convcli.presenters import sized
 
 _INPUT, _OUTPUT = SideType("--hin", "--win"), SideType("--hout", "--wout")
@@ -25,23 +27,25 @@ class LayerOptions(NamedTuple):
     padding: Pads | str | Asked
     dilation: Pair | Asked
     output_padding: Pair | Asked | None
-    output_size: Pair | None
+    output_size: Size | None
     transpose: bool
     output: str | None
     everything: bool
+    typed: Mapping[str, str]
 
     @property
     def geometry(self) -> GeometryOptions:
         """The geometry. Parameters to solve for have their defaults."""
-        default = GeometryOptions()
-        return default._replace(
-            stride=known(self.stride) or default.stride,
-            padding=known(self.padding) or default.padding,
-            dilation=known(self.dilation) or default.dilation,
-            output_padding=known(self.output_padding),
-            output_size=self.output_size,
-            transpose=self.transpose,
-        )
+        given = {name: known(value) for name, value in self._asdict().items() if name in GeometryOptions._fields}
+        return GeometryOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+class OutputOptions(NamedTuple):
+    """The output that is wanted. A chain takes it if its input is to be solved for."""
+
+    hout: int | None
+    wout: int | None
+    typed: Mapping[str, str]
 
 
 class ShapeOptions(NamedTuple):
@@ -50,8 +54,7 @@ class ShapeOptions(NamedTuple):
     hin: int | Asked
     win: int | Asked | None
     layer: LayerOptions
-    hout: int | None
-    wout: int | None
+    wanted: OutputOptions
     layers: str | None
     in_channels: int | None
     theme: str
@@ -60,11 +63,7 @@ class ShapeOptions(NamedTuple):
     @property
     def asked(self) -> dict[str, Asked]:
         """The parameters to solve for."""
-        layer = self.layer
-        parameters = {
-            "hin": self.hin, "win": self.win, "kernel_size": layer.kernel_size, "stride": layer.stride,
-            "padding": layer.padding, "dilation": layer.dilation, "output_padding": layer.output_padding,
-        }  # fmt: skip
+        parameters = {**self._asdict(), **self.layer._asdict()}
         return {name: value for name, value in parameters.items() if isinstance(value, Asked)}
 
     @property
@@ -170,16 +169,14 @@ def shape(asked: ShapeOptions) -> None:
     are not used, outputs that see padding, outputs that fewer taps reach than others.
     """
     _INPUT.check(asked.hin, asked.win)
-    _OUTPUT.check(asked.hout, asked.wout)
+    _OUTPUT.check(asked.wanted.hout, asked.wanted.wout)
     if asked.layers is not None:
         _chain(asked, asked.layers)
         return
     if asked.in_channels is not None:
         raise ConvError(f"--in-channels {asked.in_channels} is for a chain: add --layers, or leave it out")
-    if asked.layer.kernel_size is None:  # refused as Click refuses a required option that is missing
-        context = click.get_current_context()
-        option = next(option for option in context.command.params if option.name == "kernel_size")
-        raise click.MissingParameter(ctx=context, param=option)
+    if asked.layer.kernel_size is None:  # without --layers, the option is required
+        click.get_current_context().fail("Missing option '--kernel-size'.")
     if asked.asked:
         from convcli.commands import shape_solving
 
@@ -194,7 +191,7 @@ def _size(asked: ShapeOptions) -> None:
     assert kernel is not None
     geometry = spec.resolve(asked.size, kernel)
     rule = spec.padding if isinstance(spec.padding, str) else None
-    if asked.hout is not None or asked.wout is not None:
+    if asked.wanted.typed:
         from convcli.commands import shape_solving
 
         shape_solving.check(asked, spec, geometry)
@@ -244,12 +241,9 @@ def _chain(asked: ShapeOptions, source: str) -> None:
     from convcli.arithmetic.layers import load
     from convcli.presenters import chained
 
-    context = click.get_current_context()
-    single = {*LayerOptions._fields, *(() if asked.asked else ("hout", "wout"))}
-    for option in context.command.params:
-        name = str(option.name)
-        if name in single and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            raise ConvError(f"{option.opts[-1]} is for a single layer: leave it out, or leave out --layers")
+    single = [*asked.layer.typed.values(), *([] if asked.asked else asked.wanted.typed.values())]
+    if single:
+        raise ConvError(f"{single[0]} is for a single layer: leave it out, or leave out --layers")
     layers, stored = load(source)
     channels = asked.in_channels or stored or 3
     if asked.asked:

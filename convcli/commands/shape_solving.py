@@ -12,7 +12,7 @@ from convcli.arithmetic.solve import solve as find
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, GeometryError
 from convcli.geometry import Geometry, Size
-from convcli.parameters import Asked, known
+from convcli.parameters.numbers import Asked, known
 from convcli.presenters import solved
 
 if TYPE_CHECKING:
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
 def _wanted(asked: ShapeOptions) -> Size | None:
     """``--hout`` and ``--wout``."""
-    if asked.hout is None:
-        if asked.wout is not None:
-            raise ConvError(f"--wout {asked.wout} is the width of a wanted output: add --hout, its height")
-        return None
-    return Size(asked.hout, asked.wout or asked.hout)
+    height, width = asked.wanted.hout, asked.wanted.wout
+    if height is None and width is not None:
+        raise ConvError(f"--wout {width} is the width of a wanted output: add --hout, its height")
+    return None if height is None else Size(height, width or height)
 
 
 def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from convcli.explanation.matrices import BODY, GAP, MARGIN, NUMBERED, Grid, cell
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
-from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Trace
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Window
 
 _LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3
@@ -54,10 +55,9 @@ class _Page:
 
 
 def _pixel(answer: Pixel, palette: Palette) -> Scene:
-    windows, shown = answer.windows, answer.telling(_MOST_WINDOWS)
-    bands = [_band(answer, one, place, palette) for one, place in shown]
+    windows, shown, subject = answer.windows, answer.telling(_MOST_WINDOWS), answer.subject
+    bands = [_band(subject, window, palette) for window in shown]
     side = cell_side([grid for band in bands for grid in band])
-    subject = answer.subject
     page = _Page(f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}", subject, palette)
     edges = [max(band[place].width(side) for band in bands) for place in range(3)]
     beside = max(band[0].labels(side) for band in bands)
@@ -85,12 +85,9 @@ def _minus(line: str) -> str:
 
 def _sums(answer: Pixel) -> list[str]:
     """Lines for the sums, how they are combined, the value and what is written."""
-    out = []
-    for one in answer.traces:
-        name = f"{answer.subject.filter_name(one.filter)}: " if len(answer.traces) > 1 else ""
-        products = phrases.text(float(one.products.sum()), 6)
-        out.append(f"{name}Σ products {products} {phrases.plus(one.bias)} (bias) = {phrases.text(one.sum, 6)}")
-    if not answer.traces[0].reached:
+    several, name = len(answer.traces) > 1, answer.subject.filter_name
+    out = [f"{f'{name(one.filter)}: ' if several else ''}Σ products {phrases.summed(one)}" for one in answer.traces]
+    if not answer.traces[0].terms:
         out.append("; ".join(phrases.unreached(answer.subject, answer.at)))
     if answer.output.rule != "none":
         out.append(phrases.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
@@ -100,59 +97,51 @@ def _sums(answer: Pixel) -> list[str]:
     return out
 
 
-def _band(answer: Pixel, one: Trace, place: int, palette: Palette) -> list[Grid]:
+def _band(subject: Subject, window: Window, palette: Palette) -> list[Grid]:
     """The three grids of a window."""
-    subject = answer.subject
-    values, kernel, products = one.values[place], one.kernel[place], one.products[place]
+    trace, transpose = window.trace, subject.geometry.transpose
+    values, kernel, products = window.matrices
     plain = max(values.shape) > matrices.MOST_NUMBERED
-    step, digits = matrices.thinning(values.shape), matrices.digits((values, kernel, products))
-    faintest = [matrices.dust(matrix) for matrix in (values, kernel, products)]
-    total = float(products.sum())
-    values, kernel, products = (matrix[::step, ::step] for matrix in (values, kernel, products))
+    step, digits = matrices.thinning(values.shape), matrices.digits(window.matrices)
+    marks = [line[::step] for line in trace.marks[::step]]
     white = subject.ready.picture.full_scale
     low, high = float(np.nanmin(values, initial=0.0)), float(np.nanmax(values, initial=white))
+    mixed, faint = mix(palette.padding, palette.input, 0.45), palette.faint
+    looks = {
+        PIXEL: partial(Cell, palette.input, stroke=faint),
+        BETWEEN: partial(Cell, None, stroke=faint, stroke_width=0.5, dash=2, ink=faint),
+        OUTSIDE: partial(Cell, palette.padding, stroke=faint, dash=5, ink=faint),
+        COPY: partial(Cell, mixed, stroke=palette.ink, stroke_width=1.25, dash=4),
+    }
 
-    def pixel(value: float, mark: str) -> Cell | None:
+    def pixel(value: float, mark: str) -> Cell:
         if plain:
             shade = gray((value - low) / (high - low) if high > low and np.isfinite(value) else 0.0)
-            tint = {BETWEEN: 1.0, OUTSIDE: 1.0, COPY: 0.45}.get(mark, 0.0)
-            return Cell(mix(shade, palette.input, tint))
-        text = matrices.cell_text(value, digits, faintest[0])
-        if mark == BETWEEN:
-            return Cell(None, text, palette.faint, 0.5, 2, palette.faint)
-        if mark == OUTSIDE:
-            return Cell(palette.padding, text, palette.faint, 1, 5, palette.faint)
-        if mark == COPY:
-            return Cell(mix(palette.padding, palette.input, 0.45), text, palette.ink, 1.25, 4)
-        return Cell(palette.input, text, palette.faint, 1)
+            return Cell(mix(shade, palette.input, {BETWEEN: 1.0, OUTSIDE: 1.0, COPY: 0.45}.get(mark, 0.0)))
+        return looks[mark](text=matrices.cell_text(value, digits, matrices.dust(values)))
 
-    def signed(largest: float, least: float) -> Callable[[float, str], Cell]:
+    def signed(matrix: np.ndarray) -> Callable[[float, str], Cell]:
+        largest, least = _largest(matrix[::step, ::step]), matrices.dust(matrix)
+
         def cell(value: float, mark: str) -> Cell:
-            share = 0.75 * value / largest if largest and np.isfinite(value) else 0.0
-            fill = diverging(share, palette)
+            fill = diverging(0.75 * value / largest if largest and np.isfinite(value) else 0.0, palette)
             if plain:
                 return Cell(fill)
-            ink = palette.faint if mark in (BETWEEN, OUTSIDE) else readable_on(fill)
-            return Cell(fill, matrices.cell_text(value, digits, least), palette.faint, 1, 0, ink)
+            ink = faint if mark in (BETWEEN, OUTSIDE) else readable_on(fill)
+            return Cell(fill, matrices.cell_text(value, digits, least), faint, ink=ink)
 
         return cell
 
-    weights, terms = signed(_largest(kernel), faintest[1]), signed(_largest(products), faintest[2])
-    places = [range(0, count * step, step) for count in values.shape]
-    marks = [[one.mark(i, j) for j in places[1]] for i in places[0]]
-    kernel_cells = [[weights(float(value), PIXEL) for value in line] for line in kernel]
+    def filled(matrix: np.ndarray, cell: Callable[[float, str], Cell], marks: list[list[str]]) -> list[list[Cell]]:
+        return [list(map(cell, line.tolist(), row)) for line, row in zip(matrix[::step, ::step], marks, strict=True)]
+
+    beside, above = ([phrases.label(part, transpose, "") for part in parts] for parts in (trace.rows, trace.columns))
+    plainly = [[PIXEL] * len(line) for line in marks]
     return [
-        Grid(subject.input_name(one.channels[place]), _filled(values, marks, pixel),
-              *([phrases.label(part, subject.geometry.transpose, "") for part in parts] for parts in (one.rows, one.columns))),
-        Grid(subject.filter_name(one.filter), kernel_cells),  # type: ignore[arg-type]
-        Grid(_minus(f"Σ = {phrases.text(total, 6)}"), _filled(products, marks, terms)),
-    ]  # fmt: skip
-
-
-def _filled(
-    matrix: np.ndarray, marks: list[list[str]], cell: Callable[[float, str], Cell | None]
-) -> list[list[Cell | None]]:
-    return [[cell(float(n), mark) for n, mark in zip(*pair, strict=True)] for pair in zip(matrix, marks, strict=True)]
+        Grid(subject.input_name(window.channel), filled(values, pixel, marks), beside, above),
+        Grid(subject.filter_name(trace.filter), filled(kernel, signed(kernel), plainly)),
+        Grid(_minus(f"Σ = {phrases.text(window.total, 6)}"), filled(products, signed(products), marks)),
+    ]
 
 
 def _largest(matrix: np.ndarray) -> float:
@@ -208,26 +197,24 @@ def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
     """The part of the output that one filter makes from the pixel, with the pixel's weight in each cell."""
     ways = [way for _, way in answer.ways if way.filter == filter_]
     high, wide = _spans(way.at for way in ways)
-    total, copied = np.zeros((len(high), len(wide))), np.zeros((len(high), len(wide)), bool)
-    touched = copied.copy()
+    total = np.full((len(high), len(wide)), np.nan)  # NaN where it reaches nothing
+    copied = {way.at for way in ways if way.mark == COPY}
     for way in ways:
         place = way.at[0] - high.start, way.at[1] - wide.start
-        total[place] += way.weight
-        touched[place] = True
-        copied[place] |= way.mark == COPY
-    largest, plain = _largest(total), max(total.shape) > matrices.MOST_NUMBERED
-    digits, least = matrices.digits([total]), matrices.dust(total)
-    rows: list[list[Cell | None]] = []
+        total[place] = np.nan_to_num(total[place]) + way.weight
+    weights = np.nan_to_num(total)
+    largest, plain = _largest(weights), max(total.shape) > matrices.MOST_NUMBERED
+    digits, least = matrices.digits([weights]), matrices.dust(weights)
     step = matrices.thinning(total.shape)
-    for i in range(0, len(high), step):
-        line: list[Cell | None] = []
-        for j in range(0, len(wide), step):
-            fill = diverging(0.75 * float(total[i, j]) / largest, palette) if largest else palette.background
-            text = matrices.cell_text(float(total[i, j]), digits, least) if touched[i, j] and not plain else ""
-            dash = 4.0 if copied[i, j] else 0.0
-            stroke = None if plain else palette.ink if copied[i, j] else palette.faint
-            line.append(Cell(fill, text, stroke, 1.5 if copied[i, j] else 1.0, dash))
-        rows.append(line)
+
+    def cell(y: int, x: int) -> Cell:
+        weight, dashed = float(total[y - high.start, x - wide.start]), (y, x) in copied
+        fill = diverging(0.75 * np.nan_to_num(weight) / largest, palette) if largest else palette.background
+        text = "" if plain or np.isnan(weight) else matrices.cell_text(weight, digits, least)
+        stroke = None if plain else palette.ink if dashed else palette.faint
+        return Cell(fill, text, stroke, 1.5 if dashed else 1.0, 4.0 * dashed)
+
     channel = next(channel for channel, way in answer.ways if way.filter == filter_)
     title = f"{answer.subject.output_name(channel)}, {answer.subject.filter_name(filter_)}"
-    return Grid(title, rows, [str(n) for n in high], [str(n) for n in wide])
+    rows = [[cell(y, x) for x in wide[::step]] for y in high[::step]]
+    return Grid(title, rows, list(map(str, high)), list(map(str, wide)))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.drawing.colors import Palette
 from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Shape, Text, text_width
 from convcli.explanation import phrases
+from convcli.explanation.trace import Matrix
 
 MARGIN, GAP = 28.0, 34.0
 BODY, SMALL = 12.5, 10.5
@@ -29,12 +29,11 @@ MOST_DRAWN = 93
 """Of a window with more rows or columns, only some are drawn. This many cells of three pixels fill its room."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class Grid(NamedTuple):
     """A matrix with a title and labels for its rows and columns."""
 
     title: str
-    rows: list[list[Cell | None]]
+    rows: list[list[Cell]]
     beside: Sequence[str] = ()
     above: Sequence[str] = ()
 
@@ -58,7 +57,7 @@ class Grid:
                 shapes.append(Text(x - 6, top + (place + 0.5) * side, label, SMALL, palette.faint, "end"))
             shapes += cells(x, top, side, self.rows, palette.ink)
         else:
-            colours = tuple(tuple(cell.fill or palette.background for cell in line if cell) for line in self.rows)
+            colours = tuple(tuple(cell.fill or palette.background for cell in line) for line in self.rows)
             shapes += [Pixels(x, top, width, height, colours), Rect(x, top, width, height, stroke=palette.faint)]
         return shapes, top, top + height
 
@@ -68,7 +67,7 @@ def cell_side(grids: Sequence[Grid]) -> float:
     count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
     if count > MOST_NUMBERED:
         return max(3.0, min(NUMBERED, 280 / count))
-    longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line if cell is not None)
+    longest = max(len(cell.text) for grid in grids for line in grid.rows for cell in line)
     room = max(longest * 9.0 * ADVANCE / 0.76, 34.0 if count > MOST_ROOMY else 46.0)
     return float(ceil(room))  # a whole number, so that lines meet
 
@@ -77,7 +76,7 @@ def drawn_row(
     band: Sequence[Grid], side: float, beside: float, widths: Sequence[float], y: float, palette: Palette
 ) -> tuple[list[Shape], float, float]:
     """Grids side by side, with × and = between them. Returns the shapes, their right edge, and the top of the next row."""
-    shapes: list[Shape] = []
+    shapes = []
     x, bottom = MARGIN + beside, y
     for sign, grid, width in zip(("", "×", "="), band, widths, strict=True):
         x += GAP if sign else 0
@@ -94,7 +93,7 @@ def thinning(shape: tuple[int, ...]) -> int:
     return ceil(max(shape) / MOST_DRAWN)
 
 
-def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
+def digits(matrices: Sequence[Matrix]) -> int:
     """The significant digits of the numbers in cells: four if all numbers fit with four, else three."""
     largest = max(max(matrix.shape) for matrix in matrices)
     if largest > MOST_NUMBERED:
@@ -103,7 +102,7 @@ def digits(matrices: Sequence[NDArray[np.float64]]) -> int:
     return 4 if all(len(number(float(value), 4)) <= room for matrix in matrices for value in matrix.flat) else 3
 
 
-def dust(matrix: NDArray[np.float64]) -> float:
+def dust(matrix: Matrix) -> float:
     """Numbers closer to 0 than this are written as ``~0``, as in the terminal. 0 if the matrix has no fixed decimals."""
     decimals = phrases.decimals_of(np.abs(matrix[np.isfinite(matrix)]))
     return 0.0 if decimals is None else 0.5 * 10.0**-decimals

@@ -8,10 +8,9 @@ from math import floor, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.explanation.subject import Subject
-from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Reading, Trace
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Matrix, Reading, Trace
 
 if TYPE_CHECKING:
     from convcli.explanation.pixel import Pixel
@@ -24,7 +23,7 @@ def text(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
-def texts(numbers: NDArray[np.float64]) -> list[list[str]]:
+def texts(numbers: Matrix) -> list[list[str]]:
     """The numbers of a matrix with the same number of decimals. ``~0`` is a number that would show as 0 but is not."""
     decimals = decimals_of(np.abs(numbers[np.isfinite(numbers)]))
     if decimals is None:
@@ -32,7 +31,7 @@ def texts(numbers: NDArray[np.float64]) -> list[list[str]]:
     return [[_fixed(float(number), decimals) for number in line] for line in numbers]
 
 
-def decimals_of(finite: NDArray[np.float64]) -> int | None:
+def decimals_of(finite: Matrix) -> int | None:
     """How many decimals the numbers of a matrix have; None if they are whole, or need exponents."""
     largest = float(finite.max(initial=0.0))
     if not 1e-4 <= largest < 1e7 or (finite == np.rint(finite)).all():
@@ -47,9 +46,10 @@ def _fixed(number: float, decimals: int) -> str:
     return shown if float(shown) else "~0"
 
 
-def plus(value: float, digits: int = 6) -> str:
-    """``+ 3`` or ``- 3``."""
-    return f"- {text(-value, digits)}" if value < 0 else f"+ {text(value, digits)}"
+def summed(one: Trace) -> str:
+    """``3 + 1 (bias) = 4``."""
+    products, sign = float(one.products.sum()), "-" if one.bias < 0 else "+"
+    return f"{text(products, 6)} {sign} {text(abs(one.bias), 6)} (bias) = {text(one.sum, 6)}"
 
 
 def flip(subject: Subject) -> str:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import param
-from convcli.explanation.subject import Output, Subject, index
-from convcli.explanation.trace import Trace, combine, trace
+from convcli.explanation.subject import Channel, Subject, index
+from convcli.explanation.trace import Trace, Window, combine, trace
 from convcli.images import Storage, row_of
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import apply_policy, store
@@ -35,7 +34,7 @@ class Pixel:
     subject: Subject
     at: tuple[int, int]
     channel: int
-    output: Output
+    output: Channel
     traces: tuple[Trace, ...]
     joined: float
     steps: tuple[tuple[str, float], ...]
@@ -43,18 +42,18 @@ class Pixel:
     written: Written
 
     @property
-    def windows(self) -> list[tuple[Trace, int]]:
-        """Every window of every filter: the trace, and the position of the input channel in it."""
-        return [(one, place) for one in self.traces for place in range(len(one.channels))]
+    def windows(self) -> list[Window]:
+        """Every window of every filter."""
+        return [window for one in self.traces for window in one.windows]
 
-    def telling(self, most: int) -> list[tuple[Trace, int]]:
+    def telling(self, most: int) -> list[Window]:
         """At most so many windows: those with the largest sums. Of a maximum, the windows of the largest kernel come first."""
         windows = self.windows
         if len(windows) <= most:
             return windows
-        sums = np.array([float(one.products[place].sum()) for one, place in windows])
+        sums = np.array([window.total for window in windows])
         if self.output.rule == "max":
-            totals = np.array([one.sum for one, _ in windows])  # of a kernel, all its windows and its bias
+            totals = np.array([window.trace.sum for window in windows])  # of a kernel, all its windows and its bias
             chosen = np.lexsort((-sums, -totals))[:most].tolist()
         else:
             chosen = sorted(np.argsort(np.abs(sums), kind="stable")[::-1][:most].tolist())
@@ -74,12 +73,12 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
     at = index(at[0], geometry.output.height, "row", where), index(at[1], geometry.output.width, "column", where)
     channel = index(channel, len(outputs), "channel", subject.whole)
 
-    def traced(output: Output) -> tuple[Trace, ...]:
+    def traced(output: Channel) -> tuple[Trace, ...]:
         return tuple(trace(subject.image, subject.layer, geometry, number, at) for number in output.filters)
 
     traces = traced(outputs[channel])
     joined = combine(outputs[channel].rule, [one.sum for one in traces])
-    restore = subject.ready.fitted.finish.restore
+    restore = subject.ready.finish.restore
     value, steps = joined, []
     if restore is not None and (restore.gain is not None or restore.linear):
         everything = [combine(one.rule, [part.sum for part in traced(one)]) for one in outputs]
@@ -113,7 +112,7 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
     kind = "float64" if picture.colour.dtype == np.float64 or storage.dtype == "uint16" else "float32"
     if span:
         value = min(max(value, span[0]), span[1])  # a flat result has no other
-    values: NDArray[np.floating] = np.array([value, *span]).astype(kind)
+    values = np.array([value, *span]).astype(kind)
     if storage.dtype == "float32":
         kept = picture.colour.dtype if tensor and picture.colour.dtype.kind == "f" else np.float32
         mapped = apply_policy(values, storage.full_scale, policy)
@@ -136,7 +135,7 @@ def _span(subject: Subject) -> list[float]:
         return [0.0, 0.0]
     scale = subject.ready.storage.scale
     extremes = float(finite.min()) * scale, float(finite.max()) * scale
-    found = subject.ready.fitted.finish.stretching(extremes).span or extremes
+    found = subject.ready.finish.stretching(extremes).span or extremes
     return [edge / scale for edge in found]
 
 

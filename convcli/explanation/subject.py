@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from convcli.geometry import Geometry
 from convcli.images import Picture
 from convcli.images.formats import TENSOR
 from convcli.layer import Layer
-from convcli.runs import fitting
+from convcli.runs import pipeline
 from convcli.runs.operation import Operation
 from convcli.system.names import STDIO
 
@@ -26,8 +27,7 @@ LONGEST = 60
 """The most characters of SPECs that are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Channel(NamedTuple):
     """One channel of the result: the filters that make it, and the rule that combines them."""
 
     rule: str
@@ -41,7 +41,7 @@ class Subject:
     source: str  # what the picture was loaded from
     picture: Picture
     operation: Operation  # with a float64 computation
-    ready: fitting.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
+    ready: pipeline.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
     image: NDArray[
         np.generic
     ]  # ``(C_in, H, W)``: what the kernel reads. Opacity that is filtered is one of the channels.
@@ -51,15 +51,15 @@ class Subject:
     notes: tuple[str, ...] = ()  # for the user
 
     @property
-    def outputs(self) -> list[Output]:
+    def outputs(self) -> list[Channel]:
         """The channels of the result that are computed, in order."""
-        filters, finish = self.layer.outputs, self.ready.fitted.finish
-        out: list[Output] = []
+        filters, finish = self.layer.outputs, self.ready.finish
+        out = []
         start = 0
         while start < filters:
             for length, rule in finish.parts if finish.joins else ((1, "none"),):
                 members = tuple(range(start, start + length))
-                out += [Output(rule, (one,)) for one in members] if rule == "none" else [Output(rule, members)]
+                out += [Channel(rule, (one,)) for one in members] if rule == "none" else [Channel(rule, members)]
                 start += length
         return out
 
@@ -139,18 +139,17 @@ def load(
     target = source if source == STDIO or Path(source).suffix else f"{source}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
-        ready = fitting.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
+        ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
     except ImageError:
         if container is not None:
             raise
-        ready = fitting.prepare(one, operation, TENSOR, policy)
+        ready = pipeline.prepare(one, operation, TENSOR, policy)
         notes += (f"{source}: the result does not fit into the input's format; explained as it is written to .npy",)
-    layer = replace(ready.fitted.layer, weight=ready.fitted.layer.weight.astype(np.float64))
-    geometry = ready.fitted.spec.resolve(picture.size, layer.kernel)
-    image: NDArray[np.generic] = ready.image
-    if ready.fitted.lift is not None:
-        image = ready.fitted.lift.whole(image)
-    image = image[0] if image.ndim == 4 else image
+    layer = replace(ready.layer, weight=ready.layer.weight.astype(np.float64))
+    geometry = ready.spec.resolve(picture.size, layer.kernel)
+    image = ready.source.read(0)
+    if ready.lift is not None:
+        image = ready.lift.whole(image)
     picture = replace(picture, full_scale=ready.picture.full_scale)  # as it is computed with
     return Subject(source, picture, operation, ready, image, geometry, layer, item, notes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from convcli.errors import GeometryError, param
@@ -31,8 +30,7 @@ class Touch(NamedTuple):
     mark: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Touched:
+class Touched(NamedTuple):
     """A pixel of the input, its value, and the ways from it in the order of the outputs, each with its channel of the result."""
 
     subject: Subject
@@ -90,31 +88,26 @@ def touches(layer: Layer, geometry: Geometry, channel: int, at: tuple[int, int])
 def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, str]]:
     """The outputs along an axis that an input reaches, each with the tap and the mark."""
     s, d, before = geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
-    taps, size = range(geometry.kernel[axis]), geometry.output[axis]
-    if geometry.transpose:
-        landings = (
-            (s * pixel + d * tap - before, tap, PIXEL if pixel == source else COPY)
-            for pixel in (place - geometry.reach[2 * axis] for place in _places(geometry, axis, source))
-            for tap in taps
-        )
-        return [hit for hit in landings if 0 <= hit[0] < size]
     out = []
-    for padded in _places(geometry, axis, source):
-        for tap in taps:
-            output, rest = divmod(padded - d * tap, s)
-            if rest == 0 and 0 <= output < size:
-                out.append((output, tap, PIXEL if padded - before == source else COPY))
+    for position in _positions(geometry, axis, source):
+        for tap in range(geometry.kernel[axis]):
+            if geometry.transpose:
+                output, rest = s * position + d * tap - before, 0
+            else:
+                output, rest = divmod(position + before - d * tap, s)
+            if rest == 0 and 0 <= output < geometry.output[axis]:
+                out.append((output, tap, PIXEL if position == source else COPY))
     return out
 
 
-def _places(geometry: Geometry, axis: int, source: int) -> list[int]:
-    """The padded positions of an axis that hold the pixel `source`: itself and its copies beyond the border."""
+def _positions(geometry: Geometry, axis: int, source: int) -> list[int]:
+    """Where the pixel `source` is read: at its own position and, beyond the border, at those of its copies."""
     size, before, after = geometry.input[axis], *geometry.reach[2 * axis : 2 * axis + 2]
     if geometry.padding_mode == "zeros":
-        return [before + source]
+        return [source]
     if before + size + after > MOST_PLACES:
         what = "rows" if axis == 0 else "columns"
         remedy = f"use at most {MOST_PLACES} padded {what}, or {param('padding_mode', 'zeros')}"
         raise GeometryError(f"padding {before}+{after}", "copies a pixel too often to list", remedy)
     indices = border_indices(size, before, after, geometry.padding_mode)
-    return [place for place, index in enumerate(indices) if index == source]
+    return [place - before for place, index in enumerate(indices) if index == source]

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from convcli.geometry import ZERO, Geometry, source_at
 from convcli.layer import Layer
 
+Matrix = NDArray[np.float64]
+
 PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
 """What a cell of a window is: a pixel, a copy of one beyond the border, a zero beyond the border, or a zero between the pixels
 of a transposed operation's input."""
@@ -40,6 +42,21 @@ class Reading(NamedTuple):
     mark: str
 
 
+class Term(NamedTuple):
+    """A product of a sum: a pixel of an input channel, and the tap that reads it."""
+
+    channel: int
+    pixel: tuple[int, int]
+    tap: tuple[int, int]
+    value: float
+    weight: float
+
+    @property
+    def product(self) -> float:
+        """The value times the weight."""
+        return self.value * self.weight
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """One output of one filter at one pixel: ``(C_in/groups, kh, kw)`` values that the taps read, and the weights for them.
@@ -53,12 +70,12 @@ class Trace:
     channels: tuple[int, ...]
     rows: tuple[Reading, ...]
     columns: tuple[Reading, ...]
-    values: NDArray[np.float64]
-    kernel: NDArray[np.float64]
+    values: Matrix
+    kernel: Matrix
     bias: float
 
     @property
-    def products(self) -> NDArray[np.float64]:
+    def products(self) -> Matrix:
         """``(C_in/groups, kh, kw)``."""
         return self.values * self.kernel
 
@@ -67,10 +84,11 @@ class Trace:
         """The sum of the products and the bias."""
         return float(self.products.sum()) + self.bias
 
-    def mark(self, row: int, column: int) -> str:
-        """What a cell of the window is."""
-        marks = {self.rows[row].mark, self.columns[column].mark}
-        return next(mark for mark in (OUTSIDE, BETWEEN, COPY, PIXEL) if mark in marks)
+    @property
+    def marks(self) -> list[list[str]]:
+        """What every cell of the window is."""
+        order = (OUTSIDE, BETWEEN, COPY, PIXEL)
+        return [[min(row.mark, column.mark, key=order.index) for column in self.columns] for row in self.rows]
 
     def source(self, row: int, column: int) -> tuple[int, int] | None:
         """The pixel that a cell of the window reads; None for a zero."""
@@ -78,10 +96,45 @@ class Trace:
         return None if above is None or left is None else (above, left)
 
     @property
-    def reached(self) -> list[tuple[int, int]]:
-        """The cells of the window that read a pixel, also those that read a copy of it."""
-        cells = np.ndindex(len(self.rows), len(self.columns))
-        return [(row, column) for row, column in cells if self.source(row, column) is not None]
+    def windows(self) -> list[Window]:
+        """The window of every input channel."""
+        return [Window(self, place) for place in range(len(self.channels))]
+
+    @property
+    def terms(self) -> list[Term]:
+        """The products of all cells that read a pixel, or a copy of one."""
+        return [
+            Term(
+                channel, pixel, (row.tap, column.tap), float(self.values[place, i, j]), float(self.kernel[place, i, j])
+            )
+            for place, channel in enumerate(self.channels)
+            for i, row in enumerate(self.rows)
+            for j, column in enumerate(self.columns)
+            if (pixel := self.source(i, j)) is not None
+        ]
+
+
+class Window(NamedTuple):
+    """A window of a trace: what its taps read in one input channel."""
+
+    trace: Trace
+    place: int
+
+    @property
+    def channel(self) -> int:
+        """The input channel."""
+        return self.trace.channels[self.place]
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """The values, the kernel and the products, ``(kh, kw)`` each."""
+        values, kernel = self.trace.values[self.place], self.trace.kernel[self.place]
+        return values, kernel, values * kernel
+
+    @property
+    def total(self) -> float:
+        """The sum of the products."""
+        return float(self.matrices[2].sum())
 
 
 def trace(image: NDArray[np.generic], layer: Layer, geometry: Geometry, filter_: int, at: tuple[int, int]) -> Trace:

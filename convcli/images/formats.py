@@ -150,6 +150,10 @@ ENDINGS = {ending: row for row in ROWS.values() for ending in row.endings}
 """The formats that this table has endings for."""
 
 
+FIGURES = (".svg", ".png")
+"""Endings of figures."""
+
+
 def row_of(name: str | None) -> Format:
     """The row of a format by its name; one of defaults where the table has none."""
     return ROWS.get(name or "") or Format(name or "")

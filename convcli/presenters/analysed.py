@@ -32,17 +32,13 @@ WIDE = 140
 
 def document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, Any]:
     """The JSON of a SPEC. A bank has the largest rank and gain of its kernels."""
+    said, members = {"spec": spec, "combine": one.combine}, [_member(member) for member in found]
     if len(found) == 1:
-        return {**_member(found[0]), "spec": spec, "combine": one.combine}
-    ranks = [member.rank for member in found]
-    return {
-        "name": one.label,
-        "spec": spec,
-        "combine": one.combine,
-        "rank": None if None in ranks else max(rank for rank in ranks if rank is not None),
-        "gain": max(member.gain for member in found),
-        "kernels": [_member(member) for member in found],
-    }
+        return {**members[0], **said}
+    ranks = [member.rank for member in found if member.rank is not None]
+    rank = max(ranks) if len(ranks) == len(found) else None
+    gain = max(member.gain for member in found)
+    return {"name": one.label, **said, "rank": rank, "gain": gain, "kernels": members}
 
 
 def _member(found: Analysis) -> dict[str, Any]:
@@ -82,14 +78,7 @@ def table(found: Analysis, op: str, one: Filter) -> report.Table:
     rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
     if len(one.kernels) > 1:
         rows.append(("combined", f"{len(one.kernels)} kernels of {one.label}, by {one.combine}"))
-    rows += _rows(found, room)
-    flipped = ", flipped" if op == "conv" else ""
-    return report.Table(f"convcli kernel: {found.name}{flipped}", rows)
-
-
-def _rows(found: Analysis, room: int) -> list[tuple[str, str]]:
-    """Names and texts of a kernel's properties. `room` is the number of characters in a line."""
-    out = [
+    rows += [
         ("sum", _number(found.sum) + (", zero-sum: flat areas become 0" if found.zero_sum else "")),
         ("Σ|k|", _number(found.abs_sum)),
         ("range", _range(found)),
@@ -98,9 +87,10 @@ def _rows(found: Analysis, room: int) -> list[tuple[str, str]]:
         ("rank", _rank(found)),
     ]
     for number, factor in enumerate(found.factors if len(found.factors) <= FEW else (), 1):
-        name = "factors" if len(found.factors) == 1 else f"factors {number}"
-        out.append((name, _factor(factor, room)))
-    return [*out, ("centre", _centre(found))]
+        rows.append(("factors" if len(found.factors) == 1 else f"factors {number}", _factor(factor, room)))
+    rows.append(("centre", _centre(found)))
+    flipped = ", flipped" if op == "conv" else ""
+    return report.Table(f"convcli kernel: {found.name}{flipped}", rows)
 
 
 def caption(found: Analysis) -> str:
@@ -194,13 +184,8 @@ def list_table(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> 
 
 def tensors_document(path: str, found: Sequence[Stored]) -> dict[str, Any]:
     """The JSON of a file's tensors."""
-    spread = {"min": "low", "max": "high", "mean": "mean"}
     tensors = [
-        {
-            **fields(one, "name shape dtype parameters"),
-            **{key: getattr(one, name) for key, name in spread.items()},
-            "bias": one.bias,
-        }
+        {**fields(one, "name shape dtype parameters"), "min": one.low, "max": one.high, **fields(one, "mean bias")}
         for one in found
     ]
     return {"file": path, "tensors": tensors}

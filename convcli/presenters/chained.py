@@ -78,7 +78,7 @@ def _numbers(values: Sequence[int | Fraction], both: bool) -> Any:
 def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report.Table:
     """A line for each layer, and the totals."""
     header = ("layer", "output", "params", "MACs", "FLOPs", "memory", "field", "jump", "start")
-    rows: list[tuple[str, ...]] = [("input", f"{chain.channels}×{chain.size}", "", "", "", "", "1", "1", "0")]
+    rows = [("input", f"{chain.channels}×{chain.size}", "", "", "", "", "1", "1", "0")]
     for step in chain.steps:
         counted = step.layer.kind in ("conv", "transpose")
         costs = (f"{step.parameters:,}", short(step.macs), short(step.flops)) if counted else ("", "", "")
@@ -109,19 +109,17 @@ def _title(chain: Chain, returning: tuple[Returning, Returning] | None) -> str:
 
 def short(count: int) -> str:
     """A count with four digits: ``118.0M``. The JSON has all digits."""
-    if count < 10_000:
-        return str(count)
-    value, units = float(count), iter("kMGTP")
-    unit = ""
-    while value >= 999.95 and unit != "P":
-        value, unit = value / 1000, next(units)
-    return f"{value:.{3 if value < 9.9995 else 2 if value < 99.995 else 1}f}{unit}"
+    value, unit = _scaled(count, 1000, 999.95, ("", "k", "M", "G", "T", "P"))
+    return str(count) if count < 10_000 else f"{value:.{3 if value < 9.9995 else 2 if value < 99.995 else 1}f}{unit}"
 
 
 def memory(count: int) -> str:
     """A number of bytes with three digits and a unit."""
-    value, units = float(count), iter(("KiB", "MiB", "GiB", "TiB"))
-    unit = "B"
-    while value >= 1000 and unit != "TiB":
-        value, unit = value / 1024, next(units)
+    value, unit = _scaled(count, 1024, 1000, ("B", "KiB", "MiB", "GiB", "TiB"))
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+
+
+def _scaled(count: int, base: int, most: float, units: Sequence[str]) -> tuple[float, str]:
+    """A number in the first unit in which it is below `most`, or else in the last."""
+    power = next((n for n in range(len(units)) if count / base**n < most), len(units) - 1)
+    return count / base**power, units[power]

@@ -15,7 +15,7 @@ def document(result: Comparison, notes: Sequence[str]) -> dict[str, Any]:
     return {
         **fields(result, "auto reason missing"),
         "notes": notes,
-        "rows": [fields(row, " ".join(Row.__slots__)) for row in result.rows],
+        "rows": [row._asdict() for row in result.rows],
         "agree": result.agree,
     }
 

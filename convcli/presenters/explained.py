@@ -10,9 +10,8 @@ from convcli.explanation.phrases import text
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
-from convcli.explanation.trace import PIXEL, Trace
-from convcli.presenters import border_of, fields, one_or_all, parameters
-from convcli.presenters.panels import contributions, terms_of, window, wrapped
+from convcli.explanation.trace import PIXEL
+from convcli.presenters import border_of, fields, one_or_all, panels, parameters
 
 _MOST_WINDOWS = 4
 """The most windows that are shown. --json has all of them."""
@@ -29,6 +28,7 @@ def document(answer: Pixel | Touched) -> dict[str, Any]:
 def _pixel_document(answer: Pixel) -> dict[str, Any]:
     """If several kernels are combined, values of a kernel are a list with an entry for each."""
     subject, traces = answer.subject, answer.traces
+    rows, columns = range(len(traces[0].rows)), range(len(traces[0].columns))
     return {
         **operation(subject),
         **fields(answer, "at channel"),
@@ -47,18 +47,10 @@ def _pixel_document(answer: Pixel) -> dict[str, Any]:
         "written_how": answer.written.words,
         "range": subject.ready.storage.policy,
         "container": subject.ready.storage.container,
-        **_cells(traces[0]),
+        "marks": traces[0].marks,
+        "sources": [[traces[0].source(i, j) for j in columns] for i in rows],
+        "taps": [[[row.tap, column.tap] for column in traces[0].columns] for row in traces[0].rows],
         "notes": subject.notes,
-    }
-
-
-def _cells(trace: Trace) -> dict[str, Any]:
-    """For every cell of the window: what it is, the pixel that it reads, and its tap."""
-    rows, columns = range(len(trace.rows)), range(len(trace.columns))
-    return {
-        "marks": [[trace.mark(i, j) for j in columns] for i in rows],
-        "sources": [[trace.source(i, j) for j in columns] for i in rows],
-        "taps": [[[row.tap, column.tap] for column in trace.columns] for row in trace.rows],
     }
 
 
@@ -92,17 +84,19 @@ def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
 
 
 def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
-    windows, shown = answer.windows, answer.telling(_MOST_WINDOWS)
+    subject, windows, shown = answer.subject, answer.windows, answer.telling(_MOST_WINDOWS)
     blocks: list[report.Block] = [_facts(answer), [[]]]
-    for one, place in shown:
-        blocks += window(answer, one, place, width)
+    for window in shown:
+        blocks += panels.blocks(subject, window, width)
     if len(windows) > len(shown):
         blocks.append(_sums(answer, len(windows) - len(shown), width))
-    legend = phrases.marks(answer.subject, answer.traces)
-    if legend:
+    if legend := phrases.marks(subject, answer.traces):
         blocks.append([*([(f"  {line}", "faint")] for line in legend), []])
-    if answer.subject.geometry.transpose:
-        blocks.append(_reached(answer))
+    terms = [term for one in answer.traces for term in panels.largest(one.terms)]
+    if terms and subject.geometry.transpose:
+        blocks.append(panels.contributions("reached by these input pixels, through these taps of the kernel", terms))
+    elif subject.geometry.transpose:
+        blocks.append([*([(f"  {line}", "strong")] for line in phrases.unreached(subject, answer.at)), []])
     blocks.append(_result(answer))
     return blocks
 
@@ -113,11 +107,12 @@ def _sums(answer: Pixel, more: int, width: int) -> report.Block:
     channels |= not kernels
     of = " and ".join(["kernel"] * kernels + ["input channel"] * channels)
 
-    def name(one: Trace, place: int) -> str:
-        return " ".join([answer.subject.filter_name(one.filter)] * kernels + [str(one.channels[place])] * channels)
-
-    sums = [(name(one, place), float(one.products[place].sum())) for one, place in answer.windows]
-    return wrapped(f"{phrases.further(more, answer)}; the sum of products of each {of}", sums, width)
+    name = answer.subject.filter_name
+    sums = [
+        (" ".join([name(one.trace.filter)] * kernels + [str(one.channel)] * channels), one.total)
+        for one in answer.windows
+    ]
+    return panels.wrapped(f"{phrases.further(more, answer)}; the sum of products of each {of}", sums, width)
 
 
 def _facts(answer: Pixel) -> report.Table:
@@ -142,30 +137,13 @@ def _facts(answer: Pixel) -> report.Table:
     return report.Table(f"convcli explain: output {where}", rows)
 
 
-def _reached(answer: Pixel) -> report.Block:
-    """The input pixels that reach an output of the transposed operation, and through which taps."""
-    if not answer.traces[0].reached:
-        lines = phrases.unreached(answer.subject, answer.at)
-        return [*([(f"  {line}", "strong")] for line in lines), []]
-    terms = [
-        term
-        for one in answer.traces
-        for term in terms_of(one, [(place, i, j) for place in range(len(one.channels)) for i, j in one.reached])
-    ]
-    return contributions("reached by these input pixels, through these taps of the kernel", terms)
-
-
 def _result(answer: Pixel) -> report.Table:
-    rows = []
-    several = len(answer.traces) > 1
-    for one in answer.traces:
-        products = text(float(one.products.sum()), 6)
-        name = answer.subject.filter_name(one.filter) if several else "sum"
-        rows.append((name, f"{products} {phrases.plus(one.bias)} (bias) = {text(one.sum, 6)}"))
+    name = answer.subject.filter_name if len(answer.traces) > 1 else lambda _: "sum"
+    rows = [(name(one.filter), phrases.summed(one)) for one in answer.traces]
     if answer.output.rule != "none":
         sums = [one.sum for one in answer.traces]
         rows.append((answer.output.rule, phrases.joined(answer.output.rule, sums, answer.joined)))
-    rows += [(words_, text(value, 6)) for words_, value in answer.steps]
+    rows += [(step, text(value, 6)) for step, value in answer.steps]
     rows.append(("value", text(answer.value, 7)))
     rows.append(("written", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
     return report.Table("", rows, strong=len(rows) - 2)

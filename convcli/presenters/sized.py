@@ -88,8 +88,7 @@ def _losses(geometry: Geometry) -> list[tuple[str, str]]:
         rest = f"{down} row{'s' * (down != 1)} at the bottom, {across} column{'s' * (across != 1)} at the right, {kind}"
         rows.append(("unused", rest if down or across else "nothing"))
         rows.append(("saw padding", f"{100 * losses.saw_padding(geometry):.3g} % of the outputs"))
-    found = losses.overlap(geometry)
-    if found is not None:
+    if found := losses.overlap(geometry):
         rows.append(("overlap", overlap_text(found, geometry.transpose)))
     return rows
 

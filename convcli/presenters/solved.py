@@ -61,10 +61,9 @@ def _numbers(found: Solution, name: str) -> tuple[Any, ...]:
 
 def options_of(query: Query, found: Solution) -> str:
     """A solution as options of a command: ``--k 3 --s 2 --p 1``."""
-    words = []
-    for name, option in _OPTIONS.items():
-        if name in query.unknown and name != "input":
-            words.append(f"{option} {report.pair(_numbers(found, name))}")
+    words = [
+        f"{option} {report.pair(_numbers(found, name))}" for name, option in _OPTIONS.items() if name in query.unknown
+    ]
     if "input" in query.unknown:
         rows, columns = found.pair("input")
         words.append(f"--hin {rows}" + (f" --win {columns}" if rows != columns or "input" not in query.shared else ""))
@@ -83,11 +82,8 @@ def table(query: Query, answer: Answer, everything: bool) -> report.Table:
         header.append("output")
         rows = [[*row, _sides(one.output, both)] for row, one in zip(rows, shown, strict=True)]
     wanted = _sides(query.output, both)
-    title = f"{answer.count} solutions for {wanted}, the usual first"
-    if answer.count == 1:
-        title = f"1 solution for {wanted}"
-    elif not answer.solutions:
-        title = f"no solution for {wanted}; the nearest"
+    title = f"{answer.count or 'no'} solution{'s' * (answer.count > 1)} for {wanted}"
+    title += ", the usual first" * (answer.count > 1) + "; the nearest" * (not answer.count)
     if {"kernel_size", "stride", "dilation"} & {*query.unknown}:
         title += f" (up to {max(query.limit(0), query.limit(1))})"
     kind = "transposed" if query.transpose else "direct"
@@ -96,8 +92,7 @@ def table(query: Query, answer: Answer, everything: bool) -> report.Table:
 
 
 def _cell(found: Solution, name: str) -> str:
-    numbers = _numbers(found, name)
-    return report.pair(numbers).replace(",", "×") if name == "input" else report.pair(numbers)
+    return report.pair(_numbers(found, name)).replace(",", "×" if name == "input" else ",")
 
 
 def _sides(size: Size, both: bool) -> str:

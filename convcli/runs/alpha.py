@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.borders import sources
+from convcli.convspec import Bias
 from convcli.errors import ImageError, param
 from convcli.geometry import ZERO, Geometry
 from convcli.layer import Layer
-from convcli.runs.operation import Bias, Operation
+from convcli.runs.operation import Operation
 
 
 def for_colours(operation: Operation, colours: int) -> Operation:
@@ -34,11 +35,12 @@ def gain_of(operation: Operation) -> float:
     return float(operation.bank.values.sum()) / (stride.rows * stride.columns if operation.spec.transpose else 1)
 
 
-def policy_for(colours: int, has_alpha: bool, operation: Operation) -> str:
-    """Resolve ``auto``: weight by alpha if a single kernel averages; otherwise keep alpha, resampled.
+def policy_for(colours: int, operation: Operation) -> str:
+    """The alpha policy for a picture with alpha.
 
-    A kernel of one value mixes no pixels: colours that are hidden under transparency are kept then. Weights that take
-    one channel more than there are colours filter alpha, too.
+    ``auto`` weights by alpha if a single kernel averages; otherwise alpha is kept, resampled. A kernel of one value mixes no
+    pixels: colours that are hidden under transparency are kept then. Weights that take one channel more than there are
+    colours filter alpha, too.
 
     `colours` is the number of colours that the kernel reads: one if the operation asks for gray.
 
@@ -47,38 +49,29 @@ def policy_for(colours: int, has_alpha: bool, operation: Operation) -> str:
     ImageError
         The kernels do not suit the alpha policy that the user asks for.
     """
-    if not has_alpha:
-        return "drop"
-    bank = operation.bank
+    bank, asked, each = operation.bank, operation.alpha, operation.channels == "each"
     averages = bank is not None and bank.averages and operation.channels in ("each", "gray")
-    if operation.alpha == "auto":
-        if averages:
-            return "keep" if _alone(operation) else "premultiply"
-        if operation.weight is not None and operation.channels != "gray" and _taken(operation) == colours + 1:
-            return "filter"
-        return "keep"
-    if operation.alpha == "filter" and bank is None and _taken(operation) != colours + 1:
-        rule = f"wants weights of {colours + 1} input channels, these take {_taken(operation)}"
-        raise ImageError(param("alpha", "filter"), rule, f"use {param('alpha', 'keep or drop')}")
-    if operation.alpha == "filter" and bank is not None and (operation.channels != "each" or len(bank.parts) > 1):
+    taken = 0 if operation.weight is None else Layer.of(operation.weight, operation.spec).inputs
+    if asked == "auto" and averages:
+        return "keep" if _alone(operation) else "premultiply"
+    if asked == "auto":
+        return "filter" if taken == colours + 1 and operation.channels != "gray" else "keep"
+    rule, others = "", "keep or drop"
+    if asked == "filter" and bank is None and taken != colours + 1:
+        rule = f"wants weights of {colours + 1} input channels, these take {taken}"
+    elif asked == "filter" and bank is not None and (not each or len(bank.parts) > 1):
         rule = "wants one kernel or combination on each channel"
-        raise ImageError(param("alpha", "filter"), rule, f"use {param('alpha', 'keep or drop')}")
-    if operation.alpha == "premultiply" and not averages:
-        rule = "wants a single kernel that does not sum to zero, on each channel"
-        raise ImageError(param("alpha", "premultiply"), rule, f"use {param('alpha', 'keep or filter')}")
-    return operation.alpha
+    elif asked == "premultiply" and not averages:
+        rule, others = "wants a single kernel that does not sum to zero, on each channel", "keep or filter"
+    if rule:
+        raise ImageError(param("alpha", asked), rule, f"use {param('alpha', others)}")
+    return asked
 
 
 def _alone(operation: Operation) -> bool:
     """Whether every output is made of one input. In a transposed operation it is not: there are zeros between the inputs."""
     assert operation.bank is not None
     return operation.bank.values.shape[-2:] == (1, 1) and not operation.spec.transpose
-
-
-def _taken(operation: Operation) -> int:
-    """Number of input channels that the weights of a layer take."""
-    assert operation.weight is not None
-    return Layer.of(operation.weight, operation.spec).inputs
 
 
 def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
-from types import TracebackType
 from typing import NamedTuple
 
 from convcli import backends, images
@@ -96,7 +95,6 @@ class Batch:
         self.shares = memory.Shares(self.workers)
         self.operation, self.how, self.skip_existing = operation, how, skip_existing
         self.threads_each = max(1, threads // self.workers)
-        self.each = operation if self.workers == 1 else _on(operation, self.threads_each)
         self.finished: SimpleQueue[tuple[int, Outcome | BaseException]] = SimpleQueue()
         self.stopping = Event()
         self.threads: list[Thread] = []
@@ -138,25 +136,21 @@ class Batch:
 
     def stop(self) -> Iterator[Finished]:
         """Start no further image, and yield the outcomes of those at work, if they finish soon."""
-        self._wait()
+        self._wait(PATIENCE)
         while not self.finished.empty():
             yield self._next(0)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopping.set()
-        self.shares.close()
-        if kind is None or not issubclass(kind, KeyboardInterrupt | SystemExit):  # these wait in `stop`, or not at all
-            self._wait()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt | SystemExit)
+        self._wait(0.0 if interrupted else PATIENCE)  # an interruption waits in `stop`, or not at all
         self.unfinished.abandon(self.threads)  # threads that are done have no unfinished files
         self.around.close()
 
-    def _wait(self) -> None:
-        """Start no further image, and give those at work a moment to finish."""
+    def _wait(self, patience: float) -> None:
+        """Start no further image, and give those at work some seconds to finish."""
         self.stopping.set()
         self.shares.close()
-        until = monotonic() + PATIENCE
+        until = monotonic() + patience
         for thread in self.threads:
             thread.join(max(0.0, until - monotonic()))
 
@@ -181,7 +175,8 @@ class Batch:
             with self.shares.of(need, again) as held:
                 if not held:
                     return None
-                operation = self.each if held == 1 else _on(self.operation, held * self.threads_each)
+                compute = replace(self.operation.compute, threads=held * self.threads_each)
+                operation = replace(self.operation, compute=compute)
                 try:
                     return self._counted(source, target, operation)
                 except memory.Wait as wait:  # leaving this block frees the pixels in its traceback
@@ -225,11 +220,6 @@ class Batch:
         return Failed(source, failed)
 
 
-def _on(operation: Operation, threads: int) -> Operation:
-    """The same operation on so many threads."""
-    return replace(operation, compute=replace(operation.compute, threads=threads))
-
-
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
     """Refuse what would fail for every image, before anything is done: a backend, or a format with its settings.
 
@@ -243,32 +233,25 @@ def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
     """
     if len(targets) > 1 and operation.compute.backend != "auto":
         backends.load(operation.compute.backend)
-    failure: ImageError | None = None
-    seen = set()
+    failures = {}  # by the endings of names
     for target in targets:
         ending = Path(target).suffix.lower()
-        if ending in seen:
+        if ending in failures:
             continue
         if not ending and how.container is None and is_stream(target):
             return
-        seen.add(ending)
         try:
             container = images.format_of(target, how.container, None)
             how.settings.check(container)
-            _check_range(container, how)
+            if how.montage is None:
+                images.check_policy(container, how.policy)
+            else:
+                from convcli.runs import montage  # imports drawing code
+
+                montage.check(container, how.policy)
         except ImageError as error:
-            failure = failure or error
+            failures[ending] = error
         else:
             return
-    if failure is not None:
-        raise failure
-
-
-def _check_range(container: str, how: Writing) -> None:
-    """Refuse a range policy that a format cannot store for any image."""
-    if how.montage is not None:
-        from convcli.runs import montage  # imports drawing code
-
-        montage.check(container, how.policy)
-    else:
-        images.check_policy(container, how.policy)
+    if failures:
+        raise next(iter(failures.values()))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf, sqrt
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,7 @@ EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16"
 """Distance from 1 to the next larger number in each arithmetic."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class Row(NamedTuple):
     """One backend's result."""
 
     backend: str
@@ -45,8 +45,7 @@ class Row:
     speedup: float  # the reference's time divided by this median
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class Comparison(NamedTuple):
     """All rows, what is missing and why, and the backend that ``auto`` chooses for this operation and why."""
 
     rows: tuple[Row, ...]
@@ -99,19 +98,32 @@ def compare(
     offsets = None if layer.bias is None else np.abs(layer.bias)
     sizes = replace(layer, weight=np.abs(layer.weight), bias=offsets)
 
-    def prepared(choice: Compute, absolute: bool = False) -> Call:
-        if absolute:
-            return engine.prepare(np.abs(image), sizes, spec, choice)
+    def prepared(choice: Compute) -> Call:
         return engine.prepare(image, layer, spec, choice)
 
     auto = prepared(replace(compute, backend="auto"))  # before torch is imported, because its import time counts here
     truth = prepared(Compute("reference")).run()
-    sums = prepared(Compute("reference"), absolute=True).run().array
+    sums = engine.run(np.abs(image), sizes, spec, Compute("reference")).array
     scale = float(sums.max(where=np.isfinite(sums), initial=0))
     finite = np.abs(image.astype(np.float64)).max(where=np.isfinite(image), initial=0)
-    scales, terms = (scale, max(scale, float(finite) * layer.largest_sum)), layer.terms
+    scales = scale, max(scale, float(finite) * layer.largest_sum)
+
+    def row(result: ConvResult, times: list[float]) -> Row:
+        """One row. Errors are divided by one scale for plain sums, and by another for plans that mix all pixels."""
+        same_shape = result.output_shape == truth.output_shape
+        error = largest_difference(result.array, truth.array) if same_shape else inf
+        relative = error / (scales[result.mixes] or 1.0)
+        allowed = tolerance(result.dtype, layer.terms) if limit is None else limit
+        middle = median(times)
+        return Row(
+            result.backend, result.device, result.dtype, result.plan, result.output_shape,
+            max_abs_error=error, relative_error=relative, tolerance=allowed, agree=relative <= allowed,
+            median_ms=middle, min_ms=min(times), max_ms=max(times), repeats=len(times),
+            speedup=truth.seconds * 1e3 / middle,
+        )  # fmt: skip
+
     choices, missing = _choices(compute)
-    rows = [_row(truth, [truth.seconds * 1e3], truth, scales, terms, limit)]
+    rows = []
     for choice in choices:
         try:
             call = prepared(choice)
@@ -121,15 +133,14 @@ def compare(
             missing.append(f"{choice.backend}: {error.text}")
             continue
         for result, times in _timed(call, repeats):
-            rows.append(_row(result, times, truth, scales, terms, limit))
+            rows.append(row(result, times))
         if choice.backend == "numpy" and choice.plan is None:
             worth, dear = _others(prepared, choice, result)
-            for plan in worth:
-                for further, times in _timed(prepared(replace(choice, plan=plan)), repeats):
-                    rows.append(_row(further, times, truth, scales, terms, limit))
+            rows += [row(*timed) for plan in worth for timed in _timed(prepared(replace(choice, plan=plan)), repeats)]
             if dear:
                 missing.append(f"numpy {', '.join(dear)}: predicted to take more than {SLOWER} times as long")
-    return Comparison((*rows[1:], rows[0]), tuple(missing), auto.backend, auto.reason)
+    rows.append(row(truth, [truth.seconds * 1e3]))
+    return Comparison(tuple(rows), tuple(missing), auto.backend, auto.reason)
 
 
 def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
@@ -194,38 +205,6 @@ def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]
         yield (replace(result, dtype="tf32") if tf32 else result), times
         if computed.mixes:
             return
-
-
-def _row(
-    result: ConvResult,
-    times: list[float],
-    truth: ConvResult,
-    scales: tuple[float, float],
-    terms: int,
-    limit: float | None,
-) -> Row:
-    """One row. `scales` are what errors are divided by: for plain sums, and for plans that mix all pixels."""
-    scale = scales[result.mixes]
-    same_shape = result.output_shape == truth.output_shape
-    error = largest_difference(result.array, truth.array) if same_shape else inf
-    relative = error / scale if scale > 0 else error
-    allowed = tolerance(result.dtype, terms) if limit is None else limit
-    return Row(
-        backend=result.backend,
-        device=result.device,
-        dtype=result.dtype,
-        plan=result.plan,
-        output_shape=result.output_shape,
-        max_abs_error=error,
-        relative_error=relative,
-        tolerance=allowed,
-        agree=relative <= allowed,
-        median_ms=median(times),
-        min_ms=min(times),
-        max_ms=max(times),
-        repeats=len(times),
-        speedup=truth.seconds * 1e3 / median(times),
-    )
 
 
 def largest_difference(array: NDArray[np.floating], truth: NDArray[np.floating]) -> float:

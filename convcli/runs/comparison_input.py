@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.convspec import ConvSpec
+from convcli.convspec import Bias, ConvSpec
 from convcli.errors import GeometryError, param
 from convcli.images import Picture
 from convcli.images.picture import joined
 from convcli.layer import Layer
 from convcli.runs import alpha
-from convcli.runs.fitting import fit
-from convcli.runs.operation import Bias, Operation
+from convcli.runs.operation import Operation
+from convcli.runs.pipeline import fit
 from convcli.system import memory
 
 
@@ -35,9 +35,8 @@ def of_operation(picture: Picture, operation: Operation) -> Compared:
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(picture.gray(), picture.alpha)
-    image: NDArray[Any] = picture.colour
-    policy = alpha.policy_for(image.shape[-3], picture.alpha is not None, operation)
-    if picture.alpha is not None and policy == "filter":
+    image = picture.colour
+    if picture.alpha is not None and alpha.policy_for(image.shape[-3], operation) == "filter":
         image = joined(image, picture.alpha)
     fitted = fit(image.shape[-3], picture.full_scale, operation)
     return Compared(image, fitted.layer, fitted.spec)
@@ -50,7 +49,7 @@ def of_random_weights(
     channels = picture.colour.shape[-3]
     filters = filters or channels
     weight = random_weights(channels, filters, kernel, spec)
-    offsets = None if bias is None else bias.array(filters, picture.full_scale)
+    offsets = None if bias is None else np.array(bias.of(filters, picture.full_scale))
     return Compared(picture.colour, Layer.of(weight, spec, offsets), spec)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError, param
-from convcli.geometry import Pads, Pair
 
 if TYPE_CHECKING:
     from convcli.kernels.bank import Bank, Filter
@@ -43,16 +43,11 @@ def _made_for_another(one: Filter, spec: ConvSpec) -> str:
     if factor == 1:
         return ""
     crop = (side - factor) // 2
-    if spec.transpose and spec.stride == (factor, factor) and spec.dilation == (1, 1) and _crops(spec, side, crop):
-        return ""
+    if spec.transpose and spec.stride == (factor, factor) and spec.dilation == (1, 1):
+        pads = replace(spec, output_size=None).resolve((FAR, FAR), (side, side)).pads
+        if pads == (crop,) * 4:
+            return ""
     wanted = f"{param('stride', factor)} and {param('padding', crop)}"
     if not spec.transpose:
         return f"kernel '{one.spec}' is made for the transposed operation with {wanted}, which enlarges by {factor}"
     return f"kernel '{one.spec}' enlarges by {factor} with {wanted}; here it leaves a pattern, or another size"
-
-
-def _crops(spec: ConvSpec, side: int, crop: int) -> bool:
-    """Whether an operation with so large a kernel crops just so much on every side."""
-    if isinstance(spec.padding, Pads):
-        return spec.padding == (crop,) * 4
-    return spec.resolve((FAR, FAR), Pair(side, side)).pads == (crop,) * 4

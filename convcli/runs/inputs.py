@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
-from convcli.runs.outputs import STDOUT
+from convcli.runs.outputs import STDOUT, is_several
 from convcli.system.files import reason
 from convcli.system.names import STDIO, identity, is_stream
 
@@ -18,40 +19,46 @@ MAX_LIST = 1 << 28
 """The most bytes that are read of a list of paths. A longer file is hardly a list of paths."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Found(NamedTuple):
+    """An image of a run."""
+
+    path: str
+    below: str = ""  # its folder, relative to the one that was searched; empty if it is the same
+    searched: bool = False  # whether it was found in a folder; otherwise its own path was given
+
+
+class Inputs(NamedTuple):
     """The images of a run."""
 
-    # paths, or ``-``, in the order given. The images of a folder are sorted, and come before those of its subfolders.
-    paths: tuple[str, ...]
-    # for each image, its folder relative to the folder that was searched for it; empty if it is the same
-    below: tuple[str, ...]
+    images: tuple[
+        Found, ...
+    ]  # in the order given. Those of a folder are sorted, and come before those of its subfolders.
     searched: bool  # whether a folder or a list was given, so that there can be any number of images
-    found: tuple[bool, ...]  # for each image, whether it was found in a folder; otherwise its own path was given
+
+    @property
+    def paths(self) -> list[str]:
+        """The path of every image, or ``-``."""
+        return [image.path for image in self.images]
+
+    @property
+    def below(self) -> list[str]:
+        """For each image, its folder below the one that was searched."""
+        return [image.below for image in self.images]
 
     def without_results(self, targets: Sequence[str]) -> Inputs:
         """The same without results of an earlier run: images that were found in a folder and are the target of another image.
 
-        Parameters
-        ----------
-        targets : sequence of str
-            The target of every input.
+        `targets` has the target of every image.
         """
-        makers: dict[tuple[int, int], set[int]] = {}
+        makers: dict[tuple[int, int] | None, set[int]] = {}
         for number, target in enumerate(targets):
-            if (key := identity(target)) is not None:
-                makers.setdefault(key, set()).add(number)
+            makers.setdefault(identity(target), set()).add(number)
         kept = [
-            number
-            for number, (path, found) in enumerate(zip(self.paths, self.found, strict=True))
-            if not found or (key := identity(path)) is None or makers.get(key, {number}) == {number}
+            image
+            for number, image in enumerate(self.images)
+            if not image.searched or (key := identity(image.path)) is None or makers.get(key, {number}) == {number}
         ]
-        return Inputs(
-            tuple(self.paths[number] for number in kept),
-            tuple(self.below[number] for number in kept),
-            self.searched,
-            tuple(self.found[number] for number in kept),
-        )
+        return Inputs(tuple(kept), self.searched)
 
 
 def collect(
@@ -94,20 +101,14 @@ def collect(
     if not given:
         remedy = f"name images or folders, - for standard input, or a list with {param('from_file')}"
         raise ImageError("no image", "is given", remedy)
-    paths: list[str] = []
-    below: list[str] = []
-    were_found: list[bool] = []
+    images = []
     searched = listed is not None
     for path in given:
+        found: list[Found] = []
         if path != STDIO and os.path.isdir(path):
             searched = True
             found = [*_search(path, recursive, _folder_of(output))]
-            if not found and listed is not None and path not in named:  # in a list: it fails when opened
-                paths.append(path)
-                below.append("")
-                were_found.append(False)
-                continue
-            if not found:
+            if not found and (listed is None or path in named):  # one in a list fails when it is opened
                 deeper = f", or search its subfolders with {param('recursive')}" if not recursive else ""
                 raise ImageError(f"input '{path}'", "is a folder without images", f"name another{deeper}")
             if len(found) > 1 and _is_one_file(output):
@@ -115,14 +116,8 @@ def collect(
                 rule = f"is a folder of {len(found)} images, and '{output}' a name for one"
                 remedy = f"use a folder, {param('output', 'out/')}, or a template, {template}"
                 raise ImageError(f"input '{path}'", rule, remedy)
-            paths += [os.path.join(path, under, name) for under, name in found]
-            below += [under for under, _ in found]
-            were_found += [True] * len(found)
-        else:
-            paths.append(path)
-            below.append("")
-            were_found.append(False)
-    return Inputs((*paths,), (*below,), searched, (*were_found,))
+        images += found or [Found(path)]
+    return Inputs(tuple(images), searched)
 
 
 def _paths(listed: str, null: bool) -> list[str]:
@@ -154,8 +149,8 @@ def _paths(listed: str, null: bool) -> list[str]:
     return paths
 
 
-def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iterator[tuple[str, str]]:
-    """The images of a folder, as the subfolder and the name in it.
+def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iterator[Found]:
+    """The images of a folder.
 
     Links are followed. No folder is entered twice, even if several links lead to it.
     """
@@ -165,31 +160,23 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
         under = waiting.pop()
         try:
             with os.scandir(os.path.join(root, under)) as entries:
-                listed = sorted(
-                    (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
-                )
+                listed = sorted((one for one in entries if not one.name.startswith(".")), key=attrgetter("name"))
         except OSError as error:
             if under:
-                yield os.path.split(under)  # fails when it is opened like an image; the others go on
+                yield Found(os.path.join(root, under), os.path.dirname(under), True)  # fails when it is opened
                 continue
             raise ImageError(f"folder '{root}'", "cannot be read", **reason(error)._asdict()) from None
         folders = []
         for entry in listed:
-            if _is(entry, os.DirEntry.is_dir):
+            link = entry.is_symlink()
+            if os.path.isdir(entry.path) if link else entry.is_dir():
                 key = identity(entry.path)
                 if recursive and key not in seen and key != besides:
                     seen.add(key)
                     folders.append(os.path.join(under, entry.name))
-            elif has_image_name(entry.name) and (_is(entry, os.DirEntry.is_file) or entry.is_symlink()):
-                yield under, entry.name  # a broken link fails when it is opened
+            elif has_image_name(entry.name) and (link or entry.is_file()):
+                yield Found(os.path.join(root, under, entry.name), under, True)  # a broken link fails when it is opened
         waiting += reversed(folders)
-
-
-def _is(entry: os.DirEntry[str], what: Callable[[os.DirEntry[str]], bool]) -> bool:
-    try:
-        return what(entry)
-    except OSError:  # a link to itself
-        return False
 
 
 def _folder_of(output: str | None) -> tuple[int, int] | None:
@@ -202,6 +189,4 @@ def _folder_of(output: str | None) -> tuple[int, int] | None:
 
 def _is_one_file(output: str | None) -> bool:
     """Whether ``-o`` names a single file: no folder, no template, and no stream that takes several images."""
-    if output is None or "{" in output or output.endswith(("/", os.sep)) or os.path.isdir(output):
-        return False
-    return output in (STDIO, STDOUT) or not is_stream(output)
+    return output is not None and not is_several(output) and (output in (STDIO, STDOUT) or not is_stream(output))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -48,15 +49,15 @@ _SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is st
 
 def run(
     picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int, theme: str
-) -> tuple[Outcome, tuple[int, ...]]:
+) -> Outcome:
     """Apply an operation to a picture, and return a contact sheet of the result instead.
+
+    The policy of the sheet and its clipped values are those of the channels on it.
 
     Parameters
     ----------
-    picture : Picture
-        As loaded.
-    operation : Operation
-        What is done to it.
+    picture, operation
+        As for `convcli.runs.pipeline.run`.
     source : str
         The name of the picture, for the title.
     container : str
@@ -68,13 +69,6 @@ def run(
         The largest width in pixels. Tiles are at least 8 pixels wide.
     theme : str
         The colours around the tiles, one of `convcli.drawing.colors.PALETTES`.
-
-    Returns
-    -------
-    outcome : Outcome
-        The sheet. Its policy and its clipped values are those of the channels on it.
-    shape : tuple of int
-        Of the result that the sheet shows.
 
     Raises
     ------
@@ -91,8 +85,7 @@ def run(
     # The page already holds the file's integers: the policy here is the one used for the channels.
     storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes, *remarks), policy=policy or STRETCH)
     result = replace(outcome.result, clipped=clipped)
-    sheet = replace(outcome, picture=drawn, storage=storage, result=result, alpha=None)
-    return sheet, outcome.picture.shape
+    return Outcome(drawn, result, storage, outcome.groups, None, outcome.picture.shape)
 
 
 def check(container: str, policy: str | None) -> None:
@@ -115,7 +108,7 @@ def _page(
     outcome: Outcome, operation: Operation, source: str, policy: str | None, width: int, palette: Palette
 ) -> tuple[NDArray[np.uint8], Clipped, tuple[str, ...]]:
     """The contact sheet ``(H, W, 3)``, counts of the values that were clipped in it, and remarks about its letters."""
-    colour: NDArray[Any] = outcome.picture.colour
+    colour = outcome.picture.colour
     if colour.ndim == 4:
         colour = colour[0]
     count, height, across = colour.shape
@@ -178,12 +171,10 @@ def _labels(operation: Operation, count: int, space: str) -> list[str]:
     bank = operation.bank
     if bank is None:
         return [str(place) for place in range(count)]
-    if bank.combine not in (None, "none"):
-        names = [f"{bank.combine} of {bank.label}"]
-    else:
-        apart = [bank.combine == "none" or one.combine == "none" for one in bank.filters]
-        parts = zip(bank.filters, apart, strict=True)
-        names = [name for one, alone in parts for name in ([k.name for k in one.kernels] if alone else [one.label])]
+    names = [f"{bank.combine} of {bank.label}"]
+    if bank.combine in (None, "none"):
+        apart = [(one, "none" in (bank.combine, one.combine)) for one in bank.filters]
+        names = [name for one, alone in apart for name in ([k.name for k in one.kernels] if alone else [one.label])]
     blocks = count // len(names)
     if blocks == 1:
         return names
@@ -193,16 +184,12 @@ def _labels(operation: Operation, count: int, space: str) -> list[str]:
 
 def _icons(operation: Operation, count: int, palette: Palette) -> list[Colors | None]:
     """A picture of the filter of each channel, if the filter can be drawn as one picture."""
-    none: list[Colors | None] = [None] * count
-    if operation.bank is not None:
-        kernels = [kernel for one in operation.bank.filters for kernel in one.kernels]
-        rules = {rule for _, rule in operation.bank.parts}
-        if rules != {"none"} or count % len(kernels):
-            return none
-        pictures: list[Colors | None] = [heatmap.signed(kernel.values.tolist(), palette) for kernel in kernels]
-        return pictures * (count // len(kernels))
-    weight = operation.weight
-    if weight is None or operation.spec.transpose or weight.shape[1] not in (1, 3) or weight.shape[2:] == (1, 1):
-        return none
-    drawn = filter_sheet.draw(weight, palette, count)
-    return [picture for _, picture in drawn.tiles]
+    drawn: Sequence[Colors | None] = [None]
+    bank, weight = operation.bank, operation.weight
+    if bank is not None and {rule for _, rule in bank.parts} == {"none"}:
+        drawn = [heatmap.signed(kernel.values.tolist(), palette) for one in bank.filters for kernel in one.kernels]
+    elif (
+        weight is not None and not operation.spec.transpose and weight.shape[1] in (1, 3) and weight.shape[2:] != (1, 1)
+    ):
+        drawn = [picture for _, picture in filter_sheet.draw(weight, palette, count).tiles]
+    return [*drawn] * (count // len(drawn)) if count % len(drawn) == 0 else [None] * count

@@ -4,43 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.convspec import ConvSpec
+from convcli.convspec import Bias, ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, param
 from convcli.kernels import Bank, parse
-from convcli.layer import Layer, bias_misfit
-
-if TYPE_CHECKING:
-    from convcli.kernels.weights import Weights
-
-
-class Bias(NamedTuple):
-    """Values that are added to the output channels: in pixel units, or in percent of the full scale."""
-
-    values: tuple[float, ...]
-    percent: tuple[bool, ...]
-
-    def units(self, full_scale: float) -> tuple[float, ...]:
-        """The values in pixel units."""
-        return tuple(v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True))
-
-    def array(self, channels: int, full_scale: float) -> NDArray[np.float64]:
-        """One value for each of `channels` outputs, in pixel units: float64 ``(channels,)``.
-
-        Raises
-        ------
-        GeometryError
-            There is neither one value nor one for each channel.
-        """
-        values = self.units(full_scale)
-        if len(values) not in (1, channels):
-            raise bias_misfit(len(values), channels)
-        return np.array(values * channels if len(values) == 1 else values, dtype=np.float64)
+from convcli.layer import Layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,8 +86,14 @@ def assemble(
     path, _ = weights.split(source)
     notes = _hints(spec, layer.weight.shape)
     if bias is None and layer.bias is not None:
-        bias, said = _stored_bias(layer, spec, str(path))
-        notes = (*notes, *said)
+        outputs, count = Layer.of(layer.weight, spec).outputs, layer.bias.size
+        said = f"has {count} values for {outputs} output channels and is not added; see {param('bias')}"
+        if count == outputs:
+            bias, said = (
+                Bias(tuple(map(float, layer.bias)), (False,) * count),
+                f"is added; {param('bias', 0)} leaves it out",
+            )
+        notes = (*notes, f"'{layer.bias_name}' of '{path}' {said}")
     return Operation(spec, layer.label, None, layer.weight, bias, channels, alpha, linear, compute, notes, (str(path),))
 
 
@@ -126,16 +104,3 @@ def _hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) ->
     from convcli.runs.hints import hints
 
     return hints(spec, kernel, bank)
-
-
-def _stored_bias(layer: Weights, spec: ConvSpec, path: str) -> tuple[Bias | None, tuple[str, ...]]:
-    """The bias that is stored beside a layer's weights, and a note that it is added, or why not."""
-    assert layer.bias is not None
-    outputs = Layer.of(layer.weight, spec).outputs
-    named, count = f"'{layer.bias_name}' of '{path}'", layer.bias.size
-    if count != outputs:
-        return None, (
-            f"{named} has {count} values for {outputs} output channels and is not added; see {param('bias')}",
-        )
-    values = tuple(map(float, layer.bias))
-    return Bias(values, (False,) * count), (f"{named} is added; {param('bias', 0)} leaves it out",)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from threading import Lock
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
@@ -45,8 +46,8 @@ def resolve(
     kernel : str
         Replaces ``{kernel}``.
     below : sequence of str
-        For each input, its folder relative to the folder that was searched for it; empty (the default) if it is the
-        same. The target lies in the same subfolder of the output folder.
+        For each input, its folder below the one that was searched for it; by default the same. In a folder, the target gets
+        the same subfolder.
     overwrite : bool
         Whether the default name may replace an existing file.
     in_place : bool
@@ -66,52 +67,37 @@ def resolve(
     if in_place and STDIO in inputs:
         raise ImageError(param("in_place"), "has no file to write when the input is '-'", f"use {param('output')}")
     targets = list(inputs) if in_place else named(inputs, output, kernel, below, form)
-    kept = [(other, key) for other in read if (key := identity(other)) is not None]
-    known = {} if in_place else {key: source for source in inputs if (key := identity(source)) is not None}
+    kept = {identity(other): other for other in reversed(read)}
+    known = {} if in_place else {identity(source): source for source in inputs}
     places: dict[str, list[tuple[str, int]]] = {}  # by names that a file system could treat as one
-    place = _placer()
+    folder_of = cache(os.path.realpath)
     for number, (source, target) in enumerate(zip(inputs, targets, strict=True)):
-        key = identity(target)
-        for other, theirs in kept:
-            if key == theirs:
-                rule = f"is the kernel or weights file '{other}' of this run"
+        if (key := identity(target)) is not None:
+            if key in kept:
+                rule = f"is the kernel or weights file '{kept[key]}' of this run"
                 raise ImageError(f"output '{target}'", rule, "name another")
-        if key in known:
-            alone = in_place is not None and all(map(same_file, inputs, targets))  # no image takes the place of another
-            remedy = f"name another, or use {param('in_place')}" if alone else "name another"
-            raise ImageError(f"output '{target}'", f"is the input '{known[key]}'", remedy)
+            if key in known:
+                alone = in_place is not None and all(map(same_file, inputs, targets))  # none takes the place of another
+                remedy = f"name another, or use {param('in_place')}" if alone else "name another"
+                raise ImageError(f"output '{target}'", f"is the input '{known[key]}'", remedy)
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise exists(target)
         if target != STDIO and is_stream(target):
             continue  # a stream takes the images one after the other
-        where = place(target)
+        where = target
+        if target != STDIO:
+            with suppress(OSError):  # opening it gives the error
+                folder, name = os.path.split(target)
+                where = folder_of(target) if os.path.islink(target) else os.path.join(folder_of(folder), name)
         alike = places.setdefault(folded(where), [])
         for other, first in alike:
             if where == other or one_place(where, other):
-                both = f"'{inputs[first]}' and '{source}'"
                 here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
                 rule = f"would both be written to {here}"
                 remedy = f"use {_apart(inputs[first], source, output, form, any(below))}"
-                raise ImageError(both, rule, remedy)
+                raise ImageError(f"'{inputs[first]}' and '{source}'", rule, remedy)
         alike.append((where, number))
     return targets
-
-
-def named(
-    inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = (), form: str | None = None
-) -> list[str]:
-    """The target of every input, without the checks of `resolve`. Parameters are those of `resolve`.
-
-    Raises
-    ------
-    ImageError
-        A path is not possible.
-    """
-    for path in (*inputs, output or ""):
-        if "\0" in path:
-            raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
-    name = _namer(output, kernel, form)
-    return [name(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
 
 
 def _apart(one: str, other: str, output: str | None, form: str | None, deep: bool) -> str:
@@ -133,26 +119,6 @@ def _apart(one: str, other: str, output: str | None, form: str | None, deep: boo
 def is_several(output: str) -> bool:
     """Whether an output is a folder or a template, and not the name of one file."""
     return output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)
-
-
-def _placer() -> Callable[[str], str]:
-    """A function that returns the place of a target, with all links resolved."""
-    folders: dict[str, str] = {}
-
-    def place(target: str) -> str:
-        if target == STDIO:
-            return target
-        try:
-            if os.path.islink(target):
-                return os.path.realpath(target)
-            folder, name = os.path.split(target)
-            if folder not in folders:
-                folders[folder] = os.path.realpath(folder)
-            return os.path.join(folders[folder], name)
-        except OSError:  # opening it gives the error
-            return target
-
-    return place
 
 
 def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
@@ -177,17 +143,30 @@ def _ending(form: str) -> str:
     return f".{form.lower().lstrip('.')}"
 
 
-def _namer(output: str | None, kernel: str, form: str | None) -> Callable[[str, str], str]:
-    """A function that returns the target for an input and the folder that it was found in."""
+def named(
+    inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = (), form: str | None = None
+) -> list[str]:
+    """The target of every input, without the checks of `resolve`. Parameters are those of `resolve`.
+
+    Raises
+    ------
+    ImageError
+        A path is not possible.
+    """
+    for path in (*inputs, output or ""):
+        if "\0" in path:
+            raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
     if output == "":
         raise ImageError("output ''", "is empty", "name a file, a folder ending in '/', or '-'")
+    into = False
     if output is not None:
         check_fields(output)
-    into = output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output))
-    if output and into and os.path.lexists(place := output.rstrip("/" + os.sep)) and not os.path.isdir(place):
-        raise ImageError(f"output '{output}'", "is no folder, a file of that name is there", "name another")
+        into = output.endswith(("/", os.sep)) or os.path.isdir(output)
+        place = output.rstrip("/" + os.sep)
+        if place and into and os.path.lexists(place) and not os.path.isdir(place):
+            raise ImageError(f"output '{output}'", "is no folder, a file of that name is there", "name another")
 
-    def name(source: str, under: str) -> str:
+    def target(source: str, under: str) -> str:
         if not source:
             raise ImageError("input ''", "is empty", "name an image, or - for standard input")
         path = Path("stdin.png" if source == STDIO else source)
@@ -214,43 +193,23 @@ def _namer(output: str | None, kernel: str, form: str | None) -> Callable[[str, 
             return str(Path(filled) / path.name)
         return str(Path(filled)) if "{dir}" in output else filled
 
-    return name
+    return [target(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
 
 
-class Folders:
-    """The folders that were made in a run, and how many images use each at the moment."""
-
-    def __init__(self) -> None:
-        self._made: dict[Path, int] = {}
-        self._making = Lock()  # only one thread at a time makes or removes folders
-
-    @contextmanager
-    def made(self, wanted: Path) -> Iterator[None]:
-        """A folder, made if it does not exist. Later it is removed if it was made here, is empty, and nothing else uses it."""
-        used: list[Path] = []
-        try:
-            with self._making:
-                used = [path for path in (wanted, *wanted.parents) if path in self._made or not path.exists()]
-                for path in used:
-                    self._made[path] = self._made.get(path, 0) + 1
-                try:
-                    os.makedirs(wanted, exist_ok=True)
-                except (OSError, ValueError) as error:
-                    raise ImageError(f"output folder '{wanted}'", "cannot be made", **reason(error)._asdict()) from None
-            yield
-        finally:
-            with self._making:
-                for path in used:
-                    self._made[path] -= 1
-                    if not self._made[path]:
-                        del self._made[path]
-                        with suppress(OSError):  # it is not empty
-                            path.rmdir()
+def check_terminal(what: str, remedy: str) -> None:
+    """Refuse to write binary data, `what`, to a terminal."""
+    if sys.stdout.isatty():
+        raise ImageError("standard output", f"is a terminal, which {what} would garble", remedy)
 
 
-@contextmanager
-def folder(target: str, output: str | None) -> Iterator[None]:
-    """The folder of `target`, made if `output` is a folder or a template. A failed run leaves no empty folders.
+def check_closed() -> None:
+    """Refuse to write an image to a standard output that the caller closed. The program opens the null device in its place."""
+    if getattr(sys.stdout, "name", None) == os.devnull:
+        raise ImageError("standard output", "is closed, where the image was to go", "use -o FILE or a pipe")
+
+
+def make_folder(target: str, output: str | None) -> None:
+    """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty.
 
     Raises
     ------
@@ -258,7 +217,16 @@ def folder(target: str, output: str | None) -> Iterator[None]:
         The folder cannot be made.
     """
     if output is None or not is_several(output):
-        yield
         return
-    with current().kept(Folders, Folders).made(Path(target).parent):
-        yield
+    wanted = Path(target).parent
+    try:
+        for path in [path for path in (wanted, *wanted.parents) if not path.exists()][::-1]:
+            current().at_end(_remove, path)
+        os.makedirs(wanted, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"output folder '{wanted}'", "cannot be made", **reason(error)._asdict()) from None
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):  # it is not empty
+        folder.rmdir()

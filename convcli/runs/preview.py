@@ -6,7 +6,6 @@ import shlex
 from dataclasses import replace
 from math import ceil, sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from convcli.drawing.colors import PALETTES, Palette, channels
 from convcli.drawing.scene import Pixels, Rect, Shape
 from convcli.drawing.sheet import Tile, lay_out
 from convcli.errors import ImageError
-from convcli.geometry import Pair
+from convcli.geometry import Pair, Size
 from convcli.images import Picture
 from convcli.images.figures import raster
 from convcli.kernels import parse
@@ -40,7 +39,7 @@ INSET = 12
 def draw(
     spec: str, source: str, theme: str = "light", max_pixels: int | None = None
 ) -> tuple[Picture, tuple[str, ...]]:
-    """A figure of a kernel on a picture.
+    """A figure of a kernel on a picture, RGB, and notes for the user.
 
     Parameters
     ----------
@@ -53,13 +52,6 @@ def draw(
     max_pixels : int, optional
         As of `convcli.images.load`.
 
-    Returns
-    -------
-    Picture
-        The page, RGB.
-    tuple of str
-        Notes for the user.
-
     Raises
     ------
     ConvError
@@ -71,37 +63,26 @@ def draw(
         raise ImageError(f"'{source}'", f"is {picture.space}", "use a picture that is gray or RGB for a preview")
     picture = replace(picture, full_scale=images.white_of(picture, "PNG"))
     apart = given.combine == "none" and len(given.kernels) > 1
-    specs = [kernel.name for kernel in given.kernels] if apart else [spec]
-    operations = [_operation(one) for one in specs]
-    policies = [_policy(operation) for operation in operations]
+    operations = [_operation(one) for one in ([kernel.name for kernel in given.kernels] if apart else [spec])]
+    results = [pipeline.run(picture, operation, "PNG", _policy(operation)) for operation in operations]
     steps = operations[0].spec.stride.rows
-    results = [
-        pipeline.run(picture, operation, "PNG", policy) for operation, policy in zip(operations, policies, strict=True)
-    ]
-    shown = [_cropped(_levels(picture, palette), SIDE // steps).repeat(steps, 0).repeat(steps, 1)]
-    shown += [
-        _cropped(_levels(one.picture, palette, one.storage.full_scale), len(shown[0]), shown[0].shape[1])
-        for one in results
-    ]
-    grow = max(1, SMALL // max(shown[0].shape[:2]))
-    size = shown[0].shape[0] * grow, shown[0].shape[1] * grow
-    labels = ["before", *(["kernel"] if not apart else []), *(["after"] if not apart else specs)]
-    icons = (
-        [None, *(heatmap.signed(reduced(one.values, 15).tolist(), palette) for one in given.kernels)]
-        if apart
-        else [None] * 3
-    )
-    tiles = [Tile(label, None, "", icon) for label, icon in zip(labels, icons, strict=True)]
-    laid = lay_out(
-        tiles, size, f"{spec} on {Path(source).name}", _caption(source, specs, operations[0], policies, picture, shown[0], grow),
-        len(tiles) if len(tiles) <= 3 else ceil(sqrt(len(tiles))), palette,
-    )  # fmt: skip
+    before = _cropped(_levels(picture, palette), SIDE // steps, SIDE // steps).repeat(steps, 0).repeat(steps, 1)
+    after = [_levels(replace(one.picture, full_scale=one.storage.full_scale), palette) for one in results]
+    grow = max(1, SMALL // max(before.shape[:2]))
+    size = before.shape[0] * grow, before.shape[1] * grow
+    tiles = [Tile("before"), Tile("kernel"), Tile("after")]
+    if apart:
+        icons = ((one.name, heatmap.signed(reduced(one.values, 15).tolist(), palette)) for one in given.kernels)
+        tiles[1:] = [Tile(name, icon=icon) for name, icon in icons]
+    columns = max(3, ceil(sqrt(len(tiles))))
+    caption = _caption(source, operations, picture, before.shape, grow)
+    laid = lay_out(tiles, size, f"{spec} on {Path(source).name}", caption, columns, palette)
     scene, places = laid.scene, list(laid.places)
     if not apart:
         scene = scene.plus(_kernels(given.kernels, places.pop(1), size, palette))
     page = raster.paint(scene).copy()
-    for pixels, (x, y) in zip(shown, places, strict=True):
-        page[y : y + size[0], x : x + size[1]] = pixels.repeat(grow, 0).repeat(grow, 1)
+    for pixels, (x, y) in zip([before, *after], places, strict=True):
+        page[y : y + size[0], x : x + size[1]] = _cropped(pixels, *before.shape[:2]).repeat(grow, 0).repeat(grow, 1)
     notes = (*picture.notes, *raster.remarks(scene.shapes, ""))
     return Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0), notes
 
@@ -122,48 +103,35 @@ def _policy(operation: Operation) -> str:
     return "offset" if signed else "clip"
 
 
-def _caption(
-    source: str,
-    specs: list[str],
-    operation: Operation,
-    policies: list[str],
-    picture: Picture,
-    shown: NDArray[np.uint8],
-    grow: int,
-) -> str:
+def _caption(source: str, operations: list[Operation], picture: Picture, shown: tuple[int, ...], grow: int) -> str:
     """The command that makes the result, and which part of it is shown."""
-    spec = operation.spec
+    spec, policies = operations[0].spec, [_policy(operation) for operation in operations]
     stride = f" -s {spec.stride.rows}" if spec.transpose else ""
     command = "transpose" if spec.transpose else "apply"
     mode = "" if set(policies) == {"clip"} else f" --range {policies[-1]}"
-    which = shlex.quote(specs[0]) if len(specs) == 1 else "KERNEL"
+    which = shlex.quote(operations[0].files[0]) if len(operations) == 1 else "KERNEL"
     line = f"convcli {command} {shlex.quote(source)} -k {which}{stride} -p {spec.padding} --padding-mode {spec.padding_mode}{mode}"
-    height, width = (side // spec.stride.rows for side in shown.shape[:2])
-    part = (
-        ""
-        if (height, width) == picture.size
-        else f"The middle {height}×{width} of {picture.size[0]}×{picture.size[1]}. "
-    )
+    size, whole = Size(shown[0] // spec.stride.rows, shown[1] // spec.stride.rows), Size(*picture.size)
+    part = "" if size == whole else f"The middle {size} of {whole}. "
     return f"{part}{f'Every pixel as {grow}×{grow}. ' if grow > 1 else ''}{line}"
 
 
-def _levels(picture: Picture, palette: Palette, white: float | None = None) -> NDArray[np.uint8]:
+def _levels(picture: Picture, palette: Palette) -> NDArray[np.uint8]:
     """The picture as it is seen on the page, ``(H, W, 3)``."""
-    white = white or picture.full_scale
+    white = picture.full_scale
     real = np.nan_to_num(picture.colour.astype(np.float64) / white, nan=0.0, posinf=1.0, neginf=0.0)
-    colour: NDArray[Any] = np.moveaxis(np.broadcast_to(real, (3, *real.shape[1:])), 0, -1)
+    colour = np.moveaxis(np.broadcast_to(real, (3, *real.shape[1:])), 0, -1)
     if picture.alpha is not None:
-        opacity = (picture.alpha.astype(np.float64) / white)[..., np.newaxis]
-        colour = opacity * colour + (1 - opacity) * (np.array(channels(palette.background)) / 255)
+        alpha = (picture.alpha.astype(np.float64) / white)[..., np.newaxis]
+        colour = alpha * colour + (1 - alpha) * (np.array(channels(palette.background)) / 255)
     levels: NDArray[np.uint8] = np.rint(colour.clip(0, 1) * 255).astype(np.uint8)
     return levels
 
 
-def _cropped(pixels: NDArray[np.uint8], rows: int, columns: int | None = None) -> NDArray[np.uint8]:
-    """The middle of a picture, at most so many rows and columns."""
-    wanted = (rows, rows if columns is None else columns)
-    starts = [max(0, (side - most) // 2) for side, most in zip(pixels.shape, wanted, strict=False)]
-    return pixels[starts[0] : starts[0] + wanted[0], starts[1] : starts[1] + wanted[1]]
+def _cropped(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The middle of a picture, at most this high and wide."""
+    top, left = max(0, (pixels.shape[0] - height) // 2), max(0, (pixels.shape[1] - width) // 2)
+    return pixels[top : top + height, left : left + width]
 
 
 def _kernels(
@@ -171,7 +139,7 @@ def _kernels(
 ) -> list[Shape]:
     """Heat maps of kernels in their tile, beside or below each other."""
     (x, y), (height, width), count = place, size, len(kernels)
-    across = min((n for n in range(1, count + 1)), key=lambda n: -min(width / n, height / ceil(count / n)))
+    across = max(range(1, count + 1), key=lambda n: min(width / n, height / ceil(count / n)))
     down = ceil(count / across)
     side = min(width / across, height / down) - INSET
     shapes: list[Shape] = [Rect(x, y, width, height, fill=palette.background)]

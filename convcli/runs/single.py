@@ -94,11 +94,11 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
             stack.close()  # frees the bytes of a pipe
         del file
         saving = perf_counter() - tally.load_seconds - tally.compute_seconds
-        with outputs.folder(target, how.output):
-            saved = images.save_frames(
-                (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
-                target, count, timing, operation.compute.threads, how.settings, source, how.replace,
-            )  # fmt: skip
+        outputs.make_folder(target, how.output)
+        saved = images.save_frames(
+            (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
+            target, count, timing, operation.compute.threads, how.settings, source, how.replace,
+        )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None
     computed = Clipped.sum(*tally.clipped)
@@ -149,14 +149,14 @@ def _frames(
         picture = replace(picture, full_scale=full_scale)  # percentages refer to it, too
         bias = None if operation.bias is None else operation.bias.units(full_scale)
         tally.notes += picture.notes
-        outcome, layer_shape = _computed(picture, operation, source, container, how)
+        outcome = _computed(picture, operation, source, container, how)
         del picture  # its pixels are not needed while the result is encoded
         tally.notes += outcome.storage.notes
         tally.clipped.append(outcome.result.clipped)
         if tally.first is None:
             tally.first = partial(
                 Done, operation=operation, container=container, result=replace(outcome.result, array=np.empty(0)),
-                input_shape=shape, output_shape=outcome.picture.shape, layer_shape=layer_shape, mode=mode,
+                input_shape=shape, output_shape=outcome.picture.shape, layer_shape=outcome.layer_shape, mode=mode,
                 groups=outcome.groups, bias=bias, full_scale=full_scale, assumed=assumed, alpha=outcome.alpha,
                 policy=outcome.storage.policy, import_seconds=outcome.result.import_seconds,
             )  # fmt: skip
@@ -166,12 +166,10 @@ def _frames(
         yield made
 
 
-def _computed(
-    picture: Picture, operation: Operation, source: str, container: str, how: Writing
-) -> tuple[pipeline.Outcome, tuple[int, ...] | None]:
-    """The result for a frame: its channels, or a contact sheet and the shape of the channels on it."""
+def _computed(picture: Picture, operation: Operation, source: str, container: str, how: Writing) -> pipeline.Outcome:
+    """The result for a frame: its channels, or a contact sheet of them."""
     if how.montage is None:
-        return pipeline.run(picture, operation, container, how.policy), None
+        return pipeline.run(picture, operation, container, how.policy)
     from convcli.runs import montage  # imports drawing code
 
     return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from convcli.errors import ConvError
 from convcli.translate.request import Request as Request
-from convcli.vocabulary import TOOLS
 
 
 def translate(request: Request, tool: str) -> str:
@@ -25,13 +23,6 @@ def translate(request: Request, tool: str) -> str:
         The operation.
     tool : str
         One of `convcli.vocabulary.TOOLS`.
-
-    Raises
-    ------
-    ConvError
-        No such tool.
     """
-    if tool not in TOOLS:
-        raise ConvError(f"tool '{tool}'", "is unknown", f"use one of {', '.join(TOOLS)}")
     lines: list[str] = import_module(f"convcli.translate.for_{tool}").write(request.with_border())
     return "\n".join(lines) + "\n"

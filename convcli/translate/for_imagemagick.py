@@ -10,10 +10,9 @@ from __future__ import annotations
 import shlex
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.translate import literals, script, shell
-from convcli.translate.request import Request
+from convcli.translate.request import Array, Request
 
 _VIRTUAL = {"zeros": "black", "replicate": "edge", "circular": "tile", "symmetric": "mirror", "reflect": "mirror"}
 
@@ -33,23 +32,19 @@ def write(request: Request) -> list[str]:
 
 def _commands(request: Request) -> list[str]:
     """A command for each result of the bank."""
-    kernels, offsets, parts = shell.bank(request)
-    if request.summed is not None:
-        kernels = kernels * request.layer.inputs  # on the mean of the channels
+    factor = 1 if request.summed is None else request.layer.inputs  # the mean of the channels is filtered
     start, end = _before(request), _after(request)
     bodies = []
-    for first, stop, rule in parts:
-        each = [_morphology(request, kernels[k], offsets[k]) for k in range(first, stop)]
-        if rule == "none":
-            bodies += [[one] for one in each]
-        elif rule == "sum":
-            bodies.append([_morphology(request, kernels[first:stop].sum(axis=0), sum(offsets[first:stop]))])
-        elif rule == "max":
-            bodies.append([*_copies(each), "-evaluate-sequence Max"])
-        else:
+    for kernels, biases, rule in shell.results(request):
+        if rule == "magnitude":
             # Negative results are lost, so each kernel is used with its negative: one of the two results is zero.
-            both = each + [_morphology(request, -kernels[k], -offsets[k]) for k in range(first, stop)]
-            bodies.append([*_copies(both, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"])
+            kernels, biases = np.concatenate([kernels, -kernels]), np.concatenate([biases, -biases])
+        each = [_morphology(request, kernel * factor, bias) for kernel, bias in zip(kernels, biases, strict=True)]
+        if rule == "max":
+            each = [*_copies(each), "-evaluate-sequence Max"]
+        elif rule == "magnitude":
+            each = [*_copies(each, " -evaluate Pow 2"), "-evaluate-sequence Add -evaluate Pow 0.5"]
+        bodies.append(each)
     names = ["out.png"] if len(bodies) == 1 else [f"out-{n}.png" for n in range(1, len(bodies) + 1)]
     source = shlex.quote(script.path(request) + ("[0]" if request.frames > 1 else ""))
     return [
@@ -92,7 +87,7 @@ def _enlarged(request: Request) -> bool:
     return top > high - 1 or left > wide - 1 or top + bottom > high - 1 or left + right > wide - 1
 
 
-def _morphology(request: Request, kernel: NDArray[np.float64], offset: float) -> str:
+def _morphology(request: Request, kernel: Array, offset: float) -> str:
     """The operator, with its kernel's zeros of dilation, its origin and its bias."""
     high, wide = request.geometry.extent
     top, _, left, _ = (0, 0, 0, 0) if _enlarged(request) else request.geometry.pads

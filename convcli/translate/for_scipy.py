@@ -49,7 +49,7 @@ def _same(request: Request) -> tuple[str, list[str], list[str]]:
 
 def _valid(request: Request) -> tuple[str, list[str], list[str]]:
     """Windows over an image that is padded first."""
-    before, x = ([script.pad(request)], "padded") if any(request.geometry.pads) else ([], "image")
+    before, x = ([script.pad("padded", request.padding)], "padded") if any(request.geometry.pads) else ([], "image")
     how, thinned = 'mode="valid", method="direct"', script.strided(request)
     if request.kernels is not None:
         return "signal", before, _bank(request, "signal.correlate", x, how, thinned)

@@ -9,13 +9,14 @@ _TENSOR = literals.Make(
     "torch.tensor({}, dtype=torch.float64)", "torch.tensor({}, dtype=torch.float64)", "torch.from_numpy({})"
 )
 
-_TORCH = script.Dialect(
-    "torch.linalg.vector_norm({bank}, dim=1{keep})",
-    "{bank}.sum(dim=1{keep})",
-    "{bank}.amax(dim=1{keep})",
-    "torch.cat([{parts}], dim=1)",
-    ", keepdim=True",
-)
+_TORCH = {
+    "magnitude": "torch.linalg.vector_norm({bank}, dim=1{keep})",
+    "sum": "{bank}.sum(dim=1{keep})",
+    "max": "{bank}.amax(dim=1{keep})",
+    "none": "{bank}",
+    "together": "torch.cat([{parts}], dim=1)",
+    "keep": ", keepdim=True",
+}
 
 
 def write(request: Request) -> list[str]:
@@ -61,7 +62,12 @@ def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
     height, width = request.geometry.input
     most = {"reflect": (height - 1, width - 1), "circular": (height, width)}.get(mode)
     if mode == "symmetric" or (most and (max(top, bottom) > most[0] or max(left, right) > most[1])):
-        return [script.pad(request) + "  # torch has no such padding"], "torch.from_numpy(padded)", [], ""
+        return (
+            [script.pad("padded", request.padding) + "  # torch has no such padding"],
+            "torch.from_numpy(padded)",
+            [],
+            "",
+        )
     how = "" if mode == "zeros" else f', mode="{mode}"'
     return [f"padded = F.pad({image}, ({left}, {right}, {top}, {bottom}){how})"], "padded", [], ""
 

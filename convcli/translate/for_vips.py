@@ -9,16 +9,15 @@ import shlex
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.geometry import Size
 from convcli.translate import literals, script, shell
-from convcli.translate.request import Request
+from convcli.translate.request import Array, Request
 
 _EXTEND = {"zeros": "black", "replicate": "copy", "circular": "repeat", "symmetric": "mirror", "reflect": "mirror"}
 
 
-class Step(NamedTuple):
+class VipsCall(NamedTuple):
     """A call of vips: ``vips OPERATION INPUT TARGET OPTIONS``. An empty input means the target before it."""
 
     operation: str
@@ -31,29 +30,19 @@ def write(request: Request) -> list[str]:
     """The lines of the shell script."""
     if what := shell.lacks(request, "vips"):
         return [literals.lacking(what)]
-    kernels, offsets, parts = shell.bank(request)
-    runs = []
-    for first, stop, rule in parts:
-        taps, bias = kernels[first:stop], offsets[first:stop]
-        if rule == "none":
-            runs += [(rule, taps[k : k + 1], bias[k : k + 1]) for k in range(len(taps))]
-        elif rule == "sum":
-            runs.append((rule, taps.sum(axis=0, keepdims=True), bias.sum(keepdims=True)))
-        else:
-            runs.append((rule, taps, bias))
+    runs = shell.results(request)
     matrices, before = _before(request)
-    start, total, number = shlex.quote(script.path(request)), sum(len(taps) for _, taps, _ in runs), 0
+    start, total, number = shlex.quote(script.path(request)), sum(len(run.kernels) for run in runs), 0
     lines, after = [], _after(request)
     if before and total > 1:
         lines, start, before = _chain(before, start, before[-1].target), before[-1].target, []
-    for place, (rule, taps, bias) in enumerate(runs, 1):
-        steps = list(before)
-        files = []
-        for kernel, offset in zip(taps, bias, strict=True):
+    for place, (kernels, biases, rule) in enumerate(runs, 1):
+        steps, files = list(before), []
+        for kernel, bias in zip(kernels, biases, strict=True):
             number += 1
             file = f"kernel{number if total > 1 else ''}"
-            matrices += _matrix(f"{file}.mat", *literals.fraction(shell.spread(request, kernel)), offset)
-            steps.append(Step("conv", f"{file}.v", f"{file}.mat", "" if steps == before else start))
+            matrices += _matrix(f"{file}.mat", *literals.fraction(shell.spread(request, kernel)), bias)
+            steps.append(VipsCall("conv", f"{file}.v", f"{file}.mat", "" if steps == before else start))
             files.append(f"{file}.v")
         out = "out.tif" if len(runs) == 1 else f"out-{place}.tif"
         lines += _chain([*steps, *_joined(rule, files), *after], start, out)
@@ -61,7 +50,7 @@ def write(request: Request) -> list[str]:
     return [*shell.mirrored(request), *shell.several(len(runs)), *matrices, *lines, clips]
 
 
-def _chain(steps: list[Step], start: str, out: str) -> list[str]:
+def _chain(steps: list[VipsCall], start: str, out: str) -> list[str]:
     """The steps one after the other; the last writes `out`."""
     lines, file = [], start
     for step in steps:
@@ -71,30 +60,30 @@ def _chain(steps: list[Step], start: str, out: str) -> list[str]:
     return lines
 
 
-def _matrix(name: str, values: NDArray[np.float64], divisor: int = 1, offset: float = 0.0) -> list[str]:
+def _matrix(name: str, values: Array, divisor: int = 1, offset: float = 0.0) -> list[str]:
     """Lines that write a matrix file. It has the divisor and the offset, which only ``conv`` reads."""
     head = f"{values.shape[1]} {values.shape[0]} {divisor} {literals.number(offset)}"
     return [f"cat > {name} <<END", head, *(literals.numbers(row, " ") for row in values), "END"]
 
 
-def _before(request: Request) -> tuple[list[str], list[Step]]:
+def _before(request: Request) -> tuple[list[str], list[VipsCall]]:
     """Lines for matrices, and the steps before the kernel: orientation, opacity, gray or the sum of the channels, a border."""
     matrices, steps, geometry = [], [], request.geometry
     if request.turned:
-        steps.append(Step("autorot", "upright.v"))
+        steps.append(VipsCall("autorot", "upright.v"))
     if request.transparent:
-        steps.append(Step("extract_band", "colours.v", f"0 --n {request.input_channels}"))
+        steps.append(VipsCall("extract_band", "colours.v", f"0 --n {request.input_channels}"))
     if request.gray:
         matrices += _matrix("gray.mat", script.luma(request)[None])
-        steps.append(Step("recomb", "gray.v", "gray.mat"))
+        steps.append(VipsCall("recomb", "gray.v", "gray.mat"))
     elif request.summed is not None:
         matrices += _matrix("sum.mat", np.ones((1, request.layer.inputs)))
-        steps.append(Step("recomb", "sum.v", "sum.mat"))
+        steps.append(VipsCall("recomb", "sum.v", "sum.mat"))
     if not _direct(request):
         (top, _, left, _), size = geometry.pads, _padded(request)
         if (top, left) != (0, 0) or size != geometry.input:
             extend = _EXTEND[geometry.padding_mode]
-            steps.append(Step("embed", "padded.v", f"{left} {top} {size.width} {size.height} --extend {extend}"))
+            steps.append(VipsCall("embed", "padded.v", f"{left} {top} {size.width} {size.height} --extend {extend}"))
     return matrices, steps
 
 
@@ -115,30 +104,30 @@ def _padded(request: Request) -> Size:
     return Size(*map(max, padded, needed))
 
 
-def _after(request: Request) -> list[Step]:
+def _after(request: Request) -> list[VipsCall]:
     """The steps after the kernel: crop to the windows on the padded image, and apply the stride."""
     if _direct(request):
         return []
     (high, wide), (s, t), (height, width) = request.geometry.extent, request.geometry.stride, request.geometry.output
     steps = []
     if (height * s, width * t) != tuple(_padded(request)):
-        steps.append(Step("extract_area", "cropped.v", f"{wide // 2} {high // 2} {width * t} {height * s}"))
+        steps.append(VipsCall("extract_area", "cropped.v", f"{wide // 2} {high // 2} {width * t} {height * s}"))
     if s > 1 or t > 1:
-        steps.append(Step("subsample", "thinned.v", f"{t} {s}"))
+        steps.append(VipsCall("subsample", "thinned.v", f"{t} {s}"))
     return steps
 
 
-def _joined(rule: str, files: list[str]) -> list[Step]:
+def _joined(rule: str, files: list[str]) -> list[VipsCall]:
     """The steps that join the results of several kernels."""
     if rule == "max":
-        return [Step("bandrank", "max.v", f"--index {len(files) - 1}", f'"{" ".join(files)}"')]
+        return [VipsCall("bandrank", "max.v", f"--index {len(files) - 1}", f'"{" ".join(files)}"')]
     if rule != "magnitude":
         return []
     if len(files) == 1:
-        return [Step("abs", "abs.v")]
+        return [VipsCall("abs", "abs.v")]
     squares = [f"squared{n}.v" for n in range(1, len(files) + 1)]
     return [
-        *(Step("multiply", square, "", f"{file} {file}") for file, square in zip(files, squares, strict=True)),
-        Step("sum", "sum.v", "", f'"{" ".join(squares)}"'),
-        Step("math2_const", "magnitude.v", "pow 0.5"),
+        *(VipsCall("multiply", square, "", f"{file} {file}") for file, square in zip(files, squares, strict=True)),
+        VipsCall("sum", "sum.v", "", f'"{" ".join(squares)}"'),
+        VipsCall("math2_const", "magnitude.v", "pow 0.5"),
     ]

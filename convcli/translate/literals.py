@@ -6,10 +6,9 @@ import textwrap
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.kernels import weights
-from convcli.translate.request import Request
+from convcli.translate.request import Array, Request
 
 PASTED = 1024
 """The most numbers that are written in a script. More are read from a file."""
@@ -32,12 +31,12 @@ def number(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
-def numbers(values: NDArray[np.float64], separator: str = ", ") -> str:
+def numbers(values: Array, separator: str = ", ") -> str:
     """The numbers of a vector."""
     return separator.join(map(number, values))
 
 
-def nested(values: NDArray[np.float64], indent: int = 0) -> str:
+def nested(values: Array, indent: int = 0) -> str:
     """An array as nested lists, on several lines where it does not fit in one."""
     if values.ndim == 1:
         margin = " " * (indent + 1)
@@ -49,7 +48,7 @@ def nested(values: NDArray[np.float64], indent: int = 0) -> str:
     return "[" + (",\n" + " " * (indent + 1)).join(parts) + "]"
 
 
-def fraction(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+def fraction(values: Array) -> tuple[Array, int]:
     """Integers and a divisor that give exactly `values`, if that is easier to read; else the values and 1."""
     short = max(len(number(value)) for value in values.flat) <= 7
     for divisor in range(1, 257 if short else 2000):
@@ -59,7 +58,7 @@ def fraction(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
     return values, 1
 
 
-def outer(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def outer(values: Array) -> tuple[Array, Array] | None:
     """The column and the row whose product is the matrix, apart from rounding; None if there are none."""
     i, j = np.unravel_index(np.abs(values).argmax(), values.shape)
     peak = float(values[i, j])
@@ -80,7 +79,7 @@ class Make(NamedTuple):
 OF_NUMPY = Make("np.array({}, dtype=float)", "np.array({})", "{}")
 
 
-def array(name: str, values: NDArray[np.float64], make: Make = OF_NUMPY, stored: str = "") -> list[str]:
+def array(name: str, values: Array, make: Make = OF_NUMPY, stored: str = "") -> list[str]:
     """Lines that assign a float64 array of any shape to the variable `name`, as the library of `make` does it.
 
     `stored` is an expression that reads a long array from the user's file. If it is empty, the array has to be saved first.
@@ -110,27 +109,27 @@ def quoted(text: str) -> str:
     return repr(text) if '"' in text else '"' + repr(f"{text}'")[1:-2] + '"'
 
 
-class Stored(NamedTuple):
+class FromFile(NamedTuple):
     """An import and an expression that reads weights as float64. Both may be empty."""
 
     imported: str
     expression: str
 
 
-def stored(request: Request) -> Stored:
+def stored(request: Request) -> FromFile:
     """How a script reads the weights from the user's own file, if it can."""
     if not request.weights:
-        return Stored("", "")
+        return FromFile("", "")
     path, key = weights.split(request.weights)
     file, flip = quoted(str(path)), "[:, :, ::-1, ::-1].copy()" if request.flipped else ""
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return Stored("", f"np.load({file}).astype(float){flip}")
+        return FromFile("", f"np.load({file}).astype(float){flip}")
     if key is None:
-        return Stored("", "")
+        return FromFile("", "")
     if suffix == ".npz":
-        return Stored("", f"np.load({file})[{quoted(key)}].astype(float){flip}")
+        return FromFile("", f"np.load({file})[{quoted(key)}].astype(float){flip}")
     if suffix == ".safetensors":
         imported = "from safetensors.numpy import load_file"
-        return Stored(imported, f"load_file({file})[{quoted(key)}].astype(float){flip}")
-    return Stored("import torch", f"torch.load({file}, weights_only=True)[{quoted(key)}].double().numpy(){flip}")
+        return FromFile(imported, f"load_file({file})[{quoted(key)}].astype(float){flip}")
+    return FromFile("import torch", f"torch.load({file}, weights_only=True)[{quoted(key)}].double().numpy(){flip}")

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from convcli.geometry import Geometry, Pads, Size
 from convcli.layer import Layer
 
+Array = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
@@ -34,14 +36,14 @@ class Request:
     transparent: bool = False  # whether it has opacity, which the operation does not read
     turned: bool = False  # whether its file may say how the pixels are to be turned
     # added to the image before a transposed operation reads it; `geometry` is then that of the larger image
-    border: Border | None = None
+    border: Extension | None = None
 
     def with_border(self) -> Request:
         """The same, with what a transposed operation reads beyond the border added to the image first."""
         geometry = self.geometry
         if not geometry.transpose or not any(geometry.reach):
             return self
-        return replace(self, geometry=geometry.extended, border=Border(geometry.reach, geometry.padding_mode))
+        return replace(self, geometry=geometry.extended, border=Extension(geometry.reach, geometry.padding_mode))
 
     @property
     def size(self) -> Size:
@@ -50,30 +52,35 @@ class Request:
         return Size(height - pads.top - pads.bottom, width - pads.left - pads.right)
 
     @property
+    def padding(self) -> Extension:
+        """What a direct operation reads beyond the border."""
+        return Extension(self.geometry.pads, self.geometry.padding_mode)
+
+    @property
     def gray(self) -> bool:
         """Whether several colours become gray first."""
         return self.channels == "gray" and self.input_channels > 1
 
     @property
-    def each(self) -> NDArray[np.float64] | None:
+    def each(self) -> Array | None:
         """The kernels ``(K, kh, kw)``, if the same ones are applied to every channel alone; else None."""
         inputs, weight = self.layer.inputs, self.layer.weight
         return _same(weight.reshape(inputs, -1, *weight.shape[2:])) if self.layer.groups == inputs else None
 
     @property
-    def summed(self) -> NDArray[np.float64] | None:
+    def summed(self) -> Array | None:
         """The kernels ``(K, kh, kw)``, if each is applied to the sum of several channels; else None."""
         if self.layer.groups != 1 or self.layer.inputs == 1:
             return None
         return _same(self.layer.weight if self.layer.transpose else self.layer.weight.swapaxes(0, 1))
 
     @property
-    def kernels(self) -> NDArray[np.float64] | None:
+    def kernels(self) -> Array | None:
         """`each` or `summed`: the kernels ``(K, kh, kw)``, or None for a layer."""
         return self.summed if self.each is None else self.each
 
     @property
-    def named(self) -> tuple[str, NDArray[np.float64]]:
+    def named(self) -> tuple[str, Array]:
         """The name that scripts give to the weights, and their values: ``kernel``, ``kernels``, or ``weight`` of a layer."""
         if (kernels := self.kernels) is None:
             return "weight", self.layer.weight.astype(np.float64, copy=False)
@@ -93,12 +100,12 @@ class Request:
         return float(bias[0]) if (bias == bias[0]).all() else None
 
     @property
-    def joined(self) -> tuple[Part, ...]:
+    def joined(self) -> tuple[Joined, ...]:
         """The parts of a bank whose outputs are combined. Empty if there are none."""
         parts, start = [], 0
         for count, rule in self.parts:
             rule = "none" if count == 1 and rule != "magnitude" else rule
-            parts.append(Part(start, start + count, rule))
+            parts.append(Joined(start, start + count, rule))
             start += count
         return tuple(parts) if any(part.rule != "none" for part in parts) else ()
 
@@ -115,19 +122,19 @@ class Request:
         return (top, left) == (high // 2, wide // 2)
 
 
-def _same(blocks: NDArray[np.floating]) -> NDArray[np.float64] | None:
+def _same(blocks: NDArray[np.floating]) -> Array | None:
     """The first block, if all are the same."""
     return blocks[0].astype(np.float64, copy=False) if (blocks == blocks[0]).all() else None
 
 
-class Border(NamedTuple):
+class Extension(NamedTuple):
     """Rows and columns that are added to an image, and the padding mode that says what they hold."""
 
     pads: Pads
     mode: str
 
 
-class Part(NamedTuple):
+class Joined(NamedTuple):
     """Kernels ``start … stop - 1`` of a bank and the rule that joins their outputs."""
 
     start: int

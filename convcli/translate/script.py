@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.pointwise.lift import LUMA, LUMINANCE
 from convcli.translate.literals import array, lacking, number, numbers, quoted, stored
-from convcli.translate.request import Border, Part, Request
+from convcli.translate.request import Array, Extension, Request
 from convcli.vocabulary import BORDERS, PADDING_MODES
 
 
@@ -73,28 +71,22 @@ def prepared(request: Request) -> list[str]:
     if request.gray:
         lines.append(f"image = np.tensordot([{numbers(luma(request))}], image, 1)[None]  # gray")
     if request.border is not None:
-        lines.append(bordered(request.border))
+        lines.append(pad("image", request.border) + "  # padding mode")
     return lines
 
 
-def bordered(border: Border) -> str:
-    """A line by which ``image`` goes on beyond its border, as a transposed operation reads it."""
-    (top, bottom, left, right), mode = border.pads, mode_in("numpy", border.mode)
-    return f'image = np.pad(image, ((0, 0), ({top}, {bottom}), ({left}, {right})), mode="{mode}")  # padding mode'
-
-
-def luma(request: Request) -> NDArray[np.float64]:
+def luma(request: Request) -> Array:
     """The share of each colour in gray."""
     if request.input_channels != len(LUMA):
         return np.full(request.input_channels, 1 / request.input_channels)
     return np.array(LUMINANCE if request.linear else LUMA)
 
 
-def pad(request: Request, name: str = "image") -> str:
-    """A line that makes ``padded`` of an image ``(C, H, W)``, by NumPy."""
-    (top, bottom, left, right), mode = request.geometry.pads, request.geometry.padding_mode
+def pad(target: str, border: Extension) -> str:
+    """A line that makes `target` of ``image``, by NumPy."""
+    (top, bottom, left, right), mode = border
     how = "" if mode == "zeros" else f', mode="{mode_in("numpy", mode)}"'
-    return f"padded = np.pad({name}, ((0, 0), ({top}, {bottom}), ({left}, {right})){how})"
+    return f"{target} = np.pad(image, ((0, 0), ({top}, {bottom}), ({left}, {right})){how})"
 
 
 def spread(request: Request) -> list[str]:
@@ -157,40 +149,28 @@ def strided(request: Request) -> str:
     return "" if s == t == 1 else f"[:, ::{s}, ::{t}]"
 
 
-class Dialect(NamedTuple):
-    """How a library combines arrays along their second axis. ``{keep}`` is where that axis is kept."""
-
-    magnitude: str
-    sum: str
-    max: str
-    concatenate: str
-    keep: str
-
-
-NUMPY = Dialect(
-    "np.linalg.norm({bank}, axis=1{keep})",
-    "{bank}.sum(axis=1{keep})",
-    "{bank}.max(axis=1{keep})",
-    "np.concatenate([{parts}], axis=1)",
-    ", keepdims=True",
-)
+NUMPY = {
+    "magnitude": "np.linalg.norm({bank}, axis=1{keep})",
+    "sum": "{bank}.sum(axis=1{keep})",
+    "max": "{bank}.max(axis=1{keep})",
+    "none": "{bank}",
+    "together": "np.concatenate([{parts}], axis=1)",
+    "keep": ", keepdims=True",
+}
+"""How NumPy combines arrays along their second axis. ``{keep}`` is where that axis is kept."""
 
 
-def joined(request: Request, dialect: Dialect = NUMPY) -> list[str]:
-    """Lines that join the outputs of a bank."""
+def joined(request: Request, words: Mapping[str, str] = NUMPY) -> list[str]:
+    """Lines that join the outputs of a bank, as the library of `words` does it."""
     parts = request.joined
     if not parts:
         return []
     height, width = request.geometry.output
     bank = f"result.reshape({request.blocks}, {parts[-1].stop}, {height}, {width})"
     if len(parts) == 1:
-        return ["result = " + getattr(dialect, parts[0].rule).format(bank=bank, keep="")]
-
-    def piece(part: Part) -> str:
-        outputs = f"bank[:, {part.start}:{part.stop}]"
-        return outputs if part.rule == "none" else getattr(dialect, part.rule).format(bank=outputs, keep=dialect.keep)
-
-    together = dialect.concatenate.format(parts=", ".join(map(piece, parts)))
+        return ["result = " + words[parts[0].rule].format(bank=bank, keep="")]
+    pieces = [words[rule].format(bank=f"bank[:, {start}:{stop}]", keep=words["keep"]) for start, stop, rule in parts]
+    together = words["together"].format(parts=", ".join(pieces))
     return [f"bank = {bank}", f"result = {together}.reshape(-1, {height}, {width})"]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.translate.literals import lacking
-from convcli.translate.request import Part, Request
+from convcli.translate.request import Array, Joined, Request
 
 
 def lacks(request: Request, tool: str) -> str:
@@ -21,17 +22,33 @@ def lacks(request: Request, tool: str) -> str:
     return next((f"{what}; there is no text" for holds, what in rules if holds), "")
 
 
-def _biases(request: Request) -> NDArray[np.float64]:
+def _biases(request: Request) -> Array:
     """The different biases ``(N, K)`` that the kernels have on the channels."""
     bias = np.zeros(request.layer.outputs) if request.layer.bias is None else request.layer.bias
     return np.unique(bias.reshape(request.blocks, -1), axis=0)
 
 
-def bank(request: Request) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[Part, ...]]:
-    """The kernels of an operation that lacks nothing, the bias of each, and how they are joined."""
-    assert request.kernels is not None
-    parts = request.joined or tuple(Part(k, k + 1, "none") for k in range(len(request.kernels)))
-    return request.kernels, _biases(request)[0], parts
+class Result(NamedTuple):
+    """Kernels ``(K, kh, kw)`` with the bias of each, and the rule that joins their outputs: none (of one), magnitude or max."""
+
+    kernels: Array
+    biases: Array
+    rule: str
+
+
+def results(request: Request) -> list[Result]:
+    """What makes each result of an operation that lacks nothing. A sum of results is made by the sum of their kernels."""
+    kernels, biases, found = request.kernels, _biases(request)[0], []
+    assert kernels is not None
+    for start, stop, rule in request.joined or [Joined(0, len(kernels), "none")]:
+        if rule == "none":
+            found += [Result(kernels[k : k + 1], biases[k : k + 1], rule) for k in range(start, stop)]
+        elif rule == "sum":
+            total = kernels[start:stop].sum(axis=0, keepdims=True), biases[start:stop].sum(keepdims=True)
+            found.append(Result(*total, "none"))
+        else:
+            found.append(Result(kernels[start:stop], biases[start:stop], rule))
+    return found
 
 
 def mirrored(request: Request) -> list[str]:
@@ -46,7 +63,7 @@ def several(count: int) -> list[str]:
     return [lacking(f"{count} results in one picture; each is a file")] if count > 1 else []
 
 
-def spread(request: Request, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+def spread(request: Request, kernel: Array) -> Array:
     """A kernel with the zeros of its dilation."""
     d, e = request.geometry.dilation
     taps = np.zeros(request.geometry.extent)

@@ -599,7 +599,7 @@ def test_the_largest_of_a_maximum_comes_first() -> None:
     answer = pixel.explain(subject.load(str(SAMPLES / "tiny.png"), operation), (1, 1))
     assert answer.output.rule == "max"
     assert answer.joined == 645
-    assert [float(one.products[place].sum()) for one, place in answer.telling(3)] == [645, 645, 645]
+    assert [window.total for window in answer.telling(3)] == [645, 645, 645]
     assert len(answer.telling(100)) == len(answer.windows) == 8
     drawn = [shape.text for shape in illustration.draw(answer, PALETTES["light"]).shapes if isinstance(shape, Text)]
     assert drawn.count("Σ = 645") == 3
@@ -614,8 +614,8 @@ def test_a_maximum_shows_the_winner_first_though_another_has_the_largest_window(
     operation = assemble(ConvSpec(), ("1,0", "0,1"), channels="sum", combine="max")
     answer = pixel.explain(subject.load(str(folder / "pair.png"), operation), (0, 0))
     assert answer.joined == 450
-    assert [one.sum for one, _ in answer.telling(4)] == [450, 450, 450, 200]
-    assert [one.sum for one, _ in answer.telling(1)] == [450]
+    assert [window.trace.sum for window in answer.telling(4)] == [450, 450, 450, 200]
+    assert [window.trace.sum for window in answer.telling(1)] == [450]
 
 
 @pytest.mark.parametrize(("channels", "label"), [("each", "sobel-x "), ("sum", "sobel-x 2 ")])

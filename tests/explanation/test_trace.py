@@ -56,15 +56,15 @@ def test_a_direct_sum_by_hand() -> None:
 def test_a_corner_of_zeros_by_hand() -> None:
     result = plain(ConvSpec(padding=Pads(1, 0, 1, 0)), RAMP, KERNEL, (0, 0))
     assert result.values.tolist() == [[[0, 0], [0, 1]]]
-    assert [[result.mark(i, j) for j in (0, 1)] for i in (0, 1)] == [["zero", "zero"], ["zero", "pixel"]]
-    assert result.reached == [(1, 1)]
+    assert result.marks == [["zero", "zero"], ["zero", "pixel"]]
+    assert result.terms == [(0, (0, 0), (1, 1), 1, 4)]
     assert result.sum == 4
 
 
 def test_a_reflected_corner_by_hand() -> None:
     result = plain(ConvSpec(padding=Pads(1, 0, 1, 0), padding_mode="reflect"), RAMP, KERNEL, (0, 0))
     assert result.values.tolist() == [[[5, 4], [2, 1]]]
-    assert [[result.mark(i, j) for j in (0, 1)] for i in (0, 1)] == [["copy", "copy"], ["copy", "pixel"]]
+    assert result.marks == [["copy", "copy"], ["copy", "pixel"]]
     assert result.source(0, 1) == (1, 0)
     assert result.rows[0].position == -1
     assert result.sum == 5 + 8 + 6 + 4
@@ -86,24 +86,26 @@ def test_a_transposed_sum_by_hand() -> None:
     assert result.values.tolist() == [[[1, 0, 3], [0, 0, 0], [5, 0, 7]]]
     assert result.kernel.tolist() == [[[9, 8, 7], [6, 5, 4], [3, 2, 1]]]
     assert result.sum == 1 * 9 + 3 * 7 + 5 * 3 + 7 * 1 + 0.5
-    assert [[result.mark(i, j) for j in range(3)] for i in range(3)] == [
+    assert result.marks == [
         ["pixel", "between", "pixel"], ["between"] * 3, ["pixel", "between", "pixel"],
     ]  # fmt: skip
     assert result.rows[0].tap == 2
-    assert result.reached == [(0, 0), (0, 2), (2, 0), (2, 2)]
+    assert [(term.pixel, term.tap, term.product) for term in result.terms] == [
+        ((0, 0), (2, 2), 9), ((0, 1), (2, 0), 21), ((1, 0), (0, 2), 15), ((1, 1), (0, 0), 7),
+    ]  # fmt: skip
 
 
 def test_nothing_reaches_output_padding() -> None:
     spec = ConvSpec(transpose=True, stride=Pair(2, 2), output_padding=Pair(1, 1))
     image = np.array([[[1, 3], [5, 7]]])
     result = plain(spec, image, np.ones((1, 1, 3, 3)), (5, 5), 9)
-    assert result.reached == []
+    assert result.terms == []
     assert result.sum == 9
 
 
 def test_nothing_reaches_what_lies_between_small_kernels() -> None:
     result = plain(ConvSpec(transpose=True, stride=Pair(3, 3)), RAMP, np.ones((1, 1, 2, 2)), (2, 0))
-    assert result.reached == []
+    assert result.terms == []
     assert {row.mark for row in result.rows} == {"between"}
 
 
@@ -183,11 +185,11 @@ def test_a_cell_between_pixels_and_beyond_the_border_is_beyond_it() -> None:
     rows, columns = readings(geometry, 0, 0), readings(geometry, 1, 1)
     nothing = np.zeros((1, 3, 3))
     window = Trace(0, (0,), rows, columns, nothing, nothing, 0.0)
-    assert [[window.mark(i, j) for j in range(3)] for i in range(3)] == [
+    assert window.marks == [
         ["zero", "zero", "zero"],
         ["zero", "zero", "zero"],
         ["zero", "pixel", "between"],
     ]
     copied = ConvSpec(padding=Pads(1, 1, 1, 1), padding_mode="reflect").resolve((4, 4), (3, 3))
     window = Trace(0, (0,), readings(copied, 0, 0), readings(copied, 1, 1), nothing, nothing, 0.0)
-    assert [window.mark(0, 0), window.mark(1, 0), window.mark(2, 2)] == ["copy", "pixel", "pixel"]
+    assert [window.marks[0][0], window.marks[1][0], window.marks[2][2]] == ["copy", "pixel", "pixel"]

@@ -127,5 +127,4 @@ def test_hidden_colours_stay_where_nothing_mixes(extension: str, tmp_path: Path)
 )
 def test_what_auto_does(kernels: list[str], channels: str, policy: str) -> None:
     operation = assemble(ConvSpec(), kernels, channels=channels)
-    assert policy_for(3, True, operation) == policy
-    assert policy_for(3, False, operation) == "drop"
+    assert policy_for(3, operation) == policy

@@ -5,7 +5,7 @@ import json
 import os
 import threading
 import traceback
-from contextlib import AbstractContextManager, chdir, suppress
+from contextlib import AbstractContextManager, chdir
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ from convcli.runs import batch, outputs, single
 from convcli.runs.batch import Batch, Failed, Skipped
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing
-from convcli.system import files
+from convcli.system import context, files
 from support.batches import OPERATION, lines
 from support.cli import binary, done, run, terminal
 from support.files import alone, made
@@ -361,16 +361,27 @@ def test_remarks_are_heard_while_c_libraries_are_silent(photos: Path) -> None:
 # Folders that several make, files that change
 
 
-def test_a_folder_stays_while_another_writes_into_it(tmp_path: Path) -> None:
+def test_a_folder_that_stays_empty_is_removed_at_the_end(tmp_path: Path) -> None:
     target, output = str(tmp_path / "new/deep/x.png"), f"{tmp_path}/new/deep/"
-    with outputs.folder(target, output):
-        with suppress(ImageError), outputs.folder(target, output):
-            raise ImageError("no")
+    with context.Context():
+        outputs.make_folder(target, output)
+        outputs.make_folder(target, output)
         assert (tmp_path / "new/deep").is_dir()
     assert not (tmp_path / "new").exists()
-    with outputs.folder(target, output):
+    with context.Context():
+        outputs.make_folder(target, output)
         (tmp_path / "new/deep/x.png").touch()
     assert (tmp_path / "new/deep/x.png").exists()
+
+
+def test_a_folder_that_can_be_made_in_part_is_removed(tmp_path: Path) -> None:
+    with context.Context():
+        (tmp_path / "file").touch()
+        with pytest.raises(ImageError, match="cannot be made"):
+            outputs.make_folder(f"{tmp_path}/file/deep/x.png", f"{tmp_path}/file/deep/")
+        with pytest.raises(ImageError, match="cannot be made"):
+            outputs.make_folder(f"{tmp_path}/new/{'n' * 300}/x.png", f"{tmp_path}/new/{{stem}}/x.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_bad_images_do_not_take_the_folder_from_good_ones(photos: Path) -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.convspec import ConvSpec
-from convcli.errors import ConvError
 from convcli.geometry import Pads, Pair
 from convcli.translate import Request, translate
 from convcli.vocabulary import PADDING_MODES
@@ -286,8 +285,3 @@ def test_linear_light(tool: str, tmp_path: Path) -> None:
         request = request_for(ConvSpec(), (3, 2), "0.5,0.5", channels=channels, linear=True)
         want = 255 * (1.055 * 0.5 ** (1 / 2.4) - 0.055)
         np.testing.assert_allclose(result_of(request, tool, tmp_path), want, rtol=1e-9)
-
-
-def test_an_unknown_tool() -> None:
-    with pytest.raises(ConvError, match="tool 'gimp' is unknown: use one of torch, scipy"):
-        translate(request_for(ConvSpec(), (5, 5), "box"), "gimp")

@@ -1,0 +1,39 @@
+"""The parameter types of the command line: how a word becomes a value, and how a shell completes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+T = TypeVar("T")
+
+
+class WordType(click.ParamType[T]):
+    """Values that `_parse` makes of words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """Parse a word. A default may be a value already."""
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def _parse(self, text: str) -> T:
+        raise NotImplementedError
+
+    @property
+    def _words(self) -> Mapping[str, str]:
+        """What a shell offers: words, each with a help text or ""."""
+        return {}
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The words that begin like this."""
+        from click.shell_completion import CompletionItem  # its own imports take longer than the arithmetic of sizes
+
+        found = (word for word in self._words if word.startswith(incomplete.lower()))
+        return [CompletionItem(word, help=self._words[word]) for word in found]

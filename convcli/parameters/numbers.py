@@ -1,0 +1,270 @@
+"""Parameter types of numbers: sizes, pairs, paddings, positions, and ``?`` for what is to be solved for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from math import inf
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from convcli.convspec import Bias
+from convcli.geometry import Pads, Pair, Size
+from convcli.parameters import WordType
+from convcli.vocabulary import MOST_PIXELS, PADDING_RULES, padding_mode, padding_rule
+
+T = TypeVar("T")
+
+MAX_NUMBER = 2**31 - 1
+"""The largest size, stride or padding. A larger number is probably a mistake."""
+
+MAX_VALUE = 1e38
+"""The largest bias: about the largest value of float32."""
+
+
+class CountType(WordType[int]):
+    """A whole number from `least` to `most`."""
+
+    name = "N"
+
+    def __init__(self, most: int = MAX_NUMBER, least: int = 1) -> None:
+        self.most, self.least = most, least
+
+    def _parse(self, text: str) -> int:
+        number = whole(text, self.least)
+        if number is None or number > self.most:
+            raise ValueError(f"'{text}' is not a whole number from {self.least} to {self.most}")
+        return number
+
+
+class IndexType(WordType[int]):
+    """A position, counted from 0. Negative numbers count from the end. Whether it exists is checked later."""
+
+    name = "N"
+
+    def _parse(self, text: str) -> int:
+        number = whole(text, -MAX_NUMBER)
+        if number is None:
+            raise ValueError(f"'{text}' is not a whole number, as in 0, or -1 for the last")
+        return number
+
+
+class PointType(WordType[tuple[int, int]]):
+    """``Y,X``: a row and a column, counted from 0. Negative numbers count from the end. Whether they exist is checked later."""
+
+    name = "Y,X"
+
+    def _parse(self, text: str) -> tuple[int, int]:
+        numbers = _whole_numbers(text, -MAX_NUMBER)
+        if len(numbers) != 2:
+            raise ValueError(f"'{text}' is not Y,X with two whole numbers, row and column, as in 10,12")
+        return numbers[0], numbers[1]
+
+
+class PairType(WordType[Pair]):
+    """``N`` or ``H,W``: rows, then columns. A single number is for both axes."""
+
+    name = "N|H,W"
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def _parse(self, text: str) -> Pair:
+        return Pair(*_pair(self, text, self.least))
+
+
+class SizeType(WordType[Size]):
+    """``H,W``. A single number is for both sides."""
+
+    name = "H,W"
+
+    def _parse(self, text: str) -> Size:
+        return Size(*_pair(self, text, 1))
+
+
+def _pair(kind: WordType[Any], text: str, least: int) -> tuple[int, int]:
+    numbers = _whole_numbers(_uncrossed(text), least)
+    if len(numbers) not in (1, 2):
+        form = f"{kind.name.replace('|', ' or ')} with whole numbers from {least} to {MAX_NUMBER}"
+        raise ValueError(f"'{text}' is not {form}, as in 2 or 2,1")
+    return numbers[0], numbers[-1]
+
+
+class PaddingType(WordType[Pads | str]):
+    """``N``, ``H,W``, ``T,B,L,R`` or a rule."""
+
+    name = "N|H,W|T,B,L,R|RULE"
+    _words = dict.fromkeys(PADDING_RULES, "")
+
+    def _parse(self, text: str) -> Pads | str:
+        if (rule := padding_rule(text)) is not None:
+            return rule
+        if (mode := padding_mode(text)) is not None:
+            remedy = f"use --padding-mode {mode} beside a number or a rule"
+            raise ValueError(f"'{text}' says what lies beyond the border: {remedy}")
+        numbers = _whole_numbers(_uncrossed(text), 0)
+        if len(numbers) not in (1, 2, 4):
+            form = f"N, H,W or T,B,L,R with whole numbers from 0 to {MAX_NUMBER}"
+            raise ValueError(f"'{text}' is not {form}, nor one of {', '.join(PADDING_RULES)}")
+        return Pads(*numbers) if len(numbers) == 4 else Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])
+
+
+class Square(int):
+    """A side that was written for both, as in ``32x32``."""
+
+
+class SideType(CountType):
+    """A whole number from 1, the height or the width of something; the options of both are `height` and `width`."""
+
+    def __init__(self, height: str, width: str) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def _parse(self, text: str) -> int:
+        both = re.fullmatch(rf"{_CROSSED.pattern}|\s*(\d+)\s*,\s*(\d+)\s*", text)
+        if both is None:
+            return super()._parse(text)
+        rows, columns = filter(None, both.groups())
+        if int(rows) != int(columns):
+            rule = "is two sides" if both[3] else "may be W×H or H×W, ours are H,W"
+            raise ValueError(
+                f"'{text}' {rule}: {rows},{columns} is {self.height} {rows} {self.width} {columns}, give both"
+            )
+        return Square(super()._parse(rows))
+
+    def check(self, height: object, width: object) -> None:
+        """Refuse a height that was written for both sides beside another width."""
+        if isinstance(height, Square) and width is not None and width != height:
+            raise click.UsageError(
+                f"{self.height} {int(height)}x{int(height)} and {self.width} {width} exclude each other: "
+                f"give {self.height} {int(height)} {self.width} {width}"
+            )
+
+
+class PixelsType(WordType[int]):
+    """A number of pixels: a whole number, or one followed by k, M or G."""
+
+    name = "N"
+
+    def _parse(self, text: str) -> int:
+        digits = text.strip()
+        factor = {"k": 10**3, "m": 10**6, "g": 10**9}.get(digits[-1:].lower(), 1)
+        number = whole(digits if factor == 1 else digits[:-1], 1)
+        if number is None or number * factor > MOST_PIXELS:
+            most = f"{MOST_PIXELS // 10**9}G"
+            raise ValueError(f"'{text}' is no count of pixels up to {most}: use 300000000 or 300M")
+        return number * factor
+
+
+class RealType(WordType[float]):
+    """A real number from `least` to `most`."""
+
+    def __init__(self, least: float, most: float = inf) -> None:
+        self.least, self.most = least, most
+        self.name = "N"
+
+    def _parse(self, text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = inf
+        if not self.least <= number <= self.most or number == inf:
+            allowed = f"finite number of at least {self.least:g}, as in 1e-6"
+            if self.most < inf:
+                allowed = f"number from {self.least:g} to {self.most:g}"
+            raise ValueError(f"'{text}' is not a {allowed}")
+        return number
+
+
+class BiasType(WordType[Bias]):
+    """``B`` or ``B1,B2,…``: numbers in pixel units or ``N%`` of full scale."""
+
+    name = "B[,B…]"
+
+    def _parse(self, text: str) -> Bias:
+        parts = [part.strip() for part in text.split(",")]
+        for part in parts:
+            if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", part):
+                raise ValueError(f"'{text}' is not B or B1,B2,… with numbers or percentages, as in 128 or 50%")
+            if abs(float(part.rstrip("%"))) > MAX_VALUE:
+                raise ValueError(f"'{part}' is out of range: use -{MAX_VALUE:g} to {MAX_VALUE:g}")
+        return Bias(tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts))
+
+
+class Asked(NamedTuple):
+    """A parameter to solve for: what is known of rows and columns (None: nothing), and whether both have to be the same number."""
+
+    rows: int | tuple[int, ...] | None
+    columns: int | tuple[int, ...] | None
+    shared: bool
+
+
+def known(value: T | Asked) -> T | None:
+    """The value of a parameter, or None if it is to be solved for."""
+    return None if isinstance(value, Asked) else value
+
+
+class AskedType(WordType[T | Asked]):
+    """What another type takes, or ``?``: for both axes, or for one of a pair as in ``3,?``."""
+
+    def __init__(self, inner: WordType[T]) -> None:
+        self.inner = inner
+        self.name = f"{inner.name}|?"
+
+    @property
+    def _words(self) -> Mapping[str, str]:
+        return self.inner._words
+
+    def _parse(self, text: str) -> T | Asked:
+        if "?" not in text:
+            return self.inner._parse(text)
+        parts = [part.strip() for part in text.split(",")]
+        if parts == ["?"]:
+            return Asked(None, None, True)
+        paired = isinstance(self.inner, (PairType, PaddingType))
+        if len(parts) != 2 or not paired:
+            raise ValueError(f"'{text}' is neither a value nor ?{' or H,? or ?,W' if paired else ''}")
+        known = [None if part == "?" else self.inner._parse(part) for part in parts]
+        if any(isinstance(part, str) for part in known):
+            raise ValueError(f"'{text}' has a rule for one axis: use numbers and ?")
+        rows, columns = map(_of_one_axis, known)
+        return Asked(rows, columns, shared=False)
+
+
+def _of_one_axis(known: object) -> int | tuple[int, ...] | None:
+    """The part for one axis, of a pair or of pads that are the same on both axes."""
+    return known[:2] if isinstance(known, Pads) else known[0] if isinstance(known, Pair) else None
+
+
+_CROSSED = re.compile(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*")
+"""Two sides as many tools write them, one before the other in some and after it in others."""
+
+
+def _uncrossed(text: str) -> str:
+    """``32x32`` as ``32``.
+
+    Raises
+    ------
+    ValueError
+        The sides differ: which is the height, nobody knows.
+    """
+    found = _CROSSED.fullmatch(text)
+    if found is None:
+        return text
+    if int(found[1]) != int(found[2]):
+        remedy = f"write {found[1]},{found[2]} for {found[1]} rows and {found[2]} columns"
+        raise ValueError(f"'{text}' may be W×H or H×W, ours are H,W: {remedy}")
+    return found[1]
+
+
+def whole(text: str, least: int) -> int | None:
+    """The whole number in `text`, or None if it is none or out of range."""
+    found = re.fullmatch(r"\s*([+-]?[0-9]{1,12})\s*", text)
+    return int(found[1]) if found and least <= int(found[1]) <= MAX_NUMBER else None
+
+
+def _whole_numbers(text: str, least: int) -> list[int]:
+    """The numbers between commas. The list is empty if one of them is not a whole number in range."""
+    parts = [whole(part, least) for part in text.split(",")]
+    return [] if None in parts else [part for part in parts if part is not None]
