@@ -92,10 +92,16 @@ def parts(folder: Path) -> None:
     part.resize((SIDE // 2, SIDE // 2), Image.Resampling.LANCZOS).save(folder / "half.png")
 
 
-def stretched(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Values as a contact sheet of convcli shows them: 0 is mid-gray if there are both signs, else black; 1 % is clipped."""
-    black, span = (127.5, 127.5) if values.min() < 0 else (0, 255)
-    out: NDArray[np.floating] = black + span * values / np.quantile(np.abs(values), 0.99)
+def pixels(name: str, values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A kernel's result ``(3, H, W)`` as a picture ``(H, W, 3)``.
+
+    What does not keep the brightness is shown as convcli's contact sheets do: 0 is mid-gray if there are both signs, else black,
+    and 1 % is clipped.
+    """
+    if not averages(name):
+        black, span = (127.5, 127.5) if values.min() < 0 else (0, 255)
+        values = black + span * values / np.quantile(np.abs(values), 0.99)
+    out: NDArray[np.uint8] = np.rint(values.clip(0, 255)).astype(np.uint8).transpose(1, 2, 0)
     return out
 
 
@@ -127,9 +133,7 @@ def main(folder: Path) -> None:
         parts(Path(scratch))
         for name in REGISTRY:
             _run([*command_of(name).split(), "-o", f"{name}.npy"], Path(scratch))
-            values = np.load(Path(scratch, f"{name}.npy"))
-            pixels = values if averages(name) else stretched(values)
-            page = Image.fromarray(np.rint(pixels.clip(0, 255)).astype(np.uint8).transpose(1, 2, 0))
+            page = Image.fromarray(pixels(name, np.load(Path(scratch, f"{name}.npy"))))
             page.save(folder / "kernels" / f"{name}.jpg", quality=80, optimize=True)
 
 

@@ -1,10 +1,9 @@
-"""The man pages and the generated parts of the README are those of this command line; one version everywhere."""
+"""The man pages are those of this command line; one version everywhere."""
 
 import importlib.util
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -29,11 +28,6 @@ def generate() -> ModuleType:
 def test_man_pages_are_fresh(generate: ModuleType) -> None:
     committed = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "man").glob("*.1")}
     assert committed == generate.pages(), "run `make docs`"
-
-
-def test_readme_is_fresh(generate: ModuleType) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert generate.readme(text) == text, "run `make docs`"
 
 
 def test_every_command_and_option_is_documented(generate: ModuleType) -> None:
@@ -71,19 +65,6 @@ def test_what_help_and_man_page_must_say() -> None:
         assert "\\fR\n\n" not in page, f"{name} has an empty description"
     help_ = " ".join(done("transpose", "--help").text.split())
     assert all(mode in help_ for mode in ("symmetric", "circular", "replicate"))  # where its input goes on
-
-
-def test_the_readme_documents_every_json_key(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    documents = [
-        done("apply", ROOT / "samples" / "tiny.png", "-k", "box", "--json", "-o", tmp_path / "o.png").json,
-        done("shape", "--hin", 9, "--k", 3, "--json").json,
-        (compared := done("compare", "--size", "9,9", "--repeats", "1", "--json").json),
-        compared["rows"][0],
-    ]
-    shape_parameters = {"kernel_size", "stride", "padding", "dilation", "output_padding"}
-    for key in {key for document in documents for key in document} - shape_parameters:
-        assert f"`{key}`" in text, key
 
 
 def test_every_page_is_installed() -> None:
