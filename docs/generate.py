@@ -134,20 +134,15 @@ def kernels() -> str:
     parts = []
     for family, names in FAMILIES.items():
         rows = map(_kernel, (REGISTRY[name] for name in names.split()))
-        parts.append(f"### {TITLES[family]}\n\n{table(('', 'kernel', 'what it does', 'values', 'source'), rows)}")
+        parts.append(f"### {TITLES[family]}\n\n{table(('', 'kernel', 'values', 'source'), rows)}")
     return "\n\n".join(parts)
 
 
 def _kernel(recipe: Recipe) -> tuple[str, ...]:
     name, spec = recipe.name, STRONGER.get(recipe.name)
     picture = f'<img src="../samples/kernels/{name}.jpg" width="96" height="96" alt="{name}">'
-    return (
-        picture + (f"<br>`{spec}`" if spec else ""),
-        f"`{recipe.usage}`",
-        as_options(recipe.about),
-        recipe.scale,
-        recipe.source,
-    )
+    shown = picture + (f"<br>`{spec}`" if spec else "")
+    return shown, f"`{recipe.usage}`<br>{as_options(recipe.about)}", recipe.scale, recipe.source
 
 
 def arguments() -> str:

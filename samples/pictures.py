@@ -115,7 +115,7 @@ def reduced(made: Path, target: Path, size: float) -> None:
         if target.suffix == ".jpg":
             page.save(target, quality=80, optimize=True)
         else:
-            page.quantize(64, dither=Image.Dither.NONE).save(target, optimize=True)
+            page.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def main(folder: Path) -> None:

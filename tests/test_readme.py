@@ -1,5 +1,6 @@
 """Every command line of the README and of docs/ is run; their links, pictures and generated parts are as they should be."""
 
+import importlib
 import importlib.util
 import re
 import shlex
@@ -109,6 +110,7 @@ def test_command(page: Path, line: str, folder: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_nothing_is_left_to_a_shell_by_chance(page: Path) -> None:
     for line in lines_of(page):
+        assert len(line) <= 112 or page == README, "wider than the page"
         bare = re.sub(r"'[^']*'|\"[^\"]*\"|#.*", "", line)
         assert not re.search(r"[?*\[\]()]", bare), line
 
@@ -139,6 +141,30 @@ def test_length_and_contents_of_the_readme() -> None:
     said = re.search(r"^## Exit codes\n\n(.*?)\n\n", text, re.DOTALL | re.MULTILINE)
     assert said is not None
     assert set(re.findall(r"\d+", said[1])) == set(re.findall(r"\d+", " ".join(codes)))
+
+
+TWINS = [row for row in rows(TEXTS[ROOT / "docs" / "faq.md"]) if "(x, k" in row[0]]
+
+
+@pytest.mark.parametrize(("there", "here"), TWINS)
+def test_the_same_in_other_libraries(there: str, here: str, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    x, k = generator.normal(size=(9, 11)), generator.normal(size=(3, 3))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "k.npy", k)
+    done = run(
+        "apply", "x.npy", "-k", "k.npy", *shlex.split(code(here) if "-p" in here else ""), "-o", "y.npy", cwd=tmp_path
+    )
+    assert done.code == 0, done.err
+    name, _, call = code(there).partition("(")
+    module, _, function = name.rpartition(".")
+    arrays = {"x": x, "k": k}
+    if "torch" in module:
+        import torch
+
+        arrays = {name: torch.from_numpy(array)[None, None] for name, array in arrays.items()}
+    theirs = eval(f"function({call}", {"function": getattr(importlib.import_module(module), function), **arrays})
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), np.squeeze(np.asarray(theirs)), rtol=1e-9, atol=1e-9)
 
 
 def anchors(page: Path) -> set[str]:
