@@ -13,15 +13,33 @@ import click
 from click.core import ParameterSource
 
 from convcli import __version__, commandline, report
-from convcli.commands.help import Documented, unknown_option
+from convcli.commands.help import WIDTH, Documented, unknown_option
 from convcli.errors import ConvError, one_line
 from convcli.folding import WORDS
+from convcli.options import option
 
 COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
 
 
 class Group(Documented, click.Group):
     """A group that imports a command when it is called for, and turns every foreseen error into one line and an exit code."""
+
+    def get_brief(self, ctx: click.Context) -> str:
+        """The text of ``-h``: all of the help, which is one screen."""
+        formatter = ctx.formatter_class(width=WIDTH)
+        self.format_help(ctx, formatter)
+        return formatter.getvalue().rstrip("\n")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, then the options."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+    def write_more(self, ctx: click.Context, formatter: click.HelpFormatter, more: str = "") -> None:
+        """Write where the help of the commands is."""
+        super().write_more(
+            ctx, formatter, "Every command has -h for its most used options, and --help for all of them."
+        )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in the order of the help."""
@@ -51,7 +69,7 @@ class Group(Documented, click.Group):
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the arguments. Options such as ``--help`` print their answer here."""
+        """Read the arguments. Options such as ``-h`` print their answer here."""
         try:
             return super().make_context(*args, **extra)
         except BrokenPipeError:
@@ -101,12 +119,12 @@ def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
     except ConvError as error:
         return _failed(one_line(report.shown(error.text)))
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        click.echo(main.get_brief(error.ctx), err=True)
         return 2
     except click.UsageError as error:
         if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
             error.param_hint = _hint(error.param, error.ctx)
-        help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} --help')"
+        help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} -h')"
         return _failed(one_line(unknown_option(error) or error.format_message()) + _dashed(args) + help_)
     except click.ClickException as error:
         return _failed(one_line(error.format_message()))
@@ -180,23 +198,22 @@ def _failed(message: str) -> int:
 
 @click.group(
     cls=Group,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     examples=(
-        "convcli apply img.png --kernel sobel --stride 2      # convolve a photo",
-        "convcli transpose img.png -k bilinear:2 -s 2 -p 1    # enlarge it",
-        "convcli shape --hin 32 --k 3 --s 2 --op2 1           # the sizes, without pixels",
-        "convcli compare img.png -k gaussian:2                # the backends side by side",
-        "convcli explain img.png -k sobel --at 10,12          # the sum behind a pixel",
-        "convcli animate --hin 5 --k 3 --s 2 -o conv.gif      # the window moving, the output filling",
+        "convcli apply img.png --kernel sobel --stride 2     # convolve a picture",
+        "convcli transpose img.png -k bilinear:2 -s 2 -p 1   # enlarge it",
+        "convcli shape --hin 32 --k 3 --s 2 --op2 1          # sizes, without pixels",
+        "convcli compare img.png -k gaussian:2               # backends side by side",
+        "convcli explain img.png -k sobel --at 10,12         # the sum behind a pixel",
+        "convcli animate --hin 5 --k 3 --s 2 -o conv.gif     # the window moves",
     ),
 )
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
-    help="Show the versions of convcli and of what it is built on, and exit.",
+@option(
+    "Help", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the versions of convcli and its packages.",
 )  # fmt: skip
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
-    Exit codes: 0 done; 1 compare found a difference, doctor something wrong, or some of several images failed; 2 wrong usage or
+    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or some of several images failed; 2 wrong usage or
     data; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-EXTRAS = {"torch": "torch", "imagecodecs": "tiff"}
+EXTRAS = {"torch": "torch", "imagecodecs": "tiff", "astropy": "fits"}
 """The extra of each package."""
 
 

@@ -54,7 +54,11 @@ class Inventory:
     missing: tuple[str, ...]
 
 
-_USES = {"torch": "CUDA, half precision, .pt files and large layers", "imagecodecs": "TIFFs of further compressions"}
+_USES = {
+    "torch": "CUDA, half precision, .pt files and large layers",
+    "imagecodecs": "TIFFs of further compressions",
+    "astropy": "FITS files",
+}
 """What the package of each extra is for."""
 
 _REMARKS = {

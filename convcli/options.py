@@ -1,4 +1,7 @@
-"""Every option that several commands share, as a decorator. `convcli.folding` has the records that take their values."""
+"""Every option that several commands share, as a decorator. `convcli.folding` has the records that take their values.
+
+An option says its group in the help where it is declared, and, if it is among the most used, its text in ``-h``: `brief`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.types import OptionHelpExtra
 
 from convcli import report
 from convcli.parameters import (
@@ -26,6 +30,63 @@ from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMB
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+GROUPS = (
+    "Input", "Kernel", "Geometry", "Border", "Solving", "Output", "Figure", "Colour", "Engine", "Report", "Help",
+)  # fmt: skip
+"""The headings of options, in the order of help texts and man pages."""
+
+TERM = 26
+"""The width of the left column of ``-h``."""
+
+
+class Grouped(click.Parameter):
+    """A parameter with its group, one of `GROUPS`, and its text in ``-h``: True is the help's first sentence, "" leaves it out."""
+
+    def __init__(self, *args: Any, group: str, brief: str | bool = "", **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self.group, self.brief = group, self.first_sentence if brief is True else brief or ""
+
+    @property
+    def first_sentence(self) -> str:
+        """The first sentence of the help, without its full stop."""
+        return (self.help or "").partition(". ")[0].partition("  [")[0].removesuffix(".")
+
+    def brief_term(self, ctx: click.Context) -> str:
+        """The left column of ``-h``."""
+        return self.make_metavar(ctx)
+
+
+class Argument(Grouped, click.Argument):
+    """An argument with its group."""
+
+
+class Option(Grouped, click.Option):
+    """An option with its group."""
+
+    def brief_term(self, ctx: click.Context) -> str:
+        """The left column of ``-h``: where it is too long, with the first form of the value, and with two spellings."""
+        metavar = "WORD" if isinstance(self.type, click.Choice) else self.make_metavar(ctx).partition("|")[0]
+        terms = self.get_help_spec(ctx), f"{', '.join(self.opts)} {metavar}"
+        return next((term for term in terms if len(term) <= TERM), f"{self.opts[0]}, {self.opts[-1]} {metavar}")
+
+    def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
+        """The default and the environment variable. The range stands in the metavar."""
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        if isinstance(self.show_default, str):
+            extra["default"] = self.show_default  # Click has it in brackets
+        return extra
+
+
+def option(group: str, *names: str, cls: type[Option] = Option, **attrs: Any) -> Callable[[F], F]:
+    """The decorator of an option: as `click.option`, with its `group`, and `brief` if it is among the most used."""
+    return click.option(*names, cls=cls, group=group, **{"show_default": True, "show_envvar": True, **attrs})
+
+
+def argument(group: str, name: str, **attrs: Any) -> Callable[[F], F]:
+    """The decorator of an argument: as `click.argument`, with its `group` and its `brief`."""
+    return click.argument(name, cls=Argument, group=group, **attrs)
+
 
 def combined(*options: Callable[[F], F]) -> Callable[[F], F]:
     """Several option decorators as one. The help lists them in this order."""
@@ -38,54 +99,48 @@ def combined(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-images = click.argument(
-    "images", nargs=-1, metavar="IMAGE…", type=FileType("IMAGE"),
-    help="A path, a folder for the images in it, or - for standard input; .npy files are tensors (H, W), (C, H, W) or "
-    "(N, C, H, W).",
+images = argument(
+    "Input", "images", nargs=-1, metavar="IMAGE…", type=FileType("IMAGE"), brief=True,
+    help="Files, folders of images, - for standard input. A .npy file is a tensor: (H, W), (C, H, W) or (N, C, H, W).",
 )  # fmt: skip
 many = combined(
-    click.option("--recursive", is_flag=True, help="Search folders with all their subfolders, which -o DIR/ gets as well."),
-    click.option(
-        "--from-file", type=FileType("LIST|-"), default=None, help="Images and folders from a list too, one path a line."
+    option(
+        "Input", "--recursive", is_flag=True, brief=True,
+        help="Search the subfolders of folders too. -o DIR/ gets the same subfolders.",
     ),
-    click.option("-0", "--null", is_flag=True, help="The paths of the list end in NUL, as find -print0 writes them."),
-    click.option(
-        "--skip-existing", is_flag=True, help="Leave out images whose output is there: resumes what was interrupted."
-    ),
-    click.option(
-        "--json-lines", is_flag=True,
-        help="Print one JSON document a line, as images are finished: what --json does for folders and lists.",
-    ),
+    option("Input", "--from-file", type=FileType("LIST|-"), help="Read paths from a list, one per line."),
+    option("Input", "-0", "--null", is_flag=True, help="Paths in the list end in NUL, as find -print0 writes them."),
 )  # fmt: skip
 
 
 def _stride(kind: click.ParamType[Any]) -> Callable[[F], F]:
-    return click.option(
-        "-s", "--s", "--stride", "stride", type=kind, default="1", show_default=True,
-        help="Step between outputs, in pixels.",
+    return option(
+        "Geometry", "-s", "--s", "--stride", "stride", type=kind, default="1",
+        brief=True, help="Step between outputs, in pixels.",
     )  # fmt: skip
 
 
 def _padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
-    return click.option(
-        "-p", "--p", "--p1", "--padding", "padding", type=kind, default="0", show_default=True,
-        help="Padding in pixels, or a rule: valid (none), same (PyTorch's, stride 1), same-upper and same-lower "
-        "(TensorFlow's and ONNX's, also SAME, SAME_UPPER and SAME_LOWER), full. Of the transposed operation it crops the "
-        "output.",
+    return option(
+        "Geometry", "-p", "--p", "--p1", "--padding", "padding", type=kind, default="0",
+        brief="Pixels, or: same, same-upper, full, …",
+        help="Padding in pixels, or a rule: valid (none), same (PyTorch's, for stride 1), same-upper and same-lower "
+        "(ONNX's; the first is also TensorFlow's SAME), full. In a transposed convolution it crops the output.",
     )  # fmt: skip
 
 
 def _dilation(kind: click.ParamType[Any]) -> Callable[[F], F]:
-    return click.option(
-        "-d", "--d", "--dilation", "dilation", type=kind, default="1", show_default=True,
-        help="Distance between the kernel's taps, in pixels.",
+    return option(
+        "Geometry", "-d", "--d", "--dilation", "dilation", type=kind, default="1",
+        brief=True, help="Distance between the kernel's taps, in pixels.",
     )  # fmt: skip
 
 
 def _output_padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
-    return click.option(
-        "--op2", "--p2", "--output-padding", "output_padding", type=kind, default=None,
-        help="Transposed only: extra rows at the bottom and columns at the right; smaller than stride or dilation.",
+    return option(
+        "Geometry", "--op2", "--p2", "--output-padding", "output_padding", type=kind,
+        brief="Rows added at the bottom, columns at the right",
+        help="Transposed only: rows to add at the bottom and columns at the right, fewer than the stride or the dilation.",
     )  # fmt: skip
 
 
@@ -99,124 +154,116 @@ asked_geometry = combined(
 )
 """The same options for a command that solves for those that are given as ``?``."""
 
-padding_mode = click.option(
-    "--padding-mode", type=ModeType(), default="zeros", show_default=True,
-    help="What lies beyond the border, abcd being the image: "
-    + ", ".join(f"{border.name} {border.picture}" for border in BORDERS) + ". Other libraries' names: see Borders.",
+
+def _border(what: str) -> Callable[[F], F]:
+    pictures = ", ".join(f"{border.name} {border.picture}" for border in BORDERS)
+    return option(
+        "Border", "--padding-mode", type=ModeType(), default="zeros",
+        brief=", ".join(border.name for border in BORDERS),
+        help=f"{what} With abcd as the image: {pictures}. Other libraries' names work too.",
+    )  # fmt: skip
+
+
+padding_mode = _border("What lies beyond the border of the image.")
+border_mode = _border("How the input continues beyond its border; the output's size stays the same.")
+output_size = option(
+    "Geometry", "--output-size", type=SizeType(),
+    help="Transposed only: the size that the output is to have; --output-padding is chosen for it.",
 )  # fmt: skip
-border_mode = click.option(
-    "--padding-mode", type=ModeType(), default="zeros", show_default=True,
-    help="What lies beyond the border of the input, which goes on there as far as the kernel reaches; sizes stay as they are: "
-    + ", ".join(border.name for border in BORDERS) + ". See Borders.",
+transpose = option(
+    "Geometry", "--transpose", is_flag=True, brief=True,
+    help="Use the transposed convolution. --output-padding and --output-size imply it.",
 )  # fmt: skip
-output_size = click.option(
-    "--output-size",
-    type=SizeType(),
-    default=None,
-    help="Transposed only: the output size to solve --output-padding for.",
-)
-transpose = click.option(
-    "--transpose", is_flag=True, help="The transposed operation; --op2 and --output-size imply it."
-)
-op = click.option(
-    "--op", type=click.Choice(OPS), default="corr", show_default=True,
-    help="corr: the kernel as it is (a network's convolution); conv: the kernel flipped (the mathematician's).",
+op = option(
+    "Kernel", "--op", type=click.Choice(OPS), default="corr", brief="Use the kernel as it is, or flipped",
+    help="corr: use the kernel as it is, as neural networks do; conv: flip it, as in mathematics.",
 )  # fmt: skip
-groups = click.option(
-    "--groups", type=CountType(), default=1, show_default=True, metavar="N",
-    help="Blocks of channels that do not see each other.",
+groups = option(
+    "Kernel", "--groups", type=CountType(), default=1, metavar="N",
+    help="Split the channels into N groups that do not see each other.",
 )  # fmt: skip
 
-weights = click.option(
-    "--weights", type=FileType("FILE[:KEY]"),
-    help="4-D weights (C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw), from .npy, .npz, .safetensors or .pt.",
+weights = option(
+    "Kernel", "--weights", type=FileType("FILE[:KEY]"), brief=True,
+    help="A layer's weights: .npy, .npz, .safetensors or .pt. Shape (C_out, C_in/groups, kh, kw); transposed (C_in, "
+    "C_out/groups, kh, kw).",
 )  # fmt: skip
-kernel = click.option(
-    "-k", "--kernel", "kernels", multiple=True, type=KernelType(),
-    help="A kernel: NAME[:ARGS], a matrix '0,1,0;1,-4,1;0,1,0', ImageMagick's '3x3: 0,1,0 …', or a file (.npy .json .csv "
-    ".txt .mat). Repeat it for a bank.",
+kernel = option(
+    "Kernel", "-k", "--kernel", "kernels", multiple=True, type=KernelType(),
+    brief="sobel, gaussian:2, '0,1,0;1,-4,1;0,1,0', a file",
+    help="A name, with arguments if it takes any (gaussian:2), a matrix ('0,1,0;1,-4,1;0,1,0'), ImageMagick's notation "
+    "('3x3: 0,1,0 …') or a file (.npy .json .csv .txt .mat). Repeat it for several kernels.",
 )  # fmt: skip
-channels = click.option(
-    "--channels", type=click.Choice(CHANNELS), default="each", show_default=True,
-    help="How a kernel meets the channels: each on its own, summed (a Conv2d with one output), or gray first: "
-    "luma, or luminance in linear light.",
+channels = option(
+    "Kernel", "--channels", type=click.Choice(CHANNELS), default="each",
+    help="each: the kernel runs on every channel; sum: the channels are summed, as in a Conv2d with one output; gray: the "
+    "image becomes gray first (luma; luminance with --linear).",
 )  # fmt: skip
-bias = click.option(
-    "--bias", type=BiasType(), default=None,
-    help="Added to every output channel, one value or one for each: in pixel units, or percent of full scale (50%); "
-    "before outputs are combined, and in linear light where that is computed in.",
+bias = option(
+    "Kernel", "--bias", type=BiasType(), brief=True,
+    help="Add this to every output: 128 or 50%. One value, or one for each output channel. It is in pixel units or percent of "
+    "full scale, and is added before outputs are combined; with --linear, in linear light.",
 )  # fmt: skip
-combine = click.option(
-    "--combine", type=click.Choice(COMBINES), default=None,
-    help="Join the outputs of all kernels. By default pairs such as sobel are joined by magnitude, the rest stay apart.",
+combine = option(
+    "Kernel", "--combine", type=click.Choice(COMBINES), show_default="magnitude for pairs such as sobel, else none",
+    help="How to join the outputs of several kernels.",
 )  # fmt: skip
 bank = combined(kernel, weights, channels, combine, bias)
 geometry = combined(stride, padding, padding_mode, dilation, groups, op)
 transposed_geometry = combined(stride, padding, border_mode, dilation, groups, op, output_padding, output_size)
-compute = combined(
-    click.option(
-        "--backend",
-        type=click.Choice(["auto", *BACKENDS]),
-        default="auto",
-        show_default=True,
-        envvar="CONVCLI_BACKEND",
-        show_envvar=True,
-        help="What computes; auto takes the one that should finish first.",
-    ),
-    click.option(
-        "--device",
-        type=DeviceType(),
-        default="cpu",
-        show_default=True,
-        envvar="CONVCLI_DEVICE",
-        show_envvar=True,
-        help="Where torch computes: cpu, cuda or cuda:N.",
-    ),
-    click.option(
-        "--dtype",
-        type=click.Choice(DTYPES["torch"]),
-        default=None,
-        envvar="CONVCLI_DTYPE",
-        show_envvar=True,
-        help="Arithmetic; float16 and bfloat16 need torch.  [default: float32; float64 for 16-bit images (numpy) and float64 .npy]",
-    ),
-    click.option(
-        "--threads",
-        type=CountType(1024),
-        default=None,
-        metavar="N",
-        envvar="CONVCLI_THREADS",
-        show_envvar=True,
-        help="Threads.  [default: one for each core]",
-    ),
-    click.option(
-        "--plan",
-        type=click.Choice(PLANS),
-        default=None,
-        help="Force a strategy of the numpy backend.  [default: the one predicted to be fastest]",
-    ),
-)
 
 
-def _reporting(kind: type[click.Option]) -> Callable[[F], F]:
+def _compute(brief: bool) -> Callable[[F], F]:
     return combined(
-        click.option(
-            "--json", "as_json", is_flag=True,
-            help="Print one JSON document on stdout instead of a table; what was clipped or lost stands in it.",
+        option(
+            "Engine", "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto",
+            envvar="CONVCLI_BACKEND", brief=f"What computes: {', '.join(['auto', *BACKENDS])}" if brief else "",
+            help="What computes. auto takes the one that should finish first.",
         ),
-        click.option(
-            "-q", "--quiet", is_flag=True,
-            help="Print only what a script wants: what was clipped or lost is still said on stderr. With --json, the JSON.",
+        option(
+            "Engine", "--device", type=DeviceType(), default="cpu",
+            envvar="CONVCLI_DEVICE", help="Where torch computes: cpu, cuda or cuda:N.",
         ),
-        click.option(
-            "--color", cls=kind, type=click.Choice(COLORS), default="auto", show_default=True, expose_value=False,
-            envvar="CONVCLI_COLOR", show_envvar=True, callback=lambda _context, _option, value: report.color.set(value),
-            help="Colours in tables: auto on a terminal, unless NO_COLOR is set.",
+        option(
+            "Engine", "--dtype", type=click.Choice(DTYPES["torch"]),
+            envvar="CONVCLI_DTYPE", show_default="float32, or float64 for 16-bit images (numpy) and float64 .npy",
+            help="Precision of the arithmetic. float16 and bfloat16 need torch.",
+        ),
+        option(
+            "Engine", "--threads", type=CountType(1024), metavar="N",
+            envvar="CONVCLI_THREADS", show_default="one per core", help="Number of threads.",
+        ),
+        option(
+            "Engine", "--plan", type=click.Choice(PLANS), show_default="the one that should be fastest",
+            help="Force a strategy of the numpy backend.",
         ),
     )  # fmt: skip
 
 
-class _ForgivingOption(click.Option):
+compute = _compute(True)
+ignored_compute = _compute(False)
+"""The same options for a command where they change nothing."""
+
+
+def _reporting(kind: type[Option]) -> Callable[[F], F]:
+    return combined(
+        option(
+            "Report", "--json", "as_json", is_flag=True, brief=True,
+            help="Print JSON instead of a table. It has notes on what was clipped or lost.",
+        ),
+        option(
+            "Report", "-q", "--quiet", is_flag=True, brief=True,
+            help="Print only what a script needs. Notes on what was clipped or lost still go to stderr.",
+        ),
+        option(
+            "Report", "--color", cls=kind, type=click.Choice(COLORS), default="auto", expose_value=False,
+            envvar="CONVCLI_COLOR", callback=lambda _context, _option, value: report.color.set(value),
+            help="Colours in tables. auto: on a terminal, unless NO_COLOR is set.",
+        ),
+    )  # fmt: skip
+
+
+class _ForgivingOption(Option):
     """An option that ignores its environment variable if the value is not one of the choices."""
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
@@ -226,106 +273,86 @@ class _ForgivingOption(click.Option):
         return value if value in self.type.choices else None
 
 
-reporting = _reporting(click.Option)
+reporting = _reporting(Option)
 forgiving_reporting = _reporting(_ForgivingOption)
 """The same options for the command that says what is wrong with the variables."""
 
-range_ = click.option(
-    "--range",
-    "range_",
-    type=click.Choice(RANGES),
-    default=None,
-    help="How results become the output's integers: clip to 0–full scale, absolute value, 0 at mid-gray, stretch, or "
-    "not at all.  [default: clip; raw for .npy, and for gray .tif of real numbers]",
-)
-full_scale = click.option(
-    "--full-scale",
-    type=RealType(1e-6, 1e12),
-    default=None,
-    metavar="N",
-    help="The value of white in a .npy, or in real numbers of a .tif that does not say: 255, 65535, 1. What is written has its "
-    "depth.  [default: 255 for uint8, 65535 for uint16; for other types 1 in .tif and from .npy to .npy, else 255]",
-)
-linear = click.option(
-    "--linear", is_flag=True, help="Compute in linear light: sRGB is decoded before and encoded after."
-)
-alpha = click.option(
-    "--alpha",
-    type=click.Choice(ALPHAS),
-    default="auto",
-    show_default=True,
-    help="Transparency: auto weighs colours by opacity where the kernel averages, else keeps it.",
-)
-theme = click.option(
-    "--theme",
-    type=click.Choice(THEMES),
-    default="light",
-    show_default=True,
-    help="Colours of figures and of contact sheets.",
-)
-max_pixels = click.option(
-    "--max-pixels",
-    type=PixelsType(),
-    default=None,
-    envvar="CONVCLI_MAX_PIXELS",
-    show_envvar=True,
-    help="Refuse inputs beyond so many pixels, all frames counted: 500M, 2G.  [default: 178956970]",
-)
-image_output = combined(
-    click.option(
-        "-o",
-        "--output",
-        type=FileType("PATH|-|DIR/|TEMPLATE"),
-        default=None,
-        help="Where to write; {stem}, {name}, {ext}, {kernel}, {parent} (the input's folder) and {dir} (the folder below the "
-        "one that was searched) are replaced, - is stdout.  [default: STEM-KERNEL.EXT]",
+image_reporting = combined(
+    reporting,
+    option(
+        "Report", "--json-lines", is_flag=True,
+        help="Print one JSON document per line as images are finished. With folders and lists, --json does this too.",
     ),
-    click.option("--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
-    click.option("--in-place", is_flag=True, help="Write the result over the input."),
-    click.option(
-        "--format",
-        "format_",
-        metavar="NAME",
-        default=None,
-        help="The format of -o -, or of all files that go to a folder or by a template: png, jpg, tif, npy, … {name} and {ext} "
-        "then end in it.",
+    option(
+        "Report", "-v", "--verbose", is_flag=True,
+        help="Say on stderr which plans were considered, and why one was chosen. With several images, print every remark.",
+    ),
+)  # fmt: skip
+
+range_ = option(
+    "Output", "--range", "range_", type=click.Choice(RANGES), brief=f"To integers: {', '.join(RANGES)}",
+    show_default="clip; raw for .npy and for gray .tif of real numbers",
+    help="How results become integers. clip: cut off below 0 and above full scale; abs: absolute value; offset: 0 becomes "
+    "mid-gray; minmax: stretch; raw: no change.",
+)  # fmt: skip
+full_scale = option(
+    "Input", "--full-scale", type=RealType(1e-6, 1e12), metavar="N",
+    show_default="255 for uint8, 65535 for uint16, else 1 in .tif and from .npy to .npy, 255 elsewhere",
+    help="The value of white in a .npy, or in real numbers of a .tif that does not say: 255, 65535, 1. The output gets "
+    "this depth.",
+)  # fmt: skip
+linear = option(
+    "Colour", "--linear", is_flag=True, brief=True, help="Compute in linear light. sRGB is decoded first and encoded at the end.",
+)  # fmt: skip
+alpha = option(
+    "Colour", "--alpha", type=click.Choice(ALPHAS), default="auto",
+    help="Transparency. premultiply: weigh colours by their opacity; filter: a channel like the others; keep: as it is; "
+    "drop: leave it out; auto: premultiply where the kernel averages, else keep.",
+)  # fmt: skip
+theme = option(
+    "Figure", "--theme", type=click.Choice(THEMES), default="light",
+    help="Colours of figures and contact sheets.",
+)  # fmt: skip
+max_pixels = option(
+    "Input", "--max-pixels", type=PixelsType(), envvar="CONVCLI_MAX_PIXELS",
+    show_default="178956970", help="Refuse inputs with more pixels than this, all frames counted: 500M, 2G.",
+)  # fmt: skip
+image_output = combined(
+    option(
+        "Output", "-o", "--output", type=FileType("PATH|-|DIR/|TEMPLATE"), show_default="STEM-KERNEL.EXT",
+        brief=True, help="A file, a folder/, a template, or - for stdout. In a template, {stem}, {name}, {ext}, {kernel}, "
+        "{parent} (the input's folder) and {dir} (its folder below the one that was searched) are replaced.",
+    ),
+    option("Output", "--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
+    option("Output", "--in-place", is_flag=True, help="Write the result over the input."),
+    option(
+        "Output", "--skip-existing", is_flag=True, help="Skip images whose output exists: continues an interrupted run."
+    ),
+    option(
+        "Output", "--format", "format_", metavar="NAME", brief=True,
+        help="Format for -o - or a folder: png, jpg, tif, npy. {name} and {ext} of a template end in it.",
     ),
     range_,
     full_scale,
-    click.option(
-        "--montage",
-        is_flag=True,
-        help="Write all output channels as one labelled contact sheet, in gray: each stretched, or as --range says.",
+    option(
+        "Figure", "--montage", is_flag=True,
+        help="Write all output channels as one labelled contact sheet in gray. Each is stretched, unless --range is given.",
     ),
-    click.option(
-        "--montage-width",
-        type=CountType(65535),
-        default=None,
-        metavar="N",
-        help="Pixels across of the contact sheet, at most; implies --montage.  [default: 1600]",
+    option(
+        "Figure", "--montage-width", type=CountType(65535), metavar="N", show_default="1600",
+        help="Largest width of the contact sheet, in pixels. Implies --montage.",
     ),
     theme,
-    click.option(
-        "--quality",
-        type=click.IntRange(1, 100),
-        metavar="1-100",
-        default=None,
-        help="Of JPEG, WebP (100: without loss) and AVIF.  [default: a JPEG's own, else 92; without loss in WebP if the input is]",
+    option(
+        "Output", "--quality", type=click.IntRange(1, 100), metavar="1-100",
+        show_default="a JPEG's own, else 92; lossless WebP if the input is",
+        help="Quality of JPEG, WebP (100: lossless) and AVIF.",
     ),
-    click.option(
-        "--compression",
-        type=click.IntRange(0, 9),
-        metavar="0-9",
-        default=None,
-        help="Of PNG and TIFF: 0 none, 9 smallest.  [default: fast for this image]",
+    option(
+        "Output", "--compression", type=click.IntRange(0, 9), metavar="0-9", show_default="fast for this image",
+        help="Compression of PNG and TIFF: 0 is none, 9 gives the smallest files.",
     ),
     max_pixels,
-    click.option(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        help="Say on stderr which plans were weighed, and why; of many images, every remark.",
-    ),
     linear,
     alpha,
-)
+)  # fmt: skip

@@ -225,8 +225,8 @@ class ModeType(click.ParamType[str]):
             self.fail(f"'{value}' says how much padding there is: use --padding {rule}", param, ctx)
         if mode is None:
             self.fail(
-                f"'{value}' is not one of {', '.join(PADDING_MODES)}, nor another library's name of one ('convcli apply --help' "
-                "lists them under Borders)",
+                f"'{value}' is not one of {', '.join(PADDING_MODES)}, nor another library's name of one ('man "
+                "convcli-borders' lists them)",
                 param,
                 ctx,
             )

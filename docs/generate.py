@@ -14,6 +14,7 @@ from typing import Any
 
 import convcli.kernels  # noqa: F401  (enters the kernels)
 from convcli.cli import COMMANDS
+from convcli.commands.kernel_texts import ARGUMENTS
 from convcli.errors import as_options
 from convcli.images.formats import ROWS, Format
 from convcli.kernels.named import FAMILIES, REGISTRY, Recipe
@@ -25,50 +26,7 @@ PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
 STRONGER: dict[str, str] = run_path(str(ROOT / "samples" / "pictures.py"))["STRONGER"]
 DEFS: dict[str, dict[str, Any]] = json.loads((DOCS / "schema.json").read_text(encoding="utf-8"))["$defs"]
 
-TITLES = {
-    "smoothing": "Blur, sharpen, move",
-    "gaussians": "More Gaussians, and blurs along a line",
-    "shapes": "Averages over a shape",
-    "pillow": "Pillow's",
-    "edges": "Edges",
-    "laplacians": "Laplacians: spots and edges from all sides",
-    "waves": "Waves",
-    "upsampling": "To enlarge, with `convcli transpose`",
-}
-"""The headings of the families of kernels."""
-
-UNITS = {
-    "size": "pixels: the kernel's rows and columns. Without a default: as many as sigma or frequency needs",
-    "width": "pixels: its columns",
-    "height": "pixels: its rows",
-    "length": "pixels. Without a default: as many as sigma needs",
-    "sigma": "pixels: the standard deviation",
-    "sigma_y": "pixels: the standard deviation along the columns, before it is turned",
-    "sigma_x": "pixels: the standard deviation along the rows, before it is turned",
-    "sigma1": "pixels: the standard deviation of the Gaussian that is added",
-    "sigma2": "pixels: the standard deviation of the Gaussian that is subtracted",
-    "radius": "pixels, from the middle of the centre pixel",
-    "inner": "pixels, from the middle of the centre pixel",
-    "outer": "pixels, from the middle of the centre pixel",
-    "angle": "degrees, counter-clockwise; 0 points to the right. `blur` and `comet` take multiples of 90",
-    "theta": "degrees, clockwise as you see it: 0 is a wave that runs to the right, 90 one that runs down",
-    "phase": "degrees: 0 is a cosine, with its crest in the centre; -90 a sine",
-    "frequency": "cycles per pixel, from 0.001 to 0.5; 0.125 is a wave of 8 pixels",
-    "bandwidth": "octaves, from 0.01 to 16",
-    "direction": "a number from -1 to 1: which end weighs more; 0 weighs both alike",
-    "amount": "a factor: how many times the detail is added",
-    "dy": "pixels, down",
-    "dx": "pixels, to the right",
-    "seed": "a whole number from 0 on: the same seed gives the same values",
-    "min_ampl": "a share of the peak, from 0.000001 to below 1: where the kernel ends",
-    "scheme": "a number: -1, 0, 1, 2 or 3, see the kernel's row",
-    "neighbours": "a count: 4 or 8",
-    "type": "ImageMagick's number: 0, 1, 2, 3, 5, 7, 15 or 19",
-    "factor": "a whole number: how many times larger; give it as `--stride` too",
-    "a": "a number without a unit: the slope of the cubic curve",
-    "lobes": "a count: how many lobes of the sinc, from 1 to 16",
-}
-"""The unit of every argument of a named kernel."""
+TITLES: dict[str, str] = run_path(str(ROOT / "man" / "generate.py"))["FAMILY_TITLES"]
 
 
 def generated() -> dict[str, str]:
@@ -100,18 +58,21 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def borders() -> str:
     """The padding modes, and their names elsewhere."""
-    rows = ((f"`{name}`", f"`{picture}`", *map(_names, others)) for name, picture, *others in BORDERS)
+    rows = (
+        (f"`{name}`", f"`{picture}`", *(_codes(names.split(", ")) for names in others))
+        for name, picture, *others in BORDERS
+    )
     return table(("convcli", "`abcd` becomes", "PyTorch", "NumPy", "SciPy", "OpenCV"), rows)
 
 
-def _names(names: str) -> str:
-    return ", ".join(f"`{name}`" for name in names.split(", ")) if names else "–"
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names if name) or "–"
 
 
 def formats() -> str:
     """What the formats hold that are asked for most."""
     header = ("format", "bits", "transparency", "several pictures", "keeps", "lossy")
-    rows = (_format(row) for row in ROWS.values() if row.endings or row.feature)
+    rows = (_format(row) for row in ROWS.values() if row.writer and (row.endings or row.feature))
     return table(header, rows)
 
 
@@ -123,10 +84,20 @@ def _format(row: Format) -> tuple[str, ...]:
         " ".join((row.name, *(f"`{ending}`" for ending in row.endings))),
         "real numbers of 16, 32 and 64 bits" if row.tensor else ", ".join(depths),
         "any channels" if row.tensor else "yes" if row.alpha else "no",
-        "pages" if row.pages else "frames" if row.animation else "a batch" if row.tensor else "the first",
+        _several(row),
         ", ".join(name for name, kept_ in kept.items() if kept_) or "–",
         {True: "yes", False: "no", None: "as the input was, or by `--quality`"}[row.lossy_written],
     )
+
+
+def _several(row: Format) -> str:
+    kinds = {
+        "pages": row.pages,
+        "frames": row.animation,
+        "a batch": row.tensor,
+        "one after another": row.sequence == "file",
+    }
+    return next((kind for kind, holds in kinds.items() if holds), "the first")
 
 
 def kernels() -> str:
@@ -147,11 +118,12 @@ def _kernel(recipe: Recipe) -> tuple[str, ...]:
 
 def arguments() -> str:
     """The unit of each argument, and the kernels that have it."""
-    found: dict[str, list[str]] = {}
-    for recipe in REGISTRY.values():
-        for name in recipe.parameters:
-            found.setdefault(name, []).append(f"`{recipe.name}`")
-    return table(("argument", "unit", "of"), ((f"`{name}`", UNITS[name], ", ".join(found[name])) for name in found))
+    return table(("argument", "unit", "of"), (_argument(names.split(", "), unit) for names, unit in ARGUMENTS.rows))
+
+
+def _argument(names: list[str], unit: str) -> tuple[str, ...]:
+    found = [recipe.name for recipe in REGISTRY.values() if {*names} & {*recipe.parameters}]
+    return _codes(names), unit, _codes(found)
 
 
 def benchmarks() -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -12,17 +13,34 @@ import click
 from convcli import __version__
 from convcli.cli import main as cli
 from convcli.commands.completion import script
-from convcli.commands.help import Documented
+from convcli.commands.help import PAGES, Documented, Section
+from convcli.commands.kernel_texts import ARGUMENTS, NAMES
+from convcli.errors import as_options
+from convcli.kernels.named import FAMILIES, REGISTRY
+from convcli.vocabulary import BORDERS
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPLETIONS = {"bash": "convcli", "zsh": "_convcli", "fish": "convcli.fish"}
 EXIT_STATUS = (
     ("0", "done; compare: all backends agree"),
-    ("1", "compare found a difference, doctor something that is wrong, or one or more of several images failed"),
+    ("1", "compare found a difference, doctor found a problem, or some of several images failed"),
     ("2", "wrong usage or data: one line on standard error says what, why and what to do"),
     ("130", "interrupted"),
-    ("129, 143", "ended by SIGHUP, by SIGTERM; nothing half-written is left"),
+    ("129, 143", "ended by SIGHUP, by SIGTERM; no half-written file is left"),
 )
+
+
+FAMILY_TITLES = {
+    "smoothing": "Everyday kernels",
+    "gaussians": "More Gaussians and blurs",
+    "shapes": "Means over a shape",
+    "pillow": "Pillow's filters",
+    "edges": "Edges",
+    "laplacians": "Laplacians",
+    "waves": "Waves",
+    "upsampling": "Enlarging, with transpose",
+}
+"""The headings of the kernels' families in their page."""
 
 
 def commands_of(group: click.Group) -> dict[str, click.Command]:
@@ -40,7 +58,7 @@ def pages() -> dict[str, str]:
     for name, command in commands.items():
         others = ["convcli", *(f"convcli-{other}" for other in names if other != name)]
         out[f"convcli-{name}.1"] = _page(command, f"convcli {name}", others)
-    return out
+    return out | {"convcli-kernels.7": _kernels_page(), "convcli-borders.7": _borders_page()}
 
 
 def completions() -> dict[str, str]:
@@ -49,40 +67,109 @@ def completions() -> dict[str, str]:
 
 
 def _page(command: click.Command, name: str, see_also: list[str]) -> str:
-    context = click.Context(command, info_name=name, **cli.context_settings)
+    """The page of a command."""
+    assert isinstance(command, Documented)
+    context = click.Context(command, info_name=name)
     paragraphs = [" ".join(part.split()) for part in (command.help or "").split("\n\n")]
     page = name.replace(" ", "-")
-    lines = [
-        f'.TH "{page.upper()}" "1" "" "convcli {__version__}" "User Commands"',
-        ".SH NAME",
-        _roff(f"{page} - {command.get_short_help_str(200).rstrip('.')}"),
-        ".SH SYNOPSIS",
-        rf".B {_roff(name)}",
-        _roff(" ".join(command.collect_usage_pieces(context))),
-        ".SH DESCRIPTION",
-    ]
-    for paragraph in paragraphs:
-        lines += [".PP", _roff(paragraph)]
-    lines.append(".SH OPTIONS")
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is not None:
-            lines += [".TP", rf"\fB{_roff(record[0])}\fR", _roff(record[1])]
+    lines = _head(page, 1, command.get_short_help_str().rstrip("."))
+    lines += [".SH SYNOPSIS", rf".B {_roff(name)}", _roff(" ".join(command.collect_usage_pieces(context)))]
+    lines += _section("Description", *paragraphs)
     if isinstance(command, click.Group):
-        lines.append(".SH COMMANDS")
-        for sub, child in commands_of(command).items():
-            lines += [".TP", rf"\fBconvcli {sub}\fR", _roff(child.get_short_help_str(200))]
-    if isinstance(command, Documented):
-        for section in command.sections:
-            lines += [f'.SH "{_roff(section.title.upper())}"', *([_roff(section.text)] if section.text else [])]
-            for term, meaning in section.rows():
-                lines += [".TP", rf"\fB{_roff(term)}\fR", _roff(meaning)]
-        lines += [".SH EXAMPLES", ".nf", *(_roff(example) for example in command.examples), ".fi"]
-    lines.append(".SH EXIT STATUS")
-    for code, what in EXIT_STATUS:
-        lines += [".TP", rf"\fB{code}\fR", _roff(what)]
-    lines += [".SH SEE ALSO", ", ".join(rf"\fB{_roff(other)}\fR(1)" for other in see_also)]
-    return "\n".join(lines) + "\n"
+        children = commands_of(command).items()
+        lines += _section("Commands", rows=[(f"convcli {sub}", child.get_short_help_str()) for sub, child in children])
+    lines.append(".SH OPTIONS")
+    for group, params in command.groups().items():
+        lines += [f".SS {group}", *_terms(filter(None, (param.get_help_record(context) for param in params)))]
+    for section in command.sections:
+        lines += _written(section)
+    lines += [".SH EXAMPLES", ".in 2n", ".nf", *_roff("\n".join(command.examples)).splitlines(), ".fi"]
+    lines += _section("Exit status", rows=EXIT_STATUS)
+    pages = PAGES if isinstance(command, click.Group) else command.pages()
+    return _ended(lines, [*((other, 1) for other in see_also), *((other, 7) for other in pages)])
+
+
+def _kernels_page() -> str:
+    """The page of all named kernels."""
+    lines = _head("convcli-kernels", 7, "the named kernels of convcli, their arguments, signs and sources")
+    lines += _section(
+        "Description",
+        "The option -k takes a kernel in one of these forms. 'convcli kernel' lists the names, 'convcli kernel NAME' shows the "
+        "values of one, what they sum to, and how it treats each frequency.",
+        rows=(
+            ("NAME", "One of the names below: sobel."),
+            ("NAME:ARGUMENTS", "With arguments: gaussian:2, shift:dy=-1,dx=4."),
+            ("VALUES", "A matrix, rows separated by semicolons: '0,1,0;1,-4,1;0,1,0'. Fractions may be written as 1/9. A matrix "
+             "that begins with a minus is written --kernel='-1,0,1'."),
+            ("WxH: VALUES", "ImageMagick's notation: '3x3: 0,1,0 1,-4,1 0,1,0'."),
+            ("FILE", "A file: .npy, .json, .csv, .txt, or .mat (vips)."),
+        ),
+    )  # fmt: skip
+    lines += [*_written(ARGUMENTS), *_written(NAMES), ".SH KERNELS"]
+    for family, names in FAMILIES.items():
+        lines += [f".SS {_roff(FAMILY_TITLES[family])}", *_terms(_kernel(name) for name in names.split())]
+    return _ended(lines, [("convcli", 1), ("convcli-kernel", 1), ("convcli-apply", 1), ("convcli-borders", 7)])
+
+
+def _kernel(name: str) -> tuple[str, str]:
+    recipe = REGISTRY[name]
+    members = f" Members: {', '.join(recipe.members)}." if recipe.members else ""
+    return recipe.usage, f"{as_options(recipe.about)}{members} Scale: {recipe.scale}. Source: {recipe.source}."
+
+
+def _borders_page() -> str:
+    """The page of the padding modes."""
+    libraries, rows = ("PyTorch", "NumPy", "SciPy", "OpenCV"), []
+    for name, picture, *others in BORDERS:
+        names = "; ".join(f"{library}: {other}" for library, other in zip(libraries, others, strict=True) if other)
+        rows.append((name, f"{picture}\n{names}."))
+    lines = _head("convcli-borders", 7, "what convcli takes to lie beyond the border of an image")
+    lines += _section(
+        "Description",
+        "Near the border, a kernel reaches beyond the image. --padding says by how many pixels the image grows, --padding-mode "
+        "what is there. The default, zeros, makes the border dark. Padding may be larger than the image.",
+        "convcli transpose has other rules: the input continues beyond its border as far as the kernel reaches, whatever "
+        "--padding says, and the output's size stays the same.",
+    )
+    lines += _section("Modes", "The pictures show two pixels on each side of the image abcd.", rows=rows)
+    lines += _section(
+        "Names in other libraries",
+        "--padding-mode takes the names of other libraries too. Upper and lower case, _ and - make no difference, and "
+        "BORDER_REFLECT_101 works without BORDER_.",
+        "Beware of reflect: here it is PyTorch's and NumPy's. SciPy's reflect and OpenCV's BORDER_REFLECT are symmetric here, and "
+        "SciPy's mirror is reflect.",
+    )
+    return _ended(lines, [("convcli", 1), ("convcli-apply", 1), ("convcli-transpose", 1), ("convcli-kernels", 7)])
+
+
+def _head(page: str, section: int, about: str) -> list[str]:
+    kind = "User Commands" if section == 1 else "Reference"
+    title = f'.TH "{page.upper()}" "{section}" "" "convcli {__version__}" "{kind}"'
+    return [title, ".nh", ".ad l", ".SH NAME", _roff(f"{page} - {about}")]
+
+
+def _written(section: Section) -> list[str]:
+    return _section(section.title, *section.text.split("\n\n"), rows=section.rows)
+
+
+def _section(title: str, *paragraphs: str, rows: Iterable[tuple[str, str]] = ()) -> list[str]:
+    lines = [f'.SH "{_roff(title.upper())}"']
+    for paragraph in filter(None, paragraphs):
+        lines += [".PP", _roff(paragraph)]
+    return [*lines, *_terms(rows)]
+
+
+def _terms(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Terms and their meanings; a line that ends within a meaning stays one."""
+    lines = []
+    for term, meaning in rows:
+        lines += [".TP", rf"\fB{_roff(term)}\fR", _roff(meaning).replace("\n", "\n.br\n")]
+    return lines
+
+
+def _ended(lines: list[str], see_also: list[tuple[str, int]]) -> str:
+    others = ", ".join(rf"\fB{_roff(other)}\fR({section})" for other, section in see_also)
+    return "\n".join([*lines, ".SH SEE ALSO", others]) + "\n"
 
 
 def _roff(text: str) -> str:

@@ -71,9 +71,12 @@ def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], tmp_path
         "shape --hin 32 --k ? --s ? --hout 16",
         "shape --hin 32 --layers conv:k3,s2 --json",
         "shape --hin 8 --k 3 --s 2 --p 1 --op2 1 -o overlap.svg",
-        "--help",
+        "-h",
         "--version",
         "shape --help",
+        "apply -h",
+        "apply --help",
+        "kernel --help",
     ],
 )
 def test_arithmetic_and_help_load_nothing(line: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import click
 
 from convcli import options, report
 from convcli.commands import streams
-from convcli.commands.help import MODES, Documented
+from convcli.commands.help import Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, ImageError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
@@ -51,30 +51,38 @@ class AnimateOptions(NamedTuple):
 
 @click.command(
     cls=Documented,
-    sections=(MODES,),
     examples=(
         "convcli animate --hin 5 --k 3 --s 2 --p 1 -o strided.gif",
         "convcli animate --hin 3 --k 3 --s 2 --p 1 --op2 1 -o transposed.svg",
         "convcli animate --hin 7 --k 3 --d 2 --frame 4 -o dilated.svg",
-        "convcli animate small.png -k sobel-x -p 1 --padding-mode reflect -o values.webp",
+        "convcli animate small.png -k sobel-x -p 1 --padding-mode reflect -o x.webp",
         "convcli animate '1,2,3;4,5,6;7,8,9' -k '1,0;0,-1' -o sums.gif",
         "convcli animate --hin 4 --k 3 --terminal",
     ),
 )
-@click.argument(
-    "image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"),
-    help="A small picture or .npy tensor, - for standard input, or numbers as '1,2;3,4': its values stand in the cells.  "
+@options.argument(
+    "Input", "image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"), brief="A small picture, or '1,2;3,4', or -",
+    help="A small picture or .npy tensor, - for standard input, or numbers as in '1,2;3,4': the values stand in the cells.  "
     "[default: the geometry alone]",
 )  # fmt: skip
-@click.option("--hin", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input height in pixels.")
-@click.option("--win", type=_SIZE, default=None, metavar="N", help="Without IMAGE: input width.  [default: the height]")
-@click.option(
-    "-k", "--kernel", "kernel", type=KernelType(), default=None,
-    help="With IMAGE: the kernel, a SPEC as of apply. Without: its size, or a SPEC for the numbers in it.",
+@options.option(
+    "Input", "--hin", type=_SIZE, metavar="N", brief=True, help="Without IMAGE: input height in pixels.",
 )  # fmt: skip
-@click.option(
-    "--k", "--kernel-size", "kernel_size", type=PairType(1), default=None, help="Without IMAGE: kernel size in pixels."
-)
+@options.option(
+    "Input", "--win", type=_SIZE, metavar="N", show_default="the height", brief=True, help="Without IMAGE: input width in pixels.",
+)  # fmt: skip
+@options.option(
+    "Input", "--channel", type=IndexType(), metavar="C", show_default="gray; in a .npy the first",
+    help="The channel of IMAGE to show, from 0. Negative numbers count from the end.",
+)  # fmt: skip
+@options.option(
+    "Kernel", "-k", "--kernel", "kernel", type=KernelType(), brief="With IMAGE: sobel-x, '1,0;0,-1', a file",
+    help="With IMAGE: a kernel, as in apply. Without IMAGE: its size, or a kernel whose numbers are shown.",
+)  # fmt: skip
+@options.option(
+    "Kernel", "--k", "--kernel-size", "kernel_size", type=PairType(1), brief=True, help="Without IMAGE: kernel size in pixels.",
+)  # fmt: skip
+@options.op
 @options.stride
 @options.padding
 @options.padding_mode
@@ -82,46 +90,45 @@ class AnimateOptions(NamedTuple):
 @options.output_padding
 @options.output_size
 @options.transpose
-@options.op
-@click.option(
-    "--channel", type=IndexType(), default=None, metavar="C",
-    help="Channel of IMAGE, from 0; below 0 from the end.  [default: gray; of a .npy the first]",
+@options.option(
+    "Output", "-o", "--output", type=FileType("PATH|-"), brief=True, help="A .gif, .png (APNG), .webp or .svg, - for stdout.",
 )  # fmt: skip
-@click.option(
-    "-o", "--output", type=FileType("PATH|-"), default=None,
-    help="Where to write: .gif, .png (APNG), .webp or .svg; - is stdout.",
+@options.option("Output", "--format", "format_", metavar="NAME", help="Format for -o -: gif, png, webp or svg.")
+@options.option(
+    "Output", "--terminal", is_flag=True, brief=True, help="Play it in the terminal. Elsewhere, print one step after another.",
 )  # fmt: skip
-@click.option("--format", "format_", metavar="NAME", default=None, help="The format of -o -: gif, png, webp or svg.")
-@click.option(
-    "--frame", type=CountType(least=0), default=None, metavar="N",
-    help="One still, .svg or .png: the N-th step, from 0, row by row.",
+@options.option(
+    "Figure", "--frame", type=CountType(least=0), metavar="N", brief=True,
+    help="Draw only step N as .svg or .png. Steps are counted from 0, row by row.",
 )  # fmt: skip
-@click.option("--terminal", is_flag=True, help="Play it in the terminal; elsewhere print the steps one after another.")
-@click.option(
-    "--fps", type=RealType(0.1, 50), default=None, metavar="N",
-    help="Steps per second.  [default: 2, faster for many]",
+@options.option(
+    "Figure", "--fps", type=RealType(0.1, 50), metavar="N", show_default="2, faster for many steps",
+    brief=True, help="Steps per second.",
 )  # fmt: skip
-@click.option(
-    "--cell", type=CountType(400), default=None, metavar="N", help="Side of a cell in pixels.  [default: what fits]"
-)
-@click.option(
-    "--scale", type=RealType(0.25, 8), default=None, metavar="N",
-    help="Pixels of the file for each of the drawing's.  [default: 1; 2 for a still]",
+@options.option(
+    "Figure", "--cell", type=CountType(400), metavar="N", show_default="what fits",
+    help="Side of a cell in pixels.",
+)  # fmt: skip
+@options.option(
+    "Figure", "--scale", type=RealType(0.25, 8), metavar="N", show_default="1; 2 for a still",
+    help="Pixels in the file for each pixel of the drawing.",
 )  # fmt: skip
 @options.theme
-@click.option("--title", default=None, metavar="TEXT", help="The line at the top.  [default: the operation and sizes]")
+@options.option(
+    "Figure", "--title", metavar="TEXT", show_default="the operation and the sizes", help="The line at the top.",
+)  # fmt: skip
 @options.reporting
 @folded
 def animate(asked: AnimateOptions) -> None:
     """Show a convolution at work, step by step.
 
-    The window moves over the input, and the output fills: of a geometry alone (--hin and --k), or of a small image with its
-    values and sums. Padding is dashed. The transposed operation is shown as the direct convolution that it equals: zeros
-    between the pixels, output_padding at the bottom and right, the kernel flipped. Frames are numbered from 0, as in
-    img.gif[0]; positions are (row,column), from 0.
+    The window moves over the input and the output fills: for sizes alone (--hin and --k), or for a small image with its values
+    and sums. Padding is dashed. The transposed convolution is shown as the convolution that it equals: zeros between the
+    pixels, output padding at the bottom and right, the kernel flipped. Steps are numbered from 0; positions are (row,column),
+    from 0.
 
-    In the terminal [ ] is under the kernel, ■ input or output, · padding or an output to come, 0 a zero between pixels,
-    + output_padding.
+    In the terminal, [ ] is under the kernel, ■ is input or output, · padding or an output to come, 0 a zero between pixels, and
+    + output padding.
     """
     spec, reporting = asked.geometry.spec(), asked.reporting
     _SIZE.check(asked.hin, asked.win)

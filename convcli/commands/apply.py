@@ -11,7 +11,7 @@ import click
 
 from convcli import folding, options, report
 from convcli.commands import streams
-from convcli.commands.help import KERNELS, MODES, STRIDED_SUM, Documented
+from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError, ImageError
 from convcli.runs import outputs
 from convcli.system.names import STDIO, is_stream
@@ -33,16 +33,25 @@ class ImagesOptions(NamedTuple):
     reporting: folding.ReportingOptions
 
 
+STRIDED_SUM = Section(
+    "A stride that thins the kernel",
+    "--stride thins the output, as in PyTorch. Some texts print another sum, R(x,y) = bias + Σ_{m=-a/s..a/s} Σ_{n=-b/s..b/s} "
+    "k(sn,sm) I(x+sn, y+sm), where the stride thins the kernel and the output keeps its size. That is a correlation with every "
+    "s-th tap of the kernel, counted from its centre, and --dilation s: for s = 2 and a 5×5 kernel, give its taps 0, 2 and 4 as a "
+    "3×3 kernel with --dilation 2 and --stride 1.",
+)
+
+
 @click.command(
     cls=Documented,
-    sections=(KERNELS, MODES, STRIDED_SUM),
+    sections=(STRIDED_SUM,),
     examples=(
         "convcli apply img.png --kernel sobel --stride 2",
         "convcli apply img.png -k gaussian:2 -p same --padding-mode reflect -o soft.png",
-        "convcli apply img.png --kernel='-1,0,1;-2,0,2;-1,0,1' --range offset -o relief.png",
-        "convcli apply img.png --weights model.safetensors:conv1.weight -s 2 -p 3 -o maps.npy",
         "convcli apply photos --recursive -k sharpen -p same -o sharp/ --skip-existing",
-        "curl -s URL | convcli apply - -k gaussian:2 -o - | convcli apply - -k sobel -o edges.png",
+        "convcli apply img.png --kernel='-1,0,1;-2,0,2;-1,0,1' --range offset -o x.png",
+        "convcli apply img.png --weights model.pt:conv1.weight -s 2 -o maps.npy",
+        "curl -s URL | convcli apply - -k gaussian:2 -o - \\\n  | convcli apply - -k sobel -o edges.png",
     ),
 )
 @options.images
@@ -51,13 +60,13 @@ class ImagesOptions(NamedTuple):
 @options.geometry
 @options.image_output
 @options.compute
-@options.reporting
+@options.image_reporting
 @folding.folded
 def apply(asked: ImagesOptions) -> None:
     """Convolve images with kernels or with a layer's weights.
 
-    Computes what torch.nn.Conv2d computes: every output pixel is the bias plus the sum of the kernel times the input
-    pixels under it. Every default is PyTorch's: stride 1, padding 0, dilation 1, groups 1, the kernel not flipped.
+    This is torch.nn.Conv2d: every output pixel is the bias plus the sum of the kernel times the input pixels under it. All
+    defaults are PyTorch's: stride 1, padding 0, dilation 1, groups 1, and the kernel is not flipped.
     """
     run(asked, transposed=False)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import folding, options, report
-from convcli.commands.help import MODES, Documented
+from convcli.commands.help import Documented
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
 from convcli.geometry import Pair
@@ -40,56 +40,64 @@ class CompareOptions(NamedTuple):
 
 @click.command(
     cls=Documented,
-    sections=(MODES,),
     examples=(
         "convcli compare img.png -k gaussian:5 -p same",
         "convcli compare --size 512,512 --in-channels 64 --out-channels 64",
-        "convcli compare --size 64,64 --in-channels 8 --kernel-size 4 --transpose -s 2 -p 1 --json",
+        "convcli compare --size 64,64 --kernel-size 4 --transpose -s 2 -p 1 --json",
     ),
 )
-@click.argument(
-    "image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"),
-    help="A path, or - for standard input.  [default: a random tensor]",
+@options.argument(
+    "Input", "image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"),
+    brief="A file, - for standard input, or random numbers",
+    help="A file, or - for standard input.  [default: a random tensor]",
 )  # fmt: skip
+@options.option(
+    "Input", "--size", type=SizeType(), show_default="512,512", brief=True, help="Without IMAGE: size of the random input.",
+)  # fmt: skip
+@options.option(
+    "Input", "--in-channels", type=_COUNT, metavar="N", show_default="3", brief=True,
+    help="Without IMAGE: channels of the random input.",
+)  # fmt: skip
+@options.full_scale
+@options.max_pixels
 @options.kernel
 @options.weights
+@options.option(
+    "Kernel", "--kernel-size", type=PairType(1), show_default="3", brief=True, help="Without -k and --weights: size of the kernel.",
+)  # fmt: skip
+@options.option(
+    "Kernel", "--out-channels", type=_COUNT, metavar="N", show_default="as the input",
+    brief=True, help="Without -k and --weights: output channels.",
+)  # fmt: skip
 @options.channels
 @options.bias
 @options.geometry
 @options.output_padding
 @options.output_size
 @options.transpose
-@click.option("--size", type=SizeType(), default=None, help="Without IMAGE: its size.  [default: 512,512]")
-@click.option(
-    "--in-channels", type=_COUNT, default=None, metavar="N", help="Without IMAGE: its channels.  [default: 3]"
-)
-@click.option(
-    "--out-channels", type=_COUNT, default=None, metavar="N",
-    help="Without -k and --weights: output channels of random weights.  [default: as the input]",
-)  # fmt: skip
-@click.option(
-    "--kernel-size", type=PairType(1), default=None,
-    help="Without -k and --weights: size of random weights.  [default: 3]",
-)  # fmt: skip
-@click.option("--repeats", type=CountType(10000), default=5, show_default=True, metavar="N", help="Timed calls.")
-@click.option(
-    "--tolerance", type=ToleranceType(), default=None,
-    help="Allowed error relative to the largest Σ|x·w|.  [default: by dtype and count of terms]",
-)  # fmt: skip
-@options.full_scale
-@options.max_pixels
 @options.compute
+@options.option(
+    "Engine", "--repeats", type=CountType(10000), default=5, metavar="N", brief=True,
+    help="Number of timed calls.",
+)  # fmt: skip
+@options.option(
+    "Engine", "--tolerance", type=ToleranceType(), show_default="from the dtype and the number of terms",
+    help="Largest allowed error, relative to the largest Σ|x·w|.",
+)  # fmt: skip
 @options.reporting
 @folding.folded
 def compare(asked: CompareOptions) -> None:
     """Run one operation on every backend: shapes, errors, timings.
 
-    Errors are against the float64 reference: the largest absolute one, and the same relative to the largest sum of
-    absolute products Σ|x·w| of an output, by which backends agree or not; for the plans fft and separable, whose errors
-    spread over many outputs, relative to the largest |x| times Σ|w|. Times are medians of repeated calls after a warm-up,
-    array in to array out (on CUDA between two events, the data on the device); speed-ups are against the reference.
-    Without IMAGE the input is a random tensor, without -k and --weights the weights are random. The kernels of a bank
-    such as sobel are compared one by one, before they are combined. Exit code 1 if a backend differs.
+    Without IMAGE the input is a random tensor; without -k and --weights the weights are random. The kernels of a pair such as
+    sobel are compared one by one. Exit code 1 if a backend differs.
+
+    Errors are differences from the float64 reference: the largest one, and the largest one relative to the largest Σ|x·w| of
+    an output, which decides whether backends agree. The plans fft and separable spread their errors over many outputs: theirs
+    is relative to the largest |x| times Σ|w|.
+
+    Times are medians of repeated calls after a first one, from array to array; on CUDA between two events, with the data on
+    the device. Speed-ups are relative to the reference.
     """
     from convcli.presenters import compared_backends
     from convcli.runs import comparison

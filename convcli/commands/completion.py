@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import click
 
-from convcli import report
+from convcli import options, report
 from convcli.commands.help import Documented
 from convcli.folding import folded
 from convcli.system.context import current
@@ -23,17 +23,24 @@ class CompletionOptions(NamedTuple):
     cls=Documented,
     examples=(
         "convcli completion bash > ~/.local/share/bash-completion/completions/convcli",
-        "convcli completion zsh > ~/.zfunc/_convcli          # a folder of $fpath",
+        "convcli completion zsh > ~/.zfunc/_convcli    # a folder of $fpath",
         "convcli completion fish > ~/.config/fish/completions/convcli.fish",
-        'eval "$(convcli completion bash)"                   # for this shell alone',
+        'eval "$(convcli completion bash)"             # for this shell alone',
     ),
 )
-@click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish", help="The shell to make it for.")
+@options.argument(
+    "Input",
+    "shell",
+    type=click.Choice(SHELLS),
+    metavar="bash|zsh|fish",
+    brief="The shell",
+    help="The shell to make it for.",
+)
 @folded
 def completion(asked: CompletionOptions) -> None:
     """Print the completion script for a shell.
 
-    Where it is loaded, the Tab key completes commands, options and their words, names of kernels and files.
+    With it, the Tab key completes commands, options and their words, kernels and files.
     """
     report.lines(script(click.get_current_context().find_root().command, asked.shell))
 
@@ -44,7 +51,10 @@ def script(program: click.Command, shell: str) -> str:
 
     kind = get_completion_class(shell)
     assert kind is not None  # Click has these three
-    return kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip()
+    text = kind(program, {}, "convcli", "_CONVCLI_COMPLETE").source().strip()
+    return text.replace(
+        'string split "," ', 'string split -m 1 "," '
+    )  # in fish, or a text would end at its first comma
 
 
 def teach_bash() -> None:

@@ -18,11 +18,11 @@ from convcli.folding import ReportingOptions, folded
 @options.forgiving_reporting
 @folded
 def doctor(asked: ReportingOptions) -> None:
-    """Say what is installed, which devices there are, which formats can be read and written.
+    """Show what is installed: packages, devices, and formats that work.
 
-    Imports PyTorch, where it is installed, to ask it for its devices, which takes about two seconds. -q prints only what is
-    wrong. Exit code 1 if a package that convcli needs is missing, if one is older than it should be, or if a variable such as
-    CONVCLI_THREADS has a value that its option does not take. An extra that is not installed is not wrong.
+    Exit code 1 if a package that convcli needs is missing or too old, or if a variable such as CONVCLI_THREADS has a value that
+    its option does not take. An extra that is not installed is no problem. -q prints only problems. If PyTorch is installed, it
+    is imported to list its devices, which takes about two seconds.
     """
     from convcli import inventory
     from convcli.presenters import examined

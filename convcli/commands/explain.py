@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convcli import folding, options, report
-from convcli.commands.help import KERNELS, MODES, Documented
+from convcli.commands.help import Documented
 from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError
 from convcli.parameters import FileType, IndexType, PointType
@@ -42,32 +42,30 @@ class ExplainOptions(NamedTuple):
 
 @click.command(
     cls=Documented,
-    sections=(KERNELS, MODES),
     examples=(
         "convcli explain img.png -k sobel --at 10,12",
-        "convcli explain img.png -k gaussian:1 -p same --padding-mode reflect --at 0,0 --channel 2 -o corner.svg",
-        "convcli explain img.png -k bilinear:2 -s 2 -p 1 --transpose --at 7,8",
         "convcli explain img.png -k box:3 -s 2 -p 1 --input-at 4,4",
         "convcli explain img.png -k sobel-x -s 2 --as torch",
+        "convcli explain img.png -k bilinear:2 -s 2 -p 1 --transpose --at 7,8",
+        "convcli explain img.png -k gaussian:1 -p same --padding-mode reflect \\\n  --at 0,0 --channel 2 -o corner.svg",
     ),
 )
-@click.argument(
-    "image", metavar="IMAGE", type=FileType("IMAGE"),
-    help="A path, or - for standard input; .npy files are tensors (H, W), (C, H, W) or (N, C, H, W).",
+@options.argument(
+    "Input", "image", metavar="IMAGE", type=FileType("IMAGE"), brief=True,
+    help="A file, or - for standard input. A .npy file is a tensor: (H, W), (C, H, W) or (N, C, H, W).",
 )  # fmt: skip
-@click.option(
-    "--at", type=PointType(), default=None,
-    help="The output pixel to explain: row and column from 0; below 0 they count from the end.",
+@options.option(
+    "Input", "--at", type=PointType(), brief=True,
+    help="Output pixel to explain: row and column, from 0. Negative numbers count from the end.",
 )  # fmt: skip
-@click.option(
-    "--input-at", type=PointType(), default=None,
-    help="The inverse: the input pixel whose outputs are wanted.",
+@options.option(
+    "Input", "--input-at", type=PointType(), brief=True, help="Input pixel: show which outputs it reaches.",
 )  # fmt: skip
-@click.option(
-    "--channel", type=IndexType(), default=0, show_default=True, metavar="C",
-    help="Of the result; with --input-at, of the input.",
+@options.option(
+    "Input", "--channel", type=IndexType(), default=0, metavar="C", brief=True,
+    help="Channel of the pixel, from 0.",
 )  # fmt: skip
-@click.option("--item", type=IndexType(), default=None, metavar="N", help="Which image of a batch (N, C, H, W).")
+@options.option("Input", "--item", type=IndexType(), metavar="N", help="Which image of a batch (N, C, H, W).")
 @options.bank
 @options.geometry
 @options.output_padding
@@ -75,35 +73,35 @@ class ExplainOptions(NamedTuple):
 @options.transpose
 @options.linear
 @options.alpha
+@options.option(
+    "Output", "-o", "--output", type=FileType("FILE"), metavar="FILE.svg|FILE.png",
+    brief=True, help="Draw the answer as a figure.",
+)  # fmt: skip
+@options.option(
+    "Output", "--as", "tool", type=click.Choice(TOOLS), brief="Write it for torch, scipy, opencv, onnx, …",
+    help="Write the operation for another tool, ready to paste, instead of explaining a pixel.",
+)  # fmt: skip
 @options.range_
 @options.full_scale
 @options.max_pixels
-@click.option(
-    "--format", "format_", metavar="NAME", default=None,
-    help="The format that the result would be written in: png, jpg, tif, npy, …  [default: the input's, as of apply]",
-)  # fmt: skip
-@click.option(
-    "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png", help="Draw the answer as a figure."
+@options.option(
+    "Output", "--format", "format_", metavar="NAME", show_default="the input's, as in apply",
+    help="The format that apply would write: png, jpg, tif, npy.",
 )  # fmt: skip
 @options.theme
-@click.option(
-    "--as", "tool", type=click.Choice(TOOLS), default=None,
-    help="Instead of a pixel: the operation written for another tool, ready to paste.",
-)  # fmt: skip
-@options.compute
+@options.ignored_compute
 @options.reporting
 @folding.folded
 def explain(asked: ExplainOptions) -> None:
-    """Explain any pixel: what the kernel saw, the products, the sum, and what is written.
+    """Explain a pixel: window, kernel, products and their sum.
 
-    Takes every operation option of apply and of transpose (with --transpose, or implied by --op2 and --output-size). Shows
-    the window of the input under the kernel with the padding marked, the kernel as it is applied, the products, bias and
-    sum, and the value before and after the range policy: the numbers that apply and transpose compute. Of the transposed
-    operation it shows which input pixels reach the output through which taps. With --input-at: which outputs an input
-    pixel touches, and with what weight.
+    Shows the window of the input under the kernel with its padding marked, the kernel as it is applied, the products, bias
+    and sum, and the value before and after --range: the numbers that apply and transpose compute. For the transposed
+    convolution it shows which input pixels reach the output through which taps. With --input-at it shows which outputs an
+    input pixel reaches, and with which weight.
 
-    --backend, --device, --dtype, --threads and --plan are taken, so that a line of apply can be run again as it is, and change
-    nothing: what is shown is always computed in float64.
+    Takes all options of apply and transpose that say what is computed, so that a line can be run again with explain. The
+    options under Engine change nothing here: everything is computed in float64.
     """
     from convcli.explanation import pixel, subject, touched
 

@@ -1,16 +1,25 @@
-"""Help texts that need more than a docstring: sections of text and tables, and examples kept line by line."""
+"""What a command says of itself: ``-h`` on one screen, ``--help`` in full, and what a shell's completion shows."""
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from convcli.errors import as_options
 from convcli.folding import WORDS
-from convcli.vocabulary import BORDERS
+from convcli.options import GROUPS, TERM, Grouped, Option
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+WIDTH = 80
+"""The columns of ``-h``, whatever the terminal has."""
+
+PAGES = {"convcli-kernels": "--kernel", "convcli-borders": "--padding-mode"}
+"""The manual's pages that are no command's, and the option that each is about."""
 
 
 class Section(NamedTuple):
@@ -18,18 +27,64 @@ class Section(NamedTuple):
 
     title: str
     text: str = ""
-    rows: Callable[[], list[tuple[str, str]]] = list
+    rows: tuple[tuple[str, str], ...] = ()
+
+
+_HYPHEN, _SPACE = "\u2011", "\u00a0"
+"""Unicode's hyphen and space at which no line is broken. They stand for usual ones while a text is laid out."""
+
+
+class _Formatter(click.HelpFormatter):
+    """Lays out help. Names such as ``--padding-mode`` and short defaults stay on one line."""
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs."""
+        super().write_text(_unbroken(text))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write terms with their meanings."""
+        super().write_dl([(term, _unbroken(text)) for term, text in rows], col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """All that was written."""
+        return super().getvalue().replace(_HYPHEN, "-").replace(_SPACE, " ")
+
+
+def _unbroken(text: str) -> str:
+    return re.sub(r"(\[default:|\bman) (?=\S+[\].,])", rf"\1{_SPACE}", text).replace("-", _HYPHEN)
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+def _print_help(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+    """Print the help that the option is about, and end the command."""
+    command = ctx.command
+    if wanted and not ctx.resilient_parsing and isinstance(command, Documented):
+        click.echo(command.get_brief(ctx) if option.opts == ["-h"] else command.get_help(ctx))
+        ctx.exit()
+
+
+_HELP = [
+    Option([name], group="Help", help=text, is_flag=True, is_eager=True, expose_value=False, callback=_print_help)
+    for name, text in (("-h", "Show the most used options."), ("--help", "Show all options."))
+]
 
 
 class Documented(click.Command):
-    """A command whose help ends in sections and examples."""
+    """A command with two helps: ``-h`` has what is used most, ``--help`` every option in its group, sections and examples."""
+
+    context_class = _Context
 
     def __init__(
         self, *args: Any, sections: tuple[Section, ...] = (), examples: tuple[str, ...] = (), **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.add_help_option = False  # Click's has one text for both
         self.sections = sections
         self.examples = examples
+        self.params += _HELP
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse. Every error knows the command, so that it can name its help."""
@@ -39,18 +94,83 @@ class Documented(click.Command):
             error.ctx = error.ctx or ctx
             raise
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the sections and the examples."""
-        for section in self.sections:
-            with formatter.section(section.title):
-                if section.text:
-                    formatter.write_text(section.text)
-                if rows := section.rows():
+    def get_short_help_str(self, limit: int = WIDTH) -> str:
+        """The first sentence, never cut off."""
+        return super().get_short_help_str(WIDTH)
+
+    def groups(self) -> dict[str, list[Grouped]]:
+        """Arguments and options by their groups, in the order of the help."""
+        grouped = [param for param in self.params if isinstance(param, Grouped)]
+        found = {group: [param for param in grouped if param.group == group] for group in GROUPS}
+        return {group: params for group, params in found.items() if params}
+
+    def get_brief(self, ctx: click.Context) -> str:
+        """The text of ``-h``: at most 40 lines of `WIDTH` columns."""
+        formatter = _Formatter(width=WIDTH)
+        self.format_usage(ctx, formatter)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(inspect.cleandoc(self.help or "").partition("\n\n")[0])
+        formatter.write_paragraph()
+        for group, params in self.groups().items():
+            if rows := [(f"{param.brief_term(ctx):{TERM}}", param.brief) for param in params if param.brief]:
+                formatter.write_heading(group)
+                with formatter.indentation():
                     formatter.write_dl(rows)
-        if self.examples:
-            with formatter.section("Examples"):
-                for example in self.examples:
-                    formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+        self._write_examples(formatter, self.examples[:3])
+        self.write_more(ctx, formatter, f"All options: {ctx.command_path} --help. ")
+        return formatter.getvalue().rstrip("\n")
+
+    def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write nothing: arguments are in their groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the groups of arguments and options."""
+        for group, params in self.groups().items():
+            with formatter.section(group):
+                rows = filter(None, (param.get_help_record(ctx) for param in params))
+                formatter.write_dl([(f"{term:30}", text) for term, text in rows])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections, the examples, and where the rest is."""
+        for title, text, rows in self.sections:
+            with formatter.section(title):
+                if text:
+                    formatter.write_text(text)
+                if rows:
+                    formatter.write_dl(rows)
+        self._write_examples(formatter, self.examples)
+        self.write_more(ctx, formatter)
+
+    def _write_examples(self, formatter: click.HelpFormatter, examples: tuple[str, ...]) -> None:
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {line}\n" for example in examples for line in example.splitlines()))
+
+    def write_more(self, ctx: click.Context, formatter: click.HelpFormatter, more: str = "") -> None:
+        """Write `more`, and where the rest is."""
+        pages = self.pages()
+        if "convcli-kernels" in pages and ctx.info_name != "kernel":
+            more += "List of kernels: convcli kernel."
+        formatter.write_paragraph()
+        if more:
+            formatter.write_text(more)
+        manual = ", ".join(f"man {page}" for page in (ctx.command_path.replace(" ", "-"), *pages))
+        formatter.write_text(f"Manual: {manual}.")
+
+    def pages(self) -> list[str]:
+        """The manual's pages about what the options of this command take."""
+        spellings = {spelling for param in self.params for spelling in param.opts}
+        return [page for page, spelling in PAGES.items() if spelling in spellings]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What may follow. Options are in the order of the help, with their groups."""
+        known = {name: param for params in self.groups().values() for param in params for name in param.opts}
+        order = list(known)
+        items = super().shell_complete(ctx, incomplete)
+        for item in items:
+            if param := known.get(item.value):
+                item.help = f"{param.group}: {param.brief or param.first_sentence}"
+        return sorted(items, key=lambda item: order.index(item.value) if item.value in known else -1)
 
 
 def unknown_option(error: click.UsageError) -> str | None:
@@ -76,50 +196,3 @@ def unknown_option(error: click.UsageError) -> str | None:
 
 
 _TRANSPOSED = ("--op2", "--p2", "--output-padding", "--output-size")
-
-
-def kernel_table() -> list[tuple[str, str, str, str]]:
-    """Usage, description, scale and source of every named kernel."""
-    import convcli.kernels  # noqa: F401  (enters the kernels)
-    from convcli.kernels.named import REGISTRY
-
-    return [(recipe.usage, as_options(recipe.about), recipe.scale, recipe.source) for recipe in REGISTRY.values()]
-
-
-def kernel_rows() -> list[tuple[str, str]]:
-    """The same in two columns: usage, and the rest as one text."""
-    return [(usage, f"{about} Scale: {scale}. Source: {source}.") for usage, about, scale, source in kernel_table()]
-
-
-def _borders() -> list[tuple[str, str]]:
-    libraries, rows = ("PyTorch", "NumPy", "SciPy", "OpenCV"), []
-    for name, picture, *others in BORDERS:
-        names = "; ".join(f"{library}: {other}" for library, other in zip(libraries, others, strict=True) if other)
-        rows.append((name, f"{picture}. {names}"))
-    return rows
-
-
-KERNELS = Section(
-    "Kernels",
-    "A pair or compass has members of its own, with its arguments: sobel-x and sobel-y:5, and so prewitt, scharr, roberts, "
-    "farid, isotropic, diff, gradient and gaussian-gradient; kirsch-n, -ne, -e, -se, -s, -sw, -w and -nw, and so robinson and "
-    "compass; frei-chen-1 to -4 and frei-chen-line-5 to -8; hessian-xx, -xy and -yy, and so diff2 and sobel2; "
-    "gabor-energy-real and -imag; haar-x, -y and -xy. x grows to the right, y downwards, and the kernel is not flipped "
-    "(--op corr): sobel-x is positive where brightness grows to the right, sobel-y where it grows downwards, and a "
-    "Laplacian has a negative centre. --op conv flips the kernel, and with it the sign of a derivative. A library's kernel "
-    "that has other values than ours of that name has a name of its own: pillow-sharpen, log-unit, motion-nearest.",
-    kernel_rows,
-)
-MODES = Section(
-    "Borders",
-    "Names of --padding-mode, the image being abcd; other libraries' names are taken in upper or lower case. reflect is "
-    "PyTorch's and NumPy's; SciPy's reflect and OpenCV's BORDER_REFLECT are symmetric here, SciPy's mirror is reflect.",
-    _borders,
-)
-STRIDED_SUM = Section(
-    "A stride that thins the kernel",
-    "--stride thins the output, as in PyTorch. In print one also finds "
-    "R(x,y) = bias + Σ_{m=-a/s..a/s} Σ_{n=-b/s..b/s} k(sn,sm) I(x+sn, y+sm), where s thins the kernel and leaves the output grid "
-    "alone: a correlation with every s-th tap of the kernel, counted from its centre, and --dilation s. For s = 2 and a 5×5 "
-    "kernel, give its taps 0, 2 and 4 as a 3×3 kernel with --dilation 2 and --stride 1.",
-)

@@ -12,13 +12,13 @@ import click
 
 from convcli import options, report
 from convcli.commands import streams
-from convcli.commands.help import KERNELS, Documented
+from convcli.commands.help import Documented
+from convcli.commands.kernel_texts import ARGUMENTS, NAMES
 from convcli.errors import ConvError, KernelError
 from convcli.folding import ReportingOptions, folded
 from convcli.parameters import FileType, KernelType
 from convcli.system.files import writing
 from convcli.system.names import STDIO, is_stream, same_file
-from convcli.vocabulary import OPS
 
 if TYPE_CHECKING:
     from convcli.drawing.scene import Scene
@@ -53,46 +53,51 @@ FIGURES = ("svg", "png")
 
 @click.command(
     cls=Documented,
-    sections=(KERNELS._replace(rows=list),),
+    sections=(ARGUMENTS, NAMES),
     examples=(
-        "convcli kernel                                    # the named kernels",
-        "convcli kernel sobel                              # matrices, sums, gain, rank, frequency response",
-        "convcli kernel gaussian:2 -o gaussian.svg         # heat map and frequency response as a figure",
-        "convcli kernel unsharp:2 -o unsharp.mat           # for vips conv",
-        "convcli kernel sobel --on img.png -o seen.png     # the picture before and after, beside the kernel",
-        "convcli kernel --weights model.safetensors        # the 4-D tensors in a file",
+        "convcli kernel                                  # the list of kernels",
+        "convcli kernel sobel                            # its matrices, sums, gain, …",
+        "convcli kernel sobel --on img.png -o seen.png   # a picture before and after",
+        "convcli kernel gaussian:2 -o gaussian.svg       # values and response, drawn",
+        "convcli kernel unsharp:2 -o unsharp.mat         # for vips conv",
+        "convcli kernel --weights model.safetensors      # the weights in a file",
         "convcli kernel --weights model.safetensors:conv1.weight -o filters.png",
     ),
 )
-@click.argument("specs", nargs=-1, metavar="[SPEC]…", type=KernelType(), help="A kernel, as of -k.")
+@options.argument(
+    "Kernel", "specs", nargs=-1, metavar="[SPEC]…", type=KernelType(), brief="Kernels, as with -k",
+    help="Kernels: names with arguments, matrices or files, as for -k.",
+)  # fmt: skip
 @options.kernel
 @options.weights
-@click.option(
-    "--op", type=click.Choice(OPS), default="corr", show_default=True,
-    help="conv: show the kernel flipped, as a convolution lays it on the image.",
+@options.op
+@options.option(
+    "Input", "--on", type=FileType("IMAGE"), brief=True, help="Draw a picture before and after; needs -o FILE.png.",
 )  # fmt: skip
-@click.option(
-    "--on", type=FileType("IMAGE"), default=None,
-    help="With -o FILE.png: what the kernel does to a picture, before and after side by side.",
+@options.option(
+    "Output", "-o", "--output", type=FileType("PATH|-"), brief="Figure (.svg, .png) or values (.npy, .csv, …)",
+    help="Write a figure (.svg, .png), or the kernel itself: .npy, .json, .csv, .mat (vips) or .txt (ImageMagick's notation). "
+    "{kernel} becomes the name of each kernel.",
 )  # fmt: skip
-@click.option(
-    "-o", "--output", type=FileType("PATH|-"), default=None,
-    help="Write a figure (.svg, .png), or the kernel itself: .npy, .json, .csv, .mat (vips) or .txt (ImageMagick's "
-    "notation). {kernel} stands for the name of each kernel of a bank.",
-)  # fmt: skip
-@click.option(
-    "--format", "format_", metavar="NAME", default=None, help="The format of -o -: svg, png, npy, json, csv, mat, txt."
+@options.option(
+    "Output",
+    "--format",
+    "format_",
+    metavar="NAME",
+    help="Format for -o -: svg, png, npy, json, csv, mat, txt.",
 )
 @options.theme
 @options.reporting
 @folded
 def kernel(asked: KernelOptions) -> None:
-    """Say what a kernel does: its sums, gain, symmetry, rank and 1-D factors, and its frequency response.
+    """List the kernels, or show what one does.
 
-    Without arguments, lists the named kernels. The gain is the largest |H|: how much the wave grows that a kernel
-    amplifies most. The range is what values from 0 to 1 can become. A kernel that stays the same when it is turned by
-    180° makes convolution and correlation the same. With --weights, lists the 4-D tensors in a file, or draws the filters
-    of one of them. -q prints the matrix as a SPEC that -k takes.
+    Without arguments, lists the named kernels. With a kernel, shows its sums, gain, symmetry, rank, 1-D factors and frequency
+    response. The gain is the largest |H|: how much the most amplified wave grows. The range is what values from 0 to 1 can
+    become. A kernel that stays the same when it is turned by 180° makes convolution and correlation the same. -q prints the
+    matrix so that -k takes it.
+
+    With --weights, lists the weights in a file, or draws the filters of one of them.
     """
     given = (*asked.specs, *asked.kernels)
     form = None if asked.output is None else _form(asked.output, asked.format_)

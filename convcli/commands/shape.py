@@ -76,32 +76,33 @@ class ShapeOptions(NamedTuple):
 
 
 SOLVING = Section(
-    "Solving",
-    "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be ? (in quotes: shells have a meaning for it), or one "
-    "number of a pair as in 3,?. A single ? is one number for rows and columns, ?,? are two. Tried are kernels, strides and "
-    "dilations from 1 to 64 (two of the three unknown: 32, all: 16; input and padding both unknown count as one more: 32, 16, "
-    "8), paddings from 0 to d(k-1), alike at both ends, and every allowed output padding; of ?,? the 30 most usual values of "
-    "rows are combined with the 30 of columns. The usual come first: odd small kernels, padding (k-1)/2·d, stride 1 then 2, "
-    "transposed a kernel divisible by the stride. All are counted, the 1000 most usual shown. -q prints the first as options. "
-    "Without a solution the nearest are shown. --hout without ? checks that this output results. "
-    "Of a chain --hin alone can be solved for.",
+    "Solving for ?",
+    "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be '?' (in quotes, for the shell), or one number of a "
+    "pair may, as in '3,?'. A single ? is one number for rows and columns, '?,?' are two. All solutions are counted, the 1000 most "
+    "usual are kept. These come first: small odd kernels, padding (k-1)/2·d, stride 1, then 2; transposed, kernels that the "
+    "stride divides. Without a solution, the nearest sizes are shown. -q prints the first "
+    "solution as options. --hout without ? checks that this output results. With --layers, only --hin can be ?.\n\n"
+    "Kernels, strides and dilations are tried from 1 to 64 (to 32 if two of the three are unknown, 16 if all are; an unknown "
+    "input with an unknown padding counts as one more: 32, 16, 8), paddings from 0 to d(k-1), the same at both ends, and every "
+    "allowed output padding. For '?,?' the 30 most usual values of rows are combined with the 30 of columns.",
 )
 LAYERS = Section(
     "Layers",
-    "KIND:SETTING,SETTING… separated by spaces, or a .json or .toml file with a list 'layers' of such words, or of tables with "
-    "type, kernel_size, stride, padding, dilation, output_padding, channels, groups, in_channels, bias, ceil, scale, name. "
-    "Sizes are N or HxW. Start and jump are in pixels of the input, from the centre of its first pixel. A MAC is a "
-    "multiplication with its addition, FLOPs are twice the MACs; pooling counts for neither. Memory is that of the outputs, "
-    "in float32.",
-    lambda: [
+    "A chain is words KIND:SETTING,SETTING… with spaces between, or a .json or .toml file with a list 'layers' of such words or "
+    "of tables with type, kernel_size, stride, padding, dilation, output_padding, channels, groups, in_channels, bias, ceil, "
+    "scale, name. Sizes are N or HxW. Start and jump are in pixels of the input; start is the centre of the first receptive "
+    "field, from the centre of the first pixel. A MAC is one multiplication with its addition; FLOPs are twice the MACs; pooling "
+    "counts for neither. Memory is that of the outputs in float32.",
+    (
         ("conv:k3,s2,p1,d1,c64,g1", "Convolution: kernel, stride, padding (p1, p1x2, p1x2x1x2 or a rule: psame), dilation, output "
-         "channels [as the input], groups; nobias; in=N where the input has other channels than the layer before gives."),
+         "channels (default: as the input), groups; nobias; in=N if the input has other channels than the layer before gives."),
         ("transpose:k4,s2,p1", "Transposed convolution; also op2=1."),
-        ("pool:k3,s2,p1", "Maximum or average; stride [the kernel's size]; ceil rounds sizes up, as PyTorch's ceil_mode."),
-        ("upsample:2", "Every pixel repeated."),
-        ("save:NAME, from:NAME", "Keep a result; go on from it, on another branch."),
-        ("cat:NAME, add:NAME", "Join the channels of what is kept to those here (its centre, if it is larger); add it."),
-    ],
+        ("pool:k3,s2,p1", "Maximum or average; the stride's default is the kernel's size; ceil rounds sizes up, as ceil_mode "
+         "does in PyTorch."),
+        ("upsample:2", "Repeat every pixel."),
+        ("save:NAME, from:NAME", "Keep a result; continue from it, on another branch."),
+        ("cat:NAME, add:NAME", "Join the channels of a kept result to these (its centre, if it is larger); add it."),
+    ),
 )  # fmt: skip
 
 
@@ -110,50 +111,63 @@ LAYERS = Section(
     sections=(SOLVING, LAYERS),
     examples=(
         "convcli shape --hin 32 --k 3 --s 2 --op2 1",
-        "convcli shape --hin 224 --k 7 --s 2 --p 3",
+        "convcli shape --hin 224 --hout 112 --k '?' --s '?' --p '?'",
+        "convcli shape --hin 224 --layers 'conv:k7,s2,p3,c64 pool:k3,s2,p1 conv:k3,p1'",
         "convcli shape --hin 480 --win 640 --k 3,5 --s 2,1 --p same-upper",
         "convcli shape --hin 16 --k 4 --s 2 --p 1 --transpose --output-size 32,32",
-        "convcli shape --hin 224 --hout 112 --k '?' --s '?' --p '?'",
-        'convcli shape --hin 224 --layers "conv:k7,s2,p3,c64 pool:k3,s2,p1 conv:k3,p1"',
         "convcli shape --hin 8 --k 3 --s 2 --p 1 --op2 1 -o checkerboard.png",
     ),
 )
-@click.option("--hin", type=AskedType(_INPUT), required=True, help="Input height in pixels.")
-@click.option("--win", type=AskedType(_INPUT), default=None, help="Input width in pixels.  [default: the height]")
-@click.option(
-    "-k",
-    "--k",
-    "--kernel-size",
-    "kernel_size",
-    type=AskedType(PairType(1)),
-    default=None,
-    help="Kernel size in pixels.",
-)
+@options.option("Input", "--hin", type=AskedType(_INPUT), required=True, brief=True, help="Input height in pixels.")
+@options.option(
+    "Input", "--win", type=AskedType(_INPUT), show_default="the height", brief=True, help="Input width in pixels.",
+)  # fmt: skip
+@options.option(
+    "Kernel", "-k", "--k", "--kernel-size", "kernel_size", type=AskedType(PairType(1)),
+    brief=True, help="Kernel size in pixels.",
+)  # fmt: skip
 @options.asked_geometry
 @options.output_size
 @options.transpose
-@click.option("--hout", type=_OUTPUT, default=None, metavar="N", help="The output height to solve for: see Solving.")
-@click.option("--wout", type=_OUTPUT, default=None, metavar="N", help="The output width.  [default: --hout]")
-@click.option("--all", "everything", is_flag=True, help="Show all solutions, up to the 1000 most usual, not a dozen.")
-@click.option("--layers", type=FileType("LAYERS|FILE"), default=None, help="A chain of layers: see Layers.")
-@click.option(
-    "--in-channels", type=CountType(1 << 20), default=None, metavar="N",
-    help="Channels of the chain's input.  [default: 3]",
+@options.option(
+    "Solving", "--hout", type=_OUTPUT, metavar="N", brief=True,
+    help="Output height: solves for options that are '?'. See Solving for ?.",
 )  # fmt: skip
-@click.option(
-    "-o", "--output", type=FileType("FILE"), default=None, metavar="FILE.svg|FILE.png",
-    help="Draw the overlap map: how many taps reach each output of the transposed operation, or read each input of the direct one.",
+@options.option(
+    "Solving",
+    "--wout",
+    type=_OUTPUT,
+    metavar="N",
+    show_default="--hout",
+    help="Output width.",
+)
+@options.option(
+    "Solving",
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Show all solutions that are kept, up to 1000, instead of twelve.",
+)
+@options.option(
+    "Input", "--layers", type=FileType("LAYERS|FILE"), brief=True, help="A chain: 'conv:k3,s2,p1 pool:k2', or a file. See Layers.",
+)  # fmt: skip
+@options.option(
+    "Input", "--in-channels", type=CountType(1 << 20), metavar="N", show_default="3",
+    help="Channels of the chain's input.",
+)  # fmt: skip
+@options.option(
+    "Output", "-o", "--output", type=FileType("FILE"), metavar="FILE.svg|FILE.png",
+    brief=True, help="Draw how many taps meet in each pixel. Pixels are outputs of the transposed convolution, else inputs.",
 )  # fmt: skip
 @options.theme
 @options.reporting
 @folded
 def shape(asked: ShapeOptions) -> None:
-    """Say what size comes out, by which formula, and what goes back.
+    """Show what size comes out, by which formula, and what goes back.
 
-    Answers for the direct convolution, or for the transposed one with --transpose, --op2 or --output-size; always shows
-    the opposite direction, which input sizes share one output size (the reason that output_padding exists), and what is
-    lost: rows and columns that are not used, outputs that saw padding, outputs that fewer taps reach than others.
-    With --hout it solves for what is given as ?, with --layers it works through a chain.
+    Answers for the convolution, or for the transposed one with --transpose, --op2 or --output-size. It always shows the opposite
+    direction, which input sizes give the same output size (why output padding exists), and what is lost: rows and columns that
+    are not used, outputs that see padding, outputs that fewer taps reach than others.
     """
     _INPUT.check(asked.hin, asked.win)
     _OUTPUT.check(asked.hout, asked.wout)

@@ -25,7 +25,7 @@ _COMMANDS = {
     _ENLARGE: "resize upsample upscale enlarge interpolate zoom scale superres",
     "convcli transpose IMAGE -k SPEC": "conv_transpose conv-transpose conv_transpose2d convtranspose convtranspose2d deconv "
     "deconvolve deconvolution deconv2d transposed transposed-convolution",
-    "convcli --help": "help usage ? h",
+    "convcli -h": "help usage ? h",
     "convcli --version": "version ver",
     "convcli shape --hin 32 --k 3": "size sizes output-size outsize calc calculate arithmetic dims dimensions geometry",
     "convcli kernel": "kernels list ls names show matrix",
@@ -47,7 +47,7 @@ def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> st
         return f"convcli apply {line}" if len(line) <= 80 else f"convcli apply {shlex.quote(word)} …"
     plain = word.lower()
     if plain in ("help", "man") and rest and rest[0] in commands:
-        return f"convcli {rest[0]} --help"
+        return f"convcli {rest[0]} -h"
     if plain == "man":
         return "man convcli"
     for line, words in _COMMANDS.items():

@@ -6,17 +6,17 @@ import click
 
 from convcli import options
 from convcli.commands.apply import ImagesOptions, run
-from convcli.commands.help import KERNELS, MODES, Documented
+from convcli.commands.help import Documented
 from convcli.folding import folded
 
 
 @click.command(
     cls=Documented,
-    sections=(KERNELS, MODES),
     examples=(
-        "convcli transpose small.png -k bilinear:2 --stride 2 --padding 1 -o large.png",
-        "convcli transpose small.png -k bicubic:3 -s 3 -p same-upper --padding-mode replicate -o large.png",
-        "convcli transpose maps.npy --weights layer.npy -s 2 -p 1 --output-size 224,224 -o up.npy",
+        "convcli transpose small.png -k bilinear:2 -s 2 -p 1 -o large.png",
+        "convcli transpose icon.png -k nearest:8 -s 8 -o large.png",
+        "convcli transpose maps.npy --weights layer.npy -s 2 -p 1 --op2 1 -o up.npy",
+        "convcli transpose small.png -k bicubic:3 -s 3 -p same-upper \\\n  --padding-mode replicate -o large.png",
     ),
 )
 @options.images
@@ -25,14 +25,15 @@ from convcli.folding import folded
 @options.transposed_geometry
 @options.image_output
 @options.compute
-@options.reporting
+@options.image_reporting
 @folded
 def transpose(asked: ImagesOptions) -> None:
     """Enlarge images by the transposed convolution.
 
-    Computes what torch.nn.ConvTranspose2d computes: every input pixel adds the kernel, weighted by its value, to the
-    output, stride pixels apart; padding crops the result and output_padding extends it at the bottom and the right.
-    With a --padding-mode other than zeros the input goes on beyond its border, so that an enlarged image has no dark edge:
+    This is torch.nn.ConvTranspose2d: every input pixel adds the kernel, times its value, to the output, stride pixels apart.
+    Padding crops the result, output padding extends it at the bottom and the right.
+
+    With a --padding-mode other than zeros the input continues beyond its border, so that an enlarged image has no dark edge.
     bilinear:N and bicubic:N with --stride N, --padding same-upper and --padding-mode replicate give what
     torch.nn.functional.interpolate gives for N times the size.
     """

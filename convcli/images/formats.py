@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from convcli import extras
 from convcli.errors import ImageError
 from convcli.system import names
 
@@ -34,12 +35,15 @@ class Format:
     # endings that Pillow gives to this format, and that promise another kind of file
     refused_endings: tuple[str, ...] = ()
     heads: tuple[bytes, ...] = ()  # the first bytes of its files, where more than Pillow has to know them
+    end: str = ""  # the function in `convcli.images.reading.ends` that finds where a picture ends
+    sequence: str = ""  # where other pictures may follow it: in a ``pipe``, or in a ``file`` too
     # the module in `convcli.images.reading` with a class ``File``, and the one in `convcli.images.writing` with a
     # function ``write``. Empty: files are not read, or not written.
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
     refusal: str = ""  # why files are not read, for the user
     coding: str = ""  # which options its encoder has: a key of `convcli.images.writing.through_pillow.CODINGS`
+    package: str = ""  # the package that reads it, of one of the extras
     feature: str = ""  # what Pillow calls the library for it that it may be built without; empty if it needs none
     written_as: str = ""  # the format that is written instead; empty for itself
     bits: int = 8  # bits of an integer sample that can be written: 8 or 16
@@ -96,22 +100,28 @@ class Format:
 
 # fmt: off
 ROWS = {row.name: row for row in (
-    Format("GIF", (".gif",), animation=True, animated_endings=(".gif",), largest=65535, comment=65533, lossy_written=True,
+    Format("GIF", (".gif",), heads=(b"GIF87a", b"GIF89a"), end="gif",
+           animation=True, animated_endings=(".gif",), largest=65535, comment=65533, lossy_written=True,
            encoder_bytes=31, palette=True),  # of 256 colours: the others become the nearest of them
-    Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), writer="png", bits=16, animation=True,
+    Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), end="png", sequence="pipe",
+           writer="png", bits=16, animation=True,
            animated_endings=(".apng",), exif=ANY, xmp=ANY, icc=True, dpi=True, text=True, compression=True),
-    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), coding="jpeg", turned=True, cmyk=True, alpha=False,
+    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe",
+           coding="jpeg", turned=True, cmyk=True, alpha=False,
            largest=65500, exif=65533, xmp=65504, comment=65533, icc=True, dpi=True, iptc=True,
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=5),
-    Format("WEBP", (".webp",), coding="webp", feature="webp", animation=True, animated_endings=(".webp",),
-           largest=16383, exif=ANY, xmp=ANY, icc=True, lossy_read=None, lossy_written=None, quality=True, encoder_bytes=41),
+    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", coding="webp", feature="webp",
+           animation=True, animated_endings=(".webp",), largest=16383, exif=ANY, xmp=ANY, icc=True,
+           lossy_read=None, lossy_written=None, quality=True, encoder_bytes=41),
     # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth; ISO/IEC 15444-1, A.5.1: each channel's bits less 1
     Format("AVIF", deep=(b"av1C", 2, 0x40, 0x40), feature="avif", largest=65536, exif=ANY, xmp=ANY, icc=True,
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
            bits=16, real=True, cmyk=True, pages=True, exif=ANY, xmp=ANY, icc=True, dpi=True, compression=True),
+    Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
-    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), writer="netpbm", bits=16, alpha=False),  # of 1 bit, and real
+    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
+           sequence="file", writer="netpbm", bits=16, alpha=False),  # of 1 bit, and real
     Format("BMP", (".bmp",), alpha=False, dpi=True, direct=True),
     Format("DIB", alpha=False),
     Format("JPEG2000", feature="jpg_2000", deep=(b"\xff\x4f\xff\x51", 38, 0x7F, 8),
@@ -272,7 +282,9 @@ def _registered(name: str, registry: str) -> bool:
 
 
 def _built(row: Format) -> bool:
-    """Whether Pillow has the library that a format needs."""
+    """Whether there is the library that a format needs."""
+    if row.package:
+        return extras.is_installed(row.package)
     if not row.feature:
         return True
     from PIL import features

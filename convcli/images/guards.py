@@ -28,7 +28,7 @@ MAX_PIXELS = 178_956_970
 HEAD_BYTES = 16
 """How much of a file Pillow's plugins look at to recognise their format."""
 
-_QUIET = ("PIL", "tifffile")
+_QUIET = ("PIL", "tifffile", "astropy")
 """Loggers with messages about damaged files. Python would print these."""
 
 
@@ -53,7 +53,7 @@ def settle(limit: int = MAX_PIXELS) -> None:
 def _settle(context: Context) -> None:
     context.at_end(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
     Image.MAX_IMAGE_PIXELS = 0
-    warnings.filterwarnings("ignore", module=r"PIL\b")  # about large sizes, and about odd metadata
+    warnings.filterwarnings("ignore", module=r"(PIL|astropy)\b")  # about large sizes, and about odd metadata
     context.at_end(_remove, warnings.filters[0])
     for name in _QUIET:
         logger, handler = logging.getLogger(name), logging.NullHandler()

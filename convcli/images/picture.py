@@ -153,6 +153,8 @@ class ImageFile(Protocol):
 
     format: str | None  # as Pillow names it, or ``NPY``
     frames: int  # how many pictures there are
+    pages: bool  # whether they are pictures that differ in all, rather than the frames of an animation
+    unread: int  # bytes of the file that follow the last picture, which nobody reads
 
     def picture(self, number: int = 0) -> Picture:
         """Decode one of them. They are to be asked for in their order; a single one can be asked for only once."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from threading import get_ident
 from time import monotonic_ns
@@ -84,8 +86,8 @@ def _seekable(source: str) -> tuple[BinaryIO, int]:
 def writing(target: str, source: str | None = None, replace: bool = True) -> Iterator[BinaryIO]:
     """A binary stream whose content becomes the file `target` when the block ends without an error.
 
-    The bytes go to a temporary file beside the target, which is then renamed: nobody sees an incomplete file, and after an
-    error nothing is left. A symlink is followed. A device or a pipe is written directly.
+    The bytes go to a file without a name, or to a temporary file beside the target, which then gets the target's name: nobody
+    sees an incomplete file, and after an error nothing is left. A symlink is followed. A device or a pipe is written directly.
 
     Parameters
     ----------
@@ -132,22 +134,26 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
     except (OSError, ValueError) as error:
         raise _unwritable(target, error, path.parent) from None
     unfinished = current().unfinished
-    name = path.parent / f".{path.name[:40]}.{os.getpid()}-{monotonic_ns()}-{get_ident()}.tmp"
+    name = path.parent / f".{path.name[:40]}.convcli-{os.getpid()}-{monotonic_ns()}-{get_ident()}.tmp"
     before = _status(path)
     try:
         with _new(name, target, 0o600 if before else _permissions(source), unfinished) as stream:
             yield stream
+            stream.flush()
             if before and hasattr(os, "fchown"):  # not on Windows
                 with suppress(
                     OSError
                 ):  # only root may change the owner; the change clears set-user-ID, so it comes before the mode
                     os.fchown(stream.fileno(), before.st_uid, before.st_gid)
                 os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
-        with unfinished.step(target):
-            if replace:
-                os.replace(name, path)
-            else:
-                place(name, path, target)
+            with unfinished.step(target):
+                done = _named(stream, name, path, unfinished)
+        if not done:
+            with unfinished.step(target):
+                if replace:
+                    os.replace(name, path)
+                else:
+                    place(name, path, target)
     except OSError as error:
         raise _unwritable(target, error) from None
     finally:
@@ -157,15 +163,82 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
 
 
 def _new(name: Path, target: str, mode: int, unfinished: Unfinished) -> BinaryIO:
-    """A new file, opened for writing; an error if there is one of that name."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    """A new file, opened for writing: on Linux one without a name, of which nothing stays if the program is killed.
+
+    Elsewhere, and in file systems that have no such files, it gets the name `name`; an error if there is one of that name.
+    Those that a killed program has left in the folder are deleted.
+    """
+    flags = os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         with unfinished.step(target):
-            descriptor = os.open(name, flags, mode)
-            unfinished.add(name)
+            descriptor = _unnamed(name.parent, mode)
+            if descriptor is None:
+                current().kept((_clear, name.parent), partial(_clear, name.parent))
+                descriptor = os.open(name, os.O_WRONLY | flags, mode)
+                unfinished.add(name)
         return os.fdopen(descriptor, "wb")
     except (OSError, ValueError) as error:
         raise _unwritable(target, error, name.parent) from None
+
+
+_NO_UNNAMED = errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT
+"""What systems without unnamed files answer: the file system, the kernel, or that there is no such folder, which is told later."""
+
+
+def _unnamed(folder: Path, mode: int) -> int | None:
+    """A file without a name in a folder; None where there are none, or where they cannot get a name."""
+    if not hasattr(os, "O_TMPFILE"):
+        return None
+    try:
+        descriptor = os.open(folder, os.O_WRONLY | os.O_TMPFILE, mode)
+    except OSError as error:
+        if error.errno in _NO_UNNAMED:
+            return None
+        raise
+    if os.path.exists(f"/proc/self/fd/{descriptor}"):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _named(stream: BinaryIO, name: Path, path: Path, unfinished: Unfinished) -> bool:
+    """Give an unnamed file the name `path`, or, if there is a file of that name, `name`. Whether it is `path`."""
+    if os.path.lexists(name):
+        return False
+    descriptors = os.open("/proc/self/fd", os.O_RDONLY)  # with a folder, `os.link` follows the link that stands in it
+    link = partial(os.link, str(stream.fileno()), src_dir_fd=descriptors)
+    try:
+        with suppress(FileExistsError):
+            link(path)
+            return True
+        unfinished.add(name)
+        link(name)
+        return False
+    finally:
+        os.close(descriptors)
+
+
+_LEFT = re.compile(r"\..*\.convcli-([0-9]+)-[0-9]+-[0-9]+\.tmp")
+
+
+def _clear(folder: Path) -> None:
+    """Delete the temporary files that programs have left in a folder which do not run any more. Windows keeps what is open."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _LEFT.fullmatch(entry.name)
+            if found and not (os.name == "posix" and _runs(int(found[1]))):
+                with suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 class _Whole:

@@ -30,6 +30,12 @@ def test_completion_scripts(shell: str, sign: str) -> None:
     assert f"_CONVCLI_COMPLETE={shell}_complete" in text
 
 
+def test_a_comma_does_not_end_what_fish_shows() -> None:
+    text = done("completion", "fish").text
+    assert 'set -l metadata (string split -m 1 "," $completion);' in text
+    assert text.count("string split") == 1
+
+
 def test_bash_takes_its_script(tmp_path: Path) -> None:
     script = tmp_path / "convcli.bash"
     script.write_text(done("completion", "bash").text)

@@ -730,7 +730,7 @@ def test_a_folder_without_images_in_a_list_does_not_stop_the_rest(tmp_path: Path
     assert (tmp_path / "out" / "in.png").exists()
 
 
-@pytest.mark.parametrize("option", ["--help", "--version"])
+@pytest.mark.parametrize("option", ["-h", "--help", "--version"])
 def test_a_reader_that_left_before_the_group_answered(option: str) -> None:
     read, written = os.pipe()
     os.close(read)

@@ -29,9 +29,9 @@ MISTAKES = """
     downsample img.png                                | convcli apply IMAGE -k box:2 -s 2
     deconv img.png -k box                             | convcli transpose IMAGE -k SPEC
     conv_transpose2d img.png -k box                   | convcli transpose IMAGE -k SPEC
-    help                                              | use 'convcli --help'
-    help apply                                        | use 'convcli apply --help'
-    man shape                                         | use 'convcli shape --help'
+    help                                              | use 'convcli -h'
+    help apply                                        | use 'convcli apply -h'
+    man shape                                         | use 'convcli shape -h'
     version                                           | use 'convcli --version'
     kernels                                           | use 'convcli kernel'
     list                                              | use 'convcli kernel'

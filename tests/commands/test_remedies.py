@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
         ("rgb.png -k photo.jpg", "is an image: kernels are .npy"),
         ("rgb.png -k box --pad 1", "did you mean --padding"),
         ("rgb.png -k box --op2 1", "'convcli transpose'"),
-        ("rgb.png -k", "'convcli apply --help'"),
+        ("rgb.png -k", "'convcli apply -h'"),
         ("rgb.png -k box -p x", "Invalid value for '--padding':"),
         ("rgb.png -k box -o {stem.png", "a brace without its other half"),
     ],

@@ -49,8 +49,8 @@ def test_the_cap_of_what_is_listed_is_told() -> None:
     assert "and 17496 more, less usual\n" in everything.err
     assert done(*args, "--json").json["count"] == 18496
     told = " ".join(done("shape", "--help").text.split())
-    assert "All are counted, the 1000 most usual shown." in told
-    assert "up to the 1000 most usual" in told
+    assert "All solutions are counted, the 1000 most usual are kept." in told
+    assert "all solutions that are kept, up to 1000" in told
 
 
 @pytest.mark.parametrize(

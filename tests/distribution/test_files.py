@@ -53,8 +53,12 @@ def test_what_is_installed_for_everyone_and_what_is_an_extra() -> None:
     names = {re.split(r"[>=\[]", line)[0] for line in project["dependencies"]}
     assert names == {"click", "numpy", "pillow", "rich", "tifffile"}
     extras = project["optional-dependencies"]
-    assert [re.split("[>=]", line)[0] for line in extras["torch"] + extras["tiff"]] == ["torch", "imagecodecs"]
-    assert "convcli[tiff,torch]" in extras["test"]
+    assert [re.split("[>=]", line)[0] for line in extras["torch"] + extras["tiff"] + extras["fits"]] == [
+        "torch",
+        "imagecodecs",
+        "astropy",
+    ]
+    assert "convcli[fits,tiff,torch]" in extras["test"]
     pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     wanted = {re.split(r"[>=\[]", line)[0] for lines in (project["dependencies"], *extras.values()) for line in lines}
     assert wanted - {"convcli"} == pinned

@@ -1,6 +1,6 @@
 """convcli as strangers install it: into a new environment with what everyone needs and no extra, as the Dockerfile says.
 
-Its lines are run here with other folders, without Docker. What they make has neither torch nor safetensors nor imagecodecs.
+Its lines are run here with other folders, without Docker. What they make has none of torch, safetensors, imagecodecs and astropy.
 """
 
 from __future__ import annotations
@@ -152,7 +152,9 @@ def test_what_is_installed(installed: Installed) -> None:
     )
     assert used < 200e6
     share = installed.folder / "opt" / "convcli" / "share"
-    assert {path.name for path in (share / "man" / "man1").iterdir()} == {p.name for p in (ROOT / "man").glob("*.1")}
+    for section in (1, 7):
+        pages = {path.name for path in (ROOT / "man").glob(f"*.{section}")}
+        assert {path.name for path in (share / "man" / f"man{section}").iterdir()} == pages
     for path in (
         "bash-completion/completions/convcli",
         "zsh/site-functions/_convcli",
@@ -184,10 +186,11 @@ def test_the_doctor_finds_nothing_wrong(installed: Installed, tmp_path: Path) ->
     assert installed.run("doctor", "-q", cwd=tmp_path).stdout == b""
     found = json.loads(installed.run("doctor", "--json", cwd=tmp_path).stdout)
     assert (found["problems"], found["devices"]) == ([], [])
-    assert [line.split()[0] for line in found["missing"]] == ["torch", "imagecodecs"]
+    assert [line.split()[0] for line in found["missing"]] == ["torch", "imagecodecs", "astropy"]
     assert {one["name"]: one["extra"] for one in found["packages"] if one["version"] is None} == {
         "torch": "torch",
         "imagecodecs": "tiff",
+        "astropy": "fits",
     }
     versions = installed.run("--version", cwd=tmp_path).stdout.decode().splitlines()
     assert versions[0] == f"convcli {__version__}"

@@ -12,7 +12,6 @@ import pytest
 
 from convcli.errors import KernelError
 from convcli.kernels import safetensors_file
-from support.cli import SAMPLES
 
 
 def packed(header: Any, data: bytes = b"", size: int | None = None) -> bytes:

@@ -103,7 +103,8 @@ def test_going_on(photos: Path) -> None:
 
 
 PROGRAM = """
-import sys, time
+import os, sys, time
+del os.O_TMPFILE  # so that the file can be seen while it is written
 from convcli.system import npy
 usual = npy.write
 def write(stream, array):

@@ -144,6 +144,7 @@ def test_a_default_name_that_comes_to_exist_meanwhile_is_refused(
 ) -> None:
     if not links:
         monkeypatch.setattr("os.link", no_links)
+        monkeypatch.delattr("os.O_TMPFILE", raising=False)
     before = content(inputs)
     result = run("apply", "a.png", *BOX, cwd=inputs)
     assert result.code == 2
@@ -180,6 +181,7 @@ def test_a_default_name_that_is_free(links: bool, inputs: Path, monkeypatch: pyt
     """It is given in one step or, where there are no hard links, in two: the same file, with the same permissions."""
     if not links:
         monkeypatch.setattr("os.link", no_links)
+        monkeypatch.delattr("os.O_TMPFILE", raising=False)
     (inputs / "a.png").chmod(0o640)
     done("apply", "a.png", *BOX, cwd=inputs)
     status = (inputs / "a-box.png").stat()
@@ -193,6 +195,7 @@ def test_a_claimed_name_that_cannot_be_used_is_given_back(inputs: Path, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.link", no_links)
+    monkeypatch.delattr("os.O_TMPFILE", raising=False)
     monkeypatch.setattr("os.replace", full)
     before = content(inputs)
     result = run("apply", "a.png", *BOX, cwd=inputs)

@@ -188,8 +188,11 @@ def test_threads_see_it_in_a_copy_of_their_starter_s_context() -> None:
     assert seen == [context]
 
 
-def test_an_abandoned_thread_writes_nothing_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_an_abandoned_thread_writes_nothing_more(named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it has begun is taken away, and it begins nothing new, even after the context was left."""
+    if named:
+        monkeypatch.delattr("os.O_TMPFILE")
     target, said = tmp_path / "out.bin", []
 
     def write() -> None:
@@ -202,7 +205,7 @@ def test_an_abandoned_thread_writes_nothing_more(tmp_path: Path) -> None:
                 said.append(error.text)
 
     def abandon() -> None:
-        assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
+        assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"] * named
         context.unfinished.abandon([thread])
         assert not [*tmp_path.iterdir()]
 

@@ -108,6 +108,8 @@ class FullDisk(io.BufferedWriter):
 
 
 def break_writing(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    if where == "replace":  # by which a file with a name gets another one
+        monkeypatch.delattr("os.O_TMPFILE", raising=False)
     if where == "write":
         monkeypatch.setattr(files.os, "fdopen", lambda handle, mode: FullDisk(io.FileIO(handle, mode)))
     else:
@@ -117,7 +119,7 @@ def break_writing(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
 @pytest.mark.parametrize(
     ("where", "target"),
     [
-        *((where, target) for where in ("write", "replace") for target in ("out.png", "new.png", "out.npy")),
+        *((where, target) for where in ("write", "replace", "link") for target in ("out.png", "new.png", "out.npy")),
         *(("fchmod", target) for target in ("out.png", "out.npy")),  # a new file has its permissions from the start
     ],
 )
@@ -136,16 +138,16 @@ def test_full_disk_leaves_the_old_file_and_no_other(
     assert content(inputs) == before
 
 
-@pytest.mark.parametrize("where", ["write", "replace"])
+@pytest.mark.parametrize("where", ["write", "replace", "link"])
 def test_interruption_leaves_nothing(where: str, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*args: object) -> None:
+    def interrupt(*args: object, **more: object) -> None:
         raise KeyboardInterrupt
 
     if where == "write":
         monkeypatch.setattr(FullDisk, "write", interrupt)
     break_writing(monkeypatch, where)
-    if where == "replace":
-        monkeypatch.setattr(files.os, "replace", interrupt)
+    if where != "write":
+        monkeypatch.setattr(files.os, where, interrupt)
     before = content(inputs)
     result = run("apply", "a.png", *BOX, "-o", "out.png", cwd=inputs)
     assert result.code == 130
@@ -332,6 +334,7 @@ def signalled(number: signal.Signals, inputs: Path, before: Callable[[], None]) 
     """The program, which sends itself a signal while it writes: the temporary file is there then."""
     code = f"""
 import os, signal, sys
+del os.O_TMPFILE
 from convcli.system import npy
 usual = npy.write
 def write(stream, array):
@@ -417,3 +420,70 @@ def test_a_path_with_a_nul(args: list[str], inputs: Path) -> None:
     assert result.err.count("\n") == 1
     assert "NUL" in result.err
     assert sorted(inputs.iterdir()) == before
+
+
+HALF = """
+import os, signal, sys
+{named}
+from convcli.system import npy
+def write(stream, array):
+    stream.write(b"a part")
+    stream.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+npy.write = write
+sys.argv = ["convcli", "apply", "a.png", "-k", "box", "-o", "out.npy", "-q"]
+from convcli.__main__ import main
+main()
+"""
+
+
+def killed(inputs: Path, named: str) -> list[str]:
+    """What is new in the folder when the program was killed while it wrote."""
+    before = {path.name for path in inputs.iterdir()}
+    ended = subprocess.run([sys.executable, "-c", HALF.format(named=named)], cwd=inputs, env=environment(), check=False)
+    assert ended.returncode == -signal.SIGKILL
+    return sorted({path.name for path in inputs.iterdir()} - before)
+
+
+def has_unnamed(folder: Path) -> bool:
+    try:
+        os.close(os.open(folder, os.O_WRONLY | os.O_TMPFILE))
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def test_what_is_killed_leaves_nothing(inputs: Path) -> None:
+    if not has_unnamed(inputs):
+        pytest.skip("this file system has no files without a name")
+    assert killed(inputs, "") == []
+    (inputs / "out.npy").write_text("old")
+    assert killed(inputs, "") == []
+    assert (inputs / "out.npy").read_text() == "old"
+
+
+def test_where_files_have_names_the_next_run_deletes_what_was_left(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (left,) = killed(inputs, "del os.O_TMPFILE")
+    running = left.replace(left.split("-")[1], str(os.getppid()))
+    (inputs / running).write_text("another program writes it")
+    (inputs / ".other.tmp").write_text("of something else")
+    monkeypatch.delattr("os.O_TMPFILE", raising=False)
+    done("apply", "a.png", *BOX, "-o", "out.png", cwd=inputs)
+    assert sorted(path.name for path in inputs.glob(".*")) == sorted([running, ".other.tmp"])
+
+
+@pytest.mark.parametrize("error", [errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL])
+def test_a_file_system_without_unnamed_files(error: int, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = os.open
+
+    def opened(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if getattr(os, "O_TMPFILE", 0) and flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(error, os.strerror(error))
+        return usual(path, flags, *rest, **more)
+
+    monkeypatch.setattr(files.os, "open", opened)
+    done("apply", "a.png", *BOX, "-o", "out.png", cwd=inputs)
+    done("apply", "a.png", *BOX, "-o", "out.png", cwd=inputs)
+    assert not list(inputs.glob(".*"))

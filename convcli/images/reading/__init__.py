@@ -9,6 +9,7 @@ from dataclasses import replace
 from convcli.images import formats
 from convcli.images.guards import MAX_PIXELS, settle
 from convcli.images.picture import ImageFile, Picture
+from convcli.images.reading import ends
 from convcli.system import files
 
 _HEAD_BYTES = 16
@@ -39,8 +40,9 @@ def load(source: str, max_pixels: int | None = None, full_scale: float | None = 
 
 
 def left_out(file: ImageFile, kept: int) -> tuple[str, ...]:
-    """What is to be said of frames that are not used; nothing if all are `kept`, which is all or the first."""
-    return (f"the first of {file.frames} frames is used",) if kept < file.frames else ()
+    """Remarks on what is not used of a file: frames, of which all or the first are `kept`, and bytes that follow the picture."""
+    frames = (f"the first of {file.frames} frames is used",) if kept < file.frames else ()
+    return (*frames, f"{file.unread} bytes after the picture are not read") if file.unread else frames
 
 
 @contextmanager
@@ -51,5 +53,14 @@ def opened(source: str, max_pixels: int | None = None, full_scale: float | None 
     with files.reading(source) as stream:
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
-        file: ImageFile = formats.reader(formats.row_of_head(head))(stream, source, limit, full_scale)
+        row = formats.row_of_head(head)
+        parts = ends.parts_of(stream, row)
+        if parts is not None and len(parts.places) > 1:
+            from convcli.images.reading import sequence_file
+
+            assert row is not None
+            file: ImageFile = sequence_file.File(stream, source, limit, full_scale, row, parts)
+        else:
+            file = formats.reader(row)(stream, source, limit, full_scale)
+        file.unread = 0 if parts is None else parts.unread
         yield file

@@ -24,6 +24,8 @@ class File:
 
     format: str | None = TENSOR
     frames = 1
+    pages = False
+    unread = 0
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         try:

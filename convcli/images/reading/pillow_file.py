@@ -37,6 +37,9 @@ _GRAY_LIKE = {"1", "L", "LA", "La"}
 class File:
     """The pictures that Pillow decodes; see `convcli.images.picture.ImageFile`."""
 
+    pages = False
+    unread = 0
+
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._full_scale = full_scale

@@ -57,6 +57,9 @@ class File:
 
     format: str | None = "TIFF"
 
+    pages = True
+    unread = 0
+
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._full_scale = full_scale

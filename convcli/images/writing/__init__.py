@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from convcli.images.picture import ImageFile, Metadata, Picture, Timing
 from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files
+from convcli.system.names import is_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,14 @@ class Saved(NamedTuple):
 
 
 def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str) -> int:
-    """How many frames of an input are written: pages into pages, animations into animations, else the first.
+    """How many frames of an input are written: pages into pages or one after another, animations into animations, else the first.
 
     A PNG shows all only if the input was one, or if it is named .apng: most are wanted still.
     """
     source, row = formats.row_of(file.format), formats.row_of(container)
-    if source.pages and row.pages:
-        return file.frames
+    if file.pages:
+        follow = row.sequence == "file" or (row.sequence == "pipe" and is_stream(target))
+        return file.frames if row.pages or follow else 1
     ending = "." + (wanted or Path(target).suffix).lower().lstrip(".")
     moves = row.animation and (source.name == row.name or ending in row.animated_endings)
     return file.frames if source.animation and moves else 1
@@ -148,7 +150,14 @@ def save_frames(
     job = Job(row, target, sink, count, timing, threads, settings, count)
     first = [Frame(picture, storage, job)]
     del picture  # its real values are not kept beside the integers
-    formats.writer(row)(_all(first, frames, job), job)
+    write = formats.writer(row)
+    if count > 1 and timing is None and row.sequence:
+        with sink() as stream:
+            job.sink = lambda: nullcontext(stream)
+            for frame in _all(first, frames, job):
+                write(iter([frame]), job)
+    else:
+        write(_all(first, frames, job), job)
     return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames)
 
 

@@ -1,0 +1,185 @@
+"""Where a picture ends in its file: what follows is the next picture of a sequence, or data that nobody reads.
+
+Each function takes a stream and the place where the picture begins, and returns the place behind its last byte, or None where the
+data does not tell: it is damaged, or cut off. Nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
+
+from convcli.images.formats import Format
+
+_BLOCK = 1 << 20
+"""Bytes of coded pixels that are searched at a time."""
+
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""A marker between coded pixels: not a byte 255 of their own, which a 0 follows, nor a restart (ITU T.81, B.1.1.2)."""
+
+_NEXT = re.compile(rb"^P[1-6]\s", re.MULTILINE)
+_NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)*(\d{1,9})")
+
+MOST_PICTURES = 1 << 16
+"""A sequence is not followed further than this."""
+
+
+class Parts(NamedTuple):
+    """The pictures of a file that is a sequence, and how many bytes follow the last one."""
+
+    places: tuple[tuple[int, int], ...]  # of each picture: its first byte, and the one behind its last
+    unread: int
+
+
+def parts_of(stream: BinaryIO, row: Format | None) -> Parts | None:
+    """The pictures in a file, one after another; None if its format or its data does not tell where they end.
+
+    Zeros and white space behind the last picture are padding, and are not counted as unread.
+    """
+    if row is None or not row.end:
+        return None
+    find: Callable[[BinaryIO, int], int | None] = globals()[f"_{row.end}"]
+    size, start = stream.seek(0, 2), 0
+    places: list[tuple[int, int]] = []
+    while start < size:
+        stream.seek(start)
+        if places and not (row.sequence and len(places) < MOST_PICTURES and stream.read(16).startswith(row.heads)):
+            break
+        end = find(stream, start)
+        if end is None or end > size:
+            if not places:
+                stream.seek(0)
+                return None
+            end = size  # cut off: decoding it says so
+        places.append((start, end))
+        start = end
+    unread = size - start
+    stream.seek(start)
+    padding = unread <= _BLOCK and not stream.read().strip(b"\0 \t\r\n")
+    stream.seek(0)
+    return Parts(tuple(places), 0 if padding else unread)
+
+
+def _png(stream: BinaryIO, start: int) -> int | None:
+    """Chunks of a length, a kind, data and a checksum, up to IEND (PNG, 3rd edition, 5.3)."""
+    place = start + 8
+    while True:
+        stream.seek(place)
+        head = stream.read(8)
+        if len(head) < 8:
+            return None
+        place += 12 + int.from_bytes(head[:4], "big")
+        if head[4:] == b"IEND":
+            return place
+
+
+def _jpeg(stream: BinaryIO, start: int) -> int | None:
+    """Segments with a length, and coded pixels without one behind each SOS, up to EOI (ITU T.81, B.1.1.2)."""
+    place = start + 2
+    while True:
+        stream.seek(place)
+        head = stream.read(4)
+        if len(head) < 2 or head[0] != 0xFF:
+            return None
+        kind = head[1]
+        if kind == 0xD9:
+            return place + 2
+        if kind == 0xE2 and stream.read(4) == b"MPF\0":  # a list of all pictures in the file, which Pillow follows
+            return None
+        if kind == 0xFF or kind == 0x01 or 0xD0 <= kind <= 0xD8:  # a fill byte, and markers that stand alone
+            place += 1 if kind == 0xFF else 2
+            continue
+        place += 2 + int.from_bytes(head[2:], "big")
+        if kind == 0xDA:
+            found = _marker(stream, place)
+            if found is None:
+                return None
+            place = found
+
+
+def _marker(stream: BinaryIO, place: int) -> int | None:
+    """The place of the next marker, at `place` or behind it."""
+    stream.seek(place)
+    carried = b""
+    while block := stream.read(_BLOCK):
+        data = carried + block
+        if found := _MARKER.search(data):
+            return place - len(carried) + found.start()
+        carried = data[-1:]
+        place += len(block)
+    return None
+
+
+def _gif(stream: BinaryIO, start: int) -> int | None:
+    """Blocks up to the trailer (GIF89a, 17 to 27)."""
+    stream.seek(start + 10)
+    flags = stream.read(3)
+    if len(flags) < 3:
+        return None
+    place = start + 13 + _colours(flags[0])
+    while True:
+        stream.seek(place)
+        kind = stream.read(1)
+        if kind == b";":
+            return place + 1
+        if kind == b",":
+            descriptor = stream.read(9)
+            if len(descriptor) < 9:
+                return None
+            place += 11 + _colours(descriptor[8])
+        elif kind == b"!":
+            place += 2
+        else:
+            return None
+        stream.seek(place)
+        while length := stream.read(1):
+            place += 1 + length[0]
+            if not length[0]:
+                break
+            stream.seek(place)
+        else:
+            return None
+
+
+def _colours(flags: int) -> int:
+    """The bytes of a table of colours."""
+    return 3 << (flags % 8 + 1) if flags & 0x80 else 0
+
+
+def _webp(stream: BinaryIO, start: int) -> int | None:
+    """RIFF says its size, to which a byte is added if it is odd (Google, "WebP Container Specification")."""
+    stream.seek(start + 4)
+    size = int.from_bytes(stream.read(4), "little")
+    return start + 8 + size + size % 2
+
+
+def _netpbm(stream: BinaryIO, start: int) -> int | None:
+    """As many bytes as the header says; of numbers in text, up to the next picture."""
+    stream.seek(start)
+    head = stream.read(1 << 16)
+    kind, place, numbers = head[1:2], 2, []
+    for _ in range(2 if kind in b"14" else 3):
+        found = _NUMBER.match(head, place)
+        if found is None:
+            return None
+        numbers.append(int(found[1]))
+        place = found.end()
+    width, height, *most = numbers
+    if kind in b"123":
+        return _text(stream, start, place)
+    row = (width + 7) // 8 if kind == b"4" else width * (3 if kind == b"6" else 1) * (2 if most[0] > 255 else 1)
+    return start + place + 1 + row * height
+
+
+def _text(stream: BinaryIO, start: int, header: int) -> int:
+    """Where the next header stands at the beginning of a line, or the end of the file."""
+    stream.seek(start + header)
+    place, carried = start + header, b""
+    while block := stream.read(_BLOCK):
+        data = carried + block
+        if found := _NEXT.search(data, 1):
+            return place - len(carried) + found.start()
+        carried = data[-4:]
+        place += len(block)
+    return stream.seek(0, 2)
