@@ -31,7 +31,7 @@ fuzz: $(VENV)/tested
 
 # Against OpenCV, SciPy and torch, and libvips, ImageMagick and G'MIC where they are installed; writes benchmarks/RESULTS.md,
 # how far the planner's choices lie from the best, benchmarks/REGRET.md, many images, benchmarks/MANY.md, and PNG encoders,
-# benchmarks/ENCODERS.md. `make docs` takes the first three into the README.
+# benchmarks/ENCODERS.md. `make docs` takes them into docs/speed.md.
 bench: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/bench.py
@@ -39,9 +39,10 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/many.py
 	$(BIN)/python benchmarks/encoders.py
 
-# The man pages, the completion scripts and the generated parts of the README.
+# The man pages, the completion scripts and the generated parts of the documents.
 docs: $(VENV)/installed
 	$(BIN)/python man/generate.py
+	$(BIN)/python docs/generate.py
 
 # The source distribution and the wheel, in dist/. Where pictures of the README are served: PROJECT_FILES, see docs/CONTRIBUTING.md.
 dist: $(VENV)/tested

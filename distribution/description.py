@@ -1,7 +1,8 @@
 """The README as an index of packages can show it: pictures and links get whole addresses, or go.
 
 An index knows no files beside the README. When a release is built, ``PROJECT_FILES`` says where those of its tag are served, such
-as ``https://HOST/OWNER/convcli/raw/v0.2.0``. Without it nothing is guessed: pictures are left out, and of links their texts stay.
+as ``https://HOST/OWNER/convcli/raw/v0.2.0``. Without it nothing is guessed: links and pictures in tables become their texts,
+other pictures are left out.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ LOCAL = r"(?!https?:|mailto:|#)"
 
 
 def described(text: str, address: str) -> str:
-    """The README with `address` before each path in it. Without an address, pictures are left out, and links are their texts."""
+    """The README with `address` before each path in it. Without one, pictures in tables and links are their texts; others go."""
     if address:
         text = re.sub(rf'(<img[^>]* src="){LOCAL}', rf"\1{address}/", text)
         return re.sub(rf"(\]\(){LOCAL}", rf"\1{address}/", text)
+    text = re.sub(rf'\| <img[^>]* src="{LOCAL}[^>]* alt="([^"]*)">', r"| \1", text)
     text = re.sub(rf'<img[^>]* src="{LOCAL}[^>]*>\n?', "", text)
     text = re.sub(rf"!\[[^\]]*\]\({LOCAL}[^)]*\)\n?", "", text)
     text = re.sub(rf"\[([^\]]*)\]\({LOCAL}[^)]*\)", r"\1", text)

@@ -1,11 +1,10 @@
-"""Generate the man pages, the completion scripts and the generated parts of the README from the command line itself.
+"""Generate the man pages and the completion scripts from the command line itself.
 
 ``python man/generate.py`` writes them. A test fails if the committed files differ from these.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -65,51 +64,6 @@ def pages() -> dict[str, str]:
 def completions() -> dict[str, str]:
     """The completion script of each shell, under the name that the shell looks for."""
     return {name: f"{script(cli, shell)}\n" for shell, name in COMPLETIONS.items()}
-
-
-def readme(text: str) -> str:
-    """`text` with new content between the markers ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``."""
-    blocks = {
-        "help": f"```\n{_help(cli, 'convcli')}```",
-        "borders": "| convcli | abcd becomes | PyTorch | NumPy | SciPy | OpenCV |\n| --- | --- | --- | --- | --- | --- |\n"
-        + "\n".join(
-            f"| `{name}` | `{_cell(picture)}` | {' | '.join(_names(other) for other in others)} |"
-            for name, picture, *others in BORDERS
-        ),
-        "kernels": "| kernel | what it does | scale | source |\n| --- | --- | --- | --- |\n"
-        + "\n".join(
-            f"| `{one.usage}` | {' | '.join(map(_cell, (as_options(one.about), one.scale, one.source)))} |"
-            for one in REGISTRY.values()
-        ),
-        "exit": "| code | meaning |\n| --- | --- |\n" + "\n".join(f"| {code} | {what} |" for code, what in EXIT_STATUS),
-    }
-    blocks["benchmarks"] = _benchmarks()
-    for name, block in blocks.items():
-        pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
-        text = pattern.sub(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)  # type: ignore[misc]
-    return text
-
-
-def _benchmarks() -> str:
-    """The results of `make bench` without their titles: the machine, the tables, and a sentence about the planner's regret."""
-    results, many, regret = (
-        (ROOT / "benchmarks" / name).read_text(encoding="utf-8").split("\n", 1)[1].strip()
-        for name in ("RESULTS.md", "MANY.md", "REGRET.md")
-    )
-    return f"{results}\n\nMany images: {many}\n\nThe planner: {regret.split(chr(10), 1)[0]}"
-
-
-def _names(names: str) -> str:
-    return ", ".join(f"`{name}`" for name in names.split(", ")) if names else "–"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def _help(command: click.Command, name: str) -> str:
-    context = command.context_class(command, info_name=name, terminal_width=80)
-    return command.get_help(context) + "\n"
 
 
 def _page(command: click.Command, name: str, see_also: list[str]) -> str:
@@ -224,12 +178,10 @@ def _roff(text: str) -> str:
 
 
 def main() -> None:
-    """Write the pages, the scripts and the README."""
+    """Write the pages and the scripts."""
     for folder, files in (("man", pages()), ("distribution/completions", completions())):
         for name, text in files.items():
             (ROOT / folder / name).write_text(text, encoding="utf-8")
-    path = ROOT / "README.md"
-    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

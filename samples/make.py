@@ -2,13 +2,12 @@
 
 Every picture and every weight is computed or drawn here, without randomness and without fonts, so that the same Pillow
 always writes the same bytes. The only input is the photograph ``coffee.jpg`` beside this script; ``small.png`` is a
-smaller copy of it. The pictures in ``gallery`` are made by commands of convcli.
+smaller copy of it. ``pictures.py`` makes the pictures of the documents.
 """
 
 from __future__ import annotations
 
 import math
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,18 +41,6 @@ COLOURS = {
     "r": (215, 35, 60),
     "y": (255, 215, 60),
 }
-
-
-GALLERY = {
-    "edges.jpg": "apply samples/coffee.jpg -k sobel --channels gray",
-    "maps.jpg": "apply samples/coffee.jpg --weights samples/layer.safetensors:conv1.weight -s 2 -p 3 --montage",
-    "explained.svg": "explain samples/tiny.png -k sobel-x --at 1,2",
-    "strided.gif": "animate --hin 5 --k 3 --s 2 --p 1 --scale 1",
-    "transposed.svg": "animate --hin 3 --k 3 --s 2 --p 1 --op2 1",
-    "checkerboard.png": "shape --hin 8 --k 3 --s 2 --p 1 --op2 1",
-    "log.png": "kernel log:1.4",
-}
-"""The pictures of the README, and the commands that write them."""
 
 
 def impulse() -> Image.Image:
@@ -210,11 +197,6 @@ def main(folder: Path) -> None:
     np.savez(folder / "depthwise.npz", w=depthwise())
     bias = np.full(8, 0.5, np.float32)
     (folder / "layer.safetensors").write_bytes(save({"conv1.weight": conv1(), "conv1.bias": bias}))
-
-    (folder / "gallery").mkdir(exist_ok=True)
-    for name, line in GALLERY.items():
-        command = [sys.executable, "-m", "convcli", *line.split(), "-o", str(folder / "gallery" / name), "-q"]
-        subprocess.run(command, check=True, capture_output=True, cwd=HERE.parent)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""The man pages and the generated parts of the README are those of this command line; one version everywhere."""
+"""The man pages are those of this command line; one version everywhere."""
 
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from types import ModuleType
 
 import click
@@ -38,11 +37,6 @@ def generate() -> ModuleType:
 def test_man_pages_are_fresh(generate: ModuleType) -> None:
     committed = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
     assert committed == generate.pages(), "run `make docs`"
-
-
-def test_readme_is_fresh(generate: ModuleType) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert generate.readme(text) == text, "run `make docs`"
 
 
 def test_every_command_and_option_is_documented(generate: ModuleType) -> None:
@@ -101,19 +95,6 @@ def test_kernels_and_borders_have_one_page_that_the_others_name() -> None:
         spellings = {spelling for param in command.params for spelling in param.opts}
         for other, about in (("convcli-kernels", "--kernel"), ("convcli-borders", "--padding-mode")):
             assert (rf"\fB{other}\fR(7)" in text) == (about in spellings or name == "")
-
-
-def test_the_readme_documents_every_json_key(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    documents = [
-        done("apply", ROOT / "samples" / "tiny.png", "-k", "box", "--json", "-o", tmp_path / "o.png").json,
-        done("shape", "--hin", 9, "--k", 3, "--json").json,
-        (compared := done("compare", "--size", "9,9", "--repeats", "1", "--json").json),
-        compared["rows"][0],
-    ]
-    shape_parameters = {"kernel_size", "stride", "padding", "dilation", "output_padding"}
-    for key in {key for document in documents for key in document} - shape_parameters:
-        assert f"`{key}`" in text, key
 
 
 def test_every_page_is_installed() -> None:

@@ -11,16 +11,16 @@ PACKAGE, TESTS = ROOT / "convcli", ROOT / "tests"
 
 THEMES = {
     ".": {
-        "docs": "man pages and the README's generated parts",
+        "docs": "man pages, and one version everywhere",
         "fuzzing": "short runs of support/fuzzing",
         "imports": "what is imported, and which way",
         "mirror": "this",
         "portability": "nothing needs what only POSIX has",
-        "readme": "every command line of the README",
+        "readme": "every command line of the README and of docs/",
         "spelling": "errors say value, rule and remedy, and how a face spells them",
     },
     "arithmetic": {"networks": "published figures of known networks"},
-    "presenters": {"schema": "every JSON document says its schema"},
+    "presenters": {"schema": "every JSON document is as docs/schema.json says"},
     "backends": {
         "algebra": "adjoints, impulses, linearity",
         "definition": "the formulas as literal loops",

@@ -309,10 +309,10 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path, monkeypatch: pytest.Monke
     assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]
 
 
-def test_the_readme_lists_the_cases() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documents_list_the_cases() -> None:
+    page = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
     for name, line, *_ in CASES:
-        assert f"`convcli animate {line} -o {name}.gif`" in readme
+        assert f"`convcli animate {line} -o {name}.gif`" in page
 
 
 def dark(path: Path) -> int:

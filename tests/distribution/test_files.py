@@ -58,7 +58,7 @@ def test_what_is_installed_for_everyone_and_what_is_an_extra() -> None:
         "imagecodecs",
         "astropy",
     ]
-    assert "convcli[tiff,torch]" in extras["test"]
+    assert "convcli[fits,tiff,torch]" in extras["test"]
     pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     wanted = {re.split(r"[>=\[]", line)[0] for lines in (project["dependencies"], *extras.values()) for line in lines}
     assert wanted - {"convcli"} == pinned
@@ -83,6 +83,7 @@ def test_a_readme_without_files_beside_it() -> None:
     described = described_by_the_hook()
     text = '<p>\n<img src="a.png" alt="a">\n</p>\n\n![b](b.png)\n[guide](docs/guide.md) [web](https://example.org) [here](#here)\n'
     assert described(text, "") == "guide [web](https://example.org) [here](#here)\n"
+    assert described('| `a` | <img src="a.png" width="9" alt="an edge"> |', "") == "| `a` | an edge |"
     assert described(text, "https://example.org/raw/v1") == (
         '<p>\n<img src="https://example.org/raw/v1/a.png" alt="a">\n</p>\n\n![b](https://example.org/raw/v1/b.png)\n'
         "[guide](https://example.org/raw/v1/docs/guide.md) [web](https://example.org) [here](#here)\n"
@@ -98,7 +99,7 @@ def test_nothing_local_is_left_in_the_description() -> None:
         sources = re.findall(r'src="([^"]*)"', text) + re.findall(r"\]\(([^)]*)\)", text)
         assert all(source.startswith(("https://", "http://", "#")) for source in sources)
         assert ("img src" in text) == bool(address)
-        assert len(text) > 0.95 * len(readme)
+        assert len(text) > 0.85 * len(readme)
 
 
 def described_by_the_hook():  # type: ignore[no-untyped-def]

@@ -294,7 +294,7 @@ def test_source_distribution_and_wheel(tmp_path: Path) -> None:
     assert (archive.name, wheel.name) == (f"convcli-{__version__}.tar.gz", f"convcli-{__version__}-py3-none-any.whl")
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
-    wanted = {"tests/conftest.py", "samples/coffee.jpg", "constraints.txt", "docs/CONTRIBUTING.md", "CITATION.cff"}
+    wanted = {"tests/conftest.py", "samples/coffee.jpg", "constraints.txt", "docs/schema.json", "CITATION.cff"}
     assert wanted <= names
     with zipfile.ZipFile(wheel) as opened_wheel:
         members = opened_wheel.namelist()
@@ -302,7 +302,7 @@ def test_source_distribution_and_wheel(tmp_path: Path) -> None:
     assert "convcli/drawing/font/LICENSE" in members
     assert f"convcli-{__version__}.data/data/share/man/man1/convcli.1" in members
     assert not [name for name in members if name.startswith(("tests", "docs", "distribution"))]
-    assert '<img src="https://example.org/raw/v1/samples/coffee.jpg"' in metadata
+    assert '<img src="https://example.org/raw/v1/samples/gallery/photo.jpg"' in metadata
     assert {line for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra" not in line} == {
         "Requires-Dist: click>=8.5",
         "Requires-Dist: numpy>=2.0",
