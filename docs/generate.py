@@ -78,14 +78,14 @@ def formats() -> str:
 
 def _format(row: Format) -> tuple[str, ...]:
     depths = [f"{bits}" for bits in (8, 16) if bits <= row.bits] + ["32-bit real numbers"] * row.real
-    kept = {"EXIF": row.exif, "XMP": row.xmp, "ICC": row.icc, "resolution": row.dpi, "IPTC": row.iptc}
-    kept |= {"comment": row.comment, "texts": row.text}
+    names = {"exif": "EXIF", "xmp": "XMP", "icc_profile": "ICC", "dpi": "resolution", "iptc": "IPTC", "comment": "comment"}
+    names |= {"text": "texts"}
     return (
         " ".join((row.name, *(f"`{ending}`" for ending in row.endings))),
         "real numbers of 16, 32 and 64 bits" if row.tensor else ", ".join(depths),
         "any channels" if row.tensor else "yes" if row.alpha else "no",
         _several(row),
-        ", ".join(name for name, kept_ in kept.items() if kept_) or "–",
+        ", ".join(name for key, name in names.items() if key in row.keeps) or "–",
         {True: "yes", False: "no", None: "as the input was, or by `--quality`"}[row.lossy_written],
     )
 
