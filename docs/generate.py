@@ -78,7 +78,14 @@ def formats() -> str:
 
 def _format(row: Format) -> tuple[str, ...]:
     depths = [f"{bits}" for bits in (8, 16) if bits <= row.bits] + ["32-bit real numbers"] * row.real
-    names = {"exif": "EXIF", "xmp": "XMP", "icc_profile": "ICC", "dpi": "resolution", "iptc": "IPTC", "comment": "comment"}
+    names = {
+        "exif": "EXIF",
+        "xmp": "XMP",
+        "icc_profile": "ICC",
+        "dpi": "resolution",
+        "iptc": "IPTC",
+        "comment": "comment",
+    }
     names |= {"text": "texts"}
     return (
         " ".join((row.name, *(f"`{ending}`" for ending in row.endings))),
