@@ -13,7 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, suppress
 from contextvars import ContextVar, Token
 from pathlib import Path
 from threading import Lock, RLock, Thread, current_thread
@@ -249,17 +249,12 @@ def hushed() -> Iterator[None]:
         if own.fileno() == 2:
             own.flush()
             past = open(os.dup(2), "w", 1, own.encoding, own.errors)  # noqa: SIM115
-    with silent():
+    with silent(), past or nullcontext(), redirect_stderr(past or own):
         context.hushed = True
-        if past is not None:
-            sys.stderr = past
         try:
             yield
         finally:
             context.hushed = False
-            if past is not None:
-                sys.stderr = own
-                past.close()
 
 
 def leave(code: object) -> None:

@@ -167,7 +167,7 @@ def decode(
         wanted = {"gray": "L"}.get(space, space.upper()) + "A" * has_alpha
         array = array_of(image, wanted) if samples is None else samples
         gray = array.ndim == 2 or array.shape[2] < 3  # Pillow may have a wider mode for it
-        return Decoded(planes_of(array, "gray" if gray else space, value), kept, notes)
+        return Decoded(planes_of(array, "gray" if gray else space, value=value), kept, notes)
     if mode not in ("I", "F") and not mode.startswith("I;16"):
         rule = f"is of Pillow's mode {mode}, which is not supported"
         raise ImageError(f"input '{source}'", rule, "convert it to RGB")

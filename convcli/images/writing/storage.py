@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError, param
-from convcli.images.formats import ANY, Format, row_of
+from convcli.images.formats import Format, row_of
 from convcli.images.picture import SPACES, Picture, joined
 from convcli.pointwise import Array
 from convcli.pointwise.finish import Finish
@@ -107,7 +107,7 @@ def white_of(picture: Picture, container: str) -> float:
 def _check_size(row: Format, height: int, width: int) -> None:
     """Refuse a size that a format cannot hold."""
     size = f"{height}×{width}"
-    if row.largest != ANY and max(height, width) > row.largest:
+    if max(height, width) > row.largest:
         rule = f"is too large for {row.name}, whose sides are at most {row.largest}"
         raise ImageError(size, rule, "write png or tif")
     if row.only and (height, width) != (row.only, row.only):
