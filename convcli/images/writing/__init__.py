@@ -28,14 +28,11 @@ class Settings:
 
     def check(self, container: str) -> None:
         """Refuse what a format does not have."""
-        row = formats.row_of(container)
-        for value, has, what in (
-            (self.quality, "quality", param("quality", self.quality)),
-            (self.compression, "compression", param("compression", self.compression)),
-        ):
-            if value is not None and not getattr(row, has):
-                others = ", ".join(other.name for other in formats.ROWS.values() if getattr(other, has))
-                raise ImageError(what, f"is for {others}, not for {container}", "leave it out")
+        for name in ("quality", "compression"):
+            value = getattr(self, name)
+            if value is not None and not getattr(formats.row_of(container), name):
+                others = ", ".join(row.name for row in formats.ROWS.values() if getattr(row, name))
+                raise ImageError(param(name, value), f"is for {others}, not for {container}", "leave it out")
 
 
 class Saved(NamedTuple):
