@@ -6,7 +6,6 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from math import nan, prod
 from pathlib import Path
@@ -231,8 +230,7 @@ _READERS: dict[str, Callable[[Path, str | None], Mapping[str, Tensor]]] = {
 SUFFIXES = (*_READERS,)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A 4-D tensor in a file."""
 
     name: str  # its key; empty for the array of a .npy file

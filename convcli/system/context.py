@@ -192,12 +192,9 @@ def current() -> Context:
 @contextmanager
 def entered() -> Iterator[Context]:
     """The context that was entered, or a new one until the block ends: for a call that does many things."""
-    found = _entered.get()
-    if found is not None and found.here:
-        yield found
-    else:
-        with Context() as found:
-            yield found
+    context = current()
+    with nullcontext() if context is _entered.get() else context:
+        yield context
 
 
 @contextmanager

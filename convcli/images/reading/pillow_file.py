@@ -18,8 +18,11 @@ from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import quirks
 from convcli.images.reading.planes import array_of, completed, gray_planes, planes_of, upright
 
-_SPACES = {"CMYK": "cmyk"} | dict.fromkeys(("1", "L", "LA", "La"), "gray")
-_SPACES |= dict.fromkeys(("RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"), "rgb")
+_SPACES = {
+    **dict.fromkeys(("1", "L", "LA", "La"), "gray"),
+    **dict.fromkeys(("RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"), "rgb"),
+    "CMYK": "cmyk",
+}
 """The colour spaces of Pillow's modes."""
 
 

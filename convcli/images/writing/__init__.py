@@ -19,8 +19,7 @@ from convcli.pointwise.ranges import Clipped
 from convcli.system import files
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the user sets: `quality` 1 to 100 of lossy formats, `compression` 0 to 9 of deflated ones; None: by default."""
 
     quality: int | None = None
