@@ -116,8 +116,7 @@ class FilterRecipe(NamedTuple):
         """
         reads, gathers = self.rows[rows], self.columns[columns]
         make = partial(self._made, len(rows), columns, reads, buffers)
-        kept = self.owner is not None
-        tile = buffers.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
+        tile = make() if self.owner is None else buffers.made(self.owner, (len(rows), columns, reads.kind), make)
         if lift is not None:
             fill_lifted(tile.scratch, planes, reads, gathers, lift, buffers)
         elif tile.filling is None:
