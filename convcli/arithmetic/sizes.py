@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcli.geometry import Geometry, direct_size, inputs_sharing, transposed_size
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Axis:
+class Axis(NamedTuple):
     """One axis of a resolved convolution: its sizes in pixels, and the size formulas with numbers.
 
     The opposite operation starts from `output`. With the same pads and without output_padding it makes `opposite` of it; None if
