@@ -20,7 +20,7 @@ from convcli.backends.numpy.tiles import (
     Buffers,
     Filling,
     Gather,
-    Steps,
+    Step,
     cut,
     described,
     fill,
@@ -68,7 +68,7 @@ class PreparedTile(NamedTuple):
     filling: Filling | None  # how it is filled; None: by `fill`
     # gives the steps of the strategy in a dtype, or, for None, those of plain taps, up to `kept`. Built when first
     # needed.
-    steps: Callable[[str | None], Steps]
+    steps: Callable[[str | None], list[Step]]
 
 
 class FilterRecipe(NamedTuple):
@@ -137,7 +137,7 @@ class FilterRecipe(NamedTuple):
         scratch = buffers.get("scratch", (job.gathered, len(reads.indices), line), self.gathers)
         out = buffers.get("out", (job.outputs, height, line), self.dtype)
         dense = out[..., :width]
-        kept, last = out, bias_steps(job, dense)
+        kept, last = out, [*bias_steps(job, dense)]
         if job.thin > 1:
             kept = buffers.get("kept", (job.outputs, height, len(columns) * step), self.dtype)
             last += [(np.copyto, (kept[..., i::step], dense[..., i :: job.thin * step])) for i in range(step)]
@@ -145,7 +145,7 @@ class FilterRecipe(NamedTuple):
             scratch,
             kept,
             filling(scratch, reads, gathers),
-            cache(lambda kind: self.work(kind)(width, scratch, out, buffers) + last),
+            cache(lambda kind: [*self.work(kind)(width, scratch, out, buffers), *last]),
         )
 
 

@@ -142,7 +142,6 @@ def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
     def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         _, rows, line = out.shape
         partial = buffers.get("partial", (rows, line), dtype)
-        steps: Steps = []
         if job.stride == 1:  # all lines as one
             length = (rows - 1) * line + width
             lines, targets = [*scratch.reshape(len(scratch), -1)], out.reshape(len(out), -1)[:, :length]
@@ -151,7 +150,7 @@ def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
                 further = lines[each.plane][each.rows * line + each.columns * job.apart :]
                 lines.append(buffers.get(f"shared {number}", further.shape, dtype))
                 join = np.add if each.sign > 0 else np.subtract
-                steps.append((join, (lines[each.plane][: len(further)], further, lines[-1])))
+                yield join, (lines[each.plane][: len(further)], further, lines[-1])
         else:
             reach = (rows - 1) * job.stride + 1
             targets, partial = out[..., :width], partial[:, :width]
@@ -166,23 +165,22 @@ def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
 
         for target, groups in zip(targets, plans, strict=True):
             if not groups:
-                steps.append((target.fill, (0,)))
+                yield target.fill, (0,)
             for number, (first, *others) in enumerate(groups):
                 weight = first.weight
                 if number and abs(weight) == 1:
                     for tap in (first, *others):
-                        steps.append((np.add if tap.weight > 0 else np.subtract, (target, view(tap), target)))
+                        yield np.add if tap.weight > 0 else np.subtract, (target, view(tap), target)
                     continue
                 into = partial if number else target
                 total = view(first)
                 for tap in others:
-                    steps.append((np.add if tap.weight == weight else np.subtract, (total, view(tap), into)))
+                    yield np.add if tap.weight == weight else np.subtract, (total, view(tap), into)
                     total = into
                 if weight != 1 or total is not into:
-                    steps.append((np.multiply, (total, np.array(weight, dtype), into)))
+                    yield np.multiply, (total, np.array(weight, dtype), into)
                 if number:
-                    steps.append((np.add, (target, into, target)))
-        return steps
+                    yield np.add, (target, into, target)
 
     return work
 
