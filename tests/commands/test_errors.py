@@ -414,7 +414,7 @@ def test_unwritable_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     really = os.open
 
     def refuse(path: object, flags: int, *more: int) -> int:
-        if flags & os.O_WRONLY:
+        if flags & os.O_CREAT or flags & os.O_TMPFILE == os.O_TMPFILE:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return really(path, flags, *more)
 
