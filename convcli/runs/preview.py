@@ -16,7 +16,7 @@ from convcli.convspec import ConvSpec
 from convcli.drawing import heatmap
 from convcli.drawing.colors import PALETTES, Palette, channels
 from convcli.drawing.scene import Pixels, Rect, Shape
-from convcli.drawing.sheet import Tile, lay_out
+from convcli.drawing.sheet import Thumbnail, lay_out
 from convcli.errors import ImageError
 from convcli.geometry import Pair
 from convcli.images import Picture
@@ -91,7 +91,7 @@ def draw(
         if apart
         else [None] * 3
     )
-    tiles = [Tile(label, None, "", icon) for label, icon in zip(labels, icons, strict=True)]
+    tiles = [Thumbnail(label, None, "", icon) for label, icon in zip(labels, icons, strict=True)]
     laid = lay_out(
         tiles, size, f"{spec} on {Path(source).name}", _caption(source, specs, operations[0], policies, picture, shown[0], grow),
         len(tiles) if len(tiles) <= 3 else ceil(sqrt(len(tiles))), palette,
