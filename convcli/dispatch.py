@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -125,7 +124,7 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
 
     torch_seconds = (macs / rate + values / TORCH_VALUES_PER_SECOND) / USUAL + torch_import
 
-    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.pixels, task.finish.dtype)))
+    numpy_seconds = predicted_seconds(task._replace(dtype=choose_dtype(dtype, "numpy", task.pixels, task.finish.dtype)))
     name = "torch" if torch_seconds < numpy_seconds else "numpy"
     with_import = ", its import included" if torch_import else ""
     if workers(task.threads) != USUAL:

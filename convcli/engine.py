@@ -6,7 +6,7 @@ transposed  its adjoint: every input pixel adds k(c, o, i, j) · I(c, y, x) to R
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
@@ -183,7 +183,7 @@ def prepare(
     backends.load(name)
     imported = perf_counter() - start
     if name != likely:
-        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, pixels, finish.dtype))
+        task = task._replace(dtype=dispatch.choose_dtype(compute.dtype, name, pixels, finish.dtype))
     if name != compute.backend:
         dispatch.check_memory(task, name)
     dispatch.check_range(task)

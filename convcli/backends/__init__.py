@@ -6,7 +6,6 @@ Each has a function ``run(task)``: a `Task` goes in, a `Computed` comes out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from math import floor, log2
 from typing import Any, Final, NamedTuple
@@ -42,8 +41,7 @@ are multiplied: then a sum of 2**32 of them does not overflow. NaN and infinity 
 comparison finds all three cases."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
+class Task(NamedTuple):
     """An operation that is checked and resolved: the input of a backend."""
 
     # the pixels ``(N, C, H, W)``, of any real dtype. The kernel reads these C channels, or those that `lift` makes of

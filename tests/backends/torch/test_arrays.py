@@ -35,14 +35,14 @@ def test_every_thread_gets_its_number_of_threads_back() -> None:
     begun, ended = Event(), Event()
 
     def other() -> None:
-        with runs._settings(replace(task, threads=before + 2), False):
+        with runs._settings(task._replace(threads=before + 2), False):
             begun.set()
             ended.wait(30)
             during.append(torch.get_num_threads())
         during.append(torch.get_num_threads())
 
     thread = Thread(target=other, daemon=True)
-    with runs._settings(replace(task, threads=before + 1), False):
+    with runs._settings(task._replace(threads=before + 1), False):
         thread.start()
         begun.wait(30)
         assert torch.get_num_threads() == before + 1  # as that of another thread is its own matter
@@ -70,7 +70,7 @@ def test_a_thread_that_uses_torch_keeps_its_number_while_another_computes() -> N
     thread.start()
     seen.wait(30)
     task = task_of(np.zeros((1, 1, 5, 5), np.float32), np.zeros((1, 1, 3, 3)), ConvSpec().resolve((5, 5), (3, 3)))
-    with runs._settings(replace(task, threads=found[0] + 1), False):
+    with runs._settings(task._replace(threads=found[0] + 1), False):
         computing.set()
         thread.join()
     assert found == found[:1] * 3
