@@ -89,9 +89,7 @@ class PaddingType(click.ParamType[Pads | str]):
                 param,
                 ctx,
             )
-        if len(numbers) == 4:
-            return Pads(*numbers)
-        return Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])
+        return Pads.of(numbers)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The rules."""
