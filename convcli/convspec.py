@@ -52,10 +52,6 @@ class ConvSpec:
             raise GeometryError("output_padding and output_size", rule, f"add {param('transpose')}")
         if min(self.output_padding) < 0:
             raise GeometryError(f"output_padding {_pair(self.output_padding)}", "is negative", "use 0 or more pixels")
-        if self.transpose:
-            self._check_transposed()
-
-    def _check_transposed(self) -> None:
         for axis, p2, s, d in zip(Pair._fields, self.output_padding, self.stride, self.dilation, strict=True):
             if p2 and p2 >= max(s, d):
                 raise GeometryError(

@@ -36,16 +36,17 @@ _SHORT = {"kernel": "-k", "output": "-o", "null": "-0"}
 
 def as_options(text: str) -> str:
     """``padding_mode zeros`` is ``--padding-mode zeros``."""
-    return PARAMETER.sub(lambda found: _option(found[1]) + (f" {found[2]}" if found[2] else ""), text)
+
+    def option(found: re.Match[str]) -> str:
+        name = _SHORT.get(found[1], "--" + found[1].replace("_", "-"))
+        return f"{name} {found[2]}" if found[2] else name
+
+    return PARAMETER.sub(option, text)
 
 
 def as_arguments(text: str) -> str:
     """``padding_mode zeros`` is ``padding_mode=zeros``."""
     return PARAMETER.sub(lambda found: found[1] + (f"={found[2]}" if found[2] else ""), text)
-
-
-def _option(name: str) -> str:
-    return _SHORT.get(name, "--" + name.replace("_", "-"))
 
 
 class ConvError(Exception):

@@ -92,8 +92,11 @@ def trace(layers: Sequence[Layer], size: Size, channels: int) -> list[Node]:
     return nodes
 
 
+_UNCUT = Pair(0, 0)
+
+
 def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
-    last, place = nodes[-1], (len(nodes) - 1, Pair(0, 0))
+    last, place = nodes[-1], (len(nodes) - 1, _UNCUT)
     if layer.kind == "save":
         return Node(last.size, last.channels, (place,))
     if layer.kind in ("from", "cat", "add"):
@@ -103,7 +106,7 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
         number = kept[layer.name]
         other = nodes[number]
         if layer.kind == "from":
-            return Node(other.size, other.channels, ((number, Pair(0, 0)),))
+            return Node(other.size, other.channels, ((number, _UNCUT),))
         return _join(layer, last, place, other, number)
     geometry = _resolved(layer, last.size)
     if max(geometry.output) > LONGEST:
@@ -129,7 +132,7 @@ def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number
         if (other.size, other.channels) != (last.size, last.channels):
             rule = f"cannot be added to {last.channels}×{last.size}"
             raise GeometryError(f"{other.channels}×{other.size}", rule, "make channels and sizes alike")
-        return Node(last.size, last.channels, (place, (number, Pair(0, 0))))
+        return Node(last.size, last.channels, (place, (number, _UNCUT)))
     if other.size.height < last.size.height or other.size.width < last.size.width:
         rule = f"has {other.size} pixels, less than the {last.size} here"
         raise GeometryError("what is kept", rule, f"use another padding or {param('hin')}")
