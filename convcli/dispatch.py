@@ -13,6 +13,7 @@ from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.system import memory
 from convcli.system.context import current
 from convcli.system.parallel import workers
+from convcli.vocabulary import DTYPES
 
 TORCH_IMPORT_SECONDS = 2.0
 
@@ -150,9 +151,9 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
     if wanted is None:
         deep = backend == "numpy" and kept == "uint16"
         return "float64" if deep or backend == "reference" or image == np.float64 else "float32"
-    if wanted not in backends.DTYPES[backend]:
-        other = f", or {param('backend', 'torch')}" if wanted in backends.DTYPES["torch"] and backend != "torch" else ""
-        remedy = f"use {param('dtype', ' or '.join(backends.DTYPES[backend]))}{other}"
+    if wanted not in DTYPES[backend]:
+        other = f", or {param('backend', 'torch')}" if wanted in DTYPES["torch"] and backend != "torch" else ""
+        remedy = f"use {param('dtype', ' or '.join(DTYPES[backend]))}{other}"
         raise BackendError(f"backend '{backend}'", f"does not compute in {wanted}", remedy)
     return wanted
 

@@ -30,7 +30,7 @@ from convcli.windows import Array, Held, Source, Target
 class Compute:
     """How to compute an operation."""
 
-    backend: str = "auto"  # one of `convcli.backends.BACKENDS`, or ``auto``
+    backend: str = "auto"  # one of `convcli.vocabulary.BACKENDS`, or ``auto``
     device: str = "cpu"  # ``cpu``, ``cuda`` or ``cuda:N``
     dtype: str | None = None  # of the computation; None: chosen by the input's dtype
     threads: int | None = None  # the most threads to use; None: all

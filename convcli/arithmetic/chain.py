@@ -19,7 +19,7 @@ LONGEST = 2**63 - 1
 """The most pixels of a side, and of a jump: no tensor can have more."""
 
 
-class Step(NamedTuple):
+class ChainStep(NamedTuple):
     """A layer of a chain and its output, whose `size` is in pixels.
 
     `parameters` counts weights and biases. `macs` counts multiplications with an addition, for one image: ``C_out · C_in/g · kh
@@ -51,7 +51,7 @@ class Chain(NamedTuple):
 
     size: Size
     channels: int
-    steps: tuple[Step, ...]
+    steps: tuple[ChainStep, ...]
 
     def total(self, name: str) -> int:
         """The `parameters`, `macs`, `flops` or `activation_bytes` of all steps, as training keeps all outputs but the input."""
@@ -73,7 +73,7 @@ def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
             what = f"layer {number} '{layer.text}': all strides together"
             raise GeometryError(what, f"are beyond {LONGEST}", "use fewer")
     steps = (
-        Step(layer, node.channels, node.size, *_costs(layer, before, node), look)
+        ChainStep(layer, node.channels, node.size, *_costs(layer, before, node), look)
         for layer, before, node, look in zip(layers, nodes, nodes[1:], looks[1:], strict=False)
     )
     return Chain(size, channels, tuple(steps))
