@@ -165,18 +165,9 @@ def prepare(
     likely = "torch" if compute.backend == "auto" else compute.backend  # torch has all dtypes
     pixels = np.dtype(lift.dtype) if lift else source.dtype
     task = Task(
-        source=source,
-        layer=layer,
-        geometry=geometry,
-        dtype=dispatch.choose_dtype(compute.dtype, likely, pixels, finish.dtype),
-        device=compute.device,
-        threads=compute.threads,
-        plan=compute.plan,
-        finish=finish,
-        lift=lift,
-        target=target,
-        block=block,
-    )
+        source, layer, geometry, dispatch.choose_dtype(compute.dtype, likely, pixels, finish.dtype), compute.device,
+        compute.threads, compute.plan, finish, lift, target, block,
+    )  # fmt: skip
     dispatch.check_memory(task, compute.backend)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)

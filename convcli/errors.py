@@ -72,9 +72,8 @@ class ConvError(Exception):
     def text(self) -> str:
         """``value rule: remedy``, or ``value rule: why; remedy``. Parameters are as `param` marks them."""
         said = f"{self.value} {self.rule}" if self.rule else self.value
-        if self.why:
-            return f"{said}: {self.why}; {self.remedy}" if self.remedy else f"{said}: {self.why}"
-        return f"{said}: {self.remedy}" if self.remedy else said
+        further = "; ".join(filter(None, (self.why, self.remedy)))
+        return f"{said}: {further}" if further else said
 
     def within(self, place: str) -> Self:
         """The same error with `place` before its value: ``error.within("layer 3 'conv:k7': ")``."""

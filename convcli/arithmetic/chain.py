@@ -108,7 +108,9 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
         if layer.kind == "from":
             return Node(other.size, other.channels, ((number, _UNCUT),))
         return _join(layer, last, place, other, number)
-    geometry = _resolved(layer, last.size)
+    geometry = layer.spec.resolve(last.size, layer.kernel)
+    if layer.ceil:
+        geometry = replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
     if max(geometry.output) > LONGEST:
         remedy = f"a side has at most {LONGEST} pixels"
         raise GeometryError(f"its output of {geometry.output}", "is beyond any tensor", remedy)
@@ -138,11 +140,6 @@ def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number
         raise GeometryError("what is kept", rule, f"use another padding or {param('hin')}")
     cut = Pair((other.size.height - last.size.height) // 2, (other.size.width - last.size.width) // 2)
     return Node(last.size, last.channels + other.channels, (place, (number, cut)))
-
-
-def _resolved(layer: Layer, size: Size) -> Geometry:
-    geometry = layer.spec.resolve(size, layer.kernel)
-    return replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1)))) if layer.ceil else geometry
 
 
 def _ceiled(geometry: Geometry, axis: int) -> int:

@@ -53,7 +53,10 @@ def lay_out(
         y += round(TITLE * 1.4)
     y += 4
     places = []
-    beside = all(_fits(tile, width) for tile in tiles)  # for all tiles, or for none
+    beside = all(  # for all tiles, or for none
+        _icon_width(tile, width) + text_width(tile.label, TEXT) + 10 + text_width(tile.detail, SMALL) <= width
+        for tile in tiles
+    )
     smallest = min((fitting_size(tile.detail, width, SMALL) for tile in tiles if tile.detail), default=0.0)
     second = 0.0 if beside or smallest < LEAST else smallest
     strip = STRIP + SECOND if second else STRIP
@@ -85,12 +88,6 @@ def _strip(tile: Thumbnail, left: int, top: int, width: int, palette: Palette) -
     size = fitting_size(tile.label, left + width - start, TEXT)
     if size >= LEAST:
         yield Text(start, top + STRIP / 2 - 1, tile.label, size, palette.ink)
-
-
-def _fits(tile: Thumbnail, width: int) -> bool:
-    """Whether a tile's detail has room beside its icon and label."""
-    used = _icon_width(tile, width) + text_width(tile.label, TEXT) + 10
-    return used + text_width(tile.detail, SMALL) <= width
 
 
 def _icon_size(tile: Thumbnail) -> tuple[int, int]:

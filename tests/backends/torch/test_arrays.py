@@ -136,11 +136,6 @@ def test_arrays_cross_as_they_are_in_the_same_memory(kind: str) -> None:
     np.testing.assert_array_equal(to_array(tensor), array, strict=True)
 
 
-@pytest.mark.parametrize("kind", [">u2", ">i4", ">f4", "<u2"])
-def test_bytes_in_the_other_order_are_turned(kind: str) -> None:
-    np.testing.assert_array_equal(to_array(to_tensor(np.array([1, 258], kind))), [1, 258])
-
-
 def test_what_torch_does_not_have_is_copied_or_widened() -> None:
     array = np.arange(6, dtype=np.uint16).reshape(2, 3)
     np.testing.assert_array_equal(to_tensor(array[:, ::-1]).numpy(), array[:, ::-1])
