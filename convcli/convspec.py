@@ -53,10 +53,6 @@ class ConvSpec:
             raise GeometryError("output_padding and output_size", rule, f"add {param('transpose')}")
         if min(self.output_padding) < 0:
             raise GeometryError(f"output_padding {_pair(self.output_padding)}", "is negative", "use 0 or more pixels")
-        if self.transpose:
-            self._check_transposed()
-
-    def _check_transposed(self) -> None:
         for axis, p2, s, d in zip(Pair._fields, self.output_padding, self.stride, self.dilation, strict=True):
             if p2 and p2 >= max(s, d):
                 raise GeometryError(
@@ -151,16 +147,9 @@ def _resolved(spec: ConvSpec, image: Size, kernel: Size) -> Geometry:
     axes = [spec._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
     (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
     return Geometry(
-        transpose=spec.transpose,
-        input=image,
-        kernel=kernel,
-        output=Size(height, width),
-        stride=Pair(*spec.stride),
-        dilation=Pair(*spec.dilation),
-        pads=Pads(top, bottom, left, right),
-        padding_mode=spec.padding_mode,
-        output_padding=Pair(op_rows, op_columns),
-    )
+        spec.transpose, image, kernel, Size(height, width), Pair(*spec.stride), Pair(*spec.dilation),
+        Pads(top, bottom, left, right), spec.padding_mode, Pair(op_rows, op_columns),
+    )  # fmt: skip
 
 
 def _pair(pair: tuple[int, ...]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -14,6 +13,7 @@ from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.system import memory
 from convcli.system.context import current
 from convcli.system.parallel import workers
+from convcli.vocabulary import DTYPES
 
 TORCH_IMPORT_SECONDS = 2.0
 
@@ -125,7 +125,7 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
 
     torch_seconds = (macs / rate + values / TORCH_VALUES_PER_SECOND) / USUAL + torch_import
 
-    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.pixels, task.finish.dtype)))
+    numpy_seconds = predicted_seconds(task._replace(dtype=choose_dtype(dtype, "numpy", task.pixels, task.finish.dtype)))
     name = "torch" if torch_seconds < numpy_seconds else "numpy"
     with_import = ", its import included" if torch_import else ""
     if workers(task.threads) != USUAL:
@@ -151,9 +151,9 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
     if wanted is None:
         deep = backend == "numpy" and kept == "uint16"
         return "float64" if deep or backend == "reference" or image == np.float64 else "float32"
-    if wanted not in backends.DTYPES[backend]:
-        other = f", or {param('backend', 'torch')}" if wanted in backends.DTYPES["torch"] and backend != "torch" else ""
-        remedy = f"use {param('dtype', ' or '.join(backends.DTYPES[backend]))}{other}"
+    if wanted not in DTYPES[backend]:
+        other = f", or {param('backend', 'torch')}" if wanted in DTYPES["torch"] and backend != "torch" else ""
+        remedy = f"use {param('dtype', ' or '.join(DTYPES[backend]))}{other}"
         raise BackendError(f"backend '{backend}'", f"does not compute in {wanted}", remedy)
     return wanted
 

@@ -10,8 +10,9 @@ dilation and output padding as in the documentation of ``torch.nn.Conv2d`` and `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ZERO = -1
 """In a border index map: a padded position without a source pixel, which reads as zero."""
@@ -41,6 +42,11 @@ class Pads(NamedTuple):
     bottom: int
     left: int
     right: int
+
+    @classmethod
+    def of(cls, numbers: Sequence[int]) -> Pads:
+        """Of one number, of two (rows and columns), or of four."""
+        return cls(*numbers) if len(numbers) == 4 else cls(numbers[0], numbers[0], numbers[-1], numbers[-1])
 
     def along(self, axis: int) -> tuple[int, int]:
         """Before and after the rows (axis 0) or the columns (1)."""
@@ -91,12 +97,19 @@ def source_at(position: int, size: int, mode: str) -> int:
         return ZERO
     if mode == "replicate":
         return 0 if position < 0 else size - 1
+    folded: int = repeated(position, size, mode)
+    return folded
+
+
+def repeated(positions: Any, size: int, mode: str) -> Any:
+    """The source index of positions, an integer or an array, on an axis that repeats (circular) or is reflected at its ends."""
     if mode == "circular":
-        return position % size
+        return positions % size
     # A reflected axis repeats with this period, which has the edge pixel once (reflect) or twice (symmetric).
     period, turn = (max(1, 2 * size - 2),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
-    place = position % period
-    return min(place, turn - place)
+    return (
+        turn - abs(turn - 2 * (positions % period))
+    ) // 2  # the place in the period, or what is left of it to the turn
 
 
 def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:

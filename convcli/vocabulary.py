@@ -31,7 +31,7 @@ TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx")
 """The tools that an operation can be written for."""
 
 
-class Border(NamedTuple):
+class BorderNames(NamedTuple):
     """A padding mode: its name, a picture of it for the image ``abcd``, and its names elsewhere ("" if there is none)."""
 
     name: str
@@ -43,11 +43,11 @@ class Border(NamedTuple):
 
 
 BORDERS = (
-    Border("zeros", "00|abcd|00", "zeros, constant", "constant", "constant, grid-constant", "BORDER_CONSTANT"),
-    Border("reflect", "cb|abcd|cb", "reflect", "reflect", "mirror", "BORDER_REFLECT_101, BORDER_DEFAULT"),
-    Border("replicate", "aa|abcd|dd", "replicate", "edge", "nearest", "BORDER_REPLICATE"),
-    Border("circular", "cd|abcd|ab", "circular", "wrap", "wrap, grid-wrap", "BORDER_WRAP"),
-    Border("symmetric", "ba|abcd|dc", "", "symmetric", "reflect, grid-mirror", "BORDER_REFLECT"),
+    BorderNames("zeros", "00|abcd|00", "zeros, constant", "constant", "constant, grid-constant", "BORDER_CONSTANT"),
+    BorderNames("reflect", "cb|abcd|cb", "reflect", "reflect", "mirror", "BORDER_REFLECT_101, BORDER_DEFAULT"),
+    BorderNames("replicate", "aa|abcd|dd", "replicate", "edge", "nearest", "BORDER_REPLICATE"),
+    BorderNames("circular", "cd|abcd|ab", "circular", "wrap", "wrap, grid-wrap", "BORDER_WRAP"),
+    BorderNames("symmetric", "ba|abcd|dc", "", "symmetric", "reflect, grid-mirror", "BORDER_REFLECT"),
 )
 """``reflect`` is PyTorch's and NumPy's. SciPy's ``reflect`` is `symmetric` here."""
 

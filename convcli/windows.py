@@ -18,25 +18,10 @@ WHOLE = slice(None)
 class Source(Protocol):
     """A picture, or a batch of pictures, whose pixels are read when they are needed."""
 
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """``(N, C, H, W)``."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the pixels."""
-        ...
-
-    @property
-    def interleaved(self) -> bool:
-        """Whether the channels of each pixel lie side by side in memory."""
-        ...
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that it holds in memory."""
-        ...
+    shape: tuple[int, int, int, int]  # ``(N, C, H, W)``
+    dtype: np.dtype[Any]  # of the pixels
+    interleaved: bool  # whether the channels of each pixel lie side by side in memory
+    nbytes: int  # bytes that it holds in memory
 
     def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> Array:
         """The pixels of a window of one image, ``(C, rows, columns)``; a view if they are in memory."""

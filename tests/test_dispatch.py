@@ -142,12 +142,12 @@ def test_transforms_of_torch_on_the_cpu_are_counted(dtype: str, monkeypatch: pyt
     assert needs(task, "torch", monkeypatch) == padded + work
     assert needs(task, "numpy", monkeypatch) == 3 * PIXELS * (1 + itemsize)
     assert needs(task, "reference", monkeypatch) == padded
-    real = replace(
-        task, source=Held(whole(task.source).astype(np.float32))
+    real = task._replace(
+        source=Held(whole(task.source).astype(np.float32))
     )  # whose values may turn out to be of a wide range
     wide = spectra.working_bytes((1, 3, 100, 100), (3, 1, 31, 31), task.geometry, 8)
     assert needs(real, "torch", monkeypatch) == padded + 3 * 3 * PIXELS + wide
-    lit = replace(task, lift=LIT, dtype="float32")
+    lit = task._replace(lift=LIT, dtype="float32")
     assert needs(lit, "reference", monkeypatch) == 3 * (PIXELS + (130 * 130 + 3 * PIXELS) * 4)
 
 

@@ -250,5 +250,4 @@ def _count(given: Mapping[str, str], name: str) -> int | None:
 def _padding(value: str) -> Pads | str:
     if (rule := padding_rule(value)) is not None:
         return rule
-    numbers = _numbers("p", value, 0, (1, 2, 4))
-    return Pads(*numbers) if len(numbers) == 4 else Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])
+    return Pads.of(_numbers("p", value, 0, (1, 2, 4)))

@@ -11,7 +11,7 @@ from convcli.drawing import heatmap
 from convcli.drawing.colors import LIGHT, Palette, hexadecimal
 from convcli.drawing.heatmap import Colors
 from convcli.drawing.scene import Scene
-from convcli.drawing.sheet import Tile, columns_of, lay_out
+from convcli.drawing.sheet import Thumbnail, columns_of, lay_out
 from convcli.kernels.analysis import reduced
 
 MOST_TILES = 1024
@@ -80,7 +80,7 @@ def sheet(drawn: Drawn, title: str, palette: Palette = LIGHT) -> Scene:
     side = TILE if len(drawn.tiles) > 1 else ALONE
     factor = max(1, side // max(len(rows), len(rows[0])))
     size = len(rows) * factor, len(rows[0]) * factor
-    tiles = [Tile(label, picture) for label, picture in drawn.tiles]
+    tiles = [Thumbnail(label, picture) for label, picture in drawn.tiles]
     return lay_out(tiles, size, title, drawn.caption, drawn.columns, palette).scene
 
 

@@ -107,7 +107,7 @@ class PaddingType(WordType[Pads | str]):
         if len(numbers) not in (1, 2, 4):
             form = f"N, H,W or T,B,L,R with whole numbers from 0 to {MAX_NUMBER}"
             raise ValueError(f"'{text}' is not {form}, nor one of {', '.join(PADDING_RULES)}")
-        return Pads(*numbers) if len(numbers) == 4 else Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])
+        return Pads.of(numbers)
 
 
 class Square(int):

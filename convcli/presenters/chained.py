@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from convcli import report
-from convcli.arithmetic.chain import Chain, Step
+from convcli.arithmetic.chain import Chain, ChainStep
 from convcli.arithmetic.chain_inputs import Returning
 from convcli.geometry import Size
 from convcli.presenters import fields
@@ -58,7 +58,7 @@ def document(chain: Chain, returning: tuple[Returning, Returning] | None) -> dic
     }  # fmt: skip
 
 
-def _step(step: Step, both: bool) -> dict[str, Any]:
+def _step(step: ChainStep, both: bool) -> dict[str, Any]:
     return {
         "layer": step.layer.text,
         "kind": step.layer.kind,

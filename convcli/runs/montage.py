@@ -16,7 +16,7 @@ from convcli.drawing import heatmap
 from convcli.drawing.colors import PALETTES, Palette
 from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
-from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
+from convcli.drawing.sheet import GAP, MARGIN, Thumbnail, columns_of, lay_out
 from convcli.errors import ImageError, param
 from convcli.images import Picture
 from convcli.images.figures import raster
@@ -119,7 +119,7 @@ def _page(
     size = ceil(height / shrink) * grow, ceil(across / shrink) * grow
     labels, icons = _labels(operation, count, outcome.picture.space), _icons(operation, count, palette)
     spans = [_span(channel) for channel in colour]
-    tiles = [Tile(label, None, span, icon) for label, span, icon in zip(labels, spans, icons, strict=True)]
+    tiles = [Thumbnail(label, None, span, icon) for label, span, icon in zip(labels, spans, icons, strict=True)]
     drawn = f", drawn at 1/{shrink}" if shrink > 1 else f", every pixel as {grow}×{grow}" if grow > 1 else ""
     caption = f"{count} channels of {height}×{across}{drawn}. {_SIGNED if policy is None else _RULES[policy]}."
     laid = lay_out(tiles, size, f"{operation.label} on {Path(source).name}", caption, columns, palette)

@@ -15,7 +15,7 @@ from convcli.convspec import ConvSpec
 from convcli.drawing import heatmap
 from convcli.drawing.colors import PALETTES, Palette, channels
 from convcli.drawing.scene import Pixels, Rect, Shape
-from convcli.drawing.sheet import Tile, lay_out
+from convcli.drawing.sheet import Thumbnail, lay_out
 from convcli.errors import ImageError
 from convcli.geometry import Pair, Size
 from convcli.images import Picture
@@ -70,10 +70,10 @@ def draw(
     after = [_levels(replace(one.picture, full_scale=one.storage.full_scale), palette) for one in results]
     grow = max(1, SMALL // max(before.shape[:2]))
     size = before.shape[0] * grow, before.shape[1] * grow
-    tiles = [Tile("before"), Tile("kernel"), Tile("after")]
+    tiles = [Thumbnail("before"), Thumbnail("kernel"), Thumbnail("after")]
     if apart:
         icons = ((one.name, heatmap.signed(reduced(one.values, 15).tolist(), palette)) for one in given.kernels)
-        tiles[1:] = [Tile(name, icon=icon) for name, icon in icons]
+        tiles[1:] = [Thumbnail(name, icon=icon) for name, icon in icons]
     columns = max(3, ceil(sqrt(len(tiles))))
     caption = _caption(source, operations, picture, before.shape, grow)
     laid = lay_out(tiles, size, f"{spec} on {Path(source).name}", caption, columns, palette)

@@ -7,7 +7,6 @@ block. The tiles are always those of the whole picture. So every value is the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from math import prod
@@ -157,7 +156,7 @@ def run(task: Task) -> Computed:
     recipe = recipe_of(task)
     if task.target is not None or not task.finish.looks or _twice(task):
         return _by_blocks(task, recipe)
-    computed = _by_blocks(replace(task, finish=Finish()), recipe)
+    computed = _by_blocks(task._replace(finish=Finish()), recipe)
     done = finished(computed.array, task.finish, computed.plan, computed.mixes)
     return done._replace(considered=computed.considered)
 
@@ -171,7 +170,7 @@ def _by_blocks(task: Task, recipe: FilterRecipe) -> Computed:
             output = BlockOutput(task, block)
             _each(task, block, output.look)
             span = wider(span, output.span)
-        task = replace(task, finish=task.finish.stretching(span))
+        task = task._replace(finish=task.finish.stretching(span))
     clipped = Clipped()
     for block in parts():
         output = BlockOutput(task, block)

@@ -100,8 +100,7 @@ class FilterJob(NamedTuple):
         if self.source.kind != "u" or not self.outputs:
             return -np.inf, np.inf
         largest = float(np.iinfo(self.source).max)
-        low = np.minimum(self.kernels, 0).sum(axis=(1, 2, 3)) * largest
-        high = np.maximum(self.kernels, 0).sum(axis=(1, 2, 3)) * largest
+        low, high = (bound(self.kernels, 0).sum(axis=(1, 2, 3)) * largest for bound in (np.minimum, np.maximum))
         return float((low + self.bias.min(axis=1)).min()), float((high + self.bias.max(axis=1)).max())
 
     @property

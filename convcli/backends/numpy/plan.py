@@ -81,23 +81,16 @@ def plans(jobs: list[FilterJob], dtype: str, threads: int, wanted: str | None = 
     `threads` share the work. `dtype` is that of the computation, unless it is done in exact integers. `wanted` is a
     strategy to consider even if it is not worth it.
     """
-    found = [plan for job in jobs for plan in _plans(job, dtype, threads, wanted)]
+    found = []
+    for job in jobs:
+        layouts = [job] if job.step == 1 else [job, job.planar()]
+        estimates = [one for name in STRATEGIES for one in STRATEGIES[name].estimates(layouts, dtype, name == wanted)]
+        exact = any(estimate.dtype.startswith("int") for estimate in estimates)
+        found += [_plan(job, estimate, threads, exact) for estimate in estimates]
     cheapest: dict[str, Plan] = {}
     for plan in sorted(found, key=lambda plan: plan.rank):
         cheapest.setdefault(plan.way.name, plan)
     return [*cheapest.values()]
-
-
-def _plans(job: FilterJob, dtype: str, threads: int, wanted: str | None) -> list[Plan]:
-    """The plans for one job (see `plans`). There may be several of one strategy."""
-    layouts = [job] if job.step == 1 else [job, job.planar()]
-    found = [
-        estimate
-        for name, strategy in STRATEGIES.items()
-        for estimate in strategy.estimates(layouts, dtype, name == wanted)
-    ]
-    exact = any(estimate.dtype.startswith("int") for estimate in found)
-    return [_plan(job, estimate, threads, exact) for estimate in found]
 
 
 def _plan(job: FilterJob, estimate: Estimate, threads: int, exact: bool = False) -> Plan:

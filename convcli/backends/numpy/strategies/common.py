@@ -5,7 +5,7 @@ The costs were measured on one core of a 2025 server processor.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -73,6 +73,8 @@ class Estimate(NamedTuple):
     held: int = 0  # bytes that are kept for the next operation like it, beyond what is kept for every strategy
 
 
+Estimates = Iterable[Estimate]
+
 Work = Callable[[int, Array, Array, Buffers], Steps]
 """``work(width, scratch, out, buffers)``: the steps that fill the first `width` values of each line of
 ``out (O, rows, line)`` from the gathered ``scratch (planes, input rows, line)``, without the bias. Their dtypes are
@@ -83,7 +85,7 @@ values after the end of an output line then have no meaning."""
 class Strategy(Protocol):
     """A module that can do jobs in one way."""
 
-    def estimates(self, layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+    def estimates(self, layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
         """The cost of each way in which the strategy can do an operation and that may be worth it.
 
         Parameters

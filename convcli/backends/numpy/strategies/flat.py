@@ -126,8 +126,7 @@ def layouts(job: FilterJob, multiples: NDArray[np.float64]) -> list[Layout]:
         return []
     white = float(np.iinfo(job.source).max)
     largest = white * float(np.abs(multiples).sum(axis=(1, 2, 3)).max(initial=0))
-    low = np.minimum(multiples, 0).sum(axis=2)  # of each column
-    high = np.maximum(multiples, 0).sum(axis=2)
+    low, high = (bound(multiples, 0).sum(axis=2) for bound in (np.minimum, np.maximum))  # of each column
     found = []
     alike = like(job)
     for kind in ("int16" if low.any() else "uint16", "int32"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Estimates, Work, precision
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 from convcli.windows import Array
@@ -30,7 +30,7 @@ LEFT_OUT = 4
 """How many times `CACHE_BYTES` may be gathered if a stride leaves out most of it."""
 
 
-def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
     """The cost, with a plane for each channel. The strategy can do every job."""
     job = layouts[-1]
     kh, kw = job.kernel
@@ -41,7 +41,7 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> lis
     packed = PACKED if outputs >= MANY_ROWS else FEW_ROWS.get(outputs, 1.0)
     each = depth * MAC[dtype] * packed + gathered + 2 * kh * PASS[dtype]
     reason = f"{job.outputs} outputs of {depth} terms → products of gathered windows, one for each kernel row"
-    return [Estimate("gemm", job, dtype, each, sources * (sets * kw + 2 * kh), reason)]
+    yield Estimate("gemm", job, dtype, each, sources * (sets * kw + 2 * kh), reason)
 
 
 def row_sets(job: FilterJob) -> list[tuple[int, list[tuple[int, int]]]]:
