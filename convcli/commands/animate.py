@@ -69,7 +69,7 @@ class AnimateOptions(NamedTuple):
 @click.option("--win", type=_SIZE, help="Without IMAGE: input width.  [default: the height]")
 @click.option(
     "-k", "--kernel", "kernel", type=KernelType(),
-    help="With IMAGE: the kernel, a SPEC as of apply. Without: its size, or a SPEC for the numbers in it.",
+    help="With IMAGE: the kernel, a SPEC as for apply. Without: its size, or a SPEC for the numbers in it.",
 )  # fmt: skip
 @click.option("--k", "--kernel-size", "kernel_size", type=PairType(1), help="Without IMAGE: kernel size in pixels.")
 @options.stride
@@ -122,7 +122,7 @@ def animate(asked: AnimateOptions) -> None:
     _SIZE.check(asked.hin, asked.win)
     target, container = _target(asked)
     if target is None and not asked.terminal and not reporting.as_json:
-        raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
+        raise ConvError("there is no output: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
     if asked.terminal and (reporting.as_json or target == names.STDIO):
         what = "--json" if reporting.as_json else "-o -"
         raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
@@ -160,13 +160,13 @@ def _target(asked: AnimateOptions) -> tuple[str | None, str]:
     target, wanted, still = asked.output, asked.format_, asked.frame is not None
     stream = target is not None and names.is_stream(target)
     if wanted is not None and not stream:
-        remedy = "add it" if target is None else "the ending of the output's name says the format"
+        remedy = "add it" if target is None else "leave it out, the ending of the output is the format"
         raise ImageError(f"--format {wanted} is for -o -: {remedy}")
     if target is None:
         return None, ""
-    for other in (asked.image, asked.kernel):  # which may be files
+    for other in (asked.image, asked.kernel):  # they may be files
         if other is not None and names.same_file(target, other):
-            raise ImageError(f"output '{target}' is an input of this run: name another file")
+            raise ImageError(f"output '{target}' is an input of this run: use another name")
     ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
     if stream and not ending:
         ending = ".svg" if still else ".gif"
@@ -177,9 +177,9 @@ def _target(asked: AnimateOptions) -> tuple[str | None, str]:
         known = {name: known[name] for name in sorted(FIGURES)}
     if ending not in known:
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}'"
-        raise ImageError(f"{what} is no {'still' if still else 'animation'}: use one of {', '.join(known)}")
+        raise ImageError(f"{what} is not for {'a still' if still else 'an animation'}: use one of {', '.join(known)}")
     if ending == ".svg" and asked.scale is not None:
-        raise ImageError(f"--scale {asked.scale:g} is for pixels, which SVG has none of: use --cell")
+        raise ImageError(f"--scale {asked.scale:g} is for pixels, and SVG has none: use --cell")
     if target == names.STDIO:
         if ending != ".svg":
             outputs.check_terminal("an image", "use -o FILE or --terminal")
@@ -205,7 +205,7 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
 
         return source.with_values(source.load(image), asked.channel, source.kernel(text), spec, image)
     if asked.channel is not None:
-        raise ConvError("--channel is for an IMAGE: leave it out, or name one")
+        raise ConvError("--channel is for an IMAGE: leave it out, or add one")
     if asked.hin is None:
         raise ConvError("there is nothing to animate: give --hin N for a geometry, or an IMAGE with -k SPEC")
     weights = None
@@ -222,7 +222,7 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
 
 
 def _plain_size(text: str) -> Pair | None:
-    """A size such as ``3`` or ``3,5``, as `shape` takes it; None for any other SPEC."""
+    """A size, ``3`` or ``3,5``; None for any other SPEC."""
     try:
         return PairType(1).convert(text, None, None)
     except click.UsageError:

@@ -21,8 +21,8 @@ def doctor(asked: ReportingOptions) -> None:
     """Say what is installed, which devices there are, which formats can be read and written.
 
     Imports PyTorch, where it is installed, to ask it for its devices, which takes about two seconds. -q prints only what is
-    wrong. Exit code 1 if a package that convcli needs is missing, if one is older than it should be, or if a variable such as
-    CONVCLI_THREADS has a value that its option does not take. An extra that is not installed is not wrong.
+    wrong. Exit code 1 if a package that convcli needs is missing or too old, or if a variable (CONVCLI_THREADS and so on) has a
+    value that its option does not take. An extra that is not installed is not wrong.
     """
     from convcli import inventory
     from convcli.presenters import examined
@@ -51,10 +51,10 @@ def _misset(context: click.Context, environment: Mapping[str, str]) -> Iterator[
     for name, value in environment.items():
         if name not in known:
             near = get_close_matches(name, known, 1, cutoff=0.75)
-            yield f"{name} is no variable of convcli's: " + (
+            yield f"{name} is not a variable of convcli: " + (
                 f"did you mean {near[0]}?" if near else f"use {', '.join(sorted(known))}"
             )
-        elif value:  # an empty one is as good as none
+        elif value:  # an empty one counts as none
             try:
                 known[name].type.convert(value, known[name], context)
             except click.BadParameter as error:

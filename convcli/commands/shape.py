@@ -20,7 +20,7 @@ _INPUT, _OUTPUT = SideType("--hin", "--win"), SideType("--hout", "--wout")
 
 
 class LayerOptions(NamedTuple):
-    """What `shape` is asked for a single layer. A chain takes none of these."""
+    """What `shape` is asked for a single layer. They cannot be used for a chain."""
 
     kernel_size: Pair | Asked | None
     stride: Pair | Asked
@@ -35,13 +35,13 @@ class LayerOptions(NamedTuple):
 
     @property
     def geometry(self) -> GeometryOptions:
-        """The geometry. Parameters to solve for have their defaults."""
+        """The geometry, with defaults for the parameters to solve for."""
         given = {name: known(value) for name, value in self._asdict().items() if name in GeometryOptions._fields}
         return GeometryOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 class OutputOptions(NamedTuple):
-    """The output that is wanted. A chain takes it if its input is to be solved for."""
+    """The output that the user wants. For a chain it is used to solve for the input."""
 
     hout: int | None
     wout: int | None
@@ -68,7 +68,7 @@ class ShapeOptions(NamedTuple):
 
     @property
     def size(self) -> Size:
-        """The size of the input, which has to be known."""
+        """The size of the input, which must be known."""
         height, width = known(self.hin), known(self.win)
         assert height is not None
         return Size(height, height if width is None else width)
@@ -202,7 +202,7 @@ def _draw(geometry: Geometry, target: str, theme: str) -> None:
 
     found = losses.overlap(geometry)
     if found is None:
-        raise GeometryError("a kernel or stride of this size has no picture: use one below a thousand")
+        raise GeometryError("a kernel or stride of this size cannot be drawn: use one below a thousand")
     height, width = geometry.output if geometry.transpose else geometry.input
     counts = losses.overlap_map(geometry, min(height, count_map.MOST), min(width, count_map.MOST))
     text = sized.overlap_text(found, geometry.transpose)

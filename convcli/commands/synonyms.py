@@ -1,4 +1,4 @@
-"""What people type for a command or an option, and what there is instead."""
+"""Words of other tools for our commands and options."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _COMMANDS = {
     "convcli explain IMAGE -k SPEC --as torch": "export code translate emit torch pytorch onnx scipy opencv",
     "convcli completion bash": "completions autocomplete install-completion bash zsh fish",
 }
-"""Commands as they are written here, and words for them elsewhere."""
+"""Our commands, and the words of other tools for them."""
 
 
 def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> str:
-    """What to write in place of a word that is no command; empty if nothing is known of it."""
+    """What to write instead of a word that is not a command; empty if we do not know it."""
     if os.path.exists(word) or has_image_name(word):
         asked = any(one.startswith(("-k", "--kernel", "--weights")) for one in rest)
         line = shlex.join([word, *rest, *(() if asked else ("-k", "SPEC"))])
@@ -57,21 +57,23 @@ def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> st
 
 
 def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | None) -> None:
-    """Refuse words that stand where an image's name should, and are no file's: patterns, and what belongs to a kernel."""
+    """Raise an ImageError for words in the place of images that are not files: patterns, and parts of kernels."""
     for word in images:
         if word == STDIO or os.path.lexists(word):
             continue
         if re.search(r"[*?\[]", word):
             matches = bool(glob(word))
             rule = "is a pattern that the shell did not replace" if matches else "is a pattern that matches no file"
-            remedy = "write it without quotes" if matches else "name images, or their folder"
+            remedy = "write it without quotes" if matches else "use the names of images, or their folder"
             raise ImageError(f"input '{word}'", rule, remedy)
         bare = [one for one in kernels if _takes_arguments(one)]
         if bare and re.fullmatch(r"\d+\.?\d*", word):
             right = param("kernel", f"{bare[-1]}:{word}")
-            raise ImageError(f"input '{word}'", "is no file", f"use {right} if it belongs to the kernel")
+            raise ImageError(f"input '{word}'", "is not a file", f"use {right} if it belongs to the kernel")
         if not kernels and weights is None and _is_kernel(word):
-            raise ImageError(f"input '{word}'", "is no file, but a kernel", f"use {param('kernel', shlex.quote(word))}")
+            raise ImageError(
+                f"input '{word}'", "is not a file, but a kernel", f"use {param('kernel', shlex.quote(word))}"
+            )
 
 
 def _is_kernel(word: str) -> bool:
@@ -95,7 +97,7 @@ def _takes_arguments(spec: str) -> bool:
 
 
 class Option(NamedTuple):
-    """Options that other tools have, what to write here, and for which commands; empty: those that have the option."""
+    """Options of other tools, what to write instead, and for which commands; empty: those that have the option."""
 
     names: str
     remedy: str
@@ -161,11 +163,11 @@ OPTIONS = (
     Option("--plot --show --figure --save --draw", "-o FILE.png", "kernel shape explain"),
     Option("--version", "use 'convcli --version'"),
 )  # fmt: skip
-"""Options of other tools. The first row that has the word, and fits the command, counts."""
+"""The first row that has the word and fits the command is used."""
 
 
 def option_for(name: str, command: str, known: Collection[str]) -> str:
-    """What to write in place of an option that a command does not have; empty if nothing is known of it."""
+    """What to write instead of an option that a command does not have; empty if we do not know it."""
     dashed = name.lower().replace("_", "-") if name.startswith("--") else name
     if dashed != name and dashed in known:
         return f"did you mean {dashed}?"

@@ -32,7 +32,7 @@ def transpose(asked: ImagesOptions) -> None:
 
     Computes what torch.nn.ConvTranspose2d computes: every input pixel adds the kernel, weighted by its value, to the
     output, stride pixels apart; padding crops the result and output_padding extends it at the bottom and the right.
-    With a --padding-mode other than zeros the input goes on beyond its border, so that an enlarged image has no dark edge:
+    With a --padding-mode other than zeros the input is extended beyond its border, so that an enlarged image has no dark edge:
     bilinear:N and bicubic:N with --stride N, --padding same-upper and --padding-mode replicate give what
     torch.nn.functional.interpolate gives for N times the size.
     """

@@ -30,7 +30,7 @@ def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
 
 
 class _Page:
-    """A figure that grows downwards: a title, what is explained below it, and what is added. `y` is where that ends."""
+    """A figure that grows downwards: a title, what is explained, and what is added below. `y` is where it ends."""
 
     def __init__(self, title: str, subject: Subject, palette: Palette) -> None:
         self.title, self.palette = title, palette
@@ -79,12 +79,12 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
 
 
 def _minus(line: str) -> str:
-    """The line with minus signs in place of hyphens before numbers, as in the cells."""
+    """The line with minus signs instead of hyphens before numbers, as in the cells."""
     return re.sub(r"(?<![\w-])-(?=[ (]?[\d.])|(?<=\de)-(?=\d)", "−", line)
 
 
 def _sums(answer: Pixel) -> list[str]:
-    """Lines for the sums, how they are combined, the value and what is written."""
+    """Lines for the sums, how they are combined, the value, and what is written."""
     several, name = len(answer.traces) > 1, answer.subject.filter_name
     out = [f"{f'{name(one.filter)}: ' if several else ''}Σ products {phrases.summed(one)}" for one in answer.traces]
     if not answer.traces[0].terms:
@@ -149,13 +149,13 @@ def _largest(matrix: np.ndarray) -> float:
 
 
 def _touched(answer: Touched, palette: Palette) -> Scene:
-    """The outputs that an input pixel touches, with its weight in each."""
+    """The outputs that an input pixel reaches, with its weight in each."""
     subject = answer.subject
     title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
     page = _Page(title, subject, palette)
     filters = sorted({way.filter for _, way in answer.ways})
     if not filters:
-        said = "touches no output: no tap of the kernel falls on it"
+        said = "reaches no output: no tap of the kernel falls on it"
         page.shapes.append(Text(MARGIN, page.y, said, BODY, palette.ink))
         return page.scene()
     grids = [_weights(answer, filter_, palette) for filter_ in filters[:_MOST_WINDOWS]]
@@ -179,15 +179,15 @@ def _spans(places: Iterable[tuple[int, int]]) -> tuple[range, range]:
 
 
 def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
-    lines = ["each cell is an output pixel, and in it the weight of this input: the sum of all its ways there"]
+    lines = ["each cell is an output pixel with the weight of this input: the sum of all its ways there"]
     high, wide = _spans(way.at for _, way in answer.ways)
     if not numbered:
         lines.append(f"rows {high[0]} to {high[-1]} and columns {wide[0]} to {wide[-1]} of the output")
     elif any(way.mark == COPY for _, way in answer.ways):
         where = "beyond the border" if answer.subject.geometry.transpose else "in the padding"
-        lines.append(f"dashed: reached through a copy {where} as well, or only so")
+        lines.append(f"dashed: also reached through a copy {where}, or only so")
     if more:
-        lines.append(f"{more} more filter{' is' if more == 1 else 's are'} touched and not drawn")
+        lines.append(f"{more} more filter{' is' if more == 1 else 's are'} reached and not drawn")
     if (step := matrices.thinning((len(high), len(wide)))) > 1:
         lines.append(f"one in {step} rows and columns is drawn")
     return lines
@@ -197,7 +197,7 @@ def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
     """The part of the output that one filter makes from the pixel, with the pixel's weight in each cell."""
     ways = [way for _, way in answer.ways if way.filter == filter_]
     high, wide = _spans(way.at for way in ways)
-    total = np.full((len(high), len(wide)), np.nan)  # NaN where it reaches nothing
+    total = np.full((len(high), len(wide)), np.nan)  # NaN where the pixel reaches nothing
     copied = {way.at for way in ways if way.mark == COPY}
     for way in ways:
         place = way.at[0] - high.start, way.at[1] - wide.start

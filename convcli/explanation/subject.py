@@ -44,7 +44,7 @@ class Subject:
     ready: pipeline.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
     image: NDArray[
         np.generic
-    ]  # ``(C_in, H, W)``: what the kernel reads. Opacity that is filtered is one of the channels.
+    ]  # ``(C_in, H, W)``: what the kernel reads. If alpha is filtered, it is one of the channels.
     geometry: Geometry
     layer: Layer  # the weights, in float64
     item: int = 0  # which image of a batch it is
@@ -65,7 +65,7 @@ class Subject:
 
     @property
     def kernel_name(self) -> str:
-        """The SPECs as they were written, shortened if they are long; the label of a layer."""
+        """The SPECs as they were written, shortened if they are long; for a layer its label."""
         bank = self.operation.bank
         if bank is None:
             return self.operation.label
@@ -78,7 +78,7 @@ class Subject:
         count = len(self.outputs)
         copied = self.ready.alpha == "keep" and self.ready.has_alpha
         return f"the output of {count} channel{'s' * (count != 1)}" + (
-            ", whose opacity is copied and not computed" if copied else ""
+            "; alpha is copied and not computed" if copied else ""
         )
 
     def input_name(self, channel: int) -> str:
@@ -118,7 +118,7 @@ def load(
     Parameters
     ----------
     container : str, optional
-        The format of the result. By default, the one that `apply` takes, or .npy if the result does not fit into that.
+        The format of the result. By default that of the input, or .npy if it cannot hold the result.
     policy : str, optional
         The range policy.
     item : int, optional
@@ -144,7 +144,7 @@ def load(
         if container is not None:
             raise
         ready = pipeline.prepare(one, operation, TENSOR, policy)
-        notes += (f"{source}: the result does not fit into the input's format; explained as it is written to .npy",)
+        notes += (f"{source}: the result does not fit into the input's format; the explanation is for .npy",)
     layer = replace(ready.layer, weight=ready.layer.weight.astype(np.float64))
     geometry = ready.spec.resolve(picture.size, layer.kernel)
     image = ready.source.read(0)
@@ -157,7 +157,7 @@ def load(
 def _item(picture: Picture, item: int | None) -> int:
     if picture.colour.ndim == 3:
         if item is not None:
-            raise ConvError(param("item", item), "is for a batch (N, C, H, W), this is one image", "leave it out")
+            raise ConvError(param("item", item), "is for a batch (N, C, H, W), and this is one image", "leave it out")
         return 0
     count = picture.colour.shape[0]
     if item is None and count > 1:
@@ -176,5 +176,5 @@ def index(number: int, count: int, what: str, whole: str) -> int:
     """
     if not -count <= number < count:
         places = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
-        raise GeometryError(f"{what} {number}", f"does not lie in {whole}", f"use {places}")
+        raise GeometryError(f"{what} {number}", f"is not in {whole}", f"use {places}")
     return number % count

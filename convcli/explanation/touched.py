@@ -1,4 +1,4 @@
-"""The inverse question: which outputs an input pixel touches, through which taps and with what weight."""
+"""The inverse question: which outputs an input pixel reaches, through which taps and with what weight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convcli.geometry import Geometry, border_indices
 from convcli.layer import Layer
 
 MOST_TOUCHES = 1_000_000
-"""The most ways that are listed. There are more only with an extreme padding."""
+"""The most ways that are listed. Only an extreme padding gives more."""
 
 MOST_PLACES = 10**6
 """The most padded positions of an axis that are searched for copies of a pixel."""
@@ -31,7 +31,7 @@ class Touch(NamedTuple):
 
 
 class Touched(NamedTuple):
-    """A pixel of the input, its value, and the ways from it in the order of the outputs, each with its channel of the result."""
+    """A pixel of the input, its value, and the ways from it, in the order of the outputs: channel of the result and way."""
 
     subject: Subject
     at: tuple[int, int]
@@ -60,13 +60,7 @@ def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
 
 
 def touches(layer: Layer, geometry: Geometry, channel: int, at: tuple[int, int]) -> list[Touch]:
-    """Every way from one input pixel to the outputs, in the order of the outputs.
-
-    Raises
-    ------
-    GeometryError
-        There are more than `MOST_TOUCHES`.
-    """
+    """Every way from one input pixel to the outputs, in the order of the outputs. More than `MOST_TOUCHES` are a GeometryError."""
     rows, columns = (_hits(geometry, axis, at[axis]) for axis in (0, 1))
     filters = layer.outputs // layer.groups
     count = len(rows) * len(columns) * filters
@@ -101,13 +95,13 @@ def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, st
 
 
 def _positions(geometry: Geometry, axis: int, source: int) -> list[int]:
-    """Where the pixel `source` is read: at its own position and, beyond the border, at those of its copies."""
+    """Where the pixel `source` is read: at its own position, and at the positions of its copies beyond the border."""
     size, before, after = geometry.input[axis], *geometry.reach[2 * axis : 2 * axis + 2]
     if geometry.padding_mode == "zeros":
         return [source]
     if before + size + after > MOST_PLACES:
         what = "rows" if axis == 0 else "columns"
         remedy = f"use at most {MOST_PLACES} padded {what}, or {param('padding_mode', 'zeros')}"
-        raise GeometryError(f"padding {before}+{after}", "copies a pixel too often to list", remedy)
+        raise GeometryError(f"padding {before}+{after}", "makes too many copies of a pixel to list them", remedy)
     indices = border_indices(size, before, after, geometry.padding_mode)
     return [place - before for place, index in enumerate(indices) if index == source]

@@ -1,4 +1,4 @@
-"""A pixel of the result, or one of the input and the outputs that it touches, as ``convcli explain`` shows them."""
+"""A pixel of the result, or a pixel of the input and the outputs that it reaches, as ``convcli explain`` shows them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def document(answer: Pixel | Touched) -> dict[str, Any]:
 
 
 def _pixel_document(answer: Pixel) -> dict[str, Any]:
-    """If several kernels are combined, values of a kernel are a list with an entry for each."""
+    """If several kernels are combined, the values of kernels are lists."""
     subject, traces = answer.subject, answer.traces
     rows, columns = range(len(traces[0].rows)), range(len(traces[0].columns))
     return {
@@ -72,7 +72,7 @@ def operation(subject: Subject) -> dict[str, Any]:
 
 
 def lines(answer: Pixel | Touched) -> list[str]:
-    """The lines for ``-q``: the value with all its digits, or for each way the output, its channel and the weight."""
+    """The lines for ``-q``: the value with all digits, or for each way the output, its channel and the weight."""
     if isinstance(answer, Pixel):
         return [repr(answer.value)]
     return [f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways]
@@ -176,9 +176,9 @@ def _ways_blocks(answer: Touched) -> list[report.Block]:
         for channel, way in ways[:_MOST_WAYS]
     ]  # fmt: skip
     outputs = len({(channel, way.at) for channel, way in ways})
-    does = f"touches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
+    does = f"reaches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
     if not ways:
-        does = "touches no output: no tap of the kernel falls on it"
+        does = "reaches no output: no tap of the kernel falls on it"
     where = f"{subject.input_name(answer.channel)} at {answer.at[0]},{answer.at[1]}"
     said = [phrases.flip(subject), f"it holds {text(answer.value, 6)} and {does}"]
     head = [[(f"convcli explain: {where}", "strong")], *([(f"  {line}", "")] for line in said)]

@@ -83,8 +83,7 @@ def compare(
     image, layer, spec
         As for `engine.run`.
     compute : Compute
-        If it names a backend other than ``auto``, or a device other than ``cpu``, only this one is compared with the
-        reference. dtype and threads are for all backends.
+        If it names a backend or a device, only this one is compared with the reference. dtype and threads are for all.
     repeats : int
         Timed calls of each backend, after one to warm up. The reference runs once.
     limit : float, optional
@@ -144,7 +143,7 @@ def compare(
 
 
 def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
-    """What to compare with the reference, and a line for everything that is not available."""
+    """What is compared with the reference, and a line for everything that is not available."""
     if _only_one(compute):
         chosen = replace(compute, backend="torch" if compute.backend == "auto" else compute.backend)
         return ([] if chosen.backend == "reference" else [chosen]), []
@@ -169,7 +168,7 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
 
 
 def _only_one(compute: Compute) -> bool:
-    """Whether the user names the only backend or device to compare."""
+    """Whether the user asks for one backend or device only."""
     return compute.backend != "auto" or compute.device != "cpu"
 
 
@@ -178,7 +177,7 @@ SLOWER = 20
 
 
 def _others(prepared: Callable[[Compute], Call], choice: Compute, result: ConvResult) -> tuple[list[str], list[str]]:
-    """Of the plans that the planner did not choose, those that are worth running, and those that are not."""
+    """The plans that the planner did not choose: those that are fast enough to run, and those that are not."""
     chosen, considered = result.plan.partition(":")[0], result.considered
     if len(considered) == 1:  # no plans are compared for a small job, unless one is asked for by name
         considered = prepared(replace(choice, plan=chosen)).run().considered

@@ -20,7 +20,7 @@ from convcli.system import memory
 
 
 class Compared(NamedTuple):
-    """What the engine is called with: an image ``(C_in, H, W)`` or ``(N, C_in, H, W)``, a layer, and a specification."""
+    """The arguments of the engine: an image ``(C_in, H, W)`` or ``(N, C_in, H, W)``, a layer, and a specification."""
 
     image: NDArray[Any]
     layer: Layer
@@ -30,8 +30,7 @@ class Compared(NamedTuple):
 def of_operation(picture: Picture, operation: Operation) -> Compared:
     """The arguments of the engine for an operation on a picture, as in `pipeline.run` before a bank's outputs are combined.
 
-    Alpha is a channel if it is filtered like the colours (the weights have a channel more). Otherwise it is left
-    out.
+    Alpha is a channel if it is filtered like the colours. Otherwise it is left out.
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(picture.gray(), picture.alpha)

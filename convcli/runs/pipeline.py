@@ -27,7 +27,7 @@ from convcli.windows import Held, Source
 class Outcome:
     """The result of an operation on a picture."""
 
-    # its colours are real values in the input's units or, if the engine could make them, the file's integers
+    # its colours are real values in the input's units, or the file's integers if the engine could make them
     picture: Picture
     result: ConvResult  # the engine's result for the colours
     storage: Storage  # how the file will store the picture
@@ -42,9 +42,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     Parameters
     ----------
     picture : Picture
-        As loaded.
     operation : Operation
-        What is done to it.
     container : str
         The format for the result. It is checked before anything is computed.
     policy : str, optional
@@ -110,7 +108,7 @@ def fit(channels: int, white: float, operation: Operation) -> Fitted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A picture and an operation before the computation: everything is decided, nothing is computed."""
+    """Everything that is decided before the computation."""
 
     picture: Picture  # as loaded
     source: Source  # the pixels before the lift. The last channel is alpha if it is needed for the computation.
@@ -138,11 +136,11 @@ class Prepared:
 
 
 COMPUTED = {"premultiply": "weighs", "filter": "beside"}
-"""The alpha policies under which the kernel reads alpha, as the last channel, and what it is for the `Lift`."""
+"""The alpha policies with which the kernel reads alpha as the last channel, and their names in `Lift`."""
 
 
 def _space_of(channels: int, space: str, colours: int) -> str:
-    """The colour space of a result with `channels` channels: `space`, if it has as many channels as there were colours."""
+    """The colour space of a result: `space` if it has as many channels as there were colours, else by their number."""
     return space if channels == colours else SPACES.get(channels, "tensor")
 
 
@@ -151,7 +149,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     linear = operation.linear
     if linear and not picture.has_light:
         unknown = picture.space == "tensor" and picture.assumed
-        remedy = f"say with {param('full_scale')} what white is, or leave it out" if unknown else "leave it out"
+        remedy = f"give the value of white with {param('full_scale')}, or leave it out" if unknown else "leave it out"
         raise ImageError(param("linear"), f"is for gray and RGB images, this is {picture.space}", remedy)
     white, colours, space = picture.full_scale, picture.colour.shape[-3], picture.space
     gray: tuple[float, ...] = ()
@@ -170,7 +168,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     computed = rule in COMPUTED
     layer, spec, finish = fit(colours + computed, white, taken)
     channels = finish.outputs(layer.outputs)
-    # outputs of a layer are not colours: with them, there is no alpha
+    # outputs of a layer are not colours, so they have no alpha
     has_alpha = (
         channels == colours + 1 if computed else rule == "keep" and _space_of(channels, space, colours) != "tensor"
     )
@@ -224,10 +222,9 @@ def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
 
 
 def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation: Operation) -> None:
-    """Refuse a result of `shape` that does not fit into memory while its values are reordered for a file, or encoded.
+    """Raise an ImageError if a result of `shape` does not fit into memory while it is reordered for a file, or encoded.
 
-    The engine checks the memory for the computation. `joined` says that alpha that was not computed is added to
-    the colours.
+    The engine checks the memory for the computation. `joined`: alpha that was not computed is added to the colours.
     """
     row, real = row_of(kept.container), 8 if operation.compute.dtype == "float64" else 4
     stored = prod(shape) * (real if row.tensor else np.dtype(kept.dtype).itemsize)
@@ -240,10 +237,10 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
 
 
 def _fewer(operation: Operation, space: str, channels: int, size: tuple[int, int]) -> str:
-    """How an operation could give as many channels as the image has, for the user; empty if no option does this."""
+    """How the user can get as many channels as the image has; empty if no option does this."""
     height, width = size
     if space == "tensor" and channels > 4 and width in (1, 3, 4):
-        return f"transpose the input, a .npy is (C, H, W) and ({channels}, {height}, {width}) looks like (H, W, C)"
+        return f"transpose the input: a .npy is (C, H, W), and ({channels}, {height}, {width}) looks like (H, W, C)"
     if operation.bank is None:
         return ""
     each = operation.channels == "each"

@@ -63,10 +63,10 @@ class Writing:
     settings: Settings = Settings()  # quality and compression
     max_pixels: int | None = None  # the most pixels of an input; None: the default limit
     full_scale: float | None = None  # the value of white for inputs that do not define it; None: the usual value
-    # the width in pixels of the contact sheet that is written instead of the channels; None: the channels are written
+    # the width in pixels of the contact sheet that is written instead of the channels; None: no sheet
     montage: int | None = None
     theme: str = "light"  # the sheet's colours, one of `convcli.drawing.colors.PALETTES`
-    replace: bool = True  # whether a result replaces a file that has appeared under its name since the run began
+    replace: bool = True  # whether a result replaces a file that another program has made since the run began
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -111,9 +111,9 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
 
 def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
-    """Refuse to replace the input by another kind of file, or by fewer frames."""
+    """Raise an ImageError if the input would be replaced by another kind of file, or by fewer frames."""
     if container not in (file.format, images.row_of(file.format).written_as):
-        rule = f"is {file.format} in spite of its name, and {param('in_place')} would write {container}"
+        rule = f"is {file.format}, not what its name says, and {param('in_place')} would write {container}"
         raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
     if count < file.frames:
         rule = f"would keep {count} of the {file.frames} frames of '{source}'"
@@ -126,7 +126,7 @@ class _Tally:
 
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
-    first: partial[Done] | None = None  # with what it says of the first frame, without the pixels
+    first: partial[Done] | None = None  # the facts of the first frame, without pixels
     clipped: list[Clipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -134,10 +134,7 @@ class _Tally:
 def _frames(
     file: ImageFile, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
 ) -> Iterator[list[tuple[Picture, Storage]]]:
-    """Compute every frame when it is asked for.
-
-    Each comes in a list from which the caller takes it, so that this function keeps no pixels in memory.
-    """
+    """Compute every frame when it is asked for. The caller takes it out of a list, so that this function keeps no pixels."""
     for number in range(count):
         start = perf_counter()
         picture = file.picture(number)
