@@ -67,33 +67,18 @@ def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}
         The options that were typed, and their spellings. A record's field `typed` gets those of its own fields.
     words : tuple of str
         The words of the command line, for a field of that name.
-
-    Raises
-    ------
-    TypeError
-        An option that no field takes, or a field that no option fills: a mistake of ours.
     """
-    rest = dict(values)
-
-    def taken(kind: Any) -> Any:
-        given: dict[str, Any] = {}
-        for name, each in get_type_hints(kind).items():
-            if name == "typed":
-                given[name] = {option: typed[option] for option in kind._fields if option in typed}
-            elif name == "words":
-                given[name] = words
-            elif name in rest:
-                given[name] = rest.pop(name)
-            elif is_record(each):
-                given[name] = taken(each)
-            elif name not in kind._field_defaults:
-                raise TypeError(f"{kind.__name__}.{name} has no option")
-        return kind(**given)
-
-    record: T = taken(kind)
-    if rest:
-        raise TypeError(f"{kind.__name__} has no field for {', '.join(rest)}")
-    return record
+    given: dict[str, Any] = {}
+    for name, each in get_type_hints(kind).items():
+        if name == "typed":
+            given[name] = {option: typed[option] for option in get_type_hints(kind) if option in typed}
+        elif name == "words":
+            given[name] = words
+        elif is_record(each):
+            given[name] = fold(each, values, typed, words)
+        elif name in values:
+            given[name] = values[name]
+    return kind(**given)
 
 
 def is_record(kind: object) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +22,7 @@ class Written(NamedTuple):
     words: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pixel:
+class Pixel(NamedTuple):
     """One channel of the result at one pixel.
 
     The filters of `output` make the channel. Each has a trace; `joined` is their combined output. `steps` are what is done to it

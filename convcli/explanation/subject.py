@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,8 +34,7 @@ class Channel(NamedTuple):
     filters: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Subject:
+class Subject(NamedTuple):
     """An operation on a picture, ready for questions about any pixel."""
 
     source: str  # what the picture was loaded from

@@ -10,7 +10,6 @@ No backend is called here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
 
@@ -56,8 +55,7 @@ class Term(NamedTuple):
         return self.value * self.weight
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trace:
+class Trace(NamedTuple):
     """One output of one filter at one pixel: ``(C_in/groups, kh, kw)`` values that the taps read, and the weights for them.
 
     `filter` is the output channel of the layer, `channels` are the input channels of its group. Rows, columns, values and kernel

@@ -106,8 +106,7 @@ def fit(channels: int, white: float, operation: Operation) -> Fitted:
     return Fitted(layer, spec, Finish(parts))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class Prepared(NamedTuple):
     """Everything that is decided before the computation."""
 
     picture: Picture  # as loaded
