@@ -57,16 +57,8 @@ def record_of(command: Callable[[T], None]) -> type[T]:
 def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}, words: tuple[str, ...] = ()) -> T:
     """A record of the values of a command's options.
 
-    Parameters
-    ----------
-    kind : type
-        The record.
-    values : mapping
-        The value of every option.
-    typed : mapping
-        The options that were typed, and their spellings. A record's field `typed` gets those of its own fields.
-    words : tuple of str
-        The words of the command line, for a field of that name.
+    `typed` are the options that were typed, and their spellings. A record's field `typed` gets those of its own fields, and a
+    field `words` the words of the command line.
     """
     given: dict[str, Any] = {}
     for name, each in get_type_hints(kind).items():

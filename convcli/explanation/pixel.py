@@ -59,13 +59,7 @@ class Pixel(NamedTuple):
 
 
 def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
-    """Explain one output. Negative `at` and `channel` count from the end.
-
-    Raises
-    ------
-    GeometryError
-        There is no such pixel or channel.
-    """
+    """Explain one output pixel. Negative `at` and `channel` count from the end; a GeometryError if they do not exist."""
     geometry, outputs = subject.geometry, subject.outputs
     where = f"the output of {geometry.output}"
     at = index(at[0], geometry.output.height, "row", where), index(at[1], geometry.output.width, "column", where)

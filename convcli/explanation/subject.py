@@ -114,16 +114,8 @@ def load(
 ) -> Subject:  # fmt: skip
     """Load a picture from a path or from ``-`` and fit an operation to it.
 
-    Parameters
-    ----------
-    container : str, optional
-        The format of the result. By default that of the input, or .npy if it cannot hold the result.
-    policy : str, optional
-        The range policy.
-    item : int, optional
-        Which image of a batch ``(N, C, H, W)``.
-    max_pixels, full_scale : optional
-        As for `images.load`.
+    The result has the format `container`; by default that of the input, or .npy if it cannot hold the result. `policy` is the
+    range policy, `item` the image of a batch ``(N, C, H, W)``; `max_pixels` and `full_scale` are as for `images.load`.
 
     Raises
     ------
@@ -166,13 +158,7 @@ def _item(picture: Picture, item: int | None) -> int:
 
 
 def index(number: int, count: int, what: str, whole: str) -> int:
-    """An index from 0 to `count` - 1. Negative numbers count from the end.
-
-    Raises
-    ------
-    GeometryError
-        There is no such index.
-    """
+    """An index from 0 to `count` - 1; negative numbers count from the end. A GeometryError if it is not in `whole`."""
     if not -count <= number < count:
         places = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
         raise GeometryError(f"{what} {number}", f"is not in {whole}", f"use {places}")

@@ -46,7 +46,7 @@ def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
     Raises
     ------
     GeometryError
-        There is no such pixel or channel, or there are too many ways to list.
+        The pixel or the channel does not exist, or there are too many ways to list.
     """
     geometry, count = subject.geometry, subject.layer.inputs
     where = f"the input of {geometry.input}"

@@ -241,13 +241,7 @@ _CROSSED = re.compile(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*")
 
 
 def _uncrossed(text: str) -> str:
-    """``32x32`` as ``32``.
-
-    Raises
-    ------
-    ValueError
-        The sides differ, so that the height is not known.
-    """
+    """``32x32`` as ``32``. If the sides differ, the height is not known, and a ValueError is raised."""
     found = _CROSSED.fullmatch(text)
     if found is None:
         return text

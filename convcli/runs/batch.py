@@ -220,12 +220,7 @@ class Batch:
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
     """Check before anything is done what would fail for every image: a backend, or a format with its settings.
 
-    If at least one target can be written, the others fail when their turn comes.
-
-    Raises
-    ------
-    ConvError
-        The error for the first target.
+    If at least one target can be written, the others fail when their turn comes. Otherwise the error of the first is raised.
     """
     if len(targets) > 1 and operation.compute.backend != "auto":
         backends.load(operation.compute.backend)

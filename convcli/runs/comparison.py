@@ -92,7 +92,7 @@ def compare(
     Raises
     ------
     ConvError
-        The operation does not fit the image, or a backend or device that was asked for is not available.
+        The operation does not fit the image, or a backend or device that the user asks for is not available.
     """
     offsets = None if layer.bias is None else np.abs(layer.bias)
     sizes = replace(layer, weight=np.abs(layer.weight), bias=offsets)

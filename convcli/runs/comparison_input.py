@@ -53,13 +53,7 @@ def of_random_weights(
 
 
 def random_picture(size: tuple[int, int], channels: int, seed: int = 0) -> Picture:
-    """A picture of normally distributed values: ``(channels, height, width)``, float32, with full scale 1.
-
-    Raises
-    ------
-    GeometryError
-        There are more values than this machine can hold.
-    """
+    """Normally distributed values ``(channels, height, width)``, float32, full scale 1; a GeometryError if they are too many."""
     shape = (channels, *size)
     _check_memory("a tensor", shape, f"a smaller {param('size')}, or fewer {param('in_channels')}")
     return Picture(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32), None, "tensor", 1.0)
@@ -68,7 +62,7 @@ def random_picture(size: tuple[int, int], channels: int, seed: int = 0) -> Pictu
 def random_weights(
     in_channels: int, out_channels: int, kernel: tuple[int, int], spec: ConvSpec, seed: int = 1
 ) -> NDArray[np.float32]:
-    """Normally distributed weights, 4-D, float32. They keep an image's variance, as the initial weights of layers do.
+    """Normally distributed weights, 4-D, float32, which keep an image's variance, as the initial weights of layers do.
 
     Raises
     ------

@@ -84,7 +84,7 @@ def collect(
     Raises
     ------
     ImageError
-        Nothing is named, a folder holds no image, or the list cannot be read.
+        No image is named, a folder has no image, or the list cannot be read.
     """
     given = [*named]
     if listed is not None:

@@ -50,24 +50,11 @@ _SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is st
 def run(
     picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int, theme: str
 ) -> Outcome:
-    """Apply an operation to a picture, and make a contact sheet of the result.
+    """Apply an operation to a picture, and make a contact sheet of the result, at most `width` pixels wide.
 
+    `source` is the picture's name, for the title, and `container` the format of the sheet. Without a range policy every channel
+    is stretched: 0 becomes black, or mid-gray if there are negative values. `theme` is one of `convcli.drawing.colors.PALETTES`.
     The policy and the clipped values of the outcome are those of the channels on the sheet.
-
-    Parameters
-    ----------
-    picture, operation
-        As for `convcli.runs.pipeline.run`.
-    source : str
-        The name of the picture, for the title.
-    container : str
-        The format of the sheet.
-    policy : str, optional
-        A range policy. By default every channel is stretched: 0 becomes black, or mid-gray if there are negative values.
-    width : int
-        The largest width in pixels. Tiles are at least 8 pixels wide.
-    theme : str
-        The colours around the tiles, one of `convcli.drawing.colors.PALETTES`.
 
     Raises
     ------

@@ -46,20 +46,9 @@ def assemble(
     linear: bool = False,
     compute: Compute = Compute(),
 ) -> Operation:
-    """Build an operation: its kernels from SPECs, or its weights from a file.
+    """Build an operation from kernels, which are SPECs for `convcli.kernels.parse`, or from weights: ``FILE[:KEY]``.
 
-    Parameters
-    ----------
-    spec : ConvSpec
-        Geometry, groups, and whether the kernel is flipped.
-    kernels : sequence of str
-        SPECs for `convcli.kernels.parse`.
-    source : str, optional
-        ``FILE[:KEY]`` with 4-D weights, instead of `kernels`.
-    combine
-        As in `convcli.kernels.Bank`.
-    channels, bias, alpha, linear, compute
-        As in `Operation`.
+    `combine` is as in `convcli.kernels.Bank`; the other arguments are as in `Operation`.
 
     Raises
     ------

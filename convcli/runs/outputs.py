@@ -41,8 +41,7 @@ def resolve(
     inputs : sequence of str
         Paths, or ``-``.
     output : str, optional
-        ``-o``: a path, ``-``, a folder (ends in ``/``, or exists), or a template of `FIELDS`. By default
-        ``{stem}-{kernel}.{ext}``.
+        ``-o``: a path, ``-``, a folder (ends in ``/``, or exists), or a template of `FIELDS`. By default ``{stem}-{kernel}.{ext}``.
     kernel : str
         Replaces ``{kernel}``.
     below : sequence of str
@@ -139,13 +138,7 @@ def _ending(form: str) -> str:
 def named(
     inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = (), form: str | None = None
 ) -> list[str]:
-    """The target of every input, without the checks of `resolve`. Parameters are those of `resolve`.
-
-    Raises
-    ------
-    ImageError
-        A path is not possible.
-    """
+    """The target of every input, without the checks of `resolve`. An impossible path is an ImageError."""
     for path in (*inputs, output or ""):
         if "\0" in path:
             raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
@@ -202,13 +195,7 @@ def check_closed() -> None:
 
 
 def make_folder(target: str, output: str | None) -> None:
-    """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty.
-
-    Raises
-    ------
-    ImageError
-        The folder cannot be made.
-    """
+    """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty."""
     if output is None or not is_several(output):
         return
     wanted = Path(target).parent

@@ -37,21 +37,12 @@ class Outcome:
 
 
 def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
-    """Apply an operation to a picture.
-
-    Parameters
-    ----------
-    picture : Picture
-    operation : Operation
-    container : str
-        The format for the result. It is checked before anything is computed.
-    policy : str, optional
-        The range policy.
+    """Apply an operation to a picture. `container` is the format for the result, `policy` the range policy.
 
     Raises
     ------
     ConvError
-        The operation does not fit this picture, or the result does not fit the format.
+        The operation does not fit this picture, or the result does not fit the format. Nothing is computed then.
     """
     ready = prepare(picture, operation, container, policy)
     kept = ready.storage
@@ -84,13 +75,7 @@ class Fitted(NamedTuple):
 
 
 def fit(channels: int, white: float, operation: Operation) -> Fitted:
-    """Fit the kernels, groups and bias of an operation to a number of channels and a value of white.
-
-    Raises
-    ------
-    ConvError
-        They do not fit.
-    """
+    """Fit the kernels, groups and bias of an operation to a number of channels and a value of white, or raise a ConvError."""
     spec = operation.spec
     parts: tuple[tuple[int, str], ...] = ()
     if operation.bank is None:

@@ -39,18 +39,9 @@ INSET = 12
 def draw(
     spec: str, source: str, theme: str = "light", max_pixels: int | None = None
 ) -> tuple[Picture, tuple[str, ...]]:
-    """A figure of a kernel on a picture, RGB, and notes for the user.
+    """A figure of a kernel on the picture at a path or ``-``: RGB, and notes for the user.
 
-    Parameters
-    ----------
-    spec : str
-        The kernel. Several that are not combined have a tile each.
-    source : str
-        A path, or ``-``.
-    theme : str
-        One of `convcli.drawing.colors.PALETTES`.
-    max_pixels : int, optional
-        As of `convcli.images.load`.
+    Several kernels that are not combined have a tile each. `theme` is one of `convcli.drawing.colors.PALETTES`.
 
     Raises
     ------

@@ -72,10 +72,7 @@ class Writing:
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
     """Load `source`, apply the operation to it or to each of its frames, and write the result to `target`.
 
-    Raises
-    ------
-    ConvError
-        Something cannot be read, computed or written. No file is written then.
+    If something cannot be read, computed or written, a ConvError is raised and no file is written.
     """
     start = perf_counter()
     with ExitStack() as stack:
