@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -82,12 +81,18 @@ class Subject(NamedTuple):
 
     def input_name(self, channel: int) -> str:
         """``input channel 0 (red)``."""
-        return _named("input channel", channel, self._names(self.layer.inputs))
+        return f"input channel {channel}{self._colour(channel, self.layer.inputs)}"
 
     def output_name(self, channel: int) -> str:
         """``channel 0 (red)``."""
-        count = len(self.outputs)
-        return _named("channel", channel, self._names(count) if count == self.layer.inputs else ())
+        return f"channel {channel}{self._colour(channel, len(self.outputs))}"
+
+    def _colour(self, channel: int, count: int) -> str:
+        """The colour of a channel, in brackets, if there are as many channels as the kernel reads colours."""
+        names = _COLOURS.get(self.ready.space, ())
+        if self.ready.alpha in pipeline.COMPUTED:
+            names = (*names, "alpha")
+        return f" ({names[channel]})" if count == len(names) == self.layer.inputs else ""
 
     def filter_name(self, number: int) -> str:
         """The kernel's name, or ``filter 3``."""
@@ -96,16 +101,6 @@ class Subject(NamedTuple):
             return f"filter {number}"
         names = [kernel.name for one in bank.filters for kernel in one.kernels]
         return names[number % len(names)]
-
-    def _names(self, count: int) -> tuple[str, ...]:
-        colours = _COLOURS.get(self.ready.space, ())
-        if count == len(colours) + 1 and self.ready.alpha in ("premultiply", "filter"):
-            return (*colours, "alpha")
-        return colours if count == len(colours) else ()
-
-
-def _named(what: str, channel: int, names: Sequence[str]) -> str:
-    return f"{what} {channel}" + (f" ({names[channel]})" if names else "")
 
 
 def load(

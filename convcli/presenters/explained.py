@@ -29,17 +29,17 @@ def _pixel_document(answer: Pixel) -> dict[str, Any]:
     """If several kernels are combined, the values of kernels are lists."""
     subject, traces = answer.subject, answer.traces
     rows, columns = range(len(traces[0].rows)), range(len(traces[0].columns))
+    sums = [
+        {"channels": one.channels, "window": one.values.tolist(), "kernel": one.kernel.tolist(),
+         "products": one.products.tolist(), "bias": one.bias, "sum": one.sum}
+        for one in traces
+    ]  # fmt: skip
     return {
         **operation(subject),
         **fields(answer, "at channel"),
         "combine": answer.output.rule,
         "kernels": [subject.filter_name(one.filter) for one in traces],
-        "channels": one_or_all([one.channels for one in traces]),
-        "window": one_or_all([one.values.tolist() for one in traces]),
-        "kernel": one_or_all([one.kernel.tolist() for one in traces]),
-        "products": one_or_all([one.products.tolist() for one in traces]),
-        "bias": one_or_all([one.bias for one in traces]),
-        "sum": one_or_all([one.sum for one in traces]),
+        **{key: one_or_all([sum_[key] for sum_ in sums]) for key in sums[0]},
         "combined": answer.joined,
         "steps": [{"step": words, "value": value} for words, value in answer.steps],
         "value": answer.value,

@@ -147,24 +147,18 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
     if _only_one(compute):
         chosen = replace(compute, backend="torch" if compute.backend == "auto" else compute.backend)
         return ([] if chosen.backend == "reference" else [chosen]), []
-    choices, missing = [], []
-    for name in ("numpy", "torch"):
-        if name == "torch" and not extras.is_installed("torch"):
-            missing.append(f"torch: it is not installed; {extras.how_to_get('torch')}")
-        else:
-            choices.append(replace(compute, backend=name))
-    if choices[-1].backend == "torch":
-        try:
-            backends.load("torch")
-        except BackendError as error:
-            return choices[:-1], [f"torch: {error.text}"]
-        from convcli.backends.torch import cuda_missing
+    numpy, torch = replace(compute, backend="numpy"), replace(compute, backend="torch")
+    if not extras.is_installed("torch"):
+        return [numpy], [f"torch: it is not installed; {extras.how_to_get('torch')}"]
+    try:
+        backends.load("torch")
+    except BackendError as error:
+        return [numpy], [f"torch: {error.text}"]
+    from convcli.backends.torch import cuda_missing
 
-        if reason := cuda_missing():
-            missing.append(f"cuda: {reason}")
-        else:
-            choices.append(replace(compute, backend="torch", device="cuda"))
-    return choices, missing
+    if reason := cuda_missing():
+        return [numpy, torch], [f"cuda: {reason}"]
+    return [numpy, torch, replace(torch, device="cuda")], []
 
 
 def _only_one(compute: Compute) -> bool:
