@@ -80,6 +80,11 @@ class ConvSpec:
         if self.transpose:
             self._check_transposed()
 
+    @property
+    def rule(self) -> str | None:
+        """The padding rule; None if the padding is given in pixels."""
+        return self.padding if isinstance(self.padding, str) else None
+
     def _check_transposed(self) -> None:
         for axis, p2, s, d in zip(Pair._fields, self.output_padding, self.stride, self.dilation, strict=True):
             if p2 and p2 >= max(s, d):

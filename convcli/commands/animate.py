@@ -130,19 +130,17 @@ def animate(asked: AnimateOptions) -> None:
     frame, count = asked.frame, len(timeline.steps)
     if frame is not None and frame >= count:
         raise ConvError(f"--frame {frame} is not among the {count} steps: use 0 to {count - 1}")
-    rule = spec.padding if isinstance(spec.padding, str) else None
-    drawn = () if target is None else _write(timeline, numbers, rule, asked, target, container)
+    drawn = () if target is None else _write(timeline, numbers, spec.rule, asked, target, container)
     from convcli.presenters import filmed
     from convcli.runs import hints
 
-    hint = hints.border(spec, timeline.geometry.kernel)
+    hinted = list(filter(None, [hints.border(spec, timeline.geometry.kernel)]))
     stream = sys.stderr if target == names.STDIO else sys.stdout
     if reporting.as_json:
-        shown = filmed.document(timeline, numbers, rule, frame)
-        report.json({**shown, "notes": [*filter(None, [hint]), *notes, *drawn], "written": target}, stream)
+        shown = filmed.document(timeline, numbers, spec.rule, frame)
+        report.json({**shown, "notes": [*hinted, *notes, *drawn], "written": target}, stream)
         return
-    said = (*filter(None, [hint]), *(f"{asked.image}: {note}" for note in notes))
-    for text in (*said, *(f"{target}: {note}" for note in drawn)):
+    for text in (*hinted, *(f"{asked.image}: {note}" for note in notes), *(f"{target}: {note}" for note in drawn)):
         report.note(text)
     if asked.terminal:
         from convcli.animation import letters

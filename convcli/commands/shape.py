@@ -175,7 +175,6 @@ def _size(asked: ShapeOptions) -> None:
     spec, kernel = asked.layer.geometry.spec(), known(asked.layer.kernel_size)
     assert kernel is not None
     geometry = spec.resolve(asked.size, kernel)
-    rule = spec.padding if isinstance(spec.padding, str) else None
     if asked.wanted.typed:
         from convcli.commands import shape_solving
 
@@ -183,11 +182,11 @@ def _size(asked: ShapeOptions) -> None:
     if asked.layer.output is not None:
         _draw(geometry, asked.layer.output, asked.theme)
     if asked.reporting.as_json:
-        report.json({**sized.document(geometry, rule), **sized.losses_document(geometry)})
+        report.json({**sized.document(geometry, spec.rule), **sized.losses_document(geometry)})
     elif asked.reporting.quiet:
         report.lines(_sides(geometry.output, asked))
     else:
-        report.table(sized.table(geometry, rule, asked.win is not None or sized.axes_differ(geometry)))
+        report.table(sized.table(geometry, spec.rule, asked.win is not None or sized.axes_differ(geometry)))
 
 
 def _sides(output: Size, asked: ShapeOptions) -> str:

@@ -17,7 +17,7 @@ from convcli.explanation.matrices import BODY, GAP, MARGIN, NUMBERED, Grid, cell
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
-from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Window
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Point, Window
 
 _LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3
@@ -153,7 +153,7 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     subject = answer.subject
     title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
     page = _Page(title, subject, palette)
-    filters = sorted({way.filter for _, way in answer.ways})
+    filters = sorted({way.filter for way in answer.ways})
     if not filters:
         said = "reaches no output: no tap of the kernel falls on it"
         page.shapes.append(Text(MARGIN, page.y, said, BODY, palette.ink))
@@ -172,7 +172,7 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     return page.scene()
 
 
-def _spans(places: Iterable[tuple[int, int]]) -> tuple[range, range]:
+def _spans(places: Iterable[Point]) -> tuple[range, range]:
     """The rows and the columns from the first to the last of some pixels."""
     ys, xs = zip(*places, strict=True)
     return range(min(ys), max(ys) + 1), range(min(xs), max(xs) + 1)
@@ -180,10 +180,10 @@ def _spans(places: Iterable[tuple[int, int]]) -> tuple[range, range]:
 
 def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
     lines = ["each cell is an output pixel with the weight of this input: the sum of all its ways there"]
-    high, wide = _spans(way.at for _, way in answer.ways)
+    high, wide = _spans(way.at for way in answer.ways)
     if not numbered:
         lines.append(f"rows {high[0]} to {high[-1]} and columns {wide[0]} to {wide[-1]} of the output")
-    elif any(way.mark == COPY for _, way in answer.ways):
+    elif any(way.mark == COPY for way in answer.ways):
         where = "beyond the border" if answer.subject.geometry.transpose else "in the padding"
         lines.append(f"dashed: also reached through a copy {where}, or only so")
     if more:
@@ -195,7 +195,7 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
 
 def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
     """The part of the output that one filter makes from the pixel, with the pixel's weight in each cell."""
-    ways = [way for _, way in answer.ways if way.filter == filter_]
+    ways = [way for way in answer.ways if way.filter == filter_]
     high, wide = _spans(way.at for way in ways)
     total = np.full((len(high), len(wide)), np.nan)  # NaN where the pixel reaches nothing
     copied = {way.at for way in ways if way.mark == COPY}
@@ -214,7 +214,6 @@ def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
         stroke = None if plain else palette.ink if dashed else palette.faint
         return Cell(fill, text, stroke, 1.5 if dashed else 1.0, 4.0 * dashed)
 
-    channel = next(channel for channel, way in answer.ways if way.filter == filter_)
-    title = f"{answer.subject.output_name(channel)}, {answer.subject.filter_name(filter_)}"
+    title = f"{answer.subject.output_name(ways[0].channel)}, {answer.subject.filter_name(filter_)}"
     rows = [[cell(y, x) for x in wide[::step]] for y in high[::step]]
     return Grid(title, rows, list(map(str, high)), list(map(str, wide)))

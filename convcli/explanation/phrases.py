@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcli.explanation.subject import Subject
-from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Matrix, Reading, Trace
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Matrix, Point, Reading, Trace
 
 if TYPE_CHECKING:
     from convcli.explanation.pixel import Pixel
@@ -152,7 +152,7 @@ def preparation(subject: Subject) -> list[tuple[str, str]]:
     return out
 
 
-def unreached(subject: Subject, at: tuple[int, int]) -> list[str]:
+def unreached(subject: Subject, at: Point) -> list[str]:
     """Why no input pixel reaches an output of the transposed operation."""
     geometry = subject.geometry
     parts = []

@@ -8,7 +8,7 @@ import numpy as np
 
 from convcli.errors import param
 from convcli.explanation.subject import Channel, Subject, index
-from convcli.explanation.trace import Trace, Window, combine, trace
+from convcli.explanation.trace import Point, Trace, Window, combine, trace
 from convcli.images import Storage, row_of
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import apply_policy, store
@@ -30,7 +30,7 @@ class Pixel(NamedTuple):
     """
 
     subject: Subject
-    at: tuple[int, int]
+    at: Point
     channel: int
     output: Channel
     traces: tuple[Trace, ...]
@@ -58,7 +58,7 @@ class Pixel(NamedTuple):
         return [windows[number] for number in chosen]
 
 
-def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
+def explain(subject: Subject, at: Point, channel: int = 0) -> Pixel:
     """Explain one output pixel. Negative `at` and `channel` count from the end; a GeometryError if they do not exist."""
     geometry, outputs = subject.geometry, subject.outputs
     where = f"the output of {geometry.output}"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from convcli.errors import GeometryError, param
 from convcli.explanation.subject import Subject, index
-from convcli.explanation.trace import COPY, PIXEL
+from convcli.explanation.trace import COPY, PIXEL, Point
 from convcli.geometry import Geometry, border_indices
 from convcli.layer import Layer
 
@@ -18,29 +18,30 @@ MOST_PLACES = 10**6
 
 
 class Touch(NamedTuple):
-    """One way from an input pixel to an output: the output's pixel and filter, the tap and its weight.
+    """One way from an input pixel to an output: the output's pixel, filter and channel, the tap and its weight.
 
     `mark` is `PIXEL` if the pixel itself is read, `COPY` if a copy of it beyond the border is.
     """
 
-    at: tuple[int, int]
+    at: Point
     filter: int
-    tap: tuple[int, int]
+    tap: Point
     weight: float
     mark: str
+    channel: int = -1
 
 
 class Touched(NamedTuple):
-    """A pixel of the input, its value, and the ways from it, in the order of the outputs: channel of the result and way."""
+    """A pixel of the input, its value, and the ways from it, in the order of the outputs."""
 
     subject: Subject
-    at: tuple[int, int]
+    at: Point
     channel: int
     value: float
-    ways: tuple[tuple[int, Touch], ...]
+    ways: tuple[Touch, ...]
 
 
-def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
+def touched(subject: Subject, at: Point, channel: int = 0) -> Touched:
     """Find the outputs of one input pixel. Negative `at` and `channel` count from the end.
 
     Raises
@@ -54,12 +55,11 @@ def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
     channel = index(channel, count, "channel", f"the input of {count} channel{'' if count == 1 else 's'}")
     place = {number: out for out, output in enumerate(subject.outputs) for number in output.filters}
     ways = touches(subject.layer, geometry, channel, at)
-    return Touched(
-        subject, at, channel, float(subject.image[(channel, *at)]), tuple((place[way.filter], way) for way in ways)
-    )
+    ways = [way._replace(channel=place[way.filter]) for way in ways]
+    return Touched(subject, at, channel, float(subject.image[(channel, *at)]), tuple(ways))
 
 
-def touches(layer: Layer, geometry: Geometry, channel: int, at: tuple[int, int]) -> list[Touch]:
+def touches(layer: Layer, geometry: Geometry, channel: int, at: Point) -> list[Touch]:
     """Every way from one input pixel to the outputs, in the order of the outputs. More than `MOST_TOUCHES` are a GeometryError."""
     rows, columns = (_hits(geometry, axis, at[axis]) for axis in (0, 1))
     filters = layer.outputs // layer.groups

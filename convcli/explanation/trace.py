@@ -21,6 +21,9 @@ from convcli.layer import Layer
 
 Matrix = NDArray[np.float64]
 
+Point = tuple[int, int]
+"""A row and a column."""
+
 PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
 """What a cell of a window is: a pixel, a copy of one beyond the border, a zero beyond the border, or a zero between the pixels
 of a transposed operation's input."""
@@ -44,8 +47,8 @@ class Term(NamedTuple):
     """A product of a sum: a pixel of an input channel, and the tap that reads it."""
 
     channel: int
-    pixel: tuple[int, int]
-    tap: tuple[int, int]
+    pixel: Point
+    tap: Point
     value: float
     weight: float
 
@@ -87,7 +90,7 @@ class Trace(NamedTuple):
         order = (OUTSIDE, BETWEEN, COPY, PIXEL)
         return [[min(row.mark, column.mark, key=order.index) for column in self.columns] for row in self.rows]
 
-    def source(self, row: int, column: int) -> tuple[int, int] | None:
+    def source(self, row: int, column: int) -> Point | None:
         """The pixel that a cell of the window reads; None for a zero."""
         above, left = self.rows[row].source, self.columns[column].source
         return None if above is None or left is None else (above, left)
@@ -134,7 +137,7 @@ class Window(NamedTuple):
         return float(self.matrices[2].sum())
 
 
-def trace(image: NDArray[np.generic], layer: Layer, geometry: Geometry, filter_: int, at: tuple[int, int]) -> Trace:
+def trace(image: NDArray[np.generic], layer: Layer, geometry: Geometry, filter_: int, at: Point) -> Trace:
     """Work out one of the layer's outputs, at the row and column `at`, of an image ``(C_in, H, W)`` of any real dtype."""
     channels = layer.inputs // layer.groups
     group, place = divmod(filter_, layer.outputs // layer.groups)

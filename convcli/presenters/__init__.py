@@ -15,8 +15,13 @@ def fields(record: object, names: str) -> dict[str, Any]:
 
 def parameters(geometry: Geometry, **more: str | None) -> dict[str, Any]:
     """The JSON of a geometry's parameters. `more` are further keys about the padding."""
-    size, padding = {"kernel_size": geometry.kernel, "stride": geometry.stride}, geometry.pads._asdict()
-    return {**size, "padding": padding, **more, **fields(geometry, "dilation output_padding")}
+    padding = {"padding": geometry.pads._asdict(), **more}
+    return {
+        "kernel_size": geometry.kernel,
+        "stride": geometry.stride,
+        **padding,
+        **fields(geometry, "dilation output_padding"),
+    }
 
 
 def border_of(geometry: Geometry) -> str:

@@ -116,15 +116,13 @@ def table(item: Done) -> report.Table:
     else:
         assert operation.weight is not None
         kernels = f"{operation.label}, {report.shape(operation.weight.shape)}"
-    padding = report.padding(geometry.pads, spec.padding if isinstance(spec.padding, str) else None)
-    padding += border_of(geometry)
     rows = [
         ("input", f"{item.source}  {report.shape(item.input_shape)}  {item.mode}"),
         ("output", f"{item.target}  {report.shape(item.output_shape)}  {item.container}"),
         ("operation", name),
         ("kernel", kernels),
         ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", padding),
+        ("padding", report.padding(geometry.pads, spec.rule) + border_of(geometry)),
     ]
     if spec.transpose:
         rows.append(("output_padding", report.pair(geometry.output_padding)))

@@ -75,7 +75,7 @@ def lines(answer: Pixel | Touched) -> list[str]:
     """The lines for ``-q``: the value with all digits, or for each way the output, its channel and the weight."""
     if isinstance(answer, Pixel):
         return [repr(answer.value)]
-    return [f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways]
+    return [f"{way.at[0]},{way.at[1]} {way.channel} {way.weight!r}" for way in answer.ways]
 
 
 def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
@@ -155,9 +155,8 @@ def _ways_document(answer: Touched) -> dict[str, Any]:
         "input_at": answer.at,
         **fields(answer, "channel value"),
         "outputs": [
-            {"at": way.at, "channel": channel, "kernel": answer.subject.filter_name(way.filter),
-             **fields(way, "weight tap mark")}
-            for channel, way in answer.ways
+            {**fields(way, "at channel"), "kernel": answer.subject.filter_name(way.filter), **fields(way, "weight tap mark")}
+            for way in answer.ways
         ],
         "notes": answer.subject.notes,
     }  # fmt: skip
@@ -166,16 +165,16 @@ def _ways_document(answer: Touched) -> dict[str, Any]:
 def _ways_blocks(answer: Touched) -> list[report.Block]:
     subject = answer.subject
     ways = answer.ways
-    several = len({way.filter for _, way in ways}) > 1
+    several = len({way.filter for way in ways}) > 1
     copied = "a copy beyond the border" if subject.geometry.transpose else "a copy in the padding"
     rows = [
         (
-            f"{way.at[0]},{way.at[1]}", str(channel), *((subject.filter_name(way.filter),) if several else ()),
+            f"{way.at[0]},{way.at[1]}", str(way.channel), *((subject.filter_name(way.filter),) if several else ()),
             f"{way.tap[0]},{way.tap[1]}", text(way.weight), "itself" if way.mark == PIXEL else copied,
         )
-        for channel, way in ways[:_MOST_WAYS]
+        for way in ways[:_MOST_WAYS]
     ]  # fmt: skip
-    outputs = len({(channel, way.at) for channel, way in ways})
+    outputs = len({(way.channel, way.at) for way in ways})
     does = f"reaches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
     if not ways:
         does = "reaches no output: no tap of the kernel falls on it"

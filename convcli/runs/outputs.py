@@ -174,7 +174,7 @@ def named(
             "dir": under or ".",
             "parent": path.parent.name or path.absolute().parent.name,
         }
-        filled = _FIELD.sub(lambda match: values[match[1]], output)
+        filled = output.format_map(values)
         if into:
             return str(Path(filled) / path.name)
         return str(Path(filled)) if "{dir}" in output else filled

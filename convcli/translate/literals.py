@@ -121,15 +121,13 @@ def stored(request: Request) -> FromFile:
     if not request.weights:
         return FromFile("", "")
     path, key = weights.split(request.weights)
-    file, flip = quoted(str(path)), "[:, :, ::-1, ::-1].copy()" if request.flipped else ""
     suffix = path.suffix.lower()
-    if suffix == ".npy":
-        return FromFile("", f"np.load({file}).astype(float){flip}")
-    if key is None:
+    if key is None and suffix != ".npy":
         return FromFile("", "")
-    if suffix == ".npz":
-        return FromFile("", f"np.load({file})[{quoted(key)}].astype(float){flip}")
-    if suffix == ".safetensors":
-        imported = "from safetensors.numpy import load_file"
-        return FromFile(imported, f"load_file({file})[{quoted(key)}].astype(float){flip}")
-    return FromFile("import torch", f"torch.load({file}, weights_only=True)[{quoted(key)}].double().numpy(){flip}")
+    file, item = quoted(str(path)), f"[{quoted(key or '')}]"
+    imported, read = {
+        ".npy": ("", f"np.load({file}).astype(float)"),
+        ".npz": ("", f"np.load({file}){item}.astype(float)"),
+        ".safetensors": ("from safetensors.numpy import load_file", f"load_file({file}){item}.astype(float)"),
+    }.get(suffix, ("import torch", f"torch.load({file}, weights_only=True){item}.double().numpy()"))
+    return FromFile(imported, read + "[:, :, ::-1, ::-1].copy()" * request.flipped)
