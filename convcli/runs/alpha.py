@@ -49,8 +49,9 @@ def policy_for(colours: int, operation: Operation) -> str:
     bank, asked, each = operation.bank, operation.alpha, operation.channels == "each"
     averages = bank is not None and bank.averages and operation.channels in ("each", "gray")
     taken = 0 if operation.weight is None else Layer.of(operation.weight, operation.spec).inputs
-    if asked == "auto" and averages:
-        return "keep" if _alone(operation) else "premultiply"
+    if asked == "auto" and bank is not None and averages:
+        alone = bank.values.shape[-2:] == (1, 1) and not operation.spec.transpose  # there, zeros are between the pixels
+        return "keep" if alone else "premultiply"
     if asked == "auto":
         return "filter" if taken == colours + 1 and operation.channels != "gray" else "keep"
     rule, others = "", "keep or drop"
@@ -63,12 +64,6 @@ def policy_for(colours: int, operation: Operation) -> str:
     if rule:
         raise ImageError(param("alpha", asked), rule, f"use {param('alpha', others)}")
     return asked
-
-
-def _alone(operation: Operation) -> bool:
-    """Whether every output is made of one input. In a transposed operation it is not: there are zeros between the inputs."""
-    assert operation.bank is not None
-    return operation.bank.values.shape[-2:] == (1, 1) and not operation.spec.transpose
 
 
 def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:

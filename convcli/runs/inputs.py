@@ -99,16 +99,20 @@ def collect(
         remedy = f"name images or folders, - for standard input, or a list with {param('from_file')}"
         raise ImageError("no image", "is given", remedy)
     images = []
-    searched = listed is not None
+    searched, one_file, folder = listed is not None, False, None
+    if output is not None:
+        one_file = not is_several(output) and (output in (STDIO, STDOUT) or not is_stream(output))
+        fixed, template, _ = output.partition("{")
+        folder = identity(fixed.rpartition("/")[0] if template else output)  # results of an earlier run may be there
     for path in given:
         found: list[Found] = []
         if path != STDIO and os.path.isdir(path):
             searched = True
-            found = [*_search(path, recursive, _folder_of(output))]
+            found = [*_search(path, recursive, folder)]
             if not found and (listed is None or path in named):  # one in a list fails when it is opened
                 deeper = f", or search its subfolders with {param('recursive')}" if not recursive else ""
                 raise ImageError(f"input '{path}'", "is a folder without images", f"name another{deeper}")
-            if len(found) > 1 and _is_one_file(output):
+            if len(found) > 1 and one_file:
                 template = param("output", "'out/{stem}.png'")
                 rule = f"is a folder of {len(found)} images, and '{output}' is the name of one file"
                 remedy = f"use a folder, {param('output', 'out/')}, or a template, {template}"
@@ -170,16 +174,3 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
             elif has_image_name(entry.name) and (link or entry.is_file()):
                 yield Found(os.path.join(root, under, entry.name), under, True)  # a broken link fails when it is opened
         waiting += reversed(folders)
-
-
-def _folder_of(output: str | None) -> tuple[int, int] | None:
-    """The identity of the folder of all results. A search could find results of an earlier run there."""
-    if output is None:
-        return None
-    fixed, field, _ = output.partition("{")
-    return identity(fixed.rpartition("/")[0] if field else output)
-
-
-def _is_one_file(output: str | None) -> bool:
-    """Whether ``-o`` names a single file: no folder, no template, and no stream that takes several images."""
-    return output is not None and not is_several(output) and (output in (STDIO, STDOUT) or not is_stream(output))

@@ -62,8 +62,11 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
     kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))
-    followed = None if picture.alpha is None else ready.alpha
-    return Outcome(ready.with_result(colour, alpha), result, kept, ready.layer.groups, followed)
+    metadata = picture.metadata
+    if not ready.result_space == ready.space == picture.space:  # this is metadata of another colour space
+        metadata = replace(metadata, icc_profile=None, chunks=())
+    made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=metadata)
+    return Outcome(made, result, kept, ready.layer.groups, None if picture.alpha is None else ready.alpha)
 
 
 class Fitted(NamedTuple):
@@ -97,7 +100,7 @@ class Prepared(NamedTuple):
     picture: Picture  # as loaded
     source: Source  # the pixels before the lift. The last channel is alpha if it is needed for the computation.
     space: str  # the colour space that the kernel reads: gray if the operation converts colours to gray
-    colours: int  # number of channels in this space, without alpha
+    result_space: str  # the colour space of the result
     layer: Layer
     spec: ConvSpec
     lift: Lift | None  # what happens to the pixels before the kernel
@@ -111,21 +114,9 @@ class Prepared(NamedTuple):
         """Whether the last channel of the computed result is alpha."""
         return self.has_alpha and self.alpha in COMPUTED
 
-    def with_result(self, colour: NDArray[Any], alpha: NDArray[Any] | None) -> Picture:
-        """The picture with the pixels of the result. If the colour space changes, metadata for the old one is dropped."""
-        space, metadata = _space_of(colour.shape[-3], self.space, self.colours), self.picture.metadata
-        if not space == self.space == self.picture.space:
-            metadata = replace(metadata, icc_profile=None, chunks=())
-        return replace(self.picture, colour=colour, alpha=alpha, space=space, metadata=metadata)
-
 
 COMPUTED = {"premultiply": "weighs", "filter": "beside"}
 """The alpha policies with which the kernel reads alpha as the last channel, and their names in `Lift`."""
-
-
-def _space_of(channels: int, space: str, colours: int) -> str:
-    """The colour space of a result: `space` if it has as many channels as there were colours, else by their number."""
-    return space if channels == colours else SPACES.get(channels, "tensor")
 
 
 def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
@@ -152,16 +143,13 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     computed = rule in COMPUTED
     layer, spec, finish = fit(colours + computed, white, taken)
     channels = finish.outputs(layer.outputs)
-    # outputs of a layer are not colours, so they have no alpha
-    has_alpha = (
-        channels == colours + 1 if computed else rule == "keep" and _space_of(channels, space, colours) != "tensor"
-    )
-    channels -= computed and has_alpha
+    has_alpha = computed and channels == colours + 1  # otherwise these are outputs of a layer, not colours
+    channels -= has_alpha
+    made = space if channels == colours else SPACES.get(channels, "tensor")
+    has_alpha |= rule == "keep" and made != "tensor"
     shape = (*picture.colour.shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
-    kept = images.storage_for(
-        picture, _space_of(channels, space, colours), shape, has_alpha,
-        container, policy, _fewer(operation, space, colours, picture.size),
-    )  # fmt: skip
+    fewer = _fewer(operation, space, colours, picture.size)
+    kept = images.storage_for(picture, made, shape, has_alpha, container, policy, fewer)
     _check_memory(kept, (*shape[:-3], channels + has_alpha, *shape[-2:]), rule == "keep" and has_alpha, operation)
     curved = linear or rule == "premultiply"
     lift = None
@@ -174,22 +162,19 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         bias = () if operation.bias is None else operation.bias.of(channels, white)
         finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias))
     if kept.dtype in ("uint8", "uint16"):
+        noise = 0.0
+        if kept.policy == "minmax":  # a few units of float32 in the largest possible sums can make equal results differ
+            together = max((count for count, rule in finish.parts if rule != "none"), default=1)
+            noise = 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * white * kept.scale
         finish = replace(
             finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
-            real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"),
-            noise=_noise(layer, finish, white * kept.scale) if kept.policy == "minmax" else 0.0,
+            real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"), noise=noise,
         )  # fmt: skip
     pixels = picture.colour
     if picture.alpha is not None and computed:
         pixels = joined(pixels, picture.alpha)
     source = Held(pixels if pixels.ndim == 4 else pixels[np.newaxis])
-    return Prepared(picture, source, space, colours, layer, spec, lift, finish, kept, rule, has_alpha)
-
-
-def _noise(layer: Layer, finish: Finish, white: float) -> float:
-    """How far rounding can move results apart that should be equal: a few units of float32, in the largest possible sums."""
-    together = max((count for count, rule in finish.parts if rule != "none"), default=1)
-    return 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * white
+    return Prepared(picture, source, space, made, layer, spec, lift, finish, kept, rule, has_alpha)
 
 
 def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:

@@ -143,7 +143,12 @@ def _frames(
         picture = replace(picture, full_scale=full_scale)  # percentages refer to it, too
         bias = None if operation.bias is None else operation.bias.units(full_scale)
         tally.notes += picture.notes
-        outcome = _computed(picture, operation, source, container, how)
+        if how.montage is None:
+            outcome = pipeline.run(picture, operation, container, how.policy)
+        else:
+            from convcli.runs import montage  # imports drawing code
+
+            outcome = montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)
         del picture  # its pixels are not needed while the result is encoded
         tally.notes += outcome.storage.notes
         tally.clipped.append(outcome.result.clipped)
@@ -158,12 +163,3 @@ def _frames(
         del outcome
         tally.compute_seconds += perf_counter() - loaded
         yield made
-
-
-def _computed(picture: Picture, operation: Operation, source: str, container: str, how: Writing) -> pipeline.Outcome:
-    """The result for a frame: its channels, or a contact sheet of them."""
-    if how.montage is None:
-        return pipeline.run(picture, operation, container, how.policy)
-    from convcli.runs import montage  # imports drawing code
-
-    return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)
