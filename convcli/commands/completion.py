@@ -58,11 +58,11 @@ def script(program: click.Command, shell: str) -> str:
 
 
 def teach_bash() -> None:
-    """Let Click understand ``--option=value``, which bash passes as three words. This lasts until the command line is left."""
+    """Let Click understand ``--option=value``, which bash passes as three words, until the command line is left."""
     from click.shell_completion import BashComplete, add_completion_class
 
     class Joined(BashComplete):
-        """Ignores the sign between an option and its value."""
+        """Completion without the sign between an option and its value."""
 
         def get_completion_args(self) -> tuple[list[str], str]:
             """The words before the one to complete, and that one."""

@@ -122,17 +122,17 @@ def explain(asked: ExplainOptions) -> None:
 
 
 def _check(asked: ExplainOptions) -> None:
-    """Refuse options that do not go together."""
+    """Raise a ConvError if options exclude each other, or if nothing is asked."""
     if asked.at is not None and asked.input_at is not None:
-        raise ConvError("--at and --input-at exclude each other: give the one or the other")
+        raise ConvError("--at and --input-at exclude each other: give one of them")
     if asked.at is None and asked.input_at is None and asked.tool is None:
-        raise ConvError("no pixel is named: add --at Y,X, or --input-at Y,X for an input's, or --as TOOL")
+        raise ConvError("no pixel is given: add --at Y,X, or --input-at Y,X for a pixel of the input, or --as TOOL")
     if asked.tool is not None and asked.output is not None:
-        raise ConvError(f"-o {asked.output} is for the figure of a pixel, --as prints a text: use '> FILE' for it")
+        raise ConvError(f"-o {asked.output} is for the figure of a pixel, and --as prints a script: use '> FILE'")
 
 
 def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
-    """Draw the answer if that is asked for, and print it."""
+    """Draw the answer if the user asks for it, and print it."""
     from convcli.presenters import explained
 
     if asked.output is not None:
@@ -158,7 +158,7 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
     subject = answer.subject
     read = subject.operation.files
     if not output:
-        raise ConvError("output '' is empty: name a .svg or .png file, or a folder that ends in '/'")
+        raise ConvError("output '' is empty: use a .svg or .png file, or a folder that ends in '/'")
     [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
     outputs.make_folder(target, output)
     for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
@@ -166,14 +166,14 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
 
 
 def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:
-    """Print the operation as another tool's text."""
+    """Print the operation as a script for another tool."""
     from convcli.images import row_of
     from convcli.translate import Request, translate
 
     ready, operation, picture = fitted.ready, fitted.operation, fitted.picture
-    transparent = picture.alpha is not None and ready.alpha != "filter"
-    if transparent:
-        report.note(f"{fitted.source}: its opacity is left out of the text")
+    drops_alpha = picture.alpha is not None and ready.alpha != "filter"
+    if drops_alpha:
+        report.note(f"{fitted.source}: its alpha is left out of the script")
     row = row_of(picture.metadata.format)
     request = Request(
         source=fitted.source,
@@ -191,7 +191,7 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         tensor=row.tensor,
         item=fitted.item if picture.colour.ndim == 4 else None,
         frames=picture.metadata.frames,
-        transparent=transparent,
+        drops_alpha=drops_alpha,
     )
     code = translate(request, tool)
     if as_json:

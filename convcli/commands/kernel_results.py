@@ -1,4 +1,4 @@
-"""What ``convcli kernel`` shows and writes: the named kernels, what is known of some, and the filters in a file of weights."""
+"""What ``convcli kernel`` shows and writes: the named kernels, the properties of some, and the filters in a file of weights."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def weights(source: str, asked: KernelOptions, form: str) -> None:
         drawn = filter_sheet.draw(layer.weight, palette, filter_sheet.MOST_TILES if output else SHOWN)
     if output and drawn is not None:
         if not _is_figure(form):
-            raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
+            raise ConvError(f"output '{output}' is not a figure: use .svg or .png for filters")
         [output] = export.targets([found[0].name or path.stem], output)
         _check(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
@@ -126,11 +126,11 @@ def _art(found: Analysis) -> None:
 
 
 def form_of(output: str, format_: str | None) -> str:
-    """The format of the output. Names that cannot be files are refused, by the rules of apply's -o."""
+    """The format of the output. Raises an ImageError or a KernelError if its name cannot be that of a file."""
     check_fields(output, ("kernel",))
     if output.endswith("/") or os.path.isdir(output):
         example = f"{output.rstrip('/')}/{{kernel}}.csv"
-        raise KernelError(f"output '{output}' is a folder: name a file in it, as in '{example}'")
+        raise KernelError(f"output '{output}' is a folder: use a file in it, as in '{example}'")
     return export.form_of(output, format_, [ending[1:] for ending in FIGURES])
 
 
@@ -139,18 +139,18 @@ def _is_figure(form: str) -> bool:
 
 
 def _check(output: str, form: str, specs: Sequence[str]) -> None:
-    """Refuse to write binary data to a terminal, or over a kernel file that is read."""
+    """Raise an error if binary data would go to a terminal, or would replace a kernel file that is read."""
     if output == STDIO and form in ("png", "npy"):
         check_terminal(f"a {form}", "use -o FILE or a pipe")
     for spec in specs:
         if same_file(output, spec):
-            raise KernelError(f"output '{output}' is the kernel that is read: name another")
+            raise KernelError(f"output '{output}' is the kernel that is read: use another name")
 
 
 def _save(found: Sequence[Analysis], target: str, form: str, specs: Sequence[str], asked: KernelOptions) -> None:
-    """Write a figure of kernels, the values of one, or what one does to a picture. The folders of a template are made."""
+    """Write a figure of kernels, the values of one, or a preview."""
     if asked.on is not None and same_file(asked.on, target):
-        raise KernelError(f"output '{target}' is the picture that is read: name another")
+        raise KernelError(f"output '{target}' is the picture that is read: use another name")
     make_folder(target, asked.output)
     if asked.on is not None:
         from convcli import images
@@ -170,7 +170,7 @@ def _save(found: Sequence[Analysis], target: str, form: str, specs: Sequence[str
 
 
 def _draw(scene: Scene, target: str, form: str) -> None:
-    """Write a figure, with a note on letters that are missing."""
+    """Write a figure, with a note about letters that are missing."""
     from convcli.images.figures import raster
 
     for text in raster.save(scene, target, form=form):

@@ -20,7 +20,7 @@ _INPUT, _OUTPUT = SideType("--hin", "--win"), SideType("--hout", "--wout")
 
 
 class LayerOptions(NamedTuple):
-    """What `shape` is asked for a single layer. A chain takes none of these."""
+    """What `shape` is asked for a single layer. They cannot be used for a chain."""
 
     kernel_size: Pair | Asked | None
     stride: Pair | Asked
@@ -35,13 +35,13 @@ class LayerOptions(NamedTuple):
 
     @property
     def geometry(self) -> GeometryOptions:
-        """The geometry. Parameters to solve for have their defaults."""
+        """The geometry, with defaults for the parameters to solve for."""
         given = {name: known(value) for name, value in self._asdict().items() if name in GeometryOptions._fields}
         return GeometryOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 class OutputOptions(NamedTuple):
-    """The output that is wanted. A chain takes it if its input is to be solved for."""
+    """The output that the user wants. For a chain it is used to solve for the input."""
 
     hout: int | None
     wout: int | None
@@ -68,7 +68,7 @@ class ShapeOptions(NamedTuple):
 
     @property
     def size(self) -> Size:
-        """The size of the input, which has to be known."""
+        """The size of the input, which must be known."""
         height, width = known(self.hin), known(self.win)
         assert height is not None
         return Size(height, height if width is None else width)
@@ -190,7 +190,6 @@ def _size(asked: ShapeOptions) -> None:
     spec, kernel = asked.layer.geometry.spec(), known(asked.layer.kernel_size)
     assert kernel is not None
     geometry = spec.resolve(asked.size, kernel)
-    rule = spec.padding if isinstance(spec.padding, str) else None
     if asked.wanted.typed:
         from convcli.commands import shape_solving
 
@@ -198,11 +197,11 @@ def _size(asked: ShapeOptions) -> None:
     if asked.layer.output is not None:
         _draw(geometry, asked.layer.output, asked.theme)
     if asked.reporting.as_json:
-        report.json({**sized.document(geometry, rule), **sized.losses_document(geometry)})
+        report.json({**sized.document(geometry, spec.rule), **sized.losses_document(geometry)})
     elif asked.reporting.quiet:
         report.lines(_sides(geometry.output, asked))
     else:
-        report.table(sized.table(geometry, rule, asked.win is not None or sized.axes_differ(geometry)))
+        report.table(sized.table(geometry, spec.rule, asked.win is not None or sized.axes_differ(geometry)))
 
 
 def _sides(output: Size, asked: ShapeOptions) -> str:
@@ -217,7 +216,7 @@ def _draw(geometry: Geometry, target: str, theme: str) -> None:
 
     found = losses.overlap(geometry)
     if found is None:
-        raise GeometryError("a kernel or stride of this size has no picture: use one below a thousand")
+        raise GeometryError("a kernel or stride of this size cannot be drawn: use one below a thousand")
     height, width = geometry.output if geometry.transpose else geometry.input
     counts = losses.overlap_map(geometry, min(height, count_map.MOST), min(width, count_map.MOST))
     text = sized.overlap_text(found, geometry.transpose)

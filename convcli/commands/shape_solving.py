@@ -23,12 +23,12 @@ def _wanted(asked: ShapeOptions) -> Size | None:
     """``--hout`` and ``--wout``."""
     height, width = asked.wanted.hout, asked.wanted.wout
     if height is None and width is not None:
-        raise ConvError(f"--wout {width} is the width of a wanted output: add --hout, its height")
+        raise ConvError(f"--wout {width} is the width of an output: add --hout, its height")
     return None if height is None else Size(height, width or height)
 
 
 def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
-    """Check that a geometry gives the wanted output."""
+    """Raise a GeometryError if a geometry does not give the wanted output."""
     wanted = _wanted(asked)
     if wanted is None or wanted == geometry.output:
         return
@@ -39,8 +39,8 @@ def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
         if found := find(query).solutions:
             remedies.append(solved.options_of(query, found[0]))
     raise GeometryError(
-        f"output {wanted} does not result, but {geometry.output}: "
-        + (f"use {' or '.join(remedies)}" if remedies else "put ? for two or more of --hin, --k, --s and --p")
+        f"output {wanted} is wanted, but it is {geometry.output}: "
+        + (f"use {' or '.join(remedies)}" if remedies else "use ? for two or more of --hin, --k, --s and --p")
     )
 
 
@@ -63,7 +63,7 @@ def solve(asked: ShapeOptions) -> None:
     wanted = _wanted(asked)
     if wanted is None:
         name = next(iter(asked.asked)).replace("_", "-")
-        raise ConvError(f"--{name} ? is to be solved for: add the output height that is wanted, as in --hout 112")
+        raise ConvError(f"--{name} ? needs an output: add its height, as in --hout 112")
     layer, reporting = asked.layer, asked.reporting
     for option, value in (("--output-size", layer.output_size), ("--output", layer.output)):
         if value is not None:
@@ -108,7 +108,7 @@ def solve_chain(asked: ShapeOptions, layers: Sequence[Layer], channels: int) -> 
 
     wanted, win = _wanted(asked), asked.win
     if wanted is None:
-        raise ConvError("--hin ? is to be solved for: add the output height that is wanted, as in --hout 7")
+        raise ConvError("--hin ? needs an output: add its height, as in --hout 7")
     if isinstance(win, Asked):
         raise ConvError("--win ? cannot be solved for in a chain: give a number, or leave it out for a square input")
 
@@ -122,6 +122,6 @@ def solve_chain(asked: ShapeOptions, layers: Sequence[Layer], channels: int) -> 
         report.lines(f"--hin {found[0][0]}")
     elif asked.reporting.quiet or not (found or nearest):
         near = f"; the nearest is {nearest[0][1]}, with --hin {nearest[0][0]}" if nearest else ""
-        raise GeometryError(f"output {wanted} cannot be had{near}: change a layer, or --hout")
+        raise GeometryError(f"output {wanted} is not possible{near}: change a layer, or --hout")
     else:
         report.table(chained.inputs_table(wanted, found, nearest, shape))

@@ -1,4 +1,4 @@
-"""Parameter types of numbers: sizes, pairs, paddings, positions, and ``?`` for what is to be solved for."""
+"""Parameter types of numbers: sizes, pairs, paddings, positions, and ``?`` for a number to solve for."""
 
 from __future__ import annotations
 
@@ -101,8 +101,7 @@ class PaddingType(WordType[Pads | str]):
         if (rule := padding_rule(text)) is not None:
             return rule
         if (mode := padding_mode(text)) is not None:
-            remedy = f"use --padding-mode {mode} beside a number or a rule"
-            raise ValueError(f"'{text}' says what lies beyond the border: {remedy}")
+            raise ValueError(f"'{text}' is a padding mode: use --padding-mode {mode}, and here a number or a rule")
         numbers = _whole_numbers(_uncrossed(text), 0)
         if len(numbers) not in (1, 2, 4):
             form = f"N, H,W or T,B,L,R with whole numbers from 0 to {MAX_NUMBER}"
@@ -127,14 +126,14 @@ class SideType(CountType):
             return super()._parse(text)
         rows, columns = filter(None, both.groups())
         if int(rows) != int(columns):
-            rule = "is two sides" if both[3] else "may be W×H or H×W, ours are H,W"
+            rule = "is two sides" if both[3] else "may be W×H or H×W"
             raise ValueError(
-                f"'{text}' {rule}: {rows},{columns} is {self.height} {rows} {self.width} {columns}, give both"
+                f"'{text}' {rule}: for {rows} rows and {columns} columns use {self.height} {rows} {self.width} {columns}"
             )
         return Square(super()._parse(rows))
 
     def check(self, height: object, width: object) -> None:
-        """Refuse a height that was written for both sides beside another width."""
+        """Raise a UsageError if a height was written for both sides, and another width is given."""
         if isinstance(height, Square) and width is not None and width != height:
             raise click.UsageError(
                 f"{self.height} {int(height)}x{int(height)} and {self.width} {width} exclude each other: "
@@ -153,7 +152,7 @@ class PixelsType(WordType[int]):
         number = whole(digits if factor == 1 else digits[:-1], 1)
         if number is None or number * factor > MOST_PIXELS:
             most = f"{MOST_PIXELS // 10**9}G"
-            raise ValueError(f"'{text}' is no count of pixels up to {most}: use 300000000 or 300M")
+            raise ValueError(f"'{text}' is not a number of pixels up to {most}: use 300000000 or 300M")
         return number * factor
 
 
@@ -193,7 +192,7 @@ class BiasType(WordType[Bias]):
 
 
 class Asked(NamedTuple):
-    """A parameter to solve for: what is known of rows and columns (None: nothing), and whether both have to be the same number."""
+    """A parameter to solve for: the values for rows and columns (None: unknown), and whether both must be the same number."""
 
     rows: int | tuple[int, ...] | None
     columns: int | tuple[int, ...] | None
@@ -201,7 +200,7 @@ class Asked(NamedTuple):
 
 
 def known(value: T | Asked) -> T | None:
-    """The value of a parameter, or None if it is to be solved for."""
+    """The value of a parameter, or None if it is unknown."""
     return None if isinstance(value, Asked) else value
 
 
@@ -238,28 +237,22 @@ def _of_one_axis(known: object) -> int | tuple[int, ...] | None:
 
 
 _CROSSED = re.compile(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*")
-"""Two sides as many tools write them, one before the other in some and after it in others."""
+"""Two sides, as many tools write them: some write the width first, others the height."""
 
 
 def _uncrossed(text: str) -> str:
-    """``32x32`` as ``32``.
-
-    Raises
-    ------
-    ValueError
-        The sides differ: which is the height, nobody knows.
-    """
+    """``32x32`` as ``32``. If the sides differ, the height is not known, and a ValueError is raised."""
     found = _CROSSED.fullmatch(text)
     if found is None:
         return text
     if int(found[1]) != int(found[2]):
         remedy = f"write {found[1]},{found[2]} for {found[1]} rows and {found[2]} columns"
-        raise ValueError(f"'{text}' may be W×H or H×W, ours are H,W: {remedy}")
+        raise ValueError(f"'{text}' may be W×H or H×W, and the order here is H,W: {remedy}")
     return found[1]
 
 
 def whole(text: str, least: int) -> int | None:
-    """The whole number in `text`, or None if it is none or out of range."""
+    """The whole number in `text`, or None if there is none in range."""
     found = re.fullmatch(r"\s*([+-]?[0-9]{1,12})\s*", text)
     return int(found[1]) if found and least <= int(found[1]) <= MAX_NUMBER else None
 

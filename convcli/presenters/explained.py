@@ -1,4 +1,4 @@
-"""A pixel of the result, or one of the input and the outputs that it touches, as ``convcli explain`` shows them."""
+"""A pixel of the result, or a pixel of the input and the outputs that it reaches, as ``convcli explain`` shows them."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def document(answer: Pixel | Touched) -> dict[str, Any]:
 
 
 def _pixel_document(answer: Pixel) -> dict[str, Any]:
-    """If several kernels are combined, values of a kernel are a list with an entry for each."""
+    """If several kernels are combined, the values of kernels are lists."""
     subject, traces = answer.subject, answer.traces
     rows, columns = range(len(traces[0].rows)), range(len(traces[0].columns))
+    sums = [
+        {"channels": one.channels, "window": one.values.tolist(), "kernel": one.kernel.tolist(),
+         "products": one.products.tolist(), "bias": one.bias, "sum": one.sum}
+        for one in traces
+    ]  # fmt: skip
     return {
         **operation(subject),
         **fields(answer, "at channel"),
         "combine": answer.output.rule,
         "kernels": [subject.filter_name(one.filter) for one in traces],
-        "channels": one_or_all([one.channels for one in traces]),
-        "window": one_or_all([one.values.tolist() for one in traces]),
-        "kernel": one_or_all([one.kernel.tolist() for one in traces]),
-        "products": one_or_all([one.products.tolist() for one in traces]),
-        "bias": one_or_all([one.bias for one in traces]),
-        "sum": one_or_all([one.sum for one in traces]),
+        **{key: one_or_all([sum_[key] for sum_ in sums]) for key in sums[0]},
         "combined": answer.joined,
         "steps": [{"step": words, "value": value} for words, value in answer.steps],
         "value": answer.value,
@@ -72,10 +72,10 @@ def operation(subject: Subject) -> dict[str, Any]:
 
 
 def lines(answer: Pixel | Touched) -> list[str]:
-    """The lines for ``-q``: the value with all its digits, or for each way the output, its channel and the weight."""
+    """The lines for ``-q``: the value with all digits, or for each way the output, its channel and the weight."""
     if isinstance(answer, Pixel):
         return [repr(answer.value)]
-    return [f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways]
+    return [f"{way.at[0]},{way.at[1]} {way.channel} {way.weight!r}" for way in answer.ways]
 
 
 def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
@@ -155,9 +155,8 @@ def _ways_document(answer: Touched) -> dict[str, Any]:
         "input_at": answer.at,
         **fields(answer, "channel value"),
         "outputs": [
-            {"at": way.at, "channel": channel, "kernel": answer.subject.filter_name(way.filter),
-             **fields(way, "weight tap mark")}
-            for channel, way in answer.ways
+            {**fields(way, "at channel"), "kernel": answer.subject.filter_name(way.filter), **fields(way, "weight tap mark")}
+            for way in answer.ways
         ],
         "notes": answer.subject.notes,
     }  # fmt: skip
@@ -166,19 +165,19 @@ def _ways_document(answer: Touched) -> dict[str, Any]:
 def _ways_blocks(answer: Touched) -> list[report.Block]:
     subject = answer.subject
     ways = answer.ways
-    several = len({way.filter for _, way in ways}) > 1
+    several = len({way.filter for way in ways}) > 1
     copied = "a copy beyond the border" if subject.geometry.transpose else "a copy in the padding"
     rows = [
         (
-            f"{way.at[0]},{way.at[1]}", str(channel), *((subject.filter_name(way.filter),) if several else ()),
+            f"{way.at[0]},{way.at[1]}", str(way.channel), *((subject.filter_name(way.filter),) if several else ()),
             f"{way.tap[0]},{way.tap[1]}", text(way.weight), "itself" if way.mark == PIXEL else copied,
         )
-        for channel, way in ways[:_MOST_WAYS]
+        for way in ways[:_MOST_WAYS]
     ]  # fmt: skip
-    outputs = len({(channel, way.at) for channel, way in ways})
-    does = f"touches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
+    outputs = len({(way.channel, way.at) for way in ways})
+    does = f"reaches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
     if not ways:
-        does = "touches no output: no tap of the kernel falls on it"
+        does = "reaches no output: no tap of the kernel falls on it"
     where = f"{subject.input_name(answer.channel)} at {answer.at[0]},{answer.at[1]}"
     said = [phrases.flip(subject), f"it holds {text(answer.value, 6)} and {does}"]
     head = [[(f"convcli explain: {where}", "strong")], *([(f"  {line}", "")] for line in said)]

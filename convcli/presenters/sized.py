@@ -1,4 +1,4 @@
-"""The sizes of a layer, as ``convcli shape`` shows them: the formulas, the way back, and what is lost."""
+"""The sizes of a layer, as ``convcli shape`` shows them: formulas, the opposite operation, and what is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convcli.presenters import parameters
 
 
 def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
-    """The JSON of a resolved geometry. `rule` is the padding rule that it was resolved by, if any."""
+    """The JSON of a resolved geometry. `rule` is the padding rule, if there was one."""
     axes = {"height": sizes.axis(geometry, 0, rule), "width": sizes.axis(geometry, 1, rule)}
     return {
         "op": "transpose" if geometry.transpose else "direct",
@@ -50,7 +50,7 @@ def axes_differ(geometry: Geometry) -> bool:
 
 
 def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
-    """One layer: its sizes, the formulas, the way back, and what is lost."""
+    """The table of one layer. `both`: rows and columns are shown."""
     axes = [sizes.axis(geometry, number, rule) for number in ((0, 1) if both else (0,))]
     here, there = ("transposed", "direct") if geometry.transpose else ("direct", "transposed")
 
@@ -65,7 +65,7 @@ def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
     rows += [(here, part.formula) for part in axes]
     rows += [(f"{there}, back", part.opposite_formula) for part in axes]
     for number, (name, part) in enumerate(zip(("rows", "columns"), axes, strict=False)):
-        if not part.sharing:  # cropped so far that no direct convolution leads here
+        if not part.sharing:  # it is cropped so much that no direct convolution gives it
             continue
         first, last = part.sharing[0], part.sharing[-1]
         inputs = str(first) if first == last else f"{first} and {last}" if last == first + 1 else f"{first} to {last}"
@@ -94,7 +94,7 @@ def _losses(geometry: Geometry) -> list[tuple[str, str]]:
 
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:
-    """In words, how many taps meet at a pixel."""
+    """How many taps meet at a pixel, in words."""
     text = f"{'an output is reached' if transpose else 'an input is read'} by {_span(found.least, found.most)} tap"
     text += "" if found.most == 1 else "s"
     if found.interior is None or (found.least == found.most and not found.checkerboard):

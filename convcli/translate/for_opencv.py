@@ -1,4 +1,4 @@
-"""OpenCV: `cv2.filter2D`, on a padded copy if its own borders do not fit."""
+"""OpenCV: `cv2.filter2D`, on a padded copy if its own borders are not enough."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from convcli.translate import literals, script
 from convcli.translate.request import Request
 
 _FOURIER = 50
-"""From this many taps on, filter2D computes float64 by a Fourier transform."""
+"""With this number of taps or more, filter2D computes float64 by a Fourier transform."""
 
 
 def write(request: Request) -> list[str]:
     """The lines of the script."""
     high, wide = request.geometry.extent
-    fourier = "so large a kernel goes through a Fourier transform" if high * wide >= _FOURIER else ""
+    fourier = "a kernel of this size is applied by a Fourier transform" if high * wide >= _FOURIER else ""
     lines = script.spread(request)
     prepared, source, options, crop = _stuffed(request) if request.geometry.transpose else _padded(request)
 

@@ -52,7 +52,7 @@ def _pair(rows: int, columns: int) -> str:
 
 
 def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
-    """Lines before a direct operation, the name of its input, its padding argument if it pads itself, and no crop."""
+    """Lines before a direct operation, its input, its padding argument if it can pad, and no crop."""
     (top, bottom, left, right), mode = request.geometry.pads, request.geometry.padding_mode
     image = "torch.from_numpy(image)"
     if not any(request.geometry.pads):
@@ -73,7 +73,7 @@ def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
 
 
 def _transposed(request: Request) -> tuple[list[str], str, list[str], str]:
-    """The same for a transposed operation. It crops by its padding argument if both sides are the same, else afterwards."""
+    """The same for a transposed operation. Its padding argument crops if both sides are the same, else the result is cropped."""
     (top, bottom, left, right), (height, width) = request.geometry.pads, request.geometry.output
     options, crop = [], ""
     if (top, left) != (bottom, right):

@@ -264,6 +264,6 @@ def test_exit_code_of_the_real_program() -> None:
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8, 4), np.uint8), "RGBA").save(tmp_path / "in.png")
     result = done("compare", "in.png", "-k", "box:3", "--backend", "numpy", cwd=tmp_path)
-    assert "its opacity is left out" in result.err
+    assert "its alpha is left out" in result.err
     result = done("compare", SAMPLES / "animation.gif", "-k", "box:3", "--backend", "numpy", "--json")
     assert any("frames is used" in note for note in result.json["notes"])

@@ -717,7 +717,7 @@ def test_more_input_sizes_than_can_be_told_apart(tmp_path: Path) -> None:
 def test_a_bias_for_each_colour_and_none_for_the_opacity(tmp_path: Path) -> None:
     write(tmp_path / "in.png", np.zeros((4, 5, 5), np.uint8))
     line = ["apply", "in.png", "-k", "box:3", "--alpha", "filter", "-o", "out.png", "--bias"]
-    check(run(*line, "1,2,3,4", cwd=tmp_path), "bias has 4 values for 3 colours", "the opacity gets none")
+    check(run(*line, "1,2,3,4", cwd=tmp_path), "bias has 4 values for 3 colours", "alpha gets none")
     assert run(*line, "1,2,3", cwd=tmp_path).code == 0
 
 

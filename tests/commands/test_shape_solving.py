@@ -118,7 +118,7 @@ def test_an_output_is_checked() -> None:
     assert done("shape", "--hin", 224, "--k", 3, "--s", 2, "--p", 1, "--hout", 112, "-q").text == "112\n"
     refused = run("shape", "--hin", 224, "--k", 3, "--s", 2, "--hout", 112)
     assert refused.code == 2
-    assert "output 112×112 does not result, but 111×111: use --p 1 or --k 2 or --hin" in refused.err
+    assert "output 112×112 is wanted, but it is 111×111: use --p 1 or --k 2 or --hin" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_an_output_is_checked() -> None:
         ("--hin 3 --hout 3 --s ?", ["--kernel-size"]),
         ("--hin 3 --k ? --hout 3 -o a.png", ["--output", "exclude"]),
         ("--hin 3 --k ? --hout 3 --output-size 3,3", ["--output-size", "exclude"]),
-        ("--hin 9 --k 3 --op2 99 --s ? --hout 9", ["cannot be had"]),
-        ("--hin 9 --k 3 --op2 99 --s ? --hout 9 -q", ["cannot be had"]),
+        ("--hin 9 --k 3 --op2 99 --s ? --hout 9", ["is not possible"]),
+        ("--hin 9 --k 3 --op2 99 --s ? --hout 9 -q", ["is not possible"]),
         ("--hin 9 --k 3 --in-channels 3", ["--in-channels 3", "--layers"]),
         ("--hin 9 --k 3 -o a.gif", ["a.gif", ".svg, .png"]),
     ],
@@ -214,11 +214,11 @@ def test_the_input_of_a_chain_that_cannot_be() -> None:
     found = done(*options, "--json").json
     assert found["solutions"] == []
     assert [one["input"]["height"] for one in found["nearest"][:2]] == [4, 6]
-    assert "no input leads to 5×5; the nearest" in done(*options).text
+    assert "no input gives 5×5; the nearest" in done(*options).text
     assert "the nearest is 4×4, with --hin 4" in run(*options, "-q").err
     assert "--win ?" in run(*options, "--win", "?").err
     assert "--hout 7" in run("shape", "--hin", "?", "--layers", "conv:k3").err
-    assert "cannot be had" in run(*options[:3], "--hout", 2**31 - 1, "--layers", "conv:k3,s1000000").err
+    assert "is not possible" in run(*options[:3], "--hout", 2**31 - 1, "--layers", "conv:k3,s1000000").err
 
 
 def test_rectangular_chains_have_pairs() -> None:
