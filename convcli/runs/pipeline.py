@@ -178,7 +178,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     shape = (*picture.colour.shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
     kept = images.storage_for(
         picture, _space_of(channels, space, colours), shape, has_alpha,
-        container, policy, _fewer(operation, space, colours, picture.size),
+        container, policy, _fewer(operation, picture, colours),
     )  # fmt: skip
     _check_memory(kept, (*shape[:-3], channels + has_alpha, *shape[-2:]), rule == "keep" and has_alpha, operation)
     curved = linear or rule == "premultiply"
@@ -239,10 +239,10 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
         raise ImageError(f"an output of shape {shape}", rule, remedy)
 
 
-def _fewer(operation: Operation, space: str, channels: int, size: tuple[int, int]) -> str:
+def _fewer(operation: Operation, picture: Picture, channels: int) -> str:
     """How an operation could give as many channels as the image has, for the user; empty if no option does this."""
-    height, width = size
-    if space == "tensor" and channels > 4 and width in (1, 3, 4):
+    height, width = picture.size
+    if row_of(picture.metadata.format).tensor and channels > 4 and width in (1, 3, 4):
         return f"transpose the input, a .npy is (C, H, W) and ({channels}, {height}, {width}) looks like (H, W, C)"
     if operation.bank is None:
         return ""
