@@ -73,7 +73,7 @@ class File:
             array = array_of(opened)[..., np.newaxis].astype(page.dtype)
             return tiff_pixels.picture_of(array, page, white), ()
         decoded = pillow_file.decode(opened, self._stream, self._source, partial(self._opened, number))
-        return decoded.planes, decoded.notes
+        return decoded.planes, (*decoded.notes, *_of_other_colours(page))
 
     def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
         """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
@@ -95,10 +95,36 @@ class File:
         return image
 
 
+_JPEGS = {6, 7}
+"""Compressions whose colours libjpeg converts, by the coefficients of ITU-R BT.601 and with the full range of 8 bits."""
+
+_COEFFICIENTS, _LEVELS = (0.299, 0.587, 0.114), (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
+"""What it takes YCbCrCoefficients and ReferenceBlackWhite for (TIFF 6.0, section 21)."""
+
+
+def _of_other_colours(page: Any) -> tuple[str, ...]:
+    """A remark on colours that libjpeg does not convert as the page declares."""
+    said = sound(_ratios, page, 529) or _COEFFICIENTS, sound(_ratios, page, 532) or _LEVELS
+    if (
+        page.photometric != 6
+        or page.compression not in _JPEGS
+        or np.allclose([*said[0], *said[1]], [*_COEFFICIENTS, *_LEVELS], atol=0.01)
+    ):
+        return ()
+    declared = ", ".join(f"{value:.4g}" for value in said[0])
+    return (f"JPEG's own YCbCr is used, and its colours are declared as another (coefficients {declared})",)
+
+
+def _ratios(page: Any, tag: int) -> tuple[float, ...]:
+    """The fractions of a tag of a page."""
+    values = page.tags[tag].value
+    return tuple(above / below for above, below in zip(values[::2], values[1::2], strict=True))
+
+
 @cache
 def _pillows() -> type[Any]:
     """Pillow's class of TIFF files, which opens 16-bit gray with alpha as well, and leaves the check of the size to us."""
-    from PIL import TiffImagePlugin
+    from PIL import ImageFile, TiffImagePlugin, features
 
     core: Any = Image.core  # type: ignore[attr-defined]
 
@@ -108,6 +134,7 @@ def _pillows() -> type[Any]:
             gray_alpha = {258: (16, 16), 262: 1, 277: 2, 338: (2,)}
             if any(tags.get(tag) != value for tag, value in gray_alpha.items()):
                 super()._setup()
+                self._by_libtiff(tags)
                 return
             tags.update({258: (8, 8, 8, 8), 262: 2, 277: 4})  # as wide: see `sixteen_bits.decode`
             try:
@@ -119,6 +146,13 @@ def _pillows() -> type[Any]:
                 tile._replace(args=(f"LA;{'16N' if tile.codec_name == 'libtiff' else stored}", *tile.args[1:]))
                 for tile in file.tile
             ]
+
+        def _by_libtiff(self, tags: Any) -> None:
+            """Have libtiff decode YCbCr that is not compressed: only it knows coefficients, reference levels and subsampling."""
+            file, whole = cast("Any", self), (0, 0, tags[256], tags[257])
+            if tags.get(262) == 6 and file._compression == "raw" and features.check_codec("libtiff"):
+                file.use_load_libtiff, file._mode = True, "RGB"
+                file.tile = [ImageFile._Tile("libtiff", whole, 0, ("RGBX", False, tags.offset))]
 
         def load_prepare(self) -> None:
             image: Any = self
