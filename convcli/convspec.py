@@ -67,6 +67,11 @@ class ConvSpec:
                 "give one of them",
             )
 
+    @property
+    def rule(self) -> str | None:
+        """The padding rule; None if the padding is given in pixels."""
+        return self.padding if isinstance(self.padding, str) else None
+
     def resolve(self, image: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
         """Work out every padding and size for one input size and one kernel size.
 

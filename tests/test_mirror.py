@@ -41,6 +41,7 @@ THEMES = {
     },
     "explanation": {"explained_borders": "the transposed operation beyond its input's border"},
     "images": {
+        "bands": "pictures of any number of samples",
         "damaged": "files that are not as they should be",
         "fidelity": "every mode through every lossless format",
         "full_scale": "--full-scale, in and out",

@@ -58,6 +58,7 @@ class Format(NamedTuple):
     plain: bool = False  # whether its files may hold nothing but samples, row by row, behind a header
     layers: bool = False  # whether what Pillow counts is the layers of one picture, which it may not be able to read
     tensor: bool = False  # whether it holds any number of channels, as real numbers of any type
+    bands: bool = False  # whether it holds any number of channels, as pixels of the types of its pictures
     pages: bool = False  # whether several pictures are pages that differ in all
     animation: bool = False  # whether several pictures are frames with their timing
     # endings under which an animation stays one. Under others it does if the input is of this format.
@@ -114,7 +115,8 @@ ROWS = {row.name: row for row in (
     Format("AVIF", deep=(b"av1C", 2, 0x40, 0x40), feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
-           bits=16, real=True, cmyk=True, pages=True, keeps=_whole("exif", "xmp", "icc_profile", "dpi"), compression=True),
+           bits=16, real=True, cmyk=True, bands=True, pages=True, keeps=_whole("exif", "xmp", "icc_profile", "dpi", "bands"),
+           compression=True),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",

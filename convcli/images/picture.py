@@ -28,6 +28,19 @@ class JpegCoding(NamedTuple):
     progressive: bool = False
 
 
+class Bands(NamedTuple):
+    """How a TIFF keeps samples that are not just colours and one alpha."""
+
+    photometric: int  # its PhotometricInterpretation: which of the bands are colours
+    extra: tuple[int, ...]  # its ExtraSamples: what the others are
+    separate: bool  # whether each band is a plane of its own
+
+    @property
+    def channels(self) -> int:
+        """How many there are."""
+        return {1: 1, 2: 3, 5: 4}[self.photometric] + len(self.extra)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Metadata:
     """What is carried from the input file to the output file."""
@@ -46,6 +59,7 @@ class Metadata:
     lossy: bool = False  # whether the file's format, or this file, rounds colours for a smaller size
     frames: int = 1  # frames of an animation, pages of a document
     turned: bool = False  # whether the file says how its pixels are to be turned, which was done
+    bands: Bands | None = None  # of a TIFF of bands
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +70,7 @@ class Picture:
     # 0–65535, or floating point. Decoded images are interleaved in memory: the axes are a view.
     colour: NDArray[np.generic]
     alpha: NDArray[np.generic] | None  # ``(H, W)``, 0 transparent to `full_scale` opaque
-    space: str  # ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are no colours
+    space: str  # ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are not just colours
     full_scale: float  # the value of white: 255, 65535, or 1 for floating-point images whose file does not say
     rank: int = 3  # dimensions of the .npy file it came from; 3 for images
     real: bool = False  # whether an image's values are real numbers or 32-bit integers, rather than 8 or 16 bits

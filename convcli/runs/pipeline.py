@@ -148,7 +148,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     made = space if channels == colours else SPACES.get(channels, "tensor")
     has_alpha |= rule == "keep" and made != "tensor"
     shape = (*picture.colour.shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
-    fewer = _fewer(operation, space, colours, picture.size)
+    fewer = _fewer(operation, picture, colours)
     kept = images.storage_for(picture, made, shape, has_alpha, container, policy, fewer)
     _check_memory(kept, (*shape[:-3], channels + has_alpha, *shape[-2:]), rule == "keep" and has_alpha, operation)
     curved = linear or rule == "premultiply"
@@ -205,10 +205,10 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
         raise ImageError(f"an output of shape {shape}", rule, remedy)
 
 
-def _fewer(operation: Operation, space: str, channels: int, size: tuple[int, int]) -> str:
+def _fewer(operation: Operation, picture: Picture, channels: int) -> str:
     """How the user can get as many channels as the image has; empty if no option does this."""
-    height, width = size
-    if space == "tensor" and channels > 4 and width in (1, 3, 4):
+    height, width = picture.size
+    if row_of(picture.metadata.format).tensor and channels > 4 and width in (1, 3, 4):
         return f"transpose the input: a .npy is (C, H, W), and ({channels}, {height}, {width}) looks like (H, W, C)"
     if operation.bank is None:
         return ""

@@ -159,7 +159,7 @@ def test_32_bit_integers(tmp_path: Path) -> None:
     result = done("apply", "in.tif", *ONE, "--full-scale", "124000", "-o", "out.png", cwd=tmp_path)
     assert result.err == ""
     np.testing.assert_array_equal(read(tmp_path / "out.png")[0], np.rint(values * (65535 / 124000)))
-    assert "see --full-scale" in done("apply", "in.tif", *ONE, "-o", "out.png", cwd=tmp_path).err
+    assert "use --full-scale" in done("apply", "in.tif", *ONE, "-o", "out.png", cwd=tmp_path).err
 
 
 @pytest.mark.parametrize("line", ["apply in.png -k box", "explain in.png -k box --at 0,0", "compare in.png -k box"])

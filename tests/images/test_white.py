@@ -56,12 +56,12 @@ def test_the_white_lies_beside_a_cameras_data(tmp_path: Path) -> None:
 
 
 def test_32_bit_integers(tmp_path: Path) -> None:
-    """White is the next full number of bits, which is said; a second step knows it."""
-    values = (np.arange(63).reshape(7, 9) * 2000).astype(np.int32)  # up to 124000: 17 bits
+    """White is the largest of their type, and values that are far from it are remarked on; a second step knows what it was."""
+    values = (np.arange(63).reshape(7, 9) * 2000).astype(np.int32)
     Image.fromarray(values).save(tmp_path / "in.tif")
     result = done("apply", tmp_path / "in.tif", "-k", "identity", "-o", tmp_path / "out.png")
-    assert "131071" in result.err
-    np.testing.assert_array_equal(read(tmp_path / "out.png")[0], np.rint(values * (65535 / 131071)))
+    assert "the values reach 124000, and white is 2147483647: if it is another use --full-scale" in result.err
+    np.testing.assert_array_equal(read(tmp_path / "out.png")[0], np.rint(values * (65535 / 2147483647)))
     done("apply", tmp_path / "in.tif", "-k", "identity", "-o", tmp_path / "same.tif")
     np.testing.assert_array_equal(read(tmp_path / "same.tif")[0], values)
     done("apply", tmp_path / "same.tif", "-k", "identity", "-o", tmp_path / "again.png")
@@ -83,8 +83,11 @@ def test_a_white_that_does_not_fit_the_values_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "peak", "said"),
     [
-        ("in.tif", 2.0, False),  # a white of 1, and what a filter may well make of it
-        ("in.tif", 2.01, True),
+        ("in.tif", 1.0, False),  # a white of 1 that nobody has said
+        ("in.tif", 1.01, True),
+        ("in.tif", 1 / 256, False),
+        ("in.tif", 0.0039, True),
+        ("in.tif", 0.0, False),
         ("in.npy", 0.0, False),
         ("in.npy", 0.01, True),
         ("in.npy", 1.0, True),  # a tensor from 0 to 1, though the white of a picture is 255

@@ -66,7 +66,7 @@ class File:
         white = self._full_scale or samples.white
         picture = Picture(np.ascontiguousarray(samples.array), None, space, white, real=samples.real)
         metadata = Metadata("FITS", frames=self.frames)
-        return completed(picture, self._source, self._full_scale, metadata, ())
+        return completed(picture, self._source, self._full_scale, metadata, samples.notes)
 
     def timing(self) -> None:
         """Images have none."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError
@@ -124,8 +123,6 @@ def decode(
     white: float | None = None,
     value: tuple[int, ...] | None = None,
     alpha: bool = False,
-    unsigned: bool = False,
-    inverted: bool = False,
 ) -> Decoded:
     """Decode an image that is opened.
 
@@ -145,10 +142,6 @@ def decode(
         The one 16-bit colour that is transparent.
     alpha : bool
         Whether the picture is to have alpha even if the file has none.
-    unsigned : bool
-        Whether the 32-bit integers of the file have no sign: Pillow reads them as signed.
-    inverted : bool
-        Whether white is 0 in 16-bit gray: Pillow turns it round at 8 bits only.
     """
     kept, samples = image, None
     notes: tuple[str, ...] = ()
@@ -177,12 +170,7 @@ def decode(
     if mode not in ("I", "F") and not mode.startswith("I;16"):
         rule = f"is of Pillow's mode {mode}, which is not supported"
         raise ImageError(f"input '{source}'", rule, "convert it to RGB")
-    array = array_of(image)
-    if mode == "I" and unsigned:
-        array = array.view(np.uint32)
-    if mode.startswith("I;16") and inverted:
-        array = 65535 - array
-    return Decoded(gray_planes(array, white, value), kept, notes)
+    return Decoded(gray_planes(array_of(image), white, value), kept, notes)
 
 
 _PILLOWS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}

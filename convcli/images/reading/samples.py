@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 _EXACT = {"i1": "f4", "i2": "f4", "i4": "f8", "u4": "f8", "i8": "f8", "u8": "f8", "f2": "f4"}
 """Types that pictures are not computed in, and the smallest real type that holds all of their values, of 64 bits the nearest."""
 
+SPREAD = (1, 2, 4)
+"""Bits of unsigned integers that are spread to 8, which is exact: white becomes 255."""
+
 
 class Samples(NamedTuple):
     """Samples as pictures have them: uint8, uint16, float32 or float64."""
@@ -20,20 +23,36 @@ class Samples(NamedTuple):
     array: NDArray[Any]
     white: float  # the largest value of an integer type; 1 for floating point
     real: bool  # whether they are real numbers, or integers of a type that pictures are not written with
+    notes: tuple[str, ...] = ()  # what was lost
 
 
-def samples_of(array: NDArray[Any]) -> Samples:
+def samples_of(array: NDArray[Any], bits: int | None = None) -> Samples:
     """Samples of any real type in the machine's byte order.
 
     Parameters
     ----------
     array : ndarray
         Of booleans, integers of 8 to 64 bits, or floating point.
+    bits : int, optional
+        The bits of an integer, if the file declares fewer than its dtype has.
     """
     if array.dtype == bool:
-        array = array.view(np.uint8) * np.uint8(255)
-    kind = array.dtype.kind
-    white = float(np.iinfo(array.dtype).max) if kind in "iu" else 1.0
-    code = array.dtype.str[1:]
+        array, bits = array.view(np.uint8), 1
+    kind, code = array.dtype.kind, array.dtype.str[1:]
+    if kind == "f":
+        white = 1.0
+    else:
+        bits = bits or 8 * array.itemsize
+        white = 2.0 ** (bits - (kind == "i")) - 1
+        if bits in SPREAD:
+            array, white = array * np.uint8(255 / white), 255.0
     held = array.astype(_EXACT.get(code, code), copy=False)
-    return Samples(held, white, kind == "f" or code in _EXACT)
+    return Samples(held, white, kind == "f" or code in _EXACT, _rounded(array))
+
+
+def _rounded(array: NDArray[Any]) -> tuple[str, ...]:
+    """A remark on integers of 64 bits that float64 rounds."""
+    if array.dtype.kind not in "iu" or array.itemsize < 8:
+        return ()
+    largest = max(-int(array.min(initial=0)), int(array.max(initial=0)))
+    return (f"values reach {largest}, and integers beyond {1 << 53} are rounded",) if largest > 1 << 53 else ()

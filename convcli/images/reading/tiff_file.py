@@ -5,41 +5,23 @@ tifffile would want another package for those (LZW, JPEG, CCITT and more), which
 
 from __future__ import annotations
 
-import lzma
 import struct
-import zlib
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
-from math import prod
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tifffile
 from PIL import Image
 
-from convcli import extras
-from convcli.errors import ImageError
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
-from convcli.images.picture import COLOURS, Picture
-from convcli.images.reading import pillow_file, quirks
-from convcli.images.reading.planes import completed, gray_planes, planes_of, straighten, upright
-from convcli.pointwise import Array
-
-_SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
-_ALPHAS = {(1,), (2,), (999,)}
-"""First extra samples that are alpha: colours are multiplied with it, or not; and what Corel Draw writes."""
+from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
+from convcli.images.picture import Picture
+from convcli.images.reading import pillow_file, quirks, tiff_pixels
+from convcli.images.reading.planes import array_of, completed, upright
 
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
-
-
-_CODINGS: dict[int, Callable[[], Any]] = {
-    8: zlib.decompressobj,
-    32946: zlib.decompressobj,
-    34925: lzma.LZMADecompressor,
-}
-"""Compressions that are undone here, and only as far as a strip or tile should go: a small file may hold gigabytes."""
 
 
 class File:
@@ -75,26 +57,28 @@ class File:
             image = _described(page, self._stream)
             said = as_white(sound(image.getexif().get, SMAX))
             metadata, orientation, notes = metadata_of(image, self.frames, False)
-            white = said or self._full_scale
-            if not _is_direct(page) and (opened := self._by_pillow(number)) is not None:
-                unsigned, inverted, opener = (
-                    page.sampleformat == 1,
-                    page.photometric == 0,
-                    partial(self._opened, number),
-                )
-                planes, _, lost = pillow_file.decode(
-                    opened, self._stream, self._source, opener, white, unsigned=unsigned, inverted=inverted
-                )
-                notes = (*lost, *notes)
-            else:
-                planes = upright(self._planes(page, white), orientation)  # which Pillow does itself
-        return completed(planes, self._source, self._full_scale, metadata, notes, said is not None)
+            planes, lost = self._planes(number, page, said or self._full_scale, orientation)
+            metadata = replace(metadata, bands=planes.metadata.bands)
+        return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)
 
     def timing(self) -> None:
         """Pages have none."""
 
-    def _by_pillow(self, number: int) -> Image.Image | None:
-        """A page as Pillow opens it; None if that does not know its kind, or cannot give all of its bits."""
+    def _planes(self, number: int, page: Any, white: float | None, orientation: int) -> tuple[Picture, tuple[str, ...]]:
+        """A page, upright, and what was lost of it."""
+        if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
+            array = tiff_pixels.array_of(page, self._source)
+            return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
+        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):  # which Pillow turns upright, as all others
+            array = array_of(opened)[..., np.newaxis].astype(page.dtype)
+            return tiff_pixels.picture_of(array, page, white), ()
+        decoded = pillow_file.decode(opened, self._stream, self._source, partial(self._opened, number))
+        return decoded.planes, (*decoded.notes, *_of_other_colours(page))
+
+    def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
+        """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
+        if tiff_pixels.has_bands(page) or (page.sampleformat == 2 and page.bitspersample == 8):
+            return None
         with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
             image = self._opened(number)
             tags: Any = getattr(image, "tag_v2", {})
@@ -110,35 +94,37 @@ class File:
             image.seek(number)
         return image
 
-    def _planes(self, page: Any, white: float | None) -> Picture:
-        """The planes of a page as tifffile decodes it."""
-        photometric = int(page.photometric)
-        space = _SPACES.get(photometric)
-        try:
-            array = _array(page)
-        except ValueError as error:
-            if "imagecodecs" not in str(error) or extras.is_installed("imagecodecs"):
-                raise
-            coding = getattr(page.compression, "name", page.compression)
-            rule, remedy = (
-                f"is a TIFF that is compressed by {coding}, which needs imagecodecs",
-                extras.how_to_get("imagecodecs"),
-            )
-            raise ImageError(f"input '{self._source}'", rule, remedy, "it is not installed") from None
-        if space is None or array is None or array.dtype.kind not in "uif":
-            rule = f"is a TIFF of a rare kind, {page.photometric!s}"
-            raise ImageError(f"input '{self._source}'", rule, "convert it to RGB first")
-        if photometric == 0 and array.dtype.kind == "u":
-            array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
-        elif photometric == 1 and array.shape[2] == 1 and array.dtype in (np.int16, np.int32, np.uint32):
-            return gray_planes(array[..., 0], white)
-        return _coloured(array, space, tuple(map(int, page.extrasamples)), white)
+
+_JPEGS = {6, 7}
+"""Compressions whose colours libjpeg converts, by the coefficients of ITU-R BT.601 and with the full range of 8 bits."""
+
+_COEFFICIENTS, _LEVELS = (0.299, 0.587, 0.114), (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
+"""What it takes YCbCrCoefficients and ReferenceBlackWhite for (TIFF 6.0, section 21)."""
+
+
+def _of_other_colours(page: Any) -> tuple[str, ...]:
+    """A remark on colours that libjpeg does not convert as the page declares."""
+    said = sound(_ratios, page, 529) or _COEFFICIENTS, sound(_ratios, page, 532) or _LEVELS
+    if (
+        page.photometric != 6
+        or page.compression not in _JPEGS
+        or np.allclose([*said[0], *said[1]], [*_COEFFICIENTS, *_LEVELS], atol=0.01)
+    ):
+        return ()
+    declared = ", ".join(f"{value:.4g}" for value in said[0])
+    return (f"JPEG's own YCbCr is used, and its colours are declared as another (coefficients {declared})",)
+
+
+def _ratios(page: Any, tag: int) -> tuple[float, ...]:
+    """The fractions of a tag of a page."""
+    values = page.tags[tag].value
+    return tuple(above / below for above, below in zip(values[::2], values[1::2], strict=True))
 
 
 @cache
 def _pillows() -> type[Any]:
     """Pillow's class of TIFF files, which opens 16-bit gray with alpha as well, and leaves the check of the size to us."""
-    from PIL import TiffImagePlugin
+    from PIL import ImageFile, TiffImagePlugin, features
 
     core: Any = Image.core  # type: ignore[attr-defined]
 
@@ -148,6 +134,7 @@ def _pillows() -> type[Any]:
             gray_alpha = {258: (16, 16), 262: 1, 277: 2, 338: (2,)}
             if any(tags.get(tag) != value for tag, value in gray_alpha.items()):
                 super()._setup()
+                self._by_libtiff(tags)
                 return
             tags.update({258: (8, 8, 8, 8), 262: 2, 277: 4})  # as wide: see `sixteen_bits.decode`
             try:
@@ -159,6 +146,13 @@ def _pillows() -> type[Any]:
                 tile._replace(args=(f"LA;{'16N' if tile.codec_name == 'libtiff' else stored}", *tile.args[1:]))
                 for tile in file.tile
             ]
+
+        def _by_libtiff(self, tags: Any) -> None:
+            """Have libtiff decode YCbCr that is not compressed: only it knows coefficients, reference levels and subsampling."""
+            file, whole = cast("Any", self), (0, 0, tags[256], tags[257])
+            if tags.get(262) == 6 and file._compression == "raw" and features.check_codec("libtiff"):
+                file.use_load_libtiff, file._mode = True, "RGB"
+                file.tile = [ImageFile._Tile("libtiff", whole, 0, ("RGBX", False, tags.offset))]
 
         def load_prepare(self) -> None:
             image: Any = self
@@ -185,83 +179,9 @@ def _count(pages: Any) -> int:
 
 
 def _bytes_each(page: Any) -> int:
-    """What decoding takes for each pixel: Pillow's own, the array, and a copy where that is not interleaved."""
-    samples = int(page.samplesperpixel * max(1, page.bitspersample // 8))
-    if not _is_direct(page):
-        return 4 + samples
-    apart = page.planarconfig == 2 or page.samplesperpixel > COLOURS[_SPACES[int(page.photometric)]] + 1
-    return 2 * samples if apart else samples
-
-
-def _is_direct(page: Any) -> bool:
-    """Whether the pixels of a page are read here: whole bytes of gray or colours, not compressed or deflated.
-
-    Colours of 8 bits that are multiplied by their alpha are left to Pillow, and its ways of rounding.
-    """
-    extra = tuple(map(int, page.extrasamples[:1]))
-    return (
-        (page.compression == 1 or page.compression in _CODINGS)
-        and page.bitspersample in (8, 16, 32, 64)
-        and page.dtype is not None
-        and int(page.photometric) in _SPACES
-        and page.fillorder == 1
-        and page.predictor in (1, 2)
-        and not (extra == (1,) and page.bitspersample == 8)
-    )
-
-
-def _array(page: Any) -> Array | None:
-    """The samples ``(H, W, C)`` of a page in the machine's byte order; None of a volume, and of no pixels."""
-    undo = _CODINGS.get(page.compression)
-    if undo is None or page.imagedepth > 1:
-        whole = page.asarray(squeeze=False)
-    else:
-        whole = np.empty(page.shaped, page.dtype)
-        most = _segment_bytes(page)
-        count = prod(page.chunked)
-        if min(len(page.dataoffsets), len(page.databytecounts)) < count:
-            raise ValueError(f"{len(page.dataoffsets)} of {count} strips or tiles are there")
-        coding, page.compression = page.compression, 1  # the decoder gets what is not compressed any more
-        try:
-            segments = page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts, length=count)
-            for data, index in segments:
-                segment, (plane, depth, top, left, _), shape = page.decode(
-                    data and undo().decompress(data, most), index
-                )
-                place = whole[plane, depth, top : top + shape[1], left : left + shape[2]]
-                place[...] = page.nodata if segment is None else segment[0, : place.shape[0], : place.shape[1]]
-        finally:
-            page.compression = coding
-    planes, depth = whole.shape[:2]
-    if depth > 1 or not whole.size:
-        return None
-    array: Array = np.moveaxis(whole[:, 0, :, :, 0], 0, -1) if planes > 1 else whole[0, 0]
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _segment_bytes(page: Any) -> int:
-    """The bytes of a whole strip or tile."""
-    samples = page.samplesperpixel if page.planarconfig == 1 else 1
-    strip = min(page.rowsperstrip, page.imagelength), page.imagewidth
-    rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else strip
-    return max(1, int(rows * columns * samples * page.dtype.itemsize))
-
-
-def _coloured(array: Array, space: str, extra: tuple[int, ...], known: float | None) -> Picture:
-    """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
-    colours, kind = COLOURS[space], array.dtype
-    real = kind.kind == "f" or kind.itemsize > 2
-    white = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
-    if real:
-        white = known or white
-    unsaid = not extra and space == "rgb" and array.shape[2] == 4 and kind in (np.uint8, np.uint16)
-    has_alpha = (extra[:1] in _ALPHAS or unsaid) and array.shape[2] > colours
-    if kind not in (np.uint8, np.uint16, np.float32, np.float64):
-        array = array.astype(np.float64 if kind.itemsize > 2 and kind.kind != "f" else np.float32)
-    if has_alpha and extra[:1] == (1,):
-        straighten(array[..., : colours + 1], white, real)
-    kept = np.ascontiguousarray(array[..., : colours + has_alpha])  # interleaved, as all pictures are
-    return planes_of(kept, space, white, real=real)
+    """What decoding takes for each pixel: Pillow's own, if it decodes, and the array with its copy."""
+    each = tiff_pixels.bytes_each(page)
+    return each if tiff_pixels.is_direct(page) or tiff_pixels.has_bands(page) else 4 + each
 
 
 def _described(page: Any, stream: BinaryIO) -> Image.Image:

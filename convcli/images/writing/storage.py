@@ -13,6 +13,7 @@ from convcli.images.picture import SPACES, Picture, joined
 from convcli.pointwise import Array
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy
+from convcli.windows import NEAR_VALUES, bands
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,18 +69,22 @@ def storage_for(
     if batch and batch[0] != 1:
         raise ImageError(f"a batch of {batch[0]} images", f"does not fit into one {container} file", "write .npy")
     _check_size(row, height, width)
-    if space == "tensor":
+    declared = picture.metadata.bands
+    if space == "tensor" and not (row.bands and declared is not None and declared.channels == channels):
         space = SPACES.get(channels, "tensor")
-    if space == "tensor":
-        remedy = f"write .npy ({param('output', 'out.npy')})" + (f", or {fewer}" if fewer else "")
+    if space == "tensor" and not row.bands:
+        remedy = f"write tif or .npy ({param('output', 'out.npy')})" + (f", or {fewer}" if fewer else "")
         rule = f"do not fit into a {container} file, which has 1 or 3"
         raise ImageError(f"{channels} output channels", rule, remedy)
     if has_alpha and not row.alpha:
         raise ImageError(container, "holds no transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif")
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
-        wide = f"values of 64 bits are stored with 32 in {container}: write .npy to keep them"
-        lost = (wide,) if picture.real and picture.colour.dtype == np.float64 else ()
+        lost = (
+            ()
+            if _are_32_bits(picture.colour)
+            else (f"values that need 64 bits are stored with 32 in {container}: write .npy to keep them",)
+        )
         return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", lost)
     check_policy(container, policy)
     notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
@@ -88,6 +93,15 @@ def storage_for(
     if full_scale > 255:
         notes += (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
     return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
+
+
+def _are_32_bits(colour: Array) -> bool:
+    """Whether float32 holds every value. Nothing is copied but a few rows at a time."""
+    if colour.dtype != np.float64:
+        return True
+    with np.errstate(over="ignore"):
+        parts = (colour[..., rows, :] for rows in bands(colour, NEAR_VALUES))
+        return all(np.array_equal(part.astype(np.float32), part, equal_nan=True) for part in parts)
 
 
 def check_policy(container: str, policy: str | None) -> None:
@@ -100,7 +114,7 @@ def check_policy(container: str, policy: str | None) -> None:
 
 def white_of(picture: Picture, container: str) -> float:
     """White of what an input becomes, in the input's units; a tensor of unknown white becomes a picture of 0 to 255."""
-    guessed = picture.assumed and picture.space == "tensor" and not row_of(container).tensor
+    guessed = picture.assumed and row_of(picture.metadata.format).tensor and not row_of(container).tensor
     return 255.0 if guessed and picture.full_scale == 1 else picture.full_scale
 
 
@@ -121,13 +135,16 @@ def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str
     if colour.dtype.kind != "f" or not (picture.real or tensor):
         return ()
     peak = float(colour.max(where=np.isfinite(colour), initial=0))
+    largest = f"{peak:.0f}" if peak >= 1000 else f"{peak:.3g}"
     remedy = f"to stretch the result over {container}'s range use {param('range', 'minmax')}"
     if picture.assumed:
         remedy = f"if it is another use {param('full_scale')}, {remedy}"
     if tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:
-        return (f"the values reach {peak:.3g} only, and white is 255: {remedy}",)
-    if picture.real and peak > 2 * full_scale:
-        return (f"the values reach {peak:.3g}, and white is {full_scale:g}: {remedy}",)
+        return (f"the values reach {largest} only, and white is 255: {remedy}",)
+    # what a filter makes of values up to white goes beyond it; where nobody says what it is, it may well be another
+    least, most = (full_scale / 256, full_scale) if picture.assumed else (0, 2 * full_scale)
+    if picture.real and (0 < peak < least or peak > most):
+        return (f"the values reach {largest}, and white is {full_scale:.10g}: {remedy}",)
     return ()
 
 

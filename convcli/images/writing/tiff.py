@@ -20,7 +20,7 @@ from PIL.TiffTags import FLOAT
 
 from convcli.errors import ImageError
 from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, described
-from convcli.images.picture import COLOURS
+from convcli.images.picture import COLOURS, Bands
 from convcli.images.writing import Frame, Job, png
 from convcli.pointwise import Array
 from convcli.system.parallel import run_all, workers
@@ -48,8 +48,11 @@ def _file(pages: Iterable[Frame], job: Job) -> Iterator[bytes]:
     yield struct.pack("<2sHI", b"II", 42, 8)
     place = 8
     for number, page in enumerate(pages, 1):
-        strips, rows, predictor = _strips(page.pixels, job.settings.compression, workers(job.threads))
-        head = bytearray(_directory(page, strips, rows, predictor).tobytes(place))
+        bands, level, threads = _bands(page), job.settings.compression, workers(job.threads)
+        planes = np.split(page.pixels, page.pixels.shape[2], axis=2) if bands.separate else [page.pixels]
+        coded = [_strips(plane, level, threads) for plane in planes]
+        strips, rows, predictor = [strip for some, *_ in coded for strip in some], *coded[0][1:]
+        head = bytearray(_directory(page, bands, strips, rows, predictor).tobytes(place))
         head += bytes(len(head) % 2)
         size = len(head) + sum(map(len, strips))
         padding = bytes(size % 2)
@@ -63,6 +66,14 @@ def _file(pages: Iterable[Frame], job: Job) -> Iterator[bytes]:
         yield bytes(head)
         yield from strips
         yield padding
+
+
+def _bands(page: Frame) -> Bands:
+    """What the samples of a page are: colours of its space with alpha or, of a tensor, what they were or nothing in particular."""
+    channels, space, bands = page.pixels.shape[2], page.storage.space, page.metadata.bands
+    if space == "tensor":
+        return bands if bands is not None and bands.channels == channels else Bands(1, (0,) * (channels - 1), False)
+    return Bands(PHOTOMETRIC[space], (2,) * (channels - COLOURS[space]), False)
 
 
 def _strips(pixels: Array, level: int | None, threads: int) -> tuple[list[bytes], int, int]:
@@ -90,19 +101,18 @@ def _strips(pixels: Array, level: int | None, threads: int) -> tuple[list[bytes]
     return [done[start] for start in starts], rows, predictor
 
 
-def _directory(page: Frame, strips: list[bytes], rows: int, predictor: int) -> ImageFileDirectory_v2:
+def _directory(page: Frame, bands: Bands, strips: list[bytes], rows: int, predictor: int) -> ImageFileDirectory_v2:
     """The tags of a page; Pillow adds the directory's own length to the offsets of the strips."""
     (height, width, channels), metadata = page.pixels.shape, page.metadata
     lengths = tuple(map(len, strips))
     tags = described(metadata.exif)
     tags.update({
-        256: width, 257: height, 258: (8 * page.pixels.itemsize,) * channels, 259: 8, 262: PHOTOMETRIC[page.storage.space],
-        273: tuple(accumulate(lengths[:-1], initial=0)), 277: channels, 278: rows, 279: lengths, 284: 1, 317: predictor,
-        339: (3 if page.pixels.dtype.kind == "f" else 1,) * channels,
+        256: width, 257: height, 258: (8 * page.pixels.itemsize,) * channels, 259: 8, 262: bands.photometric,
+        273: tuple(accumulate(lengths[:-1], initial=0)), 277: channels, 278: rows, 279: lengths, 284: 1 + bands.separate,
+        317: predictor, 339: (3 if page.pixels.dtype.kind == "f" else 1,) * channels,
     })  # fmt: skip
-    extra = channels - COLOURS[page.storage.space]
-    if extra:
-        tags[338] = (2,) * extra
+    if bands.extra:
+        tags[338] = bands.extra
     if metadata.dpi is not None:
         tags.update(zip(RESOLUTION, (*metadata.dpi, 2), strict=True))
     if page.storage.dtype == "float32":  # whose white nothing else says

@@ -1,6 +1,7 @@
 """TIFFs as other programs write them: odd tags, rare depths, planes apart. Nothing is lost or told wrongly."""
 
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -127,3 +128,71 @@ def test_every_page_has_its_depth(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, expected)
     done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
     np.testing.assert_array_equal(read(tmp_path / "out.png"), np.moveaxis(COLOURS, -1, 0))
+
+
+BT601, BT709 = (0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722)
+FULL, STUDIO = (0, 255, 128, 255, 128, 255), (16, 235, 128, 240, 128, 240)
+
+
+def ycbcr(
+    path: Path,
+    units: np.ndarray,
+    sides: tuple[int, int],
+    deflated: bool,
+    coefficients: tuple[float, ...],
+    levels: tuple[int, ...],
+) -> Path:
+    """A TIFF of YCbCr from the specification (TIFF 6.0, section 21): `units` ``(rows, columns, v·h + 2)`` of v×h pixels each."""
+    (rows, columns, _), (v, h) = units.shape, sides
+    data = units.astype(np.uint8).tobytes()
+    data = zlib.compress(data) if deflated else data
+    ratios = [part for value in coefficients for part in (round(value * 10000), 10000)] + [
+        part for value in levels for part in (value, 1)
+    ]
+    table = struct.pack("<3H18I", 8, 8, 8, *ratios)
+    at = 8 + len(data)
+    entries = [
+        (256, 4, 1, columns * h), (257, 4, 1, rows * v), (258, 3, 3, at), (259, 3, 1, 8 if deflated else 1), (262, 3, 1, 6),
+        (273, 4, 1, 8), (277, 3, 1, 3), (278, 4, 1, rows * v), (279, 4, 1, len(data)), (284, 3, 1, 1), (529, 5, 3, at + 6),
+        (530, 3, 2, v << 16 | h), (532, 5, 6, at + 30),
+    ]  # fmt: skip
+    body = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    path.write_bytes(struct.pack("<2sHI", b"II", 42, at + len(table)) + data + table + body)
+    return path
+
+
+@pytest.mark.parametrize("deflated", [False, True])
+@pytest.mark.parametrize("sides", [(1, 1), (1, 2), (2, 2)])
+@pytest.mark.parametrize("coefficients", [BT601, BT709])
+@pytest.mark.parametrize("levels", [FULL, STUDIO])
+def test_ycbcr_is_converted_as_the_file_says(
+    deflated: bool, sides: tuple[int, int], coefficients: tuple[float, ...], levels: tuple[int, ...], tmp_path: Path
+) -> None:
+    """By the formulas of TIFF 6.0: codes to full range by ReferenceBlackWhite, then to RGB by YCbCrCoefficients."""
+    v, h = sides
+    units = GENERATOR.integers(60, 180, (8, 10, v * h + 2))
+    source = ycbcr(tmp_path / "in.tif", units, sides, deflated, coefficients, levels)
+    codes = np.empty((8 * v, 10 * h, 3))
+    codes[..., 0] = units[..., :-2].reshape(8, 10, v, h).swapaxes(1, 2).reshape(8 * v, 10 * h)
+    codes[..., 1:] = units[..., -2:].repeat(v, 0).repeat(h, 1)
+    black, white = np.array(levels[::2], float), np.array(levels[1::2], float)
+    y, cb, cr = np.moveaxis((codes - black) * ([255, 127, 127] / (white - black)), -1, 0)
+    red, green, blue = coefficients
+    r, b = cr * (2 - 2 * red) + y, cb * (2 - 2 * blue) + y
+    expected = np.stack([r, (y - blue * b - red * r) / green, b]).clip(0, 255)
+    result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    assert result.err == ""
+    np.testing.assert_allclose(read(tmp_path / "out.png"), expected, atol=3)  # libtiff rounds every step
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "levels", "said"), [(BT601, FULL, False), (BT709, FULL, True), (BT601, STUDIO, True)]
+)
+def test_ycbcr_that_libjpeg_converts(
+    coefficients: tuple[float, ...], levels: tuple[int, ...], said: bool, tmp_path: Path
+) -> None:
+    ratios = [[part for value in values for part in (round(value * 10000), 10000)] for values in (coefficients, levels)]
+    more = [(529, "2I", 3, ratios[0], True), (532, "2I", 6, ratios[1], True)]
+    source = tiff(tmp_path / "in.tif", COLOURS, photometric="ycbcr", compression="jpeg", extratags=more)
+    result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    assert ("JPEG's own YCbCr is used" in result.err) == said
