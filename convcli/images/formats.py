@@ -9,10 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcli import extras
 from convcli.errors import ImageError
@@ -25,8 +24,7 @@ ANY = sys.maxsize
 """A length that is not limited."""
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """All that is known of a format. The defaults are those of a format that Pillow knows and this table does not."""
 
     name: str  # as Pillow names it, or ``NPY``
@@ -68,7 +66,7 @@ class Format:
     largest: int = ANY  # the largest side, as Pillow writes it
     only: int = 0  # the one size of both sides that it has; 0 for any
     # the metadata that a file keeps, by its name in `convcli.images.picture.Metadata`, and the longest of each
-    keeps: Mapping[str, int] = field(default_factory=dict)
+    keeps: Mapping[str, int] = {}
     # whether colours in its files are rounded for a smaller size; None where only the file says it
     lossy_read: bool | None = False
     # the same of what is written; None where it is lossy if the input was, or if a quality below 100 is asked for

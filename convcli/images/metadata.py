@@ -237,12 +237,10 @@ def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
 
 def _jpeg(image: Image.Image) -> JpegCoding | None:
     tables = {int(key): list(table) for key, table in getattr(image, "quantization", {}).items()}
-    if not tables:
+    if not tables or sorted(tables) != [*range(len(tables))]:
         return None
     from PIL import JpegImagePlugin
 
-    if sorted(tables) != list(range(len(tables))):
-        return None
     sampling: int | None = JpegImagePlugin.get_sampling(image)
     if sampling not in (0, 1, 2):  # one that Pillow does not write: with colours as fine as the pixels nothing is lost
         sampling = 0 if image.mode in ("RGB", "YCbCr") else None

@@ -55,29 +55,21 @@ def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
         The limit beyond which a picture is refused.
     """
     settle()
-    stream = _opened(path)
-    most = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels)
-    thread = None if stream is None else _begin(stream, most)
+    most, thread = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels), None
+    if (stream := _opened(path)) is not None:
+        done: list[Image.Image] = []
+        begun = _Begun(files.version(stream), Thread(target=_decode, args=(stream, most, done), daemon=True), done)
+        try:
+            begun.thread.start()
+            thread, _begun()[:] = begun.thread, [begun]
+        except RuntimeError:  # there can be no more threads
+            stream.close()
     try:
         yield
     finally:
         _begun().clear()
         if thread is not None:
             thread.join()
-
-
-def _begin(stream: BinaryIO, most: int) -> Thread | None:
-    """The thread that decodes the file; None if there can be no more threads."""
-    done: list[Image.Image] = []
-    version = files.version(stream)
-    thread = Thread(target=_decode, args=(stream, most, done), daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:
-        stream.close()
-        return None
-    _begun()[:] = [_Begun(version, thread, done)]
-    return thread
 
 
 def _opened(path: str) -> BinaryIO | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ EXTREME = 1e100
 """Kernels with values beyond it, or with all values below its reciprocal, are refused: float64 cannot hold their products."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Analysis:
+class Analysis(NamedTuple):
     """A kernel and its properties."""
 
     name: str  # as the user wrote it
@@ -54,9 +53,8 @@ class Analysis:
     @property
     def integers(self) -> tuple[tuple[int, ...], ...] | None:
         """The values times the common denominator, or None if there is no common denominator."""
-        if self.denominator is None:
-            return None
-        return tuple(tuple(round(value * self.denominator) for value in row) for row in self.values.tolist())
+        scale = self.denominator
+        return None if scale is None else tuple(tuple(round(v * scale) for v in row) for row in self.values.tolist())
 
 
 def analyse(kernel: Kernel) -> Analysis:

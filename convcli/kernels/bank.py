@@ -35,8 +35,7 @@ class Filter:
     factor: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Bank:
+class Bank(NamedTuple):
     """The filters of one command, and how their results are combined."""
 
     filters: tuple[Filter, ...]  # one for each SPEC that the user gave

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import fsum, gcd, lcm
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +27,7 @@ ALIKE = 1e-12
 """Values that differ by less than this share of the largest count as equal: they were computed in another order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Factor:
+class Factor(NamedTuple):
     """One term ``scale · column ⊗ row`` of a kernel: a filter down the columns, then one along the rows."""
 
     scale: float

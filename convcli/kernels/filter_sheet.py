@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,7 @@ ALONE = 512
 """The same for a sheet of one tile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """Filters as pictures, with a colour for each tap."""
 
     tiles: tuple[tuple[str, Colors], ...]  # labels and pictures. The input channels of a filter follow each other.

@@ -72,15 +72,10 @@ def matrix(found: Analysis, digits: int = 4) -> list[list[str]]:
         texts = [[str(number) for number in row] for row in numbers]
     else:
         decimals = digits - 1 - int(f"{abs(found.values).max():e}".partition("e")[2])
-        form = f".{decimals}f" if 0 <= decimals <= digits + 3 else f".{digits - 1}e"
-        texts = [[_signless(f"{value:{form}}") for value in row] for row in found.values.tolist()]
+        form = f"z.{decimals}f" if 0 <= decimals <= digits + 3 else f".{digits - 1}e"  # z: no negative zeros
+        texts = [[f"{value:{form}}" for value in row] for row in found.values.tolist()]
     wide = max(len(text) for row in texts for text in row)
     return [[text.rjust(wide) for text in row] for row in texts]
-
-
-def _signless(text: str) -> str:
-    """The text of a number, without the minus sign if it was rounded to 0."""
-    return text if text.strip("-0.") else text.removeprefix("-")
 
 
 def thumbnail(values: Matrix, side: int) -> Colors:

@@ -82,8 +82,7 @@ def _balanced(values: Matrix, what: str) -> Matrix:
     if not positive.any() or not negative.any():
         rule = "has values of one sign only, which cannot sum to 0"
         raise KernelError(what, rule, "use another sigma or a larger size")
-    out: Matrix = positive / positive.sum() - negative / negative.sum()
-    return out
+    return np.asarray(positive / positive.sum() - negative / negative.sum())
 
 
 @named("sum 0, Σ|k| = 2", "ImageMagick's LoG negated")

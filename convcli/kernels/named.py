@@ -14,10 +14,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from math import comb, isfinite
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +60,7 @@ ALIASES = {
 _HOMES = {name: family for family, names in FAMILIES.items() for name in names.split()}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
+class Recipe(NamedTuple):
     """A named kernel."""
 
     name: str

@@ -25,8 +25,7 @@ def magnitude(values: Matrix, vertical: Matrix, horizontal: Matrix) -> Matrix:
         np.exp(-2j * np.pi * np.multiply.outer(frequencies, np.arange(side)))
         for frequencies, side in zip((vertical, horizontal), values.shape, strict=True)
     )
-    out: Matrix = np.abs(down @ values @ along.swapaxes(-1, -2))
-    return out
+    return np.asarray(np.abs(down @ values @ along.swapaxes(-1, -2)))
 
 
 def response(values: Matrix, side: int) -> Matrix:
@@ -118,8 +117,7 @@ def _squares(values: Matrix, at: Matrix) -> tuple[Matrix, Matrix, Matrix]:
     hyy = np.sum(waves[0][2] @ values * waves[1][0], -1)
 
     def both(one: NDArray[Any], other: NDArray[Any]) -> Matrix:
-        product: Matrix = 2 * (np.conj(one) * other).real
-        return product
+        return np.asarray(2 * (np.conj(one) * other).real)
 
     mixed = both(hy, hx) + both(h, hxy)
     bend = [[both(hy, hy) + both(h, hyy), mixed], [mixed, both(hx, hx) + both(h, hxx)]]

@@ -82,9 +82,8 @@ def _described(path: Path, header: Any, start: int, end: int) -> dict[str, Tenso
 
 def _counts(said: Any) -> tuple[int, ...]:
     """A list of counts, no longer than the shape of an array may be."""
-    if not isinstance(said, list) or len(said) > MOST_AXES:
-        raise ValueError
-    if not all(type(number) is int and 0 <= number < 1 << 63 for number in said):
+    plain = isinstance(said, list) and len(said) <= MOST_AXES
+    if not plain or not all(type(number) is int and 0 <= number < 1 << 63 for number in said):
         raise ValueError
     return tuple(said)
 

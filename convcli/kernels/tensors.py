@@ -28,11 +28,6 @@ def of_array(array: NDArray[Any]) -> Tensor:
     return Tensor(array.shape, str(array.dtype), lambda: array)
 
 
-def of_torch(tensor: Any, source: str) -> Tensor:
-    """A tensor of PyTorch. Messages call it `source`."""
-    return Tensor(tuple(tensor.shape), name_of(tensor), lambda: from_torch(tensor, source))
-
-
 def name_of(tensor: Any) -> str:
     """The dtype of a tensor of PyTorch."""
     return str(tensor.dtype).removeprefix("torch.")

@@ -6,7 +6,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from math import nan, prod
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convcli import extras
 from convcli.errors import KernelError, param
 from convcli.kernels.named import safe_label
-from convcli.kernels.tensors import Tensor, invalid, of_array, of_torch, source_of
+from convcli.kernels.tensors import Tensor, from_torch, invalid, name_of, of_array, source_of
 from convcli.system import npy
 from convcli.system.context import without_warnings
 from convcli.system.files import reason
@@ -173,12 +173,13 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
     except OSError:
         raise
     except Exception as error:  # UnpicklingError, RuntimeError, EOFError, …: it depends on the damage
-        if "TorchScript" in str(error):
+        said = str(error).lower()
+        if "torchscript" in said:
             remedy = "save the tensors alone, torch.save(model.state_dict(), …)"
             raise KernelError(f"weights '{path}'", "are a TorchScript program", remedy) from None
-        if "nested" in str(error):
+        if "nested" in said:
             raise _nested(path) from None
-        unsafe = "unsupported global" in str(error).lower() or "unsupported class" in str(error).lower()
+        unsafe = "unsupported global" in said or "unsupported class" in said
         with path.open("rb") as stream:
             if not unsafe or stream.read(2) not in _ARCHIVES:
                 raise invalid(path, ".pt") from None
@@ -197,7 +198,10 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
     whole = {name: tensor for name, tensor in found.items() if not tensor.is_nested}
     if found and not whole:
         raise _nested(path)
-    return {name: of_torch(tensor, source_of(path, name)) for name, tensor in whole.items()}
+    return {
+        name: Tensor(tuple(one.shape), name_of(one), partial(from_torch, one, source_of(path, name)))
+        for name, one in whole.items()
+    }
 
 
 def _nested(path: Path) -> KernelError:
@@ -226,8 +230,7 @@ _READERS: dict[str, Callable[[Path, str | None], Mapping[str, Tensor]]] = {
 SUFFIXES = (*_READERS,)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A 4-D tensor in a file."""
 
     name: str  # its key; empty for the array of a .npy file

@@ -7,16 +7,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from convcli import commandline
 from convcli.errors import as_options
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class Table(NamedTuple):
     """A table of texts with a title. Without a header, the first column has the names of the values.
 
     The row `strong` is emphasised, and the columns `right`, which have numbers, are aligned on the right. `pictures` are lines
@@ -144,7 +142,7 @@ def note(text: str) -> None:
 def table(content: Table, stream: TextIO | None = None) -> None:
     """Draw a table on `stream` (standard output): with Rich on a terminal, as aligned text elsewhere."""
     stream = stream or sys.stdout
-    content = replace(content, rows=[[shown(cell) for cell in row] for row in content.rows])
+    content = content._replace(rows=[[shown(cell) for cell in row] for row in content.rows])
     if _drawn(stream):
         from convcli.report import terminal
 

@@ -13,7 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, suppress
 from contextvars import ContextVar, Token
 from pathlib import Path
 from threading import Lock, RLock, Thread, current_thread
@@ -192,12 +192,9 @@ def current() -> Context:
 @contextmanager
 def entered() -> Iterator[Context]:
     """The context that was entered, or a new one until the block ends: for a call that does many things."""
-    found = _entered.get()
-    if found is not None and found.here:
-        yield found
-    else:
-        with Context() as found:
-            yield found
+    context = current()
+    with nullcontext() if context is _entered.get() else context:
+        yield context
 
 
 @contextmanager
@@ -249,17 +246,12 @@ def hushed() -> Iterator[None]:
         if own.fileno() == 2:
             own.flush()
             past = open(os.dup(2), "w", 1, own.encoding, own.errors)  # noqa: SIM115
-    with silent():
+    with silent(), past or nullcontext(), redirect_stderr(past or own):
         context.hushed = True
-        if past is not None:
-            sys.stderr = past
         try:
             yield
         finally:
             context.hushed = False
-            if past is not None:
-                sys.stderr = own
-                past.close()
 
 
 def leave(code: object) -> None:

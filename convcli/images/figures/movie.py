@@ -99,8 +99,7 @@ class _Palette:
 def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Colours as whole numbers ``0xRRGGBB``."""
     red, green, blue = np.moveaxis(pixels.astype(np.int64), -1, 0)
-    packed: NDArray[np.int64] = red << 16 | green << 8 | blue
-    return packed
+    return np.asarray(red << 16 | green << 8 | blue)
 
 
 def write_still(scene: Scene, stream: BinaryIO, scale: float) -> None:

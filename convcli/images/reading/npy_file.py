@@ -34,10 +34,10 @@ class File:
         except npy.NpyError as error:
             raise ImageError(f"input '{source}'", *error.args) from None
         what, shape = f"input '{source}'", f"has shape {array.shape}"
-        if array.ndim in (2, 3, 4) and not array.size:
-            raise ImageError(what, f"{shape}, and no values", "leave it out", "no side can be 0")
         if array.ndim not in (2, 3, 4):
             raise ImageError(what, shape, "(H, W), (C, H, W) or (N, C, H, W) is wanted")
+        if not array.size:
+            raise ImageError(what, f"{shape}, and no values", "leave it out", "no side can be 0")
         if array.dtype == bool:
             array = array.astype(np.uint8)
         colour = array[np.newaxis] if array.ndim == 2 else array

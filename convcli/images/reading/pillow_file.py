@@ -18,8 +18,11 @@ from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import quirks
 from convcli.images.reading.planes import array_of, completed, gray_planes, planes_of, upright
 
-_SPACES = {"CMYK": "cmyk"} | dict.fromkeys(("1", "L", "LA", "La"), "gray")
-_SPACES |= dict.fromkeys(("RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"), "rgb")
+_SPACES = {
+    **dict.fromkeys(("1", "L", "LA", "La"), "gray"),
+    **dict.fromkeys(("RGB", "RGBX", "RGBA", "RGBa", "P", "PA", "YCbCr", "HSV"), "rgb"),
+    "CMYK": "cmyk",
+}
 """The colour spaces of Pillow's modes."""
 
 
@@ -170,7 +173,7 @@ def decode(
         wanted = {"gray": "L"}.get(space, space.upper()) + "A" * has_alpha
         array = array_of(image, wanted) if samples is None else samples
         gray = array.ndim == 2 or array.shape[2] < 3  # Pillow may have a wider mode for it
-        return Decoded(planes_of(array, "gray" if gray else space, value), kept, notes)
+        return Decoded(planes_of(array, "gray" if gray else space, value=value), kept, notes)
     if mode not in ("I", "F") and not mode.startswith("I;16"):
         rule = f"is of Pillow's mode {mode}, which is not supported"
         raise ImageError(f"input '{source}'", rule, "convert it to RGB")

@@ -41,20 +41,22 @@ def array_of(image: Image.Image, mode: str | None = None) -> Array:
     return out
 
 
-def planes_of(array: Array, space: str, value: tuple[int, ...] | None = None) -> Picture:
-    """The picture of unsigned integers ``(H, W)`` or ``(H, W, C)``: channels of a colour space, and alpha if there is one more.
+def planes_of(
+    array: Array, space: str, white: float | None = None, value: tuple[int, ...] | None = None, real: bool = False
+) -> Picture:
+    """The picture of ``(H, W)`` or ``(H, W, C)``: the channels of a colour space, and alpha if there is one more.
 
-    `value` is the one colour that is transparent.
+    White is the largest integer of the dtype if it is not given. `value` is the one colour that is transparent.
     """
     planes = array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
-    white = float(np.iinfo(array.dtype).max)
+    white = white or float(np.iinfo(array.dtype).max)
     if len(planes) > COLOURS[space]:
-        return Picture(planes[:-1], planes[-1], space, white)
+        return Picture(planes[:-1], planes[-1], space, white, real=real)
     alpha = None
     if value is not None:
         opaque = (np.moveaxis(planes, 0, -1) != np.array(value, array.dtype)).any(axis=-1)
         alpha = np.where(opaque, array.dtype.type(white), array.dtype.type(0))
-    return Picture(planes, alpha, space, white)
+    return Picture(planes, alpha, space, white, real=real)
 
 
 def gray_planes(array: Array, white: float | None, value: tuple[int, ...] | None = None) -> Picture:
@@ -64,17 +66,17 @@ def gray_planes(array: Array, white: float | None, value: tuple[int, ...] | None
     number of as many bits as the values need, with a remark. `value` is the one colour that is transparent.
     """
     if array.dtype.kind == "f":
-        return Picture(array[np.newaxis], None, "gray", white or 1.0, real=True)
+        return planes_of(array, "gray", white or 1.0, real=True)
     low, high = (0, 0) if array.dtype == np.uint16 else (int(array.min()), int(array.max()))
     if low >= 0 and high <= 65535:
-        return planes_of(array.astype(np.uint16, copy=False), "gray", value)
-    kind = np.float32 if max(-low, high) <= 2**24 else np.float64  # which holds every one of them
-    notes: tuple[str, ...] = ()
-    if not white:
-        white = 2.0 ** max(16, high.bit_length()) - 1
-        guess = f"white is taken as {white:.0f}, the next full number of bits"
-        notes = (f"32-bit values: {guess}; see {param('full_scale')}",)
-    return Picture(array.astype(kind)[np.newaxis], None, "gray", white, real=True, notes=notes)
+        return planes_of(array.astype(np.uint16, copy=False), "gray", value=value)
+    exact = array.astype(np.float32 if max(-low, high) <= 2**24 else np.float64)
+    if white:
+        return planes_of(exact, "gray", white, real=True)
+    white = 2.0 ** max(16, high.bit_length()) - 1
+    guess = f"white is taken as {white:.0f}, the next full number of bits"
+    notes = (f"32-bit values: {guess}; see {param('full_scale')}",)
+    return replace(planes_of(exact, "gray", white, real=True), notes=notes)
 
 
 def completed(

@@ -24,7 +24,7 @@ from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import COLOURS, Picture
 from convcli.images.reading import pillow_file, quirks
-from convcli.images.reading.planes import completed, gray_planes, straighten, upright
+from convcli.images.reading.planes import completed, gray_planes, planes_of, straighten, upright
 from convcli.pointwise import Array
 
 _SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
@@ -249,20 +249,19 @@ def _segment_bytes(page: Any) -> int:
 
 def _coloured(array: Array, space: str, extra: tuple[int, ...], known: float | None) -> Picture:
     """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
-    colours = COLOURS[space]
-    real = array.dtype.kind == "f" or array.dtype.itemsize > 2
-    full_scale = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
+    colours, kind = COLOURS[space], array.dtype
+    real = kind.kind == "f" or kind.itemsize > 2
+    white = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
     if real:
-        full_scale = known or full_scale
-    unsaid = not extra and space == "rgb" and array.shape[2] == 4 and array.dtype in (np.uint8, np.uint16)
+        white = known or white
+    unsaid = not extra and space == "rgb" and array.shape[2] == 4 and kind in (np.uint8, np.uint16)
     has_alpha = (extra[:1] in _ALPHAS or unsaid) and array.shape[2] > colours
-    if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
-        array = array.astype(np.float64 if array.dtype.itemsize > 2 and array.dtype.kind != "f" else np.float32)
+    if kind not in (np.uint8, np.uint16, np.float32, np.float64):
+        array = array.astype(np.float64 if kind.itemsize > 2 and kind.kind != "f" else np.float32)
     if has_alpha and extra[:1] == (1,):
-        straighten(array[..., : colours + 1], full_scale, real)
+        straighten(array[..., : colours + 1], white, real)
     kept = np.ascontiguousarray(array[..., : colours + has_alpha])  # interleaved, as all pictures are
-    planes = np.moveaxis(kept, -1, 0)
-    return Picture(planes[:colours], planes[colours] if has_alpha else None, space, full_scale, real=real)
+    return planes_of(kept, space, white, real=real)
 
 
 def _described(page: Any, stream: BinaryIO) -> Image.Image:

@@ -20,8 +20,7 @@ from convcli.system import files
 from convcli.system.names import is_stream
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the user sets: `quality` 1 to 100 of lossy formats, `compression` 0 to 9 of deflated ones; None: by default."""
 
     quality: int | None = None
@@ -29,14 +28,11 @@ class Settings:
 
     def check(self, container: str) -> None:
         """Refuse what a format does not have."""
-        row = formats.row_of(container)
-        for value, has, what in (
-            (self.quality, "quality", param("quality", self.quality)),
-            (self.compression, "compression", param("compression", self.compression)),
-        ):
-            if value is not None and not getattr(row, has):
-                others = ", ".join(other.name for other in formats.ROWS.values() if getattr(other, has))
-                raise ImageError(what, f"is for {others}, not for {container}", "leave it out")
+        for name in ("quality", "compression"):
+            value = getattr(self, name)
+            if value is not None and not getattr(formats.row_of(container), name):
+                others = ", ".join(row.name for row in formats.ROWS.values() if getattr(row, name))
+                raise ImageError(param(name, value), f"is for {others}, not for {container}", "leave it out")
 
 
 class Saved(NamedTuple):

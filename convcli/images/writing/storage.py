@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError, param
-from convcli.images.formats import ANY, Format, row_of
+from convcli.images.formats import Format, row_of
 from convcli.images.picture import SPACES, Picture, joined
 from convcli.pointwise import Array
 from convcli.pointwise.finish import Finish
@@ -107,7 +107,7 @@ def white_of(picture: Picture, container: str) -> float:
 def _check_size(row: Format, height: int, width: int) -> None:
     """Refuse a size that a format cannot hold."""
     size = f"{height}×{width}"
-    if row.largest != ANY and max(height, width) > row.largest:
+    if max(height, width) > row.largest:
         rule = f"is too large for {row.name}, whose sides are at most {row.largest}"
         raise ImageError(size, rule, "write png or tif")
     if row.only and (height, width) != (row.only, row.only):
@@ -156,15 +156,12 @@ def tensor_of(picture: Picture, policy: str) -> tuple[Array, Clipped]:
 
 def _real(colour: Array, full_scale: float, policy: str) -> tuple[Array, Clipped]:
     """Real values under a range policy, without rounding; only ``clip`` bounds them."""
-    values = apply_policy(_floating(colour), full_scale, policy)
+    values = colour if colour.dtype.kind == "f" else colour.astype(np.float32)
+    values = apply_policy(values, full_scale, policy)
     if policy != "clip":
         return values, Clipped()
     below, above = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > full_scale))
     return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
-
-
-def _floating(array: Array) -> Array:
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
 def pixels_of(picture: Picture, storage: Storage) -> tuple[Array, Clipped]:
@@ -185,12 +182,8 @@ def pixels_of(picture: Picture, storage: Storage) -> tuple[Array, Clipped]:
         colour = joined(colour, alpha)
     planes = np.moveaxis(colour, 0, -1)
     lacking = storage.space == "cmyk" and not row_of(storage.container).cmyk
-    return _rgb(planes) if lacking else planes, clipped
-
-
-def _rgb(cmyk: Array) -> Array:
-    """CMYK as RGB, by Pillow's plain rule."""
-    return np.asarray(image_of(cmyk, "cmyk").convert("RGB"))
+    # CMYK becomes RGB by Pillow's plain rule
+    return np.asarray(image_of(planes, "cmyk").convert("RGB")) if lacking else planes, clipped
 
 
 def _integers(planes: Array, storage: Storage, policy: str) -> tuple[Array, Clipped]:
