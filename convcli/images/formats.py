@@ -56,7 +56,7 @@ class Format(NamedTuple):
     # where its header says that samples have more than 8 bits, of which Pillow keeps 8: what stands before, the number of
     # the byte behind that, the bits of it that count, and their least value
     deep: tuple[bytes, int, int, int] | None = None
-    plain: bool = False  # whether its files may hold nothing but samples, row by row, behind a header
+    any_white: bool = False  # whether its files say what white is: any whole number that its integers hold
     layers: bool = False  # whether what Pillow counts is the layers of one picture, which it may not be able to read
     tensor: bool = False  # whether it holds any number of channels, as real numbers of any type
     pages: bool = False  # whether several pictures are pages that differ in all
@@ -118,8 +118,9 @@ ROWS = {row.name: row for row in (
            bits=16, real=True, cmyk=True, pages=True, keeps=_whole("exif", "xmp", "icc_profile", "dpi"), compression=True),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
-    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
-           sequence="file", writer="netpbm", plain=True, bits=16, alpha=False),  # the others are of 1 bit, and real
+    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
+           heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
+           sequence="file", reader="netpbm_file", writer="netpbm", any_white=True, bits=16, alpha=False),
     Format("BMP", (".bmp",), alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
     Format("JPEG2000", feature="jpg_2000", deep=(b"\xff\x4f\xff\x51", 38, 0x7F, 8),

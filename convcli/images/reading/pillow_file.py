@@ -13,7 +13,7 @@ from convcli.errors import ImageError
 from convcli.images import guards, prefetch
 from convcli.images.formats import row_of
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import metadata_of, orientation_of
+from convcli.images.metadata import metadata_of
 from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import quirks
 from convcli.images.reading.planes import array_of, completed, gray_planes, planes_of, upright
@@ -161,8 +161,6 @@ def decode(
             with suppress(Exception):  # its texts may stand behind the pixels
                 image.load()
                 kept = image
-    elif (largest := quirks.plain_white(image)) is not None:
-        samples = quirks.read_plain(image, stream, largest)
     elif quirks.are_cut(image, stream):
         notes = (quirks.cut_note(image),)
     if samples is None:
@@ -194,7 +192,5 @@ _OURS = {"P": 3, "I;16": 2, "I;16L": 2, "I;16B": 2, "I": 4, "F": 4}
 def bytes_each(image: Image.Image) -> int:
     """What decoding takes for each pixel: Pillow's own and, copied from them, the array's."""
     ours = _OURS.get(image.mode, len(image.getbands()))
-    if (white := quirks.plain_white(image)) is not None and orientation_of(image) == 1:
-        return ours if white == 255 else 2 * ours
     samples = 2 if quirks.raw_mode(image) is not None else 1
     return _PILLOWS.get(image.mode, 4) + samples * ours + image.has_transparency_data

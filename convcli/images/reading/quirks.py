@@ -6,14 +6,11 @@ They have no mode for colours of 16 bits, and cut them to 8: `sixteen_bits` has 
 from __future__ import annotations
 
 import struct
-import sys
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-import numpy as np
 from PIL import Image
 
 from convcli.images.formats import row_of
-from convcli.pointwise import Array
 
 _MODES = ("LA", "RGB", "RGBA", "CMYK")
 _RAW_MODES = (*_MODES, "RGBX", "RGBa")
@@ -87,40 +84,6 @@ def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
     deep = more_than_8(image) or image.mode.startswith("I")
     value = image.info.pop("transparency", None) if deep else None
     return (value,) if isinstance(value, int) else tuple(value) if isinstance(value, tuple) else None
-
-
-def plain_white(image: Image.Image) -> int | None:
-    """White of an image that is not yet decoded, if its file holds nothing but samples, row by row; else None.
-
-    PPM and PGM files of 8 bits do, and PPM files of 16. Pillow's own memory, four bytes for each pixel of three, can be spared.
-    """
-    tiles: Any = getattr(image, "tile", ())
-    if not tiles or not row_of(image.format).plain or image.mode not in ("L", "RGB") or image.has_transparency_data:
-        return None
-    codec, _, _, arguments = tiles[0]
-    if codec == "ppm" and image.mode == "RGB" and arguments[1] > 255:
-        return int(arguments[1])
-    return 255 if codec == "raw" and arguments in (image.mode, (image.mode, 0, 1)) else None
-
-
-def read_plain(image: Image.Image, stream: BinaryIO, white: int) -> Array:
-    """``(H, W)`` or ``(H, W, C)`` of an image with a `plain_white`, from its file. Samples of 16 bits are scaled to 65535.
-
-    Raises
-    ------
-    OSError
-        The file is cut off.
-    """
-    (width, height), bands = image.size, len(image.getbands())
-    array: Array = np.empty((height, width, bands), np.uint8 if white == 255 else np.uint16)
-    stream.seek(image.tile[0].offset)  # type: ignore[attr-defined]
-    if cast("Any", stream).readinto(array.view(np.uint8).data) != array.nbytes:
-        raise OSError("image file is truncated")
-    if white != 255 and sys.byteorder == "little":
-        array.byteswap(inplace=True)
-    if white not in (255, 65535):
-        array[...] = np.rint(np.minimum(array, white) * (65535 / white))
-    return array if bands > 1 else array[..., 0]
 
 
 def count_of(image: Image.Image) -> int:
