@@ -32,12 +32,6 @@ ALWAYS_NUMPY_MACS = 1e7
 """With less work than this, numpy is done before torch could begin."""
 
 
-def count_macs(task: Task) -> int:
-    """Multiply-accumulates of a task: each weight is used once for every output pixel (transposed: every input pixel)."""
-    geometry = task.geometry
-    return task.images * task.layer.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
-
-
 def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str]:
     """The backend for a task, and why it was chosen: ``auto`` is the one with the shortest predicted time, import included.
 
@@ -116,11 +110,13 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
         if not _has_torch():
             raise _too_sparse(reason)
         return "torch", reason
-    macs = count_macs(task)
+    geometry = task.geometry
+    # each weight is used once for every output pixel (transposed: every input pixel)
+    macs = task.images * task.layer.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
     channels = task.layer.inputs // task.layer.groups
     torch_import = 0 if _imported_before() else TORCH_IMPORT_SECONDS
     rate = TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
-    values = prod(task.source.shape) + task.images * task.layer.outputs * prod(task.geometry.output)
+    values = prod(task.source.shape) + task.images * task.layer.outputs * prod(geometry.output)
     if macs < ALWAYS_NUMPY_MACS:
         return "numpy", "so little work that no other would have begun"
     if not _has_torch():

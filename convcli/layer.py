@@ -106,10 +106,8 @@ class Layer:
     def _remedy(self, channels: int) -> str:
         """How to make an image's channels and the weights fit: other groups, or else another image."""
         first, second = self.weight.shape[:2]
-        if self.transpose:
-            fitting = [g for g in range(1, channels + 1) if first == channels and channels % g == 0]
-        else:
-            fitting = [g for g in range(1, channels + 1) if second * g == channels and first % g == 0]
+        most = channels + 1 if not self.transpose or first == channels else 0
+        fitting = [g for g in range(1, most) if first % g == 0 and (self.transpose or second * g == channels)]
         if fitting:
             return f"use {param('groups', ' or '.join(map(str, fitting)))}"
         return f"use {param('channels', 'gray')}" if self.inputs == 1 else f"use an image of {self.inputs} channels"

@@ -5,7 +5,7 @@ import pytest
 
 from convcli.cli import COMMANDS, main
 from convcli.options import GROUPS, TERM, Grouped, Option, option
-from convcli.parameters import PairType
+from convcli.parameters.numbers import PairType
 
 CONTEXT = click.Context(main)
 EVERY = {"convcli": main, **{name: main.get_command(CONTEXT, name) for name in COMMANDS}}

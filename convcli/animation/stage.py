@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import NamedTuple
 
 from convcli.animation import captions, measure
 from convcli.animation.timeline import Kind, Timeline, Values, WindowStep
@@ -23,8 +23,7 @@ NARROWEST = 400.0
 SWATCH = 12.0
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """How it is drawn: the side of a cell in pixels (None: by its text), light or dark, the title (None: the operation)."""
 
     cell: int | None = None
@@ -33,8 +32,7 @@ class Look:
     fps: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _GridPanel:
+class _GridPanel(NamedTuple):
     """A grid on the page: the lines above it, its rows and columns, how it is drawn, and the corner of its first cell."""
 
     heading: tuple[str, ...]
@@ -131,7 +129,7 @@ class _Stage:
             above = LEADING * len(panel.heading)
             x = round(left + (width - panel.columns * panel.side) / 2)
             y = round(top + LEADING / 2 + (tallest - panel.rows * panel.side - above) / 2 + above)
-            placed.append(replace(panel, x=x, y=y))
+            placed.append(panel._replace(x=x, y=y))
             for line, text in enumerate(panel.heading):
                 color = self.colors.faint if line else self.colors.ink
                 place = y - LEADING * (len(panel.heading) - line - 0.5)

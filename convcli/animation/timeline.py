@@ -8,7 +8,6 @@ kernel flipped. With a padding mode, the input goes on in that padding, with zer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -54,8 +53,7 @@ class WindowStep(NamedTuple):
     taps: tuple[Tap, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Values:
+class Values(NamedTuple):
     """The numbers of an animation: input ``(H, W)``, kernel ``(kh, kw)`` as given, output ``(H_out, W_out)``; None: unknown."""
 
     input: Rows | None = None
@@ -63,8 +61,7 @@ class Values:
     output: Rows | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Timeline:
+class Timeline(NamedTuple):
     """All steps of one convolution, one for each output, row by row.
 
     The kernel moves over the `grid`: the input with its padding, or with zeros between its pixels; some cells may not be read. It

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
+from typing import NamedTuple
 
 from convcli.arithmetic.field import Node, ReceptiveField, fields
 from convcli.arithmetic.layers import Layer
@@ -18,8 +19,7 @@ LONGEST = 2**63 - 1
 """The most pixels of a side, and of a jump: no tensor can have more."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Step(NamedTuple):
     """A layer of a chain and its output, whose `size` is in pixels.
 
     `parameters` counts weights and biases. `macs` counts multiplications with an addition, for one image: ``C_out · C_in/g · kh
@@ -46,8 +46,7 @@ class Step:
         return 0 if kept else FLOAT32 * self.channels * self.size.height * self.size.width
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chain:
+class Chain(NamedTuple):
     """A chain's input and its steps."""
 
     size: Size

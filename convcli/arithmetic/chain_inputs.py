@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import lcm, prod
+from typing import NamedTuple
 
 from convcli.arithmetic.chain import Chain, trace
 from convcli.arithmetic.layers import MOST, Layer
@@ -12,8 +12,7 @@ from convcli.errors import ConvError
 from convcli.geometry import Size
 
 
-@dataclass(frozen=True, slots=True)
-class Returning:
+class Returning(NamedTuple):
     """The sizes of one axis that go in and come out unchanged: ``period·n + remainder`` for every remainder, from `first` on."""
 
     period: int

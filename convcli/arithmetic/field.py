@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, gcd, lcm
+from typing import NamedTuple
 
 from convcli.errors import GeometryError
 from convcli.geometry import AxisGeometry, Geometry, Pair, Size
@@ -24,8 +24,7 @@ Span = tuple[Number, Number]
 """The first and the last pixel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """The input of a chain, or the result of a step.
 
     `parents` are the results that the step uses: their places in the chain (0 is the input), and the rows and columns that are
@@ -38,8 +37,7 @@ class Node:
     geometry: Geometry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReceptiveField:
+class ReceptiveField(NamedTuple):
     """What outputs see away from the border, by rows and columns, in pixels of the input.
 
     `size` is the receptive field: from the first pixel that an output depends on to the last. After a transposed layer outputs
@@ -134,8 +132,7 @@ def _hull(spans: Iterable[Span | None]) -> Span | None:
     return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """What every output sees of the input: a pattern that repeats after `shift` pixels.
 
     `spans` has what the first outputs see: the first and the last pixel, or None for an output that sees nothing. Fractions are

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, GeometryError, one_line
@@ -49,8 +48,7 @@ _KINDS = (*SETTINGS, *JOINTS)
 _TOKEN = re.compile(r"(op2|in|[kspdcg])=?([^=]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(NamedTuple):
     """One step of a chain.
 
     `text` is as the user wrote it, `kind` one of `SETTINGS` and `JOINTS`. `upsample` is a transposed convolution whose kernel is

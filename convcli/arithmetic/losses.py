@@ -5,8 +5,8 @@ Standard library only. Everything is computed by formulas, so that sizes of mill
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import gcd
+from typing import NamedTuple
 
 from convcli.geometry import Geometry
 
@@ -14,8 +14,7 @@ _COUNTED = 1 << 20
 """The most positions of an axis that are looked at. Only kernels and strides far larger than in any network need more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(NamedTuple):
     """How many taps meet at a pixel of the larger side: at an output of a transposed operation, at an input of a direct one.
 
     A `least` of 0 means that there are outputs which no input reaches (transposed), or inputs that are never read (direct).

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from convcli.geometry import Geometry, direct_size, inputs_sharing, transposed_size
+from convcli.geometry import AxisGeometry, Geometry, direct_size, inputs_sharing, transposed_size
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Axis:
+class Axis(NamedTuple):
     """One axis of a resolved convolution: its sizes in pixels, and the size formulas with numbers.
 
     The opposite operation starts from `output`. With the same pads and without output_padding it makes `opposite` of it; None if
@@ -32,33 +31,29 @@ def axis(geometry: Geometry, number: int, rule: str | None = None) -> Axis:
     h, out, p2, line = at.h, at.out, at.p2, at.layer
     if geometry.transpose:
         small, back = h, direct_size(out, *line)
-        formula, opposite = _transposed_formula(name, h, *line, p2, out), _direct_formula(name, out, *line, back)
+        formula, opposite = _transposed_formula(name, at, h, p2, out), _direct_formula(name, at, out, back)
     else:
         small, back = out, transposed_size(out, *line, 0)
-        formula, opposite = _direct_formula(name, h, *line, out), _transposed_formula(name, out, *line, 0, back)
+        formula, opposite = _direct_formula(name, at, h, out), _transposed_formula(name, at, out, 0, back)
         p2 = h - back
-    return Axis(h, out, formula, back if back > 0 else None, opposite, _sharing(small, *line, rule), p2)
-
-
-def _sharing(h_out: int, k: int, s: int, d: int, before: int, after: int, rule: str | None) -> range:
-    """Every input size that the direct operation maps to `h_out`."""
+    sharing = inputs_sharing(small, *line)
     if rule in ("same-upper", "same-lower"):  # the output is ⌈h/s⌉, with the pads that this needs
-        return range((h_out - 1) * s + 1, h_out * s + 1)
-    return inputs_sharing(h_out, k, s, d, before, after)  # the other rules give every size the same pads
+        sharing = range((small - 1) * at.s + 1, small * at.s + 1)
+    return Axis(h, out, formula, back if back > 0 else None, opposite, sharing, p2)
 
 
-def _padding(before: int, after: int, sign: str) -> str:
-    return f"{sign} 2·{before}" if before == after else f"{sign} {before} {sign} {after}"
-
-
-def _direct_formula(name: str, h: int, k: int, s: int, d: int, before: int, after: int, out: int) -> str:
+def _direct_formula(name: str, at: AxisGeometry, h: int, out: int) -> str:
     """``H_out = ⌊(H_in + 2·p1 - d(k-1) - 1) / s⌋ + 1`` with numbers."""
-    return f"{name}_out = ⌊({h} {_padding(before, after, '+')} - {d}·({k} - 1) - 1) / {s}⌋ + 1 = {_result(out)}"
+    return f"{name}_out = ⌊({h} {_padding(at, '+')} - {at.d}·({at.k} - 1) - 1) / {at.s}⌋ + 1 = {_result(out)}"
 
 
-def _transposed_formula(name: str, h: int, k: int, s: int, d: int, before: int, after: int, p2: int, out: int) -> str:
+def _transposed_formula(name: str, at: AxisGeometry, h: int, p2: int, out: int) -> str:
     """``H_out = (H_in - 1)s - 2·p1 + d(k-1) + p2 + 1`` with numbers."""
-    return f"{name}_out = ({h} - 1)·{s} {_padding(before, after, '-')} + {d}·({k} - 1) + {p2} + 1 = {_result(out)}"
+    return f"{name}_out = ({h} - 1)·{at.s} {_padding(at, '-')} + {at.d}·({at.k} - 1) + {p2} + 1 = {_result(out)}"
+
+
+def _padding(at: AxisGeometry, sign: str) -> str:
+    return f"{sign} 2·{at.before}" if at.before == at.after else f"{sign} {at.before} {sign} {at.after}"
 
 
 def _result(size: int) -> str:

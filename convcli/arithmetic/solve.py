@@ -35,8 +35,7 @@ class AxisParameters(NamedTuple):
     output_padding: int
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A question: which parameters lead to an output of this size, in pixels?
 
     `given` has for each of `NAMES` the values for rows and columns; None is unknown. `shared` are the unknowns that must be the
@@ -60,8 +59,7 @@ class Query:
         return _LIMITS[count]
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(NamedTuple):
     """AxisParameters for rows and columns, the output size that they give, and a score: 0 is the most usual (see `unusual`)."""
 
     rows: AxisParameters

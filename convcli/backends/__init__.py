@@ -9,23 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from math import floor, log2
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from convcli.errors import BackendError, param
+from convcli.geometry import Geometry, Size
+from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
 from convcli.vocabulary import BACKENDS as BACKENDS
 from convcli.vocabulary import DTYPES as DTYPES
-from convcli.windows import Array, whole
-
-if TYPE_CHECKING:
-    from convcli.geometry import Geometry, Size
-    from convcli.layer import Layer
-    from convcli.windows import Source, Target
-
+from convcli.windows import Array, Source, Target, whole
 
 BLOCK: Final = 16
 """The most rows and columns of a block over which faint values are averaged (see `block`): a single faint pixel does

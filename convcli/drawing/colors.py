@@ -6,13 +6,12 @@ lightness, in their outline or in their text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcli.vocabulary import THEMES
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(NamedTuple):
     """The colours of a figure by their role."""
 
     background: str  # the page, as ``#rrggbb``, like all others

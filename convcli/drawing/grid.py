@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import floor, log10
+from typing import NamedTuple
 
 from convcli.drawing.colors import readable_on
 from convcli.drawing.scene import Colors, Pixels, Rect, Shape, Text, fitting_size
@@ -14,8 +14,7 @@ _MARGIN = 0.12
 """The share of a cell's width that stays free at each side of its text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One cell: its fill (None: transparent), its text, and its outline."""
 
     fill: str | None = None

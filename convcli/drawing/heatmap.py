@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcli.drawing.colors import LIGHT, Palette, diverging, mix
 from convcli.drawing.grid import Cell, cells, number, pixels
@@ -20,8 +20,7 @@ HEAD, FOOT, TEXT = 58.0, 66.0, 13.0
 WIDTH = MARGIN + 2 * (TICKS + SIDE + 14 + BAR + BAR_TEXT) + MARGIN
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(NamedTuple):
     """One kernel in a figure."""
 
     # above the pictures

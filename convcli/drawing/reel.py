@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from convcli.drawing import svg
 from convcli.drawing.scene import Scene, Shape
 
 
-@dataclass(frozen=True, slots=True)
-class FrameShapes:
+class FrameShapes(NamedTuple):
     """What a frame adds: shapes that stay from then on, and shapes that are drawn over them in this frame only."""
 
     lasting: tuple[Shape, ...]
     moving: tuple[Shape, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reel:
+class Reel(NamedTuple):
     """A page and the frames on it."""
 
     base: Scene  # what every frame shows
-    frames: Sequence[FrameShapes] = field(repr=False)  # at least one
+    frames: Sequence[FrameShapes]  # at least one
     fps: float = 2.0  # frames per second
     hold: float = 1.5  # how many seconds longer the last frame stays before the first comes again
 

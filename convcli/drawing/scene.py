@@ -7,7 +7,7 @@ Texts are monospaced, so that their width is known without a font: see `text_wid
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 ADVANCE = 0.602
 """Width of a character of DejaVu Sans Mono, as a share of the font's size."""
@@ -16,8 +16,7 @@ CAP = 0.729
 """Height of a capital letter or a digit of DejaVu Sans Mono, as a share of the font's size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rect:
+class Rect(NamedTuple):
     """A rectangle. `fill` and `stroke` may be None: not filled, no outline. `dash` is the length of dashes, 0: a solid line."""
 
     x: float
@@ -31,8 +30,7 @@ class Rect:
     opacity: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A line of text. `x` is its start, middle or end, as `anchor` says; `y` is the middle of its capital letters."""
 
     x: float
@@ -49,8 +47,7 @@ class Text:
         return self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * text_width(self.text, self.size)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line through two or more points, which may have an arrow head at its end."""
 
     points: tuple[tuple[float, float], ...]
@@ -65,8 +62,7 @@ Colors = tuple[tuple[str, ...], ...]
 """Rows of colours ``#rrggbb``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pixels:
+class Pixels(NamedTuple):
     """A picture drawn into a rectangle, with every pixel as a sharp block."""
 
     x: float
@@ -79,8 +75,7 @@ class Pixels:
 Shape = Rect | Text | Line | Pixels
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """A page: its size, its background, its shapes from back to front, and a title that says what it shows."""
 
     width: float
@@ -91,7 +86,7 @@ class Scene:
 
     def plus(self, shapes: Iterable[Shape]) -> Scene:
         """The same page with more shapes on top."""
-        return replace(self, shapes=(*self.shapes, *shapes))
+        return self._replace(shapes=(*self.shapes, *shapes))
 
 
 def text_width(text: str, size: float) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import NamedTuple
 
 from convcli.drawing.colors import LIGHT, Palette
 from convcli.drawing.scene import Colors, Pixels, Rect, Scene, Shape, Text, fitting_size, text_width, wrapped
@@ -16,8 +16,7 @@ TITLE, TEXT, SMALL, LEAST = 16.0, 12.0, 11.0, 5.0
 """Font sizes of the title, of labels, and of details. Texts that would be smaller than `LEAST` are left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(NamedTuple):
     """A picture with its label."""
 
     label: str
@@ -26,8 +25,7 @@ class Tile:
     icon: Colors | None = None  # a small picture before the label
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(NamedTuple):
     """A contact sheet: the page, and the top left corner ``(x, y)`` of each picture, for those that are still to be drawn."""
 
     scene: Scene

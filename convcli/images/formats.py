@@ -13,7 +13,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from convcli import extras
 from convcli.errors import ImageError
 from convcli.system import names
 
@@ -296,6 +295,8 @@ def _registered(name: str, registry: str) -> bool:
 def _built(row: Format) -> bool:
     """Whether there is the library that a format needs."""
     if row.package:
+        from convcli import extras
+
         return extras.is_installed(row.package)
     if not row.feature:
         return True

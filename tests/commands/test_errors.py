@@ -414,7 +414,7 @@ def test_unwritable_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     really = os.open
 
     def refuse(path: object, flags: int, *more: int) -> int:
-        if flags & os.O_CREAT:
+        if flags & os.O_CREAT or flags & os.O_TMPFILE == os.O_TMPFILE:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return really(path, flags, *more)
 
@@ -435,10 +435,11 @@ def test_really_unwritable_folder_and_unreadable_file(folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["out.png", "out.npy", "out.tif"])
 def test_full_disk(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: object) -> None:
+    def full(*args: object, **more: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(files.os, "replace", full)
+    monkeypatch.setattr(files.os, "link", full)
     check(run("apply", "img.png", *BOX, "-o", name, cwd=folder), f"'{name}'", "full")
 
 

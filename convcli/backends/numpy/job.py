@@ -13,10 +13,9 @@ lie side by side. A strategy does not see a transposed operation either: it is a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import gcd
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,7 @@ from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 from convcli.windows import Array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FilterJob:
+class FilterJob(NamedTuple):
     """One operation on one image."""
 
     # ``(O, I, kh, kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads
@@ -131,8 +129,7 @@ class FilterJob:
         if self.step == 1:
             return self
         channels, outputs, classes = self.step, self.outputs, len(self.columns)
-        return replace(
-            self,
+        return self._replace(
             kernels=np.tile(self.kernels, (channels, 1, 1, 1)),
             taps=np.tile(self.taps, (channels, 1, 1, 1)),
             sources=tuple(channel * classes for channel in range(channels) for _ in range(outputs)),

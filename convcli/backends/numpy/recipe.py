@@ -14,13 +14,13 @@ from convcli.backends import Considered, Task
 from convcli.backends.numpy.job import FilterJob, direct
 from convcli.backends.numpy.plan import Plan, choose, plans, quick
 from convcli.backends.numpy.strategies import STRATEGIES, taps
-from convcli.backends.numpy.strategies.common import CACHED_BYTES, Estimate, Work, bias_steps
+from convcli.backends.numpy.strategies.common import CACHED_BYTES, Estimate, Strategy, Work, bias_steps
 from convcli.backends.numpy.tiles import (
     FEW_COLUMNS,
     Buffers,
     Filling,
     Gather,
-    Steps,
+    Step,
     cut,
     described,
     fill,
@@ -68,7 +68,7 @@ class PreparedTile(NamedTuple):
     filling: Filling | None  # how it is filled; None: by `fill`
     # gives the steps of the strategy in a dtype, or, for None, those of plain taps, up to `kept`. Built when first
     # needed.
-    steps: Callable[[str | None], Steps]
+    steps: Callable[[str | None], list[Step]]
 
 
 class FilterRecipe(NamedTuple):
@@ -83,8 +83,7 @@ class FilterRecipe(NamedTuple):
     # prepares the strategy for a dtype, or, for None, plain taps, when this is first needed. Only plain taps keep a NaN
     # or an infinity within the kernel's support.
     work: Callable[[str | None], Work]
-    # gives the dtype in which a tile with this scratch has to be done, or None
-    precision: Callable[[FilterJob, Array], str | None]
+    strategy: Strategy
     tiles: list[tuple[range, range]]  # output rows and columns
     threads: int
     # for each range of output rows, how the rows that it reads are gathered; for each range of output columns, the
@@ -116,8 +115,7 @@ class FilterRecipe(NamedTuple):
         """
         reads, gathers = self.rows[rows], self.columns[columns]
         make = partial(self._made, len(rows), columns, reads, buffers)
-        kept = self.owner is not None
-        tile = buffers.made(self.owner, (len(rows), columns, reads.kind), make) if kept else make()
+        tile = make() if self.owner is None else buffers.made(self.owner, (len(rows), columns, reads.kind), make)
         if lift is not None:
             fill_lifted(tile.scratch, planes, reads, gathers, lift, buffers)
         elif tile.filling is None:
@@ -128,7 +126,7 @@ class FilterRecipe(NamedTuple):
             for source, target in tile.filling.stretches:
                 np.copyto(target, lines[..., source], "unsafe")
             run(tile.filling.border)
-        run(tile.steps(self.dtype if self.job.bounded else self.precision(self.job, tile.scratch)))
+        run(tile.steps(self.dtype if self.job.bounded else self.strategy.precision(self.job, tile.scratch)))
         return tile.kept
 
     def _made(self, height: int, columns: range, reads: Gather, buffers: Buffers) -> PreparedTile:
@@ -139,7 +137,7 @@ class FilterRecipe(NamedTuple):
         scratch = buffers.get("scratch", (job.gathered, len(reads.indices), line), self.gathers)
         out = buffers.get("out", (job.outputs, height, line), self.dtype)
         dense = out[..., :width]
-        kept, last = out, bias_steps(job, dense)
+        kept, last = out, [*bias_steps(job, dense)]
         if job.thin > 1:
             kept = buffers.get("kept", (job.outputs, height, len(columns) * step), self.dtype)
             last += [(np.copyto, (kept[..., i::step], dense[..., i :: job.thin * step])) for i in range(step)]
@@ -147,7 +145,7 @@ class FilterRecipe(NamedTuple):
             scratch,
             kept,
             filling(scratch, reads, gathers),
-            cache(lambda kind: self.work(kind)(width, scratch, out, buffers) + last),
+            cache(lambda kind: [*self.work(kind)(width, scratch, out, buffers), *last]),
         )
 
 
@@ -214,9 +212,10 @@ def _recipe(key: Key) -> tuple[FilterRecipe, int]:
         ways.append(direct(*operation, all_columns=True))
     chosen, *others = _weighed(ways, key)
     way, job = chosen.way, chosen.way.job
-    strategy = STRATEGIES[way.name] if job.outputs else taps
-    size = strategy.tile(job, np.dtype(way.dtype).itemsize) if job.outputs else job.output
-    tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.shares) if job.outputs else []
+    strategy, tiles = STRATEGIES[way.name], list[tuple[range, range]]()
+    if job.outputs:
+        size = strategy.tile(job, np.dtype(way.dtype).itemsize)
+        tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.shares)
     held = 4 * job.kernels.nbytes + 8 * job.columns.size + way.held
 
     lock = Lock()
@@ -238,7 +237,7 @@ def _recipe(key: Key) -> tuple[FilterRecipe, int]:
         dtype=way.dtype,
         gathers=way.gathers or way.dtype,
         work=work,
-        precision=strategy.precision,
+        strategy=strategy,
         tiles=tiles,
         threads=chosen.threads,
         rows={strip: Gather(job.rows[job.input_rows(strip)]) for strip in {strip for strip, _ in tiles}},

@@ -5,7 +5,7 @@ The whole image is never copied with padding. The input of a tile, its result an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from math import prod
 from threading import local
@@ -21,7 +21,7 @@ from convcli.windows import NEAR_VALUES, Array
 T = TypeVar("T")
 
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
-Steps = list[Step]
+Steps = Iterable[Step]
 """Calls into NumPy with all their arguments, in this order: ``function(*arguments)``."""
 
 
@@ -171,12 +171,12 @@ class Filling(NamedTuple):
     """How a tile is filled if its border can be copied from the tile itself."""
 
     stretches: list[tuple[slice, Array]]  # for each class of columns, its stretch of the image, and where it goes
-    border: Steps  # copies from the stretches to the border around them
+    border: list[Step]  # copies from the stretches to the border around them
 
 
 def filling(scratch: Array, rows: Gather, gathers: list[Gather]) -> Filling | None:
     """How ``scratch (planes, rows, line)`` is filled from its stretches; None if its border has to be gathered from the image."""
-    stretches, border = [], Steps()
+    stretches, border = [], list[Step]()
     for number, columns in enumerate(gathers):
         if rows.copies is None or columns.copies is None:
             return None
@@ -188,7 +188,7 @@ def filling(scratch: Array, rows: Gather, gathers: list[Gather]) -> Filling | No
     return Filling(stretches, border)
 
 
-def _copies(places: Array, copies: list[tuple[int, int]]) -> Steps:
+def _copies(places: Array, copies: list[tuple[int, int]]) -> list[Step]:
     """The steps that fill single ``places (P, places, …)`` from other places, see `Gather.copies`."""
     return [
         (places[:, place].fill, (0,)) if inside == ZERO else (np.copyto, (places[:, place], places[:, inside]))

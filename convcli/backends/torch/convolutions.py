@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +11,7 @@ from convcli.backends.torch import transforms
 from convcli.geometry import ZERO, Geometry
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tensors:
+class Tensors(NamedTuple):
     """An operation with its tensors, on their device and in the dtype of the computation."""
 
     # the pixels ``(N, C_in, H, W)``, and the weights and bias as in `convcli.layer.Layer`; the bias may be None

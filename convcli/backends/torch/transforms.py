@@ -25,7 +25,7 @@ def dtype_for(
     looked at. The windows of a dilated kernel may miss the pixels that raise the mean of a block. They are always done
     in float64.
     """
-    if str(x.dtype).removeprefix("torch.") not in spectra.DTYPES or not spectra.suits(weight.shape, groups, geometry):
+    if x.dtype not in (torch.float32, torch.float64) or not spectra.suits(weight.shape, groups, geometry):
         return None
     if not x.numel():  # an empty batch
         return None

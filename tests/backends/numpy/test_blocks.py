@@ -222,4 +222,5 @@ def test_what_need_not_be_checked(
     geometry = ConvSpec().resolve((6, 7), (1, 1))
     task = task_of(np.zeros((1, 1, 6, 7), np.uint8), np.ones((1, 1, 1, 1)), geometry, finish=finish)
     recipe = recipe_of(task)._replace(span=span, rounding=rounding)
-    assert runs.Output(task, recipe, range(6), range(7)).known == known
+    block = runs.Block(range(6), range(7), (WHOLE, WHOLE), recipe)
+    assert runs.BlockOutput(task, block).known == known

@@ -193,8 +193,8 @@ def test_channels_that_are_alike_are_arranged_alike() -> None:
         assert mine == [each_._replace(plane=channel) for each_ in alone]
         for found, expected in zip(all_outputs[2 * channel : 2 * channel + 2], outputs, strict=True):
             moved = {1: 5 + 2 * channel, 2: 5 + 2 * channel + 1}  # the sums of one channel are its planes 1 and 2
-            assert [tap for group in found for tap in group.taps] == [
-                tap._replace(plane=moved.get(tap.plane, channel)) for group in expected for tap in group.taps
+            assert [tap for group in found for tap in group] == [
+                tap._replace(plane=moved.get(tap.plane, channel)) for group in expected for tap in group
             ]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from itertools import product
+from pathlib import Path
+from threading import Barrier, Thread
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from convcli.backends.numpy import recipe as recipes
 from convcli.backends.numpy.strategies import STRATEGIES
@@ -14,6 +18,7 @@ from convcli.engine import Compute
 from convcli.geometry import Pads, Pair, Size
 from convcli.kernels import parse
 from convcli.system.context import Context
+from support.cli import done
 from support.operations import convolve, task_of
 
 
@@ -88,3 +93,57 @@ def test_the_oldest_recipes_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
             convolve(np.zeros((1, side, side), np.uint8), np.ones((1, 1, 3, 3)), ConvSpec(), Compute("numpy"))
         kept = context.kept(recipes.Recipes, recipes.Recipes)._kept
     assert [key.geometry.input.height for key in kept] == [7, 8, 9]
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[recipes.Key]:
+    """What was planned, in this order."""
+    keys: list[recipes.Key] = []
+    weigh = recipes._weighed
+    monkeypatch.setattr(recipes, "_weighed", lambda ways, key: (keys.append(key), weigh(ways, key))[1])
+    return keys
+
+
+def test_a_large_recipe_is_planned_once_for_the_choice_and_the_run(planned: list[recipes.Key]) -> None:
+    kernel = np.random.default_rng(0).random((1, 1, 200, 200))
+
+    def run(side: int) -> int:
+        result = convolve(np.zeros((1, side, side), np.uint8), kernel, ConvSpec(), Compute("auto"))
+        assert (result.backend, "predicted" in result.reason) == ("numpy", True)
+        return len(planned)
+
+    assert run(300) == 1  # also without a context
+    with Context() as context:
+        assert run(300) == 2
+        assert not context.kept(recipes.Recipes, recipes.Recipes)._kept  # where small ones are
+        assert run(300) == run(300) == 2
+        assert run(310) == 3
+        assert run(300) == 4  # each thread keeps one
+
+
+def test_a_large_recipe_is_planned_once_for_a_film(planned: list[recipes.Key], tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((300, 300), 60 * number, np.uint8)) for number in range(3)]
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    np.save(tmp_path / "kernel.npy", np.random.default_rng(0).random((200, 200)) / 20_000)
+    ended = done("apply", tmp_path / "film.gif", "-k", tmp_path / "kernel.npy", "-o", tmp_path / "out.gif", "--json")
+    assert ended.json["frames"] == 3
+    assert len(planned) == 1
+
+
+def test_every_thread_keeps_a_large_recipe_of_its_own(planned: list[recipes.Key]) -> None:
+    """Of images of different sizes that are computed at the same time."""
+    kernel = np.random.default_rng(0).random((1, 1, 200, 200))
+    turn = Barrier(2)
+
+    def work(side: int) -> None:
+        for _ in range(3):
+            convolve(np.zeros((1, side, side), np.uint8), kernel, ConvSpec(), Compute("numpy", threads=1))
+            turn.wait(60)
+
+    with Context():
+        threads = [Thread(target=copy_context().run, args=(work, side)) for side in (300, 310)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(planned) == 2

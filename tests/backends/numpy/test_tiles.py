@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import direct
 from convcli.backends.numpy.strategies import STRATEGIES, common, fft
-from convcli.backends.numpy.tiles import Buffers, Columns, Rows, cut, described, fill, filling, run
+from convcli.backends.numpy.tiles import FEW_COLUMNS, Buffers, Gather, cut, described, fill, filling, run
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import ZERO, Pads, Pair, Size
@@ -43,7 +43,8 @@ def test_filled_as_the_index_map_says(rows: list[int], columns: list[int], step:
         for x, column in enumerate(columns):
             if ZERO not in (row, column):
                 truth[:, y, x] = pixels[:, row, column]
-    reads, gather = Rows(np.array(rows)), Columns(np.array(columns), step)
+    reads = Gather(np.array(rows))
+    gather = Gather(np.array(columns), step, 1 if step > 1 else None, FEW_COLUMNS)
     scratch = np.full((2, len(rows), len(columns) * step), np.nan, np.float32)
     fill(scratch, image, reads, gather)
     np.testing.assert_array_equal(scratch, truth.reshape(scratch.shape))
@@ -53,19 +54,19 @@ def test_filled_as_the_index_map_says(rows: list[int], columns: list[int], step:
     assert (found is None) == (not {*rows} <= inside)
     if found is None:
         return
-    for part, target in found.stretches:
-        np.copyto(target, part.stretch(image[:, reads.source]), "unsafe")
+    for source, target in found.stretches:
+        np.copyto(target, image[:, reads.source, source], "unsafe")
     run(found.border)
     np.testing.assert_array_equal(scratch, truth.reshape(scratch.shape))
 
 
 def test_rows_of_one_kind() -> None:
     """They differ in where they lie only: tiles in the middle are one kind, those at the border are others."""
-    rows = [Rows(np.arange(first, first + 5)) for first in (1, 7)]
+    rows = [Gather(np.arange(first, first + 5)) for first in (1, 7)]
     assert rows[0].kind == rows[1].kind
-    border = Rows(np.array([1, 0, 1, 2, 3]))
+    border = Gather(np.array([1, 0, 1, 2, 3]))
     assert border.kind != rows[0].kind
-    assert border.kind != Rows(np.array([ZERO, 0, 1, 2, 3])).kind
+    assert border.kind != Gather(np.array([ZERO, 0, 1, 2, 3])).kind
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])

@@ -162,10 +162,9 @@ def slower(job: FilterJob, factor: float) -> float:
 
 def bias_steps(job: FilterJob, out: Array) -> Steps:
     """The steps that add the bias to ``out (O, rows, W_out·step)``; none if there is no bias."""
-    if not job.bias.any():
-        return []
-    pixels = out.reshape(*out.shape[:-1], -1, job.step)
-    return [(np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels))]
+    if job.bias.any():
+        pixels = out.reshape(*out.shape[:-1], -1, job.step)
+        yield np.add, (pixels, job.bias.astype(out.dtype)[:, np.newaxis, np.newaxis], pixels)
 
 
 def precision(job: FilterJob, scratch: Array) -> str | None:

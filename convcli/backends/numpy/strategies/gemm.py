@@ -83,7 +83,6 @@ def prepare(job: FilterJob, dtype: str) -> Work:
 
     def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         rows = out.shape[1]
-        steps: Steps = []
         for outputs in banks:
             block, source = slice(outputs.start, outputs.stop), job.sources[outputs.start]
             target = out[block, :, :width]
@@ -94,13 +93,12 @@ def prepare(job: FilterJob, dtype: str) -> Work:
                 columns = buffers.get("columns", (job.inputs, kw, height, width), dtype)
                 lines = scratch[source : source + job.inputs, first : first + s * (height - 1) + 1 : s]
                 for j in range(kw):
-                    steps.append((np.copyto, (columns[:, j], lines[..., j * e : j * e + width])))
+                    yield np.copyto, (columns[:, j], lines[..., j * e : j * e + width])
                 flat = columns.reshape(-1, height * width)
                 for i, ahead in members:
                     windows = flat[:, ahead * width : (ahead + rows) * width]
-                    steps.append((np.matmul, (matrices[i, block], windows, products.reshape(len(outputs), -1))))
-                    steps.append((np.add, (target, products, target)) if begun else (np.copyto, (target, products)))
+                    yield np.matmul, (matrices[i, block], windows, products.reshape(len(outputs), -1))
+                    yield (np.add, (target, products, target)) if begun else (np.copyto, (target, products))
                     begun = True
-        return steps
 
     return work

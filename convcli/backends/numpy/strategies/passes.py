@@ -79,12 +79,13 @@ UNPACKED = 1_000_000
 def multiply(band: Array, source: Array, out: Array) -> Steps:
     """The steps for ``out (…, M, line) = band (M, depth) · source (…, depth, line)``, in pieces for which BLAS is fastest."""
     if band.shape[1] == 1:  # NumPy does not use BLAS for such a product
-        return [(np.multiply, (band, source, out))]
+        yield np.multiply, (band, source, out)
+        return
     line = source.shape[-1]
-    count = -(-band.size * line // UNPACKED)
-    size = -(-line // count)
-    pieces = [slice(start, start + size) for start in range(0, line, size)]
-    return [(np.matmul, (band, source[..., piece], out[..., piece])) for piece in pieces]
+    size = -(-line // -(-band.size * line // UNPACKED))
+    for start in range(0, line, size):
+        piece = slice(start, start + size)
+        yield np.matmul, (band, source[..., piece], out[..., piece])
 
 
 BLOCK_COLUMNS = 32
@@ -170,34 +171,27 @@ def by_fold(folds: list[Fold], room: Array, apart: int, out: Array) -> Steps:
     of a fold holds its lines. Neighbouring taps are `apart` values from each other.
     """
     rows, width = out.shape
-    start = folds[0].centre * apart
-    steps: Steps = []
-    slot = 0
+    start, slot = folds[0].centre * apart, 0
     for fold in folds:
         lines, number = room[:, slot], slot + 1
         for run in fold.runs():
             target = room[:, number : number + len(run), start : start + width]
             total, *others = (_shifted(lines, [taps[i][0] * apart for taps in run], width) for i in range(len(run[0])))
             if not others:
-                steps.append((np.copyto, (target, total)))
+                yield np.copyto, (target, total)
             for (_, sign), shifted in zip(run[0][1:], others, strict=True):
-                steps.append((np.add if sign > 0 else np.subtract, (total, shifted, target)))
+                yield np.add if sign > 0 else np.subtract, (total, shifted, target)
                 total = target
             number += len(run)
         slot += len(fold.weights)
     weights = np.array([weight for fold in folds for weight in fold.weights], out.dtype)
     sums = room[:, :, start : start + width]
-
-    def weighed(first: int, count: int) -> Steps:
-        matrix = np.kron(np.eye(count, dtype=out.dtype), weights)
-        many = (rows - first) // count
-        if not many:
-            return []
-        down, between, along = sums.strides
-        windows = as_strided(sums[first:], (many, count * slot, width), (count * down, between, along))
-        return [(np.matmul, (matrix, windows, out[first : first + many * count].reshape(many, count, width)))]
-
-    return steps + weighed(0, TOGETHER) + (weighed(rows - rows % TOGETHER, 1) if rows % TOGETHER else [])
+    down, between, along = sums.strides
+    for first, count in ((0, TOGETHER), (rows - rows % TOGETHER, 1)):
+        if many := (rows - first) // count:
+            matrix = np.kron(np.eye(count, dtype=out.dtype), weights)
+            windows = as_strided(sums[first:], (many, count * slot, width), (count * down, between, along))
+            yield np.matmul, (matrix, windows, out[first : first + many * count].reshape(many, count, width))
 
 
 def _moves_on(pairs: list[list[tuple[int, int]]]) -> bool:
@@ -220,11 +214,11 @@ def by_band(lines: Array, band: Array, out: Array) -> Steps:
     """The steps that fill ``out (rows, width)`` with products of `lines` and ``band (depth, size)``, all blocks in one call."""
     (rows, width), size = out.shape, band.shape[1]
     itemsize = out.itemsize
-
-    def product(start: int, count: int) -> Steps:
-        windows = as_strided(lines[:, start:], (count, rows, len(band)), (size * itemsize, lines.strides[0], itemsize))
-        blocks = as_strided(out[:, start:], (count, rows, size), (size * itemsize, out.strides[0], itemsize))
-        return [(np.matmul, (windows, band, blocks))]
-
     # the last block is whole, too: it computes some columns again
-    return product(0, width // size) + (product(width - size, 1) if width % size else [])
+    for start, count in ((0, width // size), (width - size, int(width % size > 0))):
+        if count:
+            windows = as_strided(
+                lines[:, start:], (count, rows, len(band)), (size * itemsize, lines.strides[0], itemsize)
+            )
+            blocks = as_strided(out[:, start:], (count, rows, size), (size * itemsize, out.strides[0], itemsize))
+            yield np.matmul, (windows, band, blocks)

@@ -69,7 +69,7 @@ def prepare(job: FilterJob, dtype: str) -> Work:
         prefix = buffers.get("prefix", (scratch.shape[1] + d, line), kind)
         spare = [buffers.get(name, (rows, line), kind) for name in ("sums", "doubled", "product")]
         total = buffers.get("total", (length,), kind)
-        summed, steps = -1, Steps()
+        summed = -1
         for target, planes, source, factor in zip(
             out.reshape(len(out), -1)[:, :length], by_kind[kind], job.sources, factors, strict=True
         ):
@@ -77,10 +77,10 @@ def prepare(job: FilterJob, dtype: str) -> Work:
             for c, classes in enumerate(planes):
                 if classes and summed != source + c:
                     summed = source + c
-                    steps += prefix_sums(scratch[summed], d, prefix)
+                    yield from prefix_sums(scratch[summed], d, prefix)
                 for jumps, pieces in classes:
                     sums, further, product = spare
-                    steps += _differences(
+                    yield from _differences(
                         [(prefix[i * d :][: (rows - 1) * s + 1 : s], rise) for i, rise in jumps], sums, product
                     )
                     sums, further = sums.reshape(-1), further.reshape(-1)
@@ -88,15 +88,14 @@ def prepare(job: FilterJob, dtype: str) -> Work:
                     for count, first, full in pieces:
                         while size < count:
                             known -= size * job.apart
-                            steps.append((np.add, (sums[:known], sums[size * job.apart :][:known], further[:known])))
+                            yield np.add, (sums[:known], sums[size * job.apart :][:known], further[:known])
                             sums, further, size = further, sums, 2 * size
                         if full:
-                            steps.append(sum_.put())
-                        steps.append(sum_.add(sums[first * job.apart :][:length]))
-            steps.append(sum_.put())
+                            yield sum_.put()
+                        yield sum_.add(sums[first * job.apart :][:length])
+            yield sum_.put()
             if factor != 1:
-                steps.append((np.multiply, (target, np.array(factor, dtype), target)))
-        return steps
+                yield np.multiply, (target, np.array(factor, dtype), target)
 
     return work
 
@@ -128,32 +127,29 @@ def prefix_sums(lines: Array, apart: int, out: Array) -> Steps:
     They work in groups of `GROUP` rows: first within all groups at once, then from group to group. So few calls do many
     rows.
     """
-    steps: Steps = [(out[:apart].fill, (0,))]
+    yield out[:apart].fill, (0,)
     for residue in range(min(apart, len(lines))):
         source, target = lines[residue::apart], out[residue + apart :: apart]
-        steps.append((np.copyto, (target[::GROUP], source[::GROUP])))
+        yield np.copyto, (target[::GROUP], source[::GROUP])
         for k in range(1, min(GROUP, len(source))):
             here = target[k::GROUP]
-            steps.append((np.add, (target[k - 1 :: GROUP][: len(here)], source[k::GROUP], here)))
+            yield np.add, (target[k - 1 :: GROUP][: len(here)], source[k::GROUP], here)
         for start in range(GROUP, len(source), GROUP):
             group = target[start : start + GROUP]
-            steps.append((np.add, (group, target[start - 1], group)))
-    return steps
+            yield np.add, (group, target[start - 1], group)
 
 
 def _differences(jumps: list[tuple[Array, int]], out: Array, product: Array) -> Steps:
     """The steps for ``out = Σ rise · prefix sums``."""
     (first, rise), *others = jumps
-    steps: Steps = []
     if rise == 1 and others and others[0][1] == -1:
-        steps.append((np.subtract, (first, others.pop(0)[0], out)))
+        yield np.subtract, (first, others.pop(0)[0], out)
     else:
-        steps.append((np.multiply, (first, np.array(abs(rise), out.dtype), out)))
+        yield np.multiply, (first, np.array(abs(rise), out.dtype), out)
         if rise < 0:
-            steps.append((np.negative, (out, out)))
+            yield np.negative, (out, out)
     for view, rise in others:
         if abs(rise) != 1:
-            steps.append((np.multiply, (view, np.array(abs(rise), out.dtype), product)))
+            yield np.multiply, (view, np.array(abs(rise), out.dtype), product)
             view = product
-        steps.append((np.add if rise > 0 else np.subtract, (out, view, out)))
-    return steps
+        yield np.add if rise > 0 else np.subtract, (out, view, out)

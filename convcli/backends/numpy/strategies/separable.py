@@ -134,8 +134,8 @@ def prepare(job: FilterJob, dtype: str) -> Work:
     planes = [_Passes(job, dtype, o) for o in range(job.outputs)]
 
     def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
-        targets = zip(planes, out[..., :width], strict=True)
-        return [step for each, target in targets for step in each.steps(scratch, target, buffers)]
+        for each, target in zip(planes, out[..., :width], strict=True):
+            yield from each.steps(scratch, target, buffers)
 
     return work
 
@@ -180,7 +180,6 @@ class _Passes:
 
     def _by_folds(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """All passes, for a few rows at a time, because their intermediate results take much memory."""
-        steps: Steps = []
         line, slots = scratch.shape[2], sum(len(fold.weights) for fold in self.folds)
         at_once = max(1, FOLD_BYTES // (slots * line * self.block * out.itemsize)) * self.block
         room = buffers.get("folds", (at_once, slots, line), self.dtype)
@@ -190,10 +189,9 @@ class _Passes:
                 rows, slot = target[start : start + at_once], 0
                 for number, (term, fold) in enumerate(zip(self.terms, self.folds, strict=True)):
                     lines = scratch[term.plane, first + self.sets * self.stride * start :: self.sets]
-                    steps += self._down(number, lines, room[: len(rows), slot])
+                    yield from self._down(number, lines, room[: len(rows), slot])
                     slot += len(fold.weights)
-                steps += passes.by_fold(self.folds, room[: len(rows)], self.apart, rows)
-        return steps
+                yield from passes.by_fold(self.folds, room[: len(rows)], self.apart, rows)
 
     def _by_bands(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """One term after the other."""
@@ -201,14 +199,12 @@ class _Passes:
         columns = min(passes.BLOCK_COLUMNS, width)
         passed = buffers.get("passed", (rows, scratch.shape[2]), self.dtype)
         further = buffers.get("further", (rows, width), self.dtype)
-        steps: Steps = []
         for number, term in enumerate(self.terms):
             for first in range(min(self.sets, rows)):
-                steps += self._down(number, scratch[term.plane, first :: self.sets], passed[first :: self.sets])
-            steps += passes.by_band(passed, self._band(number, columns, along=True), further if number else out)
+                yield from self._down(number, scratch[term.plane, first :: self.sets], passed[first :: self.sets])
+            yield from passes.by_band(passed, self._band(number, columns, along=True), further if number else out)
             if number:
-                steps.append((np.add, (out, further, out)))
-        return steps
+                yield np.add, (out, further, out)
 
     def _down(self, number: int, lines: Array, out: Array) -> Steps:
         """The steps of a term's pass along the columns of `lines`, into ``out (rows, line)``."""
@@ -216,11 +212,10 @@ class _Passes:
         size = min(self.block, rows)
         band = self._band(number, size)
         sources = passes.blocks_of(lines, rows, size, band.shape[1], self.stride)
-        steps = passes.multiply(band, sources, out[: len(sources) * size].reshape(-1, size, line))
+        yield from passes.multiply(band, sources, out[: len(sources) * size].reshape(-1, size, line))
         if rows % size:
             start = rows - size
-            steps += passes.multiply(band, lines[self.stride * start :][: band.shape[1]], out[start:])
-        return steps
+            yield from passes.multiply(band, lines[self.stride * start :][: band.shape[1]], out[start:])
 
     def _band(self, number: int, size: int, along: bool = False) -> Array:
         """The banded matrix of a term for blocks of `size` rows, or of `size` columns if `along` is set. Built once."""

@@ -54,18 +54,15 @@ def exact_type(job: FilterJob) -> str | None:
     return None
 
 
-class _Group(NamedTuple):
-    """Taps whose weights differ only in sign. `weight` is the weight of the first one."""
-
-    weight: float
-    taps: list[WeightedTap]
+Group = list[WeightedTap]
+"""Taps whose weights differ only in sign. The weight of the first one is that of the group."""
 
 
 class Arranged(NamedTuple):
     """How the taps of a job are summed."""
 
     shared: list[Sum]  # planes of sums that are computed first. Their numbers come after those of the gathered planes.
-    outputs: list[list[_Group]]  # the groups of each output plane. Those that need a product come first.
+    outputs: list[list[Group]]  # the groups of each output plane. Those that need a product come first.
 
 
 def passes(job: FilterJob) -> tuple[int, int]:
@@ -77,17 +74,18 @@ def passes(job: FilterJob) -> tuple[int, int]:
     counts = np.count_nonzero(job.kernels, axis=(1, 2, 3))
     if counts.max() <= MOST_TAPS:
         banks = _banks(job)
-        if STEPS_A_TAP * sum(int(counts[bank.start : bank.stop].sum()) for bank, *_ in banks) <= common.steps_allowed(
-            job
-        ):
+        few = sum(int(counts[bank.start : bank.stop].sum()) for bank, *_ in banks)
+        if STEPS_A_TAP * few <= common.steps_allowed(job):
             shares = _shares(job, banks)
-            sums = sum(len(made) * len(alike) for alike, (made, _) in zip(banks, shares, strict=True))
+            sums = sum(len(made) * len(alike) for alike, made, _ in shares)
             most = _most(job, sums)
-            count = sums
-            for alike, (_, outputs) in zip(banks, shares, strict=True):
-                groups = [group for taps in outputs for group in _groups(taps, most)]
-                count += len(alike) * sum(1 + len(group.taps) for group in groups)
-            return count, sums
+            count = sum(
+                len(alike) * (1 + len(group))
+                for alike, _, outputs in shares
+                for taps in outputs
+                for group in _groups(taps, most)
+            )
+            return sums + count, sums
     seen = job.kernels[: common.SEEN]
     products = sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in seen)
     return int(counts.sum()) + products * job.outputs // len(seen), 0
@@ -102,13 +100,13 @@ def arranged(job: FilterJob, gaps_only: bool = False) -> Arranged:
     """
     if gaps_only:
         return Arranged([], [_groups(_taps(job, o, gaps_only), 1) for o in range(job.outputs)])
-    banks = _banks(job)
-    found: dict[int, tuple[tuple[list[Sum], list[list[WeightedTap]]], int]] = {}
-    for alike, share in zip(banks, _shares(job, banks), strict=True):
-        found |= {bank.start: (share, job.sources[bank.start] - job.sources[alike[0].start]) for bank in alike}
+    found: dict[int, tuple[list[Sum], list[list[WeightedTap]], int]] = {}
+    for alike, made, members in _shares(job, _banks(job)):
+        first = job.sources[alike[0].start]
+        found |= {bank.start: (made, members, job.sources[bank.start] - first) for bank in alike}
     sums: list[Sum] = []
     outputs: list[list[WeightedTap]] = []
-    for _, ((made, members), ahead) in sorted(found.items()):
+    for _, (made, members, ahead) in sorted(found.items()):
         further = ahead, len(sums)  # added to the numbers of gathered planes, and to those of sums
         sums += [each._replace(plane=each.plane + further[each.plane >= job.gathered]) for each in made]
         outputs += [
@@ -126,13 +124,15 @@ def _banks(job: FilterJob) -> list[list[range]]:
     return [*found.values()]
 
 
-def _shares(job: FilterJob, banks: list[list[range]]) -> list[tuple[list[Sum], list[list[WeightedTap]]]]:
-    """For each group of equal banks, the sums and taps of the first one (see `shared`), within the steps allowed for the job."""
+def _shares(job: FilterJob, banks: list[list[range]]) -> list[tuple[list[range], list[Sum], list[list[WeightedTap]]]]:
+    """Each group of equal banks with the sums and taps of the first one (see `shared`), within the steps allowed for the job."""
     each = common.steps_allowed(job) // len(banks)
-    taps = [[_taps(job, o) for o in bank] for bank, *_ in banks]
-    if job.stride > 1:  # the sums would include lines that nothing reads
-        return [([], outputs) for outputs in taps]
-    return [shared(outputs, job.gathered, each) for outputs in taps]
+    found = []
+    for alike in banks:
+        taps = [_taps(job, o) for o in alike[0]]
+        # with a stride, the sums would include lines that nothing reads
+        found.append((alike, *(([], taps) if job.stride > 1 else shared(taps, job.gathered, each))))
+    return found
 
 
 def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
@@ -142,7 +142,6 @@ def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
     def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         _, rows, line = out.shape
         partial = buffers.get("partial", (rows, line), dtype)
-        steps: Steps = []
         if job.stride == 1:  # all lines as one
             length = (rows - 1) * line + width
             lines, targets = [*scratch.reshape(len(scratch), -1)], out.reshape(len(out), -1)[:, :length]
@@ -151,7 +150,7 @@ def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
                 further = lines[each.plane][each.rows * line + each.columns * job.apart :]
                 lines.append(buffers.get(f"shared {number}", further.shape, dtype))
                 join = np.add if each.sign > 0 else np.subtract
-                steps.append((join, (lines[each.plane][: len(further)], further, lines[-1])))
+                yield join, (lines[each.plane][: len(further)], further, lines[-1])
         else:
             reach = (rows - 1) * job.stride + 1
             targets, partial = out[..., :width], partial[:, :width]
@@ -166,22 +165,22 @@ def prepare(job: FilterJob, dtype: str, gaps_only: bool = False) -> Work:
 
         for target, groups in zip(targets, plans, strict=True):
             if not groups:
-                steps.append((target.fill, (0,)))
-            for number, (weight, (first, *others)) in enumerate(groups):
+                yield target.fill, (0,)
+            for number, (first, *others) in enumerate(groups):
+                weight = first.weight
                 if number and abs(weight) == 1:
                     for tap in (first, *others):
-                        steps.append((np.add if tap.weight > 0 else np.subtract, (target, view(tap), target)))
+                        yield np.add if tap.weight > 0 else np.subtract, (target, view(tap), target)
                     continue
                 into = partial if number else target
                 total = view(first)
                 for tap in others:
-                    steps.append((np.add if tap.weight == weight else np.subtract, (total, view(tap), into)))
+                    yield np.add if tap.weight == weight else np.subtract, (total, view(tap), into)
                     total = into
                 if weight != 1 or total is not into:
-                    steps.append((np.multiply, (total, np.array(weight, dtype), into)))
+                    yield np.multiply, (total, np.array(weight, dtype), into)
                 if number:
-                    steps.append((np.add, (target, into, target)))
-        return steps
+                    yield np.add, (target, into, target)
 
     return work
 
@@ -195,16 +194,16 @@ def _taps(job: FilterJob, output: int, gaps_only: bool = False) -> list[Weighted
     ]
 
 
-def _groups(taps: list[WeightedTap], most: int) -> list[_Group]:
+def _groups(taps: list[WeightedTap], most: int) -> list[Group]:
     """Taps grouped by the magnitude of their weight, at most `most` in a group. Groups that need a product come first."""
-    found: dict[float, list[_Group]] = {}
+    found: dict[float, list[Group]] = {}
     for tap in taps:
-        groups = found.setdefault(abs(tap.weight), [])
-        if not groups or len(groups[-1].taps) == most:
-            groups.append(_Group(tap.weight, []))
-        groups[-1].taps.append(tap)
-    every = [group for groups in found.values() for group in groups]
-    return sorted(every, key=lambda group: (abs(group.weight) == 1, -abs(group.weight)))
+        groups = found.setdefault(abs(tap.weight), [[]])
+        if len(groups[-1]) == most:
+            groups.append([])
+        groups[-1].append(tap)
+    order = sorted(found, key=lambda size: (size == 1, -size))
+    return [group for size in order for group in found[size]]
 
 
 def _most(job: FilterJob, sums: int) -> int:

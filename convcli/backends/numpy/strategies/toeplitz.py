@@ -92,11 +92,10 @@ def prepare(job: FilterJob, dtype: str) -> Work:
 
     def work(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         block = rows_of(job, out.shape[2])
-        steps: Steps = []
         for o, each in enumerate(columns):
             used = [(c, taps) for c, (_, taps) in enumerate(each) if taps]
             if not used:
-                steps.append((out[o].fill, (0,)))
+                yield out[o].fill, (0,)
             for first in range(min(sets, out.shape[1])):
                 target = out[o, first::sets]
                 size = min(block, len(target))
@@ -104,8 +103,7 @@ def prepare(job: FilterJob, dtype: str) -> Work:
                     offsets = [(j * job.apart, i) for j, i in taps]
                     lines = scratch[job.sources[o] + c, first::sets]
                     products = _Products(bands(o, c, size), size, lines.shape[1], most, buffers)
-                    steps += products.added_up(lines, job.stride, offsets, width, target, number > 0)
-        return steps
+                    yield from products.added_up(lines, job.stride, offsets, width, target, number > 0)
 
     return work
 
@@ -153,19 +151,17 @@ class _Products:
             stretches = blocks.reshape(1 if size == 1 else len(blocks), -1)
             return stretches[:, offset : stretches.shape[1] - line + width + offset]
 
-        steps: Steps = []
         sources = blocks_of(lines, rows, size, self.band.shape[1], stride)
         targets = out[: blocks * size].reshape(blocks, size, -1)
         for first in range(0, blocks, self.at_once):
             source, target = sources[first : first + self.at_once], targets[first : first + self.at_once]
-            steps += multiply(self.band, source, self.results[: len(source)])
+            yield from multiply(self.band, source, self.results[: len(source)])
             views = [cut(self.products[i][: len(source)], offset) for offset, i in offsets]
-            steps += _sum(views, cut(target), onto)
+            yield from _sum(views, cut(target), onto)
         if rest:  # the last block is whole, too: it begins higher up, and its first rows are left alone
-            steps += multiply(self.band, lines[stride * (rows - size) :][: self.band.shape[1]], self.results[0])
+            yield from multiply(self.band, lines[stride * (rows - size) :][: self.band.shape[1]], self.results[0])
             views = [self.products[i][0, size - rest :, offset : offset + width] for offset, i in offsets]
-            steps += _sum(views, out[rows - rest :, :width], onto)
-        return steps
+            yield from _sum(views, out[rows - rest :, :width], onto)
 
 
 def _sum(views: list[Array], target: Array, onto: bool) -> Steps:
@@ -173,8 +169,8 @@ def _sum(views: list[Array], target: Array, onto: bool) -> Steps:
     if onto:
         views = [target, *views]
     if len(views) == 1:
-        return [(np.copyto, (target, views[0]))]
-    return [
-        (np.add, (views[0], views[1], target)),
-        *((np.add, (target, view, target)) for view in views[2:]),
-    ]
+        yield np.copyto, (target, views[0])
+        return
+    yield np.add, (views[0], views[1], target)
+    for view in views[2:]:
+        yield np.add, (target, view, target)

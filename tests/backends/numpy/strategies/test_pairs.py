@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, Tap, _found, _pairs, _replaced, shared
+from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, WeightedTap, _found, _pairs, _replaced, shared
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pair
@@ -17,11 +17,11 @@ from convcli.kernels import parse
 from support.operations import convolve, transpose_convolve
 
 
-def taps_of(kernel: NDArray[np.float64]) -> list[Tap]:
-    return [Tap(0, int(i), int(j), float(kernel[i, j])) for i, j in np.argwhere(kernel)]
+def taps_of(kernel: NDArray[np.float64]) -> list[WeightedTap]:
+    return [WeightedTap(0, int(i), int(j), float(kernel[i, j])) for i, j in np.argwhere(kernel)]
 
 
-def spelt_out(sums: list[Sum], taps: list[Tap], size: tuple[int, int]) -> NDArray[np.float64]:
+def spelt_out(sums: list[Sum], taps: list[WeightedTap], size: tuple[int, int]) -> NDArray[np.float64]:
     """The kernel that taps come to, whose planes from 1 on are sums."""
     kernel = np.zeros(size)
 
@@ -38,7 +38,7 @@ def spelt_out(sums: list[Sum], taps: list[Tap], size: tuple[int, int]) -> NDArra
     return kernel
 
 
-def passes(sums: list[Sum], outputs: list[list[Tap]]) -> int:
+def passes(sums: list[Sum], outputs: list[list[WeightedTap]]) -> int:
     return len(sums) + sum(map(len, outputs))
 
 
@@ -50,17 +50,17 @@ def test_two_pairs_are_not_worth_a_pass() -> None:
 def test_a_difference_in_three_rows() -> None:
     sums, (taps,) = shared([taps_of(parse("sobel-x").kernels[0].values)], 1, 10**6)
     assert sums == [Sum(0, 0, 2, -1)]
-    assert taps == [Tap(1, 0, 0, -1.0), Tap(1, 1, 0, -2.0), Tap(1, 2, 0, -1.0)]
+    assert taps == [WeightedTap(1, 0, 0, -1.0), WeightedTap(1, 1, 0, -2.0), WeightedTap(1, 2, 0, -1.0)]
 
 
 def test_several_outputs_share() -> None:
-    once = [Tap(0, 0, 0, 0.5), Tap(0, 0, 1, 0.5)]
+    once = [WeightedTap(0, 0, 0, 0.5), WeightedTap(0, 0, 1, 0.5)]
     assert shared([once, once], 1, 10**6) == ([], [once, once])
-    assert shared([once] * 3, 1, 10**6) == ([Sum(0, 0, 1, 1)], [[Tap(1, 0, 0, 0.5)]] * 3)
+    assert shared([once] * 3, 1, 10**6) == ([Sum(0, 0, 1, 1)], [[WeightedTap(1, 0, 0, 0.5)]] * 3)
 
 
 def test_planes_are_not_mixed() -> None:
-    taps = [Tap(0, 0, 0, 1.0), Tap(1, 0, 1, 1.0), Tap(0, 1, 0, 1.0), Tap(1, 1, 1, 1.0)]
+    taps = [WeightedTap(0, 0, 0, 1.0), WeightedTap(1, 0, 1, 1.0), WeightedTap(0, 1, 0, 1.0), WeightedTap(1, 1, 1, 1.0)]
     sums, (left,) = shared([taps], 2, 10**6)
     assert sums == []
     assert left == taps or sorted(left) == sorted(taps)
@@ -74,7 +74,7 @@ def test_sums_of_sums() -> None:
 
 
 def test_many_taps_are_left_alone() -> None:
-    assert shared([[Tap(0, 0, i, 1.0) for i in range(MOST_TAPS + 1)]], 1, 10**6)[0] == []
+    assert shared([[WeightedTap(0, 0, i, 1.0) for i in range(MOST_TAPS + 1)]], 1, 10**6)[0] == []
 
 
 kernels = st.integers(1, 4).flatmap(
@@ -88,7 +88,7 @@ kernels = st.integers(1, 4).flatmap(
 )
 
 
-def looked_for(outputs: list[list[Tap]], planes: int) -> tuple[list[Sum], list[list[Tap]]]:
+def looked_for(outputs: list[list[WeightedTap]], planes: int) -> tuple[list[Sum], list[list[WeightedTap]]]:
     """What `shared` finds, the plain way: every sum is counted anew in every output, for as long as one stands for three pairs."""
     outputs, sums = [sorted(taps) for taps in outputs], list[Sum]()
     while True:

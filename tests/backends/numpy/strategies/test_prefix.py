@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convcli.backends.numpy.job import Job, direct
+from convcli.backends.numpy.job import FilterJob, direct
 from convcli.backends.numpy.strategies import flat, prefix
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
@@ -19,7 +19,7 @@ from support.layers import Layer
 from support.operations import convolve
 
 
-def job_of(kernel: NDArray[np.float64], kind: str = "uint8") -> Job:
+def job_of(kernel: NDArray[np.float64], kind: str = "uint8") -> FilterJob:
     geometry = ConvSpec(padding="same-upper").resolve((40, 50), kernel.shape)
     return direct(kernel[np.newaxis, np.newaxis], None, geometry, 1, np.dtype(kind), interleaved=False)
 

@@ -17,8 +17,8 @@ def test_tiles_are_of_whole_blocks(width: int, distinct: int) -> None:
     geometry = ConvSpec(padding="same-upper").resolve((4000, width), kernel.shape)
     job = direct(kernel[np.newaxis, np.newaxis], None, geometry, 1, np.dtype(np.uint8), interleaved=False)
     size = toeplitz.tile(job, 4)
-    part = job.part(range(size.width))
-    assert size.height % toeplitz.rows_of(job, part.line) == 0
+    line = job.reads(range(size.width)).shape[1]
+    assert size.height % toeplitz.rows_of(job, line) == 0
 
 
 @pytest.mark.parametrize("height", range(9, 21))
@@ -28,5 +28,5 @@ def test_lines_are_as_long_as_those_that_are_read(height: int) -> None:
     geometry = ConvSpec(padding="same-upper").resolve((height, 4095), kernel.shape)
     job = direct(kernel[np.newaxis, np.newaxis], None, geometry, 1, np.dtype(np.uint8), interleaved=False)
     size = toeplitz.tile(job, 4)
-    assert toeplitz.rows_of(job, job.part(range(size.width)).line) == 2
+    assert toeplitz.rows_of(job, job.reads(range(size.width)).shape[1]) == 2
     assert size == (height // 2 * 2, 4095)
