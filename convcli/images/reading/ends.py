@@ -7,7 +7,7 @@ data does not tell: it is damaged, or cut off. Nothing is decoded.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from convcli.images.formats import Format
@@ -61,17 +61,25 @@ def parts_of(stream: BinaryIO, row: Format | None) -> Parts | None:
     return Parts(tuple(places), 0 if padding else unread)
 
 
-def _png(stream: BinaryIO, start: int) -> int | None:
-    """Chunks of a length, a kind, data and a checksum, up to IEND (PNG, 3rd edition, 5.3)."""
+def png_chunks(stream: BinaryIO, start: int) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks of a PNG: their kind, and the place and the length of their data, which a checksum follows (3rd edition, 5.3)."""
     place = start + 8
     while True:
         stream.seek(place)
         head = stream.read(8)
         if len(head) < 8:
-            return None
-        place += 12 + int.from_bytes(head[:4], "big")
-        if head[4:] == b"IEND":
-            return place
+            return
+        length = int.from_bytes(head[:4], "big")
+        yield head[4:], place + 8, length
+        place += 12 + length
+
+
+def _png(stream: BinaryIO, start: int) -> int | None:
+    """Chunks up to IEND."""
+    for kind, place, length in png_chunks(stream, start):
+        if kind == b"IEND":
+            return place + length + 4
+    return None
 
 
 def _jpeg(stream: BinaryIO, start: int) -> int | None:

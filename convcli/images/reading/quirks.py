@@ -5,8 +5,7 @@ They have no mode for colours of 16 bits, and cut them to 8: `sixteen_bits` has 
 
 from __future__ import annotations
 
-import struct
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import Image
 
@@ -28,22 +27,16 @@ def more_than_8(image: Image.Image) -> bool:
     )
 
 
-def are_cut(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether Pillow will cut the samples to 8 bits, and `sixteen_bits.decode` cannot prevent it. To be asked before decoding."""
-    deep = row_of(image.format).deep
-    if deep is None:
-        return more_than_8(image)
-    before, number, mask, least = deep
-    place = stream.tell()
-    stream.seek(0)
-    _, _, after = stream.read(1 << 20).partition(before)
-    stream.seek(place)
-    return image.mode in _MODES and len(after) > number and (after[number] & mask) >= least
-
-
 def cut_note(image: Image.Image) -> str:
     """The remark on it."""
     return f"{image.format} of this kind with more than 8 bits per channel is read with 8"
+
+
+def invert_bitmap(image: Image.Image) -> None:
+    """Have Pillow read a bitmap of Photoshop, in which 1 is black, as it is."""
+    file: Any = image
+    if image.format == "PSD" and image.mode == "1":
+        file.tile = [tile._replace(args="1;I") for tile in file.tile]
 
 
 def raw_mode(image: Image.Image) -> str | None:
@@ -91,37 +84,6 @@ def count_of(image: Image.Image) -> int:
 
     Pillow counts the layers of a PSD, not the picture that they make up, and takes the counts in other headers as they are.
     """
-    try:
-        return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # damage, or a layer that Pillow does not read
-        if row_of(image.format).layers:  # the picture does not depend on them
-            return 1
-        raise
-
-
-def loses(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether colours were rounded when the file was coded. Of a WebP only its chunks say it."""
-    lossy = row_of(image.format).lossy_read
-    if lossy is not None:
-        return lossy
-    place = stream.tell()
-    try:
-        return b"VP8L" not in _webp_chunks(stream)
-    finally:
-        stream.seek(place)
-
-
-def _webp_chunks(stream: BinaryIO) -> list[bytes]:
-    """The kinds of the chunks of a WebP, those within frames as well.
-
-    Google, "WebP Container Specification": a kind of four bytes, a size of four, as many bytes, and one if that is odd. Frames
-    are in ``VP8 `` if colours were rounded, else in ``VP8L``; in an animation, they are in chunks ``ANMF``, behind 16 bytes.
-    """
-    kinds, place = [], 12  # behind ``RIFF``, a size and ``WEBP``
-    stream.seek(place)
-    while len(head := stream.read(8)) == 8:
-        kind, size = struct.unpack("<4sI", head)
-        kinds.append(kind)
-        place += 24 if kind == b"ANMF" else 8 + size + size % 2
-        stream.seek(place)
-    return kinds
+    if row_of(image.format).layers:
+        return 1
+    return max(1, int(getattr(image, "n_frames", 1)))

@@ -83,7 +83,7 @@ class File:
                     partial(self._opened, number),
                 )
                 planes, _, lost = pillow_file.decode(
-                    opened, self._stream, self._source, opener, white, unsigned=unsigned, inverted=inverted
+                    opened, self._source, opener, white, unsigned=unsigned, inverted=inverted
                 )
                 notes = (*lost, *notes)
             else:
