@@ -52,11 +52,9 @@ class Format(NamedTuple):
     alpha: bool = True
     palette: bool = False  # whether it has at most 256 colours, and counts hundredths of a second: see `writing.gif`
     turned: bool = False  # whether cameras write it, so that any file may say how it is to be turned
-    # where its header says that samples have more than 8 bits, of which Pillow keeps 8: what stands before, the number of
-    # the byte behind that, the bits of it that count, and their least value
-    deep: tuple[bytes, int, int, int] | None = None
-    plain: bool = False  # whether its files may hold nothing but samples, row by row, behind a header
-    layers: bool = False  # whether what Pillow counts is the layers of one picture, which it may not be able to read
+    header: str = ""  # the function in `convcli.images.reading.headers` that reads what its files declare
+    any_white: bool = False  # whether its files say what white is: any whole number that its integers hold
+    layers: bool = False  # whether what Pillow counts is the layers of one picture, which is read
     tensor: bool = False  # whether it holds any number of channels, as real numbers of any type
     bands: bool = False  # whether it holds any number of channels, as pixels of the types of its pictures
     pages: bool = False  # whether several pictures are pages that differ in all
@@ -105,38 +103,41 @@ ROWS = {row.name: row for row in (
     Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), plugin="PngImagePlugin.PngImageFile", end="png",
            sequence="pipe", writer="png", bits=16, animation=True, animated_endings=(".apng",), compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "text", "chunks")),
-    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", plugin="JpegImagePlugin.jpeg_factory",
-           coding="jpeg", turned=True, cmyk=True, alpha=False, largest=65500, lossy_read=True, lossy_written=True, quality=True,
+    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", header="jpeg",
+           plugin="JpegImagePlugin.jpeg_factory", coding="jpeg", turned=True, cmyk=True, alpha=False, largest=65500,
+           lossy_read=True, lossy_written=True, quality=True,
            keeps={"exif": 65533, "xmp": 65504, "comment": 65533} | _whole("iptc", "icc_profile", "dpi"), encoder_bytes=5),
-    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", coding="webp", feature="webp", animation=True, largest=16383,
-           animated_endings=(".webp",), keeps=_whole("exif", "xmp", "icc_profile"), lossy_read=None, lossy_written=None,
-           quality=True, encoder_bytes=41),
-    # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth; ISO/IEC 15444-1, A.5.1: each channel's bits less 1
-    Format("AVIF", deep=(b"av1C", 2, 0x40, 0x40), feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
+    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", header="webp", coding="webp", feature="webp", animation=True,
+           largest=16383, animated_endings=(".webp",), keeps=_whole("exif", "xmp", "icc_profile"), lossy_read=None,
+           lossy_written=None, quality=True, encoder_bytes=41),
+    Format("AVIF", header="avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
            bits=16, real=True, cmyk=True, bands=True, pages=True, keeps=_whole("exif", "xmp", "icc_profile", "dpi", "bands"),
            compression=True),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
-    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
-           sequence="file", writer="netpbm", plain=True, bits=16, alpha=False),  # the others are of 1 bit, and real
-    Format("BMP", (".bmp",), alpha=False, keeps=_whole("dpi"), direct=True),
+    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
+           heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
+           sequence="file", reader="netpbm_file", writer="netpbm", any_white=True, bits=16, alpha=False),
+    Format("BMP", (".bmp",), header="bmp", alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
-    Format("JPEG2000", feature="jpg_2000", deep=(b"\xff\x4f\xff\x51", 38, 0x7F, 8),
+    Format("JPEG2000", heads=(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "), header="jpeg2000", feature="jpg_2000",
            lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
     Format("MPO", written_as="JPEG", turned=True, lossy_read=True),  # of telephones, with a small picture behind the large one
-    Format("ICO", coding="ico", largest=256),
+    Format("ICO", header="icons", coding="ico", largest=256),
     Format("ICNS", only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
     Format("PCX", alpha=False, largest=65534),
-    Format("SGI", largest=65535),
+    Format("SGI", header="sgi", largest=65535),
     Format("TGA", largest=65535),
+    Format("DDS", header="dds"),
+    Format("CUR", header="icons", writer=""),
     Format("PDF", cmyk=True, largest=65500, lossy_written=True),
     Format("EPS", reader="", refusal="is EPS, a program, which Pillow would hand to Ghostscript", alpha=False),
     # Read with the help of other programs or not at all; hold neither gray nor colours of 8 bits.
     *(Format(name, reader="", writer="") for name in ("BUFR", "GRIB", "HDF5", "WMF")),
     Format("MPEG", reader=""),
-    Format("PSD", writer="", layers=True),
+    Format("PSD", heads=(b"8BPS",), header="psd", writer="", layers=True),
     *(Format(name, writer="") for name in ("BLP", "MSP", "PALM", "SPIDER", "XBM")),
 )}
 """In the order in which formats are named to the user."""

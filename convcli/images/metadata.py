@@ -6,12 +6,13 @@ import re
 import struct
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from PIL import Image
 
 from convcli.images.formats import row_of
 from convcli.images.picture import JpegCoding, Metadata
+from convcli.images.reading.ends import png_chunks
 
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -56,6 +57,9 @@ _SIZED = re.compile(
     rb"|<(exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))>[^<]*</\1>"
 )
 _SMALL = re.compile(rb"<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>", re.DOTALL)
+_LIGHT = b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"
+"""PNG's chunks of what its values mean (3rd edition, 11.3.2), but for the profile."""
+
 _PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
 """ImageMagick's keywords of PNG's texts that hold EXIF, which Pillow reads as such, and other profiles."""
 
@@ -85,7 +89,6 @@ def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata,
         iptc=sound(_iptc, image),
         comment=sound(_comment, image),
         text=sound(_text, image) or (),
-        chunks=sound(_chunks, image) or (),
         jpeg=sound(_jpeg, image),
         lossy=lossy,
         frames=frames,
@@ -222,16 +225,15 @@ def _profile(kind: str, text: str) -> str | None:
     return f"\n{name}\n{len(data):8}\n{data.hex()}\n" if data else None
 
 
-def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
-    if "text" not in row_of(image.format).keeps:
-        return ()
-    found, info = [], image.info
-    if "gamma" in info:
-        found.append((b"gAMA", struct.pack(">I", round(info["gamma"] * 100_000))))
-    if "chromaticity" in info:
-        found.append((b"cHRM", struct.pack(">8I", *(round(value * 100_000) for value in info["chromaticity"]))))
-    if "srgb" in info:
-        found.append((b"sRGB", struct.pack(">B", info["srgb"])))
+def light_chunks(stream: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
+    """A PNG's chunks of what its values mean, as they are in the file."""
+    found = []
+    for kind, place, length in png_chunks(stream, 0):
+        if kind in _LIGHT and length <= 32:
+            stream.seek(place)
+            found.append((kind, stream.read(length)))
+        elif kind == b"IDAT":
+            break
     return tuple(found)
 
 

@@ -5,15 +5,11 @@ They have no mode for colours of 16 bits, and cut them to 8: `sixteen_bits` has 
 
 from __future__ import annotations
 
-import struct
-import sys
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from convcli.images.formats import row_of
-from convcli.pointwise import Array
 
 _MODES = ("LA", "RGB", "RGBA", "CMYK")
 _RAW_MODES = (*_MODES, "RGBX", "RGBa")
@@ -31,22 +27,16 @@ def more_than_8(image: Image.Image) -> bool:
     )
 
 
-def are_cut(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether Pillow will cut the samples to 8 bits, and `sixteen_bits.decode` cannot prevent it. To be asked before decoding."""
-    deep = row_of(image.format).deep
-    if deep is None:
-        return more_than_8(image)
-    before, number, mask, least = deep
-    place = stream.tell()
-    stream.seek(0)
-    _, _, after = stream.read(1 << 20).partition(before)
-    stream.seek(place)
-    return image.mode in _MODES and len(after) > number and (after[number] & mask) >= least
-
-
 def cut_note(image: Image.Image) -> str:
     """The remark on it."""
     return f"{image.format} of this kind with more than 8 bits per channel is read with 8"
+
+
+def invert_bitmap(image: Image.Image) -> None:
+    """Have Pillow read a bitmap of Photoshop, in which 1 is black, as it is."""
+    file: Any = image
+    if image.format == "PSD" and image.mode == "1":
+        file.tile = [tile._replace(args="1;I") for tile in file.tile]
 
 
 def raw_mode(image: Image.Image) -> str | None:
@@ -89,76 +79,11 @@ def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
     return (value,) if isinstance(value, int) else tuple(value) if isinstance(value, tuple) else None
 
 
-def plain_white(image: Image.Image) -> int | None:
-    """White of an image that is not yet decoded, if its file holds nothing but samples, row by row; else None.
-
-    PPM and PGM files of 8 bits do, and PPM files of 16. Pillow's own memory, four bytes for each pixel of three, can be spared.
-    """
-    tiles: Any = getattr(image, "tile", ())
-    if not tiles or not row_of(image.format).plain or image.mode not in ("L", "RGB") or image.has_transparency_data:
-        return None
-    codec, _, _, arguments = tiles[0]
-    if codec == "ppm" and image.mode == "RGB" and arguments[1] > 255:
-        return int(arguments[1])
-    return 255 if codec == "raw" and arguments in (image.mode, (image.mode, 0, 1)) else None
-
-
-def read_plain(image: Image.Image, stream: BinaryIO, white: int) -> Array:
-    """``(H, W)`` or ``(H, W, C)`` of an image with a `plain_white`, from its file. Samples of 16 bits are scaled to 65535.
-
-    Raises
-    ------
-    OSError
-        The file is cut off.
-    """
-    (width, height), bands = image.size, len(image.getbands())
-    array: Array = np.empty((height, width, bands), np.uint8 if white == 255 else np.uint16)
-    stream.seek(image.tile[0].offset)  # type: ignore[attr-defined]
-    if cast("Any", stream).readinto(array.view(np.uint8).data) != array.nbytes:
-        raise OSError("image file is truncated")
-    if white != 255 and sys.byteorder == "little":
-        array.byteswap(inplace=True)
-    if white not in (255, 65535):
-        array[...] = np.rint(np.minimum(array, white) * (65535 / white))
-    return array if bands > 1 else array[..., 0]
-
-
 def count_of(image: Image.Image) -> int:
     """How many pictures there are: one or more, whatever a header says.
 
     Pillow counts the layers of a PSD, not the picture that they make up, and takes the counts in other headers as they are.
     """
-    try:
-        return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # damage, or a layer that Pillow does not read
-        if row_of(image.format).layers:  # the picture does not depend on them
-            return 1
-        raise
-
-
-def loses(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether colours were rounded when the file was coded. Of a WebP only its chunks say it."""
-    lossy = row_of(image.format).lossy_read
-    if lossy is not None:
-        return lossy
-    place = stream.tell()
-    try:
-        return b"VP8L" not in _webp_chunks(stream)
-    finally:
-        stream.seek(place)
-
-
-def _webp_chunks(stream: BinaryIO) -> list[bytes]:
-    """The kinds of the chunks of a WebP, those within frames as well.
-
-    Google, "WebP Container Specification": a kind of four bytes, a size of four, as many bytes, and one if that is odd. Frames
-    are in ``VP8 `` if colours were rounded, else in ``VP8L``; in an animation, they are in chunks ``ANMF``, behind 16 bytes.
-    """
-    kinds, place = [], 12  # behind ``RIFF``, a size and ``WEBP``
-    stream.seek(place)
-    while len(head := stream.read(8)) == 8:
-        kind, size = struct.unpack("<4sI", head)
-        kinds.append(kind)
-        place += 24 if kind == b"ANMF" else 8 + size + size % 2
-        stream.seek(place)
-    return kinds
+    if row_of(image.format).layers:
+        return 1
+    return max(1, int(getattr(image, "n_frames", 1)))

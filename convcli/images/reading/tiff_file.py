@@ -72,7 +72,7 @@ class File:
         if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):  # which Pillow turns upright, as all others
             array = array_of(opened)[..., np.newaxis].astype(page.dtype)
             return tiff_pixels.picture_of(array, page, white), ()
-        decoded = pillow_file.decode(opened, self._stream, self._source, partial(self._opened, number))
+        decoded = pillow_file.decode(opened, self._source, partial(self._opened, number))
         return decoded.planes, (*decoded.notes, *_of_other_colours(page))
 
     def _by_pillow(self, number: int, page: Any) -> Image.Image | None:

@@ -88,6 +88,10 @@ def storage_for(
         return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", lost)
     check_policy(container, policy)
     notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
+    if row.any_white and picture.colour.dtype.kind == "u" and full_scale % 1 == 0 and full_scale < 65536:
+        return Storage(
+            container, space, "uint8" if full_scale < 256 else "uint16", 1.0, full_scale, policy or "clip", notes
+        )
     if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
         return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip", notes)
     if full_scale > 255:
