@@ -19,7 +19,7 @@ class File:
     Raises
     ------
     ImageError
-        It is none, it is too large, or of a shape that is none of an image's.
+        It is not a .npy file, is too large, or does not have the shape of an image.
     """
 
     format: str | None = TENSOR
@@ -48,4 +48,4 @@ class File:
         return self._picture.pop()
 
     def timing(self) -> None:
-        """Nothing moves."""
+        """A tensor has none."""

@@ -27,7 +27,7 @@ _SPACES = {
 
 
 class File:
-    """The pictures that Pillow decodes; see `convcli.images.picture.ImageFile`."""
+    """A file that Pillow decodes; see `convcli.images.picture.ImageFile`."""
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
@@ -49,7 +49,7 @@ class File:
         Returns
         -------
         Picture
-            Upright (EXIF orientation is applied and its tag dropped); palettes become RGB, 1-bit becomes 8-bit gray.
+            Upright: the EXIF orientation is applied, and its tag dropped. Palettes become RGB, and 1 bit becomes 8-bit gray.
         """
         image = self._image
         assert image is not None
@@ -67,7 +67,7 @@ class File:
                 None if self._cut else quirks.transparent_value(image),
                 alpha=self._timing is not None and self._timing.alpha,
             )
-            if self._said is None or not row_of(image.format).animation:  # pages have their own
+            if self._said is None or not row_of(image.format).animation:  # each page has its own
                 self._said = metadata_of(decoded.kept, self.frames, quirks.loses(image, self._stream))
         metadata, orientation, remarks = self._said
         notes = (quirks.cut_note(image),) if self._cut else decoded.notes
@@ -77,7 +77,7 @@ class File:
         return upright(planes, orientation)
 
     def timing(self) -> Timing | None:
-        """Decode every frame for its duration, and whether it is transparent: some say so only then."""
+        """The timing of an animation. Decodes every frame, because some formats tell duration and transparency only then."""
         if self.frames == 1 or not row_of(self.format).animation:
             return None
         durations, alpha = [], False
@@ -109,7 +109,7 @@ class Decoded(NamedTuple):
     """What Pillow decodes of an image."""
 
     planes: Picture
-    kept: Image.Image  # what the file says beside its pixels is asked of it
+    kept: Image.Image  # has the metadata of the file
     notes: tuple[str, ...]  # what was lost
 
 
@@ -124,28 +124,28 @@ def decode(
     unsigned: bool = False,
     inverted: bool = False,
 ) -> Decoded:
-    """Decode an image that is opened.
+    """Decode an image.
 
     Parameters
     ----------
     image : Image
-        Not decoded.
+        Opened, not yet decoded.
     stream : binary stream
         Its file.
     source : str
-        For the message.
+        The input, for the message.
     opener : callable, optional
-        Opens it anew, at this very picture: 16-bit colours are decoded twice. None where that cannot be done.
+        Opens the same picture again, because 16-bit colours are decoded twice. None if that is not possible.
     white : float, optional
-        What the file or the user says that white is.
+        The value of white, if the file or the user defines it.
     value : tuple of int, optional
-        The one 16-bit colour that is transparent.
+        The only 16-bit colour that is transparent.
     alpha : bool
-        Whether the picture is to have alpha even if the file has none.
+        Whether the picture gets alpha even if the file has none.
     unsigned : bool
-        Whether the 32-bit integers of the file have no sign: Pillow reads them as signed.
+        Whether the 32-bit integers of the file are unsigned. Pillow reads them as signed.
     inverted : bool
-        Whether white is 0 in 16-bit gray: Pillow turns it round at 8 bits only.
+        Whether white is 0 in 16-bit gray. Pillow inverts only 8 bits.
     """
     kept, samples = image, None
     notes: tuple[str, ...] = ()
@@ -155,7 +155,7 @@ def decode(
         samples = sixteen_bits.decode(opener, raw)
         kept = opener()
         if "text" in row_of(image.format).keeps:
-            with suppress(Exception):  # its texts may stand behind the pixels
+            with suppress(Exception):  # its texts may come after the pixels
                 image.load()
                 kept = image
     elif (largest := quirks.plain_white(image)) is not None:
@@ -169,7 +169,7 @@ def decode(
         has_alpha = (alpha or image.has_transparency_data) and space != "cmyk"
         wanted = {"gray": "L"}.get(space, space.upper()) + "A" * has_alpha
         array = array_of(image, wanted) if samples is None else samples
-        gray = array.ndim == 2 or array.shape[2] < 3  # Pillow may have a wider mode for it
+        gray = array.ndim == 2 or array.shape[2] < 3  # Pillow's mode may be wider
         return Decoded(planes_of(array, "gray" if gray else space, value=value), kept, notes)
     if mode not in ("I", "F") and not mode.startswith("I;16"):
         rule = f"is of Pillow's mode {mode}, which is not supported"
@@ -183,13 +183,13 @@ def decode(
 
 
 _PILLOWS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
-"""Bytes of a pixel in memory; those of any other mode are 4."""
+"""Bytes of a pixel in Pillow's memory; 4 in any other mode."""
 _OURS = {"P": 3, "I;16": 2, "I;16L": 2, "I;16B": 2, "I": 4, "F": 4}
-"""Bytes of a pixel of the array; those of any other mode are its bands."""
+"""Bytes of a pixel in the array; as many as the mode has bands in any other mode."""
 
 
 def bytes_each(image: Image.Image) -> int:
-    """What decoding takes for each pixel: Pillow's own and, copied from them, the array's."""
+    """Bytes of memory that decoding takes for each pixel: in Pillow and, copied from there, in the array."""
     ours = _OURS.get(image.mode, len(image.getbands()))
     if (white := quirks.plain_white(image)) is not None and orientation_of(image) == 1:
         return ours if white == 255 else 2 * ours

@@ -1,6 +1,6 @@
-"""TIFF files: tifffile reads their structure, and the pixels of what is not compressed or is deflated; Pillow the other codings.
+"""TIFF files. tifffile reads the structure, and pixels that are not compressed or deflated. Pillow decodes other compressions.
 
-tifffile would want another package for those (LZW, JPEG, CCITT and more), which is asked last.
+For these (LZW, JPEG, CCITT and more) tifffile needs another package. It is used only if Pillow cannot decode them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from convcli.images.reading import pillow_file, quirks
 from convcli.images.reading.planes import completed, gray_planes, planes_of, straighten, upright
 from convcli.pointwise import Array
 
-_SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # of 0, white is 0
+_SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}  # with 0, white is 0
 _ALPHAS = {(1,), (2,), (999,)}
-"""First extra samples that are alpha: colours are multiplied with it, or not; and what Corel Draw writes."""
+"""First extra samples that are alpha: 1 if colours are multiplied by it, 2 if not, and what Corel Draw writes."""
 
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 
@@ -39,11 +39,11 @@ _CODINGS: dict[int, Callable[[], Any]] = {
     32946: zlib.decompressobj,
     34925: lzma.LZMADecompressor,
 }
-"""Compressions that are undone here, and only as far as a strip or tile should go: a small file may hold gigabytes."""
+"""Compressions that are undone here, but no further than a strip or tile should be long: a small file may hold gigabytes."""
 
 
 class File:
-    """The pages of a TIFF; see `convcli.images.picture.ImageFile`.
+    """A TIFF file; see `convcli.images.picture.ImageFile`.
 
     Raises
     ------
@@ -84,18 +84,18 @@ class File:
                 )
                 notes = (*lost, *notes)
             else:
-                planes = upright(self._planes(page, white), orientation)  # which Pillow does itself
+                planes = upright(self._planes(page, white), orientation)  # Pillow does it itself
         return completed(planes, self._source, self._full_scale, metadata, notes, said is not None)
 
     def timing(self) -> None:
         """Pages have none."""
 
     def _by_pillow(self, number: int) -> Image.Image | None:
-        """A page as Pillow opens it; None if that does not know its kind, or cannot give all of its bits."""
-        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
+        """A page, opened by Pillow; None if Pillow does not know its kind, or would not give all bits."""
+        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # raised if Pillow does not know it
             image = self._opened(number)
             tags: Any = getattr(image, "tag_v2", {})
-            apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes, whose unpackers cannot be chosen
+            apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes: their unpackers cannot be chosen
             if not (apart and quirks.more_than_8(image)):
                 return image
         return None
@@ -108,7 +108,7 @@ class File:
         return image
 
     def _planes(self, page: Any, white: float | None) -> Picture:
-        """The planes of a page as tifffile decodes it."""
+        """A page, decoded by tifffile."""
         photometric = int(page.photometric)
         space = _SPACES.get(photometric)
         try:
@@ -134,7 +134,7 @@ class File:
 
 @cache
 def _pillows() -> type[Any]:
-    """Pillow's class of TIFF files, which opens 16-bit gray with alpha as well, and leaves the check of the size to us."""
+    """Pillow's class of TIFF files. It also opens 16-bit gray with alpha, and does not check the size."""
     from PIL import TiffImagePlugin
 
     core: Any = Image.core  # type: ignore[attr-defined]
@@ -146,7 +146,7 @@ def _pillows() -> type[Any]:
             if any(tags.get(tag) != value for tag, value in gray_alpha.items()):
                 super()._setup()
                 return
-            tags.update({258: (8, 8, 8, 8), 262: 2, 277: 4})  # as wide: see `sixteen_bits.decode`
+            tags.update({258: (8, 8, 8, 8), 262: 2, 277: 4})  # the same width: see `sixteen_bits.decode`
             try:
                 super()._setup()
             finally:
@@ -167,11 +167,11 @@ def _pillows() -> type[Any]:
 
 
 def _count(pages: Any) -> int:
-    """How many pages there are. tifffile leaves out what lies behind the file's end, which is not to be lost in silence."""
+    """The number of pages. tifffile ignores a page that is beyond the end of the file; here it is an error."""
     count = len(pages)
     last, offsets = pages[count - 1], {pages[number].offset for number in range(count)}
     layout, file = last.parent.tiff, last.parent.filehandle
-    if not layout.is_ndpi:  # whose directories are longer
+    if not layout.is_ndpi:  # its directories are longer
         file.seek(last.offset)
         (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
         file.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
@@ -182,7 +182,7 @@ def _count(pages: Any) -> int:
 
 
 def _bytes_each(page: Any) -> int:
-    """What decoding takes for each pixel: Pillow's own, the array, and a copy where that is not interleaved."""
+    """Bytes of memory that decoding takes for each pixel: in Pillow, in the array, and in a copy if that is not interleaved."""
     samples = int(page.samplesperpixel * max(1, page.bitspersample // 8))
     if not _is_direct(page):
         return 4 + samples
@@ -191,9 +191,9 @@ def _bytes_each(page: Any) -> int:
 
 
 def _is_direct(page: Any) -> bool:
-    """Whether the pixels of a page are read here: whole bytes of gray or colours, not compressed or deflated.
+    """Whether the pixels of a page are read without Pillow: whole bytes of gray or colours, not compressed or deflated.
 
-    Colours of 8 bits that are multiplied by their alpha are left to Pillow, and its ways of rounding.
+    8-bit colours that are multiplied by their alpha are left to Pillow, which rounds them in its own way.
     """
     extra = tuple(map(int, page.extrasamples[:1]))
     return (
@@ -208,7 +208,7 @@ def _is_direct(page: Any) -> bool:
 
 
 def _array(page: Any) -> Array | None:
-    """The samples ``(H, W, C)`` of a page in the machine's byte order; None of a volume, and of no pixels."""
+    """The samples ``(H, W, C)`` of a page in native byte order; None for a volume, or if there are no pixels."""
     undo = _CODINGS.get(page.compression)
     if undo is None or page.imagedepth > 1:
         whole = page.asarray(squeeze=False)
@@ -218,7 +218,7 @@ def _array(page: Any) -> Array | None:
         count = prod(page.chunked)
         if min(len(page.dataoffsets), len(page.databytecounts)) < count:
             raise ValueError(f"{len(page.dataoffsets)} of {count} strips or tiles are there")
-        coding, page.compression = page.compression, 1  # the decoder gets what is not compressed any more
+        coding, page.compression = page.compression, 1  # the decoder gets data that is not compressed any more
         try:
             segments = page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts, length=count)
             for data, index in segments:
@@ -237,7 +237,7 @@ def _array(page: Any) -> Array | None:
 
 
 def _segment_bytes(page: Any) -> int:
-    """The bytes of a whole strip or tile."""
+    """The size of a whole strip or tile, in bytes."""
     samples = page.samplesperpixel if page.planarconfig == 1 else 1
     strip = min(page.rowsperstrip, page.imagelength), page.imagewidth
     rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else strip
@@ -245,7 +245,7 @@ def _segment_bytes(page: Any) -> int:
 
 
 def _coloured(array: Array, space: str, extra: tuple[int, ...], known: float | None) -> Picture:
-    """Planes of ``(H, W, C)``: the colours, the first extra sample if it is alpha, and nothing else."""
+    """The picture of samples ``(H, W, C)``: the colours, and the first extra sample if it is alpha."""
     colours, kind = COLOURS[space], array.dtype
     real = kind.kind == "f" or kind.itemsize > 2
     white = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
@@ -262,7 +262,7 @@ def _coloured(array: Array, space: str, extra: tuple[int, ...], known: float | N
 
 
 def _described(page: Any, stream: BinaryIO) -> Image.Image:
-    """An image without pixels that says what a page says beside them, as those that Pillow opens do."""
+    """An image without pixels that has the metadata of a page, like an image that Pillow has opened."""
     exif = Image.Exif()
     exif.bigtiff, exif.endian = page.parent.is_bigtiff, page.parent.byteorder
     sound(exif.load_from_fp, stream, page.offset)
@@ -272,6 +272,6 @@ def _described(page: Any, stream: BinaryIO) -> Image.Image:
     found = {"icc_profile": sound(exif.get, ICC), "xmp": sound(exif.get, XMP)}
     image.info = {name: value for name, value in found.items() if isinstance(value, bytes)}
     across, down, unit = RESOLUTION
-    with suppress(Exception):  # only Pillow's code runs in there: what is damaged is left out
+    with suppress(Exception):  # Pillow may raise anything: damaged values are left out
         image.info["dpi"] = tuple(float(exif[tag]) * _PER_INCH[exif.get(unit)] for tag in (across, down))
     return image
