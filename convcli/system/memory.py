@@ -1,4 +1,4 @@
-"""How much memory there is, so that what cannot fit is refused before it is allocated. Standard library only."""
+"""How much memory there is, so that work that does not fit is refused early. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from convcli.system.context import current
 
 
 def total_bytes() -> float:
-    """Bytes of memory that this process may use: the least of the machine's, the container's and ``ulimit -v``; or infinity.
+    """Bytes of memory that this process may use: the least limit of machine, container and ``ulimit -v``; or infinity.
 
-    A run asks the system once.
+    A run asks the system only once.
     """
     return current().kept(total_bytes, lambda: min(_installed(), _allowed(), _address_space()))
 
@@ -31,7 +31,7 @@ def _installed() -> float:
 
 
 PROGRAM_BYTES, THREAD_BYTES = 300 << 20, 160 << 20
-"""Address space of the program with NumPy and Pillow, and of one thread: its stack, its heap, and its buffers in BLAS."""
+"""Address space of the program with NumPy and Pillow, and of one thread: stack, heap, and buffers in BLAS."""
 
 
 def most_threads() -> int:
@@ -44,7 +44,7 @@ def most_threads() -> int:
 
 
 def give_up() -> None:
-    """To be called after a MemoryError. If other threads hold memory, this work can begin again when they are done.
+    """Call this after a MemoryError. If other threads hold memory, the work can begin again when they are done.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def refuses(need: float) -> bool:
 
 
 def share() -> str:
-    """How much memory this thread may have, in GiB and in words: for the error that it is not enough."""
+    """How much memory this thread may have, in GiB, as a part of an error."""
     mine = _mine.get()
     if mine is None or mine.again:
         return f"this machine has {total_bytes() / 2**30:.1f}"
@@ -85,7 +85,7 @@ def share() -> str:
 class Wait(BaseException):
     """Work needs more memory than its share. It has to stop, and to begin again when there is enough.
 
-    It is not an `Exception`, so that nobody takes it for an error of a decoder or an encoder.
+    It is not an `Exception`, so that it is not mistaken for an error of a decoder or an encoder.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ class Wait(BaseException):
 class Shares:
     """The memory, divided into `count` equal shares for as many threads. A thread that needs more waits for several shares.
 
-    A thread that holds shares never waits: if it turns out to need more, it gives back all it has and begins again. So no
-    two threads can wait for each other. Threads are served in the order in which they ask.
+    A thread that holds shares never waits: if it needs more, it gives back all it has and begins again. So no two threads can
+    wait for each other. Threads are served in the order in which they ask.
     """
 
     def __init__(self, count: int) -> None:
@@ -161,7 +161,7 @@ class Shares:
 
 
 class _Mine(NamedTuple):
-    """What a thread may have: bytes, whether it can begin again with more, and how many threads have the same."""
+    """What a thread may have: bytes, whether it can begin again with more, and how many threads have the same share."""
 
     bytes: float
     again: bool
@@ -169,7 +169,7 @@ class _Mine(NamedTuple):
 
 
 _mine: ContextVar[_Mine | None] = ContextVar("mine", default=None)
-"""What this thread, and the threads that help it, may have; None: all the memory."""
+"""What this thread and its helpers may have; None: all the memory."""
 
 
 def _address_space() -> float:

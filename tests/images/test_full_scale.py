@@ -54,7 +54,7 @@ def test_white_far_above_the_values_is_told_whatever_is_made_of_the_channels(tmp
     path = tensor(tmp_path, np.random.default_rng(0).random((3, 20, 30), np.float32))
     for channels in ("each", "sum", "gray"):
         result = done("apply", path, "-k", "box:3", "--channels", channels, "-o", tmp_path / f"{channels}.png")
-        assert "the values reach 1 only, and white is 255" in result.err
+        assert "the largest value is only 1, and white is 255" in result.err
 
 
 def png_of(path: Path) -> np.ndarray:

@@ -109,9 +109,9 @@ def test_eight_bits(kind: str, tmp_path: Path) -> None:
     ("tensor", "said"),
     [
         (lambda: torch.empty(4, 1, 3, 3, device="meta"), "on device meta, which keeps shapes but no values: save them"),
-        (lambda: VALUES.to(torch.complex64), "of dtype complex64: real numbers are wanted"),
-        (lambda: VALUES.to(torch.complex32), "of dtype complex32: real numbers are wanted"),
-        (lambda: VALUES.to(torch.complex64).conj(), "of dtype complex64: real numbers are wanted"),
+        (lambda: VALUES.to(torch.complex64), "of dtype complex64: save real numbers"),
+        (lambda: VALUES.to(torch.complex32), "of dtype complex32: save real numbers"),
+        (lambda: VALUES.to(torch.complex64).conj(), "of dtype complex64: save real numbers"),
         (lambda: torch.zeros(4, 1, 3, 3, dtype=torch.uint8).view(torch.bits8), "save plain float32 tensors"),
         (lambda: torch.sparse_coo_tensor([[0]] * 4, [1.0], (10**5, 10**5, 3, 3)), "stand for 90000000000 values"),
         (lambda: torch.ones(1, 1, 1, 1).expand(10**5, 10**5, 3, 3), "stand for 90000000000 values"),

@@ -33,7 +33,7 @@ class File:
             raise ImageError(f"input '{source}'", *error.args) from None
         what, shape = f"input '{source}'", f"has shape {array.shape}"
         if array.ndim not in (2, 3, 4):
-            raise ImageError(what, shape, "(H, W), (C, H, W) or (N, C, H, W) is wanted")
+            raise ImageError(what, shape, "use (H, W), (C, H, W) or (N, C, H, W)")
         if not array.size:
             raise ImageError(what, f"{shape}, and no values", "leave it out", "no side can be 0")
         if array.dtype == bool:
