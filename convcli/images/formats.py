@@ -72,20 +72,11 @@ class Format(NamedTuple):
     compression: bool = False
     # memory of the encoder for each pixel of three channels, measured, without the pixels and the file
     encoder_bytes: int = 0
-    direct: bool = (
-        False  # whether the encoder writes from front to back, so that no copy of the file is needed in memory
-    )
+    # whether the encoder writes from front to back, so that no copy of the file is needed in memory
+    direct: bool = False
 
     def loses(self, source_loses: bool, quality: int | None = None) -> bool:
-        """Whether writing this format changes colours.
-
-        Parameters
-        ----------
-        source_loses : bool
-            Whether the input is lossy.
-        quality : int, optional
-            The quality that the user wants.
-        """
+        """Whether writing this format changes colours, for an input that is lossy or not, and the quality that the user wants."""
         if self.lossy_written is None:
             return source_loses if quality is None else quality < 100
         return self.lossy_written
@@ -181,7 +172,7 @@ def animations() -> dict[str, str]:
 
 
 def format_of(target: str, wanted: str | None, source: str | None) -> str:
-    """The format to write: Pillow's name of it, or ``NPY``.
+    """The format to write: Pillow's name of it, or ``NPY``. Raises `ImageError` if it cannot be written.
 
     Parameters
     ----------
@@ -191,11 +182,6 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
         The name of the format, if the ending does not decide.
     source : str, optional
         The format of the input, which is the default for a stream.
-
-    Raises
-    ------
-    ImageError
-        The format cannot be written.
     """
     if wanted is None and names.is_stream(target) and not Path(target).suffix:
         name = row_of(source).written_as or source

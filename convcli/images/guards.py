@@ -35,13 +35,8 @@ def settle(limit: int = MAX_PIXELS) -> None:
     """Set Pillow's limit of pixels, silence its warnings, and silence loggers, if the context owns the process.
 
     Leaving the context undoes it. Without such a context nothing is changed: `opened` ignores Pillow's limit, and warnings and
-    log messages go where the caller sends them.
-
-    Parameters
-    ----------
-    limit : int
-        The largest number of pixels that is accepted. Some of Pillow's plugins check Pillow's own limit. So it is raised if
-        needed, but never lowered: Pillow also compares the size of letters with it.
+    log messages go where the caller sends them. Some of Pillow's plugins check Pillow's own limit. So it is raised if `limit`
+    is higher, but never lowered: Pillow also compares the size of letters with it.
     """
     context = current()
     if context.owns_process:
@@ -75,12 +70,7 @@ def opened(stream: BinaryIO) -> Image.Image:
     size. PNG and JPEG files are opened without trying other plugins first: importing these takes a thirtieth of the run time
     of a command on a small image.
 
-    Raises
-    ------
-    UnidentifiedImageError
-        No plugin knows the format.
-    Exception
-        A plugin can raise any other exception.
+    Raises `UnidentifiedImageError` if no plugin knows the format. A plugin can raise any other exception.
     """
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
@@ -112,10 +102,7 @@ _ANOTHER = SyntaxError, IndexError, TypeError, struct.error
 def decoding(source: str, limit: int) -> Iterator[None]:
     """Turn every error of a decoder into an `ImageError`, and silence C libraries.
 
-    Raises
-    ------
-    ImageError
-        The block raised an error. It is an `UnidentifiedError` if Pillow does not know the format.
+    It is an `UnidentifiedError` if Pillow does not know the format.
     """
     try:
         with silent():
@@ -123,7 +110,7 @@ def decoding(source: str, limit: int) -> Iterator[None]:
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
-        rule, why = "is not an image", "Pillow does not recognise its format"
+        rule, why = "is not an image", "Pillow does not know its format"
         raise UnidentifiedError(f"input '{source}'", rule, "name an image or a .npy file", why) from None
     except Exception as error:  # the block runs only code of Pillow and tifffile, which may raise anything
         rule, remedy = "cannot be decoded", "is it truncated, damaged or of a rare kind?"
@@ -152,18 +139,8 @@ def beyond(source: str, size: str, pixels: int, limit: int) -> ImageError:
 def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, frames: int = 1) -> None:
     """Refuse an image that has too many pixels or needs too much memory, before it is decoded.
 
-    Parameters
-    ----------
-    source : str
-        The input, for the message.
-    pixels : int
-        The number of pixels of all frames.
-    limit : int
-        The largest number that is accepted.
-    bytes_each : int
-        Bytes of memory that decoding takes for each pixel of a frame.
-    frames : int
-        The number of frames. One at a time is in memory.
+    `pixels` is the number of all `frames`, of which one at a time is in memory, and `bytes_each` is what decoding takes for
+    each pixel of a frame.
     """
     size = f"{pixels} pixels" + (f" in {frames} frames" if frames > 1 else "")
     if pixels > limit:

@@ -63,16 +63,8 @@ _PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
 def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata, int, tuple[str, ...]]:
     """The metadata that the output keeps, the orientation of the pixels (1 to 8), and remarks about what is damaged.
 
-    Call it after the pixels are decoded: in some formats texts come after them.
-
-    Parameters
-    ----------
-    image : Image
-        With the `info` and the EXIF data of the file.
-    frames : int
-        The number of pictures in the file.
-    lossy : bool
-        Whether the file is lossy.
+    Call it after the pixels are decoded: in some formats texts come after them. `frames` is the number of pictures in the file,
+    and `lossy` says whether the file is lossy.
     """
     orientation, dpi, profile = orientation_of(image), sound(_dpi, image), image.info.get("icc_profile")
     exif = sound(_exif, image)  # last: it removes tags that others read
@@ -199,8 +191,6 @@ def _comment(image: Image.Image) -> bytes | None:
 
 def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     """PNG's texts. Their languages are not kept."""
-    if "text" not in row_of(image.format).keeps:
-        return ()
     texts: dict[str, Any] = getattr(image, "text", {})
     kept = []
     for key, value in texts.items():
@@ -223,8 +213,7 @@ def _profile(kind: str, text: str) -> str | None:
 
 
 def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
-    if "text" not in row_of(image.format).keeps:
-        return ()
+    """PNG's chunks about the meaning of its values."""
     found, info = [], image.info
     if "gamma" in info:
         found.append((b"gAMA", struct.pack(">I", round(info["gamma"] * 100_000))))

@@ -103,10 +103,7 @@ class Picture:
     def gray_weights(self, linear: bool = False) -> tuple[float, ...]:
         """Weights of the channels in gray: for RGB luma or, in linear light, luminance; else the mean.
 
-        Raises
-        ------
-        ImageError
-            The picture is CMYK.
+        Raises `ImageError` for CMYK.
         """
         if self.space == "cmyk":
             value, rule = param("channels", "gray"), "is for RGB images, this is CMYK"

@@ -45,12 +45,7 @@ def _begun() -> list[_Begun]:
 def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
     """Decode a file in a thread, if it is worth it. Within the block, `take` returns the picture.
 
-    Parameters
-    ----------
-    path : str
-        The first input. If it cannot be read, nothing happens.
-    max_pixels : int, optional
-        The largest number of pixels that is accepted.
+    If the file cannot be read, or has more than `max_pixels` pixels, nothing happens.
     """
     settle()
     most, thread = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels), None

@@ -59,10 +59,7 @@ class Analysis(NamedTuple):
 def analyse(kernel: Kernel) -> Analysis:
     """Work out all properties of one kernel.
 
-    Raises
-    ------
-    KernelError
-        The values are so large or so small that float64 cannot hold their products.
+    Raises `KernelError` if the values are so large or so small that float64 cannot hold their products.
     """
     values = kernel.values
     peak = float(np.abs(values).max())

@@ -52,10 +52,7 @@ class Bank(NamedTuple):
     def values(self) -> Matrix:
         """All kernels, ``(K, kh, kw)`` in float64. Smaller ones are centred, with zeros around them.
 
-        Raises
-        ------
-        KernelError
-            Even and odd sizes have no common centre.
+        Raises `KernelError` for even and odd sizes, which have no common centre.
         """
         kernels = [kernel for f in self.filters for kernel in f.kernels]
         size = [max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1)]
@@ -129,11 +126,8 @@ class Bank(NamedTuple):
 def checked(values: ArrayLike, source: str) -> Matrix:
     """`values` as a finite float64 matrix ``(kh, kw)`` that is not empty. A single row may be 1-D.
 
-    Raises
-    ------
-    KernelError
-        The rows have different lengths, there are no values, or they are not real and finite numbers in two dimensions.
-        The message names the kernel as `source`.
+    Raises `KernelError`, which names the kernel as `source`, if the rows have different lengths, there are no values, or
+    they are not real and finite numbers in two dimensions.
     """
     try:
         array = np.array(values)

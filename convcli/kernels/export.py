@@ -29,10 +29,7 @@ KNOWN = 1 << 16
 def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
     """The format to write, one of `FORMATS` or `others`: the `wanted` one, or the ending of the file's name.
 
-    Raises
-    ------
-    KernelError
-        It is another format; or the output is standard output, and no format is given.
+    Raises `KernelError` if it is another one, or if the output is standard output and no format is given.
     """
     known = (*others, *FORMATS)
     if wanted is None and output == STDIO:
@@ -48,10 +45,7 @@ def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
 def targets(names: Sequence[str], output: str) -> list[str]:
     """The path of a file for each kernel. ``{kernel}`` in `output` stands for its name.
 
-    Raises
-    ------
-    KernelError
-        Several kernels would be written to the same file.
+    Raises `KernelError` if several kernels would be written to the same file.
     """
     paths = [output.replace("{kernel}", safe_label(name)) for name in names]
     if len(set(paths)) < len(paths):

@@ -36,18 +36,11 @@ class Drawn(NamedTuple):
 
 
 def draw(weight: NDArray[np.floating], palette: Palette = LIGHT, most: int = MOST_TILES) -> Drawn:
-    """The filters of a layer as pictures.
+    """The filters of a layer as at most `most` pictures.
 
     Three input channels are shown as red, green and blue, and 0 is gray. Otherwise each input channel has a tile, with one hue
     for positive and one for negative values. The colours of a filter range from minus to plus its own largest magnitude. 1×1
-    filters are drawn as one matrix with a row for each output channel.
-
-    Parameters
-    ----------
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``, any float dtype.
-    most : int
-        The most tiles.
+    filters are drawn as one matrix with a row for each output channel. `weight` is ``(C_out, C_in/groups, kh, kw)``.
     """
     outputs, inputs, height, width = weight.shape
     if height == width == 1 and (inputs > 1 or outputs > 1):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from convcli.drawing import heatmap
 from convcli.drawing.colors import LIGHT, Palette
 from convcli.drawing.half_blocks import half_blocks
@@ -113,4 +111,4 @@ def icon(recipe: Recipe, side: int) -> list[str]:
     missing = {name: 1 for name, parameter in recipe.parameters.items() if parameter.default is parameter.empty}
     built = recipe.build(**missing)
     values = next(iter(built.values())) if isinstance(built, Mapping) else built
-    return [*half_blocks(thumbnail(np.asarray(values, np.float64), side)), ""]
+    return [*half_blocks(thumbnail(values, side)), ""]

@@ -17,10 +17,7 @@ MAX_BYTES = 256 << 20
 def read(path: Path) -> Matrix:
     """The kernel in a file, ``(kh, kw)`` in float64. The suffix decides how the file is read.
 
-    Raises
-    ------
-    KernelError
-        There is no such file, it cannot be read, or it is not a matrix of finite numbers.
+    Raises `KernelError` if there is no such file, it cannot be read, or is not a matrix of finite numbers.
     """
     source, suffix = f"'{path}'", path.suffix.lower()
     try:
@@ -33,7 +30,7 @@ def read(path: Path) -> Matrix:
     except npy.NpyError as error:
         raise KernelError(f"kernel {source}", *error.args) from None
     except UnicodeDecodeError:
-        raise KernelError(f"kernel {source}", "is not text", f"a {path.suffix} file has numbers in rows") from None
+        raise KernelError(f"kernel {source}", "is not text", "write numbers, with a row on each line") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise KernelError(f"kernel {source}", "cannot be read", **reason(error)._asdict()) from None
     if suffix == ".json":
@@ -78,7 +75,7 @@ def _vips_matrix(text: str, source: str) -> Matrix:
     values = checked(rows[1:], source)
     if values.shape != (height, width):
         said = f"announces {width:g}×{height:g} (width × height) but holds {values.shape[1]}×{values.shape[0]}"
-        raise KernelError(f"kernel {source}", said, "correct its first line")
+        raise KernelError(f"kernel {source}", said, "change its first line")
     if scale == 0:
         raise KernelError(f"kernel {source}", "has scale 0", "use another number in its first line")
     if offset != 0:

@@ -126,12 +126,8 @@ REGISTRY = _Registry()
 def named(scale: str, source: str, members: str = "", combine: str = "magnitude") -> Callable[[Builder], Builder]:
     """A decorator that registers a function as the named kernel of its name, ``log_unit`` as ``log-unit``.
 
-    Parameters
-    ----------
-    scale, source, combine : str
-        See `Recipe`.
-    members : str
-        The last parts of the members' names, with spaces between; empty for a single kernel.
+    `scale`, `source` and `combine` are those of `Recipe`. `members` are the last parts of the members' names, with spaces
+    between; empty for a single kernel.
     """
 
     def enter(build: Builder) -> Builder:
@@ -160,15 +156,7 @@ def is_name(text: str) -> bool:
 def build(spec: str) -> Filter | None:
     """Build the kernels of ``NAME[:ARGS]``. ARGS are separated by commas, by position or as ``name=value``.
 
-    Returns
-    -------
-    Filter or None
-        None if there is no such kernel: see `unknown`.
-
-    Raises
-    ------
-    KernelError
-        An argument is unknown or wrong.
+    Returns None if there is no such kernel (see `unknown`). Raises `KernelError` if an argument is unknown or wrong.
     """
     name, colon, text = spec.partition(":")
     name = name.strip().lower()
@@ -293,12 +281,9 @@ def check_range(name: str, value: float, least: float, most: float, unit: str = 
 
 
 def size_of(value: int, name: str = "size", *, odd: bool = True, least: int = 1, most: int = MAX_SIDE) -> int:
-    """Check a kernel's side length, and return it: between `least` and `most`, and odd if it has to be.
+    """Check a kernel's side length, and return it.
 
-    Raises
-    ------
-    KernelError
-        It is not.
+    Raises `KernelError` if it is not between `least` and `most`, or not odd although it has to be.
     """
     if not least <= value <= most or (odd and value % 2 == 0):
         raise out_of_range(f"{name} {value}", f"{'an odd' if odd else 'a'} number from {least} to {most}")

@@ -43,10 +43,7 @@ _PACKED = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
 def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by name. Only the header is read; values are read when they are needed.
 
-    Raises
-    ------
-    KernelError
-        The file is not a safetensors file, or is damaged.
+    Raises `KernelError` if the file is not a safetensors file, or is damaged.
     """
     with path.open("rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
@@ -91,10 +88,7 @@ def _counts(said: Any) -> tuple[int, ...]:
 def _values(path: Path, start: int, dtype: str, shape: tuple[int, ...], source: str) -> NDArray[Any]:
     """The values of a tensor, in a dtype of NumPy.
 
-    Raises
-    ------
-    KernelError
-        They are not real numbers, or of a dtype that cannot be unpacked here.
+    Raises `KernelError` if they are not real numbers, or of a dtype that cannot be unpacked here.
     """
     if dtype in _PACKED:
         rule = f"are of dtype {dtype}, which cannot be unpacked"

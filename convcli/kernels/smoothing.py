@@ -31,10 +31,7 @@ def gaussian_1d(sigma: float, size: int) -> Matrix:
 def gaussian_size(sigma: float, size: int | None, reach: int = 3) -> int:
     """`size` if it is given, else the odd size that reaches `reach` σ to both sides.
 
-    Raises
-    ------
-    KernelError
-        Sigma or size is out of range.
+    Raises `KernelError` if sigma or size is out of range.
     """
     if not sigma >= 0.01:
         raise out_of_range(f"sigma {sigma:g}", "0.01 or more (pixels)")

@@ -23,16 +23,10 @@ _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:
 def parse(spec: str) -> Filter:
     """Turn a SPEC into a `Filter`.
 
-    Parameters
-    ----------
-    spec : str
-        ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions such as ``1/9`` are allowed);
-        ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat.
+    It is ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions like ``1/9`` are allowed);
+    ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat.
 
-    Raises
-    ------
-    KernelError
-        It is none of these, or the kernel is empty, not finite, or has rows of different lengths.
+    Raises `KernelError` if it is none of these, or if the kernel is empty, not finite, or has rows of different lengths.
     """
     text = spec.strip()
     if not text:

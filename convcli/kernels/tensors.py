@@ -36,10 +36,7 @@ def name_of(tensor: Any) -> str:
 def from_torch(tensor: Any, source: str) -> NDArray[Any]:
     """The values of a tensor of PyTorch as a dense array. Quantized values, and dtypes that NumPy lacks, become float32.
 
-    Raises
-    ------
-    KernelError
-        There are no values, or too many, or they are not real numbers.
+    Raises `KernelError` if there are no values, or too many, or if they are not real numbers.
     """
     if tensor.is_meta:
         rule = "are on device meta, which has shapes but no values"

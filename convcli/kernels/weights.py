@@ -38,11 +38,8 @@ class Weights(NamedTuple):
 def load(spec: str) -> Weights:
     """Read ``FILE[:KEY]``.
 
-    Raises
-    ------
-    KernelError
-        There is no such file or key, no 4-D tensor, or several and no key. The file has pickled objects, or values that are
-        not finite.
+    Raises `KernelError` if there is no such file or key, no 4-D tensor, or several and no key, or if the file has pickled
+    objects, or values that are not finite.
     """
     path, key = split(spec)
     with _opened(path, key) as found:
@@ -56,10 +53,7 @@ def load(spec: str) -> Weights:
 def _opened(path: Path, key: str | None = None) -> Iterator[Mapping[str, Tensor]]:
     """The tensors in a file by name, at least the ones that belong to a key. Their values can be read in the block.
 
-    Raises
-    ------
-    KernelError
-        The file cannot be read. Errors of the operating system in the block become one, too.
+    Raises `KernelError` if the file cannot be read, also for errors of the operating system in the block.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -82,10 +76,7 @@ def _bias_of(name: str | None) -> str:
 def split(spec: str) -> tuple[Path, str | None]:
     """The path and the key of ``FILE[:KEY]``. If there is a file with the whole text as its name, there is no key.
 
-    Raises
-    ------
-    KernelError
-        The text is empty, or ends in a colon.
+    Raises `KernelError` if the text is empty, or ends in a colon.
     """
     if not spec:
         raise KernelError("weights ''", "are empty", f"name a file that ends in {', '.join(SUFFIXES)}")
@@ -253,10 +244,7 @@ class Stored(NamedTuple):
 def stored(path: Path, key: str | None = None) -> list[Stored]:
     """The 4-D tensors in a file, in the order of the file, or only the one with this `key`.
 
-    Raises
-    ------
-    KernelError
-        The file cannot be read, or has none; or it is a single one whose values cannot be read.
+    Raises `KernelError` if the file cannot be read or has none, or if the values of a single one cannot be read.
     """
     with _opened(path) as held:
         fitting = [name for name, one in held.items() if len(one.shape) == 4 and 0 not in one.shape]

@@ -65,22 +65,17 @@ class Finish:
         return plain and low > -0.25 and high < self.full_scale + 0.25
 
     def apply(self, values: Array, out: Array, known: Known = UNKNOWN) -> Clipped:
-        """Finish a block.
+        """Finish a block. Returns the counts of the values that were clipped.
 
         Parameters
         ----------
         values : ndarray
-            ``(blocks·K, rows, line)``, with K the number of kernels in the bank; real, or exact integers. Is
-            overwritten. Values beyond the lines of `out` are ignored.
+            ``(blocks·K, rows, line)``, with K the number of kernels in the bank; real, or exact integers. Is overwritten. Values
+            beyond the lines of `out` are ignored.
         out : ndarray
             ``(blocks·P, rows, line)`` of the final dtype, with P the number of combined outputs of the bank.
         known : Known
             What is known about all results.
-
-        Returns
-        -------
-        Clipped
-            Counts of the values that were clipped.
         """
         if self.joins or self.restore is not None:
             values = self.join(values[..., : out.shape[-1]])

@@ -44,15 +44,13 @@ def store(
     known: Known = UNKNOWN,
     span: tuple[float, float] | None = None,
 ) -> Clipped:
-    """Map real values to the integers ``0 … full_scale``.
+    """Map real values to the integers ``0 … full_scale``. Returns the counts of the values that were clipped.
 
     Parameters
     ----------
     values : ndarray
         Any shape, in units where `full_scale` is white; real, or exact integers. Is overwritten. Its lines may be longer than
         those of `out`: it is faster to process all memory than only the parts that are kept.
-    full_scale : float
-        The value of white.
     policy : {"clip", "abs", "offset", "minmax"}
         See `apply_policy`. Values that are still outside the range are clipped.
     out : ndarray
@@ -63,11 +61,6 @@ def store(
         What is known about the values and is not checked again.
     span : (float, float), optional
         The extremes that ``minmax`` stretches; by default, the `extremes` of `values`.
-
-    Returns
-    -------
-    Clipped
-        Counts of the values that were clipped.
     """
     if values.dtype == np.float16:  # float16 cannot hold 65535
         values = values.astype(np.float32)

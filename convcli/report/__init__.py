@@ -219,10 +219,7 @@ def picture(rows: Sequence[str]) -> None:
 def play(frames: Sequence[Sequence[str]], fps: float) -> None:
     """Show texts one after another: in the same place on a terminal, else below each other.
 
-    Raises
-    ------
-    ConvError
-        The terminal is too small for them.
+    Raises `ConvError` if the terminal is too small for them.
     """
     if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):  # the latter cannot go back
         for frame in frames:

@@ -54,10 +54,7 @@ class Unfinished:
     def step(self, target: str) -> Iterator[None]:
         """One step of writing `target` in this thread. Steps of other threads, and `abandon`, wait until it ends.
 
-        Raises
-        ------
-        ImageError
-            The thread was abandoned.
+        Raises `ImageError` if the thread was abandoned.
         """
         with self._steps:
             if current_thread() in self._abandoned:
@@ -88,12 +85,8 @@ class Unfinished:
 class Context:
     """What a run keeps and changes. Enter it with ``with``.
 
-    Threads see it if they are started with ``contextvars.copy_context().run``.
-
-    Parameters
-    ----------
-    owns_process : bool
-        Whether it may change what belongs to the whole process. Only the command line may.
+    Threads see it if they are started with ``contextvars.copy_context().run``. `owns_process` says whether it may change what
+    belongs to the whole process: only the command line may.
 
     Attributes
     ----------
@@ -255,17 +248,12 @@ def hushed() -> Iterator[None]:
 
 
 def leave(code: object) -> None:
-    """End this process with an exit code at once, if nothing is lost.
+    """End this process with an exit code (as for `sys.exit`) at once, if nothing is lost.
 
     When Python ends as usual, it frees NumPy, Pillow and itself piece by piece, which takes a tenth of the time of a small
     image. Here only the standard streams are flushed, and the functions registered with `atexit` are called; threads are not
     waited for. In these cases nothing is done, and Python ends as usual: a profiler or a debugger watches the process, it has
-    to continue (``python -i``), torch is loaded and has threads to end, or a stream cannot be written.
-
-    Parameters
-    ----------
-    code : object
-        As for `sys.exit`. If it is not an int or None, nothing is done.
+    to continue (``python -i``), torch is loaded and has threads to end, a stream cannot be written, or the code is a text.
     """
     monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
     tools = [] if monitoring is None else [monitoring.get_tool(number) for number in range(6)]

@@ -26,10 +26,7 @@ MAX_BYTES = 4 << 30
 def reading(source: str) -> Iterator[BinaryIO]:
     """A path, or standard input for ``-``, as a binary stream that can seek. Pipes and devices are first read to their end.
 
-    Raises
-    ------
-    ImageError
-        It cannot be read, is empty, is larger than `MAX_BYTES`, or changed while it was read.
+    Raises `ImageError` if it cannot be read, is empty, is larger than `MAX_BYTES`, or changed while it was read.
     """
     try:
         stream, size = _seekable(source)
@@ -95,7 +92,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
         The file that the output is made from. A new file gets its permissions, as far as the umask allows: the result of a
         private file is private. By default only the umask decides.
     replace : bool
-        Whether an existing file may be replaced. If not, a file that exists when the block ends stays as it is.
+        Whether a file that exists when the block ends may be replaced.
 
     Raises
     ------
@@ -225,14 +222,9 @@ class Reason(NamedTuple):
 
 
 def reason(error: Exception, folder: Path | None = None) -> Reason:
-    """What an error of the operating system means.
+    """What an `OSError` means, or the `ValueError` for a path that contains a NUL.
 
-    Parameters
-    ----------
-    error : Exception
-        An OSError, or the ValueError for a path that contains a NUL.
-    folder : Path, optional
-        The folder of the file that should have been made. Leave it out for errors of reading.
+    `folder` is the folder of a file that should have been created. Leave it out for errors of reading.
     """
     if isinstance(error, FileNotFoundError):
         if folder is None:

@@ -44,13 +44,7 @@ def most_threads() -> int:
 
 
 def give_up() -> None:
-    """Call this after a MemoryError. If other threads hold memory, the work can begin again when they are done.
-
-    Raises
-    ------
-    Wait
-        The work can begin again.
-    """
+    """Call this after a MemoryError. Raises `Wait` if other threads hold memory, and the work can begin again later."""
     mine = _mine.get()
     if mine is not None and mine.again:
         raise Wait(total_bytes())
@@ -59,10 +53,7 @@ def give_up() -> None:
 def refuses(need: float) -> bool:
     """Whether `need` bytes are more than this thread can ever have.
 
-    Raises
-    ------
-    Wait
-        They are more than its share now, but it can have more when other threads are done.
+    Raises `Wait` if they are more than its share now, but it can have more when other threads are done.
     """
     mine = _mine.get()
     if mine is None:
@@ -83,14 +74,9 @@ def share() -> str:
 
 
 class Wait(BaseException):
-    """Work needs more memory than its share. It has to stop, and to begin again when there is enough.
+    """Work needs more memory than its share: `need` bytes. It has to stop, and to begin again when there is enough.
 
     It is not an `Exception`, so that it is not mistaken for an error of a decoder or an encoder.
-
-    Parameters
-    ----------
-    need : float
-        Bytes.
     """
 
     def __init__(self, need: float) -> None:
@@ -115,17 +101,8 @@ class Shares:
     def of(self, need: float, again: bool) -> Iterator[int]:
         """Hold enough shares for `need` bytes, at least one, until the block ends.
 
-        Parameters
-        ----------
-        need : float
-            Bytes.
-        again : bool
-            Whether the work in the block can begin again, so that `Wait` may be raised in it.
-
-        Yields
-        ------
-        int
-            How many shares are held. 0 if `close` was called before the turn came.
+        Yields their number; 0 if `close` was called before the turn came. `again` says whether the work in the block can begin
+        again, so that it may raise `Wait`.
         """
         total = total_bytes()
         count = self.count if need >= total else max(1, ceil(need * self.count / total))

@@ -104,12 +104,7 @@ def place(made: Path, path: Path, target: str) -> None:
     A hard link does this in one step. File systems without links (FAT, some network folders) need two: an empty file reserves
     the name, then the finished file replaces it. For a moment others see the empty file.
 
-    Raises
-    ------
-    ExistsError
-        A file has that name. The error calls it `target`.
-    OSError
-        No file can be made there.
+    Raises `ExistsError`, which calls the file `target`, if a file has that name, and `OSError` if no file can be made there.
     """
     try:
         try:

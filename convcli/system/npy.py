@@ -23,10 +23,7 @@ _DAMAGED = EOFError, OverflowError, TypeError, SyntaxError, RecursionError, toke
 def read(stream: BinaryIO) -> NDArray[np.generic]:
     """The array in a .npy stream, of its own shape and dtype, in native byte order. Long doubles become float64.
 
-    Raises
-    ------
-    NpyError
-        It is not an array of real numbers.
+    Raises `NpyError` if it is not an array of real numbers.
     """
     invalid = NpyError("is not a valid .npy file", "is it truncated, or of another format?")
     try:

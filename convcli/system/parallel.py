@@ -31,17 +31,9 @@ def workers(threads: int | None) -> int:
 def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
     """Do every job, on at most `threads` threads including this one. NumPy lets threads run side by side while it computes.
 
-    After an error of a job, every thread finishes its current job and stops, and the error is raised here. Jobs see the
-    context variables of the caller, among them how NumPy treats floating-point errors (`numpy.errstate`).
-
-    Parameters
-    ----------
-    work : callable
-        Does one job.
-    jobs : list
-        The jobs. Neighbours are done by the same thread where possible.
-    threads : int
-        1 or less: this thread does everything.
+    Neighbours in the list are done by the same thread if possible. After an error of a job, every thread finishes its current
+    job and stops, and the error is raised here. Jobs see the context variables of the caller, among them how NumPy treats
+    floating-point errors (`numpy.errstate`).
     """
     count = max(1, min(threads, len(jobs)))
     if count == 1:

@@ -108,7 +108,7 @@ def test_eight_bits(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tensor", "said"),
     [
-        (lambda: torch.empty(4, 1, 3, 3, device="meta"), "on device meta, which keeps shapes but no values: save them"),
+        (lambda: torch.empty(4, 1, 3, 3, device="meta"), "on device meta, which has shapes but no values: save them"),
         (lambda: VALUES.to(torch.complex64), "of dtype complex64: save real numbers"),
         (lambda: VALUES.to(torch.complex32), "of dtype complex32: save real numbers"),
         (lambda: VALUES.to(torch.complex64).conj(), "of dtype complex64: save real numbers"),
@@ -166,7 +166,7 @@ def test_biases_are_read_as_weights_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "size", "said"), [("C64", 8, "complex64: real numbers"), ("F4", 0.5, "F4, which nothing here")]
+    ("dtype", "size", "said"), [("C64", 8, "complex64: save real numbers"), ("F4", 0.5, "F4, which cannot be unpacked")]
 )
 def test_safetensors_of_other_kinds(dtype: str, size: float, said: str, tmp_path: Path) -> None:
     length = int(16 * size)

@@ -29,10 +29,6 @@ def write(reel: Reel, stream: BinaryIO, container: str, scale: float = 1.0) -> N
 
     Parameters
     ----------
-    reel : Reel
-        The frames.
-    stream : binary stream
-        The output.
     container : {"GIF", "PNG", "WEBP"}
         The format; a PNG of several frames is an APNG.
     scale : float

@@ -61,15 +61,7 @@ def remarks(shapes: Iterable[Shape], remedy: str = ": write .svg") -> tuple[str,
 def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None) -> tuple[str, ...]:
     """Write a scene to a .svg or .png file, completely or not at all. `form` (svg, png) overrides the ending.
 
-    Returns
-    -------
-    tuple of str
-        The `remarks` about a .png.
-
-    Raises
-    ------
-    ImageError
-        The ending is another one, or the file cannot be written.
+    Returns the `remarks` about a .png. Raises `ImageError` if the ending is another one, or if the file cannot be written.
     """
     ending = Path(target).suffix.lower() if form is None else f".{form}"
     if ending not in FIGURES:

@@ -16,10 +16,7 @@ from convcli.system import npy
 class File:
     """The tensor of a .npy file; see `convcli.images.picture.ImageFile`.
 
-    Raises
-    ------
-    ImageError
-        It is not a .npy file, is too large, or does not have the shape of an image.
+    Raises `ImageError` if it is not a .npy file, is too large, or does not have the shape of an image.
     """
 
     format: str | None = TENSOR

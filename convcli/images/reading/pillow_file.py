@@ -46,10 +46,7 @@ class File:
     def picture(self, number: int = 0) -> Picture:
         """Decode a picture.
 
-        Returns
-        -------
-        Picture
-            Upright: the EXIF orientation is applied, and its tag dropped. Palettes become RGB, and 1 bit becomes 8-bit gray.
+        It is upright: the EXIF orientation is applied, and its tag dropped. Palettes become RGB, and 1 bit becomes 8-bit gray.
         """
         image = self._image
         assert image is not None
@@ -124,16 +121,10 @@ def decode(
     unsigned: bool = False,
     inverted: bool = False,
 ) -> Decoded:
-    """Decode an image.
+    """Decode an image that is opened, from its file.
 
     Parameters
     ----------
-    image : Image
-        Opened, not yet decoded.
-    stream : binary stream
-        Its file.
-    source : str
-        The input, for the message.
     opener : callable, optional
         Opens the same picture again, because 16-bit colours are decoded twice. None if that is not possible.
     white : float, optional

@@ -72,8 +72,9 @@ def gray_planes(array: Array, white: float | None, value: tuple[int, ...] | None
     exact = array.astype(np.float32 if max(-low, high) <= 2**24 else np.float64)
     if white:
         return planes_of(exact, "gray", white, real=True)
-    white = 2.0 ** max(16, high.bit_length()) - 1
-    guess = f"white is assumed to be {white:.0f}, the largest number with as many bits"
+    bits = max(16, high.bit_length())
+    white = 2.0**bits - 1
+    guess = f"white is assumed to be {white:.0f}, the largest number of {bits} bits"
     notes = (f"32-bit values: {guess}; see {param('full_scale')}",)
     return replace(planes_of(exact, "gray", white, real=True), notes=notes)
 
@@ -83,19 +84,8 @@ def completed(
 ) -> Picture:
     """A picture with its metadata and notes, and whether its white is a guess.
 
-    Parameters
-    ----------
-    source : str
-        The input, for the message.
-    wanted : float or None
-        The value of white, if the user gives it.
-    said : bool
-        Whether the file defines white of real numbers. For integers of up to 16 bits the depth defines it.
-
-    Raises
-    ------
-    ImageError
-        The user and the file both define white.
+    `wanted` is the value of white that the user gives. `said` says whether the file defines white of real numbers; for integers
+    of up to 16 bits the depth defines it. Raises `ImageError` if both define white.
     """
     white, said = picture.full_scale, said or not picture.real
     if wanted is not None and said:

@@ -106,10 +106,7 @@ def plain_white(image: Image.Image) -> int | None:
 def read_plain(image: Image.Image, stream: BinaryIO, white: int) -> Array:
     """The array ``(H, W)`` or ``(H, W, C)`` of an image that has a `plain_white`. 16-bit samples are scaled to 65535.
 
-    Raises
-    ------
-    OSError
-        The file is cut off.
+    Raises `OSError` if the file is cut off.
     """
     (width, height), bands = image.size, len(image.getbands())
     array: Array = np.empty((height, width, bands), np.uint8 if white == 255 else np.uint16)

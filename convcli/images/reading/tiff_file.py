@@ -45,10 +45,7 @@ _CODINGS: dict[int, Callable[[], Any]] = {
 class File:
     """A TIFF file; see `convcli.images.picture.ImageFile`.
 
-    Raises
-    ------
-    ImageError
-        Its structure cannot be read, or it is too large.
+    Raises `ImageError` if its structure cannot be read, or if it is too large.
     """
 
     format: str | None = "TIFF"

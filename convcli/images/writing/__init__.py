@@ -120,8 +120,6 @@ def save_frames(
         The timing of an animation.
     threads : int, optional
         Threads of the encoder; by default, one for each processor.
-    settings : Settings
-        Quality and compression.
     source : str, optional
         The path of the input: a new file gets its permissions.
     replace : bool

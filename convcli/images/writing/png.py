@@ -94,8 +94,6 @@ def encode(
         ``(H, W, C)`` uint8 or uint16: gray, gray and alpha, RGB, or RGBA. One, or those of an animation, all of one shape.
     timing : Timing, optional
         The timing of an animation.
-    metadata : Metadata
-        Is written before the pixels.
     threads : int, optional
         By default, one for each processor.
     level : int, optional

@@ -47,10 +47,6 @@ def storage_for(
         The colour space of the result.
     shape : tuple of int
         The shape of the result's colour, ``(C, H, W)`` or ``(N, C, H, W)``.
-    has_alpha : bool
-        Whether the result has alpha.
-    container : str
-        The format.
     policy : str, optional
         One of `convcli.vocabulary.RANGES`; by default ``clip`` for integers and ``raw`` for real values.
     fewer : str
@@ -126,9 +122,9 @@ def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str
     if colour.dtype.kind != "f" or not (picture.real or tensor):
         return ()
     peak = float(colour.max(where=np.isfinite(colour), initial=0))
-    remedy = f"to stretch the result over {container}'s range use {param('range', 'minmax')}"
+    remedy = f"to stretch the result over {container}'s range, use {param('range', 'minmax')}"
     if picture.assumed:
-        remedy = f"if white is another value use {param('full_scale')}, {remedy}"
+        remedy = f"if white is another value, use {param('full_scale')}; {remedy}"
     if tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:
         return (f"the largest value is only {peak:.3g}, and white is 255: {remedy}",)
     if picture.real and peak > 2 * full_scale:

@@ -38,13 +38,7 @@ def write(frames: Iterator[Frame], job: Job) -> None:
 
 
 def _file(pages: Iterable[Frame], job: Job) -> Iterator[bytes]:
-    """The bytes of a TIFF file, piece by piece.
-
-    Raises
-    ------
-    ImageError
-        It would be larger than 4 GiB.
-    """
+    """The bytes of a TIFF file, piece by piece. Raises `ImageError` if it would be larger than 4 GiB."""
     yield struct.pack("<2sHI", b"II", 42, 8)
     place = 8
     for number, page in enumerate(pages, 1):
