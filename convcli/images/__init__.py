@@ -1,8 +1,8 @@
 """Pictures: from a path or standard input to arrays ``(C, H, W)`` and back. Only this package knows Pillow and tifffile.
 
-`formats` has the table of all formats, `reading` and `writing` have a module for each kind of file, `picture` is what goes from
-one to the other, and `figures` paints drawings. Modules are imported when a name of theirs is asked for: most need NumPy, and
-`prefetch` is to work before that.
+`formats` has the table of all formats. `reading` and `writing` have a module for each kind of file, and `picture` has what they
+exchange. `figures` paints drawings. A module is imported when one of its names is used: most need NumPy, and `prefetch` has to
+work before NumPy is loaded.
 """
 
 from importlib import import_module
@@ -22,7 +22,7 @@ _NAMES = {
     "writing": "Settings frames_kept save save_frames",
     "writing.storage": "Storage check_policy storage_for white_of",
 }
-"""The names of every module."""
+"""The modules and their names."""
 
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, once."""
+    """Import the module of a name, once."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

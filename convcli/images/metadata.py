@@ -1,4 +1,4 @@
-"""What a file says beside its pixels, read from Pillow; damaged metadata does not spoil the pixels."""
+"""The metadata of a file, read from Pillow. Damaged metadata does not prevent reading the pixels."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SMAX = 341
-"""TIFF's SMaxSampleValue: the white of real values, which no other tag tells."""
+"""TIFF's SMaxSampleValue: white of real values. No other tag says it."""
 
 ORIENTATION = 274
-"""EXIF's tag of how the camera was held."""
+"""EXIF's tag of the orientation."""
 
 PHOTOMETRIC = {"gray": 1, "rgb": 2, "cmyk": 5}
 """TIFF's PhotometricInterpretation of every colour space."""
 
 XMP, ICC, RESOLUTION = 700, 34675, (282, 283, 296)
-"""TIFF's tags of the XMP packet, of the profile, and of pixels per unit across and down, and the unit."""
+"""TIFF's tags of the XMP packet, of the profile, and of the resolution: pixels per unit across and down, and the unit."""
 
 _LAYOUT = {
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 280, 281, 282, 283, 284, 288, 289, 290, 291, 292,
     293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512,
     513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675, 37724,
 }  # fmt: skip
-"""TIFF's tags of how the pixels are stored (TIFF 6.0), those that are kept apart from EXIF (resolution, profile, XMP), and
-Photoshop's layers, which are the picture as it was."""
+"""TIFF's tags that are not copied with EXIF: how the pixels are stored (TIFF 6.0), what `Metadata` has separately (resolution,
+profile, XMP), and Photoshop's layers, which show the original picture."""
 
 _RESOURCES = 34377
 """TIFF's tag of Photoshop's image resources."""
 
 _SIGNATURE = b"Photoshop 3.0\0"
-"""What they begin with in a JPEG's APP13 segment."""
+"""The start of image resources in the APP13 segment of a JPEG."""
 
 _THUMBNAILS = {0x0409, 0x040C}
-"""Resources that show the picture as it was (Adobe, "Photoshop File Formats Specification", image resources)."""
+"""Resources with thumbnails of the original picture (Adobe, "Photoshop File Formats Specification", image resources)."""
 
 _EXIF, _SIDES = 0x8769, (0xA002, 0xA003)
-"""EXIF's own directory, and its tags PixelXDimension and PixelYDimension: of the picture as it was."""
+"""EXIF's own directory, and its tags PixelXDimension and PixelYDimension: the size of the original picture."""
 
 _TURNED = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]")
 _SIZED = re.compile(
@@ -61,25 +61,17 @@ _LIGHT = b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"
 """PNG's chunks of what its values mean (3rd edition, 11.3.2), but for the profile."""
 
 _PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
-"""ImageMagick's keywords of PNG's texts that hold EXIF, which Pillow reads as such, and other profiles."""
+"""ImageMagick's keywords for PNG's texts with profiles. Pillow reads those with EXIF itself."""
 
 
 def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata, int, tuple[str, ...]]:
-    """What is carried along, the orientation of the pixels, 1 to 8, and remarks on what is damaged.
+    """The metadata that the output keeps, the orientation of the pixels (1 to 8), and remarks about what is damaged.
 
-    To be called when the pixels are decoded: some formats keep their texts behind them.
-
-    Parameters
-    ----------
-    image : Image
-        That has the file's `info` and EXIF data.
-    frames : int
-        How many pictures the file has.
-    lossy : bool
-        Whether its coding rounds colours.
+    Call it after the pixels are decoded: in some formats texts come after them. `frames` is the number of pictures in the file,
+    and `lossy` says whether the file is lossy.
     """
     orientation, dpi, profile = orientation_of(image), sound(_dpi, image), image.info.get("icc_profile")
-    exif = sound(_exif, image)  # takes tags away that others read
+    exif = sound(_exif, image)  # last: it removes tags that others read
     metadata = Metadata(
         format=image.format,
         icc_profile=profile if isinstance(profile, bytes) and profile else None,
@@ -98,13 +90,13 @@ def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata,
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF's orientation, 1 to 8; 1 where there is none that makes sense."""
+    """EXIF's orientation, 1 to 8; 1 if there is none, or a wrong one."""
     found = sound(lambda: int(_number(image.getexif().get(ORIENTATION))))
     return found if found is not None and 1 <= found <= 8 else 1
 
 
 def as_white(value: Any) -> float | None:
-    """A tag's value, whatever its type, as the value of white; of one for each sample, the first."""
+    """White, from the value of a tag, which may have any type. Of a value for each sample, the first is used."""
     white = sound(_number, value)
     return white if white is not None and 0 < white < inf else None
 
@@ -114,8 +106,8 @@ def _number(value: Any) -> float:
 
 
 def described(exif: bytes | None) -> ImageFileDirectory_v2:
-    """The TIFF directory of EXIF data, with those that it refers to, as Pillow's own writer has it."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2  # takes longer to import than most images to read
+    """EXIF data as a TIFF directory with its subdirectories, for Pillow's writer."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2  # importing it takes longer than reading most images
     from PIL.TiffTags import TAGS_V2_GROUPS
 
     tags = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
@@ -128,12 +120,12 @@ def described(exif: bytes | None) -> ImageFileDirectory_v2:
 
 
 def sound(read: Callable[..., T], *data: Any) -> T | None:
-    """What `read` finds in its data, or None where that is damaged."""
+    """The result of `read`, or None if its data is damaged."""
     try:
         return read(*data)
     except MemoryError:
         raise
-    except Exception:  # struct.error, ZeroDivisionError, TypeError, …: only Pillow's code runs in there
+    except Exception:  # struct.error, ZeroDivisionError, TypeError, …: Pillow may raise anything
         return None
 
 
@@ -143,7 +135,7 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 
 
 def _exif(image: Image.Image) -> bytes:
-    """The EXIF data, maybe empty, without the orientation, the size and the layout of the pixels, if it can be written again."""
+    """EXIF data without the orientation, the size and the layout of the pixels. It is tested that it can be written again."""
     exif = image.getexif()
     for tag in (*_LAYOUT, ORIENTATION):
         exif.pop(tag, None)
@@ -155,14 +147,14 @@ def _exif(image: Image.Image) -> bytes:
         exif[_RESOURCES] = kept
     if not len(exif):
         return b""
-    exif.bigtiff = False  # whose head, in EXIF, nobody reads
+    exif.bigtiff = False  # nobody can read such a header in EXIF
     data = exif.tobytes()
     described(data).tobytes(8)
     return data
 
 
 def _without_thumbnails(resources: bytes) -> bytes:
-    """Photoshop's image resources, each ``8BIM``, number, name, length, data, without those that are small pictures."""
+    """Photoshop's image resources without thumbnails. Each resource is ``8BIM``, number, name, length, data."""
     kept, place = [], 0
     while place + 12 <= len(resources):
         number, name = struct.unpack_from(">4xHB", resources, place)
@@ -176,7 +168,7 @@ def _without_thumbnails(resources: bytes) -> bytes:
 
 
 def _xmp(image: Image.Image) -> bytes | None:
-    """The XMP packet, which says of the pixels, now, that they are upright; without size and small pictures of what they were."""
+    """The XMP packet. It now says that the pixels are upright, and has no size and no thumbnails."""
     found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     packet = found.encode() if isinstance(found, str) else found
     return _upright(packet) if isinstance(packet, bytes) and packet else None
@@ -201,9 +193,7 @@ def _comment(image: Image.Image) -> bytes | None:
 
 
 def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
-    """PNG's texts; Pillow's own objects in them know the language of each, which is not kept."""
-    if "text" not in row_of(image.format).keeps:
-        return ()
+    """PNG's texts. Their languages are not kept."""
     texts: dict[str, Any] = getattr(image, "text", {})
     kept = []
     for key, value in texts.items():
@@ -216,7 +206,7 @@ def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
 
 
 def _profile(kind: str, text: str) -> str | None:
-    """A profile in a text, a line of its name, its length, and hexadecimal digits, as the picture is now; None for EXIF."""
+    """A profile in a text, adapted to the upright picture; None for EXIF. It is name, length and hexadecimal digits, in lines."""
     if kind not in ("8bim", "iptc", "xmp"):
         return None if kind in ("exif", "app1") else text
     _, name, _, *digits = text.split("\n")
@@ -244,6 +234,6 @@ def _jpeg(image: Image.Image) -> JpegCoding | None:
     from PIL import JpegImagePlugin
 
     sampling: int | None = JpegImagePlugin.get_sampling(image)
-    if sampling not in (0, 1, 2):  # one that Pillow does not write: with colours as fine as the pixels nothing is lost
+    if sampling not in (0, 1, 2):  # Pillow cannot write it; without subsampling nothing is lost
         sampling = 0 if image.mode in ("RGB", "YCbCr") else None
     return JpegCoding(tables, sampling, bool(image.info.get("progressive")))

@@ -17,10 +17,7 @@ MAX_BYTES = 256 << 20
 def read(path: Path) -> Matrix:
     """The kernel in a file, ``(kh, kw)`` in float64. The suffix decides how the file is read.
 
-    Raises
-    ------
-    KernelError
-        There is no such file, it cannot be read, or it is not a matrix of finite numbers.
+    Raises `KernelError` if there is no such file, it cannot be read, or is not a matrix of finite numbers.
     """
     source, suffix = f"'{path}'", path.suffix.lower()
     try:
@@ -33,7 +30,7 @@ def read(path: Path) -> Matrix:
     except npy.NpyError as error:
         raise KernelError(f"kernel {source}", *error.args) from None
     except UnicodeDecodeError:
-        raise KernelError(f"kernel {source}", "is not text", f"a {path.suffix} file holds numbers in rows") from None
+        raise KernelError(f"kernel {source}", "is not text", "write numbers, with a row on each line") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise KernelError(f"kernel {source}", "cannot be read", **reason(error)._asdict()) from None
     if suffix == ".json":
@@ -52,7 +49,7 @@ def read(path: Path) -> Matrix:
 
 
 def _text(data: bytes) -> str:
-    """Text in UTF-8, or in the encoding of its byte order mark, which spreadsheets and Windows write."""
+    """Text in UTF-8, or in the encoding of its byte order mark. Spreadsheets and Windows write such marks."""
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if utf16 else "utf-8-sig")
 
@@ -64,7 +61,7 @@ def _rows(text: str, source: str) -> list[list[float]]:
         return [[float(value) for value in row] for row in rows if row and not row[0].startswith("#")]
     except ValueError as error:
         value = str(error).rpartition(": ")[2]
-        remedy = "write numbers, a row on each line"
+        remedy = "write numbers, with a row on each line"
         raise KernelError(f"kernel {source}", f"contains {value}, not a number", remedy) from None
 
 
@@ -78,7 +75,7 @@ def _vips_matrix(text: str, source: str) -> Matrix:
     values = checked(rows[1:], source)
     if values.shape != (height, width):
         said = f"announces {width:g}×{height:g} (width × height) but holds {values.shape[1]}×{values.shape[0]}"
-        raise KernelError(f"kernel {source}", said, "mend its first line")
+        raise KernelError(f"kernel {source}", said, "change its first line")
     if scale == 0:
         raise KernelError(f"kernel {source}", "has scale 0", "use another number in its first line")
     if offset != 0:

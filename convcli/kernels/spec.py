@@ -23,16 +23,10 @@ _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:
 def parse(spec: str) -> Filter:
     """Turn a SPEC into a `Filter`.
 
-    Parameters
-    ----------
-    spec : str
-        ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions such as ``1/9`` are allowed);
-        ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat.
+    It is ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions like ``1/9`` are allowed);
+    ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat.
 
-    Raises
-    ------
-    KernelError
-        It is none of these, or the kernel is empty, not finite, or has rows of different lengths.
+    Raises `KernelError` if it is none of these, or if the kernel is empty, not finite, or has rows of different lengths.
     """
     text = spec.strip()
     if not text:
@@ -53,8 +47,8 @@ def parse(spec: str) -> Filter:
         return Filter("kernel", (Kernel(text, literal(text)),), spec=text)
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}'", "is empty", "give at least one number, or a name (sobel)")
-    if os.path.exists(path) and not os.path.isdir(path):  # False for what cannot be a path
-        rule = f"ends in none of {', '.join(FILES)}, which says how to read it"
+    if os.path.exists(path) and not os.path.isdir(path):  # False if it cannot be a path
+        rule = f"ends in none of {', '.join(FILES)}, which say how to read it"
         remedy = "rename it" if os.path.isfile(path) else "save it under such a name"
         raise KernelError(f"kernel file '{spec}'", rule, remedy)
     raise named.unknown(text)
@@ -68,7 +62,7 @@ def literal(text: str) -> Matrix:
     for number, length in enumerate(lengths, 1):
         if length != lengths[0]:
             counts = f"row {number} has {length} value{'s' * (length != 1)}, row 1 has {lengths[0]}"
-            raise KernelError(f"kernel '{text}'", f"is ragged: {counts}", "give every row the same count")
+            raise KernelError(f"kernel '{text}'", f"is ragged: {counts}", "give every row the same number of values")
     return checked(values, f"'{text}'")
 
 
@@ -99,7 +93,7 @@ def magick(text: str) -> Matrix | None:
         return None
     width, height = int(match[1]), int(match[2] or match[1])
     if match[5]:
-        remedy = f"give each rotated kernel with a {param('kernel')} of its own"
+        remedy = f"give each rotated kernel with its own {param('kernel')}"
         raise KernelError(f"kernel '{text}'", f"asks for rotations ('{match[5]}')", remedy)
     if not width * height:
         rule = f"is {width}x{height}, without values"

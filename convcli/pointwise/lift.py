@@ -35,7 +35,7 @@ class Lift(NamedTuple):
         return bool(self.gray or self.alpha)
 
     def outputs(self, channels: int) -> int:
-        """Number of channels that `channels` channels become."""
+        """The number of channels after the lift."""
         return 1 + bool(self.alpha) if self.gray else channels
 
     def apply(self, values: Array, out: Array) -> None:
@@ -86,11 +86,10 @@ class Restore(NamedTuple):
     """How results of lifted pixels become colours as they are stored. They are still real values."""
 
     full_scale: float  # the value of white
-    linear: bool = False  # whether colours are in linear light, and are to be encoded as sRGB
+    linear: bool = False  # whether colours are in linear light and have to be encoded as sRGB
     # whether the last channel is alpha, to which the range policy of the colours does not apply
     alpha: bool = False
-    # the sum of the kernel's values, if colours were weighted by their alpha and are to be divided by it again; else
-    # None
+    # the sum of the kernel's values, if colours were weighted by their alpha and have to be divided by it; else None
     gain: float | None = None
     bias: tuple[float, ...] = ()  # added to the colours after the division
 
@@ -102,7 +101,7 @@ class Restore(NamedTuple):
             alpha /= self.gain
             visible = alpha > self.full_scale * VISIBLE
             colours /= np.where(visible, alpha / self.full_scale, 1)
-            np.copyto(colours, 0, where=~visible)  # of nothing opaque: it cannot be seen
+            np.copyto(colours, 0, where=~visible)  # nothing opaque was under the kernel: the colour cannot be seen
         if self.bias:
             colours += np.array(self.bias, colours.dtype)[:, np.newaxis, np.newaxis]
         if self.linear:
@@ -143,7 +142,7 @@ def to_linear(values: Array, full_scale: float, out: Array) -> None:
 
 
 def to_srgb(values: Array, full_scale: float) -> None:
-    """Convert linear light to sRGB values in the same units, in place. Beyond the range the curve goes on, symmetric around 0."""
+    """Convert linear light to sRGB values in the same units, in place. The curve continues beyond the range, symmetric around 0."""
     x = values / values.dtype.type(full_scale)
     size = np.abs(x)
     encoded = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
@@ -152,7 +151,7 @@ def to_srgb(values: Array, full_scale: float) -> None:
 
 @cache
 def _table(levels: int, full_scale: float, dtype: str) -> Array:
-    """Linear light of all integers below `levels`."""
+    """The linear light of all integers below `levels`."""
     return (_decode(np.arange(levels, dtype=np.float64) / full_scale) * full_scale).astype(dtype)
 
 

@@ -60,14 +60,14 @@ MISTAKES = """
     apply img.png -k motion-blur:5                    | use motion
     apply img.png -k find_edges                       | did you mean find-edges?
     apply img.png -k sobl                             | did you mean sobel
-    apply img.png -k canny                            | is no convolution & use gaussian-gradient or sobel
-    apply img.png -k median:3                         | is no convolution & use box or gaussian
-    apply img.png -k bilateral                        | is no convolution & use gaussian
-    apply img.png -k dilate                           | is no convolution & by its rank
-    apply img.png -k grayscale                        | is no convolution & --channels gray
-    apply img.png -k invert                           | is no convolution & kernel -1 & --bias 100%
-    apply img.png -k threshold                        | is no convolution & --bias
-    apply img.png -k resize                           | is no convolution & --stride
+    apply img.png -k canny                            | is not a convolution & use gaussian-gradient or sobel
+    apply img.png -k median:3                         | is not a convolution & use box or gaussian
+    apply img.png -k bilateral                        | is not a convolution & use gaussian
+    apply img.png -k dilate                           | is not a convolution & by its rank
+    apply img.png -k grayscale                        | is not a convolution & --channels gray
+    apply img.png -k invert                           | is not a convolution & kernel -1 & --bias 100%
+    apply img.png -k threshold                        | is not a convolution & --bias
+    apply img.png -k resize                           | is not a convolution & --stride
     apply img.png -k 5x5                              | is a size & box:5
     apply img.png -k 'gaussian(2)'                    | write 'gaussian:2'
     apply img.png -k gaussian=2                       | write 'gaussian:2'

@@ -167,7 +167,7 @@ def test_what_torch_saves(tmp_path: Path) -> None:
     torch.save(torch.from_numpy(WEIGHT).permute(0, 1, 3, 2)[:, :, ::2], path)
     np.testing.assert_array_equal(weights.load(str(path))[0], WEIGHT.transpose(0, 1, 3, 2)[:, :, ::2])
     torch.save([1, 2], path)
-    assert "hold a list: a tensor or a state_dict" in message(lambda: weights.load(str(path)))
+    assert "hold a list: save a tensor or a state_dict" in message(lambda: weights.load(str(path)))
     torch.save({"epoch": 3}, path)
     assert "hold no tensors, only epoch" in message(lambda: weights.load(str(path)))
 

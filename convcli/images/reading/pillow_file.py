@@ -27,7 +27,7 @@ _SPACES = {
 
 
 class File:
-    """The pictures that Pillow decodes; see `convcli.images.picture.ImageFile`."""
+    """A file that Pillow decodes; see `convcli.images.picture.ImageFile`."""
 
     pages = False
     unread = 0
@@ -50,10 +50,7 @@ class File:
     def picture(self, number: int = 0) -> Picture:
         """Decode a picture.
 
-        Returns
-        -------
-        Picture
-            Upright (EXIF orientation is applied and its tag dropped); palettes become RGB, 1-bit becomes 8-bit gray.
+        It is upright: the EXIF orientation is applied, and its tag dropped. Palettes become RGB, and 1 bit becomes 8-bit gray.
         """
         image = self._image
         assert image is not None
@@ -83,7 +80,7 @@ class File:
         return upright(planes, orientation)
 
     def timing(self) -> Timing | None:
-        """Decode every frame for its duration, and whether it is transparent: some say so only then."""
+        """The timing of an animation. Decodes every frame, because some formats tell duration and transparency only then."""
         if self.frames == 1 or not row_of(self.format).animation:
             return None
         durations, alpha = [], False
@@ -159,7 +156,7 @@ class Decoded(NamedTuple):
     """What Pillow decodes of an image."""
 
     planes: Picture
-    kept: Image.Image  # what the file says beside its pixels is asked of it
+    kept: Image.Image  # has the metadata of the file
     notes: tuple[str, ...]  # what was lost
 
 
@@ -171,7 +168,7 @@ def decode(
     value: tuple[int, ...] | None = None,
     alpha: bool = False,
 ) -> Decoded:
-    """Decode an image that is opened.
+    """Decode an image that is opened, from its file.
 
     Parameters
     ----------
@@ -180,11 +177,11 @@ def decode(
     source : str
         For the message.
     opener : callable, optional
-        Opens it anew, at this very picture: 16-bit colours are decoded twice. None where that cannot be done.
+        Opens the same picture again, because 16-bit colours are decoded twice. None if that is not possible.
     white : float, optional
-        What the file or the user says that white is.
+        The value of white, if the file or the user defines it.
     value : tuple of int, optional
-        The one 16-bit colour that is transparent.
+        The only 16-bit colour that is transparent.
     alpha : bool
         Whether the picture is to have alpha even if the file has none.
     """
@@ -196,7 +193,7 @@ def decode(
         samples = sixteen_bits.decode(opener, raw)
         kept = opener()
         if "text" in row_of(image.format).keeps:
-            with suppress(Exception):  # its texts may stand behind the pixels
+            with suppress(Exception):  # its texts may come after the pixels
                 image.load()
                 kept = image
     elif quirks.more_than_8(image):
@@ -208,7 +205,7 @@ def decode(
         has_alpha = (alpha or image.has_transparency_data) and space != "cmyk"
         wanted = {"gray": "L"}.get(space, space.upper()) + "A" * has_alpha
         array = array_of(image, wanted) if samples is None else samples
-        gray = array.ndim == 2 or array.shape[2] < 3  # Pillow may have a wider mode for it
+        gray = array.ndim == 2 or array.shape[2] < 3  # Pillow's mode may be wider
         return Decoded(planes_of(array, "gray" if gray else space, value=value), kept, notes)
     if mode not in ("I", "F") and not mode.startswith("I;16"):
         rule = f"is of Pillow's mode {mode}, which is not supported"
@@ -217,13 +214,13 @@ def decode(
 
 
 _PILLOWS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
-"""Bytes of a pixel in memory; those of any other mode are 4."""
+"""Bytes of a pixel in Pillow's memory; 4 in any other mode."""
 _OURS = {"P": 3, "I;16": 2, "I;16L": 2, "I;16B": 2, "I": 4, "F": 4}
-"""Bytes of a pixel of the array; those of any other mode are its bands."""
+"""Bytes of a pixel in the array; as many as the mode has bands in any other mode."""
 
 
 def bytes_each(image: Image.Image) -> int:
-    """What decoding takes for each pixel: Pillow's own and, copied from them, the array's."""
+    """Bytes of memory that decoding takes for each pixel: in Pillow and, copied from there, in the array."""
     ours = _OURS.get(image.mode, len(image.getbands()))
     samples = 2 if quirks.raw_mode(image) is not None else 1
     return _PILLOWS.get(image.mode, 4) + samples * ours + image.has_transparency_data

@@ -1,6 +1,6 @@
-"""What Pillow's decoders do otherwise with files of one format or another: each is noticed here, and nowhere else.
+"""Peculiarities of Pillow's decoders for single formats. All of them are handled here.
 
-They have no mode for colours of 16 bits, and cut them to 8: `sixteen_bits` has the way around that.
+Pillow has no mode for 16-bit colours, and cuts them to 8 bits. See `sixteen_bits`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from convcli.images.formats import row_of
 
 _MODES = ("LA", "RGB", "RGBA", "CMYK")
 _RAW_MODES = (*_MODES, "RGBX", "RGBa")
-"""Those that have 16-bit variants."""
+"""Modes and raw modes that have 16-bit variants."""
 
 
 def more_than_8(image: Image.Image) -> bool:
-    """Whether Pillow will cut the stored samples to 8 bits. To be asked before decoding.
+    """Whether Pillow will cut the stored samples to 8 bits. Call it before decoding.
 
-    The raw mode says it; in a PPM, whose raw mode is that of the result, the largest value, which stands beside it.
+    The raw mode tells it. In a PPM the raw mode is that of the result, and the largest value tells it.
     """
     tiles: Any = getattr(image, "tile", ())
     return image.mode in _MODES and any(
@@ -28,7 +28,7 @@ def more_than_8(image: Image.Image) -> bool:
 
 
 def cut_note(image: Image.Image) -> str:
-    """The remark on it."""
+    """The remark about cut samples."""
     return f"{image.format} of this kind with more than 8 bits per channel is read with 8"
 
 
@@ -40,7 +40,7 @@ def invert_bitmap(image: Image.Image) -> None:
 
 
 def raw_mode(image: Image.Image) -> str | None:
-    """The raw mode of an image's 16-bit colours, before it is decoded; None if it has none that can be reached here."""
+    """The raw mode of 16-bit colours that `sixteen_bits` can decode; None for other images. Call it before decoding."""
     tiles: Any = getattr(image, "tile", ())
     if image.mode not in _MODES or any(tile.codec_name not in ("zip", "raw", "libtiff") for tile in tiles):
         return None
@@ -51,7 +51,7 @@ def raw_mode(image: Image.Image) -> str | None:
 
 
 def cut_animation(image: Image.Image) -> bool:
-    """Have Pillow read an animated PNG of 16 bits with 8, in which it can lay frames over each other; whether it is one."""
+    """Make Pillow read an animated PNG of 16 bits with 8: it cannot combine frames of 16 bits. Returns whether it is one."""
     file: Any = image
     if not hasattr(file, "png") or not (image.mode.startswith("I") or more_than_8(image)):
         return False
@@ -66,9 +66,9 @@ def cut_animation(image: Image.Image) -> bool:
 
 
 def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
-    """The one 16-bit colour that a PNG calls transparent; Pillow, which would compare 8 bits with it, is not to see it.
+    """The only transparent colour of a 16-bit PNG. It is removed from `info`, because Pillow would compare 8 bits with it.
 
-    Of 2 and 4 bits, whose pixels it spreads to 8, the colour is spread as well.
+    Pillow scales pixels of 2 and 4 bits to 8 bits, but not the transparent value. Here it is scaled as well.
     """
     tiles, gray = getattr(image, "tile", ()), image.info.get("transparency")
     largest = {"L;2": 3, "L;4": 15}.get(str(tiles[0][3])) if tiles else None
@@ -80,9 +80,9 @@ def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
 
 
 def count_of(image: Image.Image) -> int:
-    """How many pictures there are: one or more, whatever a header says.
+    """The number of pictures in a file, at least 1.
 
-    Pillow counts the layers of a PSD, not the picture that they make up, and takes the counts in other headers as they are.
+    Pillow counts the layers of a PSD, not the picture that they form, and believes the counts in other headers.
     """
     if row_of(image.format).layers:
         return 1

@@ -10,6 +10,6 @@ from support.pictures import write
 
 def test_colours_under_a_name_for_gray(tmp_path: Path) -> None:
     write(tmp_path / "in.png", np.zeros((3, 5, 5), np.uint8))
-    assert "holds colours" in done("apply", "in.png", "-k", "box:3", "-o", "out.pgm", cwd=tmp_path).err
+    assert "has colours" in done("apply", "in.png", "-k", "box:3", "-o", "out.pgm", cwd=tmp_path).err
     more = ("--channels", "gray", "--overwrite")
-    assert "holds colours" not in done("apply", "in.png", "-k", "box:3", "-o", "out.pgm", *more, cwd=tmp_path).err
+    assert "has colours" not in done("apply", "in.png", "-k", "box:3", "-o", "out.pgm", *more, cwd=tmp_path).err
