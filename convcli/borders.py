@@ -1,7 +1,7 @@
 """The border index map in NumPy: the source index of padded positions.
 
 With large strides a padded axis may be far longer than the part of it that is read. So the map of a whole axis is never
-made, only the part that is asked for.
+made, only the part that is needed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PaddedAxis:
     """An axis of `size` pixels with `before` padded positions ahead of them.
 
     Only some of its positions may be kept: stretches of `kept` positions each, which begin `apart` positions from each
-    other. `length` is the number of positions, of the kept ones alone.
+    other. `length` is the number of kept positions.
     """
 
     size: int

@@ -152,7 +152,7 @@ def prepare(
     )
     if layers != asked:
         rule = f"contradicts a specification that is {asked}"
-        raise GeometryError(f"a layer that is {layers}", rule, "make it by Layer.of")
+        raise GeometryError(f"a layer that is {layers}", rule, "make it with Layer.of")
     batched = True
     if isinstance(image, np.ndarray):
         image = native(image, "an image", ImageError)

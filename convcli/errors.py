@@ -1,6 +1,6 @@
 """The errors that a user can cause. Each carries the value, the rule and the remedy, and is shown on one line.
 
-The core speaks of parameters (`param`). A face, such as the command line, spells them: see `as_options` and
+The core speaks of parameters (`param`). A face, for example the command line, spells them: see `as_options` and
 `as_arguments`.
 """
 
@@ -61,7 +61,7 @@ class ConvError(Exception):
     remedy : str
         What to do about it: ``use groups 2``, with `param`.
     why : str
-        The cause, where the rule does not say it: ``there is no such file``.
+        The cause, if the rule does not say it: ``there is no such file``.
     """
 
     def __init__(self, value: str, rule: str = "", remedy: str = "", why: str = "") -> None:

@@ -45,7 +45,7 @@ class Pads(NamedTuple):
 
     @classmethod
     def of(cls, numbers: Sequence[int]) -> Pads:
-        """Of one number, of two (rows and columns), or of four."""
+        """Pads from one number, from two (rows and columns), or from four."""
         return cls(*numbers) if len(numbers) == 4 else cls(numbers[0], numbers[0], numbers[-1], numbers[-1])
 
     def along(self, axis: int) -> tuple[int, int]:
@@ -107,9 +107,7 @@ def repeated(positions: Any, size: int, mode: str) -> Any:
         return positions % size
     # A reflected axis repeats with this period, which has the edge pixel once (reflect) or twice (symmetric).
     period, turn = (max(1, 2 * size - 2),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
-    return (
-        turn - abs(turn - 2 * (positions % period))
-    ) // 2  # the place in the period, or what is left of it to the turn
+    return (turn - abs(turn - 2 * (positions % period))) // 2  # the place, or behind the turn its mirror image
 
 
 def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
@@ -149,8 +147,8 @@ class Geometry:
     """A convolution with every size and padding resolved to integers.
 
     The direct operation adds `pads` to the input. The transposed operation crops its full result by them, and
-    `output_padding` adds rows at the bottom and columns at the right. `padding_mode` says what lies beyond the input's border;
-    the transposed operation goes on there too, with every pixel whose kernel reaches the output.
+    `output_padding` adds rows at the bottom and columns at the right. `padding_mode` says what is beyond the input's border;
+    the transposed operation reads it too, with every pixel whose kernel reaches the output.
     """
 
     transpose: bool
@@ -175,7 +173,7 @@ class Geometry:
 
     @property
     def reach(self) -> Pads:
-        """Rows and columns beyond the border that are read: of a transposed operation with zeros there, none."""
+        """Rows and columns beyond the border that are read: none for a transposed operation with zeros there."""
         if not self.transpose:
             return self.pads
         if self.padding_mode == "zeros":

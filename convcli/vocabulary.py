@@ -1,4 +1,4 @@
-"""The words that the command line, the code, the JSON and the docs share. Each list stands only here. Standard library only."""
+"""The words that the command line, the code, the JSON and the docs share. Each list is only here. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHANNELS = ("each", "sum", "gray")
 COMBINES = ("none", "magnitude", "sum", "max")
 RANGES = ("clip", "abs", "offset", "minmax", "raw")
 STRETCH = "stretch"
-"""The range policy of a contact sheet, if the user asks for none."""
+"""The range policy of a contact sheet, if the user does not choose one."""
 
 SHELLS = ("bash", "zsh", "fish")
 THEMES = ("light", "dark")
@@ -55,10 +55,10 @@ PADDING_MODES = tuple(border.name for border in BORDERS)
 
 
 def padding_rule(name: str) -> str | None:
-    """The padding rule that `name` stands for, or None.
+    """The padding rule that `name` means, or None.
 
-    ``same`` is PyTorch's; with capitals it is TensorFlow's word. ONNX's are SAME_UPPER, SAME_LOWER and VALID. Of other rules,
-    case does not matter, nor whether ``_`` or ``-`` is written.
+    ``same`` is PyTorch's; with capitals it is TensorFlow's word. ONNX's are SAME_UPPER, SAME_LOWER and VALID. For other rules,
+    upper or lower case and ``_`` or ``-`` make no difference.
     """
     if name in PADDING_RULES:
         return name
@@ -67,9 +67,9 @@ def padding_rule(name: str) -> str | None:
 
 
 def padding_mode(name: str) -> str | None:
-    """The padding mode that `name` stands for, or None. It may be our name, PyTorch's, NumPy's, SciPy's or OpenCV's.
+    """The padding mode that `name` means, or None. It may be our name, PyTorch's, NumPy's, SciPy's or OpenCV's.
 
-    Case does not matter, nor whether ``_`` or ``-`` is written. ``BORDER_REFLECT_101`` may be written without ``BORDER_``.
+    Upper or lower case and ``_`` or ``-`` make no difference. ``BORDER_REFLECT_101`` may be written without ``BORDER_``.
     """
     return _MODES.get(_plain(name))
 

@@ -20,7 +20,7 @@ class Source(Protocol):
 
     shape: tuple[int, int, int, int]  # ``(N, C, H, W)``
     dtype: np.dtype[Any]  # of the pixels
-    interleaved: bool  # whether the channels of each pixel lie side by side in memory
+    interleaved: bool  # whether the channels of each pixel are next to each other in memory
     nbytes: int  # bytes that it holds in memory
 
     def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> Array:
@@ -68,7 +68,7 @@ def whole(source: Source) -> Array:
 
 
 def is_interleaved(x: Array) -> bool:
-    """Whether the channels of each pixel of ``x (N, C, H, W)`` lie side by side in memory, pixel after pixel."""
+    """Whether the channels of each pixel of ``x (N, C, H, W)`` are next to each other in memory, pixel after pixel."""
     _, channels, height, width = x.shape
     pixel = channels * x.itemsize
     _, across, down, along = x.strides

@@ -57,12 +57,12 @@ def fitting(texts: Sequence[str], cell: float, share: float = _VALUE) -> float:
 
 
 def side(timeline: Timeline, labels: Sequence[Sequence[str]], values: Values, wanted: int | None) -> float:
-    """The side of a cell: as wanted, or as its texts and the page ask for.
+    """The side of a cell: the wanted one, or one that fits its texts and the page.
 
     Raises
     ------
     ConvError
-        What is wanted leaves no room for the texts.
+        The wanted side leaves no room for the texts.
     """
     below = weights(values)
     longest = max([*numbers(labels, values), *below], key=len, default="")

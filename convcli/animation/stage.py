@@ -184,7 +184,7 @@ class _Stage:
             fill = self._fill(kind)
             quiet = mix(readable_on(fill), fill, 0.25)  # faint, but still readable
             yield from self._label(row, column, self.colors.ink if kind is Kind.INPUT else quiet)
-        if self.values.kernel is not None:  # as it lies on the grid
+        if self.values.kernel is not None:  # as it is on the grid
             step, panel = -1 if self.timeline.flipped else 1, self.panels[1]
             for i, line in enumerate(self.values.kernel[::step]):
                 for j, weight in enumerate(line[::step]):

@@ -59,7 +59,7 @@ class Chain(NamedTuple):
 
 
 def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
-    """Work out a chain for an input of this size, in pixels, and so many channels.
+    """Work out a chain for an input of this size, in pixels, and with this number of channels.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
         geometry = replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
     if max(geometry.output) > LONGEST:
         remedy = f"a side has at most {LONGEST} pixels"
-        raise GeometryError(f"its output of {geometry.output}", "is beyond any tensor", remedy)
+        raise GeometryError(f"its output of {geometry.output}", "is larger than any tensor", remedy)
     if layer.kind in ("pool", "upsample"):
         return Node(geometry.output, last.channels, (place,), geometry)
     inputs = layer.in_channels or last.channels
@@ -133,11 +133,11 @@ def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number
     if layer.kind == "add":
         if (other.size, other.channels) != (last.size, last.channels):
             rule = f"cannot be added to {last.channels}×{last.size}"
-            raise GeometryError(f"{other.channels}×{other.size}", rule, "make channels and sizes alike")
+            raise GeometryError(f"{other.channels}×{other.size}", rule, "make channels and sizes equal")
         return Node(last.size, last.channels, (place, (number, _UNCUT)))
     if other.size.height < last.size.height or other.size.width < last.size.width:
-        rule = f"has {other.size} pixels, less than the {last.size} here"
-        raise GeometryError("what is kept", rule, f"use another padding or {param('hin')}")
+        rule = f"has {other.size} pixels, fewer than the {last.size} here"
+        raise GeometryError("the kept result", rule, f"use another padding or {param('hin')}")
     cut = Pair((other.size.height - last.size.height) // 2, (other.size.width - last.size.width) // 2)
     return Node(last.size, last.channels + other.channels, (place, (number, cut)))
 

@@ -34,8 +34,8 @@ TOO_WIDE: Final = 2.0**32
 window), and no transform is used."""
 
 SMALL: Final = 2.0**-32
-"""Values must lie below this share of their type's largest number before they are transformed, or summed before they
-are multiplied: then a sum of 2**32 of them does not overflow. NaN and infinity do not lie below it either, so one
+"""Values must be smaller than this share of their type's largest number before they are transformed, or summed before
+they are multiplied: then a sum of 2**32 of them does not overflow. NaN and infinity are not smaller either, so one
 comparison finds all three cases."""
 
 
@@ -46,7 +46,7 @@ class Task(NamedTuple):
     # them.
     source: Source
     layer: Layer  # weights as they are applied, groups and bias
-    # all sizes, strides and paddings, and whether the operation is transposed (as `layer` says, too)
+    # all sizes, strides and paddings, and whether the operation is transposed (the same as in `layer`)
     geometry: Geometry
     dtype: str = "float32"  # of the computation, one of the backend's `convcli.vocabulary.DTYPES`
     device: str = "cpu"  # ``cpu``, ``cuda`` or ``cuda:N``
@@ -119,7 +119,7 @@ def only_stores(finish: Finish) -> bool:
 
 
 def block(taps: int) -> int:
-    """Rows or columns of a block, for a kernel with so many taps along this axis: every window contains a whole block."""
+    """Rows or columns of a block, for a kernel with `taps` taps along this axis: every window contains a whole block."""
     return min(BLOCK, (taps + 1) // 2)
 
 

@@ -203,7 +203,7 @@ def test_frames_as_text() -> None:
         "[■][■]    [■]\n"
         "[■][■]     ·\n"
         " ■  ■\n\n"
-        "output (0,0): 4 of 4 taps lie on the input\n\n"
+        "output (0,0): 4 of 4 taps are on the input\n\n"
     )
     assert shown.count("frame") == 2
 
@@ -237,7 +237,7 @@ def test_it_plays_on_a_terminal() -> None:
         ("a.png -k box --hin 5 -o o.gif", "--hin is for a geometry without an image"),
         ("a.png --k 3 -o o.gif", "--k is for a geometry without an image"),
         ("a.png -k box --channel 3 -o o.gif", "--channel 3 is not in 'a.png', which has 3: use 0 to 2"),
-        ("a.png -k sobel -o o.gif", "kernel 'sobel' is 2 kernels: animate one of them, as sobel-x, sobel-y"),
+        ("a.png -k sobel -o o.gif", "kernel 'sobel' is 2 kernels: animate one of them: sobel-x, sobel-y"),
         ("a.png -k nonsense -o o.gif", "nonsense"),
         ("a.png -k box -o a.png", "is an input of this run: use another name"),
         ("1,2;3 -k box -o o.gif", "input '1,2;3' is ragged: row 2 has 1 value"),
@@ -257,7 +257,7 @@ def test_it_plays_on_a_terminal() -> None:
         ("--hin 5 --k 3 --json --terminal", "both want standard output"),
         ("--hin 5 --k 3 -o no/o.gif", "there is no folder"),
         ("--hin 5 --k 3 --channel 0 -o o.gif", "--channel is for an IMAGE"),
-        ("--hin 64 --k 3 -o o.gif", "at most 1024, as of 32×32"),
+        ("--hin 64 --k 3 -o o.gif", "at most 1024 (32×32)"),
         ("--hin 5 --k 3 --fps 0 -o o.gif", "not a number from 0.1 to 50"),
         ("--hin 5 --k 3 --fps nan -o o.gif", "not a number from 0.1 to 50"),
         ("--hin 5 --k 3 --scale 99 -o o.gif", "not a number from 0.25 to 8"),

@@ -251,10 +251,10 @@ def test_weights_must_fit_the_channels(tmp_path: Path) -> None:
     weight = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT}))).weight
     image = np.ones((3, 9, 9))
     text = message(lambda: convolve(image, weight, ConvSpec()), GeometryError)
-    assert "take 2 input channels, the image has 3" in text
+    assert "expect 2 input channels, the image has 3" in text
     assert "(C_out, C_in/groups, kh, kw)" in text
     text = message(lambda: transpose_convolve(image, weight, ConvSpec()), GeometryError)
-    assert "take 4 input channels, the image has 3" in text
+    assert "expect 4 input channels, the image has 3" in text
     assert "(C_in, C_out/groups, kh, kw)" in text
     text = message(lambda: convolve(image, weight, ConvSpec(groups=2)), GeometryError)
     assert "groups 2 does not divide the 3 input channels: use an image of 4 channels" in text

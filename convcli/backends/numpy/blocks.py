@@ -27,7 +27,7 @@ from convcli.system.parallel import run_all
 from convcli.windows import WHOLE, Array
 
 LARGEST = 1e30
-"""If all results lie below this, no sum on the way has overflowed, so that none of them is NaN."""
+"""If all results are smaller than this, no sum on the way has overflowed, so that none of them is NaN."""
 
 
 class Block(NamedTuple):
@@ -72,7 +72,7 @@ class BlockOutput:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, height, width), kind)
-        # per image ``(O, H, W·step)``, if values lie in the same order as in a tile; else None
+        # per image ``(O, H, W·step)``, if values have the same order as in a tile; else None
         self._lines: list[Array] | None = None
         in_order = self.interleaved and outputs == self.job.step if self.job.step > 1 else not self.interleaved
         if in_order and len(self.job.phases) == 1 and self.job.upsample == (1, 1):
@@ -118,7 +118,7 @@ class BlockOutput:
         left, right = t * (columns.start - x), t * (columns.stop - x)
         for number, (a, b) in enumerate(job.phases):
             place = self.array[image, :, a + top : a + bottom : s, b + left : b + right : t]
-            if place.size:  # the last phases may lie beyond the image
+            if place.size:  # the last phases may be outside the image
                 yield planes[:, number, : place.shape[1]], place
 
     def _put(self, values: Array, place: Array, buffers: Buffers) -> Clipped:

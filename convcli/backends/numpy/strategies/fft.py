@@ -131,7 +131,7 @@ def precision(job: FilterJob, scratch: Array) -> str | None:
 
 
 def spectra_bytes(job: FilterJob, dtype: str, different: int) -> int:
-    """Bytes of the transforms of the job's kernels, of which `different` differ. If there are many, all count as different."""
+    """Bytes of the transforms of the job's kernels, if `different` of them differ. If there are many, all count as different."""
     height, width = sides(job)
     kernels = different if job.outputs <= MANY_KERNELS else job.outputs
     return kernels * job.inputs * height * (width // 2 + 1) * 2 * np.dtype(dtype).itemsize

@@ -1,4 +1,4 @@
-"""Flat kernels taken apart: a unit times small integers, equal columns, and stretches of them side by side.
+"""Flat kernels in parts: a unit times small integers, equal columns, and stretches of neighbouring equal columns.
 
 `convcli.backends.numpy.strategies.prefix` sums these up. This module also chooses the integers in which every sum is
 exact.
@@ -29,7 +29,7 @@ WHOLE = 2.0**24
 
 
 class Piece(NamedTuple):
-    """A stretch of equal columns: their number (a power of two), the first one, and whether to put the sum so far away before."""
+    """A stretch of equal columns: their number (a power of two), the first one, and whether to store the sum so far first."""
 
     columns: int
     first: int

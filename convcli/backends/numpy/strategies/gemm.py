@@ -18,10 +18,10 @@ from convcli.windows import Array
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
 FEW_ROWS = {1: 3.0, 2: 1.5}
-"""How many times slower BLAS is if a matrix has only so many rows."""
+"""How many times slower BLAS is for matrices of one row and of two."""
 
 MANY_ROWS, PACKED = 16, 1.5
-"""From so many rows of a matrix on, BLAS first packs it and the windows; and how many times slower it is then."""
+"""If a matrix has at least this number of rows, BLAS first packs it and the windows; and how many times slower it is then."""
 
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""

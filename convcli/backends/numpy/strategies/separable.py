@@ -35,7 +35,7 @@ def factors(
     """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
 
     None if the rank is more than `most`. They may change a result by at most `LEFT_OUT` roundings of the sum Σ|x·k|,
-    for pixels of the same magnitude. The sum of what is left out counts, so that many small taps beside a large one are
+    for pixels of the same magnitude. The sum of what is left out counts, so that many small taps next to a large one are
     not lost. A kernel of full rank is returned as its own rows or columns.
 
     The method is Gaussian elimination with complete pivoting: the column and the row through the largest value, divided

@@ -57,7 +57,7 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Est
 
 
 def tile(job: FilterJob, itemsize: int) -> Size:
-    """Output rows and columns of a tile with long lines (see `tile`) and whole blocks of rows."""
+    """Output rows and columns of a tile with long lines (see `common.tile`) and whole blocks of rows."""
     size = common.tile(job, itemsize)
     return whole_blocks(job, size, rows_of(job, (size.width + job.reach.width - 1) * job.step))
 
