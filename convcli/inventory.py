@@ -56,12 +56,8 @@ class Inventory:
 
 _USES = {
     "torch": "CUDA, half precision, .pt files and large layers",
-<<<<<<< HEAD
-    "imagecodecs": "TIFFs of further compressions",
-    "astropy": "FITS files",
-=======
     "imagecodecs": "TIFF files with other compressions",
->>>>>>> slimb
+    "astropy": "FITS files",
 }
 """What the package of each extra is for."""
 
