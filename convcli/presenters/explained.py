@@ -11,7 +11,7 @@ from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import PIXEL
-from convcli.presenters import border_of, fields, one_or_all, panels, parameters
+from convcli.presenters import fields, geometry_rows, one_or_all, panels, parameters
 
 _MOST_WINDOWS = 4
 """The most windows that are shown. --json has all of them."""
@@ -123,11 +123,8 @@ def _facts(answer: Pixel) -> report.Table:
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
         ("operation", phrases.flip(subject)),
         ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
-        ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", report.pair(geometry.pads) + border_of(geometry) + report.order(geometry.pads)),
+        *geometry_rows(geometry),
     ]
-    if spec.transpose:
-        rows.append(("output_padding", report.pair(geometry.output_padding)))
     if spec.groups > 1:
         rows.append(("groups", str(spec.groups)))
     rows += phrases.preparation(subject)
