@@ -28,7 +28,6 @@ def document(answer: Pixel | Touched) -> dict[str, Any]:
 def _pixel_document(answer: Pixel) -> dict[str, Any]:
     """If several kernels are combined, the values of kernels are lists."""
     subject, traces = answer.subject, answer.traces
-    rows, columns = range(len(traces[0].rows)), range(len(traces[0].columns))
     sums = [
         {"channels": one.channels, "window": one.values.tolist(), "kernel": one.kernel.tolist(),
          "products": one.products.tolist(), "bias": one.bias, "sum": one.sum}
@@ -47,8 +46,7 @@ def _pixel_document(answer: Pixel) -> dict[str, Any]:
         "written_how": answer.written.words,
         "range": subject.ready.storage.policy,
         "container": subject.ready.storage.container,
-        "marks": traces[0].marks,
-        "sources": [[traces[0].source(i, j) for j in columns] for i in rows],
+        **fields(traces[0], "marks sources"),
         "taps": [[[row.tap, column.tap] for column in traces[0].columns] for row in traces[0].rows],
         "notes": subject.notes,
     }
