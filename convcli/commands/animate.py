@@ -218,24 +218,19 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
     if asked.hin is None:
         raise ConvError("there is nothing to animate: give --hin N for a geometry, or an IMAGE with -k SPEC")
     weights = None
-    if text is not None and (size := _plain_size(text)) is None:
-        from convcli.animation import source
+    if text is not None:
+        try:
+            size = PairType(1).convert(text, None, None)  # a size, 3 or 3,5, is not a SPEC here
+        except click.UsageError:
+            from convcli.animation import source
 
-        matrix = source.kernel(text)
-        weights, size = matrix.tolist(), (matrix.shape[0], matrix.shape[1])
+            matrix = source.kernel(text)
+            weights, size = matrix.tolist(), (matrix.shape[0], matrix.shape[1])
     if size is None:
         raise ConvError("no kernel is given: add its size, --k N or --k H,W")
     win = asked.hin if asked.win is None else asked.win
     timeline = timeline_of(spec.resolve((asked.hin, win), size), spec.op)
     return timeline, Values(kernel=weights), ()
-
-
-def _plain_size(text: str) -> Pair | None:
-    """A size, ``3`` or ``3,5``; None for any other SPEC."""
-    try:
-        return PairType(1).convert(text, None, None)
-    except click.UsageError:
-        return None
 
 
 def _write(

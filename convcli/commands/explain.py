@@ -135,8 +135,19 @@ def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
     """Draw the answer if the user asks for it, and print it."""
     from convcli.presenters import explained
 
-    if asked.output is not None:
-        _draw(answer, asked.output, asked.theme)
+    if (output := asked.output) is not None:
+        from convcli.drawing.colors import PALETTES
+        from convcli.explanation import illustration
+        from convcli.images.figures import raster
+        from convcli.runs import outputs
+
+        if not output:
+            raise ConvError("output '' is empty: use a .svg or .png file, or a folder that ends in '/'")
+        source, operation = answer.subject.source, answer.subject.operation
+        [target] = outputs.resolve([source], output, operation.label, in_place=None, read=operation.files)
+        outputs.make_folder(target, output)
+        for text in raster.save(illustration.draw(answer, PALETTES[asked.theme]), target):
+            report.note(f"{target}: {text}")
     if asked.reporting.as_json:
         report.json(explained.document(answer))
         return
@@ -147,22 +158,6 @@ def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
         return
     for block in explained.blocks(answer, report.width()):
         report.block(block)
-
-
-def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
-    from convcli.drawing.colors import PALETTES
-    from convcli.explanation import illustration
-    from convcli.images.figures import raster
-    from convcli.runs import outputs
-
-    subject = answer.subject
-    read = subject.operation.files
-    if not output:
-        raise ConvError("output '' is empty: use a .svg or .png file, or a folder that ends in '/'")
-    [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
-    outputs.make_folder(target, output)
-    for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
-        report.note(f"{target}: {text}")
 
 
 def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:

@@ -83,8 +83,9 @@ def kernels(specs: Sequence[str], asked: KernelOptions, form: str) -> None:
         for filter_, members in zip(filters, found, strict=True):
             for member in members:
                 report.table(analysed.table(member, asked.op, filter_), stream)
-                if not output:
-                    _art(member)
+                side = min(ART, (report.width(80) - kernel_figure.GAP) // 2 // 2 * 2)
+                if not output and side >= 8 and report.colourful():  # heat map and frequency response
+                    report.picture([*kernel_figure.terminal(member, side), ""])
 
 
 def weights(source: str, asked: KernelOptions, form: str) -> None:
@@ -115,14 +116,6 @@ def weights(source: str, asked: KernelOptions, form: str) -> None:
         if not output and drawn is not None:
             tiles = [picture for _, picture in drawn.tiles]
             report.picture([*kernel_figure.rows_of_tiles(tiles, report.width(80)), drawn.caption])
-
-
-def _art(found: Analysis) -> None:
-    """Heat map and frequency response below a table on a terminal that shows colours."""
-    if report.colourful():
-        side = min(ART, (report.width(80) - kernel_figure.GAP) // 2 // 2 * 2)
-        if side >= 8:
-            report.picture([*kernel_figure.terminal(found, side), ""])
 
 
 def form_of(output: str, format_: str | None) -> str:

@@ -42,7 +42,7 @@ class Pixel(NamedTuple):
     @property
     def windows(self) -> list[Window]:
         """Every window of every filter."""
-        return [window for one in self.traces for window in one.windows]
+        return [Window(one, place) for one in self.traces for place in range(len(one.channels))]
 
     def telling(self, most: int) -> list[Window]:
         """The windows with the largest sums, at most `most`. For a maximum, the windows of the largest kernel come first."""

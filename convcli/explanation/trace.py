@@ -90,19 +90,16 @@ class Trace(NamedTuple):
         order = (OUTSIDE, BETWEEN, COPY, PIXEL)
         return [[min(row.mark, column.mark, key=order.index) for column in self.columns] for row in self.rows]
 
-    def source(self, row: int, column: int) -> Point | None:
-        """The pixel that a cell of the window reads; None for a zero."""
-        above, left = self.rows[row].source, self.columns[column].source
-        return None if above is None or left is None else (above, left)
-
     @property
-    def windows(self) -> list[Window]:
-        """The window of every input channel."""
-        return [Window(self, place) for place in range(len(self.channels))]
+    def sources(self) -> list[list[Point | None]]:
+        """The pixel that every cell of the window reads; None for a zero."""
+        lines = ([(row.source, column.source) for column in self.columns] for row in self.rows)
+        return [[None if y is None or x is None else (y, x) for y, x in line] for line in lines]
 
     @property
     def terms(self) -> list[Term]:
         """The products of all cells that read a pixel, or a copy of one."""
+        sources = self.sources
         return [
             Term(
                 channel, pixel, (row.tap, column.tap), float(self.values[place, i, j]), float(self.kernel[place, i, j])
@@ -110,7 +107,7 @@ class Trace(NamedTuple):
             for place, channel in enumerate(self.channels)
             for i, row in enumerate(self.rows)
             for j, column in enumerate(self.columns)
-            if (pixel := self.source(i, j)) is not None
+            if (pixel := sources[i][j]) is not None
         ]
 
 

@@ -16,6 +16,8 @@ T = TypeVar("T")
 class WordType(click.ParamType[T]):
     """Values that `_parse` makes of words."""
 
+    name = "N"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
         """Parse a word. A default may be a value already."""
         try:

@@ -26,8 +26,6 @@ MAX_VALUE = 1e38
 class CountType(WordType[int]):
     """A whole number from `least` to `most`."""
 
-    name = "N"
-
     def __init__(self, most: int = MAX_NUMBER, least: int = 1) -> None:
         self.most, self.least = most, least
 
@@ -40,8 +38,6 @@ class CountType(WordType[int]):
 
 class IndexType(WordType[int]):
     """A position, counted from 0. Negative numbers count from the end. Whether it exists is checked later."""
-
-    name = "N"
 
     def _parse(self, text: str) -> int:
         number = whole(text, -MAX_NUMBER)
@@ -144,8 +140,6 @@ class SideType(CountType):
 class PixelsType(WordType[int]):
     """A number of pixels: a whole number, or one followed by k, M or G."""
 
-    name = "N"
-
     def _parse(self, text: str) -> int:
         digits = text.strip()
         factor = {"k": 10**3, "m": 10**6, "g": 10**9}.get(digits[-1:].lower(), 1)
@@ -161,7 +155,6 @@ class RealType(WordType[float]):
 
     def __init__(self, least: float, most: float = inf) -> None:
         self.least, self.most = least, most
-        self.name = "N"
 
     def _parse(self, text: str) -> float:
         try:

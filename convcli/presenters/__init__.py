@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from convcli import report
 from convcli.geometry import Geometry
 
 
@@ -24,11 +25,16 @@ def parameters(geometry: Geometry, **more: str | None) -> dict[str, Any]:
     }
 
 
-def border_of(geometry: Geometry) -> str:
-    """The padding mode, for a table; empty if a transposed operation reads no border."""
-    if not geometry.transpose:
-        return f", {geometry.padding_mode}"
-    return "" if geometry.padding_mode == "zeros" else f"; the input is extended by {geometry.padding_mode}"
+def geometry_rows(geometry: Geometry, rule: str | None = None) -> list[tuple[str, str]]:
+    """The rows of a table for stride, dilation and padding. A transposed operation may extend the input by a padding mode."""
+    border = f", {geometry.padding_mode}"
+    if geometry.transpose:
+        border = f"; the input is extended by {geometry.padding_mode}" if geometry.padding_mode != "zeros" else ""
+    rows = [
+        ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
+        ("padding", report.padding(geometry.pads, rule) + border),
+    ]
+    return [*rows, ("output_padding", report.pair(geometry.output_padding))] if geometry.transpose else rows
 
 
 def one_or_all(entries: Sequence[Any]) -> Any:

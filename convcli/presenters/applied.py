@@ -6,7 +6,7 @@ from typing import Any
 
 from convcli import report
 from convcli.images import row_of
-from convcli.presenters import border_of, fields, parameters
+from convcli.presenters import fields, geometry_rows, parameters
 from convcli.runs.batch import Failed, Outcome, Skipped
 from convcli.runs.single import Done
 from convcli.vocabulary import STRETCH
@@ -121,12 +121,9 @@ def table(item: Done) -> report.Table:
         ("output", f"{item.target}  {report.shape(item.output_shape)}  {item.container}"),
         ("operation", name),
         ("kernel", kernels),
-        ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", report.padding(geometry.pads, spec.rule) + border_of(geometry)),
+        *geometry_rows(geometry, spec.rule),
+        *_unusual(item),
     ]
-    if spec.transpose:
-        rows.append(("output_padding", report.pair(geometry.output_padding)))
-    rows += _unusual(item)
     where = result.backend if result.device == "cpu" else f"{result.backend} on {result.device}"
     times = (f"{name} {report.seconds(value)}" for name, value in _seconds(item).items())
     rows += [

@@ -11,7 +11,7 @@ from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import PIXEL
-from convcli.presenters import border_of, fields, one_or_all, panels, parameters
+from convcli.presenters import fields, geometry_rows, one_or_all, panels, parameters
 
 _MOST_WINDOWS = 4
 """The most windows that are shown. --json has all of them."""
@@ -28,7 +28,6 @@ def document(answer: Pixel | Touched) -> dict[str, Any]:
 def _pixel_document(answer: Pixel) -> dict[str, Any]:
     """If several kernels are combined, the values of kernels are lists."""
     subject, traces = answer.subject, answer.traces
-    rows, columns = range(len(traces[0].rows)), range(len(traces[0].columns))
     sums = [
         {"channels": one.channels, "window": one.values.tolist(), "kernel": one.kernel.tolist(),
          "products": one.products.tolist(), "bias": one.bias, "sum": one.sum}
@@ -47,8 +46,7 @@ def _pixel_document(answer: Pixel) -> dict[str, Any]:
         "written_how": answer.written.words,
         "range": subject.ready.storage.policy,
         "container": subject.ready.storage.container,
-        "marks": traces[0].marks,
-        "sources": [[traces[0].source(i, j) for j in columns] for i in rows],
+        **fields(traces[0], "marks sources"),
         "taps": [[[row.tap, column.tap] for column in traces[0].columns] for row in traces[0].rows],
         "notes": subject.notes,
     }
@@ -123,11 +121,8 @@ def _facts(answer: Pixel) -> report.Table:
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
         ("operation", phrases.flip(subject)),
         ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
-        ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", report.pair(geometry.pads) + border_of(geometry) + report.order(geometry.pads)),
+        *geometry_rows(geometry),
     ]
-    if spec.transpose:
-        rows.append(("output_padding", report.pair(geometry.output_padding)))
     if spec.groups > 1:
         rows.append(("groups", str(spec.groups)))
     rows += phrases.preparation(subject)

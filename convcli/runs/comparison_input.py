@@ -37,8 +37,8 @@ def of_operation(picture: Picture, operation: Operation) -> Compared:
     image = picture.colour
     if picture.alpha is not None and alpha.policy_for(image.shape[-3], operation) == "filter":
         image = joined(image, picture.alpha)
-    fitted = fit(image.shape[-3], picture.full_scale, operation)
-    return Compared(image, fitted.layer, fitted.spec)
+    layer, spec, _ = fit(image.shape[-3], picture.full_scale, operation)
+    return Compared(image, layer, spec)
 
 
 def of_random_weights(

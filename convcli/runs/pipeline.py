@@ -69,16 +69,11 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     return Outcome(made, result, kept, ready.layer.groups, None if picture.alpha is None else ready.alpha)
 
 
-class Fitted(NamedTuple):
-    """An operation for a number of channels: the layer and its specification, and what combines the outputs of a bank."""
+def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvSpec, Finish]:
+    """Fit the kernels, groups and bias of an operation to a number of channels and a value of white, or raise a ConvError.
 
-    layer: Layer
-    spec: ConvSpec
-    finish: Finish
-
-
-def fit(channels: int, white: float, operation: Operation) -> Fitted:
-    """Fit the kernels, groups and bias of an operation to a number of channels and a value of white, or raise a ConvError."""
+    Returns the layer, its specification, and what combines the outputs of a bank.
+    """
     spec = operation.spec
     parts: tuple[tuple[int, str], ...] = ()
     if operation.bank is None:
@@ -91,7 +86,7 @@ def fit(channels: int, white: float, operation: Operation) -> Fitted:
     layer.check(channels)
     if operation.bias is not None:
         layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white)))
-    return Fitted(layer, spec, Finish(parts))
+    return layer, spec, Finish(parts)
 
 
 class Prepared(NamedTuple):

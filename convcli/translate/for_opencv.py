@@ -54,8 +54,8 @@ def _image(request: Request) -> list[str]:
     return [f"image = {read}.astype(float)", *script.prepared(request)]
 
 
-def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
-    """Lines that pad, the planes to filter, filter2D's options, and the index of the part of its result to keep."""
+def _padded(request: Request) -> script.Input:
+    """The input of a direct operation, padded if filter2D cannot pad it."""
     (top, bottom, left, right), (s, t) = request.geometry.pads, request.geometry.stride
     border = f"cv2.{script.mode_in('opencv', request.geometry.padding_mode)}"
     if request.keeps_size and request.geometry.padding_mode != "circular":  # filter2D has no such border
@@ -71,8 +71,8 @@ def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
     return lines, source, ["anchor=(0, 0)"], f"[{', '.join(steps)}]"
 
 
-def _stuffed(request: Request) -> tuple[list[str], str, list[str], str]:
-    """The same as `_padded` for the transposed operation: zeros between and around the pixels."""
+def _stuffed(request: Request) -> script.Input:
+    """The input of a transposed operation: zeros between and around the pixels."""
     (high, wide), (rows, columns) = request.geometry.extent, request.geometry.output_padding
     lines, source = script.stuffed(request)
     if max(high, wide) > 1 or rows or columns:

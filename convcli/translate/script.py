@@ -11,6 +11,9 @@ from convcli.translate.literals import array, lacking, number, numbers, quoted, 
 from convcli.translate.request import Array, Extension, Request
 from convcli.vocabulary import BORDERS, PADDING_MODES
 
+Input = tuple[list[str], str, list[str], str]
+"""Lines before an operation, its input, its options, and the index of the part of its result to keep."""
+
 
 def mode_in(library: str, mode: str) -> str:
     """The name of a padding mode in NumPy, SciPy or OpenCV."""
