@@ -6,16 +6,15 @@ import re
 import struct
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from PIL import Image
 
+from convcli.images import directories
+from convcli.images.directories import Directory
 from convcli.images.formats import row_of
 from convcli.images.picture import JpegCoding, Metadata
 from convcli.images.reading.ends import png_chunks
-
-if TYPE_CHECKING:
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 T = TypeVar("T")
 
@@ -48,8 +47,8 @@ _SIGNATURE = b"Photoshop 3.0\0"
 _THUMBNAILS = {0x0409, 0x040C}
 """Resources with thumbnails of the original picture (Adobe, "Photoshop File Formats Specification", image resources)."""
 
-_EXIF, _SIDES = 0x8769, (0xA002, 0xA003)
-"""EXIF's own directory, and its tags PixelXDimension and PixelYDimension: the size of the original picture."""
+_SIDES = 0xA002, 0xA003
+"""EXIF's tags PixelXDimension and PixelYDimension: the size of the original picture."""
 
 _TURNED = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]")
 _SIZED = re.compile(
@@ -64,14 +63,16 @@ _PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
 """ImageMagick's keywords for PNG's texts with profiles. Pillow reads those with EXIF itself."""
 
 
-def metadata_of(image: Image.Image, frames: int, lossy: bool) -> tuple[Metadata, int, tuple[str, ...]]:
+def metadata_of(
+    image: Image.Image, frames: int, lossy: bool, tags: Directory | None = None
+) -> tuple[Metadata, int, tuple[str, ...]]:
     """The metadata that the output keeps, the orientation of the pixels (1 to 8), and remarks about what is damaged.
 
     Call it after the pixels are decoded: in some formats texts come after them. `frames` is the number of pictures in the file,
-    and `lossy` says whether the file is lossy.
+    `lossy` says whether the file is lossy, and `tags` are those of a TIFF.
     """
     orientation, dpi, profile = orientation_of(image), sound(_dpi, image), image.info.get("icc_profile")
-    exif = sound(_exif, image)  # last: it removes tags that others read
+    exif = sound(_exif, image, tags)
     metadata = Metadata(
         format=image.format,
         icc_profile=profile if isinstance(profile, bytes) and profile else None,
@@ -105,20 +106,6 @@ def _number(value: Any) -> float:
     return float(value[0] if isinstance(value, tuple) else value)
 
 
-def described(exif: bytes | None) -> ImageFileDirectory_v2:
-    """EXIF data as a TIFF directory with its subdirectories, for Pillow's writer."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2  # importing it takes longer than reading most images
-    from PIL.TiffTags import TAGS_V2_GROUPS
-
-    tags = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
-    if exif:
-        found = Image.Exif()
-        found.load(exif)
-        for tag in found:
-            tags[tag] = found.get_ifd(tag) if tag in TAGS_V2_GROUPS else found[tag]
-    return tags
-
-
 def sound(read: Callable[..., T], *data: Any) -> T | None:
     """The result of `read`, or None if its data is damaged."""
     try:
@@ -134,23 +121,18 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
     return (across, down) if 0 < across < 65536 and 0 < down < 65536 else None
 
 
-def _exif(image: Image.Image) -> bytes:
-    """EXIF data without the orientation, the size and the layout of the pixels. It is tested that it can be written again."""
-    exif = image.getexif()
-    for tag in (*_LAYOUT, ORIENTATION):
-        exif.pop(tag, None)
-    if _EXIF in exif:
-        for tag in _SIDES:
-            exif.get_ifd(_EXIF).pop(tag, None)
-    resources = exif.pop(_RESOURCES, None)
-    if isinstance(resources, bytes) and (kept := sound(_without_thumbnails, resources)):
-        exif[_RESOURCES] = kept
-    if not len(exif):
-        return b""
-    exif.bigtiff = False  # nobody can read such a header in EXIF
-    data = exif.tobytes()
-    described(data).tobytes(8)
-    return data
+def _exif(image: Image.Image, tags: Directory | None) -> bytes:
+    """EXIF data without the orientation, the size and the layout of the pixels. All other tags stay as they were."""
+    if tags is None:
+        data = getattr(image.getexif(), "_loaded_exif", None)
+        tags = directories.parse(data) if data else {}
+    kept = {tag: value for tag, value in tags.items() if tag not in _LAYOUT and tag != ORIENTATION}
+    if isinstance(exif := kept.get(directories.EXIF), dict):
+        kept[directories.EXIF] = {tag: value for tag, value in exif.items() if tag not in _SIDES}
+    resources = kept.pop(_RESOURCES, None)
+    if isinstance(resources, directories.Entry) and (left := sound(_without_thumbnails, resources.data)):
+        kept[_RESOURCES] = resources._replace(data=left)
+    return directories.exif_of(kept)
 
 
 def _without_thumbnails(resources: bytes) -> bytes:

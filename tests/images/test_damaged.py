@@ -13,6 +13,7 @@ from PIL import Image, ImageFile
 
 from convcli import images
 from convcli.errors import ConvError, ImageError
+from convcli.images import directories
 from support.cli import done, run
 from support.pictures import read, write
 
@@ -92,12 +93,12 @@ def test_broken_exif_does_not_spoil_the_picture(name: str, tmp_path: Path) -> No
 
 
 def test_exif_that_cannot_be_written_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Image.Exif, offset: int = 8) -> bytes:
+    def fail(_: directories.Directory) -> bytes:
         raise struct.error("argument out of range")
 
     path = tmp_path / "photo.jpg"
     path.write_bytes(encoded("JPEG"))
-    monkeypatch.setattr(Image.Exif, "tobytes", fail)
+    monkeypatch.setattr(directories, "exif_of", fail)
     picture = images.load(str(path))
     assert picture.metadata.exif is None
     assert picture.size == (10, 12)  # upright all the same

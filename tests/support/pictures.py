@@ -1,5 +1,6 @@
 """Pictures for the tests: planes of noise, files written from their specifications, and how other readers see them."""
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from convcli.images import directories
+from convcli.images.directories import Directory
 from support.cli import done
 
 
@@ -138,6 +141,18 @@ def tiff(path: Path, *pages: np.ndarray, **options: Any) -> Path:
                 **{"photometric": kind, "planarconfig": "separate" if separate else None, "metadata": None, **options},
             )
     return path
+
+
+def tags_of(path: Path) -> Directory:
+    """The tags of a TIFF's first page, or EXIF's of another picture, as bytes."""
+    data = path.read_bytes()
+    if data[:2] in (b"II", b"MM"):
+        order = "<" if data[:2] == b"II" else ">"
+        big = data[2:4] in (b"+\0", b"\0+")
+        (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+        return directories.read(io.BytesIO(data), place, order, big)
+    with Image.open(path) as image:
+        return directories.parse(image.info["exif"])
 
 
 def tensor(path: Path, *more: object) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from convcli.images import directories
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import Picture
@@ -53,7 +54,9 @@ class File:
             check_pixels(self._source, self._pixels, self._limit)
             image = _described(page, self._stream)
             said = as_white(sound(image.getexif().get, SMAX))
-            metadata, orientation, notes = metadata_of(image, self.frames, False)
+            layout = page.parent
+            tags = sound(directories.read, self._stream, page.offset, layout.byteorder, layout.is_bigtiff)
+            metadata, orientation, notes = metadata_of(image, self.frames, False, tags or {})
             planes, lost = self._planes(number, page, said or self._full_scale, orientation)
             metadata = replace(metadata, bands=planes.metadata.bands)
         return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)

@@ -1,7 +1,7 @@
 """TIFF files of any depth, page after page, with strips deflated on all cores.
 
-Pillow cannot write 16-bit and real colours, but makes the directories here. tifffile is not used: it leaves out the directories
-of EXIF and GPS, and has to seek back in the file, which is not possible in a pipe.
+Pillow cannot write 16-bit and real colours. tifffile leaves out the directories of EXIF and GPS, and has to seek back in the file,
+which is not possible in a pipe.
 
 Adobe, "TIFF Revision 6.0", and its Technical Notes: horizontal differencing (predictor 2), Deflate (compression 8).
 """
@@ -15,11 +15,10 @@ from functools import partial
 from itertools import accumulate
 
 import numpy as np
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from PIL.TiffTags import FLOAT
 
 from convcli.errors import ImageError
-from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP, described
+from convcli.images.directories import BYTE, FLOAT, LONG, RATIONAL, SHORT, UNDEFINED, Entry, composed, entry, parse
+from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP
 from convcli.images.picture import COLOURS, Bands
 from convcli.images.writing import Frame, Job, png
 from convcli.pointwise import Array
@@ -46,8 +45,7 @@ def _file(pages: Iterable[Frame], job: Job) -> Iterator[bytes]:
         planes = np.split(page.pixels, page.pixels.shape[2], axis=2) if bands.separate else [page.pixels]
         coded = [_strips(plane, level, threads) for plane in planes]
         strips, rows, predictor = [strip for some, *_ in coded for strip in some], *coded[0][1:]
-        head = bytearray(_directory(page, bands, strips, rows, predictor).tobytes(place))
-        head += bytes(len(head) % 2)
+        head = bytearray(_head(page, bands, strips, rows, predictor, place))
         size = len(head) + sum(map(len, strips))
         padding = bytes(size % 2)
         place += size + len(padding)
@@ -95,24 +93,26 @@ def _strips(pixels: Array, level: int | None, threads: int) -> tuple[list[bytes]
     return [done[start] for start in starts], rows, predictor
 
 
-def _directory(page: Frame, bands: Bands, strips: list[bytes], rows: int, predictor: int) -> ImageFileDirectory_v2:
-    """The tags of a page; Pillow adds the directory's own length to the offsets of the strips."""
+def _head(page: Frame, bands: Bands, strips: list[bytes], rows: int, predictor: int, place: int) -> bytes:
+    """The directory of a page at a place of the file, which the strips follow."""
     (height, width, channels), metadata = page.pixels.shape, page.metadata
-    lengths = tuple(map(len, strips))
-    tags = described(metadata.exif)
-    tags.update({
-        256: width, 257: height, 258: (8 * page.pixels.itemsize,) * channels, 259: 8, 262: bands.photometric,
-        273: tuple(accumulate(lengths[:-1], initial=0)), 277: channels, 278: rows, 279: lengths, 284: 1 + bands.separate,
-        317: predictor, 339: (3 if page.pixels.dtype.kind == "f" else 1,) * channels,
-    })  # fmt: skip
-    if bands.extra:
-        tags[338] = bands.extra
+    lengths = [*map(len, strips)]
+    starts = [*accumulate(lengths[:-1], initial=0)]
+    directory = parse(metadata.exif) if metadata.exif else {}
+    numbers = {
+        256: (LONG, width), 257: (LONG, height), 258: (SHORT, *(8 * page.pixels.itemsize,) * channels), 259: (SHORT, 8),
+        262: (SHORT, bands.photometric), 273: (LONG, *starts), 277: (SHORT, channels), 278: (LONG, rows), 279: (LONG, *lengths),
+        284: (SHORT, 1 + bands.separate), 317: (SHORT, predictor), 338: (SHORT, *bands.extra),
+        339: (SHORT, *(3 if page.pixels.dtype.kind == "f" else 1,) * channels),
+    }  # fmt: skip
     if metadata.dpi is not None:
-        tags.update(zip(RESOLUTION, (*metadata.dpi, 2), strict=True))
+        across, down, unit = RESOLUTION
+        numbers |= {across: (RATIONAL, metadata.dpi[0]), down: (RATIONAL, metadata.dpi[1]), unit: (SHORT, 2)}
     if page.storage.dtype == "float32":  # no other tag says what white is
-        tags.tagtype[SMAX] = FLOAT
-        tags[SMAX] = (page.storage.full_scale,) * channels
-    for tag, block in ((XMP, metadata.xmp), (ICC, metadata.icc_profile)):
-        if block:
-            tags[tag] = block
-    return tags
+        numbers[SMAX] = (FLOAT, *(page.storage.full_scale,) * channels)
+    directory |= {tag: entry(kind, *values) for tag, (kind, *values) in numbers.items() if values}
+    blocks = (XMP, BYTE, metadata.xmp), (ICC, UNDEFINED, metadata.icc_profile)
+    directory |= {tag: Entry(kind, block) for tag, kind, block in blocks if block}
+    first = place + len(composed(directory, place))
+    directory[273] = entry(LONG, *(first + start for start in starts))
+    return composed(directory, place)

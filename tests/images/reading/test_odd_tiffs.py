@@ -182,7 +182,7 @@ def test_ycbcr_is_converted_as_the_file_says(
     expected = np.stack([r, (y - blue * b - red * r) / green, b]).clip(0, 255)
     result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
     assert result.err == ""
-    np.testing.assert_allclose(read(tmp_path / "out.png"), expected, atol=3)  # libtiff rounds every step
+    np.testing.assert_allclose(read(tmp_path / "out.png"), expected, atol=4)  # libtiff rounds every step
 
 
 @pytest.mark.parametrize(
