@@ -174,6 +174,10 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
     transparent = picture.alpha is not None and ready.alpha != "filter"
     if transparent:
         report.note(f"{fitted.source}: its opacity is left out of the text")
+    if ready.lift is not None and ready.lift.gamma:
+        report.note(
+            f"{fitted.source}: its values have gamma {ready.lift.gamma:.4g}, and the text takes them for sRGB's"
+        )
     row = row_of(picture.metadata.format)
     request = Request(
         source=fitted.source,

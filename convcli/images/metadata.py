@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from math import inf
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -47,6 +47,9 @@ _SIGNATURE = b"Photoshop 3.0\0"
 
 _THUMBNAILS = {0x0409, 0x040C}
 """Resources that show the picture as it was (Adobe, "Photoshop File Formats Specification", image resources)."""
+
+_DIRECTORIES = 0x8769, 0x8825
+"""Tags of EXIF's own directory and of that of GPS."""
 
 _EXIF, _SIDES = 0x8769, (0xA002, 0xA003)
 """EXIF's own directory, and its tags PixelXDimension and PixelYDimension: of the picture as it was."""
@@ -123,7 +126,8 @@ def described(exif: bytes | None) -> ImageFileDirectory_v2:
         found = Image.Exif()
         found.load(exif)
         for tag in found:
-            tags[tag] = found.get_ifd(tag) if tag in TAGS_V2_GROUPS else found[tag]
+            tags[tag] = _as_encoded(found.get_ifd(tag)) if tag in TAGS_V2_GROUPS else found[tag]
+        _as_encoded(tags)
     return tags
 
 
@@ -155,10 +159,29 @@ def _exif(image: Image.Image) -> bytes:
         exif[_RESOURCES] = kept
     if not len(exif):
         return b""
+    for values in (exif, *(exif.get_ifd(tag) for tag in _DIRECTORIES if tag in exif)):
+        _as_encoded(values)
     exif.bigtiff = False  # whose head, in EXIF, nobody reads
     data = exif.tobytes()
     described(data).tobytes(8)
     return data
+
+
+class _Text(str):
+    """A text of EXIF's, which Pillow reads as Latin-1, whatever its encoding is, and would write in ASCII: its bytes stay."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:
+        return super().encode("latin-1")
+
+
+def _as_encoded(values: MutableMapping[int, Any]) -> MutableMapping[int, Any]:
+    """The same directory, whose texts are written as they were encoded."""
+    for tag, value in [*values.items()]:
+        if isinstance(value, str):
+            values[tag] = _Text(value)
+    return values
 
 
 def _without_thumbnails(resources: bytes) -> bytes:

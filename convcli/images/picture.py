@@ -41,11 +41,16 @@ class Metadata:
     iptc: bytes | None = None
     comment: bytes | None = None  # of JPEG and GIF
     text: tuple[tuple[str, str], ...] = ()  # PNG's keywords and texts
-    chunks: tuple[tuple[bytes, bytes], ...] = ()  # PNG's chunks of what its values mean: gAMA, cHRM, sRGB
+    chunks: tuple[tuple[bytes, bytes], ...] = ()  # what its values mean, as PNG's chunks gAMA, cHRM, sRGB, cICP say it
     jpeg: JpegCoding | None = None  # tables and subsampling of a JPEG
     lossy: bool = False  # whether the file's format, or this file, rounds colours for a smaller size
     frames: int = 1  # frames of an animation, pages of a document
     turned: bool = False  # whether the file says how its pixels are to be turned, which was done
+
+    @property
+    def of_other_colours(self) -> Metadata:
+        """The same for a result in another colour space: its values are coded as before, but its profile does not fit."""
+        return replace(self, icc_profile=None, chunks=tuple(one for one in self.chunks if one[0] != b"cHRM"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +102,7 @@ class Picture:
         space = self.space_of(colour.shape[-3])
         metadata = self.metadata
         if space != self.space:
-            metadata = replace(metadata, icc_profile=None, chunks=())
+            metadata = metadata.of_other_colours
         return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)
 
     def gray_weights(self, linear: bool = False) -> tuple[float, ...]:

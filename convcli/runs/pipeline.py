@@ -133,7 +133,7 @@ class Prepared:
         """The picture with the pixels of the result. If the colour space changes, metadata for the old one is dropped."""
         space, metadata = _space_of(colour.shape[-3], self.space, self.colours), self.picture.metadata
         if not space == self.space == self.picture.space:
-            metadata = replace(metadata, icc_profile=None, chunks=())
+            metadata = metadata.of_other_colours
         return replace(self.picture, colour=colour, alpha=alpha, space=space, metadata=metadata)
 
 
@@ -153,6 +153,12 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         unknown = picture.space == "tensor" and picture.assumed
         remedy = f"say with {param('full_scale')} what white is, or leave it out" if unknown else "leave it out"
         raise ImageError(param("linear"), f"is for gray and RGB images, this is {picture.space}", remedy)
+    gamma = images.gamma_of(picture.metadata) if linear else 0.0
+    if gamma is None:
+        rule = "needs values of sRGB or of a gamma, and those of this picture are coded in another way"
+        raise ImageError(
+            param("linear"), rule, "convert it to sRGB first, or leave it out", "it says so, as HDR pictures do"
+        )
     white, colours, space = picture.full_scale, picture.colour.shape[-3], picture.space
     gray: tuple[float, ...] = ()
     if operation.channels == "gray" and colours > 1:
@@ -185,12 +191,12 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     lift = None
     if curved or gray:
         dtype = "float64" if _is_wide(picture.colour.dtype, curved, operation) else "float32"
-        lift = Lift(dtype, white, linear, gray, COMPUTED.get(rule, ""))
+        lift = Lift(dtype, white, linear, gray, COMPUTED.get(rule, ""), gamma)
     if linear or (computed and has_alpha):
-        finish = replace(finish, restore=Restore(white, linear, computed and has_alpha))
+        finish = replace(finish, restore=Restore(white, linear, computed and has_alpha, gamma=gamma))
     if rule == "premultiply":
         bias = () if operation.bias is None else operation.bias.of(channels, white)
-        finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias))
+        finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias, gamma))
     if kept.dtype in ("uint8", "uint16"):
         finish = replace(
             finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
