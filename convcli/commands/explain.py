@@ -169,6 +169,10 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
     drops_alpha = picture.alpha is not None and ready.alpha != "filter"
     if drops_alpha:
         report.note(f"{fitted.source}: its alpha is left out of the script")
+    if ready.lift is not None and ready.lift.gamma:
+        report.note(
+            f"{fitted.source}: its values have gamma {ready.lift.gamma:.4g}, but the script decodes them as sRGB"
+        )
     row = row_of(picture.metadata.format)
     request = Request(
         source=fitted.source,

@@ -134,11 +134,17 @@ def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
     return "·" if reading.mark == BETWEEN else "–" if transpose else str(reading.position)
 
 
+def coding(subject: Subject) -> str:
+    """How the values of a picture code light."""
+    gamma = 0.0 if subject.ready.lift is None else subject.ready.lift.gamma
+    return f"gamma {gamma:.4g}" if gamma else "sRGB"
+
+
 def preparation(subject: Subject) -> list[tuple[str, str]]:
     """What is done to the picture before the kernel reads it, as names and texts."""
     out = []
     if subject.operation.linear:
-        out.append(("linear", "the values are linear light, decoded from sRGB"))
+        out.append(("linear", f"the values are linear light, decoded from {coding(subject)}"))
     if subject.operation.channels == "gray" and subject.picture.colour.shape[-3] > 1:
         out.append(("channels", "gray: the colours become one channel first"))
     if subject.picture.alpha is not None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.errors import param
+from convcli.explanation.phrases import coding
 from convcli.explanation.subject import Channel, Subject, index
 from convcli.explanation.trace import Point, Trace, Window, combine, trace
 from convcli.images import Storage, row_of
@@ -88,7 +89,7 @@ def _step(subject: Subject, alpha: bool) -> str:
         if subject.operation.bias is not None and not alpha:
             words.append("bias added")
     if subject.operation.linear and not alpha:
-        words.append("encoded as sRGB")
+        words.append(f"encoded as {coding(subject)}")
     return ", ".join(words) or "as it is"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convcli.images.formats import format_of, row_of
+    from convcli.images.light import gamma_of
     from convcli.images.picture import ImageFile, Metadata, Picture, Timing
     from convcli.images.reading import left_out, load, opened
     from convcli.images.writing import Settings, frames_kept, save, save_frames
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "formats": "format_of row_of",
+    "light": "gamma_of",
     "picture": "ImageFile Metadata Picture Timing",
     "reading": "left_out load opened",
     "writing": "Settings frames_kept save save_frames",
@@ -27,8 +29,8 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
-    "ImageFile", "Metadata", "Picture", "Settings", "Storage", "Timing", "check_policy", "format_of", "frames_kept", "left_out",
-    "load", "opened", "row_of", "save", "save_frames", "storage_for", "white_of",
+    "ImageFile", "Metadata", "Picture", "Settings", "Storage", "Timing", "check_policy", "format_of", "frames_kept", "gamma_of",
+    "left_out", "load", "opened", "row_of", "save", "save_frames", "storage_for", "white_of",
 ]  # fmt: skip
 
 

@@ -54,12 +54,17 @@ class Metadata:
     iptc: bytes | None = None
     comment: bytes | None = None  # from JPEG and GIF
     text: tuple[tuple[str, str], ...] = ()  # PNG's keywords and texts
-    chunks: tuple[tuple[bytes, bytes], ...] = ()  # PNG's chunks about the meaning of its values: gAMA, cHRM, sRGB
+    chunks: tuple[tuple[bytes, bytes], ...] = ()  # the meaning of the values, as in PNG's chunks gAMA, cHRM, sRGB, cICP
     jpeg: JpegCoding | None = None  # tables and subsampling of a JPEG
     lossy: bool = False  # whether the file is lossy
     frames: int = 1  # frames of an animation, pages of a document
     turned: bool = False  # whether the file says how its pixels are to be turned, which was done
     bands: Bands | None = None  # of a TIFF of bands
+
+    @property
+    def of_other_colours(self) -> Metadata:
+        """The same for a result in another colour space: its values are coded as before, but its profile does not fit."""
+        return replace(self, icc_profile=None, chunks=tuple(one for one in self.chunks if one[0] != b"cHRM"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +116,7 @@ class Picture:
         space = self.space_of(colour.shape[-3])
         metadata = self.metadata
         if space != self.space:
-            metadata = replace(metadata, icc_profile=None, chunks=())
+            metadata = metadata.of_other_colours
         return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)
 
     def gray_weights(self, linear: bool = False) -> tuple[float, ...]:

@@ -64,7 +64,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))
     metadata = picture.metadata
     if not ready.result_space == ready.space == picture.space:  # this is metadata of another colour space
-        metadata = replace(metadata, icc_profile=None, chunks=())
+        metadata = metadata.of_other_colours
     made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=metadata)
     return Outcome(made, result, kept, ready.layer.groups, None if picture.alpha is None else ready.alpha)
 
@@ -121,6 +121,12 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         unknown = picture.space == "tensor" and picture.assumed
         remedy = f"give the value of white with {param('full_scale')}, or leave it out" if unknown else "leave it out"
         raise ImageError(param("linear"), f"is for gray and RGB images, this is {picture.space}", remedy)
+    gamma = images.gamma_of(picture.metadata) if linear else 0.0
+    if gamma is None:
+        rule = "needs values of sRGB or of a gamma, and those of this picture are coded in another way"
+        raise ImageError(
+            param("linear"), rule, "convert it to sRGB first, or leave it out", "it says so, as HDR pictures do"
+        )
     white, colours, space = picture.full_scale, picture.colour.shape[-3], picture.space
     gray: tuple[float, ...] = ()
     if operation.channels == "gray" and colours > 1:
@@ -150,12 +156,12 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     lift = None
     if curved or gray:
         dtype = "float64" if _is_wide(picture.colour.dtype, curved, operation) else "float32"
-        lift = Lift(dtype, white, linear, gray, COMPUTED.get(rule, ""))
+        lift = Lift(dtype, white, linear, gray, COMPUTED.get(rule, ""), gamma)
     if linear or (computed and has_alpha):
-        finish = replace(finish, restore=Restore(white, linear, computed and has_alpha))
+        finish = replace(finish, restore=Restore(white, linear, computed and has_alpha, gamma=gamma))
     if rule == "premultiply":
         bias = () if operation.bias is None else operation.bias.of(channels, white)
-        finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias))
+        finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias, gamma))
     if kept.dtype in ("uint8", "uint16"):
         noise = 0.0
         if kept.policy == "minmax":  # a few units of float32 in the largest possible sums can make equal results differ

@@ -94,7 +94,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         outputs.make_folder(target, how.output)
         saved = images.save_frames(
             (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
-            target, count, timing, operation.compute.threads, how.settings, source, how.replace,
+            target, count, timing, operation.compute.threads, how.settings, source, how.replace, how.container,
         )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -52,9 +52,14 @@ def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str
     if file.pages:
         follow = row.sequence == "file" or (row.sequence == "pipe" and is_stream(target))
         return file.frames if row.pages or follow else 1
-    ending = "." + (wanted or Path(target).suffix).lower().lstrip(".")
+    ending = _ending(target, wanted)
     moves = row.animation and (source.name == row.name or ending in row.animated_endings)
     return file.frames if source.animation and moves else 1
+
+
+def _ending(target: str, wanted: str | None) -> str:
+    """The ending that says what is wanted: a format's name that the user gives, or that of the path."""
+    return "." + (wanted or Path(target).suffix).lower().lstrip(".")
 
 
 @dataclass(slots=True)
@@ -68,6 +73,7 @@ class Job:
     timing: Timing | None  # None: not an animation
     threads: int | None  # threads of the encoder; None: one for each processor
     settings: Settings  # quality and compression
+    ending: str  # the wanted ending of the format
     frames: int  # the number of frames in the file, which may be less
     clipped: list[Clipped] = field(default_factory=list)  # for each frame
     notes: list[str] = field(default_factory=list)  # what was lost
@@ -106,6 +112,7 @@ def save_frames(
     settings: Settings = Settings(),
     source: str | None = None,
     replace: bool = True,
+    wanted: str | None = None,
 ) -> Saved:
     """Write one picture, or several into one file.
 
@@ -126,6 +133,8 @@ def save_frames(
         The path of the input: a new file gets its permissions.
     replace : bool
         Whether an existing file may be replaced.
+    wanted : str, optional
+        The format's name, if the user gives one: ``pgm`` is for gray alone.
 
     Returns
     -------
@@ -141,7 +150,7 @@ def save_frames(
     picture, storage = next(frames)
     row = formats.row_of(storage.container)
     sink = partial(files.writing, target, source, replace)
-    job = Job(row, target, sink, count, timing, threads, settings, count)
+    job = Job(row, target, sink, count, timing, threads, settings, _ending(target, wanted), count)
     first = [Frame(picture, storage, job)]
     del picture  # its real values are not kept beside the integers
     write = formats.writer(row)
@@ -179,4 +188,9 @@ def kept(row: Format, metadata: Metadata, converted: bool) -> tuple[Metadata, li
             notes.append(f"its {name.upper()} data is too long for {row.name} and left out")
         elif not (converted and name in ("icc_profile", "chunks")):
             blocks[name] = block
+    if metadata.chunks and "chunks" not in row.keeps and not row.tensor:
+        from convcli.images.light import SRGB, gamma_of  # which few pictures need
+
+        if gamma_of(replace(metadata, icc_profile=blocks.get("icc_profile"))) != SRGB:
+            notes.append(f"its values are not coded as sRGB, and {row.name} cannot say how: png can")
     return Metadata(metadata.format, jpeg=metadata.jpeg, lossy=metadata.lossy, **blocks), notes
