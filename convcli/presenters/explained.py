@@ -22,7 +22,18 @@ _MOST_WAYS = 40
 
 def document(answer: Pixel | Touched) -> dict[str, Any]:
     """The JSON of an answer."""
-    return _pixel_document(answer) if isinstance(answer, Pixel) else _ways_document(answer)
+    if isinstance(answer, Pixel):
+        return _pixel_document(answer)
+    return {
+        **operation(answer.subject),
+        "input_at": answer.at,
+        **fields(answer, "channel value"),
+        "outputs": [
+            {**fields(way, "at channel"), "kernel": answer.subject.filter_name(way.filter), **fields(way, "weight tap mark")}
+            for way in answer.ways
+        ],
+        "notes": answer.subject.notes,
+    }  # fmt: skip
 
 
 def _pixel_document(answer: Pixel) -> dict[str, Any]:
@@ -78,10 +89,8 @@ def lines(answer: Pixel | Touched) -> list[str]:
 
 def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
     """The tables of an answer, for a terminal of `width` columns."""
-    return _pixel_blocks(answer, width) if isinstance(answer, Pixel) else _ways_blocks(answer)
-
-
-def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
+    if isinstance(answer, Touched):
+        return _ways_blocks(answer)
     subject, windows, shown = answer.subject, answer.windows, answer.telling(_MOST_WINDOWS)
     blocks: list[report.Block] = [_facts(answer), [[]]]
     for window in shown:
@@ -142,19 +151,6 @@ def _result(answer: Pixel) -> report.Table:
     rows.append(("value", text(answer.value, 7)))
     rows.append(("written", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
     return report.Table("", rows, strong=len(rows) - 2)
-
-
-def _ways_document(answer: Touched) -> dict[str, Any]:
-    return {
-        **operation(answer.subject),
-        "input_at": answer.at,
-        **fields(answer, "channel value"),
-        "outputs": [
-            {**fields(way, "at channel"), "kernel": answer.subject.filter_name(way.filter), **fields(way, "weight tap mark")}
-            for way in answer.ways
-        ],
-        "notes": answer.subject.notes,
-    }  # fmt: skip
 
 
 def _ways_blocks(answer: Touched) -> list[report.Block]:

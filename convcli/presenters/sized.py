@@ -75,12 +75,6 @@ def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
             pads = f"padding {report.pair(geometry.pads[2 * number : 2 * number + 2])} and " if rule else ""
             text += f"; transposed: {small} → {large} needs {pads}output_padding {part.output_padding}"
         rows.append(("share one output", f"{name}: {text}" if both else text))
-    rows += _losses(geometry)
-    return report.Table(f"convcli shape: {here} convolution", rows)
-
-
-def _losses(geometry: Geometry) -> list[tuple[str, str]]:
-    rows = []
     if not geometry.transpose:
         down, across = losses.unused(geometry)
         real = losses.unused_pixels(geometry)
@@ -90,7 +84,7 @@ def _losses(geometry: Geometry) -> list[tuple[str, str]]:
         rows.append(("saw padding", f"{100 * losses.saw_padding(geometry):.3g} % of the outputs"))
     if found := losses.overlap(geometry):
         rows.append(("overlap", overlap_text(found, geometry.transpose)))
-    return rows
+    return report.Table(f"convcli shape: {here} convolution", rows)
 
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:
