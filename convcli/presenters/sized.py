@@ -43,15 +43,11 @@ def losses_document(geometry: Geometry) -> dict[str, Any]:
     return {"losses": lost, "overlap": overlap}
 
 
-def axes_differ(geometry: Geometry) -> bool:
-    """Whether rows and columns have different parameters or outputs."""
-    parameters = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output)
-    return any(len(set(values)) > 1 for values in parameters) or geometry.pads[:2] != geometry.pads[2:]
-
-
 def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
-    """The table of one layer. `both`: rows and columns are shown."""
-    axes = [sizes.axis(geometry, number, rule) for number in ((0, 1) if both else (0,))]
+    """The table of one layer. Rows and columns are shown if `both`, or if they differ."""
+    pairs = geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output
+    both = both or any(len(set(pair)) > 1 for pair in pairs) or geometry.pads[:2] != geometry.pads[2:]
+    axes = [sizes.axis(geometry, number, rule) for number in range(1 + both)]
     here, there = ("transposed", "direct") if geometry.transpose else ("direct", "transposed")
 
     def size(value: Size) -> str:
