@@ -106,7 +106,12 @@ def explain(asked: ExplainOptions) -> None:
     """
     from convcli.explanation import pixel, subject, touched
 
-    _check(asked)
+    if asked.at is not None and asked.input_at is not None:
+        raise ConvError("--at and --input-at exclude each other: give one of them")
+    if asked.at is None and asked.input_at is None and asked.tool is None:
+        raise ConvError("no pixel is given: add --at Y,X, or --input-at Y,X for a pixel of the input, or --as TOOL")
+    if asked.tool is not None and asked.output is not None:
+        raise ConvError(f"-o {asked.output} is for the figure of a pixel, and --as prints a script: use '> FILE'")
     check_images([asked.image], asked.operation.kernels, asked.operation.weights)
     operation = asked.operation.operation(asked.geometry.spec(), asked.compute.choice())
     if asked.tool is not None and operation.bank is not None:
@@ -119,16 +124,6 @@ def explain(asked: ExplainOptions) -> None:
         _show(pixel.explain(fitted, asked.at, asked.channel), asked)
     elif asked.input_at is not None:
         _show(touched.touched(fitted, asked.input_at, asked.channel), asked)
-
-
-def _check(asked: ExplainOptions) -> None:
-    """Raise a ConvError if options exclude each other, or if nothing is asked."""
-    if asked.at is not None and asked.input_at is not None:
-        raise ConvError("--at and --input-at exclude each other: give one of them")
-    if asked.at is None and asked.input_at is None and asked.tool is None:
-        raise ConvError("no pixel is given: add --at Y,X, or --input-at Y,X for a pixel of the input, or --as TOOL")
-    if asked.tool is not None and asked.output is not None:
-        raise ConvError(f"-o {asked.output} is for the figure of a pixel, and --as prints a script: use '> FILE'")
 
 
 def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:

@@ -66,7 +66,7 @@ def kernels(specs: Sequence[str], asked: KernelOptions, form: str) -> None:
     flat = [one for each in found for one in each]
     targets = []
     if output:
-        together = asked.on is not None or (_is_figure(form) and "{" not in output)  # all kernels in one file
+        together = asked.on is not None or (f".{form}" in FIGURES and "{" not in output)  # all kernels in one file
         targets = export.targets([filters[0].label] if together else [one.name for one in flat], output)
         for target in targets:
             _check(target, form, specs)
@@ -98,7 +98,7 @@ def weights(source: str, asked: KernelOptions, form: str) -> None:
         layer = weights_.load(source)
         drawn = filter_sheet.draw(layer.weight, palette, filter_sheet.MOST_TILES if output else SHOWN)
     if output and drawn is not None:
-        if not _is_figure(form):
+        if f".{form}" not in FIGURES:
             raise ConvError(f"output '{output}' is not a figure: use .svg or .png for filters")
         [output] = export.targets([found[0].name or path.stem], output)
         _check(output, form, (str(path),))
@@ -127,10 +127,6 @@ def form_of(output: str, format_: str | None) -> str:
     return export.form_of(output, format_, [ending[1:] for ending in FIGURES])
 
 
-def _is_figure(form: str) -> bool:
-    return f".{form}" in FIGURES
-
-
 def _check(output: str, form: str, specs: Sequence[str]) -> None:
     """Raise an error if binary data would go to a terminal, or would replace a kernel file that is read."""
     if output == STDIO and form in ("png", "npy"):
@@ -153,7 +149,7 @@ def _save(found: Sequence[Analysis], target: str, form: str, specs: Sequence[str
         images.save(page, target, images.storage_for(page, "rgb", page.shape, False, "PNG", None))
         for text in notes:
             report.note(f"{asked.on}: {text}")
-    elif _is_figure(form):
+    elif f".{form}" in FIGURES:
         captions = [analysed.caption(one) for one in found]
         _draw(kernel_figure.draw(found, captions, PALETTES[asked.theme]), target, form)
     else:

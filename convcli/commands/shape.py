@@ -201,7 +201,7 @@ def _size(asked: ShapeOptions) -> None:
     elif asked.reporting.quiet:
         report.lines(_sides(geometry.output, asked))
     else:
-        report.table(sized.table(geometry, spec.rule, asked.win is not None or sized.axes_differ(geometry)))
+        report.table(sized.table(geometry, spec.rule, asked.win is not None))
 
 
 def _sides(output: Size, asked: ShapeOptions) -> str:

@@ -118,10 +118,17 @@ def load(
         The image cannot be read, the operation does not fit it, or the named format cannot hold the result.
     """
     picture = images.load(source, max_pixels, full_scale)
-    item = _item(picture, item)
+    batch = picture.colour.ndim == 4
+    if item is not None and not batch:
+        raise ConvError(param("item", item), "is for a batch (N, C, H, W), and this is one image", "leave it out")
+    count = len(picture.colour) if batch else 1
+    if item is None and count > 1:
+        remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
+        raise ConvError("the input", f"is a batch of {count} images", remedy)
+    item = index(item or 0, count, "image", "the batch")
     operation = replace(operation, compute=Compute(dtype="float64"))
     notes = (*operation.notes, *picture.notes)
-    one = picture if picture.colour.ndim == 3 else replace(picture, colour=picture.colour[item : item + 1])
+    one = replace(picture, colour=picture.colour[item : item + 1]) if batch else picture
     target = source if source == STDIO or Path(source).suffix else f"{source}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
@@ -138,18 +145,6 @@ def load(
         image = ready.lift.whole(image)
     picture = replace(picture, full_scale=ready.picture.full_scale)  # as it is computed with
     return Subject(source, picture, operation, ready, image, geometry, layer, item, notes)
-
-
-def _item(picture: Picture, item: int | None) -> int:
-    if picture.colour.ndim == 3:
-        if item is not None:
-            raise ConvError(param("item", item), "is for a batch (N, C, H, W), and this is one image", "leave it out")
-        return 0
-    count = picture.colour.shape[0]
-    if item is None and count > 1:
-        remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
-        raise ConvError("the input", f"is a batch of {count} images", remedy)
-    return index(item or 0, count, "image", "the batch")
 
 
 def index(number: int, count: int, what: str, whole: str) -> int:

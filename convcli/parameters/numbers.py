@@ -217,16 +217,11 @@ class AskedType(WordType[T | Asked]):
         paired = isinstance(self.inner, (PairType, PaddingType))
         if len(parts) != 2 or not paired:
             raise ValueError(f"'{text}' is neither a value nor ?{' or H,? or ?,W' if paired else ''}")
-        known = [None if part == "?" else self.inner._parse(part) for part in parts]
-        if any(isinstance(part, str) for part in known):
+        known: list[Any] = [None if part == "?" else self.inner._parse(part) for part in parts]
+        if any(isinstance(one, str) for one in known):
             raise ValueError(f"'{text}' has a rule for one axis: use numbers and ?")
-        rows, columns = map(_of_one_axis, known)
+        rows, columns = (one[:2] if isinstance(one, Pads) else one and one[0] for one in known)  # the part for one axis
         return Asked(rows, columns, shared=False)
-
-
-def _of_one_axis(known: object) -> int | tuple[int, ...] | None:
-    """The part for one axis, of a pair or of pads that are the same on both axes."""
-    return known[:2] if isinstance(known, Pads) else known[0] if isinstance(known, Pair) else None
 
 
 _CROSSED = re.compile(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*")

@@ -22,7 +22,18 @@ _MOST_WAYS = 40
 
 def document(answer: Pixel | Touched) -> dict[str, Any]:
     """The JSON of an answer."""
-    return _pixel_document(answer) if isinstance(answer, Pixel) else _ways_document(answer)
+    if isinstance(answer, Pixel):
+        return _pixel_document(answer)
+    return {
+        **operation(answer.subject),
+        "input_at": answer.at,
+        **fields(answer, "channel value"),
+        "outputs": [
+            {**fields(way, "at channel"), "kernel": answer.subject.filter_name(way.filter), **fields(way, "weight tap mark")}
+            for way in answer.ways
+        ],
+        "notes": answer.subject.notes,
+    }  # fmt: skip
 
 
 def _pixel_document(answer: Pixel) -> dict[str, Any]:
@@ -78,10 +89,8 @@ def lines(answer: Pixel | Touched) -> list[str]:
 
 def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
     """The tables of an answer, for a terminal of `width` columns."""
-    return _pixel_blocks(answer, width) if isinstance(answer, Pixel) else _ways_blocks(answer)
-
-
-def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
+    if isinstance(answer, Touched):
+        return _ways_blocks(answer)
     subject, windows, shown = answer.subject, answer.windows, answer.telling(_MOST_WINDOWS)
     blocks: list[report.Block] = [_facts(answer), [[]]]
     for window in shown:
@@ -95,8 +104,15 @@ def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
         blocks.append(panels.contributions("reached by these input pixels, through these taps of the kernel", terms))
     elif subject.geometry.transpose:
         blocks.append([*([(f"  {line}", "strong")] for line in phrases.unreached(subject, answer.at)), []])
-    blocks.append(_result(answer))
-    return blocks
+    name = answer.subject.filter_name if len(answer.traces) > 1 else lambda _: "sum"
+    rows = [(name(one.filter), phrases.summed(one)) for one in answer.traces]
+    if answer.output.rule != "none":
+        sums = [one.sum for one in answer.traces]
+        rows.append((answer.output.rule, phrases.joined(answer.output.rule, sums, answer.joined)))
+    rows += [(step, text(value, 6)) for step, value in answer.steps]
+    rows.append(("value", text(answer.value, 7)))
+    rows.append(("written", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
+    return [*blocks, report.Table("", rows, strong=len(rows) - 2)]
 
 
 def _sums(answer: Pixel, more: int, width: int) -> report.Block:
@@ -130,31 +146,6 @@ def _facts(answer: Pixel) -> report.Table:
         rows.append(("reads", phrases.reads(first)))
     where = f"{answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}"
     return report.Table(f"convcli explain: output {where}", rows)
-
-
-def _result(answer: Pixel) -> report.Table:
-    name = answer.subject.filter_name if len(answer.traces) > 1 else lambda _: "sum"
-    rows = [(name(one.filter), phrases.summed(one)) for one in answer.traces]
-    if answer.output.rule != "none":
-        sums = [one.sum for one in answer.traces]
-        rows.append((answer.output.rule, phrases.joined(answer.output.rule, sums, answer.joined)))
-    rows += [(step, text(value, 6)) for step, value in answer.steps]
-    rows.append(("value", text(answer.value, 7)))
-    rows.append(("written", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
-    return report.Table("", rows, strong=len(rows) - 2)
-
-
-def _ways_document(answer: Touched) -> dict[str, Any]:
-    return {
-        **operation(answer.subject),
-        "input_at": answer.at,
-        **fields(answer, "channel value"),
-        "outputs": [
-            {**fields(way, "at channel"), "kernel": answer.subject.filter_name(way.filter), **fields(way, "weight tap mark")}
-            for way in answer.ways
-        ],
-        "notes": answer.subject.notes,
-    }  # fmt: skip
 
 
 def _ways_blocks(answer: Touched) -> list[report.Block]:

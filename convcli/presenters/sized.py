@@ -43,15 +43,11 @@ def losses_document(geometry: Geometry) -> dict[str, Any]:
     return {"losses": lost, "overlap": overlap}
 
 
-def axes_differ(geometry: Geometry) -> bool:
-    """Whether rows and columns have different parameters or outputs."""
-    parameters = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output)
-    return any(len(set(values)) > 1 for values in parameters) or geometry.pads[:2] != geometry.pads[2:]
-
-
 def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
-    """The table of one layer. `both`: rows and columns are shown."""
-    axes = [sizes.axis(geometry, number, rule) for number in ((0, 1) if both else (0,))]
+    """The table of one layer. Rows and columns are shown if `both`, or if they differ."""
+    pairs = geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output
+    both = both or any(len(set(pair)) > 1 for pair in pairs) or geometry.pads[:2] != geometry.pads[2:]
+    axes = [sizes.axis(geometry, number, rule) for number in range(1 + both)]
     here, there = ("transposed", "direct") if geometry.transpose else ("direct", "transposed")
 
     def size(value: Size) -> str:
@@ -75,12 +71,6 @@ def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
             pads = f"padding {report.pair(geometry.pads[2 * number : 2 * number + 2])} and " if rule else ""
             text += f"; transposed: {small} → {large} needs {pads}output_padding {part.output_padding}"
         rows.append(("share one output", f"{name}: {text}" if both else text))
-    rows += _losses(geometry)
-    return report.Table(f"convcli shape: {here} convolution", rows)
-
-
-def _losses(geometry: Geometry) -> list[tuple[str, str]]:
-    rows = []
     if not geometry.transpose:
         down, across = losses.unused(geometry)
         real = losses.unused_pixels(geometry)
@@ -90,7 +80,7 @@ def _losses(geometry: Geometry) -> list[tuple[str, str]]:
         rows.append(("saw padding", f"{100 * losses.saw_padding(geometry):.3g} % of the outputs"))
     if found := losses.overlap(geometry):
         rows.append(("overlap", overlap_text(found, geometry.transpose)))
-    return rows
+    return report.Table(f"convcli shape: {here} convolution", rows)
 
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:

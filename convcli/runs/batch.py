@@ -18,7 +18,6 @@ from convcli.errors import ConvError, ExistsError, ImageError
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
 from convcli.system import context, memory
-from convcli.system.context import hushed
 from convcli.system.files import reason
 from convcli.system.names import STDIO, is_stream
 from convcli.system.parallel import workers
@@ -108,7 +107,7 @@ class Batch:
     def __enter__(self) -> Batch:
         self.unfinished = self.around.enter_context(context.entered()).unfinished
         if self.workers > 1:
-            self.around.enter_context(hushed())
+            self.around.enter_context(context.hushed())
         return self
 
     def __iter__(self) -> Iterator[Finished]:

@@ -42,7 +42,7 @@ def of_operation(picture: Picture, operation: Operation) -> Compared:
 
 
 def of_random_weights(
-    picture: Picture, filters: int | None, kernel: tuple[int, int], spec: ConvSpec, bias: Bias | None = None
+    picture: Picture, filters: int | None, kernel: tuple[int, int], spec: ConvSpec, bias: Bias | None
 ) -> Compared:
     """Random weights for a picture's colours, with `filters` output channels (by default as many as there are colours)."""
     channels = picture.colour.shape[-3]

@@ -60,11 +60,11 @@ class Inputs(NamedTuple):
 
 def collect(
     named: Sequence[str],
-    listed: str | None = None,
+    listed: str | None,
     *,
-    null: bool = False,
-    recursive: bool = False,
-    output: str | None = None,
+    null: bool,
+    recursive: bool,
+    output: str | None,
 ) -> Inputs:
     """Find all images that are named, listed, or in a folder. Hidden files and folders are skipped.
 

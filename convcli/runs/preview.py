@@ -36,9 +36,7 @@ INSET = 12
 """Pixels around the kernels in their tile."""
 
 
-def draw(
-    spec: str, source: str, theme: str = "light", max_pixels: int | None = None
-) -> tuple[Picture, tuple[str, ...]]:
+def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
     """A figure of a kernel on the picture at a path or ``-``: RGB, and notes for the user.
 
     Several kernels that are not combined have a tile each. `theme` is one of `convcli.drawing.colors.PALETTES`.
@@ -49,7 +47,7 @@ def draw(
         The kernel cannot be built; the picture cannot be read, or is neither gray nor RGB.
     """
     given, palette = parse(spec), PALETTES[theme]
-    picture = images.load(source, max_pixels)
+    picture = images.load(source)
     if picture.space not in ("gray", "rgb") or picture.colour.ndim != 3:
         raise ImageError(f"'{source}'", f"is {picture.space}", "use a picture that is gray or RGB for a preview")
     picture = replace(picture, full_scale=images.white_of(picture, "PNG"))

@@ -81,7 +81,12 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         how.settings.check(container)
         count = images.frames_kept(file, target, how.container, container)
         if same_file(source, target):
-            _check_in_place(file, source, container, count)
+            if container not in (file.format, images.row_of(file.format).written_as):
+                rule = f"is {file.format}, not what its name says, and {param('in_place')} would write {container}"
+                raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
+            if count < file.frames:
+                rule = f"would keep {count} of the {file.frames} frames of '{source}'"
+                raise ImageError(param("in_place"), rule, f"use {param('output')}")
         timing = file.timing() if count > 1 else None
         left_out = images.left_out(file, count)
         tally = _Tally(load_seconds=perf_counter() - start)
@@ -105,16 +110,6 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         notes=tuple(dict.fromkeys((*left_out, *tally.notes, *saved.notes))),
     )  # fmt: skip
     return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
-
-
-def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
-    """Raise an ImageError if the input would be replaced by another kind of file, or by fewer frames."""
-    if container not in (file.format, images.row_of(file.format).written_as):
-        rule = f"is {file.format}, not what its name says, and {param('in_place')} would write {container}"
-        raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
-    if count < file.frames:
-        rule = f"would keep {count} of the {file.frames} frames of '{source}'"
-        raise ImageError(param("in_place"), rule, f"use {param('output')}")
 
 
 @dataclass(slots=True, eq=False)

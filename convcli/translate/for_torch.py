@@ -5,9 +5,7 @@ from __future__ import annotations
 from convcli.translate import literals, script
 from convcli.translate.request import Request
 
-_TENSOR = literals.Make(
-    "torch.tensor({}, dtype=torch.float64)", "torch.tensor({}, dtype=torch.float64)", "torch.from_numpy({})"
-)
+_TENSOR = "torch.tensor({}, dtype=torch.float64)", "torch.tensor({}, dtype=torch.float64)", "torch.from_numpy({})"
 
 _TORCH = {
     "magnitude": "torch.linalg.vector_norm({bank}, dim=1{keep})",

@@ -68,37 +68,31 @@ def outer(values: Array) -> tuple[Array, Array] | None:
     return (column, row) if np.abs(np.outer(column, row) - values).max() <= 1e-15 * abs(peak) else None
 
 
-class Make(NamedTuple):
-    """How a library makes a float64 array: of nested lists, of those before a division, and of NumPy's array."""
-
-    lists: str
-    divided: str
-    numpy: str
+OF_NUMPY = "np.array({}, dtype=float)", "np.array({})", "{}"
+"""How a library makes a float64 array: of nested lists, of nested lists before a division, and of an array of NumPy."""
 
 
-OF_NUMPY = Make("np.array({}, dtype=float)", "np.array({})", "{}")
-
-
-def array(name: str, values: Array, make: Make = OF_NUMPY, stored: str = "") -> list[str]:
+def array(name: str, values: Array, make: tuple[str, str, str] = OF_NUMPY, stored: str = "") -> list[str]:
     """Lines that assign a float64 array of any shape to the variable `name`, as the library of `make` does it.
 
     `stored` is an expression that reads a long array from the user's file. Without one, the user has to save the array first.
     """
+    lists, divided, numpy = make
     if values.ndim == 2 and values.size > SEPARATED and (factors := outer(values)) is not None:
         lines = []
         for key, vector in zip(("column", "row"), factors, strict=True):
             start = f"{key} = np.array("
             lines += f"{start}{nested(vector, len(start))})".splitlines()
-        return [*lines, f"{name} = {make.numpy.format('np.outer(column, row)')}"]
+        return [*lines, f"{name} = {numpy.format('np.outer(column, row)')}"]
     if values.size > PASTED:
         if stored:
-            return [f"{name} = {make.numpy.format(stored)}"]
+            return [f"{name} = {numpy.format(stored)}"]
         shape = "×".join(map(str, values.shape))
         missing = lacking(f"{shape} numbers are too many for a script; save them, as applied, to {name}.npy")
         loaded = f'np.load("{name}.npy")'
-        return [missing, f"{name} = {make.numpy.format(loaded)}"]
+        return [missing, f"{name} = {numpy.format(loaded)}"]
     whole, divisor = fraction(values)
-    form = make.divided if divisor > 1 else make.lists
+    form = divided if divisor > 1 else lists
     start = f"{name} = {form.partition('{}')[0]}"
     ending = f" / {divisor}" if divisor > 1 else ""
     return (f"{name} = {form.format(nested(whole, len(start)))}" + ending).splitlines()
