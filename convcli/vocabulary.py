@@ -57,13 +57,13 @@ PADDING_MODES = tuple(border.name for border in BORDERS)
 def padding_rule(name: str) -> str | None:
     """The padding rule that `name` means, or None.
 
-    ``same`` is PyTorch's; with capitals it is TensorFlow's word. ONNX's are SAME_UPPER, SAME_LOWER and VALID. For other rules,
+    ``same`` is PyTorch's; ``SAME``, all in capitals, is TensorFlow's. ONNX's are SAME_UPPER, SAME_LOWER and VALID. For other rules,
     upper or lower case and ``_`` or ``-`` make no difference.
     """
     if name in PADDING_RULES:
         return name
     plain = _plain(name.strip())
-    return "same-upper" if plain == "same" else plain if plain in PADDING_RULES else None
+    return "same-upper" if name.strip() == "SAME" else plain if plain in PADDING_RULES else None
 
 
 def padding_mode(name: str) -> str | None:

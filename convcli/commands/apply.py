@@ -81,7 +81,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     if not all(word == STDIO or os.path.lexists(word) for word in inputs.images):
         from convcli.commands.synonyms import check_images
 
-        check_images(inputs.images, asked.operation.kernels, asked.operation.weights)
+        check_images(inputs.images, asked.operation.kernels, asked.operation.weights, writing.output)
     from convcli.images import prefetch
 
     if len(inputs.images) == 1 and inputs.from_file is None:

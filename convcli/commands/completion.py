@@ -9,6 +9,7 @@ import click
 from convcli import options, report
 from convcli.commands.help import Documented
 from convcli.folding import folded
+from convcli.parameters import ChoiceType
 from convcli.system.context import current
 from convcli.vocabulary import SHELLS
 
@@ -31,7 +32,7 @@ class CompletionOptions(NamedTuple):
 @options.argument(
     "Input",
     "shell",
-    type=click.Choice(SHELLS),
+    type=ChoiceType(SHELLS),
     metavar="bash|zsh|fish",
     brief="The shell",
     help="The shell to make it for.",

@@ -11,6 +11,7 @@ from convcli import folding, options, report
 from convcli.commands.help import Documented
 from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError
+from convcli.parameters import ChoiceType
 from convcli.parameters.names import FileType
 from convcli.parameters.numbers import IndexType, PointType
 from convcli.vocabulary import TOOLS
@@ -79,7 +80,7 @@ class ExplainOptions(NamedTuple):
     brief=True, help="Draw the answer as a figure.",
 )  # fmt: skip
 @options.option(
-    "Output", "--as", "tool", type=click.Choice(TOOLS), brief="Write it for torch, scipy, opencv, onnx, …",
+    "Output", "--as", "tool", type=ChoiceType(TOOLS), brief="Write it for torch, scipy, opencv, onnx, …",
     help="Write the operation for another tool, ready to paste, instead of explaining a pixel.",
 )  # fmt: skip
 @options.range_

@@ -151,10 +151,10 @@ class Several(Reporter):
                 report.note(f"{count} images: {text}")
         if self.worst:
             most, target = max(self.worst)
-            images = "1 image was" if len(self.worst) == 1 else f"{len(self.worst)} images were"
+            images = "1 image" if len(self.worst) == 1 else f"{len(self.worst)} images"
             cause = f": {self.cause}" if self.cause else ""
             remedies = applied.remedies(self.guessed)
-            report.note(f"values of {images} clipped, {most:.3g} % of {target} at most{cause}; see {remedies}")
+            report.note(f"values of {images} were clipped, {most:.3g} % of {target} at most{cause}; see {remedies}")
         if interrupted or tally.failed or not (self.quiet or self.json):
             words = [f"{tally.written} of {self.total} written"]
             words += [f"{count} {name}" for name, count in tally._asdict().items() if count and name != "written"]

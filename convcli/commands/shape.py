@@ -13,7 +13,7 @@ from convcli.errors import ConvError, GeometryError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Geometry, Pads, Pair, Size
 from convcli.parameters.names import FileType
-from convcli.parameters.numbers import Asked, AskedType, CountType, PairType, SideType, known
+from convcli.parameters.numbers import Asked, AskedType, CountType, KernelSizeType, SideType, known
 from convcli.presenters import sized
 
 _INPUT, _OUTPUT = SideType("--hin", "--win"), SideType("--hout", "--wout")
@@ -79,7 +79,7 @@ SOLVING = Section(
     "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be '?' (in quotes, for the shell), or one number of a "
     "pair may, as in '3,?'. A single ? is one number for rows and columns, '?,?' are two. All solutions are counted, the 1000 most "
     "usual are kept. These come first: small odd kernels, padding (k-1)/2·d, stride 1, then 2; transposed, kernels that the "
-    "stride divides. Without a solution, the nearest sizes are shown. -q prints the first "
+    "stride divides. Without a solution, the nearest sizes are shown, and the exit code is 2. -q prints the first "
     "solution as options. --hout without ? checks that this output results. With --layers, only --hin can be ?.\n\n"
     "Kernels, strides and dilations are tried from 1 to 64 (to 32 if two of the three are unknown, 16 if all are; an unknown "
     "input with an unknown padding counts as one more: 32, 16, 8), paddings from 0 to d(k-1), the same at both ends, and every "
@@ -122,7 +122,7 @@ LAYERS = Section(
     "Input", "--win", type=AskedType(_INPUT), show_default="the height", brief=True, help="Input width in pixels.",
 )  # fmt: skip
 @options.option(
-    "Kernel", "-k", "--k", "--kernel-size", "kernel_size", type=AskedType(PairType(1)),
+    "Kernel", "-k", "--k", "--kernel-size", "kernel_size", type=AskedType(KernelSizeType(1)),
     brief=True, help="Kernel size in pixels.",
 )  # fmt: skip
 @options.asked_geometry
@@ -176,7 +176,7 @@ def shape(asked: ShapeOptions) -> None:
     if asked.in_channels is not None:
         raise ConvError(f"--in-channels {asked.in_channels} is for a chain: add --layers, or leave it out")
     if asked.layer.kernel_size is None:  # without --layers, the option is required
-        click.get_current_context().fail("Missing option '--kernel-size'.")
+        raise ConvError("no kernel size is given: add --kernel-size, in short --k, as in --k 3")
     if asked.asked:
         from convcli.commands import shape_solving
 

@@ -57,9 +57,9 @@ def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> st
     return f"convcli apply IMAGE -k {word}" if rest and _is_kernel(word) else ""
 
 
-def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | None) -> None:
-    """Raise an ImageError for words in the place of images that are not files: patterns, and parts of kernels."""
-    for word in images:
+def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | None, output: str | None = None) -> None:
+    """Raise an ImageError for words in the place of images that are not files: patterns, parts of kernels, the output."""
+    for number, word in enumerate(images, 1):
         if word == STDIO or os.path.lexists(word):
             continue
         if re.search(r"[*?\[]", word):
@@ -67,6 +67,9 @@ def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | N
             rule = "is a pattern that the shell did not replace" if matches else "is a pattern that matches no file"
             remedy = "write it without quotes" if matches else "use the names of images, or their folder"
             raise ImageError(f"input '{word}'", rule, remedy)
+        if output is None and number == len(images) > 1 and (word.endswith("/") or has_image_name(word)):
+            right = param("output", shlex.quote(word if number == 2 or word.endswith("/") else "FOLDER/"))
+            raise ImageError(f"input '{word}'", "is not a file", f"use {right} if it is the output")
         bare = [one for one in kernels if _takes_arguments(one)]
         if bare and re.fullmatch(r"\d+\.?\d*", word):
             right = param("kernel", f"{bare[-1]}:{word}")

@@ -134,8 +134,14 @@ def checked(values: ArrayLike, source: str) -> Matrix:
         if array.dtype.kind not in "biuf":
             raise ValueError
     except ValueError:  # ragged, or not numbers
-        remedy = "give every row the same number of values"
-        raise KernelError(f"kernel {source}", "is not a matrix of numbers", remedy) from None
+        rule, remedy = "is not a matrix of numbers", "write [[0,1,0],[1,-4,1],[0,1,0]]"
+        if isinstance(values, list) and all(isinstance(row, list) for row in values):
+            lengths = [len(row) for row in values]
+            uneven = next((at for at, length in enumerate(lengths) if length != lengths[0]), None)
+            if uneven is not None:
+                counts = f"row {uneven + 1} has {lengths[uneven]} value{'s' * (lengths[uneven] != 1)}, row 1 has {lengths[0]}"
+                rule, remedy = f"is ragged: {counts}", "give every row the same number of values"
+        raise KernelError(f"kernel {source}", rule, remedy) from None
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2:

@@ -43,6 +43,9 @@ def parse(spec: str) -> Filter:
         raise KernelError(f"kernel '{spec}'", "is an image", remedy)
     if (values := magick(text)) is not None:
         return Filter("kernel", (Kernel(text, values),), spec=text)
+    if re.fullmatch(r"\d+", text) and int(text) > 1:
+        remedy = f"use box:{text} for a size, or another kernel's name, or {text}.0 to multiply every pixel"
+        raise KernelError(f"kernel '{spec}'", "may be a size or a factor", remedy)
     if re.search(r"\d", text) and ("," in text or ";" in text or re.fullmatch(rf"{_NUMBER}(\s+{_NUMBER})*", text)):
         return Filter("kernel", (Kernel(text, literal(text)),), spec=text)
     if re.fullmatch(r"[,;\s]*", text):
@@ -57,19 +60,18 @@ def parse(spec: str) -> Filter:
 def literal(text: str) -> Matrix:
     """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed."""
     rows = text.removesuffix(";").split(";")
-    values = [[_value(cell, text) for cell in row.split(",")] for row in rows]
-    lengths = [len(row) for row in values]
-    for number, length in enumerate(lengths, 1):
-        if length != lengths[0]:
-            counts = f"row {number} has {length} value{'s' * (length != 1)}, row 1 has {lengths[0]}"
-            raise KernelError(f"kernel '{text}'", f"is ragged: {counts}", "give every row the same number of values")
-    return checked(values, f"'{text}'")
+    return checked([[_value(cell, text) for cell in row.split(",")] for row in rows], f"'{text}'")
+
+
+def number(cell: str) -> float:
+    """The number in a cell; it may be a fraction, ``1/9``. Raises a ValueError, or a ZeroDivisionError."""
+    numerator, slash, denominator = cell.strip().partition("/")
+    return float(numerator) / (float(denominator) if slash else 1.0)
 
 
 def _value(cell: str, text: str) -> float:
-    numerator, slash, denominator = cell.strip().partition("/")
     try:
-        return float(numerator) / (float(denominator) if slash else 1.0)
+        return number(cell)
     except ValueError:
         if len(cell.split()) > 1:
             remedy = "separate them by commas, '0,1,0;1,-4,1;0,1,0'"

@@ -32,7 +32,9 @@ class CountType(WordType[int]):
     def _parse(self, text: str) -> int:
         number = whole(text, self.least)
         if number is None or number > self.most:
-            raise ValueError(f"'{text}' is not a whole number from {self.least} to {self.most}")
+            digits = re.fullmatch(r"\s*([1-9]\d*)\s*%\s*", text)
+            remedy = f": write {digits[1]}" if digits and self.least <= int(digits[1]) <= self.most else ""
+            raise ValueError(f"'{text}' is not a whole number {_range(text, self.least, self.most)}{remedy}")
         return number
 
 
@@ -79,10 +81,32 @@ class SizeType(WordType[Size]):
         return Size(*_pair(self, text, 1))
 
 
+class KernelSizeType(PairType):
+    """The size of a kernel. The error about a kernel's name says its size."""
+
+    def _parse(self, text: str) -> Pair:
+        try:
+            return super()._parse(text)
+        except ValueError:
+            if not re.match(r"\s*[A-Za-z]", text):
+                raise
+            from convcli.errors import KernelError
+            from convcli.kernels import parse
+
+            try:
+                height, width = parse(text).kernels[0].values.shape
+            except KernelError:
+                pass
+            else:
+                size = height if height == width else f"{height},{width}"
+                raise ValueError(f"'{text}' is a kernel, and this is a size: write {size}") from None
+            raise
+
+
 def _pair(kind: WordType[Any], text: str, least: int) -> tuple[int, int]:
     numbers = _whole_numbers(_uncrossed(text), least)
     if len(numbers) not in (1, 2):
-        form = f"{kind.name.replace('|', ' or ')} with whole numbers from {least} to {MAX_NUMBER}"
+        form = f"{kind.name.replace('|', ' or ')} with whole numbers {_range(text, least)}"
         raise ValueError(f"'{text}' is not {form}, as in 2 or 2,1")
     return numbers[0], numbers[-1]
 
@@ -100,7 +124,7 @@ class PaddingType(WordType[Pads | str]):
             raise ValueError(f"'{text}' is a padding mode: use --padding-mode {mode}, and here a number or a rule")
         numbers = _whole_numbers(_uncrossed(text), 0)
         if len(numbers) not in (1, 2, 4):
-            form = f"N, H,W or T,B,L,R with whole numbers from 0 to {MAX_NUMBER}"
+            form = f"N, H,W or T,B,L,R with whole numbers {_range(text, 0)}"
             raise ValueError(f"'{text}' is not {form}, nor one of {', '.join(PADDING_RULES)}")
         return Pads.of(numbers)
 
@@ -123,9 +147,9 @@ class SideType(CountType):
         rows, columns = filter(None, both.groups())
         if int(rows) != int(columns):
             rule = "is two sides" if both[3] else "may be W×H or H×W"
-            raise ValueError(
-                f"'{text}' {rule}: for {rows} rows and {columns} columns use {self.height} {rows} {self.width} {columns}"
-            )
+            other = "" if both[3] else f", else {self.height} {columns} {self.width} {rows}"
+            remedy = f"for {rows} rows and {columns} columns use {self.height} {rows} {self.width} {columns}{other}"
+            raise ValueError(f"'{text}' {rule}: {remedy}")
         return Square(super()._parse(rows))
 
     def check(self, height: object, width: object) -> None:
@@ -234,9 +258,14 @@ def _uncrossed(text: str) -> str:
     if found is None:
         return text
     if int(found[1]) != int(found[2]):
-        remedy = f"write {found[1]},{found[2]} for {found[1]} rows and {found[2]} columns"
+        remedy = f"write {found[1]},{found[2]} for {found[1]} rows and {found[2]} columns, else {found[2]},{found[1]}"
         raise ValueError(f"'{text}' may be W×H or H×W, and the order here is H,W: {remedy}")
     return found[1]
+
+
+def _range(text: str, least: int, most: int = MAX_NUMBER) -> str:
+    """The range of a number in an error. Its end is left out where it explains nothing."""
+    return f"from {least}" + (f" to {most}" if most < MAX_NUMBER or re.search(r"\d{10}", text) else "")
 
 
 def whole(text: str, least: int) -> int | None:

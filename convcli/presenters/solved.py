@@ -85,7 +85,7 @@ def table(query: Query, answer: Answer, everything: bool) -> report.Table:
     title = f"{answer.count or 'no'} solution{'s' * (answer.count > 1)} for {wanted}"
     title += ", the usual first" * (answer.count > 1) + "; the nearest" * (not answer.count)
     if {"kernel_size", "stride", "dilation"} & {*query.unknown}:
-        title += f" (up to {max(query.limit(0), query.limit(1))})"
+        title += f" (tried up to {max(query.limit(0), query.limit(1))})"
     kind = "transposed" if query.transpose else "direct"
     right = frozenset(range(len(header)))
     return report.Table(f"convcli shape, {kind}: {title}", rows, header, 0 if answer.solutions else None, right)
@@ -105,4 +105,4 @@ def nothing_found(query: Query, answer: Answer) -> str:
     if answer.nearest:
         best = answer.nearest[0]
         near = f"; the nearest is {best.output}, with {options_of(query, best)}"
-    return f"output {query.output} is not possible{near}: change a value, or use ? for more of them"
+    return f"output {query.output} is not possible{near}: change a number, or write '?' for one more of them"
