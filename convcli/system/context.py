@@ -4,8 +4,8 @@ The command line enters a `Context` that owns the process. Only then are file de
 processors, environment variables set, and the warnings and limits of Pillow changed. Leaving the context undoes all of it.
 Without a context, convcli changes nothing in the process and keeps nothing between two calls. There is one exception: while
 PyTorch computes, it has the number of threads and the precision that the call asks for, because PyTorch has no other setting.
-The number is that of the calling thread. Other threads keep theirs, but one that first uses PyTorch meanwhile gets and keeps
-this number. The precision (TF32, on CUDA only) is that of all threads.
+The number is that of the calling thread. Other threads keep theirs, but one that first uses PyTorch meanwhile gets this number
+and keeps it. The precision (TF32, on CUDA only) is that of all threads.
 """
 
 from __future__ import annotations

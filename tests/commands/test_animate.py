@@ -145,7 +145,7 @@ def test_no_digit_before_the_point_is_lost(tmp_path: Path) -> None:
 def test_numbers_may_be_written_down() -> None:
     frames = done("animate", "1,2,3;4,5,6;7,8,9", "-k", "1,0;0,-1", "--json").json["frames"]
     assert [frame["value"] for frame in frames] == [-4, -4, -4, -4]
-    assert [frame["value"] for frame in done("animate", "1/4,0.5", "-k", "2", "--json").json["frames"]] == [0.5, 1]
+    assert [frame["value"] for frame in done("animate", "1/4,0.5", "-k", "2.0", "--json").json["frames"]] == [0.5, 1]
 
 
 def test_borders_copy_values(tmp_path: Path) -> None:
