@@ -65,7 +65,8 @@ class Format(NamedTuple):
     animated_endings: tuple[str, ...] = ()
     largest: int = ANY  # the largest side, as Pillow writes it
     only: int = 0  # the one size of both sides that it has; 0 for any
-    # the metadata that a file keeps, by its name in `convcli.images.picture.Metadata`, and the longest of each
+    # the metadata that a file keeps, by its name in `convcli.images.picture.Metadata`, and the longest of each; of resolutions,
+    # which are whole numbers if there is a limit, the largest
     keeps: Mapping[str, int] = {}
     # whether colours in its files are rounded for a smaller size; None where only the file says it
     lossy_read: bool | None = False
@@ -107,7 +108,7 @@ ROWS = {row.name: row for row in (
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "text", "chunks")),
     Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", plugin="JpegImagePlugin.jpeg_factory",
            coding="jpeg", turned=True, cmyk=True, alpha=False, largest=65500, lossy_read=True, lossy_written=True, quality=True,
-           keeps={"exif": 65533, "xmp": 65504, "comment": 65533} | _whole("iptc", "icc_profile", "dpi"), encoder_bytes=5),
+           keeps={"exif": 65533, "xmp": 65504, "comment": 65533, "dpi": 65535} | _whole("iptc", "icc_profile"), encoder_bytes=5),
     Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", coding="webp", feature="webp", animation=True, largest=16383,
            animated_endings=(".webp",), keeps=_whole("exif", "xmp", "icc_profile"), lossy_read=None, lossy_written=None,
            quality=True, encoder_bytes=41),
@@ -115,8 +116,8 @@ ROWS = {row.name: row for row in (
     Format("AVIF", deep=(b"av1C", 2, 0x40, 0x40), feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
-           bits=16, real=True, cmyk=True, bands=True, pages=True, keeps=_whole("exif", "xmp", "icc_profile", "dpi", "bands"),
-           compression=True),
+           bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
+           keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",

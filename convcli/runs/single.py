@@ -169,7 +169,22 @@ def _frames(
 def _computed(picture: Picture, operation: Operation, source: str, container: str, how: Writing) -> pipeline.Outcome:
     """The result for a frame: its channels, or a contact sheet of them."""
     if how.montage is None:
-        return pipeline.run(picture, operation, container, how.policy)
+        outcome = pipeline.run(picture, operation, container, how.policy)
+        return _placed(outcome, picture.shape[-3])
     from convcli.runs import montage  # imports drawing code
 
     return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)
+
+
+def _placed(outcome: pipeline.Outcome, channels: int) -> pipeline.Outcome:
+    """The result of a picture of so many channels, with metadata that says where its own pixels lie."""
+    picture, kept = outcome.picture, outcome.storage
+    metadata = picture.metadata
+    if not (metadata.dpi or metadata.resolution or metadata.exif):
+        return outcome
+    from convcli.images import placement  # which most pictures do not need
+
+    metadata, notes = placement.placed(metadata, outcome.result.geometry, (channels, picture.shape[-3]), kept.dtype)
+    return replace(
+        outcome, picture=replace(picture, metadata=metadata), storage=replace(kept, notes=(*kept.notes, *notes))
+    )
