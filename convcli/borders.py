@@ -1,7 +1,7 @@
 """The border index map in NumPy: the source index of padded positions.
 
 With large strides a padded axis may be far longer than the part of it that is read. So the map of a whole axis is never
-made, only the part that is asked for.
+made, only the part that is needed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.geometry import ZERO, Geometry
+from convcli.geometry import ZERO, Geometry, repeated
 
 
 def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.intp]:
@@ -20,11 +20,8 @@ def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.int
         return np.where((positions >= 0) & (positions < size), positions, ZERO)
     if mode == "replicate":
         return np.clip(positions, 0, size - 1)
-    if mode == "circular":
-        return positions % size
-    period, turn = (max(1, 2 * size - 2),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
-    places = positions % period
-    return np.minimum(places, turn - places)
+    folded: NDArray[np.intp] = repeated(positions, size, mode)
+    return folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class PaddedAxis:
     """An axis of `size` pixels with `before` padded positions ahead of them.
 
     Only some of its positions may be kept: stretches of `kept` positions each, which begin `apart` positions from each
-    other. `length` is the number of positions, of the kept ones alone.
+    other. `length` is the number of kept positions.
     """
 
     size: int

@@ -200,7 +200,8 @@ def _failed(message: str) -> int:
     cls=Group,
     examples=(
         "convcli apply img.png --kernel sobel --stride 2     # convolve a picture",
-        "convcli transpose img.png -k bilinear:2 -s 2 -p 1   # enlarge it",
+        "convcli transpose img.png -k bilinear:2 -s 2 -p 1 \\\n"
+        "  --padding-mode replicate                          # enlarge it",
         "convcli shape --hin 32 --k 3 --s 2 --op2 1          # sizes, without pixels",
         "convcli compare img.png -k gaussian:2               # backends side by side",
         "convcli explain img.png -k sobel --at 10,12         # the sum behind a pixel",

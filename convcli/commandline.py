@@ -1,4 +1,4 @@
-"""What a running command changes in its process: prepared when the command line is entered, given back when it is left.
+"""What a running command changes in its process. It is changed when the command line is entered, and restored when it is left.
 
 `convcli.system.context.Context` has what all of convcli may change. Here are the streams, warnings and signals of a program.
 Standard library only.
@@ -18,16 +18,15 @@ from typing import NoReturn, TextIO
 from convcli.system.context import Context, current
 
 ERRORS = "backslashreplace"
-"""How standard streams write signs that their encoding lacks: in formulas, in file names."""
+"""How standard streams write characters that their encoding does not have."""
 
 
 @contextmanager
 def entered(signals: bool = False) -> Iterator[None]:
-    """Prepare this process for a command, and leave it as it was before.
+    """Prepare this process for a command, and restore it afterwards. Within another `entered`, nothing is changed.
 
-    Within another `entered`, nothing more is changed. With `signals`, which is for the main thread only, SIGTERM and SIGHUP end
-    the program by way of every ``finally``, so that no temporary file stays. It then exits with the code by which a shell reports
-    a signal.
+    With `signals`, which is for the main thread only, SIGTERM and SIGHUP end the program by an exception, so that no temporary
+    file stays. The exit code is then the one that a shell has for the signal.
     """
     if current().owns_process:
         yield
@@ -45,15 +44,15 @@ def entered(signals: bool = False) -> Iterator[None]:
 
 
 def give_up(stream: TextIO) -> None:
-    """Drop what a stream did not take, and what else is written to it until the command line is left.
+    """Drop what a stream did not take, and everything that is written to it until the command line is left.
 
-    Python would try again when it ends, complain, and change the exit code.
+    Otherwise Python would try again when it ends, print an error, and change the exit code.
     """
     current().at_end(_sink(stream))
 
 
 def _sink(stream: TextIO) -> Callable[[], None]:
-    """Let a stream write to nowhere. The function that is returned lets it write to its old place again."""
+    """Let a stream write to the null device. Returns a function that restores it."""
     number = stream.fileno()
     kept = os.dup(number)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -62,7 +61,7 @@ def _sink(stream: TextIO) -> Callable[[], None]:
 
     def reopen() -> None:
         with suppress(OSError, ValueError):
-            stream.flush()  # what it still holds goes nowhere
+            stream.flush()  # what it still holds is dropped
         os.dup2(kept, number)
         os.close(kept)
 
@@ -70,7 +69,7 @@ def _sink(stream: TextIO) -> Callable[[], None]:
 
 
 def _handle_signals(context: Context) -> list[int]:
-    """Have signals end the program. The list that is returned gets their numbers."""
+    """Let signals end the program. The list that is returned gets their numbers."""
     received: list[int] = []
 
     def end(number: int, _frame: object) -> NoReturn:
@@ -86,7 +85,7 @@ def _handle_signals(context: Context) -> list[int]:
 
 
 def _prepare_streams(context: Context) -> None:
-    """Open the standard streams that the caller closed, and let all of them write every sign."""
+    """Open the standard streams that the caller closed, and let all of them write every character."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = open(os.devnull, mode)  # noqa: SIM115
@@ -100,7 +99,7 @@ def _prepare_streams(context: Context) -> None:
 
 
 def _reconfigure(stream: io.TextIOWrapper, errors: str | None) -> None:
-    """Give a stream its own way with signs back. This writes what the stream holds."""
+    """Restore how a stream writes characters. This writes what the stream holds."""
     try:
         stream.reconfigure(errors=errors)
     except ValueError:  # it was closed
@@ -115,5 +114,5 @@ def _quiet_warnings(context: Context) -> None:
     caught = warnings.catch_warnings()
     caught.__enter__()
     context.at_end(caught.__exit__, None, None, None)
-    warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of values that overflow: they become infinite
-    warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)  # NumPy's, of files that are old but good
+    warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy, about values that overflow: they become infinite
+    warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)  # of NumPy, about files that are old but good

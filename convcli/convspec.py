@@ -1,4 +1,4 @@
-"""The operation that a user asks for. It is checked once, and its paddings become integers once. Standard library only."""
+"""The operation that a user wants. It is checked once, and its paddings become integers once. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convcli.vocabulary import OPS, PADDING_MODES, PADDING_RULES
 
 @dataclass(frozen=True, slots=True)
 class ConvSpec:
-    """The operation that the user asked for, before any size is known. Every default is PyTorch's.
+    """The operation that the user wants, before any size is known. Every default is PyTorch's.
 
     Raises
     ------
@@ -25,8 +25,8 @@ class ConvSpec:
     transpose: bool = False  # the transposed operation, as `torch.nn.ConvTranspose2d` computes it
     stride: Pair = Pair(1, 1)
     padding: Pads | str = Pads(0, 0, 0, 0)  # in pixels, or a rule of `PADDING_RULES`, resolved once the sizes are known
-    # one of `PADDING_MODES`: what lies beyond the border. The transposed operation reads as much of it as its kernel
-    # reaches from; it crops its result as always.
+    # one of `PADDING_MODES`: what is beyond the border. The transposed operation reads all of it whose kernel
+    # reaches the output; it crops its result as always.
     padding_mode: str = "zeros"
     dilation: Pair = Pair(1, 1)
     groups: int = 1  # number of blocks of channels. An output depends only on the input channels of its own block.
@@ -49,14 +49,10 @@ class ConvSpec:
             rule = f"is not defined for stride {_pair(self.stride)} (PyTorch allows stride 1 only)"
             raise GeometryError("padding 'same'", rule, "use 'same-upper', TensorFlow's and ONNX's rule")
         if not self.transpose and (max(self.output_padding) > 0 or self.output_size is not None):
-            rule = "belong to the transposed convolution"
+            rule = "are only for the transposed convolution"
             raise GeometryError("output_padding and output_size", rule, f"add {param('transpose')}")
         if min(self.output_padding) < 0:
             raise GeometryError(f"output_padding {_pair(self.output_padding)}", "is negative", "use 0 or more pixels")
-        if self.transpose:
-            self._check_transposed()
-
-    def _check_transposed(self) -> None:
         for axis, p2, s, d in zip(Pair._fields, self.output_padding, self.stride, self.dilation, strict=True):
             if p2 and p2 >= max(s, d):
                 raise GeometryError(
@@ -70,6 +66,11 @@ class ConvSpec:
                 "exclude each other",
                 "give one of them",
             )
+
+    @property
+    def rule(self) -> str | None:
+        """The padding rule; None if the padding is given in pixels."""
+        return self.padding if isinstance(self.padding, str) else None
 
     def resolve(self, image: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
         """Work out every padding and size for one input size and one kernel size.
@@ -106,11 +107,9 @@ class ConvSpec:
             if not size <= want < size + s:
                 first, last = max(1, size), size + s - 1
                 sizes = f"{first}" if first == last else f"{first} to {last}"
-                rule = (
-                    f"cannot be had from {h} {rows} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}"
-                )
+                rule = f"cannot be reached from {h} {rows} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}"
                 remedy = f"for {want} change {param('padding')}, {param('stride')} or the kernel"
-                why = f"the sizes that can are {sizes}" if last >= 1 else ""
+                why = f"the sizes that can be reached are {sizes}" if last >= 1 else ""
                 raise GeometryError(f"output size {want} ({rows})", rule, remedy, why)
             p2, size = p2 + want - size, want
         if size < 1:
@@ -151,16 +150,9 @@ def _resolved(spec: ConvSpec, image: Size, kernel: Size) -> Geometry:
     axes = [spec._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
     (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
     return Geometry(
-        transpose=spec.transpose,
-        input=image,
-        kernel=kernel,
-        output=Size(height, width),
-        stride=Pair(*spec.stride),
-        dilation=Pair(*spec.dilation),
-        pads=Pads(top, bottom, left, right),
-        padding_mode=spec.padding_mode,
-        output_padding=Pair(op_rows, op_columns),
-    )
+        spec.transpose, image, kernel, Size(height, width), Pair(*spec.stride), Pair(*spec.dilation),
+        Pads(top, bottom, left, right), spec.padding_mode, Pair(op_rows, op_columns),
+    )  # fmt: skip
 
 
 def _pair(pair: tuple[int, ...]) -> str:

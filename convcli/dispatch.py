@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -14,6 +13,7 @@ from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.system import memory
 from convcli.system.context import current
 from convcli.system.parallel import workers
+from convcli.vocabulary import DTYPES
 
 TORCH_IMPORT_SECONDS = 2.0
 
@@ -26,14 +26,14 @@ TORCH_VALUES_PER_SECOND = 1e9
 """Values of input and output that one thread converts, reads and writes, in addition to the computation."""
 
 FAST_CHANNELS = 8
-"""Channels in a group from which on torch's fast code is used."""
+"""torch's fast code is used from this number of channels in a group."""
 
 ALWAYS_NUMPY_MACS = 1e7
 """With less work than this, numpy is done before torch could begin."""
 
 
 def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str]:
-    """The backend for a task, and why it was chosen: ``auto`` is the one with the shortest predicted time, import included.
+    """The backend for a task, and why it was chosen: ``auto`` is the one with the shortest predicted time, including its import.
 
     `wanted` and `dtype` are the user's choices; the task's dtype is ignored. The reason is empty if the user chose.
 
@@ -46,13 +46,13 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
     if task.plan is not None and (wanted not in ("auto", "numpy") or not on_cpu):
         raise BackendError(
             f"plan '{task.plan}'",
-            "is the numpy backend's",
+            "belongs to the numpy backend",
             f"use {param('backend', 'numpy')} on the CPU, or leave {param('plan')} out",
         )
     if (task.plan is not None or wanted == "numpy") and on_cpu and (reason := _gaps(task)):
         raise _too_sparse(reason)
     if task.plan is not None:
-        return "numpy", "" if wanted == "numpy" else "a plan is asked for"
+        return "numpy", "" if wanted == "numpy" else "a plan was asked for"
     if wanted not in ("auto", "torch"):
         if not on_cpu:
             remedy = f"use {param('backend', 'torch')} or auto"
@@ -72,7 +72,7 @@ def choose_backend(task: Task, wanted: str, dtype: str | None) -> tuple[str, str
 
 
 def _has_torch() -> bool:
-    from convcli.extras import is_installed  # asked for large work only
+    from convcli.extras import is_installed  # only large work needs to know
 
     return is_installed("torch")
 
@@ -91,7 +91,7 @@ def _too_sparse(reason: str) -> BackendError:
 
 
 def _imported_before() -> bool:
-    """Whether torch was imported before a run began: of a batch, every image is asked the same, in whatever order they come."""
+    """Whether torch was imported before a run began: all images of a batch get the same answer, in any order."""
     return current().kept(_imported_before, lambda: "torch" in sys.modules)
 
 
@@ -118,16 +118,16 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     rate = TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
     values = prod(task.source.shape) + task.images * task.layer.outputs * prod(geometry.output)
     if macs < ALWAYS_NUMPY_MACS:
-        return "numpy", "so little work that no other would have begun"
+        return "numpy", "too little work to be worth starting torch"
     if not _has_torch():
         return "numpy", "the fastest that is installed"
     from convcli.backends.numpy import USUAL, predicted_seconds
 
     torch_seconds = (macs / rate + values / TORCH_VALUES_PER_SECOND) / USUAL + torch_import
 
-    numpy_seconds = predicted_seconds(replace(task, dtype=choose_dtype(dtype, "numpy", task.pixels, task.finish.dtype)))
+    numpy_seconds = predicted_seconds(task._replace(dtype=choose_dtype(dtype, "numpy", task.pixels, task.finish.dtype)))
     name = "torch" if torch_seconds < numpy_seconds else "numpy"
-    with_import = ", its import included" if torch_import else ""
+    with_import = ", including its import" if torch_import else ""
     if workers(task.threads) != USUAL:
         with_import += f", on {USUAL} threads"
     return name, (
@@ -139,7 +139,7 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
     """The dtype of the computation: the wanted one, else float32, or float64 if float32 is not accurate enough.
 
     `image` is the dtype of the pixels that the kernel reads, and results are rounded to the dtype `kept`. float32 rounds
-    sums of 16-bit values by up to a hundredth of a level, so that about one result in some hundred gets another level.
+    sums of 16-bit values by up to a hundredth of a level, so that about one result in a few hundred gets a different level.
     numpy therefore computes these in float64. With torch the user has to ask for it, because many of its devices are
     very slow in float64.
 
@@ -151,9 +151,9 @@ def choose_dtype(wanted: str | None, backend: str, image: np.dtype[np.generic], 
     if wanted is None:
         deep = backend == "numpy" and kept == "uint16"
         return "float64" if deep or backend == "reference" or image == np.float64 else "float32"
-    if wanted not in backends.DTYPES[backend]:
-        other = f", or {param('backend', 'torch')}" if wanted in backends.DTYPES["torch"] and backend != "torch" else ""
-        remedy = f"use {param('dtype', ' or '.join(backends.DTYPES[backend]))}{other}"
+    if wanted not in DTYPES[backend]:
+        other = f", or {param('backend', 'torch')}" if wanted in DTYPES["torch"] and backend != "torch" else ""
+        remedy = f"use {param('dtype', ' or '.join(DTYPES[backend]))}{other}"
         raise BackendError(f"backend '{backend}'", f"does not compute in {wanted}", remedy)
     return wanted
 
@@ -181,7 +181,7 @@ def check_memory(task: Task, backend: str) -> None:
             else f"a larger {stride}, less {param('padding')}"
         )
         if origin:
-            less = f"{param('backend', 'numpy')}, which copies no padded image, {less}"
+            less = f"{param('backend', 'numpy')}, which does not copy a padded image, {less}"
         rule = f"needs {need / 2**30:.1f} GiB, {memory.share()}"
         remedy = f"use {less} or fewer kernels"
         raise GeometryError(f"an output of shape {output}{origin}, with its input,", rule, remedy)
@@ -243,8 +243,8 @@ def check_range(task: Task) -> None:
     limit = float(np.finfo("float32" if task.dtype == "bfloat16" else task.dtype).max)
     largest = float(np.abs(task.layer.weight).max(initial=0))
     if not np.isfinite(largest):
-        rule = "hold a NaN or an infinity, which every result would become"
+        rule = "contain NaN or infinity, and then so do the results"
         raise KernelError("the weights", rule, "use finite ones")
     if largest > limit:
-        rule = f"is beyond {task.dtype}, which ends at {limit:.3g}"
+        rule = f"is larger than {task.dtype} can hold, which is {limit:.3g} at most"
         raise BackendError(f"a weight of {largest:.3g}", rule, f"use {param('dtype', 'float64')}")

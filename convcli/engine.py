@@ -6,7 +6,7 @@ transposed  its adjoint: every input pixel adds k(c, o, i, j) · I(c, y, x) to R
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ from convcli.windows import Array, Held, Source, Target
 class Compute:
     """How to compute an operation."""
 
-    backend: str = "auto"  # one of `convcli.backends.BACKENDS`, or ``auto``
+    backend: str = "auto"  # one of `convcli.vocabulary.BACKENDS`, or ``auto``
     device: str = "cpu"  # ``cpu``, ``cuda`` or ``cuda:N``
     dtype: str | None = None  # of the computation; None: chosen by the input's dtype
     threads: int | None = None  # the most threads to use; None: all
@@ -152,7 +152,7 @@ def prepare(
     )
     if layers != asked:
         rule = f"contradicts a specification that is {asked}"
-        raise GeometryError(f"a layer that is {layers}", rule, "make it by Layer.of")
+        raise GeometryError(f"a layer that is {layers}", rule, "make it with Layer.of")
     batched = True
     if isinstance(image, np.ndarray):
         image = native(image, "an image", ImageError)
@@ -165,25 +165,16 @@ def prepare(
     likely = "torch" if compute.backend == "auto" else compute.backend  # torch has all dtypes
     pixels = np.dtype(lift.dtype) if lift else source.dtype
     task = Task(
-        source=source,
-        layer=layer,
-        geometry=geometry,
-        dtype=dispatch.choose_dtype(compute.dtype, likely, pixels, finish.dtype),
-        device=compute.device,
-        threads=compute.threads,
-        plan=compute.plan,
-        finish=finish,
-        lift=lift,
-        target=target,
-        block=block,
-    )
+        source, layer, geometry, dispatch.choose_dtype(compute.dtype, likely, pixels, finish.dtype), compute.device,
+        compute.threads, compute.plan, finish, lift, target, block,
+    )  # fmt: skip
     dispatch.check_memory(task, compute.backend)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
     backends.load(name)
     imported = perf_counter() - start
     if name != likely:
-        task = replace(task, dtype=dispatch.choose_dtype(compute.dtype, name, pixels, finish.dtype))
+        task = task._replace(dtype=dispatch.choose_dtype(compute.dtype, name, pixels, finish.dtype))
     if name != compute.backend:
         dispatch.check_memory(task, name)
     dispatch.check_range(task)

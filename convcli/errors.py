@@ -1,6 +1,6 @@
 """The errors that a user can cause. Each carries the value, the rule and the remedy, and is shown on one line.
 
-The core speaks of parameters (`param`). A face, such as the command line, spells them: see `as_options` and
+The core speaks of parameters (`param`). A face, for example the command line, spells them: see `as_options` and
 `as_arguments`.
 """
 
@@ -36,16 +36,17 @@ _SHORT = {"kernel": "-k", "output": "-o", "null": "-0"}
 
 def as_options(text: str) -> str:
     """``padding_mode zeros`` is ``--padding-mode zeros``."""
-    return PARAMETER.sub(lambda found: _option(found[1]) + (f" {found[2]}" if found[2] else ""), text)
+
+    def option(found: re.Match[str]) -> str:
+        name = _SHORT.get(found[1], "--" + found[1].replace("_", "-"))
+        return f"{name} {found[2]}" if found[2] else name
+
+    return PARAMETER.sub(option, text)
 
 
 def as_arguments(text: str) -> str:
     """``padding_mode zeros`` is ``padding_mode=zeros``."""
     return PARAMETER.sub(lambda found: found[1] + (f"={found[2]}" if found[2] else ""), text)
-
-
-def _option(name: str) -> str:
-    return _SHORT.get(name, "--" + name.replace("_", "-"))
 
 
 class ConvError(Exception):
@@ -60,7 +61,7 @@ class ConvError(Exception):
     remedy : str
         What to do about it: ``use groups 2``, with `param`.
     why : str
-        The cause, where the rule does not say it: ``there is no such file``.
+        The cause, if the rule does not say it: ``there is no such file``.
     """
 
     def __init__(self, value: str, rule: str = "", remedy: str = "", why: str = "") -> None:
@@ -71,9 +72,8 @@ class ConvError(Exception):
     def text(self) -> str:
         """``value rule: remedy``, or ``value rule: why; remedy``. Parameters are as `param` marks them."""
         said = f"{self.value} {self.rule}" if self.rule else self.value
-        if self.why:
-            return f"{said}: {self.why}; {self.remedy}" if self.remedy else f"{said}: {self.why}"
-        return f"{said}: {self.remedy}" if self.remedy else said
+        further = "; ".join(filter(None, (self.why, self.remedy)))
+        return f"{said}: {further}" if further else said
 
     def within(self, place: str) -> Self:
         """The same error with `place` before its value: ``error.within("layer 3 'conv:k7': ")``."""

@@ -1,7 +1,7 @@
-"""How the options of a command become one typed record. Options are read by their names here and nowhere else.
+"""How the options of a command become one typed record. Only here are options read by their names.
 
 A command takes a record. Every field of it is the option of that name, or a record of more options (its class's name ends in
-``Options``). A field of an option that a command does not have keeps its default. The fields `typed` and `words` say how the
+``Options``). If a command does not have an option, its field keeps its default. The fields `typed` and `words` tell how the
 command line was typed. Importing this module and folding load neither NumPy nor Pillow.
 """
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WORDS = "convcli.words"
-"""Where a context keeps the words of the command line as they were typed, the command's name first."""
+"""The key under which a context has the words of the command line. The name of the command is the first."""
 
 
 def folded(command: Callable[[T], None]) -> Callable[..., None]:
-    """Have a command take its options as the record that its parameter is annotated with."""
+    """Give a command its options as the record that its parameter is annotated with."""
 
     @wraps(command)
     def run(**values: Any) -> None:
@@ -57,43 +57,20 @@ def record_of(command: Callable[[T], None]) -> type[T]:
 def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}, words: tuple[str, ...] = ()) -> T:
     """A record of the values of a command's options.
 
-    Parameters
-    ----------
-    kind : type
-        The record.
-    values : mapping
-        The value of every option.
-    typed : mapping
-        The options that were typed, and their spellings. A record's field `typed` gets those of its own fields.
-    words : tuple of str
-        The words of the command line, for a field of that name.
-
-    Raises
-    ------
-    TypeError
-        An option that no field takes, or a field that no option fills: a mistake of ours.
+    `typed` are the options that were typed, and their spellings. A record's field `typed` gets those of its own fields, and a
+    field `words` the words of the command line.
     """
-    rest = dict(values)
-
-    def taken(kind: Any) -> Any:
-        given: dict[str, Any] = {}
-        for name, each in get_type_hints(kind).items():
-            if name == "typed":
-                given[name] = {option: typed[option] for option in kind._fields if option in typed}
-            elif name == "words":
-                given[name] = words
-            elif name in rest:
-                given[name] = rest.pop(name)
-            elif is_record(each):
-                given[name] = taken(each)
-            elif name not in kind._field_defaults:
-                raise TypeError(f"{kind.__name__}.{name} has no option")
-        return kind(**given)
-
-    record: T = taken(kind)
-    if rest:
-        raise TypeError(f"{kind.__name__} has no field for {', '.join(rest)}")
-    return record
+    given: dict[str, Any] = {}
+    for name, each in get_type_hints(kind).items():
+        if name == "typed":
+            given[name] = {option: typed[option] for option in get_type_hints(kind) if option in typed}
+        elif name == "words":
+            given[name] = words
+        elif is_record(each):
+            given[name] = fold(each, values, typed, words)
+        elif name in values:
+            given[name] = values[name]
+    return kind(**given)
 
 
 def is_record(kind: object) -> bool:
@@ -102,7 +79,7 @@ def is_record(kind: object) -> bool:
 
 
 class InputOptions(NamedTuple):
-    """Which images are meant."""
+    """Where images are."""
 
     images: tuple[str, ...]
     recursive: bool
@@ -131,7 +108,7 @@ class GeometryOptions(NamedTuple):
     transpose: bool = False
 
     def spec(self, transposed: bool | None = None) -> ConvSpec:
-        """The same for all that computes. If the command does not say `transposed`, ``--transpose`` or what implies it does."""
+        """The specification. By default it is transposed if ``--transpose`` or an option that implies it is given."""
         if transposed is None:
             transposed = self.transpose or self.output_padding is not None or self.output_size is not None
         values = self._asdict() | {"transpose": transposed, "output_padding": self.output_padding or Pair(0, 0)}
@@ -149,10 +126,7 @@ class ComputeOptions(NamedTuple):
     typed: Mapping[str, str]
 
     def choice(self) -> Compute:
-        """The same for the engine.
-
-        What an environment variable says is a default: it gives way where it contradicts what the command line says.
-        """
+        """The same for the engine. The value of an environment variable is ignored if it contradicts the command line."""
         from convcli.engine import Compute
 
         backend, device, dtype, threads, plan, typed = self
@@ -167,7 +141,7 @@ class ComputeOptions(NamedTuple):
 
 
 class OperationOptions(NamedTuple):
-    """What is done to an image: kernels or weights, and how they meet its channels, its light and its opacity."""
+    """What is done to an image: kernels or weights, and how they treat its channels, its light and its alpha."""
 
     kernels: tuple[str, ...]
     weights: str | None
@@ -179,7 +153,7 @@ class OperationOptions(NamedTuple):
     alpha: str = "auto"
 
     def operation(self, spec: ConvSpec, compute: Compute) -> Operation:
-        """The operation, its kernels built or its weights read.
+        """The operation, with kernels that are built or weights that are read.
 
         Raises
         ------
@@ -195,14 +169,14 @@ class OperationOptions(NamedTuple):
         return replace(made, notes=(*made.notes, *self._cut()))
 
     def _cut(self) -> tuple[str, ...]:
-        """A hint that the shell may have taken the rows of a kernel after the first: nothing follows it on the command line."""
+        """A hint that the shell may have taken the further rows of a kernel, because nothing follows it on the command line."""
         last = self.kernels[-1] if self.kernels else ""
         one_row = re.fullmatch(r"[-+\d./]+(,[-+\d./]+){2,}", last)
         if not one_row or not self.words or not self.words[-1].endswith(last):
             return ()
         quoted = param("kernel", f"'{last};…'")
         return (
-            f"kernel '{last}' is one row: if a ; follows, the shell takes it unless there are quotes, as in {quoted}",
+            f"kernel '{last}' is one row: if there was a ; after it, the shell took it; use quotes, as in {quoted}",
         )
 
 
@@ -223,7 +197,7 @@ class WritingOptions(NamedTuple):
 
     @property
     def sheet_width(self) -> int | None:
-        """The width of the contact sheet; None where none is wanted."""
+        """The width of the contact sheet; None without a sheet."""
         if self.montage_width is not None or not self.montage:
             return self.montage_width
         from convcli.runs.montage import WIDTH
@@ -231,7 +205,7 @@ class WritingOptions(NamedTuple):
         return WIDTH
 
     def writing(self, reading: ReadingOptions) -> Writing:
-        """The same for a run, with how its images are read."""
+        """The same for a run, with how images are read."""
         from convcli.images import Settings
         from convcli.runs.single import Writing
 
@@ -249,7 +223,7 @@ class WritingOptions(NamedTuple):
 
 
 class ReportingOptions(NamedTuple):
-    """What is told of results."""
+    """How results are reported."""
 
     as_json: bool
     quiet: bool

@@ -10,8 +10,9 @@ dilation and output padding as in the documentation of ``torch.nn.Conv2d`` and `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ZERO = -1
 """In a border index map: a padded position without a source pixel, which reads as zero."""
@@ -41,6 +42,11 @@ class Pads(NamedTuple):
     bottom: int
     left: int
     right: int
+
+    @classmethod
+    def of(cls, numbers: Sequence[int]) -> Pads:
+        """Pads from one number, from two (rows and columns), or from four."""
+        return cls(*numbers) if len(numbers) == 4 else cls(numbers[0], numbers[0], numbers[-1], numbers[-1])
 
     def along(self, axis: int) -> tuple[int, int]:
         """Before and after the rows (axis 0) or the columns (1)."""
@@ -91,12 +97,17 @@ def source_at(position: int, size: int, mode: str) -> int:
         return ZERO
     if mode == "replicate":
         return 0 if position < 0 else size - 1
+    folded: int = repeated(position, size, mode)
+    return folded
+
+
+def repeated(positions: Any, size: int, mode: str) -> Any:
+    """The source index of positions, an integer or an array, on an axis that repeats (circular) or is reflected at its ends."""
     if mode == "circular":
-        return position % size
+        return positions % size
     # A reflected axis repeats with this period, which has the edge pixel once (reflect) or twice (symmetric).
     period, turn = (max(1, 2 * size - 2),) * 2 if mode == "reflect" else (2 * size, 2 * size - 1)
-    place = position % period
-    return min(place, turn - place)
+    return (turn - abs(turn - 2 * (positions % period))) // 2  # the place, or behind the turn its mirror image
 
 
 def border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
@@ -136,8 +147,8 @@ class Geometry:
     """A convolution with every size and padding resolved to integers.
 
     The direct operation adds `pads` to the input. The transposed operation crops its full result by them, and
-    `output_padding` adds rows at the bottom and columns at the right. `padding_mode` says what lies beyond the input's border;
-    the transposed operation goes on there too, with every pixel whose kernel reaches the output.
+    `output_padding` adds rows at the bottom and columns at the right. `padding_mode` says what is beyond the input's border;
+    the transposed operation reads it too, with every pixel whose kernel reaches the output.
     """
 
     transpose: bool
@@ -162,7 +173,7 @@ class Geometry:
 
     @property
     def reach(self) -> Pads:
-        """Rows and columns beyond the border that are read: of a transposed operation with zeros there, none."""
+        """Rows and columns beyond the border that are read: none for a transposed operation with zeros there."""
         if not self.transpose:
             return self.pads
         if self.padding_mode == "zeros":

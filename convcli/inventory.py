@@ -56,16 +56,16 @@ class Inventory:
 
 _USES = {
     "torch": "CUDA, half precision, .pt files and large layers",
-    "imagecodecs": "TIFFs of further compressions",
+    "imagecodecs": "TIFF files with other compressions",
     "astropy": "FITS files",
 }
 """What the package of each extra is for."""
 
 _REMARKS = {
-    "torch": "; on Linux that brings CUDA packages of some 2.8 GB: for CPUs alone, first install torch from PyTorch's index of CPU "
-    "builds, see pytorch.org"
+    "torch": "; on Linux this downloads CUDA packages of about 2.8 GB: to use only the CPU, first install torch from PyTorch's "
+    "index of CPU builds, see pytorch.org"
 }
-"""What is to be known before it is installed."""
+"""What to know before installing it."""
 
 
 def versions() -> tuple[Package, ...]:
@@ -99,11 +99,11 @@ def take() -> Inventory:
 
 
 def _how(name: str) -> str:
-    return f"{name} is not installed, which is for {_USES[name]}: {extras.how_to_get(name)}{_REMARKS.get(name, '')}"
+    return f"{name} is not installed; it is for {_USES[name]}: {extras.how_to_get(name)}{_REMARKS.get(name, '')}"
 
 
 def _bounds() -> dict[str, str]:
-    """Names and lower bounds of the packages that convcli's own metadata asks for: those that it needs, then those of extras."""
+    """Names and lower bounds of the packages in convcli's own metadata: those that it needs, then those of extras."""
     try:
         lines = requires("convcli") or []
     except PackageNotFoundError:  # run from its source

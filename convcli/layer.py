@@ -46,7 +46,7 @@ class Layer:
         """
         weight = native(weight, "weights", KernelError)
         if weight.ndim != 4:
-            remedy = "(C_out, C_in/groups, kh, kw) is wanted"
+            remedy = "give (C_out, C_in/groups, kh, kw)"
             raise GeometryError(f"weights of shape {weight.shape}", "are not 4-D", remedy)
         if spec.op == "conv":
             weight = weight[:, :, ::-1, ::-1]
@@ -95,7 +95,7 @@ class Layer:
             rule = f"does not divide the {count} {side} channels"
             raise GeometryError(f"groups {groups}", rule, self._remedy(channels))
         if self.inputs != channels:
-            rule = f"take {self.inputs} input channel{'s' * (self.inputs != 1)}, the image has {channels}"
+            rule = f"expect {self.inputs} input channel{'s' * (self.inputs != 1)}, the image has {channels}"
             what, with_groups = ("transposed weights", "") if transpose else ("weights", f" with groups {groups}")
             axes = "(C_in, C_out/groups, kh, kw)" if transpose else "(C_out, C_in/groups, kh, kw)"
             remedy = f"{self._remedy(channels)} ({what} are {axes})"
@@ -123,7 +123,9 @@ def native(array: Array, what: str, error: type[ConvError]) -> Array:
     """
     if array.dtype.kind not in "buif":
         raise error(
-            f"{what} of dtype {array.dtype}", "cannot be convolved", "give real numbers, complex ones part by part"
+            f"{what} of dtype {array.dtype}",
+            "cannot be convolved",
+            "use real numbers; of complex ones, filter each part alone",
         )
     if array.dtype.char == "g":  # long double: torch does not know it, even on machines where it is the same as float64
         return array.astype(np.float64)

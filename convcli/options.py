@@ -12,6 +12,7 @@ import click
 from click.types import OptionHelpExtra
 
 from convcli import report
+from convcli.parameters import ChoiceType
 from convcli.parameters.names import DeviceType, FileType, KernelType, ModeType
 from convcli.parameters.numbers import (
     AskedType,
@@ -122,7 +123,7 @@ def _padding(kind: click.ParamType[Any]) -> Callable[[F], F]:
         "Geometry", "-p", "--p", "--p1", "--padding", "padding", type=kind, default="0",
         brief="Pixels, or: same, same-upper, full, …",
         help="Padding in pixels, or a rule: valid (none), same (PyTorch's, for stride 1), same-upper and same-lower "
-        "(ONNX's; the first is also TensorFlow's SAME), full. In a transposed convolution it crops the output.",
+        "(ONNX's; SAME in capitals is TensorFlow's, and means same-upper), full. In a transposed convolution it crops the output.",
     )  # fmt: skip
 
 
@@ -172,7 +173,7 @@ transpose = option(
     help="Use the transposed convolution. --output-padding and --output-size imply it.",
 )  # fmt: skip
 op = option(
-    "Kernel", "--op", type=click.Choice(OPS), default="corr", brief="Use the kernel as it is, or flipped",
+    "Kernel", "--op", type=ChoiceType(OPS), default="corr", brief="Use the kernel as it is, or flipped",
     help="corr: use the kernel as it is, as neural networks do; conv: flip it, as in mathematics.",
 )  # fmt: skip
 groups = option(
@@ -192,7 +193,7 @@ kernel = option(
     "('3x3: 0,1,0 …') or a file (.npy .json .csv .txt .mat). Repeat it for several kernels.",
 )  # fmt: skip
 channels = option(
-    "Kernel", "--channels", type=click.Choice(CHANNELS), default="each",
+    "Kernel", "--channels", type=ChoiceType(CHANNELS), default="each",
     help="each: the kernel runs on every channel; sum: the channels are summed, as in a Conv2d with one output; gray: the "
     "image becomes gray first (luma; luminance with --linear).",
 )  # fmt: skip
@@ -202,7 +203,7 @@ bias = option(
     "full scale, and is added before outputs are combined; with --linear, in linear light.",
 )  # fmt: skip
 combine = option(
-    "Kernel", "--combine", type=click.Choice(COMBINES), show_default="magnitude for pairs such as sobel, else none",
+    "Kernel", "--combine", type=ChoiceType(COMBINES), show_default="magnitude for pairs such as sobel, else none",
     help="How to join the outputs of several kernels.",
 )  # fmt: skip
 bank = combined(kernel, weights, channels, combine, bias)
@@ -213,7 +214,7 @@ transposed_geometry = combined(stride, padding, border_mode, dilation, groups, o
 def _compute(brief: bool) -> Callable[[F], F]:
     return combined(
         option(
-            "Engine", "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto",
+            "Engine", "--backend", type=ChoiceType(["auto", *BACKENDS]), default="auto",
             envvar="CONVCLI_BACKEND", brief=f"What computes: {', '.join(['auto', *BACKENDS])}" if brief else "",
             help="What computes. auto takes the one that should finish first.",
         ),
@@ -222,7 +223,7 @@ def _compute(brief: bool) -> Callable[[F], F]:
             envvar="CONVCLI_DEVICE", help="Where torch computes: cpu, cuda or cuda:N.",
         ),
         option(
-            "Engine", "--dtype", type=click.Choice(DTYPES["torch"]),
+            "Engine", "--dtype", type=ChoiceType(DTYPES["torch"]),
             envvar="CONVCLI_DTYPE", show_default="float32, or float64 for 16-bit images (numpy) and float64 .npy",
             help="Precision of the arithmetic. float16 and bfloat16 need torch.",
         ),
@@ -231,7 +232,7 @@ def _compute(brief: bool) -> Callable[[F], F]:
             envvar="CONVCLI_THREADS", show_default="one per core", help="Number of threads.",
         ),
         option(
-            "Engine", "--plan", type=click.Choice(PLANS), show_default="the one that should be fastest",
+            "Engine", "--plan", type=ChoiceType(PLANS), show_default="the one that should be fastest",
             help="Force a strategy of the numpy backend.",
         ),
     )  # fmt: skip
@@ -253,7 +254,7 @@ def _reporting(kind: type[Option]) -> Callable[[F], F]:
             help="Print only what a script needs. Notes on what was clipped or lost still go to stderr.",
         ),
         option(
-            "Report", "--color", cls=kind, type=click.Choice(COLORS), default="auto", expose_value=False,
+            "Report", "--color", cls=kind, type=ChoiceType(COLORS), default="auto", expose_value=False,
             envvar="CONVCLI_COLOR", callback=lambda _context, _option, value: report.color.set(value),
             help="Colours in tables. auto: on a terminal, unless NO_COLOR is set.",
         ),
@@ -287,7 +288,7 @@ image_reporting = combined(
 )  # fmt: skip
 
 range_ = option(
-    "Output", "--range", "range_", type=click.Choice(RANGES), brief=f"To integers: {', '.join(RANGES)}",
+    "Output", "--range", "range_", type=ChoiceType(RANGES), brief=f"To integers: {', '.join(RANGES)}",
     show_default="clip; raw for .npy and for gray .tif of real numbers",
     help="How results become integers. clip: cut off below 0 and above full scale; abs: absolute value; offset: 0 becomes "
     "mid-gray; minmax: stretch; raw: no change.",
@@ -302,12 +303,12 @@ linear = option(
     "Colour", "--linear", is_flag=True, brief=True, help="Compute in linear light. sRGB is decoded first and encoded at the end.",
 )  # fmt: skip
 alpha = option(
-    "Colour", "--alpha", type=click.Choice(ALPHAS), default="auto",
+    "Colour", "--alpha", type=ChoiceType(ALPHAS), default="auto",
     help="Transparency. premultiply: weigh colours by their opacity; filter: a channel like the others; keep: as it is; "
     "drop: leave it out; auto: premultiply where the kernel averages, else keep.",
 )  # fmt: skip
 theme = option(
-    "Figure", "--theme", type=click.Choice(THEMES), default="light",
+    "Figure", "--theme", type=ChoiceType(THEMES), default="light",
     help="Colours of figures and contact sheets.",
 )  # fmt: skip
 max_pixels = option(
@@ -341,12 +342,12 @@ image_output = combined(
     ),
     theme,
     option(
-        "Output", "--quality", type=click.IntRange(1, 100), metavar="1-100",
+        "Output", "--quality", type=CountType(100), metavar="1-100",
         show_default="a JPEG's own, else 92; lossless WebP if the input is",
         help="Quality of JPEG, WebP (100: lossless) and AVIF.",
     ),
     option(
-        "Output", "--compression", type=click.IntRange(0, 9), metavar="0-9", show_default="fast for this image",
+        "Output", "--compression", type=CountType(9, 0), metavar="0-9", show_default="fast for this image",
         help="Compression of PNG and TIFF: 0 is none, 9 gives the smallest files.",
     ),
     max_pixels,

@@ -1,4 +1,4 @@
-"""The words that the command line, the code, the JSON and the docs share. Each list stands only here. Standard library only."""
+"""The words that the command line, the code, the JSON and the docs share. Each list is only here. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHANNELS = ("each", "sum", "gray")
 COMBINES = ("none", "magnitude", "sum", "max")
 RANGES = ("clip", "abs", "offset", "minmax", "raw")
 STRETCH = "stretch"
-"""The range policy of a contact sheet, if the user asks for none."""
+"""The range policy of a contact sheet, if the user does not choose one."""
 
 SHELLS = ("bash", "zsh", "fish")
 THEMES = ("light", "dark")
@@ -31,7 +31,7 @@ TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx")
 """The tools that an operation can be written for."""
 
 
-class Border(NamedTuple):
+class BorderNames(NamedTuple):
     """A padding mode: its name, a picture of it for the image ``abcd``, and its names elsewhere ("" if there is none)."""
 
     name: str
@@ -43,11 +43,11 @@ class Border(NamedTuple):
 
 
 BORDERS = (
-    Border("zeros", "00|abcd|00", "zeros, constant", "constant", "constant, grid-constant", "BORDER_CONSTANT"),
-    Border("reflect", "cb|abcd|cb", "reflect", "reflect", "mirror", "BORDER_REFLECT_101, BORDER_DEFAULT"),
-    Border("replicate", "aa|abcd|dd", "replicate", "edge", "nearest", "BORDER_REPLICATE"),
-    Border("circular", "cd|abcd|ab", "circular", "wrap", "wrap, grid-wrap", "BORDER_WRAP"),
-    Border("symmetric", "ba|abcd|dc", "", "symmetric", "reflect, grid-mirror", "BORDER_REFLECT"),
+    BorderNames("zeros", "00|abcd|00", "zeros, constant", "constant", "constant, grid-constant", "BORDER_CONSTANT"),
+    BorderNames("reflect", "cb|abcd|cb", "reflect", "reflect", "mirror", "BORDER_REFLECT_101, BORDER_DEFAULT"),
+    BorderNames("replicate", "aa|abcd|dd", "replicate", "edge", "nearest", "BORDER_REPLICATE"),
+    BorderNames("circular", "cd|abcd|ab", "circular", "wrap", "wrap, grid-wrap", "BORDER_WRAP"),
+    BorderNames("symmetric", "ba|abcd|dc", "", "symmetric", "reflect, grid-mirror", "BORDER_REFLECT"),
 )
 """``reflect`` is PyTorch's and NumPy's. SciPy's ``reflect`` is `symmetric` here."""
 
@@ -55,21 +55,21 @@ PADDING_MODES = tuple(border.name for border in BORDERS)
 
 
 def padding_rule(name: str) -> str | None:
-    """The padding rule that `name` stands for, or None.
+    """The padding rule that `name` means, or None.
 
-    ``same`` is PyTorch's; with capitals it is TensorFlow's word. ONNX's are SAME_UPPER, SAME_LOWER and VALID. Of other rules,
-    case does not matter, nor whether ``_`` or ``-`` is written.
+    ``same`` is PyTorch's; ``SAME``, all in capitals, is TensorFlow's. ONNX's are SAME_UPPER, SAME_LOWER and VALID. For other rules,
+    upper or lower case and ``_`` or ``-`` make no difference.
     """
     if name in PADDING_RULES:
         return name
     plain = _plain(name.strip())
-    return "same-upper" if plain == "same" else plain if plain in PADDING_RULES else None
+    return "same-upper" if name.strip() == "SAME" else plain if plain in PADDING_RULES else None
 
 
 def padding_mode(name: str) -> str | None:
-    """The padding mode that `name` stands for, or None. It may be our name, PyTorch's, NumPy's, SciPy's or OpenCV's.
+    """The padding mode that `name` means, or None. It may be our name, PyTorch's, NumPy's, SciPy's or OpenCV's.
 
-    Case does not matter, nor whether ``_`` or ``-`` is written. ``BORDER_REFLECT_101`` may be written without ``BORDER_``.
+    Upper or lower case and ``_`` or ``-`` make no difference. ``BORDER_REFLECT_101`` may be written without ``BORDER_``.
     """
     return _MODES.get(_plain(name))
 

@@ -18,25 +18,10 @@ WHOLE = slice(None)
 class Source(Protocol):
     """A picture, or a batch of pictures, whose pixels are read when they are needed."""
 
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """``(N, C, H, W)``."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the pixels."""
-        ...
-
-    @property
-    def interleaved(self) -> bool:
-        """Whether the channels of each pixel lie side by side in memory."""
-        ...
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that it holds in memory."""
-        ...
+    shape: tuple[int, int, int, int]  # ``(N, C, H, W)``
+    dtype: np.dtype[Any]  # of the pixels
+    interleaved: bool  # whether the channels of each pixel are next to each other in memory
+    nbytes: int  # bytes that it holds in memory
 
     def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> Array:
         """The pixels of a window of one image, ``(C, rows, columns)``; a view if they are in memory."""
@@ -83,7 +68,7 @@ def whole(source: Source) -> Array:
 
 
 def is_interleaved(x: Array) -> bool:
-    """Whether the channels of each pixel of ``x (N, C, H, W)`` lie side by side in memory, pixel after pixel."""
+    """Whether the channels of each pixel of ``x (N, C, H, W)`` are next to each other in memory, pixel after pixel."""
     _, channels, height, width = x.shape
     pixel = channels * x.itemsize
     _, across, down, along = x.strides

@@ -85,5 +85,5 @@ def test_what_asks_for_torch_names_the_extra(compute: Compute, words: str) -> No
 def test_what_contradicts_itself_is_said_first() -> None:
     with pytest.raises(BackendError, match="runs on the CPU only"):
         of(2, Compute("numpy", device="cuda"))
-    with pytest.raises(BackendError, match="plan 'taps' is the numpy backend's"):
+    with pytest.raises(BackendError, match="plan 'taps' belongs to the numpy backend"):
         of(2, Compute(device="cuda", plan="taps"))

@@ -124,10 +124,8 @@ def test_what_a_command_lacks_has_the_default_of_those_that_have_it(name: str) -
             assert default == (option.type_cast_value(CONTEXT, given) if isinstance(given, str | bool | int) else None)
 
 
-def test_a_mistake_of_ours_is_an_error() -> None:
-    with pytest.raises(TypeError, match="has no field for extra"):
-        fold(ReportingOptions, {"as_json": True, "quiet": False, "extra": 1})
-    with pytest.raises(TypeError, match="quiet has no option"):
+def test_a_field_without_an_option_is_an_error() -> None:
+    with pytest.raises(TypeError, match="quiet"):
         fold(ReportingOptions, {"as_json": True})
 
 

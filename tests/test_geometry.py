@@ -264,7 +264,7 @@ def test_output_size_is_solved_exactly_or_refused(layer: Layer, want: int) -> No
         spec.resolve((h, 5), (k, 1))
     listed = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     assert f"output size {want} (rows)" in str(caught.value)
-    assert f"the sizes that can are {listed};" in str(caught.value)
+    assert f"the sizes that can be reached are {listed};" in str(caught.value)
 
 
 @given(h=st.integers(1, 20), k=KERNEL, s=STRIDE, d=DILATION, pads=st.tuples(st.integers(0, 5), st.integers(0, 5)))
@@ -350,7 +350,7 @@ Make = Callable[[], Any]
             lambda: ConvSpec(transpose=True, output_size=Size(5, 6)).resolve((3, 3), (3, 3)),
             "output size 6 (columns)",
             "kernel 3, stride 1",
-            "sizes that can are 5;",
+            "sizes that can be reached are 5;",
         ),
         (
             lambda: ConvSpec(transpose=True, padding=Pads(9, 9, 0, 0), output_size=Size(1, 5)).resolve((3, 3), (3, 3)),

@@ -59,14 +59,14 @@ def test_what_it_says_is_what_torch_makes_of_it(layer: Drawn) -> None:
             (4, 3, 3, 3),
             ConvSpec(),
             4,
-            "weights of shape (4, 3, 3, 3) with groups 1 take 3 input channels, the image has 4",
+            "weights of shape (4, 3, 3, 3) with groups 1 expect 3 input channels, the image has 4",
         ),
         ((4, 1, 3, 3), ConvSpec(), 4, "use groups 4"),
         ((4, 1, 3, 3), ConvSpec(), 3, "use channels gray"),
         ((5, 2, 3, 3), DIRECT, 4, "groups 2 does not divide the 5 output channels: use an image of 4 channels"),
         ((4, 2, 3, 3), DIRECT, 3, "groups 2 does not divide the 3 input channels"),
         ((4, 2, 3, 3), ConvSpec(groups=3, transpose=True), 4, "the 4 input channels: use groups 1 or 2 or 4"),
-        ((4, 2, 3, 3), TRANSPOSED, 6, "weights of shape (4, 2, 3, 3) take 4 input channels, the image has 6"),
+        ((4, 2, 3, 3), TRANSPOSED, 6, "weights of shape (4, 2, 3, 3) expect 4 input channels, the image has 6"),
     ],
 )
 def test_channels_that_do_not_fit(shape: tuple[int, ...], spec: ConvSpec, channels: int, said: str) -> None:

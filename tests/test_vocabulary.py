@@ -8,19 +8,19 @@ from scipy import ndimage
 
 from convcli.backends.numpy.strategies import STRATEGIES
 from convcli.geometry import border_indices
-from convcli.vocabulary import BORDERS, PLANS, Border, padding_mode
+from convcli.vocabulary import BORDERS, PLANS, BorderNames, padding_mode
 
 ROW = np.array([3.0, 1, 4, 5, 9])
 PAD = 3
 
 
-def padded(border: Border) -> np.ndarray:
+def padded(border: BorderNames) -> np.ndarray:
     """Ours, which tests/test_geometry.py holds against literals."""
     return np.array([ROW[i] if i >= 0 else 0 for i in border_indices(ROW.size, PAD, PAD, border.name)])
 
 
 @pytest.mark.parametrize("border", BORDERS, ids=lambda border: border.name)
-def test_names_of_other_libraries(border: Border) -> None:
+def test_names_of_other_libraries(border: BorderNames) -> None:
     ours = padded(border)
     np.testing.assert_array_equal(np.pad(ROW, PAD, border.numpy), ours)
     for name in border.scipy.split(", "):

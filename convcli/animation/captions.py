@@ -76,11 +76,11 @@ def _unread(timeline: Timeline) -> str:
 
 
 def status(timeline: Timeline, step: WindowStep, values: Values, room: int) -> list[str]:
-    """What happens in one step: the sum if there are values, else how much of the input lies under the kernel."""
+    """What happens in one step: the sum if there are values, else how much of the input is under the kernel."""
     y, x = step.output
     if values.input is None or values.kernel is None or values.output is None:
         count = sum(timeline.grid[tap.row][tap.column].kind is Kind.INPUT for tap in step.taps)
-        return wrap(f"output ({y},{x}): {count} of {len(step.taps)} taps lie on the input", room)
+        return wrap(f"output ({y},{x}): {count} of {len(step.taps)} taps are on the input", room)
     result = f"({y},{x}): Σ = {number(values.output[y][x], 6)}"
     terms = []
     for tap in step.taps:

@@ -32,9 +32,8 @@ def lines(timeline: Timeline, values: Values, frame: int) -> list[str]:
         [(_output(timeline, values, frame, y, x), (y, x) == step.output) for x in range(width)] for y in range(height)
     ]
     left, right = _table(grid), _table(output)
-    blank = " " * len(left[0]), " " * len(right[0])
     rows = max(len(left), len(right))
-    sides = zip(_middle(left, rows, blank[0]), _middle(right, rows, blank[1]), strict=True)
+    sides = zip(_middle(left, rows), _middle(right, rows), strict=True)
     status = captions.status(timeline, step, values, _ROOM)
     head = f"{captions.title(timeline)}, frame {frame} of 0 to {len(timeline.steps) - 1}"
     return [head, "", *(f"{one}{GAP}{other}".rstrip() for one, other in sides), "", *status]
@@ -52,6 +51,6 @@ def _table(rows: Sequence[Sequence[tuple[str, bool]]]) -> list[str]:
     return ["".join(f"[{text:>{width}}]" if marked else f" {text:>{width}} " for text, marked in row) for row in rows]
 
 
-def _middle(lines: Sequence[str], count: int, blank: str) -> list[str]:
-    above = (count - len(lines)) // 2
-    return [blank] * above + [*lines] + [blank] * (count - len(lines) - above)
+def _middle(lines: list[str], count: int) -> list[str]:
+    above, blank = (count - len(lines)) // 2, [" " * len(lines[0])]
+    return blank * above + lines + blank * (count - len(lines) - above)

@@ -25,16 +25,16 @@ _WIDEST, _NARROWER, _MANY = 1000, 640, 256
 
 def labels(timeline: Timeline, values: Values) -> list[list[str]]:
     """The texts in the cells of the grid: values, or else inserted zeros, or the pixels that a border copies."""
-    if values.input is not None:
-        return [[number(read(field, values.input)) for field in row] for row in timeline.grid]
-    copies = any(field.kind is Kind.PADDING and field.source is not None for row in timeline.grid for field in row)
+    copies = any(cell.kind is Kind.PADDING and cell.source is not None for row in timeline.grid for cell in row)
 
-    def label(field: GridCell) -> str:
-        if copies and field.source is not None:
-            return f"{field.source[0]},{field.source[1]}"
-        return "0" if field.kind is Kind.INSERTED else ""
+    def label(cell: GridCell) -> str:
+        if values.input is not None:
+            return number(read(cell, values.input))
+        if copies and cell.source is not None:
+            return f"{cell.source[0]},{cell.source[1]}"
+        return "0" if cell.kind is Kind.INSERTED else ""
 
-    return [[label(field) for field in row] for row in timeline.grid]
+    return [[label(cell) for cell in row] for row in timeline.grid]
 
 
 def weights(values: Values) -> list[str]:
@@ -57,12 +57,12 @@ def fitting(texts: Sequence[str], cell: float, share: float = _VALUE) -> float:
 
 
 def side(timeline: Timeline, labels: Sequence[Sequence[str]], values: Values, wanted: int | None) -> float:
-    """The side of a cell: as wanted, or as its texts and the page ask for.
+    """The side of a cell: the wanted one, or one that fits its texts and the page.
 
     Raises
     ------
     ConvError
-        What is wanted leaves no room for the texts.
+        The wanted side leaves no room for the texts.
     """
     below = weights(values)
     longest = max([*numbers(labels, values), *below], key=len, default="")

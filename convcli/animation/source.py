@@ -30,7 +30,7 @@ def kernel(spec: str) -> NDArray[np.float64]:
     kernels = parse(spec).kernels
     if len(kernels) > 1:
         names = ", ".join(dict.fromkeys(one.name for one in kernels))
-        raise KernelError(f"kernel '{spec}'", f"is {len(kernels)} kernels", f"animate one of them, as {names}")
+        raise KernelError(f"kernel '{spec}'", f"is {len(kernels)} kernels", f"animate one of them: {names}")
     return kernels[0].values
 
 
@@ -61,8 +61,8 @@ def with_values(
 ) -> tuple[Timeline, Values, tuple[str, ...]]:
     """A channel of the image `name` under a kernel ``(kh, kw)``: all steps, their numbers, and notes on what they leave out.
 
-    The reference computes the numbers in float64. `channel` counts from 0; negative numbers count from the end. None stands for
-    gray, or for the first channel of a tensor.
+    The reference computes the numbers in float64. `channel` counts from 0; negative numbers count from the end. None means
+    gray, or the first channel of a tensor.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float
     """One channel ``(H, W)``, float64."""
     if picture.colour.ndim == 4 and picture.colour.shape[0] > 1:
         rule = f"is a batch of {picture.colour.shape[0]} images"
-        raise ImageError(f"'{name}'", rule, "animate one, a .npy of (C, H, W)")
+        raise ImageError(f"'{name}'", rule, "animate one of them, a .npy of (C, H, W)")
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     count = colour.shape[0]
     if channel is not None and not -count <= channel < count:

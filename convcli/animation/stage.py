@@ -165,28 +165,35 @@ class _Stage:
 
     def base(self) -> Scene:
         """What all frames have in common: the grids, the kernel, the texts."""
+        page = Scene(self.width, self.height, self.colors.background, (), self.title)
+        return page.plus(self._empty()).plus(self.legend).plus(self.texts)
+
+    def _empty(self) -> Iterator[Shape]:
+        """The grid and the output before the first frame, and the kernel."""
         grid, output = self.panels[0], self.panels[-1]
-        shapes: list[Shape] = []
         cells = [
             (row, column, cell.kind) for row, line in enumerate(self.timeline.grid) for column, cell in enumerate(line)
         ]
         for row, column, kind in cells:
             if (fill := self._fill(kind)) != self.colors.background:
-                shapes.append(grid.square(row, column, fill))
+                yield grid.square(row, column, fill)
         for kind in (Kind.PADDING, Kind.OUTPUT_PADDING, Kind.INPUT):
             own = (Kind.INPUT, Kind.INSERTED) if kind is Kind.INPUT else (kind,)
-            shapes += grid.edges([[cell.kind in own for cell in line] for line in self.timeline.grid], kind)
+            yield from grid.edges([[cell.kind in own for cell in line] for line in self.timeline.grid], kind)
         for row, column, kind in cells:
             fill = self._fill(kind)
             quiet = mix(readable_on(fill), fill, 0.25)  # faint, but still readable
-            shapes += self._label(row, column, self.colors.ink if kind is Kind.INPUT else quiet)
-        if self.values.kernel is not None:
-            shapes += self._kernel(self.panels[1], self.values.kernel)
+            yield from self._label(row, column, self.colors.ink if kind is Kind.INPUT else quiet)
+        if self.values.kernel is not None:  # as it is on the grid
+            step, panel = -1 if self.timeline.flipped else 1, self.panels[1]
+            for i, line in enumerate(self.values.kernel[::step]):
+                for j, weight in enumerate(line[::step]):
+                    yield panel.square(i, j, self.colors.kernel)
+                    yield panel.text(i, j, number(weight), readable_on(self.colors.kernel))
+            yield from panel.edges([[True] * panel.columns] * panel.rows)
         late = [[self._late(y, x) for x in range(output.columns)] for y in range(output.rows)]
-        shapes += output.edges(late, Kind.OUTPUT_PADDING)
-        shapes += output.edges([[not one for one in row] for row in late])
-        page = Scene(self.width, self.height, self.colors.background, tuple(shapes), self.title)
-        return page.plus(self.legend).plus(self.texts)
+        yield from output.edges(late, Kind.OUTPUT_PADDING)
+        yield from output.edges([[not one for one in row] for row in late])
 
     def _late(self, y: int, x: int) -> bool:
         """Whether an output is there only because of `output_padding`."""
@@ -195,42 +202,33 @@ class _Stage:
 
     def frame(self, step: WindowStep) -> FrameShapes:
         """The window over the grid, its numbers, its output, and the line that describes it."""
+        (y, x), output, colors = step.output, self.panels[-1], self.colors
+        late = self._late(y, x)
+        fill = mix(colors.output, colors.negative, 0.25) if late else colors.output
+        done = output.square(y, x, fill, colors.negative if late else colors.ink)
+        return FrameShapes((done, *self._result(step, fill)), tuple(self._window(step)))
+
+    def _window(self, step: WindowStep) -> Iterator[Shape]:
         grid, output, colors = self.panels[0], self.panels[-1], self.colors
-        y, x = step.output
-        shapes: list[Shape] = []
         for tap in step.taps:
             kind = self.timeline.grid[tap.row][tap.column].kind
             fill = colors.window if kind is Kind.INPUT else mix(self._fill(kind), colors.window, 0.5)  # paler
             ink = readable_on(fill)
-            shapes.append(grid.square(tap.row, tap.column, fill, ink))
-            shapes += self._label(tap.row, tap.column, ink)
+            yield grid.square(tap.row, tap.column, fill, ink)
+            yield from self._label(tap.row, tap.column, ink)
             if self.values.kernel is not None:
                 weight = number(self.values.kernel[tap.kernel[0]][tap.kernel[1]])
-                place = grid.corner(tap.row + 0.8, tap.column + 0.94)
-                shapes.append(Text(*place, f"×{weight}", self.weight_size, ink, "end"))
+                yield Text(*grid.corner(tap.row + 0.8, tap.column + 0.94), f"×{weight}", self.weight_size, ink, "end")
         height, width = (grid.side * side for side in self.timeline.geometry.extent)
-        shapes.append(Rect(*grid.corner(step.top, step.left), width, height, stroke=colors.ink, stroke_width=2.5))
-        shapes.append(output.square(y, x, colors.current, colors.ink, 2.5))
-        shapes += self._result(output, step, colors.current)
-        shapes += self._lines(self.statuses[step.output], self.status_top, bold=True)
-        late = self._late(y, x)
-        fill = mix(colors.output, colors.negative, 0.25) if late else colors.output
-        done = output.square(y, x, fill, colors.negative if late else colors.ink)
-        return FrameShapes((done, *self._result(output, step, fill)), tuple(shapes))
+        yield Rect(*grid.corner(step.top, step.left), width, height, stroke=colors.ink, stroke_width=2.5)
+        yield output.square(*step.output, colors.current, colors.ink, 2.5)
+        yield from self._result(step, colors.current)
+        yield from self._lines(self.statuses[step.output], self.status_top, bold=True)
 
-    def _result(self, output: _GridPanel, step: WindowStep, fill: str) -> Iterator[Shape]:
+    def _result(self, step: WindowStep, fill: str) -> Iterator[Shape]:
         if self.values.output is not None:
             y, x = step.output
-            yield output.text(y, x, number(self.values.output[y][x]), readable_on(fill))
-
-    def _kernel(self, panel: _GridPanel, rows: Sequence[Sequence[float]]) -> Iterator[Shape]:
-        """The kernel as it lies on the grid."""
-        turned = [row[::-1] for row in rows[::-1]] if self.timeline.flipped else rows
-        for i, row in enumerate(turned):
-            for j, weight in enumerate(row):
-                yield panel.square(i, j, self.colors.kernel)
-                yield panel.text(i, j, number(weight), readable_on(self.colors.kernel))
-        yield from panel.edges([[True] * panel.columns] * panel.rows)
+            yield self.panels[-1].text(y, x, number(self.values.output[y][x]), readable_on(fill))
 
     def _label(self, row: int, column: int, color: str) -> Iterator[Shape]:
         """The text of a cell of the grid, above the weight if there is one."""

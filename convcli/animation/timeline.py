@@ -1,8 +1,8 @@
-"""A convolution step by step: what lies on the grid, and where the kernel lies for each output. Standard library only.
+"""A convolution step by step: what is on the grid, and where the kernel is for each output. Standard library only.
 
 The transposed operation is shown as the equal direct convolution (Dumoulin and Visin 2016, chapter 4): s-1 zeros
 between the input's pixels, padding ``p' = d(k-1) - p``, `output_padding` more at the bottom and right, stride 1, and the
-kernel flipped. With a padding mode, the input goes on in that padding, with zeros between its pixels there too.
+kernel flipped. With a padding mode, the input continues in that padding, with zeros between its pixels there too.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Tap(NamedTuple):
 
 
 class WindowStep(NamedTuple):
-    """One output ``(y, x)``, the top left corner of its window on the grid, and what lies under the kernel."""
+    """One output ``(y, x)``, the top left corner of its window on the grid, and what is under the kernel."""
 
     output: tuple[int, int]
     top: int
@@ -176,8 +176,8 @@ def _check(geometry: Geometry) -> None:
     smaller = "use a smaller input"
     for count, most, what, rule, remedy, shown in (
         (outputs, MAX_OUTPUTS, f"an output of {geometry.output}", f"takes {outputs} frames", f"{smaller} or a larger stride",
-         f"has at most {MAX_OUTPUTS}, as of 32×32"),
-        (height * width, MAX_CELLS, grid, f"has {height}×{width} cells", smaller, f"shows at most {MAX_CELLS}, as of 64×64"),
+         f"has at most {MAX_OUTPUTS} (32×32)"),
+        (height * width, MAX_CELLS, grid, f"has {height}×{width} cells", smaller, f"shows at most {MAX_CELLS} (64×64)"),
         (outputs * taps, MAX_TAPS, f"a kernel of {geometry.kernel} at {outputs} outputs", f"has {outputs * taps} taps",
          "use a smaller kernel or input", f"shows at most {MAX_TAPS}"),
     ):  # fmt: skip

@@ -19,7 +19,7 @@ LONGEST = 2**63 - 1
 """The most pixels of a side, and of a jump: no tensor can have more."""
 
 
-class Step(NamedTuple):
+class ChainStep(NamedTuple):
     """A layer of a chain and its output, whose `size` is in pixels.
 
     `parameters` counts weights and biases. `macs` counts multiplications with an addition, for one image: ``C_out · C_in/g · kh
@@ -51,7 +51,7 @@ class Chain(NamedTuple):
 
     size: Size
     channels: int
-    steps: tuple[Step, ...]
+    steps: tuple[ChainStep, ...]
 
     def total(self, name: str) -> int:
         """The `parameters`, `macs`, `flops` or `activation_bytes` of all steps, as training keeps all outputs but the input."""
@@ -59,7 +59,7 @@ class Chain(NamedTuple):
 
 
 def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
-    """Work out a chain for an input of this size, in pixels, and so many channels.
+    """Work out a chain for an input of this size, in pixels, and with this number of channels.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def walk(layers: Sequence[Layer], size: Size, channels: int) -> Chain:
             what = f"layer {number} '{layer.text}': all strides together"
             raise GeometryError(what, f"are beyond {LONGEST}", "use fewer")
     steps = (
-        Step(layer, node.channels, node.size, *_costs(layer, before, node), look)
+        ChainStep(layer, node.channels, node.size, *_costs(layer, before, node), look)
         for layer, before, node, look in zip(layers, nodes, nodes[1:], looks[1:], strict=False)
     )
     return Chain(size, channels, tuple(steps))
@@ -92,8 +92,11 @@ def trace(layers: Sequence[Layer], size: Size, channels: int) -> list[Node]:
     return nodes
 
 
+_UNCUT = Pair(0, 0)
+
+
 def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
-    last, place = nodes[-1], (len(nodes) - 1, Pair(0, 0))
+    last, place = nodes[-1], (len(nodes) - 1, _UNCUT)
     if layer.kind == "save":
         return Node(last.size, last.channels, (place,))
     if layer.kind in ("from", "cat", "add"):
@@ -103,12 +106,14 @@ def _step(layer: Layer, nodes: Sequence[Node], kept: dict[str, int]) -> Node:
         number = kept[layer.name]
         other = nodes[number]
         if layer.kind == "from":
-            return Node(other.size, other.channels, ((number, Pair(0, 0)),))
+            return Node(other.size, other.channels, ((number, _UNCUT),))
         return _join(layer, last, place, other, number)
-    geometry = _resolved(layer, last.size)
+    geometry = layer.spec.resolve(last.size, layer.kernel)
+    if layer.ceil:
+        geometry = replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
     if max(geometry.output) > LONGEST:
         remedy = f"a side has at most {LONGEST} pixels"
-        raise GeometryError(f"its output of {geometry.output}", "is beyond any tensor", remedy)
+        raise GeometryError(f"its output of {geometry.output}", "is larger than any tensor", remedy)
     if layer.kind in ("pool", "upsample"):
         return Node(geometry.output, last.channels, (place,), geometry)
     inputs = layer.in_channels or last.channels
@@ -128,18 +133,13 @@ def _join(layer: Layer, last: Node, place: tuple[int, Pair], other: Node, number
     if layer.kind == "add":
         if (other.size, other.channels) != (last.size, last.channels):
             rule = f"cannot be added to {last.channels}×{last.size}"
-            raise GeometryError(f"{other.channels}×{other.size}", rule, "make channels and sizes alike")
-        return Node(last.size, last.channels, (place, (number, Pair(0, 0))))
+            raise GeometryError(f"{other.channels}×{other.size}", rule, "make channels and sizes equal")
+        return Node(last.size, last.channels, (place, (number, _UNCUT)))
     if other.size.height < last.size.height or other.size.width < last.size.width:
-        rule = f"has {other.size} pixels, less than the {last.size} here"
-        raise GeometryError("what is kept", rule, f"use another padding or {param('hin')}")
+        rule = f"has {other.size} pixels, fewer than the {last.size} here"
+        raise GeometryError("the kept result", rule, f"use another padding or {param('hin')}")
     cut = Pair((other.size.height - last.size.height) // 2, (other.size.width - last.size.width) // 2)
     return Node(last.size, last.channels + other.channels, (place, (number, cut)))
-
-
-def _resolved(layer: Layer, size: Size) -> Geometry:
-    geometry = layer.spec.resolve(size, layer.kernel)
-    return replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1)))) if layer.ceil else geometry
 
 
 def _ceiled(geometry: Geometry, axis: int) -> int:

@@ -51,25 +51,30 @@ def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returni
     return _along(layers, chain, 0), _along(layers, chain, 1)
 
 
-def _returned(layers: Sequence[Layer], chain: Chain, axis: int, size: int) -> bool:
-    """Whether a size along an axis comes out unchanged, with the given size along the other axis."""
-    whole = Size(size, chain.size.width) if axis == 0 else Size(chain.size.height, size)
+def _output(layers: Sequence[Layer], size: Size, channels: int) -> Size | None:
+    """The size that comes out of a chain; None if a layer does not fit."""
     try:
-        return trace(layers, whole, chain.channels)[-1].size[axis] == size
+        return trace(layers, size, channels)[-1].size
     except ConvError:
-        return False
+        return None
 
 
 def _along(layers: Sequence[Layer], chain: Chain, axis: int) -> Returning:
-    """Which sizes of an axis come out unchanged."""
+    """Which sizes of an axis come out unchanged, with the given size along the other axis."""
     base, length = chain.size[axis], _periods(layers)[axis]
-    rests = {size % length for size in range(base, base + length) if _returned(layers, chain, axis, size)}
+
+    def returns(size: int) -> bool:
+        whole = Size(size, chain.size.width) if axis == 0 else Size(chain.size.height, size)
+        out = _output(layers, whole, chain.channels)
+        return out is not None and out[axis] == size
+
+    rests = {size % length for size in range(base, base + length) if returns(size)}
     divisors = (p for p in range(1, length + 1) if not length % p)
     period = next(p for p in divisors if all((rest + p) % length in rests for rest in rests))
     remainders = tuple(sorted({rest % period for rest in rests}))
     candidates = (size for size in range(1, base + 1) if size % period in remainders)
     tried = (size for _, size in zip(range(SEARCHED // len(layers)), candidates, strict=False))
-    first = next((size for size in tried if _returned(layers, chain, axis, size)), None)
+    first = next(filter(returns, tried), None)
     return Returning(period, remainders, first)
 
 
@@ -88,12 +93,6 @@ def leading_to(
     first those that can be divided by the largest power of 2, and the nearest, which are none if anything is found.
     """
 
-    def output(height: int) -> Size | None:
-        try:
-            return trace(layers, shape(height), channels)[-1].size
-        except ConvError:
-            return None
-
     def off(one: tuple[int, Size]) -> int:
         return abs(one[1].height - wanted.height) + abs(one[1].width - wanted.width)
 
@@ -105,10 +104,11 @@ def leading_to(
     low, high = 0, MOST // period
     while low < high:
         middle = (low + high) // 2
-        size = output(middle * period) if middle else None
+        size = _output(layers, shape(middle * period), channels) if middle else None
         low, high = (middle + 1, high) if size is None or size.height < wanted.height else (low, middle)
     around = range(max(1, (low - 2) * period), (low + 2) * period + 1)
-    tried = [(height, size) for height in around if (size := output(height)) is not None]
+    outputs = ((height, _output(layers, shape(height), channels)) for height in around)
+    tried = [(height, size) for height, size in outputs if size is not None]
     found = sorted((one for one in tried if not off(one)), key=lambda one: (-(one[0] & -one[0]), one[0]))
     return found, [] if found else sorted(tried, key=lambda one: (off(one), one[0]))[:NEAREST]
 

@@ -14,7 +14,7 @@ _PHASES = 1024
 """The most neighbouring outputs that are looked at one by one: after a transposed layer they differ in what they see."""
 
 _WORK = 1 << 20
-"""The most spans that are looked at. Beyond this and `_PHASES`, a field may be given too large, but never too small."""
+"""The most spans that are looked at. Beyond this and `_PHASES`, a field may be too large, but never too small."""
 
 _WAYS = 64
 """The most different strides of branches that meet in one result."""

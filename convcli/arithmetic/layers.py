@@ -31,7 +31,7 @@ _NEEDED = {
 """The setting that each kind needs, in words, and an example."""
 
 JOINTS = ("save", "from", "cat", "add")
-"""Steps that have a name instead of settings: keep a result, go on from it, concatenate it to a later one, or add it to one."""
+"""Steps that have a name instead of settings: keep a result, continue from it, concatenate it to a later one, or add it to one."""
 
 KEYS = {
     "kernel_size": "k", "stride": "s", "padding": "p", "dilation": "d", "output_padding": "op2", "channels": "c",
@@ -118,7 +118,7 @@ def from_document(document: Any) -> tuple[tuple[Layer, ...], int | None]:
 
 
 def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
-    """The layers written in `source` itself, or in the file of this name; and the channels of their input, if it says so.
+    """The layers written in `source` itself, or in the file of this name; and the channels of their input, if it has them.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
     except (OSError, ValueError) as error:
         raise GeometryError(f"layers '{source}'", "cannot be read", **files.reason(error)._asdict()) from None
     if len(data) > MAX_BYTES:
-        raise GeometryError(f"layers '{source}'", f"is larger than {MAX_BYTES >> 20} MiB", "name a list of layers")
+        raise GeometryError(f"layers '{source}'", f"is larger than {MAX_BYTES >> 20} MiB", "give a list of layers")
     try:
         if ending == ".json":
             import json
@@ -145,7 +145,7 @@ def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
 
             document = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:
-        rule = f"is no {ending[1:].upper()}"
+        rule = f"is not {ending[1:].upper()}"
         raise GeometryError(f"layers '{source}'", rule, "check the file", one_line(str(error))) from None
     try:
         return from_document(document)
@@ -163,7 +163,7 @@ def _word(table: Mapping[str, Any]) -> str:
             parts = value if isinstance(value, list) else [value]
             settings.append(f"{KEYS[key]}={'x'.join(map(str, parts))}")
         elif key not in ("type", "name"):
-            raise GeometryError(f"'{key}'", "is no key", f"use type, name, {', '.join(KEYS)}, bias or ceil")
+            raise GeometryError(f"'{key}'", "is not a key", f"use type, name, {', '.join(KEYS)}, bias or ceil")
     if "name" in table:
         settings.append(str(table["name"]))
     return f"{table.get('type', '')}:{','.join(settings)}"
@@ -173,16 +173,16 @@ def _layer(word: str) -> Layer:
     kind, _, rest = word.partition(":")
     kind = _ALIASES.get(kind, kind)
     if kind not in _KINDS:
-        raise GeometryError(f"'{kind}'", "is no kind of layer", f"use one of {', '.join(_KINDS)}, as in conv:k3,p1")
+        raise GeometryError(f"'{kind}'", "is not a kind of layer", f"use one of {', '.join(_KINDS)}, as in conv:k3,p1")
     if kind in JOINTS:
         if not re.fullmatch(r"[\w-]+", rest):
-            raise GeometryError(f"'{rest}'", "is no name", f"use letters and digits, as in {kind}:a")
+            raise GeometryError(f"'{rest}'", "is not a name", f"use letters and digits, as in {kind}:a")
         return Layer(word, kind, name=rest)
     given: dict[str, str] = {}
     for token in rest.split(",") if rest else []:
         name, value = _setting(kind, token)
         if name in given:
-            raise GeometryError(f"'{token}'", f"is the second {name}", "give one")
+            raise GeometryError(f"'{token}'", f"sets {name} a second time", "set it once")
         given[name] = value
     needed, what, example = _NEEDED[kind]
     if needed not in given:
@@ -213,16 +213,16 @@ def _setting(kind: str, token: str) -> tuple[str, str]:
         name, value = match[1], match[2]
     if name not in SETTINGS[kind]:
         allowed = ", ".join(setting if setting in _FLAGS else f"{setting}N" for setting in SETTINGS[kind])
-        raise GeometryError(f"'{token}'", f"is no setting of {kind}", f"use {allowed}, N or HxW as in s2 or s2x1")
+        raise GeometryError(f"'{token}'", f"is not a setting of {kind}", f"use {allowed}, N or HxW as in s2 or s2x1")
     return name, value
 
 
 def _check_pool(pads: Pads, kernel: Pair) -> None:
-    """PyTorch's rule: at most half a window may lie in the padding, as a window of padding alone would have no maximum."""
+    """PyTorch's rule: at most half of a window may be in the padding, as a window of padding alone would have no maximum."""
     for axis in (0, 1):
         padding, most = max(pads.along(axis)), kernel[axis] // 2
         if padding > most:
-            rule = f"is more than half a pool's kernel of {kernel[axis]}"
+            rule = f"is more than half of a pool's kernel of {kernel[axis]}"
             raise GeometryError(f"padding {padding}", rule, f"use at most {most}")
 
 
@@ -250,5 +250,4 @@ def _count(given: Mapping[str, str], name: str) -> int | None:
 def _padding(value: str) -> Pads | str:
     if (rule := padding_rule(value)) is not None:
         return rule
-    numbers = _numbers("p", value, 0, (1, 2, 4))
-    return Pads(*numbers) if len(numbers) == 4 else Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])
+    return Pads.of(_numbers("p", value, 0, (1, 2, 4)))

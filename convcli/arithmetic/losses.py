@@ -18,7 +18,7 @@ class Overlap(NamedTuple):
     """How many taps meet at a pixel of the larger side: at an output of a transposed operation, at an input of a direct one.
 
     A `least` of 0 means that there are outputs which no input reaches (transposed), or inputs that are never read (direct).
-    `interior` has the least and the most away from the border, where no tap lies outside: two different numbers make a
+    `interior` has the least and the most away from the border, where no tap is outside: two different numbers make a
     checkerboard. It is None if the image is too small to have such pixels.
     """
 

@@ -60,7 +60,7 @@ class Query(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """AxisParameters for rows and columns, the output size that they give, and a score: 0 is the most usual (see `unusual`)."""
+    """The parameters of rows and columns, the output size that they give, and a score: 0 is the most usual (see `unusual`)."""
 
     rows: AxisParameters
     columns: AxisParameters
@@ -170,8 +170,8 @@ def _inputs(transpose: bool, values: AxisParameters, want: int) -> Iterable[int]
         over = want - transposed_size(1, k, s, d, before, after, p2)
         return {max(1, over // s + 1), max(1, -(-over // s) + 1)}
     if s > MOST_SIZES:
-        remedy = f"name the input, or use a stride up to {MOST_SIZES}"
-        raise ConvError(f"with stride {s}", f"as many input sizes give an output of {want}", remedy)
+        remedy = f"give the input size, or a stride up to {MOST_SIZES}"
+        raise ConvError(f"stride {s}", f"has as many input sizes for an output of {want}, which are too many", remedy)
     return inputs_sharing(want, k, s, d, before, after) or (1,)
 
 

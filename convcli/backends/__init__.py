@@ -6,7 +6,6 @@ Each has a function ``run(task)``: a `Task` goes in, a `Computed` comes out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from math import floor, log2
 from typing import Any, Final, NamedTuple
@@ -19,8 +18,6 @@ from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
-from convcli.vocabulary import BACKENDS as BACKENDS
-from convcli.vocabulary import DTYPES as DTYPES
 from convcli.windows import Array, Source, Target, whole
 
 BLOCK: Final = 16
@@ -37,22 +34,21 @@ TOO_WIDE: Final = 2.0**32
 window), and no transform is used."""
 
 SMALL: Final = 2.0**-32
-"""Values must lie below this share of their type's largest number before they are transformed, or summed before they
-are multiplied: then a sum of 2**32 of them does not overflow. NaN and infinity do not lie below it either, so one
+"""Values must be smaller than this share of their type's largest number before they are transformed, or summed before
+they are multiplied: then a sum of 2**32 of them does not overflow. NaN and infinity are not smaller either, so one
 comparison finds all three cases."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
+class Task(NamedTuple):
     """An operation that is checked and resolved: the input of a backend."""
 
     # the pixels ``(N, C, H, W)``, of any real dtype. The kernel reads these C channels, or those that `lift` makes of
     # them.
     source: Source
     layer: Layer  # weights as they are applied, groups and bias
-    # all sizes, strides and paddings, and whether the operation is transposed (as `layer` says, too)
+    # all sizes, strides and paddings, and whether the operation is transposed (the same as in `layer`)
     geometry: Geometry
-    dtype: str = "float32"  # of the computation, one of the backend's `DTYPES`
+    dtype: str = "float32"  # of the computation, one of the backend's `convcli.vocabulary.DTYPES`
     device: str = "cpu"  # ``cpu``, ``cuda`` or ``cuda:N``
     threads: int | None = None  # the most threads to use; None: all
     plan: str | None = None  # the strategy of the numpy backend; None: the planner's choice
@@ -123,7 +119,7 @@ def only_stores(finish: Finish) -> bool:
 
 
 def block(taps: int) -> int:
-    """Rows or columns of a block, for a kernel with so many taps along this axis: every window contains a whole block."""
+    """Rows or columns of a block, for a kernel with `taps` taps along this axis: every window contains a whole block."""
     return min(BLOCK, (taps + 1) // 2)
 
 
@@ -136,7 +132,7 @@ def scale_of(total: float) -> float:
 
 
 def load(name: str) -> Callable[[Task], Computed]:
-    """Import the backend called `name`, one of `BACKENDS`: its function `run`.
+    """Import the backend called `name`, one of `convcli.vocabulary.BACKENDS`: its function `run`.
 
     Raises
     ------

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from convcli.geometry import Geometry, Size
 
 TAPS, CHANNELS = 225, 4
-"""Transforms are worth it from so many taps of a kernel for each output pixel, and up to so many channels in a
-group."""
+"""Transforms are worth it from this number of taps of a kernel for each output pixel, and up to this number of channels
+in a group."""
 
 DTYPES = ("float32", "float64")
 """Dtypes of the computation for which there are transforms."""
@@ -22,7 +22,7 @@ TAPS_EACH, SIDE_BY_SIDE = 75, 16
 filter needs transforms of its own."""
 
 HELD = 1 << 27
-"""The most bytes that the spectra of kernels may take at a time, and likewise those of results; a single plane may
+"""The most bytes that the spectra of kernels may take at a time, and the same for those of results; a single plane may
 take more. The spectra of the image are not counted."""
 
 COPIES = 4
@@ -43,7 +43,7 @@ def suits(weight: Sequence[int], groups: int, geometry: Geometry) -> bool:
 
 
 def sides_for(size: Sequence[int]) -> Size:
-    """The sides of the transforms for so many rows and columns: even, with no prime factors but 2, 3 and 5."""
+    """The sides of the transforms for a number of rows and columns: even, with no prime factors but 2, 3 and 5."""
     return Size(*(_fast_side(side) for side in size))
 
 

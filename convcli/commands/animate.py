@@ -133,7 +133,7 @@ def animate(asked: AnimateOptions) -> None:
     _SIZE.check(asked.hin, asked.win)
     target, container = _target(asked)
     if target is None and not asked.terminal and not reporting.as_json:
-        raise ConvError("there is nowhere to show it: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
+        raise ConvError("there is no output: add -o FILE (.gif, .png, .webp, .svg), --terminal or --json")
     if asked.terminal and (reporting.as_json or target == names.STDIO):
         what = "--json" if reporting.as_json else "-o -"
         raise ConvError(f"{what} and --terminal both want standard output: leave one of them out")
@@ -141,19 +141,17 @@ def animate(asked: AnimateOptions) -> None:
     frame, count = asked.frame, len(timeline.steps)
     if frame is not None and frame >= count:
         raise ConvError(f"--frame {frame} is not among the {count} steps: use 0 to {count - 1}")
-    rule = spec.padding if isinstance(spec.padding, str) else None
-    drawn = () if target is None else _write(timeline, numbers, rule, asked, target, container)
+    drawn = () if target is None else _write(timeline, numbers, spec.rule, asked, target, container)
     from convcli.presenters import filmed
     from convcli.runs import hints
 
-    hint = hints.border(spec, timeline.geometry.kernel)
+    hinted = list(filter(None, [hints.border(spec, timeline.geometry.kernel)]))
     stream = sys.stderr if target == names.STDIO else sys.stdout
     if reporting.as_json:
-        shown = filmed.document(timeline, numbers, rule, frame)
-        report.json({**shown, "notes": [*filter(None, [hint]), *notes, *drawn], "written": target}, stream)
+        shown = filmed.document(timeline, numbers, spec.rule, frame)
+        report.json({**shown, "notes": [*hinted, *notes, *drawn], "written": target}, stream)
         return
-    said = (*filter(None, [hint]), *(f"{asked.image}: {note}" for note in notes))
-    for text in (*said, *(f"{target}: {note}" for note in drawn)):
+    for text in (*hinted, *(f"{asked.image}: {note}" for note in notes), *(f"{target}: {note}" for note in drawn)):
         report.note(text)
     if asked.terminal:
         from convcli.animation import letters
@@ -171,13 +169,13 @@ def _target(asked: AnimateOptions) -> tuple[str | None, str]:
     target, wanted, still = asked.output, asked.format_, asked.frame is not None
     stream = target is not None and names.is_stream(target)
     if wanted is not None and not stream:
-        remedy = "add it" if target is None else "the ending of the output's name says the format"
+        remedy = "add it" if target is None else "leave it out, the ending of the output is the format"
         raise ImageError(f"--format {wanted} is for -o -: {remedy}")
     if target is None:
         return None, ""
-    for other in (asked.image, asked.kernel):  # which may be files
+    for other in (asked.image, asked.kernel):  # they may be files
         if other is not None and names.same_file(target, other):
-            raise ImageError(f"output '{target}' is an input of this run: name another file")
+            raise ImageError(f"output '{target}' is an input of this run: use another name")
     ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
     if stream and not ending:
         ending = ".svg" if still else ".gif"
@@ -188,9 +186,9 @@ def _target(asked: AnimateOptions) -> tuple[str | None, str]:
         known = {name: known[name] for name in sorted(FIGURES)}
     if ending not in known:
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}'"
-        raise ImageError(f"{what} is no {'still' if still else 'animation'}: use one of {', '.join(known)}")
+        raise ImageError(f"{what} is not for {'a still' if still else 'an animation'}: use one of {', '.join(known)}")
     if ending == ".svg" and asked.scale is not None:
-        raise ImageError(f"--scale {asked.scale:g} is for pixels, which SVG has none of: use --cell")
+        raise ImageError(f"--scale {asked.scale:g} is for pixels, and SVG has none: use --cell")
     if target == names.STDIO:
         if ending != ".svg":
             outputs.check_terminal("an image", "use -o FILE or --terminal")
@@ -216,28 +214,23 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
 
         return source.with_values(source.load(image), asked.channel, source.kernel(text), spec, image)
     if asked.channel is not None:
-        raise ConvError("--channel is for an IMAGE: leave it out, or name one")
+        raise ConvError("--channel is for an IMAGE: leave it out, or add one")
     if asked.hin is None:
         raise ConvError("there is nothing to animate: give --hin N for a geometry, or an IMAGE with -k SPEC")
     weights = None
-    if text is not None and (size := _plain_size(text)) is None:
-        from convcli.animation import source
+    if text is not None:
+        try:
+            size = PairType(1).convert(text, None, None)  # a size, 3 or 3,5, is not a SPEC here
+        except click.UsageError:
+            from convcli.animation import source
 
-        matrix = source.kernel(text)
-        weights, size = matrix.tolist(), (matrix.shape[0], matrix.shape[1])
+            matrix = source.kernel(text)
+            weights, size = matrix.tolist(), (matrix.shape[0], matrix.shape[1])
     if size is None:
         raise ConvError("no kernel is given: add its size, --k N or --k H,W")
     win = asked.hin if asked.win is None else asked.win
     timeline = timeline_of(spec.resolve((asked.hin, win), size), spec.op)
     return timeline, Values(kernel=weights), ()
-
-
-def _plain_size(text: str) -> Pair | None:
-    """A size such as ``3`` or ``3,5``, as `shape` takes it; None for any other SPEC."""
-    try:
-        return PairType(1).convert(text, None, None)
-    except click.UsageError:
-        return None
 
 
 def _write(

@@ -81,7 +81,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     if not all(word == STDIO or os.path.lexists(word) for word in inputs.images):
         from convcli.commands.synonyms import check_images
 
-        check_images(inputs.images, asked.operation.kernels, asked.operation.weights)
+        check_images(inputs.images, asked.operation.kernels, asked.operation.weights, writing.output)
     from convcli.images import prefetch
 
     if len(inputs.images) == 1 and inputs.from_file is None:
@@ -123,9 +123,9 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
 
 
 def _check(writing: folding.WritingOptions) -> None:
-    """Refuse options that exclude each other, and a format that nothing can be written in or that the output's name gives."""
+    """Raise a ConvError if options exclude each other, or if a format cannot be written or has no place."""
     if writing.in_place and writing.sheet_width is not None:
-        raise ConvError("--montage would put a contact sheet in the place of the image: use -o, not --in-place")
+        raise ConvError("--montage with --in-place would replace the image by a contact sheet: use -o")
     for option, given in (("--overwrite", writing.overwrite), ("--in-place", writing.in_place)):
         if writing.skip_existing and given:
             raise ConvError(f"--skip-existing and {option} exclude each other: give one of them")
@@ -136,23 +136,24 @@ def _check(writing: folding.WritingOptions) -> None:
         raise ImageError(f"--format {name} and --in-place exclude each other: give one of them")
     if not (output in (None, outputs.STDOUT) or is_stream(output) or outputs.is_several(output)):
         raise ImageError(
-            f"--format {name} is for -o -, a folder or a template: the ending of the output's name says the format, "
-            "leave it out"
+            f"--format {name} is for -o -, a folder or a template: leave it out, the ending of the output is the format"
         )
     format_of("x", name, None)
 
 
 def _check_targets(writing: folding.WritingOptions, targets: Sequence[str]) -> None:
-    """Refuse names of files that contradict the format, and a standard output that cannot take an image."""
+    """Raise an ImageError if a file's name contradicts the format, or if standard output cannot take an image."""
     name = writing.format_
     for target in targets:
         if name is not None and not is_stream(target) and format_of(target, None, None) != format_of("x", name, None):
             raise ImageError(
-                f"output '{target}' is no {name}, as --format says: use .{{ext}} as its ending, or leave --format out"
+                f"output '{target}' does not end as --format {name} does: use .{{ext}} as its ending, or leave --format out"
             )
     if STDIO in targets:
         if writing.output != outputs.STDOUT:
-            outputs.check_terminal("an image", f"use -o FILE or a pipe, or insist on it with -o {outputs.STDOUT}")
+            outputs.check_terminal(
+                "an image", f"use -o FILE or a pipe, or -o {outputs.STDOUT} to write it all the same"
+            )
         outputs.check_closed()
 
 

@@ -118,7 +118,7 @@ def compare(asked: CompareOptions) -> None:
 
 
 def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[Compared, tuple[str, ...]]:
-    """The image and the weights, read from files or else random, and notes for the user."""
+    """The image and the weights, from files or random, and notes for the user."""
     from convcli import images
     from convcli.runs import comparison_input
     from convcli.runs.hints import hints
@@ -133,11 +133,11 @@ def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[
         picture = images.load(image, reading.max_pixels, reading.full_scale)
     else:
         if reading.full_scale is not None:
-            raise ConvError(f"--full-scale {reading.full_scale:g} is for an IMAGE: name one, or leave it out")
+            raise ConvError(f"--full-scale {reading.full_scale:g} is for an IMAGE: add one, or leave it out")
         picture = comparison_input.random_picture(asked.size or (512, 512), asked.in_channels or 3)
     notes = picture.notes
     if picture.alpha is not None:
-        notes = (*notes, f"{image}: its opacity is left out")
+        notes = (*notes, f"{image}: its alpha is left out")
     if given:
         made = operation.operation(spec, compute)
         return comparison_input.of_operation(picture, made), (*made.notes, *notes)
@@ -147,7 +147,7 @@ def _compared(asked: CompareOptions, spec: ConvSpec, compute: Compute) -> tuple[
 
 
 def _refuse(options: Mapping[str, object], what: str, instead: str) -> None:
-    """Refuse options for random data that is not needed."""
+    """Raise a ConvError if there is an option for random data that is not needed."""
     for option, value in options.items():
         if value is not None:
             raise ConvError(f"{option} is for {what}: leave it out, or leave out {instead}")

@@ -9,6 +9,7 @@ import click
 from convcli import options, report
 from convcli.commands.help import Documented
 from convcli.folding import folded
+from convcli.parameters import ChoiceType
 from convcli.system.context import current
 from convcli.vocabulary import SHELLS
 
@@ -31,7 +32,7 @@ class CompletionOptions(NamedTuple):
 @options.argument(
     "Input",
     "shell",
-    type=click.Choice(SHELLS),
+    type=ChoiceType(SHELLS),
     metavar="bash|zsh|fish",
     brief="The shell",
     help="The shell to make it for.",
@@ -58,11 +59,11 @@ def script(program: click.Command, shell: str) -> str:
 
 
 def teach_bash() -> None:
-    """Let Click understand ``--option=value``, which bash passes as three words. This lasts until the command line is left."""
+    """Let Click understand ``--option=value``, which bash passes as three words, until the command line is left."""
     from click.shell_completion import BashComplete, add_completion_class
 
     class Joined(BashComplete):
-        """Ignores the sign between an option and its value."""
+        """Completion without the sign between an option and its value."""
 
         def get_completion_args(self) -> tuple[list[str], str]:
             """The words before the one to complete, and that one."""

@@ -51,10 +51,10 @@ def _misset(context: click.Context, environment: Mapping[str, str]) -> Iterator[
     for name, value in environment.items():
         if name not in known:
             near = get_close_matches(name, known, 1, cutoff=0.75)
-            yield f"{name} is no variable of convcli's: " + (
+            yield f"{name} is not a variable of convcli: " + (
                 f"did you mean {near[0]}?" if near else f"use {', '.join(sorted(known))}"
             )
-        elif value:  # an empty one is as good as none
+        elif value:  # an empty one counts as none
             try:
                 known[name].type.convert(value, known[name], context)
             except click.BadParameter as error:

@@ -11,6 +11,7 @@ from convcli import folding, options, report
 from convcli.commands.help import Documented
 from convcli.commands.synonyms import check_images
 from convcli.errors import ConvError
+from convcli.parameters import ChoiceType
 from convcli.parameters.names import FileType
 from convcli.parameters.numbers import IndexType, PointType
 from convcli.vocabulary import TOOLS
@@ -79,7 +80,7 @@ class ExplainOptions(NamedTuple):
     brief=True, help="Draw the answer as a figure.",
 )  # fmt: skip
 @options.option(
-    "Output", "--as", "tool", type=click.Choice(TOOLS), brief="Write it for torch, scipy, opencv, onnx, …",
+    "Output", "--as", "tool", type=ChoiceType(TOOLS), brief="Write it for torch, scipy, opencv, onnx, …",
     help="Write the operation for another tool, ready to paste, instead of explaining a pixel.",
 )  # fmt: skip
 @options.range_
@@ -106,7 +107,12 @@ def explain(asked: ExplainOptions) -> None:
     """
     from convcli.explanation import pixel, subject, touched
 
-    _check(asked)
+    if asked.at is not None and asked.input_at is not None:
+        raise ConvError("--at and --input-at exclude each other: give one of them")
+    if asked.at is None and asked.input_at is None and asked.tool is None:
+        raise ConvError("no pixel is given: add --at Y,X, or --input-at Y,X for a pixel of the input, or --as TOOL")
+    if asked.tool is not None and asked.output is not None:
+        raise ConvError(f"-o {asked.output} is for the figure of a pixel, and --as prints a script: use '> FILE'")
     check_images([asked.image], asked.operation.kernels, asked.operation.weights)
     operation = asked.operation.operation(asked.geometry.spec(), asked.compute.choice())
     if asked.tool is not None and operation.bank is not None:
@@ -121,22 +127,23 @@ def explain(asked: ExplainOptions) -> None:
         _show(touched.touched(fitted, asked.input_at, asked.channel), asked)
 
 
-def _check(asked: ExplainOptions) -> None:
-    """Refuse options that do not go together."""
-    if asked.at is not None and asked.input_at is not None:
-        raise ConvError("--at and --input-at exclude each other: give the one or the other")
-    if asked.at is None and asked.input_at is None and asked.tool is None:
-        raise ConvError("no pixel is named: add --at Y,X, or --input-at Y,X for an input's, or --as TOOL")
-    if asked.tool is not None and asked.output is not None:
-        raise ConvError(f"-o {asked.output} is for the figure of a pixel, --as prints a text: use '> FILE' for it")
-
-
 def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
-    """Draw the answer if that is asked for, and print it."""
+    """Draw the answer if the user asks for it, and print it."""
     from convcli.presenters import explained
 
-    if asked.output is not None:
-        _draw(answer, asked.output, asked.theme)
+    if (output := asked.output) is not None:
+        from convcli.drawing.colors import PALETTES
+        from convcli.explanation import illustration
+        from convcli.images.figures import raster
+        from convcli.runs import outputs
+
+        if not output:
+            raise ConvError("output '' is empty: use a .svg or .png file, or a folder that ends in '/'")
+        source, operation = answer.subject.source, answer.subject.operation
+        [target] = outputs.resolve([source], output, operation.label, in_place=None, read=operation.files)
+        outputs.make_folder(target, output)
+        for text in raster.save(illustration.draw(answer, PALETTES[asked.theme]), target):
+            report.note(f"{target}: {text}")
     if asked.reporting.as_json:
         report.json(explained.document(answer))
         return
@@ -149,31 +156,19 @@ def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
         report.block(block)
 
 
-def _draw(answer: Pixel | Touched, output: str, theme: str) -> None:
-    from convcli.drawing.colors import PALETTES
-    from convcli.explanation import illustration
-    from convcli.images.figures import raster
-    from convcli.runs import outputs
-
-    subject = answer.subject
-    read = subject.operation.files
-    if not output:
-        raise ConvError("output '' is empty: name a .svg or .png file, or a folder that ends in '/'")
-    [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
-    outputs.make_folder(target, output)
-    for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
-        report.note(f"{target}: {text}")
-
-
 def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:
-    """Print the operation as another tool's text."""
+    """Print the operation as a script for another tool."""
     from convcli.images import row_of
     from convcli.translate import Request, translate
 
     ready, operation, picture = fitted.ready, fitted.operation, fitted.picture
-    transparent = picture.alpha is not None and ready.alpha != "filter"
-    if transparent:
-        report.note(f"{fitted.source}: its opacity is left out of the text")
+    drops_alpha = picture.alpha is not None and ready.alpha != "filter"
+    if drops_alpha:
+        report.note(f"{fitted.source}: its alpha is left out of the script")
+    if ready.lift is not None and ready.lift.gamma:
+        report.note(
+            f"{fitted.source}: its values have gamma {ready.lift.gamma:.4g}, but the script decodes them as sRGB"
+        )
     row = row_of(picture.metadata.format)
     request = Request(
         source=fitted.source,
@@ -191,7 +186,7 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         tensor=row.tensor,
         item=fitted.item if picture.colour.ndim == 4 else None,
         frames=picture.metadata.frames,
-        transparent=transparent,
+        drops_alpha=drops_alpha,
     )
     code = translate(request, tool)
     if as_json:

@@ -96,7 +96,7 @@ class Documented(click.Command):
 
     def get_short_help_str(self, limit: int = WIDTH) -> str:
         """The first sentence, never cut off."""
-        return super().get_short_help_str(WIDTH)
+        return super().get_short_help_str(4 * WIDTH)
 
     def groups(self) -> dict[str, list[Grouped]]:
         """Arguments and options by their groups, in the order of the help."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import click
@@ -85,29 +84,24 @@ def kernel(asked: KernelOptions) -> None:
     if asked.weights is not None and given:
         raise ConvError(f"kernel {given[0]} and --weights {asked.weights} exclude each other: give one of them")
     if asked.format_ is not None and not is_stream(output):
-        raise ConvError(f"--format {asked.format_} is for -o -: the ending of the output's name says the format")
+        raise ConvError(f"--format {asked.format_} is for -o -: leave it out, the ending of the output is the format")
     if asked.on is not None:
-        _check_preview(asked, given, form)
+        if len(given) != 1:
+            raise ConvError(
+                f"--on {asked.on} is for one kernel: give one, as in 'convcli kernel sobel --on IMAGE -o FILE.png'"
+            )
+        if asked.op != "corr":
+            raise ConvError(f"--op {asked.op} and --on exclude each other: leave one of them out")
+        if not form:
+            raise ConvError(f"--on {asked.on} has no output: add -o FILE.png")
+        if form != "png":
+            raise ConvError(f"output '{asked.output}' is not a picture: use .png for a preview")
     if asked.weights is not None:
         results.weights(asked.weights, asked, form)
     elif given:
         results.kernels(given, asked, form)
     elif output:
         example = f"convcli kernel sobel-x -o {output}"
-        raise ConvError(f"-o {output} has no kernel to write: name one, as in '{example}'")
+        raise ConvError(f"-o {output} has no kernel to write: add one, as in '{example}'")
     else:
         results.named(asked.reporting)
-
-
-def _check_preview(asked: KernelOptions, given: Sequence[str], form: str) -> None:
-    """Refuse a preview of other than one kernel, or one that is not written as a picture."""
-    if len(given) != 1:
-        raise ConvError(
-            f"--on {asked.on} is for one kernel: give its name, as in 'convcli kernel sobel --on IMAGE -o FILE.png'"
-        )
-    if asked.op != "corr":
-        raise ConvError(f"--op {asked.op} and --on exclude each other: leave one of them out")
-    if not form:
-        raise ConvError(f"--on {asked.on} has nowhere to be drawn: add -o FILE.png")
-    if form != "png":
-        raise ConvError(f"output '{asked.output}' is no picture: use .png for what a kernel does to one")

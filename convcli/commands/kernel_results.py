@@ -1,4 +1,4 @@
-"""What ``convcli kernel`` shows and writes: the named kernels, what is known of some, and the filters in a file of weights."""
+"""What ``convcli kernel`` shows and writes: the named kernels, the properties of some, and the filters in a file of weights."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def kernels(specs: Sequence[str], asked: KernelOptions, form: str) -> None:
     flat = [one for each in found for one in each]
     targets = []
     if output:
-        together = asked.on is not None or (_is_figure(form) and "{" not in output)  # all kernels in one file
+        together = asked.on is not None or (f".{form}" in FIGURES and "{" not in output)  # all kernels in one file
         targets = export.targets([filters[0].label] if together else [one.name for one in flat], output)
         for target in targets:
             _check(target, form, specs)
@@ -83,8 +83,9 @@ def kernels(specs: Sequence[str], asked: KernelOptions, form: str) -> None:
         for filter_, members in zip(filters, found, strict=True):
             for member in members:
                 report.table(analysed.table(member, asked.op, filter_), stream)
-                if not output:
-                    _art(member)
+                side = min(ART, (report.width(80) - kernel_figure.GAP) // 2 // 2 * 2)
+                if not output and side >= 8 and report.colourful():  # heat map and frequency response
+                    report.picture([*kernel_figure.terminal(member, side), ""])
 
 
 def weights(source: str, asked: KernelOptions, form: str) -> None:
@@ -97,8 +98,8 @@ def weights(source: str, asked: KernelOptions, form: str) -> None:
         layer = weights_.load(source)
         drawn = filter_sheet.draw(layer.weight, palette, filter_sheet.MOST_TILES if output else SHOWN)
     if output and drawn is not None:
-        if not _is_figure(form):
-            raise ConvError(f"output '{output}' is no figure: filters are drawn as .svg or .png")
+        if f".{form}" not in FIGURES:
+            raise ConvError(f"output '{output}' is not a figure: use .svg or .png for filters")
         [output] = export.targets([found[0].name or path.stem], output)
         _check(output, form, (str(path),))
         title = f"{found[0].name or path.name}  {report.shape(found[0].shape)}"
@@ -117,40 +118,28 @@ def weights(source: str, asked: KernelOptions, form: str) -> None:
             report.picture([*kernel_figure.rows_of_tiles(tiles, report.width(80)), drawn.caption])
 
 
-def _art(found: Analysis) -> None:
-    """Heat map and frequency response below a table on a terminal that shows colours."""
-    if report.colourful():
-        side = min(ART, (report.width(80) - kernel_figure.GAP) // 2 // 2 * 2)
-        if side >= 8:
-            report.picture([*kernel_figure.terminal(found, side), ""])
-
-
 def form_of(output: str, format_: str | None) -> str:
-    """The format of the output. Names that cannot be files are refused, by the rules of apply's -o."""
+    """The format of the output. Raises an ImageError or a KernelError if its name cannot be that of a file."""
     check_fields(output, ("kernel",))
     if output.endswith("/") or os.path.isdir(output):
         example = f"{output.rstrip('/')}/{{kernel}}.csv"
-        raise KernelError(f"output '{output}' is a folder: name a file in it, as in '{example}'")
+        raise KernelError(f"output '{output}' is a folder: use a file in it, as in '{example}'")
     return export.form_of(output, format_, [ending[1:] for ending in FIGURES])
 
 
-def _is_figure(form: str) -> bool:
-    return f".{form}" in FIGURES
-
-
 def _check(output: str, form: str, specs: Sequence[str]) -> None:
-    """Refuse to write binary data to a terminal, or over a kernel file that is read."""
+    """Raise an error if binary data would go to a terminal, or would replace a kernel file that is read."""
     if output == STDIO and form in ("png", "npy"):
         check_terminal(f"a {form}", "use -o FILE or a pipe")
     for spec in specs:
         if same_file(output, spec):
-            raise KernelError(f"output '{output}' is the kernel that is read: name another")
+            raise KernelError(f"output '{output}' is the kernel that is read: use another name")
 
 
 def _save(found: Sequence[Analysis], target: str, form: str, specs: Sequence[str], asked: KernelOptions) -> None:
-    """Write a figure of kernels, the values of one, or what one does to a picture. The folders of a template are made."""
+    """Write a figure of kernels, the values of one, or a preview."""
     if asked.on is not None and same_file(asked.on, target):
-        raise KernelError(f"output '{target}' is the picture that is read: name another")
+        raise KernelError(f"output '{target}' is the picture that is read: use another name")
     make_folder(target, asked.output)
     if asked.on is not None:
         from convcli import images
@@ -160,7 +149,7 @@ def _save(found: Sequence[Analysis], target: str, form: str, specs: Sequence[str
         images.save(page, target, images.storage_for(page, "rgb", page.shape, False, "PNG", None))
         for text in notes:
             report.note(f"{asked.on}: {text}")
-    elif _is_figure(form):
+    elif f".{form}" in FIGURES:
         captions = [analysed.caption(one) for one in found]
         _draw(kernel_figure.draw(found, captions, PALETTES[asked.theme]), target, form)
     else:
@@ -170,7 +159,7 @@ def _save(found: Sequence[Analysis], target: str, form: str, specs: Sequence[str
 
 
 def _draw(scene: Scene, target: str, form: str) -> None:
-    """Write a figure, with a note on letters that are missing."""
+    """Write a figure, with a note about letters that are missing."""
     from convcli.images.figures import raster
 
     for text in raster.save(scene, target, form=form):

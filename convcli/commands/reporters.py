@@ -1,4 +1,4 @@
-"""How `apply` and `transpose` report their images: one by a table, several by a line for each and a summary."""
+"""How `apply` and `transpose` report their images: a table for one, a line for each of several and a summary."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from convcli.runs.single import Done
 from convcli.system.names import STDIO
 
 ALIKE = 10
-"""The most images that are named for one reason of failure. The others are counted."""
+"""The most images that are named for the same failure. The others are counted."""
 
 
 class Reporter:
-    """Reports the result for a single image. Its error is the command's error.
+    """Reports the result for a single image. Its error is the error of the command.
 
-    The notes on the `operation` are shown once, and not if there is an error. `stream` is standard output, or standard error if
+    Notes about the `operation` are shown once, unless there is an error. `stream` is standard output, or standard error if
     standard output gets the image.
     """
 
@@ -41,12 +41,12 @@ class Reporter:
             raise outcome.error
         if isinstance(outcome, Done):
             self.said_of_plans(outcome)
-        if self.json:  # has the remarks in it
+        if self.json:  # it has the remarks
             report.json(applied.document(outcome), self.stream)
             return
         if isinstance(outcome, Skipped):
             if not self.quiet:
-                report.note(f"{outcome.target} is there already")
+                report.note(f"{outcome.target} exists already")
             return
         self.said_once()
         for text in outcome.notes:
@@ -62,7 +62,7 @@ class Reporter:
         """Report on all images together."""
 
     def said_once(self) -> None:
-        """Show the notes on the operation, once."""
+        """Show the notes about the operation, once."""
         for text in self.notes:
             report.note(text)
         self.notes = ()
@@ -73,7 +73,7 @@ class Reporter:
             report.note(f"{item.source}: {plan.name}, predicted {report.seconds(plan.seconds)}: {plan.reason}")
 
     def out(self, say: Callable[[], None]) -> None:
-        """Write to a stream. If nobody reads it, the images are written all the same."""
+        """Write to the stream. If nobody reads it, the images are written all the same."""
         try:
             say()
         except BrokenPipeError:
@@ -81,9 +81,9 @@ class Reporter:
 
 
 class Several(Reporter):
-    """Reports many images, `total` of them. What is the same for several is said once.
+    """Reports `total` images. A note that several of them have is shown once.
 
-    `by_line` says that JSON is one document on each line as images are finished, instead of one list.
+    `by_line`: JSON is one document per line, as images are finished, instead of one list.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Several(Reporter):
         elif isinstance(outcome, Done):
             self._tell_done(outcome)
         elif self.verbose:
-            report.note(f"{outcome.target} is there already")
+            report.note(f"{outcome.target} exists already")
 
     def _tell_done(self, item: Done) -> None:
         self.said_of_plans(item)
@@ -151,12 +151,12 @@ class Several(Reporter):
                 report.note(f"{count} images: {text}")
         if self.worst:
             most, target = max(self.worst)
-            images = "1 image was" if len(self.worst) == 1 else f"{len(self.worst)} images were"
+            images = "1 image" if len(self.worst) == 1 else f"{len(self.worst)} images"
             cause = f": {self.cause}" if self.cause else ""
             remedies = applied.remedies(self.guessed)
-            report.note(f"values of {images} clipped, {most:.3g} % of {target} at most{cause}; see {remedies}")
+            report.note(f"values of {images} were clipped, {most:.3g} % of {target} at most{cause}; see {remedies}")
         if interrupted or tally.failed or not (self.quiet or self.json):
             words = [f"{tally.written} of {self.total} written"]
             words += [f"{count} {name}" for name, count in tally._asdict().items() if count and name != "written"]
             words.append(f"in {report.seconds(perf_counter() - self.start)}")
-            report.note(", ".join(words) + ("; --skip-existing goes on from here" if interrupted else ""))
+            report.note(", ".join(words) + ("; --skip-existing continues from here" if interrupted else ""))

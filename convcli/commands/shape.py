@@ -13,14 +13,14 @@ from convcli.errors import ConvError, GeometryError
 from convcli.folding import GeometryOptions, ReportingOptions, folded
 from convcli.geometry import Geometry, Pads, Pair, Size
 from convcli.parameters.names import FileType
-from convcli.parameters.numbers import Asked, AskedType, CountType, PairType, SideType, known
+from convcli.parameters.numbers import Asked, AskedType, CountType, KernelSizeType, SideType, known
 from convcli.presenters import sized
 
 _INPUT, _OUTPUT = SideType("--hin", "--win"), SideType("--hout", "--wout")
 
 
 class LayerOptions(NamedTuple):
-    """What `shape` is asked for a single layer. A chain takes none of these."""
+    """What `shape` is asked for a single layer. They cannot be used for a chain."""
 
     kernel_size: Pair | Asked | None
     stride: Pair | Asked
@@ -35,13 +35,13 @@ class LayerOptions(NamedTuple):
 
     @property
     def geometry(self) -> GeometryOptions:
-        """The geometry. Parameters to solve for have their defaults."""
+        """The geometry, with defaults for the parameters to solve for."""
         given = {name: known(value) for name, value in self._asdict().items() if name in GeometryOptions._fields}
         return GeometryOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 class OutputOptions(NamedTuple):
-    """The output that is wanted. A chain takes it if its input is to be solved for."""
+    """The output that the user wants. For a chain it is used to solve for the input."""
 
     hout: int | None
     wout: int | None
@@ -68,7 +68,7 @@ class ShapeOptions(NamedTuple):
 
     @property
     def size(self) -> Size:
-        """The size of the input, which has to be known."""
+        """The size of the input, which must be known."""
         height, width = known(self.hin), known(self.win)
         assert height is not None
         return Size(height, height if width is None else width)
@@ -79,7 +79,7 @@ SOLVING = Section(
     "With --hout, each of --hin, --win, --k, --s, --p, --d and --op2 may be '?' (in quotes, for the shell), or one number of a "
     "pair may, as in '3,?'. A single ? is one number for rows and columns, '?,?' are two. All solutions are counted, the 1000 most "
     "usual are kept. These come first: small odd kernels, padding (k-1)/2·d, stride 1, then 2; transposed, kernels that the "
-    "stride divides. Without a solution, the nearest sizes are shown. -q prints the first "
+    "stride divides. Without a solution, the nearest sizes are shown, and the exit code is 2. -q prints the first "
     "solution as options. --hout without ? checks that this output results. With --layers, only --hin can be ?.\n\n"
     "Kernels, strides and dilations are tried from 1 to 64 (to 32 if two of the three are unknown, 16 if all are; an unknown "
     "input with an unknown padding counts as one more: 32, 16, 8), paddings from 0 to d(k-1), the same at both ends, and every "
@@ -122,7 +122,7 @@ LAYERS = Section(
     "Input", "--win", type=AskedType(_INPUT), show_default="the height", brief=True, help="Input width in pixels.",
 )  # fmt: skip
 @options.option(
-    "Kernel", "-k", "--k", "--kernel-size", "kernel_size", type=AskedType(PairType(1)),
+    "Kernel", "-k", "--k", "--kernel-size", "kernel_size", type=AskedType(KernelSizeType(1)),
     brief=True, help="Kernel size in pixels.",
 )  # fmt: skip
 @options.asked_geometry
@@ -176,7 +176,7 @@ def shape(asked: ShapeOptions) -> None:
     if asked.in_channels is not None:
         raise ConvError(f"--in-channels {asked.in_channels} is for a chain: add --layers, or leave it out")
     if asked.layer.kernel_size is None:  # without --layers, the option is required
-        click.get_current_context().fail("Missing option '--kernel-size'.")
+        raise ConvError("no kernel size is given: add --kernel-size, in short --k, as in --k 3")
     if asked.asked:
         from convcli.commands import shape_solving
 
@@ -190,7 +190,6 @@ def _size(asked: ShapeOptions) -> None:
     spec, kernel = asked.layer.geometry.spec(), known(asked.layer.kernel_size)
     assert kernel is not None
     geometry = spec.resolve(asked.size, kernel)
-    rule = spec.padding if isinstance(spec.padding, str) else None
     if asked.wanted.typed:
         from convcli.commands import shape_solving
 
@@ -198,11 +197,11 @@ def _size(asked: ShapeOptions) -> None:
     if asked.layer.output is not None:
         _draw(geometry, asked.layer.output, asked.theme)
     if asked.reporting.as_json:
-        report.json({**sized.document(geometry, rule), **sized.losses_document(geometry)})
+        report.json({**sized.document(geometry, spec.rule), **sized.losses_document(geometry)})
     elif asked.reporting.quiet:
         report.lines(_sides(geometry.output, asked))
     else:
-        report.table(sized.table(geometry, rule, asked.win is not None or sized.axes_differ(geometry)))
+        report.table(sized.table(geometry, spec.rule, asked.win is not None))
 
 
 def _sides(output: Size, asked: ShapeOptions) -> str:
@@ -217,7 +216,7 @@ def _draw(geometry: Geometry, target: str, theme: str) -> None:
 
     found = losses.overlap(geometry)
     if found is None:
-        raise GeometryError("a kernel or stride of this size has no picture: use one below a thousand")
+        raise GeometryError("a kernel or stride of this size cannot be drawn: use one below a thousand")
     height, width = geometry.output if geometry.transpose else geometry.input
     counts = losses.overlap_map(geometry, min(height, count_map.MOST), min(width, count_map.MOST))
     text = sized.overlap_text(found, geometry.transpose)

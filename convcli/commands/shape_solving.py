@@ -23,12 +23,12 @@ def _wanted(asked: ShapeOptions) -> Size | None:
     """``--hout`` and ``--wout``."""
     height, width = asked.wanted.hout, asked.wanted.wout
     if height is None and width is not None:
-        raise ConvError(f"--wout {width} is the width of a wanted output: add --hout, its height")
+        raise ConvError(f"--wout {width} is the width of an output: add --hout, its height")
     return None if height is None else Size(height, width or height)
 
 
 def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
-    """Check that a geometry gives the wanted output."""
+    """Raise a GeometryError if a geometry does not give the wanted output."""
     wanted = _wanted(asked)
     if wanted is None or wanted == geometry.output:
         return
@@ -38,9 +38,11 @@ def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
         query = Query(spec.transpose, wanted, {**given, name: (None, None)}, frozenset({name}))
         if found := find(query).solutions:
             remedies.append(solved.options_of(query, found[0]))
+    if asked.wanted.wout is None and wanted.height == geometry.output.height:
+        remedies = [f"--wout {geometry.output.width}, which is --hout if you leave it out"]
     raise GeometryError(
-        f"output {wanted} does not result, but {geometry.output}: "
-        + (f"use {' or '.join(remedies)}" if remedies else "put ? for two or more of --hin, --k, --s and --p")
+        f"output {wanted} is wanted, but it is {geometry.output}: "
+        + (f"use {' or '.join(remedies)}" if remedies else "use ? for two or more of --hin, --k, --s and --p")
     )
 
 
@@ -63,7 +65,7 @@ def solve(asked: ShapeOptions) -> None:
     wanted = _wanted(asked)
     if wanted is None:
         name = next(iter(asked.asked)).replace("_", "-")
-        raise ConvError(f"--{name} ? is to be solved for: add the output height that is wanted, as in --hout 112")
+        raise ConvError(f"--{name} ? needs an output: add its height, as in --hout 112")
     layer, reporting = asked.layer, asked.reporting
     for option, value in (("--output-size", layer.output_size), ("--output", layer.output)):
         if value is not None:
@@ -72,19 +74,17 @@ def solve(asked: ShapeOptions) -> None:
     answer = find(query)
     if reporting.as_json:
         report.json(solved.document(query, answer))
-    elif reporting.quiet:
-        if not answer.solutions:
-            raise GeometryError(solved.nothing_found(query, answer))
+    elif reporting.quiet and answer.solutions:
         report.lines(solved.options_of(query, answer.solutions[0]))
-    elif not answer.solutions and not answer.nearest:
-        raise GeometryError(solved.nothing_found(query, answer))
-    else:
+    elif not reporting.quiet and (answer.solutions or answer.nearest):
         report.table(solved.table(query, answer, layer.everything))
         shown = len(answer.solutions) if layer.everything else solved.SHOWN
         if answer.count > shown:
             most = f" for the {KEPT} most usual" if answer.count > KEPT else ""
             rest = ", less usual" if layer.everything else f": --all or --json{most}"
             report.note(f"and {answer.count - shown} more{rest}")
+    if not answer.solutions:
+        raise GeometryError(solved.nothing_found(query, answer))
 
 
 def _query(asked: ShapeOptions, wanted: Size) -> Query:
@@ -108,7 +108,7 @@ def solve_chain(asked: ShapeOptions, layers: Sequence[Layer], channels: int) -> 
 
     wanted, win = _wanted(asked), asked.win
     if wanted is None:
-        raise ConvError("--hin ? is to be solved for: add the output height that is wanted, as in --hout 7")
+        raise ConvError("--hin ? needs an output: add its height, as in --hout 7")
     if isinstance(win, Asked):
         raise ConvError("--win ? cannot be solved for in a chain: give a number, or leave it out for a square input")
 
@@ -120,8 +120,8 @@ def solve_chain(asked: ShapeOptions, layers: Sequence[Layer], channels: int) -> 
         report.json(chained.inputs_document(wanted, found, nearest, shape))
     elif found and asked.reporting.quiet:
         report.lines(f"--hin {found[0][0]}")
-    elif asked.reporting.quiet or not (found or nearest):
-        near = f"; the nearest is {nearest[0][1]}, with --hin {nearest[0][0]}" if nearest else ""
-        raise GeometryError(f"output {wanted} cannot be had{near}: change a layer, or --hout")
-    else:
+    elif not asked.reporting.quiet and (found or nearest):
         report.table(chained.inputs_table(wanted, found, nearest, shape))
+    if not found:
+        near = f"; the nearest is {nearest[0][1]}, with --hin {nearest[0][0]}" if nearest else ""
+        raise GeometryError(f"output {wanted} is not possible{near}: change a layer, or --hout")

@@ -1,4 +1,4 @@
-"""What people type for a command or an option, and what there is instead."""
+"""Words of other tools for our commands and options."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
 from convcli.system.names import STDIO
 
-_ENLARGE = "convcli transpose IMAGE -k bicubic:2 -s 2 -p same-upper --padding-mode replicate"
-
-_COMMANDS = {
-    "convcli apply IMAGE -k SPEC": "conv conv2d convolve convolution filter filter2d correlate correlation xcorr correlate2d "
-    "convolve2d imfilter run process kernelize depthwise",
-    "convcli apply IMAGE -k gaussian:2": "blur smooth soften denoise gaussianblur gaussian-blur gaussian_blur",
-    "convcli apply IMAGE -k sharpen": "sharpen sharp",
-    "convcli apply IMAGE -k sobel": "edge edges edge-detect edge_detect outline gradient",
-    "convcli apply IMAGE -k box:2 -s 2": "downsample downscale shrink pool pooling avgpool thumbnail",
-    _ENLARGE: "resize upsample upscale enlarge interpolate zoom scale superres",
-    "convcli transpose IMAGE -k SPEC": "conv_transpose conv-transpose conv_transpose2d convtranspose convtranspose2d deconv "
-    "deconvolve deconvolution deconv2d transposed transposed-convolution",
-    "convcli -h": "help usage ? h",
-    "convcli --version": "version ver",
-    "convcli shape --hin 32 --k 3": "size sizes output-size outsize calc calculate arithmetic dims dimensions geometry",
-    "convcli kernel": "kernels list ls names show matrix",
-    "convcli doctor": "info env environment about check diagnose status",
-    "convcli animate --hin 5 --k 3 -o conv.gif": "gif animation film movie video visualize visualise plot",
-    "convcli compare IMAGE -k SPEC": "bench benchmark time profile diff verify test validate",
-    "convcli explain IMAGE -k SPEC --at 10,12": "pixel why trace inspect debug",
-    "convcli explain IMAGE -k SPEC --as torch": "export code translate emit torch pytorch onnx scipy opencv",
-    "convcli completion bash": "completions autocomplete install-completion bash zsh fish",
-}
-"""Commands as they are written here, and words for them elsewhere."""
+_COMMANDS = """
+convcli apply IMAGE -k SPEC | \
+    conv conv2d convolve convolution filter filter2d correlate correlation xcorr correlate2d convolve2d \
+    imfilter run process kernelize depthwise
+convcli apply IMAGE -k gaussian:2 | blur smooth soften denoise gaussianblur gaussian-blur gaussian_blur
+convcli apply IMAGE -k sharpen | sharpen sharp
+convcli apply IMAGE -k sobel | edge edges edge-detect edge_detect outline gradient
+convcli apply IMAGE -k box:2 -s 2 | downsample downscale shrink pool pooling avgpool thumbnail
+convcli transpose IMAGE -k bicubic:2 -s 2 -p same-upper --padding-mode replicate | \
+    resize upsample upscale enlarge interpolate zoom scale superres
+convcli transpose IMAGE -k SPEC | \
+    conv_transpose conv-transpose conv_transpose2d convtranspose convtranspose2d deconv deconvolve \
+    deconvolution deconv2d transposed transposed-convolution
+convcli -h | help usage ? h
+convcli --version | version ver
+convcli shape --hin 32 --k 3 | size sizes output-size outsize calc calculate arithmetic dims dimensions geometry
+convcli kernel | kernels list ls names show matrix
+convcli doctor | info env environment about check diagnose status
+convcli animate --hin 5 --k 3 -o conv.gif | gif animation film movie video visualize visualise plot
+convcli compare IMAGE -k SPEC | bench benchmark time profile diff verify test validate
+convcli explain IMAGE -k SPEC --at 10,12 | pixel why trace inspect debug
+convcli explain IMAGE -k SPEC --as torch | export code translate emit torch pytorch onnx scipy opencv
+convcli completion bash | completions autocomplete install-completion bash zsh fish
+"""
+"""Our commands, and the words of other tools for them."""
 
 
 def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> str:
-    """What to write in place of a word that is no command; empty if nothing is known of it."""
+    """What to write instead of a word that is not a command; empty if we do not know it."""
     if os.path.exists(word) or has_image_name(word):
         asked = any(one.startswith(("-k", "--kernel", "--weights")) for one in rest)
         line = shlex.join([word, *rest, *(() if asked else ("-k", "SPEC"))])
@@ -50,28 +51,33 @@ def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> st
         return f"convcli {rest[0]} -h"
     if plain == "man":
         return "man convcli"
-    for line, words in _COMMANDS.items():
+    for line, words in (row.split(" | ") for row in _COMMANDS.strip().splitlines()):
         if plain in words.split():
             return line
     return f"convcli apply IMAGE -k {word}" if rest and _is_kernel(word) else ""
 
 
-def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | None) -> None:
-    """Refuse words that stand where an image's name should, and are no file's: patterns, and what belongs to a kernel."""
-    for word in images:
+def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | None, output: str | None = None) -> None:
+    """Raise an ImageError for words in the place of images that are not files: patterns, parts of kernels, the output."""
+    for number, word in enumerate(images, 1):
         if word == STDIO or os.path.lexists(word):
             continue
         if re.search(r"[*?\[]", word):
             matches = bool(glob(word))
             rule = "is a pattern that the shell did not replace" if matches else "is a pattern that matches no file"
-            remedy = "write it without quotes" if matches else "name images, or their folder"
+            remedy = "write it without quotes" if matches else "use the names of images, or their folder"
             raise ImageError(f"input '{word}'", rule, remedy)
+        if output is None and number == len(images) > 1 and (word.endswith("/") or has_image_name(word)):
+            right = param("output", shlex.quote(word if number == 2 or word.endswith("/") else "FOLDER/"))
+            raise ImageError(f"input '{word}'", "is not a file", f"use {right} if it is the output")
         bare = [one for one in kernels if _takes_arguments(one)]
         if bare and re.fullmatch(r"\d+\.?\d*", word):
             right = param("kernel", f"{bare[-1]}:{word}")
-            raise ImageError(f"input '{word}'", "is no file", f"use {right} if it belongs to the kernel")
+            raise ImageError(f"input '{word}'", "is not a file", f"use {right} if it belongs to the kernel")
         if not kernels and weights is None and _is_kernel(word):
-            raise ImageError(f"input '{word}'", "is no file, but a kernel", f"use {param('kernel', shlex.quote(word))}")
+            raise ImageError(
+                f"input '{word}'", "is not a file, but a kernel", f"use {param('kernel', shlex.quote(word))}"
+            )
 
 
 def _is_kernel(word: str) -> bool:
@@ -95,77 +101,76 @@ def _takes_arguments(spec: str) -> bool:
 
 
 class Option(NamedTuple):
-    """Options that other tools have, what to write here, and for which commands; empty: those that have the option."""
+    """What to write instead of some options, and for which commands; empty: those that have the option."""
 
-    names: str
     remedy: str
+    names: str
     commands: str = ""
 
 
-_RUN = "apply transpose"
+_TABLE = """
+--padding-mode | \
+    --border --borders --border-mode --border-type --bordertype --boundary --boundary-mode --edge --edge-mode --mode \
+    --pad-mode --padding-type --pad-type --virtual-pixel --extend --wrap --bc
+a padding mode changes no size, leave it out | --padding-mode --border --mode --boundary | shape
+--bias | --offset --delta --add --beta --shift --plus
+--channels gray | --gray --grey --grayscale --greyscale --mono --monochrome --bw --luma
+--overwrite (it replaces a file that is there) | --force -f -y --yes --replace --clobber --overwrite-output
+--in-place | --inplace --replace-input
+the transposed operation is a command, use 'convcli transpose' | --transpose --transposed | apply
+the command is the transposed operation, leave it out | --transpose --transposed | transpose
+--transpose | --transposed --deconv
+what a kernel takes follows its name, use -k box:3 or -k gaussian:2 | \
+    --k --kernel-size --kernelsize --ksize --size --sigma --radius --std --theta | apply transpose explain kernel
+--kernel-size | --k --ksize
+-s N enlarges, as in -k bicubic:2 -s 2 -p same-upper; leave it out | --scale --factor --zoom --resize | transpose
+write the factor into the kernel, as in '1/9,1/9,1/9'; 'convcli transpose -s N' enlarges | --scale --factor | apply
+use 'convcli transpose -s N' to enlarge, -s N to make it smaller | --resize --zoom | apply
+write the factor into the kernel, as in '1/9,1/9,1/9' | --normalize --normalise --divisor --div --divide --multiply --gain
+--format | --output-format --out-format --ext --extension --filetype --type --fmt --to | apply transpose
+-o DIR/ | --out-dir --outdir --output-dir --dir --folder --dest --destination | apply transpose
+--device cuda | --gpu --cuda
+--device cpu | --cpu --no-gpu --no-cuda
+--threads | --jobs -j --workers --parallel --num-threads --nproc --num-workers --cores -t
+--recursive | --recurse -r -R --walk
+--quiet | --silent
+--verbose | --debug --trace --log --info
+--op conv (it flips the kernel) | --flip --convolve --convolution --conv --rotate
+--op corr (the default) | --correlate --correlation --cross-correlation
+--stride | --strides --step --subsample --decimate
+--dilation | --dilate --dilations --atrous --rate --hole
+--padding | --pads --padding-size
+--dtype | --half --fp16 --float16 --double --fp64 --precision
+--range | --clip --clamp --abs --absolute --minmax --stretch --rescale --autoscale --signed
+--linear | --srgb --gamma --linear-light
+--kernel | --filter --filters --matrix --spec --name --type
+--weights | --weight --model --checkpoint --state-dict --layer
+the image and the weights say how many channels there are, leave it out | \
+    --in-channels --out-channels --cin --cout | apply transpose
+images are named without an option, write IMAGE alone | --in | apply transpose
+images are named without an option, write IMAGE alone | \
+    --input --image --file --src --source --images -i | apply transpose compare animate
+--hin (and --win) | --input --size --input-size --insize --h --height --input-height
+--win | --w --width --input-width
+--hout | --output-height | shape
+--at | --pixel --point --pos --position --xy --yx --coords --coordinates --output-at
+--as | --export --code --tool --lang --language --to
+-o FILE.gif | --gif --mp4 --save | animate
+--fps | --delay --duration --speed --rate
+--repeats | --runs --iterations --iters --times --repeat --number -n
+--tolerance | --tol --rtol --atol --eps --epsilon --threshold
+use 'convcli kernel' alone, which lists them | --list --all --names | kernel
+--on | --preview --image --input --apply --try --img | kernel
+-o FILE.png | --plot --show --figure --save --draw | kernel shape explain
+use 'convcli --version' | --version
+"""
 
-OPTIONS = (
-    Option("--border --borders --border-mode --border-type --bordertype --boundary --boundary-mode --edge --edge-mode --mode "
-           "--pad-mode --padding-type --pad-type --virtual-pixel --extend --wrap --bc", "--padding-mode"),
-    Option("--padding-mode --border --mode --boundary", "a padding mode changes no size, leave it out", "shape"),
-    Option("--offset --delta --add --beta --shift --plus", "--bias"),
-    Option("--gray --grey --grayscale --greyscale --mono --monochrome --bw --luma", "--channels gray"),
-    Option("--force -f -y --yes --replace --clobber --overwrite-output", "--overwrite (it replaces a file that is there)"),
-    Option("--inplace --replace-input", "--in-place"),
-    Option("--transpose --transposed", "the transposed operation is a command, use 'convcli transpose'", "apply"),
-    Option("--transpose --transposed", "the command is the transposed operation, leave it out", "transpose"),
-    Option("--transposed --deconv", "--transpose"),
-    Option("--k --kernel-size --kernelsize --ksize --size --sigma --radius --std --theta",
-           "what a kernel takes follows its name, use -k box:3 or -k gaussian:2", "apply transpose explain kernel"),
-    Option("--k --ksize", "--kernel-size"),
-    Option("--scale --factor --zoom --resize", "-s N enlarges, as in -k bicubic:2 -s 2 -p same-upper; leave it out", "transpose"),
-    Option("--scale --factor",
-           "write the factor into the kernel, as in '1/9,1/9,1/9'; 'convcli transpose -s N' enlarges", "apply"),
-    Option("--resize --zoom", "use 'convcli transpose -s N' to enlarge, -s N to make it smaller", "apply"),
-    Option("--normalize --normalise --divisor --div --divide --multiply --gain",
-           "write the factor into the kernel, as in '1/9,1/9,1/9'"),
-    Option("--output-format --out-format --ext --extension --filetype --type --fmt --to", "--format", _RUN),
-    Option("--out-dir --outdir --output-dir --dir --folder --dest --destination", "-o DIR/", _RUN),
-    Option("--gpu --cuda", "--device cuda"),
-    Option("--cpu --no-gpu --no-cuda", "--device cpu"),
-    Option("--jobs -j --workers --parallel --num-threads --nproc --num-workers --cores -t", "--threads"),
-    Option("--recurse -r -R --walk", "--recursive"),
-    Option("--silent", "--quiet"),
-    Option("--debug --trace --log --info", "--verbose"),
-    Option("--flip --convolve --convolution --conv --rotate", "--op conv (it flips the kernel)"),
-    Option("--correlate --correlation --cross-correlation", "--op corr (the default)"),
-    Option("--strides --step --subsample --decimate", "--stride"),
-    Option("--dilate --dilations --atrous --rate --hole", "--dilation"),
-    Option("--pads --padding-size", "--padding"),
-    Option("--half --fp16 --float16 --double --fp64 --precision", "--dtype"),
-    Option("--clip --clamp --abs --absolute --minmax --stretch --rescale --autoscale --signed", "--range"),
-    Option("--srgb --gamma --linear-light", "--linear"),
-    Option("--filter --filters --matrix --spec --name --type", "--kernel"),
-    Option("--weight --model --checkpoint --state-dict --layer", "--weights"),
-    Option("--in-channels --out-channels --cin --cout", "the image and the weights say how many channels there are, leave it out",
-           _RUN),
-    Option("--in", "images are named without an option, write IMAGE alone", "apply transpose"),
-    Option("--input --image --file --src --source --images -i", "images are named without an option, write IMAGE alone",
-           "apply transpose compare animate"),
-    Option("--input --size --input-size --insize --h --height --input-height", "--hin (and --win)"),
-    Option("--w --width --input-width", "--win"),
-    Option("--output-height", "--hout", "shape"),
-    Option("--pixel --point --pos --position --xy --yx --coords --coordinates --output-at", "--at"),
-    Option("--export --code --tool --lang --language --to", "--as"),
-    Option("--gif --mp4 --save", "-o FILE.gif", "animate"),
-    Option("--delay --duration --speed --rate", "--fps"),
-    Option("--runs --iterations --iters --times --repeat --number -n", "--repeats"),
-    Option("--tol --rtol --atol --eps --epsilon --threshold", "--tolerance"),
-    Option("--list --all --names", "use 'convcli kernel' alone, which lists them", "kernel"),
-    Option("--preview --image --input --apply --try --img", "--on", "kernel"),
-    Option("--plot --show --figure --save --draw", "-o FILE.png", "kernel shape explain"),
-    Option("--version", "use 'convcli --version'"),
-)  # fmt: skip
-"""Options of other tools. The first row that has the word, and fits the command, counts."""
+OPTIONS = [Option(*row.split(" | ")) for row in _TABLE.strip().splitlines()]
+"""Options of other tools. The first row that has the word and fits the command is used."""
 
 
 def option_for(name: str, command: str, known: Collection[str]) -> str:
-    """What to write in place of an option that a command does not have; empty if nothing is known of it."""
+    """What to write instead of an option that a command does not have; empty if we do not know it."""
     dashed = name.lower().replace("_", "-") if name.startswith("--") else name
     if dashed != name and dashed in known:
         return f"did you mean {dashed}?"

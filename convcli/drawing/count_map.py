@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from convcli.drawing.colors import Palette, mix
 from convcli.drawing.grid import Cell, cells, pixels
@@ -50,18 +50,16 @@ def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, te
     return Scene(width, bottom + _SIDE + _MARGIN, palette.background, tuple(shapes), f"{title}: {text}")
 
 
-def _legend(values: Sequence[int], most: int, width: float, top: float, palette: Palette) -> list[Shape]:
+def _legend(values: Sequence[int], most: int, width: float, top: float, palette: Palette) -> Iterator[Shape]:
     """A small rectangle of colour for every number, or for twelve of them if there are more."""
     if len(values) > _SWATCHES:
         values = [values[round(place * (len(values) - 1) / (_SWATCHES - 1))] for place in range(_SWATCHES)]
     each = min(56.0, width / len(values))
     size = min(fitting_size(str(value), each * 0.8, _TEXT) for value in values)
-    shapes: list[Shape] = []
     for number, value in enumerate(values):
         left = _MARGIN + number * each
-        shapes.append(Rect(left, top, each, _SIDE / 2, _color(value, most, palette), palette.faint))
-        shapes.append(Text(left + each / 2, top + _SIDE / 2 + size, str(value), size, palette.ink, "middle"))
-    return shapes
+        yield Rect(left, top, each, _SIDE / 2, _color(value, most, palette), palette.faint)
+        yield Text(left + each / 2, top + _SIDE / 2 + size, str(value), size, palette.ink, "middle")
 
 
 def _color(count: int, most: int, palette: Palette) -> str:

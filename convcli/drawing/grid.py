@@ -28,7 +28,7 @@ class Cell(NamedTuple):
 def cells(x: float, y: float, side: float, rows: Sequence[Sequence[Cell | None]], ink: str) -> Iterator[Shape]:
     """The shapes of a grid with its top left corner at (x, y). Cells are `side` pixels wide and high; None leaves a gap.
 
-    All texts have the same size, at which the longest fits. Thick lines lie over the lines of neighbouring cells.
+    All texts have the same size, at which the longest fits. Thick lines are drawn over the lines of neighbouring cells.
     """
     texts = [cell.text for row in rows for cell in row if cell is not None and cell.text]
     size = min((fitting_size(text, side * (1 - 2 * _MARGIN), side * 0.42) for text in texts), default=0.0)
@@ -57,7 +57,7 @@ def pixels(x: float, y: float, side: float, colors: Colors, frame: str) -> list[
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number as a text short enough for a cell, such as ``−.25``.
+    """A number as a text short enough for a cell, for example ``−.25``.
 
     Integers are written in full, other numbers with `digits` significant digits. Below a million all digits before the point
     are written, and at least one digit after the point if the number is not an integer.

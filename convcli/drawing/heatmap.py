@@ -30,7 +30,7 @@ class Panel(NamedTuple):
     response: Numbers  # ``|H|``, with frequency 0 in the middle
     gain: float  # the largest ``|H|``
     texts: Sequence[Sequence[str]] | None = None  # the texts in the cells. By default the values, shortened.
-    scale: str = ""  # a factor that belongs to all texts, such as ``× 1/16``
+    scale: str = ""  # a factor for all texts, for example ``× 1/16``
 
 
 def signed(rows: Numbers, palette: Palette = LIGHT) -> Colors:
@@ -57,7 +57,7 @@ def enlarged(rows: Colors, factor: int) -> Colors:
 
 
 def figure(panels: Sequence[Panel], palette: Palette = LIGHT) -> Scene:
-    """A figure with kernels below each other, and the frequency response beside each."""
+    """A figure with kernels below each other, and the frequency response next to each."""
     step = HEAD + SIDE + FOOT
     shapes = [shape for place, panel in enumerate(panels) for shape in _panel(panel, MARGIN + place * step, palette)]
     title = "; ".join(panel.title for panel in panels)

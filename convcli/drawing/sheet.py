@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil, sqrt
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ TITLE, TEXT, SMALL, LEAST = 16.0, 12.0, 11.0, 5.0
 """Font sizes of the title, of labels, and of details. Texts that would be smaller than `LEAST` are left out."""
 
 
-class Tile(NamedTuple):
+class Thumbnail(NamedTuple):
     """A picture with its label."""
 
     label: str
@@ -39,7 +39,7 @@ def columns_of(count: int) -> int:
 
 
 def lay_out(
-    tiles: Sequence[Tile], size: tuple[int, int], title: str, caption: str, columns: int, palette: Palette = LIGHT
+    tiles: Sequence[Thumbnail], size: tuple[int, int], title: str, caption: str, columns: int, palette: Palette = LIGHT
 ) -> Sheet:
     """A grid of tiles below a title and above a caption. `size` is the height and width of a tile. All places are whole pixels."""
     height, width = size
@@ -53,7 +53,10 @@ def lay_out(
         y += round(TITLE * 1.4)
     y += 4
     places = []
-    beside = all(_fits(tile, width) for tile in tiles)  # for all tiles, or for none
+    beside = all(  # for all tiles, or for none
+        _icon_width(tile, width) + text_width(tile.label, TEXT) + 10 + text_width(tile.detail, SMALL) <= width
+        for tile in tiles
+    )
     smallest = min((fitting_size(tile.detail, width, SMALL) for tile in tiles if tile.detail), default=0.0)
     second = 0.0 if beside or smallest < LEAST else smallest
     strip = STRIP + SECOND if second else STRIP
@@ -77,25 +80,17 @@ def lay_out(
     return Sheet(Scene(inner + 2 * MARGIN, y + MARGIN - 4, palette.background, tuple(shapes), title), tuple(places))
 
 
-def _strip(tile: Tile, left: int, top: int, width: int, palette: Palette) -> list[Shape]:
+def _strip(tile: Thumbnail, left: int, top: int, width: int, palette: Palette) -> Iterator[Shape]:
     """The first line above a tile: its icon and its label."""
-    shapes: list[Shape] = []
     start, (high, wide) = left + _icon_width(tile, width), _icon_size(tile)
     if tile.icon is not None and start > left:
-        shapes.append(Pixels(left, top + (STRIP - high) // 2 - 1, wide, high, tile.icon))
+        yield Pixels(left, top + (STRIP - high) // 2 - 1, wide, high, tile.icon)
     size = fitting_size(tile.label, left + width - start, TEXT)
     if size >= LEAST:
-        shapes.append(Text(start, top + STRIP / 2 - 1, tile.label, size, palette.ink))
-    return shapes
+        yield Text(start, top + STRIP / 2 - 1, tile.label, size, palette.ink)
 
 
-def _fits(tile: Tile, width: int) -> bool:
-    """Whether a tile's detail has room beside its icon and label."""
-    used = _icon_width(tile, width) + text_width(tile.label, TEXT) + 10
-    return used + text_width(tile.detail, SMALL) <= width
-
-
-def _icon_size(tile: Tile) -> tuple[int, int]:
+def _icon_size(tile: Thumbnail) -> tuple[int, int]:
     """The height and width of an icon, in pixels."""
     if tile.icon is None:
         return 0, 0
@@ -104,7 +99,7 @@ def _icon_size(tile: Tile) -> tuple[int, int]:
     return factor * high, factor * wide
 
 
-def _icon_width(tile: Tile, width: int) -> int:
+def _icon_width(tile: Thumbnail, width: int) -> int:
     """The width that an icon takes above a tile; 0 if it is too large and left out."""
     _, wide = _icon_size(tile)
     return wide + 5 if 0 < wide < width / 3 else 0

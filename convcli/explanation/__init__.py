@@ -1,4 +1,4 @@
-"""One pixel of a convolution worked out in the open.
+"""One pixel of a convolution, step by step.
 
-`subject` has what is explained, `trace` the formulas, `pixel` and `touched` the two questions, `illustration` the drawing.
+`subject` is what is explained, `trace` has the formulas, `pixel` and `touched` the two questions, `illustration` the figure.
 """

@@ -17,7 +17,7 @@ from convcli.explanation.matrices import BODY, GAP, MARGIN, NUMBERED, Grid, cell
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
-from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Window
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Point, Window
 
 _LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3
@@ -30,7 +30,7 @@ def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
 
 
 class _Page:
-    """A figure that grows downwards: a title, what is explained below it, and what is added. `y` is where that ends."""
+    """A figure that grows downwards: a title, what is explained, and what is added below. `y` is where it ends."""
 
     def __init__(self, title: str, subject: Subject, palette: Palette) -> None:
         self.title, self.palette = title, palette
@@ -79,12 +79,12 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
 
 
 def _minus(line: str) -> str:
-    """The line with minus signs in place of hyphens before numbers, as in the cells."""
+    """The line with minus signs instead of hyphens before numbers, as in the cells."""
     return re.sub(r"(?<![\w-])-(?=[ (]?[\d.])|(?<=\de)-(?=\d)", "−", line)
 
 
 def _sums(answer: Pixel) -> list[str]:
-    """Lines for the sums, how they are combined, the value and what is written."""
+    """Lines for the sums, how they are combined, the value, and what is written."""
     several, name = len(answer.traces) > 1, answer.subject.filter_name
     out = [f"{f'{name(one.filter)}: ' if several else ''}Σ products {phrases.summed(one)}" for one in answer.traces]
     if not answer.traces[0].terms:
@@ -149,13 +149,13 @@ def _largest(matrix: np.ndarray) -> float:
 
 
 def _touched(answer: Touched, palette: Palette) -> Scene:
-    """The outputs that an input pixel touches, with its weight in each."""
+    """The outputs that an input pixel reaches, with its weight in each."""
     subject = answer.subject
     title = f"{subject.input_name(answer.channel).capitalize()} at {answer.at[0]},{answer.at[1]}"
     page = _Page(title, subject, palette)
-    filters = sorted({way.filter for _, way in answer.ways})
+    filters = sorted({way.filter for way in answer.ways})
     if not filters:
-        said = "touches no output: no tap of the kernel falls on it"
+        said = "reaches no output: no tap of the kernel falls on it"
         page.shapes.append(Text(MARGIN, page.y, said, BODY, palette.ink))
         return page.scene()
     grids = [_weights(answer, filter_, palette) for filter_ in filters[:_MOST_WINDOWS]]
@@ -172,22 +172,22 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
     return page.scene()
 
 
-def _spans(places: Iterable[tuple[int, int]]) -> tuple[range, range]:
+def _spans(places: Iterable[Point]) -> tuple[range, range]:
     """The rows and the columns from the first to the last of some pixels."""
     ys, xs = zip(*places, strict=True)
     return range(min(ys), max(ys) + 1), range(min(xs), max(xs) + 1)
 
 
 def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
-    lines = ["each cell is an output pixel, and in it the weight of this input: the sum of all its ways there"]
-    high, wide = _spans(way.at for _, way in answer.ways)
+    lines = ["each cell is an output pixel with the weight of this input: the sum of all its ways there"]
+    high, wide = _spans(way.at for way in answer.ways)
     if not numbered:
         lines.append(f"rows {high[0]} to {high[-1]} and columns {wide[0]} to {wide[-1]} of the output")
-    elif any(way.mark == COPY for _, way in answer.ways):
+    elif any(way.mark == COPY for way in answer.ways):
         where = "beyond the border" if answer.subject.geometry.transpose else "in the padding"
-        lines.append(f"dashed: reached through a copy {where} as well, or only so")
+        lines.append(f"dashed: also reached through a copy {where}, or only so")
     if more:
-        lines.append(f"{more} more filter{' is' if more == 1 else 's are'} touched and not drawn")
+        lines.append(f"{more} more filter{' is' if more == 1 else 's are'} reached and not drawn")
     if (step := matrices.thinning((len(high), len(wide)))) > 1:
         lines.append(f"one in {step} rows and columns is drawn")
     return lines
@@ -195,9 +195,9 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
 
 def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
     """The part of the output that one filter makes from the pixel, with the pixel's weight in each cell."""
-    ways = [way for _, way in answer.ways if way.filter == filter_]
+    ways = [way for way in answer.ways if way.filter == filter_]
     high, wide = _spans(way.at for way in ways)
-    total = np.full((len(high), len(wide)), np.nan)  # NaN where it reaches nothing
+    total = np.full((len(high), len(wide)), np.nan)  # NaN where the pixel reaches nothing
     copied = {way.at for way in ways if way.mark == COPY}
     for way in ways:
         place = way.at[0] - high.start, way.at[1] - wide.start
@@ -214,7 +214,6 @@ def _weights(answer: Touched, filter_: int, palette: Palette) -> Grid:
         stroke = None if plain else palette.ink if dashed else palette.faint
         return Cell(fill, text, stroke, 1.5 if dashed else 1.0, 4.0 * dashed)
 
-    channel = next(channel for channel, way in answer.ways if way.filter == filter_)
-    title = f"{answer.subject.output_name(channel)}, {answer.subject.filter_name(filter_)}"
+    title = f"{answer.subject.output_name(ways[0].channel)}, {answer.subject.filter_name(filter_)}"
     rows = [[cell(y, x) for x in wide[::step]] for y in high[::step]]
     return Grid(title, rows, list(map(str, high)), list(map(str, wide)))

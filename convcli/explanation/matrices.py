@@ -1,4 +1,4 @@
-"""Matrices in a figure: what of them is shown, their sizes, and how they are drawn side by side."""
+"""Matrices in a figure: how much of them is shown, their sizes, and how they are drawn side by side."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MOST_NUMBERED = 11
 """A window with more rows or columns is shown in colours, without numbers."""
 
 MOST_ROOMY = 5
-"""Up to this many rows and columns, cells have room for six characters, else for four."""
+"""Up to this number of rows and columns, cells have room for six characters, else for four."""
 
 MOST_DRAWN = 93
-"""Of a window with more rows or columns, only some are drawn. This many cells of three pixels fill its room."""
+"""If a window has more rows or columns, only some are drawn. This number of cells of three pixels fills its room."""
 
 
 class Grid(NamedTuple):
@@ -63,7 +63,7 @@ class Grid(NamedTuple):
 
 
 def cell_side(grids: Sequence[Grid]) -> float:
-    """The side of a cell: wide enough for the longest number, narrow enough for many of them."""
+    """The side of a cell: wide enough for the longest number, and narrow if there are many cells."""
     count = max(max(len(grid.rows), len(grid.rows[0])) for grid in grids)
     if count > MOST_NUMBERED:
         return max(3.0, min(NUMBERED, 280 / count))
@@ -89,7 +89,7 @@ def drawn_row(
 
 
 def thinning(shape: tuple[int, ...]) -> int:
-    """One of how many rows and columns is drawn: 1 for all of them, 2 for every other one, …"""
+    """The step between the rows and columns that are drawn: 1 for all of them, 2 for every other one, …"""
     return ceil(max(shape) / MOST_DRAWN)
 
 

@@ -1,4 +1,4 @@
-"""Short texts about numbers and operations, for tables and figures. The minus is ASCII, so that numbers can be pasted."""
+"""Short texts about numbers and operations, for tables and figures. The minus is ASCII, so that numbers can be copied."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcli.explanation.subject import Subject
-from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Matrix, Reading, Trace
+from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Matrix, Point, Reading, Trace
 
 if TYPE_CHECKING:
     from convcli.explanation.pixel import Pixel
@@ -53,17 +53,17 @@ def summed(one: Trace) -> str:
 
 
 def flip(subject: Subject) -> str:
-    """How the kernel lies on the image: flipped, or as it is."""
+    """How the kernel is applied to the image: flipped, or as it is."""
     flipped = subject.operation.spec.op == "conv"
     if not subject.geometry.transpose:
         return "conv: the kernel flipped in both axes" if flipped else "corr: the kernel as it is, not flipped"
     given = "flipped" if flipped else "as it is"
     seen = "as it is" if flipped else "turned by 180°"
-    return f"transpose: every input pixel lays down the kernel {given}; an output sees it {seen}"
+    return f"transpose: every input pixel adds the kernel {given}; an output sees it {seen}"
 
 
 def reads(trace: Trace) -> str:
-    """``rows 0 to 4 in steps of 2, columns 1 to 3``: where the taps of a direct operation lie."""
+    """``rows 0 to 4 in steps of 2, columns 1 to 3``: the positions of the taps of a direct operation."""
     return f"{_span('row', trace.rows)}, {_span('column', trace.columns)}"
 
 
@@ -76,7 +76,7 @@ def _span(what: str, readings: Sequence[Reading]) -> str:
 
 
 SIGNS = {BETWEEN: "·", OUTSIDE: "(0)", COPY: "(…)"}
-"""How a text marks cells of a window that are not pixels."""
+"""How a text marks the cells of a window that are not pixels."""
 
 
 def marks(subject: Subject, traces: tuple[Trace, ...], signs: Mapping[str, str] = SIGNS) -> list[str]:
@@ -92,18 +92,18 @@ def marks(subject: Subject, traces: tuple[Trace, ...], signs: Mapping[str, str] 
     if COPY in found:
         copies = [*_copies("row", first.rows), *_copies("column", first.columns)]
         mode = subject.geometry.padding_mode
-        what = "where the input goes on by" if subject.geometry.transpose else "padding of"
+        what = "the input extended by" if subject.geometry.transpose else "padding of"
         out.append(f"{signs[COPY]}: beyond the border, {what} mode {mode}: {'; '.join(copies)}")
     return out
 
 
 def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
-    """What the border copies, a text for each run of rows or columns: ``rows -3 to -1 are 3 to 1``."""
+    """What is copied beyond the border, a text for each run of rows or columns: ``rows -3 to -1 are 3 to 1``."""
     runs: list[list[Reading]] = []
     for reading in readings:
         if reading.mark != COPY:
             continue
-        if runs and _goes_on([*runs[-1], reading]):
+        if runs and _is_run([*runs[-1], reading]):
             runs[-1].append(reading)
         else:
             runs.append([reading])
@@ -115,17 +115,17 @@ def _copies(what: str, readings: Sequence[Reading]) -> list[str]:
     return out if len(out) <= 2 else [*out[:2], "…"]
 
 
-def _goes_on(run: Sequence[Reading]) -> bool:
-    """Whether these rows or columns lie on one side of the image, as far from each other as their sources are."""
+def _is_run(run: Sequence[Reading]) -> bool:
+    """Whether these rows or columns are on one side of the image, in the same steps as their sources."""
     sides = {one.position < 0 for one in run}
     steps = {(b.position - a.position, (b.source or 0) - (a.source or 0)) for a, b in pairwise(run)}
     return len(sides) == len(steps) == 1
 
 
 def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
-    """The label of a row of a window: the row of the image, and beyond the border the row that it copies.
+    """The label of a row of a window: the row of the image and, beyond the border, the row that it copies.
 
-    Of a transposed operation it is the input's row, if there is one. With an empty `arrow` the copied row is left out.
+    For a transposed operation it is the row of the input, if there is one. With an empty `arrow` the copied row is left out.
     """
     if reading.mark == COPY:
         return f"{reading.position}{arrow}{reading.source}" if arrow else str(reading.position)
@@ -134,25 +134,31 @@ def label(reading: Reading, transpose: bool, arrow: str = "→") -> str:
     return "·" if reading.mark == BETWEEN else "–" if transpose else str(reading.position)
 
 
+def coding(subject: Subject) -> str:
+    """How the values of a picture code light."""
+    gamma = 0.0 if subject.ready.lift is None else subject.ready.lift.gamma
+    return f"gamma {gamma:.4g}" if gamma else "sRGB"
+
+
 def preparation(subject: Subject) -> list[tuple[str, str]]:
-    """What is done to the picture before the kernel reads it: names and texts. Mostly there is nothing."""
+    """What is done to the picture before the kernel reads it, as names and texts."""
     out = []
     if subject.operation.linear:
-        out.append(("linear", "the values are linear light, decoded from sRGB"))
+        out.append(("linear", f"the values are linear light, decoded from {coding(subject)}"))
     if subject.operation.channels == "gray" and subject.picture.colour.shape[-3] > 1:
         out.append(("channels", "gray: the colours become one channel first"))
     if subject.picture.alpha is not None:
         does = {
-            "premultiply": "premultiply: the colours are multiplied by their opacity, which is a channel of its own",
-            "filter": "filter: opacity is a channel like the colours",
-            "keep": "keep: opacity is copied, not computed",
+            "premultiply": "premultiply: the colours are multiplied by alpha, which is a channel of its own",
+            "filter": "filter: alpha is a channel like the colours",
+            "keep": "keep: alpha is copied, not computed",
             "drop": "drop",
         }
         out.append(("alpha", does[subject.ready.alpha]))
     return out
 
 
-def unreached(subject: Subject, at: tuple[int, int]) -> list[str]:
+def unreached(subject: Subject, at: Point) -> list[str]:
     """Why no input pixel reaches an output of the transposed operation."""
     geometry = subject.geometry
     parts = []
@@ -160,13 +166,13 @@ def unreached(subject: Subject, at: tuple[int, int]) -> list[str]:
         last = (geometry.input[axis] - 1) * geometry.stride[axis] + geometry.extent[axis] - 1 - geometry.pads[2 * axis]
         if at[axis] > last and geometry.padding_mode == "zeros":
             parts.append(f"{what} {at[axis]} is output_padding: the kernels end at {what} {last}")
-    return ["no input pixel reaches it", *(parts or ["it lies between the taps of their kernels"])]
+    return ["no input pixel reaches it", *(parts or ["it is between the taps of their kernels"])]
 
 
 def further(count: int, answer: Pixel) -> str:
     """How many windows are not shown, and what they are part of: ``2 more windows of the sum``.
 
-    Each kernel of a maximum is a candidate, with a window for each input channel that it reads.
+    For a maximum, each kernel is a candidate, with a window for each input channel that it reads.
     """
     rule = answer.output.rule
     if rule == "max" and len(answer.windows) == len(answer.traces):

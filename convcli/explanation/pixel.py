@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from convcli.errors import param
+from convcli.explanation.phrases import coding
 from convcli.explanation.subject import Channel, Subject, index
-from convcli.explanation.trace import Trace, Window, combine, trace
+from convcli.explanation.trace import Point, Trace, Window, combine, trace
 from convcli.images import Storage, row_of
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import apply_policy, store
@@ -17,22 +17,21 @@ from convcli.runs import pipeline
 
 
 class Written(NamedTuple):
-    """The value in the file, and in words how it came about. For JPEG and other lossy formats, before compression."""
+    """The value in the file, and how it is made, in words. For lossy formats it is the value before compression."""
 
     value: float
     words: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pixel:
+class Pixel(NamedTuple):
     """One channel of the result at one pixel.
 
-    The filters of `output` make the channel. Each has a trace; `joined` is their outputs as one. `steps` say what is done to it
-    next, for opacity or linear light: in words, and the value after it. `value` is before the range policy, `written` after it.
+    The filters of `output` make the channel. Each has a trace; `joined` is their combined output. `steps` are what is done to it
+    next, for alpha or linear light: in words, with the value after it. `value` is before the range policy, `written` after it.
     """
 
     subject: Subject
-    at: tuple[int, int]
+    at: Point
     channel: int
     output: Channel
     traces: tuple[Trace, ...]
@@ -44,10 +43,10 @@ class Pixel:
     @property
     def windows(self) -> list[Window]:
         """Every window of every filter."""
-        return [window for one in self.traces for window in one.windows]
+        return [Window(one, place) for one in self.traces for place in range(len(one.channels))]
 
     def telling(self, most: int) -> list[Window]:
-        """At most so many windows: those with the largest sums. Of a maximum, the windows of the largest kernel come first."""
+        """The windows with the largest sums, at most `most`. For a maximum, the windows of the largest kernel come first."""
         windows = self.windows
         if len(windows) <= most:
             return windows
@@ -60,14 +59,8 @@ class Pixel:
         return [windows[number] for number in chosen]
 
 
-def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
-    """Explain one output. Negative `at` and `channel` count from the end.
-
-    Raises
-    ------
-    GeometryError
-        There is no such pixel or channel.
-    """
+def explain(subject: Subject, at: Point, channel: int = 0) -> Pixel:
+    """Explain one output pixel. Negative `at` and `channel` count from the end; a GeometryError if they do not exist."""
     geometry, outputs = subject.geometry, subject.outputs
     where = f"the output of {geometry.output}"
     at = index(at[0], geometry.output.height, "row", where), index(at[1], geometry.output.width, "column", where)
@@ -84,34 +77,33 @@ def explain(subject: Subject, at: tuple[int, int], channel: int = 0) -> Pixel:
         everything = [combine(one.rule, [part.sum for part in traced(one)]) for one in outputs]
         value = float(restore.apply(np.array(everything)[:, np.newaxis, np.newaxis])[channel, 0, 0])
         steps = [(_step(subject, restore.alpha and channel == len(outputs) - 1), value)]
-    opaque = subject.ready.computes_alpha and channel == len(outputs) - 1
-    written = _written(subject, value, opaque)
+    written = _written(subject, value, subject.ready.computes_alpha and channel == len(outputs) - 1)
     return Pixel(subject, at, channel, outputs[channel], traces, joined, tuple(steps), value, written)
 
 
-def _step(subject: Subject, opacity: bool) -> str:
+def _step(subject: Subject, alpha: bool) -> str:
     """In words, what happens between the sum and the value."""
     words = []
     if subject.ready.alpha == "premultiply":
-        words.append("divided by the kernel's sum" if opacity else "divided by the opacity under the kernel")
-        if subject.operation.bias is not None and not opacity:
+        words.append("divided by the kernel's sum" if alpha else "divided by alpha under the kernel")
+        if subject.operation.bias is not None and not alpha:
             words.append("bias added")
-    if subject.operation.linear and not opacity:
-        words.append("encoded as sRGB")
+    if subject.operation.linear and not alpha:
+        words.append(f"encoded as {coding(subject)}")
     return ", ".join(words) or "as it is"
 
 
-def _written(subject: Subject, value: float, opacity: bool) -> Written:
-    """What `apply` writes for a value. Range policy, rounding and cast are done by the same code."""
+def _written(subject: Subject, value: float, alpha: bool) -> Written:
+    """What `apply` writes for a value. The same code does the range policy, the rounding and the cast."""
     storage, picture = subject.ready.storage, subject.picture
     row = row_of(storage.container)
     policy, lossy, tensor = storage.policy, row.loses(picture.metadata.lossy), row.tensor
-    if opacity:
+    if alpha:
         policy = "raw" if tensor else "clip"
     span = _span(subject) if policy == "minmax" else []
     kind = "float64" if picture.colour.dtype == np.float64 or storage.dtype == "uint16" else "float32"
     if span:
-        value = min(max(value, span[0]), span[1])  # a flat result has no other
+        value = min(max(value, span[0]), span[1])  # in a flat result, all values are the same
     values = np.array([value, *span]).astype(kind)
     if storage.dtype == "float32":
         kept = picture.colour.dtype if tensor and picture.colour.dtype.kind == "f" else np.float32
@@ -127,7 +119,7 @@ def _written(subject: Subject, value: float, opacity: bool) -> Written:
 
 
 def _span(subject: Subject) -> list[float]:
-    """The least and the greatest value of the whole result, which has to be computed for it."""
+    """The least and the greatest value of the result. The whole result has to be computed for them."""
     outcome = pipeline.run(subject.picture, subject.operation, TENSOR, "minmax")
     colour = np.asarray(outcome.picture.colour, np.float64)
     finite = colour[np.isfinite(colour)]
@@ -152,7 +144,7 @@ def _words(lossy: bool, storage: Storage, policy: str, value: float, span: list[
         scaled += shift
     elif policy == "minmax":
         low, high = (edge * storage.scale for edge in span)
-        words.append(f"{low:.4g} to {high:.4g}, all there is, is stretched to 0 to {white:g}")
+        words.append(f"{low:.4g} to {high:.4g}, the whole range, is stretched to 0 to {white:g}")
         scaled = (scaled - low) * white / (high - low) if high > low else 0.0
     bounded = not real or policy == "clip"
     if scaled != scaled and not real:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,8 +33,7 @@ class Channel(NamedTuple):
     filters: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Subject:
+class Subject(NamedTuple):
     """An operation on a picture, ready for questions about any pixel."""
 
     source: str  # what the picture was loaded from
@@ -44,7 +42,7 @@ class Subject:
     ready: pipeline.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
     image: NDArray[
         np.generic
-    ]  # ``(C_in, H, W)``: what the kernel reads. Opacity that is filtered is one of the channels.
+    ]  # ``(C_in, H, W)``: what the kernel reads. If alpha is filtered, it is one of the channels.
     geometry: Geometry
     layer: Layer  # the weights, in float64
     item: int = 0  # which image of a batch it is
@@ -65,7 +63,7 @@ class Subject:
 
     @property
     def kernel_name(self) -> str:
-        """The SPECs as they were written, shortened if they are long; the label of a layer."""
+        """The SPECs as they were written, shortened if they are long; for a layer its label."""
         bank = self.operation.bank
         if bank is None:
             return self.operation.label
@@ -78,17 +76,23 @@ class Subject:
         count = len(self.outputs)
         copied = self.ready.alpha == "keep" and self.ready.has_alpha
         return f"the output of {count} channel{'s' * (count != 1)}" + (
-            ", whose opacity is copied and not computed" if copied else ""
+            "; alpha is copied and not computed" if copied else ""
         )
 
     def input_name(self, channel: int) -> str:
         """``input channel 0 (red)``."""
-        return _named("input channel", channel, self._names(self.layer.inputs))
+        return f"input channel {channel}{self._colour(channel, self.layer.inputs)}"
 
     def output_name(self, channel: int) -> str:
         """``channel 0 (red)``."""
-        count = len(self.outputs)
-        return _named("channel", channel, self._names(count) if count == self.layer.inputs else ())
+        return f"channel {channel}{self._colour(channel, len(self.outputs))}"
+
+    def _colour(self, channel: int, count: int) -> str:
+        """The colour of a channel, in brackets, if there are as many channels as the kernel reads colours."""
+        names = _COLOURS.get(self.ready.space, ())
+        if self.ready.alpha in pipeline.COMPUTED:
+            names = (*names, "alpha")
+        return f" ({names[channel]})" if count == len(names) == self.layer.inputs else ""
 
     def filter_name(self, number: int) -> str:
         """The kernel's name, or ``filter 3``."""
@@ -98,16 +102,6 @@ class Subject:
         names = [kernel.name for one in bank.filters for kernel in one.kernels]
         return names[number % len(names)]
 
-    def _names(self, count: int) -> tuple[str, ...]:
-        colours = _COLOURS.get(self.ready.space, ())
-        if count == len(colours) + 1 and self.ready.alpha in ("premultiply", "filter"):
-            return (*colours, "alpha")
-        return colours if count == len(colours) else ()
-
-
-def _named(what: str, channel: int, names: Sequence[str]) -> str:
-    return f"{what} {channel}" + (f" ({names[channel]})" if names else "")
-
 
 def load(
     source: str, operation: Operation, container: str | None = None, policy: str | None = None, item: int | None = None,
@@ -115,16 +109,8 @@ def load(
 ) -> Subject:  # fmt: skip
     """Load a picture from a path or from ``-`` and fit an operation to it.
 
-    Parameters
-    ----------
-    container : str, optional
-        The format of the result. By default, the one that `apply` takes, or .npy if the result does not fit into that.
-    policy : str, optional
-        The range policy.
-    item : int, optional
-        Which image of a batch ``(N, C, H, W)``.
-    max_pixels, full_scale : optional
-        As for `images.load`.
+    The result has the format `container`; by default that of the input, or .npy if it cannot hold the result. `policy` is the
+    range policy, `item` the image of a batch ``(N, C, H, W)``; `max_pixels` and `full_scale` are as for `images.load`.
 
     Raises
     ------
@@ -132,10 +118,17 @@ def load(
         The image cannot be read, the operation does not fit it, or the named format cannot hold the result.
     """
     picture = images.load(source, max_pixels, full_scale)
-    item = _item(picture, item)
+    batch = picture.colour.ndim == 4
+    if item is not None and not batch:
+        raise ConvError(param("item", item), "is for a batch (N, C, H, W), and this is one image", "leave it out")
+    count = len(picture.colour) if batch else 1
+    if item is None and count > 1:
+        remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
+        raise ConvError("the input", f"is a batch of {count} images", remedy)
+    item = index(item or 0, count, "image", "the batch")
     operation = replace(operation, compute=Compute(dtype="float64"))
     notes = (*operation.notes, *picture.notes)
-    one = picture if picture.colour.ndim == 3 else replace(picture, colour=picture.colour[item : item + 1])
+    one = replace(picture, colour=picture.colour[item : item + 1]) if batch else picture
     target = source if source == STDIO or Path(source).suffix else f"{source}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
@@ -144,7 +137,7 @@ def load(
         if container is not None:
             raise
         ready = pipeline.prepare(one, operation, TENSOR, policy)
-        notes += (f"{source}: the result does not fit into the input's format; explained as it is written to .npy",)
+        notes += (f"{source}: the result does not fit into the input's format; the explanation is for .npy",)
     layer = replace(ready.layer, weight=ready.layer.weight.astype(np.float64))
     geometry = ready.spec.resolve(picture.size, layer.kernel)
     image = ready.source.read(0)
@@ -154,27 +147,9 @@ def load(
     return Subject(source, picture, operation, ready, image, geometry, layer, item, notes)
 
 
-def _item(picture: Picture, item: int | None) -> int:
-    if picture.colour.ndim == 3:
-        if item is not None:
-            raise ConvError(param("item", item), "is for a batch (N, C, H, W), this is one image", "leave it out")
-        return 0
-    count = picture.colour.shape[0]
-    if item is None and count > 1:
-        remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
-        raise ConvError("the input", f"is a batch of {count} images", remedy)
-    return index(item or 0, count, "image", "the batch")
-
-
 def index(number: int, count: int, what: str, whole: str) -> int:
-    """An index from 0 to `count` - 1. Negative numbers count from the end.
-
-    Raises
-    ------
-    GeometryError
-        There is no such index.
-    """
+    """An index from 0 to `count` - 1; negative numbers count from the end. A GeometryError if it is not in `whole`."""
     if not -count <= number < count:
         places = f"0 to {count - 1}, or -{count} to -1 from the end" if count > 1 else "0"
-        raise GeometryError(f"{what} {number}", f"does not lie in {whole}", f"use {places}")
+        raise GeometryError(f"{what} {number}", f"is not in {whole}", f"use {places}")
     return number % count

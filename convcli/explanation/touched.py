@@ -1,4 +1,4 @@
-"""The inverse question: which outputs an input pixel touches, through which taps and with what weight."""
+"""The inverse question: which outputs an input pixel reaches, through which taps and with what weight."""
 
 from __future__ import annotations
 
@@ -6,47 +6,48 @@ from typing import NamedTuple
 
 from convcli.errors import GeometryError, param
 from convcli.explanation.subject import Subject, index
-from convcli.explanation.trace import COPY, PIXEL
+from convcli.explanation.trace import COPY, PIXEL, Point
 from convcli.geometry import Geometry, border_indices
 from convcli.layer import Layer
 
 MOST_TOUCHES = 1_000_000
-"""The most ways that are listed. There are more only with an extreme padding."""
+"""The most ways that are listed. Only an extreme padding gives more."""
 
 MOST_PLACES = 10**6
 """The most padded positions of an axis that are searched for copies of a pixel."""
 
 
 class Touch(NamedTuple):
-    """One way from an input pixel to an output: the output's pixel and filter, the tap and its weight.
+    """One way from an input pixel to an output: the output's pixel, filter and channel, the tap and its weight.
 
     `mark` is `PIXEL` if the pixel itself is read, `COPY` if a copy of it beyond the border is.
     """
 
-    at: tuple[int, int]
+    at: Point
     filter: int
-    tap: tuple[int, int]
+    tap: Point
     weight: float
     mark: str
+    channel: int = -1
 
 
 class Touched(NamedTuple):
-    """A pixel of the input, its value, and the ways from it in the order of the outputs, each with its channel of the result."""
+    """A pixel of the input, its value, and the ways from it, in the order of the outputs."""
 
     subject: Subject
-    at: tuple[int, int]
+    at: Point
     channel: int
     value: float
-    ways: tuple[tuple[int, Touch], ...]
+    ways: tuple[Touch, ...]
 
 
-def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
+def touched(subject: Subject, at: Point, channel: int = 0) -> Touched:
     """Find the outputs of one input pixel. Negative `at` and `channel` count from the end.
 
     Raises
     ------
     GeometryError
-        There is no such pixel or channel, or there are too many ways to list.
+        The pixel or the channel does not exist, or there are too many ways to list.
     """
     geometry, count = subject.geometry, subject.layer.inputs
     where = f"the input of {geometry.input}"
@@ -54,19 +55,12 @@ def touched(subject: Subject, at: tuple[int, int], channel: int = 0) -> Touched:
     channel = index(channel, count, "channel", f"the input of {count} channel{'' if count == 1 else 's'}")
     place = {number: out for out, output in enumerate(subject.outputs) for number in output.filters}
     ways = touches(subject.layer, geometry, channel, at)
-    return Touched(
-        subject, at, channel, float(subject.image[(channel, *at)]), tuple((place[way.filter], way) for way in ways)
-    )
+    ways = [way._replace(channel=place[way.filter]) for way in ways]
+    return Touched(subject, at, channel, float(subject.image[(channel, *at)]), tuple(ways))
 
 
-def touches(layer: Layer, geometry: Geometry, channel: int, at: tuple[int, int]) -> list[Touch]:
-    """Every way from one input pixel to the outputs, in the order of the outputs.
-
-    Raises
-    ------
-    GeometryError
-        There are more than `MOST_TOUCHES`.
-    """
+def touches(layer: Layer, geometry: Geometry, channel: int, at: Point) -> list[Touch]:
+    """Every way from one input pixel to the outputs, in the order of the outputs. More than `MOST_TOUCHES` are a GeometryError."""
     rows, columns = (_hits(geometry, axis, at[axis]) for axis in (0, 1))
     filters = layer.outputs // layer.groups
     count = len(rows) * len(columns) * filters
@@ -101,13 +95,13 @@ def _hits(geometry: Geometry, axis: int, source: int) -> list[tuple[int, int, st
 
 
 def _positions(geometry: Geometry, axis: int, source: int) -> list[int]:
-    """Where the pixel `source` is read: at its own position and, beyond the border, at those of its copies."""
+    """Where the pixel `source` is read: at its own position, and at the positions of its copies beyond the border."""
     size, before, after = geometry.input[axis], *geometry.reach[2 * axis : 2 * axis + 2]
     if geometry.padding_mode == "zeros":
         return [source]
     if before + size + after > MOST_PLACES:
         what = "rows" if axis == 0 else "columns"
         remedy = f"use at most {MOST_PLACES} padded {what}, or {param('padding_mode', 'zeros')}"
-        raise GeometryError(f"padding {before}+{after}", "copies a pixel too often to list", remedy)
+        raise GeometryError(f"padding {before}+{after}", "makes too many copies of a pixel to list them", remedy)
     indices = border_indices(size, before, after, geometry.padding_mode)
     return [place - before for place, index in enumerate(indices) if index == source]

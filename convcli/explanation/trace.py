@@ -3,14 +3,13 @@
     direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i - top, s·x + d·j - left)
     transposed  R(o, y, x) = bias(o) + Σc Σi Σj k(c, o, i, j) · I(c, (y + top - d·i) / s, (x + left - d·j) / s)
 
-The second sum has only those terms whose quotients are whole numbers; beyond the image they count where a padding mode puts
-pixels there. It is the same as a direct sum over the image with s - 1 zeros between its pixels and the kernel turned by 180°.
-Nothing here calls a backend.
+The second sum has only the terms whose quotients are whole numbers. Terms beyond the image count if a padding mode puts pixels
+there. It is the same as a direct sum over the image with s - 1 zeros between its pixels and the kernel turned by 180°.
+No backend is called here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
 
@@ -22,18 +21,20 @@ from convcli.layer import Layer
 
 Matrix = NDArray[np.float64]
 
+Point = tuple[int, int]
+"""A row and a column."""
+
 PIXEL, COPY, OUTSIDE, BETWEEN = "pixel", "copy", "zero", "between"
 """What a cell of a window is: a pixel, a copy of one beyond the border, a zero beyond the border, or a zero between the pixels
 of a transposed operation's input."""
 
 
 class Reading(NamedTuple):
-    """What one row of taps reads, or likewise one column.
+    """What one row of taps reads. For a column of taps it is the same.
 
-    `tap` is the row of the kernel as it is applied. It lies at the row `position` of the image; negative rows, and rows from the
-    image's height on, are beyond the border. Of a transposed operation it is a row of the image with zeros between its pixels,
-    but for the copies beyond the border. `source` is the row that is read, None for a zero, and `mark` one of `PIXEL`, `COPY`,
-    `OUTSIDE` and `BETWEEN`.
+    `tap` is the row of the kernel as it is applied. Its row in the image is `position`, which is beyond the border if it is
+    negative, or the image's height or more. For a transposed operation, the image has zeros between its pixels, except for the
+    copies beyond the border. `source` is the row that is read, None for a zero; `mark` is `PIXEL`, `COPY`, `OUTSIDE` or `BETWEEN`.
     """
 
     tap: int
@@ -46,8 +47,8 @@ class Term(NamedTuple):
     """A product of a sum: a pixel of an input channel, and the tap that reads it."""
 
     channel: int
-    pixel: tuple[int, int]
-    tap: tuple[int, int]
+    pixel: Point
+    tap: Point
     value: float
     weight: float
 
@@ -57,13 +58,12 @@ class Term(NamedTuple):
         return self.value * self.weight
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trace:
+class Trace(NamedTuple):
     """One output of one filter at one pixel: ``(C_in/groups, kh, kw)`` values that the taps read, and the weights for them.
 
-    `filter` is the output channel of the layer, `channels` the input channels of its group. Rows, columns, values and kernel are
-    in the order of the window, from its top left corner. For a transposed operation the kernel is turned by 180°; `Reading.tap`
-    has the index of each tap before that.
+    `filter` is the output channel of the layer, `channels` are the input channels of its group. Rows, columns, values and kernel
+    are in the order of the window, from its top left corner. For a transposed operation the kernel is turned by 180°, but
+    `Reading.tap` is the index of a tap before that.
     """
 
     filter: int
@@ -90,19 +90,16 @@ class Trace:
         order = (OUTSIDE, BETWEEN, COPY, PIXEL)
         return [[min(row.mark, column.mark, key=order.index) for column in self.columns] for row in self.rows]
 
-    def source(self, row: int, column: int) -> tuple[int, int] | None:
-        """The pixel that a cell of the window reads; None for a zero."""
-        above, left = self.rows[row].source, self.columns[column].source
-        return None if above is None or left is None else (above, left)
-
     @property
-    def windows(self) -> list[Window]:
-        """The window of every input channel."""
-        return [Window(self, place) for place in range(len(self.channels))]
+    def sources(self) -> list[list[Point | None]]:
+        """The pixel that every cell of the window reads; None for a zero."""
+        lines = ([(row.source, column.source) for column in self.columns] for row in self.rows)
+        return [[None if y is None or x is None else (y, x) for y, x in line] for line in lines]
 
     @property
     def terms(self) -> list[Term]:
         """The products of all cells that read a pixel, or a copy of one."""
+        sources = self.sources
         return [
             Term(
                 channel, pixel, (row.tap, column.tap), float(self.values[place, i, j]), float(self.kernel[place, i, j])
@@ -110,7 +107,7 @@ class Trace:
             for place, channel in enumerate(self.channels)
             for i, row in enumerate(self.rows)
             for j, column in enumerate(self.columns)
-            if (pixel := self.source(i, j)) is not None
+            if (pixel := sources[i][j]) is not None
         ]
 
 
@@ -137,7 +134,7 @@ class Window(NamedTuple):
         return float(self.matrices[2].sum())
 
 
-def trace(image: NDArray[np.generic], layer: Layer, geometry: Geometry, filter_: int, at: tuple[int, int]) -> Trace:
+def trace(image: NDArray[np.generic], layer: Layer, geometry: Geometry, filter_: int, at: Point) -> Trace:
     """Work out one of the layer's outputs, at the row and column `at`, of an image ``(C_in, H, W)`` of any real dtype."""
     channels = layer.inputs // layer.groups
     group, place = divmod(filter_, layer.outputs // layer.groups)
@@ -158,7 +155,7 @@ def _read(readings: tuple[Reading, ...]) -> tuple[list[int], list[int]]:
 
 
 def readings(geometry: Geometry, axis: int, at: int) -> tuple[Reading, ...]:
-    """What the taps along an axis read for the output row (or column) `at`, in the order of their positions."""
+    """What the taps along an axis read for the output row or column `at`, in the order of their positions."""
     k, s, d, before = geometry.kernel[axis], geometry.stride[axis], geometry.dilation[axis], geometry.pads[2 * axis]
     size = geometry.input[axis]
     mode = geometry.padding_mode
@@ -175,7 +172,7 @@ def _read_at(position: int, tap: int, size: int, mode: str) -> Reading:
 
 
 def _collected(place: int, tap: int, s: int, size: int, mode: str) -> Reading:
-    """What a tap reads at a place of the image with s - 1 zeros between its pixels, and between those of its border."""
+    """What a tap reads in the image with s - 1 zeros between its pixels, also beyond its border."""
     pixel, rest = divmod(place, s)
     if rest:
         return Reading(tap, place, None, BETWEEN if 0 <= place < (size - 1) * s or mode != "zeros" else OUTSIDE)
@@ -184,7 +181,7 @@ def _collected(place: int, tap: int, s: int, size: int, mode: str) -> Reading:
 
 
 def combine(rule: str, sums: list[float]) -> float:
-    """The outputs of several kernels as one: ``none`` (of one kernel), ``magnitude`` √(Σ x²), ``sum`` or ``max``."""
+    """The combined output of several kernels: ``none`` (one kernel), ``magnitude`` √(Σ x²), ``sum`` or ``max``."""
     if rule == "magnitude":
         return sqrt(sum(value * value for value in sums))
     if rule == "max":

@@ -1,7 +1,7 @@
-"""The table of formats: a row has all that is known of a format, and everything else asks it.
+"""The table of formats. A row has everything that convcli knows about a format; all other modules look it up here.
 
-A new format is a row, and a function that reads or writes it where Pillow does not. Standard library only, until a name is
-asked for that the table does not have.
+To add a format, add a row, and a module that reads or writes it if Pillow does not. Standard library only, until somebody asks
+for a name that the table does not have.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ PILLOW_READS, PILLOW_WRITES = "pillow_file", "through_pillow"
 """The reader and the writer of most formats."""
 
 ANY = sys.maxsize
-"""A length that is not limited."""
+"""No limit of a length."""
 
 
 class Format(NamedTuple):
-    """All that is known of a format. The defaults are those of a format that Pillow knows and this table does not."""
+    """What is known about a format. The defaults are for a format that Pillow knows and this table does not have."""
 
-    name: str  # as Pillow names it, or ``NPY``
-    # endings that are known here. Pillow knows more, but imports all of its plugins to answer.
+    name: str  # Pillow's name, or ``NPY``
+    # endings of file names. Pillow knows more, but has to import all of its plugins for that.
     endings: tuple[str, ...] = ()
-    # endings that Pillow gives to this format, and that promise another kind of file
+    # endings that Pillow counts to this format, but that stand for another kind of file
     refused_endings: tuple[str, ...] = ()
     heads: tuple[bytes, ...] = ()  # the first bytes of its files, where more than Pillow has to know them
     end: str = ""  # the function in `convcli.images.reading.ends` that finds where a picture ends
@@ -38,8 +38,8 @@ class Format(NamedTuple):
     # function ``write``. Empty: files are not read, or not written.
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
-    refusal: str = ""  # why files are not read, for the user
-    # what opens files of this format in Pillow, where others need not be asked first: a module of it, and a name in that
+    refusal: str = ""  # why files are not read: the rule of the error
+    # what opens these files in Pillow, ``MODULE.NAME``; given if other plugins need not be tried first
     plugin: str = ""
     coding: str = ""  # which options its encoder has: a key of `convcli.images.writing.through_pillow.CODINGS`
     package: str = ""  # the package that reads it, of one of the extras
@@ -52,50 +52,41 @@ class Format(NamedTuple):
     alpha: bool = True
     palette: bool = False  # whether it has at most 256 colours, and counts hundredths of a second: see `writing.gif`
     turned: bool = False  # whether cameras write it, so that any file may say how it is to be turned
-    # where its header says that samples have more than 8 bits, of which Pillow keeps 8: what stands before, the number of
-    # the byte behind that, the bits of it that count, and their least value
-    deep: tuple[bytes, int, int, int] | None = None
-    plain: bool = False  # whether its files may hold nothing but samples, row by row, behind a header
-    layers: bool = False  # whether what Pillow counts is the layers of one picture, which it may not be able to read
+    header: str = ""  # the function in `convcli.images.reading.headers` that reads what its files declare
+    any_white: bool = False  # whether its files say what white is: any whole number that its integers hold
+    layers: bool = False  # whether what Pillow counts is the layers of one picture, which is read
     tensor: bool = False  # whether it holds any number of channels, as real numbers of any type
     bands: bool = False  # whether it holds any number of channels, as pixels of the types of its pictures
     pages: bool = False  # whether several pictures are pages that differ in all
     animation: bool = False  # whether several pictures are frames with their timing
     # endings under which an animation stays one. Under others it does if the input is of this format.
     animated_endings: tuple[str, ...] = ()
-    largest: int = ANY  # the largest side, as Pillow writes it
-    only: int = 0  # the one size of both sides that it has; 0 for any
-    # the metadata that a file keeps, by its name in `convcli.images.picture.Metadata`, and the longest of each; of resolutions,
-    # which are whole numbers if there is a limit, the largest
+    largest: int = ANY  # the largest side that Pillow writes
+    only: int = 0  # the only side that it can have; 0: any
+    # the metadata that a file can hold, by its name in `convcli.images.picture.Metadata`, and the greatest length of each;
+    # of a resolution, which is a whole number if there is a limit, the largest
     keeps: Mapping[str, int] = {}
-    # whether colours in its files are rounded for a smaller size; None where only the file says it
+    # whether its files are lossy; None: some files are
     lossy_read: bool | None = False
-    # the same of what is written; None where it is lossy if the input was, or if a quality below 100 is asked for
+    # whether written files are lossy; None: if the input was, or with a quality below 100
     lossy_written: bool | None = False
-    # whether it has these settings
+    # whether the encoder has these settings
     quality: bool = False
     compression: bool = False
-    # what the encoder takes for each pixel of three channels, as measured, beside the pixels and the file
+    # memory of the encoder for each pixel of three channels, measured, without the pixels and the file
     encoder_bytes: int = 0
-    direct: bool = False  # whether pixels are written as they are, front to back: no copy of the file is made in memory
+    # whether the encoder writes from front to back, so that no copy of the file is needed in memory
+    direct: bool = False
 
     def loses(self, source_loses: bool, quality: int | None = None) -> bool:
-        """Whether a file of this format loses something of the colours.
-
-        Parameters
-        ----------
-        source_loses : bool
-            Whether the input's coding did.
-        quality : int, optional
-            What the user asks for.
-        """
+        """Whether writing this format changes colours, for an input that is lossy or not, and the quality that the user wants."""
         if self.lossy_written is None:
             return source_loses if quality is None else quality < 100
         return self.lossy_written
 
 
 def _whole(*names: str) -> dict[str, int]:
-    """Metadata of any length."""
+    """Metadata whose length is not limited."""
     return dict.fromkeys(names, ANY)
 
 
@@ -106,48 +97,51 @@ ROWS = {row.name: row for row in (
     Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), plugin="PngImagePlugin.PngImageFile", end="png",
            sequence="pipe", writer="png", bits=16, animation=True, animated_endings=(".apng",), compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "text", "chunks")),
-    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", plugin="JpegImagePlugin.jpeg_factory",
-           coding="jpeg", turned=True, cmyk=True, alpha=False, largest=65500, lossy_read=True, lossy_written=True, quality=True,
+    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", header="jpeg",
+           plugin="JpegImagePlugin.jpeg_factory", coding="jpeg", turned=True, cmyk=True, alpha=False, largest=65500,
+           lossy_read=True, lossy_written=True, quality=True,
            keeps={"exif": 65533, "xmp": 65504, "comment": 65533, "dpi": 65535} | _whole("iptc", "icc_profile"), encoder_bytes=5),
-    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", coding="webp", feature="webp", animation=True, largest=16383,
-           animated_endings=(".webp",), keeps=_whole("exif", "xmp", "icc_profile"), lossy_read=None, lossy_written=None,
-           quality=True, encoder_bytes=41),
-    # "AV1 Codec ISO Media File Format Binding", 2.3.3: high_bitdepth; ISO/IEC 15444-1, A.5.1: each channel's bits less 1
-    Format("AVIF", deep=(b"av1C", 2, 0x40, 0x40), feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
+    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", header="webp", coding="webp", feature="webp", animation=True,
+           largest=16383, animated_endings=(".webp",), keeps=_whole("exif", "xmp", "icc_profile"), lossy_read=None,
+           lossy_written=None, quality=True, encoder_bytes=41),
+    Format("AVIF", header="avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
            bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
-    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"), heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
-           sequence="file", writer="netpbm", plain=True, bits=16, alpha=False),  # the others are of 1 bit, and real
-    Format("BMP", (".bmp",), alpha=False, keeps=_whole("dpi"), direct=True),
+    Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
+           heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
+           sequence="file", reader="netpbm_file", writer="netpbm", any_white=True, bits=16, alpha=False),
+    Format("BMP", (".bmp",), header="bmp", alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
-    Format("JPEG2000", feature="jpg_2000", deep=(b"\xff\x4f\xff\x51", 38, 0x7F, 8),
+    Format("JPEG2000", heads=(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "), header="jpeg2000", feature="jpg_2000",
            lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
     Format("MPO", written_as="JPEG", turned=True, lossy_read=True),  # of telephones, with a small picture behind the large one
-    Format("ICO", coding="ico", largest=256),
+    Format("ICO", header="icons", coding="ico", largest=256),
     Format("ICNS", only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
     Format("PCX", alpha=False, largest=65534),
-    Format("SGI", largest=65535),
+    Format("SGI", header="sgi", largest=65535),
     Format("TGA", largest=65535),
+    Format("DDS", header="dds"),
+    Format("CUR", header="icons", writer=""),
     Format("PDF", cmyk=True, largest=65500, lossy_written=True),
     Format("EPS", reader="", refusal="is EPS, a program, which Pillow would hand to Ghostscript", alpha=False),
-    # Read with the help of other programs or not at all; hold neither gray nor colours of 8 bits.
+    # Need other programs to be read, or cannot be read at all; cannot be written with 8-bit gray or colours.
     *(Format(name, reader="", writer="") for name in ("BUFR", "GRIB", "HDF5", "WMF")),
     Format("MPEG", reader=""),
-    Format("PSD", writer="", layers=True),
+    Format("PSD", heads=(b"8BPS",), header="psd", writer="", layers=True),
     *(Format(name, writer="") for name in ("BLP", "MSP", "PALM", "SPIDER", "XBM")),
 )}
-"""In the order in which formats are named to the user."""
+"""In the order in which messages name the formats."""
 # fmt: on
 
 TENSOR = next(row.name for row in ROWS.values() if row.tensor)
-"""The format of tensors, which holds any number of channels as real values."""
+"""The format of tensors."""
 
 ENDINGS = {ending: row for row in ROWS.values() for ending in row.endings}
-"""The formats that this table has endings for."""
+"""Formats by the endings in this table."""
 
 
 FIGURES = (".svg", ".png")
@@ -155,22 +149,22 @@ FIGURES = (".svg", ".png")
 
 
 def row_of(name: str | None) -> Format:
-    """The row of a format by its name; one of defaults where the table has none."""
+    """The row of a format; if the table has none, one with the defaults."""
     return ROWS.get(name or "") or Format(name or "")
 
 
 def row_of_head(head: bytes) -> Format | None:
-    """The format that a file with these first bytes has, if the table knows them."""
+    """The format of a file with these first bytes; None if the table does not know them."""
     return next((row for row in ROWS.values() if row.heads and head.startswith(row.heads)), None)
 
 
 def reader(row: Format | None) -> Callable[..., Any]:
-    """The class that opens files of a format; Pillow's where it is not known."""
+    """The class that opens files of a format; the one for Pillow if the format is not known."""
     return _found(f"convcli.images.reading.{PILLOW_READS if row is None else row.reader}.File")
 
 
 def plugin(row: Format | None) -> Callable[..., Any] | None:
-    """What opens files of a format in Pillow, if the table says it."""
+    """What opens files of a format in Pillow; None if the table does not say it."""
     return None if row is None or not row.plugin else _found(f"PIL.{row.plugin}")
 
 
@@ -186,26 +180,21 @@ def _found(path: str) -> Callable[..., Any]:
 
 
 def animations() -> dict[str, str]:
-    """Endings of animated formats, and the names of these."""
+    """Endings and names of the formats that can be animated."""
     return {ending: row.name for row in ROWS.values() if row.animation for ending in row.endings}
 
 
 def format_of(target: str, wanted: str | None, source: str | None) -> str:
-    """The format to write, as Pillow names it, or ``NPY``.
+    """The format to write: Pillow's name of it, or ``NPY``. Raises `ImageError` if it cannot be written.
 
     Parameters
     ----------
     target : str
-        A path, whose ending decides; ``-``, or a device or pipe whose name has no ending.
+        A path, whose ending decides; or ``-``, or a device or pipe whose name has no ending.
     wanted : str, optional
-        The format's name for these.
+        The name of the format, if the ending does not decide.
     source : str, optional
-        The input's format: these take it if nothing else is said.
-
-    Raises
-    ------
-    ImageError
-        An ending or a name that nothing here can write.
+        The format of the input, which is the default for a stream.
     """
     if wanted is None and names.is_stream(target) and not Path(target).suffix:
         name = row_of(source).written_as or source
@@ -222,7 +211,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
 
 
 def has_image_name(name: str) -> bool:
-    """Whether a file's name ends as those of images do that can be read, or of .npy tensors."""
+    """Whether the name of a file has an ending of images that can be read, or of .npy tensors."""
     ending = Path(name).suffix.lower()
     if not ending or ending in ENDINGS:
         return bool(ending)
@@ -265,7 +254,7 @@ def libraries() -> str:
 
 
 def _row_of_ending(ending: str) -> Format | None:
-    """The format that an ending stands for, by this table or by Pillow."""
+    """The format of an ending, from this table or from Pillow."""
     if ending in ENDINGS or not ending:
         return ENDINGS.get(ending)
     from PIL import Image
@@ -287,7 +276,7 @@ def _read(name: str) -> bool:
 
 
 def _registered(name: str, registry: str) -> bool:
-    """Whether Pillow has a plugin that opens a format (``OPEN``), or saves it (``SAVE``)."""
+    """Whether Pillow has a plugin that opens (``OPEN``) or saves (``SAVE``) a format."""
     from PIL import Image
 
     Image.init()

@@ -1,4 +1,4 @@
-"""How files are opened safely: limits of pixels and memory, one kind of error, and no change of Pillow's settings.
+"""Files are opened safely here: limits of pixels and memory, one kind of error, and no change of Pillow's settings.
 
 Pillow's settings belong to the whole process: only the command line changes them.
 """
@@ -25,7 +25,7 @@ MAX_PIXELS = 178_956_970
 """The default limit of pixels. Pillow itself refuses more than this: twice its own setting."""
 
 HEAD_BYTES = 16
-"""How much of a file Pillow's plugins look at to recognise their format."""
+"""The number of bytes from which Pillow's plugins recognise their format."""
 
 _QUIET = ("PIL", "tifffile", "astropy")
 """Loggers with messages about damaged files. Python would print these."""
@@ -34,14 +34,9 @@ _QUIET = ("PIL", "tifffile", "astropy")
 def settle(limit: int = MAX_PIXELS) -> None:
     """Set Pillow's limit of pixels, silence its warnings, and silence loggers, if the context owns the process.
 
-    Leaving the context undoes it. Other callers keep their settings: `opened` does not look at Pillow's limit, and warnings
-    and log messages take the way that the caller gave them.
-
-    Parameters
-    ----------
-    limit : int
-        The largest number of pixels that is accepted. Some of Pillow's plugins check Pillow's setting. So it is raised if
-        needed, but never lowered: Pillow also checks the size of letters against it.
+    Leaving the context undoes it. Without such a context nothing is changed: `opened` ignores Pillow's limit, and warnings and
+    log messages go where the caller sends them. Some of Pillow's plugins check Pillow's own limit. So it is raised if `limit`
+    is higher, but never lowered: Pillow also compares the size of letters with it.
     """
     context = current()
     if context.owns_process:
@@ -71,16 +66,11 @@ def _remove(entry: object) -> None:
 def opened(stream: BinaryIO) -> Image.Image:
     """Pillow's image of a file, not yet decoded.
 
-    This is `PIL.Image.open` without its check of the size, whose limit belongs to the whole process. The caller checks the
-    size. PNG and JPEG files are opened without asking other plugins first: importing these takes a thirtieth of the run time
+    This is `PIL.Image.open` without the check of the size, whose limit belongs to the whole process. The caller checks the
+    size. PNG and JPEG files are opened without trying other plugins first: importing these takes a thirtieth of the run time
     of a command on a small image.
 
-    Raises
-    ------
-    UnidentifiedImageError
-        No plugin knows the format.
-    Exception
-        A plugin can raise any other exception.
+    Raises `UnidentifiedImageError` if no plugin knows the format. A plugin can raise any other exception.
     """
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
@@ -98,24 +88,21 @@ def opened(stream: BinaryIO) -> Image.Image:
                 with suppress(*_ANOTHER):
                     factory, accept = Image.OPEN[name]
                     accepted = accept is None or accept(head)
-                    if accepted and not isinstance(accepted, str):  # a text says why it is not
+                    if accepted and not isinstance(accepted, str):  # a text says why it is not accepted
                         stream.seek(0)
                         return factory(stream, "")
     raise UnidentifiedImageError("cannot identify image file")
 
 
 _ANOTHER = SyntaxError, IndexError, TypeError, struct.error
-"""By these, a plugin says that a file has another format."""
+"""What a plugin raises if a file has another format."""
 
 
 @contextmanager
 def decoding(source: str, limit: int) -> Iterator[None]:
-    """Turn whatever decoders raise into an `ImageError` of one line, and keep C libraries from talking.
+    """Turn every error of a decoder into an `ImageError`, and silence C libraries.
 
-    Raises
-    ------
-    ImageError
-        What was raised within; an `UnidentifiedError` where Pillow knows no such format.
+    It is an `UnidentifiedError` if Pillow does not know the format.
     """
     try:
         with silent():
@@ -123,47 +110,37 @@ def decoding(source: str, limit: int) -> Iterator[None]:
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
-        rule, why = "is not an image", "Pillow recognises no format in it"
+        rule, why = "is not an image", "Pillow does not know its format"
         raise UnidentifiedError(f"input '{source}'", rule, "name an image or a .npy file", why) from None
-    except Exception as error:  # only code of Pillow or tifffile runs in there, which raises whatever comes to hand
+    except Exception as error:  # the block runs only code of Pillow and tifffile, which may raise anything
         rule, remedy = "cannot be decoded", "is it truncated, damaged or of a rare kind?"
         raise ImageError(f"input '{source}'", rule, remedy, reason(error, "Pillow gives no reason")) from None
 
 
 def reason(error: Exception, otherwise: str) -> str:
-    """The first line of what a library says, or `otherwise` where it says nothing."""
+    """The first line of the message of an error; `otherwise` if it has no message."""
     return (str(error).splitlines() or [otherwise])[0]
 
 
 class UnidentifiedError(ImageError):
-    """Pillow knows no such format."""
+    """Pillow does not know the format."""
 
 
 def beyond(source: str, size: str, pixels: int, limit: int) -> ImageError:
-    """The error that a picture is beyond the limit."""
+    """The error for a picture with too many pixels."""
     what = f"input '{source}'"
     if pixels > MOST_PIXELS:
         rule, why = f"has {size}, more than any image has", "it is damaged, or a decompression bomb"
         return ImageError(what, rule, "use another", why)
-    remedy = f"if it is none, use {param('max_pixels', pixels)}"
+    remedy = f"if you trust it, use {param('max_pixels', pixels)}"
     return ImageError(what, f"has {size}, more than {limit}, and may be a decompression bomb", remedy)
 
 
 def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, frames: int = 1) -> None:
-    """Refuse, before it is decoded, what is beyond the limit or what this machine cannot hold.
+    """Refuse an image that has too many pixels or needs too much memory, before it is decoded.
 
-    Parameters
-    ----------
-    source : str
-        For the message.
-    pixels : int
-        Of all frames together.
-    limit : int
-        The largest count that is accepted.
-    bytes_each : int
-        What decoding takes for each pixel of a frame.
-    frames : int
-        Of which one is in memory at a time.
+    `pixels` is the number of all `frames`, of which one at a time is in memory, and `bytes_each` is what decoding takes for
+    each pixel of a frame.
     """
     size = f"{pixels} pixels" + (f" in {frames} frames" if frames > 1 else "")
     if pixels > limit:

@@ -1,4 +1,4 @@
-"""What a file says beside its pixels, read from Pillow; damaged metadata does not spoil the pixels."""
+"""The metadata of a file, read from Pillow. Damaged metadata does not prevent reading the pixels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Callable
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from PIL import Image
 
@@ -14,40 +14,41 @@ from convcli.images import directories
 from convcli.images.directories import Directory
 from convcli.images.formats import row_of
 from convcli.images.picture import JpegCoding, Metadata
+from convcli.images.reading.ends import png_chunks
 
 T = TypeVar("T")
 
 SMAX = 341
-"""TIFF's SMaxSampleValue: the white of real values, which no other tag tells."""
+"""TIFF's SMaxSampleValue: white of real values. No other tag says it."""
 
 ORIENTATION = 274
-"""EXIF's tag of how the camera was held."""
+"""EXIF's tag of the orientation."""
 
 PHOTOMETRIC = {"gray": 1, "rgb": 2, "cmyk": 5}
 """TIFF's PhotometricInterpretation of every colour space."""
 
 XMP, ICC, RESOLUTION = 700, 34675, (282, 283, 296)
-"""TIFF's tags of the XMP packet, of the profile, and of pixels per unit across and down, and the unit."""
+"""TIFF's tags of the XMP packet, of the profile, and of the resolution: pixels per unit across and down, and the unit."""
 
 _LAYOUT = {
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 280, 281, 282, 283, 284, 288, 289, 290, 291, 292,
     293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512,
     513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675, 37724,
 }  # fmt: skip
-"""TIFF's tags of how the pixels are stored (TIFF 6.0), those that are kept apart from EXIF (resolution, profile, XMP), and
-Photoshop's layers, which are the picture as it was."""
+"""TIFF's tags that are not copied with EXIF: how the pixels are stored (TIFF 6.0), what `Metadata` has separately (resolution,
+profile, XMP), and Photoshop's layers, which show the original picture."""
 
 _RESOURCES = 34377
 """TIFF's tag of Photoshop's image resources."""
 
 _SIGNATURE = b"Photoshop 3.0\0"
-"""What they begin with in a JPEG's APP13 segment."""
+"""The start of image resources in the APP13 segment of a JPEG."""
 
 _THUMBNAILS = {0x0409, 0x040C}
-"""Resources that show the picture as it was (Adobe, "Photoshop File Formats Specification", image resources)."""
+"""Resources with thumbnails of the original picture (Adobe, "Photoshop File Formats Specification", image resources)."""
 
 _SIDES = 0xA002, 0xA003
-"""EXIF's tags PixelXDimension and PixelYDimension: of the picture as it was."""
+"""EXIF's tags PixelXDimension and PixelYDimension: the size of the original picture."""
 
 _TURNED = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]")
 _SIZED = re.compile(
@@ -55,27 +56,20 @@ _SIZED = re.compile(
     rb"|<(exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))>[^<]*</\1>"
 )
 _SMALL = re.compile(rb"<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>", re.DOTALL)
+_LIGHT = b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"
+"""PNG's chunks of what its values mean (3rd edition, 11.3.2), but for the profile."""
+
 _PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
-"""ImageMagick's keywords of PNG's texts that hold EXIF, which Pillow reads as such, and other profiles."""
+"""ImageMagick's keywords for PNG's texts with profiles. Pillow reads those with EXIF itself."""
 
 
 def metadata_of(
     image: Image.Image, frames: int, lossy: bool, tags: Directory | None = None
 ) -> tuple[Metadata, int, tuple[str, ...]]:
-    """What is carried along, the orientation of the pixels, 1 to 8, and remarks on what is damaged.
+    """The metadata that the output keeps, the orientation of the pixels (1 to 8), and remarks about what is damaged.
 
-    To be called when the pixels are decoded: some formats keep their texts behind them.
-
-    Parameters
-    ----------
-    image : Image
-        That has the file's `info` and EXIF data.
-    frames : int
-        How many pictures the file has.
-    lossy : bool
-        Whether its coding rounds colours.
-    tags : Directory, optional
-        Of a TIFF; EXIF data of others is Pillow's to find.
+    Call it after the pixels are decoded: in some formats texts come after them. `frames` is the number of pictures in the file,
+    `lossy` says whether the file is lossy, and `tags` are those of a TIFF.
     """
     orientation, dpi, profile = orientation_of(image), sound(_dpi, image), image.info.get("icc_profile")
     exif = sound(_exif, image, tags)
@@ -89,7 +83,6 @@ def metadata_of(
         iptc=sound(_iptc, image),
         comment=sound(_comment, image),
         text=sound(_text, image) or (),
-        chunks=sound(_chunks, image) or (),
         jpeg=sound(_jpeg, image),
         lossy=lossy,
         frames=frames,
@@ -99,13 +92,13 @@ def metadata_of(
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF's orientation, 1 to 8; 1 where there is none that makes sense."""
+    """EXIF's orientation, 1 to 8; 1 if there is none, or a wrong one."""
     found = sound(lambda: int(_number(image.getexif().get(ORIENTATION))))
     return found if found is not None and 1 <= found <= 8 else 1
 
 
 def as_white(value: Any) -> float | None:
-    """A tag's value, whatever its type, as the value of white; of one for each sample, the first."""
+    """White, from the value of a tag, which may have any type. Of a value for each sample, the first is used."""
     white = sound(_number, value)
     return white if white is not None and 0 < white < inf else None
 
@@ -115,12 +108,12 @@ def _number(value: Any) -> float:
 
 
 def sound(read: Callable[..., T], *data: Any) -> T | None:
-    """What `read` finds in its data, or None where that is damaged."""
+    """The result of `read`, or None if its data is damaged."""
     try:
         return read(*data)
     except MemoryError:
         raise
-    except Exception:  # struct.error, ZeroDivisionError, TypeError, …: only Pillow's code runs in there
+    except Exception:  # struct.error, ZeroDivisionError, TypeError, …: Pillow may raise anything
         return None
 
 
@@ -144,7 +137,7 @@ def _resolution(tags: Directory, swapped: bool) -> Directory | None:
 
 
 def _exif(image: Image.Image, tags: Directory | None) -> bytes:
-    """The EXIF data, maybe empty, without the orientation, the size and the layout of the pixels. All else is as it was."""
+    """EXIF data without the orientation, the size and the layout of the pixels. All other tags stay as they were."""
     if tags is None:
         data = getattr(image.getexif(), "_loaded_exif", None)
         tags = directories.parse(data) if data else {}
@@ -158,7 +151,7 @@ def _exif(image: Image.Image, tags: Directory | None) -> bytes:
 
 
 def _without_thumbnails(resources: bytes) -> bytes:
-    """Photoshop's image resources, each ``8BIM``, number, name, length, data, without those that are small pictures."""
+    """Photoshop's image resources without thumbnails. Each resource is ``8BIM``, number, name, length, data."""
     kept, place = [], 0
     while place + 12 <= len(resources):
         number, name = struct.unpack_from(">4xHB", resources, place)
@@ -172,7 +165,7 @@ def _without_thumbnails(resources: bytes) -> bytes:
 
 
 def _xmp(image: Image.Image) -> bytes | None:
-    """The XMP packet, which says of the pixels, now, that they are upright; without size and small pictures of what they were."""
+    """The XMP packet. It now says that the pixels are upright, and has no size and no thumbnails."""
     found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     packet = found.encode() if isinstance(found, str) else found
     return _upright(packet) if isinstance(packet, bytes) and packet else None
@@ -197,9 +190,7 @@ def _comment(image: Image.Image) -> bytes | None:
 
 
 def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
-    """PNG's texts; Pillow's own objects in them know the language of each, which is not kept."""
-    if "text" not in row_of(image.format).keeps:
-        return ()
+    """PNG's texts. Their languages are not kept."""
     texts: dict[str, Any] = getattr(image, "text", {})
     kept = []
     for key, value in texts.items():
@@ -212,7 +203,7 @@ def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
 
 
 def _profile(kind: str, text: str) -> str | None:
-    """A profile in a text, a line of its name, its length, and hexadecimal digits, as the picture is now; None for EXIF."""
+    """A profile in a text, adapted to the upright picture; None for EXIF. It is name, length and hexadecimal digits, in lines."""
     if kind not in ("8bim", "iptc", "xmp"):
         return None if kind in ("exif", "app1") else text
     _, name, _, *digits = text.split("\n")
@@ -221,16 +212,15 @@ def _profile(kind: str, text: str) -> str | None:
     return f"\n{name}\n{len(data):8}\n{data.hex()}\n" if data else None
 
 
-def _chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
-    if "text" not in row_of(image.format).keeps:
-        return ()
-    found, info = [], image.info
-    if "gamma" in info:
-        found.append((b"gAMA", struct.pack(">I", round(info["gamma"] * 100_000))))
-    if "chromaticity" in info:
-        found.append((b"cHRM", struct.pack(">8I", *(round(value * 100_000) for value in info["chromaticity"]))))
-    if "srgb" in info:
-        found.append((b"sRGB", struct.pack(">B", info["srgb"])))
+def light_chunks(stream: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
+    """A PNG's chunks of what its values mean, as they are in the file."""
+    found = []
+    for kind, place, length in png_chunks(stream, 0):
+        if kind in _LIGHT and length <= 32:
+            stream.seek(place)
+            found.append((kind, stream.read(length)))
+        elif kind == b"IDAT":
+            break
     return tuple(found)
 
 
@@ -241,6 +231,6 @@ def _jpeg(image: Image.Image) -> JpegCoding | None:
     from PIL import JpegImagePlugin
 
     sampling: int | None = JpegImagePlugin.get_sampling(image)
-    if sampling not in (0, 1, 2):  # one that Pillow does not write: with colours as fine as the pixels nothing is lost
+    if sampling not in (0, 1, 2):  # Pillow cannot write it; without subsampling nothing is lost
         sampling = 0 if image.mode in ("RGB", "YCbCr") else None
     return JpegCoding(tables, sampling, bool(image.info.get("progressive")))

@@ -1,4 +1,4 @@
-"""What a decoded picture is: colour and alpha as arrays, and what the file said beside its pixels; and what an opened file is."""
+"""A decoded picture: colour and alpha as arrays, and the metadata of its file. And the protocol of an opened file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from convcli.images.directories import Directory
 
 COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
-"""The count of channels of every colour space."""
+"""The number of channels of every colour space."""
 
 SPACES = {COLOURS[space]: space for space in ("gray", "rgb")}
-"""The colour space of an image by its count of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
+"""The colour space of an image by its number of colour channels (``cmyk`` and ``tensor`` are never guessed)."""
 
 
 class JpegCoding(NamedTuple):
-    """How a JPEG file was coded: what a copy needs to be of the same quality and size."""
+    """How a JPEG file is coded. A copy with the same values has the same quality and size."""
 
     tables: dict[int, list[int]]
     subsampling: int | None = None
@@ -46,41 +46,46 @@ class Bands(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Metadata:
-    """What is carried from the input file to the output file."""
+    """What the output file takes over from the input file, and a few facts about the input."""
 
-    format: str | None = None  # as Pillow names it, or ``NPY``
+    format: str | None = None  # Pillow's name of it, or ``NPY``
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None  # pixels per inch, across and down
-    # without the orientation, which is applied; `iptc` is JPEG's APP13 segment, whole
+    # EXIF without the orientation, which is applied; `iptc` is the whole APP13 segment of a JPEG
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
-    comment: bytes | None = None  # of JPEG and GIF
+    comment: bytes | None = None  # from JPEG and GIF
     text: tuple[tuple[str, str], ...] = ()  # PNG's keywords and texts
-    chunks: tuple[tuple[bytes, bytes], ...] = ()  # PNG's chunks of what its values mean: gAMA, cHRM, sRGB
+    chunks: tuple[tuple[bytes, bytes], ...] = ()  # the meaning of the values, as in PNG's chunks gAMA, cHRM, sRGB, cICP
     jpeg: JpegCoding | None = None  # tables and subsampling of a JPEG
-    lossy: bool = False  # whether the file's format, or this file, rounds colours for a smaller size
+    lossy: bool = False  # whether the file is lossy
     frames: int = 1  # frames of an animation, pages of a document
     turned: bool = False  # whether the file says how its pixels are to be turned, which was done
     bands: Bands | None = None  # of a TIFF of bands
     resolution: Directory | None = None  # a TIFF's tags of it, which may be of another unit than inches, or of none
+
+    @property
+    def of_other_colours(self) -> Metadata:
+        """The same for a result in another colour space: its values are coded as before, but its profile does not fit."""
+        return replace(self, icc_profile=None, chunks=tuple(one for one in self.chunks if one[0] != b"cHRM"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """A picture in memory."""
 
-    # ``(C, H, W)``, or ``(N, C, H, W)`` for a batch from a .npy file. Pixel values as stored: uint8 0–255, uint16
-    # 0–65535, or floating point. Decoded images are interleaved in memory: the axes are a view.
+    # ``(C, H, W)``, or ``(N, C, H, W)`` for a batch from a .npy file. Values as stored: uint8 0–255, uint16 0–65535, or
+    # floating point. Decoded images are interleaved in memory: the array is a view.
     colour: NDArray[np.generic]
     alpha: NDArray[np.generic] | None  # ``(H, W)``, 0 transparent to `full_scale` opaque
     space: str  # ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are not just colours
     full_scale: float  # the value of white: 255, 65535, or 1 for floating-point images whose file does not say
     rank: int = 3  # dimensions of the .npy file it came from; 3 for images
-    real: bool = False  # whether an image's values are real numbers or 32-bit integers, rather than 8 or 16 bits
-    assumed: bool = False  # whether that is a guess, as neither the file nor the user says it
+    real: bool = False  # whether an image has real numbers or 32-bit integers, not 8 or 16 bits
+    assumed: bool = False  # whether `full_scale` is a guess because neither the file nor the user says it
     metadata: Metadata = Metadata()
-    notes: tuple[str, ...] = ()  # what was lost on the way, for the user to know
+    notes: tuple[str, ...] = ()  # what was lost, for the user
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,30 +106,27 @@ class Picture:
 
     @property
     def has_light(self) -> bool:
-        """Whether its values are levels of light: gray, RGB, or a tensor of as many channels whose white was said."""
+        """Whether its values are levels of light: gray, RGB, or a tensor with 1 or 3 channels whose white is known."""
         if self.space == "tensor":
             return not self.assumed and self.colour.shape[-3] in SPACES
         return self.space in SPACES.values()
 
     def space_of(self, channels: int) -> str:
-        """The colour space of a result of `channels` channels: this one's where the count is the same."""
+        """The colour space of a result with `channels` channels: the same as here if the number is the same."""
         return self.space if channels == self.colour.shape[-3] else SPACES.get(channels, "tensor")
 
     def with_pixels(self, colour: Array, alpha: Array | None) -> Picture:
-        """The same picture with other pixels; a profile for another colour space is dropped."""
+        """The same picture with other pixels. The profile is dropped if the colour space changes."""
         space = self.space_of(colour.shape[-3])
         metadata = self.metadata
         if space != self.space:
-            metadata = replace(metadata, icc_profile=None, chunks=())
+            metadata = metadata.of_other_colours
         return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)
 
     def gray_weights(self, linear: bool = False) -> tuple[float, ...]:
-        """What makes gray of it: luma or, of linear light, luminance, for RGB; else the mean of the channels.
+        """Weights of the channels in gray: for RGB luma or, in linear light, luminance; else the mean.
 
-        Raises
-        ------
-        ImageError
-            CMYK.
+        Raises `ImageError` for CMYK.
         """
         if self.space == "cmyk":
             value, rule = param("channels", "gray"), "is for RGB images, this is CMYK"
@@ -132,7 +134,7 @@ class Picture:
         return weights_for(self.colour.shape[-3], linear)
 
     def gray(self, double: bool = False) -> NDArray[np.floating]:
-        """Gray ``(1, H, W)`` of its encoded colours, in float64 if `double` or if they are; see `gray_weights`."""
+        """Gray ``(1, H, W)`` of its encoded colours, in float64 if `double` or if they are float64; see `gray_weights`."""
         kind = "float64" if double or self.colour.dtype == np.float64 else "float32"
         return Lift(kind, self.full_scale, gray=self.gray_weights()).whole(self.colour)
 
@@ -140,8 +142,8 @@ class Picture:
 def joined(colour: Array, alpha: Array) -> Array:
     """Colours ``(C, H, W)`` and alpha ``(H, W)`` as one array ``(C + 1, H, W)``.
 
-    No copy where they are views of one array in which alpha follows the colours, as in a decoded picture; else one that is
-    interleaved in memory.
+    It is a view if both are views of one array in which alpha follows the colours, as in a decoded picture; else a copy that
+    is interleaved in memory.
     """
     across, *along = colour.strides
     follows = colour.ctypes.data + len(colour) * across == alpha.ctypes.data and tuple(along) == alpha.strides
@@ -155,15 +157,15 @@ def joined(colour: Array, alpha: Array) -> Array:
 class Timing(NamedTuple):
     """How the frames of an animation follow each other."""
 
-    durations: tuple[float, ...]  # of every frame, in milliseconds
-    loop: int | None  # how often it plays, 0 for ever; None where the file does not say, which is once in a GIF
-    alpha: bool  # whether one or more frames have transparency: they are all read with alpha then
-    # whether the first frame is not a part of the animation: what a reader shows that knows only still PNGs
+    durations: tuple[float, ...]  # the duration of every frame, in milliseconds
+    loop: int | None  # how often it plays, 0: for ever; None: the file does not say it, which means once in a GIF
+    alpha: bool  # whether at least one frame has transparency: then all are read with alpha
+    # whether the first frame is not part of the animation, but shown by readers that do not know animated PNGs
     hidden: bool = False
 
     @property
     def plays(self) -> int:
-        """How often it plays, as PNG and WebP count: 0 is for ever."""
+        """How often it plays, as in PNG and WebP: 0 means for ever."""
         return 1 if self.loop is None else self.loop
 
 
@@ -176,7 +178,7 @@ class ImageFile(Protocol):
     unread: int  # bytes of the file that follow the last picture, which nobody reads
 
     def picture(self, number: int = 0) -> Picture:
-        """Decode one of them. They are to be asked for in their order; a single one can be asked for only once."""
+        """Decode one of them. Ask for them in order, and for a single one only once."""
 
     def timing(self) -> Timing | None:
-        """How an animation's frames follow each other; None for pages. Decodes all of them."""
+        """The timing of an animation; None for pages. Decodes all frames."""

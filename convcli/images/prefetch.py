@@ -1,7 +1,7 @@
-"""A photograph decoded while the rest of the program is still being imported: decoding needs Pillow only, and its own processor.
+"""Decode a photograph in a thread, while the rest of the program is still being imported: decoding needs only Pillow.
 
-Only what is plain is decoded here: a JPEG or PNG of 8 bits, gray or RGB, of a usual size. All else, and what turns out to be
-damaged, is left to `convcli.images.reading`, as if this module were not there.
+Only plain pictures are decoded here: JPEG or PNG with 8 bits, gray or RGB, of a usual size. All others, and damaged ones, are
+left to `convcli.images.reading`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from convcli.system import files, memory
 from convcli.system.context import current
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
-"""A file below the first is decoded at once. One beyond the second may hold more than a picture; a picture beyond the third takes
-much memory."""
+"""Which files are decoded here, by their size in bytes and in pixels. A smaller file is decoded fast enough without a thread. A
+larger file may contain more than a picture, and a larger picture needs much memory."""
 
 BLOCK_BYTES = 8 << 20
-"""What is decoded in one call, which does not ask for Python's lock: enough for most photographs."""
+"""How much is decoded in one call, which does not take Python's lock. It is enough for most photographs."""
 
 
 class _Begun(NamedTuple):
-    """Which file, who decodes it, and the picture once it is done."""
+    """The file, the thread that decodes it, and the picture when it is done."""
 
     version: tuple[int, ...] | None
     thread: Thread
@@ -37,22 +37,15 @@ class _Begun(NamedTuple):
 
 
 def _begun() -> list[_Begun]:
-    """What the run's context keeps: at most one, as a run has one first input. Without a context nothing is kept."""
+    """What the context of the run keeps: at most one picture. Without a context nothing is kept."""
     return current().kept(decoding_of, list)
 
 
 @contextmanager
 def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
-    """Decode a file in a thread, if it is large, and neither the program nor the picture needs a closer look.
+    """Decode a file in a thread, if it is worth it. Within the block, `take` returns the picture.
 
-    The picture can be taken for as long as the block lasts, in the context of the run: see `convcli.system.context`.
-
-    Parameters
-    ----------
-    path : str
-        Of the first input. Nothing is said of one that cannot be read.
-    max_pixels : int, optional
-        The limit beyond which a picture is refused.
+    If the file cannot be read, or has more than `max_pixels` pixels, nothing happens.
     """
     settle()
     most, thread = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels), None
@@ -62,7 +55,7 @@ def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
         try:
             begun.thread.start()
             thread, _begun()[:] = begun.thread, [begun]
-        except RuntimeError:  # there can be no more threads
+        except RuntimeError:  # no more threads can be started
             stream.close()
     try:
         yield
@@ -73,9 +66,9 @@ def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
 
 
 def _opened(path: str) -> BinaryIO | None:
-    """A file that is worth it."""
+    """The opened file if it is worth it, else None."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe that is opened and closed would leave its writer alone
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening and closing a pipe would end its writer
             return None
         stream = open(path, "rb")  # noqa: SIM115 (the thread closes it)
     except (OSError, ValueError):  # ValueError: a NUL in the path
@@ -87,12 +80,12 @@ def _opened(path: str) -> BinaryIO | None:
 
 
 def take(stream: BinaryIO) -> Image.Image | None:
-    """The decoded picture of this very file, once, if it was begun; waits until it is done."""
+    """The decoded picture of this file, once; None if its decoding was not started. Waits until it is done."""
     waiting, version = _begun(), files.version(stream)
     if not waiting or version is None:
         return None
     begun = waiting.pop()
-    if version != begun.version:  # it was written to since: what was decoded is not kept
+    if version != begun.version:  # it was changed since: the decoded picture is dropped
         return None
     begun.thread.join()
     return begun.done.pop() if begun.done else None
@@ -108,13 +101,13 @@ def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
                 return
             image.decodermaxblock = BLOCK_BYTES
             image.load()
-        except Exception:  # Pillow's decoders raise whatever comes to hand; who decodes it again says what
+        except Exception:  # Pillow's decoders may raise anything; decoding it again will tell the user
             return
     done.append(image)
 
 
 def _plain(stream: BinaryIO) -> ImageFile.ImageFile | None:
-    """A plain picture, not yet decoded; None if it is of another kind."""
+    """A plain picture, not yet decoded; None if it is not plain."""
     row = row_of_head(stream.read(HEAD_BYTES))
     stream.seek(0)
     if row is None or (opener := plugin(row)) is None:

@@ -12,10 +12,10 @@ from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
 from convcli.kernels.response import gain, total_of
 
 ZERO_SUM = 1e-6
-"""A sum below this share of Σ|k| counts as 0: values rounded to float32 or to seven digits do not cancel any better."""
+"""A sum below this share of Σ|k| counts as 0: values that were rounded to float32 or to seven digits do not cancel better."""
 
 EXTREME = 1e100
-"""Kernels with values beyond it, or with all values below its reciprocal, are refused: float64 cannot hold their products."""
+"""Kernels with larger values, or with all values below its reciprocal, are refused: float64 cannot hold their products."""
 
 
 class Analysis(NamedTuple):
@@ -28,8 +28,7 @@ class Analysis(NamedTuple):
     # Σk and Σ|k|: the response to an image of ones, and the largest response to values from -1 to 1
     sum: float
     abs_sum: float
-    # the least and the greatest response to values from 0 to 1: the sum of the negative values, and of the positive
-    # ones
+    # the least and the greatest response to values from 0 to 1: the sums of negative and of positive values
     low: float
     high: float
     gain: float  # the largest ``|H|``: the factor of the wave that is amplified most. At most `abs_sum`.
@@ -42,17 +41,17 @@ class Analysis(NamedTuple):
     left_right: bool
     top_bottom: bool
     rank: int | None  # of the matrix; None if it would take too long to compute
-    # terms that sum to the kernel, as many as its rank; empty for a large kernel of rank above
+    # as many terms as its rank, which sum to the kernel; empty for a large kernel of rank above
     # `convcli.kernels.factors.FEW`
     factors: tuple[Factor, ...]
-    # the tap ``(y, x)`` that lies on the output pixel with the padding ``same``, as in PyTorch. If a side is even, it
-    # is the tap before the middle.
+    # the tap ``(y, x)`` on the output pixel with the padding ``same``, as in PyTorch. If a side is even, it is the tap
+    # before the middle.
     centre: tuple[int, int]
     offset: tuple[float, float]  # the kernel's middle minus that tap, in pixels: ½ if a side is even, else 0
 
     @property
     def integers(self) -> tuple[tuple[int, ...], ...] | None:
-        """The values times the common denominator, or None if there is no common denominator."""
+        """The values times the common denominator; None if there is none."""
         scale = self.denominator
         return None if scale is None else tuple(tuple(round(v * scale) for v in row) for row in self.values.tolist())
 
@@ -60,15 +59,12 @@ class Analysis(NamedTuple):
 def analyse(kernel: Kernel) -> Analysis:
     """Work out all properties of one kernel.
 
-    Raises
-    ------
-    KernelError
-        The values are so large or so small that float64 cannot hold their products.
+    Raises `KernelError` if the values are so large or so small that float64 cannot hold their products.
     """
     values = kernel.values
     peak = float(np.abs(values).max())
     if peak and not 1 / EXTREME < peak < EXTREME:
-        rule = f"has values of {peak:.3g}, beyond what can be analysed"
+        rule = f"has values of {peak:.3g}, too extreme to be analysed"
         raise KernelError(f"kernel '{kernel.name}'", rule, "scale it")
     high, low = total_of(np.maximum(values, 0)), total_of(np.minimum(values, 0))
     total, abs_sum = total_of(values), high - low
@@ -104,9 +100,9 @@ def _alike(one: Matrix, other: Matrix) -> bool:
 
 
 def reduced(values: Matrix, most: int) -> Matrix:
-    """A matrix reduced to at most `most` values to a side, for a picture. Of every block the value of largest magnitude stays.
+    """A matrix reduced to at most `most` values to a side, for a picture. Every block becomes its value of largest magnitude.
 
-    The number of blocks is odd, so that they lie symmetrically around the middle.
+    The number of blocks is odd, so that they are symmetric around the middle.
     """
     count = max(1, most - 1 + most % 2)
     for axis in (0, 1):

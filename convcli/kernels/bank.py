@@ -1,4 +1,4 @@
-"""What SPECs become: a `Kernel` is one 2-D array, a `Filter` the kernels of one SPEC, a `Bank` the weights of several SPECs."""
+"""A `Kernel` is one 2-D array, a `Filter` has the kernels of one SPEC, and a `Bank` makes weights from several SPECs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Kernel(NamedTuple):
 class Filter:
     """The kernels of one SPEC, and how their results are combined (one of `convcli.vocabulary.COMBINES`).
 
-    `label` is a short name for file names. `spec` is the text that the user wrote. `factor` is the stride of
-    the transposed operation that the kernel is made for; 1 for a kernel that is made for none.
+    `label` is a short name for file names. `spec` is the text that the user wrote. `factor` is the stride of the transposed
+    operation that the kernel is made for; 1 if it is made for no other stride.
     """
 
     label: str
@@ -45,17 +45,14 @@ class Bank(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The filters' labels joined by ``+``, for a file name."""
+        """The labels of the filters, joined by ``+``, for a file name."""
         return "+".join(f.label for f in self.filters)[:100]
 
     @property
     def values(self) -> Matrix:
-        """All kernels, ``(K, kh, kw)`` in float64. Smaller ones are surrounded by zeros, centred.
+        """All kernels, ``(K, kh, kw)`` in float64. Smaller ones are centred, with zeros around them.
 
-        Raises
-        ------
-        KernelError
-            There are even and odd sizes, which have no common centre.
+        Raises `KernelError` for even and odd sizes, which have no common centre.
         """
         kernels = [kernel for f in self.filters for kernel in f.kernels]
         size = [max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1)]
@@ -80,12 +77,12 @@ class Bank(NamedTuple):
 
     @property
     def averages(self) -> bool:
-        """Whether it is a single kernel that does not sum to zero, so that opacity can weight the pixels that it sums."""
+        """Whether it is a single kernel whose sum is not zero, so that its pixels can be weighted by their opacity."""
         values = self.values
         return len(values) == 1 and bool(abs(values.sum()) > 1e-6 * np.abs(values).sum())
 
     def weight(self, channels: int, how: str, groups: int, transpose: bool) -> tuple[Matrix, int]:
-        """The array of weights for an image of `channels` channels, float64, and the number of groups.
+        """The weights for an image with `channels` channels, float64, and the number of groups.
 
         Parameters
         ----------
@@ -129,19 +126,22 @@ class Bank(NamedTuple):
 def checked(values: ArrayLike, source: str) -> Matrix:
     """`values` as a finite float64 matrix ``(kh, kw)`` that is not empty. A single row may be 1-D.
 
-    Raises
-    ------
-    KernelError
-        The rows have different lengths, there are no values, or they are not real and finite numbers in two dimensions.
-        The message names the kernel as `source`.
+    Raises `KernelError`, which names the kernel as `source`, if the rows have different lengths, there are no values, or
+    they are not real and finite numbers in two dimensions.
     """
     try:
         array = np.array(values)
         if array.dtype.kind not in "biuf":
             raise ValueError
     except ValueError:  # ragged, or not numbers
-        remedy = "give every row the same count of numbers"
-        raise KernelError(f"kernel {source}", "is not a matrix of numbers", remedy) from None
+        rule, remedy = "is not a matrix of numbers", "write [[0,1,0],[1,-4,1],[0,1,0]]"
+        if isinstance(values, list) and all(isinstance(row, list) for row in values):
+            lengths = [len(row) for row in values]
+            uneven = next((at for at, length in enumerate(lengths) if length != lengths[0]), None)
+            if uneven is not None:
+                counts = f"row {uneven + 1} has {lengths[uneven]} value{'s' * (lengths[uneven] != 1)}, row 1 has {lengths[0]}"
+                rule, remedy = f"is ragged: {counts}", "give every row the same number of values"
+        raise KernelError(f"kernel {source}", rule, remedy) from None
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2:

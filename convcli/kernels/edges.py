@@ -25,7 +25,7 @@ def _pair(across: Matrix, along: Matrix) -> dict[str, Matrix]:
 
 
 def _compass(north: str) -> dict[str, Matrix]:
-    """Eight kernels of 3×3: the outer ring of the first is turned by 45° from one to the next."""
+    """Eight kernels of 3×3: from one to the next, the outer ring is turned by 45°."""
     first, out = literal(north), {}
     for turn, direction in enumerate(_COMPASS.split()):
         values = out[direction] = first.copy()
@@ -103,7 +103,7 @@ def compass() -> dict[str, Matrix]:
 
 @named("sum 0, Σ|k| = 6.83", "Frei and Chen (1977); ImageMagick's FreiChen:0 flipped, for convolution", "x y")
 def isotropic() -> dict[str, Matrix]:
-    """Gradient magnitude of isotropic-x (-1,0,1; -√2,0,√2; -1,0,1) and isotropic-y: a Sobel with √2 for its 2."""
+    """Gradient magnitude of isotropic-x (-1,0,1; -√2,0,√2; -1,0,1) and isotropic-y: Sobel with √2 instead of 2."""
     return _pair(np.array([1, sqrt(2), 1]), _CENTRED)
 
 
@@ -166,7 +166,7 @@ _SCHEMES = {
     2: (literal("1,2,1"), _CENTRED),
     3: (_ISOTROPIC, _CENTRED),
 }
-"""By G'MIC's number of the scheme: the weights that smooth down the columns, and those that differentiate along the rows."""
+"""By G'MIC's number of the scheme: weights that smooth down the columns, and weights that differentiate along the rows."""
 
 
 @named("sum 0", "G'MIC's gradient", "x y")

@@ -23,16 +23,13 @@ FORMATS = tuple(ending.removeprefix(".") for ending in FILES)
 """Endings of the files, which `convcli.kernels.kernel_files` can read. ``txt`` is ImageMagick's notation."""
 
 KNOWN = 1 << 16
-"""The texts of so many values are kept, as they often come again."""
+"""The texts of this many values are kept, because values often repeat."""
 
 
 def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
     """The format to write, one of `FORMATS` or `others`: the `wanted` one, or the ending of the file's name.
 
-    Raises
-    ------
-    KernelError
-        It is none of them, or the output is standard output and no format is wanted.
+    Raises `KernelError` if it is another one, or if the output is standard output and no format is given.
     """
     known = (*others, *FORMATS)
     if wanted is None and output == STDIO:
@@ -41,17 +38,14 @@ def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
     form = (wanted or Path(output).suffix).lower().lstrip(".")
     if form not in known:
         what = f"format '{wanted}'" if wanted else f"output '{output}'"
-        raise KernelError(what, "is none that a kernel can be written as", f"use {', '.join(known)}")
+        raise KernelError(what, "is not a format that a kernel can be written in", f"use {', '.join(known)}")
     return form
 
 
 def targets(names: Sequence[str], output: str) -> list[str]:
     """The path of a file for each kernel. ``{kernel}`` in `output` stands for its name.
 
-    Raises
-    ------
-    KernelError
-        Several kernels would be written to the same file.
+    Raises `KernelError` if several kernels would be written to the same file.
     """
     paths = [output.replace("{kernel}", safe_label(name)) for name in names]
     if len(set(paths)) < len(paths):
@@ -92,8 +86,8 @@ def json(found: Analysis) -> Iterator[str]:
 def _magick(found: Analysis) -> Iterator[str]:
     """ImageMagick's notation, ``3x3: 0,1,0 1,-4,1 0,1,0``: width before height.
 
-    The origin is ImageMagick's default, ((W-1)/2, (H-1)/2): the tap that lies on the output pixel with the padding
-    ``same``. ImageMagick's ``Correlate`` uses the kernel as it is, its ``Convolve`` turns it by 180°.
+    The origin is ImageMagick's default, ((W-1)/2, (H-1)/2): the tap on the output pixel with the padding ``same``.
+    ImageMagick's ``Correlate`` uses the kernel as it is, its ``Convolve`` turns it by 180°.
     """
     height, width = found.values.shape
     return _text(found.values, _decimal, ",", " ", f"{width}x{height}: ")
@@ -116,9 +110,9 @@ def _vips(found: Analysis) -> Iterator[str]:
 def _text(
     values: Matrix, form: Callable[[float], str], between: str, rows: str, begin: str = "", end: str = ""
 ) -> Iterator[str]:
-    """A matrix as text, row by row: what is between values, and between rows.
+    """A matrix as text, row by row, with `between` between values and `rows` between rows.
 
-    In large kernels most values, and often whole rows, come again: their texts are reused.
+    In large kernels most values, and often whole rows, repeat: their texts are reused.
     """
     form, before, text = lru_cache(KNOWN)(form), None, ""
     yield begin

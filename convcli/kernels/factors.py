@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from convcli.kernels.bank import Matrix
 
 DENOMINATOR = 10**6
-"""The largest common denominator that is looked for. Values with a larger one are not meant as fractions."""
+"""The largest common denominator. Values with a larger one are probably not meant as fractions."""
 
 EXACT_SIDE = 64
-"""Up to this side all factors are found, with exact fractions. Of larger kernels only the first few are looked for."""
+"""Up to this side all factors are computed, with exact fractions. For larger kernels only the first few are."""
 
 FEW = 8
-"""How many factors of a larger kernel are looked for. With more of them, 1-D filters are no faster than the kernel."""
+"""How many factors of a larger kernel are computed. With more of them, 1-D filters are not faster than the kernel."""
 
 RANKED_SIDE = 1024
-"""Up to this side the rank is found from singular values, if elimination has found too many factors."""
+"""Up to this side the rank is computed from singular values, if there are too many factors."""
 
 ALIKE = 1e-12
-"""Values that differ by less than this share of the largest count as equal: they were computed in another order."""
+"""Values that differ by less than this share of the largest count as equal: only the order of computation differed."""
 
 
 class Factor(NamedTuple):

@@ -11,11 +11,11 @@ from convcli.drawing import heatmap
 from convcli.drawing.colors import LIGHT, Palette, hexadecimal
 from convcli.drawing.heatmap import Colors
 from convcli.drawing.scene import Scene
-from convcli.drawing.sheet import Tile, columns_of, lay_out
+from convcli.drawing.sheet import Thumbnail, columns_of, lay_out
 from convcli.kernels.analysis import reduced
 
 MOST_TILES = 1024
-"""The most tiles of a contact sheet. With more, nobody could tell them apart, and drawing would take too long."""
+"""The most tiles of a contact sheet. More would be too small to see, and take too long to draw."""
 
 MOST_INPUTS = 16
 """The most input channels of a filter that are drawn."""
@@ -30,24 +30,17 @@ ALONE = 512
 class Drawn(NamedTuple):
     """Filters as pictures, with a colour for each tap."""
 
-    tiles: tuple[tuple[str, Colors], ...]  # labels and pictures. The input channels of a filter follow each other.
+    tiles: tuple[tuple[str, Colors], ...]  # labels and pictures; the input channels of a filter are neighbours
     columns: int  # number of tiles in a row of a contact sheet
     caption: str  # what the colours mean, and what was left out
 
 
 def draw(weight: NDArray[np.floating], palette: Palette = LIGHT, most: int = MOST_TILES) -> Drawn:
-    """The filters of a layer as pictures.
+    """The filters of a layer as at most `most` pictures.
 
-    With three input channels these are shown as red, green and blue, and 0 is gray. Other filters have a tile for each input
-    channel, with one hue for positive and one for negative values. The colours of a filter range from minus to plus its own
-    largest magnitude. 1×1 filters are drawn as one matrix with a row for each output channel.
-
-    Parameters
-    ----------
-    weight : ndarray
-        ``(C_out, C_in/groups, kh, kw)``, any float dtype.
-    most : int
-        The most tiles.
+    Three input channels are shown as red, green and blue, and 0 is gray. Otherwise each input channel has a tile, with one hue
+    for positive and one for negative values. The colours of a filter range from minus to plus its own largest magnitude. 1×1
+    filters are drawn as one matrix with a row for each output channel. `weight` is ``(C_out, C_in/groups, kh, kw)``.
     """
     outputs, inputs, height, width = weight.shape
     if height == width == 1 and (inputs > 1 or outputs > 1):
@@ -69,7 +62,7 @@ def draw(weight: NDArray[np.floating], palette: Palette = LIGHT, most: int = MOS
     columns = columns_of(len(tiles)) if inputs == 1 else across
     caption = "blue is positive, orange is negative; each filter spans its own values"
     if inputs > 1:
-        caption += "; a row for each filter, 0←1 is what filter 0 takes of input channel 1"
+        caption += "; a row for each filter, 0←1 is the part of filter 0 for input channel 1"
     caption += _left_out(len(shown), outputs, "filters") + _left_out(across, inputs, "input channels")
     return Drawn(tiles, columns, caption)
 
@@ -80,7 +73,7 @@ def sheet(drawn: Drawn, title: str, palette: Palette = LIGHT) -> Scene:
     side = TILE if len(drawn.tiles) > 1 else ALONE
     factor = max(1, side // max(len(rows), len(rows[0])))
     size = len(rows) * factor, len(rows[0]) * factor
-    tiles = [Tile(label, picture) for label, picture in drawn.tiles]
+    tiles = [Thumbnail(label, picture) for label, picture in drawn.tiles]
     return lay_out(tiles, size, title, drawn.caption, drawn.columns, palette).scene
 
 

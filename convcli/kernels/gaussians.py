@@ -24,7 +24,7 @@ def gaussian_discrete(sigma: float = 1.0, size: int | None = None) -> Matrix:
     """Lindeberg's discrete Gaussian, exp(-σ²) I_n(σ²): blurs follow each other without error; size must be odd.
 
     Lindeberg, "Scale-space for discrete signals", IEEE Trans. PAMI 12(3), 1990. The values come from its Fourier transform,
-    exp(σ²(cos ω - 1)), sampled at so many points that the error of sampling is below rounding.
+    exp(σ²(cos ω - 1)), sampled at enough points to make the sampling error smaller than rounding.
     """
     side = size_of(gaussian_size(sigma, size))
     if sigma > MAX_SIDE:
@@ -113,7 +113,7 @@ def comet(sigma: float = 1.0, length: int | None = None, angle: int = 0) -> Matr
 def motion_nearest(size: int = 9, angle: float = 0.0, direction: float = 0.0) -> Matrix:
     """Mean along a line turned by nearest sampling; direction 1 weights its left end at angle 0, -1 its right.
 
-    Unlike motion, whose pixels weigh what of the line lies in them, and whose direction 1 weights the right end.
+    In motion, a pixel weighs as much as the part of the line within it, and direction 1 weights the right end.
     """
     size_of(size, least=3)
     check_range("direction", direction, -1, 1)

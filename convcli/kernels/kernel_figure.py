@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from convcli.drawing import heatmap
 from convcli.drawing.colors import LIGHT, Palette
 from convcli.drawing.half_blocks import half_blocks
@@ -17,10 +15,10 @@ from convcli.kernels.named import Recipe
 from convcli.kernels.response import response
 
 RESPONSE = 65
-"""Pixels to a side of the frequency response in a figure. An odd number, so that frequency 0 is in the middle of a pixel."""
+"""Pixels to a side of the frequency response in a figure. It is odd, so that frequency 0 is in the middle of a pixel."""
 
 DRAWN = 256
-"""The most pixels to a side that a kernel has in a figure; larger kernels are reduced."""
+"""The most pixels to a side of a kernel in a figure. Larger kernels are reduced."""
 
 GAP = 4
 """Columns between pictures in a terminal."""
@@ -66,7 +64,7 @@ def scale(found: Analysis) -> str:
 
 
 def matrix(found: Analysis, digits: int = 4) -> list[list[str]]:
-    """The values as texts of the same width: whole numbers that `scale` belongs to, or decimals with `digits` digits."""
+    """The values as texts of the same width: whole numbers, to be multiplied by `scale`, or decimals with `digits` digits."""
     numbers = found.integers
     if numbers is not None and readable(found):
         texts = [[str(number) for number in row] for row in numbers]
@@ -103,7 +101,7 @@ def rows_of_tiles(tiles: Sequence[Colors], columns: int) -> list[str]:
     for start in range(0, len(tiles), each):
         blocks = [half_blocks(tile) for tile in tiles[start : start + each]]
         lines += [" ".join(parts) for parts in zip(*blocks, strict=True)]
-        if height % 2 == 0:  # after an odd height half a line is free already
+        if height % 2 == 0:  # with an odd height, half a line is free anyway
             lines.append("")
     return lines
 
@@ -113,4 +111,4 @@ def icon(recipe: Recipe, side: int) -> list[str]:
     missing = {name: 1 for name, parameter in recipe.parameters.items() if parameter.default is parameter.empty}
     built = recipe.build(**missing)
     values = next(iter(built.values())) if isinstance(built, Mapping) else built
-    return [*half_blocks(thumbnail(np.asarray(values, np.float64), side)), ""]
+    return [*half_blocks(thumbnail(values, side)), ""]

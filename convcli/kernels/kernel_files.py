@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 
 from convcli.errors import KernelError, param
 from convcli.kernels.bank import Matrix, checked
-from convcli.kernels.spec import magick
+from convcli.kernels.spec import magick, number
 from convcli.system import npy
 from convcli.system.files import reason
 
@@ -17,10 +18,7 @@ MAX_BYTES = 256 << 20
 def read(path: Path) -> Matrix:
     """The kernel in a file, ``(kh, kw)`` in float64. The suffix decides how the file is read.
 
-    Raises
-    ------
-    KernelError
-        There is no such file, it cannot be read, or it is not a matrix of finite numbers.
+    Raises `KernelError` if there is no such file, it cannot be read, or is not a matrix of finite numbers.
     """
     source, suffix = f"'{path}'", path.suffix.lower()
     try:
@@ -33,7 +31,7 @@ def read(path: Path) -> Matrix:
     except npy.NpyError as error:
         raise KernelError(f"kernel {source}", *error.args) from None
     except UnicodeDecodeError:
-        raise KernelError(f"kernel {source}", "is not text", f"a {path.suffix} file holds numbers in rows") from None
+        raise KernelError(f"kernel {source}", "is not text", "write numbers, with a row on each line") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise KernelError(f"kernel {source}", "cannot be read", **reason(error)._asdict()) from None
     if suffix == ".json":
@@ -52,20 +50,46 @@ def read(path: Path) -> Matrix:
 
 
 def _text(data: bytes) -> str:
-    """Text in UTF-8, or in the encoding of its byte order mark, which spreadsheets and Windows write."""
+    """Text in UTF-8, or in the encoding of its byte order mark. Spreadsheets and Windows write such marks."""
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if utf16 else "utf-8-sig")
 
 
 def _rows(text: str, source: str) -> list[list[float]]:
-    lines = [line.strip().replace(";", ",") for line in text.splitlines()]
-    rows = [[cell.strip() for cell in line.split(",")] if "," in line else line.split() for line in lines]
+    """The numbers of every line that is neither empty nor a comment. A spreadsheet may end its lines with separators."""
+    lines = [(place, line.strip()) for place, line in enumerate(text.splitlines(), 1)]
+    rows = []
+    for place, line in lines:
+        if not line.strip(",;") or line.startswith("#"):
+            continue
+        if ";" in line and "," in line:
+            remedy = "write decimals with a point and each row on a line, with commas between its numbers"
+            raise KernelError(f"kernel {source}", f"has both ; and , in line {place}", remedy)
+        cells = re.split("[,;]", line.rstrip(",;")) if re.search("[,;]", line) else line.split()
+        try:
+            rows.append([number(cell) for cell in cells])
+        except (ValueError, ZeroDivisionError):
+            raise _refused(cells, place, not rows, source) from None
+    return rows
+
+
+def _refused(cells: list[str], place: int, first: bool, source: str) -> KernelError:
+    """The error for a line with something that is not a number."""
+    bad = next(cell.strip() for cell in cells if not _is_number(cell))
+    remedy = "write numbers, a row on each line"
+    if '"' in bad:
+        remedy = "write numbers without quotes, and decimals with a point"
+    elif first and not any(map(_is_number, cells)):
+        remedy = "leave out the header, or begin it with #"
+    return KernelError(f"kernel {source}", f"contains '{bad}' in line {place}, not a number", remedy)
+
+
+def _is_number(cell: str) -> bool:
     try:
-        return [[float(value) for value in row] for row in rows if row and not row[0].startswith("#")]
-    except ValueError as error:
-        value = str(error).rpartition(": ")[2]
-        remedy = "write numbers, a row on each line"
-        raise KernelError(f"kernel {source}", f"contains {value}, not a number", remedy) from None
+        number(cell)
+    except (ValueError, ZeroDivisionError):
+        return False
+    return True
 
 
 def _vips_matrix(text: str, source: str) -> Matrix:
@@ -78,7 +102,7 @@ def _vips_matrix(text: str, source: str) -> Matrix:
     values = checked(rows[1:], source)
     if values.shape != (height, width):
         said = f"announces {width:g}×{height:g} (width × height) but holds {values.shape[1]}×{values.shape[0]}"
-        raise KernelError(f"kernel {source}", said, "mend its first line")
+        raise KernelError(f"kernel {source}", said, "change its first line")
     if scale == 0:
         raise KernelError(f"kernel {source}", "has scale 0", "use another number in its first line")
     if offset != 0:

@@ -25,7 +25,7 @@ def laplacian(neighbours: int = 4) -> Matrix:
     return np.array([[corner, 1, corner], [1, -neighbours, 1], [corner, 1, corner]])
 
 
-@named("sum 0", "Marr and Hildreth (1980); SciPy's gaussian_laplace but for the shift to sum 0")
+@named("sum 0", "Marr and Hildreth (1980); SciPy's gaussian_laplace, which is not shifted to sum 0")
 def log(sigma: float = 1.4, size: int | None = None) -> Matrix:
     """Laplacian of Gaussian, (r²-2σ²)/σ⁴ times the Gaussian of sum 1, then shifted to sum 0; negative centre.
 
@@ -47,7 +47,7 @@ def dog(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) -> Ma
 
 @named("sum 0", "kornia's laplacian")
 def laplacian_box(size: int = 3) -> Matrix:
-    """Sum of the size² pixels less size² times the centre (3: 1,1,1; 1,-8,1; 1,1,1)."""
+    """Sum of the size² pixels minus size² times the centre (3: 1,1,1; 1,-8,1; 1,1,1)."""
     out = np.ones((size_of(size, least=3), size))
     out[size // 2, size // 2] -= size**2
     return out
@@ -110,7 +110,7 @@ def dog_unit(sigma1: float = 1.0, sigma2: float = 1.6, size: int | None = None) 
 def logmat(sigma: float = 1.0, min_ampl: float = 0.1) -> Matrix:
     """Laplacian of Gaussian with a positive centre of 1, out to where it is smaller than min_ampl; its sum is not quite 0.
 
-    libvips divides by that sum where it convolves with the matrix.
+    libvips divides by that sum when it convolves with the matrix.
     """
     minimum_amplitude(min_ampl)
     gaussian_size(sigma, 1)

@@ -1,12 +1,12 @@
 """The registry of named kernels: how a name and its ARGS become a `Filter`.
 
-The kernels are plain functions, in a module for each family (`convcli.kernels.smoothing`, `.edges`, …). The decorator `named`
-registers them. A function's signature is the parameter list of its kernel, and the first paragraph of its docstring is the
-description that users read; a command's parameter in it is written as ``bias 128`` in double backquotes. Its errors begin
-with an argument: `build` puts the kernel's name before it.
+Kernels are plain functions, in a module for each family (`convcli.kernels.smoothing`, `.edges`, …). The decorator `named`
+registers them, and `FAMILIES` lists their names. The signature of a function is the parameter list of the kernel. The first
+paragraph of its docstring is the description for users; a parameter of a command in it is written as ``bias 128`` in double
+backquotes. The text of its errors begins with an argument: `build` adds the name of the kernel.
 
-All plain names follow the same rules for signs and scales. If a library's kernel of the same name has other values, it has
-a name of its own here (``pillow-sharpen``, ``log-unit``).
+All plain names follow the same rules for signs and scales. If a kernel of the same name has other values in a library, it has
+another name here (``pillow-sharpen``, ``log-unit``).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ FAMILIES = {
     "waves": "gabor gabor-energy haar",
     "upsampling": "nearest bilinear bicubic lanczos",
 }
-"""The modules that define kernels, and the names of these, in the order in which the tables list them."""
+"""The modules with kernels, and the names of their kernels, in the order of the tables."""
 
 ALIASES = {
     "unity": "identity",
@@ -86,7 +86,7 @@ class Recipe(NamedTuple):
 
     @property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """Its parameters in order, with default and, as a text, type."""
+        """Its parameters in order, with defaults, and with types as texts."""
         return inspect.signature(self.build).parameters
 
     @property
@@ -104,7 +104,7 @@ class Recipe(NamedTuple):
 
 
 class _Registry(Mapping[str, Recipe]):
-    """All named kernels by name, in the order of `FAMILIES`. A family is imported when one of its kernels is asked for."""
+    """All named kernels by name, in the order of `FAMILIES`. A module is imported when one of its kernels is used."""
 
     def __init__(self) -> None:
         self.defined: dict[str, Recipe] = {}
@@ -126,12 +126,8 @@ REGISTRY = _Registry()
 def named(scale: str, source: str, members: str = "", combine: str = "magnitude") -> Callable[[Builder], Builder]:
     """A decorator that registers a function as the named kernel of its name, ``log_unit`` as ``log-unit``.
 
-    Parameters
-    ----------
-    scale, source, combine : str
-        See `Recipe`.
-    members : str
-        The last parts of the members' names, with spaces between; empty for a single kernel.
+    `scale`, `source` and `combine` are those of `Recipe`. `members` are the last parts of the members' names, with spaces
+    between; empty for a single kernel.
     """
 
     def enter(build: Builder) -> Builder:
@@ -160,15 +156,7 @@ def is_name(text: str) -> bool:
 def build(spec: str) -> Filter | None:
     """Build the kernels of ``NAME[:ARGS]``. ARGS are separated by commas, by position or as ``name=value``.
 
-    Returns
-    -------
-    Filter or None
-        None if there is no kernel of this name: see `unknown`.
-
-    Raises
-    ------
-    KernelError
-        An argument is unknown or wrong.
+    Returns None if there is no such kernel (see `unknown`). Raises `KernelError` if an argument is unknown or wrong.
     """
     name, colon, text = spec.partition(":")
     name = name.strip().lower()
@@ -196,7 +184,7 @@ def build(spec: str) -> Filter | None:
 
 
 def _arguments(recipe: Recipe, text: str, spec: str) -> dict[str, Any]:
-    """What a kernel is built with: the arguments in a text, and the defaults of the other parameters."""
+    """The arguments of a kernel: those in a text, and the defaults of the other parameters."""
     parameters = recipe.parameters
 
     def refused(rule: str, what: str = "") -> KernelError:
@@ -245,7 +233,7 @@ def _near(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[
 
 
 def unknown(spec: str) -> KernelError:
-    """The error for a SPEC that nothing can be made of. Its remedy suggests similar names."""
+    """The error for a SPEC that is not understood. Its remedy suggests similar names."""
     from convcli.kernels import other_names
 
     name = spec.partition(":")[0].strip().lower()
@@ -277,7 +265,7 @@ def places(size: int) -> Matrix:
 
 
 def square_distances(places: Matrix) -> Matrix:
-    """The squared distance from the middle of each pixel of a square whose rows and columns have these `places`."""
+    """The squared distance of each pixel of a square from the middle. Its rows and columns have these `places`."""
     return np.asarray(places[:, None] ** 2 + places[None, :] ** 2, np.float64)
 
 
@@ -293,12 +281,9 @@ def check_range(name: str, value: float, least: float, most: float, unit: str = 
 
 
 def size_of(value: int, name: str = "size", *, odd: bool = True, least: int = 1, most: int = MAX_SIDE) -> int:
-    """Check a kernel's side length, and return it: between `least` and `most`, and odd if it has to be.
+    """Check a kernel's side length, and return it.
 
-    Raises
-    ------
-    KernelError
-        It is not.
+    Raises `KernelError` if it is not between `least` and `most`, or not odd although it has to be.
     """
     if not least <= value <= most or (odd and value % 2 == 0):
         raise out_of_range(f"{name} {value}", f"{'an odd' if odd else 'a'} number from {least} to {most}")
@@ -306,7 +291,7 @@ def size_of(value: int, name: str = "size", *, odd: bool = True, least: int = 1,
 
 
 def number(value: float) -> str:
-    """A number in a text."""
+    """A number as text."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

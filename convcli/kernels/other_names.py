@@ -1,4 +1,4 @@
-"""What people type for a kernel's name, and what there is instead."""
+"""What people type as the name of a kernel, and what to use instead."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OTHER_NAMES = {
     "sobel-x": "sobel-h sobel-horizontal sobelx",
     "sobel-y": "sobel-v sobel-vertical sobely",
 }
-"""Kernels, and the names that they have elsewhere."""
+"""Kernels, and their names elsewhere."""
 
 _NO_CONVOLUTIONS = (
     ("it picks a value of the window by its rank", "use box or gaussian for an average",
@@ -30,7 +30,7 @@ _NO_CONVOLUTIONS = (
      "bilateral guided nlm nlmeans nl-means non-local-means anisotropic kuwahara wiener surface-blur"),
     ("it also thins and links what a gradient finds", "use gaussian-gradient or sobel", "canny hough"),
     ("it compares what a gradient finds", "use hessian or gaussian-gradient", "harris corner corners sift orb"),
-    ("it changes each pixel by itself", f"use a number as the kernel, such as 1.2, with {param('bias')}",
+    ("it changes each pixel by itself", f"use a number as the kernel, like 1.2, with {param('bias')}",
      "brightness contrast exposure gamma threshold binarize equalize clahe histogram normalize levels"),
     ("it changes each pixel by itself", f"use the kernel -1 with {param('bias', '100%')}", "invert negate negative"),
     ("it makes one channel of colours", f"use {param('channels', 'gray')}", "gray grey grayscale greyscale mono luma"),
@@ -38,28 +38,28 @@ _NO_CONVOLUTIONS = (
     ("it changes the size", f"use bicubic:2 in the transposed operation to enlarge, or {param('stride')} to make it smaller",
      "resize scale upsample upscale downsample downscale zoom thumbnail"),
 )  # fmt: skip
-"""Filters that no kernel can be: why, and what comes near."""
+"""Filters that cannot be a kernel: why, what to use instead, and their names."""
 
 
 def remedy_for(name: str) -> tuple[str, str] | None:
-    """The rule and the remedy for a SPEC that is no kernel's, if it is known from elsewhere."""
+    """The rule and the remedy for a name that is known from elsewhere; None for other texts."""
     plain, _, _ = name.strip().lower().replace("_", "-").partition(":")
     for kernel, names in _OTHER_NAMES.items():
         if plain in names.split():
             return "has another name here", f"use {kernel}"
     for why, remedy, names in _NO_CONVOLUTIONS:
         if plain in names.split():
-            return f"is no convolution, as {why}", remedy
+            return f"is not a convolution, because {why}", remedy
     if re.fullmatch(r"\d+x\d+", plain):
         side = plain.partition("x")[0]
         return (
             "is a size",
-            f"use a kernel that has it, such as box:{side}, or write its numbers, as in '0,1,0;1,-4,1;0,1,0'",
+            f"use a kernel of this size, like box:{side}, or write its numbers, as in '0,1,0;1,-4,1;0,1,0'",
         )
     return None
 
 
 def joined(name: str) -> tuple[str, str] | None:
-    """A name and the arguments that follow it in another way than after a colon: ``gaussian(2)``, ``gaussian=2``."""
+    """A name and its arguments, if they do not follow after a colon: ``gaussian(2)``, ``gaussian=2``."""
     found = re.fullmatch(r"\s*([A-Za-z][\w-]*)\s*(?:\(([^()]*)\)|[= ]\s*(.+))\s*", name)
     return None if found is None else (found[1].lower().replace("_", "-"), (found[2] or found[3] or "").strip())

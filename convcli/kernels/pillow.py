@@ -1,6 +1,6 @@
 """Pillow's ten filters, named ``pillow-…``. Those whose plain name is free have that name, too.
 
-A kernel holds no offset. Where Pillow adds one, the description names the bias to add.
+A kernel has no offset. If Pillow adds one, the description names the bias to add.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _SOURCE = "Pillow's ImageFilter"
 
 @named("sum 1", f"{_SOURCE}.BLUR")
 def pillow_blur() -> Matrix:
-    """Mean of the 16 pixels of a square ring 5×5: not the pixels within it."""
+    """Mean of the 16 pixels on the border of a 5×5 square, without the pixels inside."""
     return literal("1,1,1,1,1; 1,0,0,0,1; 1,0,0,0,1; 1,0,0,0,1; 1,1,1,1,1") / 16
 
 
@@ -43,7 +43,7 @@ def pillow_edge_enhance_more() -> Matrix:
 
 @named("sum 0, Σ|k| = 2", f"{_SOURCE}.EMBOSS, whose rows Pillow applies bottom up")
 def pillow_emboss() -> Matrix:
-    """Relief on grey with ``bias 128``, which Pillow adds: each pixel less its lower left neighbour."""
+    """Relief on grey with ``bias 128``, which Pillow adds: each pixel minus its lower left neighbour."""
     return literal("0,0,0; 0,1,0; -1,0,0")
 
 

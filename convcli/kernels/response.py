@@ -39,8 +39,8 @@ def gain(values: Matrix) -> tuple[float, tuple[float, float]]:
 
     First ``|H|`` is computed on a grid with eight points for each tap. Between such points a trigonometric polynomial is at
     most 4 % higher than at them (Ehlich and Zeller, "Schwankung von Polynomen zwischen Gitterpunkten", 1964). Then the search
-    goes uphill from every maximum of the grid that may lead to the highest value: for a rotationally symmetric kernel all
-    points on a ring are nearly equal. ``|H|`` is the same at opposite frequencies, so half of the plane is enough.
+    goes uphill from every maximum of the grid that may lead to the highest value, because for a rotationally symmetric kernel
+    all points on a ring are nearly equal. ``|H|`` is the same at opposite frequencies, so half of the plane is enough.
     """
     if (values >= 0).all() or (values <= 0).all():  # nothing cancels at frequency 0
         return abs(total_of(values)), (0.0, 0.0)
@@ -50,7 +50,7 @@ def gain(values: Matrix) -> tuple[float, tuple[float, float]]:
     rows, columns = _peaks(found)
     starts = np.stack([grids[0][rows], grids[1][columns]], axis=-1)
     squares, at = _climb(values / np.abs(values).max(), starts, 1 / max(points))
-    highest = int(np.argmax(squares >= squares.max() * (1 - 1e-12)))  # the first of equal ones
+    highest = int(np.argmax(squares >= squares.max() * (1 - 1e-12)))  # the first of equal values
     y, x = (_folded(float(frequency)) for frequency in at[highest])
     if x < 0 or (x == 0 and y < 0):  # the opposite frequency, which is the same wave
         y, x = _folded(-y), _folded(-x)
@@ -67,7 +67,7 @@ HIDDEN = 0.04
 """The share of the largest ``|H|`` by which it may be higher between the points of the grid."""
 
 _PEAKS = 64
-"""How many maxima of the grid are followed, the highest ones: a large kernel may have thousands."""
+"""How many of the highest maxima of the grid are followed. A large kernel may have thousands."""
 
 
 def _peaks(found: Matrix) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -125,6 +125,6 @@ def _squares(values: Matrix, at: Matrix) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def _folded(frequency: float) -> float:
-    """The equivalent frequency above -½ and up to ½, rounded to six decimals, as far as the search is exact."""
+    """The equivalent frequency above -½ and up to ½, rounded to six decimals, which is the precision of the search."""
     folded = round(0.5 - (0.5 - frequency) % 1, 6)
     return 0.5 if folded == -0.5 else folded + 0.0

@@ -1,4 +1,4 @@
-"""Files of safetensors, read without its package: the length of a header, the header in JSON, then the values in one stretch.
+"""Read .safetensors files without the package: the length of the header, the header in JSON, then all values.
 
 Hugging Face, "safetensors": https://github.com/huggingface/safetensors, its section on the format. Micikevicius et al.,
 "FP8 Formats for Deep Learning", 2022, and the Open Compute Project's "Microscaling Formats", 2023, for the floats of 8 bits.
@@ -21,10 +21,10 @@ from convcli.kernels.tensors import Tensor, invalid, not_real, source_of
 SUFFIX = ".safetensors"
 
 MOST_HEADER_BYTES = 100_000_000
-"""As in safetensors itself."""
+"""The limit of the safetensors package."""
 
 MOST_AXES = 64
-"""Of NumPy's arrays."""
+"""The limit of NumPy."""
 
 
 _DTYPES = {
@@ -34,19 +34,16 @@ _DTYPES = {
     "F8_E4M3": ("float8_e4m3fn", "u1"), "F8_E5M2": ("float8_e5m2", "u1"), "F8_E4M3FNUZ": ("float8_e4m3fnuz", "u1"),
     "F8_E5M2FNUZ": ("float8_e5m2fnuz", "u1"), "F8_E8M0": ("float8_e8m0fnu", "u1"), "C64": ("complex64", "<c8"),
 }  # fmt: skip
-"""What PyTorch calls a dtype, and NumPy's dtype of its bytes."""
+"""PyTorch's name of a dtype, and NumPy's dtype for its bytes."""
 
 _PACKED = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
-"""Bits of the dtypes that nothing here unpacks."""
+"""The bits of dtypes that are not unpacked here."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name. Only the header is read; values are read when they are asked for.
+    """The tensors of a file by name. Only the header is read; values are read when they are needed.
 
-    Raises
-    ------
-    KernelError
-        The file is none of safetensors, or damaged.
+    Raises `KernelError` if the file is not a safetensors file, or is damaged.
     """
     with path.open("rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
@@ -54,14 +51,14 @@ def read(path: Path) -> dict[str, Tensor]:
         end = stream.seek(0, 2)
     try:
         return _described(path, json.loads(text), 8 + size, end)
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):  # JSON of anything, or none
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):  # other JSON, or not JSON
         raise invalid(path, SUFFIX) from None
 
 
 def _described(path: Path, header: Any, start: int, end: int) -> dict[str, Tensor]:
-    """The tensors that a header names, whose values are the bytes from `start` to `end`: no gaps, nothing twice.
+    """The tensors of a header. Their values are the bytes from `start` to `end`, without gaps and overlaps.
 
-    Raises one of several errors where it is not a header.
+    Raises one of several errors if it is not a header.
     """
     header.pop("__metadata__", None)
     found: dict[str, Tensor] = {}
@@ -81,7 +78,7 @@ def _described(path: Path, header: Any, start: int, end: int) -> dict[str, Tenso
 
 
 def _counts(said: Any) -> tuple[int, ...]:
-    """A list of counts, no longer than the shape of an array may be."""
+    """A list of sizes or positions."""
     plain = isinstance(said, list) and len(said) <= MOST_AXES
     if not plain or not all(type(number) is int and 0 <= number < 1 << 63 for number in said):
         raise ValueError
@@ -89,15 +86,12 @@ def _counts(said: Any) -> tuple[int, ...]:
 
 
 def _values(path: Path, start: int, dtype: str, shape: tuple[int, ...], source: str) -> NDArray[Any]:
-    """The values of a tensor, as numbers that NumPy has.
+    """The values of a tensor, in a dtype of NumPy.
 
-    Raises
-    ------
-    KernelError
-        They are not real numbers, or of a dtype that is not unpacked here.
+    Raises `KernelError` if they are not real numbers, or of a dtype that cannot be unpacked here.
     """
     if dtype in _PACKED:
-        rule = f"are of dtype {dtype}, which nothing here unpacks"
+        rule = f"are of dtype {dtype}, which cannot be unpacked"
         raise KernelError(f"weights {source}", rule, "save float32 tensors")
     name, raw = _DTYPES[dtype]
     if dtype == "C64":
@@ -111,7 +105,7 @@ def _values(path: Path, start: int, dtype: str, shape: tuple[int, ...], source: 
 
 
 def _widened(array: NDArray[Any], dtype: str) -> NDArray[Any]:
-    """What NumPy has no dtype for, as float32."""
+    """Values of a dtype that NumPy lacks, as float32."""
     if dtype == "BF16":  # the upper half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
     if dtype == "F8_E5M2":  # the upper half of a float16
@@ -130,7 +124,7 @@ _FLOATS_OF_8_BITS = {
     "F8_E4M3FNUZ": (3, 8, (0x80,)),
     "F8_E5M2FNUZ": (2, 16, (0x80,)),
 }
-"""Bits of the fraction, bias of the exponent, and what stands for NaN. None of them has infinities."""
+"""The bits of the fraction, the bias of the exponent, and the codes of NaN. None of them has infinities."""
 
 
 def _table(bits: int, bias: int, nans: tuple[int, ...]) -> NDArray[np.float32]:

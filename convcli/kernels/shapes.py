@@ -63,7 +63,7 @@ def cross(radius: int = 2) -> Matrix:
 
 @named("sum 1", _MAGICK)
 def ring(inner: float = 2.5, outer: float = 3.5) -> Matrix:
-    """Mean of the pixels whose centres lie further away than inner and no further than outer."""
+    """Mean of the pixels whose centres are further away than inner and not further than outer."""
     if not 0 <= inner < outer <= MAX_SIDE // 2:
         allowed = f"inner from 0, and an outer above it, up to {MAX_SIDE // 2}"
         raise out_of_range(f"from {inner:g} to {outer:g}", allowed)
@@ -72,5 +72,5 @@ def ring(inner: float = 2.5, outer: float = 3.5) -> Matrix:
     inside = (inner**2 < r2) & (r2 <= outer**2)
     if not inside.any():
         remedy = "set inner and outer further apart"
-        raise KernelError(f"from {inner:g} to {outer:g}", "holds no pixel's centre", remedy)
+        raise KernelError(f"from {inner:g} to {outer:g}", "contains no centre of a pixel", remedy)
     return sum_one(inside)

@@ -24,17 +24,14 @@ from convcli.kernels.spec import literal
 
 def gaussian_1d(sigma: float, size: int) -> Matrix:
     """Samples of ``exp(-x²/2σ²)`` at the pixel centres, scaled to sum 1: ``(size,)``."""
-    squares = places(size) ** 2  # relative to the nearest: with a tiny sigma all samples could become 0
+    squares = places(size) ** 2  # relative to the nearest pixel: with a tiny sigma all samples could become 0
     return sum_one(np.exp((squares.min() - squares) / (2 * sigma**2)))
 
 
 def gaussian_size(sigma: float, size: int | None, reach: int = 3) -> int:
     """`size` if it is given, else the odd size that reaches `reach` σ to both sides.
 
-    Raises
-    ------
-    KernelError
-        Sigma or size is out of range.
+    Raises `KernelError` if sigma or size is out of range.
     """
     if not sigma >= 0.01:
         raise out_of_range(f"sigma {sigma:g}", "0.01 or more (pixels)")
@@ -49,7 +46,7 @@ def too_wide(sigma: float, otherwise: str = "") -> KernelError:
 
 
 def minimum_amplitude(value: float) -> None:
-    """Check the share of the peak below which libvips cuts a Gaussian off."""
+    """Check the share of the peak at which libvips cuts off a Gaussian."""
     if not 1e-6 <= value < 1:
         raise out_of_range(f"min_ampl {value:g}", "1e-6 to less than 1")
 
@@ -88,7 +85,7 @@ def binomial(size: int = 3) -> Matrix:
 
 @named("sum 1", "ImageMagick (not normalised)")
 def disk(radius: float = 3.0) -> Matrix:
-    """Mean of the pixels whose centres lie within radius: an out-of-focus lens."""
+    """Mean of the pixels whose centres are within radius: an out-of-focus lens."""
     check_range("radius", radius, 0, MAX_SIDE // 2)
     return sum_one(square_distances(places(2 * int(radius) + 1)) <= radius**2)
 

@@ -23,16 +23,10 @@ _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:
 def parse(spec: str) -> Filter:
     """Turn a SPEC into a `Filter`.
 
-    Parameters
-    ----------
-    spec : str
-        ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions such as ``1/9`` are allowed);
-        ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat.
+    It is ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions like ``1/9`` are allowed);
+    ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat.
 
-    Raises
-    ------
-    KernelError
-        It is none of these, or the kernel is empty, not finite, or has rows of different lengths.
+    Raises `KernelError` if it is none of these, or if the kernel is empty, not finite, or has rows of different lengths.
     """
     text = spec.strip()
     if not text:
@@ -49,12 +43,15 @@ def parse(spec: str) -> Filter:
         raise KernelError(f"kernel '{spec}'", "is an image", remedy)
     if (values := magick(text)) is not None:
         return Filter("kernel", (Kernel(text, values),), spec=text)
+    if re.fullmatch(r"\d+", text) and int(text) > 1:
+        remedy = f"use box:{text} for a size, or another kernel's name, or {text}.0 to multiply every pixel"
+        raise KernelError(f"kernel '{spec}'", "may be a size or a factor", remedy)
     if re.search(r"\d", text) and ("," in text or ";" in text or re.fullmatch(rf"{_NUMBER}(\s+{_NUMBER})*", text)):
         return Filter("kernel", (Kernel(text, literal(text)),), spec=text)
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}'", "is empty", "give at least one number, or a name (sobel)")
-    if os.path.exists(path) and not os.path.isdir(path):  # False for what cannot be a path
-        rule = f"ends in none of {', '.join(FILES)}, which says how to read it"
+    if os.path.exists(path) and not os.path.isdir(path):  # False if it cannot be a path
+        rule = f"ends in none of {', '.join(FILES)}, which say how to read it"
         remedy = "rename it" if os.path.isfile(path) else "save it under such a name"
         raise KernelError(f"kernel file '{spec}'", rule, remedy)
     raise named.unknown(text)
@@ -63,19 +60,18 @@ def parse(spec: str) -> Filter:
 def literal(text: str) -> Matrix:
     """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed."""
     rows = text.removesuffix(";").split(";")
-    values = [[_value(cell, text) for cell in row.split(",")] for row in rows]
-    lengths = [len(row) for row in values]
-    for number, length in enumerate(lengths, 1):
-        if length != lengths[0]:
-            counts = f"row {number} has {length} value{'s' * (length != 1)}, row 1 has {lengths[0]}"
-            raise KernelError(f"kernel '{text}'", f"is ragged: {counts}", "give every row the same count")
-    return checked(values, f"'{text}'")
+    return checked([[_value(cell, text) for cell in row.split(",")] for row in rows], f"'{text}'")
+
+
+def number(cell: str) -> float:
+    """The number in a cell; it may be a fraction, ``1/9``. Raises a ValueError, or a ZeroDivisionError."""
+    numerator, slash, denominator = cell.strip().partition("/")
+    return float(numerator) / (float(denominator) if slash else 1.0)
 
 
 def _value(cell: str, text: str) -> float:
-    numerator, slash, denominator = cell.strip().partition("/")
     try:
-        return float(numerator) / (float(denominator) if slash else 1.0)
+        return number(cell)
     except ValueError:
         if len(cell.split()) > 1:
             remedy = "separate them by commas, '0,1,0;1,-4,1;0,1,0'"
@@ -99,7 +95,7 @@ def magick(text: str) -> Matrix | None:
         return None
     width, height = int(match[1]), int(match[2] or match[1])
     if match[5]:
-        remedy = f"give each rotated kernel with a {param('kernel')} of its own"
+        remedy = f"give each rotated kernel with its own {param('kernel')}"
         raise KernelError(f"kernel '{text}'", f"asks for rotations ('{match[5]}')", remedy)
     if not width * height:
         rule = f"is {width}x{height}, without values"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError
 
 MOST_WRITTEN_OUT = 1 << 26
-"""A sparse tensor, or one that repeats its values, is written out up to so many values."""
+"""The most values of a sparse tensor, or of one that repeats its values, that become an array."""
 
 
 class Tensor(NamedTuple):
@@ -36,13 +36,10 @@ def name_of(tensor: Any) -> str:
 def from_torch(tensor: Any, source: str) -> NDArray[Any]:
     """The values of a tensor of PyTorch as a dense array. Quantized values, and dtypes that NumPy lacks, become float32.
 
-    Raises
-    ------
-    KernelError
-        There are no values, too many to write out, or they are not real numbers.
+    Raises `KernelError` if there are no values, or too many, or if they are not real numbers.
     """
     if tensor.is_meta:
-        rule = "are on device meta, which keeps shapes but no values"
+        rule = "are on device meta, which has shapes but no values"
         raise KernelError(f"weights {source}", rule, "save them from a device that has the values")
     if tensor.is_complex():
         raise not_real(name_of(tensor), source)
@@ -50,10 +47,10 @@ def from_torch(tensor: Any, source: str) -> NDArray[Any]:
         plain, count = tensor.detach(), tensor.numel()
         dense = str(plain.layout) == "torch.strided"
         if count > MOST_WRITTEN_OUT and not (dense and plain.untyped_storage().nbytes() >= count * plain.itemsize):
-            remedy = f"at most {MOST_WRITTEN_OUT} are written out; save a smaller part, or a dense tensor"
-            raise KernelError(f"weights {source}", f"stand for {count} values and keep fewer", remedy)
+            remedy = f"save a smaller part, or a dense tensor; at most {MOST_WRITTEN_OUT} are read"
+            raise KernelError(f"weights {source}", f"stand for {count} values but store fewer", remedy)
         plain = (plain.dequantize() if plain.is_quantized else plain).to_dense().resolve_neg()
-        in_numpy = plain.itemsize > 1 or not plain.is_floating_point()  # float8 is not, nor is bfloat16
+        in_numpy = plain.itemsize > 1 or not plain.is_floating_point()  # not float8 and bfloat16
         array: NDArray[Any] = (plain if in_numpy and "bfloat16" not in str(plain.dtype) else plain.float()).numpy()
     except (TypeError, RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
@@ -62,16 +59,16 @@ def from_torch(tensor: Any, source: str) -> NDArray[Any]:
 
 
 def not_real(dtype: str, source: str) -> KernelError:
-    """The error of values that are not real numbers."""
-    return KernelError(f"weights {source}", f"are of dtype {dtype}", "real numbers are wanted")
+    """The error for values that are not real numbers."""
+    return KernelError(f"weights {source}", f"are of dtype {dtype}", "save real numbers")
 
 
 def source_of(path: Path, name: str | None) -> str:
-    """What messages call a tensor of a file."""
+    """The name of a tensor of a file in messages."""
     return f"'{path}'" + (f" key '{name}'" if name else "")
 
 
 def invalid(path: Path, kind: str) -> KernelError:
-    """The error of a file that is not of its kind, or damaged."""
+    """The error for a file that is of another kind, or damaged."""
     rule = f"are not a valid {kind} file"
     return KernelError(f"weights '{path}'", rule, "is it truncated, or of another format?")

@@ -1,6 +1,6 @@
 """Named kernels that enlarge: for `convcli transpose` with the factor as its stride.
 
-A padding of (side - factor)/2 keeps the pixels in their places; the padding rule ``same-upper`` works it out.
+A padding of (side - factor)/2 keeps the pixels in their places. The padding rule ``same-upper`` gives this padding.
 """
 
 from __future__ import annotations

@@ -38,11 +38,8 @@ class Weights(NamedTuple):
 def load(spec: str) -> Weights:
     """Read ``FILE[:KEY]``.
 
-    Raises
-    ------
-    KernelError
-        There is no such file or key, no 4-D tensor, or several and no key; the file has pickled objects, or values that
-        are not finite.
+    Raises `KernelError` if there is no such file or key, no 4-D tensor, or several and no key, or if the file has pickled
+    objects, or values that are not finite.
     """
     path, key = split(spec)
     with _opened(path, key) as found:
@@ -54,16 +51,15 @@ def load(spec: str) -> Weights:
 
 @contextmanager
 def _opened(path: Path, key: str | None = None) -> Iterator[Mapping[str, Tensor]]:
-    """The tensors in a file by name, at least those of this key. Their values are read when they are asked for, in the block.
+    """The tensors in a file by name, at least the ones that belong to a key. Their values can be read in the block.
 
-    Raises
-    ------
-    KernelError
-        The file cannot be read. Errors of the operating system in the block become one, too.
+    Raises `KernelError` if the file cannot be read, also for errors of the operating system in the block.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise KernelError(f"weights '{path}'", f"end in none of {', '.join(SUFFIXES)}", "save them as one of these")
+        raise KernelError(
+            f"weights '{path}'", f"end in none of {', '.join(SUFFIXES)}", "save them in one of these formats"
+        )
     try:
         with path.open("rb"):
             pass
@@ -80,10 +76,7 @@ def _bias_of(name: str | None) -> str:
 def split(spec: str) -> tuple[Path, str | None]:
     """The path and the key of ``FILE[:KEY]``. If there is a file with the whole text as its name, there is no key.
 
-    Raises
-    ------
-    KernelError
-        The text is empty, or ends in a colon.
+    Raises `KernelError` if the text is empty, or ends in a colon.
     """
     if not spec:
         raise KernelError("weights ''", "are empty", f"name a file that ends in {', '.join(SUFFIXES)}")
@@ -96,7 +89,7 @@ def split(spec: str) -> tuple[Path, str | None]:
 
 
 def _chosen(found: Mapping[str, Tensor], path: Path, key: str | None) -> str:
-    """The name of the 4-D tensor that is meant."""
+    """The name of the wanted 4-D tensor."""
     if key is not None and key not in found:
         raise KernelError(f"weights '{path}'", f"have no key '{key}'", f"the keys are {_listing(list(found))}")
     fitting = [name for name in (found if key is None else [key]) if len(found[name].shape) == 4]
@@ -105,7 +98,7 @@ def _chosen(found: Mapping[str, Tensor], path: Path, key: str | None) -> str:
         raise KernelError(f"weights '{path}'", f"hold {len(fitting)} 4-D arrays", remedy)
     if not fitting:
         shapes = [str(tensor.shape) for tensor in found.values()] if key is None else [str(found[key].shape)]
-        remedy = f"{ROWS} is wanted; a 2-D kernel goes with {param('kernel')}"
+        remedy = f"save {ROWS}; a 2-D kernel goes with {param('kernel')}"
         raise KernelError(f"weights {source_of(path, key)}", f"are not 4-D but {_listing(shapes) or 'empty'}", remedy)
     return fitting[0]
 
@@ -168,7 +161,7 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
     import torch
 
     try:
-        with without_warnings():  # they are about files that are refused below
+        with without_warnings():  # about files that are refused below
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
@@ -189,7 +182,7 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
     if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
         values = values["state_dict"]
     if not isinstance(values, dict):
-        remedy = "a tensor or a state_dict of tensors is wanted"
+        remedy = "save a tensor or a state_dict of tensors"
         raise KernelError(f"weights '{path}'", f"hold a {type(loaded).__name__}", remedy)
     values = _flat(values)
     found = {name: tensor for name, tensor in values.items() if isinstance(tensor, torch.Tensor)}
@@ -218,7 +211,7 @@ def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
 
 
 _ARCHIVES = b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"
-"""What files of torch begin with: a zip archive, or a pickle of protocol 2 or later."""
+"""The first bytes of torch's files: a zip archive, or a pickle of protocol 2 or later."""
 
 _READERS: dict[str, Callable[[Path, str | None], Mapping[str, Tensor]]] = {
     ".npy": _read_npy,
@@ -251,10 +244,7 @@ class Stored(NamedTuple):
 def stored(path: Path, key: str | None = None) -> list[Stored]:
     """The 4-D tensors in a file, in the order of the file, or only the one with this `key`.
 
-    Raises
-    ------
-    KernelError
-        A file that cannot be read, or holds none; a single one whose values cannot be read.
+    Raises `KernelError` if the file cannot be read or has none, or if the values of a single one cannot be read.
     """
     with _opened(path) as held:
         fitting = [name for name, one in held.items() if len(one.shape) == 4 and 0 not in one.shape]
@@ -266,8 +256,8 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
                 ", ".join(f"{name or 'array'} {tensor.shape}" for name, tensor in list(held.items())[:6]) or "nothing"
             )
             more = f" and {len(held) - 6} more" if len(held) > 6 else ""
-            remedy = f"{ROWS} is wanted; a 2-D kernel is a SPEC"
-            raise KernelError(f"weights '{path}'", f"hold no 4-D tensor but {what}{more}", remedy)
+            remedy = f"save {ROWS}; a 2-D kernel is a SPEC"
+            raise KernelError(f"weights '{path}'", f"have no 4-D tensor, only {what}{more}", remedy)
         biases = {name: _bias_of(name) for name in names if _bias_of(name) in held}
         tensors = {name: held[name] for name in names}
         return [
@@ -277,7 +267,7 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
 
 
 def _spread(tensor: Tensor, alone: bool) -> tuple[float, float, float]:
-    """The smallest value, the largest and the mean. NaN if the values cannot be read, unless there is nothing else to say."""
+    """The smallest value, the largest and the mean. NaN if the values cannot be read; an error if the tensor is the only one."""
     try:
         array = tensor.values()
     except KernelError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,12 +16,17 @@ T = TypeVar("T")
 class WordType(click.ParamType[T]):
     """Values that `_parse` makes of words."""
 
+    name = "N"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
         """Parse a word. A default may be a value already."""
         try:
             return self._parse(value) if isinstance(value, str) else value
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            said = str(error)
+            if self._words and ": " not in said:
+                said += _remedy(value, self._words, param)
+            self.fail(said, param, ctx)
 
     def _parse(self, text: str) -> T:
         raise NotImplementedError
@@ -37,3 +42,20 @@ class WordType(click.ParamType[T]):
 
         found = (word for word in self._words if word.startswith(incomplete.lower()))
         return [CompletionItem(word, help=self._words[word]) for word in found]
+
+
+class ChoiceType(click.Choice[str]):
+    """One of a few words. An error names the nearest, or the one that another tool's word stands for."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word."""
+        if value in self.choices:
+            return str(value)
+        said = f"'{value}' is not one of {', '.join(self.choices)}"
+        return self.fail(said + _remedy(value, self.choices, param), param, ctx)
+
+
+def _remedy(text: str, words: Iterable[str], param: click.Parameter | None) -> str:
+    from convcli.parameters.other_words import remedy_for
+
+    return remedy_for(text, words, (param and param.name) or "")

@@ -24,9 +24,9 @@ class ModeType(WordType[str]):
     def _parse(self, text: str) -> str:
         mode = padding_mode(text)
         if mode is None and (rule := padding_rule(text)) is not None:
-            raise ValueError(f"'{text}' says how much padding there is: use --padding {rule}")
+            raise ValueError(f"'{text}' is a padding rule: use --padding {rule}")
         if mode is None:
-            others = "nor another library's name of one ('man convcli-borders' lists them)"
+            others = "nor a name of one in another library ('man convcli-borders' lists them)"
             raise ValueError(f"'{text}' is not one of {', '.join(PADDING_MODES)}, {others}")
         return mode
 

@@ -1,4 +1,4 @@
-"""Parameter types of numbers: sizes, pairs, paddings, positions, and ``?`` for what is to be solved for."""
+"""Parameter types of numbers: sizes, pairs, paddings, positions, and ``?`` for a number to solve for."""
 
 from __future__ import annotations
 
@@ -26,22 +26,20 @@ MAX_VALUE = 1e38
 class CountType(WordType[int]):
     """A whole number from `least` to `most`."""
 
-    name = "N"
-
     def __init__(self, most: int = MAX_NUMBER, least: int = 1) -> None:
         self.most, self.least = most, least
 
     def _parse(self, text: str) -> int:
         number = whole(text, self.least)
         if number is None or number > self.most:
-            raise ValueError(f"'{text}' is not a whole number from {self.least} to {self.most}")
+            digits = re.fullmatch(r"\s*([1-9]\d*)\s*%\s*", text)
+            remedy = f": write {digits[1]}" if digits and self.least <= int(digits[1]) <= self.most else ""
+            raise ValueError(f"'{text}' is not a whole number {_range(text, self.least, self.most)}{remedy}")
         return number
 
 
 class IndexType(WordType[int]):
     """A position, counted from 0. Negative numbers count from the end. Whether it exists is checked later."""
-
-    name = "N"
 
     def _parse(self, text: str) -> int:
         number = whole(text, -MAX_NUMBER)
@@ -83,10 +81,32 @@ class SizeType(WordType[Size]):
         return Size(*_pair(self, text, 1))
 
 
+class KernelSizeType(PairType):
+    """The size of a kernel. The error about a kernel's name says its size."""
+
+    def _parse(self, text: str) -> Pair:
+        try:
+            return super()._parse(text)
+        except ValueError:
+            if not re.match(r"\s*[A-Za-z]", text):
+                raise
+            from convcli.errors import KernelError
+            from convcli.kernels import parse
+
+            try:
+                height, width = parse(text).kernels[0].values.shape
+            except KernelError:
+                pass
+            else:
+                size = height if height == width else f"{height},{width}"
+                raise ValueError(f"'{text}' is a kernel, and this is a size: write {size}") from None
+            raise
+
+
 def _pair(kind: WordType[Any], text: str, least: int) -> tuple[int, int]:
     numbers = _whole_numbers(_uncrossed(text), least)
     if len(numbers) not in (1, 2):
-        form = f"{kind.name.replace('|', ' or ')} with whole numbers from {least} to {MAX_NUMBER}"
+        form = f"{kind.name.replace('|', ' or ')} with whole numbers {_range(text, least)}"
         raise ValueError(f"'{text}' is not {form}, as in 2 or 2,1")
     return numbers[0], numbers[-1]
 
@@ -101,13 +121,12 @@ class PaddingType(WordType[Pads | str]):
         if (rule := padding_rule(text)) is not None:
             return rule
         if (mode := padding_mode(text)) is not None:
-            remedy = f"use --padding-mode {mode} beside a number or a rule"
-            raise ValueError(f"'{text}' says what lies beyond the border: {remedy}")
+            raise ValueError(f"'{text}' is a padding mode: use --padding-mode {mode}, and here a number or a rule")
         numbers = _whole_numbers(_uncrossed(text), 0)
         if len(numbers) not in (1, 2, 4):
-            form = f"N, H,W or T,B,L,R with whole numbers from 0 to {MAX_NUMBER}"
+            form = f"N, H,W or T,B,L,R with whole numbers {_range(text, 0)}"
             raise ValueError(f"'{text}' is not {form}, nor one of {', '.join(PADDING_RULES)}")
-        return Pads(*numbers) if len(numbers) == 4 else Pads(numbers[0], numbers[0], numbers[-1], numbers[-1])
+        return Pads.of(numbers)
 
 
 class Square(int):
@@ -127,14 +146,14 @@ class SideType(CountType):
             return super()._parse(text)
         rows, columns = filter(None, both.groups())
         if int(rows) != int(columns):
-            rule = "is two sides" if both[3] else "may be W×H or H×W, ours are H,W"
-            raise ValueError(
-                f"'{text}' {rule}: {rows},{columns} is {self.height} {rows} {self.width} {columns}, give both"
-            )
+            rule = "is two sides" if both[3] else "may be W×H or H×W"
+            other = "" if both[3] else f", else {self.height} {columns} {self.width} {rows}"
+            remedy = f"for {rows} rows and {columns} columns use {self.height} {rows} {self.width} {columns}{other}"
+            raise ValueError(f"'{text}' {rule}: {remedy}")
         return Square(super()._parse(rows))
 
     def check(self, height: object, width: object) -> None:
-        """Refuse a height that was written for both sides beside another width."""
+        """Raise a UsageError if a height was written for both sides, and another width is given."""
         if isinstance(height, Square) and width is not None and width != height:
             raise click.UsageError(
                 f"{self.height} {int(height)}x{int(height)} and {self.width} {width} exclude each other: "
@@ -145,15 +164,13 @@ class SideType(CountType):
 class PixelsType(WordType[int]):
     """A number of pixels: a whole number, or one followed by k, M or G."""
 
-    name = "N"
-
     def _parse(self, text: str) -> int:
         digits = text.strip()
         factor = {"k": 10**3, "m": 10**6, "g": 10**9}.get(digits[-1:].lower(), 1)
         number = whole(digits if factor == 1 else digits[:-1], 1)
         if number is None or number * factor > MOST_PIXELS:
             most = f"{MOST_PIXELS // 10**9}G"
-            raise ValueError(f"'{text}' is no count of pixels up to {most}: use 300000000 or 300M")
+            raise ValueError(f"'{text}' is not a number of pixels up to {most}: use 300000000 or 300M")
         return number * factor
 
 
@@ -162,7 +179,6 @@ class RealType(WordType[float]):
 
     def __init__(self, least: float, most: float = inf) -> None:
         self.least, self.most = least, most
-        self.name = "N"
 
     def _parse(self, text: str) -> float:
         try:
@@ -193,7 +209,7 @@ class BiasType(WordType[Bias]):
 
 
 class Asked(NamedTuple):
-    """A parameter to solve for: what is known of rows and columns (None: nothing), and whether both have to be the same number."""
+    """A parameter to solve for: the values for rows and columns (None: unknown), and whether both must be the same number."""
 
     rows: int | tuple[int, ...] | None
     columns: int | tuple[int, ...] | None
@@ -201,7 +217,7 @@ class Asked(NamedTuple):
 
 
 def known(value: T | Asked) -> T | None:
-    """The value of a parameter, or None if it is to be solved for."""
+    """The value of a parameter, or None if it is unknown."""
     return None if isinstance(value, Asked) else value
 
 
@@ -225,41 +241,35 @@ class AskedType(WordType[T | Asked]):
         paired = isinstance(self.inner, (PairType, PaddingType))
         if len(parts) != 2 or not paired:
             raise ValueError(f"'{text}' is neither a value nor ?{' or H,? or ?,W' if paired else ''}")
-        known = [None if part == "?" else self.inner._parse(part) for part in parts]
-        if any(isinstance(part, str) for part in known):
+        known: list[Any] = [None if part == "?" else self.inner._parse(part) for part in parts]
+        if any(isinstance(one, str) for one in known):
             raise ValueError(f"'{text}' has a rule for one axis: use numbers and ?")
-        rows, columns = map(_of_one_axis, known)
+        rows, columns = (one[:2] if isinstance(one, Pads) else one and one[0] for one in known)  # the part for one axis
         return Asked(rows, columns, shared=False)
 
 
-def _of_one_axis(known: object) -> int | tuple[int, ...] | None:
-    """The part for one axis, of a pair or of pads that are the same on both axes."""
-    return known[:2] if isinstance(known, Pads) else known[0] if isinstance(known, Pair) else None
-
-
 _CROSSED = re.compile(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*")
-"""Two sides as many tools write them, one before the other in some and after it in others."""
+"""Two sides, as many tools write them: some write the width first, others the height."""
 
 
 def _uncrossed(text: str) -> str:
-    """``32x32`` as ``32``.
-
-    Raises
-    ------
-    ValueError
-        The sides differ: which is the height, nobody knows.
-    """
+    """``32x32`` as ``32``. If the sides differ, the height is not known, and a ValueError is raised."""
     found = _CROSSED.fullmatch(text)
     if found is None:
         return text
     if int(found[1]) != int(found[2]):
-        remedy = f"write {found[1]},{found[2]} for {found[1]} rows and {found[2]} columns"
-        raise ValueError(f"'{text}' may be W×H or H×W, ours are H,W: {remedy}")
+        remedy = f"write {found[1]},{found[2]} for {found[1]} rows and {found[2]} columns, else {found[2]},{found[1]}"
+        raise ValueError(f"'{text}' may be W×H or H×W, and the order here is H,W: {remedy}")
     return found[1]
 
 
+def _range(text: str, least: int, most: int = MAX_NUMBER) -> str:
+    """The range of a number in an error. Its end is left out where it explains nothing."""
+    return f"from {least}" + (f" to {most}" if most < MAX_NUMBER or re.search(r"\d{10}", text) else "")
+
+
 def whole(text: str, least: int) -> int | None:
-    """The whole number in `text`, or None if it is none or out of range."""
+    """The whole number in `text`, or None if there is none in range."""
     found = re.fullmatch(r"\s*([+-]?[0-9]{1,12})\s*", text)
     return int(found[1]) if found and least <= int(found[1]) <= MAX_NUMBER else None
 

@@ -21,10 +21,10 @@ from convcli.windows import NEAR_VALUES, bands
 class Finish:
     """How real results become the values that are kept."""
 
-    # runs of a bank's kernels: their number, and the rule of `convcli.vocabulary.COMBINES` that combines them. Empty:
+    # for each group of kernels that is combined, their number and a rule, one of `convcli.vocabulary.COMBINES`. Empty:
     # nothing is combined.
     parts: tuple[tuple[int, str], ...] = ()
-    dtype: str | None = None  # ``uint8`` or ``uint16`` to round to; None: values stay real
+    dtype: str | None = None  # the integers to round to, ``uint8`` or ``uint16``; None: values stay real
     full_scale: float = 255.0  # the value of white in this dtype
     policy: str = "clip"  # the range policy: clip, abs, offset or minmax
     count: bool = False  # whether to count clipped values
@@ -33,7 +33,7 @@ class Finish:
     span: tuple[float, float] | None = None
     real: str = "float32"  # the dtype that exact integers are converted to if they are scaled or stretched
     restore: Restore | None = None  # what happens to combined results before all this; None: nothing
-    # if the extremes differ by no more than this, only rounding has made them differ, and they are not stretched
+    # if the extremes differ by no more than this, it is only by rounding, and nothing is stretched
     noise: float = 0.0
 
     @property
@@ -48,11 +48,11 @@ class Finish:
 
     @property
     def joins(self) -> bool:
-        """Whether it combines outputs, and so changes their number or values. The magnitude of a single output is its |value|."""
+        """Whether it combines outputs, which changes their number or values. The magnitude of a single output is its |value|."""
         return any(rule == "magnitude" or (rule != "none" and count > 1) for count, rule in self.parts)
 
     def outputs(self, count: int) -> int:
-        """Number of outputs that `count` outputs are combined to."""
+        """The number of outputs after combining `count` outputs."""
         if not self.joins:
             return count
         kernels = sum(length for length, _ in self.parts)
@@ -65,22 +65,17 @@ class Finish:
         return plain and low > -0.25 and high < self.full_scale + 0.25
 
     def apply(self, values: Array, out: Array, known: Known = UNKNOWN) -> Clipped:
-        """Finish a block.
+        """Finish a block. Returns the counts of the values that were clipped.
 
         Parameters
         ----------
         values : ndarray
-            ``(blocks·K, rows, line)``, with K the number of kernels in the bank; real, or exact integers. Is
-            overwritten. Values beyond the lines of `out` are ignored.
+            ``(blocks·K, rows, line)``, with K the number of kernels in the bank; real, or exact integers. Is overwritten. Values
+            beyond the lines of `out` are ignored.
         out : ndarray
             ``(blocks·P, rows, line)`` of the final dtype, with P the number of combined outputs of the bank.
         known : Known
             What is known about all results.
-
-        Returns
-        -------
-        Clipped
-            Counts of the values that were clipped.
         """
         if self.joins or self.restore is not None:
             values = self.join(values[..., : out.shape[-1]])
@@ -109,7 +104,7 @@ class Finish:
         values = values if values.dtype.kind == "f" else values.astype(self.real)
         if self.scale == 1:
             return values
-        with np.errstate(over="ignore"):  # values too large for the type are too large for the file, too
+        with np.errstate(over="ignore"):  # such values are too large for the file, too
             np.multiply(values, values.dtype.type(self.scale), out=values)
         return values
 

@@ -28,6 +28,7 @@ class Lift(NamedTuple):
     # what the last channel is. Empty: a colour like the others. ``beside``: alpha, which is read as it is.
     # ``weighs``: alpha, which also weights the colours.
     alpha: str = ""
+    gamma: float = 0.0  # the exponent that makes light of colours; 0: sRGB's curve
 
     @property
     def mixes(self) -> bool:
@@ -35,7 +36,7 @@ class Lift(NamedTuple):
         return bool(self.gray or self.alpha)
 
     def outputs(self, channels: int) -> int:
-        """Number of channels that `channels` channels become."""
+        """The number of channels after the lift."""
         return 1 + bool(self.alpha) if self.gray else channels
 
     def apply(self, values: Array, out: Array) -> None:
@@ -53,7 +54,7 @@ class Lift(NamedTuple):
             to_gray(self._lit(colours, planes.dtype) if self.linear else colours, self.gray, planes[0])
         elif self.linear:
             for colour, plane in zip(colours, planes, strict=True):
-                to_linear(colour, self.full_scale, plane)
+                to_linear(colour, self.full_scale, plane, self.gamma)
         else:
             planes[...] = colours
         if self.alpha:
@@ -65,7 +66,7 @@ class Lift(NamedTuple):
         """Linear light of one colour after the other, always in the same buffer."""
         lit = np.empty(colours.shape[1:], dtype)
         for colour in colours:
-            to_linear(colour, self.full_scale, lit)
+            to_linear(colour, self.full_scale, lit, self.gamma)
             yield lit
 
     def whole(self, values: Array) -> Array:
@@ -86,13 +87,13 @@ class Restore(NamedTuple):
     """How results of lifted pixels become colours as they are stored. They are still real values."""
 
     full_scale: float  # the value of white
-    linear: bool = False  # whether colours are in linear light, and are to be encoded as sRGB
+    linear: bool = False  # whether colours are in linear light and have to be encoded
     # whether the last channel is alpha, to which the range policy of the colours does not apply
     alpha: bool = False
-    # the sum of the kernel's values, if colours were weighted by their alpha and are to be divided by it again; else
-    # None
+    # the sum of the kernel's values, if colours were weighted by their alpha and have to be divided by it; else None
     gain: float | None = None
     bias: tuple[float, ...] = ()  # added to the colours after the division
+    gamma: float = 0.0  # as of the `Lift`
 
     def apply(self, values: Array) -> Array:
         """Restore a block ``(C, rows, line)`` in place. Lines may hold interleaved channels if only the light is restored."""
@@ -102,11 +103,11 @@ class Restore(NamedTuple):
             alpha /= self.gain
             visible = alpha > self.full_scale * VISIBLE
             colours /= np.where(visible, alpha / self.full_scale, 1)
-            np.copyto(colours, 0, where=~visible)  # of nothing opaque: it cannot be seen
+            np.copyto(colours, 0, where=~visible)  # nothing opaque was under the kernel: the colour cannot be seen
         if self.bias:
             colours += np.array(self.bias, colours.dtype)[:, np.newaxis, np.newaxis]
         if self.linear:
-            to_srgb(colours, self.full_scale)
+            to_encoded(colours, self.full_scale, self.gamma)
         return values
 
 
@@ -134,28 +135,36 @@ def to_gray(planes: Iterable[Array], weights: tuple[float, ...], out: Array) -> 
             np.multiply(plane, kind(weight), out=out, dtype=kind)
 
 
-def to_linear(values: Array, full_scale: float, out: Array) -> None:
-    """Convert sRGB values ``0 … full_scale`` to linear light in the same units, into `out`, floating point."""
+def to_linear(values: Array, full_scale: float, out: Array, gamma: float = 0.0) -> None:
+    """Convert values ``0 … full_scale`` to linear light in the same units, into `out`, floating point.
+
+    `gamma` is the exponent that does it; 0 stands for sRGB's curve.
+    """
     if values.dtype in (np.uint8, np.uint16):  # one table look-up for each value instead of a power
-        np.take(_table(256**values.itemsize, full_scale, out.dtype.name), values, out=out, mode="clip")
+        np.take(_table(256**values.itemsize, full_scale, out.dtype.name, gamma), values, out=out, mode="clip")
     else:
-        out[...] = _decode(values.astype(np.float64) / full_scale) * full_scale
+        out[...] = _decode(values.astype(np.float64) / full_scale, gamma) * full_scale
 
 
-def to_srgb(values: Array, full_scale: float) -> None:
-    """Convert linear light to sRGB values in the same units, in place. Beyond the range the curve goes on, symmetric around 0."""
+def to_encoded(values: Array, full_scale: float, gamma: float = 0.0) -> None:
+    """Undo `to_linear`, in place. The curve continues beyond the range, symmetric around 0."""
     x = values / values.dtype.type(full_scale)
     size = np.abs(x)
-    encoded = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
-    np.multiply(np.copysign(encoded, x), full_scale, out=values)
+    curve = (
+        np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
+        if not gamma
+        else size ** (1 / gamma)
+    )
+    np.multiply(np.copysign(curve, x), full_scale, out=values)
 
 
 @cache
-def _table(levels: int, full_scale: float, dtype: str) -> Array:
-    """Linear light of all integers below `levels`."""
-    return (_decode(np.arange(levels, dtype=np.float64) / full_scale) * full_scale).astype(dtype)
+def _table(levels: int, full_scale: float, dtype: str, gamma: float) -> Array:
+    """The linear light of all integers below `levels`."""
+    return (_decode(np.arange(levels, dtype=np.float64) / full_scale, gamma) * full_scale).astype(dtype)
 
 
-def _decode(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _decode(x: NDArray[np.float64], gamma: float) -> NDArray[np.float64]:
     size = np.abs(x)
-    return np.asarray(np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), x))
+    light = size**gamma if gamma else np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.copysign(light, x))

@@ -27,8 +27,7 @@ class Known(NamedTuple):
     """What is known about values before they are stored."""
 
     within: bool = False  # they are within the range, except that rounding may have moved them at most 0.25 beyond it
-    # rounding has moved them less, in any order of summation, so that none of them rounds to an integer beyond the
-    # range
+    # rounding has moved them less, in any order of summation: none of them rounds to an integer beyond the range
     surely: bool = False
     finite: bool = False  # none of them is NaN
 
@@ -45,15 +44,13 @@ def store(
     known: Known = UNKNOWN,
     span: tuple[float, float] | None = None,
 ) -> Clipped:
-    """Map real values to the integers ``0 … full_scale``.
+    """Map real values to the integers ``0 … full_scale``. Returns the counts of the values that were clipped.
 
     Parameters
     ----------
     values : ndarray
-        Any shape, in units where `full_scale` is white; real, or exact integers. Is overwritten. Its lines may be
-        longer than those of `out`: to process all memory takes less time than to process only the parts that are kept.
-    full_scale : float
-        The value of white.
+        Any shape, in units where `full_scale` is white; real, or exact integers. Is overwritten. Its lines may be longer than
+        those of `out`: it is faster to process all memory than only the parts that are kept.
     policy : {"clip", "abs", "offset", "minmax"}
         See `apply_policy`. Values that are still outside the range are clipped.
     out : ndarray
@@ -61,14 +58,9 @@ def store(
     count : bool
         Whether to count clipped values; if not, the counts are zeros.
     known : Known
-        What need not be checked.
+        What is known about the values and is not checked again.
     span : (float, float), optional
         The extremes that ``minmax`` stretches; by default, the `extremes` of `values`.
-
-    Returns
-    -------
-    Clipped
-        Counts of the values that were clipped.
     """
     if values.dtype == np.float16:  # float16 cannot hold 65535
         values = values.astype(np.float32)
@@ -128,7 +120,7 @@ def apply_policy(
     low, high = (low, high) if low <= high else (0.0, 0.0)
     factor = full_scale / (high - low) if high > low else 0.0
     if not (_holds(kind, factor) and _holds(kind, high - low)):
-        # all values are halved, in a wider type: so no difference overflows
+        # halve all values, in a wider type, so that no difference overflows
         wide = (real.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2) * full_scale
         out = np.empty_like(real) if out is None else out
         np.copyto(out, wide, casting="unsafe")

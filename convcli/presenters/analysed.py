@@ -24,7 +24,7 @@ TALL = 31
 """The most rows of a matrix that is written out."""
 
 MARGIN = 24
-"""The columns of a terminal that the names in a table take."""
+"""Columns of the terminal for the names in a table."""
 
 WIDE = 140
 """In a terminal with at least this many columns, the list of kernels has four columns, else two."""
@@ -42,7 +42,7 @@ def document(spec: str, one: Filter, found: Sequence[Analysis]) -> dict[str, Any
 
 
 def _member(found: Analysis) -> dict[str, Any]:
-    """The JSON of one kernel, whose values are written row by row."""
+    """The JSON of one kernel. Its values are written row by row."""
     frequencies = np.linspace(0, 0.5, 33)
     zero = np.zeros(1)
     return {
@@ -67,13 +67,13 @@ def _member(found: Analysis) -> dict[str, Any]:
 
 
 def table(found: Analysis, op: str, one: Filter) -> report.Table:
-    """The table of a kernel. `op` says how it lies on the image; `one` is the bank that it belongs to."""
+    """The table of a kernel. `op` is how it is applied, `one` the bank that it belongs to."""
     height, width = found.values.shape
     room = report.width(160) - MARGIN
     forms = ([" ".join(row) for row in kernel_figure.matrix(found, digits)] for digits in (4, 3, 2))
     lines = next((lines for lines in forms if len(lines[0]) <= room), []) if height <= TALL else []
     scale = kernel_figure.scale(found) if lines and kernel_figure.readable(found) else ""
-    lines = lines or [f"{height}×{width} values are too many to be shown: see -q, --json and -o"]
+    lines = lines or [f"{height}×{width} values are too many to show: see -q, --json and -o"]
     names = [f"matrix {scale}".strip(), *[""] * (len(lines) - 1)]
     rows = [("size", f"{height}×{width}"), *zip(names, lines, strict=True)]
     if len(one.kernels) > 1:
@@ -103,7 +103,7 @@ def caption(found: Analysis) -> str:
 
 
 def _range(found: Analysis) -> str:
-    """The range that pixels can get, and what of it is clipped."""
+    """The range of possible results, and which part of it is clipped."""
     low, high = found.low, found.high
     text = f"0…1 becomes {_number(low)}…{_number(high)}, 0…255 {_number(255 * low)}…{_number(255 * high)}"
     below, above = low < -1e-9, high > 1 + 1e-9
@@ -116,8 +116,8 @@ def _range(found: Analysis) -> str:
 def _gain(found: Analysis) -> str:
     fy, fx = found.gain_at
     if not fy and not fx:
-        return f"{_number(found.gain)}, of flat areas"
-    return f"{_number(found.gain)}, of waves of {fy:.3g} cycles per pixel down and {fx:.3g} across"
+        return f"{_number(found.gain)}, for flat areas"
+    return f"{_number(found.gain)}, for waves of {fy:.3g} cycles per pixel down and {fx:.3g} across"
 
 
 def _symmetry(found: Analysis) -> str:
@@ -133,7 +133,7 @@ def _symmetry(found: Analysis) -> str:
 
 def _rank(found: Analysis) -> str:
     if found.rank is None:
-        return "not computed of so large a kernel"
+        return "not computed for a kernel of this size"
     if found.rank == 0:
         return "0: every value is 0"
     if found.rank == 1:
@@ -153,7 +153,7 @@ def _factor(factor: Factor, room: int) -> str:
 
 
 def _centre(found: Analysis) -> str:
-    """The tap that lies on the output pixel, and how an even size moves the result."""
+    """The tap on the output pixel, and how an even size moves the result."""
     (y, x), (down, right) = found.centre, found.offset
     text = f"tap {y},{x} (row, column)"
     if not down and not right:
@@ -173,7 +173,7 @@ def list_document(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
 
 
 def list_table(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
-    """The named kernels. In a narrow terminal, one column has everything about them."""
+    """The named kernels. In a narrow terminal, everything about a kernel is in one column."""
     title, about = "convcli kernel: the named kernels", "what it is"
     if report.width(WIDE) < WIDE:
         rows = [(one.usage, f"{one.about} Scale: {one.scale}. Source: {one.source}.") for one in recipes]

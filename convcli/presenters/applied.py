@@ -6,13 +6,13 @@ from typing import Any
 
 from convcli import report
 from convcli.images import row_of
-from convcli.presenters import border_of, fields, parameters
+from convcli.presenters import fields, geometry_rows, parameters
 from convcli.runs.batch import Failed, Outcome, Skipped
 from convcli.runs.single import Done
 from convcli.vocabulary import STRETCH
 
 NEARLY_ALL = 50
-"""The percentage of clipped values from which on the kernel's sum is named as the cause."""
+"""If this percentage of the values is clipped, the kernel's sum is named as the cause."""
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _seconds(item: Done) -> dict[str, float]:
 def clipped(item: Done) -> str | None:
     """The note on clipped values, if there are any."""
     below, above = item.clipped[:2]
-    if not below + above or item.policy == STRETCH:  # the sheet says what it clips
+    if not below + above or item.policy == STRETCH:  # the caption of the sheet has what it clips
         return None
     sides = " and ".join(f"{count} {side}" for count, side in ((below, "below"), (above, "above")) if count)
     text, cause = f"{share(item):.3g} % of the values were clipped ({sides} the range)", too_large(item)
@@ -67,7 +67,7 @@ def clipped(item: Done) -> str | None:
 
 
 def too_large(item: Done) -> str:
-    """What the kernel sums to, where that is why nearly all values of a picture were clipped; else empty."""
+    """The kernel's sum, if it is the reason why nearly all values of a picture were clipped; else empty."""
     bank, spec = item.operation.bank, item.operation.spec
     if bank is None or not bank.averages or item.policy != "clip" or share(item) < NEARLY_ALL:
         return ""
@@ -75,13 +75,13 @@ def too_large(item: Done) -> str:
     if abs(abs(total) / steps - 1) < 1e-3:
         return ""
     spread = "" if steps == 1 else f", which stride {report.pair(spec.stride)} divides by {steps}"
-    remedy = f", divide it by {total / steps:.6g} to keep the brightness" if total > 0 else ""
+    remedy = f"; divide it by {total / steps:.6g} to keep the brightness" if total > 0 else ""
     return f"the kernel sums to {total:.6g}{spread}{remedy}"
 
 
 def remedies(guessed: bool) -> str:
-    """Options that clip less. `guessed` says that there are values above a white that was only assumed."""
-    return "--range, and --full-scale if white is another" if guessed else "--range"
+    """Options that clip less. `guessed`: some values are above a white that was only assumed."""
+    return "--range, and --full-scale if white is another value" if guessed else "--range"
 
 
 def share(item: Done) -> float:
@@ -116,19 +116,14 @@ def table(item: Done) -> report.Table:
     else:
         assert operation.weight is not None
         kernels = f"{operation.label}, {report.shape(operation.weight.shape)}"
-    padding = report.padding(geometry.pads, spec.padding if isinstance(spec.padding, str) else None)
-    padding += border_of(geometry)
     rows = [
         ("input", f"{item.source}  {report.shape(item.input_shape)}  {item.mode}"),
         ("output", f"{item.target}  {report.shape(item.output_shape)}  {item.container}"),
         ("operation", name),
         ("kernel", kernels),
-        ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", padding),
+        *geometry_rows(geometry, spec.rule),
+        *_unusual(item),
     ]
-    if spec.transpose:
-        rows.append(("output_padding", report.pair(geometry.output_padding)))
-    rows += _unusual(item)
     where = result.backend if result.device == "cpu" else f"{result.backend} on {result.device}"
     times = (f"{name} {report.seconds(value)}" for name, value in _seconds(item).items())
     rows += [
@@ -140,11 +135,11 @@ def table(item: Done) -> report.Table:
 
 
 def _unusual(item: Done) -> list[tuple[str, str]]:
-    """Rows for what is not at its default."""
+    """Rows for settings that are not the default."""
     operation = item.operation
     rows = (
         ("on the sheet", item.layer_shape and report.shape(item.layer_shape)),
-        ("frames", item.frames > 1 and f"{item.frames}, of which the sizes and the plan are the first's"),
+        ("frames", item.frames > 1 and f"{item.frames}, with the sizes and the plan of the first"),
         ("groups", operation.spec.groups > 1 and str(operation.spec.groups)),
         ("channels", operation.channels != "each" and operation.channels),
         ("bias", item.bias and ", ".join(f"{value:g}" for value in item.bias)),
@@ -158,6 +153,6 @@ def _unusual(item: Done) -> list[tuple[str, str]]:
 
 
 def message(failed: Failed) -> str:
-    """The error, with the image's name if it does not have it."""
+    """The error, with the image's name."""
     text = failed.error.text
     return text if f"'{failed.source}'" in text else f"'{failed.source}': {text}"

@@ -1,4 +1,4 @@
-"""A chain of layers, as ``convcli shape --layers`` shows it, and the inputs that lead to a wanted output."""
+"""A chain of layers, as ``convcli shape --layers`` shows it, and the inputs that give a wanted output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from convcli import report
-from convcli.arithmetic.chain import Chain, Step
+from convcli.arithmetic.chain import Chain, ChainStep
 from convcli.arithmetic.chain_inputs import Returning
 from convcli.geometry import Size
 from convcli.presenters import fields
@@ -15,11 +15,11 @@ from convcli.presenters import fields
 _COSTS = "parameters macs flops activation_bytes"
 
 Inputs = Sequence[tuple[int, Size]]
-"""Heights of inputs, each with the output that it leads to."""
+"""Heights of inputs, and the output of each."""
 
 
 def inputs_document(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> dict[str, Any]:
-    """The JSON of the inputs that lead to a wanted output."""
+    """The JSON of the inputs that give a wanted output."""
 
     def rows(ones: Inputs) -> list[dict[str, Any]]:
         return [{"input": shape(h)._asdict(), "output": size._asdict(), "options": f"--hin {h}"} for h, size in ones]
@@ -29,9 +29,9 @@ def inputs_document(wanted: Size, found: Inputs, nearest: Inputs, shape: Callabl
 
 
 def inputs_table(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> report.Table:
-    """The inputs that lead to a wanted output, or close to it."""
+    """The inputs that give a wanted output, or one close to it."""
     rows = [(str(shape(height)), str(size)) for height, size in found or nearest]
-    title = f"inputs that lead to {wanted}" if found else f"no input leads to {wanted}; the nearest"
+    title = f"inputs that give {wanted}" if found else f"no input gives {wanted}; the nearest"
     title = f"convcli shape, chain: {title}"
     return report.Table(title, rows, ("input", "output"), 0 if found else None, frozenset((0, 1)))
 
@@ -58,7 +58,7 @@ def document(chain: Chain, returning: tuple[Returning, Returning] | None) -> dic
     }  # fmt: skip
 
 
-def _step(step: Step, both: bool) -> dict[str, Any]:
+def _step(step: ChainStep, both: bool) -> dict[str, Any]:
     return {
         "layer": step.layer.text,
         "kind": step.layer.kind,
@@ -92,7 +92,7 @@ def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report
 
 
 def _title(chain: Chain, returning: tuple[Returning, Returning] | None) -> str:
-    """The title. For a chain that enlarges, it says whether the output has the input's size, and for which sizes it has."""
+    """The title. If a layer enlarges: whether the output has the size of the input, and for which sizes it has."""
     if not any(step.layer.spec.transpose for step in chain.steps):
         return "convcli shape: chain"
     last, back = chain.steps[-1].size, chain.steps[-1].size == chain.size

@@ -1,4 +1,4 @@
-"""The backends side by side, as ``convcli compare`` shows them."""
+"""The comparison of backends, as ``convcli compare`` shows it."""
 
 from __future__ import annotations
 

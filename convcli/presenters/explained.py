@@ -1,4 +1,4 @@
-"""A pixel of the result, or one of the input and the outputs that it touches, as ``convcli explain`` shows them."""
+"""A pixel of the result, or a pixel of the input and the outputs that it reaches, as ``convcli explain`` shows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import PIXEL
-from convcli.presenters import border_of, fields, one_or_all, panels, parameters
+from convcli.presenters import fields, geometry_rows, one_or_all, panels, parameters
 
 _MOST_WINDOWS = 4
 """The most windows that are shown. --json has all of them."""
@@ -22,24 +22,34 @@ _MOST_WAYS = 40
 
 def document(answer: Pixel | Touched) -> dict[str, Any]:
     """The JSON of an answer."""
-    return _pixel_document(answer) if isinstance(answer, Pixel) else _ways_document(answer)
+    if isinstance(answer, Pixel):
+        return _pixel_document(answer)
+    return {
+        **operation(answer.subject),
+        "input_at": answer.at,
+        **fields(answer, "channel value"),
+        "outputs": [
+            {**fields(way, "at channel"), "kernel": answer.subject.filter_name(way.filter), **fields(way, "weight tap mark")}
+            for way in answer.ways
+        ],
+        "notes": answer.subject.notes,
+    }  # fmt: skip
 
 
 def _pixel_document(answer: Pixel) -> dict[str, Any]:
-    """If several kernels are combined, values of a kernel are a list with an entry for each."""
+    """If several kernels are combined, the values of kernels are lists."""
     subject, traces = answer.subject, answer.traces
-    rows, columns = range(len(traces[0].rows)), range(len(traces[0].columns))
+    sums = [
+        {"channels": one.channels, "window": one.values.tolist(), "kernel": one.kernel.tolist(),
+         "products": one.products.tolist(), "bias": one.bias, "sum": one.sum}
+        for one in traces
+    ]  # fmt: skip
     return {
         **operation(subject),
         **fields(answer, "at channel"),
         "combine": answer.output.rule,
         "kernels": [subject.filter_name(one.filter) for one in traces],
-        "channels": one_or_all([one.channels for one in traces]),
-        "window": one_or_all([one.values.tolist() for one in traces]),
-        "kernel": one_or_all([one.kernel.tolist() for one in traces]),
-        "products": one_or_all([one.products.tolist() for one in traces]),
-        "bias": one_or_all([one.bias for one in traces]),
-        "sum": one_or_all([one.sum for one in traces]),
+        **{key: one_or_all([sum_[key] for sum_ in sums]) for key in sums[0]},
         "combined": answer.joined,
         "steps": [{"step": words, "value": value} for words, value in answer.steps],
         "value": answer.value,
@@ -47,8 +57,7 @@ def _pixel_document(answer: Pixel) -> dict[str, Any]:
         "written_how": answer.written.words,
         "range": subject.ready.storage.policy,
         "container": subject.ready.storage.container,
-        "marks": traces[0].marks,
-        "sources": [[traces[0].source(i, j) for j in columns] for i in rows],
+        **fields(traces[0], "marks sources"),
         "taps": [[[row.tap, column.tap] for column in traces[0].columns] for row in traces[0].rows],
         "notes": subject.notes,
     }
@@ -72,18 +81,16 @@ def operation(subject: Subject) -> dict[str, Any]:
 
 
 def lines(answer: Pixel | Touched) -> list[str]:
-    """The lines for ``-q``: the value with all its digits, or for each way the output, its channel and the weight."""
+    """The lines for ``-q``: the value with all digits, or for each way the output, its channel and the weight."""
     if isinstance(answer, Pixel):
         return [repr(answer.value)]
-    return [f"{way.at[0]},{way.at[1]} {channel} {way.weight!r}" for channel, way in answer.ways]
+    return [f"{way.at[0]},{way.at[1]} {way.channel} {way.weight!r}" for way in answer.ways]
 
 
 def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
     """The tables of an answer, for a terminal of `width` columns."""
-    return _pixel_blocks(answer, width) if isinstance(answer, Pixel) else _ways_blocks(answer)
-
-
-def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
+    if isinstance(answer, Touched):
+        return _ways_blocks(answer)
     subject, windows, shown = answer.subject, answer.windows, answer.telling(_MOST_WINDOWS)
     blocks: list[report.Block] = [_facts(answer), [[]]]
     for window in shown:
@@ -97,8 +104,15 @@ def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
         blocks.append(panels.contributions("reached by these input pixels, through these taps of the kernel", terms))
     elif subject.geometry.transpose:
         blocks.append([*([(f"  {line}", "strong")] for line in phrases.unreached(subject, answer.at)), []])
-    blocks.append(_result(answer))
-    return blocks
+    name = answer.subject.filter_name if len(answer.traces) > 1 else lambda _: "sum"
+    rows = [(name(one.filter), phrases.summed(one)) for one in answer.traces]
+    if answer.output.rule != "none":
+        sums = [one.sum for one in answer.traces]
+        rows.append((answer.output.rule, phrases.joined(answer.output.rule, sums, answer.joined)))
+    rows += [(step, text(value, 6)) for step, value in answer.steps]
+    rows.append(("value", text(answer.value, 7)))
+    rows.append(("written", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
+    return [*blocks, report.Table("", rows, strong=len(rows) - 2)]
 
 
 def _sums(answer: Pixel, more: int, width: int) -> report.Block:
@@ -123,11 +137,8 @@ def _facts(answer: Pixel) -> report.Table:
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
         ("operation", phrases.flip(subject)),
         ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
-        ("stride, dilation", f"{report.pair(geometry.stride)}, {report.pair(geometry.dilation)}"),
-        ("padding", report.pair(geometry.pads) + border_of(geometry) + report.order(geometry.pads)),
+        *geometry_rows(geometry),
     ]
-    if spec.transpose:
-        rows.append(("output_padding", report.pair(geometry.output_padding)))
     if spec.groups > 1:
         rows.append(("groups", str(spec.groups)))
     rows += phrases.preparation(subject)
@@ -137,48 +148,22 @@ def _facts(answer: Pixel) -> report.Table:
     return report.Table(f"convcli explain: output {where}", rows)
 
 
-def _result(answer: Pixel) -> report.Table:
-    name = answer.subject.filter_name if len(answer.traces) > 1 else lambda _: "sum"
-    rows = [(name(one.filter), phrases.summed(one)) for one in answer.traces]
-    if answer.output.rule != "none":
-        sums = [one.sum for one in answer.traces]
-        rows.append((answer.output.rule, phrases.joined(answer.output.rule, sums, answer.joined)))
-    rows += [(step, text(value, 6)) for step, value in answer.steps]
-    rows.append(("value", text(answer.value, 7)))
-    rows.append(("written", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
-    return report.Table("", rows, strong=len(rows) - 2)
-
-
-def _ways_document(answer: Touched) -> dict[str, Any]:
-    return {
-        **operation(answer.subject),
-        "input_at": answer.at,
-        **fields(answer, "channel value"),
-        "outputs": [
-            {"at": way.at, "channel": channel, "kernel": answer.subject.filter_name(way.filter),
-             **fields(way, "weight tap mark")}
-            for channel, way in answer.ways
-        ],
-        "notes": answer.subject.notes,
-    }  # fmt: skip
-
-
 def _ways_blocks(answer: Touched) -> list[report.Block]:
     subject = answer.subject
     ways = answer.ways
-    several = len({way.filter for _, way in ways}) > 1
+    several = len({way.filter for way in ways}) > 1
     copied = "a copy beyond the border" if subject.geometry.transpose else "a copy in the padding"
     rows = [
         (
-            f"{way.at[0]},{way.at[1]}", str(channel), *((subject.filter_name(way.filter),) if several else ()),
+            f"{way.at[0]},{way.at[1]}", str(way.channel), *((subject.filter_name(way.filter),) if several else ()),
             f"{way.tap[0]},{way.tap[1]}", text(way.weight), "itself" if way.mark == PIXEL else copied,
         )
-        for channel, way in ways[:_MOST_WAYS]
+        for way in ways[:_MOST_WAYS]
     ]  # fmt: skip
-    outputs = len({(channel, way.at) for channel, way in ways})
-    does = f"touches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
+    outputs = len({(way.channel, way.at) for way in ways})
+    does = f"reaches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
     if not ways:
-        does = "touches no output: no tap of the kernel falls on it"
+        does = "reaches no output: no tap of the kernel falls on it"
     where = f"{subject.input_name(answer.channel)} at {answer.at[0]},{answer.at[1]}"
     said = [phrases.flip(subject), f"it holds {text(answer.value, 6)} and {does}"]
     head = [[(f"convcli explain: {where}", "strong")], *([(f"  {line}", "")] for line in said)]

@@ -10,10 +10,10 @@ from convcli.presenters import sized
 
 
 def document(timeline: Timeline, values: Values, rule: str | None = None, frame: int | None = None) -> dict[str, Any]:
-    """The JSON: the sizes as in `shape`, the grid, and what every frame (or the wanted one) shows.
+    """The JSON: the sizes as in `shape`, the grid, and what every frame shows, or one of them.
 
-    Windows and taps are in rows and columns of the grid, which is the input with its padding or with zeros between its pixels.
-    `input` is the pixel that a tap reads, or null if it reads a zero that is not a pixel. `value` of a frame is the output.
+    Windows and taps are in rows and columns of the grid: the input with its padding, or with zeros between its pixels.
+    `input` is the pixel that a tap reads, or null if it reads a zero that is not a pixel. The `value` of a frame is the output.
     """
     geometry = timeline.geometry
     shown = range(len(timeline.steps)) if frame is None else range(frame, frame + 1)

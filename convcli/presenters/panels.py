@@ -1,4 +1,4 @@
-"""The windows of an explanation as text: window × kernel = products, side by side, below each other, or shortened."""
+"""The windows of an explanation as text: window × kernel = products."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convcli.explanation.subject import Subject
 from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Term, Window
 
 _MOST_ROWS, _MOST_TERMS, _MOST_SUMS = 16, 12, 64
-"""The most that is shown: rows of a matrix that stands alone, terms, and sums. --json has everything."""
+"""How much is shown: rows of a matrix below others, terms, and sums. --json has everything."""
 
 
 class _Matrix(NamedTuple):

@@ -1,4 +1,4 @@
-"""The sizes of a layer, as ``convcli shape`` shows them: the formulas, the way back, and what is lost."""
+"""The sizes of a layer, as ``convcli shape`` shows them: formulas, the opposite operation, and what is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convcli.presenters import parameters
 
 
 def document(geometry: Geometry, rule: str | None = None) -> dict[str, Any]:
-    """The JSON of a resolved geometry. `rule` is the padding rule that it was resolved by, if any."""
+    """The JSON of a resolved geometry. `rule` is the padding rule, if there was one."""
     axes = {"height": sizes.axis(geometry, 0, rule), "width": sizes.axis(geometry, 1, rule)}
     return {
         "op": "transpose" if geometry.transpose else "direct",
@@ -43,15 +43,11 @@ def losses_document(geometry: Geometry) -> dict[str, Any]:
     return {"losses": lost, "overlap": overlap}
 
 
-def axes_differ(geometry: Geometry) -> bool:
-    """Whether rows and columns have different parameters or outputs."""
-    parameters = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output)
-    return any(len(set(values)) > 1 for values in parameters) or geometry.pads[:2] != geometry.pads[2:]
-
-
 def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
-    """One layer: its sizes, the formulas, the way back, and what is lost."""
-    axes = [sizes.axis(geometry, number, rule) for number in ((0, 1) if both else (0,))]
+    """The table of one layer. Rows and columns are shown if `both`, or if they differ."""
+    pairs = geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output
+    both = both or any(len(set(pair)) > 1 for pair in pairs) or geometry.pads[:2] != geometry.pads[2:]
+    axes = [sizes.axis(geometry, number, rule) for number in range(1 + both)]
     here, there = ("transposed", "direct") if geometry.transpose else ("direct", "transposed")
 
     def size(value: Size) -> str:
@@ -65,7 +61,7 @@ def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
     rows += [(here, part.formula) for part in axes]
     rows += [(f"{there}, back", part.opposite_formula) for part in axes]
     for number, (name, part) in enumerate(zip(("rows", "columns"), axes, strict=False)):
-        if not part.sharing:  # cropped so far that no direct convolution leads here
+        if not part.sharing:  # it is cropped so much that no direct convolution gives it
             continue
         first, last = part.sharing[0], part.sharing[-1]
         inputs = str(first) if first == last else f"{first} and {last}" if last == first + 1 else f"{first} to {last}"
@@ -75,12 +71,6 @@ def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
             pads = f"padding {report.pair(geometry.pads[2 * number : 2 * number + 2])} and " if rule else ""
             text += f"; transposed: {small} → {large} needs {pads}output_padding {part.output_padding}"
         rows.append(("share one output", f"{name}: {text}" if both else text))
-    rows += _losses(geometry)
-    return report.Table(f"convcli shape: {here} convolution", rows)
-
-
-def _losses(geometry: Geometry) -> list[tuple[str, str]]:
-    rows = []
     if not geometry.transpose:
         down, across = losses.unused(geometry)
         real = losses.unused_pixels(geometry)
@@ -90,11 +80,11 @@ def _losses(geometry: Geometry) -> list[tuple[str, str]]:
         rows.append(("saw padding", f"{100 * losses.saw_padding(geometry):.3g} % of the outputs"))
     if found := losses.overlap(geometry):
         rows.append(("overlap", overlap_text(found, geometry.transpose)))
-    return rows
+    return report.Table(f"convcli shape: {here} convolution", rows)
 
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:
-    """In words, how many taps meet at a pixel."""
+    """How many taps meet at a pixel, in words."""
     text = f"{'an output is reached' if transpose else 'an input is read'} by {_span(found.least, found.most)} tap"
     text += "" if found.most == 1 else "s"
     if found.interior is None or (found.least == found.most and not found.checkerboard):

@@ -1,4 +1,4 @@
-"""Parameters that were solved for: as ``convcli shape`` shows them, and as options of a command."""
+"""Parameters that were solved for, as ``convcli shape`` shows them and as options of a command."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from convcli.geometry import Geometry, Pads, Pair, Size
 from convcli.presenters import parameters
 
 SHOWN = 12
-"""The most solutions in the table, unless all are wanted."""
+"""The most solutions in the table, unless the user wants all."""
 
 _OPTIONS = {"kernel_size": "--k", "stride": "--s", "padding": "--p", "dilation": "--d", "output_padding": "--op2"}
 
 
 def document(query: Query, answer: Answer) -> dict[str, Any]:
-    """The JSON: what was asked for, within which bounds, and what was found."""
+    """The JSON: the question, the bounds, and what was found."""
     limits = [query.limit(axis) for axis in (0, 1)]
     return {
         "op": "transpose" if query.transpose else "direct",
@@ -52,7 +52,7 @@ def resolved(query: Query, found: Solution) -> Geometry:
 
 
 def _numbers(found: Solution, name: str) -> tuple[Any, ...]:
-    """A parameter's values for rows and columns; of a padding all four, if the ends of an axis differ."""
+    """A parameter's values for rows and columns; all four of a padding, if the ends of an axis differ."""
     rows, columns = found.pair(name)
     if name != "padding" or isinstance(rows, str):
         return rows, columns
@@ -71,7 +71,7 @@ def options_of(query: Query, found: Solution) -> str:
 
 
 def table(query: Query, answer: Answer, everything: bool) -> report.Table:
-    """The solutions, the most usual first, or the nearest possibilities if there are none."""
+    """The solutions, the most usual first. If there are none, the nearest possibilities."""
     found = answer.solutions or answer.nearest
     shown = found if everything else found[:SHOWN]
     names = [name for name in NAMES if query.transpose or name != "output_padding"]
@@ -85,7 +85,7 @@ def table(query: Query, answer: Answer, everything: bool) -> report.Table:
     title = f"{answer.count or 'no'} solution{'s' * (answer.count > 1)} for {wanted}"
     title += ", the usual first" * (answer.count > 1) + "; the nearest" * (not answer.count)
     if {"kernel_size", "stride", "dilation"} & {*query.unknown}:
-        title += f" (up to {max(query.limit(0), query.limit(1))})"
+        title += f" (tried up to {max(query.limit(0), query.limit(1))})"
     kind = "transposed" if query.transpose else "direct"
     right = frozenset(range(len(header)))
     return report.Table(f"convcli shape, {kind}: {title}", rows, header, 0 if answer.solutions else None, right)
@@ -105,4 +105,4 @@ def nothing_found(query: Query, answer: Answer) -> str:
     if answer.nearest:
         best = answer.nearest[0]
         near = f"; the nearest is {best.output}, with {options_of(query, best)}"
-    return f"output {query.output} cannot be had{near}: change what is given, or put ? for more of it"
+    return f"output {query.output} is not possible{near}: change a number, or write '?' for one more of them"

@@ -48,14 +48,14 @@ above: ContextVar[Callable[[str], None] | None] = ContextVar("above", default=No
 
 
 class Encoded:
-    """A part of a JSON document that is JSON already, in pieces: for values too large for one text."""
+    """A part of a JSON document that already is JSON, in pieces: for values that are too large for one text."""
 
     def __init__(self, parts: Iterable[str]) -> None:
         self.parts = parts
 
 
 _PLACE = "\ufdd2"
-"""A Unicode noncharacter in the place of what is `Encoded`."""
+"""A Unicode noncharacter that stands for an `Encoded` part."""
 
 SCHEMA = 1
 """The first value in every JSON document. It grows when a key goes or changes its meaning; keys may be added meanwhile."""
@@ -70,7 +70,7 @@ def json(document: dict[str, Any] | list[dict[str, Any]], stream: TextIO | None 
 
     numbered = [{"schema": SCHEMA, **one} for one in (document if isinstance(document, list) else [document])]
     stream = stream or sys.stdout
-    unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else signs would become Python's escapes
+    unicode = "utf" in (getattr(stream, "encoding", None) or "").lower()  # else some signs would become escapes
     encoded: list[Encoded] = []
     told = _told(numbered if isinstance(document, list) else numbered[0], encoded)
     text, place = (json_module.dumps(value, ensure_ascii=not unicode) for value in (told, _PLACE))
@@ -83,7 +83,7 @@ def json(document: dict[str, Any] | list[dict[str, Any]], stream: TextIO | None 
 
 
 def _told(value: Any, encoded: list[Encoded]) -> Any:
-    """A value as JSON has it. What is encoded already goes into a list, and leaves its place."""
+    """A value that JSON can hold. `Encoded` parts are added to a list and replaced by `_PLACE`."""
     if isinstance(value, str):
         return as_options(value)
     if isinstance(value, float) and not isfinite(value):
@@ -113,7 +113,7 @@ def pieces(parts: Iterable[str]) -> None:
 
 
 def shown(text: str) -> str:
-    """`text` for people: parameters are spelled as options, it is one line, and it does no harm to a terminal.
+    """`text` for people: on one line, with options instead of parameters, and harmless for a terminal.
 
     File names may contain newlines, escapes and bytes that are not text.
     """
@@ -121,7 +121,7 @@ def shown(text: str) -> str:
 
 
 def _escaped(sign: str) -> str:
-    r"""``\n``, ``\x1b``; and ``\xff`` for a byte that is no text, which Python has as the surrogate U+DCFF."""
+    r"""``\n``, ``\x1b``; and ``\xff`` for a byte that is not text, which is the surrogate U+DCFF in Python."""
     if "\udc80" <= sign <= "\udcff":
         return f"\\x{ord(sign) - 0xDC00:02x}"
     return sign.encode("unicode_escape").decode()
@@ -152,7 +152,7 @@ def table(content: Table, stream: TextIO | None = None) -> None:
 
 
 def block(content: Block, stream: TextIO | None = None) -> None:
-    """Draw a table, or lines as they are laid out."""
+    """Draw a table, or lines with a fixed layout."""
     if isinstance(content, Table):
         table(content, stream)
         return
@@ -219,10 +219,7 @@ def picture(rows: Sequence[str]) -> None:
 def play(frames: Sequence[Sequence[str]], fps: float) -> None:
     """Show texts one after another: in the same place on a terminal, else below each other.
 
-    Raises
-    ------
-    ConvError
-        The terminal is too small for them.
+    Raises `ConvError` if the terminal is too small for them.
     """
     if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):  # the latter cannot go back
         for frame in frames:

@@ -98,13 +98,7 @@ def bar(total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]
 
 
 def play(frames: Sequence[Sequence[str]], fps: float) -> None:
-    """Show texts one after another in the same place.
-
-    Raises
-    ------
-    ConvError
-        The terminal is too small for them.
-    """
+    """Show texts one after another in the same place. Raises `ConvError` if the terminal is too small for them."""
     from time import sleep
 
     from rich.live import Live

@@ -1,4 +1,4 @@
-"""Transparency: which alpha policy is used, and how it changes an operation."""
+"""Alpha: which policy is used, and how it changes an operation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def for_colours(operation: Operation, colours: int) -> Operation:
         return operation
     values, percent = operation.bias.values, operation.bias.percent
     if len(values) not in (1, colours):
-        remedy = "give one value, or one per colour; the opacity gets none"
+        remedy = "give one value, or one per colour; alpha gets none"
         raise ImageError(f"bias has {len(values)} values", f"for {colours} colours", remedy)
     if len(values) == 1:
         values, percent = values * colours, percent * colours
@@ -36,13 +36,10 @@ def gain_of(operation: Operation) -> float:
 
 
 def policy_for(colours: int, operation: Operation) -> str:
-    """The alpha policy for a picture with alpha.
+    """The alpha policy for a picture with alpha. `colours` is the number of colours that the kernel reads.
 
     ``auto`` weights by alpha if a single kernel averages; otherwise alpha is kept, resampled. A kernel of one value mixes no
-    pixels: colours that are hidden under transparency are kept then. Weights that take one channel more than there are
-    colours filter alpha, too.
-
-    `colours` is the number of colours that the kernel reads: one if the operation asks for gray.
+    pixels: alpha is kept then, too. Weights that take one channel more than there are colours filter alpha.
 
     Raises
     ------
@@ -52,32 +49,27 @@ def policy_for(colours: int, operation: Operation) -> str:
     bank, asked, each = operation.bank, operation.alpha, operation.channels == "each"
     averages = bank is not None and bank.averages and operation.channels in ("each", "gray")
     taken = 0 if operation.weight is None else Layer.of(operation.weight, operation.spec).inputs
-    if asked == "auto" and averages:
-        return "keep" if _alone(operation) else "premultiply"
+    if asked == "auto" and bank is not None and averages:
+        alone = bank.values.shape[-2:] == (1, 1) and not operation.spec.transpose  # there, zeros are between the pixels
+        return "keep" if alone else "premultiply"
     if asked == "auto":
         return "filter" if taken == colours + 1 and operation.channels != "gray" else "keep"
     rule, others = "", "keep or drop"
     if asked == "filter" and bank is None and taken != colours + 1:
-        rule = f"wants weights of {colours + 1} input channels, these take {taken}"
+        rule = f"needs weights of {colours + 1} input channels, these take {taken}"
     elif asked == "filter" and bank is not None and (not each or len(bank.parts) > 1):
-        rule = "wants one kernel or combination on each channel"
+        rule = "needs one kernel or combination on each channel"
     elif asked == "premultiply" and not averages:
-        rule, others = "wants a single kernel that does not sum to zero, on each channel", "keep or filter"
+        rule, others = "needs a single kernel that does not sum to zero, on each channel", "keep or filter"
     if rule:
         raise ImageError(param("alpha", asked), rule, f"use {param('alpha', others)}")
     return asked
 
 
-def _alone(operation: Operation) -> bool:
-    """Whether every output is made of one input. In a transposed operation it is not: there are zeros between the inputs."""
-    assert operation.bank is not None
-    return operation.bank.values.shape[-2:] == (1, 1) and not operation.spec.transpose
-
-
 def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:
     """Alpha under the kernel's centre at every output pixel: the unfiltered alpha in the picture's new geometry.
 
-    For the transposed operation, the nearest input pixel, which lies beyond the border only if a border is read there.
+    For the transposed operation, the nearest input pixel. It is beyond the border only if a border is read there.
     """
     if geometry.transpose:
         return alpha[_nearest(geometry, 0)[:, np.newaxis], _nearest(geometry, 1)[np.newaxis, :]]
@@ -96,7 +88,7 @@ def _centres(geometry: Geometry, axis: int) -> NDArray[np.intp]:
 
 
 def _nearest(geometry: Geometry, axis: int) -> NDArray[np.intp]:
-    """The input whose kernel centre lands nearest to each output of an axis."""
+    """For each output of an axis, the input whose kernel has its centre nearest to it."""
     before, mode = geometry.pads[2 * axis], geometry.padding_mode
     position = np.arange(geometry.output[axis]) + before - (geometry.extent[axis] - 1) / 2
     nearest = np.floor(position / geometry.stride[axis] + 0.5).astype(np.intp)

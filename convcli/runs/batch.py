@@ -1,4 +1,4 @@
-"""Many images: as many at a time as there are processors, each on its own thread. One that fails does not stop the others."""
+"""Many images, each on a thread of its own, as many at once as there are processors. One that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from convcli.errors import ConvError, ExistsError, ImageError
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
 from convcli.system import context, memory
-from convcli.system.context import hushed
 from convcli.system.files import reason
 from convcli.system.names import STDIO, is_stream
 from convcli.system.parallel import workers
 
 PATIENCE = 2.0
-"""Seconds that the images at work have to finish their files when the run is interrupted."""
+"""If the run is interrupted, images that are being processed have this many seconds to finish their files."""
 
 
 class Failed(NamedTuple):
@@ -35,7 +34,7 @@ class Failed(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """An image whose result was there already."""
+    """An image whose result existed already."""
 
     source: str
     target: str
@@ -57,27 +56,24 @@ Finished = tuple[int, Outcome]
 class Batch:
     """Images at work. Iterate over it to get the outcome of each image as soon as it is finished.
 
-    Use it in a ``with`` statement: leaving this early leaves no half-written files. Each image has one thread from
-    decoding to encoding, so that reading one image overlaps with computing another and with writing a third. There are
-    never more pictures in memory than threads. Python's lock is free while pixels are decoded, computed and encoded.
-    Each image has an equal share of the memory. An image that needs more is given up, and is done again when enough
-    other images have finished, with their threads.
+    Use it in a ``with`` statement: if that ends early, no half-written file is left. Each image has one thread from
+    decoding to encoding, so that reading one image overlaps with computing another and with writing a third. Python's
+    lock is free while pixels are decoded, computed and encoded. There are never more pictures in memory than threads.
+    Each image has an equal share of the memory. An image that needs more is stopped, and starts again when enough other
+    images have finished; then it has their threads, too.
+
+    `bug` is the first exception that no image should raise. If there are several images, this one counts as failed and the
+    others continue. The caller raises it at the end.
 
     Parameters
     ----------
     sources, targets : sequence of str
         Paths; one target for each source.
     operation : Operation
-        What is done to all images. Its threads are shared by the images that are at work at the same time.
+        What is done to all images. Images that are processed at the same time share its threads.
     how : Writing
     skip_existing : bool
         Skip images whose target exists. The target is complete, because files are never left half-written.
-
-    Attributes
-    ----------
-    bug : Exception or None
-        The first exception that no image should raise. If there are several images, this one counts as failed and the
-        others go on. The caller raises the exception at the end.
     """
 
     def __init__(
@@ -111,7 +107,7 @@ class Batch:
     def __enter__(self) -> Batch:
         self.unfinished = self.around.enter_context(context.entered()).unfinished
         if self.workers > 1:
-            self.around.enter_context(hushed())
+            self.around.enter_context(context.hushed())
         return self
 
     def __iter__(self) -> Iterator[Finished]:
@@ -221,15 +217,9 @@ class Batch:
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
-    """Refuse what would fail for every image, before anything is done: a backend, or a format with its settings.
+    """Check before anything is done what would fail for every image: a backend, or a format with its settings.
 
-    If at least one target can be written, the others fail when their turn comes. The format for a stream may depend on
-    the image.
-
-    Raises
-    ------
-    ConvError
-        The error for the first target.
+    If at least one target can be written, the others fail when their turn comes. Otherwise the error of the first is raised.
     """
     if len(targets) > 1 and operation.compute.backend != "auto":
         backends.load(operation.compute.backend)
@@ -239,7 +229,7 @@ def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
         if ending in failures:
             continue
         if not ending and how.container is None and is_stream(target):
-            return
+            return  # the format for a stream may depend on the image
         try:
             container = images.format_of(target, how.container, None)
             how.settings.check(container)

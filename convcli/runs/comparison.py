@@ -83,8 +83,7 @@ def compare(
     image, layer, spec
         As for `engine.run`.
     compute : Compute
-        If it names a backend other than ``auto``, or a device other than ``cpu``, only this one is compared with the
-        reference. dtype and threads are for all backends.
+        If it names a backend or a device, only this one is compared with the reference. dtype and threads are for all.
     repeats : int
         Timed calls of each backend, after one to warm up. The reference runs once.
     limit : float, optional
@@ -93,7 +92,7 @@ def compare(
     Raises
     ------
     ConvError
-        The operation does not fit the image, or a backend or device that was asked for is not available.
+        The operation does not fit the image, or a backend or device that the user asks for is not available.
     """
     offsets = None if layer.bias is None else np.abs(layer.bias)
     sizes = replace(layer, weight=np.abs(layer.weight), bias=offsets)
@@ -144,32 +143,26 @@ def compare(
 
 
 def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
-    """What to compare with the reference, and a line for everything that is not available."""
+    """What is compared with the reference, and a line for everything that is not available."""
     if _only_one(compute):
         chosen = replace(compute, backend="torch" if compute.backend == "auto" else compute.backend)
         return ([] if chosen.backend == "reference" else [chosen]), []
-    choices, missing = [], []
-    for name in ("numpy", "torch"):
-        if name == "torch" and not extras.is_installed("torch"):
-            missing.append(f"torch: it is not installed; {extras.how_to_get('torch')}")
-        else:
-            choices.append(replace(compute, backend=name))
-    if choices[-1].backend == "torch":
-        try:
-            backends.load("torch")
-        except BackendError as error:
-            return choices[:-1], [f"torch: {error.text}"]
-        from convcli.backends.torch import cuda_missing
+    numpy, torch = replace(compute, backend="numpy"), replace(compute, backend="torch")
+    if not extras.is_installed("torch"):
+        return [numpy], [f"torch: it is not installed; {extras.how_to_get('torch')}"]
+    try:
+        backends.load("torch")
+    except BackendError as error:
+        return [numpy], [f"torch: {error.text}"]
+    from convcli.backends.torch import cuda_missing
 
-        if reason := cuda_missing():
-            missing.append(f"cuda: {reason}")
-        else:
-            choices.append(replace(compute, backend="torch", device="cuda"))
-    return choices, missing
+    if reason := cuda_missing():
+        return [numpy, torch], [f"cuda: {reason}"]
+    return [numpy, torch, replace(torch, device="cuda")], []
 
 
 def _only_one(compute: Compute) -> bool:
-    """Whether the user names the only backend or device to compare."""
+    """Whether the user asks for one backend or device only."""
     return compute.backend != "auto" or compute.device != "cpu"
 
 
@@ -178,7 +171,7 @@ SLOWER = 20
 
 
 def _others(prepared: Callable[[Compute], Call], choice: Compute, result: ConvResult) -> tuple[list[str], list[str]]:
-    """Of the plans that the planner did not choose, those that are worth running, and those that are not."""
+    """The plans that the planner did not choose: those that are fast enough to run, and those that are not."""
     chosen, considered = result.plan.partition(":")[0], result.considered
     if len(considered) == 1:  # no plans are compared for a small job, unless one is asked for by name
         considered = prepared(replace(choice, plan=chosen)).run().considered

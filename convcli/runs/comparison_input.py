@@ -20,7 +20,7 @@ from convcli.system import memory
 
 
 class Compared(NamedTuple):
-    """What the engine is called with: an image ``(C_in, H, W)`` or ``(N, C_in, H, W)``, a layer, and a specification."""
+    """The arguments of the engine: an image ``(C_in, H, W)`` or ``(N, C_in, H, W)``, a layer, and a specification."""
 
     image: NDArray[Any]
     layer: Layer
@@ -30,20 +30,19 @@ class Compared(NamedTuple):
 def of_operation(picture: Picture, operation: Operation) -> Compared:
     """The arguments of the engine for an operation on a picture, as in `pipeline.run` before a bank's outputs are combined.
 
-    Alpha is a channel if it is filtered like the colours (the weights have a channel more). Otherwise it is left
-    out.
+    Alpha is a channel if it is filtered like the colours. Otherwise it is left out.
     """
     if operation.channels == "gray" and picture.colour.shape[-3] > 1:
         picture = picture.with_pixels(picture.gray(), picture.alpha)
     image = picture.colour
     if picture.alpha is not None and alpha.policy_for(image.shape[-3], operation) == "filter":
         image = joined(image, picture.alpha)
-    fitted = fit(image.shape[-3], picture.full_scale, operation)
-    return Compared(image, fitted.layer, fitted.spec)
+    layer, spec, _ = fit(image.shape[-3], picture.full_scale, operation)
+    return Compared(image, layer, spec)
 
 
 def of_random_weights(
-    picture: Picture, filters: int | None, kernel: tuple[int, int], spec: ConvSpec, bias: Bias | None = None
+    picture: Picture, filters: int | None, kernel: tuple[int, int], spec: ConvSpec, bias: Bias | None
 ) -> Compared:
     """Random weights for a picture's colours, with `filters` output channels (by default as many as there are colours)."""
     channels = picture.colour.shape[-3]
@@ -54,13 +53,7 @@ def of_random_weights(
 
 
 def random_picture(size: tuple[int, int], channels: int, seed: int = 0) -> Picture:
-    """A picture of normally distributed values: ``(channels, height, width)``, float32, with full scale 1.
-
-    Raises
-    ------
-    GeometryError
-        There are more values than this machine can hold.
-    """
+    """Normally distributed values ``(channels, height, width)``, float32, full scale 1; a GeometryError if they are too many."""
     shape = (channels, *size)
     _check_memory("a tensor", shape, f"a smaller {param('size')}, or fewer {param('in_channels')}")
     return Picture(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32), None, "tensor", 1.0)
@@ -69,7 +62,7 @@ def random_picture(size: tuple[int, int], channels: int, seed: int = 0) -> Pictu
 def random_weights(
     in_channels: int, out_channels: int, kernel: tuple[int, int], spec: ConvSpec, seed: int = 1
 ) -> NDArray[np.float32]:
-    """Normally distributed weights, 4-D, float32. They keep an image's variance, as the initial weights of layers do.
+    """Normally distributed weights, 4-D, float32, which keep an image's variance, as the initial weights of layers do.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Hints at what is legal and seldom meant: seen in the operation alone, before any picture is read."""
+"""Hints about operations that are allowed but probably not meant. No picture is needed for them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from convcli.kernels.bank import Bank, Filter
 
 FAR = 1 << 20
-"""The side of an image that is larger than any kernel: what a kernel reaches beyond the border does not depend on it."""
+"""The side of an image that is larger than any kernel, so that what is read beyond the border does not depend on it."""
 
 
 def hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) -> tuple[str, ...]:
-    """All hints at an operation with a kernel of this size; `bank` has the kernels where they were named."""
+    """All hints about an operation with a kernel of this size. `bank` has the kernels if they were named."""
     made_for = () if bank is None else tuple(_made_for_another(one, spec) for one in bank.filters)
     return tuple(dict.fromkeys(filter(None, (border(spec, kernel), *made_for))))
 
 
 def border(spec: ConvSpec, kernel: tuple[int, ...]) -> str:
-    """A hint that nothing beyond the border is read, whatever the padding mode says lies there; else empty."""
+    """A hint that the padding mode has no effect, because nothing beyond the border is read; else empty."""
     if spec.padding_mode == "zeros" or spec.output_size is not None:
         return ""
     try:

@@ -16,7 +16,7 @@ from convcli.system.files import reason
 from convcli.system.names import STDIO, identity, is_stream
 
 MAX_LIST = 1 << 28
-"""The most bytes that are read of a list of paths. A longer file is hardly a list of paths."""
+"""The most bytes that are read of a list of paths. A longer file is probably not a list of paths."""
 
 
 class Found(NamedTuple):
@@ -42,14 +42,11 @@ class Inputs(NamedTuple):
 
     @property
     def below(self) -> list[str]:
-        """For each image, its folder below the one that was searched."""
+        """For each image, its folder relative to the one that was searched."""
         return [image.below for image in self.images]
 
     def without_results(self, targets: Sequence[str]) -> Inputs:
-        """The same without results of an earlier run: images that were found in a folder and are the target of another image.
-
-        `targets` has the target of every image.
-        """
+        """The same without results of an earlier run: images that were found in a folder and are the target of another image."""
         makers: dict[tuple[int, int] | None, set[int]] = {}
         for number, target in enumerate(targets):
             makers.setdefault(identity(target), set()).add(number)
@@ -63,31 +60,31 @@ class Inputs(NamedTuple):
 
 def collect(
     named: Sequence[str],
-    listed: str | None = None,
+    listed: str | None,
     *,
-    null: bool = False,
-    recursive: bool = False,
-    output: str | None = None,
+    null: bool,
+    recursive: bool,
+    output: str | None,
 ) -> Inputs:
-    """Find all images that are named, listed, or in a folder.
+    """Find all images that are named, listed, or in a folder. Hidden files and folders are skipped.
 
     Parameters
     ----------
     named : sequence of str
         Paths of images and folders, or ``-`` for the image on standard input.
     listed : str, optional
-        A file with further paths, one a line, or ``-`` for standard input.
+        A file with more paths, one per line, or ``-`` for standard input.
     null : bool
-        Whether a NUL ends each path in the list, instead of the end of the line.
+        Whether paths in the list end with NUL, not with the line.
     recursive : bool
-        Whether to search folders with all their subfolders. Hidden files and folders are skipped.
+        Whether to search the subfolders of folders, too.
     output : str, optional
-        ``-o``: if it names a folder below one that is searched, that folder is skipped.
+        ``-o``. If it is a folder below one that is searched, it is skipped.
 
     Raises
     ------
     ImageError
-        Nothing is named, a folder holds no image, or the list cannot be read.
+        No image is named, a folder has no image, or the list cannot be read.
     """
     given = [*named]
     if listed is not None:
@@ -97,23 +94,27 @@ def collect(
         given += _paths(listed, null)
     elif null:
         rule = f"is for {param('from_file')}"
-        raise ImageError(param("null"), rule, "say which list it ends the paths of, or leave it out")
+        raise ImageError(param("null"), rule, "add the list, or leave it out")
     if not given:
         remedy = f"name images or folders, - for standard input, or a list with {param('from_file')}"
         raise ImageError("no image", "is given", remedy)
     images = []
-    searched = listed is not None
+    searched, one_file, folder = listed is not None, False, None
+    if output is not None:
+        one_file = not is_several(output) and (output in (STDIO, STDOUT) or not is_stream(output))
+        fixed, template, _ = output.partition("{")
+        folder = identity(fixed.rpartition("/")[0] if template else output)  # results of an earlier run may be there
     for path in given:
         found: list[Found] = []
         if path != STDIO and os.path.isdir(path):
             searched = True
-            found = [*_search(path, recursive, _folder_of(output))]
+            found = [*_search(path, recursive, folder)]
             if not found and (listed is None or path in named):  # one in a list fails when it is opened
                 deeper = f", or search its subfolders with {param('recursive')}" if not recursive else ""
                 raise ImageError(f"input '{path}'", "is a folder without images", f"name another{deeper}")
-            if len(found) > 1 and _is_one_file(output):
+            if len(found) > 1 and one_file:
                 template = param("output", "'out/{stem}.png'")
-                rule = f"is a folder of {len(found)} images, and '{output}' a name for one"
+                rule = f"is a folder of {len(found)} images, and '{output}' is the name of one file"
                 remedy = f"use a folder, {param('output', 'out/')}, or a template, {template}"
                 raise ImageError(f"input '{path}'", rule, remedy)
         images += found or [Found(path)]
@@ -131,29 +132,25 @@ def _paths(listed: str, null: bool) -> list[str]:
     except (OSError, ValueError) as error:
         raise ImageError(f"list '{listed}'", "cannot be read", **reason(error)._asdict()) from None
     if data is None:
-        rule = "cannot be read"
-        raise ImageError(f"list '{listed}'", rule, "the pipe does not wait for its writer; put 'cat |' before")
+        raise ImageError(f"list '{listed}'", "is a pipe that has no data yet", "put 'cat |' before the command")
     if len(data) > MAX_LIST:
         raise ImageError(f"list '{listed}'", f"is longer than {MAX_LIST >> 20} MiB", "is it a list of paths?")
     data = data.removeprefix(codecs.BOM_UTF8)
     if not null and b"\0" in data:
         rule = "holds NUL bytes"
-        raise ImageError(f"list '{listed}'", rule, f"is it an image, or a list that wants {param('null')}?")
+        raise ImageError(f"list '{listed}'", rule, f"is it an image, or a list that needs {param('null')}?")
     words = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     paths = [os.fsdecode(word) for word in words if word]
     if not paths:
-        remedy = f"give it one path a line, or with {param('null')} one before each NUL"
+        remedy = f"write one path per line, or with {param('null')} one before each NUL"
         raise ImageError(f"list '{listed}'", "is empty", remedy)
     if STDIO in paths:
-        raise ImageError(f"list '{listed}'", "names '-', which no file is", "write ./- for a file of that name")
+        raise ImageError(f"list '{listed}'", "has '-', which is not a file", "write ./- for a file of that name")
     return paths
 
 
 def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iterator[Found]:
-    """The images of a folder.
-
-    Links are followed. No folder is entered twice, even if several links lead to it.
-    """
+    """The images of a folder. Links are followed, but no folder is entered twice."""
     seen = {identity(root)}
     waiting = [""]
     while waiting:
@@ -177,16 +174,3 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
             elif has_image_name(entry.name) and (link or entry.is_file()):
                 yield Found(os.path.join(root, under, entry.name), under, True)  # a broken link fails when it is opened
         waiting += reversed(folders)
-
-
-def _folder_of(output: str | None) -> tuple[int, int] | None:
-    """The identity of the folder that all results go to: a search may find results of an earlier run there."""
-    if output is None:
-        return None
-    fixed, field, _ = output.partition("{")
-    return identity(fixed.rpartition("/")[0] if field else output)
-
-
-def _is_one_file(output: str | None) -> bool:
-    """Whether ``-o`` names a single file: no folder, no template, and no stream that takes several images."""
-    return output is not None and not is_several(output) and (output in (STDIO, STDOUT) or not is_stream(output))

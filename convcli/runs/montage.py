@@ -16,7 +16,7 @@ from convcli.drawing import heatmap
 from convcli.drawing.colors import PALETTES, Palette
 from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
-from convcli.drawing.sheet import GAP, MARGIN, Tile, columns_of, lay_out
+from convcli.drawing.sheet import GAP, MARGIN, Thumbnail, columns_of, lay_out
 from convcli.errors import ImageError, param
 from convcli.images import Picture
 from convcli.images.figures import raster
@@ -32,7 +32,7 @@ WIDTH = 1600
 """The largest width in pixels, unless the user gives another."""
 
 SMALL = 96
-"""A tile with fewer pixels than this on both sides is enlarged by a whole factor, to about this size at most."""
+"""A tile with fewer pixels than this on both sides is enlarged by a whole factor, at most to about this size."""
 
 _RULES = {
     "clip": "0 is black, full scale white, the rest is clipped",
@@ -50,25 +50,11 @@ _SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is st
 def run(
     picture: Picture, operation: Operation, source: str, container: str, policy: str | None, width: int, theme: str
 ) -> Outcome:
-    """Apply an operation to a picture, and return a contact sheet of the result instead.
+    """Apply an operation to a picture, and make a contact sheet of the result, at most `width` pixels wide.
 
-    The policy of the sheet and its clipped values are those of the channels on it.
-
-    Parameters
-    ----------
-    picture, operation
-        As for `convcli.runs.pipeline.run`.
-    source : str
-        The name of the picture, for the title.
-    container : str
-        The format of the sheet.
-    policy : str, optional
-        A range policy. By default every channel is stretched: 0 becomes black, or mid-gray if there are negative
-        values.
-    width : int
-        The largest width in pixels. Tiles are at least 8 pixels wide.
-    theme : str
-        The colours around the tiles, one of `convcli.drawing.colors.PALETTES`.
+    `source` is the picture's name, for the title, and `container` the format of the sheet. Without a range policy every channel
+    is stretched: 0 becomes black, or mid-gray if there are negative values. `theme` is one of `convcli.drawing.colors.PALETTES`.
+    The policy and the clipped values of the outcome are those of the channels on the sheet.
 
     Raises
     ------
@@ -89,13 +75,7 @@ def run(
 
 
 def check(container: str, policy: str | None) -> None:
-    """Refuse a format or a range policy that is not for contact sheets.
-
-    Raises
-    ------
-    ImageError
-        It is not for contact sheets.
-    """
+    """Raise an ImageError if a format or a range policy is not for contact sheets."""
     if images.row_of(container).tensor:
         rule = "draws a picture, and .npy holds the channels as they are"
         raise ImageError(param("montage"), rule, "use png, or leave it out")
@@ -119,7 +99,7 @@ def _page(
     size = ceil(height / shrink) * grow, ceil(across / shrink) * grow
     labels, icons = _labels(operation, count, outcome.picture.space), _icons(operation, count, palette)
     spans = [_span(channel) for channel in colour]
-    tiles = [Tile(label, None, span, icon) for label, span, icon in zip(labels, spans, icons, strict=True)]
+    tiles = [Thumbnail(label, None, span, icon) for label, span, icon in zip(labels, spans, icons, strict=True)]
     drawn = f", drawn at 1/{shrink}" if shrink > 1 else f", every pixel as {grow}×{grow}" if grow > 1 else ""
     caption = f"{count} channels of {height}×{across}{drawn}. {_SIGNED if policy is None else _RULES[policy]}."
     laid = lay_out(tiles, size, f"{operation.label} on {Path(source).name}", caption, columns, palette)
@@ -167,7 +147,7 @@ def _span(channel: NDArray[Any]) -> str:
 
 
 def _labels(operation: Operation, count: int, space: str) -> list[str]:
-    """A label for each channel: the kernel's name for a bank (with the image's channel, if each has its own), else a number."""
+    """A label for each channel: the name of its kernel, with the image's channel if there are several; a number for a layer."""
     bank = operation.bank
     if bank is None:
         return [str(place) for place in range(count)]

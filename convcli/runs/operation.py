@@ -21,7 +21,7 @@ class Operation:
 
     spec: ConvSpec  # geometry, groups, and whether the kernel is flipped
     label: str  # the name of the kernels or weights
-    # the kernels, or 4-D weights from a file. One of them is given.
+    # one of them is given: kernels, or 4-D weights from a file
     bank: Bank | None = None
     weight: NDArray[np.floating] | None = None
     bias: Bias | None = None
@@ -46,24 +46,14 @@ def assemble(
     linear: bool = False,
     compute: Compute = Compute(),
 ) -> Operation:
-    """Build an operation: its kernels from SPECs, or its weights from a file.
+    """Build an operation from kernels, which are SPECs for `convcli.kernels.parse`, or from weights: ``FILE[:KEY]``.
 
-    Parameters
-    ----------
-    spec : ConvSpec
-        Geometry, groups, and whether the kernel is flipped.
-    kernels : sequence of str
-        SPECs for `convcli.kernels.parse`.
-    source : str, optional
-        ``FILE[:KEY]`` with 4-D weights, instead of `kernels`.
-    combine, channels, bias, alpha, linear, compute
-        As in `Operation`; `combine` as in `convcli.kernels.Bank`.
+    `combine` is as in `convcli.kernels.Bank`; the other arguments are as in `Operation`.
 
     Raises
     ------
     ConvError
-        There is no kernel, or both kinds; a kernel cannot be built or read; or options for kernels are given with
-        weights.
+        There are neither kernels nor weights, or both; one cannot be built or read; or weights have options of kernels.
     """
     if kernels and source is not None:
         rule = "exclude each other"
@@ -78,7 +68,7 @@ def assemble(
         raise ConvError("no kernel", "is given", remedy)
     if combine is not None or channels == "sum":
         rule = f"is for {param('kernel')}"
-        remedy = "weights from a file say themselves how channels are mixed; leave it out"
+        remedy = "weights from a file define how channels are mixed; leave it out"
         raise ConvError(param("combine") if combine is not None else param("channels", "sum"), rule, remedy)
     from convcli.kernels import weights
 
@@ -98,7 +88,7 @@ def assemble(
 
 
 def _hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) -> tuple[str, ...]:
-    """All hints. Their module is imported only if there may be any."""
+    """All hints. Their module is imported only if there can be hints."""
     if spec.padding_mode == "zeros" and (bank is None or all(one.factor == 1 for one in bank.filters)):
         return ()
     from convcli.runs.hints import hints

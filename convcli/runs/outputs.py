@@ -20,7 +20,7 @@ FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 STDOUT = "/dev/stdout"
-"""Another name of standard output. It means that the image may be written to a terminal, too."""
+"""Another name of standard output. With it, the image may be written to a terminal, too."""
 
 
 def resolve(
@@ -41,21 +41,19 @@ def resolve(
     inputs : sequence of str
         Paths, or ``-``.
     output : str, optional
-        ``-o``: a path, ``-``, a folder (ends in ``/``, or exists), or a template of `FIELDS`; by default
-        ``{stem}-{kernel}.{ext}`` in the current folder.
+        ``-o``: a path, ``-``, a folder (ends in ``/``, or exists), or a template of `FIELDS`. By default ``{stem}-{kernel}.{ext}``.
     kernel : str
         Replaces ``{kernel}``.
     below : sequence of str
-        For each input, its folder below the one that was searched for it; by default the same. In a folder, the target gets
-        the same subfolder.
+        For each input, its folder relative to the one that was searched. The target is in the same folder below the output.
     overwrite : bool
         Whether the default name may replace an existing file.
     in_place : bool
         Whether every input is its own target; None if the command has no such option.
     read : sequence of str
-        Kernel and weights files, which must not be replaced, either. Names of files that do not exist are ignored.
+        Kernel and weights files, which must not be replaced, either. They need not exist.
     form : str, optional
-        The format that is asked for by name: its ending takes the place of the inputs'.
+        The format that is asked for by name. Its ending replaces that of the inputs.
 
     Raises
     ------
@@ -65,7 +63,7 @@ def resolve(
     if in_place and output is not None:
         raise ImageError(f"{param('in_place')} and {param('output', output)}", "exclude each other", "give one of them")
     if in_place and STDIO in inputs:
-        raise ImageError(param("in_place"), "has no file to write when the input is '-'", f"use {param('output')}")
+        raise ImageError(param("in_place"), "needs a file, and the input is '-'", f"use {param('output')}")
     targets = list(inputs) if in_place else named(inputs, output, kernel, below, form)
     kept = {identity(other): other for other in reversed(read)}
     known = {} if in_place else {identity(source): source for source in inputs}
@@ -75,10 +73,10 @@ def resolve(
         if (key := identity(target)) is not None:
             if key in kept:
                 rule = f"is the kernel or weights file '{kept[key]}' of this run"
-                raise ImageError(f"output '{target}'", rule, "name another")
+                raise ImageError(f"output '{target}'", rule, "use another name")
             if key in known:
-                alone = in_place is not None and all(map(same_file, inputs, targets))  # none takes the place of another
-                remedy = f"name another, or use {param('in_place')}" if alone else "name another"
+                alone = in_place is not None and all(map(same_file, inputs, targets))  # no image replaces another one
+                remedy = f"use another name, or {param('in_place')}" if alone else "use another name"
                 raise ImageError(f"output '{target}'", f"is the input '{known[key]}'", remedy)
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise exists(target)
@@ -101,9 +99,9 @@ def resolve(
 
 
 def _apart(one: str, other: str, output: str | None, form: str | None, deep: bool) -> str:
-    """What the user can do to get different targets; `deep` says that some lie in subfolders."""
+    """What the user can do to get different targets. `deep`: some are in subfolders."""
     if os.path.realpath(one) == os.path.realpath(other) or same_file(one, other):
-        return "each image once"
+        return "each image only once"
     if form is not None and folded(Path(one).name) != folded(Path(other).name):
         folder, _, _ = (output or "").partition("{")
         better = os.path.join(folder, "{dir}" if deep else "", f"{{name}}{_ending(form)}")
@@ -122,15 +120,9 @@ def is_several(output: str) -> bool:
 
 
 def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
-    """Refuse a template that has a brace without its other half, or a field that is not in `fields`.
-
-    Raises
-    ------
-    ImageError
-        The template is wrong.
-    """
+    """Raise an ImageError if a template has an unpaired brace, or a field that is not in `fields`."""
     if re.search(r"[{}]", _FIELD.sub("", output)):
-        rule = "has a brace without its other half"
+        rule = "has an unpaired brace"
         raise ImageError(f"output '{output}'", rule, f"write {{{fields[0]}}}, or leave it out")
     for match in _FIELD.finditer(output):
         if match[1] not in fields:
@@ -146,13 +138,7 @@ def _ending(form: str) -> str:
 def named(
     inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = (), form: str | None = None
 ) -> list[str]:
-    """The target of every input, without the checks of `resolve`. Parameters are those of `resolve`.
-
-    Raises
-    ------
-    ImageError
-        A path is not possible.
-    """
+    """The target of every input, without the checks of `resolve`. An impossible path is an ImageError."""
     for path in (*inputs, output or ""):
         if "\0" in path:
             raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
@@ -164,7 +150,7 @@ def named(
         into = output.endswith(("/", os.sep)) or os.path.isdir(output)
         place = output.rstrip("/" + os.sep)
         if place and into and os.path.lexists(place) and not os.path.isdir(place):
-            raise ImageError(f"output '{output}'", "is no folder, a file of that name is there", "name another")
+            raise ImageError(f"output '{output}'", "is not a folder, but a file", "use another name")
 
     def target(source: str, under: str) -> str:
         if not source:
@@ -188,7 +174,7 @@ def named(
             "dir": under or ".",
             "parent": path.parent.name or path.absolute().parent.name,
         }
-        filled = _FIELD.sub(lambda match: values[match[1]], output)
+        filled = output.format_map(values)
         if into:
             return str(Path(filled) / path.name)
         return str(Path(filled)) if "{dir}" in output else filled
@@ -197,25 +183,19 @@ def named(
 
 
 def check_terminal(what: str, remedy: str) -> None:
-    """Refuse to write binary data, `what`, to a terminal."""
+    """Raise an ImageError if standard output is a terminal, which binary data must not be written to: `what`."""
     if sys.stdout.isatty():
-        raise ImageError("standard output", f"is a terminal, which {what} would garble", remedy)
+        raise ImageError("standard output", f"is a terminal, which cannot show {what}", remedy)
 
 
 def check_closed() -> None:
-    """Refuse to write an image to a standard output that the caller closed. The program opens the null device in its place."""
+    """Raise an ImageError if the caller closed standard output. The program has opened the null device instead."""
     if getattr(sys.stdout, "name", None) == os.devnull:
-        raise ImageError("standard output", "is closed, where the image was to go", "use -o FILE or a pipe")
+        raise ImageError("standard output", "is closed, so the image cannot be written", "use -o FILE or a pipe")
 
 
 def make_folder(target: str, output: str | None) -> None:
-    """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty.
-
-    Raises
-    ------
-    ImageError
-        The folder cannot be made.
-    """
+    """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty."""
     if output is None or not is_several(output):
         return
     wanted = Path(target).parent

@@ -27,7 +27,7 @@ from convcli.windows import Held, Source
 class Outcome:
     """The result of an operation on a picture."""
 
-    # its colours are real values in the input's units or, if the engine could make them, the file's integers
+    # its colours are real values in the input's units, or the file's integers if the engine could make them
     picture: Picture
     result: ConvResult  # the engine's result for the colours
     storage: Storage  # how the file will store the picture
@@ -37,23 +37,12 @@ class Outcome:
 
 
 def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
-    """Apply an operation to a picture.
-
-    Parameters
-    ----------
-    picture : Picture
-        As loaded.
-    operation : Operation
-        What is done to it.
-    container : str
-        The format for the result. It is checked before anything is computed.
-    policy : str, optional
-        The range policy.
+    """Apply an operation to a picture. `container` is the format for the result, `policy` the range policy.
 
     Raises
     ------
     ConvError
-        The operation does not fit this picture, or the result does not fit the format.
+        The operation does not fit this picture, or the result does not fit the format. Nothing is computed then.
     """
     ready = prepare(picture, operation, container, policy)
     kept = ready.storage
@@ -73,25 +62,17 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
     kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))
-    followed = None if picture.alpha is None else ready.alpha
-    return Outcome(ready.with_result(colour, alpha), result, kept, ready.layer.groups, followed)
+    metadata = picture.metadata
+    if not ready.result_space == ready.space == picture.space:  # this is metadata of another colour space
+        metadata = metadata.of_other_colours
+    made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=metadata)
+    return Outcome(made, result, kept, ready.layer.groups, None if picture.alpha is None else ready.alpha)
 
 
-class Fitted(NamedTuple):
-    """An operation for a number of channels: the layer and its specification, and what combines the outputs of a bank."""
+def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvSpec, Finish]:
+    """Fit the kernels, groups and bias of an operation to a number of channels and a value of white, or raise a ConvError.
 
-    layer: Layer
-    spec: ConvSpec
-    finish: Finish
-
-
-def fit(channels: int, white: float, operation: Operation) -> Fitted:
-    """Fit the kernels, groups and bias of an operation to a number of channels and a value of white.
-
-    Raises
-    ------
-    ConvError
-        They do not fit.
+    Returns the layer, its specification, and what combines the outputs of a bank.
     """
     spec = operation.spec
     parts: tuple[tuple[int, str], ...] = ()
@@ -105,17 +86,16 @@ def fit(channels: int, white: float, operation: Operation) -> Fitted:
     layer.check(channels)
     if operation.bias is not None:
         layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white)))
-    return Fitted(layer, spec, Finish(parts))
+    return layer, spec, Finish(parts)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A picture and an operation before the computation: everything is decided, nothing is computed."""
+class Prepared(NamedTuple):
+    """Everything that is decided before the computation."""
 
     picture: Picture  # as loaded
     source: Source  # the pixels before the lift. The last channel is alpha if it is needed for the computation.
     space: str  # the colour space that the kernel reads: gray if the operation converts colours to gray
-    colours: int  # number of channels in this space, without alpha
+    result_space: str  # the colour space of the result
     layer: Layer
     spec: ConvSpec
     lift: Lift | None  # what happens to the pixels before the kernel
@@ -129,21 +109,9 @@ class Prepared:
         """Whether the last channel of the computed result is alpha."""
         return self.has_alpha and self.alpha in COMPUTED
 
-    def with_result(self, colour: NDArray[Any], alpha: NDArray[Any] | None) -> Picture:
-        """The picture with the pixels of the result. If the colour space changes, metadata for the old one is dropped."""
-        space, metadata = _space_of(colour.shape[-3], self.space, self.colours), self.picture.metadata
-        if not space == self.space == self.picture.space:
-            metadata = replace(metadata, icc_profile=None, chunks=())
-        return replace(self.picture, colour=colour, alpha=alpha, space=space, metadata=metadata)
-
 
 COMPUTED = {"premultiply": "weighs", "filter": "beside"}
-"""The alpha policies under which the kernel reads alpha, as the last channel, and what it is for the `Lift`."""
-
-
-def _space_of(channels: int, space: str, colours: int) -> str:
-    """The colour space of a result with `channels` channels: `space`, if it has as many channels as there were colours."""
-    return space if channels == colours else SPACES.get(channels, "tensor")
+"""The alpha policies with which the kernel reads alpha as the last channel, and their names in `Lift`."""
 
 
 def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
@@ -151,8 +119,14 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     linear = operation.linear
     if linear and not picture.has_light:
         unknown = picture.space == "tensor" and picture.assumed
-        remedy = f"say with {param('full_scale')} what white is, or leave it out" if unknown else "leave it out"
+        remedy = f"give the value of white with {param('full_scale')}, or leave it out" if unknown else "leave it out"
         raise ImageError(param("linear"), f"is for gray and RGB images, this is {picture.space}", remedy)
+    gamma = images.gamma_of(picture.metadata) if linear else 0.0
+    if gamma is None:
+        rule = "needs values of sRGB or of a gamma, and those of this picture are coded in another way"
+        raise ImageError(
+            param("linear"), rule, "convert it to sRGB first, or leave it out", "it says so, as HDR pictures do"
+        )
     white, colours, space = picture.full_scale, picture.colour.shape[-3], picture.space
     gray: tuple[float, ...] = ()
     if operation.channels == "gray" and colours > 1:
@@ -170,44 +144,38 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     computed = rule in COMPUTED
     layer, spec, finish = fit(colours + computed, white, taken)
     channels = finish.outputs(layer.outputs)
-    # outputs of a layer are not colours: with them, there is no alpha
-    has_alpha = (
-        channels == colours + 1 if computed else rule == "keep" and _space_of(channels, space, colours) != "tensor"
-    )
-    channels -= computed and has_alpha
+    has_alpha = computed and channels == colours + 1  # otherwise these are outputs of a layer, not colours
+    channels -= has_alpha
+    made = space if channels == colours else SPACES.get(channels, "tensor")
+    has_alpha |= rule == "keep" and made != "tensor"
     shape = (*picture.colour.shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
-    kept = images.storage_for(
-        picture, _space_of(channels, space, colours), shape, has_alpha,
-        container, policy, _fewer(operation, picture, colours),
-    )  # fmt: skip
+    fewer = _fewer(operation, picture, colours)
+    kept = images.storage_for(picture, made, shape, has_alpha, container, policy, fewer)
     _check_memory(kept, (*shape[:-3], channels + has_alpha, *shape[-2:]), rule == "keep" and has_alpha, operation)
     curved = linear or rule == "premultiply"
     lift = None
     if curved or gray:
         dtype = "float64" if _is_wide(picture.colour.dtype, curved, operation) else "float32"
-        lift = Lift(dtype, white, linear, gray, COMPUTED.get(rule, ""))
+        lift = Lift(dtype, white, linear, gray, COMPUTED.get(rule, ""), gamma)
     if linear or (computed and has_alpha):
-        finish = replace(finish, restore=Restore(white, linear, computed and has_alpha))
+        finish = replace(finish, restore=Restore(white, linear, computed and has_alpha, gamma=gamma))
     if rule == "premultiply":
         bias = () if operation.bias is None else operation.bias.of(channels, white)
-        finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias))
+        finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias, gamma))
     if kept.dtype in ("uint8", "uint16"):
+        noise = 0.0
+        if kept.policy == "minmax":  # a few units of float32 in the largest possible sums can make equal results differ
+            together = max((count for count, rule in finish.parts if rule != "none"), default=1)
+            noise = 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * white * kept.scale
         finish = replace(
             finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
-            real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"),
-            noise=_noise(layer, finish, white * kept.scale) if kept.policy == "minmax" else 0.0,
+            real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"), noise=noise,
         )  # fmt: skip
     pixels = picture.colour
     if picture.alpha is not None and computed:
         pixels = joined(pixels, picture.alpha)
     source = Held(pixels if pixels.ndim == 4 else pixels[np.newaxis])
-    return Prepared(picture, source, space, colours, layer, spec, lift, finish, kept, rule, has_alpha)
-
-
-def _noise(layer: Layer, finish: Finish, white: float) -> float:
-    """How far rounding can move results apart that should be equal: a few units of float32, in the largest possible sums."""
-    together = max((count for count, rule in finish.parts if rule != "none"), default=1)
-    return 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * white
+    return Prepared(picture, source, space, made, layer, spec, lift, finish, kept, rule, has_alpha)
 
 
 def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
@@ -224,10 +192,9 @@ def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
 
 
 def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation: Operation) -> None:
-    """Refuse a result of `shape` that does not fit into memory while its values are reordered for a file, or encoded.
+    """Raise an ImageError if a result of `shape` does not fit into memory while it is reordered for a file, or encoded.
 
-    The engine checks the memory for the computation. `joined` says that alpha that was not computed is added to
-    the colours.
+    The engine checks the memory for the computation. `joined`: alpha that was not computed is added to the colours.
     """
     row, real = row_of(kept.container), 8 if operation.compute.dtype == "float64" else 4
     stored = prod(shape) * (real if row.tensor else np.dtype(kept.dtype).itemsize)
@@ -240,10 +207,10 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
 
 
 def _fewer(operation: Operation, picture: Picture, channels: int) -> str:
-    """How an operation could give as many channels as the image has, for the user; empty if no option does this."""
+    """How the user can get as many channels as the image has; empty if no option does this."""
     height, width = picture.size
     if row_of(picture.metadata.format).tensor and channels > 4 and width in (1, 3, 4):
-        return f"transpose the input, a .npy is (C, H, W) and ({channels}, {height}, {width}) looks like (H, W, C)"
+        return f"transpose the input: a .npy is (C, H, W), and ({channels}, {height}, {width}) looks like (H, W, C)"
     if operation.bank is None:
         return ""
     each = operation.channels == "each"

@@ -1,4 +1,4 @@
-"""What a kernel does to a picture: before and after side by side, with the kernel between them."""
+"""What a kernel does to a picture: before and after, with the kernel between them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convcli.convspec import ConvSpec
 from convcli.drawing import heatmap
 from convcli.drawing.colors import PALETTES, Palette, channels
 from convcli.drawing.scene import Pixels, Rect, Shape
-from convcli.drawing.sheet import Tile, lay_out
+from convcli.drawing.sheet import Thumbnail, lay_out
 from convcli.errors import ImageError
 from convcli.geometry import Pair, Size
 from convcli.images import Picture
@@ -27,38 +27,27 @@ from convcli.runs import pipeline
 from convcli.runs.operation import Operation, assemble
 
 SIDE = 400
-"""Pixels of a tile, at most. Of a larger picture its middle is shown, for a reduced one would hide what a kernel does."""
+"""The most pixels of a tile. The middle of a larger picture is shown, because reducing it would hide what a kernel does."""
 
 SMALL = 200
-"""Smaller pictures are enlarged by a whole factor, up to this."""
+"""Smaller pictures are enlarged by a whole factor, at most to this size."""
 
 INSET = 12
 """Pixels around the kernels in their tile."""
 
 
-def draw(
-    spec: str, source: str, theme: str = "light", max_pixels: int | None = None
-) -> tuple[Picture, tuple[str, ...]]:
-    """A figure of a kernel on a picture, RGB, and notes for the user.
+def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
+    """A figure of a kernel on the picture at a path or ``-``: RGB, and notes for the user.
 
-    Parameters
-    ----------
-    spec : str
-        The kernel. Several that are not combined have a tile each.
-    source : str
-        A path, or ``-``.
-    theme : str
-        One of `convcli.drawing.colors.PALETTES`.
-    max_pixels : int, optional
-        As of `convcli.images.load`.
+    Several kernels that are not combined have a tile each. `theme` is one of `convcli.drawing.colors.PALETTES`.
 
     Raises
     ------
     ConvError
-        A kernel that cannot be built, a picture that cannot be read, or that is neither gray nor RGB.
+        The kernel cannot be built; the picture cannot be read, or is neither gray nor RGB.
     """
     given, palette = parse(spec), PALETTES[theme]
-    picture = images.load(source, max_pixels)
+    picture = images.load(source)
     if picture.space not in ("gray", "rgb") or picture.colour.ndim != 3:
         raise ImageError(f"'{source}'", f"is {picture.space}", "use a picture that is gray or RGB for a preview")
     picture = replace(picture, full_scale=images.white_of(picture, "PNG"))
@@ -70,10 +59,10 @@ def draw(
     after = [_levels(replace(one.picture, full_scale=one.storage.full_scale), palette) for one in results]
     grow = max(1, SMALL // max(before.shape[:2]))
     size = before.shape[0] * grow, before.shape[1] * grow
-    tiles = [Tile("before"), Tile("kernel"), Tile("after")]
+    tiles = [Thumbnail("before"), Thumbnail("kernel"), Thumbnail("after")]
     if apart:
         icons = ((one.name, heatmap.signed(reduced(one.values, 15).tolist(), palette)) for one in given.kernels)
-        tiles[1:] = [Tile(name, icon=icon) for name, icon in icons]
+        tiles[1:] = [Thumbnail(name, icon=icon) for name, icon in icons]
     columns = max(3, ceil(sqrt(len(tiles))))
     caption = _caption(source, operations, picture, before.shape, grow)
     laid = lay_out(tiles, size, f"{spec} on {Path(source).name}", caption, columns, palette)
@@ -88,7 +77,7 @@ def draw(
 
 
 def _operation(spec: str) -> Operation:
-    """Of the picture's own size; for a kernel that is made to enlarge, the transposed operation with its factor."""
+    """The operation that keeps the size; for a kernel that is made to enlarge, the transposed one with its factor."""
     factor = parse(spec).factor
     geometry = ConvSpec(padding="same", padding_mode="replicate")
     if factor > 1:
@@ -97,7 +86,7 @@ def _operation(spec: str) -> Operation:
 
 
 def _policy(operation: Operation) -> str:
-    """The range policy under which most is seen: where results have both signs, 0 is mid-gray."""
+    """The range policy: 0 is mid-gray if results have both signs."""
     assert operation.bank is not None
     signed = operation.bank.parts[0][1] == "none" and not operation.bank.averages
     return "offset" if signed else "clip"

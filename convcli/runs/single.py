@@ -63,19 +63,16 @@ class Writing:
     settings: Settings = Settings()  # quality and compression
     max_pixels: int | None = None  # the most pixels of an input; None: the default limit
     full_scale: float | None = None  # the value of white for inputs that do not define it; None: the usual value
-    # the width in pixels of the contact sheet that is written instead of the channels; None: the channels are written
+    # the width in pixels of the contact sheet that is written instead of the channels; None: no sheet
     montage: int | None = None
     theme: str = "light"  # the sheet's colours, one of `convcli.drawing.colors.PALETTES`
-    replace: bool = True  # whether a result replaces a file that has appeared under its name since the run began
+    replace: bool = True  # whether a result replaces a file that another program has made since the run began
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
     """Load `source`, apply the operation to it or to each of its frames, and write the result to `target`.
 
-    Raises
-    ------
-    ConvError
-        Something cannot be read, computed or written. No file is written then.
+    If something cannot be read, computed or written, a ConvError is raised and no file is written.
     """
     start = perf_counter()
     with ExitStack() as stack:
@@ -84,7 +81,12 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         how.settings.check(container)
         count = images.frames_kept(file, target, how.container, container)
         if same_file(source, target):
-            _check_in_place(file, source, container, count)
+            if container not in (file.format, images.row_of(file.format).written_as):
+                rule = f"is {file.format}, not what its name says, and {param('in_place')} would write {container}"
+                raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
+            if count < file.frames:
+                rule = f"would keep {count} of the {file.frames} frames of '{source}'"
+                raise ImageError(param("in_place"), rule, f"use {param('output')}")
         timing = file.timing() if count > 1 else None
         left_out = images.left_out(file, count)
         tally = _Tally(load_seconds=perf_counter() - start)
@@ -97,7 +99,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         outputs.make_folder(target, how.output)
         saved = images.save_frames(
             (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
-            target, count, timing, operation.compute.threads, how.settings, source, how.replace,
+            target, count, timing, operation.compute.threads, how.settings, source, how.replace, how.container,
         )  # fmt: skip
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None
@@ -110,23 +112,13 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 
-def _check_in_place(file: ImageFile, source: str, container: str, count: int) -> None:
-    """Refuse to replace the input by another kind of file, or by fewer frames."""
-    if container not in (file.format, images.row_of(file.format).written_as):
-        rule = f"is {file.format} in spite of its name, and {param('in_place')} would write {container}"
-        raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
-    if count < file.frames:
-        rule = f"would keep {count} of the {file.frames} frames of '{source}'"
-        raise ImageError(param("in_place"), rule, f"use {param('output')}")
-
-
 @dataclass(slots=True, eq=False)
 class _Tally:
     """What is collected over all frames."""
 
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
-    first: partial[Done] | None = None  # with what it says of the first frame, without the pixels
+    first: partial[Done] | None = None  # the facts of the first frame, without pixels
     clipped: list[Clipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -134,10 +126,7 @@ class _Tally:
 def _frames(
     file: ImageFile, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
 ) -> Iterator[list[tuple[Picture, Storage]]]:
-    """Compute every frame when it is asked for.
-
-    Each comes in a list from which the caller takes it, so that this function keeps no pixels in memory.
-    """
+    """Compute every frame when it is asked for. The caller takes it out of a list, so that this function keeps no pixels."""
     for number in range(count):
         start = perf_counter()
         picture = file.picture(number)
@@ -149,7 +138,12 @@ def _frames(
         picture = replace(picture, full_scale=full_scale)  # percentages refer to it, too
         bias = None if operation.bias is None else operation.bias.units(full_scale)
         tally.notes += picture.notes
-        outcome = _computed(picture, operation, source, container, how)
+        if how.montage is None:
+            outcome = _placed(pipeline.run(picture, operation, container, how.policy), picture.shape[-3])
+        else:
+            from convcli.runs import montage  # imports drawing code
+
+            outcome = montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)
         del picture  # its pixels are not needed while the result is encoded
         tally.notes += outcome.storage.notes
         tally.clipped.append(outcome.result.clipped)
@@ -164,16 +158,6 @@ def _frames(
         del outcome
         tally.compute_seconds += perf_counter() - loaded
         yield made
-
-
-def _computed(picture: Picture, operation: Operation, source: str, container: str, how: Writing) -> pipeline.Outcome:
-    """The result for a frame: its channels, or a contact sheet of them."""
-    if how.montage is None:
-        outcome = pipeline.run(picture, operation, container, how.policy)
-        return _placed(outcome, picture.shape[-3])
-    from convcli.runs import montage  # imports drawing code
-
-    return montage.run(picture, operation, source, container, how.policy, how.montage, how.theme)
 
 
 def _placed(outcome: pipeline.Outcome, channels: int) -> pipeline.Outcome:

@@ -1,9 +1,11 @@
-"""What a run keeps between its calls, and what it changes in its process: one object holds it. Standard library only.
+"""A context: what a run keeps between its calls, and what it changes in its process. Standard library only.
 
 The command line enters a `Context` that owns the process. Only then are file descriptor 2 redirected, threads moved to
 processors, environment variables set, and the warnings and limits of Pillow changed. Leaving the context undoes all of it.
 Without a context, convcli changes nothing in the process and keeps nothing between two calls. There is one exception: while
 PyTorch computes, it has the number of threads and the precision that the call asks for, because PyTorch has no other setting.
+The number is that of the calling thread. Other threads keep theirs, but one that first uses PyTorch meanwhile gets and keeps
+this number. The precision (TF32, on CUDA only) is that of all threads.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ BLAS_THREADS = "OPENBLAS_NUM_THREADS", "1"
 to each of them."""
 
 PILLOW_BLOCKS = "PILLOW_BLOCKS_MAX", "3"
-"""An environment variable that Pillow reads when it is imported: how many blocks of 16 MiB it keeps for the next image. Fresh
-memory would take half as long as encoding a photograph as JPEG."""
+"""An environment variable that Pillow reads when it is imported: how many blocks of 16 MiB it keeps for the next image. To get
+new memory would take half as long as to encode a photograph as JPEG."""
 
 SWITCH_SECONDS = 1e-4
 """For `sys.setswitchinterval`. Threads that compute in NumPy need Python's lock often, but only for a moment. If they have to
@@ -43,7 +45,7 @@ release it sooner than after the usual 5 ms, they wait for each other a fifth as
 
 
 class Unfinished:
-    """Temporary files with the threads that write them, and the threads whose files nobody wants any more."""
+    """Temporary files with the threads that write them, and the threads whose files are not needed any more."""
 
     def __init__(self) -> None:
         self._files: dict[Path, Thread] = {}
@@ -54,10 +56,7 @@ class Unfinished:
     def step(self, target: str) -> Iterator[None]:
         """One step of writing `target` in this thread. Steps of other threads, and `abandon`, wait until it ends.
 
-        Raises
-        ------
-        ImageError
-            The thread was abandoned.
+        Raises `ImageError` if the thread was abandoned.
         """
         with self._steps:
             if current_thread() in self._abandoned:
@@ -65,17 +64,17 @@ class Unfinished:
             yield
 
     def add(self, name: Path) -> None:
-        """Note a temporary file of this thread. To be called within a `step`."""
+        """Remember a temporary file of this thread. Call it within a `step`."""
         self._files[name] = current_thread()
 
     def remove(self, name: Path) -> None:
-        """Forget a temporary file, which is finished or gone."""
+        """Forget a temporary file that is finished or deleted."""
         self._files.pop(name, None)
 
     def abandon(self, threads: Iterable[Thread]) -> None:
-        """Delete what `threads` have not finished writing, and refuse every further step of theirs.
+        """Delete the unfinished files of `threads`, and refuse their further steps.
 
-        For threads that nobody waits for when the program is interrupted.
+        After an interruption, nobody waits for these threads.
         """
         with self._steps:
             self._abandoned.update(threads)
@@ -88,12 +87,8 @@ class Unfinished:
 class Context:
     """What a run keeps and changes. Enter it with ``with``.
 
-    Threads see it if they are started with ``contextvars.copy_context().run``.
-
-    Parameters
-    ----------
-    owns_process : bool
-        Whether it may change what belongs to the whole process. True for the command line alone.
+    Threads see it if they are started with ``contextvars.copy_context().run``. `owns_process` says whether it may change what
+    belongs to the whole process: only the command line may.
 
     Attributes
     ----------
@@ -102,7 +97,7 @@ class Context:
     hushed : bool
         Whether `convcli.system.context.hushed` is in force.
     ended : bool
-        Whether it was left. Threads that are still at work then stop as soon as they can.
+        Whether it was left. Threads that still work then stop as soon as they can.
     """
 
     def __init__(self, owns_process: bool = False) -> None:
@@ -117,7 +112,7 @@ class Context:
 
     @property
     def here(self) -> bool:
-        """Whether this is the process that made it. A fork copies it, with locks and threads that the child does not have."""
+        """Whether this is the process that created it. A fork copies it, with locks and threads that the child does not have."""
         return self._process == os.getpid()
 
     def __enter__(self) -> Self:
@@ -141,15 +136,15 @@ class Context:
         finally:
             self._kept.clear()
             if token is not None:
-                with suppress(ValueError):  # it is left in another `contextvars` context than it was entered in
+                with suppress(ValueError):  # it was entered in another `contextvars` context
                     _entered.reset(token)
 
     def at_end(self, call: Callable[..., object], *args: Any) -> None:
-        """Have something called when this context is left, such as what undoes a change. The last added is called first."""
+        """Register a call for when this context is left, for example to undo a change. The last one is called first."""
         self._ending.callback(call, *args)
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
-        """An object that lasts as long as this context, such as a cache. `make` makes it when it is asked for first."""
+        """An object that lasts as long as this context, for example a cache. `make` creates it at the first call."""
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = make()
@@ -159,8 +154,8 @@ class Context:
     def pool(self, count: int) -> Iterator[ThreadPoolExecutor]:
         """A pool that can run `count` more tasks at once.
 
-        The threads of an entered context stay until it is left: a new thread would have to fill its buffers again, and fresh
-        memory is slow. Otherwise the threads end with the block.
+        The threads of an entered context stay until it is left: a new thread would need new buffers, and new memory is slow.
+        Otherwise the threads end with the block.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -178,7 +173,7 @@ class Context:
 
 
 MOST_THREADS = 1 << 12
-"""The limit of a pool that stays. It starts a thread only if none is idle."""
+"""The limit of a pool that stays. It starts a thread only if no other is idle."""
 
 _entered: ContextVar[Context | None] = ContextVar("convcli", default=None)
 
@@ -210,10 +205,10 @@ def without_warnings() -> Iterator[None]:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep C libraries from writing to standard error. libtiff and libjpeg do so before they fail, without asking Python.
+    """Keep C libraries from writing to standard error. libtiff and libjpeg write there directly before they fail.
 
     File descriptor 2 belongs to the whole process. So this does nothing unless the context owns the process
-    (see `convcli.system.context`), and is for short calls of the main thread. While other threads work, use `hushed`.
+    (see `convcli.system.context`). Use it for short calls of the main thread, and `hushed` while other threads work.
     """
     context = current()
     if context.hushed or not context.owns_process:
@@ -236,7 +231,7 @@ def silent() -> Iterator[None]:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """The same as `silent`, but while threads work: Python itself goes on writing, to a copy of the descriptor."""
+    """The same as `silent`, but while threads work: Python itself still writes, to a copy of the descriptor."""
     context = current()
     if not context.owns_process:
         yield
@@ -255,17 +250,12 @@ def hushed() -> Iterator[None]:
 
 
 def leave(code: object) -> None:
-    """End this process with an exit code at once, if nothing is lost.
+    """End this process with an exit code (as for `sys.exit`) at once, if nothing is lost.
 
-    Python's own end frees NumPy, Pillow and itself piece by piece, which takes a tenth of the time of a small image. Here
-    the standard streams are flushed and the functions registered with `atexit` are called, and no more; threads are not
-    waited for. Nothing is done, so that Python ends as usual, in these cases: a profiler or a debugger watches the process,
-    it has to go on (``python -i``), torch is loaded and has threads of its own to end, or a stream cannot be written.
-
-    Parameters
-    ----------
-    code : object
-        As of `sys.exit`; anything but an int or None is left to Python.
+    When Python ends as usual, it frees NumPy, Pillow and itself piece by piece, which takes a tenth of the time of a small
+    image. Here only the standard streams are flushed, and the functions registered with `atexit` are called; threads are not
+    waited for. In these cases nothing is done, and Python ends as usual: a profiler or a debugger watches the process, it has
+    to continue (``python -i``), torch is loaded and has threads to end, a stream cannot be written, or the code is a text.
     """
     monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
     tools = [] if monitoring is None else [monitoring.get_tool(number) for number in range(6)]

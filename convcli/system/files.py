@@ -21,17 +21,14 @@ from convcli.system.context import Unfinished, current
 from convcli.system.names import STDIO, exists, is_stream, place
 
 MAX_BYTES = 4 << 30
-"""The most that is read of an input, in bytes: a device or a runaway pipe has no end."""
+"""The most bytes that are read from an input. A device or a pipe may have no end."""
 
 
 @contextmanager
 def reading(source: str) -> Iterator[BinaryIO]:
     """A path, or standard input for ``-``, as a binary stream that can seek. Pipes and devices are first read to their end.
 
-    Raises
-    ------
-    ImageError
-        It cannot be read, is empty, is larger than `MAX_BYTES`, or changed while it was read.
+    Raises `ImageError` if it cannot be read, is empty, is larger than `MAX_BYTES`, or changed while it was read.
     """
     try:
         stream, size = _seekable(source)
@@ -44,11 +41,11 @@ def reading(source: str) -> Iterator[BinaryIO]:
             rule = f"is larger than {MAX_BYTES >> 30} GiB"
             raise ImageError(f"input '{source}'", rule, "cut it into smaller images")
         if not size:
-            raise ImageError(f"input '{source}'", "is empty", "name a file that holds an image")
+            raise ImageError(f"input '{source}'", "is empty", "name a file with an image")
         before = version(stream)
         try:
             yield stream
-        except ImageError:  # the file may not be damaged, but still be written
+        except ImageError:  # maybe the file is not damaged, but still being written
             _check_unchanged(stream, before, source)
             raise
         _check_unchanged(stream, before, source)
@@ -65,7 +62,7 @@ def version(stream: BinaryIO) -> tuple[int, ...] | None:
 
 def _check_unchanged(stream: BinaryIO, before: tuple[int, ...] | None, source: str) -> None:
     if before is not None and not stream.closed and version(stream) != before:
-        raise ImageError(f"input '{source}'", "changed while it was read", "run it again when its writer is done")
+        raise ImageError(f"input '{source}'", "changed while it was read", "run it again when the file is complete")
 
 
 def _seekable(source: str) -> tuple[BinaryIO, int]:
@@ -78,7 +75,7 @@ def _seekable(source: str) -> tuple[BinaryIO, int]:
     with nullcontext(sys.stdin.buffer) if source == STDIO else stream as endless:
         data = endless.read(MAX_BYTES + 1)
     if data is None:
-        why = "the pipe does not wait for its writer"
+        why = "the pipe is non-blocking"
         raise ImageError(f"input '{source}'", "cannot be read", "put 'cat |' before", why)
     return io.BytesIO(data), len(data)
 
@@ -95,10 +92,10 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
     target : str
         A path, or ``-`` for standard output. If the file exists, it keeps its permissions and its owner.
     source : str, optional
-        The file that the output is made of. A new file gets its permissions, as far as the umask allows: what is made of a
-        private file is private. Without it the umask alone decides.
+        The file that the output is made from. A new file gets its permissions, as far as the umask allows: the result of a
+        private file is private. By default only the umask decides.
     replace : bool
-        Whether an existing file may be replaced. If not, a file that is there when the block ends stays as it is.
+        Whether a file that exists when the block ends may be replaced.
 
     Raises
     ------
@@ -243,9 +240,9 @@ def _runs(process: int) -> bool:
 
 
 class _Whole:
-    """A stream that writes all the bytes it is given. An unbuffered one (``python -u``) may write only some of them.
+    """A stream that always writes all bytes. An unbuffered one (``python -u``) may write only some of them.
 
-    It offers no file descriptor, as Pillow would write to that directly, with the same problem.
+    It has no file descriptor, because Pillow would write to that directly, with the same problem.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -280,7 +277,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _permissions(source: str | None) -> int:
-    """The mode of a new file that is made of `source`, before the umask. Its owner can always write it."""
+    """The mode of a new file that is made from `source`, before the umask. Its owner can always write it."""
     if source is None or is_stream(source):
         return 0o666
     with suppress(OSError, ValueError):
@@ -299,14 +296,9 @@ class Reason(NamedTuple):
 
 
 def reason(error: Exception, folder: Path | None = None) -> Reason:
-    """What an error of the operating system means.
+    """What an `OSError` means, or the `ValueError` for a path that contains a NUL.
 
-    Parameters
-    ----------
-    error : Exception
-        An OSError, or the ValueError for a path that contains a NUL.
-    folder : Path, optional
-        The folder of the file that should have been made. Leave it out for errors of reading.
+    `folder` is the folder of a file that should have been created. Leave it out for errors of reading.
     """
     if isinstance(error, FileNotFoundError):
         if folder is None:
@@ -328,7 +320,7 @@ def reason(error: Exception, folder: Path | None = None) -> Reason:
         return Reason("the disk is full", "free some room, or use another disk")
     if number == errno.EFBIG:
         remedy = "raise the limit (ulimit -f), or write a smaller image"
-        return Reason("it is larger than files may be here", remedy)
+        return Reason("it is larger than a file may be here", remedy)
     if number in (errno.EMFILE, errno.ENFILE):
         remedy = f"raise the limit (ulimit -n), or use fewer {param('threads')}"
         return Reason("too many files are open", remedy)

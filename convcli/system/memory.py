@@ -1,4 +1,4 @@
-"""How much memory there is, so that what cannot fit is refused before it is allocated. Standard library only."""
+"""How much memory there is, so that work that does not fit is refused early. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from convcli.system.context import current
 
 
 def total_bytes() -> float:
-    """Bytes of memory that this process may use: the least of the machine's, the container's and ``ulimit -v``; or infinity.
+    """Bytes of memory that this process may use: the least limit of machine, container and ``ulimit -v``; or infinity.
 
-    A run asks the system once.
+    A run asks the system only once.
     """
     return current().kept(total_bytes, lambda: min(_installed(), _allowed(), _address_space()))
 
@@ -31,7 +31,7 @@ def _installed() -> float:
 
 
 PROGRAM_BYTES, THREAD_BYTES = 300 << 20, 160 << 20
-"""Address space of the program with NumPy and Pillow, and of one thread: its stack, its heap, and its buffers in BLAS."""
+"""Address space of the program with NumPy and Pillow, and of one thread: stack, heap, and buffers in BLAS."""
 
 
 def most_threads() -> int:
@@ -44,13 +44,7 @@ def most_threads() -> int:
 
 
 def give_up() -> None:
-    """To be called after a MemoryError. If other threads hold memory, this work can begin again when they are done.
-
-    Raises
-    ------
-    Wait
-        The work can begin again.
-    """
+    """Call this after a MemoryError. Raises `Wait` if other threads hold memory, and the work can begin again later."""
     mine = _mine.get()
     if mine is not None and mine.again:
         raise Wait(total_bytes())
@@ -59,10 +53,7 @@ def give_up() -> None:
 def refuses(need: float) -> bool:
     """Whether `need` bytes are more than this thread can ever have.
 
-    Raises
-    ------
-    Wait
-        They are more than its share now, but it can have more when other threads are done.
+    Raises `Wait` if they are more than its share now, but it can have more when other threads are done.
     """
     mine = _mine.get()
     if mine is None:
@@ -75,7 +66,7 @@ def refuses(need: float) -> bool:
 
 
 def share() -> str:
-    """How much memory this thread may have, in GiB and in words: for the error that it is not enough."""
+    """How much memory this thread may have, in GiB, as a part of an error."""
     mine = _mine.get()
     if mine is None or mine.again:
         return f"this machine has {total_bytes() / 2**30:.1f}"
@@ -83,14 +74,9 @@ def share() -> str:
 
 
 class Wait(BaseException):
-    """Work needs more memory than its share. It has to stop, and to begin again when there is enough.
+    """Work needs more memory than its share: `need` bytes. It has to stop, and to begin again when there is enough.
 
-    It is not an `Exception`, so that nobody takes it for an error of a decoder or an encoder.
-
-    Parameters
-    ----------
-    need : float
-        Bytes.
+    It is not an `Exception`, so that it is not mistaken for an error of a decoder or an encoder.
     """
 
     def __init__(self, need: float) -> None:
@@ -101,8 +87,8 @@ class Wait(BaseException):
 class Shares:
     """The memory, divided into `count` equal shares for as many threads. A thread that needs more waits for several shares.
 
-    A thread that holds shares never waits: if it turns out to need more, it gives back all it has and begins again. So no
-    two threads can wait for each other. Threads are served in the order in which they ask.
+    A thread that holds shares never waits: if it needs more, it gives back all it has and begins again. So no two threads can
+    wait for each other. Threads are served in the order in which they ask.
     """
 
     def __init__(self, count: int) -> None:
@@ -115,17 +101,8 @@ class Shares:
     def of(self, need: float, again: bool) -> Iterator[int]:
         """Hold enough shares for `need` bytes, at least one, until the block ends.
 
-        Parameters
-        ----------
-        need : float
-            Bytes.
-        again : bool
-            Whether the work in the block can begin again, so that `Wait` may be raised in it.
-
-        Yields
-        ------
-        int
-            How many shares are held. 0 if `close` was called before the turn came.
+        Yields their number; 0 if `close` was called before the turn came. `again` says whether the work in the block can begin
+        again, so that it may raise `Wait`.
         """
         total = total_bytes()
         count = self.count if need >= total else max(1, ceil(need * self.count / total))
@@ -161,7 +138,7 @@ class Shares:
 
 
 class _Mine(NamedTuple):
-    """What a thread may have: bytes, whether it can begin again with more, and how many threads have the same."""
+    """What a thread may have: bytes, whether it can begin again with more, and how many threads have the same share."""
 
     bytes: float
     again: bool
@@ -169,7 +146,7 @@ class _Mine(NamedTuple):
 
 
 _mine: ContextVar[_Mine | None] = ContextVar("mine", default=None)
-"""What this thread, and the threads that help it, may have; None: all the memory."""
+"""What this thread and its helpers may have; None: all the memory."""
 
 
 def _address_space() -> float:

@@ -53,7 +53,7 @@ def folded(path: str) -> str:
 def one_place(one: str, other: str) -> bool:
     """Whether two absolute paths with the same `folded` form are one file on this file system.
 
-    Of each part in which they differ, the file system is asked in the nearest folder that exists.
+    For each part in which they differ, the nearest folder that exists is asked.
     """
     names, others = one.split(os.sep), other.split(os.sep)
     if len(names) != len(others) or not os.path.isabs(one):
@@ -72,16 +72,16 @@ def taken_for_one(folder: str, one: str, other: str) -> bool:
     both = os.path.join(folder, one), os.path.join(folder, other)
     if None not in map(identity, both):
         return same_file(*both)
-    # in a run, a folder is asked once about each pair, and about all letters of ASCII together
+    # a run asks a folder only once about each pair, and only once about ASCII letters
     pair = ("A", "a") if (one + other).isascii() and folded(one) == folded(other) else (one, other)
     try:
         return one == other or current().kept((_probed, folder, pair), lambda: _probed(folder, *pair))
-    except (OSError, ValueError):  # nothing can be written here: writing the output will say so
+    except (OSError, ValueError):  # nothing can be written here: writing the output will fail with an error
         return False
 
 
 def _probed(folder: str, one: str, other: str) -> bool:
-    """Whether a file with one name in its own can be found under the other."""
+    """Whether a file whose name contains one text is found under the name with the other."""
     probe, found = (os.path.join(folder, f".{os.getpid()}-{text}.tmp") for text in (one, other))
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
@@ -99,17 +99,12 @@ def _existing(folder: str) -> str:
 
 
 def place(made: Path, path: Path, target: str) -> None:
-    """Give a finished file the name `path`, which no file may have yet. The caller removes the old name, if it is still there.
+    """Give a finished file the name `path`, if no file has it yet. The caller removes the old name, if it still exists.
 
-    A hard link does it in one step. File systems without links (FAT, some network folders) need two: an empty file claims
+    A hard link does this in one step. File systems without links (FAT, some network folders) need two: an empty file reserves
     the name, then the finished file replaces it. For a moment others see the empty file.
 
-    Raises
-    ------
-    ExistsError
-        There is a file of that name. `target` is how the error names it.
-    OSError
-        No file can be made there.
+    Raises `ExistsError`, which calls the file `target`, if a file has that name, and `OSError` if no file can be made there.
     """
     try:
         try:
@@ -133,6 +128,6 @@ def _claim(made: Path, path: Path) -> None:
 
 
 def exists(target: str) -> ExistsError:
-    """The error that there is a file of this name already."""
-    remedy = f"name another by {param('output')}, or use {param('overwrite')} to replace it"
+    """The error for a file that exists already."""
+    remedy = f"use another name with {param('output')}, or {param('overwrite')} to replace it"
     return ExistsError(f"output '{target}'", "exists", remedy)

@@ -13,42 +13,36 @@ from numpy.typing import NDArray
 
 
 class NpyError(ValueError):
-    """A stream without a usable array. Its `args` are rule and remedy of the error, in which the caller names the file."""
+    """A stream without a usable array. Its `args` are the rule and the remedy of an error; the caller adds the name of the file."""
 
 
 _DAMAGED = EOFError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError
-"""What NumPy raises beside a ValueError."""
+"""What NumPy raises in addition to ValueError."""
 
 
 def read(stream: BinaryIO) -> NDArray[np.generic]:
     """The array in a .npy stream, of its own shape and dtype, in native byte order. Long doubles become float64.
 
-    Raises
-    ------
-    NpyError
-        It is not an array of real numbers.
+    Raises `NpyError` if it is not an array of real numbers.
     """
     invalid = NpyError("is not a valid .npy file", "is it truncated, or of another format?")
     try:
         array: NDArray[np.generic] = npy_format.read_array(stream, allow_pickle=False)
     except ValueError as error:
         if "Object arrays" in str(error):
-            raise NpyError("holds pickled objects, which can run code", "save a plain array of numbers") from None
+            raise NpyError("has pickled objects, which can run code", "save a plain array of numbers") from None
         raise invalid from None
     except (MemoryError, *_DAMAGED):
         raise invalid from None
     if array.dtype.kind not in "biuf":
-        raise NpyError(f"holds values of type {array.dtype}", "real numbers are wanted")
+        raise NpyError(f"has values of type {array.dtype}", "save real numbers")
     if array.dtype.itemsize > 8:
         return array.astype(np.float64)  # the format of long doubles depends on the machine
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def pixels(stream: BinaryIO) -> int:
-    """How many pixels the header of a .npy stream announces, ``N·H·W``; 0 if there is no header.
-
-    Reads at the start of the stream, and goes back there.
-    """
+    """The number of pixels by the header of a .npy stream, ``N·H·W``; 0 if there is no header. Goes back to the start."""
     try:
         version = npy_format.read_magic(stream)
         header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
@@ -61,7 +55,7 @@ def pixels(stream: BinaryIO) -> int:
 
 
 def write(stream: BinaryIO, array: NDArray[Any]) -> None:
-    """Write a C-contiguous array as `numpy.save` does, whose own errors do not say why a write failed."""
+    """Write a C-contiguous array like `numpy.save`, whose own errors do not say why writing failed."""
     header = io.BytesIO()
     npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(array))
     stream.write(header.getvalue())

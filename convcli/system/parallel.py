@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 def workers(threads: int | None) -> int:
-    """How many threads to use: as many as asked for, else one for each processor that this process may use.
+    """How many threads to use: the given number, or by default one for each processor that this process may use.
 
-    No more than the address space has room for; see `convcli.system.memory.most_threads`.
+    The address space may limit it; see `convcli.system.memory.most_threads`.
     """
     if threads is None:
         try:
@@ -31,17 +31,9 @@ def workers(threads: int | None) -> int:
 def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
     """Do every job, on at most `threads` threads including this one. NumPy lets threads run side by side while it computes.
 
-    After an error of a job, every thread finishes its current job and stops, and the error is raised here. Jobs see the
-    context variables of the caller, among them how NumPy treats floating-point errors (`numpy.errstate`).
-
-    Parameters
-    ----------
-    work : callable
-        Does one job.
-    jobs : list
-        The jobs. Neighbours are done by the same thread where possible.
-    threads : int
-        1 or less: this thread does everything.
+    Neighbours in the list are done by the same thread if possible. After an error of a job, every thread finishes its current
+    job and stops, and the error is raised here. Jobs see the context variables of the caller, among them how NumPy treats
+    floating-point errors (`numpy.errstate`).
     """
     count = max(1, min(threads, len(jobs)))
     if count == 1:
@@ -86,7 +78,7 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
             failures.append(error)
         try:
             for done in waiting:
-                if not done.cancel():  # a helper that has not begun has nothing left to do
+                if not done.cancel():  # a helper that has not started is not needed any more
                     done.result()
         except BaseException as error:  # an interruption: the others stop after their current jobs
             failures.append(error)
@@ -95,7 +87,7 @@ def run_all(work: Callable[[T], None], jobs: list[T], threads: int) -> None:
 
 
 def _taken(runs: list[deque[T]], own: int) -> Iterator[T]:
-    """The jobs of a thread: its own run from the front, then what is left of the other runs from the end."""
+    """The jobs of a thread: its own run from the front, then the rest of the other runs from the end."""
     for number in range(own, own + len(runs)):
         run = runs[number % len(runs)]
         take = run.popleft if number == own else run.pop
@@ -108,10 +100,10 @@ def _taken(runs: list[deque[T]], own: int) -> Iterator[T]:
 def _spread(count: int, allowed: bool) -> Iterator[list[set[int]]]:
     """Give each of `count` threads a processor of its own, if there are exactly as many processors.
 
-    This thread is moved to the first processor until the block ends; the processors of the others are returned, or empty
-    sets if nothing is to be moved. Without this, Linux often runs a thread that waits for Python's lock on the processor of
-    the thread that released it, where it has to wait again. If another program keeps a processor busy, the other threads take
-    over the jobs. `allowed` says whether this process may move its threads.
+    This thread is moved to the first processor until the block ends. The processors of the others are yielded, or empty sets
+    if nothing is moved. Without this, Linux often runs a thread that waits for Python's lock on the processor of the thread
+    that released it, where it has to wait again. If another program keeps a processor busy, the other threads take over the
+    jobs. `allowed` says whether this process may move its threads.
     """
     every = set(os.sched_getaffinity(0)) if allowed and hasattr(os, "sched_setaffinity") else set()
     if len(every) != count:

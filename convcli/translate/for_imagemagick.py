@@ -1,8 +1,8 @@
 """ImageMagick: ``-morphology Correlate``, whose border is its virtual pixels.
 
-The origin of a kernel can be any of its taps. The origin is put where the padding begins, and then no larger image is needed
-if every window touches the image. If the output is larger than that, ``-distort`` with a viewport enlarges the image first.
-``-sample`` applies the stride.
+The origin of a kernel can be any of its taps. Here it is the tap where the padding begins, so that no larger image is needed
+if every window touches the image. For larger outputs, ``-distort`` with a viewport enlarges the image first. ``-sample`` applies
+the stride.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _commands(request: Request) -> list[str]:
     bodies = []
     for kernels, biases, rule in shell.results(request):
         if rule == "magnitude":
-            # Negative results are lost, so each kernel is used with its negative: one of the two results is zero.
+            # Negative results are lost. So each kernel and its negative are used: one of the two results is zero.
             kernels, biases = np.concatenate([kernels, -kernels]), np.concatenate([biases, -biases])
         each = [_morphology(request, kernel * factor, bias) for kernel, bias in zip(kernels, biases, strict=True)]
         if rule == "max":
@@ -54,14 +54,14 @@ def _commands(request: Request) -> list[str]:
 
 
 def _copies(operations: list[str], then: str = "") -> list[str]:
-    """Each operation on a copy of the image. Only the results are kept."""
+    """Each operation on a copy of the image; only the results are kept."""
     return [*(f"\\( -clone 0 {operation} -clamp{then} \\)" for operation in operations), "-delete 0"]
 
 
 def _before(request: Request) -> list[str]:
-    """Orientation, opacity, light, gray, virtual pixels, and a larger image if the padding needs one."""
+    """Orientation, alpha, light, gray, virtual pixels, and a larger image if the padding needs one."""
     found = ["-auto-orient"] if request.turned else []
-    if request.transparent:
+    if request.drops_alpha:
         found.append("-alpha off")
     if request.linear:
         found.append("-colorspace RGB")
@@ -100,7 +100,7 @@ def _morphology(request: Request, kernel: Array, offset: float) -> str:
 
 
 def _after(request: Request) -> list[str]:
-    """The crop of the result, the stride, and the way back from linear light."""
+    """The crop of the result, the stride, and the conversion from linear light."""
     geometry, found = request.geometry, []
     (s, t), (height, width) = geometry.stride, geometry.output
     if s > 1 or t > 1:

@@ -105,7 +105,7 @@ def _weight(request: Request, stored: str) -> list[str]:
 
 
 def _padded(whole: Size, around: Pads, mode: str, model: _Model, image: str) -> str:
-    """A border by Pad, or by indices if Pad does not have it."""
+    """A border by Pad, or by indices if Pad cannot make it."""
     (top, bottom, left, right), (high, wide) = around, whole
     room = {"reflect": (high - 1, wide - 1), "circular": (high, wide)}.get(mode, (top + bottom, left + right))
     if mode in _PAD and max(top, bottom) <= room[0] and max(left, right) <= room[1]:
@@ -126,7 +126,7 @@ def _convolution(request: Request, model: _Model, image: str, pads: list[int]) -
         value = f"np.full({request.layer.outputs}, {literals.number(request.offset)})" if request.offset else None
         bias = model.constant("bias", value or f"np.array([{literals.numbers(request.layer.bias)}])")
     below, beside = 0, 0
-    if p2 >= geometry.stride.rows or q2 >= geometry.stride.columns:  # ONNX does not have it: crop less, then add zeros
+    if p2 >= geometry.stride.rows or q2 >= geometry.stride.columns:  # ONNX does not allow it: crop less, then add zeros
         top, bottom, left, right = geometry.pads
         pads = [top, left, max(0, bottom - p2), max(0, right - q2)]
         below, beside, p2, q2 = max(0, p2 - bottom), max(0, q2 - right), 0, 0
@@ -146,7 +146,7 @@ def _convolution(request: Request, model: _Model, image: str, pads: list[int]) -
     if padded:
         zeros = model.constant("zeros", f"[0, 0, 0, 0, 0, 0, {below}, {beside}]", whole=True)
         model.node("Pad", ["before_zeros", zeros], "without_bias" if bias else "outputs")
-        if bias:  # of the zeros, too
+        if bias:  # for the zeros, too
             model.constants["bias"] = model.constants["bias"].replace(".astype", ".reshape(1, -1, 1, 1).astype")
             model.node("Add", ["without_bias", bias], "outputs")
 

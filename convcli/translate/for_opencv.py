@@ -1,4 +1,4 @@
-"""OpenCV: `cv2.filter2D`, on a padded copy if its own borders do not fit."""
+"""OpenCV: `cv2.filter2D`, on a padded copy if its own borders are not enough."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from convcli.translate import literals, script
 from convcli.translate.request import Request
 
 _FOURIER = 50
-"""From this many taps on, filter2D computes float64 by a Fourier transform."""
+"""With this number of taps or more, filter2D computes float64 by a Fourier transform."""
 
 
 def write(request: Request) -> list[str]:
     """The lines of the script."""
     high, wide = request.geometry.extent
-    fourier = "so large a kernel goes through a Fourier transform" if high * wide >= _FOURIER else ""
+    fourier = "a kernel of this size is applied by a Fourier transform" if high * wide >= _FOURIER else ""
     lines = script.spread(request)
     prepared, source, options, crop = _stuffed(request) if request.geometry.transpose else _padded(request)
 
@@ -54,8 +54,8 @@ def _image(request: Request) -> list[str]:
     return [f"image = {read}.astype(float)", *script.prepared(request)]
 
 
-def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
-    """Lines that pad, the planes to filter, filter2D's options, and the index of the part of its result to keep."""
+def _padded(request: Request) -> script.Input:
+    """The input of a direct operation, padded if filter2D cannot pad it."""
     (top, bottom, left, right), (s, t) = request.geometry.pads, request.geometry.stride
     border = f"cv2.{script.mode_in('opencv', request.geometry.padding_mode)}"
     if request.keeps_size and request.geometry.padding_mode != "circular":  # filter2D has no such border
@@ -71,8 +71,8 @@ def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
     return lines, source, ["anchor=(0, 0)"], f"[{', '.join(steps)}]"
 
 
-def _stuffed(request: Request) -> tuple[list[str], str, list[str], str]:
-    """The same as `_padded` for the transposed operation: zeros between and around the pixels."""
+def _stuffed(request: Request) -> script.Input:
+    """The input of a transposed operation: zeros between and around the pixels."""
     (high, wide), (rows, columns) = request.geometry.extent, request.geometry.output_padding
     lines, source = script.stuffed(request)
     if max(high, wide) > 1 or rows or columns:

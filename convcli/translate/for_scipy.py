@@ -37,7 +37,7 @@ def _bank(request: Request, call: str, source: str, options: str, thinned: str =
 
 
 def _same(request: Request) -> tuple[str, list[str], list[str]]:
-    """Outputs on the image's own grid: ndimage has the border, and any origin of the kernel."""
+    """Outputs on the grid of the image: ndimage has the border, and any origin of the kernel."""
     pads, extent = request.geometry.pads, request.geometry.extent
     origin = (pads.top - extent.height // 2, pads.left - extent.width // 2)
     places = (0, *origin) if request.named[0] == "kernel" else origin

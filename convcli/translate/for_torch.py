@@ -5,9 +5,7 @@ from __future__ import annotations
 from convcli.translate import literals, script
 from convcli.translate.request import Request
 
-_TENSOR = literals.Make(
-    "torch.tensor({}, dtype=torch.float64)", "torch.tensor({}, dtype=torch.float64)", "torch.from_numpy({})"
-)
+_TENSOR = "torch.tensor({}, dtype=torch.float64)", "torch.tensor({}, dtype=torch.float64)", "torch.from_numpy({})"
 
 _TORCH = {
     "magnitude": "torch.linalg.vector_norm({bank}, dim=1{keep})",
@@ -51,8 +49,8 @@ def _pair(rows: int, columns: int) -> str:
     return str(rows) if rows == columns else f"({rows}, {columns})"
 
 
-def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
-    """Lines before a direct operation, the name of its input, its padding argument if it pads itself, and no crop."""
+def _padded(request: Request) -> script.Input:
+    """The input of a direct operation, padded if conv2d cannot pad it."""
     (top, bottom, left, right), mode = request.geometry.pads, request.geometry.padding_mode
     image = "torch.from_numpy(image)"
     if not any(request.geometry.pads):
@@ -72,8 +70,8 @@ def _padded(request: Request) -> tuple[list[str], str, list[str], str]:
     return [f"padded = F.pad({image}, ({left}, {right}, {top}, {bottom}){how})"], "padded", [], ""
 
 
-def _transposed(request: Request) -> tuple[list[str], str, list[str], str]:
-    """The same for a transposed operation. It crops by its padding argument if both sides are the same, else afterwards."""
+def _transposed(request: Request) -> script.Input:
+    """The input of a transposed operation. Its padding argument crops if both sides are the same, else the result is cropped."""
     (top, bottom, left, right), (height, width) = request.geometry.pads, request.geometry.output
     options, crop = [], ""
     if (top, left) != (bottom, right):

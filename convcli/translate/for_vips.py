@@ -1,4 +1,4 @@
-"""Libvips: ``vips conv``, on an image enlarged by ``vips embed`` if its own border does not fit.
+"""Libvips: ``vips conv``, on an image enlarged by ``vips embed`` if its own border is not enough.
 
 Intermediate files are ``.v``, vips' own format. Results are TIFF, as PNG and JPEG cannot hold real or negative values.
 """
@@ -67,11 +67,11 @@ def _matrix(name: str, values: Array, divisor: int = 1, offset: float = 0.0) -> 
 
 
 def _before(request: Request) -> tuple[list[str], list[VipsCall]]:
-    """Lines for matrices, and the steps before the kernel: orientation, opacity, gray or the sum of the channels, a border."""
+    """Lines for matrices, and the steps before the kernel: orientation, alpha, gray or the sum of the channels, a border."""
     matrices, steps, geometry = [], [], request.geometry
     if request.turned:
         steps.append(VipsCall("autorot", "upright.v"))
-    if request.transparent:
+    if request.drops_alpha:
         steps.append(VipsCall("extract_band", "colours.v", f"0 --n {request.input_channels}"))
     if request.gray:
         matrices += _matrix("gray.mat", script.luma(request)[None])

@@ -11,7 +11,7 @@ from convcli.kernels import weights
 from convcli.translate.request import Array, Request
 
 PASTED = 1024
-"""The most numbers that are written in a script. More are read from a file."""
+"""The most numbers that are written in a script. If there are more, they are read from a file."""
 
 SEPARATED = 225
 """A separable kernel with more values than this, 15×15, is written as a column times a row."""
@@ -21,7 +21,7 @@ LINE = 100
 
 
 def lacking(what: str) -> str:
-    """The line that says what cannot be expressed."""
+    """The line about what cannot be expressed."""
     return f"# cannot be expressed: {what}"
 
 
@@ -49,7 +49,7 @@ def nested(values: Array, indent: int = 0) -> str:
 
 
 def fraction(values: Array) -> tuple[Array, int]:
-    """Integers and a divisor that give exactly `values`, if that is easier to read; else the values and 1."""
+    """Integers and a divisor that give exactly `values`, if they are easier to read; else the values and 1."""
     short = max(len(number(value)) for value in values.flat) <= 7
     for divisor in range(1, 257 if short else 2000):
         whole = np.round(values * divisor)
@@ -59,7 +59,7 @@ def fraction(values: Array) -> tuple[Array, int]:
 
 
 def outer(values: Array) -> tuple[Array, Array] | None:
-    """The column and the row whose product is the matrix, apart from rounding; None if there are none."""
+    """The column and the row whose product is the matrix, except for rounding; None if there are none."""
     i, j = np.unravel_index(np.abs(values).argmax(), values.shape)
     peak = float(values[i, j])
     if peak == 0:
@@ -68,37 +68,31 @@ def outer(values: Array) -> tuple[Array, Array] | None:
     return (column, row) if np.abs(np.outer(column, row) - values).max() <= 1e-15 * abs(peak) else None
 
 
-class Make(NamedTuple):
-    """How a library makes a float64 array: of nested lists, of those before a division, and of NumPy's array."""
-
-    lists: str
-    divided: str
-    numpy: str
+OF_NUMPY = "np.array({}, dtype=float)", "np.array({})", "{}"
+"""How a library makes a float64 array: of nested lists, of nested lists before a division, and of an array of NumPy."""
 
 
-OF_NUMPY = Make("np.array({}, dtype=float)", "np.array({})", "{}")
-
-
-def array(name: str, values: Array, make: Make = OF_NUMPY, stored: str = "") -> list[str]:
+def array(name: str, values: Array, make: tuple[str, str, str] = OF_NUMPY, stored: str = "") -> list[str]:
     """Lines that assign a float64 array of any shape to the variable `name`, as the library of `make` does it.
 
-    `stored` is an expression that reads a long array from the user's file. If it is empty, the array has to be saved first.
+    `stored` is an expression that reads a long array from the user's file. Without one, the user has to save the array first.
     """
+    lists, divided, numpy = make
     if values.ndim == 2 and values.size > SEPARATED and (factors := outer(values)) is not None:
         lines = []
         for key, vector in zip(("column", "row"), factors, strict=True):
             start = f"{key} = np.array("
             lines += f"{start}{nested(vector, len(start))})".splitlines()
-        return [*lines, f"{name} = {make.numpy.format('np.outer(column, row)')}"]
+        return [*lines, f"{name} = {numpy.format('np.outer(column, row)')}"]
     if values.size > PASTED:
         if stored:
-            return [f"{name} = {make.numpy.format(stored)}"]
+            return [f"{name} = {numpy.format(stored)}"]
         shape = "×".join(map(str, values.shape))
-        missing = lacking(f"{shape} numbers are too many to paste; save them, as applied, to {name}.npy")
+        missing = lacking(f"{shape} numbers are too many for a script; save them, as applied, to {name}.npy")
         loaded = f'np.load("{name}.npy")'
-        return [missing, f"{name} = {make.numpy.format(loaded)}"]
+        return [missing, f"{name} = {numpy.format(loaded)}"]
     whole, divisor = fraction(values)
-    form = make.divided if divisor > 1 else make.lists
+    form = divided if divisor > 1 else lists
     start = f"{name} = {form.partition('{}')[0]}"
     ending = f" / {divisor}" if divisor > 1 else ""
     return (f"{name} = {form.format(nested(whole, len(start)))}" + ending).splitlines()
@@ -121,15 +115,13 @@ def stored(request: Request) -> FromFile:
     if not request.weights:
         return FromFile("", "")
     path, key = weights.split(request.weights)
-    file, flip = quoted(str(path)), "[:, :, ::-1, ::-1].copy()" if request.flipped else ""
     suffix = path.suffix.lower()
-    if suffix == ".npy":
-        return FromFile("", f"np.load({file}).astype(float){flip}")
-    if key is None:
+    if key is None and suffix != ".npy":
         return FromFile("", "")
-    if suffix == ".npz":
-        return FromFile("", f"np.load({file})[{quoted(key)}].astype(float){flip}")
-    if suffix == ".safetensors":
-        imported = "from safetensors.numpy import load_file"
-        return FromFile(imported, f"load_file({file})[{quoted(key)}].astype(float){flip}")
-    return FromFile("import torch", f"torch.load({file}, weights_only=True)[{quoted(key)}].double().numpy(){flip}")
+    file, item = quoted(str(path)), f"[{quoted(key or '')}]"
+    imported, read = {
+        ".npy": ("", f"np.load({file}).astype(float)"),
+        ".npz": ("", f"np.load({file}){item}.astype(float)"),
+        ".safetensors": ("from safetensors.numpy import load_file", f"load_file({file}){item}.astype(float)"),
+    }.get(suffix, ("import torch", f"torch.load({file}, weights_only=True){item}.double().numpy()"))
+    return FromFile(imported, read + "[:, :, ::-1, ::-1].copy()" * request.flipped)

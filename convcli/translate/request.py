@@ -18,28 +18,28 @@ Array = NDArray[np.float64]
 class Request:
     """An operation on one image, checked and resolved."""
 
-    source: str  # the path of the image; ``-`` stands for one that has no name
+    source: str  # the path of the image; ``-`` if it has none
     layer: Layer  # its weights are float64
     geometry: Geometry  # every size, stride and padding
     parts: tuple[tuple[int, str], ...] = ()  # how a bank's outputs are joined, as in `convcli.pointwise.finish.Finish`
-    # each, sum or gray: how kernels are applied to the channels. gray also with weights; None for weights without it
+    # how kernels are applied to the channels: each, sum or gray. For weights it is gray or None.
     channels: str | None = "each"
     input_channels: int = 3  # colours of the image, before ``gray`` made one of them
     flipped: bool = False  # whether the operation flipped the kernel
     label: str = "kernel"  # names the operation
     linear: bool = False  # whether it works in linear light
     full_scale: float = 255.0  # the value of white
-    weights: str = ""  # ``FILE[:KEY]`` or empty: scripts read the weights there if they are too many to paste
+    weights: str = ""  # ``FILE[:KEY]`` or empty: scripts read long weights there
     tensor: bool = False  # whether it is a .npy file
-    item: int | None = None  # which image of a batch ``(N, C, H, W)``; None: it is no batch
-    frames: int = 1  # of an animation or a document, of which the first is meant
-    transparent: bool = False  # whether it has opacity, which the operation does not read
-    turned: bool = False  # whether its file may say how the pixels are to be turned
-    # added to the image before a transposed operation reads it; `geometry` is then that of the larger image
+    item: int | None = None  # which image of a batch ``(N, C, H, W)``; None: it is not a batch
+    frames: int = 1  # of an animation or a document; the script takes the first
+    drops_alpha: bool = False  # whether it has alpha that the operation does not read
+    turned: bool = False  # whether its file may have an orientation
+    # is added to the image before a transposed operation reads it; `geometry` is that of the larger image
     border: Extension | None = None
 
     def with_border(self) -> Request:
-        """The same, with what a transposed operation reads beyond the border added to the image first."""
+        """The same. What a transposed operation reads beyond the border is added to the image first."""
         geometry = self.geometry
         if not geometry.transpose or not any(geometry.reach):
             return self
@@ -88,7 +88,7 @@ class Request:
 
     @property
     def blocks(self) -> int:
-        """How often the kernels of a bank are applied: once for each channel, or once."""
+        """How often the kernels of a bank are applied: once, or once for each channel."""
         return 1 if self.kernels is None else self.layer.outputs // len(self.kernels)
 
     @property
@@ -117,7 +117,7 @@ class Request:
 
     @property
     def centred(self) -> bool:
-        """Whether the kernel lies on the output by its middle: of an even size the second of two, as in SciPy, OpenCV and vips."""
+        """Whether the middle of the kernel is on the output; for an even size the second of two, as in SciPy, OpenCV and vips."""
         (top, _, left, _), (high, wide) = self.geometry.pads, self.geometry.extent
         return (top, left) == (high // 2, wide // 2)
 

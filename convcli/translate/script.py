@@ -11,6 +11,9 @@ from convcli.translate.literals import array, lacking, number, numbers, quoted, 
 from convcli.translate.request import Array, Extension, Request
 from convcli.vocabulary import BORDERS, PADDING_MODES
 
+Input = tuple[list[str], str, list[str], str]
+"""Lines before an operation, its input, its options, and the index of the part of its result to keep."""
+
 
 def mode_in(library: str, mode: str) -> str:
     """The name of a padding mode in NumPy, SciPy or OpenCV."""
@@ -19,7 +22,7 @@ def mode_in(library: str, mode: str) -> str:
 
 
 def path(request: Request) -> str:
-    """The image's path, written so that it cannot be taken for an option. An image from a pipe gets a made-up name."""
+    """The image's path, which does not look like an option. An image from a pipe gets an invented name."""
     if request.source == "-":
         return "image.npy" if request.tensor else "image.png"
     return f"./{request.source}" if request.source.startswith("-") else request.source
@@ -53,7 +56,7 @@ def image(request: Request) -> list[str]:
     axes = ".transpose(2, 0, 1)" if colours > 1 else "[None]"
     lines.append(f"image = np.asarray({opened}, dtype=float){axes}")
     if colours == 3 and request.full_scale == 65535:
-        lines.insert(0, lacking("16 bits of each colour, of which Pillow reads 8; they are scaled"))
+        lines.insert(0, lacking("16 bits of each colour: Pillow reads 8, which are scaled"))
         lines[-1] += " * 257"
     return [*lines, *prepared(request)]
 
@@ -90,7 +93,7 @@ def pad(target: str, border: Extension) -> str:
 
 
 def spread(request: Request) -> list[str]:
-    """Lines that assign the weights, by NumPy, with the zeros of their dilation."""
+    """Lines that assign the weights, with the zeros of their dilation, by NumPy."""
     (name, taps), (d, e) = request.named, request.geometry.dilation
     file = stored(request).expression
     if request.geometry.extent == request.geometry.kernel:
@@ -105,7 +108,7 @@ def spread(request: Request) -> list[str]:
 
 
 def summed(request: Request) -> list[str]:
-    """The sum of the channels as the only channel, if every kernel is applied to that."""
+    """A line that makes the sum of the channels the only channel, if every kernel is applied to the sum."""
     return ["image = image.sum(axis=0, keepdims=True)"] if request.each is None and request.summed is not None else []
 
 
@@ -122,7 +125,7 @@ def stuffed(request: Request) -> tuple[list[str], str]:
 
 
 def layer(request: Request, source: str, call: Callable[[str, str], str], crop: str = "") -> list[str]:
-    """Lines for a layer: each output is the sum of what `call` makes of the planes of its group and their kernels."""
+    """Lines for a layer: each output is the sum of what `call` makes of the planes of its group and of their kernels."""
     groups = request.layer.groups
     inputs, outputs = request.layer.inputs // groups, request.layer.outputs // groups
     one = "c" if inputs > 1 else "0"
@@ -140,7 +143,7 @@ def layer(request: Request, source: str, call: Callable[[str, str], str], crop: 
 
 def not_numbers(request: Request, why: str) -> list[str]:
     """A remark on NaN in tensors, if it also reaches outputs whose window has none. Else empty."""
-    return [lacking(f"a NaN that stays under the taps ({why})")] if why and request.tensor else []
+    return [lacking(f"a NaN that affects only the taps that read it ({why})")] if why and request.tensor else []
 
 
 def strided(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""What the tools of the command line share: they apply a few kernels to every channel of a picture, and nothing else."""
+"""What ImageMagick and vips share: they apply a few kernels to every channel of a picture, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from convcli.translate.request import Array, Joined, Request
 
 
 def lacks(request: Request, tool: str) -> str:
-    """What such a tool cannot do of an operation; empty if it can do it."""
+    """What a tool cannot do of an operation; empty if it can do all."""
     rules = (
         (request.geometry.transpose, f"the transposed operation, which {tool} lacks"),
         (request.tensor, f"a .npy file, which {tool} cannot read"),
         (request.linear and tool == "vips", "linear light in pixel units, which vips scales to 0 … 1"),
-        (request.kernels is None, "a layer that weighs each channel in its own way"),
-        (request.kernels is not None and len(_biases(request)) > 1, "a bias of its own for each channel"),
+        (request.kernels is None, "a layer with other weights for each channel"),
+        (request.kernels is not None and len(_biases(request)) > 1, "a different bias for each channel"),
     )
-    return next((f"{what}; there is no text" for holds, what in rules if holds), "")
+    return next((f"{what}; there is no script" for holds, what in rules if holds), "")
 
 
 def _biases(request: Request) -> Array:
@@ -37,7 +37,7 @@ class Result(NamedTuple):
 
 
 def results(request: Request) -> list[Result]:
-    """What makes each result of an operation that lacks nothing. A sum of results is made by the sum of their kernels."""
+    """What makes each result of an operation that the tool can do. A sum of results is the result of the sum of the kernels."""
     kernels, biases, found = request.kernels, _biases(request)[0], []
     assert kernels is not None
     for start, stop, rule in request.joined or [Joined(0, len(kernels), "none")]:
@@ -52,15 +52,15 @@ def results(request: Request) -> list[Result]:
 
 
 def mirrored(request: Request) -> list[str]:
-    """A remark on a border that such tools do not have."""
+    """A remark on a border that these tools do not have."""
     if request.geometry.padding_mode != "reflect" or not any(request.geometry.pads):
         return []
     return [lacking("padding mode reflect; 'mirror' is symmetric, which has the edge pixel twice")]
 
 
 def several(count: int) -> list[str]:
-    """A remark on results that would be one picture."""
-    return [lacking(f"{count} results in one picture; each is a file")] if count > 1 else []
+    """A remark on results that should be one picture."""
+    return [lacking(f"{count} results in one picture; each has a file")] if count > 1 else []
 
 
 def spread(request: Request, kernel: Array) -> Array:

@@ -111,7 +111,7 @@ def test_documents_say_what_words_do() -> None:
 
 
 def test_chains_beyond_any_tensor_are_refused() -> None:
-    with pytest.raises(GeometryError, match=r"layer 2 .*beyond any tensor"):
+    with pytest.raises(GeometryError, match=r"layer 2 .*larger than any tensor"):
         walk("upsample:2147483647 upsample:2147483647", 8)
     with pytest.raises(GeometryError, match=r"layer 3 .*strides together"):
         walk("conv:k1,s2147483647 " * 500, 1)

@@ -203,7 +203,7 @@ def test_frames_as_text() -> None:
         "[■][■]    [■]\n"
         "[■][■]     ·\n"
         " ■  ■\n\n"
-        "output (0,0): 4 of 4 taps lie on the input\n\n"
+        "output (0,0): 4 of 4 taps are on the input\n\n"
     )
     assert shown.count("frame") == 2
 
@@ -230,16 +230,16 @@ def test_it_plays_on_a_terminal() -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("--hin 5 --k 3", "there is nowhere to show it: add -o FILE"),
+        ("--hin 5 --k 3", "there is no output: add -o FILE"),
         ("--k 3 -o o.gif", "there is nothing to animate: give --hin N"),
         ("--hin 5 -o o.gif", "no kernel is given: add its size, --k N"),
         ("a.png -o o.gif", "no kernel is given: add -k SPEC"),
         ("a.png -k box --hin 5 -o o.gif", "--hin is for a geometry without an image"),
         ("a.png --k 3 -o o.gif", "--k is for a geometry without an image"),
         ("a.png -k box --channel 3 -o o.gif", "--channel 3 is not in 'a.png', which has 3: use 0 to 2"),
-        ("a.png -k sobel -o o.gif", "kernel 'sobel' is 2 kernels: animate one of them, as sobel-x, sobel-y"),
+        ("a.png -k sobel -o o.gif", "kernel 'sobel' is 2 kernels: animate one of them: sobel-x, sobel-y"),
         ("a.png -k nonsense -o o.gif", "nonsense"),
-        ("a.png -k box -o a.png", "is an input of this run: name another file"),
+        ("a.png -k box -o a.png", "is an input of this run: use another name"),
         ("1,2;3 -k box -o o.gif", "input '1,2;3' is ragged: row 2 has 1 value"),
         ("1,2,x -k box -o o.gif", "contains 'x', not a number"),
         ("--hin 5 --k 3 --frame 1 --fps 3 -o o.png", "--fps 3 is for an animation"),
@@ -248,16 +248,16 @@ def test_it_plays_on_a_terminal() -> None:
         ("--hin 5 --k 3 -k box -o o.gif", "exclude each other"),
         ("--hin 5 --k 7 -o o.gif", "larger than the padded image"),
         ("--hin 5 --k 3 --frame 9 -o o.png", "--frame 9 is not among the 9 steps: use 0 to 8"),
-        ("--hin 5 --k 3 --frame 1 -o o.gif", "no still: use one of .png, .svg"),
-        ("--hin 5 --k 3 -o o.jpg", "no animation: use one of .gif, .png, .apng, .webp, .svg"),
-        ("--hin 5 --k 3 -o - --format jpg", "format 'jpg' is no animation"),
+        ("--hin 5 --k 3 --frame 1 -o o.gif", "is not for a still: use one of .png, .svg"),
+        ("--hin 5 --k 3 -o o.jpg", "is not for an animation: use one of .gif, .png, .apng, .webp, .svg"),
+        ("--hin 5 --k 3 -o - --format jpg", "format 'jpg' is not for an animation"),
         ("--hin 5 --k 3 -o o.gif --format gif", "--format gif is for -o -"),
         ("--hin 5 --k 3 --format gif --json", "--format gif is for -o -"),
         ("--hin 5 --k 3 -o - --terminal", "both want standard output"),
         ("--hin 5 --k 3 --json --terminal", "both want standard output"),
         ("--hin 5 --k 3 -o no/o.gif", "there is no folder"),
         ("--hin 5 --k 3 --channel 0 -o o.gif", "--channel is for an IMAGE"),
-        ("--hin 64 --k 3 -o o.gif", "at most 1024, as of 32×32"),
+        ("--hin 64 --k 3 -o o.gif", "at most 1024 (32×32)"),
         ("--hin 5 --k 3 --fps 0 -o o.gif", "not a number from 0.1 to 50"),
         ("--hin 5 --k 3 --fps nan -o o.gif", "not a number from 0.1 to 50"),
         ("--hin 5 --k 3 --scale 99 -o o.gif", "not a number from 0.25 to 8"),

@@ -1,13 +1,13 @@
 """`convcli compare`: the same operation on every backend; shapes, errors, timings, and the exit code."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.backends import Computed, Task, load
+from convcli.backends import Computed, Task
+from convcli.backends import numpy as module
 from support.cli import SAMPLES, binary, done, run, terminal
 
 TINY = SAMPLES / "tiny.png"
@@ -24,7 +24,6 @@ def rows(*args: object) -> dict[str, dict]:
 
 def spoil(monkeypatch: pytest.MonkeyPatch, change) -> None:
     """Let the numpy backend return `change(array)`."""
-    module = load("numpy")
     right = module.run
     monkeypatch.setattr(module, "run", lambda task: Computed(change(right(task).array.copy()), "wrong"))
 
@@ -136,7 +135,6 @@ def test_dtype() -> None:
 def test_gray_is_luma_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is compared is what `apply` would compute: one channel, not the sum over three."""
     seen = []
-    module = load("numpy")
     right = module.run
     monkeypatch.setattr(module, "run", lambda task: seen.append(task.source.shape[1]) or right(task))
     done("compare", TINY, "-k", "box", "--channels", "gray", "--repeats", "1")
@@ -162,7 +160,7 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     from convcli.backends import torch as backend
 
     def timed(task: Task, repeats: int, tf32: bool) -> tuple[Computed, list[float]]:
-        computed = backend.run(replace(task, device="cpu"))
+        computed = backend.run(task._replace(device="cpu"))
         return computed._replace(array=computed.array * (1 + 1e-4 * tf32)), [2.0, 1.0, 3.0]
 
     monkeypatch.setattr(backend, "cuda_missing", lambda: None)
@@ -266,6 +264,6 @@ def test_exit_code_of_the_real_program() -> None:
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8, 4), np.uint8), "RGBA").save(tmp_path / "in.png")
     result = done("compare", "in.png", "-k", "box:3", "--backend", "numpy", cwd=tmp_path)
-    assert "its opacity is left out" in result.err
+    assert "its alpha is left out" in result.err
     result = done("compare", SAMPLES / "animation.gif", "-k", "box:3", "--backend", "numpy", "--json")
     assert any("frames is used" in note for note in result.json["notes"])

@@ -33,7 +33,7 @@ def test_the_doctor_says_what_is_set(tmp_path: Path) -> None:
     [
         ("CONVCLI_THREADS", "many", "'many' is not a whole number"),
         ("CONVCLI_COLOR", "pink", "'pink' is not one of"),
-        ("CONVCLI_MAX_PIXELS", "lots", "'lots' is no count of pixels"),
+        ("CONVCLI_MAX_PIXELS", "lots", "'lots' is not a number of pixels"),
         ("CONVCLI_DEVICE", "gpu", "'gpu' is not cpu"),
         ("CONVCLI_BACKEND", "tensorflow", "'tensorflow' is not one of"),
         ("CONVCLI_DTYPE", "int3", "'int3' is not one of"),

@@ -130,7 +130,7 @@ KERNELS = cases("""
     -k laplace                    | 'laplace' & laplacian
     -k sobel-z                    | 'sobel-z' & sobel-x
     -k qqqqqq                     | 'qqqqqq' & 'convcli kernel'
-    -k 1,2;3                      | '1,2;3' & row 2 & same count
+    -k 1,2;3                      | '1,2;3' & row 2 & same number
     -k 1,2;3,4,5                  | '1,2;3,4,5' & row 2
     -k 1,,2                       | '1,,2' & empty
     -k ;                          | ';' & empty
@@ -168,7 +168,7 @@ KERNELS = cases("""
     -k nofile.npy                 | 'nofile.npy' & no such file
     -k nofile.csv                 | 'nofile.csv' & no such file
     -k kernel.foo                 | 'kernel.foo' & .csv
-    -k ragged.csv                 | 'ragged.csv' & same count
+    -k ragged.csv                 | 'ragged.csv' & same number
     -k letters.txt                | 'letters.txt' & x
     -k empty.csv                  | 'empty.csv' & empty
     -k binary.txt                 | 'binary.txt' & not text
@@ -717,7 +717,7 @@ def test_more_input_sizes_than_can_be_told_apart(tmp_path: Path) -> None:
 def test_a_bias_for_each_colour_and_none_for_the_opacity(tmp_path: Path) -> None:
     write(tmp_path / "in.png", np.zeros((4, 5, 5), np.uint8))
     line = ["apply", "in.png", "-k", "box:3", "--alpha", "filter", "-o", "out.png", "--bias"]
-    check(run(*line, "1,2,3,4", cwd=tmp_path), "bias has 4 values for 3 colours", "the opacity gets none")
+    check(run(*line, "1,2,3,4", cwd=tmp_path), "bias has 4 values for 3 colours", "alpha gets none")
     assert run(*line, "1,2,3", cwd=tmp_path).code == 0
 
 
@@ -774,7 +774,7 @@ def test_a_kernel_in_a_pipe(tmp_path: Path) -> None:
     write(tmp_path / "in.png", np.zeros((1, 5, 5), np.uint8))
     result = run("apply", "in.png", "-k", "pipe", cwd=tmp_path)
     assert result.code == 2
-    assert "which says how to read it: save it under such a name" in result.err
+    assert "which say how to read it: save it under such a name" in result.err
 
 
 def test_more_pixels_than_any_image_has(tmp_path: Path) -> None:

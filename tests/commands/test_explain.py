@@ -202,7 +202,7 @@ def test_a_combined_bank_shows_every_member(folder: Path) -> None:
         ("--kernel=-1", "-6", "0", "below 0: clipped"), ("--kernel=-1 --range abs", "-6", "6", "the absolute value"),
         ("--kernel=-1 --range offset", "-6", "122", "128 is added"), ("--kernel=60", "360", "255", "above 255: clipped"),
         ("--kernel=0.4", "2.4", "2", "rounded"), ("--kernel=-1 --format npy", "-6", "-6", "raw, NPY"),
-        ("--kernel=-1 --range minmax", "-6", "174", "-19 to 0, all there is, is stretched to 0 to 255"),
+        ("--kernel=-1 --range minmax", "-6", "174", "-19 to 0, the whole range, is stretched to 0 to 255"),
     ],
 )  # fmt: skip
 def test_what_is_written_and_why(line: str, value: str, written: str, words: str, folder: Path) -> None:
@@ -336,7 +336,7 @@ def test_copies_in_the_padding_touch_again(folder: Path) -> None:
     ]  # fmt: skip
     assert done(*line, "-q", cwd=folder).text == "0,0 0 1.0\n0,0 0 2.0\n0,1 0 1.0\n"
     text = done(*line, cwd=folder).text
-    assert "touches 2 outputs in 3 ways" in text
+    assert "reaches 2 outputs in 3 ways" in text
     assert "a copy in the padding" in text
 
 
@@ -361,7 +361,7 @@ def test_what_an_input_touches_transposed(folder: Path) -> None:
 
 def test_an_input_that_touches_nothing(folder: Path) -> None:
     line = ("explain", "ramp.png", "-k", "1", "-s", "2", "--input-at", "1,0")
-    assert "touches no output" in done(*line, cwd=folder).text
+    assert "reaches no output" in done(*line, cwd=folder).text
     assert done(*line, "--json", cwd=folder).json["outputs"] == []
     done(*line, "-o", "nothing.svg", "-q", cwd=folder)
 
@@ -424,7 +424,7 @@ def test_another_tool_is_told_of_the_colours_alone(asked: list[dict[str, Any]]) 
     assert asked[0]["layer"].weight.shape == (2, 3, 3, 3)
     assert asked[0]["parts"] == ((2, "magnitude"),)
     assert (asked[0]["input_channels"], asked[0]["channels"]) == (3, "sum")
-    assert "opacity is left out" in result.err
+    assert "alpha is left out" in result.err
 
 
 # Wrong command lines
@@ -458,14 +458,14 @@ def refused(*args: object, cwd: Path) -> Result:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("ramp.png -k box", "no pixel is named: add --at Y,X"),
+        ("ramp.png -k box", "no pixel is given: add --at Y,X"),
         ("ramp.png -k box --at 1,1 --input-at 1,1", "exclude each other"),
         ("ramp.png --at 1,1", "add -k SPEC"),
-        ("ramp.png -k box --at 2,0", "row 2 does not lie in the output of 2×3: use 0 to 1, or -2 to -1 from the end"),
-        ("ramp.png -k box --at 0,-4", "column -4 does not lie in the output of 2×3: use 0 to 2"),
-        ("ramp.png -k box --at 0,0 --channel 1", "channel 1 does not lie in the output of 1 channel: use 0"),
-        ("rgb.png -k box --input-at 8,0", "row 8 does not lie in the input of 8×9: use 0 to 7"),
-        ("rgb.png -k box --input-at 0,0 --channel 3", "channel 3 does not lie in the input of 3 channels: use 0 to 2"),
+        ("ramp.png -k box --at 2,0", "row 2 is not in the output of 2×3: use 0 to 1, or -2 to -1 from the end"),
+        ("ramp.png -k box --at 0,-4", "column -4 is not in the output of 2×3: use 0 to 2"),
+        ("ramp.png -k box --at 0,0 --channel 1", "channel 1 is not in the output of 1 channel: use 0"),
+        ("rgb.png -k box --input-at 8,0", "row 8 is not in the input of 8×9: use 0 to 7"),
+        ("rgb.png -k box --input-at 0,0 --channel 3", "channel 3 is not in the input of 3 channels: use 0 to 2"),
         ("ramp.png -k box --at 1", "'1' is not Y,X"),
         ("ramp.png -k box --at 1,2,3", "'1,2,3' is not Y,X"),
         ("ramp.png -k box --at a,b", "is not Y,X"),
@@ -473,7 +473,7 @@ def refused(*args: object, cwd: Path) -> Result:
         ("ramp.png -k box --at 0,0 --channel x", "'x' is not a whole number"),
         ("ramp.png -k box --at 0,0 --item 0", "--item 0 is for a batch"),
         ("batch.npy -k box --at 0,0", "a batch of 2 images: name one of them with --item 0 to 1"),
-        ("batch.npy -k box --at 0,0 --item 2", "image 2 does not lie in the batch: use 0 to 1"),
+        ("batch.npy -k box --at 0,0 --item 2", "image 2 is not in the batch: use 0 to 1"),
         ("ramp.png -k box:9 --at 0,0", "larger than the padded image"),
         ("ramp.png -k box --at 0,0 -o figure.pdf", "ends in none of .svg, .png"),
         ("ramp.png -k box --at 0,0 -o ramp.png", "is the input"),
@@ -514,9 +514,9 @@ def test_values_that_are_no_numbers(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "what"),
     [
-        ("ramp.png", "output 'ramp.png' is the input 'ramp.png': name another\n"),
-        ("{name}", "output 'ramp.png' is the input 'ramp.png': name another\n"),
-        ("", "output '' is empty: name a .svg or .png file, or a folder that ends in '/'\n"),
+        ("ramp.png", "output 'ramp.png' is the input 'ramp.png': use another name\n"),
+        ("{name}", "output 'ramp.png' is the input 'ramp.png': use another name\n"),
+        ("", "output '' is empty: use a .svg or .png file, or a folder that ends in '/'\n"),
     ],
 )
 def test_remedies_are_those_that_explain_has(output: str, what: str, folder: Path) -> None:

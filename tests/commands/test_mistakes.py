@@ -49,7 +49,7 @@ MISTAKES = """
     -k sobel img.png                                  | No such option '-k' & name a command first
     apply img.png                                     | no kernel is given & -k sobel
     apply -k sobel                                    | no image is given & name images
-    apply img.png sobel                               | input 'sobel' is no file, but a kernel & use -k sobel
+    apply img.png sobel                               | input 'sobel' is not a file, but a kernel & use -k sobel
     apply img.png gaussian:2                          | use -k gaussian:2
     apply img.png '0,1,0;1,-4,1;0,1,0'                | use -k '0,1,0;1,-4,1;0,1,0'
     apply img.png -k edge                             | kernel 'edge' has another name here & use sobel or laplacian
@@ -60,20 +60,20 @@ MISTAKES = """
     apply img.png -k motion-blur:5                    | use motion
     apply img.png -k find_edges                       | did you mean find-edges?
     apply img.png -k sobl                             | did you mean sobel
-    apply img.png -k canny                            | is no convolution & use gaussian-gradient or sobel
-    apply img.png -k median:3                         | is no convolution & use box or gaussian
-    apply img.png -k bilateral                        | is no convolution & use gaussian
-    apply img.png -k dilate                           | is no convolution & by its rank
-    apply img.png -k grayscale                        | is no convolution & --channels gray
-    apply img.png -k invert                           | is no convolution & kernel -1 & --bias 100%
-    apply img.png -k threshold                        | is no convolution & --bias
-    apply img.png -k resize                           | is no convolution & --stride
+    apply img.png -k canny                            | is not a convolution & use gaussian-gradient or sobel
+    apply img.png -k median:3                         | is not a convolution & use box or gaussian
+    apply img.png -k bilateral                        | is not a convolution & use gaussian
+    apply img.png -k dilate                           | is not a convolution & by its rank
+    apply img.png -k grayscale                        | is not a convolution & --channels gray
+    apply img.png -k invert                           | is not a convolution & kernel -1 & --bias 100%
+    apply img.png -k threshold                        | is not a convolution & --bias
+    apply img.png -k resize                           | is not a convolution & --stride
     apply img.png -k 5x5                              | is a size & box:5
     apply img.png -k 'gaussian(2)'                    | write 'gaussian:2'
     apply img.png -k gaussian=2                       | write 'gaussian:2'
     apply img.png -k 'gaussian 2'                     | write 'gaussian:2'
-    apply img.png -k gaussian 2                       | input '2' is no file & use -k gaussian:2
-    apply img.png -k box 5 -o out.png                 | input '5' is no file & use -k box:5
+    apply img.png -k gaussian 2                       | input '2' is not a file & use -k gaussian:2
+    apply img.png -k box 5 -o out.png                 | input '5' is not a file & use -k box:5
     apply img.png -k '1 0;0 1'                        | separate them by commas
     apply img.png -k '1,2;3'                          | ragged
     apply img.png -k img.png                          | is an image
@@ -82,7 +82,7 @@ MISTAKES = """
     kernel -.5,1                                      | written --kernel='-.5,1'
     apply img.png -1,0,1                              | written --kernel='-1,0,1'
     apply '*.png' -k sobel                            | is a pattern that the shell did not replace & without quotes
-    apply 'no*.tif' -k sobel                          | is a pattern that matches no file & name images
+    apply 'no*.tif' -k sobel                          | is a pattern that matches no file & use the names of images
     explain 'im?.png' -k sobel --at 1,1               | is a pattern that the shell did not replace
     apply img.png -k sobel --border reflect           | No such option '--border' & --padding-mode
     apply img.png -k sobel --mode wrap                | did you mean --padding-mode?
@@ -119,7 +119,7 @@ MISTAKES = """
     apply img.png -k box --op2 1                      | convcli transpose
     apply img.png -k box -p reflect                   | use --padding-mode reflect
     apply img.png -k box --padding-mode same          | use --padding same
-    apply img.png -k box -s 2x1                       | ours are H,W & write 2,1
+    apply img.png -k box -s 2x1                       | the order here is H,W & write 2,1
     apply img.png -k box -s 0                         | '0' & from 1
     apply img.png -k box -s 2 -p same                 | same-upper
     apply img.png -k box -o out.mp4                   | cannot be written & use png
@@ -129,14 +129,14 @@ MISTAKES = """
     apply img.png img.jpg -k box -o out/ --format jpg | would both be written & {name}.jpg
     shape --hin 32                                    | --kernel-size
     shape --size 32 --k 3                             | did you mean --hin
-    shape --hin 64x32 --k 3                           | ours are H,W & --hin 64 --win 32
+    shape --hin 64x32 --k 3                           | for 64 rows and 32 columns & --hin 64 --win 32
     shape --hin 32 --k 3 --padding-mode reflect       | changes no size
     shape --hin 32 --k 40                             | is larger than the padded image
-    explain img.png -k sobel                          | no pixel is named & --at
+    explain img.png -k sobel                          | no pixel is given & --at
     explain img.png -k sobel --pixel 1,1              | did you mean --at?
     explain img.png -k sobel --export torch           | did you mean --as?
     compare img.png -k sobel --rtol 1e-3              | did you mean --tolerance?
-    animate --hin 5 --k 3                             | nowhere to show it
+    animate --hin 5 --k 3                             | there is no output
     animate --hin 5 --k 3 --gif                       | -o FILE.gif
     animate --hin 5 --k 3 --duration 3                | did you mean --fps?
     kernel --list                                     | 'convcli kernel' alone

@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
         ("rgb.png -k box --op2 1", "'convcli transpose'"),
         ("rgb.png -k", "'convcli apply -h'"),
         ("rgb.png -k box -p x", "Invalid value for '--padding':"),
-        ("rgb.png -k box -o {stem.png", "a brace without its other half"),
+        ("rgb.png -k box -o {stem.png", "an unpaired brace"),
     ],
 )
 def test_remedy(line: str, remedy: str, folder: Path) -> None:

@@ -118,7 +118,7 @@ def test_an_output_is_checked() -> None:
     assert done("shape", "--hin", 224, "--k", 3, "--s", 2, "--p", 1, "--hout", 112, "-q").text == "112\n"
     refused = run("shape", "--hin", 224, "--k", 3, "--s", 2, "--hout", 112)
     assert refused.code == 2
-    assert "output 112×112 does not result, but 111×111: use --p 1 or --k 2 or --hin" in refused.err
+    assert "output 112×112 is wanted, but it is 111×111: use --p 1 or --k 2 or --hin" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_an_output_is_checked() -> None:
         ("--hin 3 --hout 3 --s ?", ["--kernel-size"]),
         ("--hin 3 --k ? --hout 3 -o a.png", ["--output", "exclude"]),
         ("--hin 3 --k ? --hout 3 --output-size 3,3", ["--output-size", "exclude"]),
-        ("--hin 9 --k 3 --op2 99 --s ? --hout 9", ["cannot be had"]),
-        ("--hin 9 --k 3 --op2 99 --s ? --hout 9 -q", ["cannot be had"]),
+        ("--hin 9 --k 3 --op2 99 --s ? --hout 9", ["is not possible"]),
+        ("--hin 9 --k 3 --op2 99 --s ? --hout 9 -q", ["is not possible"]),
         ("--hin 9 --k 3 --in-channels 3", ["--in-channels 3", "--layers"]),
         ("--hin 9 --k 3 -o a.gif", ["a.gif", ".svg, .png"]),
     ],
@@ -214,11 +214,11 @@ def test_the_input_of_a_chain_that_cannot_be() -> None:
     found = done(*options, "--json").json
     assert found["solutions"] == []
     assert [one["input"]["height"] for one in found["nearest"][:2]] == [4, 6]
-    assert "no input leads to 5×5; the nearest" in done(*options).text
+    assert "no input gives 5×5; the nearest" in done(*options).text
     assert "the nearest is 4×4, with --hin 4" in run(*options, "-q").err
     assert "--win ?" in run(*options, "--win", "?").err
     assert "--hout 7" in run("shape", "--hin", "?", "--layers", "conv:k3").err
-    assert "cannot be had" in run(*options[:3], "--hout", 2**31 - 1, "--layers", "conv:k3,s1000000").err
+    assert "is not possible" in run(*options[:3], "--hout", 2**31 - 1, "--layers", "conv:k3,s1000000").err
 
 
 def test_rectangular_chains_have_pairs() -> None:
@@ -256,15 +256,15 @@ def test_files_hold_chains(tmp_path: Path) -> None:
         ("conv:k3 konv:k3", ["layer 2 'konv:k3'", "'konv'", "conv, transpose, pool"]),
         ("conv", ["layer 1 'conv'", "kernel size is missing", "conv:k3,p1"]),
         ("upsample", ["scale is missing", "upsample:2"]),
-        ("conv:k3 conv:3", ["layer 2", "'3' is no setting of conv", "kN"]),
-        ("conv:k3,,s2", ["layer 1", "no setting"]),
+        ("conv:k3 conv:3", ["layer 2", "'3' is not a setting of conv", "kN"]),
+        ("conv:k3,,s2", ["layer 1", "not a setting"]),
         ("conv:k0", ["'k0'", "from 1"]),
         ("conv:k3x3x3", ["'k3x3x3'", "HxW"]),
         ("conv:k99999999999", ["'k99999999999'", "2147483647"]),
         ("conv:k3,psam", ["'psam'", "same-upper"]),
-        ("conv:k3,ceil", ["'ceil' is no setting of conv"]),
+        ("conv:k3,ceil", ["'ceil' is not a setting of conv"]),
         ("conv:k3,s2,psame", ["'same'", "same-upper"]),
-        ("conv:k3,k5", ["'k5' is the second k"]),
+        ("conv:k3,k5", ["'k5' sets k a second time"]),
         ("conv:k3,bias,nobias", ["exclude"]),
         ("transpose:k3,op2=1", ["output_padding 1", "stride 1"]),
         ("conv:k3,g2", ["3 input channels", "2 groups"]),
@@ -274,13 +274,13 @@ def test_files_hold_chains(tmp_path: Path) -> None:
         ("save:b from:a", ["nothing is kept under 'a'", "use b"]),
         ("save:a pool:k2 add:a", ["layer 3", "3×32×32", "3×16×16"]),
         ("pool:k2 save:a upsample:2 cat:a", ["16×16", "32×32"]),
-        ("save:", ["'' is no name", "save:a"]),
+        ("save:", ["'' is not a name", "save:a"]),
         ("pool:k2,p2", ["padding 2", "at most 1"]),
         ("nowhere.json", ["nowhere.json", "no such file"]),
         ("list.json", ["no list of layers"]),
-        ("broken.json", ["broken.json", "no JSON"]),
-        ("broken.toml", ["broken.toml", "no TOML"]),
-        ("key.json", ["layer 1", "'kernel' is no key", "kernel_size"]),
+        ("broken.json", ["broken.json", "not JSON"]),
+        ("broken.toml", ["broken.toml", "not TOML"]),
+        ("key.json", ["layer 1", "'kernel' is not a key", "kernel_size"]),
         ("surplus.json", ["'x'", "layers and in_channels"]),
         ("channels.toml", ["in_channels '0'"]),
     ],

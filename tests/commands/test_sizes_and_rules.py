@@ -50,13 +50,13 @@ def test_lower_case_same_stays_pytorchs() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--hin 32 --k 3x5", "ours are H,W: write 3,5 for 3 rows and 5 columns"),
+        ("--hin 32 --k 3x5", "the order here is H,W: write 3,5 for 3 rows and 5 columns"),
         ("--hin 32 --k 3 -s 2x1", "write 2,1"),
         ("--hin 32 --k 3 -p 1x2", "write 1,2"),
         ("--hin 32 --k 3 -s 2 --output-size 64x32", "write 64,32"),
-        ("--hin 64x32 --k 3", "'64x32' may be W×H or H×W, ours are H,W: 64,32 is --hin 64 --win 32, give both"),
-        ("--hin 64,32 --k 3", "'64,32' is two sides: 64,32 is --hin 64 --win 32, give both"),
-        ("--hin 32 --hout 64x32 --k ? -p ?", "64,32 is --hout 64 --wout 32"),
+        ("--hin 64x32 --k 3", "'64x32' may be W×H or H×W: for 64 rows and 32 columns use --hin 64 --win 32"),
+        ("--hin 64,32 --k 3", "'64,32' is two sides: for 64 rows and 32 columns use --hin 64 --win 32"),
+        ("--hin 32 --hout 64x32 --k ? -p ?", "use --hout 64 --wout 32"),
         ("--hin 32x32 --win 8 --k 3", "--hin 32x32 and --win 8 exclude each other: give --hin 32 --win 8"),
         ("--hin 0x0 --k 3", "is not a whole number from 1"),
         ("--hin 3x --k 3", "is not a whole number from 1"),

@@ -163,7 +163,7 @@ def test_a_terminal_is_garbled_on_request_only(folder: Path) -> None:
     for options in (["-o", "-"], ["-o", "-", "--format", "ppm"]):
         result = terminal("apply", "b.png", *BOX, *options, cwd=folder)
         assert result.code == 2
-        assert b"insist on it with -o /dev/stdout" in result.out
+        assert b"or -o /dev/stdout to write it all the same" in result.out
     result = terminal("apply", "b.png", *BOX, "-o", "/dev/stdout", "-q", cwd=folder)
     assert result.code == 0
     assert b"IEND" in result.out

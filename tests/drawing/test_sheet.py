@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from convcli.drawing.scene import Text, text_width, wrapped
-from convcli.drawing.sheet import Tile, columns_of, lay_out
+from convcli.drawing.sheet import Thumbnail, columns_of, lay_out
 from support.cli import SAMPLES, done
 
 
@@ -26,7 +26,7 @@ def test_ranges_stand_below_the_names_where_there_is_no_room_beside(tmp_path: Pa
     """Tiles of 96 pixels hold "R sobel-x" at 12 and "−876…824" at 11 pixels, but not beside each other."""
     picture = done("apply", SAMPLES / "tiny.png", "-k", "sobel-x", "--montage", "-o", tmp_path / "m.png", "--json").json
     assert picture["output"] == str(tmp_path / "m.png")
-    tiles = [Tile("R sobel-x", None, "−876…824"), Tile("G", None, "0…1")]
+    tiles = [Thumbnail("R sobel-x", None, "−876…824"), Thumbnail("G", None, "0…1")]
     laid = lay_out(tiles, (90, 96), "title", "caption", 2)
     placed = {shape.text: shape for shape in laid.scene.shapes if isinstance(shape, Text)}
     assert placed["−876…824"].y > placed["R sobel-x"].y + 8

@@ -37,8 +37,8 @@ def test_copies_are_marked_and_named(folder: Path) -> None:
     assert told["marks"] == [["pixel", "between", "copy"], ["between"] * 3, ["copy", "between", "copy"]]
     assert told["sources"] == [[[2, 3], None, [2, 3]], [None] * 3, [[2, 3], None, [2, 3]]]
     shown = done("explain", "a.png", *LINE, "--padding-mode", "replicate", "--at", "5,7", cwd=folder).text
-    assert "beyond the border, where the input goes on by mode replicate: row 3 is 2; column 4 is 3" in shown
-    assert "padding           1; the input goes on by replicate" in shown
+    assert "beyond the border, the input extended by mode replicate: row 3 is 2; column 4 is 3" in shown
+    assert "padding           1; the input is extended by replicate" in shown
     assert "3→2" in shown
 
 
@@ -68,7 +68,7 @@ def test_what_an_input_touches_is_what_reads_it(mode: str, folder: Path) -> None
 
 def test_the_figure(folder: Path) -> None:
     done("explain", "a.png", *LINE, "--padding-mode", "reflect", "--at", "5,7", "-o", "f.svg", cwd=folder)
-    assert "where the input goes on by mode reflect" in (folder / "f.svg").read_text()
+    assert "the input extended by mode reflect" in (folder / "f.svg").read_text()
 
 
 def test_animate_shows_the_copies(folder: Path) -> None:

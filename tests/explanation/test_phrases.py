@@ -85,7 +85,7 @@ def test_why_nothing_reaches_an_output() -> None:
     subject: Any = SimpleNamespace(geometry=geometry)
     assert phrases.unreached(subject, (3, 0)) == [
         "no input pixel reaches it",
-        "it lies between the taps of their kernels",
+        "it is between the taps of their kernels",
     ]
     said = "row 7 is output_padding: the kernels end at row 6"
     assert phrases.unreached(subject, (7, 6)) == ["no input pixel reaches it", said]
@@ -108,8 +108,8 @@ def test_how_sums_become_one(rule: str, sums: list[float], result: float, said: 
     [
         (False, "corr", "corr: the kernel as it is, not flipped"),
         (False, "conv", "conv: the kernel flipped in both axes"),
-        (True, "corr", "transpose: every input pixel lays down the kernel as it is; an output sees it turned by 180°"),
-        (True, "conv", "transpose: every input pixel lays down the kernel flipped; an output sees it as it is"),
+        (True, "corr", "transpose: every input pixel adds the kernel as it is; an output sees it turned by 180°"),
+        (True, "conv", "transpose: every input pixel adds the kernel flipped; an output sees it as it is"),
     ],
 )
 def test_how_the_kernel_lies(transpose: bool, op: str, said: str) -> None:

@@ -50,7 +50,7 @@ def test_a_direct_sum_by_hand() -> None:
     assert result.values.tolist() == [[[4, 5], [7, 8]]]
     assert result.products.tolist() == [[[4, 10], [21, 32]]]
     assert result.sum == 167
-    assert [result.source(i, j) for i in (0, 1) for j in (0, 1)] == [(1, 0), (1, 1), (2, 0), (2, 1)]
+    assert result.sources == [[(1, 0), (1, 1)], [(2, 0), (2, 1)]]
 
 
 def test_a_corner_of_zeros_by_hand() -> None:
@@ -65,7 +65,7 @@ def test_a_reflected_corner_by_hand() -> None:
     result = plain(ConvSpec(padding=Pads(1, 0, 1, 0), padding_mode="reflect"), RAMP, KERNEL, (0, 0))
     assert result.values.tolist() == [[[5, 4], [2, 1]]]
     assert result.marks == [["copy", "copy"], ["copy", "pixel"]]
-    assert result.source(0, 1) == (1, 0)
+    assert result.sources[0][1] == (1, 0)
     assert result.rows[0].position == -1
     assert result.sum == 5 + 8 + 6 + 4
 

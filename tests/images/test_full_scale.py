@@ -54,7 +54,7 @@ def test_white_far_above_the_values_is_told_whatever_is_made_of_the_channels(tmp
     path = tensor(tmp_path, np.random.default_rng(0).random((3, 20, 30), np.float32))
     for channels in ("each", "sum", "gray"):
         result = done("apply", path, "-k", "box:3", "--channels", channels, "-o", tmp_path / f"{channels}.png")
-        assert "the values reach 1 only, and white is 255" in result.err
+        assert "the largest value is only 1, and white is 255" in result.err
 
 
 def png_of(path: Path) -> np.ndarray:
@@ -135,7 +135,7 @@ def test_a_tiff_of_real_numbers(tmp_path: Path) -> None:
     done("apply", "in.tif", *ONE, "--full-scale", "255", "-o", "said.tif", cwd=tmp_path)
     result = run("apply", "said.tif", *ONE, "--full-scale", "1", "-o", "no.png", cwd=tmp_path)
     assert result.code == 2
-    assert "'said.tif' does, 255: leave it out" in result.err
+    assert "'said.tif' defines it as 255: leave it out" in result.err
     done("apply", "said.tif", *ONE, "-o", "again.png", cwd=tmp_path)
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out.png").read_bytes()
 
@@ -148,7 +148,7 @@ def test_colours_in_real_numbers(tmp_path: Path) -> None:
     done("apply", "in.tif", *ONE, "--full-scale", "65535", "-o", "out.png", cwd=tmp_path)
     np.testing.assert_array_equal(png_of(tmp_path / "out.png"), DEEP)
     done("apply", "in.tif", *ONE, "--full-scale", "65535", "-o", "said.tif", cwd=tmp_path)
-    assert "'said.tif' does, 65535" in run("apply", "said.tif", *ONE, "--full-scale", "1", cwd=tmp_path).err
+    assert "'said.tif' defines it as 65535" in run("apply", "said.tif", *ONE, "--full-scale", "1", cwd=tmp_path).err
 
 
 def test_32_bit_integers(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_what_says_itself_what_white_is(line: str, tmp_path: Path) -> None:
     write(tmp_path / "in.png", DEEP[:, :9, :9].astype(np.uint8))
     result = run(*line.split(), "--full-scale", "65535", cwd=tmp_path)
     assert result.code == 2
-    assert "'in.png' does, 255: leave it out" in result.err
+    assert "'in.png' defines it as 255: leave it out" in result.err
     assert len(result.err.splitlines()) == 1
 
 

@@ -272,3 +272,39 @@ def seen(path: Path) -> tuple[tuple[int, int], float, float]:
         return (tags[256].value, tags[257].value), across, down
     image = opened(path)
     return image.size, *image.info["dpi"]
+
+
+def exif_of(text: bytes) -> bytes:
+    """EXIF with a text in each of its directories: artist, copyright, owner and lens, and the datum of GPS."""
+
+    def directory(place: int, entries: list[tuple[int, int | bytes]]) -> bytes:
+        head, rest = struct.pack("<H", len(entries)), b""
+        behind = place + 2 + 12 * len(entries) + 4
+        for tag, value in entries:
+            if isinstance(value, int):
+                head += struct.pack("<HHII", tag, 4, 1, value)
+            else:
+                head += struct.pack("<HHII", tag, 2, len(value) + 1, behind + len(rest))
+                rest += value + bytes(1 + (len(value) + 1) % 2)
+        return head + bytes(4) + rest
+
+    first = lambda own, gps: directory(8, [(315, text), (33432, text), (0x8769, own), (0x8825, gps)])
+    own = 8 + len(first(0, 0))
+    camera = directory(own, [(0xA430, text), (0xA434, text)])
+    gps = own + len(camera)
+    return b"Exif\0\0II*\0\x08\0\0\0" + first(own, gps) + camera + directory(gps, [(0x12, text)])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "shift-jis"])
+@pytest.mark.parametrize("source", ["in.jpg", "in.png", "in.webp", "in.tif"])
+def test_texts_of_exif_stay_as_they_were_encoded(encoding: str, source: str, tmp_path: Path) -> None:
+    text = ("写真家の山田太郎" if encoding == "shift-jis" else "Jörg Müller").encode(encoding)
+    path = tmp_path / source
+    with_exif = path if source != "in.tif" else tmp_path / "first.png"
+    Image.new("RGB", (9, 9), "red").save(with_exif, exif=exif_of(text))
+    if source == "in.tif":
+        done("apply", with_exif, "-k", "identity", "-o", path)
+    assert path.read_bytes().count(text) == 5
+    for target in ("out.jpg", "out.png", "out.webp", "out.tif"):
+        done("apply", path, "-k", "box:3", "-o", tmp_path / target)
+        assert (tmp_path / target).read_bytes().count(text) == 5, target

@@ -111,7 +111,7 @@ def test_labels_are_safe_in_file_names() -> None:
         ("plus:1e3", ["radius '1e3'", "whole number"]),
         ("rectangle:0,3", ["height 0", "from 1"]),
         ("ring:3,2", ["from 3 to 2", "outer above it"]),
-        ("ring:3.2,3.3", ["holds no pixel's centre"]),
+        ("ring:3.2,3.3", ["contains no centre of a pixel"]),
         ("blur:1,4", ["size 4", "odd number"]),
         ("blur:1,5,45", ["angle 45", "multiple of 90", "motion"]),
         ("comet:1,0", ["length 0", "from 1"]),

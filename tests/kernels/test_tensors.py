@@ -108,10 +108,10 @@ def test_eight_bits(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tensor", "said"),
     [
-        (lambda: torch.empty(4, 1, 3, 3, device="meta"), "on device meta, which keeps shapes but no values: save them"),
-        (lambda: VALUES.to(torch.complex64), "of dtype complex64: real numbers are wanted"),
-        (lambda: VALUES.to(torch.complex32), "of dtype complex32: real numbers are wanted"),
-        (lambda: VALUES.to(torch.complex64).conj(), "of dtype complex64: real numbers are wanted"),
+        (lambda: torch.empty(4, 1, 3, 3, device="meta"), "on device meta, which has shapes but no values: save them"),
+        (lambda: VALUES.to(torch.complex64), "of dtype complex64: save real numbers"),
+        (lambda: VALUES.to(torch.complex32), "of dtype complex32: save real numbers"),
+        (lambda: VALUES.to(torch.complex64).conj(), "of dtype complex64: save real numbers"),
         (lambda: torch.zeros(4, 1, 3, 3, dtype=torch.uint8).view(torch.bits8), "save plain float32 tensors"),
         (lambda: torch.sparse_coo_tensor([[0]] * 4, [1.0], (10**5, 10**5, 3, 3)), "stand for 90000000000 values"),
         (lambda: torch.ones(1, 1, 1, 1).expand(10**5, 10**5, 3, 3), "stand for 90000000000 values"),
@@ -166,7 +166,7 @@ def test_biases_are_read_as_weights_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "size", "said"), [("C64", 8, "complex64: real numbers"), ("F4", 0.5, "F4, which nothing here")]
+    ("dtype", "size", "said"), [("C64", 8, "complex64: save real numbers"), ("F4", 0.5, "F4, which cannot be unpacked")]
 )
 def test_safetensors_of_other_kinds(dtype: str, size: float, said: str, tmp_path: Path) -> None:
     length = int(16 * size)

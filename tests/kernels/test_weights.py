@@ -167,7 +167,7 @@ def test_what_torch_saves(tmp_path: Path) -> None:
     torch.save(torch.from_numpy(WEIGHT).permute(0, 1, 3, 2)[:, :, ::2], path)
     np.testing.assert_array_equal(weights.load(str(path))[0], WEIGHT.transpose(0, 1, 3, 2)[:, :, ::2])
     torch.save([1, 2], path)
-    assert "hold a list: a tensor or a state_dict" in message(lambda: weights.load(str(path)))
+    assert "hold a list: save a tensor or a state_dict" in message(lambda: weights.load(str(path)))
     torch.save({"epoch": 3}, path)
     assert "hold no tensors, only epoch" in message(lambda: weights.load(str(path)))
 
@@ -251,10 +251,10 @@ def test_weights_must_fit_the_channels(tmp_path: Path) -> None:
     weight = weights.load(str(save(tmp_path / "w.npy", {"": WEIGHT}))).weight
     image = np.ones((3, 9, 9))
     text = message(lambda: convolve(image, weight, ConvSpec()), GeometryError)
-    assert "take 2 input channels, the image has 3" in text
+    assert "expect 2 input channels, the image has 3" in text
     assert "(C_out, C_in/groups, kh, kw)" in text
     text = message(lambda: transpose_convolve(image, weight, ConvSpec()), GeometryError)
-    assert "take 4 input channels, the image has 3" in text
+    assert "expect 4 input channels, the image has 3" in text
     assert "(C_in, C_out/groups, kh, kw)" in text
     text = message(lambda: convolve(image, weight, ConvSpec(groups=2)), GeometryError)
     assert "groups 2 does not divide the 3 input channels: use an image of 4 channels" in text

@@ -168,7 +168,7 @@ def test_skip_existing_of_one_image(photos: Path) -> None:
     done("apply", "photos/1.png", *BOX, "--skip-existing", "-q", cwd=photos)
     (photos / "1-box.png").write_text("from before")
     result = done("apply", "photos/1.png", *BOX, "--skip-existing", cwd=photos)
-    assert (result.out, result.err) == (b"", "convcli: 1-box.png is there already\n")
+    assert (result.out, result.err) == (b"", "convcli: 1-box.png exists already\n")
     assert (photos / "1-box.png").read_text() == "from before"
 
 

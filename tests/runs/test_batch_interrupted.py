@@ -65,7 +65,7 @@ def test_an_interruption_leaves_whole_files_and_says_how_far_it_came(number: sig
     assert process.returncode == 128 + number
     lines = err.decode().splitlines()
     assert lines[0].startswith("convcli: 6 of 7 written, in ")
-    assert lines[0].endswith("; --skip-existing goes on from here")
+    assert lines[0].endswith("; --skip-existing continues from here")
     assert lines[1:] == ["convcli: interrupted"] * (number == signal.SIGINT)
     assert {line.split()[2] for line in out.decode().splitlines()} <= {f"out/{name}.png" for name in "abcdef"}
     assert sorted(path.name for path in (photos / "out").iterdir()) == [f"{name}.png" for name in "abcdef"]

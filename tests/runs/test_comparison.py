@@ -248,7 +248,7 @@ class Wrong:
         from convcli.backends import reference
 
         if self.fault == "unturned":
-            task = replace(task, layer=replace(task.layer, weight=task.layer.weight[:, :, ::-1, ::-1]))
+            task = task._replace(layer=replace(task.layer, weight=task.layer.weight[:, :, ::-1, ::-1]))
         computed = reference.run(task)
         array = computed.array.astype(task.dtype)
         if self.fault == "pixel":

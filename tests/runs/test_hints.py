@@ -95,9 +95,9 @@ SIXTEEN = "1,2,1;2,4,2;1,2,1"
 def test_a_sum_that_clips_is_named_before_the_range(folder: Path) -> None:
     said = done("apply", "a.png", "-k", SIXTEEN, "-o", "out.png", "-q", cwd=folder).err
     assert "clipped" in said
-    assert said.index("the kernel sums to 16, divide it by 16") < said.index("--range")
+    assert said.index("the kernel sums to 16; divide it by 16") < said.index("--range")
     told = done("apply", "a.png", "-k", SIXTEEN, "-o", "out.png", "--json", cwd=folder).json
-    assert told["notes"] == ["the kernel sums to 16, divide it by 16 to keep the brightness"]
+    assert told["notes"] == ["the kernel sums to 16; divide it by 16 to keep the brightness"]
     said = done("apply", "a.png", "b.png", "-k", SIXTEEN, "-o", "out/", cwd=folder).err
     assert said.count("the kernel sums to 16") == 1
     assert said.index("the kernel sums to 16") < said.index("--range")
@@ -107,7 +107,7 @@ def test_the_sum_of_a_transposed_operation_is_spread(folder: Path) -> None:
     said = done(
         "transpose", "a.png", "-k", SIXTEEN, "-s", "2", "-p", "1", "--op2", "1", "-o", "out.png", "-q", cwd=folder
     ).err
-    assert "the kernel sums to 16, which stride 2 divides by 4, divide it by 4" in said
+    assert "the kernel sums to 16, which stride 2 divides by 4; divide it by 4" in said
     again = done("transpose", "a.png", "-k", "bilinear:2", "-s", "2", "-p", "1", "-o", "out.png", "-q", cwd=folder).err
     assert "sums to" not in again
 
@@ -121,7 +121,7 @@ def test_other_causes_of_clipping(options: str, folder: Path) -> None:
 
 def test_rows_that_the_shell_took(folder: Path) -> None:
     """``-k 0,1,0;1,-4,1`` without quotes ends the command at the ``;``."""
-    hint = "kernel '0,1,0' is one row: if a ; follows, the shell takes it unless there are quotes, as in -k '0,1,0;…'"
+    hint = "kernel '0,1,0' is one row: if there was a ; after it, the shell took it; use quotes, as in -k '0,1,0;…'"
     assert hint in done("apply", "a.png", "-k", "0,1,0", cwd=folder).err
     assert hint in done("apply", "a.png", "--overwrite", "--kernel=0,1,0", cwd=folder).err
     for line in (["-k", "0,1,0", "-o", "out.png"], ["-o", "out.png", "-k", "1,1"], ["-o", "out.png", "-k", "1,2;3,4"]):

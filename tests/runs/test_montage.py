@@ -206,7 +206,7 @@ def test_the_dark_theme(tmp_path: Path) -> None:
 def test_a_contact_sheet_never_takes_the_images_place(option: tuple, image: np.ndarray, tmp_path: Path) -> None:
     result = run("apply", "in.png", "-k", "sobel-x", *option, "--in-place", cwd=tmp_path)
     assert result.code == 2
-    assert result.err.startswith("convcli: error: --montage would put a contact sheet in the place of the image")
+    assert result.err.startswith("convcli: error: --montage with --in-place would replace the image by a contact sheet")
     assert np.array_equal(read(tmp_path / "in.png"), image)
 
 

@@ -91,7 +91,10 @@ def test_going_on_where_a_run_ended(folder: Path) -> None:
     [
         ("in/a.png -o x.png --format png", "--format png is for -o -, a folder or a template"),
         ("in/a.png -o x --format png", "leave it out"),
-        ("in -o out/{stem}.png --format jpg", "'out/a.png' is no jpg, as --format says: use .{ext} as its ending"),
+        (
+            "in -o out/{stem}.png --format jpg",
+            "'out/a.png' does not end as --format jpg does: use .{ext} as its ending",
+        ),
         ("in -o out/{stem} --format jpg", "has no ending"),
         ("in -o out/ --format xyz", "format 'xyz' cannot be written: use png, jpg"),
         ("in -o out/ --format a/b", "format 'a/b' cannot be written"),
@@ -140,11 +143,11 @@ def test_in_place_is_not_offered_where_an_image_would_take_the_place_of_another(
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     result = run("apply", *line.split(), *BOX, cwd=folder)
     assert result.code == 2
-    assert "name another" in result.err
+    assert "use another name" in result.err
     assert "in-place" not in result.err
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_in_place_is_offered_where_each_image_takes_its_own(folder: Path) -> None:
-    assert "use --in-place" in run("apply", "in/a.png", *BOX, "-o", "in/a.png", cwd=folder).err
-    assert "use --in-place" in run("apply", "in", *BOX, "-o", "in/", cwd=folder).err
+    assert "or --in-place" in run("apply", "in/a.png", *BOX, "-o", "in/a.png", cwd=folder).err
+    assert "or --in-place" in run("apply", "in", *BOX, "-o", "in/", cwd=folder).err

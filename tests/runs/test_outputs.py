@@ -149,7 +149,7 @@ def test_a_default_name_that_comes_to_exist_meanwhile_is_refused(
     result = run("apply", "a.png", *BOX, cwd=inputs)
     assert result.code == 2
     assert result.err == (
-        "convcli: error: output 'a-box.png' exists: name another by -o, or use --overwrite to replace it\n"
+        "convcli: error: output 'a-box.png' exists: use another name with -o, or --overwrite to replace it\n"
     )
     assert content(inputs) == {**before, "a-box.png": b"precious"}
     result = run("apply", "a.png", "b.png", *BOX, "-q", cwd=inputs)  # refused before anything is written

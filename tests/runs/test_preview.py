@@ -109,9 +109,9 @@ def test_sixteen_bits_and_standard_streams(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("sobel --on a.png", "--on a.png has nowhere to be drawn: add -o FILE.png"),
-        ("sobel --on a.png -o seen.svg", "is no picture: use .png"),
-        ("sobel --on a.png -o k.csv", "is no picture: use .png"),
+        ("sobel --on a.png", "--on a.png has no output: add -o FILE.png"),
+        ("sobel --on a.png -o seen.svg", "is not a picture: use .png"),
+        ("sobel --on a.png -o k.csv", "is not a picture: use .png"),
         ("sobel box --on a.png -o seen.png", "is for one kernel"),
         ("--on a.png -o seen.png", "is for one kernel"),
         ("sobel --on a.png -o a.png", "is the picture that is read"),

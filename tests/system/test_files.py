@@ -399,7 +399,7 @@ def test_standard_input_that_does_not_wait(inputs: Path) -> None:
     os.close(reader)
     os.close(writer)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(b"convcli: error: input '-' cannot be read: the pipe does not wait for its writer")
+    assert ended.stderr.startswith(b"convcli: error: input '-' cannot be read: the pipe is non-blocking")
     assert len(ended.stderr.splitlines()) == 1
 
 

@@ -195,8 +195,9 @@ def test_long_weights_are_read_from_their_file(tool: str, tmp_path: Path) -> Non
                 assert len(translate(request, tool)) < 1000
                 check(request, tool, tmp_path)
     request = layer_for(ConvSpec(), (8, 9), weight)
-    assert "# cannot be expressed: 32×3×5×5 numbers are too many to paste; save them, as applied, to weight.npy" in (
-        translate(request, tool)
+    assert (
+        "# cannot be expressed: 32×3×5×5 numbers are too many for a script; save them, as applied, to weight.npy"
+        in (translate(request, tool))
     )
     np.save(tmp_path / "weight.npy", weight)
     check(request, tool, tmp_path)

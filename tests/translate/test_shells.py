@@ -100,9 +100,9 @@ def test_banks(name: str, tool: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("channels", ["each", "sum", "gray"])
 @pytest.mark.parametrize("colours", [1, 3])
-def test_opacity_is_left_out(colours: int, channels: str, tool: str, tmp_path: Path) -> None:
+def test_alpha_is_left_out(colours: int, channels: str, tool: str, tmp_path: Path) -> None:
     request = request_for(
-        ConvSpec(padding="same"), (7, 8), "0.1,0.2;0.3,0.1", colours=colours, channels=channels, transparent=True
+        ConvSpec(padding="same"), (7, 8), "0.1,0.2;0.3,0.1", colours=colours, channels=channels, drops_alpha=True
     )
     pixels = np.random.default_rng(0).integers(0, 256, (colours + 1, 7, 8), np.uint8)
     Image.fromarray(pixels.transpose(1, 2, 0), "LA" if colours == 1 else "RGBA").save(tmp_path / "image.png")
@@ -147,10 +147,10 @@ def test_linear_light_in_imagemagick(tmp_path: Path) -> None:
 IMPOSSIBLE = {
     ("imagemagick", "transposed"): "the transposed operation",
     ("vips", "transposed"): "the transposed operation",
-    ("imagemagick", "layer"): "a layer that weighs each channel in its own way",
-    ("vips", "layer"): "a layer that weighs each channel in its own way",
-    ("imagemagick", "biases"): "a bias of its own for each channel",
-    ("vips", "biases"): "a bias of its own for each channel",
+    ("imagemagick", "layer"): "a layer with other weights for each channel",
+    ("vips", "layer"): "a layer with other weights for each channel",
+    ("imagemagick", "biases"): "a different bias for each channel",
+    ("vips", "biases"): "a different bias for each channel",
     ("imagemagick", "tensor"): "a .npy file",
     ("vips", "tensor"): "a .npy file",
     ("vips", "linear"): "linear light",
@@ -168,7 +168,7 @@ def test_what_cannot_be_expressed_is_all_that_is_said(tool: str, what: str) -> N
     }[what]
     text = translate(request, tool)
     assert text.startswith(f"# cannot be expressed: {IMPOSSIBLE[tool, what]}")
-    assert text.endswith("there is no text\n")
+    assert text.endswith("there is no script\n")
     assert text.count("\n") == 1
 
 

@@ -7,7 +7,6 @@ block. The tiles are always those of the whole picture. So every value is the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from math import prod
@@ -28,7 +27,7 @@ from convcli.system.parallel import run_all
 from convcli.windows import WHOLE, Array
 
 LARGEST = 1e30
-"""If all results lie below this, no sum on the way has overflowed, so that none of them is NaN."""
+"""If all results are smaller than this, no sum on the way has overflowed, so that none of them is NaN."""
 
 
 class Block(NamedTuple):
@@ -73,7 +72,7 @@ class BlockOutput:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
         else:
             self.array = np.empty((count, outputs, height, width), kind)
-        # per image ``(O, H, W·step)``, if values lie in the same order as in a tile; else None
+        # per image ``(O, H, W·step)``, if values have the same order as in a tile; else None
         self._lines: list[Array] | None = None
         in_order = self.interleaved and outputs == self.job.step if self.job.step > 1 else not self.interleaved
         if in_order and len(self.job.phases) == 1 and self.job.upsample == (1, 1):
@@ -119,7 +118,7 @@ class BlockOutput:
         left, right = t * (columns.start - x), t * (columns.stop - x)
         for number, (a, b) in enumerate(job.phases):
             place = self.array[image, :, a + top : a + bottom : s, b + left : b + right : t]
-            if place.size:  # the last phases may lie beyond the image
+            if place.size:  # the last phases may be outside the image
                 yield planes[:, number, : place.shape[1]], place
 
     def _put(self, values: Array, place: Array, buffers: Buffers) -> Clipped:
@@ -157,7 +156,7 @@ def run(task: Task) -> Computed:
     recipe = recipe_of(task)
     if task.target is not None or not task.finish.looks or _twice(task):
         return _by_blocks(task, recipe)
-    computed = _by_blocks(replace(task, finish=Finish()), recipe)
+    computed = _by_blocks(task._replace(finish=Finish()), recipe)
     done = finished(computed.array, task.finish, computed.plan, computed.mixes)
     return done._replace(considered=computed.considered)
 
@@ -171,7 +170,7 @@ def _by_blocks(task: Task, recipe: FilterRecipe) -> Computed:
             output = BlockOutput(task, block)
             _each(task, block, output.look)
             span = wider(span, output.span)
-        task = replace(task, finish=task.finish.stretching(span))
+        task = task._replace(finish=task.finish.stretching(span))
     clipped = Clipped()
     for block in parts():
         output = BlockOutput(task, block)

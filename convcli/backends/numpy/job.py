@@ -5,9 +5,9 @@ form one plane, whose horizontal neighbours are `step` values apart. A tap is th
 nothing has to be rearranged. Every other channel is a plane of its own, with step 1.
 
 A strategy never sees a horizontal stride. The columns that a strided operation reads form classes, one for each tap
-modulo the stride. Each class is gathered as a plane of its own, in which neighbours lie side by side again. Or all
+modulo the stride. Each class is gathered as a plane of its own, in which neighbours are next to each other again. Or all
 columns are computed, and those that the stride leaves out are dropped afterwards: that is more work, but on values that
-lie side by side. A strategy does not see a transposed operation either: it is a direct one with more outputs, see
+are next to each other. A strategy does not see a transposed operation either: it is a direct one with more outputs, see
 `convcli.backends.numpy.phases`.
 """
 
@@ -100,8 +100,7 @@ class FilterJob(NamedTuple):
         if self.source.kind != "u" or not self.outputs:
             return -np.inf, np.inf
         largest = float(np.iinfo(self.source).max)
-        low = np.minimum(self.kernels, 0).sum(axis=(1, 2, 3)) * largest
-        high = np.maximum(self.kernels, 0).sum(axis=(1, 2, 3)) * largest
+        low, high = (bound(self.kernels, 0).sum(axis=(1, 2, 3)) * largest for bound in (np.minimum, np.maximum))
         return float((low + self.bias.min(axis=1)).min()), float((high + self.bias.max(axis=1)).max())
 
     @property
@@ -164,9 +163,9 @@ def direct(
     """The job of a direct operation with ``weight (C_out, C_in/groups, kh, kw)`` and ``bias (C_out,)``.
 
     Tap j of output column x reads padded column ``t·x + e·j``. With g, the greatest common divisor of t and e, the taps
-    ``i, i + t/g, …`` form a class: they read every t-th column from ``e·i`` on, and among these they lie ``e/g`` apart.
+    ``i, i + t/g, …`` form a class: they read every t-th column from ``e·i`` on, and among these they are ``e/g`` apart.
 
-    Columns that lie between the stretches of distant taps are left out, so that a large dilation costs no more than its
+    Columns between the stretches of distant taps are left out, so that a large dilation costs no more than its
     taps.
 
     The pixels have the dtype `source`, and `interleaved` says that the image's channels are interleaved in memory.

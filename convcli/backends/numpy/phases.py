@@ -36,7 +36,7 @@ class AxisPhases(NamedTuple):
     """The phases of an axis that have taps, in one window."""
 
     phases: list[Phase]
-    outputs: int  # number of outputs of each phase. The last one may lie beyond the image.
+    outputs: int  # number of outputs of each phase. The last one may be outside the image.
     # number of taps of the window, and their distance in input pixels
     length: int
     dilation: int
@@ -69,19 +69,19 @@ def axis_phases(geometry: Geometry, axis: int) -> AxisPhases:
 
 
 MOST_ENTRIES, MOST_GAPS = 1 << 22, 64
-"""The windows of the phases may have so many entries in all; if they have more, then only so many for each tap."""
+"""The windows of the phases may have this many entries in all; if they have more, then only this many for each tap."""
 
 
 def sparse(weight: Array, geometry: Geometry) -> str:
     """Why this backend cannot do an operation: nearly all entries of its windows would be gaps. Empty if it can.
 
-    Phases begin far apart if a large dilation is not a multiple of the stride. The gaps between them are laid out, too.
+    Phases begin far apart if a large dilation is not a multiple of the stride. The gaps between them take memory, too.
     """
     rows, columns = axis_phases(geometry, 0), axis_phases(geometry, 1)
     entries = weight[..., 0, 0].size * len(rows.phases) * len(columns.phases) * rows.length * columns.length
     if entries <= max(MOST_ENTRIES, MOST_GAPS * weight.size):
         return ""
-    return f"a dilation that is no multiple of the stride makes windows of {rows.length}×{columns.length}, nearly all of them gaps"
+    return f"a dilation that is not a multiple of the stride gives windows of {rows.length}×{columns.length} with almost only gaps"
 
 
 def transposed(

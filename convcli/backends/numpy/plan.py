@@ -28,13 +28,13 @@ FILL, FINISH = 1.3, 3.0
 
 REARRANGE, PICK = 0.4e-9, 0.5e-9
 """Seconds to separate an interleaved value from its neighbours, or to put one back; and to gather a value of a class
-of columns, which do not lie side by side."""
+of columns, which are not neighbours."""
 
 ROUNDING = 1.5
-"""A strategy that rounds must be so many times faster than an exact one, if pixels and kernel are integers."""
+"""A strategy that rounds must be this many times faster than an exact one, if pixels and kernel are integers."""
 
 NARROW = 1.2
-"""A sum in floating point must be so many times faster than one in exact narrow integers, which leave more of the
+"""A sum in floating point must be this many times faster than one in exact narrow integers, which leave more of the
 cache free."""
 
 WORTH_ROUNDING = 200e-6
@@ -56,7 +56,7 @@ USUAL = 2
 so that results are always the same to the bit."""
 
 CONTENDED, SHORT = 2.0, 20e-6
-"""How many times longer a call takes if threads share Python's lock and the call is no longer than so many seconds:
+"""How many times longer a call takes if threads share Python's lock and the call takes at most this many seconds:
 a thread that wants the lock at the same moment is put to sleep and woken again."""
 
 
@@ -67,11 +67,11 @@ class Plan(NamedTuple):
     rank: float  # predicted seconds on `USUAL` threads. The plan with the least is chosen.
     seconds: float  # predicted seconds on `threads` threads
     threads: int = 1  # number of threads to use: a further one must get `WORTH_A_THREAD` more work
-    shares: int = 1  # number of threads to use if there are `USUAL` ones. There are at least so many tiles.
+    shares: int = 1  # number of threads to use if there are `USUAL` ones. There is at least one tile for each.
 
     @property
     def considered(self) -> Considered:
-        """The plan as it is shown to the user."""
+        """The plan, for the user."""
         return Considered(self.way.name, self.seconds, self.way.reason)
 
 
@@ -81,23 +81,16 @@ def plans(jobs: list[FilterJob], dtype: str, threads: int, wanted: str | None = 
     `threads` share the work. `dtype` is that of the computation, unless it is done in exact integers. `wanted` is a
     strategy to consider even if it is not worth it.
     """
-    found = [plan for job in jobs for plan in _plans(job, dtype, threads, wanted)]
+    found = []
+    for job in jobs:
+        layouts = [job] if job.step == 1 else [job, job.planar()]
+        estimates = [one for name in STRATEGIES for one in STRATEGIES[name].estimates(layouts, dtype, name == wanted)]
+        exact = any(estimate.dtype.startswith("int") for estimate in estimates)
+        found += [_plan(job, estimate, threads, exact) for estimate in estimates]
     cheapest: dict[str, Plan] = {}
     for plan in sorted(found, key=lambda plan: plan.rank):
         cheapest.setdefault(plan.way.name, plan)
     return [*cheapest.values()]
-
-
-def _plans(job: FilterJob, dtype: str, threads: int, wanted: str | None) -> list[Plan]:
-    """The plans for one job (see `plans`). There may be several of one strategy."""
-    layouts = [job] if job.step == 1 else [job, job.planar()]
-    found = [
-        estimate
-        for name, strategy in STRATEGIES.items()
-        for estimate in strategy.estimates(layouts, dtype, name == wanted)
-    ]
-    exact = any(estimate.dtype.startswith("int") for estimate in found)
-    return [_plan(job, estimate, threads, exact) for estimate in found]
 
 
 def _plan(job: FilterJob, estimate: Estimate, threads: int, exact: bool = False) -> Plan:
@@ -152,5 +145,5 @@ def choose(found: list[Plan], name: str | None) -> Plan:
         if name in (None, plan.way.name):
             return plan
     wanted = getattr(STRATEGIES[str(name)], "WANTS", "another job")
-    remedy = f"it wants {wanted}; use one of {', '.join(plan.way.name for plan in found)}"
+    remedy = f"it needs {wanted}; use one of {', '.join(plan.way.name for plan in found)}"
     raise BackendError(f"plan '{name}'", "cannot do this", remedy)

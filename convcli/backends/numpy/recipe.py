@@ -55,7 +55,7 @@ CACHED_RECIPES = 16
 """The most recipes of at most `CACHED_BYTES` that are kept."""
 
 MOST_LEFT_OUT, MOST_COLUMNS = 4, 1 << 20
-"""All columns may be computed up to this horizontal stride, and up to so many columns. Beyond this, too much is left
+"""All columns may be computed up to this horizontal stride, and up to this number of columns. Beyond this, too much is left
 out, or the index map is too large (as for a very long image of few rows)."""
 
 
@@ -174,7 +174,7 @@ def _bytes(array: Array) -> bytes:
 class Recipes:
     """The recipes that are kept for the next operations like theirs: small ones, and the last large one of each thread.
 
-    So the choice of a backend, the run and all frames of a film have one recipe, however large it is.
+    So one recipe serves the choice of a backend, the run and all frames of a film, however large it is.
     """
 
     def __init__(self) -> None:
@@ -268,7 +268,7 @@ def _weighed(ways: list[FilterJob], key: Key) -> list[Plan]:
     Raises
     ------
     BackendError
-        There is no plan of the name that is asked for, or it cannot do this job.
+        The plan that the user wants does not exist, or it cannot do this job.
     """
     if key.plan not in (None, *STRATEGIES):
         raise BackendError(f"plan '{key.plan}'", "is unknown", f"use one of {', '.join(STRATEGIES)}")

@@ -76,7 +76,7 @@ def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
 
 
 def described(tiles: list[tuple[range, range]], threads: int) -> str:
-    """A text such as ``94 strips of 32 rows, 2 threads``, or ``160 tiles of 185×300, 2 threads`` if lines are cut, too."""
+    """A text like ``94 strips of 32 rows, 2 threads``, or ``160 tiles of 185×300, 2 threads`` if lines are cut, too."""
     if not tiles:
         return "nothing to compute"
     (rows, columns), count = tiles[0], len(tiles)
@@ -88,7 +88,7 @@ def described(tiles: list[tuple[range, range]], threads: int) -> str:
 
 
 FEW_COLUMNS = 8
-"""Up to so many single columns are copied one by one, which takes less time than gathering them at once."""
+"""Up to this many single columns are copied one by one, which takes less time than gathering them at once."""
 
 
 class Gather:
@@ -124,7 +124,7 @@ class Gather:
     def copies(self) -> list[tuple[int, int]] | None:
         """The place of each single one, and the place in the stretch that it is copied from, or `ZERO`.
 
-        None if there are too many, or if the source of one lies outside the stretch.
+        None if there are too many, or if the source of one is outside the stretch.
         """
         if self.most is not None and len(self.outside) > self.most:
             return None
@@ -138,7 +138,7 @@ class Gather:
 
     @cached_property
     def kind(self) -> tuple[object, ...]:
-        """A key that is equal for rows that differ only in where the stretch lies in the image."""
+        """A key that is equal for rows that differ only in the place of the stretch in the image."""
         return len(self.indices), self.run, None if self.copies is None else (*self.copies,)
 
 

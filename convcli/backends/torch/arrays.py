@@ -8,7 +8,6 @@ from threading import Lock
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from convcli.backends import Computed, Task, finished, handed_over, lifted
 from convcli.backends.torch import storing
@@ -130,8 +129,6 @@ def _computed(task: Task, made: Tensors, out: torch.Tensor, how: str) -> Compute
 
 def to_tensor(array: Array) -> torch.Tensor:
     """An array as a tensor in the host's memory: with the same dtype, and without a copy if torch allows it."""
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
     if not array.flags.writeable or min(array.strides, default=0) < 0:
         array = array.copy(order="K")  # torch has neither read-only tensors nor negative strides
     return torch.from_numpy(array)
@@ -141,5 +138,5 @@ def to_array(tensor: torch.Tensor) -> Array:
     """A tensor as an array in the host's memory, in the same dtype. bfloat16, which NumPy does not have, becomes float32."""
     if tensor.dtype is torch.bfloat16:
         tensor = tensor.float()
-    array: NDArray[np.generic] = tensor.cpu().numpy()
+    array: Array = tensor.cpu().numpy()
     return array

@@ -37,7 +37,7 @@ class Tensors(NamedTuple):
 
 
 FEW_CHANNELS = 8
-"""Up to so many channels, planes are interleaved on the CPU, which takes less time than it saves. With more channels
+"""Up to this many channels, planes are interleaved on the CPU, which takes less time than it saves. With more channels
 it may not."""
 
 
@@ -54,7 +54,7 @@ def tensors(
 
 
 def plainly(x: torch.Tensor) -> torch.Tensor:
-    """The same tensor. If its values lie in the order of its axes, its strides are set to say so.
+    """The same tensor. If its values are in the order of its axes, its strides are set to say so.
 
     The stride of an axis of length 1 can be any number. But torch (2.13) may take it for channels_last, and then writes
     out of bounds if other axes have length 1.

@@ -55,7 +55,7 @@ def correlate(
 ) -> torch.Tensor:
     """The direct operation on a padded input, as the product of its transform and the conjugate transform of the kernel.
 
-    The outputs that wrap around lie beyond the last window and are cut off. Equal kernels are transformed once: an
+    The outputs that wrap around come after the last window and are cut off. Equal kernels are transformed once: an
     image filter has the same kernel for every channel. `convcli.backends.spectra.HELD` limits the spectra that are held
     at a time.
     """

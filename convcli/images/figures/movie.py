@@ -1,4 +1,4 @@
-"""A `Reel` as GIF, APNG or WebP: one palette of few colours, and only what changes from frame to frame."""
+"""A `Reel` as GIF, APNG or WebP, with a small palette. Only what changes is written from frame to frame."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from convcli.images.formats import row_of
 from convcli.images.writing.gif import unpacked
 
 COLORS = 32
-"""Colours of the palette: the fills exactly, and enough shades for smooth letters."""
+"""The number of colours in the palette: enough for all fills exactly, and for smooth letters."""
 
 MAX_PIXELS = 400_000_000
-"""Pixels of all frames together, of which Pillow keeps a byte each until it writes them."""
+"""The most pixels of all frames together. Pillow keeps a byte of each until it writes them."""
 
 
 def write(reel: Reel, stream: BinaryIO, container: str, scale: float = 1.0) -> None:
@@ -29,35 +29,31 @@ def write(reel: Reel, stream: BinaryIO, container: str, scale: float = 1.0) -> N
 
     Parameters
     ----------
-    reel : Reel
-        What is shown.
-    stream : binary stream
-        Where it goes.
     container : {"GIF", "PNG", "WEBP"}
-        The format, as Pillow names it; a PNG of several frames is an APNG.
+        The format; a PNG of several frames is an APNG.
     scale : float
-        Pixels for each of the reel's.
+        How many pixels of the output are a pixel of the reel.
 
     Raises
     ------
     ImageError
-        More pixels than memory should hold.
+        There are more than `MAX_PIXELS`.
     """
     count = len(reel.frames)
     _check(reel.base, scale, count)
     palette = _Palette(reel, scale)
     frames = (palette.image(pixels) for pixels in _paint(reel, scale))
     first, *rest = frames
-    each = round(100 / reel.fps) * 10  # GIF counts hundredths of a second
+    each = round(100 / reel.fps) * 10  # GIF counts time in hundredths of a second
     durations = [each] * (count - 1) + [each + round(100 * reel.hold) * 10]
     options: dict[str, Any] = {"append_images": rest, "duration": durations if count > 1 else durations[0], "loop": 0}
-    # of which an encoder takes what it knows; of a GIF only what changes is written
+    # each encoder uses the options that it knows; in a GIF, only what changes is written
     options |= {"optimize": True, "interlace": 0, "lossless": True, "disposal": 1 if row_of(container).palette else 0}
     first.save(stream, container, save_all=True, **options)
 
 
 def _paint(reel: Reel, scale: float) -> Iterator[NDArray[np.uint8]]:
-    """Every frame ``(H, W, 3)``. What lasts is painted once."""
+    """Every frame ``(H, W, 3)``. Shapes that stay are painted once."""
     page = reel.base.background
     kept = Image.fromarray(raster.paint(reel.base, scale))
     for frame in reel.frames:
@@ -68,9 +64,9 @@ def _paint(reel: Reel, scale: float) -> Iterator[NDArray[np.uint8]]:
 
 
 class _Palette:
-    """The most frequent colours of the first, the middle and the last frame; others become the nearest of them.
+    """The most frequent colours of the first, the middle and the last frame. Other colours become the nearest of them.
 
-    Pillow's own mapping to a palette is coarse: it makes white a gray that is nearly white.
+    Pillow's own mapping to a palette is coarse: white becomes a light gray.
     """
 
     def __init__(self, reel: Reel, scale: float) -> None:
@@ -81,7 +77,9 @@ class _Palette:
             counts.update(dict(zip(colors.tolist(), times.tolist(), strict=True)))
         chosen = np.array([color for color, _ in counts.most_common(COLORS)])
         self.colors = unpacked(chosen)
-        self.index = np.full(1 << 24, COLORS, np.uint8)  # of every colour that was met; COLORS: not yet
+        self.index = np.full(
+            1 << 24, COLORS, np.uint8
+        )  # for every colour that was met its index; COLORS for all others
         self.index[chosen] = np.arange(len(chosen))
 
     def image(self, pixels: NDArray[np.uint8]) -> Image.Image:
@@ -103,13 +101,13 @@ def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def write_still(scene: Scene, stream: BinaryIO, scale: float) -> None:
-    """Encode one page as PNG; raises as `write` does."""
+    """Encode one page as PNG. The errors are those of `write`."""
     _check(scene, scale, 1)
     raster.encode(scene, stream, scale)
 
 
 def _check(page: Scene, scale: float, count: int) -> None:
-    """Refuse what memory should not hold."""
+    """Refuse too many pixels."""
     width, height = round(page.width * scale), round(page.height * scale)
     if width * height * count > MAX_PIXELS:
         raise ImageError(

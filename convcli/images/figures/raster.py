@@ -25,7 +25,7 @@ FIGURES = (".svg", ".png")
 
 
 def paint(scene: Scene, scale: float = 1.0) -> NDArray[np.uint8]:
-    """A scene as an image ``(H, W, 3)``, uint8 sRGB, `scale` pixels for each of the scene's."""
+    """A scene as an image ``(H, W, 3)``, uint8 sRGB, enlarged by `scale`."""
     image = Image.new("RGB", (round(scene.width * scale), round(scene.height * scale)), scene.background)
     draw_on(image, scene.shapes, scale, scene.background)
     return np.asarray(image)
@@ -37,7 +37,7 @@ def encode(scene: Scene, stream: BinaryIO, scale: float) -> None:
 
 
 def draw_on(image: Image.Image, shapes: Iterable[Shape], scale: float, page: str) -> None:
-    """Paint shapes over an RGB image; `page` is the colour that shows through what is not opaque."""
+    """Paint shapes over an RGB image. `page` is the colour behind shapes that are not opaque."""
     draw = ImageDraw.Draw(image)
     for shape in shapes:
         if isinstance(shape, Rect):
@@ -51,7 +51,7 @@ def draw_on(image: Image.Image, shapes: Iterable[Shape], scale: float, page: str
 
 
 def remarks(shapes: Iterable[Shape], remedy: str = ": write .svg") -> tuple[str, ...]:
-    """What the user should know of shapes that become pixels: signs that the font does not have, which are drawn as boxes."""
+    """Remarks about shapes that become pixels: signs that the font lacks are drawn as boxes."""
     lacking = "".join(
         dict.fromkeys(sign for one in shapes if isinstance(one, Text) for sign in one.text if _lacks(sign))
     )
@@ -59,21 +59,13 @@ def remarks(shapes: Iterable[Shape], remedy: str = ": write .svg") -> tuple[str,
 
 
 def save(scene: Scene, target: str, scale: float = 2.0, form: str | None = None) -> tuple[str, ...]:
-    """Write a scene to a .svg or .png file, whole or not at all; `form` (svg, png) stands in for the ending.
+    """Write a scene to a .svg or .png file, completely or not at all. `form` (svg, png) overrides the ending.
 
-    Returns
-    -------
-    tuple of str
-        The `remarks` on a .png.
-
-    Raises
-    ------
-    ImageError
-        Another ending, or a file that cannot be written.
+    Returns the `remarks` about a .png. Raises `ImageError` if the ending is another one, or if the file cannot be written.
     """
     ending = Path(target).suffix.lower() if form is None else f".{form}"
     if ending not in FIGURES:
-        raise ImageError(f"figure '{target}'", f"ends in none of {', '.join(FIGURES)}", "name one of them")
+        raise ImageError(f"figure '{target}'", f"ends in none of {', '.join(FIGURES)}", "use one of them")
     with files.writing(target) as stream:
         if ending == ".svg":
             stream.write(svg.render(scene).encode())
@@ -89,12 +81,12 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
 
 @cache
 def _lacks(sign: str) -> bool:
-    """Whether the font, which was cut down to what figures say, has no such sign: its picture is empty then."""
+    """Whether the font, which has only the signs that figures need, lacks a sign. Its picture is empty then."""
     return not sign.isspace() and _font(16.0).getmask(sign).getbbox() is None
 
 
 def _text(draw: ImageDraw.ImageDraw, shape: Text, scale: float) -> None:
-    """A line of text; a sign that the font lacks is a box as high as a capital."""
+    """Draw a line of text. A sign that the font lacks becomes a box as high as a capital letter."""
     size, baseline = shape.size * scale, (shape.y + CAP * shape.size / 2) * scale
     stroke = size / 40 if shape.bold else 0
     draw.text((shape.left * scale, baseline), shape.text, shape.color, _font(size), anchor="ls", stroke_width=stroke)
@@ -129,7 +121,7 @@ def _scaled(points: Iterable[Point], scale: float) -> list[Point]:
 
 
 def _stroke(draw: ImageDraw.ImageDraw, points: Sequence[Point], color: str, width: float, dash: float) -> None:
-    """Draw a line whose lengths are in pixels of the image; Pillow knows no dashes, so each is a line."""
+    """Draw a line; `width` and `dash` are in pixels of the image. Pillow cannot draw dashes, so each is a line of its own."""
     for (x0, y0), (x1, y1) in pairwise(points):
         length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
         each, start = dash or length, 0.0

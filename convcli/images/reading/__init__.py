@@ -13,7 +13,7 @@ from convcli.images.reading import ends
 from convcli.system import files
 
 _HEAD_BYTES = 16
-"""Enough to tell formats apart."""
+"""How many bytes are needed to recognise a format."""
 
 
 def load(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Picture:
@@ -24,14 +24,14 @@ def load(source: str, max_pixels: int | None = None, full_scale: float | None = 
     source : str
         A path, or ``-`` for standard input. The format is recognised by content, not by name.
     max_pixels : int, optional
-        The limit beyond which it is taken for a decompression bomb.
+        The largest number of pixels that is accepted. A larger image may be a decompression bomb.
     full_scale : float, optional
         The value of white, for tensors and for real numbers whose file does not say it.
 
     Raises
     ------
     ImageError
-        It cannot be read, is no image, is truncated or damaged, is too large to be trusted, or says itself what white is.
+        It cannot be read, is not an image, is truncated or damaged, has too many pixels, or defines white itself.
     """
     with opened(source, max_pixels, full_scale) as file:
         picture = file.picture()
@@ -47,7 +47,7 @@ def left_out(file: ImageFile, kept: int) -> tuple[str, ...]:
 
 @contextmanager
 def opened(source: str, max_pixels: int | None = None, full_scale: float | None = None) -> Iterator[ImageFile]:
-    """The pictures of a file, as `load` reads them, for as long as the block lasts."""
+    """A file with its pictures, opened until the block ends. The parameters and errors are those of `load`."""
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     settle(limit)
     with files.reading(source) as stream:

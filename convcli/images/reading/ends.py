@@ -7,7 +7,7 @@ data does not tell: it is damaged, or cut off. Nothing is decoded.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from convcli.images.formats import Format
@@ -61,17 +61,25 @@ def parts_of(stream: BinaryIO, row: Format | None) -> Parts | None:
     return Parts(tuple(places), 0 if padding else unread)
 
 
-def _png(stream: BinaryIO, start: int) -> int | None:
-    """Chunks of a length, a kind, data and a checksum, up to IEND (PNG, 3rd edition, 5.3)."""
+def png_chunks(stream: BinaryIO, start: int) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks of a PNG: their kind, and the place and the length of their data, which a checksum follows (3rd edition, 5.3)."""
     place = start + 8
     while True:
         stream.seek(place)
         head = stream.read(8)
         if len(head) < 8:
-            return None
-        place += 12 + int.from_bytes(head[:4], "big")
-        if head[4:] == b"IEND":
-            return place
+            return
+        length = int.from_bytes(head[:4], "big")
+        yield head[4:], place + 8, length
+        place += 12 + length
+
+
+def _png(stream: BinaryIO, start: int) -> int | None:
+    """Chunks up to IEND."""
+    for kind, place, length in png_chunks(stream, start):
+        if kind == b"IEND":
+            return place + length + 4
+    return None
 
 
 def _jpeg(stream: BinaryIO, start: int) -> int | None:
@@ -154,8 +162,19 @@ def _webp(stream: BinaryIO, start: int) -> int | None:
     return start + 8 + size + size % 2
 
 
-def _netpbm(stream: BinaryIO, start: int) -> int | None:
-    """As many bytes as the header says; of numbers in text, up to the next picture."""
+class Netpbm(NamedTuple):
+    """The header of a PBM, PGM or PPM file."""
+
+    kind: bytes  # the digit behind the P
+    width: int
+    height: int
+    bands: int
+    white: int  # the largest value that a sample may have
+    place: int  # the first byte of the samples
+
+
+def netpbm_header(stream: BinaryIO, start: int) -> Netpbm | None:
+    """The header at a place in a stream; None if it is damaged."""
     stream.seek(start)
     head = stream.read(1 << 16)
     kind, place, numbers = head[1:2], 2, []
@@ -165,17 +184,25 @@ def _netpbm(stream: BinaryIO, start: int) -> int | None:
             return None
         numbers.append(int(found[1]))
         place = found.end()
-    width, height, *most = numbers
-    if kind in b"123":
-        return _text(stream, start, place)
-    row = (width + 7) // 8 if kind == b"4" else width * (3 if kind == b"6" else 1) * (2 if most[0] > 255 else 1)
-    return start + place + 1 + row * height
+    width, height, white = numbers if len(numbers) == 3 else (*numbers, 1)
+    if not width * height * white:
+        return None
+    return Netpbm(kind, width, height, 3 if kind in b"36" else 1, white, start + place + 1)
 
 
-def _text(stream: BinaryIO, start: int, header: int) -> int:
+def _netpbm(stream: BinaryIO, start: int) -> int | None:
+    """As many bytes as the header says; of numbers in text, up to the next picture."""
+    header = netpbm_header(stream, start)
+    if header is None or header.kind in b"123":
+        return header and _text(stream, header.place - 1)
+    row = (header.width + 7) // 8 if header.kind == b"4" else header.width * header.bands * (1 + (header.white > 255))
+    return header.place + row * header.height
+
+
+def _text(stream: BinaryIO, place: int) -> int:
     """Where the next header stands at the beginning of a line, or the end of the file."""
-    stream.seek(start + header)
-    place, carried = start + header, b""
+    stream.seek(place)
+    carried = b""
     while block := stream.read(_BLOCK):
         data = carried + block
         if found := _NEXT.search(data, 1):

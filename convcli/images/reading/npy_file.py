@@ -16,10 +16,7 @@ from convcli.system import npy
 class File:
     """The tensor of a .npy file; see `convcli.images.picture.ImageFile`.
 
-    Raises
-    ------
-    ImageError
-        It is none, it is too large, or of a shape that is none of an image's.
+    Raises `ImageError` if it is not a .npy file, is too large, or does not have the shape of an image.
     """
 
     format: str | None = TENSOR
@@ -35,7 +32,7 @@ class File:
             raise ImageError(f"input '{source}'", *error.args) from None
         what, shape = f"input '{source}'", f"has shape {array.shape}"
         if array.ndim not in (2, 3, 4):
-            raise ImageError(what, shape, "(H, W), (C, H, W) or (N, C, H, W) is wanted")
+            raise ImageError(what, shape, "use (H, W), (C, H, W) or (N, C, H, W)")
         if not array.size:
             raise ImageError(what, f"{shape}, and no values", "leave it out", "no side can be 0")
         if array.dtype == bool:
@@ -50,4 +47,4 @@ class File:
         return self._picture.pop()
 
     def timing(self) -> None:
-        """Nothing moves."""
+        """A tensor has none."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import BinaryIO, NamedTuple
+from dataclasses import replace
+from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.images import guards, prefetch
-from convcli.images.formats import row_of
+from convcli.images.formats import Format, row_of, row_of_head
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import metadata_of, orientation_of
+from convcli.images.metadata import light_chunks, metadata_of
 from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import quirks
 from convcli.images.reading.planes import array_of, completed, gray_planes, planes_of, upright
@@ -26,7 +27,7 @@ _SPACES = {
 
 
 class File:
-    """The pictures that Pillow decodes; see `convcli.images.picture.ImageFile`."""
+    """A file that Pillow decodes; see `convcli.images.picture.ImageFile`."""
 
     pages = False
     unread = 0
@@ -39,6 +40,7 @@ class File:
         with decoding(source, limit):
             self._image: Image.Image | None = self._opened()
             self.format = self._image.format
+            self._declared = _declared(row_of(self.format), stream)
             self.frames = quirks.count_of(self._image)
             self._cut = self.frames > 1 and quirks.cut_animation(self._image)
             width, height = self._image.size
@@ -48,10 +50,7 @@ class File:
     def picture(self, number: int = 0) -> Picture:
         """Decode a picture.
 
-        Returns
-        -------
-        Picture
-            Upright (EXIF orientation is applied and its tag dropped); palettes become RGB, 1-bit becomes 8-bit gray.
+        It is upright: the EXIF orientation is applied, and its tag dropped. Palettes become RGB, and 1 bit becomes 8-bit gray.
         """
         image = self._image
         assert image is not None
@@ -60,9 +59,9 @@ class File:
                 image.seek(number)
             self._pixels += image.size[0] * image.size[1]  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
+            unread = () if self._declared is None else self._declared.remarks(image)
             decoded = decode(
                 image,
-                self._stream,
                 self._source,
                 self._opened if self.frames == 1 else None,
                 self._full_scale,
@@ -70,16 +69,18 @@ class File:
                 alpha=self._timing is not None and self._timing.alpha,
             )
             if self._said is None or not row_of(image.format).animation:  # pages have their own
-                self._said = metadata_of(decoded.kept, self.frames, quirks.loses(image, self._stream))
+                self._said = self._metadata(decoded.kept)
+            self._check_end(image, decoded.planes, number)
+            planes = decoded.planes if self._declared is None else self._declared.fitted(decoded.planes, image.mode)
         metadata, orientation, remarks = self._said
-        notes = (quirks.cut_note(image),) if self._cut else decoded.notes
-        planes = completed(decoded.planes, self._source, self._full_scale, metadata, (*notes, *remarks))
+        notes = (quirks.cut_note(image),) if self._cut else dict.fromkeys((*decoded.notes, *unread))
+        planes = completed(planes, self._source, self._full_scale, metadata, (*notes, *remarks))
         if self.frames == 1:
             self._image = None  # its pixels are copied
         return upright(planes, orientation)
 
     def timing(self) -> Timing | None:
-        """Decode every frame for its duration, and whether it is transparent: some say so only then."""
+        """The timing of an animation. Decodes every frame, because some formats tell duration and transparency only then."""
         if self.frames == 1 or not row_of(self.format).animation:
             return None
         durations, alpha = [], False
@@ -101,45 +102,86 @@ class File:
     def _opened(self) -> Image.Image:
         if (decoded := prefetch.take(self._stream)) is not None:
             return decoded
-        image = guards.opened(self._stream)
+        try:
+            image = guards.opened(self._stream)
+        except Exception:
+            self._refuse()
+            raise
+        quirks.invert_bitmap(image)
         if refusal := row_of(image.format).refusal:
             raise ImageError(f"input '{self._source}'", refusal, "convert it to png first")
         return image
+
+    def _refuse(self) -> None:
+        """Say why Pillow does not open it, if its header does."""
+        self._stream.seek(0)
+        row = row_of_head(self._stream.read(guards.HEAD_BYTES))
+        said = None if row is None else _declared(row, self._stream)
+        if row is not None and said is not None and said.refusal:
+            rule = f"is a {row.name} file of {said.refusal}, which Pillow does not read"
+            raise ImageError(f"input '{self._source}'", rule, "convert it to png or tif first")
+
+    def _metadata(self, image: Image.Image) -> tuple[Metadata, int, tuple[str, ...]]:
+        """What is carried along."""
+        row, said = row_of(image.format), self._declared
+        lossy = row.lossy_read if said is None or said.lossy is None else said.lossy
+        if said is not None and said.profile:
+            image.info.setdefault("icc_profile", said.profile)
+        metadata, orientation, notes = metadata_of(image, self.frames, bool(lossy))
+        chunks = light_chunks(self._stream) if "chunks" in row.keeps else () if said is None else said.chunks
+        return replace(metadata, chunks=chunks), orientation, notes
+
+    def _check_end(self, image: Image.Image, planes: Picture, number: int) -> None:
+        """Refuse a PNG whose pixels end early, after which Pillow leaves zeros. Only if there are some, they are counted."""
+        if image.format != "PNG" or number:
+            return
+        if self.frames == 1 and image.mode != "P" and "interlace" not in image.info and planes.colour[..., -1, :].any():
+            return
+        from convcli.images.reading import headers
+
+        if headers.png_is_short(self._stream):
+            raise OSError("image file is truncated")
+
+
+def _declared(row: Format, stream: BinaryIO) -> Any:
+    """What a file declares, by `convcli.images.reading.headers`; None if its format has no function there."""
+    if not row.header:
+        return None
+    from convcli.images.reading import headers  # which PNG does not need
+
+    return headers.declared(row, stream)
 
 
 class Decoded(NamedTuple):
     """What Pillow decodes of an image."""
 
     planes: Picture
-    kept: Image.Image  # what the file says beside its pixels is asked of it
+    kept: Image.Image  # has the metadata of the file
     notes: tuple[str, ...]  # what was lost
 
 
 def decode(
     image: Image.Image,
-    stream: BinaryIO,
     source: str,
     opener: Callable[[], Image.Image] | None = None,
     white: float | None = None,
     value: tuple[int, ...] | None = None,
     alpha: bool = False,
 ) -> Decoded:
-    """Decode an image that is opened.
+    """Decode an image that is opened, from its file.
 
     Parameters
     ----------
     image : Image
         Not decoded.
-    stream : binary stream
-        Its file.
     source : str
         For the message.
     opener : callable, optional
-        Opens it anew, at this very picture: 16-bit colours are decoded twice. None where that cannot be done.
+        Opens the same picture again, because 16-bit colours are decoded twice. None if that is not possible.
     white : float, optional
-        What the file or the user says that white is.
+        The value of white, if the file or the user defines it.
     value : tuple of int, optional
-        The one 16-bit colour that is transparent.
+        The only 16-bit colour that is transparent.
     alpha : bool
         Whether the picture is to have alpha even if the file has none.
     """
@@ -151,12 +193,10 @@ def decode(
         samples = sixteen_bits.decode(opener, raw)
         kept = opener()
         if "text" in row_of(image.format).keeps:
-            with suppress(Exception):  # its texts may stand behind the pixels
+            with suppress(Exception):  # its texts may come after the pixels
                 image.load()
                 kept = image
-    elif (largest := quirks.plain_white(image)) is not None:
-        samples = quirks.read_plain(image, stream, largest)
-    elif quirks.are_cut(image, stream):
+    elif quirks.more_than_8(image):
         notes = (quirks.cut_note(image),)
     if samples is None:
         image.load()
@@ -165,7 +205,7 @@ def decode(
         has_alpha = (alpha or image.has_transparency_data) and space != "cmyk"
         wanted = {"gray": "L"}.get(space, space.upper()) + "A" * has_alpha
         array = array_of(image, wanted) if samples is None else samples
-        gray = array.ndim == 2 or array.shape[2] < 3  # Pillow may have a wider mode for it
+        gray = array.ndim == 2 or array.shape[2] < 3  # Pillow's mode may be wider
         return Decoded(planes_of(array, "gray" if gray else space, value=value), kept, notes)
     if mode not in ("I", "F") and not mode.startswith("I;16"):
         rule = f"is of Pillow's mode {mode}, which is not supported"
@@ -174,15 +214,13 @@ def decode(
 
 
 _PILLOWS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
-"""Bytes of a pixel in memory; those of any other mode are 4."""
+"""Bytes of a pixel in Pillow's memory; 4 in any other mode."""
 _OURS = {"P": 3, "I;16": 2, "I;16L": 2, "I;16B": 2, "I": 4, "F": 4}
-"""Bytes of a pixel of the array; those of any other mode are its bands."""
+"""Bytes of a pixel in the array; as many as the mode has bands in any other mode."""
 
 
 def bytes_each(image: Image.Image) -> int:
-    """What decoding takes for each pixel: Pillow's own and, copied from them, the array's."""
+    """Bytes of memory that decoding takes for each pixel: in Pillow and, copied from there, in the array."""
     ours = _OURS.get(image.mode, len(image.getbands()))
-    if (white := quirks.plain_white(image)) is not None and orientation_of(image) == 1:
-        return ours if white == 255 else 2 * ours
     samples = 2 if quirks.raw_mode(image) is not None else 1
     return _PILLOWS.get(image.mode, 4) + samples * ours + image.has_transparency_data

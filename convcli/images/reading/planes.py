@@ -1,4 +1,4 @@
-"""From decoded pixels to planes: colour, alpha, and what white is."""
+"""From decoded pixels to a picture: colour, alpha, and the value of white."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from convcli.images.picture import COLOURS, Metadata, Picture, joined
 from convcli.pointwise import Array
 
 BAND_PIXELS = 1 << 20
-"""What is converted at a time."""
+"""How many pixels are converted at a time."""
 
 
 def array_of(image: Image.Image, mode: str | None = None) -> Array:
-    """``(H, W)`` or ``(H, W, C)`` of an image in `mode`, its own by default, in that mode's dtype. It may be read-only.
+    """An image as an array ``(H, W)`` or ``(H, W, C)`` in `mode` (by default its own), with the dtype of the mode.
 
-    `numpy.asarray` has Pillow list all pixels in small pieces and join them: a copy more than there is room for. So a large
-    image is converted and copied in bands.
+    It may be read-only. A large image is converted and copied in bands, because `numpy.asarray` needs memory for another copy.
     """
     source: Any = image
     source.load()
@@ -28,7 +27,7 @@ def array_of(image: Image.Image, mode: str | None = None) -> Array:
     rows = max(1, BAND_PIXELS // max(1, width))
 
     def band(start: int, stop: int) -> Array:
-        # as `crop`, which checks Pillow's limit of pixels
+        # not with `crop`, which checks Pillow's limit of pixels
         part = image if stop - start == height else source._new(source.im.crop((0, start, width, stop)))
         return np.asarray(part if mode in (None, part.mode) else part.convert(mode))
 
@@ -44,9 +43,9 @@ def array_of(image: Image.Image, mode: str | None = None) -> Array:
 def planes_of(
     array: Array, space: str, white: float | None = None, value: tuple[int, ...] | None = None, real: bool = False
 ) -> Picture:
-    """The picture of ``(H, W)`` or ``(H, W, C)``: the channels of a colour space, and alpha if there is one more.
+    """The picture of an array ``(H, W)`` or ``(H, W, C)`` with the channels of a colour space, and alpha as one channel more.
 
-    White is the largest integer of the dtype if it is not given. `value` is the one colour that is transparent.
+    By default, white is the largest integer of the dtype. `value` is the only colour that is transparent.
     """
     planes = array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
     white = white or float(np.iinfo(array.dtype).max)
@@ -60,10 +59,10 @@ def planes_of(
 
 
 def gray_planes(array: Array, white: float | None, value: tuple[int, ...] | None = None) -> Picture:
-    """Gray ``(H, W)`` of 16 or 32 bits. Integers beyond 16 bits, or below 0, become float32, or float64 if that is needed.
+    """The picture of gray ``(H, W)`` with 16 or 32 bits. Larger and negative integers become float32, or float64 if needed.
 
-    White is what the file or the user says. If nobody does, it is 1 for floating point, and for such integers the largest
-    number of as many bits as the values need, with a remark. `value` is the one colour that is transparent.
+    `white` is the value that the file or the user defines. By default it is 1 for floating point, and for large integers the
+    largest number with as many bits as they need, with a remark. `value` is the only gray that is transparent.
     """
     if array.dtype.kind == "f":
         return planes_of(array, "gray", white or 1.0, real=True)
@@ -73,8 +72,9 @@ def gray_planes(array: Array, white: float | None, value: tuple[int, ...] | None
     exact = array.astype(np.float32 if max(-low, high) <= 2**24 else np.float64)
     if white:
         return planes_of(exact, "gray", white, real=True)
-    white = 2.0 ** max(16, high.bit_length()) - 1
-    guess = f"white is taken as {white:.0f}, the next full number of bits"
+    bits = max(16, high.bit_length())
+    white = 2.0**bits - 1
+    guess = f"white is assumed to be {white:.0f}, the largest number of {bits} bits"
     notes = (f"32-bit values: {guess}; see {param('full_scale')}",)
     return replace(planes_of(exact, "gray", white, real=True), notes=notes)
 
@@ -82,21 +82,10 @@ def gray_planes(array: Array, white: float | None, value: tuple[int, ...] | None
 def completed(
     picture: Picture, source: str, wanted: float | None, metadata: Metadata, notes: tuple[str, ...], said: bool = False
 ) -> Picture:
-    """A picture with what its file says beside the pixels, and whether its white is a guess.
+    """A picture with its metadata and notes, and whether its white is a guess.
 
-    Parameters
-    ----------
-    source : str
-        For the message.
-    wanted : float or None
-        What the user says that white is.
-    said : bool
-        Whether the file says it of real numbers; of others its depth does.
-
-    Raises
-    ------
-    ImageError
-        The user and the file both say it.
+    `wanted` is the value of white that the user gives. `said` says whether the file defines white of real numbers; for integers
+    of up to 16 bits the depth defines it. Raises `ImageError` if both define white.
     """
     white, said = picture.full_scale, said or not picture.real
     if wanted is not None and said:
@@ -106,7 +95,7 @@ def completed(
 
 
 def upright(planes: Picture, orientation: int) -> Picture:
-    """Turned as the EXIF orientation says, interleaved in memory again."""
+    """A picture turned as its EXIF orientation says, interleaved in memory again."""
     if orientation == 1:
         return planes
     whole = planes.colour if planes.alpha is None else joined(planes.colour, planes.alpha)
@@ -117,7 +106,7 @@ def upright(planes: Picture, orientation: int) -> Picture:
 
 
 def _turned(array: Array, orientation: int) -> Array:
-    """A view of ``(H, W, …)``; EXIF 2.3, 4.6.4, tag 274: where the first row and the first column are."""
+    """A turned view of ``(H, W, …)``. EXIF 2.3, 4.6.4, tag 274: where the first row and the first column are."""
     if orientation > 4:
         array = array.swapaxes(0, 1)
     flips = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
@@ -126,9 +115,9 @@ def _turned(array: Array, orientation: int) -> Array:
 
 
 def straighten(pixels: Array, full_scale: float, real: bool = False) -> None:
-    """Divide the colours of ``(H, W, C)``, alpha last, by their alpha, with which some files keep them multiplied.
+    """Divide the colours of ``(H, W, C)``, alpha last, by their alpha, in place: some files store them multiplied by it.
 
-    They are rounded, and no larger than white, unless they are `real`.
+    Unless the colours are `real`, they are rounded and limited to white.
     """
     for row in pixels:
         colours, alpha = row[:, :-1], row[:, -1:].astype(np.float64)

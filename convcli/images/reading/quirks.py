@@ -1,29 +1,25 @@
-"""What Pillow's decoders do otherwise with files of one format or another: each is noticed here, and nowhere else.
+"""Peculiarities of Pillow's decoders for single formats. All of them are handled here.
 
-They have no mode for colours of 16 bits, and cut them to 8: `sixteen_bits` has the way around that.
+Pillow has no mode for 16-bit colours, and cuts them to 8 bits. See `sixteen_bits`.
 """
 
 from __future__ import annotations
 
-import struct
-import sys
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from convcli.images.formats import row_of
-from convcli.pointwise import Array
 
 _MODES = ("LA", "RGB", "RGBA", "CMYK")
 _RAW_MODES = (*_MODES, "RGBX", "RGBa")
-"""Those that have 16-bit variants."""
+"""Modes and raw modes that have 16-bit variants."""
 
 
 def more_than_8(image: Image.Image) -> bool:
-    """Whether Pillow will cut the stored samples to 8 bits. To be asked before decoding.
+    """Whether Pillow will cut the stored samples to 8 bits. Call it before decoding.
 
-    The raw mode says it; in a PPM, whose raw mode is that of the result, the largest value, which stands beside it.
+    The raw mode tells it. In a PPM the raw mode is that of the result, and the largest value tells it.
     """
     tiles: Any = getattr(image, "tile", ())
     return image.mode in _MODES and any(
@@ -31,26 +27,20 @@ def more_than_8(image: Image.Image) -> bool:
     )
 
 
-def are_cut(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether Pillow will cut the samples to 8 bits, and `sixteen_bits.decode` cannot prevent it. To be asked before decoding."""
-    deep = row_of(image.format).deep
-    if deep is None:
-        return more_than_8(image)
-    before, number, mask, least = deep
-    place = stream.tell()
-    stream.seek(0)
-    _, _, after = stream.read(1 << 20).partition(before)
-    stream.seek(place)
-    return image.mode in _MODES and len(after) > number and (after[number] & mask) >= least
-
-
 def cut_note(image: Image.Image) -> str:
-    """The remark on it."""
+    """The remark about cut samples."""
     return f"{image.format} of this kind with more than 8 bits per channel is read with 8"
 
 
+def invert_bitmap(image: Image.Image) -> None:
+    """Have Pillow read a bitmap of Photoshop, in which 1 is black, as it is."""
+    file: Any = image
+    if image.format == "PSD" and image.mode == "1":
+        file.tile = [tile._replace(args="1;I") for tile in file.tile]
+
+
 def raw_mode(image: Image.Image) -> str | None:
-    """The raw mode of an image's 16-bit colours, before it is decoded; None if it has none that can be reached here."""
+    """The raw mode of 16-bit colours that `sixteen_bits` can decode; None for other images. Call it before decoding."""
     tiles: Any = getattr(image, "tile", ())
     if image.mode not in _MODES or any(tile.codec_name not in ("zip", "raw", "libtiff") for tile in tiles):
         return None
@@ -61,7 +51,7 @@ def raw_mode(image: Image.Image) -> str | None:
 
 
 def cut_animation(image: Image.Image) -> bool:
-    """Have Pillow read an animated PNG of 16 bits with 8, in which it can lay frames over each other; whether it is one."""
+    """Make Pillow read an animated PNG of 16 bits with 8: it cannot combine frames of 16 bits. Returns whether it is one."""
     file: Any = image
     if not hasattr(file, "png") or not (image.mode.startswith("I") or more_than_8(image)):
         return False
@@ -76,9 +66,9 @@ def cut_animation(image: Image.Image) -> bool:
 
 
 def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
-    """The one 16-bit colour that a PNG calls transparent; Pillow, which would compare 8 bits with it, is not to see it.
+    """The only transparent colour of a 16-bit PNG. It is removed from `info`, because Pillow would compare 8 bits with it.
 
-    Of 2 and 4 bits, whose pixels it spreads to 8, the colour is spread as well.
+    Pillow scales pixels of 2 and 4 bits to 8 bits, but not the transparent value. Here it is scaled as well.
     """
     tiles, gray = getattr(image, "tile", ()), image.info.get("transparency")
     largest = {"L;2": 3, "L;4": 15}.get(str(tiles[0][3])) if tiles else None
@@ -89,76 +79,11 @@ def transparent_value(image: Image.Image) -> tuple[int, ...] | None:
     return (value,) if isinstance(value, int) else tuple(value) if isinstance(value, tuple) else None
 
 
-def plain_white(image: Image.Image) -> int | None:
-    """White of an image that is not yet decoded, if its file holds nothing but samples, row by row; else None.
-
-    PPM and PGM files of 8 bits do, and PPM files of 16. Pillow's own memory, four bytes for each pixel of three, can be spared.
-    """
-    tiles: Any = getattr(image, "tile", ())
-    if not tiles or not row_of(image.format).plain or image.mode not in ("L", "RGB") or image.has_transparency_data:
-        return None
-    codec, _, _, arguments = tiles[0]
-    if codec == "ppm" and image.mode == "RGB" and arguments[1] > 255:
-        return int(arguments[1])
-    return 255 if codec == "raw" and arguments in (image.mode, (image.mode, 0, 1)) else None
-
-
-def read_plain(image: Image.Image, stream: BinaryIO, white: int) -> Array:
-    """``(H, W)`` or ``(H, W, C)`` of an image with a `plain_white`, from its file. Samples of 16 bits are scaled to 65535.
-
-    Raises
-    ------
-    OSError
-        The file is cut off.
-    """
-    (width, height), bands = image.size, len(image.getbands())
-    array: Array = np.empty((height, width, bands), np.uint8 if white == 255 else np.uint16)
-    stream.seek(image.tile[0].offset)  # type: ignore[attr-defined]
-    if cast("Any", stream).readinto(array.view(np.uint8).data) != array.nbytes:
-        raise OSError("image file is truncated")
-    if white != 255 and sys.byteorder == "little":
-        array.byteswap(inplace=True)
-    if white not in (255, 65535):
-        array[...] = np.rint(np.minimum(array, white) * (65535 / white))
-    return array if bands > 1 else array[..., 0]
-
-
 def count_of(image: Image.Image) -> int:
-    """How many pictures there are: one or more, whatever a header says.
+    """The number of pictures in a file, at least 1.
 
-    Pillow counts the layers of a PSD, not the picture that they make up, and takes the counts in other headers as they are.
+    Pillow counts the layers of a PSD, not the picture that they form, and believes the counts in other headers.
     """
-    try:
-        return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # damage, or a layer that Pillow does not read
-        if row_of(image.format).layers:  # the picture does not depend on them
-            return 1
-        raise
-
-
-def loses(image: Image.Image, stream: BinaryIO) -> bool:
-    """Whether colours were rounded when the file was coded. Of a WebP only its chunks say it."""
-    lossy = row_of(image.format).lossy_read
-    if lossy is not None:
-        return lossy
-    place = stream.tell()
-    try:
-        return b"VP8L" not in _webp_chunks(stream)
-    finally:
-        stream.seek(place)
-
-
-def _webp_chunks(stream: BinaryIO) -> list[bytes]:
-    """The kinds of the chunks of a WebP, those within frames as well.
-
-    Google, "WebP Container Specification": a kind of four bytes, a size of four, as many bytes, and one if that is odd. Frames
-    are in ``VP8 `` if colours were rounded, else in ``VP8L``; in an animation, they are in chunks ``ANMF``, behind 16 bytes.
-    """
-    kinds, place = [], 12  # behind ``RIFF``, a size and ``WEBP``
-    stream.seek(place)
-    while len(head := stream.read(8)) == 8:
-        kind, size = struct.unpack("<4sI", head)
-        kinds.append(kind)
-        place += 24 if kind == b"ANMF" else 8 + size + size % 2
-        stream.seek(place)
-    return kinds
+    if row_of(image.format).layers:
+        return 1
+    return max(1, int(getattr(image, "n_frames", 1)))

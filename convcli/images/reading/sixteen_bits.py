@@ -1,8 +1,8 @@
-"""16-bit colour through Pillow's decoders, which have no image mode for it.
+"""16-bit colours from Pillow's decoders, though Pillow has no mode for them.
 
-Pillow unpacks such samples into 8 bits, and which of its unpackers does that is a setting of the tile: ``;16B`` takes the
-first byte of each sample, ``;16L`` the second. Decoded once with each, a picture is whole. All of the decoders work so:
-PNG's with its filters and interlacing, libtiff's with its compressions and predictors.
+Pillow unpacks such samples into 8 bits. A setting of the tile selects the unpacker: ``;16B`` takes the first byte of each
+sample, ``;16L`` the second. So the picture is decoded once with each. This works with all decoders: PNG's with filters and
+interlacing, libtiff's with compressions and predictors.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from convcli.pointwise import Array
 
 
 def decode(opened: Callable[[], Image.Image], mode: str) -> Array:
-    """``(H, W, C)`` of a file whose `convcli.images.reading.quirks.raw_mode` is `mode`, alpha last; white is 65535.
+    """The array ``(H, W, C)`` of an image whose `convcli.images.reading.quirks.raw_mode` is `mode`. Alpha is last, white 65535.
 
-    `opened` opens the file anew, at the picture in question, nothing of it decoded.
+    `opened` opens the picture again, not yet decoded.
     """
     base, _, kind = mode.partition(";")
     big = kind == "16B" or (kind == "16N" and sys.byteorder == "big")
-    if base == "LA":  # as wide as four bytes: one pass has them all
+    if base == "LA":  # two samples are as wide as four bytes: one pass reads all
         pairs = array_of(_through(opened(), "RGBA", "RGBA"))
         return np.asarray(pairs[..., 1 - big :: 2].astype(np.uint16) << 8 | pairs[..., big::2])
     straight = "RGBA" if base == "RGBa" else base
@@ -44,7 +44,7 @@ def decode(opened: Callable[[], Image.Image], mode: str) -> Array:
 def _through(image: Image.Image, mode: str, raw: str) -> Image.Image:
     """Decode with another raw mode."""
     file: Any = image
-    file._mode = mode  # as Pillow's plugins set it
+    file._mode = mode  # Pillow's plugins set it, too
     file.tile = [tile._replace(args=raw if isinstance(tile.args, str) else (raw, *tile.args[1:])) for tile in file.tile]
     file.load()
     return image

@@ -1,6 +1,6 @@
-"""TIFF files: tifffile reads their structure, and the pixels of what is not compressed or is deflated; Pillow the other codings.
+"""TIFF files. tifffile reads the structure, and pixels that are not compressed or deflated. Pillow decodes other compressions.
 
-tifffile would want another package for those (LZW, JPEG, CCITT and more), which is asked last.
+For these (LZW, JPEG, CCITT and more) tifffile needs another package. It is used only if Pillow cannot decode them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,9 @@ _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 
 
 class File:
-    """The pages of a TIFF; see `convcli.images.picture.ImageFile`.
+    """A TIFF file; see `convcli.images.picture.ImageFile`.
 
-    Raises
-    ------
-    ImageError
-        Its structure cannot be read, or it is too large.
+    Raises `ImageError` if its structure cannot be read, or if it is too large.
     """
 
     format: str | None = "TIFF"
@@ -75,7 +72,7 @@ class File:
         if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):  # which Pillow turns upright, as all others
             array = array_of(opened)[..., np.newaxis].astype(page.dtype)
             return tiff_pixels.picture_of(array, page, white), ()
-        decoded = pillow_file.decode(opened, self._stream, self._source, partial(self._opened, number))
+        decoded = pillow_file.decode(opened, self._source, partial(self._opened, number))
         return decoded.planes, (*decoded.notes, *_of_other_colours(page))
 
     def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
@@ -85,7 +82,7 @@ class File:
         with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
             image = self._opened(number)
             tags: Any = getattr(image, "tag_v2", {})
-            apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes, whose unpackers cannot be chosen
+            apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes: their unpackers cannot be chosen
             if not (apart and quirks.more_than_8(image)):
                 return image
         return None
@@ -139,7 +136,7 @@ def _pillows() -> type[Any]:
                 super()._setup()
                 self._by_libtiff(tags)
                 return
-            tags.update({258: (8, 8, 8, 8), 262: 2, 277: 4})  # as wide: see `sixteen_bits.decode`
+            tags.update({258: (8, 8, 8, 8), 262: 2, 277: 4})  # the same width: see `sixteen_bits.decode`
             try:
                 super()._setup()
             finally:
@@ -167,11 +164,11 @@ def _pillows() -> type[Any]:
 
 
 def _count(pages: Any) -> int:
-    """How many pages there are. tifffile leaves out what lies behind the file's end, which is not to be lost in silence."""
+    """The number of pages. tifffile ignores a page that is beyond the end of the file; here it is an error."""
     count = len(pages)
     last, offsets = pages[count - 1], {pages[number].offset for number in range(count)}
     layout, file = last.parent.tiff, last.parent.filehandle
-    if not layout.is_ndpi:  # whose directories are longer
+    if not layout.is_ndpi:  # its directories are longer
         file.seek(last.offset)
         (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
         file.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
@@ -188,7 +185,7 @@ def _bytes_each(page: Any) -> int:
 
 
 def _described(page: Any, stream: BinaryIO) -> Image.Image:
-    """An image without pixels that says what a page says beside them, as those that Pillow opens do."""
+    """An image without pixels that has the metadata of a page, like an image that Pillow has opened."""
     exif = Image.Exif()
     exif.bigtiff, exif.endian = page.parent.is_bigtiff, page.parent.byteorder
     sound(exif.load_from_fp, stream, page.offset)
@@ -198,6 +195,6 @@ def _described(page: Any, stream: BinaryIO) -> Image.Image:
     found = {"icc_profile": sound(exif.get, ICC), "xmp": sound(exif.get, XMP)}
     image.info = {name: value for name, value in found.items() if isinstance(value, bytes)}
     across, down, unit = RESOLUTION
-    with suppress(Exception):  # only Pillow's code runs in there: what is damaged is left out
+    with suppress(Exception):  # Pillow may raise anything: damaged values are left out
         image.info["dpi"] = tuple(float(exif[tag]) * _PER_INCH[exif.get(unit)] for tag in (across, down))
     return image

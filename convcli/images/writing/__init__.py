@@ -1,10 +1,10 @@
-"""From a `Picture` to a file or standard output, whole or not at all."""
+"""From a `Picture` to a file or standard output, completely or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -21,13 +21,13 @@ from convcli.system.names import is_stream
 
 
 class Settings(NamedTuple):
-    """What the user sets: `quality` 1 to 100 of lossy formats, `compression` 0 to 9 of deflated ones; None: by default."""
+    """Settings of the user: `quality` 1 to 100 of lossy formats, `compression` 0 to 9 of deflated ones; None: the default."""
 
     quality: int | None = None
     compression: int | None = None
 
     def check(self, container: str) -> None:
-        """Refuse what a format does not have."""
+        """Refuse a setting that a format does not have."""
         for name in ("quality", "compression"):
             value = getattr(self, name)
             if value is not None and not getattr(formats.row_of(container), name):
@@ -36,7 +36,7 @@ class Settings(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What was clipped, and what was lost, while a picture was written; and how many frames the file has."""
+    """The result of writing: which values were clipped, what was lost, and how many frames the file has."""
 
     clipped: Clipped
     notes: tuple[str, ...] = ()
@@ -46,30 +46,36 @@ class Saved(NamedTuple):
 def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str) -> int:
     """How many frames of an input are written: pages into pages or one after another, animations into animations, else the first.
 
-    A PNG shows all only if the input was one, or if it is named .apng: most are wanted still.
+    A PNG gets all frames only if the input is a PNG or its name ends in .apng: most people want a still PNG.
     """
     source, row = formats.row_of(file.format), formats.row_of(container)
     if file.pages:
         follow = row.sequence == "file" or (row.sequence == "pipe" and is_stream(target))
         return file.frames if row.pages or follow else 1
-    ending = "." + (wanted or Path(target).suffix).lower().lstrip(".")
+    ending = _ending(target, wanted)
     moves = row.animation and (source.name == row.name or ending in row.animated_endings)
     return file.frames if source.animation and moves else 1
 
 
+def _ending(target: str, wanted: str | None) -> str:
+    """The ending that says what is wanted: a format's name that the user gives, or that of the path."""
+    return "." + (wanted or Path(target).suffix).lower().lstrip(".")
+
+
 @dataclass(slots=True)
 class Job:
-    """What is to be written, where to, and what is to be said of it."""
+    """The task of writing a file, and what is reported about it."""
 
-    row: Format  # of the file
+    row: Format  # the format of the file
     target: str  # its path
     sink: Callable[[], AbstractContextManager[BinaryIO]]  # opens the target
-    count: int  # frames
-    timing: Timing | None  # of an animation
-    threads: int | None  # for encoders that use several; None: one for each processor
+    count: int  # the number of frames
+    timing: Timing | None  # None: not an animation
+    threads: int | None  # threads of the encoder; None: one for each processor
     settings: Settings  # quality and compression
-    frames: int  # how many were written
-    clipped: list[Clipped] = field(default_factory=list)  # of the frames
+    ending: str  # the wanted ending of the format
+    frames: int  # the number of frames in the file, which may be less
+    clipped: list[Clipped] = field(default_factory=list)  # for each frame
     notes: list[str] = field(default_factory=list)  # what was lost
 
     def write(self, parts: Iterable[bytes | memoryview]) -> None:
@@ -79,7 +85,7 @@ class Job:
 
 
 class Frame:
-    """A picture as a file keeps it: its pixels ``(H, W, C)``, alpha last; of a tensor, the picture itself; its metadata."""
+    """A picture as it is stored: its pixels ``(H, W, C)``, alpha last, or the picture itself for a tensor; and its metadata."""
 
     def __init__(self, picture: Picture, storage: Storage, job: Job) -> None:
         self.storage = storage
@@ -106,45 +112,45 @@ def save_frames(
     settings: Settings = Settings(),
     source: str | None = None,
     replace: bool = True,
+    wanted: str | None = None,
 ) -> Saved:
     """Write one picture, or several into one file.
 
     Parameters
     ----------
     frames : iterator of (Picture, Storage)
-        Colour and alpha as real values in units of the picture's `full_scale`, or colour already in the file's integers;
-        and how it is kept. They are made, written and forgotten one by one.
+        Colour and alpha as real values in units of the picture's `full_scale`, or colour already as the file's integers; and
+        how the picture is stored. Frames are made and written one by one.
     target : str
         A path or ``-``.
     count : int
-        How many there are.
+        The number of frames.
     timing : Timing, optional
-        Of an animation.
+        The timing of an animation.
     threads : int, optional
-        For encoders that use several; by default, one for each processor.
-    settings : Settings
-        Quality and compression.
+        Threads of the encoder; by default, one for each processor.
     source : str, optional
-        The input's path: a new file has its permissions.
+        The path of the input: a new file gets its permissions.
     replace : bool
-        Whether an existing file gives way to it.
+        Whether an existing file may be replaced.
+    wanted : str, optional
+        The format's name, if the user gives one: ``pgm`` is for gray alone.
 
     Returns
     -------
     Saved
-        What was clipped here (nothing if the colours came as integers), what was lost, and how many frames were written:
-        an animation's neighbours that are equal become one.
+        Values that already were integers are not counted as clipped. Equal neighbours in an animation become one frame.
 
     Raises
     ------
     ImageError
-        A target that cannot be written; an `ExistsError` if it is there and not to be replaced.
+        The target cannot be written; an `ExistsError` if it exists and may not be replaced.
     """
     settle()
     picture, storage = next(frames)
     row = formats.row_of(storage.container)
     sink = partial(files.writing, target, source, replace)
-    job = Job(row, target, sink, count, timing, threads, settings, count)
+    job = Job(row, target, sink, count, timing, threads, settings, _ending(target, wanted), count)
     first = [Frame(picture, storage, job)]
     del picture  # its real values are not kept beside the integers
     write = formats.writer(row)
@@ -159,7 +165,7 @@ def save_frames(
 
 
 def _all(first: list[Frame], rest: Iterator[tuple[Picture, Storage]], job: Job) -> Iterator[Frame]:
-    """Every frame, none of which is kept here."""
+    """Every frame. None of them is kept here."""
     yield first.pop()
     for picture, storage in rest:
         made = [Frame(picture, storage, job)]
@@ -168,15 +174,9 @@ def _all(first: list[Frame], rest: Iterator[tuple[Picture, Storage]], job: Job) 
 
 
 def kept(row: Format, metadata: Metadata, converted: bool) -> tuple[Metadata, list[str]]:
-    """The metadata that a format keeps, and remarks on what is too long for it.
+    """The metadata of the input that a format can hold, and remarks about what is too long for it.
 
-    Parameters
-    ----------
-    row : Format
-    metadata : Metadata
-        Of the input.
-    converted : bool
-        Whether the colours are of another space than the input's: what their values mean is left out then.
+    If the colours are `converted` to another colour space, their profile is left out.
     """
     blocks: dict[str, Any] = {}
     notes = []
@@ -193,4 +193,9 @@ def kept(row: Format, metadata: Metadata, converted: bool) -> tuple[Metadata, li
             notes.append(f"its {name.upper()} data is too long for {row.name} and left out")
         elif not (converted and name in ("icc_profile", "chunks")):
             blocks[name] = block
+    if metadata.chunks and "chunks" not in row.keeps and not row.tensor:
+        from convcli.images.light import SRGB, gamma_of  # which few pictures need
+
+        if gamma_of(replace(metadata, icc_profile=blocks.get("icc_profile"))) != SRGB:
+            notes.append(f"its values are not coded as sRGB, and {row.name} cannot say how: png can")
     return Metadata(metadata.format, jpeg=metadata.jpeg, lossy=metadata.lossy, **blocks), notes

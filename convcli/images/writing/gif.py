@@ -1,4 +1,4 @@
-"""What GIF makes of a picture: at most 256 colours, exactly where there are no more; and of durations."""
+"""Pictures and durations as a GIF stores them: at most 256 colours, and hundredths of a second."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ COLOURS = 256
 
 
 def image(pixels: Array, notes: list[str]) -> Image.Image:
-    """Pillow's image of ``(H, W, C)`` uint8, alpha last; `notes` gets what is lost."""
+    """Pixels ``(H, W, C)`` uint8, alpha last, as an image of Pillow. Remarks about what is lost are added to `notes`."""
     if pixels.shape[2] in (2, 4) and ((pixels[..., -1] > 0) & (pixels[..., -1] < 255)).any():
         notes.append(
-            "GIF pixels are opaque or transparent: those in between become one or the other; png and webp keep them"
+            "a GIF pixel is either opaque or transparent: partly transparent ones become one of both; png and webp keep them"
         )
     made, exact = paletted(pixels)
     if not exact:
-        notes.append("GIF holds 256 colours: the others become the nearest of these; png and webp keep them")
+        notes.append("a GIF has at most 256 colours: others become the nearest of them; png and webp keep all")
     return made
 
 
 def paletted(pixels: Array) -> tuple[Image.Image, bool]:
-    """Pillow's image of mode P of ``(H, W, C)`` uint8, and whether it has each colour exactly.
+    """Pixels ``(H, W, C)`` uint8 as an image of mode P, and whether all colours are exact.
 
-    Pixels whose alpha is less than half become transparent, which is colour 0 then; the others opaque.
+    Pixels with an alpha of less than half become transparent, which is then colour 0; the others become opaque.
     """
     height, width, channels = pixels.shape
     clear = pixels[..., -1] < 128 if channels in (2, 4) else np.zeros((height, width), bool)
@@ -69,10 +69,10 @@ def unpacked(colours: Array) -> NDArray[np.uint8]:
 
 
 def timed(timing: Timing, durations: list[float], notes: list[str]) -> dict[str, Any]:
-    """What Pillow is told of an animation, beside what other formats are told; `notes` gets what is lost.
+    """Pillow's options for an animation that differ from those of other formats. Remarks are added to `notes`.
 
-    GIF counts durations by 10 milliseconds: the shortest is 10, and 0 stays. What is rounded off one frame is added to the
-    next, so that the whole keeps its time. What becomes transparent must be cleared first, else only what changes is written.
+    GIF counts time in units of 10 milliseconds: the shortest duration is 10, and 0 stays 0. The rounding error of a frame is
+    added to the next, so that the total time is kept. Pixels that become transparent have to be cleared first.
     """
     rounded, behind = [], 0.0
     for duration in durations:
@@ -81,5 +81,7 @@ def timed(timing: Timing, durations: list[float], notes: list[str]) -> dict[str,
         behind -= kept
         rounded.append(kept)
     if rounded != durations:
-        notes.append("GIF counts hundredths of a second: the times of its frames are rounded; png and webp keep them")
+        notes.append(
+            "GIF counts time in hundredths of a second: the times of its frames are rounded; png and webp keep them"
+        )
     return {"duration": rounded, "disposal": 2 if timing.alpha else 1, "loop": timing.loop}

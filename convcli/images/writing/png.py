@@ -1,13 +1,13 @@
 """PNG files written on all cores: rows filtered by NumPy, strips deflated in parallel.
 
 Pillow tries five filters on every row and deflates on one core, which takes most of the time of a whole command. Here one
-filter is chosen for the image, from a sample; photographs are then coded by runs and Huffman codes alone, which is as small
-as zlib's level 4 in a fraction of its time, because their filtered rows hold no repetitions to be found. Images whose sample
-does hold some are deflated as usual. Also writes 16-bit colour, which Pillow does not.
+filter is chosen for the image, from a sample. Photographs are then coded with runs and Huffman codes only. This is as small as
+zlib's level 4 in a fraction of the time, because their filtered rows contain no repetitions. Images with repetitions in the
+sample are deflated as usual. 16-bit colours, which Pillow cannot write, are written, too.
 
-`benchmarks/ENCODERS.md` has it beside Pillow's, OpenCV's and imagecodecs' encoders. Only those that take one filter and runs, as
-OpenCV's, are about as fast: for a photograph they write more, on one core, and would have brought a library of their own (OpenCV,
-150 MB, which keeps no profile, or imagecodecs, 80 MB) for what NumPy and zlib can do.
+`benchmarks/ENCODERS.md` compares it with the encoders of Pillow, OpenCV and imagecodecs. Only encoders that use one filter and
+runs, like OpenCV's, are about as fast. They write larger photographs, on one core, and need a library (OpenCV, 150 MB, which
+drops profiles, or imagecodecs, 80 MB), while NumPy and zlib are here anyway.
 
 W3C, "Portable Network Graphics (PNG) Specification (Third Edition)", sections 9 (filtering), 10 (compression), 11 (chunks).
 """
@@ -32,28 +32,28 @@ Bytes = NDArray[np.uint8]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
-"""The header's colour type for 1 (gray), 2 (gray, alpha), 3 (RGB) and 4 (RGBA) channels."""
+"""The colour type in the header for 1 (gray), 2 (gray, alpha), 3 (RGB) and 4 (RGBA) channels."""
 
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
 STRIP_BYTES = 1 << 20
-"""What one thread filters and deflates at a time."""
+"""How much one thread filters and deflates at a time."""
 
 SAMPLE_SHARE, SAMPLE_BYTES = 24, (16 << 10, 64 << 10)
-"""Filters and codings are tried on one row in so many, on no fewer and no more bytes than these."""
+"""Filters and codings are tried on one row of this many, but on no fewer and no more bytes than these."""
 
 PAETH_GAIN = 0.97
-"""The share of the next best filter's sample that Paeth's, the slowest, must come below."""
+"""Paeth's filter, the slowest, is used if its sample is smaller than this share of the next best."""
 
 REPETITIVE = 0.85
-"""The share of the run-length coded sample that deflate must come below to be worth its time."""
+"""Deflate is used if its sample is smaller than this share of the run-length coded one."""
 
 LEVEL = 6
 """zlib's level for images with repetitions, its default."""
 
 
 def _described(metadata: Metadata) -> Iterator[bytes]:
-    """Chunks that stand before the pixels."""
+    """The chunks of metadata, which come before the pixels."""
     if metadata.icc_profile:
         yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc_profile))
     yield from (chunk(kind, data) for kind, data in metadata.chunks)
@@ -86,22 +86,20 @@ def encode(
     threads: int | None = None,
     level: int | None = None,
 ) -> Iterator[bytes]:
-    """The bytes of a PNG file, piece by piece; of an animation, whole frames one after the other.
+    """The bytes of a PNG file, piece by piece. An animation has whole frames.
 
     Parameters
     ----------
     frames : iterable of ndarray
         ``(H, W, C)`` uint8 or uint16: gray, gray and alpha, RGB, or RGBA. One, or those of an animation, all of one shape.
     timing : Timing, optional
-        Of an animation.
-    metadata : Metadata
-        What is said beside the pixels.
+        The timing of an animation.
     threads : int, optional
         By default, one for each processor.
     level : int, optional
-        zlib's, 0 to 9; by default what is fast for this image.
+        The level of zlib, 0 to 9; by default the best choice for the image.
     """
-    number = 0  # of the chunks of animation: the third edition, 11.3.4 and 12.3, counts them all
+    number = 0  # the sequence number of animation chunks (third edition, 11.3.4 and 12.3)
     for index, pixels in enumerate(frames):
         height, width, channels = pixels.shape
         if index == 0:
@@ -124,7 +122,7 @@ def encode(
 
 
 def _seconds(milliseconds: float) -> tuple[int, int]:
-    """A duration as a fraction of numbers of 16 bits."""
+    """A duration as a fraction of 16-bit numbers, in seconds."""
     from fractions import Fraction
 
     fraction = Fraction(max(0.0, milliseconds) / 1000).limit_denominator(65535)
@@ -141,7 +139,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def compressed(pixels: Array, threads: int, wanted: int | None = None) -> Iterator[bytes]:
     """The zlib stream of the filtered rows, strip by strip.
 
-    A strip ends on a byte, so that strips deflated apart join to one stream; its checksum is that of all rows.
+    Every strip ends at a whole byte, so that strips which were deflated separately form one stream. The checksum is for all rows.
     """
     height = len(pixels)
     rows = max(1, STRIP_BYTES // max(1, pixels[0].nbytes))
@@ -172,7 +170,7 @@ def compressed(pixels: Array, threads: int, wanted: int | None = None) -> Iterat
 
 
 def choose(pixels: Array) -> tuple[int, int]:
-    """The filter and the zlib strategy for an image, by what a sample of its rows comes to."""
+    """The filter and the zlib strategy for an image: those with the smallest sample."""
     height, row = len(pixels), max(1, pixels[0].nbytes)
     least, most = (limit // row for limit in SAMPLE_BYTES)
     count = max(1, min(height, most, max(least, height // SAMPLE_SHARE)))
@@ -197,7 +195,7 @@ def choose(pixels: Array) -> tuple[int, int]:
 
 
 def filter_rows(pixels: Array, rows: range, kind: int) -> Bytes:
-    """Rows as PNG keeps them, ``(rows, 1 + bytes)``: the number of the filter, then differences from neighbours, modulo 256."""
+    """Rows as a PNG stores them, ``(rows, 1 + bytes)``: the number of the filter, then differences from neighbours, modulo 256."""
     above = max(0, rows.start - 1)
     part = np.ascontiguousarray(pixels[above : rows.stop])
     if part.itemsize == 2:
@@ -228,7 +226,7 @@ def filter_rows(pixels: Array, rows: range, kind: int) -> Bytes:
 
 
 def _paeth(left: Bytes, up: Bytes, corner: Bytes) -> Bytes:
-    """Of left, up and upper left, the one nearest to left + up - upper left; at ties in this order."""
+    """The nearest of left, up and upper left to left + up - upper left; the first of equally near ones."""
     to_left = np.subtract(up, corner, dtype=np.int16)
     to_up = np.subtract(left, corner, dtype=np.int16)
     to_corner = np.abs(to_left + to_up)

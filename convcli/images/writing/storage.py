@@ -1,4 +1,4 @@
-"""How a file keeps a picture: decided by what its format can hold, before anything is computed; and the values in it."""
+"""How a picture is stored: the decision, before anything is computed, by what the format can hold; and the stored values."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from convcli.windows import NEAR_VALUES, bands
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Storage:
-    """How a picture is kept in a file."""
+    """How a picture is stored in a file."""
 
-    container: str  # the format, as Pillow names it, or ``NPY``
+    container: str  # Pillow's name of the format, or ``NPY``
     space: str  # the colour space of the file: ``gray``, ``rgb``, ``cmyk``, or ``tensor``
-    dtype: str  # ``uint8``, ``uint16``, or ``float32`` for real values as they are
-    scale: float  # what values are multiplied by, to fit a narrower type
+    dtype: str  # ``uint8``, ``uint16``, or ``float32`` for real values
+    scale: float  # the factor for the values, for another depth
     full_scale: float  # white, after scaling
     policy: str  # the range policy
-    notes: tuple[str, ...] = ()  # what is lost
+    notes: tuple[str, ...] = ()  # remarks about what is lost
 
 
 def storage_for(
@@ -38,29 +38,25 @@ def storage_for(
     policy: str | None,
     fewer: str = "",
 ) -> Storage:
-    """Decide how a result is kept.
+    """Decide how a result is stored.
 
     Parameters
     ----------
     picture : Picture
-        The input, for its full scale and kind.
+        The input.
     space : str
-        The result's colour space.
+        The colour space of the result.
     shape : tuple of int
-        The result's colour, ``(C, H, W)`` or ``(N, C, H, W)``.
-    has_alpha : bool
-        Whether it has alpha.
-    container : str
-        The format.
+        The shape of the result's colour, ``(C, H, W)`` or ``(N, C, H, W)``.
     policy : str, optional
         One of `convcli.vocabulary.RANGES`; by default ``clip`` for integers and ``raw`` for real values.
     fewer : str
-        How the operation could give fewer channels, for the message that there are too many.
+        How the operation could give fewer channels, for the remedy if there are too many.
 
     Raises
     ------
     ImageError
-        Channels, alpha, batches, real values or a size that the format cannot hold.
+        The format cannot hold the channels, alpha, the batch, real values or the size.
     """
     *batch, channels, height, width = shape
     row = row_of(container)
@@ -77,7 +73,9 @@ def storage_for(
         rule = f"do not fit into a {container} file, which has 1 or 3"
         raise ImageError(f"{channels} output channels", rule, remedy)
     if has_alpha and not row.alpha:
-        raise ImageError(container, "holds no transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif")
+        raise ImageError(
+            container, "cannot hold transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif"
+        )
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
         lost = (
@@ -88,6 +86,10 @@ def storage_for(
         return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", lost)
     check_policy(container, policy)
     notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
+    if row.any_white and picture.colour.dtype.kind == "u" and full_scale % 1 == 0 and full_scale < 65536:
+        return Storage(
+            container, space, "uint8" if full_scale < 256 else "uint16", 1.0, full_scale, policy or "clip", notes
+        )
     if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
         return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip", notes)
     if full_scale > 255:
@@ -105,7 +107,7 @@ def _are_32_bits(colour: Array) -> bool:
 
 
 def check_policy(container: str, policy: str | None) -> None:
-    """Refuse real values as they are in a format that has none."""
+    """Refuse the policy ``raw`` in a format without real values."""
     row = row_of(container)
     if policy == "raw" and not (row.real or row.tensor):
         remedy = f"write .npy, or tif instead of {container}"
@@ -125,20 +127,23 @@ def _check_size(row: Format, height: int, width: int) -> None:
         rule = f"is too large for {row.name}, whose sides are at most {row.largest}"
         raise ImageError(size, rule, "write png or tif")
     if row.only and (height, width) != (row.only, row.only):
-        rule = f"is no size of {row.name}, which is written as {row.only}×{row.only}"
+        rule = f"is not a size of {row.name}, which is written as {row.only}×{row.only}"
         raise ImageError(size, rule, "write png or ico")
 
 
 def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str, ...]:
-    """A remark when the values of a real input look as if their white were another one."""
-    colour, tensor = picture.colour, row_of(picture.metadata.format).tensor  # whatever its colours are taken for
+    """A remark if the values of a real input look as if white had another value."""
+    colour, tensor = (
+        picture.colour,
+        row_of(picture.metadata.format).tensor,
+    )  # also if its channels are treated as colours
     if colour.dtype.kind != "f" or not (picture.real or tensor):
         return ()
     peak = float(colour.max(where=np.isfinite(colour), initial=0))
     largest = f"{peak:.0f}" if peak >= 1000 else f"{peak:.3g}"
     remedy = f"to stretch the result over {container}'s range use {param('range', 'minmax')}"
     if picture.assumed:
-        remedy = f"if it is another use {param('full_scale')}, {remedy}"
+        remedy = f"if white is another value, use {param('full_scale')}; {remedy}"
     if tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:
         return (f"the values reach {largest} only, and white is 255: {remedy}",)
     # what a filter makes of values up to white goes beyond it; where nobody says what it is, it may well be another
@@ -149,7 +154,7 @@ def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str
 
 
 def narrowed(array: Array, dtype: str) -> tuple[Array, tuple[str, ...]]:
-    """An array in the dtype that it is kept in, and a remark on the values that this has no room for."""
+    """An array in another dtype, and a remark about values that are too large for it."""
     if array.dtype == dtype:
         return array, ()
     with np.errstate(over="ignore"):
@@ -162,7 +167,7 @@ def narrowed(array: Array, dtype: str) -> tuple[Array, tuple[str, ...]]:
 
 
 def tensor_of(picture: Picture, policy: str) -> tuple[Array, Clipped]:
-    """The array of a .npy file, of the rank of the input's, alpha as the last channel."""
+    """The array of a .npy file. It has the rank of the input, and alpha as the last channel."""
     values, clipped = _real(picture.colour, picture.full_scale, policy)
     if picture.alpha is not None:
         values = np.concatenate([values, picture.alpha[np.newaxis]])
@@ -172,7 +177,7 @@ def tensor_of(picture: Picture, policy: str) -> tuple[Array, Clipped]:
 
 
 def _real(colour: Array, full_scale: float, policy: str) -> tuple[Array, Clipped]:
-    """Real values under a range policy, without rounding; only ``clip`` bounds them."""
+    """Real values after a range policy, without rounding. Only ``clip`` limits them."""
     values = colour if colour.dtype.kind == "f" else colour.astype(np.float32)
     values = apply_policy(values, full_scale, policy)
     if policy != "clip":
@@ -182,7 +187,7 @@ def _real(colour: Array, full_scale: float, policy: str) -> tuple[Array, Clipped
 
 
 def pixels_of(picture: Picture, storage: Storage) -> tuple[Array, Clipped]:
-    """``(H, W, C)`` as `storage` says, alpha last."""
+    """The stored values ``(H, W, C)``, alpha last."""
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     if storage.dtype == "float32":
         values, clipped = _real(colour, storage.full_scale, storage.policy)
@@ -204,14 +209,14 @@ def pixels_of(picture: Picture, storage: Storage) -> tuple[Array, Clipped]:
 
 
 def _integers(planes: Array, storage: Storage, policy: str) -> tuple[Array, Clipped]:
-    """Values ``(C, H, W)`` as `storage` says, by what makes integers of results in the engine."""
+    """Values ``(C, H, W)`` as stored integers, computed as in the engine."""
     finish = Finish((), storage.dtype, storage.full_scale, policy, count=True, scale=storage.scale)
     out, clipped = finish.whole(planes[np.newaxis])
     return out[0], clipped
 
 
 def image_of(pixels: Array, space: str) -> Image.Image:
-    """Pillow's image of ``(H, W, C)``."""
+    """Pixels ``(H, W, C)`` as an image of Pillow."""
     height, width, channels = pixels.shape
     mode = "CMYK" if space == "cmyk" and channels == 4 else {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
     return Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)

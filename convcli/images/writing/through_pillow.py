@@ -19,14 +19,14 @@ from convcli.images.writing.storage import image_of
 from convcli.system.context import silent
 
 QUALITY = 92
-"""Of lossy formats, where neither the user nor the input says."""
+"""The quality of lossy formats, if neither the user nor the input defines it."""
 
 
 def write(frames: Iterator[Frame], job: Job) -> None:
     """Write a picture, or an animation where `job` has a timing."""
     first = [next(frames)]
     options = CODINGS[job.row.coding](first[0], job) | _described(first[0])
-    images = map(partial(_image, job), chain((first.pop() for _ in range(1)), frames))  # which keeps none of them
+    images = map(partial(_image, job), chain((first.pop() for _ in range(1)), frames))  # keeps none of them
     if job.timing is not None:
         _through_memory(job, partial(_animation, job, images, job.timing, options))
         return
@@ -39,7 +39,7 @@ def write(frames: Iterator[Frame], job: Job) -> None:
 
 
 def _described(frame: Frame) -> dict[str, Any]:
-    """What an encoder is told of what the input says beside its pixels."""
+    """The metadata as options of an encoder."""
     metadata = frame.metadata
     found = {name: getattr(metadata, name) for name in ("exif", "xmp", "dpi", "icc_profile", "comment")}
     if metadata.iptc:
@@ -52,7 +52,7 @@ def _plain(_: Frame, job: Job) -> dict[str, Any]:
 
 
 def _jpeg(frame: Frame, job: Job) -> dict[str, Any]:
-    """A JPEG of a JPEG keeps its tables and subsampling: its quality and size."""
+    """A JPEG that is made from a JPEG keeps its tables and subsampling, which means its quality and size."""
     source, quality = frame.metadata.jpeg, job.settings.quality
     if source is None:
         return {"quality": quality or QUALITY}
@@ -65,10 +65,10 @@ def _jpeg(frame: Frame, job: Job) -> dict[str, Any]:
 
 
 def _webp(frame: Frame, job: Job) -> dict[str, Any]:
-    """Without loss where the input had none, and always at quality 100."""
+    """Lossless if the input is lossless, or with quality 100."""
     quality = job.settings.quality
     if not job.row.loses(frame.metadata.lossy, quality):
-        return {"lossless": True, "quality": 50, "exact": True}  # the effort, here
+        return {"lossless": True, "quality": 50, "exact": True}  # here, quality is the effort
     return {"quality": quality or QUALITY, "exact": True}
 
 
@@ -83,11 +83,11 @@ CODINGS: dict[str, Callable[[Frame, Job], dict[str, Any]]] = {
     "webp": _webp,
     "ico": _ico,
 }
-"""What Pillow is told of the coding, by the `coding` of a format's row."""
+"""Options about the coding, by the `coding` of a format."""
 
 
 def _image(job: Job, frame: Frame) -> Image.Image:
-    """A frame as Pillow's image."""
+    """A frame as an image of Pillow."""
     if not job.row.palette:
         return image_of(frame.pixels, frame.storage.space)
     from convcli.images.writing import gif
@@ -96,14 +96,14 @@ def _image(job: Job, frame: Frame) -> Image.Image:
 
 
 def _through_memory(job: Job, encode: Callable[[BinaryIO], None]) -> None:
-    """Have an encoder write into memory, and that into the target: encoders fail half-way, and go back."""
+    """Encode into memory first, then write the target: an encoder may fail, or seek back."""
     buffer = io.BytesIO()
     try:
         with silent():
             encode(buffer)
     except (ConvError, MemoryError):
         raise
-    except Exception as error:  # only Pillow's code runs in there, and its encoders raise whatever comes to hand
+    except Exception as error:  # Pillow's encoders may raise anything
         why = guards.reason(error, type(error).__name__)
         rule = f"cannot be written as {job.row.name} ({why})"
         raise ImageError(f"output '{job.target}'", rule, "use png or tif") from None
@@ -129,9 +129,9 @@ def _animation(
 
 
 class _Frames(Image.Image):
-    """An image whose `count` frames come from an iterator: Pillow's writers seek forward through it, and it is made up on the way.
+    """An image whose `count` frames come from an iterator. Pillow's writers seek forward, which takes the next frame.
 
-    They are all of one size, and of one mode but for palettes.
+    All frames have the same size, and the same mode except for palettes.
     """
 
     def __init__(self, frames: Iterator[Image.Image], count: int) -> None:
@@ -141,11 +141,11 @@ class _Frames(Image.Image):
         self.seek(0)
 
     def tell(self) -> int:
-        """The number of the present frame."""
+        """The number of the current frame."""
         return self._place
 
     def seek(self, frame: int) -> None:
-        """Go on to a frame; going back, which writers do when they are done, changes nothing."""
+        """Go forward to a frame. Going back, which writers do at the end, changes nothing."""
         if frame >= self.n_frames:
             raise EOFError
         while self._place < frame:

@@ -1,7 +1,7 @@
-"""TIFF files of any depth, page after page: strips deflated on all cores.
+"""TIFF files of any depth, page after page, with strips deflated on all cores.
 
-Not by Pillow, which writes neither 16-bit nor real colours. Not by tifffile: it leaves out EXIF's and GPS' directories, and
-has to go back in the file, which a pipe does not allow.
+Pillow cannot write 16-bit and real colours. tifffile leaves out the directories of EXIF and GPS, and has to seek back in the file,
+which is not possible in a pipe.
 
 Adobe, "TIFF Revision 6.0", and its Technical Notes: horizontal differencing (predictor 2), Deflate (compression 8).
 """
@@ -25,7 +25,7 @@ from convcli.pointwise import Array
 from convcli.system.parallel import run_all, workers
 
 STRIP_BYTES = 1 << 20
-"""What one thread deflates at a time."""
+"""How much one thread deflates at a time."""
 
 MAX_BYTES = 0xFFFF_FFFF
 """Offsets have 32 bits."""
@@ -37,13 +37,7 @@ def write(frames: Iterator[Frame], job: Job) -> None:
 
 
 def _file(pages: Iterable[Frame], job: Job) -> Iterator[bytes]:
-    """The bytes of a TIFF file, piece by piece.
-
-    Raises
-    ------
-    ImageError
-        It would be larger than 4 GiB.
-    """
+    """The bytes of a TIFF file, piece by piece. Raises `ImageError` if it would be larger than 4 GiB."""
     yield struct.pack("<2sHI", b"II", 42, 8)
     place = 8
     for number, page in enumerate(pages, 1):
@@ -56,7 +50,7 @@ def _file(pages: Iterable[Frame], job: Job) -> Iterator[bytes]:
         padding = bytes(size % 2)
         place += size + len(padding)
         if place > MAX_BYTES:
-            rule = "would be larger than 4 GiB, which its offsets cannot reach"
+            rule = "would be larger than 4 GiB, beyond its 32-bit offsets"
             raise ImageError("the TIFF", rule, "write png or .npy")
         if number < job.count:
             (entries,) = struct.unpack_from("<H", head)
@@ -75,7 +69,7 @@ def _bands(page: Frame) -> Bands:
 
 
 def _strips(pixels: Array, level: int | None, threads: int) -> tuple[list[bytes], int, int]:
-    """The deflated strips, the rows of each, and the predictor."""
+    """The deflated strips, the number of rows in each, and the predictor."""
     rows = max(1, min(len(pixels), STRIP_BYTES // max(1, pixels[0].nbytes)))
     starts = [*range(0, len(pixels), rows)]
     predictor, strategy = 1 if pixels.dtype.kind == "f" else 2, zlib.Z_DEFAULT_STRATEGY
@@ -116,7 +110,7 @@ def _head(page: Frame, bands: Bands, strips: list[bytes], rows: int, predictor: 
     elif metadata.dpi is not None:
         across, down, unit = RESOLUTION
         numbers |= {across: (RATIONAL, metadata.dpi[0]), down: (RATIONAL, metadata.dpi[1]), unit: (SHORT, 2)}
-    if page.storage.dtype == "float32":  # whose white nothing else says
+    if page.storage.dtype == "float32":  # no other tag says what white is
         numbers[SMAX] = (FLOAT, *(page.storage.full_scale,) * channels)
     directory |= {tag: entry(kind, *values) for tag, (kind, *values) in numbers.items() if values}
     blocks = (XMP, BYTE, metadata.xmp), (ICC, UNDEFINED, metadata.icc_profile)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from support.cli import done
-from support.pictures import GENERATOR, H, W, integers, opened, png16, read16, tiff16
+from support.pictures import integers, opened, png16, read16, tiff16
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -84,17 +84,6 @@ def test_associated_alpha_is_divided_out(tmp_path: Path) -> None:
     found = np.load(tmp_path / "out.npy")
     np.testing.assert_array_equal(found[3], [[32768, 0]])
     np.testing.assert_array_equal(found[:3, 0, 0], np.rint(np.array([10000, 20000, 32768]) * 65535 / 32768))
-
-
-@pytest.mark.parametrize("largest", [65535, 1023])
-def test_16_bit_ppm(largest: int, tmp_path: Path) -> None:
-    values = GENERATOR.integers(0, largest + 1, (H, W, 3)).astype(np.uint16)
-    (tmp_path / "in.ppm").write_bytes(b"P6 %d %d %d\n" % (W, H, largest) + values.astype(">u2").tobytes())
-    result = done("apply", tmp_path / "in.ppm", "-k", "identity", "-o", tmp_path / "out.ppm")
-    assert result.err == ""
-    expected = np.rint(values * (65535 / largest))
-    found = cv2.imread(str(tmp_path / "out.ppm"), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(found[..., ::-1], expected)
 
 
 def test_a_blur_of_16_bits(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ The costs were measured on one core of a 2025 server processor.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,14 +39,15 @@ VALUES_A_STEP = 1000
 
 CACHE_BYTES = 4 << 20
 """Bytes of the scratch and output of a tile: a core's share of the third-level cache. Long lines are worth more than
-a faster cache: the processor reads ahead where it reads on through memory, but not from one short piece to the next
+a faster cache: the processor reads ahead in long stretches of memory, but not from one short piece to the next
 (measured)."""
 
 CACHED_BYTES = 1 << 20
-"""The most bytes that are kept of an operation for the next one like it. Large kernels are prepared again."""
+"""Recipes of at most this many bytes are kept for the next operations like theirs, and with them the tiles of each
+thread. Of larger ones, each thread keeps only its last."""
 
 COMPARED_BYTES = 4 << 20
-"""Equal kernels are searched for in at most so many bytes of kernels: beyond this, comparing takes as long as
+"""Equal kernels are only searched for if the kernels have at most this many bytes: beyond this, comparing takes as long as
 looking at each."""
 
 ENOUGH_ROWS = 16
@@ -54,7 +55,7 @@ ENOUGH_ROWS = 16
 rows for each tile."""
 
 TALL = 4
-"""A tile may be up to twice as large as usual, but at most so many times as large as the input rows that it reads
+"""A tile may be up to twice as large as usual, but at most this many times as large as the input rows that it reads
 beyond those of its output."""
 
 
@@ -73,6 +74,8 @@ class Estimate(NamedTuple):
     held: int = 0  # bytes that are kept for the next operation like it, beyond what is kept for every strategy
 
 
+Estimates = Iterable[Estimate]
+
 Work = Callable[[int, Array, Array, Buffers], Steps]
 """``work(width, scratch, out, buffers)``: the steps that fill the first `width` values of each line of
 ``out (O, rows, line)`` from the gathered ``scratch (planes, input rows, line)``, without the bias. Their dtypes are
@@ -83,7 +86,7 @@ values after the end of an output line then have no meaning."""
 class Strategy(Protocol):
     """A module that can do jobs in one way."""
 
-    def estimates(self, layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+    def estimates(self, layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
         """The cost of each way in which the strategy can do an operation and that may be worth it.
 
         Parameters
@@ -170,7 +173,7 @@ def bias_steps(job: FilterJob, out: Array) -> Steps:
 def precision(job: FilterJob, scratch: Array) -> str | None:
     """The dtype of a tile, if its values allow skipping taps of weight 0 and adding pixels before they are multiplied; else None.
 
-    A tap may not be skipped if a NaN or an infinity lies under it. Pixels may not be added if they are so large that
+    A tap may not be skipped if it reads a NaN or an infinity. Pixels may not be added if they are so large that
     only their products with the weights are small enough.
     """
     largest = max(float(scratch.max(initial=0)), -float(scratch.min(initial=0)), key=lambda size: (size != size, size))

@@ -25,6 +25,7 @@ from convcli.backends.numpy.strategies.common import (
     MANY_KERNELS,
     PASS,
     Estimate,
+    Estimates,
     Work,
     is_small,
     like,
@@ -60,13 +61,13 @@ WORTH_LESS = 0.75
 is only one kernel."""
 
 
-def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
     """The cost, with a plane for each channel. The strategy can do every job, if it is wanted."""
     job = layouts[-1]
     different = len(set(like(job)))
     held = spectra_bytes(job, dtype, different)
     if held > SPECTRA_BYTES and not wanted:
-        return []
+        return
     height, width = sides(job)
     tiles = [-(-size // side) for size, side in zip(job.output, tile(job, 4), strict=True)]
     computed = tiles[0] * height * tiles[1] * width / (job.output.height * job.output.width)
@@ -77,7 +78,7 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> lis
         each += kernels * TRANSFORM["float64"] / (job.outputs * job.output.height * job.output.width)
     kh, kw = job.reach
     reason = f"windows of {kh}×{kw} → tiles of {height}×{width} in the frequency domain"
-    return [Estimate("fft", job, dtype, each, job.outputs * 6, reason, rounds=True, held=held)]
+    yield Estimate("fft", job, dtype, each, job.outputs * 6, reason, rounds=True, held=held)
 
 
 def sides(job: FilterJob) -> tuple[int, int]:
@@ -130,7 +131,7 @@ def precision(job: FilterJob, scratch: Array) -> str | None:
 
 
 def spectra_bytes(job: FilterJob, dtype: str, different: int) -> int:
-    """Bytes of the transforms of the job's kernels, of which `different` differ. If there are many, all count as different."""
+    """Bytes of the transforms of the job's kernels, if `different` of them differ. If there are many, all count as different."""
     height, width = sides(job)
     kernels = different if job.outputs <= MANY_KERNELS else job.outputs
     return kernels * job.inputs * height * (width // 2 + 1) * 2 * np.dtype(dtype).itemsize

@@ -1,4 +1,4 @@
-"""Flat kernels taken apart: a unit times small integers, equal columns, and stretches of them side by side.
+"""Flat kernels in parts: a unit times small integers, equal columns, and stretches of neighbouring equal columns.
 
 `convcli.backends.numpy.strategies.prefix` sums these up. This module also chooses the integers in which every sum is
 exact.
@@ -29,7 +29,7 @@ WHOLE = 2.0**24
 
 
 class Piece(NamedTuple):
-    """A stretch of equal columns: their number (a power of two), the first one, and whether to put the sum so far away before."""
+    """A stretch of equal columns: their number (a power of two), the first one, and whether to store the sum so far first."""
 
     columns: int
     first: int
@@ -126,8 +126,7 @@ def layouts(job: FilterJob, multiples: NDArray[np.float64]) -> list[Layout]:
         return []
     white = float(np.iinfo(job.source).max)
     largest = white * float(np.abs(multiples).sum(axis=(1, 2, 3)).max(initial=0))
-    low = np.minimum(multiples, 0).sum(axis=2)  # of each column
-    high = np.maximum(multiples, 0).sum(axis=2)
+    low, high = (bound(multiples, 0).sum(axis=2) for bound in (np.minimum, np.maximum))  # of each column
     found = []
     alike = like(job)
     for kind in ("int16" if low.any() else "uint16", "int32"):

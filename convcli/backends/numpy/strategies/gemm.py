@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Estimates, Work, precision
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 from convcli.windows import Array
@@ -18,10 +18,10 @@ from convcli.windows import Array
 __all__ = ["estimates", "precision", "prepare", "tile"]
 
 FEW_ROWS = {1: 3.0, 2: 1.5}
-"""How many times slower BLAS is if a matrix has only so many rows."""
+"""How many times slower BLAS is for matrices of one row and of two."""
 
 MANY_ROWS, PACKED = 16, 1.5
-"""From so many rows of a matrix on, BLAS first packs it and the windows; and how many times slower it is then."""
+"""If a matrix has at least this number of rows, BLAS first packs it and the windows; and how many times slower it is then."""
 
 GATHER = {"float32": 0.25e-9, "float64": 0.4e-9}
 """Seconds to copy a value of a window to its place in a matrix."""
@@ -30,7 +30,7 @@ LEFT_OUT = 4
 """How many times `CACHE_BYTES` may be gathered if a stride leaves out most of it."""
 
 
-def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
     """The cost, with a plane for each channel. The strategy can do every job."""
     job = layouts[-1]
     kh, kw = job.kernel
@@ -41,7 +41,7 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> lis
     packed = PACKED if outputs >= MANY_ROWS else FEW_ROWS.get(outputs, 1.0)
     each = depth * MAC[dtype] * packed + gathered + 2 * kh * PASS[dtype]
     reason = f"{job.outputs} outputs of {depth} terms → products of gathered windows, one for each kernel row"
-    return [Estimate("gemm", job, dtype, each, sources * (sets * kw + 2 * kh), reason)]
+    yield Estimate("gemm", job, dtype, each, sources * (sets * kw + 2 * kh), reason)
 
 
 def row_sets(job: FilterJob) -> list[tuple[int, list[tuple[int, int]]]]:

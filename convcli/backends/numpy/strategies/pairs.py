@@ -1,4 +1,4 @@
-"""Sums of two pixels that a kernel weights alike in several places, and that therefore need to be added only once.
+"""Sums of two pixels that a kernel gives the same weight in several places, so that they are added only once.
 
 ``[-1 0 1; -2 0 2; -1 0 1]`` takes the same difference of two pixels in three rows. Computed once for every pixel, it is
 a single tap in each of these rows. This saves passes over memory.
@@ -11,12 +11,12 @@ from itertools import combinations
 from typing import NamedTuple
 
 MOST_TAPS = 16
-"""Pairs are searched for in output planes of at most so many taps: for more taps other strategies are better, and
+"""Pairs are searched for in output planes of at most this many taps: with more taps, other strategies are better, and
 comparing them would take long."""
 
 
 WORTH = 3
-"""The least number of pairs that a sum must stand for: it takes a pass itself, and its memory costs one more
+"""The least number of pairs that a sum must replace: it takes a pass itself, and its memory costs one more
 (measured)."""
 
 
@@ -30,7 +30,7 @@ class WeightedTap(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """A plane of sums: each value of `plane` plus `sign` times the value that is so many rows and columns further on."""
+    """A plane of sums: each value of `plane` plus `sign` times the value that is this many rows and columns further on."""
 
     plane: int
     rows: int
@@ -41,7 +41,7 @@ class Sum(NamedTuple):
 def shared(outputs: list[list[WeightedTap]], planes: int, steps: int) -> tuple[list[Sum], list[list[WeightedTap]]]:
     """The sums that save passes, and the taps of each output plane that remain. No tap has the weight 0.
 
-    The sum that stands for most pairs comes first. Among equals it is the one found first. `planes` is the number of
+    The sum that replaces most pairs comes first. Among equals it is the one found first. `planes` is the number of
     planes: the first sum becomes the plane with this number, and so on, so that a sum may be of sums. After `steps` taps
     and sums that were looked at, the sums found so far are returned.
     """
@@ -75,7 +75,7 @@ def shared(outputs: list[list[WeightedTap]], planes: int, steps: int) -> tuple[l
 
 
 def _pairs(taps: list[WeightedTap]) -> dict[Sum, int]:
-    """The sums of two taps of one plane, and how many pairs each stands for. The weights of a pair differ at most in sign."""
+    """The sums of two taps of one plane, and how many pairs each replaces. The weights of a pair differ at most in sign."""
     possible = dict.fromkeys(
         Sum(a.plane, b.row - a.row, b.column - a.column, 1 if a.weight == b.weight else -1)
         for a, b in combinations(taps, 2)
@@ -85,7 +85,7 @@ def _pairs(taps: list[WeightedTap]) -> dict[Sum, int]:
 
 
 def _found(taps: list[WeightedTap], wanted: Sum) -> list[tuple[WeightedTap, WeightedTap]]:
-    """The pairs of sorted taps that a sum stands for. No tap is in two of them."""
+    """The pairs of sorted taps that a sum replaces. No tap is in two of them."""
     left, pairs = set(taps), []
     for tap in taps:
         other = WeightedTap(tap.plane, tap.row + wanted.rows, tap.column + wanted.columns, wanted.sign * tap.weight)

@@ -4,7 +4,7 @@ For one line of taps, a block of B output rows is ``T X``. X holds the input row
 taps, beginning at place b. A share of (B - 1)/(B + k - 1) of the work is wasted, but it runs at the speed of BLAS.
 
 A pass along the rows has blocks of columns instead, and costs ``BLOCK_COLUMNS + apart·(k - 1)`` multiply-accumulates for
-each output. A fold first adds the shifted lines that have the same weight, such as ``x[i-n] + x[i+n]`` of a symmetric line.
+each output. A fold first adds the shifted lines that have the same weight, for example ``x[i-n] + x[i+n]`` for a symmetric line.
 Then a product with the few different weights sums up the results. This is good for short lines of taps, above all if
 channels are interleaved.
 """
@@ -23,7 +23,7 @@ from convcli.geometry import Size, extent
 from convcli.windows import Array
 
 LONG_LINE = 4096
-"""If a line has at least so many values, NumPy is as fast line by line as on all lines as one."""
+"""If a line has at least this many values, NumPy is as fast line by line as on all lines as one."""
 
 
 def banded(taps: Array, block: int, stride: int, dilation: int) -> Array:
@@ -49,10 +49,10 @@ def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> in
 
 
 def lattices(job: FilterJob) -> tuple[int, int]:
-    """Into how many sets of rows the output is split, with the rows of a set so far apart; and the dilation that remains in a set.
+    """Into how many sets of rows the output is split, and the dilation that remains in a set.
 
-    With stride 1 and dilation d, a kernel reads only every d-th row. Output rows that are d apart therefore form a set
-    with a dense kernel, whose bands hold no zeros between the taps. With other strides there is a single set.
+    With stride 1 and dilation d, a kernel reads only every d-th row. So output rows that are d apart form a set with a
+    dense kernel, and its bands hold no zeros between the taps. With other strides there is a single set.
     """
     return (job.dilation.rows, 1) if job.stride == 1 else (1, job.dilation.rows)
 
@@ -96,7 +96,7 @@ PASS_PRODUCTS, LINE_VALUES = 9.0, 1000
 a line that take as long as the step to the next line (measured)."""
 
 FEW_LINES = 3
-"""A fold is considered for at most so many lines of taps: more lines have too many weights."""
+"""A fold is considered for at most this many lines of taps: more lines have too many weights."""
 
 TOGETHER = 2
 """Rows whose weighted sums are computed by one product: for a single row it would be a product with a vector, which

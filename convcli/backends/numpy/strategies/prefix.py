@@ -19,7 +19,7 @@ import numpy as np
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import flat
-from convcli.backends.numpy.strategies.common import PASS, Estimate, Work, precision, slower, tile
+from convcli.backends.numpy.strategies.common import PASS, Estimate, Estimates, Work, precision, slower, tile
 from convcli.backends.numpy.tiles import Buffers, Step, Steps
 from convcli.windows import Array
 
@@ -38,20 +38,20 @@ STRIDED = 1.9
 """How many times slower the strategy is if a stride leaves out rows."""
 
 
-def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
     """The cost in each integer type that is possible. Pixels must be integers, and kernels must be a unit times integers."""
     job = layouts[0]
     found = flat.units(job) if job.bounded and (wanted or flat.affordable(job)) else None
-    estimates = []
-    for layout in [] if found is None else flat.layouts(job, found[1]):
+    if found is None:
+        return
+    for layout in flat.layouts(job, found[1]):
         steps, passes = layout.total(lambda each: len(each.steps)), layout.total(lambda each: each.passes)
         each = (passes + 3 * job.gathered) * PASS[layout.kind] + (layout.puts * PUT + 5 * job.outputs) * PASS[dtype]
         kinds = layout.total(lambda each: 1)
         reason = f"flat → prefix sums, {steps} differences in {kinds} kind{'s' * (kinds > 1)} of columns, exact in {layout.kind}"
         calls = 2 * GROUP * job.gathered + passes + layout.puts
         each *= slower(job, STRIDED) / job.outputs
-        estimates.append(Estimate("prefix", job, dtype, each, calls, reason, gathers=layout.kind))
-    return estimates
+        yield Estimate("prefix", job, dtype, each, calls, reason, gathers=layout.kind)
 
 
 def prepare(job: FilterJob, dtype: str) -> Work:

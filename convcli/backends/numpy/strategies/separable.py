@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common, passes
-from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Estimates, Work, precision
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
 from convcli.windows import Array
@@ -35,7 +35,7 @@ def factors(
     """``u (rank, kh)`` and ``v (rank, kw)`` with ``kernel = Σ_r u_r v_rᵀ`` up to the rounding of `dtype`.
 
     None if the rank is more than `most`. They may change a result by at most `LEFT_OUT` roundings of the sum Σ|x·k|,
-    for pixels of the same magnitude. The sum of what is left out counts, so that many small taps beside a large one are
+    for pixels of the same magnitude. The sum of what is left out counts, so that many small taps next to a large one are
     not lost. A kernel of full rank is returned as its own rows or columns.
 
     The method is Gaussian elimination with complete pivoting: the column and the row through the largest value, divided
@@ -82,7 +82,7 @@ STRIDED = 1.4
 """How many times slower the strategy is if a stride leaves out rows."""
 
 
-def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
     """The cost, with channels as they are and with a plane for each. Kernels must be few or equal, and wider than one column.
 
     If it is wanted, the strategy can do every job: a kernel of full rank is its own rows.
@@ -91,7 +91,7 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> lis
     alike = bool((job.kernels == job.kernels[0, 0]).all())
     few = alike or job.outputs * job.inputs <= common.MANY_KERNELS
     if not wanted and not (few and job.kernel.width > 1):  # a single column needs only one pass
-        return []
+        return
     seen, most = job.kernels[:1, 0] if alike else common.some_kernels(job), MAX_RANK
     if not wanted:
         each = RANK_STEPS + job.kernels[0, 0].size * RANK_PASSES // common.VALUES_A_STEP
@@ -99,22 +99,17 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> lis
     largest = 0
     for kernel in seen:
         if (found := factors(kernel, dtype, most)) is None:
-            return []
+            return
         largest = max(largest, len(found[0]))
-    return [_estimate(layout, dtype, largest) for layout in layouts]
-
-
-def _estimate(job: FilterJob, dtype: str, terms: int) -> Estimate:
     kh, kw = job.kernel
-    block = passes.block_rows(kh)
-    down = job.stride * (block - 1) + extent(kh, passes.lattices(job)[1])
-    macs_across, folds = _across(job, _terms(job, dtype, 0))  # the first output plane stands for all
-    each = (terms * job.inputs * down + macs_across) * MAC[dtype] + terms * job.inputs * PASS[dtype]
-    reason = f"rank {terms} → {terms * 2} passes of {kh} and {kw} taps"
-    calls = job.outputs * terms * job.inputs * (15 if folds else 3)
-    return Estimate(
-        "separable", job, dtype, each * common.slower(job, STRIDED), calls, reason, rounds=terms > 1, block=block
-    )
+    block, passed = passes.block_rows(kh), largest * job.inputs
+    reason = f"rank {largest} → {largest * 2} passes of {kh} and {kw} taps"
+    for job in layouts:
+        down = job.stride * (block - 1) + extent(kh, passes.lattices(job)[1])
+        across, folds = _across(job, _terms(job, dtype, 0))  # the first output plane stands for all
+        each = ((passed * down + across) * MAC[dtype] + passed * PASS[dtype]) * common.slower(job, STRIDED)
+        calls = job.outputs * passed * (15 if folds else 3)
+        yield Estimate("separable", job, dtype, each, calls, reason, rounds=largest > 1, block=block)
 
 
 def tile(job: FilterJob, itemsize: int) -> Size:

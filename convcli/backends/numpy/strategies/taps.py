@@ -13,7 +13,7 @@ import numpy as np
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import Estimate, Work, precision, tile
+from convcli.backends.numpy.strategies.common import Estimate, Estimates, Work, precision, tile
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, WeightedTap, shared
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.windows import Array
@@ -27,7 +27,7 @@ STRIDED = 2.8
 """How many times slower the strategy is if a stride leaves out rows."""
 
 
-def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
     """The cost, in exact integers if possible. The strategy can do every job."""
     job = layouts[0]
     exact = exact_type(job)
@@ -37,7 +37,7 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> lis
     made = f", {sums} shared sum{'s' * (sums > 1)}" if sums else ""
     reason = f"{count}{zeros} tap{'s' * (count != 1 or bool(zeros))}{made}" + (", exact" if exact else "")
     each = calls / job.outputs * common.PASS[kind] * common.slower(job, STRIDED)
-    return [Estimate("taps", job, kind, each, float(calls), reason)]
+    yield Estimate("taps", job, kind, each, float(calls), reason)
 
 
 def exact_type(job: FilterJob) -> str | None:

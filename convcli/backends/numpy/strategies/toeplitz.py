@@ -15,7 +15,7 @@ import numpy as np
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Work, precision
+from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Estimates, Work, precision
 from convcli.backends.numpy.strategies.passes import banded, block_rows, blocks_of, lattices, multiply, whole_blocks
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
@@ -40,27 +40,24 @@ PRODUCT_BYTES = 3 << 20
 a fast cache (measured)."""
 
 
-def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> list[Estimate]:
+def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Estimates:
     """The cost, with channels as they are and with a plane for each. The strategy can do every job."""
-    return [_estimate(layout, dtype) for layout in layouts]
-
-
-def _estimate(job: FilterJob, dtype: str) -> Estimate:
-    kh, kw = job.kernel
-    seen = common.some_kernels(job)[: max(1, common.steps_allowed(job) // kw)]
-    found = [distinct_columns(kernel) for kernel in seen]
-    products, sums = (sum(map(len, counts)) * job.inputs / len(found) for counts in zip(*found, strict=True))
-    block = rows_of(job, job.line)
-    depth = job.stride * (block - 1) + extent(kh, lattices(job)[1])
-    product = SINGLE * PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]
-    each = (products * product + sums * PASS[dtype]) * common.slower(job, STRIDED)
-    calls = job.outputs * job.inputs * (kw + 1) * 2
-    reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
-    return Estimate("toeplitz", job, dtype, each, calls, reason, block=block)
+    for job in layouts:
+        kh, kw = job.kernel
+        seen = common.some_kernels(job)[: max(1, common.steps_allowed(job) // kw)]
+        found = [distinct_columns(kernel) for kernel in seen]
+        products, sums = (sum(map(len, counts)) * job.inputs / len(found) for counts in zip(*found, strict=True))
+        block = rows_of(job, job.line)
+        depth = job.stride * (block - 1) + extent(kh, lattices(job)[1])
+        product = SINGLE * PASS[dtype] if depth == 1 else depth * MAC[dtype] + KEEP * PASS[dtype]
+        each = (products * product + sums * PASS[dtype]) * common.slower(job, STRIDED)
+        calls = job.outputs * job.inputs * (kw + 1) * 2
+        reason = f"{kh}×{kw} dense → products with bands of {block} row{'s' * (block > 1)}"
+        yield Estimate("toeplitz", job, dtype, each, calls, reason, block=block)
 
 
 def tile(job: FilterJob, itemsize: int) -> Size:
-    """Output rows and columns of a tile with long lines (see `tile`) and whole blocks of rows."""
+    """Output rows and columns of a tile with long lines (see `common.tile`) and whole blocks of rows."""
     size = common.tile(job, itemsize)
     return whole_blocks(job, size, rows_of(job, (size.width + job.reach.width - 1) * job.step))
 

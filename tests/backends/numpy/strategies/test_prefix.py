@@ -139,5 +139,5 @@ def test_what_it_cannot_do_is_refused(kind: str, weight: NDArray[np.float64]) ->
     layer = Layer(ConvSpec(), Size(9, 9), Size(*weight.shape), kind=kind)
     layer.__dict__["weight"] = weight[np.newaxis, np.newaxis]
     assert "prefix" not in {plan.name for plan in layer.run("numpy", plan="taps").considered}
-    with pytest.raises(BackendError, match="plan 'prefix' cannot do this: it wants 8- or 16-bit pixels"):
+    with pytest.raises(BackendError, match="plan 'prefix' cannot do this: it needs 8- or 16-bit pixels"):
         layer.run("numpy", plan="prefix")
