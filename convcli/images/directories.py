@@ -77,6 +77,16 @@ def nearest(value: float | Fraction) -> tuple[int, int]:
     return above, below
 
 
+def divided(value: Entry, step: Fraction) -> Entry:
+    """A fraction, divided: exact where 32 bits can hold it."""
+    above, below = struct.unpack("<2I", value.data)
+    if step == 1 or not below:
+        return value
+    exact = Fraction(above, below) / step
+    parts = exact.as_integer_ratio()
+    return value._replace(data=struct.pack("<2I", *(parts if max(parts) < 1 << 32 else nearest(exact))))
+
+
 def parse(exif: bytes) -> Directory:
     """The directory of EXIF data, with those within it.
 

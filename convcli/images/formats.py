@@ -63,7 +63,8 @@ class Format(NamedTuple):
     animated_endings: tuple[str, ...] = ()
     largest: int = ANY  # the largest side that Pillow writes
     only: int = 0  # the only side that it can have; 0: any
-    # the metadata that a file can hold, by its name in `convcli.images.picture.Metadata`, and the greatest length of each
+    # the metadata that a file can hold, by its name in `convcli.images.picture.Metadata`, and the greatest length of each;
+    # of a resolution, which is a whole number if there is a limit, the largest
     keeps: Mapping[str, int] = {}
     # whether its files are lossy; None: some files are
     lossy_read: bool | None = False
@@ -99,15 +100,15 @@ ROWS = {row.name: row for row in (
     Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", header="jpeg",
            plugin="JpegImagePlugin.jpeg_factory", coding="jpeg", turned=True, cmyk=True, alpha=False, largest=65500,
            lossy_read=True, lossy_written=True, quality=True,
-           keeps={"exif": 65533, "xmp": 65504, "comment": 65533} | _whole("iptc", "icc_profile", "dpi"), encoder_bytes=5),
+           keeps={"exif": 65533, "xmp": 65504, "comment": 65533, "dpi": 65535} | _whole("iptc", "icc_profile"), encoder_bytes=5),
     Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", header="webp", coding="webp", feature="webp", animation=True,
            largest=16383, animated_endings=(".webp",), keeps=_whole("exif", "xmp", "icc_profile"), lossy_read=None,
            lossy_written=None, quality=True, encoder_bytes=41),
     Format("AVIF", header="avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
-           bits=16, real=True, cmyk=True, bands=True, pages=True, keeps=_whole("exif", "xmp", "icc_profile", "dpi", "bands"),
-           compression=True),
+           bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
+           keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real

@@ -77,6 +77,7 @@ def metadata_of(
         format=image.format,
         icc_profile=profile if isinstance(profile, bytes) and profile else None,
         dpi=dpi[::-1] if dpi and orientation > 4 else dpi,
+        resolution=_resolution(tags or {}, orientation > 4),
         exif=exif or None,
         xmp=sound(_xmp, image),
         iptc=sound(_iptc, image),
@@ -119,6 +120,20 @@ def sound(read: Callable[..., T], *data: Any) -> T | None:
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
     across, down = map(float, image.info["dpi"])
     return (across, down) if 0 < across < 65536 and 0 < down < 65536 else None
+
+
+def _resolution(tags: Directory, swapped: bool) -> Directory | None:
+    """The tags of a resolution, if it makes sense, for a picture whose sides are `swapped`."""
+    across, down, unit = (tags.get(tag) for tag in RESOLUTION)
+    found = dict(zip(RESOLUTION, (down, across, unit) if swapped else (across, down, unit), strict=True))
+    for value in (across, down):
+        if (
+            not isinstance(value, directories.Entry)
+            or (value.kind, value.length) != (directories.RATIONAL, 1)
+            or not 0 < value.numbers[0] < inf
+        ):
+            return None
+    return {tag: value for tag, value in found.items() if value is not None}
 
 
 def _exif(image: Image.Image, tags: Directory | None) -> bytes:

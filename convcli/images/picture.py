@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError, param
 from convcli.pointwise import Array
 from convcli.pointwise.lift import Lift, weights_for
+
+if TYPE_CHECKING:
+    from convcli.images.directories import Directory
 
 COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
 """The number of channels of every colour space."""
@@ -60,6 +63,7 @@ class Metadata:
     frames: int = 1  # frames of an animation, pages of a document
     turned: bool = False  # whether the file says how its pixels are to be turned, which was done
     bands: Bands | None = None  # of a TIFF of bands
+    resolution: Directory | None = None  # a TIFF's tags of it, which may be of another unit than inches, or of none
 
     @property
     def of_other_colours(self) -> Metadata:

@@ -139,7 +139,7 @@ def _frames(
         bias = None if operation.bias is None else operation.bias.units(full_scale)
         tally.notes += picture.notes
         if how.montage is None:
-            outcome = pipeline.run(picture, operation, container, how.policy)
+            outcome = _placed(pipeline.run(picture, operation, container, how.policy), picture.shape[-3])
         else:
             from convcli.runs import montage  # imports drawing code
 
@@ -158,3 +158,17 @@ def _frames(
         del outcome
         tally.compute_seconds += perf_counter() - loaded
         yield made
+
+
+def _placed(outcome: pipeline.Outcome, channels: int) -> pipeline.Outcome:
+    """The result of a picture of so many channels, with metadata that says where its own pixels lie."""
+    picture, kept = outcome.picture, outcome.storage
+    metadata = picture.metadata
+    if not (metadata.dpi or metadata.resolution or metadata.exif):
+        return outcome
+    from convcli.images import placement  # which most pictures do not need
+
+    metadata, notes = placement.placed(metadata, outcome.result.geometry, (channels, picture.shape[-3]), kept.dtype)
+    return replace(
+        outcome, picture=replace(picture, metadata=metadata), storage=replace(kept, notes=(*kept.notes, *notes))
+    )

@@ -182,7 +182,12 @@ def kept(row: Format, metadata: Metadata, converted: bool) -> tuple[Metadata, li
     notes = []
     for name, longest in row.keeps.items():
         block = getattr(metadata, name)
-        if block and name == "comment":
+        if block and name == "dpi":
+            if longest == formats.ANY or 0.5 <= min(block) <= max(block) <= longest:
+                blocks[name] = block
+            else:
+                notes.append(f"its resolution does not fit into {row.name} and is left out")
+        elif block and name == "comment":
             blocks[name] = block[:longest]
         elif block and len(block) > longest:
             notes.append(f"its {name.upper()} data is too long for {row.name} and left out")

@@ -105,7 +105,9 @@ def _head(page: Frame, bands: Bands, strips: list[bytes], rows: int, predictor: 
         284: (SHORT, 1 + bands.separate), 317: (SHORT, predictor), 338: (SHORT, *bands.extra),
         339: (SHORT, *(3 if page.pixels.dtype.kind == "f" else 1,) * channels),
     }  # fmt: skip
-    if metadata.dpi is not None:
+    if metadata.resolution is not None:
+        directory |= metadata.resolution
+    elif metadata.dpi is not None:
         across, down, unit = RESOLUTION
         numbers |= {across: (RATIONAL, metadata.dpi[0]), down: (RATIONAL, metadata.dpi[1]), unit: (SHORT, 2)}
     if page.storage.dtype == "float32":  # no other tag says what white is
