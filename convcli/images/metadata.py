@@ -6,15 +6,16 @@ import re
 import struct
 from collections.abc import Callable
 from math import inf
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from PIL import Image
 
-from convcli.images import directories
-from convcli.images.directories import Directory
 from convcli.images.formats import row_of
 from convcli.images.picture import JpegCoding, Metadata
 from convcli.images.reading.ends import png_chunks
+
+if TYPE_CHECKING:
+    from convcli.images.directories import Directory
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ def metadata_of(
         format=image.format,
         icc_profile=profile if isinstance(profile, bytes) and profile else None,
         dpi=dpi[::-1] if dpi and orientation > 4 else dpi,
-        resolution=_resolution(tags or {}, orientation > 4),
+        resolution=_resolution(tags, orientation > 4) if tags else None,
         exif=exif or None,
         xmp=sound(_xmp, image),
         iptc=sound(_iptc, image),
@@ -124,6 +125,8 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 
 def _resolution(tags: Directory, swapped: bool) -> Directory | None:
     """The tags of a resolution, if it makes sense, for a picture whose sides are `swapped`."""
+    from convcli.images import directories
+
     across, down, unit = (tags.get(tag) for tag in RESOLUTION)
     found = dict(zip(RESOLUTION, (down, across, unit) if swapped else (across, down, unit), strict=True))
     for value in (across, down):
@@ -138,9 +141,12 @@ def _resolution(tags: Directory, swapped: bool) -> Directory | None:
 
 def _exif(image: Image.Image, tags: Directory | None) -> bytes:
     """EXIF data without the orientation, the size and the layout of the pixels. All other tags stay as they were."""
-    if tags is None:
-        data = getattr(image.getexif(), "_loaded_exif", None)
-        tags = directories.parse(data) if data else {}
+    data: bytes | None = getattr(image.getexif(), "_loaded_exif", None) if tags is None else None
+    if not data and not tags:
+        return b""
+    from convcli.images import directories  # many files do not need it
+
+    tags = tags or directories.parse(data or b"")
     kept = {tag: value for tag, value in tags.items() if tag not in _LAYOUT and tag != ORIENTATION}
     if isinstance(exif := kept.get(directories.EXIF), dict):
         kept[directories.EXIF] = {tag: value for tag, value in exif.items() if tag not in _SIDES}

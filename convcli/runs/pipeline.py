@@ -20,7 +20,7 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
 from convcli.runs.operation import Operation
 from convcli.system import memory
-from convcli.windows import Held, Source
+from convcli.windows import NEAR_VALUES, Held, Source, bands
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,8 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     if row_of(kept.container).tensor:  # a tensor keeps its dtype
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
-    kept = replace(kept, notes=(*kept.notes, *remarks(picture.colour, colour, result.dtype)))
+    lacking = () if ready.layer.kernel == (1, 1) else without_data(picture)
+    kept = replace(kept, notes=(*kept.notes, *lacking, *remarks(picture.colour, colour, result.dtype)))
     metadata = picture.metadata
     if not ready.result_space == ready.space == picture.space:  # this is metadata of another colour space
         metadata = metadata.of_other_colours
@@ -219,6 +220,27 @@ def _fewer(operation: Operation, picture: Picture, channels: int) -> str:
         return f"join them with {param('combine')}"
     more = f" and {param('combine', 'sum')}" if several else ""
     return f"sum the channels with {param('channels', 'sum')}{more}" if each else ""
+
+
+def without_data(picture: Picture) -> tuple[str, ...]:
+    """Remarks on values that mean no data, and on NaN. A kernel averages them with their neighbours."""
+    colour, nodata = picture.colour, picture.metadata.nodata
+    real, count, nans = colour.dtype.kind == "f", 0, 0
+    if nodata is None and not real:
+        return ()
+    for rows in bands(colour, NEAR_VALUES):
+        part = colour[..., rows, :]
+        count += 0 if nodata is None else int(np.count_nonzero(part == _as(nodata, colour.dtype)))
+        if real and np.isnan(part.max(initial=-np.inf)):
+            nans += int(np.count_nonzero(np.isnan(part)))
+    found = (("" if nodata is None else f"values of no data ({nodata:.10g})", count), ("NaN values", nans))
+    return tuple(f"{what} are averaged in: {many} of {colour.size}" for what, many in found if many)
+
+
+def _as(value: float, dtype: np.dtype[Any]) -> float:
+    """A value as a dtype holds it: a real one rounded, an integer as it is, if it can be one."""
+    with np.errstate(over="ignore"):
+        return float(dtype.type(value)) if dtype.kind == "f" else value
 
 
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}

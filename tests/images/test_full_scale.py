@@ -120,7 +120,7 @@ def test_linear_light(kind: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-4)
     result = run("apply", "in.npy", *line, cwd=tmp_path)
     assert result.code == 2
-    assert "say with --full-scale what white is" in result.err
+    assert "give the value of white with --full-scale" in result.err
     tensor(tmp_path, np.zeros((5, 9, 9)))
     result = run("apply", "in.npy", *line, "--full-scale", white, cwd=tmp_path)
     assert result.err.endswith("this is tensor: leave it out\n")

@@ -57,8 +57,10 @@ class File:
             layout = page.parent
             tags = sound(directories.read, self._stream, page.offset, layout.byteorder, layout.is_bigtiff)
             metadata, orientation, notes = metadata_of(image, self.frames, False, tags or {})
+            if tags is None:
+                notes = ("its tags are damaged and left out",)
             planes, lost = self._planes(number, page, said or self._full_scale, orientation)
-            metadata = replace(metadata, bands=planes.metadata.bands)
+            metadata = replace(metadata, bands=planes.metadata.bands, nodata=tiff_pixels.nodata_of(page))
         return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)
 
     def timing(self) -> None:

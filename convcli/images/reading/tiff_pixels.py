@@ -16,7 +16,7 @@ from convcli.errors import ImageError
 from convcli.images.metadata import PHOTOMETRIC
 from convcli.images.picture import COLOURS, Bands, Metadata, Picture
 from convcli.images.reading.planes import planes_of, straighten
-from convcli.images.reading.samples import samples_of
+from convcli.images.reading.samples import SPREAD, samples_of
 from convcli.pointwise import Array
 
 SPACES = {0: "gray"} | {number: space for space, number in PHOTOMETRIC.items()}
@@ -144,6 +144,20 @@ def _segment_bytes(page: Any) -> int:
     strip = min(page.rowsperstrip, page.imagelength), page.imagewidth
     rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else strip
     return max(1, int(rows * columns * samples * page.dtype.itemsize))
+
+
+def nodata_of(page: Any) -> float | None:
+    """GDAL's value of pixels without data, as `picture_of` has it."""
+    tag = page.tags.get(42113)
+    try:
+        value = None if tag is None else float(tag.value)
+    except (TypeError, ValueError):
+        return None
+    if value is None or page.sampleformat != 1:
+        return value
+    white = 2**page.bitspersample - 1
+    value = white - value if page.photometric == 0 else value
+    return value * 255 / white if page.bitspersample in SPREAD else value
 
 
 def picture_of(array: Array, page: Any, known: float | None) -> Picture:

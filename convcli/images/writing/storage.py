@@ -141,15 +141,15 @@ def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str
         return ()
     peak = float(colour.max(where=np.isfinite(colour), initial=0))
     largest = f"{peak:.0f}" if peak >= 1000 else f"{peak:.3g}"
-    remedy = f"to stretch the result over {container}'s range use {param('range', 'minmax')}"
+    remedy = f"to stretch the result over {container}'s range, use {param('range', 'minmax')}"
     if picture.assumed:
         remedy = f"if white is another value, use {param('full_scale')}; {remedy}"
     if tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:
-        return (f"the values reach {largest} only, and white is 255: {remedy}",)
-    # what a filter makes of values up to white goes beyond it; where nobody says what it is, it may well be another
+        return (f"the largest value is only {largest}, and white is 255: {remedy}",)
+    # a filter's results go beyond white; but if white is only assumed, another value may be meant
     least, most = (full_scale / 256, full_scale) if picture.assumed else (0, 2 * full_scale)
     if picture.real and (0 < peak < least or peak > most):
-        return (f"the values reach {largest}, and white is {full_scale:.10g}: {remedy}",)
+        return (f"the largest value is {largest}, and white is {full_scale:.10g}: {remedy}",)
     return ()
 
 

@@ -71,12 +71,12 @@ def test_percentages_are_of_the_files_white(tmp_path: Path) -> None:
     document = done(*line, cwd=tmp_path).json
     assert (document["full_scale"], document["bias"]) == (1000.0, [500.0])
     assert np.load(tmp_path / "out.npy").tolist() == [[[600.0, 600.0], [600.0, 600.0]]]
-    assert "'in.pgm' does, 1000" in run(*line, "--full-scale", "255", cwd=tmp_path).err
+    assert "'in.pgm' defines it as 1000" in run(*line, "--full-scale", "255", cwd=tmp_path).err
 
 
 def test_a_result_is_clipped_at_the_files_white(tmp_path: Path) -> None:
     written(tmp_path / "in.pgm", np.array([[100, 900]]), 1000)
-    assert "50 % of the values were clipped" in done("apply", "in.pgm", "-k", "2", "-o", "out.pgm", cwd=tmp_path).err
+    assert "50 % of the values were clipped" in done("apply", "in.pgm", "-k", "2.0", "-o", "out.pgm", cwd=tmp_path).err
     assert (tmp_path / "out.pgm").read_bytes() == b"P5\n2 1\n1000\n" + np.array([200, 1000], ">u2").tobytes()
 
 
