@@ -4,21 +4,22 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and end this process; Ctrl-C while it is still being imported ends it like any other."""
+    """Run the command line and end this process; Ctrl-C while it is imported or left ends it like any other."""
     try:
-        from convcli import commandline
+        try:
+            from convcli import commandline
 
-        with commandline.entered(signals=True):
-            from convcli.cli import main as command_line
+            with commandline.entered(signals=True):
+                from convcli.cli import main as command_line
 
-            command_line(prog_name="convcli")
+                command_line(prog_name="convcli")
+        except SystemExit as end:
+            from convcli.system.context import leave
+
+            leave(end.code)
+            sys.exit(end.code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except SystemExit as end:
-        from convcli.system.context import leave
-
-        leave(end.code)
-        sys.exit(end.code)
 
 
 if __name__ == "__main__":

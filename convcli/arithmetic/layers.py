@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, GeometryError, one_line
 from convcli.geometry import Pads, Pair, Size
-from convcli.system import files
+from convcli.system import bounded
 from convcli.vocabulary import PADDING_RULES, padding_rule
 
 MOST = 2**31 - 1
@@ -128,13 +128,7 @@ def load(source: str) -> tuple[tuple[Layer, ...], int | None]:
     ending = Path(source).suffix.lower()
     if ending not in (".json", ".toml") or ":" in source.split("/")[-1]:
         return parse(source), None
-    try:
-        with open(source, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise GeometryError(f"layers '{source}'", "cannot be read", **files.reason(error)._asdict()) from None
-    if len(data) > MAX_BYTES:
-        raise GeometryError(f"layers '{source}'", f"is larger than {MAX_BYTES >> 20} MiB", "give a list of layers")
+    data = bounded.contents(source, MAX_BYTES, f"layers '{source}'", "name a list of layers", GeometryError)
     try:
         if ending == ".json":
             import json

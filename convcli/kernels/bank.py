@@ -135,7 +135,7 @@ def checked(values: ArrayLike, source: str) -> Matrix:
             raise ValueError
     except ValueError:  # ragged, or not numbers
         rule, remedy = "is not a matrix of numbers", "write [[0,1,0],[1,-4,1],[0,1,0]]"
-        if isinstance(values, list) and all(isinstance(row, list) for row in values):
+        if isinstance(values, list) and all(isinstance(row, (list, np.ndarray)) for row in values):
             lengths = [len(row) for row in values]
             uneven = next((at for at, length in enumerate(lengths) if length != lengths[0]), None)
             if uneven is not None:

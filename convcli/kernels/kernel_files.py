@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.kernels.bank import Matrix, checked
 from convcli.kernels.spec import magick, number
 from convcli.system import npy
-from convcli.system.files import reason
+from convcli.system.bounded import contents
 
-MAX_BYTES = 256 << 20
+MAX_BYTES, MAX_TEXT_BYTES = 256 << 20, 64 << 20
+"""The most bytes of a kernel in .npy, and in text."""
+
+MOST_NOTATION = 1 << 20
+"""A longer text is not looked at as ImageMagick's notation."""
+
+MOST_SIDE, MOST_VALUES = 1 << 15, 1 << 22
+"""The most rows and columns of a kernel in text, and the most numbers. No picture takes more in reasonable time."""
 
 
 def read(path: Path) -> Matrix:
@@ -22,18 +33,15 @@ def read(path: Path) -> Matrix:
     """
     source, suffix = f"'{path}'", path.suffix.lower()
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise KernelError(f"kernel {source}", f"is a file of {path.stat().st_size >> 20} MiB", "is it a kernel?")
+        most = MAX_BYTES if suffix == ".npy" else MAX_TEXT_BYTES
+        data = contents(path, most, f"kernel {source}", "is it a kernel?", KernelError)
         if suffix == ".npy":
-            with path.open("rb") as stream:
-                return checked(npy.read(stream), source)
-        text = _text(path.read_bytes())
+            return checked(npy.read(io.BytesIO(data), len(data)), source)
+        text = _text(data)
     except npy.NpyError as error:
         raise KernelError(f"kernel {source}", *error.args) from None
     except UnicodeDecodeError:
         raise KernelError(f"kernel {source}", "is not text", "write numbers, with a row on each line") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise KernelError(f"kernel {source}", "cannot be read", **reason(error)._asdict()) from None
     if suffix == ".json":
         import json
 
@@ -44,7 +52,7 @@ def read(path: Path) -> Matrix:
             raise KernelError(f"kernel {source}", "is not valid JSON", remedy) from None
     if suffix == ".mat":
         return _vips_matrix(text, source)
-    if ":" in text and (values := magick(text)) is not None:
+    if len(text) <= MOST_NOTATION and ":" in text and (values := magick(text)) is not None:
         return values
     return checked(_rows(text, source), source)
 
@@ -55,11 +63,12 @@ def _text(data: bytes) -> str:
     return data.decode("utf-16" if utf16 else "utf-8-sig")
 
 
-def _rows(text: str, source: str) -> list[list[float]]:
-    """The numbers of every line that is neither empty nor a comment. A spreadsheet may end its lines with separators."""
-    lines = [(place, line.strip()) for place, line in enumerate(text.splitlines(), 1)]
-    rows = []
-    for place, line in lines:
+def _rows(text: str, source: str) -> list[NDArray[np.float64]]:
+    """The numbers of every line that is not empty and not a comment, up to the limits. Spreadsheets may end lines with separators."""
+    rows: list[NDArray[np.float64]] = []
+    count = 0
+    for place, whole in enumerate(io.StringIO(text, None), 1):
+        line = whole.strip()
         if not line.strip(",;") or line.startswith("#"):
             continue
         if ";" in line and "," in line:
@@ -67,9 +76,13 @@ def _rows(text: str, source: str) -> list[list[float]]:
             raise KernelError(f"kernel {source}", f"has both ; and , in line {place}", remedy)
         cells = re.split("[,;]", line.rstrip(",;")) if re.search("[,;]", line) else line.split()
         try:
-            rows.append([number(cell) for cell in cells])
+            rows.append(np.array([number(cell) for cell in cells]))
         except (ValueError, ZeroDivisionError):
             raise _refused(cells, place, not rows, source) from None
+        count += len(cells)
+        if max(len(rows), len(cells)) > MOST_SIDE or count > MOST_VALUES:
+            rule = f"has more than {MOST_SIDE} rows or columns, or more than {MOST_VALUES} numbers"
+            raise KernelError(f"kernel {source}", rule, "is it a kernel?")
     return rows
 
 
@@ -98,7 +111,7 @@ def _vips_matrix(text: str, source: str) -> Matrix:
     if not rows or not 2 <= len(rows[0]) <= 4:
         remedy = "a vips matrix begins with 'width height [scale [offset]]'"
         raise KernelError(f"kernel {source}", "has no header", remedy)
-    width, height, scale, offset = (*rows[0], *(1.0, 0.0)[len(rows[0]) - 2 :])
+    width, height, scale, offset = [*map(float, rows[0]), *(1.0, 0.0)[len(rows[0]) - 2 :]]
     values = checked(rows[1:], source)
     if values.shape != (height, width):
         said = f"announces {width:g}×{height:g} (width × height) but holds {values.shape[1]}×{values.shape[0]}"

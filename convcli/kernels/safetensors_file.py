@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError
 from convcli.kernels.tensors import Tensor, invalid, not_real, source_of
+from convcli.system import memory
 
 SUFFIX = ".safetensors"
 
@@ -96,6 +97,9 @@ def _values(path: Path, start: int, dtype: str, shape: tuple[int, ...], source: 
     name, raw = _DTYPES[dtype]
     if dtype == "C64":
         raise not_real(name, source)
+    need = prod(shape) * np.dtype(raw).itemsize
+    if memory.refuses(need):
+        raise KernelError(f"weights {source}", f"need {need / 2**30:.1f} GiB, {memory.share()}", "save smaller tensors")
     with path.open("rb") as stream:
         stream.seek(start)
         array = np.fromfile(stream, raw, prod(shape))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from math import nan, prod
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,12 @@ from convcli import extras
 from convcli.errors import KernelError, param
 from convcli.kernels.named import safe_label
 from convcli.kernels.tensors import Tensor, from_torch, invalid, name_of, of_array, source_of
-from convcli.system import npy
+from convcli.system import memory, npy
 from convcli.system.context import without_warnings
 from convcli.system.files import reason
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
 
 ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"
 
@@ -61,8 +65,10 @@ def _opened(path: Path, key: str | None = None) -> Iterator[Mapping[str, Tensor]
             f"weights '{path}'", f"end in none of {', '.join(SUFFIXES)}", "save them in one of these formats"
         )
     try:
-        with path.open("rb"):
-            pass
+        with path.open("rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                rule = "are not in a file but in a device or a pipe"
+                raise KernelError(f"weights '{path}'", rule, "save them to a file first")
         yield reader(path, key)
     except OSError as error:
         raise KernelError(f"weights '{path}'", "cannot be read", **reason(error)._asdict()) from None
@@ -125,23 +131,39 @@ def _read_npy(path: Path, key: str | None) -> Mapping[str, Tensor]:
         raise KernelError(f"weights '{path}'", f"are one array and have no key '{key}'", f"write {path}")
     try:
         with path.open("rb") as stream:
-            return {"": of_array(npy.read(stream))}
+            return {"": of_array(npy.read(stream, stream.seek(0, 2)))}
     except npy.NpyError as error:
         raise KernelError(f"weights '{path}': the file", *error.args) from None
 
 
 def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
+    with _archive(path) as archive:
+        members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+        found: dict[str, Tensor] = {}
+        for name, member in members.items():
+            if key in (None, name) or key not in members or name == _bias_of(key):
+                with archive.open(member) as stream:
+                    header = npy.header(cast("BinaryIO", stream))
+                dtype = header.dtype.newbyteorder("=") if header.dtype.itemsize <= 8 else np.dtype(np.float64)
+                found[name] = Tensor(header.shape, str(dtype), partial(_member, path, member))
+        return found
+
+
+def _member(path: Path, member: str) -> NDArray[Any]:
+    """The array of a member of a .npz file."""
+    with _archive(path) as archive, archive.open(member) as stream:
+        _check_inflation(path, [archive.getinfo(member)])
+        return npy.read(cast("BinaryIO", stream), archive.getinfo(member).file_size)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[ZipFile]:
+    """A .npz file. What is wrong with it, or with an array in it, becomes a `KernelError`."""
     import zipfile
 
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
-            found: dict[str, Tensor] = {}
-            for name in members:
-                if key in (None, name) or key not in members or name == _bias_of(key):
-                    with archive.open(members[name]) as stream:
-                        found[name] = of_array(npy.read(cast("BinaryIO", stream)))
-            return found
+            yield archive
     except npy.NpyError as error:
         raise KernelError(f"weights '{path}': the file", *error.args) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
@@ -160,6 +182,7 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
         raise KernelError(f"weights '{path}'", "need torch, which is not installed", remedy)
     import torch
 
+    _check_archive(path)
     try:
         with without_warnings():  # about files that are refused below
             loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -195,6 +218,29 @@ def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
         name: Tensor(tuple(one.shape), name_of(one), partial(from_torch, one, source_of(path, name)))
         for name, one in whole.items()
     }
+
+
+MOST_INFLATED, MOST_TIMES = 256 << 20, 100
+"""Weights that become larger than this are not inflated if they are so many times smaller in their file: no numbers are."""
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse a file of torch that is an archive, as `_check_inflation`."""
+    import zipfile
+
+    with suppress(zipfile.BadZipFile, NotImplementedError, ValueError), zipfile.ZipFile(path) as archive:
+        _check_inflation(path, archive.infolist())
+
+
+def _check_inflation(path: Path, members: Sequence[ZipInfo]) -> None:
+    """Refuse members of an archive that would become more than the memory holds, or that may be a decompression bomb."""
+    need, held = (sum(getattr(info, size) for info in members) for size in ("file_size", "compress_size"))
+    if memory.refuses(need):
+        rule = f"hold {need / 2**30:.1f} GiB of values, {memory.share()}"
+        raise KernelError(f"weights '{path}'", rule, "save the layer that is wanted alone")
+    if need > max(MOST_INFLATED, MOST_TIMES * held):
+        rule = f"inflate from {held / 2**20:.1f} to {need >> 20} MiB, and may be a decompression bomb"
+        raise KernelError(f"weights '{path}'", rule, "if not, save them without compression")
 
 
 def _nested(path: Path) -> KernelError:

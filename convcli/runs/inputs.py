@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
@@ -123,18 +122,9 @@ def collect(
 
 def _paths(listed: str, null: bool) -> list[str]:
     """The paths in a list, without empty lines."""
-    try:
-        if listed == STDIO:
-            data = sys.stdin.buffer.read(MAX_LIST + 1)
-        else:
-            with open(listed, "rb") as stream:
-                data = stream.read(MAX_LIST + 1)
-    except (OSError, ValueError) as error:
-        raise ImageError(f"list '{listed}'", "cannot be read", **reason(error)._asdict()) from None
-    if data is None:
-        raise ImageError(f"list '{listed}'", "is a pipe that has no data yet", "put 'cat |' before the command")
-    if len(data) > MAX_LIST:
-        raise ImageError(f"list '{listed}'", f"is longer than {MAX_LIST >> 20} MiB", "is it a list of paths?")
+    from convcli.system.bounded import contents  # lists are rare
+
+    data = contents(listed, MAX_LIST, f"list '{listed}'", "is it a list of paths?", ImageError)
     data = data.removeprefix(codecs.BOM_UTF8)
     if not null and b"\0" in data:
         rule = "holds NUL bytes"

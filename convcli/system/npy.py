@@ -5,53 +5,98 @@ from __future__ import annotations
 import io
 import tokenize
 from math import prod
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
+
+from convcli.system import memory
 
 
 class NpyError(ValueError):
     """A stream without a usable array. Its `args` are the rule and the remedy of an error; the caller adds the name of the file."""
 
 
+MOST_HEADER_BYTES = 1 << 16
+"""A longer header is not read: NumPy refuses most of them, but reads them first."""
+
 _DAMAGED = EOFError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError
 """What NumPy raises in addition to ValueError."""
 
 
-def read(stream: BinaryIO) -> NDArray[np.generic]:
-    """The array in a .npy stream, of its own shape and dtype, in native byte order. Long doubles become float64.
+def _invalid() -> NpyError:
+    return NpyError("is not a valid .npy file", "is it truncated, or of another format?")
+
+
+class Header(NamedTuple):
+    """What a .npy stream announces."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    place: int  # of the first value, in bytes
+
+    @property
+    def end(self) -> int:
+        """The place behind the last value."""
+        return self.place + prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def pixels(self) -> int:
+        """``N·H·W``."""
+        return prod(self.shape) if len(self.shape) < 3 else prod(self.shape[:-3]) * prod(self.shape[-2:])
+
+
+def header(stream: BinaryIO) -> Header:
+    """The header of a .npy stream, at whose start it is read. Of its values nothing is read.
 
     Raises `NpyError` if it is not an array of real numbers.
     """
-    invalid = NpyError("is not a valid .npy file", "is it truncated, or of another format?")
+    try:
+        major, minor = npy_format.read_magic(stream)
+        size = 2 if major == 1 else 4
+        length = int.from_bytes(stream.read(size), "little")
+        if length > MOST_HEADER_BYTES or (major, minor) not in ((1, 0), (2, 0), (3, 0)):
+            raise _invalid()
+        text = io.BytesIO(length.to_bytes(size, "little") + stream.read(length))
+        parse = npy_format.read_array_header_1_0 if major == 1 else npy_format.read_array_header_2_0
+        shape, _, dtype = parse(text)
+    except NpyError:
+        raise
+    except (ValueError, MemoryError, *_DAMAGED):
+        raise _invalid() from None
+    if dtype.hasobject:
+        raise NpyError("has pickled objects, which can run code", "save a plain array of numbers")
+    if dtype.kind not in "biuf":
+        raise NpyError(f"has values of type {dtype}", "save real numbers")
+    return Header(shape, dtype, 6 + 2 + size + length)
+
+
+def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
+    """The array in a .npy stream, of its own shape and dtype, in native byte order. Long doubles become float64.
+
+    `size` is the length of the stream. Before anything is read, what the header announces is compared with it, and with the
+    memory.
+
+    Raises
+    ------
+    NpyError
+        It is not an array of real numbers, or too large.
+    """
+    stream.seek(0)
+    found = header(stream)
+    if not all(0 <= side < 1 << 63 for side in found.shape) or found.end > size:
+        raise _invalid()
+    if memory.refuses(need := found.end - found.place):
+        raise NpyError(f"needs {need / 2**30:.1f} GiB, {memory.share()}", "save a smaller array")
+    stream.seek(0)
     try:
         array: NDArray[np.generic] = npy_format.read_array(stream, allow_pickle=False)
-    except ValueError as error:
-        if "Object arrays" in str(error):
-            raise NpyError("has pickled objects, which can run code", "save a plain array of numbers") from None
-        raise invalid from None
-    except (MemoryError, *_DAMAGED):
-        raise invalid from None
-    if array.dtype.kind not in "biuf":
-        raise NpyError(f"has values of type {array.dtype}", "save real numbers")
+    except (ValueError, MemoryError, *_DAMAGED):
+        raise _invalid() from None
     if array.dtype.itemsize > 8:
         return array.astype(np.float64)  # the format of long doubles depends on the machine
     return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def pixels(stream: BinaryIO) -> int:
-    """The number of pixels by the header of a .npy stream, ``N·H·W``; 0 if there is no header. Goes back to the start."""
-    try:
-        version = npy_format.read_magic(stream)
-        header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape = header(stream)[0]
-    except (ValueError, *_DAMAGED):
-        return 0
-    finally:
-        stream.seek(0)
-    return prod(shape) if len(shape) < 3 else prod(shape[:-3]) * prod(shape[-2:])
 
 
 def write(stream: BinaryIO, array: NDArray[Any]) -> None:

@@ -136,6 +136,36 @@ def test_kernel_files_of_other_kinds_and_sizes(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "kernel.dat"
     path.write_text("a")
     assert "ends in none of .npy, .json" in message(lambda: parse(str(path)))
-    monkeypatch.setattr(kernel_files, "MAX_BYTES", 3)
+    monkeypatch.setattr(kernel_files, "MAX_TEXT_BYTES", 3)
     (tmp_path / "k.csv").write_text("1,2,3")
     assert "is it a kernel?" in message(lambda: parse(str(tmp_path / "k.csv")))
+
+
+@pytest.mark.parametrize("suffix", FILES)
+def test_a_device_without_an_end_is_not_read_to_it(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_files, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(kernel_files, "MAX_TEXT_BYTES", 1 << 20)
+    path = tmp_path / f"k{suffix}"
+    path.symlink_to("/dev/zero")
+    assert "is larger than 1 MiB: is it a kernel?" in message(lambda: parse(str(path)))
+
+
+@pytest.mark.parametrize("text", ["1\n" * 10, "1," * 9 + "1", "1,1,1\n" * 5])
+def test_a_text_of_too_many_numbers_is_not_read_to_its_end(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the lines that are not read, there may be anything."""
+    monkeypatch.setattr(kernel_files, "MOST_SIDE", 9)
+    monkeypatch.setattr(kernel_files, "MOST_VALUES", 12)
+    (tmp_path / "k.csv").write_text(text + "\nnonsense")
+    rule = "has more than 9 rows or columns, or more than 12 numbers: is it a kernel?"
+    assert rule in message(lambda: parse(str(tmp_path / "k.csv")))
+
+
+def test_an_array_that_is_not_there_is_not_allocated(tmp_path: Path) -> None:
+    np.save(tmp_path / "k.npy", np.ones((3, 3)))
+    data = (tmp_path / "k.npy").read_bytes().replace(b"(3, 3), }        ", b"(3, 300000000), }")
+    (tmp_path / "k.npy").write_bytes(data)
+    assert "not a valid .npy" in message(lambda: parse(str(tmp_path / "k.npy")))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import warnings
+import zipfile
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
@@ -17,6 +21,7 @@ from safetensors.torch import save_file as save_tensors
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError
 from convcli.kernels import weights
+from convcli.system import memory, npy
 from convcli.system.context import Context
 from support.cli import run
 from support.kernels import Pickled, message, outcome
@@ -186,6 +191,73 @@ def test_weights_are_never_unpickled(suffix: str, tmp_path: Path) -> None:
     assert "pickled objects" in text
     assert "save a plain array" in text
     assert not ran.exists()
+
+
+def deflated(path: Path, shape: tuple[int, ...], head: bytes = b"") -> Path:
+    """An archive of one array of zeros, deflated, as `numpy.savez_compressed` makes it, without the memory for it."""
+    if not head:
+        begin = io.BytesIO()
+        npy_format.write_array_header_1_0(begin, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        head = begin.getvalue()
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("weight.npy", "w", force_zip64=True) as stream,
+    ):
+        stream.write(head)
+        for _ in range(4 * prod(shape) // MIB):
+            stream.write(bytes(MIB))
+        stream.write(bytes(4 * prod(shape) % MIB))
+    return path
+
+
+MIB = 1 << 20
+
+
+def test_archives_are_looked_at_before_they_are_inflated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "MOST_INFLATED", MIB)
+    path = deflated(tmp_path / "w.npz", (1 << 20,))
+    monkeypatch.setattr(npy, "read", None)
+    assert "are not 4-D but (1048576,)" in message(lambda: weights.load(str(path)))
+    path = deflated(tmp_path / "w.npz", (512, 128, 4, 4))
+    assert "inflate from 0.0 to 4 MiB, and may be a decompression bomb" in message(lambda: weights.load(str(path)))
+    monkeypatch.undo()
+    assert weights.load(str(path)).weight.shape == (512, 128, 4, 4)
+
+
+def test_an_archive_whose_header_would_not_end(tmp_path: Path) -> None:
+    path = deflated(tmp_path / "w.npz", (MIB,), b"\x93NUMPY\2\0" + (1 << 30).to_bytes(4, "little"))
+    assert "is not a valid .npy file" in message(lambda: weights.load(str(path)))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".pt"])
+def test_what_the_memory_does_not_hold_is_not_read(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / f"w{suffix}", {"weight": WEIGHT})
+    monkeypatch.setattr(memory, "total_bytes", lambda: 100.0)
+    assert "this machine has 0.0" in message(lambda: weights.load(str(path)))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".pt"])
+def test_devices_are_not_weights(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"w{suffix}"
+    path.symlink_to("/dev/zero")
+    assert "are not in a file but in a device or a pipe" in message(lambda: weights.load(str(path)))
+
+
+def test_a_file_of_torch_that_is_deflated_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch does not deflate its archives, but reads such ones."""
+    torch.save({"weight": torch.zeros(64, 64, 3, 3)}, tmp_path / "plain.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+        zipfile.ZipFile(tmp_path / "w.pt", "w", zipfile.ZIP_DEFLATED) as made,
+    ):
+        for name in plain.namelist():
+            made.writestr(name, plain.read(name))
+    monkeypatch.setattr(weights, "MOST_INFLATED", 1000)
+    monkeypatch.setattr(weights, "MOST_TIMES", 10)
+    assert "may be a decompression bomb" in message(lambda: weights.load(str(tmp_path / "w.pt")))
+    assert weights.load(str(tmp_path / "plain.pt")).weight.shape == (64, 64, 3, 3)
 
 
 def test_a_pickled_module_and_a_bare_pickle_are_refused(tmp_path: Path) -> None:

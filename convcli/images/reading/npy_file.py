@@ -26,8 +26,8 @@ class File:
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         try:
-            check_pixels(source, npy.pixels(stream), limit)
-            array = npy.read(stream)
+            check_pixels(source, npy.header(stream).pixels, limit)
+            array = npy.read(stream, stream.seek(0, 2))
         except npy.NpyError as error:
             raise ImageError(f"input '{source}'", *error.args) from None
         what, shape = f"input '{source}'", f"has shape {array.shape}"
