@@ -108,7 +108,7 @@ def explain(asked: ExplainOptions) -> None:
     from convcli.explanation import pixel, subject, touched
 
     _check(asked)
-    check_images([asked.image], asked.operation.kernels, asked.operation.weights)
+    check_images([asked.image], asked.operation)
     operation = asked.operation.operation(asked.geometry.spec(), asked.compute.choice())
     if asked.tool is not None and operation.bank is not None:
         operation = replace(operation, alpha="drop")

@@ -100,7 +100,7 @@ def completed(
     """
     white, said = picture.full_scale, said or not picture.real
     if wanted is not None and said:
-        rule = f"is for .npy, signed and real numbers whose file does not say what white is, '{source}' does, {white:g}"
+        rule = f"is for files that do not say what white is, and in '{source}' it is {white:g}"
         raise ImageError(param("full_scale", f"{wanted:g}"), rule, "leave it out")
     return replace(picture, assumed=not said and wanted is None, metadata=metadata, notes=(*picture.notes, *notes))
 

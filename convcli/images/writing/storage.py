@@ -77,7 +77,11 @@ def storage_for(
         rule = f"do not fit into a {container} file, which has 1 or 3"
         raise ImageError(f"{channels} output channels", rule, remedy)
     if has_alpha and not row.alpha:
-        raise ImageError(container, "holds no transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif")
+        raise ImageError(
+            "the image",
+            f"has transparency, and {container} holds none",
+            f"use {param('alpha', 'drop')}, or write png, webp or tif",
+        )
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
         lost = (
