@@ -221,6 +221,6 @@ def _failed(message: str) -> int:
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
-    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or some of several images failed; 2 wrong usage or
-    data; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
+    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or one or more of several images failed; 2 wrong
+    usage or data, or shape found no solution; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
     """

@@ -56,5 +56,6 @@ def _made_for_another(one: Filter, spec: ConvSpec) -> str:
     steps = spec.stride.rows
     if steps == 1 or spec.stride.columns != steps or spec.dilation != (1, 1):
         return f"{enlarges}; here it leaves a pattern"
-    name, rule = f"{one.spec.partition(':')[0]}:{steps}", param("padding", "same-upper")
-    return f"{enlarges}; with {param('stride', steps)} it leaves a pattern: use {param('kernel', name)}, {rule} and {param('padding_mode', 'replicate')}"
+    name = param("kernel", f"{one.spec.partition(':')[0]}:{steps}")
+    borders = f"{param('padding', 'same-upper')} and {param('padding_mode', 'replicate')}"
+    return f"{enlarges}; with {param('stride', steps)} it leaves a pattern: use {name}, {borders}"
