@@ -122,10 +122,11 @@ def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
         click.echo(main.get_brief(error.ctx), err=True)
         return 2
     except click.UsageError as error:
-        if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+        if isinstance(error, click.BadParameter) and error.param is not None:
             error.param_hint = _hint(error.param, error.ctx)
+        said = one_line(unknown_option(error) or error.format_message()) + _dashed(args)
         help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} -h')"
-        return _failed(one_line(unknown_option(error) or error.format_message()) + _dashed(args) + help_)
+        return _failed(said if said.endswith(" -h'") else said + help_)
     except click.ClickException as error:
         return _failed(one_line(error.format_message()))
     except (KeyboardInterrupt, click.Abort, _InterruptedError):
@@ -155,10 +156,15 @@ class _InterruptedError(Exception):
     """A KeyboardInterrupt that Click does not see: it would print an empty line."""
 
 
-def _hint(option: click.Option, context: click.Context | None) -> str:
-    """The name of an option in an error: its long spelling, and its environment variable if the value is from there."""
-    name, source = f"'{option.opts[-1]}'", context and context.get_parameter_source(option.name or "")
-    return f"{name} (environment variable {option.envvar})" if source is ParameterSource.ENVIRONMENT else name
+def _hint(param: click.Parameter, context: click.Context | None) -> str:
+    """The name of a parameter in an error: an option as it was typed, and its environment variable if the value is from there."""
+    if context is None:
+        return f"'{param.opts[-1]}'"
+    words = [word.partition("=")[0] for word in context.meta.get(WORDS, ())]
+    typed = next((word for word in words if word in param.opts), param.opts[-1])
+    name = f"'{typed}'" + (f" ({param.opts[-1]})" if typed != param.opts[-1] else "")
+    from_variable = context.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT
+    return f"{name} (environment variable {param.envvar})" if from_variable else name
 
 
 def _dashed(args: Sequence[str] | None) -> str:
@@ -215,6 +221,6 @@ def _failed(message: str) -> int:
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
-    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or some of several images failed; 2 wrong usage or
-    data; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
+    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or one or more of several images failed; 2 wrong
+    usage or data, or shape found no solution; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
     """

@@ -108,7 +108,14 @@ class ConvSpec:
                 first, last = max(1, size), size + s - 1
                 sizes = f"{first}" if first == last else f"{first} to {last}"
                 rule = f"cannot be reached from {h} {rows} with kernel {k}, stride {s}, padding {before}+{after}, dilation {d}"
+                crop = -(-(transposed_size(h, k, s, d, 0, 0, p2) - want) // 2)
+                solved = (
+                    crop >= 0
+                    and transposed_size(h, k, s, d, crop, crop, p2) <= want < last + 1 + before + after - 2 * crop
+                )
                 remedy = f"for {want} change {param('padding')}, {param('stride')} or the kernel"
+                if solved and not isinstance(self.padding, str):
+                    remedy = f"for {want} use {param('padding', crop)}"
                 why = f"the sizes that can be reached are {sizes}" if last >= 1 else ""
                 raise GeometryError(f"output size {want} ({rows})", rule, remedy, why)
             p2, size = p2 + want - size, want
@@ -169,8 +176,8 @@ class Bias(NamedTuple):
         """The values in pixel units."""
         return tuple(v * full_scale / 100 if p else v for v, p in zip(self.values, self.percent, strict=True))
 
-    def of(self, channels: int, full_scale: float) -> tuple[float, ...]:
-        """One value for each of `channels` outputs, in pixel units.
+    def of(self, channels: int, full_scale: float, made: str = "") -> tuple[float, ...]:
+        """One value for each of `channels` outputs, in pixel units. `made` says in an error where these are from: `` (3 × 2)``.
 
         Raises
         ------
@@ -179,11 +186,11 @@ class Bias(NamedTuple):
         """
         values = self.units(full_scale)
         if len(values) not in (1, channels):
-            raise bias_misfit(len(values), channels)
+            raise bias_misfit(len(values), channels, made)
         return values * channels if len(values) == 1 else values
 
 
-def bias_misfit(values: int, outputs: int) -> GeometryError:
-    """The error for a bias with neither one value nor one for each output channel."""
-    rule = f"for {outputs} output channels"
+def bias_misfit(values: int, outputs: int, made: str = "") -> GeometryError:
+    """The error for a bias with neither one value nor one for each output channel. `made` says where these are from."""
+    rule = f"for {outputs} output channels{made}"
     return GeometryError(f"bias has {values} values", rule, "give one value, or one per output channel")

@@ -304,6 +304,7 @@ linear = option(
 )  # fmt: skip
 alpha = option(
     "Colour", "--alpha", type=ChoiceType(ALPHAS), default="auto",
+    brief="auto, or: premultiply, filter, keep, drop",
     help="Transparency. premultiply: weigh colours by their opacity; filter: a channel like the others; keep: as it is; "
     "drop: leave it out; auto: premultiply where the kernel averages, else keep.",
 )  # fmt: skip
@@ -317,14 +318,16 @@ max_pixels = option(
 )  # fmt: skip
 image_output = combined(
     option(
-        "Output", "-o", "--output", type=FileType("PATH|-|DIR/|TEMPLATE"), show_default="STEM-KERNEL.EXT",
+        "Output", "-o", "--output", type=FileType("PATH|-|DIR/|TEMPLATE"),
+        show_default="STEM-KERNEL.EXT; standard output for the image -",
         brief=True, help="A file, a folder/, a template, or - for stdout. In a template, {stem}, {name}, {ext}, {kernel}, "
         "{parent} (the input's folder) and {dir} (its folder below the one that was searched) are replaced.",
     ),
     option("Output", "--overwrite", is_flag=True, help="Replace an existing file when -o is not given."),
     option("Output", "--in-place", is_flag=True, help="Write the result over the input."),
     option(
-        "Output", "--skip-existing", is_flag=True, help="Skip images whose output exists: continues an interrupted run."
+        "Output", "--skip-existing", is_flag=True, brief="Skip images whose output exists",
+        help="Skip images whose output exists: continues an interrupted run."
     ),
     option(
         "Output", "--format", "format_", metavar="NAME", brief=True,

@@ -81,7 +81,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     if not all(word == STDIO or os.path.lexists(word) for word in inputs.images):
         from convcli.commands.synonyms import check_images
 
-        check_images(inputs.images, asked.operation.kernels, asked.operation.weights, writing.output)
+        check_images(inputs.images, asked.operation, writing.output)
     from convcli.images import prefetch
 
     if len(inputs.images) == 1 and inputs.from_file is None:
@@ -97,6 +97,9 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         inputs.images, inputs.from_file, null=inputs.null, recursive=inputs.recursive, output=writing.output
     )
     operation = asked.operation.operation(spec, asked.compute.choice())
+    if not found.images:
+        report.note(f"list '{inputs.from_file}' is empty: nothing to do")
+        return
     if writing.skip_existing:
         found = found.without_results(
             outputs.named(found.paths, writing.output, operation.label, found.below, writing.format_)
@@ -135,8 +138,9 @@ def _check(writing: folding.WritingOptions) -> None:
     if writing.in_place:
         raise ImageError(f"--format {name} and --in-place exclude each other: give one of them")
     if not (output in (None, outputs.STDOUT) or is_stream(output) or outputs.is_several(output)):
+        folder = "" if os.path.splitext(str(output))[1] else f", or write -o {output}/ for a folder"
         raise ImageError(
-            f"--format {name} is for -o -, a folder or a template: leave it out, the ending of the output is the format"
+            f"--format {name} is for -o -, a folder or a template: leave it out, as the ending of the output is the format{folder}"
         )
     format_of("x", name, None)
 

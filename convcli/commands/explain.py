@@ -113,7 +113,7 @@ def explain(asked: ExplainOptions) -> None:
         raise ConvError("no pixel is given: add --at Y,X, or --input-at Y,X for a pixel of the input, or --as TOOL")
     if asked.tool is not None and asked.output is not None:
         raise ConvError(f"-o {asked.output} is for the figure of a pixel, and --as prints a script: use '> FILE'")
-    check_images([asked.image], asked.operation.kernels, asked.operation.weights)
+    check_images([asked.image], asked.operation)
     operation = asked.operation.operation(asked.geometry.spec(), asked.compute.choice())
     if asked.tool is not None and operation.bank is not None:
         operation = replace(operation, alpha="drop")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -72,6 +73,10 @@ _HELP = [
 ]
 
 
+_ODD, _OPTION = re.compile("-[A-Za-z][A-Za-z=-]"), re.compile("--?[A-Za-z]")
+"""Words that may be options with too few dashes, and options that may be in the place of a value."""
+
+
 class Documented(click.Command):
     """A command with two helps: ``-h`` has what is used most, ``--help`` every option in its group, sections and examples."""
 
@@ -89,6 +94,11 @@ class Documented(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse. Every error knows the command, so that it can name its help."""
         try:
+            takes = {name for param in self.params if not getattr(param, "is_flag", True) for name in param.opts}
+            if any(_ODD.match(word) or (last in takes and _OPTION.match(word)) for last, word in pairwise(("", *args))):
+                from convcli.commands import dashes
+
+                dashes.check(self, ctx.info_name or "", args, takes)
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
@@ -174,14 +184,23 @@ class Documented(click.Command):
 
 
 def unknown_option(error: click.UsageError) -> str | None:
-    """The message for an option that the command does not have; None for any other error."""
-    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+    """The message for an option that the command does not have, or for a word too many; None for any other error."""
+    if error.ctx is None:
+        return None
+    if found := re.fullmatch(r"Got unexpected extra arguments? \((\S+)\)", error.message):
+        from convcli.commands.synonyms import joined
+
+        parted = joined(found[1], error.ctx.meta.get(WORDS, ()))
+        return f"{error.message}: write {parted} if it belongs to the option" if parted else None
+    if not isinstance(error, click.NoSuchOption):
         return None
     name, command = error.option_name, error.ctx.command_path
     if name in _TRANSPOSED and command.endswith(" apply"):
         return f"No such option '{name}': output padding belongs to the transposed operation; use 'convcli transpose'"
     known = [option for parameter in error.ctx.command.params for option in parameter.opts]
     if isinstance(error.ctx.command, click.Group):
+        if name in ("-V", "--ver"):
+            return f"No such option '{name}': use 'convcli --version'"
         return f"No such option '{name}': name a command first, as in 'convcli apply IMAGE -k SPEC'"
     if re.match(r"-[.\d]", name) and "--kernel" in known:
         words = error.ctx.meta.get(WORDS, ())
@@ -189,8 +208,8 @@ def unknown_option(error: click.UsageError) -> str | None:
         return f"No such option '{name}': a kernel that begins with a minus is written --kernel='{literal}'"
     from convcli.commands.synonyms import option_for
 
-    if found := option_for(name, command.rpartition(" ")[2], known):
-        return f"No such option '{name}': {found}"
+    if hint := option_for(name, command.rpartition(" ")[2], known):
+        return f"No such option '{name}': {hint}"
     longer = [option for option in known if len(name) > 3 and option.startswith(name)]
     return f"No such option '{name}': did you mean {' or '.join(longer)}?" if longer else None
 

@@ -84,7 +84,9 @@ def solve(asked: ShapeOptions) -> None:
             rest = ", less usual" if layer.everything else f": --all or --json{most}"
             report.note(f"and {answer.count - shown} more{rest}")
     if not answer.solutions:
-        raise GeometryError(solved.nothing_found(query, answer))
+        text = solved.nothing_found(query, answer)
+        square = asked.win is not None and asked.wanted.wout is None
+        raise GeometryError(f"{text}; the width is --hout, too, unless --wout is given" if square else text)
 
 
 def _query(asked: ShapeOptions, wanted: Size) -> Query:

@@ -7,11 +7,14 @@ import re
 import shlex
 from collections.abc import Collection, Sequence
 from glob import glob
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
 from convcli.system.names import STDIO
+
+if TYPE_CHECKING:
+    from convcli.folding import OperationOptions
 
 _COMMANDS = """
 convcli apply IMAGE -k SPEC | \
@@ -51,17 +54,24 @@ def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> st
         return f"convcli {rest[0]} -h"
     if plain == "man":
         return "man convcli"
+    if plain in ("info", "identify", "file", "inspect", "header") and rest:
+        return f"convcli explain {shlex.quote(rest[0])} -k identity --at 0,0', which shows its size and a pixel, or 'convcli doctor"
     for line, words in (row.split(" | ") for row in _COMMANDS.strip().splitlines()):
         if plain in words.split():
             return line
-    return f"convcli apply IMAGE -k {word}" if rest and _is_kernel(word) else ""
+    return f"convcli apply IMAGE -k {word}" if rest and is_kernel(word) else ""
 
 
-def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | None, output: str | None = None) -> None:
-    """Raise an ImageError for words in the place of images that are not files: patterns, parts of kernels, the output."""
+def check_images(images: Sequence[str], operation: OperationOptions, output: str | None = None) -> None:
+    """Raise an ImageError for words in the place of images that are not files: patterns, parts of options, the output."""
+    kernels, weights, typed = operation.kernels, operation.weights, operation.words
     for number, word in enumerate(images, 1):
         if word == STDIO or os.path.lexists(word):
             continue
+        if "--" in typed and word.startswith("-"):
+            raise ImageError(f"input '{word}'", "is after --, and not a file", "write options before the --")
+        if parted := joined(word, typed):
+            raise ImageError(f"input '{word}'", "is not a file", f"write {parted} if it belongs to the option")
         if re.search(r"[*?\[]", word):
             matches = bool(glob(word))
             rule = "is a pattern that the shell did not replace" if matches else "is a pattern that matches no file"
@@ -74,13 +84,25 @@ def check_images(images: Sequence[str], kernels: Sequence[str], weights: str | N
         if bare and re.fullmatch(r"\d+\.?\d*", word):
             right = param("kernel", f"{bare[-1]}:{word}")
             raise ImageError(f"input '{word}'", "is not a file", f"use {right} if it belongs to the kernel")
-        if not kernels and weights is None and _is_kernel(word):
+        if not kernels and weights is None and is_kernel(word):
             raise ImageError(
                 f"input '{word}'", "is not a file, but a kernel", f"use {param('kernel', shlex.quote(word))}"
             )
 
 
-def _is_kernel(word: str) -> bool:
+def joined(word: str, typed: Sequence[str]) -> str:
+    """An option with the numbers that were typed after it, ``-p 1,1``, if `word` is the last of them; else empty."""
+    last = len(typed) - typed[::-1].index(word) if word in typed else 0
+    if not re.fullmatch(r"-?\d+", word):
+        return ""
+    first = last - 1
+    while first > 0 and re.fullmatch(r"-?\d+", typed[first - 1]):
+        first -= 1
+    option = typed[first - 1] if first else ""
+    return f"{option} {','.join(typed[first:last])}" if option.startswith("-") and last - first > 1 else ""
+
+
+def is_kernel(word: str) -> bool:
     """Whether a word is a kernel's name with or without arguments, or a literal."""
     if re.fullmatch(r"[-+\d.]+([,;][-+\d.]+)+", word):
         return True
@@ -92,7 +114,7 @@ def _is_kernel(word: str) -> bool:
 
 def _takes_arguments(spec: str) -> bool:
     """Whether it is a kernel's name without the arguments that the kernel takes."""
-    if ":" in spec or not _is_kernel(spec):
+    if ":" in spec or not is_kernel(spec):
         return False
     from convcli.kernels.named import REGISTRY
 
@@ -162,7 +184,8 @@ images are named without an option, write IMAGE alone | \
 use 'convcli kernel' alone, which lists them | --list --all --names | kernel
 --on | --preview --image --input --apply --try --img | kernel
 -o FILE.png | --plot --show --figure --save --draw | kernel shape explain
-use 'convcli --version' | --version
+use 'convcli --version' | --version -V
+use 'convcli kernel', which lists them | --list --list-kernels --kernels | apply transpose compare explain animate
 """
 
 OPTIONS = [Option(*row.split(" | ")) for row in _TABLE.strip().splitlines()]

@@ -13,7 +13,7 @@ from convcli.folding import folded
 @click.command(
     cls=Documented,
     examples=(
-        "convcli transpose small.png -k bilinear:2 -s 2 -p 1 \\\n  --padding-mode replicate -o large.png",
+        "convcli transpose img.png -k bilinear:2 -s 2 -p 1 --padding-mode replicate",
         "convcli transpose icon.png -k nearest:8 -s 8 -o large.png",
         "convcli transpose maps.npy --weights layer.npy -s 2 -p 1 --op2 1 -o up.npy",
         "convcli transpose small.png -k bicubic:3 -s 3 -p same-upper \\\n  --padding-mode replicate -o large.png",

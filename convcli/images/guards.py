@@ -113,8 +113,9 @@ def decoding(source: str, limit: int) -> Iterator[None]:
         rule, why = "is not an image", "Pillow does not know its format"
         raise UnidentifiedError(f"input '{source}'", rule, "name an image or a .npy file", why) from None
     except Exception as error:  # the block runs only code of Pillow and tifffile, which may raise anything
-        rule, remedy = "cannot be decoded", "is it truncated, damaged or of a rare kind?"
-        raise ImageError(f"input '{source}'", rule, remedy, reason(error, "Pillow gives no reason")) from None
+        why = reason(error, "Pillow gives no reason")
+        remedy = "get it again" if "truncated" in why else "is it truncated, damaged or of a rare kind?"
+        raise ImageError(f"input '{source}'", "cannot be decoded", remedy, why) from None
 
 
 def reason(error: Exception, otherwise: str) -> str:

@@ -64,7 +64,7 @@ def _text(data: bytes) -> str:
 
 
 def _rows(text: str, source: str) -> list[NDArray[np.float64]]:
-    """The numbers of every line that is not empty and not a comment, up to the limits. Spreadsheets may end lines with separators."""
+    """The numbers of every line that is neither empty nor a comment, up to the limits. A line may end with separators."""
     rows: list[NDArray[np.float64]] = []
     count = 0
     for place, whole in enumerate(io.StringIO(text, None), 1):

@@ -166,11 +166,18 @@ def build(spec: str) -> Filter | None:
     if colon and not text.strip():
         remedy = f"write '{name}' or '{recipe.usage}'"
         raise KernelError(f"kernel '{spec}'", "has a colon without arguments", remedy)
-    arguments = _arguments(recipe, text, spec)
     try:
-        built = recipe.build(**arguments)
-    except KernelError as error:
-        raise error.within(f"{recipe.name} ") from None
+        arguments = _arguments(recipe, text, spec)
+        try:
+            built = recipe.build(**arguments)
+        except KernelError as error:
+            raise error.within(f"{recipe.name} ") from None
+    except KernelError:
+        from convcli.kernels import other_names
+
+        if remedy := other_names.of_imagemagick(name, text.strip(), "sigma" in recipe.parameters):
+            raise KernelError(f"kernel '{spec}'", "has arguments as ImageMagick has them", remedy) from None
+        raise
     combine = "none"
     if not isinstance(built, Mapping):
         built = {spec: built}
@@ -241,6 +248,10 @@ def unknown(spec: str) -> KernelError:
         return KernelError(f"kernel '{spec}'", *found)
     if (parts := other_names.joined(spec)) is not None and is_name(parts[0]):
         return KernelError(f"kernel '{spec}'", "has no colon before its arguments", f"write '{':'.join(parts)}'")
+    several = [part.strip() for part in re.split("[;,+]", spec)]
+    if len(several) > 1 and all(map(is_name, several)):
+        remedy = f"write {' '.join(param('kernel', part) for part in several)}"
+        raise KernelError(f"kernel '{spec}'", "is several kernels", remedy)
     if is_name(plain := spec.replace("_", "-")):
         return KernelError(f"kernel '{spec}'", "is not a known name", f"did you mean {plain}?")
     begun = [known for known in REGISTRY if len(name) >= 3 and known.startswith(name)]

@@ -44,6 +44,8 @@ _NO_CONVOLUTIONS = (
 def remedy_for(name: str) -> tuple[str, str] | None:
     """The rule and the remedy for a name that is known from elsewhere; None for other texts."""
     plain, _, _ = name.strip().lower().replace("_", "-").partition(":")
+    if plain in ("list", "ls", "all", "help", "names", "show"):
+        return "is not a kernel", "'convcli kernel' alone lists them"
     for kernel, names in _OTHER_NAMES.items():
         if plain in names.split():
             return "has another name here", f"use {kernel}"
@@ -59,7 +61,28 @@ def remedy_for(name: str) -> tuple[str, str] | None:
     return None
 
 
+_ANGLES = {"sobel": "-x -y", "prewitt": "-x -y", "roberts": "-x -y"}
+"""ImageMagick's kernels with an angle: our names for 0° and 90°."""
+
+
+def of_imagemagick(name: str, arguments: str, has_sigma: bool) -> str:
+    """The remedy for arguments that only ImageMagick's kernel of this name has: ``0x2``, an angle, a type; or empty."""
+    if found := re.fullmatch(r"[\d.]*x([\d.]+)", arguments):
+        return f"the number after the x is sigma, write {name if has_sigma else 'unsharp'}:{found[1]}"
+    if not re.fullmatch(r"-?\d+", arguments):
+        return ""
+    if name in _ANGLES:
+        return f"use {name}{_ANGLES[name].split()[int(arguments) // 90 % 2]}, without the angle"
+    if name in ("kirsch", "compass", "robinson"):
+        return f"use {name} for all directions, or one of them by its name, such as {name}-ne"
+    return f"write laplacian-type:{arguments}" if name == "laplacian" else ""
+
+
 def joined(name: str) -> tuple[str, str] | None:
-    """A name and its arguments, if they do not follow after a colon: ``gaussian(2)``, ``gaussian=2``."""
-    found = re.fullmatch(r"\s*([A-Za-z][\w-]*)\s*(?:\(([^()]*)\)|[= ]\s*(.+))\s*", name)
-    return None if found is None else (found[1].lower().replace("_", "-"), (found[2] or found[3] or "").strip())
+    """A name and the arguments that follow it in another way than after a colon: ``gaussian(2)``, ``gaussian-2``."""
+    found = re.fullmatch(r"\s*([A-Za-z][\w-]*?)\s*(?:\(([^()]*)\)|[= ]\s*(.+)|-(\d[\d.,]*))\s*", name)
+    return (
+        None
+        if found is None
+        else (found[1].lower().replace("_", "-"), (found[2] or found[3] or found[4] or "").strip())
+    )

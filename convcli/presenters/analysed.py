@@ -174,7 +174,7 @@ def list_document(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
 
 def list_table(recipes: Sequence[Recipe], pictures: Sequence[Sequence[str]]) -> report.Table:
     """The named kernels. In a narrow terminal, everything about a kernel is in one column."""
-    title, about = "convcli kernel: the named kernels", "what it is"
+    title, about = "convcli kernel: the named kernels (-q: the names alone)", "what it is"
     if report.width(WIDE) < WIDE:
         rows = [(one.usage, f"{one.about} Scale: {one.scale}. Source: {one.source}.") for one in recipes]
         return report.Table(title, rows, ("kernel", about), pictures=pictures)

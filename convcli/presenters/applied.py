@@ -14,6 +14,9 @@ from convcli.vocabulary import STRETCH
 NEARLY_ALL = 50
 """If this percentage of the values is clipped, the kernel's sum is named as the cause."""
 
+LONGEST = 40
+"""Of a longer SPEC the table has the label."""
+
 
 def document(outcome: Outcome) -> dict[str, Any]:
     """The JSON of an image."""
@@ -109,8 +112,9 @@ def table(item: Done) -> report.Table:
     name = "transpose" if spec.transpose else spec.op
     if spec.transpose and spec.op == "conv":
         name += ", kernel flipped"
-    kernels = f"{operation.label}, {geometry.kernel}"
     if operation.bank is not None:
+        names = (one.spec if len(one.spec) <= LONGEST else one.label for one in operation.bank.filters)
+        kernels = f"{' + '.join(names)}, {geometry.kernel}"
         rules = ", ".join(f"{count} kernels by {rule}" for count, rule in operation.bank.parts if rule != "none")
         kernels += f", {rules}" if rules else ""
     else:

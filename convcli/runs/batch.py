@@ -89,7 +89,8 @@ class Batch:
         alone = STDIO in sources or any(map(is_stream, targets))  # a stream takes the images one after the other
         self.workers = 1 if alone else min(threads, len(self.jobs))
         self.shares = memory.Shares(self.workers)
-        self.operation, self.how, self.skip_existing = operation, how, skip_existing
+        self.operation, self.skip_existing = operation, skip_existing
+        self.how = replace(how, several=len(self.jobs) > 1)
         self.threads_each = max(1, threads // self.workers)
         self.finished: SimpleQueue[tuple[int, Outcome | BaseException]] = SimpleQueue()
         self.stopping = Event()

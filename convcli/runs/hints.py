@@ -33,8 +33,8 @@ def border(spec: ConvSpec, kernel: tuple[int, ...]) -> str:
         return ""
     mode = param("padding_mode", spec.padding_mode)
     if spec.transpose:
-        return f"{mode} changes nothing: no kernel beyond the border reaches the output"
-    return f"{mode} changes nothing without {param('padding')}: no window reaches beyond the border"
+        return f"{mode} changes nothing: nothing beyond the border gets into the output"
+    return f"{mode} changes nothing without {param('padding')}: nothing beyond the border is read"
 
 
 def _made_for_another(one: Filter, spec: ConvSpec) -> str:
@@ -50,4 +50,12 @@ def _made_for_another(one: Filter, spec: ConvSpec) -> str:
     wanted = f"{param('stride', factor)} and {param('padding', crop)}"
     if not spec.transpose:
         return f"kernel '{one.spec}' is made for the transposed operation with {wanted}, which enlarges by {factor}"
-    return f"kernel '{one.spec}' enlarges by {factor} with {wanted}; here it leaves a pattern, or another size"
+    enlarges = f"kernel '{one.spec}' enlarges by {factor} with {wanted}"
+    if spec.dilation == (1, 1) and spec.stride == (factor, factor):
+        return f"{enlarges}; with another padding the output is not {factor} times the input"
+    steps = spec.stride.rows
+    if steps == 1 or spec.stride.columns != steps or spec.dilation != (1, 1):
+        return f"{enlarges}; here it leaves a pattern"
+    name = param("kernel", f"{one.spec.partition(':')[0]}:{steps}")
+    borders = f"{param('padding', 'same-upper')} and {param('padding_mode', 'replicate')}"
+    return f"{enlarges}; with {param('stride', steps)} it leaves a pattern: use {name}, {borders}"

@@ -83,7 +83,7 @@ def collect(
     Raises
     ------
     ImageError
-        No image is named, a folder has no image, or the list cannot be read.
+        No image is named, a folder has no image, or the list cannot be read. An empty list has no images, and is no error.
     """
     given = [*named]
     if listed is not None:
@@ -94,7 +94,7 @@ def collect(
     elif null:
         rule = f"is for {param('from_file')}"
         raise ImageError(param("null"), rule, "add the list, or leave it out")
-    if not given:
+    if not given and listed is None:
         remedy = f"name images or folders, - for standard input, or a list with {param('from_file')}"
         raise ImageError("no image", "is given", remedy)
     images = []
@@ -114,7 +114,8 @@ def collect(
             if len(found) > 1 and one_file:
                 template = param("output", "'out/{stem}.png'")
                 rule = f"is a folder of {len(found)} images, and '{output}' is the name of one file"
-                remedy = f"use a folder, {param('output', 'out/')}, or a template, {template}"
+                place = "out/" if output in (None, STDIO) or os.path.splitext(str(output))[1] else f"{output}/"
+                remedy = f"use a folder, {param('output', place)}, or a template, {template}"
                 raise ImageError(f"input '{path}'", rule, remedy)
         images += found or [Found(path)]
     return Inputs(tuple(images), searched)
@@ -129,11 +130,10 @@ def _paths(listed: str, null: bool) -> list[str]:
     if not null and b"\0" in data:
         rule = "holds NUL bytes"
         raise ImageError(f"list '{listed}'", rule, f"is it an image, or a list that needs {param('null')}?")
+    if null and b"\0" not in data and b"\n" in data:
+        raise ImageError(f"list '{listed}'", "has lines, but no NUL", f"leave {param('null')} out")
     words = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     paths = [os.fsdecode(word) for word in words if word]
-    if not paths:
-        remedy = f"write one path per line, or with {param('null')} one before each NUL"
-        raise ImageError(f"list '{listed}'", "is empty", remedy)
     if STDIO in paths:
         raise ImageError(f"list '{listed}'", "has '-', which is not a file", "write ./- for a file of that name")
     return paths

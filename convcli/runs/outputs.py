@@ -111,6 +111,8 @@ def _apart(one: str, other: str, output: str | None, form: str | None, deep: boo
     if output is not None and "{stem}" in output:
         better = "'" + output.replace("{stem}", "{name}") + "'"
         return "{name} for {stem}, which has the ending too, " + param("output", better)
+    if output is not None and not Path(output).suffix:
+        return f"{param('output', output + '/')} for a folder of that name"
     return "a folder or a template, " + param("output", "'out/{name}'")
 
 

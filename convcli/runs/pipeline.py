@@ -86,7 +86,11 @@ def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvS
     layer = Layer.of(weight, spec)
     layer.check(channels)
     if operation.bias is not None:
-        layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white)))
+        kernels = sum(count for count, _ in parts)
+        each = (
+            f" ({channels} channels × {kernels} kernels)" if layer.outputs == channels * kernels > channels > 1 else ""
+        )
+        layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white, each)))
     return layer, spec, Finish(parts)
 
 

@@ -66,6 +66,7 @@ class Writing:
     # the width in pixels of the contact sheet that is written instead of the channels; None: no sheet
     montage: int | None = None
     theme: str = "light"  # the sheet's colours, one of `convcli.drawing.colors.PALETTES`
+    several: bool = False  # whether there are other images, which the settings may be for
     replace: bool = True  # whether a result replaces a file that another program has made since the run began
 
 
@@ -78,7 +79,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     with ExitStack() as stack:
         file = stack.enter_context(images.opened(source, how.max_pixels, how.full_scale))
         container = images.format_of(target, how.container, file.format)
-        how.settings.check(container)
+        ignored = how.settings.check(container, how.several)
         count = images.frames_kept(file, target, how.container, container)
         if same_file(source, target):
             if container not in (file.format, images.row_of(file.format).written_as):
@@ -88,7 +89,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
                 rule = f"would keep {count} of the {file.frames} frames of '{source}'"
                 raise ImageError(param("in_place"), rule, f"use {param('output')}")
         timing = file.timing() if count > 1 else None
-        left_out = images.left_out(file, count)
+        left_out = (*ignored, *images.left_out(file, count))
         tally = _Tally(load_seconds=perf_counter() - start)
         frames = _frames(file, count, operation, source, container, how, tally)
         first = next(frames)

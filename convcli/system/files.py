@@ -35,11 +35,21 @@ def reading(source: str) -> Iterator[BinaryIO]:
     except IsADirectoryError:
         raise ImageError(f"input '{source}'", "is a folder", "name the images in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"input '{source}'", "cannot be read", **reason(error)._asdict()) from None
+        why, remedy = reason(error)
+        if isinstance(error, FileNotFoundError) and re.match("https?://", source):
+            from shlex import quote
+
+            why, remedy = "it is an address", f"fetch it first, as in: curl {quote(source)} | convcli apply - …"
+        elif isinstance(error, FileNotFoundError) and source.startswith("~"):
+            why, remedy = "the shell did not replace the ~", "write it without quotes"
+        raise ImageError(f"input '{source}'", "cannot be read", remedy, why) from None
     with stream:
         if size > MAX_BYTES:
             rule = f"is larger than {MAX_BYTES >> 30} GiB"
             raise ImageError(f"input '{source}'", rule, "cut it into smaller images")
+        if not size and source == STDIO:
+            remedy = "did the command before it fail?"
+            raise ImageError(f"input '{source}'", "is empty", remedy, "nothing came through standard input")
         if not size:
             raise ImageError(f"input '{source}'", "is empty", "name a file with an image")
         before = version(stream)

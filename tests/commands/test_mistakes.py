@@ -1,4 +1,4 @@
-"""A hundred mistakes as they are typed, and what the one line on stderr has to say about each."""
+"""Two hundred mistakes as they are typed, and what the one line on stderr has to say about each."""
 
 from __future__ import annotations
 
@@ -144,7 +144,108 @@ MISTAKES = """
     kernel sobel --on img.png                         | add -o FILE.png
     kernel gausian                                    | did you mean gaussian
     completion powershell                             | bash
+    apply img.png -kernel sobel                       | begin with two: use --kernel
+    apply img.png -k sobel -quality 80                | use --quality
+    apply img.png -k sobel -format jpg                | use --format
+    apply img.png -k sobel -json                      | use --json
+    apply img.png -k sobel -linear                    | use --linear
+    apply img.png -k sobel -stride 2                  | use --stride
+    apply img.png -k sobel -padding same              | use --padding
+    apply img.png -k sobel -pad 1                     | use --padding or --padding-mode
+    apply img.png -k sobel -output sub/q.png          | use --output
+    apply img.png -k sobel -out.png                   | use --output or -o ut.png, with a space
+    apply img.png -k sobel -over.png                  | use -o ver.png, with a space
+    apply img.png -kernel.csv                         | use --kernel or -k ernel.csv
+    apply img.png -k sobel -o=sub/q.png               | '-o=sub/q.png' has = & write -o sub/q.png, with a space
+    apply img.png -k=sobel                            | write -k sobel, with a space
+    apply img.png -k sobel -resize 50%                | there is no --resize & convcli transpose
+    apply img.png -k sobel -outdir out                | -o DIR/
+    apply img.png -k sobel -offset 128                | did you mean --bias?
+    apply img.png -k sobel -convolve                  | --op conv
+    apply img.png -sobel                              | use -k sobel
+    apply img.png -blur 0x2                           | use -k blur
+    apply img.png -k sobel -wavelet                   | No such option '-wavelet' & longer ones with two
+    apply -help                                       | use --help
+    shape -hin 32 -k 3                                | use --hin
+    explain img.png -k sobel -at 1,2                  | use --at
+    kernel -list                                      | 'convcli kernel' alone
+    -help                                             | use --help
+    -version                                          | use --version
+    -V                                                | use 'convcli --version'
+    apply --from-file -k box:3                        | '--from-file' took '-k' as its value
+    apply img.png -k box -o -q                        | '-o' took '-q' as its value
+    apply img.png -- -k box:3                         | input '-k' is after -- & write options before the --
+    apply img.png -k sobel -p 1 1                     | write -p 1,1
+    apply img.png -k sobel -s 2 2                     | write -s 2,2
+    shape --hin 9 --k 3 5                             | write --k 3,5
+    apply img.png out.jpg -k sobel                    | use -o out.jpg if it is the output
+    apply img.png img.jpg out.jpg -k sobel            | use -o FOLDER/ if it is the output
+    apply img.png edges/ -k sobel                     | use -o edges/
+    apply img.png img.jpg -k sobel -o edges2          | would both be written & -o edges2/
+    apply sub img.png -k sobel -o edges2 --format jpg | --format jpg is for -o - & write -o edges2/
+    apply img.png -k 3                                | may be a size or a factor & box:3 & 3.0
+    transpose img.png -k 2 -s 2                       | may be a size or a factor & box:2
+    apply img.png -k gaussian:0x2                     | the number after the x is sigma, write gaussian:2
+    apply img.png -k LoG:0x2                          | write log:2
+    apply img.png -k sharpen:0x1                      | write unsharp:1
+    apply img.png -k Sobel:90                         | use sobel-y, without the angle
+    apply img.png -k Sobel:0                          | use sobel-x
+    apply img.png -k Kirsch:45                        | kirsch-ne
+    apply img.png -k Laplacian:0                      | write laplacian-type:0
+    apply img.png -k 'sobel-x;sobel-y'                | write -k sobel-x -k sobel-y
+    apply img.png -k sobel,prewitt                    | write -k sobel -k prewitt
+    apply img.png -k gaussian-2                       | write 'gaussian:2'
+    kernel list                                       | 'convcli kernel' alone lists them
+    apply img.png -k header.csv                       | contains 'a' in line 1 & leave out the header
+    apply img.png -k ragged.csv                       | row 2 has 2 values, row 1 has 3
+    apply img.png -k ragged.json                      | row 2 has 1 value, row 1 has 2
+    apply img.png -k words.csv                        | contains 'x' in line 2
+    apply img.png -k quoted.csv                       | line 1 & without quotes, and decimals with a point
+    apply img.png -k comma.csv                        | has both ; and , in line 1 & decimals with a point
+    apply img.png -k box -p saem                      | did you mean same?
+    apply img.png -k box -p SAEM                      | did you mean same?
+    apply img.png -k box --range minmx                | did you mean minmax?
+    apply img.png -k box --range normalize            | did you mean minmax?
+    apply img.png -k box --channels grey              | did you mean gray?
+    apply img.png -k box --op convolve                | did you mean conv?
+    apply img.png -k box --padding-mode mirrored      | did you mean reflect or symmetric?
+    apply img.png -k box --padding-mode reflct        | did you mean reflect?
+    apply img.png -k box --backend gpu                | use --backend torch --device cuda
+    apply img.png -k box --backend pytorch            | did you mean torch?
+    apply img.png -k box --device gpu                 | did you mean cuda?
+    apply img.png -k box --dtype fp32                 | did you mean float32?
+    apply img.png -k box --combine mag                | did you mean magnitude?
+    apply img.png -k box --alpha premul               | did you mean premultiply?
+    apply img.png -k box --color yes                  | did you mean always?
+    explain img.png -k box --at 1,1 --as magick       | did you mean imagemagick?
+    completion bsh                                    | Invalid value for 'shell' & did you mean bash?
+    apply img.png -k box --quality 80%                | not a whole number from 1 to 100: write 80
+    apply img.png -k box --quality 800                | not a whole number from 1 to 100
+    apply img.png -k box --compression ten            | not a whole number from 0 to 9
+    shape --hin 600x400 --k 3                         | --hin 600 --win 400, else --hin 400 --win 600
+    shape --hin 9 --k gaussian:2                      | Invalid value for '--k' & is a size: write 13
+    shape --hin 9 --k sobel                           | is a size: write 3
+    shape --hin 5002 --win 300 --k 3 --hout 5000      | use --wout 298
+    info img.png                                      | convcli explain img.png -k identity --at 0,0
+    transpose img.png -k bilinear:2 -s 2 --output-size 18 | for 18 use --padding 1
+    apply img.png -k box -k sobel-x --bias 1,2 --combine none | 6 output channels (3 channels × 2 kernels)
+    apply http://x.org/a.png -k box                   | it is an address & curl http://x.org/a.png
+    apply '~/a.png' -k box                            | the shell did not replace the ~ & without quotes
+    apply --from-file names.txt -0 -k box             | has lines, but no NUL: leave -0 out
+    apply names.txt -k box                            | looks like a list of paths & --from-file names.txt
+    apply --from-file - -0                            | no kernel is given
+    apply - -k box                                    | nothing came through standard input
+    apply clear.png -k box -o clear.jpg               | has transparency, and JPEG holds none & --alpha drop
 """
+FILES = {
+    "header.csv": "a,b,c\n0,1,0\n",
+    "ragged.csv": "0,1,0\n1,2\n",
+    "ragged.json": "[[1, 2], [3]]",
+    "words.csv": "0,1,0\n0,x,0\n",
+    "quoted.csv": '"0,5","1"\n',
+    "comma.csv": "0,5;1\n2,5;1\n",
+    "names.txt": "img.png\nsub/img.png\n",
+}
 LINES = [tuple(part.strip() for part in line.split("|")) for line in MISTAKES.strip().splitlines()]
 
 
@@ -154,18 +255,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "sub").mkdir()
     for name in ("img.png", "img.jpg", "sub/img.png"):
         write(path / name, np.random.default_rng(0).integers(0, 256, (3, 9, 9), np.uint8))
+    write(path / "clear.png", np.random.default_rng(0).integers(0, 255, (4, 9, 9), np.uint8))
+    for name, text in FILES.items():
+        (path / name).write_text(text)
     return path
 
 
-def test_there_are_a_hundred() -> None:
-    assert len({line for line, _ in LINES}) == len(LINES) >= 100
+def test_there_are_two_hundred() -> None:
+    assert len({line for line, _ in LINES}) == len(LINES) >= 200
 
 
 @pytest.mark.parametrize(("line", "words"), LINES, ids=[line for line, _ in LINES])
 def test_a_mistake(line: str, words: str, folder: Path) -> None:
     """One line, exit code 2, nothing on stdout, nothing written, and no remedy that would replace what it should not."""
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    result = run(*shlex.split(line), cwd=folder)
+    result = run(*shlex.split(line), cwd=folder, input=b"")
     assert result.code == 2
     assert result.out == b""
     assert result.err.startswith("convcli: error: ")
@@ -206,6 +310,17 @@ def test_an_option_begun_is_completed_before_a_synonym_is_looked_for() -> None:
         "compare img.png -k box --repeats 1",
         "explain img.png -k sobel --as torch",
         "animate --hin 5 --k 3 -o conv.gif",
+        "apply img.png -k box:3 -p 1,1",
+        "apply img.png --kernel=3.0",
+        "apply img.png -k log:2",
+        "apply img.png -k sobel-y",
+        "apply img.png -k laplacian-type:0",
+        "apply img.png -k kirsch-ne",
+        "shape --hin 9 --k 13 -p 6",
+        "shape --hin 5002 --win 300 --k 3 --hout 5000 --wout 298",
+        "explain img.png -k identity --at 0,0",
+        "transpose img.png -k bilinear:2 -s 2 --output-size 18 --padding 1",
+        "apply img.png -ksobel -p1 -s2 -oshort.png -q",
     ],
 )
 def test_what_the_remedies_say_works(line: str, folder: Path, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from convcli.errors import ImageError, param
 from convcli.images import formats
-from convcli.images.guards import MAX_PIXELS, settle
+from convcli.images.guards import MAX_PIXELS, UnidentifiedError, settle
 from convcli.images.picture import ImageFile, Picture
 from convcli.images.reading import ends
 from convcli.system import files
@@ -61,6 +63,14 @@ def opened(source: str, max_pixels: int | None = None, full_scale: float | None 
             assert row is not None
             file: ImageFile = sequence_file.File(stream, source, limit, full_scale, row, parts)
         else:
-            file = formats.reader(row)(stream, source, limit, full_scale)
+            try:
+                file = formats.reader(row)(stream, source, limit, full_scale)
+            except UnidentifiedError as error:
+                stream.seek(0)
+                line = stream.read(4096).partition(b"\n")[0].partition(b"\0")[0]
+                if not (line.isascii() and os.path.exists(os.fsdecode(line.strip()))):
+                    raise
+                remedy = f"use {param('from_file', source)}"
+                raise ImageError(error.value, error.rule, remedy, "it looks like a list of paths") from None
         file.unread = 0 if parts is None else parts.unread
         yield file

@@ -89,8 +89,7 @@ def completed(
     """
     white, said = picture.full_scale, said or not picture.real
     if wanted is not None and said:
-        kinds = "is for .npy, signed and real numbers whose file does not define white"
-        rule = f"{kinds}, '{source}' defines it as {white:g}"
+        rule = f"is for files that do not define white, '{source}' defines it as {white:g}"
         raise ImageError(param("full_scale", f"{wanted:g}"), rule, "leave it out")
     return replace(picture, assumed=not said and wanted is None, metadata=metadata, notes=(*picture.notes, *notes))
 

@@ -26,13 +26,18 @@ class Settings(NamedTuple):
     quality: int | None = None
     compression: int | None = None
 
-    def check(self, container: str) -> None:
-        """Refuse a setting that a format does not have."""
+    def check(self, container: str, several: bool = False) -> tuple[str, ...]:
+        """Refuse a setting that a format does not have. With `several` images of many formats, return notes about it instead."""
+        notes = []
         for name in ("quality", "compression"):
             value = getattr(self, name)
             if value is not None and not getattr(formats.row_of(container), name):
                 others = ", ".join(row.name for row in formats.ROWS.values() if getattr(row, name))
-                raise ImageError(param(name, value), f"is for {others}, not for {container}", "leave it out")
+                rule = f"is for {others}, not for {container}"
+                if not several:
+                    raise ImageError(param(name, value), rule, "leave it out")
+                notes.append(f"{param(name, value)} {rule}: it is ignored")
+        return tuple(notes)
 
 
 class Saved(NamedTuple):

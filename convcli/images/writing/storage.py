@@ -74,7 +74,9 @@ def storage_for(
         raise ImageError(f"{channels} output channels", rule, remedy)
     if has_alpha and not row.alpha:
         raise ImageError(
-            container, "cannot hold transparency", f"use {param('alpha', 'drop')}, or write png, webp or tif"
+            "the image",
+            f"has transparency, and {container} cannot hold it",
+            f"use {param('alpha', 'drop')}, or write png, webp or tif",
         )
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
