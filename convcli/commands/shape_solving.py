@@ -39,7 +39,7 @@ def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
         if found := find(query).solutions:
             remedies.append(solved.options_of(query, found[0]))
     raise GeometryError(
-        f"output {wanted} is wanted, but it is {geometry.output}: "
+        f"the output is {geometry.output}, not {wanted}: "
         + (f"use {' or '.join(remedies)}" if remedies else "use ? for two or more of --hin, --k, --s and --p")
     )
 

@@ -256,7 +256,7 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
     KernelError
         A file that cannot be read, or holds none; a single one whose values cannot be read.
     """
-    with _opened(path) as held:
+    with _opened(path, key) as held:
         fitting = [name for name, one in held.items() if len(one.shape) == 4 and 0 not in one.shape]
         names = [name for name in fitting if key in (None, name)]
         if not names and key is not None:

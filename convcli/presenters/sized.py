@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from convcli import report
@@ -49,8 +50,8 @@ def axes_differ(geometry: Geometry) -> bool:
     return any(len(set(values)) > 1 for values in parameters) or geometry.pads[:2] != geometry.pads[2:]
 
 
-def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
-    """The table of one layer. `both`: rows and columns are shown."""
+def table(geometry: Geometry, rule: str | None, both: bool, figure: str | None = None) -> report.Table:
+    """The table of one layer. `both`: rows and columns are shown. `figure` is a file that was written."""
     axes = [sizes.axis(geometry, number, rule) for number in ((0, 1) if both else (0,))]
     here, there = ("transposed", "direct") if geometry.transpose else ("direct", "transposed")
 
@@ -76,6 +77,7 @@ def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
             text += f"; transposed: {small} → {large} needs {pads}output_padding {part.output_padding}"
         rows.append(("share one output", f"{name}: {text}" if both else text))
     rows += _losses(geometry)
+    rows += [] if figure is None else [("figure", figure)]
     return report.Table(f"convcli shape: {here} convolution", rows)
 
 
@@ -95,12 +97,12 @@ def _losses(geometry: Geometry) -> list[tuple[str, str]]:
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:
     """How many taps meet at a pixel, in words."""
-    text = f"{'an output is reached' if transpose else 'an input is read'} by {_span(found.least, found.most)} tap"
+    text = f"{'an output is reached' if transpose else 'an input is read'} by {_numbers(found.counts)} tap"
     text += "" if found.most == 1 else "s"
-    if found.interior is None or (found.least == found.most and not found.checkerboard):
+    if not found.inner or (found.least == found.most and not found.checkerboard):
         return text
-    how = "a checkerboard" if found.checkerboard else "even"
-    return f"{text}; away from the border {_span(*found.interior)}: {how}"
+    how = "even" if not found.checkerboard else "a checkerboard" if transpose else "a checkerboard in its gradient"
+    return f"{text}; away from the border {_numbers(found.inner)}: {how}"
 
 
 def picture_title(geometry: Geometry) -> str:
@@ -112,5 +114,8 @@ def picture_title(geometry: Geometry) -> str:
     return f"{kind} {geometry.input} → {geometry.output}: {', '.join(words)}"
 
 
-def _span(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low} to {high}"
+def _numbers(counts: Sequence[int]) -> str:
+    """``1, 2 or 4``; of more than four numbers the first and the last."""
+    if len(counts) > 4:
+        return f"{counts[0]} to {counts[-1]}"
+    return " or ".join(filter(None, (", ".join(map(str, counts[:-1])), str(counts[-1]))))
