@@ -118,7 +118,7 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     rate = TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
     values = prod(task.source.shape) + task.images * task.layer.outputs * prod(geometry.output)
     if macs < ALWAYS_NUMPY_MACS:
-        return "numpy", "too little work for another to be faster"
+        return "numpy", "too little work for another backend to be faster"
     if not _has_torch():
         return "numpy", "the fastest that is installed"
     from convcli.backends.numpy import USUAL, predicted_seconds

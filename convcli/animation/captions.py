@@ -10,10 +10,11 @@ from convcli.geometry import Geometry
 from convcli.report import padding, pair
 
 
-def title(timeline: Timeline) -> str:
-    """The operation and its sizes."""
+def title(timeline: Timeline, values: Values) -> str:
+    """The operation and its sizes. Without a kernel's numbers, nobody can see whether it is flipped: it is a convolution."""
     geometry = timeline.geometry
-    name = "transposed convolution" if geometry.transpose else "convolution"
+    correlates = values.kernel is not None and not timeline.flipped
+    name = "transposed convolution" if geometry.transpose else "correlation" if correlates else "convolution"
     return f"{name} {geometry.input} → {geometry.output}"
 
 

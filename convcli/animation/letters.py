@@ -35,7 +35,7 @@ def lines(timeline: Timeline, values: Values, frame: int) -> list[str]:
     rows = max(len(left), len(right))
     sides = zip(_middle(left, rows), _middle(right, rows), strict=True)
     status = captions.status(timeline, step, values, _ROOM)
-    head = f"{captions.title(timeline)}, frame {frame} of 0 to {len(timeline.steps) - 1}"
+    head = f"{captions.title(timeline, values)}, frame {frame} of 0 to {len(timeline.steps) - 1}"
     return [head, "", *(f"{one}{GAP}{other}".rstrip() for one, other in sides), "", *status]
 
 

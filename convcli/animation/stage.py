@@ -106,7 +106,7 @@ class _Stage:
         across = sum(widths) + GAP * (len(panels) - 1)
         self.width = max(NARROWEST, across + 2 * MARGIN)
         self.room = int((self.width - 2 * MARGIN) / (ADVANCE * SIZE))
-        self.title = captions.title(timeline) if look.title is None else look.title
+        self.title = captions.title(timeline, values) if look.title is None else look.title
         head = wrap(self.title, self.room)
         self.panels, self.texts = self._place(panels, widths, across, MARGIN + LEADING * len(head))
         self.texts += self._lines(head, MARGIN, bold=True)

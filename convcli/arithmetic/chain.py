@@ -8,7 +8,7 @@ from math import prod
 from typing import NamedTuple
 
 from convcli.arithmetic.field import Node, ReceptiveField, fields
-from convcli.arithmetic.layers import Layer
+from convcli.arithmetic.layers import Layer, in_settings
 from convcli.errors import ConvError, GeometryError, param
 from convcli.geometry import Geometry, Pair, Size, direct_size
 
@@ -86,7 +86,7 @@ def trace(layers: Sequence[Layer], size: Size, channels: int) -> list[Node]:
         try:
             nodes.append(_step(layer, nodes, kept))
         except ConvError as error:
-            raise error.within(f"layer {number} '{layer.text}': ") from None
+            raise in_settings(error.within(f"layer {number} '{layer.text}': ")) from None
         if layer.kind == "save":
             kept[layer.name] = number
     return nodes

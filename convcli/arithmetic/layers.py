@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from convcli.convspec import ConvSpec
-from convcli.errors import ConvError, GeometryError, one_line
+from convcli.errors import PARAMETER, ConvError, GeometryError, one_line
 from convcli.geometry import Pads, Pair, Size
 from convcli.system import bounded
 from convcli.vocabulary import PADDING_RULES, padding_rule
@@ -44,6 +44,15 @@ MAX_BYTES = 1 << 22
 
 _FLAGS = ("bias", "nobias", "ceil")
 _ALIASES = {"maxpool": "pool", "avgpool": "pool"}
+_ELSEWHERE = {
+    "conv": "conv", "convolution": "conv", "convtranspose": "transpose", "deconv": "transpose", "maxpool": "pool",
+    "avgpool": "pool", "pooling": "pool", "upsampling": "upsample", "upsamplingnearest": "upsample", "concat": "cat",
+}  # fmt: skip
+"""Kinds of layers by the names that other programs give them, up to a number."""
+
+_SIZELESS = ("relu", "leakyrelu", "prelu", "elu", "gelu", "silu", "sigmoid", "tanh", "softmax", "bn", "batchnorm", "layernorm",
+             "groupnorm", "instancenorm", "norm", "dropout", "lrn")  # fmt: skip
+"""Layers that change neither sizes nor the receptive field."""
 _KINDS = (*SETTINGS, *JOINTS)
 _TOKEN = re.compile(r"(op2|in|[kspdcg])=?([^=]+)")
 
@@ -91,8 +100,17 @@ def from_words(words: Sequence[str | Mapping[str, Any]]) -> tuple[Layer, ...]:
         try:
             layers.append(_layer(word if isinstance(word, str) else _word(word)))
         except ConvError as error:
-            raise error.within(f"layer {number} '{shown.replace(chr(39), '')}': ") from None
+            raise in_settings(error.within(f"layer {number} '{shown.replace(chr(39), '')}': ")) from None
     return tuple(layers)
+
+
+def in_settings(error: ConvError) -> ConvError:
+    """The error with its parameters as a chain writes them: ``psame`` instead of ``--padding same``."""
+
+    def setting(found: re.Match[str]) -> str:
+        return KEYS[found[1]] + (found[2] or "") if found[1] in KEYS else found[0]
+
+    return type(error)(*(PARAMETER.sub(setting, part) for part in error.args))
 
 
 def from_document(document: Any) -> tuple[tuple[Layer, ...], int | None]:
@@ -167,7 +185,7 @@ def _layer(word: str) -> Layer:
     kind, _, rest = word.partition(":")
     kind = _ALIASES.get(kind, kind)
     if kind not in _KINDS:
-        raise GeometryError(f"'{kind}'", "is not a kind of layer", f"use one of {', '.join(_KINDS)}, as in conv:k3,p1")
+        raise _unknown(kind)
     if kind in JOINTS:
         if not re.fullmatch(r"[\w-]+", rest):
             raise GeometryError(f"'{rest}'", "is not a name", f"use letters and digits, as in {kind}:a")
@@ -198,8 +216,32 @@ def _layer(word: str) -> Layer:
     )  # fmt: skip
 
 
+def _unknown(kind: str) -> GeometryError:
+    """The error for a word that is no kind of layer, with the right word if it is known."""
+    plain = re.findall("^[a-z]*", kind.lower().replace("_", ""))[0]
+    if plain in _SIZELESS:
+        return GeometryError(f"'{kind}'", "changes no size", "leave it out")
+    if re.fullmatch(r"(op2|in|[kspdcg])=?[\dx×]+", kind) or kind in _FLAGS:
+        return GeometryError(f"'{kind}'", "is a setting, not a layer", f"join settings by commas, as in conv:k3,{kind}")
+    rule, remedy = "is no kind of layer", f"use one of {', '.join(_KINDS)}, as in conv:k3,p1"
+    if right := _ELSEWHERE.get(plain):
+        settings = "k, s and p are the kernel size, stride and padding, c the output channels"
+        remedy = f"use {right}, as in {right}:{_NEEDED[right][2]}" + f"; {settings}" * (right in ("conv", "transpose"))
+    return GeometryError(f"'{kind}'", rule, remedy)
+
+
 def _setting(kind: str, token: str) -> tuple[str, str]:
     """Name and value of a setting. The value of a flag is empty."""
+    if not token:
+        raise GeometryError(
+            "''", f"is no setting of {kind}", f"write no spaces in a layer, as in {kind}:{_NEEDED[kind][2]}"
+        )
+    if re.search("[:;|>]", token):
+        raise GeometryError(
+            f"'{token}'", "is more than a setting", "separate layers by spaces, as in 'conv:k3,p1 pool:k2'"
+        )
+    if token.lower() in _SIZELESS:
+        raise GeometryError(f"'{token}'", "changes no size", "leave it out")
     name, value = token, ""
     if kind == "upsample" and token[:1].isdigit():  # upsample:2
         name, value = "s", token
@@ -207,7 +249,8 @@ def _setting(kind: str, token: str) -> tuple[str, str]:
         name, value = match[1], match[2]
     if name not in SETTINGS[kind]:
         allowed = ", ".join(setting if setting in _FLAGS else f"{setting}N" for setting in SETTINGS[kind])
-        raise GeometryError(f"'{token}'", f"is not a setting of {kind}", f"use {allowed}, N or HxW as in s2 or s2x1")
+        remedy = f"write k{token}" if token[:1].isdigit() else f"use {allowed}, N or HxW as in s2 or s2x1"
+        raise GeometryError(f"'{token}'", f"is not a setting of {kind}", remedy)
     return name, value
 
 

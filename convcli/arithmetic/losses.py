@@ -5,6 +5,7 @@ Standard library only. Everything is computed by formulas, so that sizes of mill
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import gcd
 from typing import NamedTuple
 
@@ -17,19 +18,33 @@ _COUNTED = 1 << 20
 class Overlap(NamedTuple):
     """How many taps meet at a pixel of the larger side: at an output of a transposed operation, at an input of a direct one.
 
-    A `least` of 0 means that there are outputs which no input reaches (transposed), or inputs that are never read (direct).
-    `interior` has the least and the most away from the border, where no tap is outside: two different numbers make a
-    checkerboard. It is None if the image is too small to have such pixels.
+    `counts` are the different numbers, in order, or a range around very many. A 0 means that there are outputs which no input
+    reaches (transposed), or inputs that are never read (direct). `inner` are those away from the border, where no tap is
+    outside. It is empty if the image is too small to have such pixels.
     """
 
-    least: int
-    most: int
-    interior: tuple[int, int] | None
+    counts: Sequence[int]
+    inner: Sequence[int]
+
+    @property
+    def least(self) -> int:
+        """The smallest of `counts`."""
+        return self.counts[0]
+
+    @property
+    def most(self) -> int:
+        """The largest of `counts`."""
+        return self.counts[-1]
+
+    @property
+    def interior(self) -> tuple[int, int] | None:
+        """The smallest and the largest of `inner`; None if it is empty."""
+        return (self.inner[0], self.inner[-1]) if self.inner else None
 
     @property
     def checkerboard(self) -> bool:
         """Whether the number of taps differs from pixel to pixel, even away from the border."""
-        return self.interior is not None and self.interior[0] != self.interior[1]
+        return len(self.inner) > 1
 
 
 def unused(geometry: Geometry) -> tuple[int, int]:
@@ -60,12 +75,17 @@ def saw_padding(geometry: Geometry) -> float:
 
 def overlap(geometry: Geometry) -> Overlap | None:
     """How many taps meet at a pixel; None for kernels and strides of more than half a million pixels."""
-    axes = [_extremes(geometry, axis) for axis in (0, 1)]
-    if axes[0] is None or axes[1] is None:
+    rows, columns = (_counts(geometry, axis) for axis in (0, 1))
+    if rows is None or columns is None:
         return None
-    (low, high, inner), (left, right, within) = axes[0], axes[1]
-    both = None if inner is None or within is None else (inner[0] * within[0], inner[1] * within[1])
-    return Overlap(low * left, high * right, both)
+    return Overlap(*map(_products, rows, columns))
+
+
+def _products(rows: set[int], columns: set[int]) -> Sequence[int]:
+    """The different products of two numbers, in order; a range around them if there are very many."""
+    if len(rows) * len(columns) > 4096:
+        return range(min(rows) * min(columns), max(rows) * max(columns) + 1)
+    return sorted({down * across for down in rows for across in columns})
 
 
 def overlap_map(geometry: Geometry, rows: int, columns: int) -> list[list[int]]:
@@ -87,15 +107,14 @@ def _taps(geometry: Geometry, axis: int, position: int) -> int:
     return max(0, (high - first) // step - (low - 1 - first) // step)
 
 
-def _extremes(geometry: Geometry, axis: int) -> tuple[int, int, tuple[int, int] | None] | None:
-    """The least and the most taps along an axis, and the same for its interior."""
+def _counts(geometry: Geometry, axis: int) -> tuple[set[int], set[int]] | None:
+    """The different numbers of taps along an axis, and those in its interior."""
     at = geometry.along(axis)
     small, large = (at.h, at.out) if geometry.transpose else (at.out, at.h)
     s, span, border = at.s, at.span, at.span + at.s + at.d  # beyond `border` the counts repeat with period s
     if 2 * border > _COUNTED:
         return None
     looked_at = [*range(large)] if large <= 2 * border else [*range(border), *range(large - border, large)]
-    counts = [_taps(geometry, axis, position) for position in looked_at]
+    counts = {_taps(geometry, axis, position) for position in looked_at}
     first, last = max(0, span - 1 - at.before), min(large - 1, s * (small - 1) - at.before)
-    inner = [_taps(geometry, axis, position) for position in range(first, min(last + 1, first + s))]
-    return min(counts), max(counts), (min(inner), max(inner)) if inner else None
+    return counts, {_taps(geometry, axis, position) for position in range(first, min(last + 1, first + s))}

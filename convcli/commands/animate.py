@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -205,6 +206,8 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
     if text is not None and size is not None:
         raise ConvError(f"-k {text} and --k {report.pair(size)} exclude each other: give one of them")
     if image is not None:
+        if image.isdigit() and not os.path.exists(image):
+            raise ConvError(f"'{image}' is no image: write --hin {image} for a geometry")
         for option, value in (("--hin", asked.hin), ("--win", asked.win), ("--k", size)):
             if value is not None:
                 raise ConvError(f"{option} is for a geometry without an image: leave it out, or leave out '{image}'")

@@ -28,7 +28,7 @@ class ExplainOptions(NamedTuple):
     image: str
     at: tuple[int, int] | None
     input_at: tuple[int, int] | None
-    channel: int
+    channel: int | None
     item: int | None
     operation: folding.OperationOptions
     geometry: folding.GeometryOptions
@@ -64,7 +64,7 @@ class ExplainOptions(NamedTuple):
     "Input", "--input-at", type=PointType(), brief=True, help="Input pixel: show which outputs it reaches.",
 )  # fmt: skip
 @options.option(
-    "Input", "--channel", type=IndexType(), default=0, metavar="C", brief=True,
+    "Input", "--channel", type=IndexType(), metavar="C", show_default="0", brief=True,
     help="Channel of the pixel, from 0.",
 )  # fmt: skip
 @options.option("Input", "--item", type=IndexType(), metavar="N", help="Which image of a batch (N, C, H, W).")
@@ -122,28 +122,25 @@ def explain(asked: ExplainOptions) -> None:
     if asked.tool is not None:
         _translate(fitted, asked.tool, asked.operation.weights, asked.reporting.as_json)
     elif asked.at is not None:
-        _show(pixel.explain(fitted, asked.at, asked.channel), asked)
+        _show(pixel.explain(_chosen(fitted, asked), asked.at, asked.channel or 0), asked)
     elif asked.input_at is not None:
-        _show(touched.touched(fitted, asked.input_at, asked.channel), asked)
+        _show(touched.touched(_chosen(fitted, asked), asked.input_at, asked.channel or 0), asked)
+
+
+def _chosen(fitted: Subject, asked: ExplainOptions) -> Subject:
+    """The subject, with a note if one of several colours is explained that nobody asked for."""
+    first = fitted.input_name(0)
+    if asked.channel is not None or fitted.layer.inputs == 1 or not first.endswith(")") or asked.operation.weights:
+        return fitted
+    note = f"this is {first.removeprefix('input ')}: --channel takes another, --channels gray their luma, as in animate"
+    return fitted._replace(notes=(*fitted.notes, note))
 
 
 def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
     """Draw the answer if the user asks for it, and print it."""
     from convcli.presenters import explained
 
-    if (output := asked.output) is not None:
-        from convcli.drawing.colors import PALETTES
-        from convcli.explanation import illustration
-        from convcli.images.figures import raster
-        from convcli.runs import outputs
-
-        if not output:
-            raise ConvError("output '' is empty: use a .svg or .png file, or a folder that ends in '/'")
-        source, operation = answer.subject.source, answer.subject.operation
-        [target] = outputs.resolve([source], output, operation.label, in_place=None, read=operation.files)
-        outputs.make_folder(target, output)
-        for text in raster.save(illustration.draw(answer, PALETTES[asked.theme]), target):
-            report.note(f"{target}: {text}")
+    figure = None if asked.output is None else _draw(answer, asked.output, asked.theme)
     if asked.reporting.as_json:
         report.json(explained.document(answer))
         return
@@ -152,8 +149,26 @@ def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
     if asked.reporting.quiet:
         report.lines(*explained.lines(answer))
         return
-    for block in explained.blocks(answer, report.width()):
+    for block in explained.blocks(answer, report.width(), figure):
         report.block(block)
+
+
+def _draw(answer: Pixel | Touched, output: str, theme: str) -> str:
+    """Draw the figure. Returns the name of its file."""
+    from convcli.drawing.colors import PALETTES
+    from convcli.explanation import illustration
+    from convcli.images.figures import raster
+    from convcli.runs import outputs
+
+    subject = answer.subject
+    read = subject.operation.files
+    if not output:
+        raise ConvError("output '' is empty: use a .svg or .png file, or a folder that ends in '/'")
+    [target] = outputs.resolve([subject.source], output, subject.operation.label, in_place=None, read=read)
+    outputs.make_folder(target, output)
+    for text in raster.save(illustration.draw(answer, PALETTES[theme]), target):
+        report.note(f"{target}: {text}")
+    return target
 
 
 def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:

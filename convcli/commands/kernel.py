@@ -71,7 +71,7 @@ def kernel(asked: KernelOptions) -> None:
     """List the kernels, or show what one does.
 
     Without arguments, lists the named kernels. With a kernel, shows its sums, gain, symmetry, rank, 1-D factors and frequency
-    response. The gain is the largest |H|: how much the most amplified wave grows. The range is what values from 0 to 1 can
+    response. The gain is the largest |H|: the wave that grows most grows by this factor. The range is what values from 0 to 1 can
     become. A kernel that stays the same when it is turned by 180° makes convolution and correlation the same. -q prints the
     matrix so that -k takes it.
 

@@ -89,9 +89,10 @@ LAYERS = Section(
     "Layers",
     "A chain is words KIND:SETTING,SETTING… with spaces between, or a .json or .toml file with a list 'layers' of such words or "
     "of tables with type, kernel_size, stride, padding, dilation, output_padding, channels, groups, in_channels, bias, ceil, "
-    "scale, name. Sizes are N or HxW. Start and jump are in pixels of the input; start is the centre of the first receptive "
-    "field, from the centre of the first pixel. A MAC is one multiplication with its addition; FLOPs are twice the MACs; pooling "
-    "counts for neither. Memory is that of the outputs in float32.",
+    "scale, name. Sizes are N or HxW. Field, jump and start are in pixels of the input. Field is the largest receptive "
+    "field: after a transposed layer outputs differ. Start is the centre of the first output, from the centre of the first pixel. "
+    "A MAC is one multiplication with its addition; FLOPs are twice the MACs; pooling counts for neither. Memory is that of the "
+    "outputs in float32.",
     (
         ("conv:k3,s2,p1,d1,c64,g1", "Convolution: kernel, stride, padding (p1, p1x2, p1x2x1x2 or a rule: psame), dilation, output "
          "channels (default: as the input), groups; nobias; in=N if the input has other channels than the layer before gives."),
@@ -105,8 +106,22 @@ LAYERS = Section(
 )  # fmt: skip
 
 
+class _Shape(Documented):
+    """A command that says how to write a size which stands alone."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse."""
+        first = args[0] if args else ""
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter:
+            if not first.isdigit():
+                raise
+            raise click.UsageError(f"'{first}' has no option: write --hin {first}", ctx) from None
+
+
 @click.command(
-    cls=Documented,
+    cls=_Shape,
     sections=(SOLVING, LAYERS),
     examples=(
         "convcli shape --hin 32 --k 3 --s 2 --op2 1",
@@ -176,7 +191,7 @@ def shape(asked: ShapeOptions) -> None:
     if asked.in_channels is not None:
         raise ConvError(f"--in-channels {asked.in_channels} is for a chain: add --layers, or leave it out")
     if asked.layer.kernel_size is None:  # without --layers, the option is required
-        raise ConvError("no kernel size is given: add --kernel-size, in short --k, as in --k 3")
+        raise ConvError("no kernel size is given: add --k N, or --k '?' with --hout to find it")
     if asked.asked:
         from convcli.commands import shape_solving
 
@@ -201,7 +216,7 @@ def _size(asked: ShapeOptions) -> None:
     elif asked.reporting.quiet:
         report.lines(_sides(geometry.output, asked))
     else:
-        report.table(sized.table(geometry, spec.rule, asked.win is not None))
+        report.table(sized.table(geometry, spec.rule, asked.win is not None, asked.layer.output))
 
 
 def _sides(output: Size, asked: ShapeOptions) -> str:

@@ -41,7 +41,7 @@ def check(asked: ShapeOptions, spec: ConvSpec, geometry: Geometry) -> None:
     if asked.wanted.wout is None and wanted.height == geometry.output.height:
         remedies = [f"--wout {geometry.output.width}, which is --hout if you leave it out"]
     raise GeometryError(
-        f"output {wanted} is wanted, but it is {geometry.output}: "
+        f"the output is {geometry.output}, not {wanted}: "
         + (f"use {' or '.join(remedies)}" if remedies else "use ? for two or more of --hin, --k, --s and --p")
     )
 

@@ -93,7 +93,7 @@ def _sums(answer: Pixel) -> list[str]:
         out.append(phrases.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
     out += [f"{step}: {phrases.text(value, 6)}" for step, value in answer.steps]
     how = as_options(answer.written.words)
-    out.append(f"value {phrases.text(answer.value, 7)}, written {phrases.text(answer.written.value, 7)} ({how})")
+    out.append(f"value {phrases.text(answer.value, 7)}, stored {phrases.text(answer.written.value, 7)} ({how})")
     return out
 
 

@@ -99,7 +99,7 @@ class Subject(NamedTuple):
         bank = self.operation.bank
         if bank is None:
             return f"filter {number}"
-        names = [kernel.name for one in bank.filters for kernel in one.kernels]
+        names = [kernel.name for kernel in bank.kernels]
         return names[number % len(names)]
 
 

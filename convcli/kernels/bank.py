@@ -49,12 +49,17 @@ class Bank(NamedTuple):
         return "+".join(f.label for f in self.filters)[:100]
 
     @property
+    def kernels(self) -> list[Kernel]:
+        """The kernels of all filters."""
+        return [kernel for f in self.filters for kernel in f.kernels]
+
+    @property
     def values(self) -> Matrix:
         """All kernels, ``(K, kh, kw)`` in float64. Smaller ones are centred, with zeros around them.
 
         Raises `KernelError` for even and odd sizes, which have no common centre.
         """
-        kernels = [kernel for f in self.filters for kernel in f.kernels]
+        kernels = self.kernels
         size = [max(kernel.values.shape[axis] for kernel in kernels) for axis in (0, 1)]
         out = []
         for kernel in kernels:
@@ -70,10 +75,9 @@ class Bank(NamedTuple):
     @property
     def parts(self) -> tuple[tuple[int, str], ...]:
         """The number of kernels in each combined result, and the rule that combines them."""
-        count = sum(len(f.kernels) for f in self.filters)
         if self.combine is None:
             return tuple((len(f.kernels), f.combine) for f in self.filters)
-        return ((count, self.combine),)
+        return ((len(self.kernels), self.combine),)
 
     @property
     def averages(self) -> bool:

@@ -292,7 +292,7 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
 
     Raises `KernelError` if the file cannot be read or has none, or if the values of a single one cannot be read.
     """
-    with _opened(path) as held:
+    with _opened(path, key) as held:
         fitting = [name for name, one in held.items() if len(one.shape) == 4 and 0 not in one.shape]
         names = [name for name in fitting if key in (None, name)]
         if not names and key is not None:

@@ -30,10 +30,12 @@ def inputs_document(wanted: Size, found: Inputs, nearest: Inputs, shape: Callabl
 
 def inputs_table(wanted: Size, found: Inputs, nearest: Inputs, shape: Callable[[int], Size]) -> report.Table:
     """The inputs that give a wanted output, or one close to it."""
-    rows = [(str(shape(height)), str(size)) for height, size in found or nearest]
-    title = f"inputs that give {wanted}" if found else f"no input gives {wanted}; the nearest"
-    title = f"convcli shape, chain: {title}"
-    return report.Table(title, rows, ("input", "output"), 0 if found else None, frozenset((0, 1)))
+    rows = [(str(shape(height)), str(size)) for height, size in sorted(found or nearest)]
+    title, strong = f"no input gives {wanted}; the nearest", None
+    if found:
+        title, strong = f"inputs that give {wanted}", sorted(found).index(found[0])
+        title += f"; {found[0][0]} can be halved most often" * (len(found) > 1)
+    return report.Table(f"convcli shape, chain: {title}", rows, ("input", "output"), strong, frozenset((0, 1)))
 
 
 def document(chain: Chain, returning: tuple[Returning, Returning] | None) -> dict[str, Any]:

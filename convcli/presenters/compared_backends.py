@@ -8,6 +8,7 @@ from typing import Any
 from convcli import report
 from convcli.presenters import fields
 from convcli.runs.comparison import Comparison, Row
+from convcli.vocabulary import BACKENDS
 
 
 def document(result: Comparison, notes: Sequence[str]) -> dict[str, Any]:
@@ -35,7 +36,9 @@ def table(result: Comparison) -> report.Table:
         )
         for row in result.rows
     ]
-    verdict = "all agree" if result.agree else "they DIFFER"
+    absent = [name for line in result.missing if (name := line.partition(":")[0]) in BACKENDS]
+    alike = f"all that ran agree; {', '.join(absent)} did not run" if absent else "all agree"
+    verdict = alike if result.agree else "they DIFFER"
     dtypes = ", ".join(dict.fromkeys(row.dtype for row in result.rows if row.backend != "reference"))
     header = ("backend", "output", "error", "relative", "median", "spread", "speed-up", "agrees")
     strong = next((i for i, row in enumerate(result.rows) if row.backend == result.auto), None)

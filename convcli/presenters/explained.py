@@ -87,10 +87,13 @@ def lines(answer: Pixel | Touched) -> list[str]:
     return [f"{way.at[0]},{way.at[1]} {way.channel} {way.weight!r}" for way in answer.ways]
 
 
-def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
-    """The tables of an answer, for a terminal of `width` columns."""
-    if isinstance(answer, Touched):
-        return _ways_blocks(answer)
+def blocks(answer: Pixel | Touched, width: int, figure: str | None = None) -> list[report.Block]:
+    """The tables of an answer, for a terminal of `width` columns, and the name of its `figure` if one was written."""
+    shown = _pixel_blocks(answer, width) if isinstance(answer, Pixel) else _ways_blocks(answer)
+    return shown if figure is None else [*shown, [[(f"  figure written to {figure}", "")]]]
+
+
+def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
     subject, windows, shown = answer.subject, answer.windows, answer.telling(_MOST_WINDOWS)
     blocks: list[report.Block] = [_facts(answer), [[]]]
     for window in shown:
@@ -111,7 +114,7 @@ def blocks(answer: Pixel | Touched, width: int) -> list[report.Block]:
         rows.append((answer.output.rule, phrases.joined(answer.output.rule, sums, answer.joined)))
     rows += [(step, text(value, 6)) for step, value in answer.steps]
     rows.append(("value", text(answer.value, 7)))
-    rows.append(("written", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
+    rows.append(("stored", f"{text(answer.written.value, 7)}  ({answer.written.words})"))
     return [*blocks, report.Table("", rows, strong=len(rows) - 2)]
 
 
@@ -161,7 +164,8 @@ def _ways_blocks(answer: Touched) -> list[report.Block]:
         for way in ways[:_MOST_WAYS]
     ]  # fmt: skip
     outputs = len({(way.channel, way.at) for way in ways})
-    does = f"reaches {outputs} output{'' if outputs == 1 else 's'} in {len(ways)} way{'' if len(ways) == 1 else 's'}"
+    does = f"reaches {outputs} output{'' if outputs == 1 else 's'}"
+    does += f" in {len(ways)} ways" if len(ways) > outputs else ""
     if not ways:
         does = "reaches no output: no tap of the kernel falls on it"
     where = f"{subject.input_name(answer.channel)} at {answer.at[0]},{answer.at[1]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from convcli import report
@@ -43,8 +44,8 @@ def losses_document(geometry: Geometry) -> dict[str, Any]:
     return {"losses": lost, "overlap": overlap}
 
 
-def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
-    """The table of one layer. Rows and columns are shown if `both`, or if they differ."""
+def table(geometry: Geometry, rule: str | None, both: bool, figure: str | None = None) -> report.Table:
+    """The table of one layer. Rows and columns are shown if `both`, or if they differ. `figure` is a file that was written."""
     pairs = geometry.kernel, geometry.stride, geometry.dilation, geometry.output_padding, geometry.output
     both = both or any(len(set(pair)) > 1 for pair in pairs) or geometry.pads[:2] != geometry.pads[2:]
     axes = [sizes.axis(geometry, number, rule) for number in range(1 + both)]
@@ -80,17 +81,19 @@ def table(geometry: Geometry, rule: str | None, both: bool) -> report.Table:
         rows.append(("saw padding", f"{100 * losses.saw_padding(geometry):.3g} % of the outputs"))
     if found := losses.overlap(geometry):
         rows.append(("overlap", overlap_text(found, geometry.transpose)))
+    if figure is not None:
+        rows.append(("figure", figure))
     return report.Table(f"convcli shape: {here} convolution", rows)
 
 
 def overlap_text(found: losses.Overlap, transpose: bool) -> str:
     """How many taps meet at a pixel, in words."""
-    text = f"{'an output is reached' if transpose else 'an input is read'} by {_span(found.least, found.most)} tap"
+    text = f"{'an output is reached' if transpose else 'an input is read'} by {_numbers(found.counts)} tap"
     text += "" if found.most == 1 else "s"
-    if found.interior is None or (found.least == found.most and not found.checkerboard):
+    if not found.inner or (found.least == found.most and not found.checkerboard):
         return text
-    how = "a checkerboard" if found.checkerboard else "even"
-    return f"{text}; away from the border {_span(*found.interior)}: {how}"
+    how = "even" if not found.checkerboard else "a checkerboard" if transpose else "a checkerboard in its gradient"
+    return f"{text}; away from the border {_numbers(found.inner)}: {how}"
 
 
 def picture_title(geometry: Geometry) -> str:
@@ -102,5 +105,8 @@ def picture_title(geometry: Geometry) -> str:
     return f"{kind} {geometry.input} → {geometry.output}: {', '.join(words)}"
 
 
-def _span(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low} to {high}"
+def _numbers(counts: Sequence[int]) -> str:
+    """``1, 2 or 4``; of more than four numbers the first and the last."""
+    if len(counts) > 4:
+        return f"{counts[0]} to {counts[-1]}"
+    return " or ".join(filter(None, (", ".join(map(str, counts[:-1])), str(counts[-1]))))

@@ -83,9 +83,10 @@ def table(query: Query, answer: Answer, everything: bool) -> report.Table:
         rows = [[*row, _sides(one.output, both)] for row, one in zip(rows, shown, strict=True)]
     wanted = _sides(query.output, both)
     title = f"{answer.count or 'no'} solution{'s' * (answer.count > 1)} for {wanted}"
-    title += ", the usual first" * (answer.count > 1) + "; the nearest" * (not answer.count)
-    if {"kernel_size", "stride", "dilation"} & {*query.unknown}:
-        title += f" (tried up to {max(query.limit(0), query.limit(1))})"
+    title += ", usual first" * (answer.count > 1) + "; the nearest" * (not answer.count)
+    if tried := [name.partition("_")[0] for name in ("kernel_size", "stride", "dilation") if name in query.unknown]:
+        title += f" ({', '.join(tried)} ≤ {max(query.limit(0), query.limit(1))})"
+    title += f"; {same}" if not answer.count and (same := _same(query)) else ""
     kind = "transposed" if query.transpose else "direct"
     right = frozenset(range(len(header)))
     return report.Table(f"convcli shape, {kind}: {title}", rows, header, 0 if answer.solutions else None, right)
@@ -99,10 +100,16 @@ def _sides(size: Size, both: bool) -> str:
     return str(size) if both else str(size.height)
 
 
+def _same(query: Query) -> str:
+    """Why there may be no solution: the rule `same` is for stride 1."""
+    asked = "same" in query.given["padding"] and "stride" in query.unknown and not query.transpose
+    return "--p same is for stride 1 only, use --p same-upper" if asked else ""
+
+
 def nothing_found(query: Query, answer: Answer) -> str:
     """The error for no solution."""
     near = ""
     if answer.nearest:
         best = answer.nearest[0]
         near = f"; the nearest is {best.output}, with {options_of(query, best)}"
-    return f"output {query.output} is not possible{near}: change a number, or write '?' for one more of them"
+    return f"output {query.output} is not possible{near}: {_same(query) or 'change a value, or use ? for more of them'}"

@@ -18,7 +18,8 @@ FAR = 1 << 20
 def hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) -> tuple[str, ...]:
     """All hints about an operation with a kernel of this size. `bank` has the kernels if they were named."""
     made_for = () if bank is None else tuple(_made_for_another(one, spec) for one in bank.filters)
-    return tuple(dict.fromkeys(filter(None, (border(spec, kernel), *made_for))))
+    found = (border(spec, kernel), *made_for, _surrounded(bank, spec), _shifted(spec, kernel))
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def border(spec: ConvSpec, kernel: tuple[int, ...]) -> str:
@@ -35,6 +36,26 @@ def border(spec: ConvSpec, kernel: tuple[int, ...]) -> str:
     if spec.transpose:
         return f"{mode} changes nothing: nothing beyond the border gets into the output"
     return f"{mode} changes nothing without {param('padding')}: nothing beyond the border is read"
+
+
+def _surrounded(bank: Bank | None, spec: ConvSpec) -> str:
+    """A hint that a bank's small kernels make results as small as its largest one does; else empty."""
+    kernels = [] if bank is None or spec.transpose or spec.padding not in ("valid", (0, 0, 0, 0)) else bank.kernels
+    if len({one.values.shape for one in kernels}) < 2:
+        return ""
+    largest = max(kernels, key=lambda one: one.values.size)
+    rows, columns = largest.values.shape
+    return f"all results are as small as that of '{largest.name}', {rows}×{columns}: {param('padding', 'same')} keeps the size"
+
+
+def _shifted(spec: ConvSpec, kernel: tuple[int, ...]) -> str:
+    """A hint that an even size moves the result; else empty."""
+    if spec.transpose or spec.stride != (1, 1) or spec.rule not in ("same", "same-upper", "same-lower"):
+        return ""
+    top, bottom, left, right = spec.resolve((FAR, FAR), (kernel[-2], kernel[-1])).pads
+    if (top, left) == (bottom, right):
+        return ""
+    return f"a kernel of {kernel[-2]}×{kernel[-1]} has no middle: the result moves by half a pixel; use an odd size"
 
 
 def _made_for_another(one: Filter, spec: ConvSpec) -> str:

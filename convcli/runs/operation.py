@@ -89,7 +89,9 @@ def assemble(
 
 def _hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) -> tuple[str, ...]:
     """All hints. Their module is imported only if there can be hints."""
-    if spec.padding_mode == "zeros" and (bank is None or all(one.factor == 1 for one in bank.filters)):
+    shapes = {kernel[-2:], *(one.values.shape for one in (bank.kernels if bank else ()))}
+    plain = len(shapes) == 1 and all(side % 2 for side in kernel[-2:])
+    if plain and spec.padding_mode == "zeros" and (bank is None or all(one.factor == 1 for one in bank.filters)):
         return ()
     from convcli.runs.hints import hints
 

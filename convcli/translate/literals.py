@@ -122,6 +122,9 @@ def stored(request: Request) -> FromFile:
     imported, read = {
         ".npy": ("", f"np.load({file}).astype(float)"),
         ".npz": ("", f"np.load({file}){item}.astype(float)"),
-        ".safetensors": ("from safetensors.numpy import load_file", f"load_file({file}){item}.astype(float)"),
+        ".safetensors": (
+            "from safetensors.numpy import load_file  # pip install safetensors",
+            f"load_file({file}){item}.astype(float)",
+        ),
     }.get(suffix, ("import torch", f"torch.load({file}, weights_only=True){item}.double().numpy()"))
     return FromFile(imported, read + "[:, :, ::-1, ::-1].copy()" * request.flipped)

@@ -370,3 +370,17 @@ def test_channels_count_from_the_end(tmp_path: Path) -> None:
     document = done("animate", "in.npy", "-k", 1, "--channel", -1, "--json", cwd=tmp_path).json
     assert document["frames"][0]["value"] == 2
     assert "use 0 to 2, or -3 to -1" in run("animate", "in.npy", "-k", 1, "--channel", -4, "--json", cwd=tmp_path).err
+
+
+def test_a_film_is_named_after_its_operation() -> None:
+    """Only a kernel with numbers shows whether it is flipped."""
+    numbers = "animate", "1,2;3,4", "-k", "1,2;3,4", "--terminal"
+    geometry = "animate", "--hin", 5, "--k", 3, "--terminal"
+    assert done(*numbers).text.startswith("correlation 2×2 → 1×1")
+    assert done(*numbers, "--op", "conv").text.startswith("convolution 2×2 → 1×1")
+    assert done(*numbers, "--transpose").text.startswith("transposed convolution 2×2 → 3×3")
+    assert done(*geometry).text.startswith("convolution 5×5 → 3×3")
+
+
+def test_a_size_is_no_image() -> None:
+    assert "'5' is no image: write --hin 5 for a geometry" in run("animate", 5, "--k", 3, "--terminal").err

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convcli import extras
 from convcli.backends import Computed, Task
 from convcli.backends import numpy as module
 from support.cli import SAMPLES, binary, done, run, terminal
@@ -267,3 +268,9 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     assert "its alpha is left out" in result.err
     result = done("compare", SAMPLES / "animation.gif", "-k", "box:3", "--backend", "numpy", "--json")
     assert any("frames is used" in note for note in result.json["notes"])
+
+
+def test_what_did_not_run_does_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert done(*SMALL).text.startswith("convcli compare: all agree (")
+    monkeypatch.setattr(extras, "is_installed", lambda name: name != "torch")
+    assert done(*SMALL).text.startswith("convcli compare: all that ran agree; torch did not run (")

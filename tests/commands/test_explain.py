@@ -166,8 +166,8 @@ def test_a_sum_by_hand(folder: Path) -> None:
     assert "│ 36 52 │" in text
     assert result.table["sum"] == "111 + 0.5 (bias) = 111.5"
     assert result.table["value"] == "111.5"
-    assert result.table["written"].startswith("112")  # half to even
-    assert "half to even" in result.table["written"]
+    assert result.table["stored"].startswith("112")  # half to even
+    assert "half to even" in result.table["stored"]
 
 
 def test_the_flipped_kernel_is_shown_flipped(folder: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_combined_bank_shows_every_member(folder: Path) -> None:
     assert table["sobel-x"] == "8 + 0 (bias) = 8"
     assert table["sobel-y"] == "40 + 0 (bias) = 40"
     assert table["magnitude"] == "√(8² + 40²) = 40.7922"
-    assert table["written"].startswith("41")
+    assert table["stored"].startswith("41")
 
 
 @pytest.mark.parametrize(
@@ -209,8 +209,8 @@ def test_what_is_written_and_why(line: str, value: str, written: str, words: str
     """The 6 of the ramp: minmax gives (-6 + 19) · 255 / 19 = 174.47."""
     table = done("explain", "ramp.png", *line.split(), "--at", "1,1", cwd=folder).table
     assert table["value"] == value
-    assert table["written"].partition(" ")[0] == written
-    assert words in table["written"]
+    assert table["stored"].partition(" ")[0] == written
+    assert words in table["stored"]
 
 
 def test_transposed_lists_what_reaches_the_output(folder: Path) -> None:
@@ -375,7 +375,7 @@ def test_a_figure_holds_the_numbers(folder: Path, tmp_path: Path) -> None:
     shown = [element.text for element in root.iter(f"{SVG}text")]
     assert shown.count("−4") == 2  # the kernel's, and its product with 1
     assert "Σ = −4" in shown
-    assert any(text and text.startswith("value −4, written 0") for text in shown)
+    assert any(text and text.startswith("value −4, stored 0") for text in shown)
     assert any("stroke-dasharray" in element.attrib for element in root.iter(f"{SVG}rect"))
 
 
@@ -653,3 +653,23 @@ def test_what_is_not_shown_is_what_it_is_to_the_result(options: str, further: st
     line = ["explain", SAMPLES / "tiny.png", *options.split(), "--at", "1,1"]
     assert f"{further}; " in done(*line, "-o", tmp_path / "figure.svg").text
     assert f"not drawn: {drawn}" in (tmp_path / "figure.svg").read_text()
+
+
+def test_the_colour_that_nobody_asked_for_is_named(folder: Path) -> None:
+    note = "this is channel 0 (red): --channel takes another, --channels gray their luma, as in animate"
+    line = "explain", "rgb.png", "-k", "box", "--at", "1,1"
+    assert note in done(*line, cwd=folder).err
+    assert note in done(*line, "--json", cwd=folder).json["notes"]
+    assert note in done(*line[:4], "--input-at", "1,1", cwd=folder).err
+    for chosen in (["--channel", 0], ["--channels", "gray"], ["--channels", "sum", "--channel", 0]):
+        assert "this is channel" not in done(*line, *chosen, cwd=folder).err
+    assert "this is channel" not in done("explain", "ramp.png", *line[2:], cwd=folder).err
+    weights = "explain", "rgb.png", "--weights", "w.npy", "--at", "1,1"
+    assert "this is channel" not in done(*weights, cwd=folder).err
+
+
+def test_the_figure_is_named(folder: Path, tmp_path: Path) -> None:
+    figure = tmp_path / "sum.svg"
+    for at in ("--at", "--input-at"):
+        told = done("explain", "ramp.png", "-k", "box", at, "1,1", "-o", figure, cwd=folder).text
+        assert told.endswith(f"\n  figure written to {figure}\n")

@@ -287,6 +287,7 @@ def test_filters_on_a_terminal() -> None:
         (("--weights", "k.csv"), (".safetensors",)),
         (("--weights", f"{WEIGHTS}:nope"), ("no key 'nope'", "conv1.weight")),
         (("--weights", f"{WEIGHTS}:conv1.bias"), ("not 4-D",)),
+        (("--weights", f"{SAMPLES / 'conv1.npy'}:conv1.weight"), ("one array", f"write {SAMPLES / 'conv1.npy'}")),
         (("--weights", str(WEIGHTS), "-o", "w.csv"), ("w.csv", ".svg or .png")),
     ],
 )

@@ -28,7 +28,10 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("line", "remedy"),
     [
-        ("rgb.png --weights three.npy -o out.png", "write .npy (-o out.npy)"),
+        (
+            "rgb.png --weights three.npy -o out.png",
+            "write tif or .npy (-o out.npy), or draw them on a sheet with --montage",
+        ),
         ("hwc.npy -k box -o out.png", "(40, 50, 3) looks like (H, W, C)"),
         ("maps.npy -k box -o out.png", "--channels sum"),
         ("rgb.png -k sobel --combine none -o out.png", "join them with --combine"),

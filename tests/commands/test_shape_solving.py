@@ -118,7 +118,7 @@ def test_an_output_is_checked() -> None:
     assert done("shape", "--hin", 224, "--k", 3, "--s", 2, "--p", 1, "--hout", 112, "-q").text == "112\n"
     refused = run("shape", "--hin", 224, "--k", 3, "--s", 2, "--hout", 112)
     assert refused.code == 2
-    assert "output 112×112 is wanted, but it is 111×111: use --p 1 or --k 2 or --hin" in refused.err
+    assert "the output is 111×111, not 112×112: use --p 1 or --k 2 or --hin" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,8 @@ def test_an_output_is_checked() -> None:
         ("--hin 3 --k 3 --p same,? --hout 3", ["'same,?'", "rule for one axis"]),
         ("--hin 3 --k x,? --hout 3", ["'x'", "--kernel-size"]),
         ("--hin 3 --k 3 --wout 3", ["--wout 3", "add --hout"]),
-        ("--hin 3 --hout 3 --s ?", ["--kernel-size"]),
+        ("--hin 3 --hout 3 --s ?", ["--kernel-size", "add --k N, or --k '?'"]),
+        ("224 --k 3", ["write --hin 224"]),
         ("--hin 3 --k ? --hout 3 -o a.png", ["--output", "exclude"]),
         ("--hin 3 --k ? --hout 3 --output-size 3,3", ["--output-size", "exclude"]),
         ("--hin 9 --k 3 --op2 99 --s ? --hout 9", ["is not possible"]),
@@ -201,7 +202,9 @@ def test_the_input_of_a_chain() -> None:
     assert done(*options, "-q").text == "--hin 224\n"
     found = done(*options, "--json").json
     assert sorted(one["input"]["height"] for one in found["solutions"]) == [*range(193, 225)]
-    assert done(*options).text.splitlines()[2].split() == ["224×224", "7×7"]
+    title, _, *shown = done(*options).text.splitlines()
+    assert "224 can be halved most often" in title
+    assert [row.split() for row in shown] == [[f"{side}×{side}", "7×7"] for side in range(193, 225)]
     assert (
         done("shape", "--hin", "?", "--win", 5, "--hout", 7, "--wout", 3, "--layers", "conv:k3", "-q").text
         == "--hin 9\n"
@@ -256,8 +259,20 @@ def test_files_hold_chains(tmp_path: Path) -> None:
         ("conv:k3 konv:k3", ["layer 2 'konv:k3'", "'konv'", "conv, transpose, pool"]),
         ("conv", ["layer 1 'conv'", "kernel size is missing", "conv:k3,p1"]),
         ("upsample", ["scale is missing", "upsample:2"]),
-        ("conv:k3 conv:3", ["layer 2", "'3' is not a setting of conv", "kN"]),
+        ("conv:k3 conv:3", ["layer 2", "'3' is not a setting of conv", "write k3"]),
         ("conv:k3,,s2", ["layer 1", "not a setting"]),
+        ("conv7/2,c64", ["no kind of layer", "use conv, as in conv:k3,p1"]),
+        ("Conv2d(3,64,7,2,3)", ["no kind of layer", "use conv", "c the output channels"]),
+        ("conv:k3 ConvTranspose2d", ["layer 2", "use transpose"]),
+        ("conv:k3 MaxPool2d", ["layer 2", "use pool, as in pool:k2"]),
+        ("conv:k3 relu", ["layer 2", "'relu' changes no size: leave it out"]),
+        ("conv:k3 BatchNorm2d", ["layer 2", "changes no size: leave it out"]),
+        ("conv:k3,relu", ["'relu' changes no size: leave it out"]),
+        ("conv:k3 s2x1", ["layer 2", "join settings by commas, as in conv:k3,s2x1"]),
+        ("conv:k3, s2", ["layer 1", "write no spaces in a layer"]),
+        ("conv:k3,s2;pool:k2", ["'s2;pool:k2'", "separate layers by spaces"]),
+        ("pool:k2,p2 conv:k3", ["layer 1"]),
+        ("pool:k32 conv:k7", ["layer 2", "3 more padding on each side (p)"]),
         ("conv:k0", ["'k0'", "from 1"]),
         ("conv:k3x3x3", ["'k3x3x3'", "HxW"]),
         ("conv:k99999999999", ["'k99999999999'", "2147483647"]),
@@ -329,9 +344,27 @@ def test_losses_in_the_json() -> None:
 
 def test_checkerboards_are_named() -> None:
     row = lambda k: done("shape", "--hin", 16, "--k", k, "--s", 2, "--transpose").table["overlap"]
-    assert row(3) == "an output is reached by 1 to 4 taps; away from the border 1 to 4: a checkerboard"
-    assert row(4) == "an output is reached by 1 to 4 taps; away from the border 4: even"
+    assert row(3) == "an output is reached by 1, 2 or 4 taps; away from the border 1, 2 or 4: a checkerboard"
+    assert row(4) == "an output is reached by 1, 2 or 4 taps; away from the border 4: even"
     assert row(2) == "an output is reached by 1 tap"
+    assert row(9).startswith("an output is reached by 1 to 25 taps; away from the border 16, 20 or 25")
+
+
+def test_a_strided_convolution_leaves_its_checkerboard_in_the_gradient() -> None:
+    shown = done("shape", "--hin", 16, "--k", 3, "--s", 2).table["overlap"]
+    assert shown.endswith("away from the border 1, 2 or 4: a checkerboard in its gradient")
+
+
+def test_a_figure_is_named(tmp_path: Path) -> None:
+    assert done("shape", "--hin", 16, "--k", 3, "-o", "map.svg", cwd=tmp_path).table["figure"] == "map.svg"
+
+
+def test_a_rule_for_stride_1_is_named() -> None:
+    options = ["shape", "--hin", 224, "--hout", 112, "--k", 7, "--s", "?", "--p"]
+    why = "--p same is for stride 1 only, use --p same-upper"
+    assert why in done(*options, "same").text
+    assert why in run(*options, "same", "-q").err
+    assert done(*options, "same-upper", "-q").text == "--s 2\n"
 
 
 def test_the_picture(tmp_path: Path) -> None:
@@ -393,7 +426,7 @@ def test_a_title_is_as_wide_as_the_terminal() -> None:
     """Its table is narrower."""
     line = ("shape", "--hin", "224", "--hout", "112", "--k", "?", "--s", "?", "--p", "?")
     shown = terminal(*line, COLUMNS="80", NO_COLOR="1").out.decode()
-    assert "32 solutions for 112, the usual first (up to 32)" in shown
+    assert "32 solutions for 112, usual first (kernel, stride ≤ 32)" in shown
 
 
 def test_a_chain_that_no_size_returns_from() -> None:

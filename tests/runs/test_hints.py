@@ -126,3 +126,22 @@ def test_rows_that_the_shell_took(folder: Path) -> None:
     assert hint in done("apply", "a.png", "--overwrite", "--kernel=0,1,0", cwd=folder).err
     for line in (["-k", "0,1,0", "-o", "out.png"], ["-o", "out.png", "-k", "1,1"], ["-o", "out.png", "-k", "1,2;3,4"]):
         assert "one row" not in done("apply", "a.png", *line, cwd=folder).err
+
+
+def test_an_even_size_moves_the_result(folder: Path) -> None:
+    hint = "a kernel of 3×4 has no middle: the result moves by half a pixel; use an odd size"
+    kernel = "-k", "1,1,1,1;1,1,1,1;1,1,1,1", "-o", "out.npy", "-q"
+    for rule in ("same", "same-upper", "same-lower"):
+        assert hint in done("apply", "a.png", *kernel, "-p", rule, cwd=folder).err
+    for others in (["-p", "1"], ["-p", "same-upper", "-s", "2"], ["-p", "same", "-d", "2"]):
+        assert "no middle" not in done("apply", "a.png", *kernel, *others, cwd=folder).err
+
+
+def test_a_large_kernel_makes_all_results_small(folder: Path) -> None:
+    """They are channels of one result."""
+    line = "apply", "a.png", "-k", "sobel-x", "-k", "gaussian:2", "-o", "out.npy", "-q"
+    hint = "all results are as small as that of 'gaussian:2', 13×13: --padding same keeps the size"
+    assert hint in done(*line, cwd=folder).err
+    for others in (["-p", "same"], ["-p", "6"]):
+        assert "as small as" not in done(*line, *others, cwd=folder).err
+    assert "as small as" not in done("apply", "a.png", "-k", "sobel", "-k", "log:0.4,3", *line[6:], cwd=folder).err

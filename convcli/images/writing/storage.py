@@ -69,7 +69,8 @@ def storage_for(
     if space == "tensor" and not (row.bands and declared is not None and declared.channels == channels):
         space = SPACES.get(channels, "tensor")
     if space == "tensor" and not row.bands:
-        remedy = f"write tif or .npy ({param('output', 'out.npy')})" + (f", or {fewer}" if fewer else "")
+        remedy = f"write tif or .npy ({param('output', 'out.npy')}), or draw them on a sheet with {param('montage')}"
+        remedy += f", or {fewer}" if fewer else ""
         rule = f"do not fit into a {container} file, which has 1 or 3"
         raise ImageError(f"{channels} output channels", rule, remedy)
     if has_alpha and not row.alpha:
