@@ -144,6 +144,8 @@ def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
 
         if error.filename:
             return _failed(f"'{error.filename}' cannot be read or written: {reason(error)}")
+        if isinstance(error, FileNotFoundError):  # no stream raises it: the working folder was deleted
+            return _failed(f"{reason(error)}")
         return _failed(f"standard output cannot be written: {reason(error)}")  # files say their names
     return code if isinstance(code, int) else 0
 

@@ -99,6 +99,10 @@ class ExistsError(ImageError):
     """The file that a result would be written to exists, and may not be replaced."""
 
 
+class ExhaustedError(ImageError):
+    """Something that every image needs has run out, such as open files: other images would fail, too."""
+
+
 class BackendError(ConvError):
     """A backend, device or dtype is not available here."""
 

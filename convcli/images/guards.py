@@ -19,6 +19,7 @@ from convcli.errors import ImageError, param
 from convcli.images.formats import plugin, row_of_head
 from convcli.system import memory
 from convcli.system.context import Context, current, silent
+from convcli.system.files import OPEN_FILES, refusal
 from convcli.vocabulary import MOST_PIXELS
 
 MAX_PIXELS = 178_956_970
@@ -113,8 +114,10 @@ def decoding(source: str, limit: int) -> Iterator[None]:
         rule, why = "is not an image", "Pillow does not know its format"
         raise UnidentifiedError(f"input '{source}'", rule, "name an image or a .npy file", why) from None
     except Exception as error:  # the block runs only code of Pillow and tifffile, which may raise anything
+        if isinstance(error, OSError) and error.errno in OPEN_FILES:  # plugins are imported there
+            raise refusal(f"input '{source}'", "cannot be read", error) from None
         why = reason(error, "Pillow gives no reason")
-        remedy = "get it again" if "truncated" in why else "is it truncated, damaged or of a rare kind?"
+        remedy = "try another copy of it" if "truncated" in why else "is it truncated, damaged or of a rare kind?"
         raise ImageError(f"input '{source}'", "cannot be decoded", remedy, why) from None
 
 

@@ -14,11 +14,11 @@ from time import monotonic
 from typing import NamedTuple
 
 from convcli import backends, images
-from convcli.errors import ConvError, ExistsError, ImageError
+from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, process
 from convcli.system import context, memory
-from convcli.system.files import reason
+from convcli.system.files import refusal
 from convcli.system.names import STDIO, is_stream
 from convcli.system.parallel import workers
 
@@ -51,6 +51,20 @@ class Tally(NamedTuple):
 Outcome = Done | Failed | Skipped
 Finished = tuple[int, Outcome]
 """The number of an image, from 0, and its outcome."""
+
+
+FILES_EACH, FILES_AROUND = 4, 16
+"""Files that are open for an image at once, and for the program: streams, copies of them, a module that is imported."""
+
+
+def _most_images() -> int:
+    """How many images can be at work at once under this process's limit of open files (``ulimit -n``)."""
+    try:
+        from resource import RLIMIT_NOFILE, getrlimit
+    except ImportError:  # not on every platform
+        return 1 << 16
+    limit = getrlimit(RLIMIT_NOFILE)[0]
+    return 1 << 16 if limit < 0 else max(1, (limit - FILES_AROUND) // FILES_EACH)
 
 
 class Batch:
@@ -87,7 +101,7 @@ class Batch:
         self.jobs = list(zip(sources, targets, strict=True))
         threads = workers(operation.compute.threads)
         alone = STDIO in sources or any(map(is_stream, targets))  # a stream takes the images one after the other
-        self.workers = 1 if alone else min(threads, len(self.jobs))
+        self.workers = 1 if alone else min(threads, len(self.jobs), _most_images())
         self.shares = memory.Shares(self.workers)
         self.operation, self.skip_existing = operation, skip_existing
         self.how = replace(how, several=len(self.jobs) > 1)
@@ -196,6 +210,8 @@ class Batch:
             return Skipped(source, target)
         try:
             return process(source, target, operation, self.how)
+        except ExhaustedError:
+            raise
         except ConvError as error:
             if self.skip_existing and isinstance(error, ExistsError):  # another run has written it meanwhile
                 return Skipped(source, target)
@@ -207,7 +223,9 @@ class Batch:
         except BrokenPipeError:  # nobody reads the results any more
             raise
         except OSError as error:
-            failed = ImageError(f"'{error.filename or source}'", "cannot be read or written", **reason(error)._asdict())
+            failed = refusal(f"'{error.filename or source}'", "cannot be read or written", error)
+            if isinstance(failed, ExhaustedError):
+                raise failed from None
         except Exception as error:
             if len(self.jobs) == 1:
                 raise

@@ -16,7 +16,7 @@ from threading import get_ident
 from time import monotonic_ns
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from convcli.errors import ImageError, param
+from convcli.errors import ExhaustedError, ImageError, param
 from convcli.system.context import Unfinished, current
 from convcli.system.names import STDIO, exists, is_stream, place
 
@@ -35,14 +35,15 @@ def reading(source: str) -> Iterator[BinaryIO]:
     except IsADirectoryError:
         raise ImageError(f"input '{source}'", "is a folder", "name the images in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        why, remedy = reason(error)
         if isinstance(error, FileNotFoundError) and re.match("https?://", source):
             from shlex import quote
 
-            why, remedy = "it is an address", f"fetch it first, as in: curl {quote(source)} | convcli apply - …"
-        elif isinstance(error, FileNotFoundError) and source.startswith("~"):
-            why, remedy = "the shell did not replace the ~", "write it without quotes"
-        raise ImageError(f"input '{source}'", "cannot be read", remedy, why) from None
+            remedy = f"fetch it first, as in: curl {quote(source)} | convcli apply - …"
+            raise ImageError(f"input '{source}'", "cannot be read", remedy, "it is an address") from None
+        if isinstance(error, FileNotFoundError) and source.startswith("~"):
+            why = "the shell did not replace the ~"
+            raise ImageError(f"input '{source}'", "cannot be read", "write it without quotes", why) from None
+        raise refusal(f"input '{source}'", "cannot be read", error) from None
     with stream:
         if size > MAX_BYTES:
             rule = f"is larger than {MAX_BYTES >> 30} GiB"
@@ -305,12 +306,18 @@ class Reason(NamedTuple):
         return f"{self.why}; {self.remedy}"
 
 
+OPEN_FILES = errno.EMFILE, errno.ENFILE
+"""The numbers of errors that too many files are open, in the process or in the system."""
+
+
 def reason(error: Exception, folder: Path | None = None) -> Reason:
     """What an `OSError` means, or the `ValueError` for a path that contains a NUL.
 
     `folder` is the folder of a file that should have been created. Leave it out for errors of reading.
     """
     if isinstance(error, FileNotFoundError):
+        if (lost := _lost_folder()) and not os.path.isabs(error.filename or ""):
+            return Reason(f"{lost} does not exist any more", "change to another with cd")
         if folder is None:
             return Reason("there is no such file", "check the path")
         if folder.is_dir():  # in /proc, for one
@@ -331,11 +338,27 @@ def reason(error: Exception, folder: Path | None = None) -> Reason:
     if number == errno.EFBIG:
         remedy = "raise the limit (ulimit -f), or write a smaller image"
         return Reason("it is larger than a file may be here", remedy)
-    if number in (errno.EMFILE, errno.ENFILE):
+    if number in OPEN_FILES:
         remedy = f"raise the limit (ulimit -n), or use fewer {param('threads')}"
         return Reason("too many files are open", remedy)
     return Reason(f"{getattr(error, 'strerror', None) or error}", "check the path, or use another")
 
 
+def _lost_folder() -> str:
+    """The working folder, in words, if it was deleted; else empty."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        name = os.environ.get("PWD")
+        return f"the working folder '{name}'" if name else "the working folder"
+    return ""
+
+
+def refusal(what: str, rule: str, error: Exception, folder: Path | None = None) -> ImageError:
+    """The error that `what` breaks a rule, for the `reason` that an error of the operating system has."""
+    kind = ExhaustedError if getattr(error, "errno", None) in OPEN_FILES else ImageError
+    return kind(what, rule, **reason(error, folder)._asdict())
+
+
 def _unwritable(target: str, error: Exception, folder: Path | None = None) -> ImageError:
-    return ImageError(f"output '{target}'", "cannot be written", **reason(error, folder)._asdict())
+    return refusal(f"output '{target}'", "cannot be written", error, folder)
