@@ -46,6 +46,7 @@ def test_every_command_and_option_is_documented(generate: ModuleType) -> None:
         "help",
         "reporters",
         "synonyms",
+        "dashes",
     }
     modules = {name for name in modules if not name.startswith(("shape_", "kernel_"))}
     assert set(commands) == modules >= {"apply", "transpose", "shape", "compare"}

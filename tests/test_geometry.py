@@ -356,7 +356,7 @@ Make = Callable[[], Any]
             lambda: ConvSpec(transpose=True, padding=Pads(9, 9, 0, 0), output_size=Size(1, 5)).resolve((3, 3), (3, 3)),
             "output size 1 (rows)",
             "padding 9+9",
-            "change --padding",
+            "use --padding 2",
         ),
     ],
 )

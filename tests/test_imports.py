@@ -42,9 +42,10 @@ def test_a_small_png_loads_the_reader_of_png_alone(folder: Path) -> None:
     assert loaded(code, folder) == {"numpy"}
 
 
-@pytest.mark.parametrize("size", [(98, 148), (1500, 2000)])
-def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], tmp_path: Path) -> None:
-    """Fewer than 80 of ours, from the start of the program: every one takes its time. A large picture weighs every strategy."""
+@pytest.mark.parametrize(("size", "most"), [((98, 148), 72), ((1500, 2000), 80)])
+def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], most: int, tmp_path: Path) -> None:
+    """Fewer than 80 of ours, from the start of the program: every one takes its time. A large picture weighs every strategy, and
+    asks whether torch is installed."""
     write(tmp_path / "img.png", np.random.default_rng(0).integers(0, 256, (1, *size), dtype=np.uint8))
     code = (
         "import os, sys\ndef end(code):\n"
@@ -59,7 +60,7 @@ def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], tmp_path
     )
     ours = ended.stderr.splitlines()[-1].split()
     assert {"convcli.__main__", "convcli.images.writing.png", "convcli.backends.numpy.strategies.taps"} <= set(ours)
-    assert len(ours) < 80, sorted(ours)
+    assert len(ours) <= most, (len(ours), sorted(ours))
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def from_words(words: Sequence[str | Mapping[str, Any]]) -> tuple[Layer, ...]:
 
 
 def in_settings(error: ConvError) -> ConvError:
-    """The error with its parameters as a chain writes them: ``psame`` instead of ``--padding same``."""
+    """The error with its parameters as a chain writes them: ``psame`` rather than as an option."""
 
     def setting(found: re.Match[str]) -> str:
         return KEYS[found[1]] + (found[2] or "") if found[1] in KEYS else found[0]
@@ -234,7 +234,7 @@ def _setting(kind: str, token: str) -> tuple[str, str]:
     """Name and value of a setting. The value of a flag is empty."""
     if not token:
         raise GeometryError(
-            "''", f"is no setting of {kind}", f"write no spaces in a layer, as in {kind}:{_NEEDED[kind][2]}"
+            "''", f"is not a setting of {kind}", f"write no spaces in a layer, as in {kind}:{_NEEDED[kind][2]}"
         )
     if re.search("[:;|>]", token):
         raise GeometryError(

@@ -191,7 +191,7 @@ def shape(asked: ShapeOptions) -> None:
     if asked.in_channels is not None:
         raise ConvError(f"--in-channels {asked.in_channels} is for a chain: add --layers, or leave it out")
     if asked.layer.kernel_size is None:  # without --layers, the option is required
-        raise ConvError("no kernel size is given: add --k N, or --k '?' with --hout to find it")
+        raise ConvError("no --kernel-size is given: add --k N, or --k '?' with --hout to find it")
     if asked.asked:
         from convcli.commands import shape_solving
 

@@ -77,7 +77,13 @@ def check_images(images: Sequence[str], operation: OperationOptions, output: str
             rule = "is a pattern that the shell did not replace" if matches else "is a pattern that matches no file"
             remedy = "write it without quotes" if matches else "use the names of images, or their folder"
             raise ImageError(f"input '{word}'", rule, remedy)
-        if output is None and number == len(images) > 1 and (word.endswith("/") or has_image_name(word)):
+        inputs = [one for one in images if one == STDIO or os.path.lexists(one)]
+        if (
+            output is None
+            and number == len(images) > 1
+            and len(inputs) == number - 1
+            and (word.endswith("/") or has_image_name(word))
+        ):
             right = param("output", shlex.quote(word if number == 2 or word.endswith("/") else "FOLDER/"))
             raise ImageError(f"input '{word}'", "is not a file", f"use {right} if it is the output")
         bare = [one for one in kernels if _takes_arguments(one)]

@@ -64,18 +64,21 @@ def remedy_for(name: str) -> tuple[str, str] | None:
 _ANGLES = {"sobel": "-x -y", "prewitt": "-x -y", "roberts": "-x -y"}
 """ImageMagick's kernels with an angle: our names for 0° and 90°."""
 
+_LAPLACIANS = ("0", "1", "2", "3", "15", "19")
+"""Its Laplacians that are not what our ``laplacian`` takes for its argument."""
+
 
 def of_imagemagick(name: str, arguments: str, has_sigma: bool) -> str:
     """The remedy for arguments that only ImageMagick's kernel of this name has: ``0x2``, an angle, a type; or empty."""
     if found := re.fullmatch(r"[\d.]*x([\d.]+)", arguments):
         return f"the number after the x is sigma, write {name if has_sigma else 'unsharp'}:{found[1]}"
-    if not re.fullmatch(r"-?\d+", arguments):
+    if not re.fullmatch(r"-?\d+", arguments) or (int(arguments) % 45 and name != "laplacian"):
         return ""
     if name in _ANGLES:
         return f"use {name}{_ANGLES[name].split()[int(arguments) // 90 % 2]}, without the angle"
     if name in ("kirsch", "compass", "robinson"):
         return f"use {name} for all directions, or one of them by its name, such as {name}-ne"
-    return f"write laplacian-type:{arguments}" if name == "laplacian" else ""
+    return f"write laplacian-type:{arguments}" if name == "laplacian" and arguments in _LAPLACIANS else ""
 
 
 def joined(name: str) -> tuple[str, str] | None:

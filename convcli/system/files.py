@@ -49,7 +49,7 @@ def reading(source: str) -> Iterator[BinaryIO]:
             rule = f"is larger than {MAX_BYTES >> 30} GiB"
             raise ImageError(f"input '{source}'", rule, "cut it into smaller images")
         if not size and source == STDIO:
-            remedy = "did the command before it fail?"
+            remedy = "check the command before the pipe"
             raise ImageError(f"input '{source}'", "is empty", remedy, "nothing came through standard input")
         if not size:
             raise ImageError(f"input '{source}'", "is empty", "name a file with an image")

@@ -469,7 +469,7 @@ def test_half_precision_is_no_limit_to_what_is_stretched(tmp_path: Path) -> None
     """A float16 tensor stays float16 in .npy; sums beyond its range still become an image."""
     values = np.linspace(0, 60000, 20, dtype=np.float16).reshape(4, 5)
     np.save(tmp_path / "in.npy", values)
-    done("apply", "in.npy", "--kernel=2", "--range", "minmax", "-o", "out.png", cwd=tmp_path)
+    done("apply", "in.npy", "--kernel=2.0", "--range", "minmax", "-o", "out.png", cwd=tmp_path)
     expected = np.rint(255 * values.astype(np.float64) / 60000)
     assert (np.abs(read(tmp_path / "out.png")[0] - expected) <= 1).all()
     done("apply", "in.npy", "-k", "identity", "-o", "same.npy", cwd=tmp_path)

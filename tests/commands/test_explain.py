@@ -200,7 +200,7 @@ def test_a_combined_bank_shows_every_member(folder: Path) -> None:
     ("line", "value", "written", "words"),
     [
         ("--kernel=-1", "-6", "0", "below 0: clipped"), ("--kernel=-1 --range abs", "-6", "6", "the absolute value"),
-        ("--kernel=-1 --range offset", "-6", "122", "128 is added"), ("--kernel=60", "360", "255", "above 255: clipped"),
+        ("--kernel=-1 --range offset", "-6", "122", "128 is added"), ("--kernel=60.0", "360", "255", "above 255: clipped"),
         ("--kernel=0.4", "2.4", "2", "rounded"), ("--kernel=-1 --format npy", "-6", "-6", "raw, NPY"),
         ("--kernel=-1 --range minmax", "-6", "174", "-19 to 0, the whole range, is stretched to 0 to 255"),
     ],

@@ -232,10 +232,10 @@ MISTAKES = """
     apply http://x.org/a.png -k box                   | it is an address & curl http://x.org/a.png
     apply '~/a.png' -k box                            | the shell did not replace the ~ & without quotes
     apply --from-file names.txt -0 -k box             | has lines, but no NUL: leave -0 out
-    apply names.txt -k box                            | looks like a list of paths & --from-file names.txt
+    apply names.txt -k box -o o.png                   | looks like a list of paths & --from-file names.txt
     apply --from-file - -0                            | no kernel is given
     apply - -k box                                    | nothing came through standard input
-    apply clear.png -k box -o clear.jpg               | has transparency, and JPEG holds none & --alpha drop
+    apply clear.png -k box -o clear.jpg               | has transparency, and JPEG cannot hold it & --alpha drop
 """
 FILES = {
     "header.csv": "a,b,c\n0,1,0\n",
@@ -312,7 +312,7 @@ def test_an_option_begun_is_completed_before_a_synonym_is_looked_for() -> None:
         "animate --hin 5 --k 3 -o conv.gif",
         "apply img.png -k box:3 -p 1,1",
         "apply img.png --kernel=3.0",
-        "apply img.png -k log:2",
+        "apply img.png -k log:2 -p same",
         "apply img.png -k sobel-y",
         "apply img.png -k laplacian-type:0",
         "apply img.png -k kirsch-ne",

@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
         ("rgb.png -k box --pad 1", "did you mean --padding"),
         ("rgb.png -k box --op2 1", "'convcli transpose'"),
         ("rgb.png -k", "'convcli apply -h'"),
-        ("rgb.png -k box -p x", "Invalid value for '--padding':"),
+        ("rgb.png -k box -p x", "Invalid value for '-p' (--padding):"),
         ("rgb.png -k box -o {stem.png", "an unpaired brace"),
     ],
 )

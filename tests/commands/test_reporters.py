@@ -54,7 +54,7 @@ def test_several_images_in_the_real_program(inputs: Path) -> None:
 
 def test_several_images_that_all_fail(inputs: Path) -> None:
     """As when some of them do: 2 is for usage, and for a single image."""
-    result = run("apply", "bad.png", "missing.png", *BOX, cwd=inputs)
+    result = run("apply", "missing.png", "bad.png", *BOX, cwd=inputs)
     assert result.code == 1
     assert "0 of 2 written, 2 failed" in result.err
 

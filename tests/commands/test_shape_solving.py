@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from convcli.presenters.chained import short
-from support.cli import done, run, terminal
+from support.cli import Result, done, run, terminal
 
 STEM = ["shape", "--hin", 224, "--hout", 112, "--k", "?", "--s", "?", "--p", "?"]
 CHAIN = "conv:k7,s2,p3,c64 pool:k3,s2,p1 conv:k3,p1 transpose:k4,s2,p1"
@@ -99,18 +99,25 @@ def test_one_axis_of_a_pair() -> None:
     assert done("shape", "--hin", 9, "--win", "?", "--k", 3, "--hout", 7, "--wout", 5, "-q").text == "--hin 9 --win 7\n"
 
 
+def refused(*args: object) -> Result:
+    """A question without a solution: exit code 2 in every form."""
+    result = run(*args)
+    assert result.code == 2
+    return result
+
+
 def test_nothing_found() -> None:
     """⌊(32 - 3)/s⌋ + 1 is 30, 15, 10 …"""
     options = ["shape", "--hin", 32, "--k", 3, "--s", "?", "--hout", 31]
-    found = done(*options, "--json").json
+    found = refused(*options, "--json").json
     assert found["solutions"] == []
     assert [near["output"]["height"] for near in found["nearest"][:3]] == [30, 15, 10]
-    table = done(*options).text.splitlines()
+    table = refused(*options).text.splitlines()
     assert "no solution for 31; the nearest" in table[0]
     assert table[2].split()[-1] == "30"
-    refused = run(*options, "-q")
-    assert (refused.code, refused.out) == (2, b"")
-    assert "the nearest is 30×30, with --s 1" in refused.err
+    quiet = refused(*options, "-q")
+    assert quiet.out == b""
+    assert "the nearest is 30×30, with --s 1" in quiet.err
 
 
 def test_an_output_is_checked() -> None:
@@ -214,10 +221,10 @@ def test_the_input_of_a_chain() -> None:
 def test_the_input_of_a_chain_that_cannot_be() -> None:
     """Halved and doubled, then added to itself: even sizes alone."""
     options = ["shape", "--hin", "?", "--hout", 5, "--layers", "save:a pool:k2 upsample:2 add:a"]
-    found = done(*options, "--json").json
+    found = refused(*options, "--json").json
     assert found["solutions"] == []
     assert [one["input"]["height"] for one in found["nearest"][:2]] == [4, 6]
-    assert "no input gives 5×5; the nearest" in done(*options).text
+    assert "no input gives 5×5; the nearest" in refused(*options).text
     assert "the nearest is 4×4, with --hin 4" in run(*options, "-q").err
     assert "--win ?" in run(*options, "--win", "?").err
     assert "--hout 7" in run("shape", "--hin", "?", "--layers", "conv:k3").err
@@ -362,7 +369,7 @@ def test_a_figure_is_named(tmp_path: Path) -> None:
 def test_a_rule_for_stride_1_is_named() -> None:
     options = ["shape", "--hin", 224, "--hout", 112, "--k", 7, "--s", "?", "--p"]
     why = "--p same is for stride 1 only, use --p same-upper"
-    assert why in done(*options, "same").text
+    assert why in refused(*options, "same").text
     assert why in run(*options, "same", "-q").err
     assert done(*options, "same-upper", "-q").text == "--s 2\n"
 

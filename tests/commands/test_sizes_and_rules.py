@@ -22,7 +22,6 @@ from support.pictures import write
         ("--hin 32x32 --win 32 --k 3", "--hin 32 --win 32 --k 3"),
         ("--hin 32 --hout 16x16 --k ? -s ? -p ?", "--hin 32 --hout 16 --k ? -s ? -p ?"),
         ("--hin 32 --k 3 -s 2 -p SAME", "--hin 32 --k 3 -s 2 -p same-upper"),
-        ("--hin 32 --k 3 -s 2 -p Same", "--hin 32 --k 3 -s 2 -p same-upper"),
         ("--hin 32 --k 3 -s 2 -p SAME_UPPER", "--hin 32 --k 3 -s 2 -p same-upper"),
         ("--hin 32 --k 3 -s 2 -p same_lower", "--hin 32 --k 3 -s 2 -p same-lower"),
         ("--hin 32 --k 3 -s 2 -p Same-Lower", "--hin 32 --k 3 -s 2 -p same-lower"),

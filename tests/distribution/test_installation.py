@@ -282,7 +282,7 @@ def test_what_only_torch_can_do_names_the_extra(options: tuple[str, ...], instal
     """A dilation that makes nearly all phases gaps."""
     args = ("transpose", SAMPLES / "tiny.png", "-k", "box:4", "-s", 3, "-d", 700, "-p", 700, "-o", "o.npy", *options)
     line = installed.refusal(*args, cwd=tmp_path)
-    assert "nearly all of them gaps; use --backend torch (pip install 'convcli[torch]'), or another" in line
+    assert "with almost only gaps; use --backend torch (pip install 'convcli[torch]'), or another" in line
 
 
 def test_source_distribution_and_wheel(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_explain_and_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     line = ["explain", "in.npy", *ONE, "--bias", "50%", "--full-scale", "65535", "--at", "2,3"]
     assert float(done(*line, "-q", cwd=tmp_path).text) == DEEP[0, 2, 3] + 32767.5
     shown = done(*line, "--format", "png", "--range", "clip", cwd=tmp_path).text
-    assert f"written  {min(65535, round(DEEP[0, 2, 3] + 32767.5))}" in shown
+    assert f"stored  {min(65535, round(DEEP[0, 2, 3] + 32767.5))}" in shown
     biases = []
     usual = comparison.compare
 
@@ -217,7 +217,7 @@ def test_percentages_of_the_white_that_is_written(tmp_path: Path) -> None:
     done("apply", *stretched, "-o", "out.png", cwd=tmp_path)
     shown = done("explain", *stretched, "--at", "0,1", "--format", "png", cwd=tmp_path).text
     assert read(tmp_path / "out.png")[0, 0, 1] == 153
-    assert "written  153" in shown
+    assert "stored  153" in shown
     tensor(tmp_path, np.zeros((1, 9, 9), np.float32))
     done("apply", *line, "-o", "out.npy", cwd=tmp_path)
     assert (np.load(tmp_path / "out.npy") == np.float32(0.4)).all()

@@ -8,7 +8,6 @@ import traceback
 from contextlib import AbstractContextManager, chdir
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -301,7 +300,7 @@ def test_a_bug_in_one_image_does_not_lose_the_others(
 def test_a_file_that_the_system_refuses_does_not_stop_the_others(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def work(source: str, *rest: Any) -> Done:
         if source.endswith("2.ppm"):
-            raise OSError(errno.EMFILE, "Too many open files", source)
+            raise OSError(errno.EIO, "Input/output error", source)
         return process(source, *rest)
 
     process = single.process
@@ -309,9 +308,25 @@ def test_a_file_that_the_system_refuses_does_not_stop_the_others(photos: Path, m
     result = run("apply", "photos", *BOX, "-o", "out/", cwd=photos)
     assert result.code == 1
     assert made(photos / "out") == ["1.png"]
-    assert (
-        "'photos/2.ppm' cannot be read or written: too many files are open; raise the limit (ulimit -n)" in result.err
-    )
+    assert "'photos/2.ppm' cannot be read or written: Input/output error" in result.err
+
+
+def test_too_few_open_files_end_the_run_with_one_line(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(source: str, *rest: Any) -> Done:
+        raise OSError(errno.EMFILE, "Too many open files", source)
+
+    monkeypatch.setattr(batch, "process", work)
+    result = run("apply", "photos", *BOX, "-o", "out/", cwd=photos)
+    assert result.code == 2
+    assert result.err.count("too many files are open; raise the limit (ulimit -n)") == 1
+    assert not (photos / "out").exists()
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1024, 252), (64, 12), (17, 1), (3, 1)])
+def test_as_many_images_at_once_as_files_may_be_open(limit: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, 4096))
+    assert batch._most_images() == most
 
 
 @pytest.mark.parametrize(
@@ -420,26 +435,6 @@ def test_a_file_that_is_cut_while_it_is_read(photos: Path, monkeypatch: pytest.M
     result = run("apply", "photos", *BOX, "-o", "out/", "-q", cwd=photos)
     assert (result.code, result.text) == (1, "out/2.ppm\n")
     assert result.err.startswith("convcli: error: input 'photos/1.png' changed while it was read: run it again")
-
-
-def test_torch_keeps_its_settings_among_threads() -> None:
-    """Those that were there come back when the last task ends, in whatever order tasks end."""
-    torch = pytest.importorskip("torch")
-    from convcli.backends.torch.arrays import _settings
-
-    task = SimpleNamespace(threads=3, device="cuda")
-    before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = True
-    try:
-        first, second = _settings(task, tf32=False), _settings(task, tf32=False)
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == (3, False)
-        second.__exit__(None, None, None)
-        assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == (before[0], True)
-    finally:
-        torch.backends.cudnn.allow_tf32 = before[1]
 
 
 def test_torch_on_many_images(photos: Path) -> None:

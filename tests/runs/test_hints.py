@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-BORDER = "--padding-mode reflect changes nothing without --padding: no window reaches beyond the border"
+BORDER = "--padding-mode reflect changes nothing without --padding: nothing beyond the border is read"
 MADE = "kernel 'bilinear:2' is made for the transposed operation with --stride 2 and --padding 1, which enlarges by 2"
 
 
@@ -29,7 +29,7 @@ MADE = "kernel 'bilinear:2' is made for the transposed operation with --stride 2
         ("apply a.png -k box --padding-mode reflect", BORDER),
         ("apply a.png -k box --padding-mode reflect -p valid", BORDER),
         ("apply a.png --weights w.npy --padding-mode reflect --channels each", BORDER),
-        ("transpose a.png -k box:2 -s 2 --padding-mode reflect", "--padding-mode reflect changes nothing: no kernel beyond"),
+        ("transpose a.png -k box:2 -s 2 --padding-mode reflect", "reflect changes nothing: nothing beyond the border"),
         ("apply a.png -k bilinear:2", MADE),
         ("apply a.png -k bilinear", MADE.replace("bilinear:2", "bilinear")),
         ("transpose a.png -k bilinear:2 -s 3 -p 1", "kernel 'bilinear:2' enlarges by 2 with --stride 2 and --padding 1"),

@@ -116,8 +116,6 @@ def test_lists_folders_and_paths_together(photos: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "data", "words"),
     [
-        (["--from-file", "-"], b"", "list '-' is empty"),
-        (["--from-file", "-"], b"\n\n", "list '-' is empty"),
         (["--from-file", "none"], b"", "list 'none' cannot be read: there is no such file"),
         (["--from-file", "photos"], b"", "list 'photos' cannot be read: it is a folder"),
         (["--from-file", "-"], b"photos/1.png\0", "needs -0"),

@@ -12,7 +12,7 @@ def test_values_beyond_the_dtype_are_spoken_of(tmp_path: Path) -> None:
     values = np.ones((1, 1, 9), np.float16)
     values[..., :3] = 60000
     np.save(tmp_path / "in.npy", values)
-    result = done("apply", "in.npy", "-k", "2", "-o", "out.npy", "-q", cwd=tmp_path)
+    result = done("apply", "in.npy", "-k", "2.0", "-o", "out.npy", "-q", cwd=tmp_path)
     assert "3 values are beyond float16 and become infinite: use --dtype float32" in result.err
     assert np.isinf(np.load(tmp_path / "out.npy")).sum() == 3
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from convcli.system import files
-from support.cli import binary, cells, done, environment, heeding, run, terminal
+from support.cli import SAMPLES, binary, cells, done, environment, heeding, run, terminal
 from support.files import content, filtered
 from support.pictures import write
 
@@ -487,3 +487,15 @@ def test_a_file_system_without_unnamed_files(error: int, inputs: Path, monkeypat
     done("apply", "a.png", *BOX, "-o", "out.png", cwd=inputs)
     done("apply", "a.png", *BOX, "-o", "out.png", cwd=inputs)
     assert not list(inputs.glob(".*"))
+
+
+@pytest.mark.parametrize("line", ["apply a.png -k box", f"apply {SAMPLES / 'tiny.png'} -k box -o out.png"])
+def test_a_working_folder_that_was_deleted_is_named(line: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m convcli {line}"
+    ended = subprocess.run(["sh", "-c", script], env=environment(), capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "gone" in ended.stderr
+    assert "does not exist any more; change to another with cd" in ended.stderr

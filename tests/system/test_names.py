@@ -111,7 +111,7 @@ def test_one_file_by_two_spellings(pictures: Path, monkeypatch: pytest.MonkeyPat
     asked(monkeypatch, macos)
     result = run("apply", "x0/A.png", "x0/a.png", "-k", "box", "--in-place", cwd=pictures)
     assert result.code == 2
-    assert "use each image once" in result.err
+    assert "use each image only once" in result.err
 
 
 def test_nothing_is_asked_where_names_differ(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
