@@ -121,7 +121,9 @@ def test_what_a_command_lacks_has_the_default_of_those_that_have_it(name: str) -
             option = options[field.name]
             given = option.get_default(CONTEXT)
             default = field.record._field_defaults[field.name]  # type: ignore[attr-defined]
-            assert default == (option.type_cast_value(CONTEXT, given) if isinstance(given, str | bool | int) else None)
+            assert default == (
+                option.type_cast_value(CONTEXT, given) if isinstance(given, str | bool | int | float) else None
+            )
 
 
 def test_a_field_without_an_option_is_an_error() -> None:

@@ -231,8 +231,8 @@ def writable() -> tuple[str, ...]:
     """Formats that can be written."""
     from PIL import Image
 
-    found = {"NPY"}
-    for ending in Image.registered_extensions():
+    found = set()
+    for ending in (*ENDINGS, *Image.registered_extensions()):
         with suppress(ImageError):
             found.add(format_of(f"x{ending}", None, None))
     return tuple(sorted(found))

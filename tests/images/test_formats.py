@@ -163,6 +163,7 @@ def test_a_new_format_is_a_row_and_two_functions(tmp_path: Path, monkeypatch: py
     with Image.open(SAMPLES / "tiny.png") as before, Image.open(tmp_path / "b.png") as after:
         np.testing.assert_array_equal(np.asarray(before.convert("RGB")), np.asarray(after))
     assert "RAW3" in formats.readable()
+    assert "RAW3" in formats.writable()
     assert formats.has_image_name("x.raw3")
     assert "--quality 3 is for" in run("apply", tmp_path / "a.raw3", "-k", "1", "--quality", "3", "-o", "x.raw3").err
 

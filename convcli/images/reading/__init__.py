@@ -72,5 +72,6 @@ def opened(source: str, max_pixels: int | None = None, full_scale: float | None 
                     raise
                 remedy = f"use {param('from_file', source)}"
                 raise ImageError(error.value, error.rule, remedy, "it looks like a list of paths") from None
-        file.unread = 0 if parts is None else parts.unread
+        if parts is not None:  # otherwise the reader may know
+            file.unread = parts.unread
         yield file

@@ -39,7 +39,7 @@ def parts_of(stream: BinaryIO, row: Format | None) -> Parts | None:
     """
     if row is None or not row.end:
         return None
-    find: Callable[[BinaryIO, int], int | None] = globals()[f"_{row.end}"]
+    find = _FINDERS[row.end]
     size, start = stream.seek(0, 2), 0
     places: list[tuple[int, int]] = []
     while start < size:
@@ -210,3 +210,9 @@ def _text(stream: BinaryIO, place: int) -> int:
         carried = data[-4:]
         place += len(block)
     return stream.seek(0, 2)
+
+
+_FINDERS: dict[str, Callable[[BinaryIO, int], int | None]] = {
+    "png": _png, "jpeg": _jpeg, "gif": _gif, "webp": _webp, "netpbm": _netpbm,
+}  # fmt: skip
+"""The functions by their names in the table of formats."""
