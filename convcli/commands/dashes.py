@@ -43,7 +43,7 @@ def _remedy(word: str, known: list[str], takes: set[str], command: str) -> str:
         uses = [one for one in near if one not in CHOSEN or one[2:] == letters][:3]
         if short in takes and word[1:].lower() not in (one[2:] for one in near):
             uses.append(f"{short} {shlex.quote(word[2:])}, with a space")
-        return f"{said}: use {' or '.join(uses)}"
+        return f"{said}: {'use ' + ' or '.join(uses) if uses else 'write it in full'}"
     from convcli.commands.synonyms import is_kernel, option_for
 
     if found := option_for(f"--{letters}", command, known):

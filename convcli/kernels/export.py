@@ -75,6 +75,8 @@ def literal(values: Matrix) -> Iterator[str]:
         nearest = Fraction(round(value * denominator), denominator)
         return str(nearest) if nearest.numerator / nearest.denominator == value else _decimal(value)
 
+    if values.size == 1 and values[0, 0] > 1:  # a whole number could be a size
+        return iter([f"{float(values[0, 0])!r}"])
     return _text(values, _decimal if denominator == 1 else fraction, ",", ";")
 
 

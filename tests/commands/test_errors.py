@@ -168,7 +168,7 @@ KERNELS = cases("""
     -k nofile.npy                 | 'nofile.npy' & no such file
     -k nofile.csv                 | 'nofile.csv' & no such file
     -k kernel.foo                 | 'kernel.foo' & .csv
-    -k ragged.csv                 | 'ragged.csv' & same number
+    -k ragged.csv                 | 'ragged.csv' & row 2 has 1 value, row 1 has 2
     -k letters.txt                | 'letters.txt' & x
     -k empty.csv                  | 'empty.csv' & empty
     -k binary.txt                 | 'binary.txt' & not text

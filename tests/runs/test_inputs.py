@@ -107,6 +107,15 @@ def test_a_list_of_odd_names(photos: Path) -> None:
     assert sorted(os.listdir(os.fsencode(photos / "out"))) == sorted(names)
 
 
+@pytest.mark.parametrize("data", [b"", b"\n\n"])
+@pytest.mark.parametrize("more", [[], ["-q"], ["--json-lines"], ["-o", "out/"]])
+def test_an_empty_list_is_no_error(data: bytes, more: list[str], photos: Path) -> None:
+    """As xargs -r: what finds nothing does not stop a script."""
+    result = run("apply", "--from-file", "-", *BOX, *more, input=data, cwd=photos)
+    assert (result.code, result.text) == (0, "")
+    assert result.err == "convcli: list '-' is empty: nothing to do\n"
+
+
 def test_lists_folders_and_paths_together(photos: Path) -> None:
     (photos / "list").write_text("photos/sub\n")
     result = done("apply", "photos/2.ppm", "--from-file", "list", *BOX, "-o", "out/", "-q", cwd=photos)
