@@ -32,7 +32,7 @@ MADE = "kernel 'bilinear:2' is made for the transposed operation with --stride 2
         ("transpose a.png -k box:2 -s 2 --padding-mode reflect", "reflect changes nothing: nothing beyond the border"),
         ("apply a.png -k bilinear:2", MADE),
         ("apply a.png -k bilinear", MADE.replace("bilinear:2", "bilinear")),
-        ("transpose a.png -k bilinear:2 -s 3 -p 1", "it leaves a pattern: use -k bilinear:3, --padding same-upper and --padding-mode"),
+        ("transpose a.png -k bilinear:2 -s 3 -p 1", "it leaves a pattern: use -k bilinear:3, --padding same-upper and"),
         ("transpose a.png -k bilinear:2 -s 2", "with another padding the output is not 2 times the input"),
         ("transpose a.png -k bilinear:2 -s 2 -p 0,1,1,1", "enlarges by 2 with --stride 2 and --padding 1"),
         ("transpose a.png -k bicubic:3 -s 3 -p 1", "enlarges by 3 with --stride 3 and --padding 4"),
