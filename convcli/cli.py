@@ -65,7 +65,7 @@ class Group(Documented, click.Group):
             near = get_close_matches(args[0], COMMANDS, 1)
             line = command_for(args[0], args[1:], COMMANDS)
             remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(COMMANDS)}"
-            ctx.fail(f"'{args[0]}' is no command: " + (f"use '{line}'" if line else remedy))
+            ctx.fail(f"'{args[0]}' is not a command: " + (f"use '{line}'" if line else remedy))
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

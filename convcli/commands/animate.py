@@ -207,7 +207,7 @@ def _subject(asked: AnimateOptions, spec: ConvSpec) -> tuple[Timeline, Values, t
         raise ConvError(f"-k {text} and --k {report.pair(size)} exclude each other: give one of them")
     if image is not None:
         if image.isdigit() and not os.path.exists(image):
-            raise ConvError(f"'{image}' is no image: write --hin {image} for a geometry")
+            raise ConvError(f"'{image}' is not an image: write --hin {image} for a geometry")
         for option, value in (("--hin", asked.hin), ("--win", asked.win), ("--k", size)):
             if value is not None:
                 raise ConvError(f"{option} is for a geometry without an image: leave it out, or leave out '{image}'")

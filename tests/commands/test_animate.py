@@ -383,4 +383,4 @@ def test_a_film_is_named_after_its_operation() -> None:
 
 
 def test_a_size_is_no_image() -> None:
-    assert "'5' is no image: write --hin 5 for a geometry" in run("animate", 5, "--k", 3, "--terminal").err
+    assert "'5' is not an image: write --hin 5 for a geometry" in run("animate", 5, "--k", 3, "--terminal").err

@@ -15,7 +15,7 @@ from support.cli import run
 from support.pictures import write
 
 MISTAKES = """
-    conv2d img.png -k sobel                           | 'conv2d' is no command & convcli apply IMAGE -k SPEC
+    conv2d img.png -k sobel                           | 'conv2d' is not a command & convcli apply IMAGE -k SPEC
     conv img.png -k sobel                             | convcli apply IMAGE -k SPEC
     convolve img.png -k sobel                         | convcli apply IMAGE -k SPEC
     Filter img.png -k sobel                           | convcli apply IMAGE -k SPEC
@@ -41,7 +41,7 @@ MISTAKES = """
     info                                              | use 'convcli doctor'
     aply img.png -k sobel                             | did you mean apply?
     Apply img.png -k sobel                            | did you mean apply?
-    nonsense                                          | is no command & use apply, transpose
+    nonsense                                          | is not a command & use apply, transpose
     img.png                                           | use 'convcli apply img.png -k SPEC'
     img.png -k sobel -o x.png                         | use 'convcli apply img.png -k sobel -o x.png'
     sub -k sobel                                      | use 'convcli apply sub -k sobel'
