@@ -6,6 +6,7 @@ transposed  its adjoint: every input pixel adds k(c, o, i, j) · I(c, y, x) to R
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -114,14 +115,14 @@ class Call(NamedTuple):
     # the name of the backend, and why ``auto`` chose it
     backend: str
     reason: str
+    act: Callable[[Task], Computed]  # the backend
     batched: bool  # whether the image was given as a batch
     import_seconds: float  # time to choose the backend and to import it
 
     def run(self) -> ConvResult:
         """Compute."""
-        run = backends.load(self.backend)
         start = perf_counter()
-        computed = run(self.task)
+        computed = self.act(self.task)
         return self.result(computed, perf_counter() - start)
 
     def result(self, computed: Computed, seconds: float) -> ConvResult:
@@ -146,13 +147,10 @@ def prepare(
     block: Size | None = None,
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype. Parameters and errors are those of `run`."""
-    layers, asked = (
-        _said(layer.transpose, layer.groups, layer.flipped),
-        _said(spec.transpose, spec.groups, spec.op == "conv"),
-    )
+    layers, asked = (layer.transpose, layer.groups, layer.flipped), (spec.transpose, spec.groups, spec.op == "conv")
     if layers != asked:
-        rule = f"contradicts a specification that is {asked}"
-        raise GeometryError(f"a layer that is {layers}", rule, "make it with Layer.of")
+        rule = f"contradicts a specification that is {_said(*asked)}"
+        raise GeometryError(f"a layer that is {_said(*layers)}", rule, "make it with Layer.of")
     batched = True
     if isinstance(image, np.ndarray):
         image = native(image, "an image", ImageError)
@@ -171,14 +169,14 @@ def prepare(
     dispatch.check_memory(task, compute.backend)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
-    backends.load(name)
+    act = backends.load(name)
     imported = perf_counter() - start
     if name != likely:
         task = task._replace(dtype=dispatch.choose_dtype(compute.dtype, name, pixels, finish.dtype))
     if name != compute.backend:
         dispatch.check_memory(task, name)
     dispatch.check_range(task)
-    return Call(task, name, reason, batched, imported)
+    return Call(task, name, reason, act, batched, imported)
 
 
 def _said(transpose: bool, groups: int, flipped: bool) -> str:

@@ -84,6 +84,9 @@ class Unfinished:
                         os.unlink(name)
 
 
+_NOTHING = object()
+
+
 class Context:
     """What a run keeps and changes. Enter it with ``with``.
 
@@ -145,10 +148,13 @@ class Context:
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
         """An object that lasts as long as this context, for example a cache. `make` creates it at the first call."""
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = make()
-            return cast("T", self._kept[key])
+        found = self._kept.get(key, _NOTHING)  # most calls need no lock
+        if found is _NOTHING:
+            with self._lock:
+                if key not in self._kept:
+                    self._kept[key] = make()
+                found = self._kept[key]
+        return cast("T", found)
 
     @contextmanager
     def pool(self, count: int) -> Iterator[ThreadPoolExecutor]:

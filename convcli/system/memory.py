@@ -37,8 +37,12 @@ PROGRAM_BYTES, THREAD_BYTES = 300 << 20, 160 << 20
 def most_threads() -> int:
     """How many threads fit into the limit of this process's address space (``ulimit -v``).
 
-    If there is no room for its buffers, BLAS ends the process without a message.
+    If there is no room for its buffers, BLAS ends the process without a message. A run asks the system only once.
     """
+    return current().kept(most_threads, _most_threads)
+
+
+def _most_threads() -> int:
     space = _address_space()
     return 1 << 16 if space == inf else max(1, int((space - PROGRAM_BYTES) // THREAD_BYTES))
 
