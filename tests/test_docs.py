@@ -1,6 +1,5 @@
 """The man pages are those of this command line; one version everywhere."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -16,6 +15,7 @@ from convcli.cli import main as cli
 from convcli.kernels.named import REGISTRY
 from convcli.vocabulary import BORDERS
 from support.cli import ROOT, done
+from support.modules import module_of
 
 PAGES = sorted((ROOT / "man").glob("*.[17]"))
 
@@ -26,12 +26,7 @@ def page(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "man" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(ROOT / "man" / "generate.py")
 
 
 def test_man_pages_are_fresh(generate: ModuleType) -> None:

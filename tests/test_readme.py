@@ -1,7 +1,6 @@
 """Every command line of the README and of docs/ is run; their links, pictures and generated parts are as they should be."""
 
 import importlib
-import importlib.util
 import re
 import shlex
 import subprocess
@@ -17,6 +16,7 @@ from PIL import Image
 from convcli.cli import COMMANDS
 from convcli.kernels.named import REGISTRY
 from support.cli import ROOT, SAMPLES, Result, environment, run
+from support.modules import module_of
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
@@ -213,12 +213,7 @@ def test_a_kernels_picture_is_what_it_does(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(ROOT / "docs" / "generate.py")
 
 
 def test_generated_parts_are_fresh(generate: ModuleType) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 import tomllib
@@ -13,17 +12,9 @@ import pytest
 
 from convcli import __version__
 from support.cli import ROOT, done
+from support.modules import module_of
 
 HERE = ROOT / "distribution"
-
-
-def module_of(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_completion_scripts_are_fresh_and_installed() -> None:
