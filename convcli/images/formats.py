@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from convcli.errors import ImageError
 from convcli.system import names
@@ -52,7 +52,7 @@ class Format(NamedTuple):
     alpha: bool = True
     palette: bool = False  # whether it has at most 256 colours, and counts hundredths of a second: see `writing.gif`
     turned: bool = False  # whether cameras write it, so that any file may say how it is to be turned
-    header: str = ""  # the function in `convcli.images.reading.headers` that reads what its files declare
+    header: str = ""  # what reads what its files declare: a module in `convcli.images.reading` and a function in it
     any_white: bool = False  # whether its files say what white is: any whole number that its integers hold
     layers: bool = False  # whether what Pillow counts is the layers of one picture, which is read
     tensor: bool = False  # whether it holds any number of channels, as real numbers of any type
@@ -97,14 +97,14 @@ ROWS = {row.name: row for row in (
     Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), plugin="PngImagePlugin.PngImageFile", end="png",
            sequence="pipe", writer="png", bits=16, animation=True, animated_endings=(".apng",), compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "text", "chunks")),
-    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", header="jpeg",
+    Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", header="headers.jpeg",
            plugin="JpegImagePlugin.jpeg_factory", coding="jpeg", turned=True, cmyk=True, alpha=False, largest=65500,
            lossy_read=True, lossy_written=True, quality=True,
            keeps={"exif": 65533, "xmp": 65504, "comment": 65533, "dpi": 65535} | _whole("iptc", "icc_profile"), encoder_bytes=5),
-    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", header="webp", coding="webp", feature="webp", animation=True,
+    Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", header="headers.webp", coding="webp", feature="webp", animation=True,
            largest=16383, animated_endings=(".webp",), keeps=_whole("exif", "xmp", "icc_profile"), lossy_read=None,
            lossy_written=None, quality=True, encoder_bytes=41),
-    Format("AVIF", header="avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
+    Format("AVIF", header="boxes.avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
            bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
@@ -114,24 +114,24 @@ ROWS = {row.name: row for row in (
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
            sequence="file", reader="netpbm_file", writer="netpbm", any_white=True, bits=16, alpha=False),
-    Format("BMP", (".bmp",), header="bmp", alpha=False, keeps=_whole("dpi"), direct=True),
+    Format("BMP", (".bmp",), header="headers.bmp", alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
-    Format("JPEG2000", heads=(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "), header="jpeg2000", feature="jpg_2000",
+    Format("JPEG2000", heads=(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "), header="boxes.jpeg2000", feature="jpg_2000",
            lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
     Format("MPO", written_as="JPEG", turned=True, lossy_read=True),  # of telephones, with a small picture behind the large one
-    Format("ICO", header="icons", coding="ico", largest=256),
+    Format("ICO", header="headers.icons", coding="ico", largest=256),
     Format("ICNS", only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
     Format("PCX", alpha=False, largest=65534),
-    Format("SGI", header="sgi", largest=65535),
+    Format("SGI", header="headers.sgi", largest=65535),
     Format("TGA", largest=65535),
-    Format("DDS", header="dds"),
-    Format("CUR", header="icons", writer=""),
+    Format("DDS", header="headers.dds"),
+    Format("CUR", header="headers.icons", writer=""),
     Format("PDF", cmyk=True, largest=65500, lossy_written=True),
     Format("EPS", reader="", refusal="is EPS, a program, which Pillow would hand to Ghostscript", alpha=False),
     # Need other programs to be read, or cannot be read at all; cannot be written with 8-bit gray or colours.
     *(Format(name, reader="", writer="") for name in ("BUFR", "GRIB", "HDF5", "WMF")),
     Format("MPEG", reader=""),
-    Format("PSD", heads=(b"8BPS",), header="psd", writer="", layers=True),
+    Format("PSD", heads=(b"8BPS",), header="headers.psd", writer="", layers=True),
     *(Format(name, writer="") for name in ("BLP", "MSP", "PALM", "SPIDER", "XBM")),
 )}
 """In the order in which messages name the formats."""
@@ -166,6 +166,16 @@ def reader(row: Format | None) -> Callable[..., Any]:
 def plugin(row: Format | None) -> Callable[..., Any] | None:
     """What opens files of a format in Pillow; None if the table does not say it."""
     return None if row is None or not row.plugin else _found(f"PIL.{row.plugin}")
+
+
+def header(row: Format) -> Callable[..., Any] | None:
+    """The function that reads what files of a format declare, or None."""
+    return _found(f"convcli.images.reading.{row.header}") if row.header else None
+
+
+def end(row: Format) -> Callable[[BinaryIO, int], int | None] | None:
+    """The function that finds where a picture of a format ends, or None."""
+    return _found(f"convcli.images.reading.ends.{row.end}") if row.end else None
 
 
 def writer(row: Format) -> Callable[..., Any]:

@@ -7,9 +7,10 @@ data does not tell: it is damaged, or cut off. Nothing is decoded.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from convcli.images import formats
 from convcli.images.formats import Format
 
 _BLOCK = 1 << 20
@@ -37,9 +38,9 @@ def parts_of(stream: BinaryIO, row: Format | None) -> Parts | None:
 
     Zeros and white space behind the last picture are padding, and are not counted as unread.
     """
-    if row is None or not row.end:
+    find = None if row is None else formats.end(row)
+    if row is None or find is None:
         return None
-    find = _FINDERS[row.end]
     size, start = stream.seek(0, 2), 0
     places: list[tuple[int, int]] = []
     while start < size:
@@ -74,7 +75,7 @@ def png_chunks(stream: BinaryIO, start: int) -> Iterator[tuple[bytes, int, int]]
         place += 12 + length
 
 
-def _png(stream: BinaryIO, start: int) -> int | None:
+def png(stream: BinaryIO, start: int) -> int | None:
     """Chunks up to IEND."""
     for kind, place, length in png_chunks(stream, start):
         if kind == b"IEND":
@@ -82,7 +83,7 @@ def _png(stream: BinaryIO, start: int) -> int | None:
     return None
 
 
-def _jpeg(stream: BinaryIO, start: int) -> int | None:
+def jpeg(stream: BinaryIO, start: int) -> int | None:
     """Segments with a length, and coded pixels without one behind each SOS, up to EOI (ITU T.81, B.1.1.2)."""
     place = start + 2
     while True:
@@ -119,7 +120,7 @@ def _marker(stream: BinaryIO, place: int) -> int | None:
     return None
 
 
-def _gif(stream: BinaryIO, start: int) -> int | None:
+def gif(stream: BinaryIO, start: int) -> int | None:
     """Blocks up to the trailer (GIF89a, 17 to 27)."""
     stream.seek(start + 10)
     flags = stream.read(3)
@@ -155,7 +156,7 @@ def _colours(flags: int) -> int:
     return 3 << (flags % 8 + 1) if flags & 0x80 else 0
 
 
-def _webp(stream: BinaryIO, start: int) -> int | None:
+def webp(stream: BinaryIO, start: int) -> int | None:
     """RIFF says its size, to which a byte is added if it is odd (Google, "WebP Container Specification")."""
     stream.seek(start + 4)
     size = int.from_bytes(stream.read(4), "little")
@@ -190,7 +191,7 @@ def netpbm_header(stream: BinaryIO, start: int) -> Netpbm | None:
     return Netpbm(kind, width, height, 3 if kind in b"36" else 1, white, start + place + 1)
 
 
-def _netpbm(stream: BinaryIO, start: int) -> int | None:
+def netpbm(stream: BinaryIO, start: int) -> int | None:
     """As many bytes as the header says; of numbers in text, up to the next picture."""
     header = netpbm_header(stream, start)
     if header is None or header.kind in b"123":
@@ -210,9 +211,3 @@ def _text(stream: BinaryIO, place: int) -> int:
         carried = data[-4:]
         place += len(block)
     return stream.seek(0, 2)
-
-
-_FINDERS: dict[str, Callable[[BinaryIO, int], int | None]] = {
-    "png": _png, "jpeg": _jpeg, "gif": _gif, "webp": _webp, "netpbm": _netpbm,
-}  # fmt: skip
-"""The functions by their names in the table of formats."""

@@ -8,33 +8,26 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from fractions import Fraction
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from convcli.images import formats
 from convcli.images.formats import Format
 from convcli.images.picture import Picture, joined
 from convcli.images.reading import ends
 from convcli.images.reading.quirks import cut_note
+from convcli.images.reading.samples import SPREAD
 from convcli.pointwise import Array
 
-_HEAD_BYTES = 1 << 20
+HEAD_BYTES = 1 << 20
 """How much of a file is searched for a mark."""
-
-_MOST_BOXES = 1 << 12
-"""Boxes of a file beyond these are not looked at."""
 
 _BITS = {"1": 1, "I": 32, "F": 32}
 """The bits of a sample in Pillow's modes. Modes of ``I;16`` have 16, all others 8."""
-
-
-SPREAD = (1, 2, 4)
-"""Bits of samples that are spread to 8, which is exact: white becomes 255."""
 
 
 class Declared(NamedTuple):
@@ -101,19 +94,20 @@ class Declared(NamedTuple):
 
 def declared(row: Format, stream: BinaryIO) -> Declared:
     """What a file declares; nothing if its format has no function here, or its header is damaged."""
-    if not row.header:
+    read = formats.header(row)
+    if read is None:
         return Declared()
     place = stream.tell()
     with suppress(struct.error, IndexError, ValueError, ZeroDivisionError, OSError):
         stream.seek(0)
-        found: Declared = globals()[f"_{row.header}"](stream)
+        found: Declared = read(stream)
         stream.seek(place)
         return found
     stream.seek(place)
     return Declared()
 
 
-def _jpeg(stream: BinaryIO) -> Declared:
+def jpeg(stream: BinaryIO) -> Declared:
     """ITU T.81, B.2.2: a frame header says precision and components. Frames 3, 7, 11 and 15 are coded without loss."""
     place = 2
     while True:
@@ -133,7 +127,7 @@ def _jpeg(stream: BinaryIO) -> Declared:
             place += 2 + length
 
 
-def _webp(stream: BinaryIO) -> Declared:
+def webp(stream: BinaryIO) -> Declared:
     """Google, "WebP Container Specification": a kind of four bytes, a size of four, as many bytes, and one if that is odd.
 
     Frames are in ``VP8 `` if colours were rounded, else in ``VP8L``. In an animation, they are in chunks ``ANMF``, after 16 bytes.
@@ -169,7 +163,7 @@ def png_is_short(stream: BinaryIO) -> bool:
             stream.seek(place + 4 * (kind == b"fdAT"))
             data = stream.read(length - 4 * (kind == b"fdAT"))
             while data and need > 0 and not undo.eof:
-                need -= len(undo.decompress(data, _HEAD_BYTES))
+                need -= len(undo.decompress(data, HEAD_BYTES))
                 data = undo.unconsumed_tail
     return need > 0
 
@@ -184,127 +178,7 @@ def _png_bytes(width: int, height: int, depth: int, interlaced: int) -> int:
     return total
 
 
-def _boxes(stream: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes between two places: their kind, and the places of their content and behind it (ISO/IEC 14496-12, 4.2)."""
-    for _ in range(_MOST_BOXES):
-        if start + 8 > end:
-            return
-        stream.seek(start)
-        size, kind = struct.unpack(">I4s", stream.read(8))
-        content = start + 8
-        if size == 1:
-            (size,) = struct.unpack(">Q", stream.read(8))
-            content += 8
-        stop = start + size if size else end
-        if not content <= stop <= end:
-            return
-        yield kind, content, stop
-        start = stop
-
-
-def _content(stream: BinaryIO, box: tuple[bytes, int, int]) -> bytes:
-    _, start, stop = box
-    stream.seek(start)
-    return stream.read(min(stop - start, _HEAD_BYTES))
-
-
-def _avif(stream: BinaryIO) -> Declared:
-    """The properties of the primary item (ISO/IEC 23008-12, 6.5 and 9.3; "AV1 Codec ISO Media File Format Binding", 2.3.3)."""
-    end = stream.seek(0, 2)
-    stream.seek(0)
-    _, _, after = stream.read(_HEAD_BYTES).partition(b"av1C")
-    bits = 8 + (2 * (after[2] >> 6 & 1) + 2 * (after[2] >> 5 & after[2] >> 6 & 1) if len(after) > 2 else 0)
-    properties = _properties(stream, end)
-    chunks: tuple[tuple[bytes, bytes], ...] = ()
-    colour = properties.get(b"colr", b"")
-    if colour[:4] == b"nclx":
-        primaries, transfer = struct.unpack_from(">HH", colour, 4)
-        if (primaries, transfer) not in _PLAIN and max(primaries, transfer) < 256:
-            chunks = ((b"cICP", bytes((primaries, transfer, 0, 1))),)
-    aperture = None
-    notes: tuple[str, ...] = ()
-    if b"clap" in properties and b"ispe" in properties:
-        aperture = _aperture(properties[b"clap"], *struct.unpack_from(">II", properties[b"ispe"], 4))
-        notes = () if aperture else ("its clean aperture is damaged, and all of its pixels are read",)
-    return Declared(bits, aperture=aperture, chunks=chunks, notes=notes)
-
-
-_PLAIN = {(1, 13), (2, 2), (1, 2), (2, 13)}
-"""Primaries and transfer functions (ITU-T H.273) of sRGB, or of nothing in particular, which stands for it."""
-
-
-def _properties(stream: BinaryIO, end: int) -> dict[bytes, bytes]:
-    """The item properties of the picture that is shown, by their kind."""
-    meta = next((box for box in _boxes(stream, 0, end) if box[0] == b"meta"), None)
-    if meta is None:
-        return {}
-    parts = {box[0]: box for box in _boxes(stream, meta[1] + 4, meta[2])}
-    primary = int.from_bytes(_content(stream, parts[b"pitm"])[4:], "big")
-    described = {box[0]: box for box in _boxes(stream, *parts[b"iprp"][1:])}
-    kept = [*_boxes(stream, *described[b"ipco"][1:])]
-    data = _content(stream, described[b"ipma"])
-    wide, large = data[3] & 1, data[0]
-    (count,), place = struct.unpack_from(">I", data, 4), 8
-    for _ in range(count):
-        size = 4 if large else 2
-        item, number = int.from_bytes(data[place : place + size], "big"), data[place + size]
-        place += size + 1
-        step = 2 if wide else 1
-        numbers = [int.from_bytes(data[at : at + step], "big") for at in range(place, place + step * number, step)]
-        place += step * number
-        if item == primary:
-            chosen = [index & (0x7FFF if wide else 0x7F) for index in numbers]
-            return {kept[index - 1][0]: _content(stream, kept[index - 1]) for index in chosen if 0 < index <= len(kept)}
-    return {}
-
-
-def _aperture(data: bytes, width: int, height: int) -> tuple[int, int, int, int] | None:
-    """The clean aperture (ISO/IEC 14496-12, 12.1.4.2): its sizes, and how far its centre lies from that of the picture."""
-    values = struct.unpack(">8i", data[:32])
-    across, down, right, low = (Fraction(*values[at : at + 2]) for at in (0, 2, 4, 6))
-    left, top = right + (width - across) / 2, low + (height - down) / 2
-    if any(value.denominator != 1 for value in (across, down, left, top)):
-        return None
-    if not (across > 0 and down > 0 and 0 <= left <= width - across and 0 <= top <= height - down):
-        return None
-    return int(top), int(left), int(down), int(across)
-
-
-def _jpeg2000(stream: BinaryIO) -> Declared:
-    """ISO/IEC 15444-1, A.5.1: each component has its bits less 1, and a bit for the sign; I.5.3: boxes of colour and channels."""
-    end = stream.seek(0, 2)
-    stream.seek(0)
-    start, profile, opaque, boxed, channels = 0, None, True, False, 0
-    if stream.read(4) != b"\xff\x4f\xff\x51":
-        boxed = True
-        for box in _boxes(stream, 0, end):
-            if box[0] == b"jp2c":
-                start = box[1]
-                break
-            for inner in _boxes(stream, *box[1:]) if box[0] == b"jp2h" else ():
-                data = _content(stream, inner) if inner[0] in (b"colr", b"cdef", b"pclr") else b""
-                if inner[0] == b"colr" and data[:1] == b"\2":
-                    profile = data[3:]
-                elif inner[0] == b"cdef":
-                    kinds = struct.unpack_from(f">{3 * struct.unpack_from('>H', data)[0]}H", data, 2)[1::3]
-                    opaque = not any(kind in (1, 2) for kind in kinds)
-                elif inner[0] == b"pclr":
-                    opaque = False  # its channels are those of the palette
-    stream.seek(start)
-    if stream.read(4) != b"\xff\x4f\xff\x51":
-        raise ValueError
-    (channels,) = struct.unpack_from(">H", stream.read(38), 36)
-    sizes = stream.read(3 * channels)[::3]
-    bits, signed = 1 + max(size & 0x7F for size in sizes), any(size & 0x80 for size in sizes)
-    said = (
-        ("the file does not say that its last channel is opacity",) if boxed and opaque and channels in (2, 4) else ()
-    )
-    odd = f"{channels} channels" if channels > 4 else f"{bits} bits per sample" if bits > 16 and channels == 1 else ""
-    alike = len({size & 0x7F for size in sizes}) == 1 and bits <= 16
-    return Declared(bits, signed, channels, profile=profile, widened=alike, notes=said, refusal=odd)
-
-
-def _psd(stream: BinaryIO) -> Declared:
+def psd(stream: BinaryIO) -> Declared:
     """Adobe, "Photoshop File Formats Specification": header, colours, resources, layers, and the picture that they make up."""
     version, channels, _, _, bits = struct.unpack(">4xH6xHIIH2x", stream.read(26))
     odd = "large documents (PSB)" if version != 1 else f"{bits} bits per sample" if bits not in (1, 8) else ""
@@ -326,13 +200,13 @@ def _psd(stream: BinaryIO) -> Declared:
     return Declared(bits, channels=channels, notes=notes, refusal=odd)
 
 
-def _sgi(stream: BinaryIO) -> Declared:
+def sgi(stream: BinaryIO) -> Declared:
     """SGI, "The SGI Image File Format", 1.0: bytes of a sample, and channels."""
     _, _, size, dimensions, _, _, channels = struct.unpack(">HBBHHHH", stream.read(12))
     return Declared(8 * size, channels=channels if dimensions == 3 else 1)
 
 
-def _bmp(stream: BinaryIO) -> Declared:
+def bmp(stream: BinaryIO) -> Declared:
     """Microsoft, BITMAPV3INFOHEADER: 16 bits with masks may have one for alpha."""
     head = stream.read(70)
     length, bits, compression = *struct.unpack_from("<I", head, 14), *struct.unpack_from("<HI", head, 28)
@@ -340,7 +214,7 @@ def _bmp(stream: BinaryIO) -> Declared:
     return Declared(8, channels=4 if masked else 0)
 
 
-def _dds(stream: BinaryIO) -> Declared:
+def dds(stream: BinaryIO) -> Declared:
     """Microsoft, DDS_HEADER and DDS_HEADER_DXT10: cube maps, volumes and arrays are several pictures; mipmaps are copies."""
     head = stream.read(148)
     (depth,) = struct.unpack_from("<I", head, 24)
@@ -355,6 +229,6 @@ def _dds(stream: BinaryIO) -> Declared:
     return Declared(bits, signed, pictures=pictures)
 
 
-def _icons(stream: BinaryIO) -> Declared:
+def icons(stream: BinaryIO) -> Declared:
     """Microsoft, ICONDIR: icons of several sizes, of which Pillow reads the largest."""
     return Declared(8, pictures=struct.unpack("<4xH", stream.read(6))[0])
