@@ -241,7 +241,7 @@ def check_range(task: Task) -> None:
         A weight is NaN or infinite.
     """
     limit = float(np.finfo("float32" if task.dtype == "bfloat16" else task.dtype).max)
-    largest = float(np.abs(task.layer.weight).max(initial=0))
+    largest = task.layer.largest_weight
     if not np.isfinite(largest):
         rule = "contain NaN or infinity, and then so do the results"
         raise KernelError("the weights", rule, "use finite ones")

@@ -38,8 +38,7 @@ class Compute:
     plan: str | None = None  # the plan of the numpy backend; None: the planner's choice
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ConvResult:
+class ConvResult(NamedTuple):
     """The result of an operation, and how it was computed."""
 
     # ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch, in the input's units. Floating point,
@@ -173,7 +172,7 @@ def prepare(
     imported = perf_counter() - start
     if name != likely:
         task = task._replace(dtype=dispatch.choose_dtype(compute.dtype, name, pixels, finish.dtype))
-    if name != compute.backend:
+    if name not in (compute.backend, "numpy"):
         dispatch.check_memory(task, name)
     dispatch.check_range(task)
     return Call(task, name, reason, act, batched, imported)

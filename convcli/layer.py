@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from convcli.geometry import Size
 from convcli.windows import Array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """The weights and the bias of an operation."""
 
@@ -73,7 +74,18 @@ class Layer:
         """The most products that are summed for one output: C_in/groups · kh · kw."""
         return self.inputs // self.groups * self.kernel.height * self.kernel.width
 
-    @property
+    @cached_property
+    def content(self) -> tuple[bytes, tuple[int, ...], bytes | None]:
+        """The weights and the bias as a key: float64 bytes of the weights, their shape, and float64 bytes of the bias."""
+        bias = None if self.bias is None else self.bias.tobytes()
+        return self.weight.astype(np.float64).tobytes(), self.weight.shape, bias
+
+    @cached_property
+    def largest_weight(self) -> float:
+        """The largest |w|; NaN or infinite if a weight is."""
+        return float(np.abs(self.weight).max(initial=0))
+
+    @cached_property
     def largest_sum(self) -> float:
         """The largest Σ|w| of an output channel."""
         sizes = np.abs(self.weight.astype(np.float64))

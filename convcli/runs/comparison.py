@@ -195,7 +195,7 @@ def _timed(call: Call, repeats: int) -> Iterator[tuple[ConvResult, list[float]]]
     for tf32 in (False, True) if call.task.dtype == "float32" else (False,):
         computed, times = timed_on_cuda(call.task, repeats, tf32)
         result = call.result(computed, median(times) / 1e3)
-        yield (replace(result, dtype="tf32") if tf32 else result), times
+        yield (result._replace(dtype="tf32") if tf32 else result), times
         if computed.mixes:
             return
 

@@ -70,7 +70,7 @@ def run(
     storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
     # The page already holds the file's integers: the policy here is the one used for the channels.
     storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes, *remarks), policy=policy or STRETCH)
-    result = replace(outcome.result, clipped=clipped)
+    result = outcome.result._replace(clipped=clipped)
     return Outcome(drawn, result, storage, outcome.groups, None, outcome.picture.shape)
 
 

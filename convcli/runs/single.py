@@ -150,7 +150,7 @@ def _frames(
         tally.clipped.append(outcome.result.clipped)
         if tally.first is None:
             tally.first = partial(
-                Done, operation=operation, container=container, result=replace(outcome.result, array=np.empty(0)),
+                Done, operation=operation, container=container, result=outcome.result._replace(array=np.empty(0)),
                 input_shape=shape, output_shape=outcome.picture.shape, layer_shape=outcome.layer_shape, mode=mode,
                 groups=outcome.groups, bias=bias, full_scale=full_scale, assumed=assumed, alpha=outcome.alpha,
                 policy=outcome.storage.policy, import_seconds=outcome.result.import_seconds,

@@ -190,12 +190,19 @@ def current() -> Context:
     return found if found is not None and found.here else Context()
 
 
-@contextmanager
-def entered() -> Iterator[Context]:
+class entered:  # noqa: N801
     """The context that was entered, or a new one until the block ends: for a call that does many things."""
-    context = current()
-    with nullcontext() if context is _entered.get() else context:
-        yield context
+
+    def __enter__(self) -> Context:
+        context = current()
+        self._own = None if context is _entered.get() else context
+        return context if self._own is None else self._own.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._own is not None:
+            self._own.__exit__(kind, error, trace)
 
 
 @contextmanager

@@ -30,6 +30,9 @@ LARGEST = 1e30
 """If all results are smaller than this, no sum on the way has overflowed, so that none of them is NaN."""
 
 
+NO_VALUES = Clipped()
+
+
 class Block(NamedTuple):
     """A part of a result. It begins where a tile begins."""
 
@@ -77,10 +80,10 @@ class BlockOutput:
         in_order = self.interleaved and outputs == self.job.step if self.job.step > 1 else not self.interleaved
         if in_order and len(self.job.phases) == 1 and self.job.upsample == (1, 1):
             self._lines = [lines(picture, self.job.step) for picture in self.array]
-        self._lock, self.clipped, self.span = Lock(), Clipped(), NOTHING  # so far
-        reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
-        unreached = count * (height * width - reached)
-        if unreached:  # these outputs hold the finished bias
+        self._lock, self.clipped, self.span = Lock(), NO_VALUES, NOTHING  # so far
+        if len(self.job.phases) < s * t:  # no tap reaches the other outputs: they hold the finished bias
+            reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
+            unreached = count * (height * width - reached)
             bias = np.zeros(filters) if task.layer.bias is None else task.layer.bias
             gaps = bias.astype(task.dtype)[:, np.newaxis, np.newaxis]
             if self.finish.looks:
@@ -98,9 +101,7 @@ class BlockOutput:
             place = self._lines[image][
                 :, rows.start - y : rows.stop - y, (columns.start - x) * step : (columns.stop - x) * step
             ]
-            clipped = self.finish.apply(values, place, self.known)
-            if clipped.total:
-                self._note(clipped)
+            self._note(self.finish.apply(values, place, self.known))
             return
         for part, place in self._places(image, values, rows, columns):
             self._note(self._put(part, place, buffers))
@@ -143,6 +144,8 @@ class BlockOutput:
             self.span = wider(self.span, span)
 
     def _note(self, clipped: Clipped) -> None:
+        if not clipped.total:  # nothing is counted
+            return
         with self._lock:
             self.clipped = Clipped.sum(self.clipped, clipped)
 
@@ -171,11 +174,11 @@ def _by_blocks(task: Task, recipe: FilterRecipe) -> Computed:
             _each(task, block, output.look)
             span = wider(span, output.span)
         task = task._replace(finish=task.finish.stretching(span))
-    clipped = Clipped()
+    clipped = NO_VALUES
     for block in parts():
         output = BlockOutput(task, block)
         _each(task, block, output.emit)
-        clipped = Clipped.sum(clipped, output.clipped)
+        clipped = Clipped.sum(clipped, output.clipped) if clipped.total else output.clipped
         if task.target is not None:
             task.target.put(block.rows, block.columns, output.array)
     array = output.array if task.target is None else np.empty((*output.array.shape[:2], 0, 0), output.array.dtype)

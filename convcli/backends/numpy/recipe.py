@@ -161,14 +161,10 @@ def recipe_of(task: Task) -> FilterRecipe:
     layer = task.layer
     apart = task.finish.apart or (task.lift is not None and task.lift.mixes)  # channels that are treated differently
     key = Key(
-        _bytes(layer.weight), layer.weight.shape, None if layer.bias is None else _bytes(layer.bias), task.geometry,
-        layer.groups, task.pixels.str, task.source.interleaved and not apart, task.dtype, workers(task.threads), task.plan,
+        *layer.content, task.geometry, layer.groups, task.pixels.str, task.source.interleaved and not apart,
+        task.dtype, workers(task.threads), task.plan,
     )  # fmt: skip
     return current().kept(Recipes, Recipes).of(key)
-
-
-def _bytes(array: Array) -> bytes:
-    return np.asarray(array, np.float64).tobytes()
 
 
 class Recipes:
