@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from convcli import backends, dispatch
 from convcli.backends import Computed, Considered, Task
 from convcli.convspec import ConvSpec
-from convcli.errors import GeometryError, ImageError
-from convcli.geometry import Geometry, Size
+from convcli.errors import BackendError, GeometryError, ImageError, param
+from convcli.geometry import Geometry
 from convcli.layer import Layer, native
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
 from convcli.system.context import entered
-from convcli.windows import Array, Held, Source, Target
+from convcli.windows import Array, Held, Source
+
+if TYPE_CHECKING:
+    from convcli.backends.numpy.blocks import Blockwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class ConvResult(NamedTuple):
     """The result of an operation, and how it was computed."""
 
     # ``(C_out, H_out, W_out)``, or ``(N, C_out, H_out, W_out)`` for a batch, in the input's units. Floating point,
-    # unless the finish made integers. Without rows and columns if a target took the result.
+    # unless the finish made integers.
     array: Array
     # of the image, and of the whole result
     input_shape: tuple[int, ...]
@@ -67,8 +70,6 @@ def run(
     compute: Compute = Compute(),
     finish: Finish = Finish(),
     lift: Lift | None = None,
-    target: Target | None = None,
-    block: Size | None = None,
 ) -> ConvResult:
     """Compute an operation, as `torch.nn.Conv2d` does or, if `spec` is transposed, as `torch.nn.ConvTranspose2d` does.
 
@@ -87,10 +88,6 @@ def run(
         What happens to the results while they are still in the cache; by default nothing.
     lift : Lift, optional
         What happens to the pixels before the kernel reads them. C_in is then the number of channels after the lift.
-    target : Target, optional
-        Takes the result block by block; the array of the result is then empty.
-    block : Size, optional
-        The least rows and columns of a block; None: the whole result is one block.
 
     Raises
     ------
@@ -104,7 +101,7 @@ def run(
         The backend, device or dtype is not available, or a weight is too large for the dtype.
     """
     with entered():  # what choosing a backend has planned is not planned again
-        return prepare(image, layer, spec, compute, finish, lift, target, block).run()
+        return prepare(image, layer, spec, compute, finish, lift).run()
 
 
 class Call(NamedTuple):
@@ -127,9 +124,8 @@ class Call(NamedTuple):
     def result(self, computed: Computed, seconds: float) -> ConvResult:
         """The result made of a backend's output; `seconds` is the wall time of the computation."""
         task, (array, plan, clipped, considered, mixes) = self.task, computed
-        shape = array.shape if task.target is None else (*array.shape[:2], *task.geometry.output)
         return ConvResult(
-            array if self.batched else array[0], task.source.shape[not self.batched :], shape[not self.batched :],
+            array if self.batched else array[0], task.source.shape[not self.batched :], array.shape[not self.batched :],
             task.geometry, self.backend, task.device, task.dtype, plan, self.reason, self.import_seconds, seconds,
             clipped, considered, mixes,
         )  # fmt: skip
@@ -142,40 +138,74 @@ def prepare(
     compute: Compute = Compute(),
     finish: Finish = Finish(),
     lift: Lift | None = None,
-    target: Target | None = None,
-    block: Size | None = None,
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype. Parameters and errors are those of `run`."""
-    layers, asked = (layer.transpose, layer.groups, layer.flipped), (spec.transpose, spec.groups, spec.op == "conv")
-    if layers != asked:
-        rule = f"contradicts a specification that is {_said(*asked)}"
-        raise GeometryError(f"a layer that is {_said(*layers)}", rule, "make it with Layer.of")
     batched = True
     if isinstance(image, np.ndarray):
         image = native(image, "an image", ImageError)
         batched = image.ndim == 4
         image = Held(image if batched else image[np.newaxis])
-    source: Source = image
-    _, channels, height, width = source.shape
-    layer.check(channels if lift is None else lift.outputs(channels))
-    geometry = spec.resolve((height, width), layer.kernel)
     likely = "torch" if compute.backend == "auto" else compute.backend  # torch has all dtypes
-    pixels = np.dtype(lift.dtype) if lift else source.dtype
-    task = Task(
-        source, layer, geometry, dispatch.choose_dtype(compute.dtype, likely, pixels, finish.dtype), compute.device,
-        compute.threads, compute.plan, finish, lift, target, block,
-    )  # fmt: skip
+    task = _task(image, layer, spec, compute, finish, lift, likely)
     dispatch.check_memory(task, compute.backend)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)
     act = backends.load(name)
     imported = perf_counter() - start
     if name != likely:
-        task = task._replace(dtype=dispatch.choose_dtype(compute.dtype, name, pixels, finish.dtype))
+        task = task._replace(dtype=dispatch.choose_dtype(compute.dtype, name, task.pixels, finish.dtype))
     if name not in (compute.backend, "numpy"):
         dispatch.check_memory(task, name)
     dispatch.check_range(task)
     return Call(task, name, reason, act, batched, imported)
+
+
+def in_blocks(
+    source: Source,
+    layer: Layer,
+    spec: ConvSpec,
+    compute: Compute = Compute(),
+    finish: Finish = Finish(),
+    lift: Lift | None = None,
+) -> Blockwise:
+    """The same operation for a picture that is larger than memory: the result is computed block by block.
+
+    Every value is the same, to the bit, as that of `run` with the numpy backend. Parameters and errors are those of `run`; the
+    result is not checked against the memory.
+
+    Raises
+    ------
+    BackendError
+        Also if another backend is asked for: it needs the whole picture.
+    """
+    from convcli.backends.numpy.blocks import Blockwise
+
+    if compute.backend not in ("auto", "numpy") or compute.device != "cpu":
+        what = f"backend '{compute.backend}'" if compute.device == "cpu" else f"device '{compute.device}'"
+        remedy = f"use {param('backend', 'numpy')} on the CPU"
+        raise BackendError(what, "needs the whole picture in memory, and this one is computed in blocks", remedy)
+    task = _task(source, layer, spec, compute, finish, lift, "numpy")
+    dispatch.choose_backend(task, "numpy", compute.dtype)
+    dispatch.check_range(task)
+    return Blockwise(task)
+
+
+def _task(
+    source: Source, layer: Layer, spec: ConvSpec, compute: Compute, finish: Finish, lift: Lift | None, backend: str
+) -> Task:
+    """The task for a backend, with channels and sizes that fit."""
+    layers, asked = (layer.transpose, layer.groups, layer.flipped), (spec.transpose, spec.groups, spec.op == "conv")
+    if layers != asked:
+        rule = f"contradicts a specification that is {_said(*asked)}"
+        raise GeometryError(f"a layer that is {_said(*layers)}", rule, "make it with Layer.of")
+    _, channels, height, width = source.shape
+    layer.check(channels if lift is None else lift.outputs(channels))
+    geometry = spec.resolve((height, width), layer.kernel)
+    pixels = np.dtype(lift.dtype) if lift else source.dtype
+    return Task(
+        source, layer, geometry, dispatch.choose_dtype(compute.dtype, backend, pixels, finish.dtype), compute.device,
+        compute.threads, compute.plan, finish, lift,
+    )  # fmt: skip
 
 
 def _said(transpose: bool, groups: int, flipped: bool) -> str:

@@ -1,4 +1,4 @@
-"""Where pixels come from, and where results go: a source is read by windows or in bands, a target is written by blocks."""
+"""Where pixels come from: a source is read by windows, an array in bands."""
 
 from __future__ import annotations
 
@@ -25,17 +25,6 @@ class Source(Protocol):
 
     def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> Array:
         """The pixels of a window of one image, ``(C, rows, columns)``; a view if they are in memory."""
-        ...
-
-
-class Target(Protocol):
-    """Takes a result block by block."""
-
-    def put(self, rows: range, columns: range, block: Array) -> None:
-        """Take the finished block ``(N, C, rows, columns)`` of all images. Blocks come in any order.
-
-        The target may keep the array.
-        """
         ...
 
 

@@ -285,7 +285,7 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"outputs", "hints"},
+    {"outputs", "hints", "remarks"},
     {"inputs", "operation"},
     {"comparison", "alpha"},
     {"pipeline"},

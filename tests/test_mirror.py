@@ -61,7 +61,6 @@ THEMES = {
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
-        "no_data": "values without data, and NaN, that a kernel averages",
         "output_format": "--format for folders and templates",
     },
     "translate": {

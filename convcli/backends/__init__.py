@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from convcli.errors import BackendError, param
-from convcli.geometry import Geometry, Size
+from convcli.geometry import Geometry
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
-from convcli.windows import Array, Source, Target, whole
+from convcli.windows import Array, Source, whole
 
 BLOCK: Final = 16
 """The most rows and columns of a block over which faint values are averaged (see `block`): a single faint pixel does
@@ -54,9 +54,6 @@ class Task(NamedTuple):
     plan: str | None = None  # the strategy of the numpy backend; None: the planner's choice
     finish: Finish = Finish()  # what happens to the results
     lift: Lift | None = None  # what happens to the pixels before the kernel reads them
-    target: Target | None = None  # takes the result block by block; None: the backend returns the result as an array
-    # the least rows and columns of a block, for backends that can work on parts of the result; None: a single block
-    block: Size | None = None
 
     @property
     def images(self) -> int:
@@ -80,8 +77,8 @@ class Considered(NamedTuple):
 class Computed(NamedTuple):
     """The output of a backend."""
 
-    # ``(N, C_out, H_out, W_out)``; without rows and columns if the task's target took the result. In the task's dtype,
-    # except that NumPy has no bfloat16, for which it is float32; or in the integers that the finish made.
+    # ``(N, C_out, H_out, W_out)``, in the task's dtype, except that NumPy has no bfloat16, for which it is float32; or in
+    # the integers that the finish made.
     array: Array
     plan: str  # the plan in words
     clipped: Clipped = Clipped()  # counts of the values that the finish clipped
@@ -103,14 +100,6 @@ def finished(array: Array, finish: Finish, plan: str, mixes: bool = False) -> Co
         return Computed(array, plan, mixes=mixes)
     out, clipped = finish.whole(array)
     return Computed(out, plan, clipped, mixes=mixes)
-
-
-def handed_over(task: Task, computed: Computed) -> Computed:
-    """Give a whole result to the target, if there is one. The array that is returned is then empty."""
-    if task.target is None:
-        return computed
-    task.target.put(range(task.geometry.output.height), range(task.geometry.output.width), computed.array)
-    return computed._replace(array=computed.array[..., :0, :0])
 
 
 def only_stores(finish: Finish) -> bool:

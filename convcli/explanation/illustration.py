@@ -104,7 +104,7 @@ def _band(subject: Subject, window: Window, palette: Palette) -> list[Grid]:
     plain = max(values.shape) > matrices.MOST_NUMBERED
     step, digits = matrices.thinning(values.shape), matrices.digits(window.matrices)
     marks = [line[::step] for line in trace.marks[::step]]
-    white = subject.ready.picture.full_scale
+    white = subject.ready.full_scale
     low, high = float(np.nanmin(values, initial=0.0)), float(np.nanmax(values, initial=white))
     mixed, faint = mix(palette.padding, palette.input, 0.45), palette.faint
     looks = {

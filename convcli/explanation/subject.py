@@ -140,10 +140,10 @@ def load(
         notes += (f"{source}: the result does not fit into the input's format; the explanation is for .npy",)
     layer = replace(ready.layer, weight=ready.layer.weight.astype(np.float64))
     geometry = ready.spec.resolve(picture.size, layer.kernel)
-    image = ready.source.read(0)
+    image = ready.source(one).read(0)
     if ready.lift is not None:
         image = ready.lift.whole(image)
-    picture = replace(picture, full_scale=ready.picture.full_scale)  # as it is computed with
+    picture = replace(picture, full_scale=ready.full_scale)  # as it is computed with
     return Subject(source, picture, operation, ready, image, geometry, layer, item, notes)
 
 

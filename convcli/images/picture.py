@@ -1,9 +1,9 @@
-"""A decoded picture: colour and alpha as arrays, and the metadata of its file. And the protocol of an opened file."""
+"""A decoded picture: colour and alpha as arrays, and the metadata of its file. And the protocols of an opened file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -72,8 +72,85 @@ class Metadata:
         return replace(self, icc_profile=None, chunks=tuple(one for one in self.chunks if one[0] != b"cHRM"))
 
 
+class Described:
+    """What is known of a picture without its pixels: the part that a `Picture` and a `Scene` have in common."""
+
+    __slots__ = ()
+
+    colour_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    has_alpha: bool
+    space: str
+    full_scale: float
+    rank: int
+    real: bool
+    assumed: bool
+    metadata: Metadata
+    notes: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        """Number of colour channels."""
+        return self.colour_shape[-3]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(C, H, W)`` with alpha counted as a channel, or ``(N, C, H, W)``."""
+        *batch, channels, height, width = self.colour_shape
+        return (*batch, channels + self.has_alpha, height, width)
+
+    @property
+    def mode(self) -> str:
+        """The colour space with alpha: ``rgba``, ``gray-alpha``; else just the space."""
+        with_alpha = {"rgb": "rgba"}.get(self.space, f"{self.space}-alpha")
+        return with_alpha if self.has_alpha else self.space
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.colour_shape[-2], self.colour_shape[-1]
+
+    @property
+    def has_light(self) -> bool:
+        """Whether its values are levels of light: gray, RGB, or a tensor with 1 or 3 channels whose white is known."""
+        if self.space == "tensor":
+            return not self.assumed and self.channels in SPACES
+        return self.space in SPACES.values()
+
+    def space_of(self, channels: int) -> str:
+        """The colour space of a result with `channels` channels: the same as here if the number is the same."""
+        return self.space if channels == self.channels else SPACES.get(channels, "tensor")
+
+    def gray_weights(self, linear: bool = False) -> tuple[float, ...]:
+        """Weights of the channels in gray: for RGB luma or, in linear light, luminance; else the mean.
+
+        Raises `ImageError` for CMYK.
+        """
+        if self.space == "cmyk":
+            value, rule = param("channels", "gray"), "is for RGB images, this is CMYK"
+            raise ImageError(value, rule, "convert it to RGB first")
+        return weights_for(self.channels, linear)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class Scene(Described):
+    """A picture whose pixels are not in memory."""
+
+    colour_shape: tuple[int, ...]  # of the colours, ``(C, H, W)``
+    dtype: np.dtype[Any]  # of the values, as a `Picture` has them
+    has_alpha: bool
+    # the others are those of a `Picture`
+    space: str
+    full_scale: float
+    rank: int = 3
+    real: bool = False
+    assumed: bool = False
+    metadata: Metadata = Metadata()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture(Described):
     """A picture in memory."""
 
     # ``(C, H, W)``, or ``(N, C, H, W)`` for a batch from a .npy file. Values as stored: uint8 0–255, uint16 0–65535, or
@@ -89,32 +166,19 @@ class Picture:
     notes: tuple[str, ...] = ()  # what was lost, for the user
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """``(C, H, W)`` with alpha counted as a channel, or ``(N, C, H, W)``."""
-        *batch, channels, height, width = self.colour.shape
-        return (*batch, channels + (self.alpha is not None), height, width)
+    def colour_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The shape of its colours."""
+        return self.colour.shape
 
     @property
-    def mode(self) -> str:
-        """The colour space with alpha: ``rgba``, ``gray-alpha``; else just the space."""
-        with_alpha = {"rgb": "rgba"}.get(self.space, f"{self.space}-alpha")
-        return self.space if self.alpha is None else with_alpha
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        """The dtype of its colours."""
+        return self.colour.dtype
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.colour.shape[-2], self.colour.shape[-1]
-
-    @property
-    def has_light(self) -> bool:
-        """Whether its values are levels of light: gray, RGB, or a tensor with 1 or 3 channels whose white is known."""
-        if self.space == "tensor":
-            return not self.assumed and self.colour.shape[-3] in SPACES
-        return self.space in SPACES.values()
-
-    def space_of(self, channels: int) -> str:
-        """The colour space of a result with `channels` channels: the same as here if the number is the same."""
-        return self.space if channels == self.colour.shape[-3] else SPACES.get(channels, "tensor")
+    def has_alpha(self) -> bool:  # type: ignore[override]
+        """Whether it has alpha."""
+        return self.alpha is not None
 
     def with_pixels(self, colour: Array, alpha: Array | None) -> Picture:
         """The same picture with other pixels. The profile is dropped if the colour space changes."""
@@ -123,16 +187,6 @@ class Picture:
         if space != self.space:
             metadata = metadata.of_other_colours
         return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)
-
-    def gray_weights(self, linear: bool = False) -> tuple[float, ...]:
-        """Weights of the channels in gray: for RGB luma or, in linear light, luminance; else the mean.
-
-        Raises `ImageError` for CMYK.
-        """
-        if self.space == "cmyk":
-            value, rule = param("channels", "gray"), "is for RGB images, this is CMYK"
-            raise ImageError(value, rule, "convert it to RGB first")
-        return weights_for(self.colour.shape[-3], linear)
 
     def gray(self, double: bool = False) -> NDArray[np.floating]:
         """Gray ``(1, H, W)`` of its encoded colours, in float64 if `double` or if they are float64; see `gray_weights`."""

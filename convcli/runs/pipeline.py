@@ -7,20 +7,19 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
 from convcli.images import Picture, Storage, row_of
-from convcli.images.picture import SPACES, joined
+from convcli.images.picture import SPACES, Described, joined
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
 from convcli.runs.operation import Operation
 from convcli.system import memory
-from convcli.windows import NEAR_VALUES, Held, Source, bands
+from convcli.windows import Held, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +45,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     """
     ready = prepare(picture, operation, container, policy)
     kept = ready.storage
-    result = engine.run(ready.source, ready.layer, ready.spec, operation.compute, ready.finish, ready.lift)
+    result = engine.run(ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift)
     colour = result.array if picture.colour.ndim == 4 else result.array[0]
     alpha = None
     if ready.computes_alpha:
@@ -61,8 +60,12 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     if row_of(kept.container).tensor:  # a tensor keeps its dtype
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
         kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
-    lacking = () if ready.layer.kernel == (1, 1) else without_data(picture)
-    kept = replace(kept, notes=(*kept.notes, *lacking, *remarks(picture.colour, colour, result.dtype)))
+    if picture.dtype != np.uint8 or picture.metadata.nodata is not None or result.dtype == "float16":
+        from convcli.runs.remarks import Lookout, beyond_half  # which most pictures do not need
+
+        lookout = Lookout(picture, kept, ready.layer.kernel != (1, 1), result.dtype)
+        remarks = (*lookout.remarks(lookout.look(picture.colour)), *beyond_half(picture.colour, colour, result.dtype))
+        kept = replace(kept, notes=(*kept.notes, *remarks))
     metadata = picture.metadata
     if not ready.result_space == ready.space == picture.space:  # this is metadata of another colour space
         metadata = metadata.of_other_colours
@@ -97,8 +100,7 @@ def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvS
 class Prepared(NamedTuple):
     """Everything that is decided before the computation."""
 
-    picture: Picture  # as loaded
-    source: Source  # the pixels before the lift. The last channel is alpha if it is needed for the computation.
+    full_scale: float  # white of the picture
     space: str  # the colour space that the kernel reads: gray if the operation converts colours to gray
     result_space: str  # the colour space of the result
     layer: Layer
@@ -110,16 +112,28 @@ class Prepared(NamedTuple):
     has_alpha: bool  # whether the result has alpha
 
     @property
+    def reads_alpha(self) -> bool:
+        """Whether the kernel reads alpha, as the last channel."""
+        return self.alpha in COMPUTED
+
+    @property
     def computes_alpha(self) -> bool:
         """Whether the last channel of the computed result is alpha."""
-        return self.has_alpha and self.alpha in COMPUTED
+        return self.has_alpha and self.reads_alpha
+
+    def source(self, picture: Picture) -> Source:
+        """The pixels before the lift. The last channel is alpha if the kernel reads it."""
+        pixels = picture.colour
+        if picture.alpha is not None and self.reads_alpha:
+            pixels = joined(pixels, picture.alpha)
+        return Held(pixels if pixels.ndim == 4 else pixels[np.newaxis])
 
 
 COMPUTED = {"premultiply": "weighs", "filter": "beside"}
 """The alpha policies with which the kernel reads alpha as the last channel, and their names in `Lift`."""
 
 
-def prepare(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Prepared:
+def prepare(picture: Described, operation: Operation, container: str, policy: str | None = None) -> Prepared:
     """Decide everything before the computation. Parameters and errors are those of `run`."""
     linear = operation.linear
     if linear and not picture.has_light:
@@ -132,13 +146,13 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
         raise ImageError(
             param("linear"), rule, "convert it to sRGB first, or leave it out", "it says so, as HDR pictures do"
         )
-    white, colours, space = picture.full_scale, picture.colour.shape[-3], picture.space
+    white, colours, space = picture.full_scale, picture.channels, picture.space
     gray: tuple[float, ...] = ()
     if operation.channels == "gray" and colours > 1:
         gray = picture.gray_weights(linear)
         colours, space = 1, SPACES[1]
     rule, taken = "drop", operation
-    if picture.alpha is not None:
+    if picture.has_alpha:
         from convcli.runs import alpha
 
         rule = alpha.policy_for(colours, operation)
@@ -153,14 +167,14 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
     channels -= has_alpha
     made = space if channels == colours else SPACES.get(channels, "tensor")
     has_alpha |= rule == "keep" and made != "tensor"
-    shape = (*picture.colour.shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
+    shape = (*picture.colour_shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
     fewer = _fewer(operation, picture, colours)
     kept = images.storage_for(picture, made, shape, has_alpha, container, policy, fewer)
     _check_memory(kept, (*shape[:-3], channels + has_alpha, *shape[-2:]), rule == "keep" and has_alpha, operation)
     curved = linear or rule == "premultiply"
     lift = None
     if curved or gray:
-        dtype = "float64" if _is_wide(picture.colour.dtype, curved, operation) else "float32"
+        dtype = "float64" if _is_wide(picture.dtype, curved, operation) else "float32"
         lift = Lift(dtype, white, linear, gray, COMPUTED.get(rule, ""), gamma)
     if linear or (computed and has_alpha):
         finish = replace(finish, restore=Restore(white, linear, computed and has_alpha, gamma=gamma))
@@ -176,11 +190,7 @@ def prepare(picture: Picture, operation: Operation, container: str, policy: str 
             finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
             real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"), noise=noise,
         )  # fmt: skip
-    pixels = picture.colour
-    if picture.alpha is not None and computed:
-        pixels = joined(pixels, picture.alpha)
-    source = Held(pixels if pixels.ndim == 4 else pixels[np.newaxis])
-    return Prepared(picture, source, space, made, layer, spec, lift, finish, kept, rule, has_alpha)
+    return Prepared(white, space, made, layer, spec, lift, finish, kept, rule, has_alpha)
 
 
 def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
@@ -211,7 +221,7 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
         raise ImageError(f"an output of shape {shape}", rule, remedy)
 
 
-def _fewer(operation: Operation, picture: Picture, channels: int) -> str:
+def _fewer(operation: Operation, picture: Described, channels: int) -> str:
     """How the user can get as many channels as the image has; empty if no option does this."""
     height, width = picture.size
     if row_of(picture.metadata.format).tensor and channels > 4 and width in (1, 3, 4):
@@ -224,42 +234,3 @@ def _fewer(operation: Operation, picture: Picture, channels: int) -> str:
         return f"join them with {param('combine')}"
     more = f" and {param('combine', 'sum')}" if several else ""
     return f"sum the channels with {param('channels', 'sum')}{more}" if each else ""
-
-
-def without_data(picture: Picture) -> tuple[str, ...]:
-    """Remarks on values that mean no data, and on NaN. A kernel averages them with their neighbours."""
-    colour, nodata = picture.colour, picture.metadata.nodata
-    real, count, nans = colour.dtype.kind == "f", 0, 0
-    if nodata is None and not real:
-        return ()
-    for rows in bands(colour, NEAR_VALUES):
-        part = colour[..., rows, :]
-        count += 0 if nodata is None else int(np.count_nonzero(part == _as(nodata, colour.dtype)))
-        if real and np.isnan(part.max(initial=-np.inf)):
-            nans += int(np.count_nonzero(np.isnan(part)))
-    found = (("" if nodata is None else f"values of no data ({nodata:.10g})", count), ("NaN values", nans))
-    return tuple(f"{what} are averaged in: {many} of {colour.size}" for what, many in found if many)
-
-
-def _as(value: float, dtype: np.dtype[Any]) -> float:
-    """A value as a dtype holds it: a real one rounded, an integer as it is, if it can be one."""
-    with np.errstate(over="ignore"):
-        return float(dtype.type(value)) if dtype.kind == "f" else value
-
-
-EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
-"""Each dtype holds all integers up to this one."""
-
-
-def remarks(given: NDArray[Any], results: NDArray[Any], dtype: str) -> tuple[str, ...]:
-    """Remarks on the pixels `given`, and on the results as computed in `dtype`."""
-    said = []
-    if given.dtype.kind in "iu" and dtype in EXACT and np.iinfo(given.dtype).max > EXACT[dtype]:
-        largest = max(-int(given.min(initial=0)), int(given.max(initial=0)))
-        if largest > EXACT[dtype]:
-            remedy = f"use {param('dtype', 'float64')}"
-            said.append(f"the values reach {largest}, and {dtype} is exact to {EXACT[dtype]} only: {remedy}")
-    if dtype == "float16" and results.dtype.kind == "f" and np.isinf(results).any() and np.isfinite(given).all():
-        remedy = f"use {param('dtype', 'float32 or bfloat16')}"
-        said.append(f"some results are beyond float16, which ends at 65504, and became infinite: {remedy}")
-    return tuple(said)

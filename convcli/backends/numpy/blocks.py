@@ -1,17 +1,16 @@
 """Run an operation: block by block of the result, and tile by tile in each block.
 
 A block is a part of the result, with the window of the image that it depends on. A picture in memory is done as one
-block. The tiles are always those of the whole picture. So every value is the same to the bit for blocks of any size.
+block. The tiles are always those of the whole picture: a block computes all tiles that it meets, and keeps its part of
+them. So every value is the same to the bit for blocks of any size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from itertools import product
+from collections.abc import Callable, Iterator
 from math import prod
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +18,6 @@ from convcli.backends import Computed, Task, finished
 from convcli.backends.numpy.job import lines
 from convcli.backends.numpy.recipe import FilterRecipe, recipe_of
 from convcli.backends.numpy.tiles import Buffers
-from convcli.geometry import Size
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
 from convcli.system.context import current
@@ -34,13 +32,13 @@ NO_VALUES = Clipped()
 
 
 class Block(NamedTuple):
-    """A part of a result. It begins where a tile begins."""
+    """A part of a result."""
 
     # of the result
     rows: range
     columns: range
     window: tuple[slice, slice]  # rows and columns of the image that the block depends on
-    # for the tiles of the block. Its source rows and columns are counted from the corner of the window.
+    # for the tiles that the block meets. Its source rows and columns are counted from the corner of the window.
     recipe: FilterRecipe
 
 
@@ -69,7 +67,7 @@ class BlockOutput:
         outputs = task.finish.outputs(filters)
         height, width = len(rows), len(columns)
         s, t = self.job.upsample
-        self._first = rows.start // s, columns.start // t
+        self._rows, self._columns = rows, columns
         self.interleaved = outputs == channels and task.source.interleaved
         if self.interleaved:
             self.array = np.empty((count, height, width, outputs), kind).transpose(0, 3, 1, 2)
@@ -82,7 +80,10 @@ class BlockOutput:
             self._lines = [lines(picture, self.job.step) for picture in self.array]
         self._lock, self.clipped, self.span = Lock(), NO_VALUES, NOTHING  # so far
         if len(self.job.phases) < s * t:  # no tap reaches the other outputs: they hold the finished bias
-            reached = sum(len(range(a, height, s)) * len(range(b, width, t)) for a, b in self.job.phases)
+            reached = sum(
+                len(rows[(a - rows.start) % s :: s]) * len(columns[(b - columns.start) % t :: t])
+                for a, b in self.job.phases
+            )
             unreached = count * (height * width - reached)
             bias = np.zeros(filters) if task.layer.bias is None else task.layer.bias
             gaps = bias.astype(task.dtype)[:, np.newaxis, np.newaxis]
@@ -97,10 +98,12 @@ class BlockOutput:
     def emit(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
         """Finish the values ``(O, rows, line)`` of a tile (see `FilterRecipe.tile`), and put them in their place in the block."""
         if self._lines is not None:
-            step, (y, x) = self.job.step, self._first
-            place = self._lines[image][
-                :, rows.start - y : rows.stop - y, (columns.start - x) * step : (columns.stop - x) * step
-            ]
+            step, (y, x) = self.job.step, (self._rows.start, self._columns.start)
+            top, bottom = max(rows.start, y), min(rows.stop, self._rows.stop)
+            left, right = max(columns.start, x), min(columns.stop, self._columns.stop)
+            if top > rows.start or bottom < rows.stop or left > columns.start:  # the block ends within the tile
+                values = values[:, top - rows.start : bottom - rows.start, (left - columns.start) * step :]
+            place = self._lines[image][:, top - y : bottom - y, (left - x) * step : (right - x) * step]
             self._note(self.finish.apply(values, place, self.known))
             return
         for part, place in self._places(image, values, rows, columns):
@@ -114,13 +117,13 @@ class BlockOutput:
     def _places(self, image: int, values: Array, rows: range, columns: range) -> Iterator[tuple[Array, Array]]:
         """The parts ``(F, rows, line)`` of a tile, each with the place ``(C, rows, W)`` that it goes to once it is finished."""
         job, (s, t) = self.job, self.job.upsample
-        planes, (y, x) = values.reshape(-1, len(job.phases), *values.shape[1:]), self._first
-        top, bottom = s * (rows.start - y), s * (rows.stop - y)
-        left, right = t * (columns.start - x), t * (columns.stop - x)
+        planes = values.reshape(-1, len(job.phases), *values.shape[1:])
         for number, (a, b) in enumerate(job.phases):
-            place = self.array[image, :, a + top : a + bottom : s, b + left : b + right : t]
+            down, kept = _of_phase(rows, self._rows, s, a)
+            along, still = _of_phase(columns, self._columns, t, b)
+            place = self.array[image, :, down, along]
             if place.size:  # the last phases may be outside the image
-                yield planes[:, number, : place.shape[1]], place
+                yield planes[:, number, kept, still.start * job.step :], place
 
     def _put(self, values: Array, place: Array, buffers: Buffers) -> Clipped:
         """Finish ``values (F, rows, line)`` into ``place (C, rows, W)``."""
@@ -150,73 +153,92 @@ class BlockOutput:
             self.clipped = Clipped.sum(self.clipped, clipped)
 
 
+def _of_phase(tile: range, block: range, step: int, phase: int) -> tuple[slice, slice]:
+    """Along one axis, the places in a block of a tile's outputs, and which of the tile's values these are.
+
+    Value i of the tile belongs to output ``step·i + phase``.
+    """
+    first = max(tile.start, -(-(block.start - phase) // step))
+    stop = max(first, min(tile.stop, -(-(block.stop - phase) // step)))
+    begin = first * step + phase - block.start
+    return slice(begin, max(begin, (stop - 1) * step + phase - block.start + 1), step), slice(
+        first - tile.start, stop - tile.start
+    )
+
+
+class Blockwise:
+    """An operation whose result can be computed in blocks, in any order and by several threads.
+
+    Parameters
+    ----------
+    task : Task
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.recipe = task, recipe_of(task)
+
+    @property
+    def whole(self) -> Block:
+        """The whole result as one block."""
+        height, width = self.task.geometry.output
+        return Block(range(height), range(width), (WHOLE, WHOLE), self.recipe)
+
+    def block(self, rows: range, columns: range) -> Block:
+        """The block of some rows and columns of the result."""
+        recipe, (s, t) = self.recipe, self.recipe.job.upsample
+        strips, parts = _met(recipe.rows, rows, s), _met(recipe.columns, columns, t)
+        if not strips or not parts:  # no tap reaches the image: nothing is read
+            return Block(rows, columns, (slice(0, 1), slice(0, 1)), recipe._replace(rows={}, columns={}))
+        return Block(rows, columns, *recipe.part(strips, parts))
+
+    def look(self, block: Block) -> tuple[float, float]:
+        """The smallest and the largest value of a block that ``minmax`` would stretch."""
+        output = BlockOutput(self.task, block)
+        _each(self.task, block, output.look)
+        return output.span
+
+    def emit(self, block: Block, finish: Finish | None = None) -> tuple[Array, Clipped]:
+        """The finished block ``(N, C, rows, columns)``, and the counts of its clipped values.
+
+        `finish` is by default that of the task. If it stretches, its `span` has to be known.
+        """
+        task = self.task if finish is None else self.task._replace(finish=finish)
+        output = BlockOutput(task, block)
+        _each(task, block, output.emit)
+        return output.array, output.clipped
+
+
 def run(task: Task) -> Computed:
     """Compute an operation in plain NumPy; `task.dtype` is float32 or float64.
 
     If the finish needs the extremes of the whole result first, real results are kept until the extremes are known.
-    Large results, and those for a target, are computed twice instead.
+    Large results are computed twice instead.
     """
-    recipe = recipe_of(task)
-    if task.target is not None or not task.finish.looks or _twice(task):
-        return _by_blocks(task, recipe)
-    computed = _by_blocks(task._replace(finish=Finish()), recipe)
-    done = finished(computed.array, task.finish, computed.plan, computed.mixes)
-    return done._replace(considered=computed.considered)
-
-
-def _by_blocks(task: Task, recipe: FilterRecipe) -> Computed:
-    """Hand the blocks of a result to the target. Without a target, there is one block, which is returned."""
-    parts = partial(blocks, recipe, task.geometry.output, None if task.target is None else task.block)
-    if task.finish.looks:
-        span = NOTHING
-        for block in parts():
-            output = BlockOutput(task, block)
-            _each(task, block, output.look)
-            span = wider(span, output.span)
-        task = task._replace(finish=task.finish.stretching(span))
-    clipped = NO_VALUES
-    for block in parts():
-        output = BlockOutput(task, block)
-        _each(task, block, output.emit)
-        clipped = Clipped.sum(clipped, output.clipped) if clipped.total else output.clipped
-        if task.target is not None:
-            task.target.put(block.rows, block.columns, output.array)
-    array = output.array if task.target is None else np.empty((*output.array.shape[:2], 0, 0), output.array.dtype)
+    work, finish = Blockwise(task), task.finish
+    recipe = work.recipe
+    if finish.looks and not _twice(task):
+        array, _ = work.emit(work.whole, Finish())
+        return finished(array, finish, recipe.text, recipe.mixes)._replace(considered=recipe.considered)
+    if finish.looks:
+        finish = finish.stretching(work.look(work.whole))
+    array, clipped = work.emit(work.whole, finish)
     return Computed(array, recipe.text, clipped, recipe.considered, recipe.mixes)
 
 
-def blocks(recipe: FilterRecipe, output: Size, size: Size | None = None) -> Iterator[Block]:
-    """The blocks of a result of size `output`. Each has at least `size` and ends where a tile ends; None: a single block."""
-    if size is None:
-        yield Block(range(output.height), range(output.width), (WHOLE, WHOLE), recipe)
-        return
-    if not recipe.tiles:  # no tap reaches the image: nothing is read
-        for top, left in product(range(0, output.height, size.height), range(0, output.width, size.width)):
-            bottom, right = min(top + size.height, output.height), min(left + size.width, output.width)
-            yield Block(range(top, bottom), range(left, right), (WHOLE, WHOLE), recipe)
-        return
-    s, t = recipe.job.upsample
-    for strips in _runs(recipe.rows, max(1, size.height // s)):
-        rows = range(s * strips[0].start, min(s * strips[-1].stop, output.height))
-        for parts in _runs(recipe.columns, max(1, size.width // t)):
-            columns = range(t * parts[0].start, min(t * parts[-1].stop, output.width))
-            yield Block(rows, columns, *recipe.part(strips, parts))
-
-
-def _runs(parts: Iterable[range], least: int) -> list[list[range]]:
-    """The parts of an axis in runs of neighbours. A run ends as soon as it holds at least `least` rows or columns."""
-    runs: list[list[range]] = []
-    for part in sorted(parts, key=lambda part: part.start):
-        if not runs or part.start - runs[-1][0].start >= least:
-            runs.append([])
-        runs[-1].append(part)
-    return runs
+def _met(parts: dict[range, Any], outputs: range, step: int) -> list[range]:
+    """Which parts of an axis meet a range of outputs. All but the last have the same length, and each value has `step` outputs."""
+    if not parts:
+        return []
+    length, end = len(next(iter(parts))), next(reversed(parts)).stop
+    first, stop = outputs.start // step // length * length, min(end, -(-outputs.stop // step))
+    return [range(start, min(start + length, end)) for start in range(first, stop, length)]
 
 
 def _each(task: Task, block: Block, act: Callable[[int, Array, range, range, Buffers], None]) -> None:
     """Call `act` for every tile of a block, in every image."""
     recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
-    if not recipe.tiles:
+    tiles = recipe.tiles
+    if not tiles:
         return
     for image in range(task.images):
         planes = lines(task.source.read(image, *block.window), recipe.job.step)
@@ -225,7 +247,7 @@ def _each(task: Task, block: Block, act: Callable[[int, Array, range, range, Buf
             rows, columns = tile
             act(image, recipe.tile(planes, rows, columns, buffers, task.lift), rows, columns, buffers)
 
-        run_all(work, recipe.tiles, recipe.threads)
+        run_all(work, tiles, recipe.threads)
 
 
 KEPT_BYTES = 64 << 20

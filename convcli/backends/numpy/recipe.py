@@ -84,10 +84,9 @@ class FilterRecipe(NamedTuple):
     # or an infinity within the kernel's support.
     work: Callable[[str | None], Work]
     strategy: Strategy
-    tiles: list[tuple[range, range]]  # output rows and columns
     threads: int
-    # for each range of output rows, how the rows that it reads are gathered; for each range of output columns, the
-    # same for each class of columns. In a block, source rows and columns are counted from the corner of its window.
+    # for each strip of output rows, in order, how the rows that it reads are gathered; for each range of output columns,
+    # the same for each class of columns. In a block, source rows and columns are counted from the corner of its window.
     rows: dict[range, Gather]
     columns: dict[range, list[Gather]]
     text: str  # the plan in words
@@ -96,12 +95,16 @@ class FilterRecipe(NamedTuple):
     mixes: bool  # see `Computed`
     owner: object  # the owner of the tiles that a thread keeps; None: they hold too much to be kept
 
+    @property
+    def tiles(self) -> list[tuple[range, range]]:
+        """Output rows and columns of every tile."""
+        return [(strip, part) for part in self.columns for strip in self.rows]
+
     def part(self, strips: list[range], parts: list[range]) -> tuple[tuple[slice, slice], FilterRecipe]:
         """The window of the image that some output rows and columns read, and the recipe for their tiles alone."""
         top = _stretch([self.rows[strip] for strip in strips])
         left = _stretch([gather for part in parts for gather in self.columns[part]])
         recipe = self._replace(
-            tiles=[(strip, part) for part in parts for strip in strips],
             rows={strip: self.rows[strip].counted_from(top.start) for strip in strips},
             columns={part: [each.counted_from(left.start) for each in self.columns[part]] for part in parts},
             owner=None if self.owner is None else object(),
@@ -208,10 +211,10 @@ def _recipe(key: Key) -> tuple[FilterRecipe, int]:
         ways.append(direct(*operation, all_columns=True))
     chosen, *others = _weighed(ways, key)
     way, job = chosen.way, chosen.way.job
-    strategy, tiles = STRATEGIES[way.name], list[tuple[range, range]]()
+    strategy, strips, parts = STRATEGIES[way.name], list[range](), list[range]()
     if job.outputs:
         size = strategy.tile(job, np.dtype(way.dtype).itemsize)
-        tiles = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.shares)
+        strips, parts = cut(job.kept, Size(size.height, -(-size.width // job.thin)), chosen.shares)
     held = 4 * job.kernels.nbytes + 8 * job.columns.size + way.held
 
     lock = Lock()
@@ -234,14 +237,13 @@ def _recipe(key: Key) -> tuple[FilterRecipe, int]:
         gathers=way.gathers or way.dtype,
         work=work,
         strategy=strategy,
-        tiles=tiles,
         threads=chosen.threads,
-        rows={strip: Gather(job.rows[job.input_rows(strip)]) for strip in {strip for strip, _ in tiles}},
+        rows={strip: Gather(job.rows[job.input_rows(strip)]) for strip in strips},
         columns={
             part: [Gather(each, job.step, 1 if job.step > 1 else None, FEW_COLUMNS) for each in job.reads(part)]
-            for part in {part for _, part in tiles}
+            for part in parts
         },
-        text=f"{way.name}: {phases}{thinned}{way.reason}, {way.dtype}, {described(tiles, chosen.threads)}",
+        text=f"{way.name}: {phases}{thinned}{way.reason}, {way.dtype}, {described(strips, parts, chosen.threads)}",
         considered=tuple(plan.considered for plan in (chosen, *others)),
         rank=chosen.rank,
         mixes=way.rounds,

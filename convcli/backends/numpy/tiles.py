@@ -67,22 +67,24 @@ class Buffers(local):
         return found
 
 
-def cut(output: Size, tile: Size, least: int) -> list[tuple[range, range]]:
-    """Output rows and columns of every tile. If there would be fewer than `least` tiles, they get fewer rows."""
+def cut(output: Size, tile: Size, least: int) -> tuple[list[range], list[range]]:
+    """Output rows of every strip of tiles, and output columns of every tile in one.
+
+    If there would be fewer than `least` tiles, they get fewer rows.
+    """
     columns = [range(x, min(x + tile.width, output.width)) for x in range(0, output.width, tile.width)]
     height = min(tile.height, max(1, -(-output.height * len(columns) // least)))
     rows = [range(y, min(y + height, output.height)) for y in range(0, output.height, height)]
-    return [(strip, part) for part in columns for strip in rows]
+    return rows, columns
 
 
-def described(tiles: list[tuple[range, range]], threads: int) -> str:
+def described(strips: list[range], parts: list[range], threads: int) -> str:
     """A text like ``94 strips of 32 rows, 2 threads``, or ``160 tiles of 185×300, 2 threads`` if lines are cut, too."""
-    if not tiles:
+    if not strips:
         return "nothing to compute"
-    (rows, columns), count = tiles[0], len(tiles)
-    strips = all(part == columns for _, part in tiles)
-    kind = "strip" if strips else "tile"
-    size = f"{len(rows)} row{'s' * (len(rows) > 1)}" if strips else f"{len(rows)}×{len(columns)}"
+    rows, count = len(strips[0]), len(strips) * len(parts)
+    kind = "strip" if len(parts) == 1 else "tile"
+    size = f"{rows} row{'s' * (rows > 1)}" if len(parts) == 1 else f"{rows}×{len(parts[0])}"
     used = min(count, threads)
     return f"{count} {kind}{'s' * (count > 1)} of {size}, {used} thread{'s' * (used > 1)}"
 

@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 import torch
 
-from convcli.backends import Computed, Task, finished, handed_over, lifted
+from convcli.backends import Computed, Task, finished, lifted
 from convcli.backends.torch import storing
 from convcli.backends.torch.convolutions import Tensors, plainly, tensors
 from convcli.backends.torch.device import check_device
@@ -22,7 +22,7 @@ def run(task: Task) -> Computed:
     """Compute by `torch.nn.functional.conv2d` or, if the geometry is transposed, by `conv_transpose2d`."""
     with _settings(task, tf32=False):
         made = _tensors(task)
-        return handed_over(task, _computed(task, made, made.run(), f"{task.dtype}, {made.x.device}"))
+        return _computed(task, made, made.run(), f"{task.dtype}, {made.x.device}")
 
 
 def timed_on_cuda(task: Task, repeats: int, tf32: bool = False) -> tuple[Computed, list[float]]:

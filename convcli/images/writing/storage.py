@@ -9,11 +9,10 @@ from PIL import Image
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import Format, row_of
-from convcli.images.picture import SPACES, Picture, joined
+from convcli.images.picture import SPACES, Described, Picture, joined
 from convcli.pointwise import Array
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy
-from convcli.windows import NEAR_VALUES, bands
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +29,7 @@ class Storage:
 
 
 def storage_for(
-    picture: Picture,
+    picture: Described,
     space: str,
     shape: tuple[int, ...],
     has_alpha: bool,
@@ -42,7 +41,7 @@ def storage_for(
 
     Parameters
     ----------
-    picture : Picture
+    picture : Described
         The input.
     space : str
         The colour space of the result.
@@ -81,32 +80,16 @@ def storage_for(
         )
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
-        lost = (
-            ()
-            if _are_32_bits(picture.colour)
-            else (f"values that need 64 bits are stored with 32 in {container}: write .npy to keep them",)
-        )
-        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", lost)
+        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw")
     check_policy(container, policy)
-    notes = () if policy == "minmax" else _odd_white(picture, full_scale, container)
-    if row.any_white and picture.colour.dtype.kind == "u" and full_scale % 1 == 0 and full_scale < 65536:
-        return Storage(
-            container, space, "uint8" if full_scale < 256 else "uint16", 1.0, full_scale, policy or "clip", notes
-        )
+    if row.any_white and picture.dtype.kind == "u" and full_scale % 1 == 0 and full_scale < 65536:
+        return Storage(container, space, "uint8" if full_scale < 256 else "uint16", 1.0, full_scale, policy or "clip")
     if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
-        return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip", notes)
+        return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip")
+    notes: tuple[str, ...] = ()
     if full_scale > 255:
-        notes += (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
+        notes = (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
     return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
-
-
-def _are_32_bits(colour: Array) -> bool:
-    """Whether float32 holds every value. Nothing is copied but a few rows at a time."""
-    if colour.dtype != np.float64:
-        return True
-    with np.errstate(over="ignore"):
-        parts = (colour[..., rows, :] for rows in bands(colour, NEAR_VALUES))
-        return all(np.array_equal(part.astype(np.float32), part, equal_nan=True) for part in parts)
 
 
 def check_policy(container: str, policy: str | None) -> None:
@@ -117,7 +100,7 @@ def check_policy(container: str, policy: str | None) -> None:
         raise ImageError(param("range", "raw"), "does not fit into integers", remedy)
 
 
-def white_of(picture: Picture, container: str) -> float:
+def white_of(picture: Described, container: str) -> float:
     """White of what an input becomes, in the input's units; a tensor of unknown white becomes a picture of 0 to 255."""
     guessed = picture.assumed and row_of(picture.metadata.format).tensor and not row_of(container).tensor
     return 255.0 if guessed and picture.full_scale == 1 else picture.full_scale
@@ -132,28 +115,6 @@ def _check_size(row: Format, height: int, width: int) -> None:
     if row.only and (height, width) != (row.only, row.only):
         rule = f"is not a size of {row.name}, which is written as {row.only}×{row.only}"
         raise ImageError(size, rule, "write png or ico")
-
-
-def _odd_white(picture: Picture, full_scale: float, container: str) -> tuple[str, ...]:
-    """A remark if the values of a real input look as if white had another value."""
-    colour, tensor = (
-        picture.colour,
-        row_of(picture.metadata.format).tensor,
-    )  # also if its channels are treated as colours
-    if colour.dtype.kind != "f" or not (picture.real or tensor):
-        return ()
-    peak = float(colour.max(where=np.isfinite(colour), initial=0))
-    largest = f"{peak:.0f}" if peak >= 1000 else f"{peak:.3g}"
-    remedy = f"to stretch the result over {container}'s range, use {param('range', 'minmax')}"
-    if picture.assumed:
-        remedy = f"if white is another value, use {param('full_scale')}; {remedy}"
-    if tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:
-        return (f"the largest value is only {largest}, and white is 255: {remedy}",)
-    # a filter's results go beyond white; but if white is only assumed, another value may be meant
-    least, most = (full_scale / 256, full_scale) if picture.assumed else (0, 2 * full_scale)
-    if picture.real and (0 < peak < least or peak > most):
-        return (f"the largest value is {largest}, and white is {full_scale:.10g}: {remedy}",)
-    return ()
 
 
 def narrowed(array: Array, dtype: str) -> tuple[Array, tuple[str, ...]]:

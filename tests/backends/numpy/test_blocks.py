@@ -16,11 +16,13 @@ from convcli.backends.numpy import blocks as runs
 from convcli.backends.numpy.recipe import recipe_of
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
+from convcli.errors import BackendError
 from convcli.geometry import Pads, Pair, Size
 from convcli.kernels import parse
 from convcli.layer import Layer as Weights
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Restore
+from convcli.pointwise.ranges import NOTHING, Clipped, wider
 from convcli.windows import WHOLE
 from support.layers import Layer, layers
 from support.operations import ALWAYS, convolve, small_tiles, task_of
@@ -53,37 +55,47 @@ class Windowed:
 
 
 class Joined:
-    """A target that puts blocks side by side and refuses one that it has."""
+    """Blocks side by side."""
 
-    def __init__(self) -> None:
-        self.blocks: dict[tuple[range, range], NDArray[Any]] = {}
+    def __init__(self, work: runs.Blockwise, size: Size) -> None:
+        self.work, (height, width) = work, work.task.geometry.output
+        self.blocks = [
+            work.block(range(y, min(y + size.height, height)), range(x, min(x + size.width, width)))
+            for y in range(0, height, size.height)
+            for x in range(0, width, size.width)
+        ]
 
-    def put(self, rows: range, columns: range, block: NDArray[Any]) -> None:
-        assert block.shape[-2:] == (len(rows), len(columns))
-        assert (rows, columns) not in self.blocks
-        self.blocks[rows, columns] = block
+    def run(self) -> tuple[NDArray[Any], Clipped]:
+        """The whole result, and the counts of all blocks. The last blocks come first."""
+        finish, (height, width) = self.work.task.finish, self.work.task.geometry.output
+        if finish.looks:
+            finish = finish.stretching(wider(NOTHING, *map(self.work.look, self.blocks)))
+        out, counts = None, []
+        for block in reversed(self.blocks):
+            part, clipped = self.work.emit(block, finish)
+            if out is None:
+                out = np.full((*part.shape[:2], height, width), 77, part.dtype)
+            assert part.shape[-2:] == (len(block.rows), len(block.columns))
+            out[..., block.rows.start : block.rows.stop, block.columns.start : block.columns.stop] = part
+            counts.append(clipped)
+        assert out is not None
+        return out, Clipped.sum(*counts)
 
-    def whole(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        out = np.full(shape, np.nan if next(iter(self.blocks.values())).dtype.kind == "f" else 77)
-        filled = np.zeros(shape, bool)
-        for (rows, columns), block in self.blocks.items():
-            place = np.s_[..., rows.start : rows.stop, columns.start : columns.stop]
-            assert not filled[place].any()
-            out[place], filled[place] = block, True
-        assert filled.all()
-        return out
+
+def in_blocks(image: NDArray[Any], interleaved: bool, size: Size, layer: Weights, spec: ConvSpec, **how: Any) -> Joined:
+    return Joined(engine.in_blocks(Windowed(image, interleaved), layer, spec, **how), size)
 
 
-def check(layer: Layer, compute: Compute, finish: Finish, block: Size) -> Joined:
+def check(layer: Layer, compute: Compute, finish: Finish, size: Size) -> None:
     """Blocks against the whole, bit for bit."""
     image = layer.image if layer.image.ndim == 4 else layer.image[np.newaxis]
     whole = engine.run(image, layer.layer, layer.spec, compute, finish)
-    target, source = Joined(), Windowed(image, layer.interleaved and layer.channels > 1)
-    result = engine.run(source, layer.layer, layer.spec, compute, finish, None, target, block)
-    assert result.output_shape == whole.output_shape
-    assert result.clipped == whole.clipped
-    np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
-    return target
+    interleaved = layer.interleaved and layer.channels > 1
+    found, clipped = in_blocks(
+        image, interleaved, size, layer.layer, layer.spec, compute=compute, finish=finish
+    ).run()  # fmt: skip
+    assert clipped == whole.clipped
+    np.testing.assert_array_equal(found, whole.array)
 
 
 @given(
@@ -112,22 +124,21 @@ def test_blocks_of_a_picture_with_alpha_are_the_whole(kernel: str, size: tuple[i
     layer = Weights.of(np.tile(values[np.newaxis, np.newaxis], (4, 1, 1, 1)), spec)
     finish = Finish(dtype="uint8", policy="minmax", count=True, restore=Restore(255.0, alpha=True))
     whole = engine.run(image, layer, spec, Compute("numpy"), finish)
-    target = Joined()
-    result = engine.run(Windowed(image, True), layer, spec, Compute("numpy"), finish, None, target, Size(17, 31))
-    assert result.plan == whole.plan
-    np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
+    blocks = in_blocks(image, True, Size(17, 31), layer, spec, finish=finish)
+    assert blocks.work.recipe.text == whole.plan
+    np.testing.assert_array_equal(blocks.run()[0], whole.array)
 
 
 def test_blocks_that_no_tap_reaches_read_nothing() -> None:
     spec = ConvSpec(transpose=True, stride=Pair(9, 9), padding=Pads(1, 1, 1, 1))
     layer = Weights.of(np.ones((1, 1, 1, 1)), spec, np.array([3.0]))
-    source, target = Windowed(np.ones((1, 1, 1, 1))), Joined()
-    engine.run(
-        source, layer, replace(spec, output_padding=Pair(8, 8)), Compute("numpy"), target=target, block=Size(2, 3)
-    )
-    assert len(target.blocks) == 12
+    source = Windowed(np.ones((1, 1, 1, 1)))
+    blocks = Joined(engine.in_blocks(source, layer, replace(spec, output_padding=Pair(8, 8))), Size(2, 3))
+    found, _ = blocks.run()
+    assert len(blocks.blocks) == 12
     assert not source.read_pixels
-    assert (target.whole((1, 1, 7, 7)) == 3).all()
+    assert found.shape == (1, 1, 7, 7)
+    assert (found == 3).all()
 
 
 def test_a_block_reads_its_window_alone() -> None:
@@ -135,25 +146,22 @@ def test_a_block_reads_its_window_alone() -> None:
     image = np.random.default_rng(0).integers(0, 256, (1, 3, 2000, 1500), np.uint8)
     spec = ConvSpec(padding=Pads(1, 1, 1, 1), padding_mode="reflect", groups=3)
     layer = Weights.of(np.random.default_rng(1).normal(size=(3, 1, 3, 3)), spec)
-    source, target = Windowed(image), Joined()
-    engine.run(source, layer, spec, Compute("numpy"), Finish(dtype="uint8"), None, target, Size(200, 10**6))
-    assert len(target.blocks) >= 5
+    source = Windowed(image)
+    blocks = Joined(engine.in_blocks(source, layer, spec, finish=Finish(dtype="uint8")), Size(200, 10**6))
+    found, _ = blocks.run()
+    assert len(blocks.blocks) == 10
     assert max(source.read_pixels) < 1500 * 600
-    whole = engine.run(image, layer, spec, Compute("numpy"), Finish(dtype="uint8")).array
-    np.testing.assert_array_equal(target.whole(whole.shape), whole)
+    np.testing.assert_array_equal(found, engine.run(image, layer, spec, Compute("numpy"), Finish(dtype="uint8")).array)
 
 
-def test_backends_that_read_the_whole_hand_it_over() -> None:
-    image = np.random.default_rng(0).normal(size=(2, 3, 9, 8))
-    spec = ConvSpec(stride=Pair(2, 1))
-    layer = Weights.of(np.random.default_rng(1).normal(size=(4, 3, 3, 3)), spec)
-    for backend in ("reference", "torch"):
-        compute, target = Compute(backend, dtype="float64"), Joined()
-        whole = engine.run(image, layer, spec, compute)
-        result = engine.run(Windowed(image), layer, spec, compute, target=target, block=Size(2, 2))
-        assert result.output_shape == whole.output_shape == (2, 4, 4, 6)
-        assert not result.array.size
-        np.testing.assert_array_equal(target.whole(whole.array.shape), whole.array)
+@pytest.mark.parametrize(
+    ("how", "what"), [({"backend": "torch"}, "backend 'torch'"), ({"device": "cuda"}, "device 'cuda'")]
+)
+def test_other_backends_need_the_whole(how: dict[str, str], what: str) -> None:
+    spec = ConvSpec()
+    layer = Weights.of(np.ones((1, 1, 3, 3)), spec)
+    with pytest.raises(BackendError, match=f"{what} needs the whole picture"):
+        engine.in_blocks(Windowed(np.zeros((1, 1, 9, 8))), layer, spec, Compute(**how))
 
 
 @pytest.mark.parametrize("plan", [None, *ALWAYS])
