@@ -16,7 +16,7 @@ from typing import NamedTuple
 from convcli import backends, images
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
 from convcli.runs.operation import Operation
-from convcli.runs.single import Done, Writing, process
+from convcli.runs.single import Done, Writing, in_blocks, process
 from convcli.system import context, memory
 from convcli.system.files import refusal
 from convcli.system.names import STDIO, is_stream
@@ -100,7 +100,8 @@ class Batch:
     ) -> None:
         self.jobs = list(zip(sources, targets, strict=True))
         threads = workers(operation.compute.threads)
-        alone = STDIO in sources or any(map(is_stream, targets))  # a stream takes the images one after the other
+        # a stream takes the images one after the other, and blocks of a picture take all threads
+        alone = STDIO in sources or any(map(is_stream, targets)) or any(in_blocks(*job, how) for job in self.jobs)
         self.workers = 1 if alone else min(threads, len(self.jobs), _most_images())
         self.shares = memory.Shares(self.workers)
         self.operation, self.skip_existing = operation, skip_existing

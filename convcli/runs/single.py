@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,12 +15,13 @@ import numpy as np
 from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
+from convcli.geometry import Size
 from convcli.images import ImageFile, Picture, Settings, Storage
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
-from convcli.system.names import same_file
+from convcli.system.names import is_store, same_file
 
 
 class Done(NamedTuple):
@@ -51,6 +52,27 @@ class Done(NamedTuple):
     import_seconds: float
     compute_seconds: float
     save_seconds: float
+    blocks: Blocks | None = None  # how it was done in blocks; None: as a whole
+
+
+class Blocks(NamedTuple):
+    """How a picture was done in blocks."""
+
+    count: int
+    done_before: int  # by an earlier run
+    retried: int
+    size: Size  # of a block
+    workers: int  # how many blocks were made at once
+    memory: int  # bytes that were allowed
+
+
+class InBlocks(NamedTuple):
+    """How pictures are done in blocks."""
+
+    memory: int | None = None  # bytes that all blocks together may take; None: the usual amount
+    pyramid: bool = False  # whether smaller copies are written, too
+    go_on: bool = False  # whether a run goes on with what an earlier one has done
+    watch: Callable[[int, int], None] | None = None  # is told how many blocks are done, and of how many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +90,13 @@ class Writing:
     theme: str = "light"  # the sheet's colours, one of `convcli.drawing.colors.PALETTES`
     several: bool = False  # whether there are other images, which the settings may be for
     replace: bool = True  # whether a result replaces a file that another program has made since the run began
+    blocks: InBlocks = InBlocks()
+
+
+def in_blocks(source: str, target: str, how: Writing) -> bool:
+    """Whether a picture is done in blocks: if the user asks for it, or if it or its result is no single local file."""
+    asked = how.blocks.memory is not None or how.blocks.pyramid
+    return asked or any(is_store(path) for path in (source, target))
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -75,6 +104,10 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
     If something cannot be read, computed or written, a ConvError is raised and no file is written.
     """
+    if in_blocks(source, target, how):
+        from convcli.runs import blocks
+
+        return blocks.process(source, target, operation, how)
     start = perf_counter()
     with ExitStack() as stack:
         file = stack.enter_context(images.opened(source, how.max_pixels, how.full_scale))

@@ -55,9 +55,9 @@ def test_tolerance_grows_with_the_sum() -> None:
     assert values == sorted(values)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_transform_rounds_although_the_kernel_has_one_term(seed: int) -> None:
-    image, weight = random_layer((200, 300), 1, 1, (1, 1), ConvSpec(), seed)
+    image, weight = random_layer((60, 80), 1, 1, (1, 1), ConvSpec(), seed)
     found = compare(image, Weights(weight), ConvSpec(), Compute("numpy", dtype="float64", plan="fft"), repeats=1)
     assert found.agree
 
