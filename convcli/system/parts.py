@@ -1,0 +1,354 @@
+"""An output that takes long to write: ``.NAME.part`` beside it, a file or a folder, gets its name when it is complete.
+
+Unlike the files of `convcli.system.files.writing`, it stays after an error or a kill, so that another run can go on with it. Other
+processes have parts of their own, ``.NAME.part-ID``. Standard library only.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+
+from convcli.errors import ImageError, param
+from convcli.system import names
+from convcli.system.files import make_like, permissions, settled, status_of, unwritable
+
+_BINARY = getattr(os, "O_BINARY", 0)
+_COPY = 8 << 20
+"""Bytes that are copied at a time where the system does not copy by itself."""
+
+_ALIGNED = 8
+"""Appended bytes begin at multiples of it."""
+
+
+class Part:
+    """An unfinished output. Only one run at a time can have it: it is locked where the system has locks.
+
+    Parameters
+    ----------
+    target : str
+        The path of the output.
+    source : str, optional
+        The file that the output is made from: a new file gets its permissions (see `convcli.system.files.writing`).
+    replace : bool
+        Whether an output that exists may be replaced.
+    folder : bool
+        Whether the output is a folder.
+
+    Attributes
+    ----------
+    path : Path
+        Where the output will be.
+    name : Path
+        Where it is until then.
+    """
+
+    def __init__(self, target: str, source: str | None = None, replace: bool = True, folder: bool = False) -> None:
+        self.target, self.replace, self.folder, self._source = target, replace, folder, source
+        self.path = Path(os.path.realpath(target))
+        self.name = self.path.parent / f".{self.path.name}.part"
+        self._descriptor: int | None = None
+
+    @property
+    def descriptor(self) -> int:
+        """The open file, for reading and writing."""
+        assert self._descriptor is not None, "begin or resume comes first"
+        return self._descriptor
+
+    def begin(self) -> None:
+        """Make it anew. What an earlier run left is deleted.
+
+        Raises
+        ------
+        ImageError
+            It cannot be made, another run has it, or the target exists and may not be replaced.
+        """
+        if names.is_stream(self.target):
+            raise ImageError(f"output '{self.target}'", "is written from front to back", "name a file for blocks")
+        settled(self.target, self.replace, self.folder)
+        with telling(self.target, self.path.parent):
+            before = status_of(self.path)
+            mode = stat.S_IMODE(before.st_mode) if before else permissions(self._source)
+            while True:
+                try:
+                    if self.folder:
+                        os.mkdir(self.name, mode | (mode & 0o444) >> 2)  # who may read it may enter it
+                    else:
+                        mode = 0o600 if before else mode
+                        os.close(os.open(self.name, os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY, mode))
+                    self._open()
+                    return
+                except FileExistsError:
+                    self._open()
+                    self.abandon()
+
+    def resume(self) -> None:
+        """Go on with what an earlier run left.
+
+        Raises `ImageError` if there is nothing, if another run has it, or if the target may not be replaced.
+        """
+        settled(self.target, self.replace, self.folder)
+        with telling(self.target):
+            try:
+                self._open()
+            except FileNotFoundError:
+                remedy = f"begin again, without {param('skip_existing')}"
+                raise ImageError(
+                    f"output '{self.target}'", "cannot go on", remedy, f"there is no '{self.name}'"
+                ) from None
+
+    def _open(self) -> None:
+        """Open and lock it."""
+        while True:
+            if self.folder and os.name != "posix":
+                os.stat(self.name)
+                return
+            descriptor = os.open(self.name, (os.O_RDONLY if self.folder else os.O_RDWR) | _BINARY)
+            try:
+                _lock(descriptor, self.target, self.name)
+                here = status_of(self.name)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if here is not None and os.path.samestat(here, os.fstat(descriptor)):
+                self._descriptor = descriptor
+                return
+            os.close(descriptor)  # another run has renamed or deleted it since
+            if here is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.name))
+
+    def others(self) -> Iterator[Path]:
+        """The parts of other processes."""
+        belongs = re.compile(re.escape(self.name.name) + "-[0-9a-f]+")
+        with suppress(OSError), os.scandir(self.path.parent) as entries:
+            for found in entries:
+                if belongs.fullmatch(found.name):
+                    yield Path(found.path)
+
+    def other(self, number: str) -> Path:
+        """The part of another process, by its ID of hexadecimal digits."""
+        return self.name.with_name(f"{self.name.name}-{number}")
+
+    def commit(self) -> None:
+        """Give it its name. Nobody sees an incomplete output; a folder that is replaced is away for a moment.
+
+        Raises `ImageError` if this is not possible.
+        """
+        settled(self.target, self.replace, self.folder)
+        with telling(self.target):
+            before = status_of(self.path)
+            if before and self._descriptor is not None:
+                make_like(self._descriptor, before)
+            if os.name != "posix":  # which cannot rename what is open
+                self.close()
+            if self.folder and before:
+                self._swap()
+            elif self.replace or self.folder:
+                os.replace(self.name, self.path)
+            else:
+                names.place(self.name, self.path, self.target)
+                with suppress(OSError):
+                    os.unlink(self.name)
+        self.close()
+        self._clear()
+
+    def _swap(self) -> None:
+        """Put the folder in place of one that is there."""
+        old = self.name.with_name(f"{self.name.name}-{os.getpid():x}")
+        os.replace(self.path, old)
+        try:
+            os.replace(self.name, self.path)
+        except BaseException:
+            os.replace(old, self.path)
+            raise
+
+    def abandon(self) -> None:
+        """Delete it, with the parts of other processes."""
+        with suppress(OSError):
+            if self.folder:
+                shutil.rmtree(self.name)
+            else:
+                if os.name != "posix":
+                    self.close()
+                os.unlink(self.name)
+        self.close()
+        self._clear()
+
+    def _clear(self) -> None:
+        for other in self.others():
+            with suppress(OSError):
+                if other.is_dir():
+                    shutil.rmtree(other)
+                else:
+                    other.unlink()
+
+    def close(self) -> None:
+        """Let go of it. It stays as it is, for another run."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class Joined:
+    """A file of an unfinished output, as another process than that of the `Part` has it.
+
+    Parameters
+    ----------
+    part : Part
+        The output. It was begun elsewhere.
+    own : bool
+        Whether this process gets a file of its own, instead of the one that all write.
+    """
+
+    def __init__(self, part: Part, own: bool) -> None:
+        self._part, self._own = part, own
+        self._lock = Lock()
+        self.number = ""
+        self._file: File | None = None
+
+    def file(self) -> File:
+        """The open file: another one, if that of the last call was deleted since."""
+        with self._lock, telling(self._part.target):
+            path = self._part.other(self.number) if self._own else self._part.name
+            here = status_of(path) if self._file else None
+            if self._file and here and os.path.samestat(here, os.fstat(self._file.descriptor)):
+                return self._file
+            self._close()
+            os.stat(self._part.name)  # of an output that was not begun, or not here, nothing is left behind
+            if self._own:
+                self.number = os.urandom(8).hex()
+                path = self._part.other(self.number)
+            flags = os.O_RDWR | _BINARY | (os.O_CREAT | os.O_EXCL if self._own else 0)
+            self._file = File(os.open(path, flags, 0o600))
+            return self._file
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk: the machine may be lost, and the others go on."""
+        if self._file:
+            with telling(self._part.target):
+                getattr(os, "fdatasync", os.fsync)(self._file.descriptor)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._file:
+            os.close(self._file.descriptor)
+            self._file = None
+
+
+@contextmanager
+def telling(target: str, folder: Path | None = None) -> Iterator[None]:
+    """Tell errors of the system as the `ImageError` that an output cannot be written."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise unwritable(target, error, folder) from None
+
+
+def _lock(descriptor: int, target: str, name: Path) -> None:
+    """Lock an open file or folder until it is closed, where there are such locks."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        rule, remedy = "is being written by another run", "wait until it ends, or use another name"
+        raise ImageError(f"output '{target}'", rule, remedy, f"it has '{name}'") from None
+    except OSError:  # a file system without locks
+        pass
+
+
+class File:
+    """A file that threads write to at any place, or append to.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of a file that is open for reading and writing. It belongs to the caller.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._lock = Lock()
+        self.end = _up(self.size)
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return os.fstat(self.descriptor).st_size
+
+    def append(self, data: bytes | memoryview) -> int:
+        """Write bytes behind all others, and return their place."""
+        with self._lock:
+            place, self.end = self.end, _up(self.end + len(data))
+        self.write(data, place)
+        return place
+
+    def write(self, data: bytes | memoryview, place: int) -> None:
+        """Write all bytes to a place."""
+        rest = memoryview(data).cast("B")
+        while rest:
+            if hasattr(os, "pwrite"):
+                written = os.pwrite(self.descriptor, rest, place)
+            else:
+                with self._lock:
+                    os.lseek(self.descriptor, place, os.SEEK_SET)
+                    written = os.write(self.descriptor, rest)
+            rest, place = rest[written:], place + written
+
+    def read(self, count: int, place: int) -> bytes:
+        """So many bytes of a place; fewer at the end of the file."""
+        parts = []
+        while count:
+            if hasattr(os, "pread"):
+                part = os.pread(self.descriptor, count, place)
+            else:
+                with self._lock:
+                    os.lseek(self.descriptor, place, os.SEEK_SET)
+                    part = os.read(self.descriptor, count)
+            if not part:
+                break
+            parts.append(part)
+            count, place = count - len(part), place + len(part)
+        return b"".join(parts)
+
+    def take(self, source: File) -> int:
+        """Append the whole of another file, and return its place. The system copies, where it can."""
+        count = source.size
+        with self._lock:
+            place, self.end = self.end, _up(self.end + count)
+        done = 0
+        if hasattr(os, "copy_file_range"):
+            with suppress(OSError):  # between file systems, or on one that cannot
+                while done < count and (
+                    copied := os.copy_file_range(source.descriptor, self.descriptor, count - done, done, place + done)
+                ):
+                    done += copied
+        while done < count:
+            part = source.read(min(_COPY, count - done), done)
+            if not part:
+                raise OSError(errno.EIO, "a part of it became shorter")
+            self.write(part, place + done)
+            done += len(part)
+        return place
+
+    def cut(self, end: int) -> None:
+        """Cut off what lies behind a place."""
+        os.ftruncate(self.descriptor, end)
+        self.end = _up(end)
+
+
+def _up(place: int) -> int:
+    return place + -place % _ALIGNED
