@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -88,7 +89,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         begun = prefetch.decoding_of(inputs.images[0], reading.max_pixels)  # while what follows is imported
         click.get_current_context().with_resource(begun)
 
-    from convcli.commands.reporters import Reporter, Several
+    from convcli.commands.reporters import Reporter, Several, Watch
     from convcli.runs.batch import Batch, check
     from convcli.runs.inputs import collect
 
@@ -116,6 +117,9 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         told = Several(asked.reporting, operation, stream, len(targets), by_line)
     how = writing.writing(reading)
     check(targets, operation, how)
+    watch = Watch(len(targets) == 1 and sys.stderr.isatty() and not asked.reporting.quiet)
+    click.get_current_context().call_on_close(watch.close)
+    how = replace(how, blocks=how.blocks._replace(watch=watch))
     with Batch(found.paths, targets, operation, how, writing.skip_existing) as batch:
         _follow(batch, told)
     told.end(batch.tally)

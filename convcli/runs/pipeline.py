@@ -12,7 +12,7 @@ from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
-from convcli.images import Picture, Storage, row_of
+from convcli.images import Metadata, Picture, Storage, row_of
 from convcli.images.picture import SPACES, Described, joined
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
@@ -64,10 +64,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         lookout = Lookout(picture, kept, ready.layer.kernel != (1, 1), result.dtype)
         remarks = (*lookout.remarks(lookout.look(picture.colour)), *beyond_half(picture.colour, colour, result.dtype))
         kept = replace(kept, notes=(*kept.notes, *remarks))
-    metadata = picture.metadata
-    if not ready.result_space == ready.space == picture.space:  # this is metadata of another colour space
-        metadata = metadata.of_other_colours
-    made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=metadata)
+    made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=ready.metadata_for(picture))
     return Outcome(made, result, kept, ready.layer.groups, None if picture.alpha is None else ready.alpha)
 
 
@@ -126,6 +123,11 @@ class Prepared(NamedTuple):
         if picture.alpha is not None and self.reads_alpha:
             pixels = joined(pixels, picture.alpha)
         return Held(pixels if pixels.ndim == 4 else pixels[np.newaxis])
+
+    def metadata_for(self, picture: Described) -> Metadata:
+        """The metadata of the result: without what belongs to another colour space than its own."""
+        same = self.result_space == self.space == picture.space
+        return picture.metadata if same else picture.metadata.of_other_colours
 
     def kept_as(self, picture: Described, operation: Operation, computed: np.dtype[Any]) -> Storage:
         """How the file stores results of the dtype `computed`: a tensor keeps its own."""

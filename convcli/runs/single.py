@@ -15,8 +15,8 @@ import numpy as np
 from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
-from convcli.geometry import Size
-from convcli.images import ImageFile, Picture, Settings, Storage
+from convcli.geometry import Geometry, Size
+from convcli.images import ImageFile, Metadata, Picture, Settings, Storage
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
@@ -55,7 +55,8 @@ class Done(NamedTuple):
     blocks: Blocks | None = None  # how it was done in blocks; None: as a whole
 
 
-class Blocks(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Blocks:
     """How a picture was done in blocks."""
 
     count: int
@@ -197,12 +198,22 @@ def _frames(
 def _placed(outcome: pipeline.Outcome, channels: int) -> pipeline.Outcome:
     """The result of a picture of so many channels, with metadata that says where its own pixels lie."""
     picture, kept = outcome.picture, outcome.storage
-    metadata = picture.metadata
-    if not (metadata.dpi or metadata.resolution or metadata.exif):
+    metadata, notes = placed(
+        picture.metadata, outcome.result.geometry, (channels, picture.shape[-3]), kept.dtype
+    )  # fmt: skip
+    if metadata is picture.metadata and not notes:
         return outcome
-    from convcli.images import placement  # which most pictures do not need
-
-    metadata, notes = placement.placed(metadata, outcome.result.geometry, (channels, picture.shape[-3]), kept.dtype)
     return replace(
         outcome, picture=replace(picture, metadata=metadata), storage=replace(kept, notes=(*kept.notes, *notes))
     )
+
+
+def placed(
+    metadata: Metadata, geometry: Geometry, channels: tuple[int, int], dtype: str
+) -> tuple[Metadata, tuple[str, ...]]:
+    """See `convcli.images.placement.placed`, which most pictures do not need."""
+    if not (metadata.dpi or metadata.resolution or metadata.exif):
+        return metadata, ()
+    from convcli.images import placement
+
+    return placement.placed(metadata, geometry, channels, dtype)

@@ -32,7 +32,7 @@ def is_url(path: str) -> bool:
 
 def is_store(path: str) -> bool:
     """Whether a path is no single local file, but an address, or a Zarr or a part of one, which is a folder."""
-    return is_url(path) or ".zarr" in path and any(part.lower().endswith(".zarr") for part in path.split("/"))
+    return is_url(path) or (".zarr" in path and any(part.lower().endswith(".zarr") for part in path.split("/")))
 
 
 def identity(path: str) -> tuple[int, int] | None:

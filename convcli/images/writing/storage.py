@@ -130,9 +130,7 @@ def narrowed(array: Array, dtype: str) -> tuple[Array, tuple[str, ...]]:
     return out, (f"{what}: use {param('dtype', 'float32' if dtype == 'float16' else 'float64')}",)
 
 
-def tensor_of(
-    picture: Picture, policy: str, span: tuple[float, float] | None = None
-) -> tuple[Array, Clipped]:
+def tensor_of(picture: Picture, policy: str, span: tuple[float, float] | None = None) -> tuple[Array, Clipped]:
     """The array of a .npy file. It has the rank of the input, and alpha as the last channel.
 
     `span` are the extremes that ``minmax`` stretches, by default those of the picture.
@@ -145,9 +143,7 @@ def tensor_of(
     return np.ascontiguousarray(values), clipped
 
 
-def _real(
-    colour: Array, full_scale: float, policy: str, span: tuple[float, float] | None
-) -> tuple[Array, Clipped]:
+def _real(colour: Array, full_scale: float, policy: str, span: tuple[float, float] | None) -> tuple[Array, Clipped]:
     """Real values after a range policy, without rounding. Only ``clip`` limits them."""
     values = colour if colour.dtype.kind == "f" else colour.astype(np.float32)
     values = apply_policy(values, full_scale, policy, span=span)
@@ -157,9 +153,7 @@ def _real(
     return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
 
 
-def pixels_of(
-    picture: Picture, storage: Storage, span: tuple[float, float] | None = None
-) -> tuple[Array, Clipped]:
+def pixels_of(picture: Picture, storage: Storage, span: tuple[float, float] | None = None) -> tuple[Array, Clipped]:
     """The stored values ``(H, W, C)``, alpha last. `span` are the extremes that ``minmax`` stretches, by default the picture's."""
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     if storage.dtype == "float32":

@@ -1,0 +1,36 @@
+"""Where tasks run: threads of this process, or the workers of a Dask cluster. A module for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 2.0
+"""After an interruption, tasks at work have this many seconds to finish."""
+
+
+class Place(Protocol):
+    """Where tasks run."""
+
+    width: int  # how many tasks run at once
+
+    def results(self, items: Iterable[T]) -> Iterator[tuple[T, Any]]:
+        """Do a task for every item. Yields each item with its result, or with the exception that it ended with, in any order.
+
+        Items are taken as they are needed: never more than a few of them wait.
+        """
+        ...
+
+    def stop(self) -> Iterator[tuple[Any, Any]]:
+        """Begin no further task, and yield what those at work give, if they finish soon."""
+        ...
+
+    def close(self) -> None:
+        """Release everything."""
+        ...
+
+
+Act = Callable[[Any], Any]
+"""What is done to an item."""
