@@ -99,9 +99,15 @@ def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def head(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """What comes before the values of a C-contiguous array."""
+    header = io.BytesIO()
+    descr = npy_format.dtype_to_descr(dtype)
+    npy_format.write_array_header_1_0(header, {"shape": shape, "fortran_order": False, "descr": descr})
+    return header.getvalue()
+
+
 def write(stream: BinaryIO, array: NDArray[Any]) -> None:
     """Write a C-contiguous array like `numpy.save`, whose own errors do not say why writing failed."""
-    header = io.BytesIO()
-    npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(array))
-    stream.write(header.getvalue())
+    stream.write(head(array.shape, array.dtype))
     stream.write(array.data.cast("B") if array.size else b"")
