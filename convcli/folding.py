@@ -196,6 +196,7 @@ class WritingOptions(NamedTuple):
     compression: int | None
     pyramid: bool
     memory: int | None
+    on: str | None
 
     @property
     def sheet_width(self) -> int | None:
@@ -210,7 +211,7 @@ class WritingOptions(NamedTuple):
     def _blocks(self) -> InBlocks:
         from convcli.runs.single import InBlocks
 
-        return InBlocks(self.memory, self.pyramid, self.skip_existing)
+        return InBlocks(self.memory, self.pyramid, self.skip_existing, self.on)
 
     def writing(self, reading: ReadingOptions) -> Writing:
         """The same for a run, with how images are read."""

@@ -367,4 +367,9 @@ image_output = combined(
         help="Compute in blocks, with about this much memory in all: 512M, 2G. For pictures larger than memory, from .tif, .zarr, "
         ".npy and .ppm to the same.",
     ),
+    option(
+        "Engine", "--on", metavar="WHERE", envvar="CONVCLI_ON",
+        help="Compute in blocks on a Dask cluster: local or local:N (processes here), tcp://HOST:PORT, tls://HOST:PORT, or a "
+        "scheduler's file. Whoever reaches a tcp:// scheduler can run code on its workers.",
+    ),
 )  # fmt: skip

@@ -119,7 +119,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     check(targets, operation, how)
     watch = Watch(len(targets) == 1 and sys.stderr.isatty() and not asked.reporting.quiet)
     click.get_current_context().call_on_close(watch.close)
-    how = replace(how, blocks=how.blocks._replace(watch=watch))
+    how = replace(how, blocks=how.blocks._replace(watch=watch, say=None if asked.reporting.quiet else report.note))
     with Batch(found.paths, targets, operation, how, writing.skip_existing) as batch:
         _follow(batch, told)
     told.end(batch.tally)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,18 +20,24 @@ from convcli.errors import ConvError, ImageError, param
 from convcli.geometry import Size
 from convcli.images.reading.windows import identity_of
 from convcli.images.writing import kept
-from convcli.images.writing.blocks import BlockTarget, Layout, block_target
+from convcli.images.writing.blocks import Blocks as Sink
+from convcli.images.writing.blocks import Layout, block_target, worker
 from convcli.pointwise.ranges import NOTHING, Clipped, wider
 from convcli.runs import outputs
 from convcli.runs.block_work import CACHE_BYTES, BlockWork, Request, sizes
 from convcli.runs.journal import Journal
 from convcli.runs.operation import Operation
+from convcli.runs.places import Place
 from convcli.runs.places.here import Here
 from convcli.runs.remarks import Looked
 from convcli.runs.single import Blocks, Done, Writing, placed
 from convcli.system import memory
 from convcli.system.files import refusal
+from convcli.system.names import is_url
 from convcli.system.parallel import workers
+
+if TYPE_CHECKING:
+    from convcli.runs.places.dask import Cluster
 
 PROGRAM_BYTES = 150 << 20
 """The program with NumPy and what reads and writes files."""
@@ -61,14 +70,53 @@ class Written(NamedTuple):
     looked: Looked
 
 
-def perform(work: BlockWork, target: BlockTarget | None, item: Item) -> tuple[float, float] | Written:
-    """Do a task."""
-    block = work.block(item.rows, item.columns)
-    if item.span is None:
-        return work.look(block)
-    assert target is not None
-    made = work.make(block, item.span)
-    return Written(target.put(item.rows, item.columns, made.pixels), made.clipped, made.looked)
+class Bench:
+    """What a process has for the tasks of a picture.
+
+    Parameters
+    ----------
+    work : BlockWork
+    sink : Blocks, optional
+        Takes the blocks; None: they are only looked at.
+    """
+
+    def __init__(self, work: BlockWork, sink: Sink) -> None:
+        self.work, self.sink = work, sink
+
+    def perform(self, item: Item) -> tuple[float, float] | Written:
+        """Do a task."""
+        block = self.work.block(item.rows, item.columns)
+        if item.span is None:
+            return self.work.look(block)
+        made = self.work.make(block, item.span)
+        return Written(self.sink.put(item.rows, item.columns, made.pixels), made.clipped, made.looked)
+
+    def close(self) -> None:
+        """Close the input and the output."""
+        self.sink.close()
+        self.work.file.close()
+
+
+class BlockJob(NamedTuple):
+    """The tasks of a picture as a `convcli.runs.places.dask.Job`."""
+
+    request: Request
+    layout: Layout
+
+    def opened(self) -> Bench:
+        """Open input and output in another process."""
+        return Bench(BlockWork(self.request), worker(self.layout))
+
+    def seen(self) -> str:
+        """Whether the input is seen here, and the folder of the output can be written."""
+        try:
+            identity_of(self.request.source)
+        except ConvError as error:
+            return f"does not see it: {error.text}"
+        folder = Path(self.layout.target).parent
+        if not is_url(self.layout.target) and not os.access(folder, os.W_OK):
+            return f"cannot write to '{folder}'"
+        return ""
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -110,8 +158,10 @@ class Run:
         how, operation = self.how, self.operation
         container = images.format_of(self.target, how.container, None)
         how.settings.check(container)
-        self.threads = workers(operation.compute.threads)
-        self.memory = how.blocks.memory or int(min(USUAL_MEMORY, memory.total_bytes() / SHARE))
+        cluster = self._cluster()
+        self.threads = workers(operation.compute.threads) if cluster is None else 1
+        limit = memory.total_bytes() if cluster is None else cluster.memory or inf
+        self.memory = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
         cache = min(CACHE_BYTES, self.memory // 8)
         request = Request(self.source, how.full_scale, operation, container, how.policy, cache)
         self.work = self.stack.enter_context(BlockWork(request))
@@ -119,9 +169,26 @@ class Run:
         self.size, self.threads = self._fitting(cache, block_target(self.layout).grid)
         self.layout = self.layout._replace(block=self.size)
         self.sink = block_target(self.layout)
+        if cluster is None:
+            self.place: Place = Here(Bench(self.work, self.sink).perform, self.threads)
+        else:
+            self.place = cluster.place(BlockJob(request, self.layout))
+        self.stack.callback(self.place.close)
         self.journal = Journal(self.target, self._facts(request))
         self.load_seconds = perf_counter() - start
         outputs.make_folder(self.target, how.output)
+
+    def _cluster(self) -> Cluster | None:
+        """The cluster that does the tasks; None: threads of this process."""
+        if (where := self.how.blocks.on) is None:
+            return None
+        from convcli.runs.places.dask import Cluster
+
+        cluster = Cluster(where)
+        self.stack.callback(cluster.close)
+        if self.how.blocks.say is not None:
+            self.how.blocks.say(cluster.told)
+        return cluster
 
     def _layout(self) -> Layout:
         """How the result is written."""
@@ -226,7 +293,7 @@ class Run:
             if span is None and self.work.stretches:
                 span = self._span()
                 self.journal.add("span", values=span)
-            self._write(span or NOTHING)
+            self._each(self.items(span or NOTHING, self.receipts), "written", self._write)
         except BaseException:
             if not self.receipts:  # there is nothing to go on with
                 self.sink.abandon()
@@ -240,46 +307,43 @@ class Run:
 
     def _span(self) -> tuple[float, float]:
         """The extremes of the whole result."""
-        found = NOTHING
-        for _, answer in self._answers(self.items(None), "looked at"):
-            found = wider(found, answer)
-        return found
+        found = [NOTHING]
+        self._each(self.items(None), "looked at", lambda _, answer: found.append(wider(found.pop(), answer)))
+        return found[0]
 
-    def _write(self, span: tuple[float, float]) -> None:
-        for item, answer in self._answers(self.items(span, self.receipts), "written"):
-            self.journal.add(item.name, receipt=answer.receipt, clipped=answer.clipped, looked=answer.looked)
-            self._count(item.name, answer)
+    def _write(self, item: Item, answer: Written) -> None:
+        self.journal.add(item.name, receipt=answer.receipt, clipped=answer.clipped, looked=answer.looked)
+        self._count(item.name, answer)
 
     def _count(self, name: str, answer: Written) -> None:
         self.receipts[name] = answer.receipt
         self.clipped = Clipped.sum(self.clipped, answer.clipped)
         self.looked = self.looked.and_(answer.looked)
 
-    def _answers(self, items: Iterator[Item], what: str) -> Iterator[tuple[Item, Any]]:
-        """What the tasks give. Raises an ImageError at the end if some failed, and passes an interruption on."""
-        place = Here(lambda item: perform(self.work, self.sink, item), self.threads)
+    def _each(self, items: Iterator[Item], what: str, take: Callable[[Item, Any], None]) -> None:
+        """Do the tasks, and take their answers. Raises a ConvError at the end if some failed, and passes an interruption on."""
         failures: list[tuple[Item, BaseException]] = []
-        told = self.before
-        watch = self.how.blocks.watch or (lambda done, total: None)
+        done, watch = self.before, self.how.blocks.watch or (lambda done, total: None)
         try:
-            watch(told, self.count)
-            for item, answer in place.results(_while(items, failures)):
+            watch(done, self.count)
+            for item, answer in self.place.results(_while(items, failures)):
                 if isinstance(answer, BaseException):
                     failures.append((item, answer))
                     continue
-                yield item, answer
-                told += 1
-                watch(told, self.count)
-        except (KeyboardInterrupt, SystemExit):
-            for item, answer in place.stop():
-                yield item, answer
-                told += 1
-            said = f"{told} of {self.count} blocks are {what}; {param('skip_existing')} goes on"
-            raise KeyboardInterrupt(said) from None
-        finally:
-            place.close()
+                take(item, answer)
+                done += 1
+                watch(done, self.count)
+        except (KeyboardInterrupt, SystemExit) as error:
+            for item, answer in self.place.stop():
+                take(item, answer)
+                done += 1
+            if isinstance(error, SystemExit) or not done:
+                raise
+            raise KeyboardInterrupt(
+                f"{done} of {self.count} blocks are {what}; {param('skip_existing')} goes on"
+            ) from None
         if failures:
-            raise self._failed(failures, told)
+            raise self._failed(failures, done)
 
     def _failed(self, failures: list[tuple[Item, BaseException]], told: int) -> ConvError:
         item, error = min(failures, key=lambda one: one[0][:1])
@@ -313,6 +377,7 @@ class Run:
             *work.storage.notes,
             *self.notes,
             *self.sink.notes,
+            *self.place.notes,
             *work.lookout.remarks(self.looked),
         )
         bias = None if operation.bias is None else operation.bias.units(work.scene.full_scale)
@@ -322,7 +387,9 @@ class Run:
             groups=ready.layer.groups, bias=bias, full_scale=work.scene.full_scale, assumed=work.scene.assumed,
             alpha=ready.alpha if work.scene.has_alpha else None, policy=work.storage.policy, clipped=self.clipped,
             notes=tuple(dict.fromkeys(notes)), load_seconds=self.load_seconds, import_seconds=0.0, compute_seconds=self.seconds,
-            save_seconds=self.save_seconds, blocks=Blocks(self.count, self.before, 0, self.size, self.threads, self.memory),
+            save_seconds=self.save_seconds, blocks=Blocks(
+                self.count, self.before, self.place.retried, self.size, self.place.width, self.memory
+            ),
         )  # fmt: skip
 
 

@@ -73,7 +73,9 @@ class InBlocks(NamedTuple):
     memory: int | None = None  # bytes that all blocks together may take; None: the usual amount
     pyramid: bool = False  # whether smaller copies are written, too
     go_on: bool = False  # whether a run goes on with what an earlier one has done
+    on: str | None = None  # the cluster that does the work; None: threads of this process
     watch: Callable[[int, int], None] | None = None  # is told how many blocks are done, and of how many
+    say: Callable[[str], None] | None = None  # is told what the user should know at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +98,7 @@ class Writing:
 
 def in_blocks(source: str, target: str, how: Writing) -> bool:
     """Whether a picture is done in blocks: if the user asks for it, or if it or its result is no single local file."""
-    asked = how.blocks.memory is not None or how.blocks.pyramid
+    asked = how.blocks.memory is not None or how.blocks.on is not None or how.blocks.pyramid
     return asked or any(is_store(path) for path in (source, target))
 
 

@@ -14,7 +14,13 @@ PATIENCE = 2.0
 class Place(Protocol):
     """Where tasks run."""
 
-    width: int  # how many tasks run at once
+    retried: int  # how often a task was tried again
+    notes: tuple[str, ...]  # for the user
+
+    @property
+    def width(self) -> int:
+        """How many tasks run at once."""
+        ...
 
     def results(self, items: Iterable[T]) -> Iterator[tuple[T, Any]]:
         """Do a task for every item. Yields each item with its result, or with the exception that it ended with, in any order.

@@ -201,6 +201,14 @@ class Cluster:
             return str(self._client.dashboard_link) if self._client is not None else ""
         return ""
 
+    @property
+    def told(self) -> str:
+        """How many workers and threads there are, and the dashboard, in words."""
+        threads = self.threads
+        count, total = len(threads), sum(threads.values())
+        said = f"{count} worker{'s' * (count != 1)} with {total} thread{'s' * (total != 1)} on {self.where}"
+        return f"{said}, dashboard {self.link}" if self.link else said
+
     def place(self, job: Job) -> Far:
         """A place for the tasks of a job."""
         return Far(self._client, job)

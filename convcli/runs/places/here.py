@@ -27,10 +27,16 @@ class Here:
     """
 
     def __init__(self, act: Act, width: int) -> None:
-        self.act, self.width = act, width
+        self.act, self._width = act, width
+        self.retried, self.notes = 0, tuple[str, ...]()
         self._done: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._stopping = Event()
         self._waiting = 0
+
+    @property
+    def width(self) -> int:
+        """The number of threads."""
+        return self._width
 
     def results(self, items: Iterable[T]) -> Iterator[tuple[T, Any]]:
         """See `convcli.runs.places.Place.results`."""
