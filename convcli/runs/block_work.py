@@ -165,16 +165,23 @@ class BlockWork:
         """What is found in pixels of the input that this block reads, and none before it."""
         if not self.lookout.needed:
             return Looked()
-        rows, columns = block.window
         above, left = (range(max(0, first - 1), max(1, first)) for first in (block.rows.start, block.columns.start))
         before = self.blockwise.block(above, left).window
         own = tuple(
-            slice(max(now.start, past.stop) if start else now.start, now.stop)
-            for now, past, start in zip((rows, columns), before, (block.rows.start, block.columns.start), strict=True)
+            self._own(axis, *places)
+            for axis, places in enumerate(zip((block.rows, block.columns), block.window, before, strict=True))
         )
         if any(part.start >= part.stop for part in own):
             return Looked()
         return self.lookout.look(self.file.read(*own)[: self.scene.channels])
+
+    def _own(self, axis: int, outputs: range, window: slice, before: slice) -> slice:
+        """Of an axis, the part of a block's window that follows the one before, with what a stride leaves out between or behind them."""
+        size, s = self.geometry.input[axis], self.geometry.stride[axis]
+        start, stop = before.stop if outputs.start else 0, window.stop
+        if outputs.stop == self.geometry.output[axis] and size - stop < s:
+            stop = size
+        return slice(start if window.start - start < s else window.start, stop)
 
     def needs(self, block: Block) -> int:
         """About how many bytes a block takes while it is made: its window, its result, what it is stored as, and the encoder."""
@@ -193,7 +200,7 @@ class BlockWork:
             strip, part = next(iter(recipe.rows)), next(iter(recipe.columns))
             gathered = len(recipe.rows[strip].indices) * len(recipe.columns[part][0].indices) * job.step * job.gathered
             tile = 3 * kind * (gathered + len(strip) * len(part) * job.step * job.outputs * job.thin)
-        return window + pixels * (computed + again + 2 * stored) + tile
+        return int(window + pixels * (computed + again + 2 * stored) + tile)
 
 
 def sizes(work: BlockWork, grid: Size) -> list[Size]:

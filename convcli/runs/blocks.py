@@ -196,7 +196,7 @@ class Run:
         storage, scene = work.storage, work.scene
         row = images.row_of(storage.container)
         metadata, notes = placed(
-            work.ready.metadata_for(scene), work.geometry, (scene.channels, work.shape[0]), storage.dtype
+            work.ready.metadata_for(scene), work.geometry, (scene.shape[-3], work.shape[0]), storage.dtype
         )
         metadata, lost = kept(row, metadata, scene.space == "cmyk" and not row.cmyk)
         self.notes = (*notes, *lost)
