@@ -176,7 +176,7 @@ class BlockWork:
         return self.lookout.look(self.file.read(*own)[: self.scene.channels])
 
     def _own(self, axis: int, outputs: range, window: slice, before: slice) -> slice:
-        """Of an axis, the part of a block's window that follows the one before, with what a stride leaves out between or behind them."""
+        """Of an axis, what a block's window has behind that of the block before, with the pixels that a stride leaves out."""
         size, s = self.geometry.input[axis], self.geometry.stride[axis]
         start, stop = before.stop if outputs.start else 0, window.stop
         if outputs.stop == self.geometry.output[axis] and size - stop < s:

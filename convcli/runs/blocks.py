@@ -27,7 +27,7 @@ from convcli.runs import outputs
 from convcli.runs.block_work import CACHE_BYTES, BlockWork, Request, sizes
 from convcli.runs.journal import Journal
 from convcli.runs.operation import Operation
-from convcli.runs.places import Place
+from convcli.runs.places import Place, connected
 from convcli.runs.places.here import Here
 from convcli.runs.remarks import Looked
 from convcli.runs.single import Blocks, Done, Writing, placed
@@ -182,9 +182,7 @@ class Run:
         """The cluster that does the tasks; None: threads of this process."""
         if (where := self.how.blocks.on) is None:
             return None
-        from convcli.runs.places.dask import Cluster
-
-        cluster = Cluster(where)
+        cluster = connected(where)
         self.stack.callback(cluster.close)
         if self.how.blocks.say is not None:
             self.how.blocks.say(cluster.told)

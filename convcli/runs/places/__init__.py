@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from convcli import extras
+from convcli.errors import BackendError, param
+
+if TYPE_CHECKING:
+    from convcli.runs.places.dask import Cluster
 
 T = TypeVar("T")
 
@@ -36,6 +42,21 @@ class Place(Protocol):
     def close(self) -> None:
         """Release everything."""
         ...
+
+
+def connected(where: str) -> Cluster:
+    """A connection to a cluster; see `convcli.runs.places.dask.Cluster`.
+
+    Raises
+    ------
+    BackendError
+        Dask is not installed, nobody answers, or there is no worker.
+    """
+    if not extras.is_installed("distributed"):
+        raise BackendError(param("on", where), "needs Dask, which is not installed", extras.how_to_get("distributed"))
+    from convcli.runs.places.dask import Cluster
+
+    return Cluster(where)
 
 
 Act = Callable[[Any], Any]

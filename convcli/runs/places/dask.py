@@ -7,11 +7,14 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from importlib import import_module
+from threading import Lock
 from time import sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from convcli import __version__, extras
+import distributed
+import numpy as np
+
+from convcli import __version__
 from convcli.errors import BackendError, ConvError, ImageError, param
 from convcli.runs.places import PATIENCE
 from convcli.system.context import Context
@@ -49,7 +52,7 @@ class Seen(NamedTuple):
     core: str  # the kernels that BLAS takes here
 
 
-class Plugin:
+class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
     """What every worker of a run has: the job, opened when its first task comes."""
 
     idempotent = False
@@ -61,8 +64,6 @@ class Plugin:
 
     def setup(self, worker: Any) -> None:
         """Called by Dask when a worker begins, also one that joins later."""
-        from threading import Lock
-
         self._lock = Lock()
         _keep_memory()
 
@@ -103,7 +104,7 @@ class Tried(NamedTuple):
 
 def _perform(name: str, item: Any) -> Tried:
     """A task, in a worker. Errors of reading and writing may pass: it is tried again after a while."""
-    plugin = _distributed().get_worker().plugins[name]
+    plugin = distributed.get_worker().plugins[name]
     for again in range(RETRIES + 1):
         try:
             return Tried(plugin.perform(item), again)
@@ -118,22 +119,14 @@ def _perform(name: str, item: Any) -> Tried:
     raise AssertionError
 
 
-def _distributed() -> Any:
-    return import_module("distributed")
-
-
 def _seen(name: str, dask_worker: Any) -> Seen:
-    import numpy
-
-    return Seen(__version__, numpy.__version__, dask_worker.plugins[name].job.seen(), _core())
+    return Seen(__version__, np.__version__, dask_worker.plugins[name].job.seen(), _core())
 
 
 def _core() -> str:
     """The kernels of NumPy's BLAS, which differ from processor to processor."""
     with suppress(Exception):
-        import numpy
-
-        build = numpy.show_config(mode="dicts")
+        build = np.show_config(mode="dicts")
         extensions = ",".join(build.get("SIMD Extensions", {}).get("found", []))
         return str(extensions)
     return ""
@@ -150,14 +143,10 @@ class Cluster:
     Raises
     ------
     BackendError
-        Dask is not installed, nobody answers, or there is no worker.
+        Nobody answers, or there is no worker.
     """
 
     def __init__(self, where: str) -> None:
-        if not extras.is_installed("distributed"):
-            what = param("on", where)
-            raise BackendError(what, "needs Dask, which is not installed", extras.how_to_get("distributed"))
-        distributed = _distributed()
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self.where, self._cluster, self._client = where, None, None
         kind, _, number = where.partition(":")
@@ -247,13 +236,11 @@ class Far:
         return max(1, sum(map(int, self._client.nthreads().values())))
 
     def _check(self) -> None:
-        import numpy
-
         found: dict[str, Seen] = self._client.run(_seen, self.name)
         for address, seen in found.items():
             what = f"worker {address}"
-            if (seen.convcli, seen.numpy) != (__version__, numpy.__version__):
-                rule = f"has convcli {seen.convcli} with NumPy {seen.numpy}, and here are {__version__} and {numpy.__version__}"
+            if (seen.convcli, seen.numpy) != (__version__, np.__version__):
+                rule = f"has convcli {seen.convcli} with NumPy {seen.numpy}, and here are {__version__} and {np.__version__}"
                 self.close()
                 raise BackendError(what, rule, "install the same versions everywhere")
             if seen.lacks:
@@ -269,7 +256,7 @@ class Far:
     def results(self, items: Iterable[T]) -> Iterator[tuple[T, Any]]:
         """See `convcli.runs.places.Place.results`."""
         queue = iter(items)
-        finished = _distributed().as_completed()
+        finished = distributed.as_completed(loop=self._client.loop)
 
         def begin() -> None:
             for item in queue:
@@ -305,8 +292,8 @@ class Far:
 
     def stop(self) -> Iterator[tuple[Any, Any]]:
         """See `convcli.runs.places.Place.stop`."""
-        with suppress(Exception):
-            _distributed().wait(list(self._futures), timeout=PATIENCE)
+        with suppress(Exception), self._client.as_current():
+            distributed.wait(list(self._futures), timeout=PATIENCE)
         for future, item in [*self._futures.items()]:
             if future.status == "finished":
                 answer = self._answer(future)
