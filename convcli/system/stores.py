@@ -10,7 +10,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, Protocol, cast
@@ -38,6 +38,10 @@ class Ranges(Protocol):
 
     def read(self, start: int, length: int) -> bytes:
         """The bytes from `start`; fewer if it ends. From several threads at once."""
+        ...
+
+    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
+        """The bytes from each of several places."""
         ...
 
     def close(self) -> None:
@@ -133,6 +137,26 @@ def stream(ranges: Ranges) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(_Raw(ranges), _BUFFER_BYTES))
 
 
+def has(source: str) -> bool:
+    """Whether there is a file, a folder or an object of this name."""
+    place = place_of(source)
+    if place.is_local:
+        return os.path.exists(place.name)
+    with reached(source):
+        return bool(file_system(source).exists(place.name))
+
+
+def is_folder(source: str) -> bool:
+    """Whether it is a folder of this machine, or a prefix of objects. Of http nobody can tell."""
+    place = place_of(source)
+    if place.is_local:
+        return os.path.isdir(place.name)
+    if place.scheme.startswith("http"):
+        return False
+    with reached(source):
+        return bool(file_system(source).isdir(place.name))
+
+
 def identity(source: str) -> str:
     """What tells that a file or an object has changed: its size and the time of its change in ns, or its ETag."""
     place = place_of(source)
@@ -209,8 +233,10 @@ def put(target: str, data: bytes) -> None:
         file_system(target).pipe_file(place.name, data)
 
 
-def file_system(source: str) -> Any:
-    """The file system of a URL, by fsspec. Its lists of names are never kept: others write there, too.
+def file_system(source: str, asynchronous: bool = False) -> Any:
+    """The file system of a URL, by fsspec; for programs that await its answers if it is `asynchronous`.
+
+    Its lists of names are never kept: others write there, too.
 
     Raises `ImageError` if a package is missing.
     """
@@ -222,8 +248,14 @@ def file_system(source: str) -> Any:
     import fsspec
 
     with reached(source):
-        options = {} if place.scheme == "memory" else {"use_listings_cache": False}
-        return fsspec.filesystem(place.scheme or "file", **options)
+        if place.scheme != "memory":
+            return fsspec.filesystem(place.scheme, use_listings_cache=False, asynchronous=asynchronous)
+        system = fsspec.filesystem("memory")
+        if not asynchronous:
+            return system
+        from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+        return AsyncFileSystemWrapper(system, asynchronous=True)
 
 
 class _File:
@@ -256,6 +288,10 @@ class _File:
                 parts.append(data)
                 start, length = start + len(data), length - len(data)
             return b"".join(parts)
+
+    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
+        """See `Ranges.read_many`."""
+        return [self.read(start, length) for start in starts]
 
     def _sought(self, descriptor: int, length: int, start: int) -> bytes:
         with self._lock:
@@ -306,11 +342,22 @@ class _Object:
         if stop <= start:
             return b""
         with reached(self._source):
-            data = bytes(self._system.cat_file(self._name, start=start, end=stop))
-        if len(data) != stop - start:
-            why = f"of {stop - start} bytes it sent {len(data)}"
+            return self._sent(self._system.cat_file(self._name, start=start, end=stop), stop - start)
+
+    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
+        """See `Ranges.read_many`. All are asked for at once."""
+        if len(starts) == 1 or not length:
+            return [self.read(start, length) for start in starts]
+        with reached(self._source):
+            stops = [start + length for start in starts]
+            found = self._system.cat_ranges([self._name] * len(starts), list(starts), stops, on_error="raise")
+        return [self._sent(data, length) for data in found]
+
+    def _sent(self, data: Any, length: int) -> bytes:
+        if len(data) != length:
+            why = f"of {length} bytes it sent {len(data)}"
             raise ImageError(f"input '{shown(self._source)}'", "cannot be read", "try again", why)
-        return data
+        return bytes(data)
 
     def close(self) -> None:
         """See `Ranges.close`."""

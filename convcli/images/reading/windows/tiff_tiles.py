@@ -163,14 +163,15 @@ class File:
     # The pixels
 
     def _decoded(self, row: int, column: int) -> Array:
-        """The pixels ``(rows, columns, C)`` of a chunk, alpha last."""
+        """The pixels ``(C, rows, columns)`` of a chunk, alpha last."""
         height, width = self._extent(row, column)
         with self._reading(f"the tile at {row * self.chunk.height},{column * self.chunk.width}: "):
             missing = self._is_missing(row, column)
-            pixels = _interleaved(self._blank() if missing else self._picture(row, column))
+            picture = self._blank() if missing else self._picture(row, column)
+            pixels = picture.colour if picture.alpha is None else joined(picture.colour, picture.alpha)
             if missing:
-                return np.broadcast_to(pixels, (height, width, pixels.shape[2]))
-            return pixels[:height, :width]
+                return np.broadcast_to(pixels, (len(pixels), height, width))
+            return pixels[:, :height, :width]
 
     def _extent(self, row: int, column: int) -> Size:
         height, width = self.scene.size
@@ -299,9 +300,3 @@ def _part(rows: int, wanted: int, alone: bool) -> int:
     """How many rows of a strip are read at a time: those of a strip must be a multiple of them, unless it is `alone`."""
     wanted = min(rows, wanted)
     return wanted if alone else next(part for part in range(wanted, 0, -1) if rows % part == 0)
-
-
-def _interleaved(picture: Picture) -> Array:
-    """The pixels ``(H, W, C)`` of a picture, alpha last."""
-    colour, alpha = picture.colour, picture.alpha
-    return np.moveaxis(colour if alpha is None else joined(colour, alpha), 0, -1)
