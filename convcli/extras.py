@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-EXTRAS = {"torch": "torch", "imagecodecs": "tiff", "astropy": "fits"}
+EXTRAS = {
+    "torch": "torch", "imagecodecs": "tiff", "astropy": "fits", "zarr": "scale", "fsspec": "scale", "aiohttp": "scale",
+    "s3fs": "s3", "gcsfs": "gs", "adlfs": "az",
+}  # fmt: skip
 """The extra of each package."""
 
 

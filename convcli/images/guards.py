@@ -105,9 +105,15 @@ def decoding(source: str, limit: int) -> Iterator[None]:
 
     It is an `UnidentifiedError` if Pillow does not know the format.
     """
+    with silent(), translated(source):
+        yield
+
+
+@contextmanager
+def translated(source: str) -> Iterator[None]:
+    """The same, but silences nothing: for threads, while `convcli.system.context.hushed` is entered."""
     try:
-        with silent():
-            yield
+        yield
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:

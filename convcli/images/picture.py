@@ -14,6 +14,7 @@ from convcli.pointwise import Array
 from convcli.pointwise.lift import Lift, weights_for
 
 if TYPE_CHECKING:
+    from convcli.geometry import Size
     from convcli.images.directories import Directory
 
 COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
@@ -171,6 +172,12 @@ class Picture(Described):
         return self.colour.shape
 
     @property
+    def scene(self) -> Scene:
+        """The same without its pixels."""
+        known = {name: getattr(self, name) for name in Described.__annotations__}
+        return Scene(**known)
+
+    @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
         """The dtype of its colours."""
         return self.colour.dtype
@@ -222,6 +229,26 @@ class Timing(NamedTuple):
     def plays(self) -> int:
         """How often it plays, as in PNG and WebP: 0 means for ever."""
         return 1 if self.loop is None else self.loop
+
+
+class WindowedFile(Protocol):
+    """An opened file whose picture is read window by window."""
+
+    scene: Scene  # what the ordinary reader says of the same file, but for the pixels
+    format: str  # as Pillow names it, ``NPY``, or ``ZARR``
+    chunk: Size  # rows and columns that are decoded together
+    interleaved: bool  # whether `read` gives the channels of a pixel next to each other
+
+    def read(self, rows: slice, columns: slice) -> Array:
+        """The pixels of a window, ``(C, rows, columns)``, alpha as the last channel: the values that a `Picture` has.
+
+        It can be called from several threads at once. Raises `ImageError` if a part of the file is damaged.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
 
 
 class ImageFile(Protocol):

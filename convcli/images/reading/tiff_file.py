@@ -6,21 +6,26 @@ For these (LZW, JPEG, CCITT and more) tifffile needs another package. It is used
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import tifffile
 from PIL import Image
 
+from convcli import extras
 from convcli.images import directories
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
-from convcli.images.picture import Picture
+from convcli.images.picture import Metadata, Picture
 from convcli.images.reading import pillow_file, quirks, tiff_pixels
 from convcli.images.reading.planes import array_of, completed, upright
+
+_WEBP = 50001
+"""Google's compression, in a TIFF."""
 
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 
@@ -52,49 +57,84 @@ class File:
             page = self._pages[number]
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
-            image = _described(page, self._stream)
-            said = as_white(sound(image.getexif().get, SMAX))
-            layout = page.parent
-            tags = sound(directories.read, self._stream, page.offset, layout.byteorder, layout.is_bigtiff)
-            metadata, orientation, notes = metadata_of(image, self.frames, False, tags or {})
-            if tags is None:
-                notes = ("its tags are damaged and left out",)
-            planes, lost = self._planes(number, page, said or self._full_scale, orientation)
-            metadata = replace(metadata, bands=planes.metadata.bands, nodata=tiff_pixels.nodata_of(page))
-        return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)
+            said = said_of(page, self._stream, self.frames)
+            planes, lost = self._planes(number, page, said.white or self._full_scale, said.orientation)
+        return whole(planes, page, said, self._source, self._full_scale, lost)
 
     def timing(self) -> None:
         """Pages have none."""
 
     def _planes(self, number: int, page: Any, white: float | None, orientation: int) -> tuple[Picture, tuple[str, ...]]:
         """A page, upright, and what was lost of it."""
-        if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
+        opener = partial(opened, self._stream, number)
+        if tiff_pixels.is_direct(page) or (image := by_pillow(page, opener)) is None:
             array = tiff_pixels.array_of(page, self._source)
             return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
-        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):  # which Pillow turns upright, as all others
-            array = array_of(opened)[..., np.newaxis].astype(page.dtype)
-            return tiff_pixels.picture_of(array, page, white), ()
-        decoded = pillow_file.decode(opened, self._source, partial(self._opened, number))
-        return decoded.planes, (*decoded.notes, *_of_other_colours(page))
+        return from_pillow(image, page, white, self._source, opener)
 
-    def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
-        """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
-        if tiff_pixels.has_bands(page) or (page.sampleformat == 2 and page.bitspersample == 8):
-            return None
-        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
-            image = self._opened(number)
-            tags: Any = getattr(image, "tag_v2", {})
-            apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes: their unpackers cannot be chosen
-            if not (apart and quirks.more_than_8(image)):
-                return image
+
+class Said(NamedTuple):
+    """What the tags of a page say."""
+
+    white: float | None  # of real numbers
+    orientation: int
+    metadata: Metadata
+    notes: tuple[str, ...]
+
+
+def said_of(page: Any, stream: BinaryIO, frames: int) -> Said:
+    """What the tags of a page say, one of `frames` in a file."""
+    image = _described(page, stream)
+    white = as_white(sound(image.getexif().get, SMAX))
+    layout = page.parent
+    tags = sound(directories.read, stream, page.offset, layout.byteorder, layout.is_bigtiff)
+    metadata, orientation, notes = metadata_of(image, frames, False, tags or {})
+    if tags is None:
+        notes = ("its tags are damaged and left out",)
+    return Said(white, orientation, replace(metadata, nodata=tiff_pixels.nodata_of(page)), notes)
+
+
+def whole(
+    planes: Picture, page: Any, said: Said, source: str, full_scale: float | None, lost: tuple[str, ...]
+) -> Picture:
+    """The picture of a page, with all that is known of it. `lost` are remarks on its pixels."""
+    metadata = replace(said.metadata, bands=planes.metadata.bands)
+    return completed(planes, source, full_scale, metadata, (*lost, *said.notes), said.white is not None)
+
+
+def from_pillow(
+    image: Image.Image, page: Any, white: float | None, source: str, opener: Callable[[], Image.Image]
+) -> tuple[Picture, tuple[str, ...]]:
+    """A page that Pillow decodes, upright, and what was lost of it. `opener` opens the image again."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # which Pillow turns upright, as all others
+        array = array_of(image)[..., np.newaxis].astype(page.dtype)
+        return tiff_pixels.picture_of(array, page, white), ()
+    decoded = pillow_file.decode(image, source, opener)
+    return decoded.planes, (*decoded.notes, *_of_other_colours(page))
+
+
+def by_pillow(page: Any, opener: Callable[[], Image.Image]) -> Image.Image | None:
+    """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
+    if tiff_pixels.has_bands(page) or (page.sampleformat == 2 and page.bitspersample == 8):
         return None
+    if page.compression == _WEBP and extras.is_installed("imagecodecs"):  # few builds of Pillow decode it here
+        return None
+    with suppress(SyntaxError, LookupError, TypeError, struct.error):  # so it says that it does not know it
+        image = opener()
+        tags: Any = getattr(image, "tag_v2", {})
+        apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes: their unpackers cannot be chosen
+        if not (apart and quirks.more_than_8(image)):
+            return image
+    return None
 
-    def _opened(self, number: int) -> Image.Image:
-        self._stream.seek(0)
-        image: Image.Image = _pillows()(self._stream)
-        if number:
-            image.seek(number)
-        return image
+
+def opened(stream: BinaryIO, number: int = 0) -> Image.Image:
+    """A page as Pillow opens it."""
+    stream.seek(0)
+    image: Image.Image = _pillows()(stream)
+    if number:
+        image.seek(number)
+    return image
 
 
 _JPEGS = {6, 7}

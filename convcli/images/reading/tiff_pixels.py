@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -90,9 +91,16 @@ def array_of(page: Any, source: str) -> Array:
     ImageError
         A package is missing that undoes its compression, or it is of a kind that no picture is.
     """
-    what, name = f"input '{source}'", getattr(page.photometric, "name", page.photometric)
-    try:
+    with codec_needed(page, source):
         array = _decoded(page)
+    return usable(array, page, source)
+
+
+@contextmanager
+def codec_needed(page: Any, source: str) -> Iterator[None]:
+    """Turn tifffile's error that imagecodecs is missing into an `ImageError` that says how to get it."""
+    try:
+        yield
     except ValueError as error:
         if "imagecodecs" not in str(error) or extras.is_installed("imagecodecs"):
             raise
@@ -101,7 +109,12 @@ def array_of(page: Any, source: str) -> Array:
             f"is a TIFF that is compressed by {coding}, which needs imagecodecs",
             extras.how_to_get("imagecodecs"),
         )
-        raise ImageError(what, rule, remedy, "it is not installed") from None
+        raise ImageError(f"input '{source}'", rule, remedy, "it is not installed") from None
+
+
+def usable(array: Array | None, page: Any, source: str) -> Array:
+    """The samples of a page, if they are of a kind that pictures are. Raises `ImageError`."""
+    what, name = f"input '{source}'", getattr(page.photometric, "name", page.photometric)
     if array is not None and array.dtype.kind == "c":
         raise ImageError(what, "is a TIFF of complex numbers", "convert it to real and imaginary parts first")
     if array is None or array.dtype.kind not in "uifb" or int(page.photometric) not in SPACES:
@@ -173,6 +186,7 @@ def picture_of(array: Array, page: Any, known: float | None) -> Picture:
     kept, white, real, notes = samples_of(array, page.bitspersample)
     white = known or white if real else white
     if alpha == (1,):
+        kept = kept if kept.flags.writeable else kept.copy()
         straighten(kept, white, real)
     kept = np.ascontiguousarray(kept)  # interleaved, as all pictures are
     if not has_bands(page):

@@ -1,0 +1,263 @@
+"""The first directory of a TIFF, held against the size of the file before anything that it tells is believed.
+
+Of it a small file is made, in memory, that has all of its tags but no pixels: what reads tags reads them there. And such files
+of one tile or strip, for Pillow to decode. Adobe, "TIFF Revision 6.0", section 2; BigTIFF; Hamamatsu's NDPI is not understood.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from convcli.system import stores
+from convcli.system.stores import Ranges
+
+MOST_TAGS, MOST_BYTES, MOST_PAGES = 4096, 64 << 20, 1 << 16
+"""A directory has no more tags, its values no more bytes, a file no more pages."""
+
+_BLOCK = 4096
+"""Places of tiles that are read at a time."""
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes of a value of each type."""
+
+_NUMBERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
+"""Types of counts and places."""
+
+_WITHIN = {0: (34665, 34853), 34665: (40965,)}
+"""Tags of directories within a directory: those of EXIF and GPS and, within that of EXIF, of interoperability."""
+
+_LEFT_OUT = {330, 37724}
+"""Directories of other pictures, and Photoshop's layers."""
+
+TILES, STRIPS = (324, 325), (273, 279)
+"""Tags of the places of tiles and strips, and of their bytes."""
+
+_PIXELS = {
+    256, 257, 258, 259, 262, 266, 277, 278, 284, 292, 293, 317, 320, 322, 323, 332, 334, 338, 339, 347, 529, 530, 531, 532,
+}  # fmt: skip
+"""Tags that a decoder of pixels needs, but for places."""
+
+
+class Layout(NamedTuple):
+    """How numbers of a file are stored."""
+
+    order: str  # < or >
+    big: bool  # BigTIFF
+
+    @property
+    def place(self) -> str:
+        """The format of a place in the file."""
+        return self.order + ("Q" if self.big else "I")
+
+    @property
+    def length(self) -> str:
+        """The format of the number of tags."""
+        return self.order + ("Q" if self.big else "H")
+
+    @property
+    def entry(self) -> struct.Struct:
+        """The format of a tag: number, type, how many values, and the values or their place."""
+        return struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
+
+    @property
+    def inline(self) -> int:
+        """Bytes of values that stand in the tag itself."""
+        return 8 if self.big else 4
+
+    def head(self, place: int) -> bytes:
+        """The first bytes of a file whose first directory is there."""
+        mark = b"II" if self.order == "<" else b"MM"
+        if self.big:
+            return mark + struct.pack(f"{self.order}HHHQ", 43, 8, 0, place)
+        return mark + struct.pack(f"{self.order}HI", 42, place)
+
+
+class Value(NamedTuple):
+    """The value of a tag, as the file has it."""
+
+    kind: int
+    many: int
+    data: bytes
+
+
+Tags: TypeAlias = "list[tuple[int, Value | Tags]]"
+
+
+class Table:
+    """The numbers of a tag that may have millions of them: read when they are asked for."""
+
+    def __init__(self, ranges: Ranges, layout: Layout, kind: int, count: int, place: int, data: bytes | None) -> None:
+        self._ranges, self._place, self._data, self.count = ranges, place, data, count
+        self._dtype = np.dtype(layout.order + _NUMBERS[kind])
+        self._block = lru_cache(256)(self._read)
+
+    def __getitem__(self, index: int) -> int:
+        return int(self._block(index // _BLOCK)[index % _BLOCK])
+
+    def _read(self, block: int) -> np.ndarray[tuple[int], np.dtype[np.integer]]:
+        size = self._dtype.itemsize
+        start, stop = block * _BLOCK * size, min((block + 1) * _BLOCK, self.count) * size
+        held = self._data
+        data = self._ranges.read(self._place + start, stop - start) if held is None else held[start:stop]
+        return np.frombuffer(data, self._dtype)
+
+
+class Directory:
+    """The first directory of a file, and how many pages there are.
+
+    Parameters
+    ----------
+    ranges : Ranges
+        The file, which stays open: tables are read later.
+
+    Raises
+    ------
+    ValueError, struct.error
+        It is damaged. The message is a reason.
+    """
+
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges, self._size, self._stream = ranges, ranges.size, stores.stream(ranges)
+        head = self._stream.read(16)
+        order = {b"II": "<", b"MM": ">"}[head[:2]]
+        self.layout = Layout(order, struct.unpack_from(order + "H", head, 2)[0] == 43)
+        (place,) = struct.unpack_from(self.layout.place, head, 8 if self.layout.big else 4)
+        self.tables: dict[int, Table] = {}
+        self._left = MOST_BYTES
+        self.tags, following = self._directory(place, 0)
+        self.pages = 1 + self._others(place, following)
+
+    def number(self, tag: int, otherwise: int) -> int:
+        """The first number of a tag."""
+        for name, value in self.tags:
+            if name == tag and isinstance(value, Value) and value.kind in _NUMBERS and value.many:
+                return int(np.frombuffer(value.data, self.layout.order + _NUMBERS[value.kind], 1)[0])
+        return otherwise
+
+    def _heads(self, place: int) -> tuple[bytes, int]:
+        """The tags of a directory as bytes, and the place of the directory that follows it; 0 if none does."""
+        layout = self.layout
+        self._stream.seek(place)
+        (count,) = struct.unpack(layout.length, self._stream.read(struct.calcsize(layout.length)))
+        if count > MOST_TAGS:
+            raise ValueError(f"a directory has {count} tags")
+        heads = self._stream.read(count * layout.entry.size)
+        if len(heads) < count * layout.entry.size:
+            raise ValueError("a directory is truncated")
+        after = self._stream.read(struct.calcsize(layout.place))
+        return heads, struct.unpack(layout.place, after)[0] if len(after) == struct.calcsize(layout.place) else 0
+
+    def _directory(self, place: int, of: int) -> tuple[Tags, int]:
+        heads, following = self._heads(place)
+        found: Tags = []
+        for tag, kind, count, held in self.layout.entry.iter_unpack(heads):
+            if kind not in _SIZES or (tag in _LEFT_OUT and not of):
+                continue
+            if tag in _WITHIN.get(of, ()):
+                try:
+                    inner, _ = self._directory(struct.unpack_from(self.layout.place, held)[0], tag)
+                except (struct.error, ValueError):
+                    continue
+                found.append((tag, inner))
+                continue
+            size = count * _SIZES[kind]
+            where = struct.unpack_from(self.layout.place, held)[0] if size > self.layout.inline else 0
+            if where + size > self._size:
+                if tag in (*TILES, *STRIPS):
+                    raise ValueError(f"the table of tag {tag} lies beyond the end of the file")
+                continue
+            if not of and tag in (*TILES, *STRIPS):
+                if kind not in _NUMBERS:
+                    raise ValueError(f"tag {tag} is damaged")
+                self.tables[tag] = Table(self._ranges, self.layout, kind, count, where, None if where else held[:size])
+                continue
+            data = held[:size]
+            if where:
+                self._left -= size
+                if self._left < 0:
+                    raise ValueError(f"its tags have more than {MOST_BYTES >> 20} MiB")
+                self._stream.seek(where)
+                data = self._stream.read(size)
+            found.append((tag, Value(kind, count, data)))
+        return found, following
+
+    def _others(self, first: int, following: int) -> int:
+        """How many pages follow, without reduced ones and masks."""
+        seen, pages = {first}, 0
+        while following:
+            if following in seen:
+                raise ValueError("its directories follow each other in a circle")
+            if len(seen) > MOST_PAGES:
+                raise ValueError(f"it has more than {MOST_PAGES} directories")
+            if following >= self._size:
+                raise ValueError(f"page {pages + 2} is missing")
+            seen.add(following)
+            heads, following = self._heads(following)
+            kinds = {tag: held for tag, kind, _, held in self.layout.entry.iter_unpack(heads) if kind in (3, 4)}
+            new, old = (self._small(kinds.get(tag)) for tag in (254, 255))
+            pages += not (new & 5 or old == 2)  # bit 0: reduced, bit 2: a mask
+        return pages
+
+    def _small(self, held: bytes | None) -> int:
+        """A number below 256 in a tag."""
+        return 0 if held is None else held[0] | held[1] | held[3]
+
+    def whole(self, count: int, changes: dict[int, int]) -> io.BytesIO:
+        """A file with all tags, without pixels, with as many empty strips or tiles as `count`. `changes` are of numbers."""
+        places = TILES if TILES[0] in self.tables else STRIPS
+        empty = Value(3, count, bytes(2 * count))
+        tags = [(tag, self._number(changes[tag]) if tag in changes else value) for tag, value in self.tags]
+        return io.BytesIO(self._file([*tags, *((tag, empty) for tag in places)]))
+
+    def part(self, segments: Sequence[bytes], changes: dict[int, int]) -> io.BytesIO:
+        """A file of one tile, or one strip, or one of each of several planes."""
+        tiled = TILES[0] in self.tables
+        tags: Tags = [
+            (tag, self._number(changes[tag]) if tag in changes else value)
+            for tag, value in self.tags
+            if tag in _PIXELS and not (tag in changes and not changes[tag])
+        ]
+        have = {tag for tag, _ in tags}
+        tags += [(tag, self._number(value)) for tag, value in changes.items() if value and tag not in have]
+        places, counts = TILES if tiled and 322 in {tag for tag, _ in tags} else STRIPS
+        tags.append((counts, self._number(*map(len, segments))))
+        without = self._file([*tags, (places, self._number(*[0] * len(segments)))])
+        here, found = len(without), []
+        for segment in segments:
+            found.append(here)
+            here += len(segment)
+        return io.BytesIO(self._file([*tags, (places, self._number(*found))]) + b"".join(segments))
+
+    def _number(self, *numbers: int) -> Value:
+        return Value(4, len(numbers), struct.pack(f"{self.layout.order}{len(numbers)}I", *numbers))
+
+    def _file(self, tags: Tags) -> bytes:
+        head = self.layout.head(0)
+        return self.layout.head(len(head)) + self._composed(tags, len(head))
+
+    def _composed(self, tags: Tags, place: int) -> bytes:
+        """The bytes of a directory that stands at a place, an even one."""
+        layout = self.layout
+        heads, tail = [], bytearray()
+        start = place + struct.calcsize(layout.length) + len(tags) * layout.entry.size + struct.calcsize(layout.place)
+        for tag, value in sorted(tags, key=lambda one: one[0]):
+            here = struct.pack(layout.place, start + len(tail))
+            if isinstance(value, Value):
+                kind, count, data = value
+                held = data if len(data) <= layout.inline else here
+                if held is here:
+                    tail += data
+            else:
+                kind, count, held = 4, 1, here
+                tail += self._composed(value, start + len(tail))
+            if not isinstance(value, Value) and layout.big:
+                kind = 16
+            heads.append(layout.entry.pack(tag, kind, count, held))
+            tail += bytes(len(tail) % 2)
+        return struct.pack(layout.length, len(heads)) + b"".join(heads) + struct.pack(layout.place, 0) + bytes(tail)

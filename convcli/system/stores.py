@@ -1,0 +1,339 @@
+"""Files and objects by paths and URLs: ranges of bytes from several threads at once, names, whole objects written.
+
+A path never needs fsspec. A URL (``s3://``, ``https://``) needs it, and for most schemes another package. How it gets its
+credentials is up to fsspec; they are not printed here, and neither are queries of a URL, which may be signatures.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import Any, BinaryIO, NamedTuple, Protocol, cast
+from urllib.parse import unquote, urlsplit
+
+from convcli import extras
+from convcli.errors import ImageError
+from convcli.system import files
+
+SCHEMES = {
+    "file": "", "memory": "fsspec", "http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs",
+    "abfs": "adlfs",
+}  # fmt: skip
+"""The schemes of URLs that are taken, and the package that each needs."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_ADDRESS = re.compile(r"\S*://\S+")
+_BUFFER_BYTES = 1 << 16
+
+
+class Ranges(Protocol):
+    """The bytes of a file or an object."""
+
+    size: int
+
+    def read(self, start: int, length: int) -> bytes:
+        """The bytes from `start`; fewer if it ends. From several threads at once."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
+
+
+class Place(NamedTuple):
+    """A path, or a URL taken apart."""
+
+    scheme: str  # empty for a path
+    name: str  # the path; or the URL
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a path."""
+        return not self.scheme
+
+
+def place_of(source: str) -> Place:
+    """Where something lies. A URL of a file becomes a path.
+
+    Raises `ImageError` for a scheme that is not taken, and for a chain of URLs, in which a part could be any scheme.
+    """
+    found = _SCHEME.match(source)
+    if found is None:
+        return Place("", source)
+    scheme = found[1].lower()
+    if scheme not in SCHEMES or "::" in source:
+        what = f"address '{shown(source)}'"
+        if scheme in SCHEMES or "::" in source:
+            raise ImageError(what, "is a chain of addresses", "name the file itself", "'::' is not taken")
+        raise ImageError(what, f"has the scheme '{scheme}'", f"use a path, or one of {', '.join(SCHEMES)}")
+    if scheme == "file":
+        from urllib.request import url2pathname
+
+        parts = urlsplit(source)
+        return Place("", url2pathname(parts.path) if os.name == "nt" else unquote(parts.path))
+    return Place(scheme, scheme + source[len(scheme) :])
+
+
+def is_remote(source: str) -> bool:
+    """Whether it is a URL, of any scheme, other than that of a file."""
+    found = _SCHEME.match(source)
+    return found is not None and found[1].lower() != "file"
+
+
+def shown(source: str) -> str:
+    """A path or a URL for a message: without user and password, and without its query, which may be a signature."""
+    found = _SCHEME.match(source)
+    if found is None:
+        return source
+    head, rest = found[0], source[found.end() :]
+    rest, mark, _ = rest.partition("?")
+    authority, slash, path = rest.partition("/")
+    if found[1].lower() not in ("az", "abfs"):  # where @ stands between container and account
+        authority = authority.rpartition("@")[2]
+    return head + authority + slash + path + ("?…" if mark else "")
+
+
+@contextmanager
+def reached(source: str, what: str = "input", rule: str = "cannot be read") -> Iterator[None]:
+    """Turn errors of the file system, and of fsspec's packages, into an `ImageError` of one line."""
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # aiohttp, botocore and others have errors of their own
+        raise _refusal(f"{what} '{shown(source)}'", rule, error, is_remote(source)) from None
+
+
+def _refusal(what: str, rule: str, error: Exception, remote: bool) -> ImageError:
+    if not remote and isinstance(error, (OSError, ValueError)):
+        return files.refusal(what, rule, error)
+    if isinstance(error, FileNotFoundError):
+        return ImageError(what, rule, "check the address", "there is no such object")
+    if isinstance(error, PermissionError):
+        return ImageError(what, rule, "check your credentials", "access is denied")
+    text = _ADDRESS.sub("…", (str(error).splitlines() or [""])[0]).strip()
+    why = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return ImageError(what, rule, "check the address and the network", why)
+
+
+def opened(source: str) -> Ranges:
+    """A file or an object, opened for reading in ranges."""
+    place = place_of(source)
+    with reached(source):
+        return _File(place.name, source) if place.is_local else _Object(place, source)
+
+
+def stream(ranges: Ranges) -> BinaryIO:
+    """Ranges as a stream that can seek, for one thread. Closing it leaves them open."""
+    return cast("BinaryIO", io.BufferedReader(_Raw(ranges), _BUFFER_BYTES))
+
+
+def identity(source: str) -> str:
+    """What tells that a file or an object has changed: its size and the time of its change in ns, or its ETag."""
+    place = place_of(source)
+    with reached(source):
+        if place.is_local:
+            status = os.stat(place.name)
+            return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
+        return _version(file_system(source).info(place.name))
+
+
+def _version(info: dict[str, Any]) -> str:
+    size = f"{info.get('size')} bytes"
+    for name in ("ETag", "etag", "e_tag", "md5Hash", "Last-Modified", "LastModified", "mtime", "updated", "created"):
+        if info.get(name):
+            return f"{size}, {str(info[name]).strip(chr(34))}"
+    return size
+
+
+def names(folder: str) -> Iterator[str]:
+    """The names of all files below a folder or a prefix, one after another: paths or URLs, in no order.
+
+    Only the entries of one folder are held at a time; of S3, of one page.
+    """
+    place = place_of(folder)
+    with reached(folder):
+        if place.is_local:
+            yield from _below(place.name)
+            return
+        system = file_system(folder)
+        head = f"{place.scheme}://"
+        for name in _objects(system, system._strip_protocol(place.name)):
+            yield name if _SCHEME.match(name) else head + name.lstrip("/")
+
+
+def _below(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path)
+            elif entry.is_file():
+                yield entry.path
+
+
+def _objects(system: Any, prefix: str) -> Iterator[str]:
+    pages = getattr(system, "_iterdir", None) if "s3" in system.protocol else None
+    if pages is not None:
+        from fsspec.asyn import sync
+
+        bucket, _, key = prefix.partition("/")
+        found = pages(bucket, delimiter="", prefix=f"{key.rstrip('/')}/" if key else "")
+        with suppress(StopAsyncIteration):
+            while True:
+                entry = sync(system.loop, found.__anext__)
+                if not entry["name"].endswith("/"):
+                    yield entry["name"]
+        return
+    waiting = [prefix]
+    while waiting:
+        for entry in system.ls(waiting.pop(), detail=True):
+            if entry["type"] == "directory":
+                waiting.append(entry["name"])
+            else:
+                yield entry["name"]
+
+
+def put(target: str, data: bytes) -> None:
+    """Write a whole file or object, which replaces what is there at once."""
+    place = place_of(target)
+    if place.is_local:
+        with files.writing(place.name) as to:
+            to.write(data)
+        return
+    with reached(target, "output", "cannot be written"):
+        file_system(target).pipe_file(place.name, data)
+
+
+def file_system(source: str) -> Any:
+    """The file system of a URL, by fsspec. Its lists of names are never kept: others write there, too.
+
+    Raises `ImageError` if a package is missing.
+    """
+    place = place_of(source)
+    for package in ("fsspec", SCHEMES[place.scheme or "memory"]):
+        if not extras.is_installed(package):
+            rule = f"has the scheme '{place.scheme}', which needs {package}"
+            raise ImageError(f"address '{shown(source)}'", rule, extras.how_to_get(package), "it is not installed")
+    import fsspec
+
+    with reached(source):
+        options = {} if place.scheme == "memory" else {"use_listings_cache": False}
+        return fsspec.filesystem(place.scheme or "file", **options)
+
+
+class _File:
+    """A file of this machine."""
+
+    def __init__(self, path: str, source: str) -> None:
+        self._source = source
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise ImageError(f"input '{source}'", "is a folder", "name a file")
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(
+                f"input '{source}'", "cannot be read in parts", "write it to a file first", "it is no file"
+            )
+        self._descriptor: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self.size = os.fstat(self._descriptor).st_size
+        self._lock = Lock()
+        self._at: Callable[[int, int, int], bytes] = getattr(os, "pread", self._sought)
+
+    def read(self, start: int, length: int) -> bytes:
+        """See `Ranges.read`."""
+        assert self._descriptor is not None
+        with reached(self._source):
+            data = self._at(self._descriptor, length, start)
+            if len(data) == length or start + len(data) >= self.size:
+                return data
+            parts = [data]  # Linux reads at most 2 GiB at a time
+            start, length = start + len(data), length - len(data)
+            while length and (data := self._at(self._descriptor, length, start)):
+                parts.append(data)
+                start, length = start + len(data), length - len(data)
+            return b"".join(parts)
+
+    def _sought(self, descriptor: int, length: int, start: int) -> bytes:
+        with self._lock:
+            os.lseek(descriptor, start, os.SEEK_SET)
+            return os.read(descriptor, length)
+
+    def close(self) -> None:
+        """See `Ranges.close`."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, OSError):
+            self.close()
+
+
+class _Object:
+    """An object behind a URL."""
+
+    def __init__(self, place: Place, source: str) -> None:
+        self._system, self._name, self._source = file_system(source), place.name, source
+        info = self._system.info(self._name)
+        size = info.get("size")
+        if info.get("type") == "directory":
+            raise ImageError(f"input '{shown(source)}'", "is a folder", "name a file")
+        if not isinstance(size, int):
+            raise self._whole("its server does not say how long it is")
+        self.size = size
+        if place.scheme.startswith("http") and size > 1:
+            self._probe(info)
+
+    def _probe(self, info: dict[str, Any]) -> None:
+        """Ask for one byte: a server that knows no ranges sends everything, each time."""
+        if info.get("partial") is not False:
+            with suppress(ValueError), self._system.open(self._name, block_size=1, cache_type="none") as one:
+                one.seek(1)
+                if len(one.read(1)) == 1:
+                    return
+        raise self._whole("its server sends no ranges")
+
+    def _whole(self, why: str) -> ImageError:
+        return ImageError(f"input '{shown(self._source)}'", "cannot be read in parts", "fetch it first", why)
+
+    def read(self, start: int, length: int) -> bytes:
+        """See `Ranges.read`."""
+        stop = min(start + length, self.size)
+        if stop <= start:
+            return b""
+        with reached(self._source):
+            data = bytes(self._system.cat_file(self._name, start=start, end=stop))
+        if len(data) != stop - start:
+            why = f"of {stop - start} bytes it sent {len(data)}"
+            raise ImageError(f"input '{shown(self._source)}'", "cannot be read", "try again", why)
+        return data
+
+    def close(self) -> None:
+        """See `Ranges.close`."""
+
+
+class _Raw(io.RawIOBase):
+    """Ranges as a stream."""
+
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges, self._place = ranges, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._place = max(0, offset + (0, self._place, self._ranges.size)[whence])
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._ranges.read(self._place, len(buffer))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
