@@ -37,7 +37,10 @@ def attributes(layout: Layout, levels: int) -> dict[str, Any]:
     }
     found: dict[str, Any] = {"version": "0.5", "multiscales": [scales]}
     if layout.space == "rgb":
-        found["omero"] = {"channels": [_channel(layout, *named) for named in _COLOURS.items()]}
+        channels = [_channel(layout, *named) for named in _COLOURS.items()]
+        if layout.shape[0] > len(channels):
+            channels.append(_channel(layout, "Alpha", "FFFFFF") | {"active": False})
+        found["omero"] = {"channels": channels}
     return {"ome": found}
 
 

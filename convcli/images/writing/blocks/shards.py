@@ -1,7 +1,7 @@
 """Zarr 3: each block is a shard of chunks. The group with OME's metadata comes last.
 
-zarr makes the metadata of arrays, and reads them. Shards are encoded here: this takes half the processor time, needs no loop of events that
-all threads wait for, and lets workers do without zarr.
+zarr makes the metadata of arrays, and reads them. Shards are encoded here: this takes half the processor time, needs no loop of
+events that all threads wait for, and lets workers do without zarr.
 
 Zarr core specification 3, "Sharding codec" 1.0 (ZEP 2).
 """
@@ -84,12 +84,12 @@ def _divisor(side: int) -> int:
 class Shards:
     """Encodes blocks as shards, and writes them to a place."""
 
-    def __init__(self, layout: Layout, place: Objects) -> None:
+    def __init__(self, layout: Layout, objects: Objects) -> None:
         for package in ("zarr", "numcodecs"):
             if not extras.is_installed(package):
                 why = f"{package} is not installed"
                 raise ImageError(f"output '{layout.target}'", "cannot be written", extras.how_to_get("zarr"), why)
-        self._place, self._arrays, self._dtype = place, arrays(layout), np.dtype(layout.dtype)
+        self._objects, self._arrays, self._dtype = objects, arrays(layout), np.dtype(layout.dtype)
         self._level = _LEVEL if layout.compression is None else layout.compression
 
     def put(self, rows: range, columns: range, pixels: Array) -> Receipt:
@@ -103,14 +103,14 @@ class Shards:
                     if not array.made:
                         break
                     part = halved(part) if array.level else part
-                    self.write(array, *at, part)
+                    self.write(array, at, part)
         return []
 
-    def write(self, array: Array3, row: int, column: int, pixels: Array) -> None:
-        """Write a shard of a level from its pixels ``(H, W, C)``. One with nothing but zeros is not there."""
+    def write(self, array: Array3, at: tuple[int, ...], pixels: Array) -> None:
+        """Write a shard of a level, by its number, from its pixels ``(H, W, C)``. One with nothing but zeros is not there."""
         data = self._encoded(array, pixels)
         if data:
-            self._place.put(array.name(row, column), data)
+            self._objects.put(array.name(*at), data)
 
     def _encoded(self, array: Array3, pixels: Array) -> bytes:
         """The bytes of a shard: chunks, and an index of their places and lengths with a checksum. Empty if there are none."""
@@ -164,18 +164,18 @@ class Target:
 
     def __init__(self, layout: Layout) -> None:
         self._layout, self.grid = layout, _block(layout)
-        self._place = objects_of(layout)
-        self._shards, self._arrays = Shards(layout, self._place), arrays(layout)
+        self._objects = objects_of(layout)
+        self._shards, self._arrays = Shards(layout, self._objects), arrays(layout)
 
     def begin(self) -> None:
         """Make the arrays, without the group."""
-        self._place.begin()
+        self._objects.begin()
         for array in self._arrays:
-            self._place.put(f"{array.level}/zarr.json", self._shards.describe(array))
+            self._objects.put(f"{array.level}/zarr.json", self._shards.describe(array))
 
     def resume(self) -> None:
         """Go on with the arrays as they are."""
-        self._place.resume()
+        self._objects.resume()
 
     def put(self, rows: range, columns: range, pixels: Array) -> Receipt:
         """Write the shards of a block."""
@@ -191,41 +191,41 @@ class Target:
             "node_type": "group",
             "attributes": ome.attributes(self._layout, len(self._arrays)),
         }
-        self._place.commit(json.dumps(group, indent=1).encode())
+        self._objects.commit(json.dumps(group, indent=1).encode())
 
     def _complete(self, array: Array3) -> None:
         """Make a level from the one before."""
-        before = self._place.array(array.level - 1)
+        before = self._objects.array(array.level - 1)
 
         def work(at: tuple[int, ...]) -> None:
             rows, columns = (slice(2 * n * side, 2 * (n + 1) * side) for n, side in zip(at, array.shard, strict=True))
-            with self._place.telling():
+            with self._objects.telling():
                 window = np.asarray(before[:, rows, columns])
-            self._shards.write(array, *at, halved(np.moveaxis(window, 0, -1)))
+            self._shards.write(array, at, halved(np.moveaxis(window, 0, -1)))
 
         run_all(work, [*np.ndindex(*array.shards)], workers(self._layout.threads))
 
     def abandon(self) -> None:
         """Delete what there is."""
-        self._place.abandon()
+        self._objects.abandon()
 
     def close(self) -> None:
         """Let go of the place."""
-        self._place.close()
+        self._objects.close()
 
 
 class Worker:
     """Blocks of another process, which writes to the same place."""
 
     def __init__(self, layout: Layout) -> None:
-        self._place = objects_of(layout)
-        self._shards = Shards(layout, self._place)
+        self._objects = objects_of(layout)
+        self._shards = Shards(layout, self._objects)
 
     def put(self, rows: range, columns: range, pixels: Array) -> Receipt:
         """Write the shards of a block."""
-        self._place.check()
+        self._objects.check()
         return self._shards.put(rows, columns, pixels)
 
     def close(self) -> None:
         """Let go of the place."""
-        self._place.close()
+        self._objects.close()
