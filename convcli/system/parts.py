@@ -55,6 +55,7 @@ class Part:
         self.path = Path(os.path.realpath(target))
         self.name = self.path.parent / f".{self.path.name}.part"
         self._descriptor: int | None = None
+        self._held = False
 
     @property
     def descriptor(self) -> int:
@@ -86,8 +87,9 @@ class Part:
                     self._open()
                     return
                 except FileExistsError:
-                    self._open()
-                    self.abandon()
+                    with suppress(FileNotFoundError):  # the run that had it has ended
+                        self._open()
+                        self.abandon()
 
     def resume(self) -> None:
         """Go on with what an earlier run left.
@@ -109,6 +111,7 @@ class Part:
         while True:
             if self.folder and os.name != "posix":
                 os.stat(self.name)
+                self._held = True
                 return
             descriptor = os.open(self.name, (os.O_RDONLY if self.folder else os.O_RDWR) | _BINARY)
             try:
@@ -118,7 +121,7 @@ class Part:
                 os.close(descriptor)
                 raise
             if here is not None and os.path.samestat(here, os.fstat(descriptor)):
-                self._descriptor = descriptor
+                self._descriptor, self._held = descriptor, True
                 return
             os.close(descriptor)  # another run has renamed or deleted it since
             if here is None:
@@ -170,7 +173,9 @@ class Part:
             raise
 
     def abandon(self) -> None:
-        """Delete it, with the parts of other processes."""
+        """Delete it, with the parts of other processes. Nothing is done if another run has it."""
+        if not self._held:
+            return
         with suppress(OSError):
             if self.folder:
                 shutil.rmtree(self.name)
@@ -191,6 +196,7 @@ class Part:
 
     def close(self) -> None:
         """Let go of it. It stays as it is, for another run."""
+        self._held = False
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -74,6 +74,7 @@ class Target:
                 self._file.write(_HEAD.pack(b"II", 43, 8, 0, self._directories(index)), 0)
         except BaseException:
             self._file.cut(end)
+            self._tiles = Tiles(self._layout, "", self._file)  # which may know of a tile that was cut off
             raise
         self._part.commit()
 

@@ -40,12 +40,10 @@ def halved(pixels: Array) -> Array:
     height, width, _ = pixels.shape
     if height % 2 or width % 2:
         pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-    parts = [pixels[row::2, column::2] for row in (0, 1) for column in (0, 1)]
     wide = np.dtype(np.float64) if pixels.dtype.kind == "f" else _wider(pixels.dtype)
     with np.errstate(all="ignore"):
-        total = parts[0].astype(wide)
-        for part in parts[1:]:
-            total += part
+        total = np.add(pixels[::2, ::2], pixels[1::2, ::2], dtype=wide)
+        total += np.add(pixels[::2, 1::2], pixels[1::2, 1::2], dtype=wide)
         if wide.kind == "f":
             return (total / 4).astype(pixels.dtype)
     total += 1 + (total >> 2 & 1)  # of what is left over, 3 is rounded up, and 2 if the quotient is odd
