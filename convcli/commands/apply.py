@@ -15,7 +15,7 @@ from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError, ImageError
 from convcli.images.formats import format_of
 from convcli.runs import outputs
-from convcli.system.names import STDIO, is_stream
+from convcli.system.names import STDIO, is_stream, is_there
 
 if TYPE_CHECKING:
     from convcli.commands.reporters import Reporter
@@ -79,7 +79,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     """
     inputs, reading, writing = asked.inputs, asked.reading, asked.writing
     spec = asked.geometry.spec(transposed)
-    if not all(word == STDIO or os.path.lexists(word) for word in inputs.images):
+    if not all(word == STDIO or is_there(word) for word in inputs.images):
         from convcli.commands.synonyms import check_images
 
         check_images(inputs.images, asked.operation, writing.output)

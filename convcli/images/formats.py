@@ -38,6 +38,7 @@ class Format(NamedTuple):
     # function ``write``. Empty: files are not read, or not written.
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
+    blocks: str = ""  # the module in `convcli.images.writing.blocks` that writes files part by part; empty: none does
     refusal: str = ""  # why files are not read: the rule of the error
     # what opens these files in Pillow, ``MODULE.NAME``; given if other plugins need not be tried first
     plugin: str = ""
@@ -107,13 +108,15 @@ ROWS = {row.name: row for row in (
     Format("AVIF", header="boxes.avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
+           blocks="bigtiff",
            bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
-    Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
+    Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", blocks="flat", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
-           sequence="file", reader="netpbm_file", writer="netpbm", any_white=True, bits=16, alpha=False),
+           sequence="file", reader="netpbm_file", writer="netpbm", blocks="flat", any_white=True, bits=16, alpha=False),
+    Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", package="zarr", bits=16, real=True, cmyk=True, bands=True),
     Format("BMP", (".bmp",), header="headers.bmp", alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
     Format("JPEG2000", heads=(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "), header="boxes.jpeg2000", feature="jpg_2000",
@@ -214,7 +217,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
     if row is None or ending in row.refused_endings or not _written(row.name):
         which = f"ends in '{ending}', which" if ending else "has no ending such as .png and"
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {which}"
-        raise ImageError(what, "cannot be written", "use png, jpg, tif, webp, ppm, bmp, gif or npy")
+        raise ImageError(what, "cannot be written", "use png, jpg, tif, webp, ppm, bmp, gif, npy or zarr")
     if not _built(row):
         raise ImageError(f"format {row.name}", "cannot be written", "use png", "this Pillow is built without it")
     return row.written_as or row.name
@@ -276,7 +279,7 @@ def _row_of_ending(ending: str) -> Format | None:
 def _written(name: str) -> bool:
     """Whether a format can be written."""
     row = row_of(name)
-    return bool(row.writer) and (bool(row.endings) or _registered(name, "SAVE"))
+    return bool(row.blocks) or (bool(row.writer) and (bool(row.endings) or _registered(name, "SAVE")))
 
 
 def _read(name: str) -> bool:

@@ -203,17 +203,19 @@ class BlockWork:
         return int(window + pixels * (computed + again + 2 * stored) + tile)
 
 
-def sizes(work: BlockWork, grid: Size) -> list[Size]:
+def sizes(work: BlockWork, grid: Size, pyramid: bool = False) -> list[Size]:
     """Sizes of blocks that fit a target's grid, from the largest to the smallest.
 
-    Of an input in strips, blocks are as wide as the picture, so that no strip is decoded twice.
+    Of an input in strips, blocks are as wide as the picture, so that no strip is decoded twice. For a `pyramid` they are as high
+    as they are wide, so that they hold some of its levels.
     """
     height, width = work.geometry.output
     whole = -(-width // grid.width) * grid.width
     wide = (
         whole if work.file.chunk.width >= work.geometry.input.width else min(whole, _rounded(LARGEST.width, grid.width))
     )
-    tall = min(-(-height // grid.height) * grid.height, _rounded(LARGEST.height, grid.height))
+    most = LARGEST.width if pyramid else LARGEST.height
+    tall = min(-(-height // grid.height) * grid.height, _rounded(most, grid.height))
     found = [Size(tall, wide)]
     while found[-1] != (grid.height, grid.width):
         tall, wide = found[-1]

@@ -209,7 +209,7 @@ class Run:
         height, width = self.work.geometry.output
         threads = self.threads
         while True:
-            for size in sizes(self.work, grid):
+            for size in sizes(self.work, grid, self.how.blocks.pyramid):
                 block = self.work.block(range(min(size.height, height)), range(min(size.width, width)))
                 if threads * self.work.needs(block) <= free:
                     return size, threads

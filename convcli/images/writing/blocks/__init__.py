@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from convcli.errors import ImageError
 from convcli.geometry import Size
+from convcli.images.formats import row_of
 from convcli.images.picture import Metadata
 from convcli.pointwise import Array
 
@@ -104,13 +105,6 @@ class BlockTarget(Blocks, Protocol):
         ...
 
 
-_HOMES = {"TIFF": "bigtiff", "NPY": "flat", "PPM": "flat", "ZARR": "shards"}
-"""The module of each format."""
-
-CONTAINERS = tuple(_HOMES)
-"""Formats that can be written in blocks."""
-
-
 def block_target(layout: Layout) -> BlockTarget:
     """The target of a layout. Nothing is made before `begin` or `resume`.
 
@@ -130,6 +124,7 @@ def worker(layout: Layout) -> Blocks:
 
 
 def _module(layout: Layout) -> Any:
-    if layout.container not in _HOMES:
-        raise ImageError(f"format {layout.container}", "cannot be written in blocks", "write .tif or .zarr")
-    return import_module(f"{__name__}.{_HOMES[layout.container]}")
+    row = row_of(layout.container)
+    if not row.blocks:
+        raise ImageError(f"format {row.name}", "cannot be written in blocks", "write .tif or .zarr")
+    return import_module(f"{__name__}.{row.blocks}")
