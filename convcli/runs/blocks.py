@@ -32,6 +32,7 @@ from convcli.runs.places.here import Here
 from convcli.runs.remarks import Looked
 from convcli.runs.single import Blocks, Done, Writing, placed
 from convcli.system import memory
+from convcli.system.context import current
 from convcli.system.files import refusal
 from convcli.system.names import is_url
 from convcli.system.parallel import workers
@@ -160,7 +161,7 @@ class Run:
         how.settings.check(container)
         cluster = self._cluster()
         self.threads = workers(operation.compute.threads) if cluster is None else 1
-        limit = memory.total_bytes() if cluster is None else cluster.memory or inf
+        limit = memory.total_bytes() if cluster is None else cluster.limit or inf
         self.memory = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
         cache = min(CACHE_BYTES, self.memory // 8)
         request = Request(self.source, how.full_scale, operation, container, how.policy, cache)
@@ -170,6 +171,8 @@ class Run:
         self.layout = self.layout._replace(block=self.size)
         self.sink = block_target(self.layout)
         if cluster is None:
+            if current().owns_process:
+                memory.settle()
             self.place: Place = Here(Bench(self.work, self.sink).perform, self.threads)
         else:
             self.place = cluster.place(BlockJob(request, self.layout))

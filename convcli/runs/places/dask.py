@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -17,18 +16,13 @@ import numpy as np
 from convcli import __version__
 from convcli.errors import BackendError, ConvError, ImageError, param
 from convcli.runs.places import PATIENCE
+from convcli.system import memory
 from convcli.system.context import Context
 
 T = TypeVar("T")
 
 RETRIES, PAUSE = 2, 0.25
 """How often a task is tried again after an error of reading or writing, and after how many seconds the first time."""
-
-MMAP_BYTES, TRIM_BYTES = 32 << 20, 256 << 20
-"""Of glibc's allocator in workers: arrays smaller than the first stay on the heap, of which this much is kept. Dask's own setting
-(``MALLOC_TRIM_THRESHOLD_``) turns the dynamic threshold off: fresh memory for every array doubles the time."""
-
-_M_TRIM, _M_MMAP = -1, -3
 
 
 class Job(Protocol):
@@ -65,7 +59,7 @@ class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Any) -> None:
         """Called by Dask when a worker begins, also one that joins later."""
         self._lock = Lock()
-        _keep_memory()
+        memory.settle()
 
     def teardown(self, worker: Any) -> None:
         """Called by Dask when the run or the worker ends."""
@@ -86,13 +80,6 @@ class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self.name, "job": self.job, "_opened": None, "_context": None}
-
-
-def _keep_memory() -> None:
-    with suppress(OSError, AttributeError):  # another C library
-        library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP, MMAP_BYTES)
-        library.mallopt(_M_TRIM, TRIM_BYTES)
 
 
 class Tried(NamedTuple):
@@ -176,7 +163,7 @@ class Cluster:
         return dict(self._client.nthreads()) if self._client is not None else {}
 
     @property
-    def memory(self) -> int | None:
+    def limit(self) -> int | None:
         """The least that a worker may take for a thread, in bytes; None without a limit."""
         assert self._client is not None
         found = self._client.scheduler_info(n_workers=-1)["workers"].values()
