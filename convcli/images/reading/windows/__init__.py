@@ -7,6 +7,7 @@ from typing import Any
 
 from convcli.errors import ImageError
 from convcli.images import formats
+from convcli.images.guards import settle
 from convcli.images.picture import WindowedFile
 from convcli.images.reading import left_out
 from convcli.images.reading.windows.refusals import convert
@@ -34,6 +35,7 @@ def opened_windows(source: str, full_scale: float | None = None, cache_bytes: in
     ImageError
         It cannot be read, or not in windows, or it is damaged.
     """
+    settle()
     if _is_zarr(source):
         from convcli.images.reading.windows import zarr_chunks
 
