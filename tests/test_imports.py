@@ -196,7 +196,19 @@ def test_who_imports_what() -> None:
     assert not below(importers("PIL"), "images", "images.py")
     assert not below(importers("rich"), "report")
     assert not below(importers("torch"), "backends/torch", "kernels/weights.py")
+    assert not below(importers("fsspec"), "system/stores.py")
     assert not importers("scipy")
+
+
+def test_pictures_beyond_memory_load_what_they_need(tmp_path: Path) -> None:
+    """Neither zarr nor fsspec, if a path names a file that is neither."""
+    np.save(tmp_path / "in.npy", np.zeros((4, 5)))
+    code = (
+        "import sys\nfrom convcli.images.reading.windows import opened_windows\n"
+        "opened_windows('in.npy').read(slice(0, 2), slice(0, 2))\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    assert loaded(code, tmp_path) <= {"numpy", "PIL"}
 
 
 def test_geometry_is_standard_library_only() -> None:

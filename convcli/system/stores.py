@@ -27,6 +27,7 @@ SCHEMES = {
 """The schemes of URLs that are taken, and the package that each needs."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_USER = re.compile(r"://[^/@\s]*(?::[^@\s]*)?@")
 _ADDRESS = re.compile(r"\S*://\S+")
 _BUFFER_BYTES = 1 << 16
 
@@ -67,13 +68,13 @@ def place_of(source: str) -> Place:
     Raises `ImageError` for a scheme that is not taken, and for a chain of URLs, in which a part could be any scheme.
     """
     found = _SCHEME.match(source)
+    what = f"address '{shown(source)}'"
+    if "::" in source and "://" in source:
+        raise ImageError(what, "is a chain of addresses", "name the file itself", "'::' is not taken")
     if found is None:
         return Place("", source)
     scheme = found[1].lower()
-    if scheme not in SCHEMES or "::" in source:
-        what = f"address '{shown(source)}'"
-        if scheme in SCHEMES or "::" in source:
-            raise ImageError(what, "is a chain of addresses", "name the file itself", "'::' is not taken")
+    if scheme not in SCHEMES:
         raise ImageError(what, f"has the scheme '{scheme}'", f"use a path, or one of {', '.join(SCHEMES)}")
     if scheme == "file":
         from urllib.request import url2pathname
@@ -91,15 +92,12 @@ def is_remote(source: str) -> bool:
 
 def shown(source: str) -> str:
     """A path or a URL for a message: without user and password, and without its query, which may be a signature."""
-    found = _SCHEME.match(source)
-    if found is None:
+    if "://" not in source:
         return source
-    head, rest = found[0], source[found.end() :]
-    rest, mark, _ = rest.partition("?")
-    authority, slash, path = rest.partition("/")
-    if found[1].lower() not in ("az", "abfs"):  # where @ stands between container and account
-        authority = authority.rpartition("@")[2]
-    return head + authority + slash + path + ("?…" if mark else "")
+    address, mark, _ = source.partition("?")
+    if not address.lower().startswith(("az://", "abfs://")):  # where @ stands between container and account
+        address = _USER.sub("://", address)
+    return address + ("?…" if mark else "")
 
 
 @contextmanager
@@ -116,9 +114,12 @@ def reached(source: str, what: str = "input", rule: str = "cannot be read") -> I
 def _refusal(what: str, rule: str, error: Exception, remote: bool) -> ImageError:
     if not remote and isinstance(error, (OSError, ValueError)):
         return files.refusal(what, rule, error)
-    if isinstance(error, FileNotFoundError):
+    cause = error.__cause__ or error  # fsspec says of every error of http that nothing is there
+    status = getattr(cause, "status", None)
+    if status == 404 or isinstance(cause, FileNotFoundError):
         return ImageError(what, rule, "check the address", "there is no such object")
-    if isinstance(error, PermissionError):
+    error = cause if isinstance(cause, Exception) else error
+    if status in (401, 403) or isinstance(error, PermissionError):
         return ImageError(what, rule, "check your credentials", "access is denied")
     text = _ADDRESS.sub("…", (str(error).splitlines() or [""])[0]).strip()
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -265,7 +266,7 @@ class _File:
         self._source = source
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise ImageError(f"input '{source}'", "is a folder", "name a file")
+            raise ImageError(f"input '{source}'", "is a folder", "name a file, or a Zarr")
         if not stat.S_ISREG(status.st_mode):
             raise ImageError(
                 f"input '{source}'", "cannot be read in parts", "write it to a file first", "it is no file"

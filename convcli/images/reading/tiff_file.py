@@ -117,6 +117,8 @@ def by_pillow(page: Any, opener: Callable[[], Image.Image]) -> Image.Image | Non
     """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
     if tiff_pixels.has_bands(page) or (page.sampleformat == 2 and page.bitspersample == 8):
         return None
+    if page.parent.is_bigtiff and page.parent.byteorder == ">":  # which it takes for a TIFF of 32 bits
+        return None
     if page.compression == _WEBP and extras.is_installed("imagecodecs"):  # few builds of Pillow decode it here
         return None
     with suppress(SyntaxError, LookupError, TypeError, struct.error):  # so it says that it does not know it

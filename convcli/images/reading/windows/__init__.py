@@ -7,6 +7,7 @@ from typing import Any
 
 from convcli.errors import ImageError
 from convcli.images import formats
+from convcli.images.guards import settle
 from convcli.images.picture import WindowedFile
 from convcli.images.reading import left_out
 from convcli.images.reading.windows.refusals import convert
@@ -34,6 +35,7 @@ def opened_windows(source: str, full_scale: float | None = None, cache_bytes: in
     ImageError
         It cannot be read, or not in windows, or it is damaged.
     """
+    settle()
     if _is_zarr(source):
         from convcli.images.reading.windows import zarr_chunks
 
@@ -55,17 +57,10 @@ def _opened(ranges: Ranges, source: str, full_scale: float | None, cache_bytes: 
     if not head:
         raise ImageError(f"input '{name}'", "is empty", "name a file with an image")
     row = formats.row_of_head(head)
-    kind = None if row is None else row.name
-    if kind == "TIFF":
-        from convcli.images.reading.windows import tiff_tiles
-
-        return tiff_tiles.File(ranges, source, full_scale, cache_bytes)
-    if kind in (formats.TENSOR, "PPM"):
-        from convcli.images.reading.windows import plain_values
-
-        plain = plain_values.TensorFile if kind == formats.TENSOR else plain_values.NetpbmFile
-        return plain(ranges, source, full_scale)
-    raise convert(name, f"is {kind}" if kind else "is of a format that is not read so")
+    kind = None if row is None else formats.windowed(row)
+    if kind is None:
+        raise convert(name, "is of a format that is not read so" if row is None else f"is {row.name}")
+    return kind(ranges, source, full_scale, cache_bytes)
 
 
 def _is_zarr(source: str) -> bool:

@@ -88,7 +88,7 @@ class TensorFile(_File):
 
     format, interleaved = TENSOR, False
 
-    def __init__(self, ranges: Ranges, source: str, full_scale: float | None) -> None:
+    def __init__(self, ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int = 0) -> None:
         super().__init__(ranges, source)
         try:
             header = npy.header(stores.stream(ranges))
@@ -132,7 +132,7 @@ class NetpbmFile(_File):
 
     format, interleaved = "PPM", True
 
-    def __init__(self, ranges: Ranges, source: str, full_scale: float | None) -> None:
+    def __init__(self, ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int = 0) -> None:
         super().__init__(ranges, source)
         stream = stores.stream(ranges)
         with translated(self._source):
