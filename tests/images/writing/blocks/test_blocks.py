@@ -196,7 +196,7 @@ def test_two_runs_on_one_target(container: str, tmp_path: Path) -> None:
     receipts = put(first, PIXELS, BLOCKS)
     for go in (second.begin, second.resume):
         with pytest.raises(
-            ImageError, match="is being written by another run: it has '.*'; wait until it ends, or use"
+            ImageError, match=r"is being written by another run: it has '.*'; wait until it ends, or use"
         ):
             go()
         second.abandon()
@@ -230,7 +230,7 @@ def test_an_output_that_exists(container: str, tmp_path: Path) -> None:
 @every_container
 def test_a_folder_that_is_not_there(container: str, tmp_path: Path) -> None:
     layout = layout_for(tmp_path / "none", container, PIXELS)
-    with pytest.raises(ImageError, match="cannot be written: there is no folder '.*none'; make it first"):
+    with pytest.raises(ImageError, match=r"cannot be written: there is no folder '.*none'; make it first"):
         block_target(layout).begin()
     assert [*tmp_path.iterdir()] == []
 
@@ -337,7 +337,7 @@ def test_a_full_disk(container: str, small_disk: Path) -> None:
     blocks = blocks_of(1024, 1024, 512, 512)
     layout = layout_for(small_disk, container, noise)
     target = block_target(layout)
-    with pytest.raises(ImageError, match="output '.*picture.*' cannot be written: the disk is full; free some room"):
+    with pytest.raises(ImageError, match=r"output '.*picture.*' cannot be written: the disk is full; free some room"):
         target.begin()
         put(target, noise, blocks)
     target.abandon()
@@ -345,7 +345,7 @@ def test_a_full_disk(container: str, small_disk: Path) -> None:
     other.begin()
     with (
         closing(worker(layout)) as elsewhere,
-        pytest.raises(ImageError, match="output '.*picture.*' cannot be written: the disk is full; free some room"),
+        pytest.raises(ImageError, match=r"output '.*picture.*' cannot be written: the disk is full; free some room"),
     ):
         put(elsewhere, noise, blocks)
     other.abandon()
