@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.geometry import Size
 from convcli.images.picture import Metadata
 from convcli.pointwise import Array
@@ -111,6 +111,10 @@ CONTAINERS = tuple(_HOMES)
 """Formats that can be written in blocks."""
 
 
+PYRAMIDS = "TIFF", "ZARR"
+"""Those that can have levels."""
+
+
 def block_target(layout: Layout) -> BlockTarget:
     """The target of a layout. Nothing is made before `begin` or `resume`.
 
@@ -129,7 +133,17 @@ def worker(layout: Layout) -> Blocks:
     return make(layout)
 
 
+def check_place(rows: range, columns: range, grid: Size, size: Size) -> None:
+    """Raise ValueError if a block does not lie on a grid: it would destroy a part of another one."""
+    for part, step, end in zip((rows, columns), grid, size, strict=True):
+        if part.start % step or (part.stop % step and part.stop != end) or not 0 <= part.start < part.stop <= end:
+            raise ValueError(f"{part} of {end} is not on a grid of {step}")
+
+
 def _module(layout: Layout) -> Any:
+    remedy = "write .tif or .zarr"
     if layout.container not in _HOMES:
-        raise ImageError(f"format {layout.container}", "cannot be written in blocks", "write .tif or .zarr")
+        raise ImageError(f"format {layout.container}", "cannot be written in blocks", remedy)
+    if layout.pyramid and layout.container not in PYRAMIDS:
+        raise ImageError(param("pyramid"), f"does not fit into {layout.container}, which has one picture", remedy)
     return import_module(f"{__name__}.{_HOMES[layout.container]}")

@@ -264,6 +264,31 @@ def test_other_formats_are_refused(tmp_path: Path) -> None:
             make(layout)
 
 
+@pytest.mark.parametrize("container", ["NPY", "PPM"])
+def test_a_pyramid_needs_a_format_with_levels(container: str, tmp_path: Path) -> None:
+    layout = layout_for(tmp_path, container, PIXELS, pyramid=True)
+    for make in (block_target, worker):
+        with pytest.raises(
+            ImageError, match=rf"pyramid does not fit into {container}, which has one picture: write \.tif or"
+        ):
+            make(layout)
+
+
+@pytest.mark.parametrize("container", ["TIFF", "ZARR"])
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [((0, 100), (0, 512)), ((10, 512), (0, 512)), ((0, 512), (0, 1101)), ((0, 0), (0, 512)), ((512, 700), (-512, 512))],
+)
+def test_a_block_that_is_not_on_the_grid(
+    container: str, rows: tuple[int, int], columns: tuple[int, int], tmp_path: Path
+) -> None:
+    target = block_target(layout_for(tmp_path, container, PIXELS))
+    target.begin()
+    with pytest.raises(ValueError, match="is not on a grid of 512"):
+        target.put(range(*rows), range(*columns), PIXELS)
+    target.abandon()
+
+
 @pytest.mark.parametrize("container", ["TIFF", "NPY", "PPM"])
 @pytest.mark.parametrize("there", [None, 0o640, 0o600])
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o440])

@@ -66,7 +66,9 @@ def test_an_object_store_with_something_else(store: fsspec.AbstractFileSystem) -
 
 
 def test_there_is_nothing_to_go_on_with(store: fsspec.AbstractFileSystem) -> None:
-    with pytest.raises(ImageError, match=r"'memory://bucket/picture.zarr' cannot be written"):
+    with pytest.raises(
+        ImageError, match=r"'memory://bucket/picture.zarr' cannot go on: there is no unfinished Zarr; begin again"
+    ):
         block_target(remote()).resume()
 
 

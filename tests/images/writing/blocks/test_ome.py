@@ -44,6 +44,7 @@ def test_the_size_of_pixels(metadata: Metadata, pixel: tuple[float, float] | Non
 
 def test_the_size_that_is_given_comes_first(tmp_path: Path) -> None:
     found = scales(Metadata(resolution=INCHES), tmp_path, pixel=(0.5, 0.25))
+    assert found["name"] == "picture"
     assert [one["path"] for one in found["datasets"]] == ["0", "1", "2"]
     scale, move = found["datasets"][2]["coordinateTransformations"]
     assert scale == {"type": "scale", "scale": [1, 2, 1]}
