@@ -216,24 +216,24 @@ class Joined:
     def __init__(self, part: Part, own: bool) -> None:
         self._part, self._own = part, own
         self._lock = Lock()
-        self.number = ""
         self._file: File | None = None
 
     def file(self) -> File:
         """The open file: another one, if that of the last call was deleted since."""
         with self._lock, telling(self._part.target):
-            path = self._part.other(self.number) if self._own else self._part.name
-            here = status_of(path) if self._file else None
-            if self._file and here and os.path.samestat(here, os.fstat(self._file.descriptor)):
-                return self._file
+            found = self._file
+            here = status_of(self._path(found.name)) if found else None
+            if found and here and os.path.samestat(here, os.fstat(found.descriptor)):
+                return found
             self._close()
             os.stat(self._part.name)  # of an output that was not begun, or not here, nothing is left behind
-            if self._own:
-                self.number = os.urandom(8).hex()
-                path = self._part.other(self.number)
+            name = os.urandom(8).hex() if self._own else ""
             flags = os.O_RDWR | _BINARY | (os.O_CREAT | os.O_EXCL if self._own else 0)
-            self._file = File(os.open(path, flags, 0o600))
+            self._file = File(os.open(self._path(name), flags, 0o600), name)
             return self._file
+
+    def _path(self, name: str) -> Path:
+        return self._part.other(name) if name else self._part.name
 
     def sync(self) -> None:
         """Wait until what was written is on the disk: the machine may be lost, and the others go on."""
@@ -252,12 +252,18 @@ class Joined:
             self._file = None
 
 
+def nothing_left(target: str, missing: str) -> ImageError:
+    """The error that a run cannot go on."""
+    remedy = f"begin again, without {param('skip_existing')}"
+    return ImageError(f"output '{target}'", "cannot go on", remedy, f"there is no {missing}")
+
+
 @contextmanager
 def telling(target: str, folder: Path | None = None) -> Iterator[None]:
     """Tell errors of the system as the `ImageError` that an output cannot be written."""
     try:
         yield
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+    except OSError as error:
         raise unwritable(target, error, folder) from None
 
 
@@ -283,10 +289,12 @@ class File:
     ----------
     descriptor : int
         Of a file that is open for reading and writing. It belongs to the caller.
+    name : str
+        What tells it from other parts of the same output; empty for the one of the `Part`.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+    def __init__(self, descriptor: int, name: str = "") -> None:
+        self.descriptor, self.name = descriptor, name
         self._lock = Lock()
         self.end = _up(self.size)
 

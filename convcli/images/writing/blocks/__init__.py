@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.geometry import Size
 from convcli.images.formats import row_of
 from convcli.images.picture import Metadata
@@ -105,6 +105,20 @@ class BlockTarget(Blocks, Protocol):
         ...
 
 
+<<<<<<< HEAD
+=======
+_HOMES = {"TIFF": "bigtiff", "NPY": "flat", "PPM": "flat", "ZARR": "shards"}
+"""The module of each format."""
+
+CONTAINERS = tuple(_HOMES)
+"""Formats that can be written in blocks."""
+
+
+PYRAMIDS = "TIFF", "ZARR"
+"""Those that can have levels."""
+
+
+>>>>>>> targets
 def block_target(layout: Layout) -> BlockTarget:
     """The target of a layout. Nothing is made before `begin` or `resume`.
 
@@ -123,8 +137,24 @@ def worker(layout: Layout) -> Blocks:
     return make(layout)
 
 
+def check_place(rows: range, columns: range, grid: Size, size: Size) -> None:
+    """Raise ValueError if a block does not lie on a grid: it would destroy a part of another one."""
+    for part, step, end in zip((rows, columns), grid, size, strict=True):
+        if part.start % step or (part.stop % step and part.stop != end) or not 0 <= part.start < part.stop <= end:
+            raise ValueError(f"{part} of {end} is not on a grid of {step}")
+
+
 def _module(layout: Layout) -> Any:
+<<<<<<< HEAD
     row = row_of(layout.container)
     if not row.blocks:
         raise ImageError(f"format {row.name}", "cannot be written in blocks", "write .tif or .zarr")
     return import_module(f"{__name__}.{row.blocks}")
+=======
+    remedy = "write .tif or .zarr"
+    if layout.container not in _HOMES:
+        raise ImageError(f"format {layout.container}", "cannot be written in blocks", remedy)
+    if layout.pyramid and layout.container not in PYRAMIDS:
+        raise ImageError(param("pyramid"), f"does not fit into {layout.container}, which has one picture", remedy)
+    return import_module(f"{__name__}.{_HOMES[layout.container]}")
+>>>>>>> targets

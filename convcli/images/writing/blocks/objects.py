@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from convcli.errors import ImageError
 from convcli.images.writing.blocks import Layout
 from convcli.system import files, names, stores
-from convcli.system.parts import Part, telling
+from convcli.system.parts import Part, nothing_left, telling
 
 ROOT = "zarr.json"
 """What makes a Zarr of all the rest."""
@@ -152,7 +152,8 @@ class _Remote:
         with self.telling():
             if not self._replace and self._system.exists(self._url(ROOT)):
                 raise names.exists(stores.shown(self._target))
-        self.check()
+            if not self._system.exists(self._url(_FIRST)):
+                raise nothing_left(stores.shown(self._target), "unfinished Zarr")
 
     def check(self) -> None:
         with self.telling():

@@ -1,0 +1,185 @@
+"""Unfinished outputs and their files."""
+
+import builtins
+import errno
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcli.errors import ImageError
+from convcli.system.parts import File, Joined, Part
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[File]:
+    descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    yield File(descriptor)
+    os.close(descriptor)
+
+
+def test_threads_append_to_a_file(file: File) -> None:
+    texts = [bytes([number]) * (number * 7 % 50 + 1) for number in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        places = [*pool.map(file.append, texts)]
+    assert [file.read(len(text), place) for text, place in zip(texts, places, strict=True)] == texts
+    assert all(place % 8 == 0 for place in places)
+    assert len({*places}) == 200
+
+
+@pytest.mark.parametrize("positioned", [True, False])
+def test_a_write_of_the_system_may_be_of_a_part(positioned: bool, file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As signals and almost full disks have it; and there are systems without writes to a place."""
+    if positioned:
+        usual, reads = os.pwrite, os.pread
+        monkeypatch.setattr(os, "pwrite", lambda descriptor, data, place: usual(descriptor, data[:3], place))
+        monkeypatch.setattr(os, "pread", lambda descriptor, count, place: reads(descriptor, min(count, 2), place))
+    else:
+        for name in ("pwrite", "pread"):
+            monkeypatch.delattr(os, name)
+    file.append(b"once upon")
+    assert file.append(b"a time") == 16
+    assert file.read(22, 0) == b"once upon\0\0\0\0\0\0\0a time"
+    assert file.read(100, 16) == b"a time"
+    file.cut(9)
+    assert file.append(b"there") == 16
+
+
+def test_a_file_goes_on_behind_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"nine byte")
+    descriptor = os.open(tmp_path / "file", os.O_RDWR)
+    assert File(descriptor).append(b"x") == 16
+    os.close(descriptor)
+
+
+def test_a_full_disk_while_it_copies_is_no_end(file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").write_bytes(b"all of it")
+    descriptor = os.open(tmp_path / "other", os.O_RDONLY)
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "copy_file_range", full, raising=False)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        file.take(File(descriptor))
+    os.close(descriptor)
+
+
+def test_systems_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def unknown(*_: Any) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", unknown)
+        part = Part(str(tmp_path / "a"))
+        part.begin()
+        part.commit()
+    usual = builtins.__import__
+
+    def without(name: str, *args: Any, **more: Any) -> Any:
+        if name == "fcntl":
+            raise ImportError(name)
+        return usual(name, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "__import__", without)
+        part = Part(str(tmp_path / "b"))
+        part.begin()
+        part.commit()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_a_part_that_is_renamed_while_another_run_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between opening and locking, the run that had it may end: what is locked then is a finished output."""
+    import convcli.system.parts as module
+
+    first, second = Part(str(tmp_path / "out")), Part(str(tmp_path / "out"))
+    first.begin()
+    os.write(first.descriptor, b"first")
+    usual, waited = module._lock, []
+
+    def late(descriptor: int, target: str, name: Path) -> None:
+        if not waited:
+            waited.append(name)
+            first.commit()
+        usual(descriptor, target, name)
+
+    monkeypatch.setattr(module, "_lock", late)
+    second.begin()
+    assert waited
+    os.write(second.descriptor, b"second")
+    assert (tmp_path / "out").read_text() == "first"
+    second.commit()
+    assert (tmp_path / "out").read_text() == "second"
+
+
+def test_parts_of_other_outputs_stay(tmp_path: Path) -> None:
+    others = [".out.part-zz", ".out.partition-1", ".out.part-1.part", "out.part-1", ".other.part-1"]
+    for name in others:
+        (tmp_path / name).touch()
+    part = Part(str(tmp_path / "out"))
+    part.begin()
+    part.other("1f").touch()
+    assert [path.name for path in part.others()] == [".out.part-1f"]
+    part.commit()
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, "out"])
+
+
+def test_a_symlink_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "far" / "real")
+    part = Part(str(tmp_path / "out"))
+    part.begin()
+    assert [path.name for path in (tmp_path / "far").iterdir()] == [".real.part"]
+    part.commit()
+    assert (tmp_path / "out").is_symlink()
+    assert (tmp_path / "far" / "real").is_file()
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+    part = Part(str(target), folder=True)
+    part.begin()
+    usual = os.replace
+
+    def refused(source: Path, to: Path) -> None:
+        if source == part.name:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        usual(source, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refused)
+        with pytest.raises(ImageError, match="cannot be written"):
+            part.commit()
+    assert [path.name for path in target.iterdir()] == ["old"]
+    part.commit()
+    assert [*target.iterdir()] == []
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_each_process_has_a_part_of_its_own(tmp_path: Path) -> None:
+    part = Part(str(tmp_path / "out"))
+    part.begin()
+    one, two, shared = Joined(part, True), Joined(part, True), Joined(part, False)
+    assert one.file() is one.file()
+    two.file().append(b"two")
+    shared.file().append(b"shared")
+    assert len({one.file().name, two.file().name, shared.file().name}) == 3
+    assert part.other(two.file().name).read_bytes() == b"two"
+    assert part.name.read_bytes() == b"shared"
+    for joined in (one, two, shared):
+        joined.sync()
+        joined.close()
+        joined.close()
+    part.abandon()
+    assert os.listdir(tmp_path) == []
