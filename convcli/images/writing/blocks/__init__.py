@@ -105,20 +105,10 @@ class BlockTarget(Blocks, Protocol):
         ...
 
 
-<<<<<<< HEAD
-=======
-_HOMES = {"TIFF": "bigtiff", "NPY": "flat", "PPM": "flat", "ZARR": "shards"}
-"""The module of each format."""
-
-CONTAINERS = tuple(_HOMES)
-"""Formats that can be written in blocks."""
-
-
 PYRAMIDS = "TIFF", "ZARR"
-"""Those that can have levels."""
+"""Formats that can have levels."""
 
 
->>>>>>> targets
 def block_target(layout: Layout) -> BlockTarget:
     """The target of a layout. Nothing is made before `begin` or `resume`.
 
@@ -145,16 +135,9 @@ def check_place(rows: range, columns: range, grid: Size, size: Size) -> None:
 
 
 def _module(layout: Layout) -> Any:
-<<<<<<< HEAD
-    row = row_of(layout.container)
+    row, remedy = row_of(layout.container), "write .tif or .zarr"
     if not row.blocks:
-        raise ImageError(f"format {row.name}", "cannot be written in blocks", "write .tif or .zarr")
+        raise ImageError(f"format {row.name}", "cannot be written in blocks", remedy)
+    if layout.pyramid and row.name not in PYRAMIDS:
+        raise ImageError(param("pyramid"), f"does not fit into {row.name}, which has one picture", remedy)
     return import_module(f"{__name__}.{row.blocks}")
-=======
-    remedy = "write .tif or .zarr"
-    if layout.container not in _HOMES:
-        raise ImageError(f"format {layout.container}", "cannot be written in blocks", remedy)
-    if layout.pyramid and layout.container not in PYRAMIDS:
-        raise ImageError(param("pyramid"), f"does not fit into {layout.container}, which has one picture", remedy)
-    return import_module(f"{__name__}.{_HOMES[layout.container]}")
->>>>>>> targets
