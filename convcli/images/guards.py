@@ -28,7 +28,7 @@ MAX_PIXELS = 178_956_970
 HEAD_BYTES = 16
 """The number of bytes from which Pillow's plugins recognise their format."""
 
-_QUIET = ("PIL", "tifffile", "astropy")
+_QUIET = ("PIL", "tifffile")
 """Loggers with messages about damaged files. Python would print these."""
 
 
@@ -51,11 +51,22 @@ def _settle(context: Context) -> None:
     warnings.filterwarnings("ignore", module=r"(PIL|astropy)\b")  # about large sizes, and about odd metadata
     context.at_end(_remove, warnings.filters[0])
     for name in _QUIET:
-        logger, handler = logging.getLogger(name), logging.NullHandler()
-        logger.addHandler(handler)
-        context.at_end(logger.removeHandler, handler)
-        context.at_end(setattr, logger, "propagate", logger.propagate)
-        logger.propagate = False
+        _quiet(context, name)
+
+
+def quiet(name: str) -> None:
+    """Silence a package's logger that only the package itself may create, as astropy's. Call it after its import."""
+    context = current()
+    if context.owns_process:
+        context.kept((quiet, name), partial(_quiet, context, name))
+
+
+def _quiet(context: Context, name: str) -> None:
+    logger, handler = logging.getLogger(name), logging.NullHandler()
+    logger.addHandler(handler)
+    context.at_end(logger.removeHandler, handler)
+    context.at_end(setattr, logger, "propagate", logger.propagate)
+    logger.propagate = False
 
 
 def _remove(entry: object) -> None:
