@@ -340,7 +340,8 @@ def test_what_the_pixels_of_a_png_measure_is_said(tmp_path: Path) -> None:
 def test_xmp_does_not_promise_a_gain_map_that_is_gone(tmp_path: Path) -> None:
     packet = (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description hdrgm:Version="1.0" dc:title="kept"><Container:Directory><rdf:Seq>'
-        b"<rdf:li Item:Semantic='GainMap'/></rdf:Seq></Container:Directory><hdrgm:Gamma>1</hdrgm:Gamma></rdf:Description></x:xmpmeta>"
+        b"<rdf:li Item:Semantic='GainMap'/></rdf:Seq></Container:Directory><hdrgm:Gamma>1</hdrgm:Gamma></rdf:Description>"
+        b"</x:xmpmeta>"
     )
     first, second = write(tmp_path / "a.jpg", RGB, xmp=packet), write(tmp_path / "b.jpg", RGB[:, :4, :4])
     first.write_bytes(first.read_bytes() + second.read_bytes())
