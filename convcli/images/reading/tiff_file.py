@@ -59,6 +59,7 @@ class File:
             check_pixels(self._source, self._pixels, self._limit)
             said = said_of(page, self._stream, self.frames)
             planes, lost = self._planes(number, page, said.white or self._full_scale, said.orientation)
+            lost = (*lost, *(tiff_pixels.remarks_of(page, self.frames) if not number else ()))
         return whole(planes, page, said, self._source, self._full_scale, lost)
 
     def timing(self) -> None:
