@@ -300,9 +300,10 @@ RUNS = [
     {"outputs", "hints", "remarks"},
     {"inputs", "operation"},
     {"comparison", "alpha"},
-    {"pipeline"},
-    {"montage", "preview", "comparison_input"},
+    {"pipeline", "journal"},
+    {"montage", "preview", "comparison_input", "block_work"},
     {"single"},
+    {"blocks"},
     {"batch"},
 ]
 """The same within `convcli.runs`."""

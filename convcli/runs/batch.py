@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import replace
@@ -210,7 +210,7 @@ class Batch:
         if self.skip_existing and os.path.exists(target) and not is_stream(target):
             return Skipped(source, target)
         try:
-            return process(source, target, operation, self.how)
+            return _way(source, target, self.how)(source, target, operation, self.how)
         except ExhaustedError:
             raise
         except ConvError as error:
@@ -234,6 +234,15 @@ class Batch:
             failed = ConvError(f"internal error, {type(error).__name__}", why=str(error))
         failed.__traceback__ = failed.__context__ = None  # these keep pixels in memory, too
         return Failed(source, failed)
+
+
+def _way(source: str, target: str, how: Writing) -> Callable[[str, str, Operation, Writing], Done]:
+    """What processes an image: as a whole, or in blocks."""
+    if not in_blocks(source, target, how):
+        return process
+    from convcli.runs import blocks
+
+    return blocks.process
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:

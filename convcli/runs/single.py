@@ -107,10 +107,6 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
     If something cannot be read, computed or written, a ConvError is raised and no file is written.
     """
-    if in_blocks(source, target, how):
-        from convcli.runs import blocks
-
-        return blocks.process(source, target, operation, how)
     start = perf_counter()
     with ExitStack() as stack:
         file = stack.enter_context(images.opened(source, how.max_pixels, how.full_scale))
