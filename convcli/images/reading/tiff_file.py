@@ -57,9 +57,8 @@ class File:
             page = self._pages[number]
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
-            said = said_of(page, self._stream, self.frames)
+            said = said_of(page, self._stream, self.frames, first=not number)
             planes, lost = self._planes(number, page, said.white or self._full_scale, said.orientation)
-            lost = (*lost, *(tiff_pixels.remarks_of(page, self.frames) if not number else ()))
         return whole(planes, page, said, self._source, self._full_scale, lost)
 
     def timing(self) -> None:
@@ -83,8 +82,8 @@ class Said(NamedTuple):
     notes: tuple[str, ...]
 
 
-def said_of(page: Any, stream: BinaryIO, frames: int) -> Said:
-    """What the tags of a page say, one of `frames` in a file."""
+def said_of(page: Any, stream: BinaryIO, frames: int, first: bool = True) -> Said:
+    """What the tags of a page say, the first or another one of `frames` in a file."""
     image = _described(page, stream)
     white = as_white(sound(image.getexif().get, SMAX))
     layout = page.parent
@@ -92,6 +91,7 @@ def said_of(page: Any, stream: BinaryIO, frames: int) -> Said:
     metadata, orientation, notes = metadata_of(image, frames, False, tags or {})
     if tags is None:
         notes = ("its tags are damaged and left out",)
+    notes = (*notes, *(tiff_pixels.remarks_of(page, frames) if first else ()))
     return Said(white, orientation, replace(metadata, nodata=tiff_pixels.nodata_of(page)), notes)
 
 
