@@ -311,10 +311,15 @@ RUNS = [
 
 def test_runs_have_layers_too() -> None:
     level = {name: number for number, names in enumerate(RUNS) for name in names}
-    level["places"] = -1  # which are not about pictures
-    assert set(level) == {"places", *(path.stem for path in (PACKAGE / "runs").glob("*.py"))}
+    assert set(level) == {path.stem for path in (PACKAGE / "runs").glob("*.py")}
     for name, own in level.items():
-        own_file = f"runs/{name}/__init__.py" if name == "places" else f"runs/{name}.py"
-        for module, typing_only in SOURCES[own_file]:
-            if module.startswith("convcli.runs.") and not typing_only:
+        for module, typing_only in SOURCES[f"runs/{name}.py"]:
+            if module.startswith("convcli.runs.") and not module.startswith("convcli.runs.places") and not typing_only:
                 assert level[module.split(".")[2]] < own, f"{name} imports {module}"
+
+
+def test_places_are_not_about_pictures() -> None:
+    for path in (PACKAGE / "runs" / "places").glob("*.py"):
+        imported = {module for module, typing_only in SOURCES[f"runs/places/{path.name}"] if not typing_only}
+        runs = {module for module in imported if module.startswith(("convcli.runs.", "convcli.images", "convcli.engine"))}
+        assert all(module.startswith("convcli.runs.places") for module in runs), path
