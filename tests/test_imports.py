@@ -321,5 +321,7 @@ def test_runs_have_layers_too() -> None:
 def test_places_are_not_about_pictures() -> None:
     for path in (PACKAGE / "runs" / "places").glob("*.py"):
         imported = {module for module, typing_only in SOURCES[f"runs/places/{path.name}"] if not typing_only}
-        runs = {module for module in imported if module.startswith(("convcli.runs.", "convcli.images", "convcli.engine"))}
+        runs = {
+            module for module in imported if module.startswith(("convcli.runs.", "convcli.images", "convcli.engine"))
+        }
         assert all(module.startswith("convcli.runs.places") for module in runs), path

@@ -19,7 +19,7 @@ from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing, in_blocks, process
 from convcli.system import context, memory
 from convcli.system.files import refusal
-from convcli.system.names import STDIO, is_stream
+from convcli.system.names import STDIO, is_stream, is_url
 from convcli.system.parallel import workers
 
 PATIENCE = 2.0
@@ -207,7 +207,7 @@ class Batch:
         return outcome
 
     def _outcome(self, source: str, target: str, operation: Operation) -> Outcome:
-        if self.skip_existing and os.path.exists(target) and not is_stream(target):
+        if self.skip_existing and _exists(target):
             return Skipped(source, target)
         try:
             return _way(source, target, self.how)(source, target, operation, self.how)
@@ -236,13 +236,21 @@ class Batch:
         return Failed(source, failed)
 
 
+def _exists(target: str) -> bool:
+    if not is_url(target):
+        return os.path.exists(target) and not is_stream(target)
+    from convcli.system import stores
+
+    return stores.exists(target)
+
+
 def _way(source: str, target: str, how: Writing) -> Callable[[str, str, Operation, Writing], Done]:
     """What processes an image: as a whole, or in blocks."""
     if not in_blocks(source, target, how):
         return process
     from convcli.runs import blocks
 
-    return blocks.process
+    return blocks.process if how.blocks.asked or blocks.suits(source, target, how) else process
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:

@@ -18,7 +18,8 @@ from convcli import __version__, images
 from convcli.engine import ConvResult
 from convcli.errors import ConvError, ImageError, param
 from convcli.geometry import Size
-from convcli.images.reading.windows import identity_of
+from convcli.images.reading.windows import identity_of, opened_windows
+from convcli.images.reading.windows.refusals import WholeError
 from convcli.images.writing import kept
 from convcli.images.writing.blocks import Blocks as Sink
 from convcli.images.writing.blocks import Layout, block_target, worker
@@ -118,6 +119,17 @@ class BlockJob(NamedTuple):
         if not is_url(self.layout.target) and not os.access(folder, os.W_OK):
             return f"cannot write to '{folder}'"
         return ""
+
+
+def suits(source: str, target: str, how: Writing) -> bool:
+    """Whether a picture can be read in windows, and its result written in blocks. Of others, both are held in memory."""
+    if not images.row_of(images.format_of(target, how.container, None)).blocks:
+        return False
+    try:
+        opened_windows(source, how.full_scale).close()
+    except WholeError:
+        return False
+    return True
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:

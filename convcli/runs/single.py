@@ -77,6 +77,11 @@ class InBlocks(NamedTuple):
     watch: Callable[[int, int], None] | None = None  # is told how many blocks are done, and of how many
     say: Callable[[str], None] | None = None  # is told what the user should know at once
 
+    @property
+    def asked(self) -> bool:
+        """Whether the user asks for it."""
+        return self.memory is not None or self.on is not None or self.pyramid
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writing:
@@ -98,8 +103,7 @@ class Writing:
 
 def in_blocks(source: str, target: str, how: Writing) -> bool:
     """Whether a picture is done in blocks: if the user asks for it, or if it or its result is no single local file."""
-    asked = how.blocks.memory is not None or how.blocks.on is not None or how.blocks.pyramid
-    return asked or any(is_store(path) for path in (source, target))
+    return how.blocks.asked or any(is_store(path) for path in (source, target))
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:

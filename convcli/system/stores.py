@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from convcli import extras
 from convcli.errors import ImageError
 from convcli.system import files
+from convcli.system.names import exists as names_exists
 
 SCHEMES = {
     "file": "", "memory": "fsspec", "http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs",
@@ -221,6 +222,45 @@ def _objects(system: Any, prefix: str) -> Iterator[str]:
                 waiting.append(entry["name"])
             else:
                 yield entry["name"]
+
+
+def contents(source: str, most: int = files.MAX_BYTES) -> bytes:
+    """All bytes of an object, for what cannot be read in parts.
+
+    Raises `ImageError` if there are none, or more than `most`.
+    """
+    place = place_of(source)
+    system, what = file_system(source), f"input '{shown(source)}'"
+    with reached(source):
+        size = system.info(place.name).get("size")
+        if isinstance(size, int) and size > most:
+            raise ImageError(what, f"is larger than {most >> 30} GiB", "cut it into smaller images")
+        data = bytes(system.cat_file(place.name))
+    if not data:
+        raise ImageError(what, "is empty", "name a file with an image")
+    return data
+
+
+def exists(target: str) -> bool:
+    """Whether there is a file or an object of this name."""
+    place = place_of(target)
+    if place.is_local:
+        return os.path.lexists(place.name)
+    with reached(target, "output", "cannot be looked up"):
+        return bool(file_system(target).exists(place.name))
+
+
+@contextmanager
+def writing(target: str, replace: bool = True) -> Iterator[BinaryIO]:
+    """A stream whose content becomes an object when the block ends without an error.
+
+    Raises `ExistsError` if there is one that may not be replaced.
+    """
+    if not replace and exists(target):
+        raise names_exists(shown(target))
+    stream = io.BytesIO()
+    yield stream
+    put(target, stream.getvalue())
 
 
 def put(target: str, data: bytes) -> None:

@@ -36,7 +36,7 @@ def opened_windows(source: str, full_scale: float | None = None, cache_bytes: in
         It cannot be read, or not in windows, or it is damaged.
     """
     settle()
-    if _is_zarr(source):
+    if is_zarr(source):
         from convcli.images.reading.windows import zarr_chunks
 
         return zarr_chunks.File(source, full_scale, cache_bytes)
@@ -63,7 +63,7 @@ def _opened(ranges: Ranges, source: str, full_scale: float | None, cache_bytes: 
     return kind(ranges, source, full_scale, cache_bytes)
 
 
-def _is_zarr(source: str) -> bool:
+def is_zarr(source: str) -> bool:
     """Whether a source is a Zarr: a folder, or a URL that may be one, with its metadata."""
     if not (stores.is_folder(source) or (stores.is_remote(source) and ".zarr" in source)):
         return False
@@ -74,7 +74,7 @@ def _is_zarr(source: str) -> bool:
 
 def identity_of(source: str) -> str:
     """What tells that a file has changed since: its size and the time of its change, or the ETag of an object."""
-    if _is_zarr(source):
+    if is_zarr(source):
         from convcli.images.reading.windows import zarr_chunks
 
         return zarr_chunks.identity(source)
