@@ -34,7 +34,7 @@ class _Page:
 
     def __init__(self, title: str, subject: Subject, palette: Palette) -> None:
         self.title, self.palette = title, palette
-        under = f"{subject.kernel_name}, {subject.geometry.kernel}; {phrases.flip(subject)}"
+        under = f"{subject.operation.written}, {subject.geometry.kernel}; {phrases.flip(subject)}"
         self.shapes: list[Shape] = [
             Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
             Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
@@ -71,6 +71,7 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     if side <= NUMBERED and not subject.geometry.transpose:
         lines.append(f"the window: {phrases.reads(answer.traces[0])}")
     lines += phrases.marks(subject, answer.traces, _SIGNS if side > NUMBERED else dict.fromkeys(_SIGNS, "tinted"))
+    lines += phrases.rounding(answer.traces) if side > NUMBERED else []
     if len(windows) > len(shown):
         lines.append(f"not drawn: {phrases.further(len(windows) - len(shown), answer)}")
     page.add(lines, palette.faint)

@@ -14,6 +14,9 @@ from convcli.errors import ConvError, param
 from convcli.kernels import Bank, parse
 from convcli.layer import Layer
 
+LONGEST = 60
+"""The most characters of SPECs that are shown."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
@@ -32,6 +35,14 @@ class Operation:
     compute: Compute = Compute()
     notes: tuple[str, ...] = ()  # what the user should know before anything is done
     files: tuple[str, ...] = ()  # files that the operation was read from, and kernel SPECs, which may be files
+
+    @property
+    def written(self) -> str:
+        """The SPECs as they were written, shortened if they are long; for a layer its label."""
+        if self.bank is None:
+            return self.label
+        specs = " + ".join(one.spec or one.label for one in self.bank.filters)
+        return specs if len(specs) <= LONGEST else f"{specs[: LONGEST - 1]}…"
 
 
 def assemble(

@@ -14,14 +14,15 @@ from convcli import images
 from convcli.convspec import ConvSpec
 from convcli.drawing import heatmap
 from convcli.drawing.colors import PALETTES, Palette, channels
-from convcli.drawing.scene import Pixels, Rect, Shape
+from convcli.drawing.grid import Cell, cells, pixels
+from convcli.drawing.scene import Rect, Shape, Text, fitting_size
 from convcli.drawing.sheet import Thumbnail, lay_out
 from convcli.errors import ImageError
 from convcli.geometry import Pair, Size
 from convcli.images import Picture
 from convcli.images.figures import raster
-from convcli.kernels import parse
-from convcli.kernels.analysis import reduced
+from convcli.kernels import kernel_figure, parse
+from convcli.kernels.analysis import analyse, reduced
 from convcli.kernels.bank import Kernel
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation, assemble
@@ -32,8 +33,11 @@ SIDE = 400
 SMALL = 200
 """Smaller pictures are enlarged by a whole factor, at most to this size."""
 
-INSET = 12
-"""Pixels around the kernels in their tile."""
+INSET = 40
+"""Pixels around the kernels in their tile, above and below together."""
+
+READABLE = 10.0
+"""The least font size of the numbers in a kernel."""
 
 
 def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
@@ -70,8 +74,8 @@ def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
     if not apart:
         scene = scene.plus(_kernels(given.kernels, places.pop(1), size, palette))
     page = raster.paint(scene).copy()
-    for pixels, (x, y) in zip([before, *after], places, strict=True):
-        page[y : y + size[0], x : x + size[1]] = _cropped(pixels, *before.shape[:2]).repeat(grow, 0).repeat(grow, 1)
+    for shown, (x, y) in zip([before, *after], places, strict=True):
+        page[y : y + size[0], x : x + size[1]] = _cropped(shown, *before.shape[:2]).repeat(grow, 0).repeat(grow, 1)
     notes = (*picture.notes, *raster.remarks(scene.shapes, ""))
     return Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0), notes
 
@@ -126,7 +130,7 @@ def _cropped(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.u
 def _kernels(
     kernels: tuple[Kernel, ...], place: tuple[int, int], size: tuple[int, int], palette: Palette
 ) -> list[Shape]:
-    """Heat maps of kernels in their tile, beside or below each other."""
+    """Heat maps of kernels in their tile, beside or below each other, with numbers where they can be read."""
     (x, y), (height, width), count = place, size, len(kernels)
     across = max(range(1, count + 1), key=lambda n: min(width / n, height / ceil(count / n)))
     down = ceil(count / across)
@@ -137,10 +141,19 @@ def _kernels(
         cell = side / max(values.shape)
         cell = float(int(cell)) if cell >= 1 else cell
         high, wide = cell * values.shape[0], cell * values.shape[1]
-        left = x + (number % across + 0.5) * width / across - wide / 2
-        top = y + (number // across + 0.5) * height / down - high / 2
-        shapes += [
-            Pixels(left, top, wide, high, heatmap.signed(values.tolist(), palette)),
-            Rect(left, top, wide, high, stroke=palette.faint),
-        ]
+        middle = x + (number % across + 0.5) * width / across
+        left, top = middle - wide / 2, y + (number // across + 0.5) * height / down - high / 2
+        colors = heatmap.signed(values.tolist(), palette)
+        small = max(values.shape) <= heatmap.NUMBERED
+        texts, factor = kernel_figure.numbers(analyse(kernel)) if small else ([], "")
+        longest = max((text for row in texts for text in row), key=len, default="")
+        if longest and fitting_size(longest, 0.76 * cell, cell) >= READABLE:
+            rows = [
+                [Cell(fill, text, palette.faint) for fill, text in zip(*row, strict=True)]
+                for row in zip(colors, texts, strict=True)
+            ]
+            shapes += cells(left, top, cell, rows, palette.ink)
+            shapes += [Text(middle, top + high + READABLE, factor, READABLE, palette.ink, "middle")] if factor else []
+        else:
+            shapes += pixels(left, top, cell, colors, palette.faint)
     return shapes
