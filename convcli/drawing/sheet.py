@@ -112,4 +112,4 @@ def _icon_size(tile: Thumbnail, strip: int) -> tuple[int, int]:
 def _icon_width(tile: Thumbnail, width: int, strip: int) -> int:
     """The width that an icon takes above a tile; 0 if it is too large and left out."""
     _, wide = _icon_size(tile, strip)
-    return wide + 5 if 0 < wide < width / 3 else 0
+    return wide + 5 * strip // STRIP if 0 < wide < width / 3 else 0

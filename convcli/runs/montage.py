@@ -46,8 +46,10 @@ PEAK = 0.995
 """The share of a channel's values that stay below white when the channel is stretched: otherwise, a few peaks would
 leave the rest gray."""
 
-_SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped"
-_KEPT = "channels of kernels that sum to 1 are as they are, clipped"
+_KEPT = "Kernels that sum to 1: 0 is black, full scale white, the rest is clipped."
+_SIGNED = (
+    f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped."
+)
 
 
 def run(
@@ -56,7 +58,8 @@ def run(
     """Apply an operation to a picture, and make a contact sheet of the result, at most `width` pixels wide.
 
     `source` is the picture's name, for the title, and `container` the format of the sheet. Without a range policy every channel
-    is stretched: 0 becomes black, or mid-gray if there are negative values. `theme` is one of `convcli.drawing.colors.PALETTES`.
+    is stretched: 0 becomes black, or mid-gray if there are negative values. But what a kernel of sum 1 makes stays as bright as
+    it is. `theme` is one of `convcli.drawing.colors.PALETTES`.
     The policy and the clipped values of the outcome are those of the channels on the sheet.
 
     Raises
@@ -101,16 +104,11 @@ def _page(
     grow = max(1, min(room // across, SMALL // max(height, across))) if shrink == 1 else 1
     size = ceil(height / shrink) * grow, ceil(across / shrink) * grow
     labels, icons = _labels(operation, count, outcome.picture.space), _icons(operation, count, palette)
-    policies = [policy or kept for kept in (_kept(operation, count) if not outcome.picture.assumed else [None] * count)]
+    policies = [policy or kept for kept in _kept(operation, outcome.picture, count)]
     spans = [_span(channel) for channel in colour]
     tiles = [Thumbnail(label, None, span, icon) for label, span, icon in zip(labels, spans, icons, strict=True)]
     drawn = f", drawn at 1/{shrink}" if shrink > 1 else f", every pixel as {grow}×{grow}" if grow > 1 else ""
-    rules = (
-        list(filter(None, (_KEPT * ("clip" in policies), _SIGNED * (None in policies))))
-        if policy is None
-        else [_RULES[policy]]
-    )
-    caption = f"{count} channels of {height}×{across}{drawn}. {'; '.join(rules)}."
+    caption = f"{count} channels of {height}×{across}{drawn}. {_rule(policy, policies)}"
     laid = lay_out(tiles, size, f"{operation.written} on {Path(source).name}", caption, columns, palette)
     page = raster.paint(laid.scene).copy()
     counts = []
@@ -171,13 +169,22 @@ def _labels(operation: Operation, count: int, space: str) -> list[str]:
     return [f"{letters[block] if letters else block} {name}" for block in range(blocks) for name in names]
 
 
-def _kept(operation: Operation, count: int) -> list[str | None]:
-    """For each channel the range policy if the user asks for none: None stretches it, but what keeps the brightness stays."""
+def _kept(operation: Operation, result: Picture, count: int) -> list[str | None]:
+    """For each channel the range policy if the user asks for none: ``clip`` if its kernel keeps the brightness, else None."""
     bank, spec = operation.bank, operation.spec
-    if bank is None or spec.transpose or {rule for _, rule in bank.parts} != {"none"} or operation.bias is not None:
+    if bank is None or spec.transpose or operation.channels == "sum" or operation.bias is not None or result.assumed:
         return [None] * count
     rules = ["clip" if abs(kernel.values.sum() - 1) < 1e-6 else None for kernel in bank.kernels]
-    return rules * (count // len(rules)) if operation.channels != "sum" else [None] * count
+    return rules * (count // len(rules)) if {rule for _, rule in bank.parts} == {"none"} else [None] * count
+
+
+def _rule(policy: str | None, policies: Sequence[str | None]) -> str:
+    """What black, gray and white are on the sheet, in words."""
+    if policy is not None:
+        return f"{_RULES[policy]}."
+    if None not in policies:
+        return _KEPT
+    return f"{_KEPT} Others: {_SIGNED}" if "clip" in policies else _SIGNED
 
 
 def _icons(operation: Operation, count: int, palette: Palette) -> list[Colors | None]:

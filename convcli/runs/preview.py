@@ -33,8 +33,8 @@ SIDE = 400
 SMALL = 200
 """Smaller pictures are enlarged by a whole factor, at most to this size."""
 
-INSET = 40
-"""Pixels around the kernels in their tile, above and below together."""
+INSET = 0.15
+"""The share of their tile that stays free around kernels, above and below together: room for the factor of their numbers."""
 
 READABLE = 10.0
 """The least font size of the numbers in a kernel."""
@@ -134,7 +134,8 @@ def _kernels(
     (x, y), (height, width), count = place, size, len(kernels)
     across = max(range(1, count + 1), key=lambda n: min(width / n, height / ceil(count / n)))
     down = ceil(count / across)
-    side = min(width / across, height / down) - INSET
+    side = min(width / across, height / down) * (1 - INSET)
+    margin = side * INSET / 2
     shapes: list[Shape] = [Rect(x, y, width, height, fill=palette.background)]
     for number, kernel in enumerate(kernels):
         values = reduced(kernel.values, max(1, int(side)))
@@ -153,7 +154,8 @@ def _kernels(
                 for row in zip(colors, texts, strict=True)
             ]
             shapes += cells(left, top, cell, rows, palette.ink)
-            shapes += [Text(middle, top + high + READABLE, factor, READABLE, palette.ink, "middle")] if factor else []
+            size_ = max(READABLE, 0.7 * margin)
+            shapes += [Text(middle, top + high + margin * 0.55, factor, size_, palette.ink, "middle")] if factor else []
         else:
             shapes += pixels(left, top, cell, colors, palette.faint)
     return shapes
