@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from convcli import images
 from convcli.convspec import ConvSpec
 from convcli.drawing import heatmap
-from convcli.drawing.colors import PALETTES, Palette, channels
+from convcli.drawing.colors import PALETTES, Palette
 from convcli.drawing.grid import Cell, cells, pixels
 from convcli.drawing.scene import Rect, Shape, Text, fitting_size
 from convcli.drawing.sheet import Thumbnail, lay_out
 from convcli.errors import ImageError
 from convcli.geometry import Pair, Size
 from convcli.images import Picture
-from convcli.images.figures import raster
+from convcli.images.figures import raster, screen
 from convcli.kernels import kernel_figure, parse
 from convcli.kernels.analysis import analyse, reduced
 from convcli.kernels.bank import Kernel
@@ -59,8 +59,13 @@ def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
     operations = [_operation(one) for one in ([kernel.name for kernel in given.kernels] if apart else [spec])]
     results = [pipeline.run(picture, operation, "PNG", _policy(operation)) for operation in operations]
     steps = operations[0].spec.stride.rows
-    before = _cropped(_levels(picture, palette), SIDE // steps, SIDE // steps).repeat(steps, 0).repeat(steps, 1)
-    after = [_levels(replace(one.picture, full_scale=one.storage.full_scale), palette) for one in results]
+    before = (
+        _cropped(screen.levels(picture, palette.background), SIDE // steps, SIDE // steps)
+        .repeat(steps, 0)
+        .repeat(steps, 1)
+    )
+    shown = (replace(one.picture, full_scale=one.storage.full_scale) for one in results)
+    after = [screen.levels(one, palette.background) for one in shown]
     grow = max(1, SMALL // max(before.shape[:2]))
     size = before.shape[0] * grow, before.shape[1] * grow
     tiles = [Thumbnail("before"), Thumbnail("kernel"), Thumbnail("after")]
@@ -74,8 +79,8 @@ def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
     if not apart:
         scene = scene.plus(_kernels(given.kernels, places.pop(1), size, palette))
     page = raster.paint(scene).copy()
-    for shown, (x, y) in zip([before, *after], places, strict=True):
-        page[y : y + size[0], x : x + size[1]] = _cropped(shown, *before.shape[:2]).repeat(grow, 0).repeat(grow, 1)
+    for levels, (x, y) in zip([before, *after], places, strict=True):
+        page[y : y + size[0], x : x + size[1]] = _cropped(levels, *before.shape[:2]).repeat(grow, 0).repeat(grow, 1)
     notes = (*picture.notes, *raster.remarks(scene.shapes, ""))
     return Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0), notes
 
@@ -107,18 +112,6 @@ def _caption(source: str, operations: list[Operation], picture: Picture, shown: 
     size, whole = Size(shown[0] // spec.stride.rows, shown[1] // spec.stride.rows), Size(*picture.size)
     part = "" if size == whole else f"The middle {size} of {whole}. "
     return f"{part}{f'Every pixel as {grow}×{grow}. ' if grow > 1 else ''}{line}"
-
-
-def _levels(picture: Picture, palette: Palette) -> NDArray[np.uint8]:
-    """The picture as it is seen on the page, ``(H, W, 3)``."""
-    white = picture.full_scale
-    real = np.nan_to_num(picture.colour.astype(np.float64) / white, nan=0.0, posinf=1.0, neginf=0.0)
-    colour = np.moveaxis(np.broadcast_to(real, (3, *real.shape[1:])), 0, -1)
-    if picture.alpha is not None:
-        alpha = (picture.alpha.astype(np.float64) / white)[..., np.newaxis]
-        colour = alpha * colour + (1 - alpha) * (np.array(channels(palette.background)) / 255)
-    levels: NDArray[np.uint8] = np.rint(colour.clip(0, 1) * 255).astype(np.uint8)
-    return levels
 
 
 def _cropped(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -129,7 +129,7 @@ def test_the_numbers_of_an_image(tmp_path: Path) -> None:
     shown = done(
         "animate", "a.npy", "-k", "0,1,2;2,2,0;0,1,2", "--frame", 0, "-o", "-", "--format", "svg", cwd=tmp_path
     )
-    assert "(0,0): Σ = 12 = 3·1 + 2·2 + 1·1 + 2·2" in shown.text
+    assert "(0,0): 3·1 + 2·2 + 1·1 + 2·2 + 5 products of 0 = 12" in shown.text
     # the same with stride 2 and padding 1: figure 1.2
     strided = done("animate", "a.npy", "-k", "0,1,2;2,2,0;0,1,2", "-s", 2, "-p", 1, "--json", cwd=tmp_path).json
     assert [frame["value"] for frame in strided["frames"]] == [6, 17, 3, 8, 17, 13, 6, 4, 4]
