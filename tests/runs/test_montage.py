@@ -81,8 +81,8 @@ def test_by_default_zero_stays_where_it_is_seen(tmp_path: Path) -> None:
 
 def test_what_kernels_of_sum_1_make_is_as_bright_as_it_is(tmp_path: Path) -> None:
     """A stretch would make gray of what `sharpen` makes. Other kernels, a bias and a policy are as ever."""
-    planes = np.full((1, 100, 100), 100, np.uint8)
-    planes[0, :, 50:] = 150
+    planes = np.full((1, 100, 200), 100, np.uint8)
+    planes[0, :, 100:] = 150
     write(tmp_path / "in.png", planes)
 
     def sheet(*more: str) -> np.ndarray:
@@ -90,13 +90,13 @@ def test_what_kernels_of_sum_1_make_is_as_bright_as_it_is(tmp_path: Path) -> Non
         done("apply", "in.png", *args, cwd=tmp_path)
         return read(tmp_path / "s.png")
 
-    one, two, sharp = (tile(sheet(), number, 3, (100, 100), True) for number in range(3))
+    one, two, sharp = (tile(sheet(), number, 3, (100, 200)) for number in range(3))
     assert np.array_equal(one, planes[0])
     assert (two[0, 0], two[0, -1]) == (170, 255)  # stretched: 300 is white
-    assert sharp[20, 48:52].tolist() == [100, 50, 200, 150]
-    one = tile(sheet("--bias", "0"), 0, 3, (100, 100), True)
+    assert sharp[20, 98:102].tolist() == [100, 50, 200, 150]
+    one = tile(sheet("--bias", "0"), 0, 3, (100, 200))
     assert (one[0, 0], one[0, -1]) == (170, 255)
-    assert np.array_equal(tile(sheet("--range", "minmax"), 0, 3, (100, 100), True), (planes[0] == 150) * 255)
+    assert np.array_equal(tile(sheet("--range", "minmax"), 0, 3, (100, 200)), (planes[0] == 150) * 255)
 
 
 def test_the_caption_says_what_is_stretched() -> None:
