@@ -337,7 +337,8 @@ image_output = combined(
     full_scale,
     option(
         "Figure", "--montage", is_flag=True,
-        help="Write all output channels as one labelled contact sheet in gray. Each is stretched, unless --range is given.",
+        help="Write all output channels as one labelled contact sheet in gray. Each is stretched, unless --range is given or its "
+        "kernel sums to 1.",
     ),
     option(
         "Figure", "--montage-width", type=CountType(65535), metavar="N", show_default="1600",
