@@ -166,7 +166,7 @@ padding_mode = _border("What lies beyond the border of the image.")
 border_mode = _border("How the input continues beyond its border; the output's size stays the same.")
 output_size = option(
     "Geometry", "--output-size", type=SizeType(),
-    help="Transposed only: the size that the output is to have; --output-padding is chosen for it.",
+    help="Transposed only: the wanted size of the output; --output-padding is chosen for it.",
 )  # fmt: skip
 transpose = option(
     "Geometry", "--transpose", is_flag=True, brief=True,
@@ -305,8 +305,8 @@ linear = option(
 alpha = option(
     "Colour", "--alpha", type=ChoiceType(ALPHAS), default="auto",
     brief="auto, or: premultiply, filter, keep, drop",
-    help="Transparency. premultiply: weigh colours by their opacity; filter: a channel like the others; keep: as it is; "
-    "drop: leave it out; auto: premultiply where the kernel averages, else keep.",
+    help="What to do with alpha (transparency). premultiply: weigh colours by alpha; filter: a channel like the others; keep: "
+    "as it is; drop: leave it out; auto: premultiply where the kernel averages, else keep.",
 )  # fmt: skip
 theme = option(
     "Figure", "--theme", type=ChoiceType(THEMES), default="light",

@@ -71,7 +71,7 @@ def _codes(names: Iterable[str]) -> str:
 
 def formats() -> str:
     """What the formats hold that are asked for most."""
-    header = ("format", "bits", "transparency", "several pictures", "keeps", "lossy")
+    header = ("format", "bits", "alpha", "several pictures", "keeps", "lossy")
     rows = (_format(row) for row in ROWS.values() if row.writer and (row.endings or row.feature))
     return table(header, rows)
 

@@ -200,7 +200,7 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
         lines.append(f"rows {high[0]} to {high[-1]} and columns {wide[0]} to {wide[-1]} of the output")
     elif any(way.mark == COPY for way in answer.ways):
         where = "beyond the border" if answer.subject.geometry.transpose else "in the padding"
-        lines.append(f"dashed: also reached through a copy {where}, or only so")
+        lines.append(f"dashed: reached through a copy {where}, with or without the pixel itself")
     if more:
         lines.append(f"{more} more filter{' is' if more == 1 else 's are'} reached and not drawn")
     if (step := matrices.thinning((len(high), len(wide)))) > 1:

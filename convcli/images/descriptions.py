@@ -48,7 +48,7 @@ def followed(text: bytes, change: Change, row: float, column: float) -> tuple[by
         if text.startswith(b'{"shape":'):
             return _shape(text, change), ()
     except (ValueError, TypeError, ZeroDivisionError):
-        return b"", ("its description is left out, which has other sizes than the result",)
+        return b"", ("its description is left out: it has other sizes than the result",)
     return text, ()
 
 
@@ -90,7 +90,7 @@ def _ome(text: bytes, change: Change) -> tuple[bytes, tuple[str, ...]]:
     if change.made != change.channels:
         text = _CHANNEL.sub(channel, text)
     whole = _REGIONS.sub(b"", text) if moved else text
-    return whole, () if whole == text else ("its regions of interest are left out, which lie elsewhere in the result",)
+    return whole, () if whole == text else ("its regions of interest are left out: they are elsewhere in the result",)
 
 
 def _imagej(text: bytes, change: Change, places: dict[bytes, tuple[float, Fraction]]) -> bytes:

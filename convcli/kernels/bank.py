@@ -81,7 +81,7 @@ class Bank(NamedTuple):
 
     @property
     def averages(self) -> bool:
-        """Whether it is a single kernel whose sum is not zero, so that its pixels can be weighted by their opacity."""
+        """Whether it is a single kernel whose sum is not zero, so that its pixels can be weighted by their alpha."""
         values = self.values
         return len(values) == 1 and bool(abs(values.sum()) > 1e-6 * np.abs(values).sum())
 

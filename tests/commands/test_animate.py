@@ -174,9 +174,9 @@ def test_channels(tmp_path: Path) -> None:
 
 def test_what_is_lost_is_said(tmp_path: Path) -> None:
     write(tmp_path / "a.png", np.full((2, 2, 2), 9, np.uint8), "LA")
-    assert "a.png: transparency is left out" in done("animate", "a.png", "-k", "1", "-o", "a.svg", cwd=tmp_path).err
+    assert "a.png: alpha is left out" in done("animate", "a.png", "-k", "1", "-o", "a.svg", cwd=tmp_path).err
     document = done("animate", "a.png", "-k", "1", "--json", cwd=tmp_path).json
-    assert document["notes"] == ["transparency is left out"]
+    assert document["notes"] == ["alpha is left out"]
     assert document["written"] is None
 
 

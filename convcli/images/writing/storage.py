@@ -75,7 +75,7 @@ def storage_for(
     if has_alpha and not row.alpha:
         raise ImageError(
             "the image",
-            f"has transparency, and {container} cannot hold it",
+            f"has alpha, and {container} cannot hold it",
             f"use {param('alpha', 'drop')}, or write png, webp or tif",
         )
     full_scale = white_of(picture, container)
