@@ -19,7 +19,7 @@ from convcli.images import directories
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import Picture
-from convcli.images.reading import pillow_file, quirks, tiff_pixels
+from convcli.images.reading import pillow_file, quirks, tiff_pages, tiff_pixels
 from convcli.images.reading.planes import array_of, completed, upright
 
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
@@ -40,16 +40,16 @@ class File:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._full_scale = full_scale
         with decoding(source, limit):
-            self._pages: Any = tifffile.TiffFile(stream).pages
-            self.frames = _count(self._pages)
-            page = self._pages[0]
+            self._pages = tiff_pages.pages_of(tifffile.TiffFile(stream))
+            self.frames = self._pages.total
+            page = self._pages.page(0)
             need = _bytes_each(page)
         check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)
 
     def picture(self, number: int = 0) -> Picture:
         """Decode a page, upright."""
         with decoding(self._source, self._limit):
-            page = self._pages[number]
+            page = self._pages.page(number)
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
             image = _described(page, self._stream)
@@ -59,6 +59,8 @@ class File:
             metadata, orientation, notes = metadata_of(image, self.frames, False, tags or {})
             if tags is None:
                 notes = ("its tags are damaged and left out",)
+            if number == 0:
+                notes = (*self._pages.notes, *notes)
             planes, lost = self._planes(number, page, said or self._full_scale, orientation)
             metadata = replace(metadata, bands=planes.metadata.bands, nodata=tiff_pixels.nodata_of(page))
         return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)
@@ -92,8 +94,8 @@ class File:
     def _opened(self, number: int) -> Image.Image:
         self._stream.seek(0)
         image: Image.Image = _pillows()(self._stream)
-        if number:
-            image.seek(number)
+        if directory := self._pages.directory(number):
+            image.seek(directory)
         return image
 
 
@@ -163,21 +165,6 @@ def _pillows() -> type[Any]:
             super().load_prepare()
 
     return Opened
-
-
-def _count(pages: Any) -> int:
-    """The number of pages. tifffile ignores a page that is beyond the end of the file; here it is an error."""
-    count = len(pages)
-    last, offsets = pages[count - 1], {pages[number].offset for number in range(count)}
-    layout, file = last.parent.tiff, last.parent.filehandle
-    if not layout.is_ndpi:  # its directories are longer
-        file.seek(last.offset)
-        (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
-        file.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
-        (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
-        if following and following not in offsets:
-            raise ValueError(f"page {count} is missing")
-    return count
 
 
 def _bytes_each(page: Any) -> int:
