@@ -62,7 +62,7 @@ class File:
             if number == 0:
                 notes = (*self._pages.notes, *notes)
             planes, lost = self._planes(number, page, said or self._full_scale, orientation)
-            metadata = replace(metadata, bands=planes.metadata.bands, nodata=tiff_pixels.nodata_of(page))
+            metadata = replace(metadata, nodata=tiff_pixels.nodata_of(page))
         return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)
 
     def timing(self) -> None:
@@ -77,11 +77,12 @@ class File:
             array = array_of(opened)[..., np.newaxis].astype(page.dtype)
             return tiff_pixels.picture_of(array, page, white), ()
         decoded = pillow_file.decode(opened, self._source, partial(self._opened, number))
-        return decoded.planes, (*decoded.notes, *_of_other_colours(page))
+        return decoded.planes, (*decoded.notes, *_of_other_colours(page), *_of_fewer_samples(page, decoded.planes))
 
     def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
         """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
-        if tiff_pixels.has_bands(page) or (page.sampleformat == 2 and page.bitspersample == 8):
+        with_index = page.photometric == tiff_pixels.PALETTE and page.samplesperpixel > 1
+        if tiff_pixels.has_bands(page) or with_index or (page.sampleformat == 2 and page.bitspersample == 8):
             return None
         with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
             image = self._opened(number)
@@ -117,6 +118,12 @@ def _of_other_colours(page: Any) -> tuple[str, ...]:
         return ()
     declared = ", ".join(f"{value:.4g}" for value in said[0])
     return (f"JPEG's own YCbCr is used, and its colours are declared as another (coefficients {declared})",)
+
+
+def _of_fewer_samples(page: Any, planes: Picture) -> tuple[str, ...]:
+    """A remark on samples that Pillow does not give."""
+    declared, read = page.samplesperpixel, planes.channels + planes.has_alpha
+    return (f"{read} of its {declared} samples are read",) if read < declared else ()
 
 
 def _ratios(page: Any, tag: int) -> tuple[float, ...]:

@@ -80,13 +80,15 @@ def storage_for(
         )
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
-        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw")
+        rare = picture.metadata.rare
+        notes = (f"{rare} samples are written as float32",) if rare and policy is None else ()
+        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", notes)
     check_policy(container, policy)
     if row.any_white and picture.dtype.kind == "u" and full_scale % 1 == 0 and full_scale < 65536:
         return Storage(container, space, "uint8" if full_scale < 256 else "uint16", 1.0, full_scale, policy or "clip")
     if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
         return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip")
-    notes: tuple[str, ...] = ()
+    notes = ()
     if full_scale > 255:
         notes = (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
     return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
