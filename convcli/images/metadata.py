@@ -105,7 +105,7 @@ def as_white(value: Any) -> float | None:
 
 
 def _number(value: Any) -> float:
-    return float(value[0] if isinstance(value, tuple) else value)
+    return float(value[0] if isinstance(value, (tuple, bytes)) else value)
 
 
 def sound(read: Callable[..., T], *data: Any) -> T | None:

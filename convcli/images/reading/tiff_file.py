@@ -17,7 +17,7 @@ from PIL import Image
 
 from convcli.images import directories
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
+from convcli.images.metadata import ICC, ORIENTATION, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import Picture
 from convcli.images.reading import pillow_file, quirks, tiff_pages, tiff_pixels
 from convcli.images.reading.planes import array_of, completed, upright
@@ -73,16 +73,26 @@ class File:
         if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
             array = tiff_pixels.array_of(page, self._source)
             return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
-        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):  # which Pillow turns upright, as all others
+        # Pillow turns it upright, unless the tag is of another type than it should be
+        left = 1 if isinstance(opened.getexif().get(ORIENTATION, 1), int) else orientation
+        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):
             array = array_of(opened)[..., np.newaxis].astype(page.dtype)
-            return tiff_pixels.picture_of(array, page, white), ()
-        decoded = pillow_file.decode(opened, self._source, partial(self._opened, number))
-        return decoded.planes, (*decoded.notes, *_of_other_colours(page), *_of_fewer_samples(page, decoded.planes))
+            return upright(tiff_pixels.picture_of(array, page, white), left), ()
+        try:
+            planes, _, notes = pillow_file.decode(opened, self._source, partial(self._opened, number))
+        except OSError:
+            with suppress(Exception):  # as of a JPEG without loss: what Pillow said is said
+                if page.compression in _JPEGS:
+                    array = tiff_pixels.array_of(page, self._source)
+                    return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
+            raise
+        return upright(planes, left), (*notes, *_of_other_colours(page), *_of_fewer_samples(page, planes))
 
     def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
         """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
         with_index = page.photometric == tiff_pixels.PALETTE and page.samplesperpixel > 1
-        if tiff_pixels.has_bands(page) or with_index or (page.sampleformat == 2 and page.bitspersample == 8):
+        signed_bytes = page.sampleformat == 2 and page.bitspersample == 8
+        if tiff_pixels.has_bands(page) or with_index or signed_bytes or page.compression in _NOT_BUILT:
             return None
         with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
             image = self._opened(number)
@@ -100,6 +110,9 @@ class File:
         return image
 
 
+_NOT_BUILT = {50001}
+"""Compressions that Pillow knows, but the libtiff in its packages does not: WebP."""
+
 _JPEGS = {6, 7}
 """Compressions whose colours libjpeg converts, by the coefficients of ITU-R BT.601 and with the full range of 8 bits."""
 
@@ -110,14 +123,15 @@ _COEFFICIENTS, _LEVELS = (0.299, 0.587, 0.114), (0.0, 255.0, 128.0, 255.0, 128.0
 def _of_other_colours(page: Any) -> tuple[str, ...]:
     """A remark on colours that libjpeg does not convert as the page declares."""
     said = sound(_ratios, page, 529) or _COEFFICIENTS, sound(_ratios, page, 532) or _LEVELS
-    if (
-        page.photometric != 6
-        or page.compression not in _JPEGS
-        or np.allclose([*said[0], *said[1]], [*_COEFFICIENTS, *_LEVELS], atol=0.01)
-    ):
+    same = all(
+        len(found) != len(own) or np.allclose(found, own, atol=0.01)
+        for found, own in zip(said, (_COEFFICIENTS, _LEVELS), strict=True)
+    )
+    if page.photometric != 6 or page.compression not in _JPEGS or same:
         return ()
-    declared = ", ".join(f"{value:.4g}" for value in said[0])
-    return (f"JPEG's own YCbCr is used, and its colours are declared as another (coefficients {declared})",)
+    kind = "levels" if np.allclose(said[0], _COEFFICIENTS, atol=0.01) else "coefficients"
+    declared = ", ".join(f"{value:.4g}" for value in said[kind == "levels"])
+    return (f"JPEG's own YCbCr is used, and its colours are declared as another ({kind} {declared})",)
 
 
 def _of_fewer_samples(page: Any, planes: Picture) -> tuple[str, ...]:
@@ -127,8 +141,10 @@ def _of_fewer_samples(page: Any, planes: Picture) -> tuple[str, ...]:
 
 
 def _ratios(page: Any, tag: int) -> tuple[float, ...]:
-    """The fractions of a tag of a page."""
+    """The fractions of a tag of a page, or its integers."""
     values = page.tags[tag].value
+    if page.tags[tag].dtype not in (5, 10):
+        return tuple(map(float, values))
     return tuple(above / below for above, below in zip(values[::2], values[1::2], strict=True))
 
 
@@ -144,6 +160,7 @@ def _pillows() -> type[Any]:
             tags: Any = self.tag_v2
             gray_alpha = {258: (16, 16), 262: 1, 277: 2, 338: (2,)}
             if any(tags.get(tag) != value for tag, value in gray_alpha.items()):
+                self._palette_of_8_bits(tags)
                 super()._setup()
                 self._by_libtiff(tags)
                 return
@@ -157,6 +174,12 @@ def _pillows() -> type[Any]:
                 tile._replace(args=(f"LA;{'16N' if tile.codec_name == 'libtiff' else stored}", *tile.args[1:]))
                 for tile in file.tile
             ]
+
+        def _palette_of_8_bits(self, tags: Any) -> None:
+            """Have Pillow read a palette of 8 bits, as some programs write it: it takes the upper 8 of 16."""
+            colours = tags.get(320)
+            if tags.get(262) == tiff_pixels.PALETTE and isinstance(colours, tuple):
+                tags[320] = tuple(tiff_pixels.widened(np.array(colours)))
 
         def _by_libtiff(self, tags: Any) -> None:
             """Have libtiff decode YCbCr that is not compressed: only it knows coefficients, reference levels and subsampling."""

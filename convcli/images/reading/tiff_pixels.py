@@ -120,9 +120,14 @@ def array_of(page: Any, source: str) -> Array:
     return array
 
 
+def widened(colours: Array) -> Array:
+    """The colours of a palette, with 16 bits; as in libtiff, those of which none exceeds 255 have 8."""
+    return colours if colours.max(initial=0) > 255 else colours * 257
+
+
 def _coloured(array: Array, colours: Array) -> Array:
     """Indices ``(H, W, 1 + extra)`` as RGB. Palettes have 16 bits; of an index of 8, the upper 8 are used, as by Pillow."""
-    own = (colours >> (16 - 8 * array.itemsize)).astype(array.dtype)
+    own = (widened(colours) >> (16 - 8 * array.itemsize)).astype(array.dtype)
     return np.concatenate([own.T[array[..., 0]], array[..., 1:]], axis=-1)
 
 

@@ -108,7 +108,10 @@ def test_a_slide_has_one_picture(tmp_path: Path) -> None:
     """Aperio's program declares levels as pages."""
     pixels = STACK.astype(np.uint8)[0]
     sizes = (1, 4, 2), ("a slide", "its thumbnail", "a level")
-    made = [(pixels[::step, ::step], {"description": f"Aperio Image Library\n{what}"}) for step, what in zip(*sizes, strict=True)]
+    made = [
+        (pixels[::step, ::step], {"description": f"Aperio Image Library\n{what}"})
+        for step, what in zip(*sizes, strict=True)
+    ]
     made.append((pixels[::3, ::3], {"subfiletype": 9, "description": "Aperio Image Library\nmacro"}))
     found, said = identity(written(tmp_path / "in.svs", *made), tmp_path / "out.tif")
     assert said == ["1 reduced copy of the picture is left out", "2 smaller pictures of the slide are left out"]
