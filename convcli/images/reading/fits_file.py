@@ -74,10 +74,11 @@ class File:
 
 
 def _fits() -> Any:
-    """The module of astropy. Importing it changes how the process shows warnings, which is undone."""
-    if "astropy" not in sys.modules:
+    """The module of astropy. Importing it, and what it imports, changes how the process shows warnings, which is undone."""
+    if "astropy.io.fits" not in sys.modules:
         filters = warnings.filters[:]
         import astropy
+        import astropy.io.fits
 
         with suppress(Exception):  # the user's own settings may leave warnings alone
             astropy.log.disable_warnings_logging()

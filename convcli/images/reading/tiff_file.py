@@ -70,21 +70,24 @@ class File:
 
     def _planes(self, number: int, page: Any, white: float | None, orientation: int) -> tuple[Picture, tuple[str, ...]]:
         """A page, upright, and what was lost of it."""
-        if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
+
+        def direct() -> tuple[Picture, tuple[str, ...]]:
             array = tiff_pixels.array_of(page, self._source)
             return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
+
+        if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
+            return direct()
         # Pillow turns it upright, unless the tag is of another type than it should be
         left = 1 if isinstance(opened.getexif().get(ORIENTATION, 1), int) else orientation
-        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):
-            array = array_of(opened)[..., np.newaxis].astype(page.dtype)
-            return upright(tiff_pixels.picture_of(array, page, white), left), ()
         try:
+            if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):
+                array = array_of(opened)[..., np.newaxis].astype(page.dtype)
+                return upright(tiff_pixels.picture_of(array, page, white), left), ()
             planes, _, notes = pillow_file.decode(opened, self._source, partial(self._opened, number))
         except OSError:
-            with suppress(Exception):  # as of a JPEG without loss: what Pillow said is said
+            with suppress(Exception):  # as of a JPEG without loss; else what Pillow has said is said
                 if page.compression in _JPEGS:
-                    array = tiff_pixels.array_of(page, self._source)
-                    return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
+                    return direct()
             raise
         return upright(planes, left), (*notes, *_of_other_colours(page), *_of_fewer_samples(page, planes))
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from convcli import images
 from convcli.images.reading import planes
+from convcli.images.reading.pillow_file import decode
 from convcli.images.reading.planes import array_of
 from support.cli import SAMPLES, done, run
 from support.pictures import ALPHA, DEEP, GRAY, REAL, RGB, H, W, chunk, identity, opened, png16, read, tensor, write
@@ -227,12 +228,17 @@ def test_strips_that_do_not_follow_on_from_one_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("values", [[0, 65535], [-1, 0], [0, 65536], [0, 2**24 + 1], [-(2**24) - 1, 0], [0, 2**31 - 1]])
-def test_32_bit_integers_of_any_value_are_read_by_one_rule(values: list[int], tmp_path: Path) -> None:
-    """As in a .im file: white is the largest number of the type, unless the user says another."""
-    Image.fromarray(np.array([values], np.int32)).save(tmp_path / "in.im")
-    picture = images.load(str(tmp_path / "in.im"))
-    assert (picture.colour.dtype, picture.full_scale, picture.assumed) == ("float64", 2.0**31 - 1, True)
+def test_32_bit_integers_of_any_value_are_read_by_one_rule(values: list[int]) -> None:
+    """White is the largest number of the type, unless the user says another."""
+    image = Image.fromarray(np.array([values], np.int32))
+    picture = decode(image, "in.im").planes
+    assert (picture.colour.dtype, picture.full_scale, picture.real) == ("float64", 2.0**31 - 1, True)
     assert picture.colour.tolist() == [[values]]
-    assert images.load(str(tmp_path / "in.im"), full_scale=1000).full_scale == 1000
-    result = done("apply", tmp_path / "in.im", "-k", "identity", "-o", tmp_path / "out.tif")
-    assert "int32 samples are written as float32" in result.err
+    assert picture.metadata.rare == "int32"
+    assert decode(image, "in.im", white=1000).planes.full_scale == 1000
+
+
+def test_real_numbers_of_pillow() -> None:
+    image = Image.fromarray(np.array([[-1, 0.5]], np.float32))
+    assert decode(image, "in.im").planes.full_scale == 1
+    assert decode(image, "in.im", white=255).planes.full_scale == 255
