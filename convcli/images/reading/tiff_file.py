@@ -70,32 +70,20 @@ class File:
 
     def _planes(self, number: int, page: Any, white: float | None, orientation: int) -> tuple[Picture, tuple[str, ...]]:
         """A page, upright, and what was lost of it."""
-
-        def direct() -> tuple[Picture, tuple[str, ...]]:
+        if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
             array = tiff_pixels.array_of(page, self._source)
             return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
-
-        if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
-            return direct()
         # Pillow turns it upright, unless the tag is of another type than it should be
         left = 1 if isinstance(opened.getexif().get(ORIENTATION, 1), int) else orientation
-        try:
-            if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):
-                array = array_of(opened)[..., np.newaxis].astype(page.dtype)
-                return upright(tiff_pixels.picture_of(array, page, white), left), ()
-            planes, _, notes = pillow_file.decode(opened, self._source, partial(self._opened, number))
-        except OSError:
-            with suppress(Exception):  # as of a JPEG without loss; else what Pillow has said is said
-                if page.compression in _JPEGS:
-                    return direct()
-            raise
+        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):
+            array = array_of(opened)[..., np.newaxis].astype(page.dtype)
+            return upright(tiff_pixels.picture_of(array, page, white), left), ()
+        planes, _, notes = pillow_file.decode(opened, self._source, partial(self._opened, number))
         return upright(planes, left), (*notes, *_of_other_colours(page), *_of_fewer_samples(page, planes))
 
     def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
         """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
-        with_index = page.photometric == tiff_pixels.PALETTE and page.samplesperpixel > 1
-        signed_bytes = page.sampleformat == 2 and page.bitspersample == 8
-        if tiff_pixels.has_bands(page) or with_index or signed_bytes or page.compression in _NOT_BUILT:
+        if tiff_pixels.has_bands(page) or tiff_pixels.is_beyond_libtiff(page):
             return None
         with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
             image = self._opened(number)
@@ -113,14 +101,8 @@ class File:
         return image
 
 
-_NOT_BUILT = {50001}
-"""Compressions that Pillow knows, but the libtiff in its packages does not: WebP."""
-
-_JPEGS = {6, 7}
-"""Compressions whose colours libjpeg converts, by the coefficients of ITU-R BT.601 and with the full range of 8 bits."""
-
 _COEFFICIENTS, _LEVELS = (0.299, 0.587, 0.114), (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
-"""What it takes YCbCrCoefficients and ReferenceBlackWhite for (TIFF 6.0, section 21)."""
+"""What libjpeg takes YCbCrCoefficients and ReferenceBlackWhite for (TIFF 6.0, section 21)."""
 
 
 def _of_other_colours(page: Any) -> tuple[str, ...]:
@@ -130,7 +112,7 @@ def _of_other_colours(page: Any) -> tuple[str, ...]:
         len(found) != len(own) or np.allclose(found, own, atol=0.01)
         for found, own in zip(said, (_COEFFICIENTS, _LEVELS), strict=True)
     )
-    if page.photometric != 6 or page.compression not in _JPEGS or same:
+    if page.photometric != 6 or page.compression not in tiff_pixels.JPEGS or same:
         return ()
     kind = "levels" if np.allclose(said[0], _COEFFICIENTS, atol=0.01) else "coefficients"
     declared = ", ".join(f"{value:.4g}" for value in said[kind == "levels"])

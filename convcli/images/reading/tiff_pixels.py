@@ -28,6 +28,13 @@ PALETTE = 3
 _ALPHAS = {(1,), (2,), (999,)}
 """Extra samples that are alpha: colours are multiplied with it, or not; and what Corel Draw writes."""
 
+_OLD_JPEG = 6
+JPEGS = (_OLD_JPEG, 7)
+"""Compressions whose colours libjpeg converts, by the coefficients of ITU-R BT.601 and with the full range of 8 bits."""
+
+_WEBP = 50001
+"""A compression that the libtiff in Pillow's packages is built without."""
+
 CODINGS: dict[int, Callable[[], Any]] = {
     8: zlib.decompressobj,
     32946: zlib.decompressobj,
@@ -49,6 +56,17 @@ def is_direct(page: Any) -> bool:
         and page.fillorder == 1
         and page.predictor in (1, 2)
         and not (_alpha_of(page) == (1,) and page.bitspersample == 8)
+    )
+
+
+def is_beyond_libtiff(page: Any) -> bool:
+    """Whether Pillow's libtiff does not decode a page, or Pillow makes other values of it, without saying so when it opens it."""
+    return bool(
+        page.compression == _WEBP
+        or (page.compression == _OLD_JPEG and page.samplesperpixel == 1)
+        or (page.compression in JPEGS and page.bitspersample > 12)
+        or (page.sampleformat == 2 and page.bitspersample == 8)
+        or (page.photometric == PALETTE and page.samplesperpixel > 1)
     )
 
 
