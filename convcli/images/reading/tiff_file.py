@@ -60,7 +60,7 @@ class File:
             if tags is None:
                 notes = ("its tags are damaged and left out",)
             if number == 0:
-                notes = (*self._pages.notes, *notes)
+                notes = (*self._pages.notes, *notes, *tiff_pixels.remarks_of(page))
             planes, lost = self._planes(number, page, said or self._full_scale, orientation)
             metadata = replace(metadata, nodata=tiff_pixels.nodata_of(page))
         return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -198,6 +199,24 @@ def nodata_of(page: Any) -> float | None:
     white = 2**page.bitspersample - 1
     value = white - value if page.photometric == 0 else value
     return value * 255 / white if page.bitspersample in SPREAD else value
+
+
+_SCALED = re.compile(r'role="(scale|offset)"[^>]*>\s*([^<]*?)\s*<')
+
+
+def remarks_of(page: Any) -> tuple[str, ...]:
+    """What a page declares and is not used: GDAL's scale and offset of values."""
+    tag, neutral = page.tags.get(42112), {"scale": 1.0, "offset": 0.0}
+    text = tag.value if tag is not None and isinstance(tag.value, str) else ""
+    found = [f"{role} ({value})" for role, value in _SCALED.findall(text) if _number(value) != neutral[role]]
+    return (f"its {' and '.join(dict.fromkeys(found))} are not applied to its values",) if found else ()
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def picture_of(array: Array, page: Any, known: float | None) -> Picture:
