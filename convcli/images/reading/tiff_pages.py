@@ -70,17 +70,20 @@ def pages_of(file: Any) -> Pages:
     Raises `ValueError` or `struct.error` if a directory is missing or damaged.
     """
     directories = file.pages
-    count = _count(directories)
+    if not (count := len(directories)):
+        raise ValueError("it has no page")
     left_out: Counter[str] = Counter()
-    kept, stacks, first = [], [], directories[0]
+    kept, stacks, offsets, first = [], [], set(), directories[0]
     for number in range(count):
-        page = directories[number]
+        page = directories[number]  # tifffile reads it
+        offsets.add(page.offset)
         kind = "" if count == 1 else _kind(page, first)
         left_out[kind] += 1
         if not kind:
             kept.append(number)
             stacks.append(_declared(page, count))
         left_out += sound(_within, page) or Counter()
+    _check_end(page, offsets)
     if not kept:
         kept, stacks, left_out = [*range(count)], [1] * count, Counter()
     notes = []
@@ -94,12 +97,8 @@ def pages_of(file: Any) -> Pages:
     return Pages(directories, kept, [*accumulate(stacks)], tuple(dict.fromkeys(notes)))
 
 
-def _count(directories: Any) -> int:
-    """The number of directories. tifffile ignores one that is beyond the end of the file; here it is an error."""
-    count = len(directories)
-    if not count:
-        raise ValueError("it has no page")
-    last, offsets = directories[count - 1], {directories[number].offset for number in range(count)}
+def _check_end(last: Any, offsets: set[int]) -> None:
+    """Refuse a directory beyond the end of the file, which tifffile ignores. `last` is the last of those at `offsets`."""
     layout, file = last.parent.tiff, last.parent.filehandle
     if not layout.is_ndpi:  # its directories are longer
         file.seek(last.offset)
@@ -107,8 +106,7 @@ def _count(directories: Any) -> int:
         file.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
         (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
         if following and following not in offsets:
-            raise ValueError(f"page {count} is missing")
-    return count
+            raise ValueError(f"page {len(offsets)} is missing")
 
 
 def _kind(page: Any, first: Any) -> str:
