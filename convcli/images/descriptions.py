@@ -106,14 +106,17 @@ def _imagej(text: bytes, change: Change, places: dict[bytes, tuple[float, Fracti
 def _shape(text: bytes, change: Change) -> bytes:
     """The shape of all pages together, by tifffile: height and width are last, or before the samples.
 
+    Every page has a directory of its own, which ``truncated`` denies.
+
     Raises
     ------
     ValueError
         It is not of pages of this size.
     """
-    if change.before == change.after and change.channels == change.made:
+    if change.before == change.after and change.channels == change.made and b'"truncated"' not in text:
         return text
     said = json.loads(text.rstrip(b"\0"))
+    said.pop("truncated", None)
     shape, samples = [*said["shape"]], change.channels
     place = len(shape) - 2 - (samples > 1 and shape[-1] == samples and tuple(shape[-2:]) != change.before)
     if change.channels != change.made or place < 0 or tuple(shape[place : place + 2]) != change.before:

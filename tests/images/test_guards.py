@@ -70,7 +70,7 @@ with tifffile.TiffWriter("lzw.tif") as to:  # of a kind that Pillow does not kno
     pixels = np.moveaxis(values[:2], 0, -1)
     to.write(pixels, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"], metadata=None)
 with images.opened("lzw.tif") as file:
-    assert file._by_pillow(0, file._pages[0]).mode == "RGBA"
+    assert file._by_pillow(0, file._pages.page(0)).mode == "RGBA"
     same("a kind that Pillow does not know", "descriptors")
 raster.save(Scene(20, 20, "#ffffff", (Rect(1, 1, 5, 5, "#000000"),)), "figure.png")
 assert written > 30 and refused, (written, refused)
