@@ -59,12 +59,13 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
             alpha = alpha.astype(colour.dtype)
     if row_of(kept.container).tensor:  # a tensor keeps its dtype
         own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
-        kept = replace(kept, dtype=picture.colour.dtype.name if own else colour.dtype.name)
-    if picture.dtype != np.uint8 or picture.metadata.nodata is not None or result.dtype == "float16":
-        from convcli.runs.remarks import Lookout, beyond_half  # which most pictures do not need
+        half = result.dtype == "float16"  # also if the results were scaled, and are in float32
+        kept = replace(kept, dtype=picture.colour.dtype.name if own else "float16" if half else colour.dtype.name)
+    if picture.dtype != np.uint8 or picture.metadata.nodata is not None:
+        from convcli.runs.remarks import Lookout, infinite  # which most pictures do not need
 
         lookout = Lookout(picture, kept, ready.layer.kernel != (1, 1), result.dtype)
-        remarks = (*lookout.remarks(lookout.look(picture.colour)), *beyond_half(picture.colour, colour, result.dtype))
+        remarks = (*lookout.remarks(lookout.look(picture.colour)), *infinite(picture.colour, colour, result.dtype))
         kept = replace(kept, notes=(*kept.notes, *remarks))
     metadata = picture.metadata
     if not ready.result_space == ready.space == picture.space:  # this is metadata of another colour space
@@ -196,9 +197,11 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
 def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
     """Whether lifted colours are float64: if asked for, if the pixels are float64, or if they have 16 bits and numpy computes.
 
-    `curved` says that colours are converted to linear light, or weighted by their alpha.
+    The reference is in float64 throughout. `curved` says that colours are converted to linear light, or weighted by their alpha.
     """
     compute = operation.compute
+    if compute.backend == "reference":
+        return True
     if compute.dtype is not None:
         return compute.dtype == "float64"
     if colour == np.uint16:
