@@ -189,7 +189,9 @@ def divisor_of(divisor: float | str | None, normalize: bool) -> float | str | No
     """What ``--divisor`` and ``--normalize`` ask for together. Raises a `ConvError` if they contradict each other."""
     if normalize and divisor not in (None, "sum"):
         both = f"{param('normalize')} and {param('divisor', divisor)}"
-        raise ConvError(both, "exclude each other", f"give one of them; {param('normalize')} is {param('divisor', 'sum')}")
+        raise ConvError(
+            both, "exclude each other", f"give one of them; {param('normalize')} is {param('divisor', 'sum')}"
+        )
     return "sum" if normalize else divisor
 
 

@@ -25,7 +25,20 @@ from convcli.parameters.numbers import (
     RealType,
     SizeType,
 )
-from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, LAYOUTS, OPS, PLANS, RANGES, THEMES
+from convcli.vocabulary import (
+    ALPHAS,
+    BACKENDS,
+    BORDERS,
+    CHANNELS,
+    COLORS,
+    COMBINES,
+    DTYPES,
+    LAYOUTS,
+    OPS,
+    PLANS,
+    RANGES,
+    THEMES,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -183,7 +196,7 @@ groups = option(
 )  # fmt: skip
 
 weights = option(
-    "Kernel", "--weights", type=FileType("FILE[:KEY]"), brief="A layer's weights: .npy, .safetensors, .pt, .onnx, …",
+    "Kernel", "--weights", type=FileType("FILE[:KEY]"), brief="Of a layer: .npy, .safetensors, .pt, .onnx, …",
     help="A layer's weights: .npy, .npz, .safetensors, .pt and other files of PyTorch, .onnx, .keras or .h5, or an "
     ".index.json of shards. Shape (C_out, C_in/groups, kh, kw); transposed (C_in, C_out/groups, kh, kw); see --layout.",
 )  # fmt: skip

@@ -28,7 +28,9 @@ def _divided(kernel: Kernel, divisor: float | str) -> Kernel:
             raise KernelError(what, "has zeros only, which no divisor scales", f"leave {param('divisor')} out")
         if by == "sum" and abs(total) <= ZERO_SUM * size:
             remedy = f"{param('divisor', 'abs')} divides it by {size:.6g}, the sum of its magnitudes"
-            raise KernelError(what, f"sums to {0 if abs(total) < 1e-12 * size else total:.3g}, which cannot be the divisor", remedy)
+            raise KernelError(
+                what, f"sums to {0 if abs(total) < 1e-12 * size else total:.3g}, which cannot be the divisor", remedy
+            )
         by = total if by == "sum" else size
     with np.errstate(over="ignore"):
         values = kernel.values / by

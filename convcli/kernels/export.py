@@ -82,11 +82,13 @@ def literal(values: Matrix) -> Iterator[str]:
 
     if values.size == 1 and values[0, 0] > 1:  # a whole number could be a size
         return iter([f"{float(values[0, 0])!r}"])
-    form = _decimal if denominator == 1 else fraction
+    form: Callable[[float], str] = _decimal if denominator == 1 else fraction
     if values.shape[1] == 1 < len(values):
         return _text(values, form, "", ",", f"1x{len(values)}: ")
-    if values.shape[1] == 2 <= len(values) and all(DECIMAL.fullmatch(",".join(map(form, row))) for row in values.tolist()):
-        form = float.__repr__
+    if values.shape[1] == 2 <= len(values) and all(
+        DECIMAL.fullmatch(",".join(map(form, row))) for row in values.tolist()
+    ):
+        form = repr
     return _text(values, form, ",", ";")
 
 

@@ -69,7 +69,9 @@ def _member(value: dict[str, Any], source: str) -> Any:
     lists = [name for name, member in value.items() if isinstance(member, list)]
     if isinstance(several := value.get("kernels"), list):
         rule = f"has {len(several)} kernels"
-        raise KernelError(f"kernel {source}", rule, f"give each in a file of its own, or by its name, with {param('kernel')}")
+        raise KernelError(
+            f"kernel {source}", rule, f"give each in a file of its own, or by its name, with {param('kernel')}"
+        )
     name = "kernel" if "kernel" in lists else lists[0] if len(lists) == 1 else None
     if name is None:
         known = ", ".join(map(str, list(value)[:6])) or "nothing"

@@ -55,7 +55,13 @@ def suspected(shape: tuple[int, ...]) -> str:
     """A remark if weights that are taken in PyTorch's order look like TensorFlow's: rows and columns come first; else empty."""
     first, second, third, fourth = shape
     square = 1 < first == second <= LARGEST_SIDE and first % 2
-    if not square or (third == fourth and third <= LARGEST_SIDE and (third % 2 or first != 3)) or third == fourth == first:
+    if (
+        not square
+        or (third == fourth and third <= LARGEST_SIDE and (third % 2 or first != 3))
+        or third == fourth == first
+    ):
         return ""
     words = param("layout", "hwcm") if fourth == 1 else param("layout", "hwio")
-    return f"weights of shape {shape} are {first} filters of {third}×{fourth}: if rows and columns come first, use {words}"
+    return (
+        f"weights of shape {shape} are {first} filters of {third}×{fourth}: if rows and columns come first, use {words}"
+    )

@@ -34,8 +34,8 @@ def completed(found: Mapping[str, Tensor], transpose: bool, path: str) -> tuple[
     made: dict[str, Computed] = {}
     for name in found:
         for rule in (_norm, _parametrized, _hooked, _scaled):
-            if (one := rule(found, name, transpose, path)) is not None:
-                made[one[0]] = one[1]
+            if (each := rule(found, name, transpose, path)) is not None:
+                made[each[0]] = each[1]
                 break
     if not made:
         return dict(found), made
@@ -99,7 +99,8 @@ def _hooked(found: Mapping[str, Tensor], name: str, transpose: bool, path: str) 
         original, kept = found[name], found[mask]
 
         def values() -> Array:
-            return original.values() * kept.values().astype(original.values().dtype)
+            whole = original.values()
+            return np.asarray(whole * kept.values().astype(whole.dtype))
 
         return whole, Computed((name, mask), "pruned", original.shape, values)
     if u in found and v in found:
@@ -120,9 +121,13 @@ def _spectral(found: Mapping[str, Tensor], parts: tuple[str, str, str], transpos
 
     def values() -> Array:
         weight, u, v = (one.values().astype(np.float64) for one in (original, left, right))
-        fits = [at for at in (0, 1) if weight.ndim > at and u.size == weight.shape[at] and v.size * u.size == weight.size]
+        fits = [
+            at for at in (0, 1) if weight.ndim > at and u.size == weight.shape[at] and v.size * u.size == weight.size
+        ]
         if not fits:
-            raise KernelError(f"weights '{parts[0]}'", "do not fit the vectors of their spectral norm", "save them again")
+            raise KernelError(
+                f"weights '{parts[0]}'", "do not fit the vectors of their spectral norm", "save them again"
+            )
         axis = 1 if transpose and 1 in fits else fits[0]
         matrix = np.moveaxis(weight, axis, 0).reshape(u.size, -1)
         return _as(weight / (u.ravel() @ (matrix @ v.ravel())), original)
@@ -136,7 +141,9 @@ def _scaled(found: Mapping[str, Tensor], name: str, transpose: bool, path: str) 
     if start == name or not tensor.dtype.startswith(("int8", "uint8", "float8")):
         return None
     scale, zero = f"{start}weight_scale", f"{start}weight_zero_point"
-    other = next((one for one in (f"{start}weight_scale_inv", f"{start}SCB", f"{start}weight_absmax") if one in found), "")
+    other = next(
+        (one for one in (f"{start}weight_scale_inv", f"{start}SCB", f"{start}weight_absmax") if one in found), ""
+    )
     if scale not in found and not other:
         return None
 

@@ -100,7 +100,10 @@ def _two_readings(parts: list[str], source: str) -> KernelError:
 def _mixed(parts: list[str], place: int, source: str) -> KernelError:
     """The error for a line with ``;`` and ``,`` among others."""
     if all(all(map(_is_number, part.split(","))) for part in parts):
-        rule, remedy = "has a whole kernel in each line", f"give each with its own {param('kernel')}, or in a file of its own"
+        rule, remedy = (
+            "has a whole kernel in each line",
+            f"give each with its own {param('kernel')}, or in a file of its own",
+        )
         return KernelError(f"kernel {source}", rule, remedy)
     bad = next(part.strip() for part in parts if not DECIMAL.fullmatch(part))
     rule = f"has both ; and , in line {place}, and '{bad}' is not a number with a decimal comma"
@@ -138,4 +141,6 @@ def _notes(lines: list[tuple[int, str]], rows: list[NDArray[np.float64]], source
     if ";" in last and len(rows) == len(lines) == 1 and "," not in last:
         return (f"kernel {source} is one row, with ; between its numbers: for a column, write each number on a line",)
     told = half_divided(last, size) if sum(line.count("/") for _, line in lines) == 1 else ()
-    return told + (one_row(source.strip("'"), rows[0][np.newaxis], "write each row on a line") if len(rows) == 1 else ())
+    return told + (
+        one_row(source.strip("'"), rows[0][np.newaxis], "write each row on a line") if len(rows) == 1 else ()
+    )

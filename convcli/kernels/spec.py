@@ -52,8 +52,8 @@ def parse(spec: str) -> Filter:
 
         label, kernel = named.safe_label(path.stem), Kernel(text, kernel_images.read(path))
         return Filter(label, (kernel,), spec=text, image=True)
-    if (values := magick(text)) is not None:
-        return Filter("kernel", (Kernel(text, values),), spec=text)
+    if (matrix := magick(text)) is not None:
+        return Filter("kernel", (Kernel(text, matrix),), spec=text)
     if re.fullmatch(r"\d+", text) and int(text) > 1:
         remedy = f"use box:{text} for a size, or another kernel's name, or {text}.0 to multiply every pixel"
         raise KernelError(f"kernel '{spec}'", "may be a size or a factor", remedy)

@@ -63,7 +63,9 @@ def load(spec: str, transpose: bool = False, layout: str | None = None, groups: 
         notes.append(f"weights {source} are taken as {order}, as Keras saves them; see {param('layout')}")
     if weight.ndim == 3:
         flat, weight = weight.shape, layouts.with_rows(weight, order)
-        notes.append(f"weights {source} of shape {flat}, as a Conv1d has them, are taken as {weight.shape}, with one row")
+        notes.append(
+            f"weights {source} of shape {flat}, as a Conv1d has them, are taken as {weight.shape}, with one row"
+        )
     elif layout is None and not tensor.layout and (suspicion := layouts.suspected(weight.shape)):
         notes.append(suspicion)
     given = weight

@@ -212,7 +212,7 @@ class DivisorType(WordType[float | str]):
     """``N``, a number that is not 0; or ``sum`` or ``abs``."""
 
     name = "N|sum|abs"
-    _words = {"sum": "the kernel's own sum", "abs": "the sum of its magnitudes"}
+    _words: Mapping[str, str] = {"sum": "the kernel's own sum", "abs": "the sum of its magnitudes"}
 
     def _parse(self, text: str) -> float | str:
         if (word := text.strip().lower()) in self._words:
@@ -222,7 +222,9 @@ class DivisorType(WordType[float | str]):
         except ValueError:
             number = 0.0
         if number == 0 or not isfinite(number):
-            raise ValueError(f"'{text}' is not a number other than 0, sum or abs: use 16, or sum for the kernel's own sum")
+            raise ValueError(
+                f"'{text}' is not a number other than 0, sum or abs: use 16, or sum for the kernel's own sum"
+            )
         return number
 
 

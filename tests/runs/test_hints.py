@@ -97,7 +97,7 @@ def test_a_sum_that_clips_is_named_before_the_range(folder: Path) -> None:
     assert "clipped" in said
     assert said.index("the kernel sums to 16; --normalize keeps the brightness") < said.index("--range")
     told = done("apply", "a.png", "-k", SIXTEEN, "-o", "out.png", "--json", cwd=folder).json
-    assert told["notes"] == ["the kernel sums to 16; divide it by 16 to keep the brightness"]
+    assert told["notes"] == ["the kernel sums to 16; --normalize keeps the brightness"]
     said = done("apply", "a.png", "b.png", "-k", SIXTEEN, "-o", "out/", cwd=folder).err
     assert said.count("the kernel sums to 16") == 1
     assert said.index("the kernel sums to 16") < said.index("--range")

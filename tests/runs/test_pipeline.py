@@ -27,7 +27,9 @@ def test_large_integers_are_spoken_of(dtype: str, tmp_path: Path) -> None:
     assert (np.load(tmp_path / "out.npy") == 2**24 + 1).all()
 
 
-@pytest.mark.parametrize("options", [(), ("--linear",), ("--alpha", "filter"), ("--bias", "50%"), ("--channels", "gray")])
+@pytest.mark.parametrize(
+    "options", [(), ("--linear",), ("--alpha", "filter"), ("--bias", "50%"), ("--channels", "gray")]
+)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_sixteen_bits_and_opacity_in_half_precision(dtype: str, options: tuple[str, ...], tmp_path: Path) -> None:
     """White of 16 bits is beyond float16."""

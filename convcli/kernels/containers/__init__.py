@@ -60,7 +60,9 @@ def _kind_of(path: Path, head: bytes) -> str | None:
         if head.startswith(magic):
             raise KernelError(f"weights '{path}'", f"are packed by {name}", "unpack them first")
     if head[257:262] == b"ustar":
-        raise KernelError(f"weights '{path}'", "are a tar archive", "unpack it, and name the file in it that has the weights")
+        raise KernelError(
+            f"weights '{path}'", "are a tar archive", "unpack it, and name the file in it that has the weights"
+        )
     if head.startswith(b"version https://git-lfs"):
         rule, remedy = "are a pointer of Git LFS and not the weights", "fetch the file with 'git lfs pull'"
         raise KernelError(f"weights '{path}'", rule, remedy)
@@ -74,7 +76,12 @@ def _kind_of(path: Path, head: bytes) -> str | None:
         return "safetensors_file"
     if head.lstrip().startswith(b"{"):
         return "shards"
-    if head[:1] == b"\x08" and head[2:3] in (b"\x12", b"\x1a", b"B", b":"):  # a version, then the name of a program or an import
+    if head[:1] == b"\x08" and head[2:3] in (
+        b"\x12",
+        b"\x1a",
+        b"B",
+        b":",
+    ):  # a version, then the name of a program or an import
         return "onnx_file"
     return None
 

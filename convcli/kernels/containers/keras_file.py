@@ -108,4 +108,8 @@ def _values(path: Path, name: str) -> NDArray[Any]:
             raise KernelError(f"weights {source}", "have their values in other files", "save them in one file")
         check_sizes(path, one.nbytes, one.id.get_storage_size())
         array: NDArray[Any] = one[...]
-    return array.astype(np.float64) if array.dtype.itemsize > 8 else array.astype(array.dtype.newbyteorder("="), copy=False)
+    return (
+        array.astype(np.float64)
+        if array.dtype.itemsize > 8
+        else array.astype(array.dtype.newbyteorder("="), copy=False)
+    )

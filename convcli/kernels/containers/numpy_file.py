@@ -24,7 +24,7 @@ def read(path: Path, key: str | None) -> Mapping[str, Tensor]:
     with path.open("rb") as stream:
         head = stream.read(2)
     if head == b"PK" or (path.suffix.lower() != ".npy" and head != b"\x93N"):
-        return _read_npz(path)
+        return _read_npz(path, key)
     if key is not None:
         raise KernelError(f"weights '{path}'", f"are one array and have no key '{key}'", f"write {path}")
     try:
@@ -34,7 +34,7 @@ def read(path: Path, key: str | None) -> Mapping[str, Tensor]:
         raise KernelError(f"weights '{path}': the file", *error.args) from None
 
 
-def _read_npz(path: Path) -> Mapping[str, Tensor]:
+def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
     with _archive(path) as archive:
         found: dict[str, Tensor] = {}
         for member in archive.namelist():
@@ -44,12 +44,12 @@ def _read_npz(path: Path) -> Mapping[str, Tensor]:
                 try:
                     header = npy.header(cast("BinaryIO", stream))
                 except npy.NpyError as error:
+                    if key in (None, member.removesuffix(".npy")):
+                        raise
                     found[member.removesuffix(".npy")] = _unusable(path, error)
                     continue
             dtype = header.dtype.newbyteorder("=") if header.dtype.itemsize <= 8 else np.dtype(np.float64)
             found[member.removesuffix(".npy")] = Tensor(header.shape, str(dtype), partial(_member, path, member))
-        if found and all(one.dtype == "" for one in found.values()):
-            next(iter(found.values())).values()  # raises what is wrong with it
         return found
 
 

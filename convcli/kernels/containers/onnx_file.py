@@ -124,7 +124,9 @@ def _parts(data: mmap.mmap, graph: Span) -> tuple[list[_Stored], list[_Node]]:
 
 
 def _node(data: mmap.mmap, span: Span) -> _Node:
-    inputs, outputs, operator, axis, constant = [], [], "", None, None
+    inputs: list[str] = []
+    outputs: list[str] = []
+    operator, axis, constant = "", None, None
     for number, _, value in _fields(data, span):
         if number in (1, 2):
             (inputs if number == 1 else outputs).append(_text(data, value))
@@ -243,7 +245,9 @@ def _dequantized(found: dict[str, Tensor], name: str, scale: str, zero: str, axi
         if scale not in found or (zero and zero not in found):
             rule = "are quantized, and their scale is not a constant"
             raise KernelError(f"weights {source_of(path, name)}", rule, "save float32 weights")
-        return dequantized(tensor.values, found[scale].values, found[zero].values if zero else None, axis, source_of(path, name))
+        return dequantized(
+            tensor.values, found[scale].values, found[zero].values if zero else None, axis, source_of(path, name)
+        )
 
     return tensor._replace(values=values, dtype=f"{tensor.dtype}, dequantized")
 

@@ -69,7 +69,10 @@ def _loaded(path: Path) -> Any:
     with suppress(BadZipFile, NotImplementedError, ValueError), ZipFile(path) as archive:
         check_inflation(path, archive.infolist())
     try:
-        with without_warnings(), torch.serialization.safe_globals(_inert()):  # warnings are about files that are refused below
+        with (
+            without_warnings(),
+            torch.serialization.safe_globals(_inert()),
+        ):  # warnings are about files that are refused below
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise

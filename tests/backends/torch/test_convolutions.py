@@ -147,7 +147,11 @@ def test_outputs_one_pixel_wide_in_bfloat16(size: tuple[int, int], multiplier: i
     spec = ConvSpec(groups=3, stride=Pair(1, 3))
     image = np.random.default_rng(0).integers(0, 9, (3, *size)).astype(np.float32)
     weight = np.random.default_rng(1).integers(-2, 3, (3 * multiplier, 1, 3, 3)).astype(np.float64)
-    x, kernels, geometry = torch.from_numpy(image)[None], torch.from_numpy(weight).bfloat16(), spec.resolve(size, (3, 3))
+    x, kernels, geometry = (
+        torch.from_numpy(image)[None],
+        torch.from_numpy(weight).bfloat16(),
+        spec.resolve(size, (3, 3)),
+    )
     assert tensors.tensors(x, kernels, None, geometry, 3).x.is_contiguous()
     truth = convolve(image, weight, spec, Compute("reference")).array
     for _ in range(20):
