@@ -99,7 +99,8 @@ def _two_readings(parts: list[str], source: str) -> KernelError:
 
 def _mixed(parts: list[str], place: int, source: str) -> KernelError:
     """The error for a line with ``;`` and ``,`` among others."""
-    if all(all(map(_is_number, part.split(","))) for part in parts):
+    rows = [part.split(",") for part in parts]
+    if len({len(row) for row in rows}) == 1 and all(all(map(_is_number, row)) for row in rows):
         rule, remedy = (
             "has a whole kernel in each line",
             f"give each with its own {param('kernel')}, or in a file of its own",

@@ -79,7 +79,7 @@ def literal(text: str) -> Matrix:
         by = _value(whole[2], text)
         if by == 0:
             raise KernelError(f"kernel '{text}'", "divides by zero", "every value must be finite")
-        return checked(literal(whole[1]) / by, f"'{text}'")
+        return checked(literal(whole[1].strip()) / by, f"'{text}'")
     rows = text.removesuffix(";").split(";")
     return checked([[_value(cell, text) for cell in row.split(",")] for row in rows], f"'{text}'")
 

@@ -151,9 +151,8 @@ def _near(key: str, names: list[str]) -> list[str]:
     """Up to three names that may be meant."""
     from difflib import get_close_matches
 
-    ends = [name for name in names if re.search(rf"[./]{re.escape(key)}(:0)?$", name)]
-    begins = [name for name in names if re.match(rf"{re.escape(key)}[./:]", name)]
-    return list(dict.fromkeys([*ends, *begins, *get_close_matches(key, names, 3)]))[:3]
+    parts = re.compile(rf"(?:^|[./]){re.escape(key)}(?:[./:]|$)")
+    return list(dict.fromkeys([*filter(parts.search, names), *get_close_matches(key, names, 3)]))[:3]
 
 
 def _values(found: Mapping[str, Tensor], path: Path, name: str) -> NDArray[np.floating]:

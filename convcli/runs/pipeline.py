@@ -11,7 +11,7 @@ import numpy as np
 from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
-from convcli.errors import ImageError, param
+from convcli.errors import GeometryError, ImageError, param
 from convcli.images import Picture, Storage, row_of
 from convcli.images.picture import SPACES, Described, joined
 from convcli.layer import Layer
@@ -168,9 +168,16 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
     channels -= has_alpha
     made = space if channels == colours else SPACES.get(channels, "tensor")
     has_alpha |= rule == "keep" and made != "tensor"
-    shape = (*picture.colour_shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
+    last = _channels_last(picture)
+    try:
+        output = spec.resolve(picture.size, layer.kernel).output
+    except GeometryError as error:
+        raise GeometryError(error.value, error.rule, error.remedy, last) if last and not error.why else error from None
+    shape = (*picture.colour_shape[:-3], channels, *output)
     fewer = _fewer(operation, picture, colours)
     kept = images.storage_for(picture, made, shape, has_alpha, container, policy, fewer)
+    if last:
+        kept = replace(kept, notes=(*kept.notes, last))
     _check_memory(kept, (*shape[:-3], channels + has_alpha, *shape[-2:]), rule == "keep" and has_alpha, operation)
     curved = linear or rule == "premultiply"
     lift = None
@@ -224,11 +231,19 @@ def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation
         raise ImageError(f"an output of shape {shape}", rule, remedy)
 
 
+def _channels_last(picture: Described) -> str:
+    """What a tensor looks like whose channels come last; empty for others."""
+    channels, (height, width) = picture.channels, picture.size
+    if not row_of(picture.metadata.format).tensor or channels <= 4 or width not in (3, 4) or height <= 4:
+        return ""
+    shape, meant = f"({channels}, {height}, {width})", f"({width}, {channels}, {height})"
+    return f"{shape} is {channels} channels of {height}×{width}, as a .npy is (C, H, W): if (H, W, C) is meant, save {meant}"
+
+
 def _fewer(operation: Operation, picture: Described, channels: int) -> str:
     """How the user can get as many channels as the image has; empty if no option does this."""
-    height, width = picture.size
-    if row_of(picture.metadata.format).tensor and channels > 4 and width in (1, 3, 4):
-        return f"transpose the input: a .npy is (C, H, W), and ({channels}, {height}, {width}) looks like (H, W, C)"
+    if last := _channels_last(picture):
+        return f"transpose the input: {last}"
     if operation.bank is None:
         return ""
     each = operation.channels == "each"

@@ -22,7 +22,12 @@ RANDOM = np.random.default_rng(0)
 def test_every_layout_is_a_permutation() -> None:
     """Values say their place: output, input, row, column."""
     oihw = np.fromfunction(lambda o, i, h, w: 1000 * o + 100 * i + 10 * h + w, (4, 3, 2, 5))
-    for layout, axes in (("oihw", (0, 1, 2, 3)), ("iohw", (1, 0, 2, 3)), ("hwio", (2, 3, 1, 0)), ("hwoi", (2, 3, 0, 1))):
+    for layout, axes in (
+        ("oihw", (0, 1, 2, 3)),
+        ("iohw", (1, 0, 2, 3)),
+        ("hwio", (2, 3, 1, 0)),
+        ("hwoi", (2, 3, 0, 1)),
+    ):
         stored = oihw.transpose(axes)
         np.testing.assert_array_equal(arranged(stored, layout, False, 1, "")[0], oihw)
         np.testing.assert_array_equal(arranged(stored, layout, True, 1, "")[0], oihw.swapaxes(0, 1))
@@ -74,7 +79,17 @@ def test_depthwise_layers_have_their_groups(transpose: bool, tmp_path: Path) -> 
     np.save(tmp_path / "w.npy", stored)
     x = RANDOM.normal(size=(4, 6, 6))
     np.save(tmp_path / "x.npy", x)
-    command = ("transpose" if transpose else "apply", "x.npy", "--weights", "w.npy", "--layout", "hwcm", "-o", "y.npy", "-q")
+    command = (
+        "transpose" if transpose else "apply",
+        "x.npy",
+        "--weights",
+        "w.npy",
+        "--layout",
+        "hwcm",
+        "-o",
+        "y.npy",
+        "-q",
+    )
     done(*command, cwd=tmp_path)
     weight = torch.from_numpy(stored).permute(2, 3, 0, 1)
     act = F.conv_transpose2d if transpose else F.conv2d
@@ -106,7 +121,9 @@ def test_a_remark_where_axes_look_like_tensorflows(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.ones((3, 9, 9)))
     command = ("apply", "x.npy", "--weights", "w.npy", "-o", "y.npy", "-q")
     said = done(*command, cwd=tmp_path).err
-    assert "weights of shape (3, 3, 3, 8) are 3 filters of 3×8: if rows and columns come first, use --layout hwio" in said
+    assert (
+        "weights of shape (3, 3, 3, 8) are 3 filters of 3×8: if rows and columns come first, use --layout hwio" in said
+    )
     assert done(*command, "--layout", "oihw", cwd=tmp_path).err == ""
     assert done(*command, "--layout", "hwio", cwd=tmp_path).err == ""
     assert np.load(tmp_path / "y.npy").shape == (8, 7, 7)

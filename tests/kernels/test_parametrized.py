@@ -69,7 +69,10 @@ def test_they_are_listed_as_the_layers_weight(tmp_path: Path) -> None:
     torch.save(nn.utils.weight_norm(nn.Conv2d(2, 3, 3)).state_dict(), tmp_path / "w.pt")
     [one] = done("kernel", "--weights", "w.pt", "--json", cwd=tmp_path).json["tensors"]
     assert (one["name"], one["shape"], one["bias"]) == ("weight", [3, 2, 3, 3], "bias")
-    assert "have no key 'weight_v': did you mean weight?" in run("apply", "samples/tiny.png", "--weights", f"{tmp_path}/w.pt:weight_v").err
+    assert (
+        "have no key 'weight_v': did you mean weight?"
+        in run("apply", "samples/tiny.png", "--weights", f"{tmp_path}/w.pt:weight_v").err
+    )
 
 
 class Doubled(nn.Module):
@@ -120,9 +123,13 @@ def test_scaled_integers(name: str, kind: torch.dtype, zero: bool, tmp_path: Pat
     assert not made.plain
 
 
-@pytest.mark.parametrize(("part", "said"), [("weight_scale_inv", "a way that is not known"), ("SCB", "a way that is not known")])
+@pytest.mark.parametrize(
+    ("part", "said"), [("weight_scale_inv", "a way that is not known"), ("SCB", "a way that is not known")]
+)
 def test_other_scales_are_refused(part: str, said: str, tmp_path: Path) -> None:
-    save_file({"c.weight": torch.ones(3, 2, 3, 3, dtype=torch.int8), f"c.{part}": torch.ones(3)}, tmp_path / "w.safetensors")
+    save_file(
+        {"c.weight": torch.ones(3, 2, 3, 3, dtype=torch.int8), f"c.{part}": torch.ones(3)}, tmp_path / "w.safetensors"
+    )
     assert said in message(lambda: weights.load(f"{tmp_path}/w.safetensors"))
 
 

@@ -26,8 +26,10 @@ SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".onnx", ".keras", ".h5")
 _HEAD = 512
 
 
-def read(path: Path, key: str | None = None) -> Mapping[str, Tensor]:
+def read(path: Path, key: str | None = None, *, whole: bool = True) -> Mapping[str, Tensor]:
     """The tensors in a file by name, at least those that belong to a key. Their values are read when they are needed.
+
+    `whole`: it may be an index of shards, and is none of them.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def read(path: Path, key: str | None = None) -> Mapping[str, Tensor]:
             raise KernelError(f"weights '{path}'", rule, "save them to a file first")
         head = stream.read(_HEAD)
     module = _kind_of(path, head) or KINDS.get(path.suffix.lower())
-    if module is None:
+    if module is None or (module == "shards" and not whole):
         remedy = f"save them as {', '.join(SUFFIXES)}"
         raise KernelError(f"weights '{path}'", "are a file of no known kind", remedy)
     reader: Callable[[Path, str | None], Mapping[str, Tensor]] = import_module(f"{__name__}.{module}").read

@@ -48,6 +48,4 @@ def _shard(path: Path, what: str) -> Mapping[str, Tensor]:
 
     if not path.exists():
         raise KernelError(what, f"name the shard '{path.name}', which is not there", "fetch it, too")
-    if path.suffix == ".json":
-        raise KernelError(what, f"name the shard '{path.name}', which is no file of weights", "fetch the index again")
-    return containers.read(path)
+    return containers.read(path, whole=False)

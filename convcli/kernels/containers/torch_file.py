@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -69,11 +69,9 @@ def _loaded(path: Path) -> Any:
     with suppress(BadZipFile, NotImplementedError, ValueError), ZipFile(path) as archive:
         check_inflation(path, archive.infolist())
     try:
-        with (
-            without_warnings(),
-            torch.serialization.safe_globals(_inert()),
-        ):  # warnings are about files that are refused below
-            return torch.load(path, map_location="cpu", weights_only=True)
+        # The warnings are about files that are refused below. Of a path, torch would look at the ending.
+        with path.open("rb") as stream, without_warnings(), torch.serialization.safe_globals(_inert()):
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # UnpicklingError, RuntimeError, EOFError, …: it depends on the damage
@@ -98,19 +96,11 @@ def _inert() -> list[Any]:
     numbers = [type(np.dtype(name)) for name in ("?", *"bhilqBHILQefdg", "U1", "S1")]
     scalar, array = multiarray.scalar, multiarray._reconstruct
     return [
-        Namespace, SimpleNamespace, OrderedDict, defaultdict, deque, set, dict, list, np.dtype, np.ndarray, *numbers, scalar, array,
+        Namespace, SimpleNamespace, OrderedDict, set, dict, list, np.dtype, np.ndarray, *numbers, scalar, array,
         (scalar, "numpy.core.multiarray.scalar"), (array, "numpy.core.multiarray._reconstruct"),
         (PurePosixPath, "pathlib.PosixPath"), (PureWindowsPath, "pathlib.WindowsPath"), PurePosixPath, PureWindowsPath,
         (PurePosixPath, "pathlib._local.PosixPath"), (PureWindowsPath, "pathlib._local.WindowsPath"),
-        (_encode, "_codecs.encode"),
     ]  # fmt: skip
-
-
-def _encode(text: str, encoding: str = "latin1") -> bytes:
-    """What `_codecs.encode` does for the bytes of a NumPy scalar, and nothing else."""
-    if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"Unsupported class _codecs.{encoding}")
-    return text.encode("latin1")
 
 
 def _flat(tensors: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

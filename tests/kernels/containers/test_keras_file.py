@@ -155,4 +155,6 @@ def test_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "h5py", None)
     refused = run("kernel", "--weights", tmp_path / "w.h5")
     assert refused.code == 2
-    assert "need h5py, which is not installed: pip install 'convcli[keras]', or save them as .safetensors" in refused.err
+    assert (
+        "need h5py, which is not installed: pip install 'convcli[keras]', or save them as .safetensors" in refused.err
+    )

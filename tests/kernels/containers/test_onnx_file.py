@@ -91,7 +91,20 @@ def test_quantized_weights(axis: int | None, zero: bool, tmp_path: Path) -> None
     check(graph(nodes, constants), "m.onnx", X, "apply", tmp_path)
 
 
-KINDS = ["float32", "float64", "float16", "int8", "uint8", "int16", "uint16", "int32", "int64", "uint32", "uint64", "bool"]
+KINDS = [
+    "float32",
+    "float64",
+    "float16",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "int64",
+    "uint32",
+    "uint64",
+    "bool",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -147,7 +160,9 @@ def test_values_in_another_folder_are_refused(location: str, tmp_path: Path) -> 
         entry = tensor.external_data.add()
         entry.key, entry.value = key, value
     (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
-    assert "in another folder: keep the model's files in one folder" in message(lambda: weights.load(f"{tmp_path}/m.onnx"))
+    assert "in another folder: keep the model's files in one folder" in message(
+        lambda: weights.load(f"{tmp_path}/m.onnx")
+    )
 
 
 MODEL = graph([helper.make_node("Conv", ["x", "w", "b"], ["y"])], {"w": WEIGHT, "b": BIAS}).SerializeToString()
