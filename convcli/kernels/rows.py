@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
-from convcli.kernels.spec import MOST_SIDE, MOST_VALUES, half_divided, number, one_row
+from convcli.kernels.spec import DIVIDED, MOST_SIDE, MOST_VALUES, half_divided, literal, number, one_row
 
 DECIMAL = re.compile(r"\s*[+-]?\d+(,\d+)?([eE][+-]?\d+)?\s*")
 """A number with a decimal comma, or a whole number."""
@@ -46,6 +46,8 @@ def parse(text: str, source: str) -> Rows:
             lines.append((place, line))
         if len(lines) > MOST_SIDE:
             raise _too_many(source)
+    if len(lines) == 1 and DIVIDED.fullmatch(lines[0][1]):
+        return Rows([*literal(lines[0][1])])
     rows: list[NDArray[np.float64]] = []
     count = 0
     for place, line in lines:
@@ -73,7 +75,7 @@ def _cells(line: str, place: int, alone: bool, source: str) -> list[list[str]]:
             if alone and between == ";" and _is_literal(parts):
                 raise _two_readings(parts, source)
             return [[part.replace(",", ".") for part in parts]]
-        if between == ";" and alone:
+        if between == ";" and alone and all("," in part for part in parts):
             return [part.split(",") for part in parts]
         if between == ";":
             raise _mixed(parts, place, source)

@@ -75,7 +75,7 @@ def literal(text: str) -> Matrix:
 
     ``(…)/16`` divides all values by 16.
     """
-    if (whole := _DIVIDED.fullmatch(text)) is not None:
+    if (whole := DIVIDED.fullmatch(text)) is not None:
         by = _value(whole[2], text)
         if by == 0:
             raise KernelError(f"kernel '{text}'", "divides by zero", "every value must be finite")
@@ -84,7 +84,7 @@ def literal(text: str) -> Matrix:
     return checked([[_value(cell, text) for cell in row.split(",")] for row in rows], f"'{text}'")
 
 
-_DIVIDED = re.compile(r"\s*\(([^()]*)\)\s*/\s*([^(),;]+)\s*")
+DIVIDED = re.compile(r"\s*\(([^()]*)\)\s*/\s*([^(),;]+)\s*")
 
 
 def half_divided(text: str, size: int) -> tuple[str, ...]:
@@ -99,8 +99,10 @@ def half_divided(text: str, size: int) -> tuple[str, ...]:
 
 def one_row(name: str, values: Matrix, remedy: str) -> tuple[str, ...]:
     """A remark if a single row has as many values as a square. `remedy` says how to write rows."""
-    side = isqrt(values.size)
+    side, steps = isqrt(values.size), np.diff(values[0])
     if len(values) > 1 or side == 1 or side % 2 == 0 or side * side != values.size:
+        return ()
+    if (steps[: steps.size // 2] > 0).all() and (steps[steps.size // 2 :] < 0).all():  # as a Gaussian of one dimension
         return ()
     shown = name if len(name) <= LONGEST else f"{name[:LONGEST]}…"
     return (f"kernel '{shown}' is one row of {values.size} values: if {side}×{side} is meant, {remedy}",)
@@ -146,7 +148,10 @@ def magick(text: str) -> Matrix | None:
     if max(width, height) > MOST_SIDE or width * height > MOST_VALUES:
         raise KernelError(f"kernel '{text[:40]}'", f"is {width}x{height}, which is too large", "is it a kernel?")
     cells = re.split(r"[\s,]+", match[6].strip().strip(","), maxsplit=width * height + 1000)
-    values = [0.0 if cell.lower() in ("-", "nan") else _value(cell, text) for cell in cells if cell]
+    holes = ("-", "nan")
+    if cells != [""] and all(cell.lower() in holes for cell in cells):
+        raise KernelError(f"kernel '{text}'", "has holes only", "give at least one number")
+    values = [0.0 if cell.lower() in holes else _value(cell, text) for cell in cells if cell]
     if len(values) != width * height or not values:
         rule = f"has {len(values)} values, {width}x{height} (width x height) needs {width * height}"
         raise KernelError(f"kernel '{text}'", rule, "separate them by commas or spaces")

@@ -88,7 +88,10 @@ def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvS
         weight, groups = operation.bank.weight(channels, operation.channels, spec.groups, spec.transpose)
         spec, parts = replace(spec, groups=groups), operation.bank.parts
     layer = Layer.of(weight, spec)
-    layer.check(channels)
+    try:
+        layer.check(channels)
+    except GeometryError as error:
+        raise _of_another_layout(error, operation) or error from None
     if operation.bias is not None:
         kernels = sum(count for count, _ in parts)
         each = (
@@ -96,6 +99,16 @@ def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvS
         )
         layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white, each)))
     return layer, spec, Finish(parts)
+
+
+def _of_another_layout(error: GeometryError, operation: Operation) -> GeometryError | None:
+    """The error of weights that do not fit, if their axes may be in another order; else None."""
+    if operation.weight is None:
+        return None
+    from convcli.kernels.layouts import suspected
+
+    said = suspected(tuple(operation.weight.shape))
+    return GeometryError(error.value, error.rule, said) if said and said in operation.notes else None
 
 
 class Prepared(NamedTuple):

@@ -105,8 +105,10 @@ def test_depthwise_layers_have_their_groups(transpose: bool, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("shape", "word"),
     [
-        ((3, 3, 3, 8), "hwio"), ((3, 3, 64, 128), "hwio"), ((5, 5, 3, 32), "hwio"), ((7, 7, 3, 64), "hwio"), ((3, 3, 32, 1), "hwcm"),
-        ((3, 3, 32, 32), "hwio"), ((3, 3, 3, 3), ""), ((64, 64, 3, 3), ""), ((3, 3, 5, 5), ""), ((4, 2, 3, 5), ""), ((1, 1, 3, 3), ""),
+        ((3, 3, 3, 8), "hwio"), ((3, 3, 64, 128), "hwio"), ((5, 5, 3, 32), "hwio"), ((7, 7, 3, 64), "hwio"),
+        ((3, 3, 32, 1), "hwcm"), ((3, 3, 2, 4), "hwio"),
+        ((3, 3, 32, 32), "hwio"), ((3, 3, 3, 3), ""), ((64, 64, 3, 3), ""), ((3, 3, 5, 5), ""), ((4, 2, 3, 5), ""),
+        ((1, 1, 3, 3), ""),
         ((5, 5, 3, 3), ""), ((16, 16, 3, 5), ""),
     ],
 )  # fmt: skip
@@ -127,6 +129,11 @@ def test_a_remark_where_axes_look_like_tensorflows(tmp_path: Path) -> None:
     assert done(*command, "--layout", "oihw", cwd=tmp_path).err == ""
     assert done(*command, "--layout", "hwio", cwd=tmp_path).err == ""
     assert np.load(tmp_path / "y.npy").shape == (8, 7, 7)
+    np.save(tmp_path / "w.npy", np.ones((3, 3, 2, 4)))
+    np.save(tmp_path / "x.npy", np.ones((2, 9, 9)))
+    refused = run(*command, cwd=tmp_path).err
+    assert "expect 3 input channels, the image has 2" in refused
+    assert "if rows and columns come first, use --layout hwio" in refused
 
 
 def test_layouts_are_for_weights(tmp_path: Path) -> None:
