@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from math import inf
+from math import gcd, inf
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from PIL import Image
@@ -57,6 +57,12 @@ _SIZED = re.compile(
     rb"|<(exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))>[^<]*</\1>"
 )
 _SMALL = re.compile(rb"<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>", re.DOTALL)
+_GAIN = re.compile(
+    rb"\s+\w*hdrgm:\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')|<((?:G?Container:Directory|\w*hdrgm:\w+))\b[^>]*(?:/>|>.*?</\1>)",
+    re.DOTALL,
+)
+"""What XMP says of a gain map, a second picture in the file (Google, "Ultra HDR Image Format")."""
+
 _LIGHT = b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"
 """PNG's chunks of what its values mean (3rd edition, 11.3.2), but for the profile."""
 
@@ -89,7 +95,11 @@ def metadata_of(
         frames=frames,
         turned=orientation != 1,
     )
-    return metadata, orientation, () if exif is not None else ("its EXIF data is damaged and left out",)
+    notes: tuple[str, ...] = () if exif is not None else ("its EXIF data is damaged and left out",)
+    across, down = sound(_density, image) or (1, 1)
+    if across != down:
+        notes += (f"its pixels are not square, but {down}:{across} (width to height), which is left out",)
+    return metadata, orientation, notes
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -121,6 +131,12 @@ def sound(read: Callable[..., T], *data: Any) -> T | None:
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
     across, down = map(float, image.info["dpi"])
     return (across, down) if 0 < across < 65536 and 0 < down < 65536 else None
+
+
+def _density(image: Image.Image) -> tuple[int, int]:
+    """Pixels across and down in the same length, where no resolution says it."""
+    across, down = image.info.get("aspect") or image.info["jfif_density" if image.info["jfif_unit"] == 0 else ""]
+    return (across // gcd(across, down), down // gcd(across, down)) if across > 0 < down else (1, 1)
 
 
 def _resolution(tags: Directory, swapped: bool) -> Directory | None:
@@ -178,7 +194,7 @@ def _xmp(image: Image.Image) -> bytes | None:
 
 
 def _upright(packet: bytes) -> bytes:
-    return _SIZED.sub(b"", _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet)))
+    return _GAIN.sub(b"", _SIZED.sub(b"", _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet))))
 
 
 def _iptc(image: Image.Image) -> bytes | None:
@@ -218,16 +234,22 @@ def _profile(kind: str, text: str) -> str | None:
     return f"\n{name}\n{len(data):8}\n{data.hex()}\n" if data else None
 
 
-def light_chunks(stream: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
-    """A PNG's chunks of what its values mean, as they are in the file."""
-    found = []
+_MEASURES = {b"pCAL": "calibration", b"sCAL": "physical size", b"oFFs": "position"}
+"""PNG's chunks of what pixels measure (PNG extensions, 1.4.0, 3 and 4)."""
+
+
+def light_chunks(stream: BinaryIO) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[str, ...]]:
+    """A PNG's chunks of what its values mean, as they are in the file, and remarks on those that are left out."""
+    found, notes = [], []
     for kind, place, length in png_chunks(stream, 0):
         if kind in _LIGHT and length <= 32:
             stream.seek(place)
             found.append((kind, stream.read(length)))
+        elif kind in _MEASURES:
+            notes.append(f"its {_MEASURES[kind]} ({kind.decode()}) is left out")
         elif kind == b"IDAT":
             break
-    return tuple(found)
+    return tuple(found), tuple(notes)
 
 
 def _jpeg(image: Image.Image) -> JpegCoding | None:

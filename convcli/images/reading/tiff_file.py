@@ -59,6 +59,7 @@ class File:
             metadata, orientation, notes = metadata_of(image, self.frames, False, tags or {})
             if tags is None:
                 notes = ("its tags are damaged and left out",)
+            notes = (*notes, *(tiff_pixels.remarks_of(page, self.frames) if not number else ()))
             planes, lost = self._planes(number, page, said or self._full_scale, orientation)
             metadata = replace(metadata, bands=planes.metadata.bands, nodata=tiff_pixels.nodata_of(page))
         return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)

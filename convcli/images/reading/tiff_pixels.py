@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,6 +159,34 @@ def nodata_of(page: Any) -> float | None:
     white = 2**page.bitspersample - 1
     value = white - value if page.photometric == 0 else value
     return value * 255 / white if page.bitspersample in SPREAD else value
+
+
+_SCALED = re.compile(r'role="(scale|offset)"[^>]*>\s*([^<]*?)\s*<')
+_PLANES = re.compile(r"^ImageJ=.*^images=(\d+)", re.DOTALL | re.MULTILINE)
+
+
+def remarks_of(page: Any, count: int) -> tuple[str, ...]:
+    """What a page declares and is not used: GDAL's scale and offset of values, and planes of ImageJ without a directory."""
+    said = {}
+    for tag in (42112, 270):
+        found = page.tags.get(tag)
+        said[tag] = found.value if found is not None and isinstance(found.value, str) else ""
+    notes = []
+    neutral = {"scale": 1.0, "offset": 0.0}
+    scaled = [f"{role} ({value})" for role, value in _SCALED.findall(said[42112]) if _number(value) != neutral[role]]
+    if scaled:
+        notes.append(f"its {' and '.join(dict.fromkeys(scaled))} are not applied to its values")
+    planes = _PLANES.match(said[270])
+    if planes and int(planes[1]) > count:
+        notes.append(f"{count} of its {planes[1]} planes are read: ImageJ stores the others without a directory")
+    return tuple(notes)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def picture_of(array: Array, page: Any, known: float | None) -> Picture:

@@ -185,7 +185,7 @@ def test_bitmaps_of_photoshop_are_black_where_they_are_1(packed: bool, tmp_path:
     [
         (1, 1, "gray", ()), (1, 2, "gray", ("1 of its 2 channels are read",)), (3, 3, "rgb", ()), (3, 4, "rgb", ()),
         (3, 6, "rgb", ("3 of its 6 channels are read",)), (4, 4, "cmyk", ()), (4, 5, "cmyk", ("4 of its 5 channels are read",)),
-        (7, 3, "gray", ("1 of its 3 channels are read",)), (8, 1, "gray", ()),
+        (7, 3, "gray", ("1 of its 3 channels are read",)), (8, 1, "gray", ("its inks are not used: it is read as gray",)),
     ],
 )  # fmt: skip
 def test_channels_that_are_not_read_are_said(
