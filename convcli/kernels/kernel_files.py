@@ -49,7 +49,7 @@ def read(path: Path) -> tuple[Matrix, tuple[str, ...]]:
 
 
 def _of_json(text: str, source: str) -> tuple[Matrix, tuple[str, ...]]:
-    """A nested list; or an object with one, as ``convcli kernel --json`` writes it under ``kernel``."""
+    """A nested list; or an object with one, as the JSON of ``convcli kernel`` has it under ``kernel``."""
     import json
 
     try:
