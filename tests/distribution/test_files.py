@@ -57,7 +57,7 @@ def test_what_is_installed_for_everyone_and_what_is_an_extra() -> None:
         "imagecodecs",
         "astropy",
     ]
-    assert "convcli[fits,tiff,torch]" in extras["test"]
+    assert "convcli[fits,keras,tiff,torch]" in extras["test"]
     pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     wanted = {re.split(r"[>=\[]", line)[0] for lines in (project["dependencies"], *extras.values()) for line in lines}
     assert wanted - {"convcli"} == pinned
