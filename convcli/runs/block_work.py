@@ -99,7 +99,9 @@ class BlockWork:
         )  # fmt: skip
         task = self.blockwise.task
         self.geometry = task.geometry
-        self.storage: Storage = ready.kept_as(self.scene, operation, np.dtype(task.finish.dtype or task.dtype))
+        self.storage: Storage = ready.kept_as(
+            self.scene, operation, np.dtype(task.finish.dtype or task.dtype), task.dtype
+        )
         self.tensor = row_of(self.storage.container).tensor
         self.lookout = Lookout(self.scene, self.storage, ready.layer.kernel != (1, 1), task.dtype)
         self.stretches = self.storage.policy == "minmax"
