@@ -188,7 +188,7 @@ def beyond(source: str, size: str, pixels: int, limit: int) -> ImageError:
     if pixels > MOST_PIXELS:
         rule, why = f"has {size}, more than any image has", "it is damaged, or a decompression bomb"
         return ImageError(what, rule, "use another", why)
-    remedy = f"if you trust it, use {param('max_pixels', pixels)}"
+    remedy = f"if you trust it, use {param('max_pixels', pixels)}, or {param('memory', '2G')} for a .tif, .npy or .ppm"
     return ImageError(what, f"has {size}, more than {limit}, and may be a decompression bomb", remedy)
 
 

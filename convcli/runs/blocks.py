@@ -123,8 +123,9 @@ class BlockJob(NamedTuple):
 
 def suits(source: str, target: str, how: Writing) -> bool:
     """Whether a picture can be read in windows, and its result written in blocks. Of others, both are held in memory."""
-    if not images.row_of(images.format_of(target, how.container, None)).blocks:
-        return False
+    row = images.row_of(images.format_of(target, how.container, None))
+    if not (row.blocks and row.writer):
+        return bool(row.blocks)
     try:
         opened_windows(source, how.full_scale).close()
     except WholeError:
@@ -176,7 +177,7 @@ class Run:
         limit = memory.total_bytes() if cluster is None else cluster.limit or inf
         self.memory = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
         cache = min(CACHE_BYTES, self.memory // 8)
-        request = Request(self.source, how.full_scale, operation, container, how.policy, cache)
+        request = Request(self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache)
         self.work = self.stack.enter_context(BlockWork(request))
         self.layout = self._layout()
         self.size, self.threads = self._fitting(cache, block_target(self.layout).grid)

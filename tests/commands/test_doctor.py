@@ -39,7 +39,7 @@ def test_the_doctor_says_what_is_set(tmp_path: Path) -> None:
         ("CONVCLI_BACKEND", "tensorflow", "'tensorflow' is not one of"),
         ("CONVCLI_DTYPE", "int3", "'int3' is not one of"),
         ("CONVCLI_TREADS", "3", "did you mean CONVCLI_THREADS?"),
-        ("CONVCLI_ZZZ", "3", "use CONVCLI_BACKEND, CONVCLI_COLOR,"),
+        ("CONVCLI_ZZZZZ", "3", "use CONVCLI_BACKEND, CONVCLI_COLOR,"),
     ],
 )
 def test_the_doctor_says_which_variables_are_wrong(
@@ -70,7 +70,7 @@ def test_every_format_that_is_said_to_be_written_is(tmp_path: Path) -> None:
     from PIL import Image
 
     known = {ending: name for ending, name in Image.registered_extensions().items() if ending not in (".pbm", ".pfm")}
-    endings = {name: ending for ending, name in known.items()} | {"NPY": ".npy"}
+    endings = {name: ending for ending, name in known.items()} | {"NPY": ".npy", "ZARR": ".zarr"}
     for name in set(done("doctor", "--json").json["writable"]) - {"ICNS"}:  # wants 1024×1024 pixels
         target = tmp_path / f"out{endings[name]}"
         done("apply", SAMPLES / "coffee.jpg", "-k", "identity", "-s", 8, "-o", target)

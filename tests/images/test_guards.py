@@ -32,7 +32,7 @@ pictures = {
     "tensor": Picture(values.astype(np.float64), None, "tensor", 255.0, assumed=True),
 }
 written = refused = 0
-names = formats.writable()
+names = [name for name in formats.writable() if formats.row_of(name).writer]
 endings = {name: ending for ending, name in Image.registered_extensions().items()} | {"NPY": ".npy", "PPM": ".ppm"}
 for name in names:
     for kind, picture in pictures.items():
