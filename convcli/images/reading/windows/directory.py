@@ -1,7 +1,8 @@
 """The first directory of a TIFF, held against the size of the file before anything that it tells is believed.
 
 Of it a small file is made, in memory, that has all of its tags but no pixels: what reads tags reads them there. And such files
-of one tile or strip, for Pillow to decode. Adobe, "TIFF Revision 6.0", section 2; BigTIFF; Hamamatsu's NDPI is not understood.
+of one tile or strip, for Pillow to decode. Adobe, "TIFF Revision 6.0", section 2; BigTIFF; and Hamamatsu's NDPI, whose directories
+have the high halves of places behind them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from convcli.images.reading.windows.ndpi import NDPI, STARTS, STARTS_HIGH
 from convcli.system import stores
 from convcli.system.stores import Ranges
 
@@ -128,6 +130,8 @@ class Directory:
         order = {b"II": "<", b"MM": ">"}[head[:2]]
         self.layout = Layout(order, struct.unpack_from(order + "H", head, 2)[0] == 43)
         (place,) = struct.unpack_from(self.layout.place, head, 8 if self.layout.big else 4)
+        if not self.layout.big and self._size >= 1 << 32 and head[8:12] != bytes(4):
+            (place,) = struct.unpack_from("<Q", head, 4)  # only NDPI has such places
         self.tables: dict[int, Table] = {}
         self._left = MOST_BYTES
         self.tags, following = self._directory(place, 0)
@@ -145,8 +149,8 @@ class Directory:
                 return [int(one) for one in np.frombuffer(value.data, dtype, min(most, value.many))]
         return []
 
-    def _heads(self, place: int) -> tuple[bytes, int]:
-        """The tags of a directory as bytes, and the place of the directory that follows it; 0 if none does."""
+    def _heads(self, place: int) -> tuple[bytes, int, bytes]:
+        """The tags of a directory as bytes, the place of the directory that follows it, or 0, and what NDPI has behind it."""
         layout = self.layout
         self._stream.seek(place)
         (count,) = struct.unpack(layout.length, self._stream.read(struct.calcsize(layout.length)))
@@ -155,13 +159,17 @@ class Directory:
         heads = self._stream.read(count * layout.entry.size)
         if len(heads) < count * layout.entry.size:
             raise ValueError("a directory is truncated")
-        after = self._stream.read(struct.calcsize(layout.place))
-        return heads, struct.unpack(layout.place, after)[0] if len(after) == struct.calcsize(layout.place) else 0
+        wide = not layout.big and any(tag == NDPI for tag, *_ in layout.entry.iter_unpack(heads))
+        form = "<Q" if wide else layout.place
+        after = self._stream.read(struct.calcsize(form))
+        following = struct.unpack(form, after)[0] if len(after) == struct.calcsize(form) else 0
+        return heads, following, self._stream.read(4 * count) if wide else b""
 
     def _directory(self, place: int, of: int) -> tuple[Tags, int]:
-        heads, following = self._heads(place)
+        heads, following, high = self._heads(place)
         found: Tags = []
-        for tag, kind, count, held in self.layout.entry.iter_unpack(heads):
+        tables = (*TILES, *STRIPS, *((STARTS, STARTS_HIGH) if high else ()))
+        for number, (tag, kind, count, held) in enumerate(self.layout.entry.iter_unpack(heads)):
             if kind not in _SIZES or (tag in _LEFT_OUT and not of):
                 continue
             if tag in _WITHIN.get(of, ()):
@@ -173,11 +181,17 @@ class Directory:
                 continue
             size = count * _SIZES[kind]
             where = struct.unpack_from(self.layout.place, held)[0] if size > self.layout.inline else 0
+            if high and where:
+                where |= int.from_bytes(high[4 * number : 4 * number + 4], "little") << 32
+            if high and not of and tag in STRIPS and kind == 4 and count == 1:
+                data = held + high[4 * number : 4 * number + 4]
+                self.tables[tag] = Table(self._ranges, self.layout, 16, 1, 0, data)
+                continue
             if where + size > self._size:
-                if tag in (*TILES, *STRIPS):
+                if tag in tables:
                     raise ValueError(f"the table of tag {tag} lies beyond the end of the file")
                 continue
-            if not of and tag in (*TILES, *STRIPS):
+            if not of and tag in tables:
                 if kind not in _NUMBERS:
                     raise ValueError(f"tag {tag} is damaged")
                 self.tables[tag] = Table(self._ranges, self.layout, kind, count, where, None if where else held[:size])
@@ -203,7 +217,7 @@ class Directory:
             if following >= self._size:
                 raise ValueError(f"page {pages + 2} is missing")
             seen.add(following)
-            heads, following = self._heads(following)
+            heads, following, _ = self._heads(following)
             kinds = {tag: held for tag, kind, _, held in self.layout.entry.iter_unpack(heads) if kind in (3, 4)}
             new, old = (self._small(kinds.get(tag)) for tag in (254, 255))
             pages += not (new & 5 or old == 2)  # bit 0: reduced, bit 2: a mask

@@ -24,6 +24,7 @@ from convcli.images.reading import tiff_file, tiff_pixels
 from convcli.images.reading.windows.chunks import Cache, Grid
 from convcli.images.reading.windows.declared import declared_pixels
 from convcli.images.reading.windows.directory import STRIPS, TILES, Directory, Table
+from convcli.images.reading.windows.ndpi import MOST_HEADER_BYTES, STARTS, STARTS_HIGH, Intervals, intervals_of
 from convcli.images.reading.windows.refusals import convert
 from convcli.pointwise import Array
 from convcli.system.stores import Ranges, shown
@@ -55,8 +56,6 @@ class File:
         with self._reading():
             self._directory = Directory(ranges)
             number = self._directory.number
-            if number(65420, 0):
-                raise convert(self._source, "is an NDPI file")
             if number(259, 1) == 6:
                 raise convert(self._source, "has JPEG of the old style")
             size = Size(number(257, 0), number(256, 0))
@@ -105,10 +104,14 @@ class File:
         self._planes = self._samples if number(284, 1) == 2 else 1
         self._changes = {}
         self._strip = 0  # rows of a strip of the file, if it is read in parts
+        self._intervals: Intervals | None = None  # of an NDPI
         depths = self._directory.numbers(258, self._samples) or [1]
         pixel = sum(depths) if len(depths) == self._samples else depths[0] * self._samples  # bits, of all planes
         row_bytes = ceil(size.width * ceil(pixel / self._planes) / 8)
-        if TILES[0] in tables:
+        if STARTS in tables and STRIPS[0] in tables:
+            chunk, tags = self._cut_intervals(size), STRIPS
+            across = ceil(size.width / chunk.width)
+        elif TILES[0] in tables:
             chunk, tags = Size(number(323, 0), number(322, 0)), TILES
             if min(chunk) < 1:
                 raise ValueError("its tiles have no width or no height")
@@ -126,6 +129,10 @@ class File:
         down = ceil(size.height / chunk.height)
         self._cells = down * across * self._planes
         self._stored = ceil(size.height / self._strip) * self._planes if self._strip else self._cells
+        if self._intervals is not None:
+            self._stored = 1
+            if tables[STARTS].count < self._cells:
+                raise ValueError(f"{tables[STARTS].count} of {self._cells} restart intervals are there")
         self._row_bytes = row_bytes
         self._most = max(1, chunk.height * ceil(chunk.width * max(1, pixel) / 8))
         if self._most > MOST_BYTES:
@@ -138,6 +145,17 @@ class File:
                 raise ValueError(f"{table.count} of {self._stored} strips or tiles are there")
         if self._counts is None and self._stored > 1 and number(259, 1) != 1:
             raise ValueError("it does not say how long its strips or tiles are")
+
+    def _cut_intervals(self, size: Size) -> Size:
+        """The size of the tiles of an NDPI, between restart markers of its JPEG."""
+        tables = self._directory.tables
+        first = min(tables[STARTS][0], MOST_HEADER_BYTES)
+        self._intervals = intervals_of(self._ranges.read(tables[STRIPS[0]][0], first))
+        tile = self._intervals.tile
+        if size.width % tile.width:
+            raise convert(self._source, "has restart intervals that are not parts of a row")
+        self._changes = {278: tile.height}
+        return tile
 
     def _choose(self) -> None:
         """Who decodes: tifffile, or Pillow as the ordinary reader has it."""
@@ -204,6 +222,9 @@ class File:
         """A file of one chunk."""
         if TILES[0] in self._directory.tables:
             return self._directory.part(segments, {256: self.chunk.width, 257: self.chunk.height})
+        if self._intervals is not None:
+            rows = self.chunk.height
+            return self._directory.part(segments, {256: self.chunk.width, 257: rows, 278: rows})
         return self._directory.part(segments, {257: rows, 278: rows})
 
     def _declared(self, row: int, column: int) -> Array:
@@ -262,6 +283,12 @@ class File:
     def _where(self, index: int) -> tuple[int, int, int]:
         """The place and the length of a tile or strip, and how many bytes before the part that is wanted."""
         ahead, stored = 0, index
+        if self._intervals is not None:
+            tables = self._directory.tables
+            begin, end = (
+                _start(tables, one) if one < self._cells else tables[STRIPS[1]][0] for one in (index, index + 1)
+            )
+            return self._places[0] + begin, max(0, end - begin), 0
         if self._strip:
             plane, part = divmod(index, self._cells // self._planes)
             strip, row = divmod(part * self.chunk.height, self._strip)
@@ -282,7 +309,8 @@ class File:
             raise ValueError(f"it has {length} bytes")
         if place + length > self._ranges.size and self._counts is not None:
             raise ValueError("it lies beyond the end of the file")
-        return self._ranges.read(place, length)
+        data = self._ranges.read(place, length)
+        return data if self._intervals is None else self._intervals.picture(data)
 
     @contextmanager
     def _reading(self, where: str = "") -> Iterator[None]:
@@ -294,6 +322,12 @@ class File:
             if where and error.rule == "cannot be decoded":
                 raise ImageError(error.value, error.rule, error.remedy, where + error.why) from None
             raise
+
+
+def _start(tables: dict[int, Table], index: int) -> int:
+    """The place of a restart interval in its JPEG."""
+    high = tables.get(STARTS_HIGH)
+    return tables[STARTS][index] + ((high[index] << 32) if high is not None else 0)
 
 
 def _part(rows: int, wanted: int, alone: bool) -> int:
