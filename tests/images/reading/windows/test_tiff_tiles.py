@@ -18,7 +18,7 @@ from PIL import Image
 
 from convcli import extras, images
 from convcli.errors import ImageError
-from convcli.images.reading.windows import opened_windows, tiff_tiles
+from convcli.images.reading.windows import opened_windows, tiff_places
 from support.windows import as_the_reader, known, pixels_of
 
 H, W = 70, 83
@@ -524,7 +524,7 @@ def test_threads_read_the_same(coding: str | None, tmp_path: Path) -> None:
 
 def test_a_strip_that_is_not_compressed_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One strip may be the whole picture, of any size."""
-    monkeypatch.setattr(tiff_tiles, "_ROWS_BYTES", 1000)
+    monkeypatch.setattr(tiff_places, "_ROWS_BYTES", 1000)
     path = tmp_path / "in.tif"
     for rows in (H, 32, 30, 7):
         for separate in (False, True):
