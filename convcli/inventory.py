@@ -65,6 +65,7 @@ _USES = {
     "s3fs": "s3://",
     "gcsfs": "gs://",
     "adlfs": "az:// and abfs://",
+    "h5py": "weights in files of Keras",
 }
 """What the package of each extra is for."""
 

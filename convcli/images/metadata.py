@@ -34,10 +34,10 @@ XMP, ICC, RESOLUTION = 700, 34675, (282, 283, 296)
 _LAYOUT = {
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 280, 281, 282, 283, 284, 288, 289, 290, 291, 292,
     293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512,
-    513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675, 37724,
+    513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 33628, 33629, 33630, 33631, 34412, 34675, 37724,
 }  # fmt: skip
 """TIFF's tags that are not copied with EXIF: how the pixels are stored (TIFF 6.0), what `Metadata` has separately (resolution,
-profile, XMP), and Photoshop's layers, which show the original picture."""
+profile, XMP), MetaMorph's and Zeiss's tags of all planes, and Photoshop's layers, which show the original picture."""
 
 _RESOURCES = 34377
 """TIFF's tag of Photoshop's image resources."""
@@ -115,7 +115,7 @@ def as_white(value: Any) -> float | None:
 
 
 def _number(value: Any) -> float:
-    return float(value[0] if isinstance(value, tuple) else value)
+    return float(value[0] if isinstance(value, (tuple, bytes)) else value)
 
 
 def sound(read: Callable[..., T], *data: Any) -> T | None:

@@ -71,7 +71,7 @@ with tifffile.TiffWriter("lzw.tif") as to:  # of a kind that Pillow does not kno
     pixels = np.moveaxis(values[:2], 0, -1)
     to.write(pixels, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"], metadata=None)
 with images.opened("lzw.tif") as file:
-    assert tiff_file.by_pillow(file._pages[0], lambda: tiff_file.opened(file._stream)).mode == "RGBA"
+    assert tiff_file.by_pillow(file._pages.page(0), lambda: tiff_file.opened(file._stream)).mode == "RGBA"
     same("a kind that Pillow does not know", "descriptors")
 raster.save(Scene(20, 20, "#ffffff", (Rect(1, 1, 5, 5, "#000000"),)), "figure.png")
 assert written > 30 and refused, (written, refused)

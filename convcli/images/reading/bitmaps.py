@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from convcli.images.reading.ends import colours
 from convcli.images.reading.headers import HEAD_BYTES, Declared
 
-NOT_OPACITY = "its header says that its fourth channel is not opacity, and it is read as that"
+NOT_ALPHA = "its header says that its fourth channel is not alpha, and it is read as that"
 
 _PROFILE_HERE = b"DEBM"
 """The colour space of a BMP with a profile in it: ``MBED`` as a number."""
@@ -40,7 +40,7 @@ def dds(stream: BinaryIO) -> Declared:
         kind, _, other, size, alpha = struct.unpack_from("<5I", head, 128)
         pictures = max(pictures, size * (6 if other & 4 else 1))
         bits, signed = 16 if kind in (95, 96) else 8, kind in (81, 84)
-    notes = (NOT_OPACITY,) if alpha & 7 in (3, 4) else ()  # DDS_ALPHA_MODE: opaque, custom
+    notes = (NOT_ALPHA,) if alpha & 7 in (3, 4) else ()  # DDS_ALPHA_MODE: opaque, custom
     return Declared(bits, signed, pictures=pictures, premultiplied=alpha & 7 == 2, notes=notes)
 
 
@@ -111,7 +111,7 @@ def icons(stream: BinaryIO) -> Declared:
         stream.seek(place)
         head = stream.read(16)
         if head[:4] == b"\x28\0\0\0" and said not in (0, bits := struct.unpack_from("<H", head, 14)[0]):
-            notes = (f"its directory says {said} bits per pixel, and its picture {bits}: its opacity may be wrong",)
+            notes = (f"its directory says {said} bits per pixel, and its picture {bits}: its alpha may be wrong",)
     return Declared(8, pictures=count, notes=notes, end=max(place + size for _, size, place in entries))
 
 
@@ -194,7 +194,7 @@ def sgi(stream: BinaryIO) -> Declared:
 
 
 def tga(stream: BinaryIO) -> Declared:
-    """Truevision, "TGA File Format Specification", 2.0: bits of opacity and the order of rows; what opacity is, at the end."""
+    """Truevision, "TGA File Format Specification", 2.0: bits of alpha and the order of rows; what alpha means, at the end."""
     head = stream.read(18)
     kind, (mapped, each) = head[2], struct.unpack_from("<HB", head, 5)
     width, height, bits, flags = struct.unpack_from("<HHBB", head, 12)
@@ -211,7 +211,7 @@ def tga(stream: BinaryIO) -> Declared:
             ratio = struct.unpack_from("<HH", more, 474)
             metadata = {"aspect": ratio[::-1]} if all(ratio) and ratio[0] != ratio[1] else {}
     four = kind in (2, 10) and bits == 32
-    notes = (NOT_OPACITY,) if four and (said in (1, 2) or (said is None and not flags & 15)) else ()
+    notes = (NOT_ALPHA,) if four and (said in (1, 2) or (said is None and not flags & 15)) else ()
     end = 18 + head[0] + mapped * ((each + 7) // 8) * (head[1] == 1) + width * height * bits // 8
     end = 0 if closed or kind > 3 else end
     odd = "rows that are interleaved" if flags & 0xC0 else ""

@@ -136,9 +136,7 @@ def jpeg2000(stream: BinaryIO) -> Declared:
     (channels,) = struct.unpack_from(">H", stream.read(38), 36)
     sizes = stream.read(3 * channels)[::3]
     bits, signed = 1 + max(size & 0x7F for size in sizes), any(size & 0x80 for size in sizes)
-    said = (
-        ("the file does not say that its last channel is opacity",) if boxed and opaque and channels in (2, 4) else ()
-    )
+    said = ("the file does not say that its last channel is alpha",) if boxed and opaque and channels in (2, 4) else ()
     odd = f"{channels} channels" if channels > 4 else f"{bits} bits per sample" if bits > 16 and channels == 1 else ""
     alike = len({size & 0x7F for size in sizes}) == 1 and bits <= 16
     metadata = {"icc_profile": profile} if profile else {}

@@ -64,7 +64,8 @@ class File:
         samples = samples_of(data)
         space = "gray" if len(data) == 1 else "tensor"
         white = self._full_scale or samples.white
-        picture = Picture(np.ascontiguousarray(samples.array), None, space, white, real=samples.real)
+        kept, own = np.ascontiguousarray(samples.array), Metadata(rare=samples.rare)
+        picture = Picture(kept, None, space, white, real=samples.real, metadata=own)
         metadata = Metadata("FITS", frames=self.frames)
         return completed(picture, self._source, self._full_scale, metadata, samples.notes)
 

@@ -16,7 +16,7 @@ from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import light_chunks, metadata_of
 from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import ends, quirks
-from convcli.images.reading.planes import array_of, completed, gray_planes, planes_of, upright
+from convcli.images.reading.planes import array_of, completed, planes_of, upright
 
 _SPACES = {
     **dict.fromkeys(("1", "L", "LA", "La"), "gray"),
@@ -214,7 +214,11 @@ def decode(
     if mode not in ("I", "F") and not mode.startswith("I;16"):
         rule = f"is of Pillow's mode {mode}, which is not supported"
         raise ImageError(f"input '{source}'", rule, "convert it to RGB")
-    return Decoded(gray_planes(array_of(image), white, value), kept, notes)
+    from convcli.images.reading.samples import samples_of  # few files need it
+
+    found = samples_of(array_of(image))
+    planes = planes_of(found.array, "gray", (found.real and white) or found.white, value, found.real)
+    return Decoded(replace(planes, metadata=Metadata(rare=found.rare)), kept, (*notes, *found.notes))
 
 
 _PILLOWS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}

@@ -16,7 +16,7 @@ from convcli.errors import ImageError
 from convcli.images.light import gamma_of
 
 RGB = np.random.default_rng(0).integers(0, 256, (8, 6, 3), np.uint8)
-OPACITY = "its header says that its fourth channel is not opacity, and it is read as that"
+ALPHA = "its header says that its fourth channel is not alpha, and it is read as that"
 
 
 def coded(form: str, pixels: np.ndarray = RGB, **options: Any) -> bytes:
@@ -43,10 +43,10 @@ def tga(flags: int, kind: int | None = None, padding: int = 30, pixels: bytes = 
     ("flags", "kind", "notes", "pixel"),
     [
         (0x28, None, (), (48, 32, 16, 128)),
-        (0x20, None, (OPACITY,), (48, 32, 16, 128)),
+        (0x20, None, (ALPHA,), (48, 32, 16, 128)),
         (0x28, 0, (), (48, 32, 16, 255)),
-        (0x28, 1, (OPACITY,), (48, 32, 16, 128)),
-        (0x28, 2, (OPACITY,), (48, 32, 16, 128)),
+        (0x28, 1, (ALPHA,), (48, 32, 16, 128)),
+        (0x28, 2, (ALPHA,), (48, 32, 16, 128)),
         (0x28, 3, (), (48, 32, 16, 128)),
         (0x28, 4, (), (96, 64, 32, 128)),  # multiplied by opacity
     ],
@@ -89,7 +89,7 @@ def dds(alpha: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("alpha", "red", "notes"), [(0, 16, ()), (1, 16, ()), (2, 32, ()), (3, 16, (OPACITY,)), (4, 16, (OPACITY,))]
+    ("alpha", "red", "notes"), [(0, 16, ()), (1, 16, ()), (2, 32, ()), (3, 16, (ALPHA,)), (4, 16, (ALPHA,))]
 )
 def test_opacity_of_dds_files(alpha: int, red: int, notes: tuple[str, ...], tmp_path: Path) -> None:
     picture = loaded(dds(alpha), tmp_path)
@@ -194,7 +194,7 @@ def test_icons_of_several_sizes_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("bits", "notes"),
-    [(32, ()), (0, ()), (8, ("its directory says 8 bits per pixel, and its picture 32: its opacity may be wrong",))],
+    [(32, ()), (0, ()), (8, ("its directory says 8 bits per pixel, and its picture 32: its alpha may be wrong",))],
 )
 def test_bits_of_icons_that_disagree_are_said(bits: int, notes: tuple[str, ...], tmp_path: Path) -> None:
     picture = struct.pack("<IiiHHIIiiII", 40, 2, 4, 1, 32, 0, 0, 0, 0, 0, 0) + bytes(16) + bytes(8)

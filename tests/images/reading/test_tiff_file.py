@@ -199,14 +199,3 @@ def test_a_scale_of_gdal_is_said(scale: str, offset: str, said: str, tmp_path: P
     picture = images.load(str(tmp_path / "in.tif"))
     assert picture.notes == ((f"its {said} not applied to its values",) if said else ())
     assert (picture.colour == 1000).all()
-
-
-@pytest.mark.parametrize(
-    ("planes", "notes"), [(5, ("1 of its 5 planes are read: ImageJ stores the others without a directory",)), (1, ())]
-)
-def test_planes_of_imagej_without_a_directory_are_said(planes: int, notes: tuple[str, ...], tmp_path: Path) -> None:
-    text = f"ImageJ=1.53t\nimages={planes}\nslices={planes}\n"
-    tifffile.imwrite(tmp_path / "in.tif", np.zeros((4, 5), np.uint8), description=text, metadata=None)
-    with (tmp_path / "in.tif").open("ab") as file:
-        file.write(bytes(20 * (planes - 1)))
-    assert images.load(str(tmp_path / "in.tif")).notes == notes

@@ -107,6 +107,17 @@ class Places:
         data = self._ranges.read(place, length)
         return data if self._intervals is None else self._intervals.picture(data)
 
+    def is_followed(self, count: int) -> bool:
+        """Whether the pixels are not compressed and lie in a row, with room for as many such pictures as `count` behind them."""
+        stored, row = self._strips * self.planes, self._row_bytes
+        if not self.plain or self.tiled or self._counts is None or stored > 1 << 16:
+            return False
+        starts = [self._places[number] for number in range(stored)]
+        lengths = [self._counts[number] for number in range(stored)]
+        whole = self.size.height * row * self.planes
+        ends = [start + length for start, length in zip(starts, lengths, strict=True)]
+        return starts[1:] == ends[:-1] and sum(lengths) == whole and starts[0] + count * whole <= self._ranges.size
+
     def _cut(self, rows: int, tile: Size, whole_bytes: bool) -> Size:
         """Rows and columns that are read together."""
         tables, (height, width) = self._tables, self.size

@@ -18,7 +18,7 @@ import tifffile
 from convcli.errors import ImageError
 from convcli.images.guards import translated
 from convcli.images.picture import Picture, joined
-from convcli.images.reading import tiff_file, tiff_pixels
+from convcli.images.reading import tiff_file, tiff_pages, tiff_pixels
 from convcli.images.reading.windows.chunks import Cache, Grid
 from convcli.images.reading.windows.declared import declared_pixels
 from convcli.images.reading.windows.directory import Directory
@@ -31,10 +31,10 @@ from convcli.system.stores import Ranges
 _JPEGS = {6, 7, 34892, 33007}
 """Compressions for which tifffile's decoder takes tables."""
 
-_BOUNDED = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 34926, 50000}
+_BOUNDED = {1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 34926, 50000}
 """Compressions whose decoders stop where a tile should end. Of others it is looked up how large they say they are."""
 
-_PICTURES = {33003, 33004, 33005, 34712, 34887, 34927, 34933, 50001}
+_PICTURES = {7, 33003, 33004, 33005, 34712, 34887, 34927, 34933, 50001}
 """Those others."""
 
 
@@ -51,10 +51,13 @@ class File:
             if self._directory.number(259, 1) == 6:
                 raise convert(self._source, "has JPEG of the old style")
             self._places = places = Places(ranges, self._directory, self._source)
-            self.chunk, self.frames = places.chunk, self._directory.pages
+            self.chunk = places.chunk
             head = self._directory.whole(1 if places.tiled else places.count, places.changes)
-            self._page: Any = tifffile.TiffFile(head).pages[0]
-            self._said = tiff_file.said_of(self._page, head, self.frames)
+            pages = tiff_pages.pages_of(tifffile.TiffFile(head), self._has)
+            self._page, self.frames = pages.page(0), pages.total
+            if pages.numbers[0]:
+                raise convert(self._source, "has a copy of reduced size, or a mask, as its first page")
+            self._said = tiff_file.said_of(self._page, head, self.frames, pages.notes)
         if self._said.orientation != 1:
             raise convert(self._source, f"has its pixels turned (orientation {self._said.orientation})", "[autorotate]")
         self._white = self._said.white or full_scale
@@ -62,7 +65,7 @@ class File:
             self._choose()
             missing = places.is_missing(0, 0)
             first, lost = self._blank() if missing else self._picture(0, 0)
-            whole = tiff_file.whole(first, self._page, self._said, source, full_scale, lost)
+            whole = tiff_file.whole(first, self._said, source, full_scale, lost)
         scene = whole.scene
         bits = self._page.bitspersample
         if self._page.dtype is not None and self._page.dtype.kind in "iu" and bits == 64:
@@ -84,6 +87,12 @@ class File:
         self._cache.clear()
         self._ranges.close()
 
+    def _has(self, page: Any, count: int) -> bool:
+        """Whether the file has as many pictures as the first page declares, one after another."""
+        if page.index or not tiff_pixels.is_direct(page):
+            return False
+        return self._places.is_followed(count)
+
     def _choose(self) -> None:
         """Who decodes: tifffile, or Pillow as the ordinary reader has it."""
         page = self._page
@@ -94,7 +103,7 @@ class File:
             self._by_pillow = tiff_file.by_pillow(page, opener) is not None
         if self._by_pillow:
             return
-        tiff_pixels.usable(np.empty((1, 1, self._places.samples), page.dtype or np.uint8), page, self._source)
+        tiff_pixels.usable(np.zeros((1, 1, self._places.samples), page.dtype or np.uint8), page, self._source)
         if page.compression not in (*_BOUNDED, *_PICTURES):
             raise convert(self._source, f"is compressed by {getattr(page.compression, 'name', page.compression)}")
         if page.imagedepth > 1:
@@ -167,7 +176,7 @@ class File:
         page = self._page
         if not self._by_pillow:
             one = np.full((1, 1, self._places.samples), page.nodata, page.dtype)
-            return tiff_pixels.picture_of(one, page, self._white), ()
+            return tiff_pixels.picture_of(tiff_pixels.usable(one, page, self._source), page, self._white), ()
         changes = {256: 1, 257: 1, 259: 1, 278: 1, 317: 0, 322: 0, 323: 0, 347: 0}
         each = self._places.samples // self._places.planes
         if page.photometric == 6:
