@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from math import inf
+from math import inf, isfinite
 from typing import Any, NamedTuple, TypeVar
 
 import click
@@ -174,6 +174,25 @@ class PixelsType(WordType[int]):
         return number * factor
 
 
+class BytesType(WordType[int]):
+    """An amount of memory in bytes: a whole number followed by k, M, G or T, which are powers of 1024; also KiB or KB."""
+
+    name = "SIZE"
+
+    def _parse(self, text: str) -> int:
+        found = re.fullmatch(r"\s*([1-9]\d*|[1-9]\d*\.\d+|0\.\d+)\s*([kmgt])(i?b)?\s*", text.lower())
+        if not found:
+            raise ValueError(f"'{text}' is not an amount of memory: use 512M or 2G")
+        number = float(found[1]) * 1024 ** ("kmgt".index(found[2]) + 1)
+        if not LEAST_MEMORY <= number <= MOST_MEMORY:
+            raise ValueError(f"'{text}' is not an amount of memory from {LEAST_MEMORY >> 20}M up: use 512M or 2G")
+        return int(number)
+
+
+LEAST_MEMORY, MOST_MEMORY = 64 << 20, 1 << 50
+"""The least and the most memory that blocks may get, in bytes."""
+
+
 class RealType(WordType[float]):
     """A real number from `least` to `most`."""
 
@@ -206,6 +225,26 @@ class BiasType(WordType[Bias]):
             if abs(float(part.rstrip("%"))) > MAX_VALUE:
                 raise ValueError(f"'{part}' is out of range: use -{MAX_VALUE:g} to {MAX_VALUE:g}")
         return Bias(tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts))
+
+
+class DivisorType(WordType[float | str]):
+    """``N``, a number that is not 0; or ``sum`` or ``abs``."""
+
+    name = "N|sum|abs"
+    _words: Mapping[str, str] = {"sum": "the kernel's own sum", "abs": "the sum of its magnitudes"}
+
+    def _parse(self, text: str) -> float | str:
+        if (word := text.strip().lower()) in self._words:
+            return word
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if number == 0 or not isfinite(number):
+            raise ValueError(
+                f"'{text}' is not a number other than 0, sum or abs: use 16, or sum for the kernel's own sum"
+            )
+        return number
 
 
 class Asked(NamedTuple):

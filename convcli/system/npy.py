@@ -35,6 +35,7 @@ class Header(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     place: int  # of the first value, in bytes
+    by_columns: bool = False  # Fortran's order: the first index changes first
 
     @property
     def end(self) -> int:
@@ -60,7 +61,7 @@ def header(stream: BinaryIO) -> Header:
             raise _invalid()
         text = io.BytesIO(length.to_bytes(size, "little") + stream.read(length))
         parse = npy_format.read_array_header_1_0 if major == 1 else npy_format.read_array_header_2_0
-        shape, _, dtype = parse(text)
+        shape, by_columns, dtype = parse(text)
     except NpyError:
         raise
     except (ValueError, MemoryError, *_DAMAGED):
@@ -69,7 +70,13 @@ def header(stream: BinaryIO) -> Header:
         raise NpyError("has pickled objects, which can run code", "save a plain array of numbers")
     if dtype.kind not in "biuf":
         raise NpyError(f"has values of type {dtype}", "save real numbers")
-    return Header(shape, dtype, 6 + 2 + size + length)
+    return Header(shape, dtype, 6 + 2 + size + length, by_columns)
+
+
+def check(found: Header, size: int) -> None:
+    """Hold what a header announces against the `size` of the stream. Raises `NpyError`."""
+    if not all(0 <= side < 1 << 63 for side in found.shape) or found.end > size:
+        raise _invalid()
 
 
 def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
@@ -85,8 +92,7 @@ def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
     """
     stream.seek(0)
     found = header(stream)
-    if not all(0 <= side < 1 << 63 for side in found.shape) or found.end > size:
-        raise _invalid()
+    check(found, size)
     if memory.refuses(need := found.end - found.place):
         raise NpyError(f"needs {need / 2**30:.1f} GiB, {memory.share()}", "save a smaller array")
     stream.seek(0)

@@ -10,7 +10,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, Protocol, cast
@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from convcli import extras
 from convcli.errors import ImageError
 from convcli.system import files
+from convcli.system.names import exists as names_exists
 
 SCHEMES = {
     "file": "", "memory": "fsspec", "http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs",
@@ -27,6 +28,7 @@ SCHEMES = {
 """The schemes of URLs that are taken, and the package that each needs."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_USER = re.compile(r"://[^/@\s]*(?::[^@\s]*)?@")
 _ADDRESS = re.compile(r"\S*://\S+")
 _BUFFER_BYTES = 1 << 16
 
@@ -38,6 +40,10 @@ class Ranges(Protocol):
 
     def read(self, start: int, length: int) -> bytes:
         """The bytes from `start`; fewer if it ends. From several threads at once."""
+        ...
+
+    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
+        """The bytes from each of several places."""
         ...
 
     def close(self) -> None:
@@ -63,13 +69,13 @@ def place_of(source: str) -> Place:
     Raises `ImageError` for a scheme that is not taken, and for a chain of URLs, in which a part could be any scheme.
     """
     found = _SCHEME.match(source)
+    what = f"address '{shown(source)}'"
+    if "::" in source and "://" in source:
+        raise ImageError(what, "is a chain of addresses", "name the file itself", "'::' is not taken")
     if found is None:
         return Place("", source)
     scheme = found[1].lower()
-    if scheme not in SCHEMES or "::" in source:
-        what = f"address '{shown(source)}'"
-        if scheme in SCHEMES or "::" in source:
-            raise ImageError(what, "is a chain of addresses", "name the file itself", "'::' is not taken")
+    if scheme not in SCHEMES:
         raise ImageError(what, f"has the scheme '{scheme}'", f"use a path, or one of {', '.join(SCHEMES)}")
     if scheme == "file":
         from urllib.request import url2pathname
@@ -87,15 +93,12 @@ def is_remote(source: str) -> bool:
 
 def shown(source: str) -> str:
     """A path or a URL for a message: without user and password, and without its query, which may be a signature."""
-    found = _SCHEME.match(source)
-    if found is None:
+    if "://" not in source:
         return source
-    head, rest = found[0], source[found.end() :]
-    rest, mark, _ = rest.partition("?")
-    authority, slash, path = rest.partition("/")
-    if found[1].lower() not in ("az", "abfs"):  # where @ stands between container and account
-        authority = authority.rpartition("@")[2]
-    return head + authority + slash + path + ("?…" if mark else "")
+    address, mark, _ = source.partition("?")
+    if not address.lower().startswith(("az://", "abfs://")):  # where @ stands between container and account
+        address = _USER.sub("://", address)
+    return address + ("?…" if mark else "")
 
 
 @contextmanager
@@ -112,9 +115,12 @@ def reached(source: str, what: str = "input", rule: str = "cannot be read") -> I
 def _refusal(what: str, rule: str, error: Exception, remote: bool) -> ImageError:
     if not remote and isinstance(error, (OSError, ValueError)):
         return files.refusal(what, rule, error)
-    if isinstance(error, FileNotFoundError):
+    cause = error.__cause__ or error  # fsspec says of every error of http that nothing is there
+    status = getattr(cause, "status", None)
+    if status == 404 or isinstance(cause, FileNotFoundError):
         return ImageError(what, rule, "check the address", "there is no such object")
-    if isinstance(error, PermissionError):
+    error = cause if isinstance(cause, Exception) else error
+    if status in (401, 403) or isinstance(error, PermissionError):
         return ImageError(what, rule, "check your credentials", "access is denied")
     text = _ADDRESS.sub("…", (str(error).splitlines() or [""])[0]).strip()
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -131,6 +137,26 @@ def opened(source: str) -> Ranges:
 def stream(ranges: Ranges) -> BinaryIO:
     """Ranges as a stream that can seek, for one thread. Closing it leaves them open."""
     return cast("BinaryIO", io.BufferedReader(_Raw(ranges), _BUFFER_BYTES))
+
+
+def has(source: str) -> bool:
+    """Whether there is a file, a folder or an object of this name."""
+    place = place_of(source)
+    if place.is_local:
+        return os.path.exists(place.name)
+    with reached(source):
+        return bool(file_system(source).exists(place.name))
+
+
+def is_folder(source: str) -> bool:
+    """Whether it is a folder of this machine, or a prefix of objects. Of http nobody can tell."""
+    place = place_of(source)
+    if place.is_local:
+        return os.path.isdir(place.name)
+    if place.scheme.startswith("http"):
+        return False
+    with reached(source):
+        return bool(file_system(source).isdir(place.name))
 
 
 def identity(source: str) -> str:
@@ -198,6 +224,45 @@ def _objects(system: Any, prefix: str) -> Iterator[str]:
                 yield entry["name"]
 
 
+def contents(source: str, most: int = files.MAX_BYTES) -> bytes:
+    """All bytes of an object, for what cannot be read in parts.
+
+    Raises `ImageError` if there are none, or more than `most`.
+    """
+    place = place_of(source)
+    system, what = file_system(source), f"input '{shown(source)}'"
+    with reached(source):
+        size = system.info(place.name).get("size")
+        if isinstance(size, int) and size > most:
+            raise ImageError(what, f"is larger than {most >> 30} GiB", "cut it into smaller images")
+        data = bytes(system.cat_file(place.name))
+    if not data:
+        raise ImageError(what, "is empty", "name a file with an image")
+    return data
+
+
+def exists(target: str) -> bool:
+    """Whether there is a file or an object of this name."""
+    place = place_of(target)
+    if place.is_local:
+        return os.path.lexists(place.name)
+    with reached(target, "output", "cannot be looked up"):
+        return bool(file_system(target).exists(place.name))
+
+
+@contextmanager
+def writing(target: str, replace: bool = True) -> Iterator[BinaryIO]:
+    """A stream whose content becomes an object when the block ends without an error.
+
+    Raises `ExistsError` if there is one that may not be replaced.
+    """
+    if not replace and exists(target):
+        raise names_exists(shown(target))
+    stream = io.BytesIO()
+    yield stream
+    put(target, stream.getvalue())
+
+
 def put(target: str, data: bytes) -> None:
     """Write a whole file or object, which replaces what is there at once."""
     place = place_of(target)
@@ -209,8 +274,10 @@ def put(target: str, data: bytes) -> None:
         file_system(target).pipe_file(place.name, data)
 
 
-def file_system(source: str) -> Any:
-    """The file system of a URL, by fsspec. Its lists of names are never kept: others write there, too.
+def file_system(source: str, asynchronous: bool = False) -> Any:
+    """The file system of a URL, by fsspec; for programs that await its answers if it is `asynchronous`.
+
+    Its lists of names are never kept: others write there, too.
 
     Raises `ImageError` if a package is missing.
     """
@@ -222,8 +289,14 @@ def file_system(source: str) -> Any:
     import fsspec
 
     with reached(source):
-        options = {} if place.scheme == "memory" else {"use_listings_cache": False}
-        return fsspec.filesystem(place.scheme or "file", **options)
+        if place.scheme != "memory":
+            return fsspec.filesystem(place.scheme, use_listings_cache=False, asynchronous=asynchronous)
+        system = fsspec.filesystem("memory")
+        if not asynchronous:
+            return system
+        from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+        return AsyncFileSystemWrapper(system, asynchronous=True)
 
 
 class _File:
@@ -233,7 +306,7 @@ class _File:
         self._source = source
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise ImageError(f"input '{source}'", "is a folder", "name a file")
+            raise ImageError(f"input '{source}'", "is a folder", "name a file, or a Zarr")
         if not stat.S_ISREG(status.st_mode):
             raise ImageError(
                 f"input '{source}'", "cannot be read in parts", "write it to a file first", "it is no file"
@@ -256,6 +329,10 @@ class _File:
                 parts.append(data)
                 start, length = start + len(data), length - len(data)
             return b"".join(parts)
+
+    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
+        """See `Ranges.read_many`."""
+        return [self.read(start, length) for start in starts]
 
     def _sought(self, descriptor: int, length: int, start: int) -> bytes:
         with self._lock:
@@ -306,11 +383,22 @@ class _Object:
         if stop <= start:
             return b""
         with reached(self._source):
-            data = bytes(self._system.cat_file(self._name, start=start, end=stop))
-        if len(data) != stop - start:
-            why = f"of {stop - start} bytes it sent {len(data)}"
+            return self._sent(self._system.cat_file(self._name, start=start, end=stop), stop - start)
+
+    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
+        """See `Ranges.read_many`. All are asked for at once."""
+        if len(starts) == 1 or not length:
+            return [self.read(start, length) for start in starts]
+        with reached(self._source):
+            stops = [start + length for start in starts]
+            found = self._system.cat_ranges([self._name] * len(starts), list(starts), stops, on_error="raise")
+        return [self._sent(data, length) for data in found]
+
+    def _sent(self, data: Any, length: int) -> bytes:
+        if len(data) != length:
+            why = f"of {length} bytes it sent {len(data)}"
             raise ImageError(f"input '{shown(self._source)}'", "cannot be read", "try again", why)
-        return data
+        return bytes(data)
 
     def close(self) -> None:
         """See `Ranges.close`."""

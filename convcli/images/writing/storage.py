@@ -75,21 +75,32 @@ def storage_for(
     if has_alpha and not row.alpha:
         raise ImageError(
             "the image",
-            f"has transparency, and {container} cannot hold it",
+            f"has alpha, and {container} cannot hold it",
             f"use {param('alpha', 'drop')}, or write png, webp or tif",
         )
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
-        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw")
+        rare = picture.metadata.rare
+        notes = (f"{rare} samples are written as float32",) if rare and policy is None else ()
+        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", notes)
     check_policy(container, policy)
     if row.any_white and picture.dtype.kind == "u" and full_scale % 1 == 0 and full_scale < 65536:
         return Storage(container, space, "uint8" if full_scale < 256 else "uint16", 1.0, full_scale, policy or "clip")
-    if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
-        return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip")
-    notes: tuple[str, ...] = ()
-    if full_scale > 255:
+    deep = full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk)
+    dtype, white = ("uint16", 65535.0) if deep else ("uint8", 255.0)
+    notes = ()
+    if full_scale > 255 and not deep:
         notes = (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
-    return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
+    elif row.real and policy != "minmax" and _has_other_bits(picture):
+        said = f"values are scaled, so that white is {white:g}, not {full_scale:g}"
+        notes = (f"{said}: {param('range', 'raw')} keeps them",)
+    return Storage(container, space, dtype, white / full_scale, white, policy or "clip", notes)
+
+
+def _has_other_bits(picture: Described) -> bool:
+    """Whether a file declares integers of 6, 10, 12 or 14 bits, say, which are scaled to 8 or 16, so that white stays white."""
+    declared = picture.dtype.kind == "u" and not row_of(picture.metadata.format).tensor
+    return declared and picture.full_scale not in (255, 65535)
 
 
 def check_policy(container: str, policy: str | None) -> None:
@@ -130,9 +141,12 @@ def narrowed(array: Array, dtype: str) -> tuple[Array, tuple[str, ...]]:
     return out, (f"{what}: use {param('dtype', 'float32' if dtype == 'float16' else 'float64')}",)
 
 
-def tensor_of(picture: Picture, policy: str) -> tuple[Array, Clipped]:
-    """The array of a .npy file. It has the rank of the input, and alpha as the last channel."""
-    values, clipped = _real(picture.colour, picture.full_scale, policy)
+def tensor_of(picture: Picture, policy: str, span: tuple[float, float] | None = None) -> tuple[Array, Clipped]:
+    """The array of a .npy file. It has the rank of the input, and alpha as the last channel.
+
+    `span` are the extremes that ``minmax`` stretches, by default those of the picture.
+    """
+    values, clipped = _real(picture.colour, picture.full_scale, policy, span)
     if picture.alpha is not None:
         values = np.concatenate([values, picture.alpha[np.newaxis]])
     if picture.rank == 2 and values.shape[0] == 1:
@@ -140,21 +154,21 @@ def tensor_of(picture: Picture, policy: str) -> tuple[Array, Clipped]:
     return np.ascontiguousarray(values), clipped
 
 
-def _real(colour: Array, full_scale: float, policy: str) -> tuple[Array, Clipped]:
+def _real(colour: Array, full_scale: float, policy: str, span: tuple[float, float] | None) -> tuple[Array, Clipped]:
     """Real values after a range policy, without rounding. Only ``clip`` limits them."""
     values = colour if colour.dtype.kind == "f" else colour.astype(np.float32)
-    values = apply_policy(values, full_scale, policy)
+    values = apply_policy(values, full_scale, policy, span=span)
     if policy != "clip":
         return values, Clipped()
     below, above = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > full_scale))
     return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
 
 
-def pixels_of(picture: Picture, storage: Storage) -> tuple[Array, Clipped]:
-    """The stored values ``(H, W, C)``, alpha last."""
+def pixels_of(picture: Picture, storage: Storage, span: tuple[float, float] | None = None) -> tuple[Array, Clipped]:
+    """The stored values ``(H, W, C)``, alpha last. `span` are the extremes that ``minmax`` stretches, by default the picture's."""
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     if storage.dtype == "float32":
-        values, clipped = _real(colour, storage.full_scale, storage.policy)
+        values, clipped = _real(colour, storage.full_scale, storage.policy, span)
         if picture.alpha is not None:
             values = joined(values, picture.alpha)
         return np.moveaxis(values, 0, -1).astype(np.float32, copy=False), clipped

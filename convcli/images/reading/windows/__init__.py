@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Any
 
 from convcli.errors import ImageError
 from convcli.images import formats
-from convcli.images.picture import ImageFile, WindowedFile
+from convcli.images.guards import settle
+from convcli.images.picture import WindowedFile
 from convcli.images.reading import left_out
 from convcli.images.reading.windows.refusals import convert
 from convcli.system import stores
+from convcli.system.stores import Ranges
 
 CACHE_BYTES = 64 << 20
 """Bytes of decoded chunks that are kept of a file."""
@@ -33,24 +35,47 @@ def opened_windows(source: str, full_scale: float | None = None, cache_bytes: in
     ImageError
         It cannot be read, or not in windows, or it is damaged.
     """
+    settle()
+    if is_zarr(source):
+        from convcli.images.reading.windows import zarr_chunks
+
+        return zarr_chunks.File(source, full_scale, cache_bytes)
     ranges = stores.opened(source)
     try:
-        head = ranges.read(0, 16)
-        if not head:
-            raise ImageError(f"input '{stores.shown(source)}'", "is empty", "name a file with an image")
-        row = formats.row_of_head(head)
-        if row is None or row.name != "TIFF":
-            raise convert(stores.shown(source), f"is {row.name}" if row else "is of another format")
-        from convcli.images.reading.windows import tiff_tiles
-
-        file = tiff_tiles.File(ranges, source, full_scale, cache_bytes)
-        file.scene = replace(file.scene, notes=(*left_out(cast("ImageFile", file), 1), *file.scene.notes))
-        return file
+        file: Any = _opened(ranges, source, full_scale, cache_bytes)
+        file.scene = replace(file.scene, notes=(*left_out(file, 1), *file.scene.notes))
     except BaseException:
         ranges.close()
         raise
+    found: WindowedFile = file
+    return found
+
+
+def _opened(ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int) -> Any:
+    """A file of one object, by its first bytes."""
+    head, name = ranges.read(0, 16), stores.shown(source)
+    if not head:
+        raise ImageError(f"input '{name}'", "is empty", "name a file with an image")
+    row = formats.row_of_head(head)
+    kind = None if row is None else formats.windowed(row)
+    if kind is None:
+        raise convert(name, "is of a format that is not read so" if row is None else f"is {row.name}")
+    return kind(ranges, source, full_scale, cache_bytes)
+
+
+def is_zarr(source: str) -> bool:
+    """Whether a source is a Zarr: a folder, or a URL that may be one, with its metadata."""
+    if not (stores.is_folder(source) or (stores.is_remote(source) and ".zarr" in source)):
+        return False
+    from convcli.images.reading.windows import zarr_chunks
+
+    return zarr_chunks.is_zarr(source)
 
 
 def identity_of(source: str) -> str:
     """What tells that a file has changed since: its size and the time of its change, or the ETag of an object."""
+    if is_zarr(source):
+        from convcli.images.reading.windows import zarr_chunks
+
+        return zarr_chunks.identity(source)
     return stores.identity(source)

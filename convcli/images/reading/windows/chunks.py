@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from math import ceil
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Cache:
     Parameters
     ----------
     most : int
-        Bytes of all arrays that are kept. Those that were used last stay.
+        Bytes of all arrays that are kept. Those that were used last stay; the very last one also if it is larger.
     """
 
     def __init__(self, most: int) -> None:
@@ -52,12 +53,12 @@ class Cache:
     def _done(self, key: Hashable, array: Array | None = None) -> None:
         with self._lock:
             del self._pending[key]
-            if array is None or array.nbytes > self._most or 0 in array.strides[:2]:  # one pixel, again and again
+            if array is None or 0 in array.strides:  # one pixel, again and again
                 return
             self._arrays[key] = array
-            self._held += array.nbytes
-            while self._held > self._most:
-                self._held -= self._arrays.popitem(last=False)[1].nbytes
+            self._held += _bytes(array)
+            while self._held > self._most and len(self._arrays) > 1:
+                self._held -= _bytes(self._arrays.popitem(last=False)[1])
 
     @property
     def nbytes(self) -> int:
@@ -71,6 +72,13 @@ class Cache:
             self._held = 0
 
 
+def _bytes(array: Array) -> int:
+    """The bytes that an array keeps in memory: all of the one that it is a part of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array.nbytes
+
+
 class Grid:
     """A picture cut into chunks of one size; those at the right and at the bottom are smaller.
 
@@ -81,19 +89,21 @@ class Grid:
     chunk : Size
         Of a chunk.
     decoded : callable
-        The pixels ``(rows, columns, C)`` of a chunk, by its row and column in the grid, all of one dtype.
+        The pixels ``(C, rows, columns)`` of a chunk, by its row and column in the grid, all of one dtype.
     channels, dtype
         Of the pixels.
     cache : Cache
         Keeps what is decoded.
+    interleaved : bool
+        Whether windows have the channels of each pixel next to each other.
     """
 
     def __init__(
-        self, size: Size, chunk: Size, channels: int, dtype: np.dtype[np.generic], decoded: Callable[[int, int], Array],
-        cache: Cache,
+        self, size: Size, chunk: Size, channels: int, dtype: np.dtype[Any], decoded: Callable[[int, int], Array],
+        cache: Cache, interleaved: bool = True,
     ) -> None:  # fmt: skip
         self.size, self.chunk, self.channels, self.dtype = size, chunk, channels, dtype
-        self._decoded, self._cache = decoded, cache
+        self._decoded, self._cache, self._interleaved = decoded, cache, interleaved
 
     @property
     def count(self) -> Size:
@@ -101,11 +111,15 @@ class Grid:
         return Size(ceil(self.size.height / self.chunk.height), ceil(self.size.width / self.chunk.width))
 
     def read(self, rows: slice, columns: slice) -> Array:
-        """The pixels of a window, ``(C, rows, columns)``, with the channels of each pixel next to each other."""
+        """The pixels of a window, ``(C, rows, columns)``."""
         top, bottom, _ = rows.indices(self.size.height)
         left, right, _ = columns.indices(self.size.width)
         height, width = self.chunk
-        out = np.empty((max(0, bottom - top), max(0, right - left), self.channels), self.dtype)
+        shape = max(0, bottom - top), max(0, right - left)
+        if self._interleaved:
+            out = np.empty((*shape, self.channels), self.dtype).transpose(2, 0, 1)
+        else:
+            out = np.empty((self.channels, *shape), self.dtype)
         for row in range(top // height, ceil(bottom / height)):
             first = row * height
             start, stop = max(top, first), min(bottom, first + height)
@@ -113,6 +127,6 @@ class Grid:
                 begin = column * width
                 near, far = max(left, begin), min(right, begin + width)
                 chunk = self._cache.get((row, column), lambda row=row, column=column: self._decoded(row, column))  # type: ignore[misc]
-                part = chunk[start - first : stop - first, near - begin : far - begin]
-                out[start - top : stop - top, near - left : far - left] = part
-        return out.transpose(2, 0, 1)
+                part = chunk[:, start - first : stop - first, near - begin : far - begin]
+                out[:, start - top : stop - top, near - left : far - left] = part
+        return out

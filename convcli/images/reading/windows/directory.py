@@ -135,10 +135,15 @@ class Directory:
 
     def number(self, tag: int, otherwise: int) -> int:
         """The first number of a tag."""
+        return next(iter(self.numbers(tag, 1)), otherwise)
+
+    def numbers(self, tag: int, most: int) -> list[int]:
+        """The first numbers of a tag, `most` of them; none if it is not there."""
         for name, value in self.tags:
-            if name == tag and isinstance(value, Value) and value.kind in _NUMBERS and value.many:
-                return int(np.frombuffer(value.data, self.layout.order + _NUMBERS[value.kind], 1)[0])
-        return otherwise
+            if name == tag and isinstance(value, Value) and value.kind in _NUMBERS:
+                dtype = np.dtype(self.layout.order + _NUMBERS[value.kind])
+                return [int(one) for one in np.frombuffer(value.data, dtype, min(most, value.many))]
+        return []
 
     def _heads(self, place: int) -> tuple[bytes, int]:
         """The tags of a directory as bytes, and the place of the directory that follows it; 0 if none does."""

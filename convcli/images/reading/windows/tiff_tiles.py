@@ -6,13 +6,12 @@ deflated after it was inflated here, and never further than a tile should go.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import ceil
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -25,7 +24,7 @@ from convcli.images.reading import tiff_file, tiff_pixels
 from convcli.images.reading.windows.chunks import Cache, Grid
 from convcli.images.reading.windows.declared import declared_pixels
 from convcli.images.reading.windows.directory import STRIPS, TILES, Directory, Table
-from convcli.images.reading.windows.refusals import convert, damaged
+from convcli.images.reading.windows.refusals import convert
 from convcli.pointwise import Array
 from convcli.system.stores import Ranges, shown
 
@@ -65,7 +64,7 @@ class File:
                 raise ValueError("it has no width or no height")
             self.frames = self._directory.pages
             self._cut(size, number)
-            head = self._directory.whole(self._cells if 322 not in self._changes else 1, self._changes)
+            head = self._directory.whole(1 if TILES[0] in self._directory.tables else self._cells, self._changes)
             self._page: Any = tifffile.TiffFile(head).pages[0]
             self._said = tiff_file.said_of(self._page, head, self.frames)
         if self._said.orientation != 1:
@@ -73,8 +72,9 @@ class File:
         self._white = self._said.white or full_scale
         with self._reading():
             self._choose()
-            first = self._blank() if self._is_missing(0, 0) else self._picture(0, 0)
-            whole = tiff_file.whole(first, self._page, self._said, source, full_scale, self._lost)
+            missing = self._is_missing(0, 0)
+            first, lost = self._blank() if missing else self._picture(0, 0)
+            whole = tiff_file.whole(first, self._page, self._said, source, full_scale, lost)
         scene = whole.scene
         bits = self._page.bitspersample
         if self._page.dtype is not None and self._page.dtype.kind in "iu" and bits == 64:
@@ -85,6 +85,7 @@ class File:
         channels = scene.channels + scene.has_alpha
         self._cache = Cache(cache_bytes)
         self._grid = Grid(size, self.chunk, channels, scene.dtype, self._decoded, self._cache)
+        self._cache.get((0, 0), lambda: self._pixels(first, 0, 0, missing))
 
     def read(self, rows: slice, columns: slice) -> Array:
         """See `WindowedFile.read`."""
@@ -104,8 +105,9 @@ class File:
         self._planes = self._samples if number(284, 1) == 2 else 1
         self._changes = {}
         self._strip = 0  # rows of a strip of the file, if it is read in parts
-        bits = max(1, number(258, 1))
-        row_bytes = ceil(size.width * bits * (self._samples // self._planes) / 8)
+        depths = self._directory.numbers(258, self._samples) or [1]
+        pixel = sum(depths) if len(depths) == self._samples else depths[0] * self._samples  # bits, of all planes
+        row_bytes = ceil(size.width * ceil(pixel / self._planes) / 8)
         if TILES[0] in tables:
             chunk, tags = Size(number(323, 0), number(322, 0)), TILES
             if min(chunk) < 1:
@@ -125,7 +127,7 @@ class File:
         self._cells = down * across * self._planes
         self._stored = ceil(size.height / self._strip) * self._planes if self._strip else self._cells
         self._row_bytes = row_bytes
-        self._most = max(1, chunk.height * ceil(chunk.width * self._samples * bits / 8))
+        self._most = max(1, chunk.height * ceil(chunk.width * max(1, pixel) / 8))
         if self._most > MOST_BYTES:
             kind = "tiles" if across > 1 or tags is TILES else "strips"
             raise convert(self._source, f"has {kind} of {self._most / 2**30:.1f} GiB, more than 1")
@@ -140,7 +142,6 @@ class File:
     def _choose(self) -> None:
         """Who decodes: tifffile, or Pillow as the ordinary reader has it."""
         page = self._page
-        self._lost: tuple[str, ...] = ()
         self._by_pillow, self._undo = False, tiff_pixels.CODINGS.get(page.compression)
         if not tiff_pixels.is_direct(page):
             rows = min(self.chunk.height, page.imagelength)
@@ -163,14 +164,19 @@ class File:
     # The pixels
 
     def _decoded(self, row: int, column: int) -> Array:
-        """The pixels ``(rows, columns, C)`` of a chunk, alpha last."""
-        height, width = self._extent(row, column)
+        """The pixels ``(C, rows, columns)`` of a chunk, alpha last."""
         with self._reading(f"the tile at {row * self.chunk.height},{column * self.chunk.width}: "):
             missing = self._is_missing(row, column)
-            pixels = _interleaved(self._blank() if missing else self._picture(row, column))
-            if missing:
-                return np.broadcast_to(pixels, (height, width, pixels.shape[2]))
-            return pixels[:height, :width]
+            picture, _ = self._blank() if missing else self._picture(row, column)
+            return self._pixels(picture, row, column, missing)
+
+    def _pixels(self, picture: Picture, row: int, column: int, missing: bool) -> Array:
+        """The pixels of a picture of a chunk, or of one pixel for all that is missing."""
+        height, width = self._extent(row, column)
+        pixels = picture.colour if picture.alpha is None else joined(picture.colour, picture.alpha)
+        if missing:
+            return np.broadcast_to(pixels, (len(pixels), height, width))
+        return pixels[:, :height, :width]
 
     def _extent(self, row: int, column: int) -> Size:
         height, width = self.scene.size
@@ -179,25 +185,22 @@ class File:
             min(self.chunk.width, width - column * self.chunk.width),
         )
 
-    def _picture(self, row: int, column: int) -> Picture:
-        """A chunk as a picture."""
+    def _picture(self, row: int, column: int) -> tuple[Picture, tuple[str, ...]]:
+        """A chunk as a picture, and what was lost of it."""
         if not self._by_pillow:
-            return tiff_pixels.picture_of(self._declared(row, column), self._page, self._white)
+            return tiff_pixels.picture_of(self._declared(row, column), self._page, self._white), ()
         segments = [self._bytes(index) for index in self._indices(row, column)]
         if None in segments:
             raise ValueError("one of its planes is missing")
         rows = min(self.chunk.height, self._page.imagelength - row * self.chunk.height)
         return self._pillow(self._part([*filter(None, segments)], rows))
 
-    def _pillow(self, stream: Any) -> Picture:
+    def _pillow(self, stream: BinaryIO) -> tuple[Picture, tuple[str, ...]]:
         """A file of one chunk, decoded by Pillow."""
         opener = partial(tiff_file.opened, stream)
-        image = tiff_file.by_pillow(self._page, opener)
-        assert image is not None
-        picture, self._lost = tiff_file.from_pillow(image, self._page, self._white, self._source, opener)
-        return picture
+        return tiff_file.from_pillow(opener(), self._page, self._white, self._source, opener)
 
-    def _part(self, segments: list[bytes], rows: int) -> Any:
+    def _part(self, segments: list[bytes], rows: int) -> BinaryIO:
         """A file of one chunk."""
         if TILES[0] in self._directory.tables:
             return self._directory.part(segments, {256: self.chunk.width, 257: self.chunk.height})
@@ -231,12 +234,12 @@ class File:
             raise ValueError("it is smaller than it should be")
         return tiff_pixels.usable(array[:height, :width], page, self._source)
 
-    def _blank(self) -> Picture:
-        """One pixel of a tile that is not in the file: no data, or 0."""
+    def _blank(self) -> tuple[Picture, tuple[str, ...]]:
+        """One pixel of a tile that is not in the file: no data, or 0. And what was lost of it."""
         page = self._page
         if not self._by_pillow:
             one = np.full((1, 1, self._samples), page.nodata, page.dtype)
-            return tiff_pixels.picture_of(one, page, self._white)
+            return tiff_pixels.picture_of(one, page, self._white), ()
         changes = {256: 1, 257: 1, 259: 1, 278: 1, 317: 0, 322: 0, 323: 0, 347: 0}
         each = self._samples // self._planes
         if page.photometric == 6:
@@ -287,8 +290,6 @@ class File:
         try:
             with translated(self._source):
                 yield
-        except (KeyError, struct.error) as error:  # pragma: no cover (translated)
-            raise damaged(self._source, str(error)) from None
         except ImageError as error:
             if where and error.rule == "cannot be decoded":
                 raise ImageError(error.value, error.rule, error.remedy, where + error.why) from None
@@ -299,9 +300,3 @@ def _part(rows: int, wanted: int, alone: bool) -> int:
     """How many rows of a strip are read at a time: those of a strip must be a multiple of them, unless it is `alone`."""
     wanted = min(rows, wanted)
     return wanted if alone else next(part for part in range(wanted, 0, -1) if rows % part == 0)
-
-
-def _interleaved(picture: Picture) -> Array:
-    """The pixels ``(H, W, C)`` of a picture, alpha last."""
-    colour, alpha = picture.colour, picture.alpha
-    return np.moveaxis(colour if alpha is None else joined(colour, alpha), 0, -1)

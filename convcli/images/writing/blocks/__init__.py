@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from convcli.errors import ImageError, param
 from convcli.geometry import Size
+from convcli.images.formats import row_of
 from convcli.images.picture import Metadata
 from convcli.pointwise import Array
 
@@ -104,15 +105,8 @@ class BlockTarget(Blocks, Protocol):
         ...
 
 
-_HOMES = {"TIFF": "bigtiff", "NPY": "flat", "PPM": "flat", "ZARR": "shards"}
-"""The module of each format."""
-
-CONTAINERS = tuple(_HOMES)
-"""Formats that can be written in blocks."""
-
-
 PYRAMIDS = "TIFF", "ZARR"
-"""Those that can have levels."""
+"""Formats that can have levels."""
 
 
 def block_target(layout: Layout) -> BlockTarget:
@@ -141,9 +135,9 @@ def check_place(rows: range, columns: range, grid: Size, size: Size) -> None:
 
 
 def _module(layout: Layout) -> Any:
-    remedy = "write .tif or .zarr"
-    if layout.container not in _HOMES:
-        raise ImageError(f"format {layout.container}", "cannot be written in blocks", remedy)
-    if layout.pyramid and layout.container not in PYRAMIDS:
-        raise ImageError(param("pyramid"), f"does not fit into {layout.container}, which has one picture", remedy)
-    return import_module(f"{__name__}.{_HOMES[layout.container]}")
+    row, remedy = row_of(layout.container), "write .tif or .zarr"
+    if not row.blocks:
+        raise ImageError(f"format {row.name}", "cannot be written in blocks", remedy)
+    if layout.pyramid and row.name not in PYRAMIDS:
+        raise ImageError(param("pyramid"), f"does not fit into {row.name}, which has one picture", remedy)
+    return import_module(f"{__name__}.{row.blocks}")

@@ -15,8 +15,9 @@ import pytest
 
 from convcli.errors import ExistsError, ImageError
 from convcli.images import Picture, Settings, save_frames
+from convcli.images.formats import ROWS
 from convcli.images.picture import Metadata
-from convcli.images.writing.blocks import CONTAINERS, Layout, block_target, worker
+from convcli.images.writing.blocks import Layout, block_target, worker
 from convcli.images.writing.storage import Storage
 from support.blocks import (
     ENDINGS,
@@ -33,6 +34,7 @@ from support.blocks import (
 PIXELS = picture(700, 1100)
 BLOCKS = blocks_of(700, 1100, 512, 512)
 
+CONTAINERS = [row.name for row in ROWS.values() if row.blocks]
 every_container = pytest.mark.parametrize("container", CONTAINERS)
 
 
