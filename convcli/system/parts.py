@@ -84,12 +84,14 @@ class Part:
                     else:
                         mode = 0o600 if before else mode
                         os.close(os.open(self.name, os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY, mode))
-                    self._open()
-                    return
                 except FileExistsError:
                     with suppress(FileNotFoundError):  # the run that had it has ended
                         self._open()
                         self.abandon()
+                    continue
+                with suppress(FileNotFoundError):  # another run took it for one that was left, and deleted it
+                    self._open()
+                    return
 
     def resume(self) -> None:
         """Go on with what an earlier run left.

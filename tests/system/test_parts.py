@@ -117,6 +117,11 @@ def test_a_part_that_is_renamed_while_another_run_waits_for_it(tmp_path: Path, m
     assert (tmp_path / "out").read_text() == "first"
     second.commit()
     assert (tmp_path / "out").read_text() == "second"
+    first.begin()
+    waited.clear()
+    with pytest.raises(ImageError, match="cannot go on"):
+        second.resume()
+    assert waited
 
 
 def test_parts_of_other_outputs_stay(tmp_path: Path) -> None:
