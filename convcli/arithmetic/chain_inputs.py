@@ -7,7 +7,7 @@ from math import lcm, prod
 from typing import NamedTuple
 
 from convcli.arithmetic.chain import Chain, trace
-from convcli.arithmetic.layers import MOST, Layer
+from convcli.arithmetic.kinds import FIXED, MOST, Layer
 from convcli.errors import ConvError
 from convcli.geometry import Size
 
@@ -41,12 +41,13 @@ def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returni
     """Which input sizes come out of the chain unchanged: heights at the given width, and widths at the given height.
 
     If a size grows by the product of all strides, every floor in the chain grows by a whole number. So it is enough to try
-    the sizes of one such period. None if the chain as a whole enlarges or shrinks, if no layer in it enlarges, or if the
-    periods are too long to be tried.
+    the sizes of one such period. None if the chain as a whole enlarges or shrinks, if no layer in it enlarges, if one has an
+    output of its own size, or if the periods are too long to be tried.
     """
     scaled = any(jump != 1 for jump in chain.steps[-1].field.jump)
     enlarges = any(layer.spec.transpose for layer in layers)
-    if scaled or not enlarges or sum(_periods(layers)) * len(layers) > SEARCHED:
+    fixed = any(layer.kind in FIXED for layer in layers)
+    if scaled or fixed or not enlarges or sum(_periods(layers)) * len(layers) > SEARCHED:
         return None
     return _along(layers, chain, 0), _along(layers, chain, 1)
 

@@ -258,7 +258,9 @@ def _chain(asked: ShapeOptions, source: str) -> None:
     single = [*asked.layer.typed.values(), *([] if asked.asked else asked.wanted.typed.values())]
     if single:
         raise ConvError(f"{single[0]} is for a single layer: leave it out, or leave out --layers")
-    layers, stored = load(source)
+    layers, stored, remarks = load(source)
+    for remark in remarks:
+        report.note(remark)
     channels = asked.in_channels or stored or 3
     if asked.asked:
         from convcli.commands import shape_solving
@@ -267,7 +269,8 @@ def _chain(asked: ShapeOptions, source: str) -> None:
         return
     size = asked.size
     if asked.reporting.quiet and not asked.reporting.as_json:
-        report.lines(_sides(chain.trace(layers, size, channels)[-1].size, asked))
+        last = chain.trace(layers, size, channels)[-1]
+        report.lines(str(last.channels) if last.flat else _sides(last.size, asked))
         return
     result = chain.walk(layers, size, channels)
     returning = chain_inputs.returning(layers, result)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from convcli import report
-from convcli.arithmetic.layers import Layer
+from convcli.arithmetic.kinds import Layer
 from convcli.arithmetic.solve import KEPT, Query
 from convcli.arithmetic.solve import solve as find
 from convcli.convspec import ConvSpec
