@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from convcli.arithmetic import signatures, words
-from convcli.arithmetic.kinds import Layer, keeping
+from convcli.arithmetic.kinds import Layer, keeping, plain
 from convcli.errors import ConvError, GeometryError
 
 MOST_LAYERS = 10_000
@@ -60,7 +60,7 @@ def parse(text: str) -> Parsed:
     if reader.unordered:
         flat = ", flatten before Linear" * reader.flattened
         remarks.append(
-            f"{', '.join(reader.unordered)}: layers are taken in the order of the print{flat}; what forward does besides is not in it"
+            f"{', '.join(reader.unordered)}: layers are taken in the order of the print{flat}; it does not say what else forward does"
         )
     return Parsed(layers, channels, tuple(remarks))
 
@@ -73,7 +73,7 @@ def of_call(name: str, positional: Sequence[Any], named: Mapping[str, Any]) -> l
         parameters = keeping(name)
         if parameters is None:
             raise words.unknown(name)
-        return [Layer(words.plain(name), "keep", parameters=parameters)]
+        return [Layer(plain(name), "keep", parameters=parameters)]
     return [words.layer(word)._replace(**values) for word, values in made]
 
 
@@ -150,7 +150,8 @@ def _own_way(inside: str) -> str:
 
 def _items(text: str) -> list[_Item]:
     """The parts of a text."""
-    items, at = [], 0
+    items: list[_Item] = []
+    at = 0
     while True:
         at = _end(_BLANK, text, at)
         at = _end(_LABEL, text, at)

@@ -308,7 +308,7 @@ def judge(seed: int, folder: Path) -> Verdict:
     result = run(*case.words, cwd=folder)
     line = f"seed {seed}: convcli {' '.join(case.words)} on {case.image.shape}, {library}"
     if result.code != 0:
-        if result.code != 2 or result.err.strip().count("\n") or want is not None and _fits(result.err):
+        if result.code != 2 or result.err.strip().count("\n") or (want is not None and _fits(result.err)):
             return Verdict("differs", f"{line}: exit {result.code}, {result.err.strip()}")
         return Verdict("refused", result.err.strip())
     if want is None:
