@@ -19,7 +19,10 @@ THEMES = {
         "readme": "every command line of the README and of docs/",
         "spelling": "errors say value, rule and remedy, and how a face spells them",
     },
-    "arithmetic": {"networks": "published figures of known networks"},
+    "arithmetic": {
+        "architectures": "printed modules of known networks",
+        "networks": "published figures of known networks",
+    },
     "presenters": {"schema": "every JSON document is as docs/schema.json says"},
     "backends": {
         "algebra": "adjoints, impulses, linearity",

@@ -62,7 +62,7 @@ ACTIVATIONS = frozenset((
     "relu", "relu6", "leakyrelu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "sigmoid", "logsigmoid",
     "hardsigmoid", "hardswish", "hardtanh", "hardshrink", "softshrink", "tanh", "tanhshrink", "softplus", "softsign", "softmax",
     "softmax2d", "softmin", "logsoftmax", "threshold", "identity", "noop", "activation", "dropout", "dropout1d", "dropout2d",
-    "spatialdropout2d", "alphadropout", "featurealphadropout", "gaussiandropout", "gaussiannoise", "droppath", "stochasticdepth",
+    "spatialdropout2d", "alphadropout", "featurealphadropout", "channelshuffle", "gaussiandropout", "gaussiannoise", "droppath", "stochasticdepth",
     "clip", "clamp", "quantstub", "dequantstub",
 ))  # fmt: skip
 """Layers that change neither sizes nor the receptive field, and have no parameters, but for prelu, which has one."""

@@ -94,7 +94,7 @@ def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvS
             f" ({channels} channels × {kernels} kernels)" if layer.outputs == channels * kernels > channels > 1 else ""
         )
         layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white, each)))
-    return layer, spec, Finish(parts)
+    return layer, spec, Finish(parts, real=operation.compute.dtype or "float32")
 
 
 class Prepared(NamedTuple):
