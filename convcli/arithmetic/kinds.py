@@ -35,7 +35,8 @@ SETTINGS = {
 """The settings of each kind of layer. The defaults are PyTorch's."""
 
 NEEDED = {
-    "conv": ("k", "kernel size", "k3,p1"), "depthwise": ("k", "kernel size", "k3,p1"), "transpose": ("k", "kernel size", "k4,s2,p1"), "pool": ("k", "kernel size", "k2"),
+    "conv": ("k", "kernel size", "k3,p1"), "depthwise": ("k", "kernel size", "k3,p1"),
+    "transpose": ("k", "kernel size", "k4,s2,p1"), "pool": ("k", "kernel size", "k2"),
     "unpool": ("k", "kernel size", "k2"), "adaptive": ("o", "output size", "7"), "upsample": ("s", "scale", "2"),
     "resize": ("o", "size", "224"), "shuffle": ("s", "factor", "2"), "unshuffle": ("s", "factor", "2"),
     "pad": ("p", "padding", "1"), "unflatten": ("o", "size", "64x7x7"), "linear": ("c", "number of outputs", "64"),
@@ -62,7 +63,8 @@ ACTIVATIONS = frozenset((
     "relu", "relu6", "leakyrelu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "sigmoid", "logsigmoid",
     "hardsigmoid", "hardswish", "hardtanh", "hardshrink", "softshrink", "tanh", "tanhshrink", "softplus", "softsign", "softmax",
     "softmax2d", "softmin", "logsoftmax", "threshold", "identity", "noop", "activation", "dropout", "dropout1d", "dropout2d",
-    "spatialdropout2d", "alphadropout", "featurealphadropout", "channelshuffle", "gaussiandropout", "gaussiannoise", "droppath", "stochasticdepth",
+    "spatialdropout2d", "alphadropout", "featurealphadropout", "channelshuffle", "gaussiandropout", "gaussiannoise",
+    "droppath", "stochasticdepth",
     "clip", "clamp", "quantstub", "dequantstub",
 ))  # fmt: skip
 """Layers that change neither sizes nor the receptive field, and have no parameters, but for prelu, which has one."""

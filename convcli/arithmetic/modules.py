@@ -59,9 +59,8 @@ def parse(text: str) -> Parsed:
     remarks = []
     if reader.unordered:
         flat = ", flatten before Linear" * reader.flattened
-        remarks.append(
-            f"{', '.join(reader.unordered)}: layers are taken in the order of the print{flat}; it does not say what else forward does"
-        )
+        which = ", ".join(reader.unordered)
+        remarks.append(f"{which}: layers are taken as printed{flat}; a print does not say what else forward does")
     return Parsed(layers, channels, tuple(remarks))
 
 

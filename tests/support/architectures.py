@@ -92,7 +92,7 @@ def zfnet() -> nn.Module:
 
 @network("Network in Network", 3, 32, 32)
 def nin() -> nn.Module:
-    """Lin, Chen, Yan 2013, for CIFAR-10; sizes round up, as in Caffe. An average pool does not print its ceil_mode: it is padded."""
+    """Lin, Chen, Yan 2013, for CIFAR-10; sizes round up, as in Caffe. An average pool does not print ceil_mode."""
     return nn.Sequential(
         nn.Conv2d(3, 192, 5, padding=2), nn.ReLU(), nn.Conv2d(192, 160, 1), nn.ReLU(), nn.Conv2d(160, 96, 1), nn.ReLU(),
         nn.MaxPool2d(3, 2, ceil_mode=True), nn.Dropout(), nn.Conv2d(96, 192, 5, padding=2), nn.ReLU(), nn.Conv2d(192, 192, 1),
@@ -139,15 +139,13 @@ def mobilenet() -> nn.Module:
 @network("MobileNet v2, inverted residuals", 24, 56, 56)
 def mobilenet2() -> nn.Module:
     """Sandler et al. 2018."""
-    return nn.Sequential(
-        *(
-            nn.Sequential(
-                nn.Conv2d(a, 6 * a, 1, bias=False), nn.BatchNorm2d(6 * a), nn.ReLU6(), nn.Conv2d(6 * a, 6 * a, 3, s, 1, groups=6 * a,
-                bias=False), nn.BatchNorm2d(6 * a), nn.ReLU6(), nn.Conv2d(6 * a, b, 1, bias=False), nn.BatchNorm2d(b),
-            )
-            for a, b, s in ((24, 32, 2), (32, 32, 1), (32, 64, 2), (64, 96, 1))
-        )
-    )  # fmt: skip
+    widths = ((24, 32, 2), (32, 32, 1), (32, 64, 2), (64, 96, 1))
+    layers: list[nn.Module] = []
+    for a, b, s in widths:
+        layers += [nn.Conv2d(a, 6 * a, 1, bias=False), nn.BatchNorm2d(6 * a), nn.ReLU6()]
+        layers += [nn.Conv2d(6 * a, 6 * a, 3, s, 1, groups=6 * a, bias=False), nn.BatchNorm2d(6 * a), nn.ReLU6()]
+        layers += [nn.Conv2d(6 * a, b, 1, bias=False), nn.BatchNorm2d(b)]
+    return nn.Sequential(*layers)
 
 
 @network("DenseNet, a layer and a transition", 64, 56, 56)
@@ -155,7 +153,8 @@ def densenet() -> nn.Module:
     """Huang, Liu, van der Maaten, Weinberger 2016."""
     return nn.Sequential(
         nn.BatchNorm2d(64), nn.ReLU(), nn.Conv2d(64, 128, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
-        nn.Conv2d(128, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 16, 1, bias=False), nn.AvgPool2d(2),
+        nn.Conv2d(128, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 16, 1, bias=False),
+        nn.AvgPool2d(2),
     )  # fmt: skip
 
 
