@@ -52,6 +52,25 @@ def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returni
     return _along(layers, chain, 0), _along(layers, chain, 1)
 
 
+TRIED = 1 << 14
+"""The most steps of a chain that are worked out to find a size that fits."""
+
+
+def fitting(layers: Sequence[Layer], size: Size, channels: int) -> Size | None:
+    """The input size nearest to one that does not fit a chain, for which it does; None if none is found near it."""
+    most = TRIED // len(layers)
+
+    def along(side: int) -> int | None:
+        tried = (side + sign * far for far in range(most // 4) for sign in (1, -1))
+        return next((one for one in tried if one > 0 and _output(layers, Size(one, one), channels) is not None), None)
+
+    height = along(size.height)
+    width = height if size.width == size.height or height is None else along(size.width)
+    if height is None or width is None or _output(layers, Size(height, width), channels) is None:
+        return None
+    return Size(height, width)
+
+
 def _output(layers: Sequence[Layer], size: Size, channels: int) -> Size | None:
     """The size that comes out of a chain; None if a layer does not fit."""
     try:

@@ -18,7 +18,7 @@ MODES = ("nearest", "bilinear", "bicubic")
 SETTINGS = {
     "conv": ("k", "s", "p", "d", "c", "g", "in", "bias", "nobias"),
     "depthwise": ("k", "s", "p", "d", "bias", "nobias"),
-    "transpose": ("k", "s", "p", "d", "op2", "c", "g", "in", "bias", "nobias"),
+    "transpose": ("k", "s", "p", "d", "op2", "o", "c", "g", "in", "bias", "nobias"),
     "pool": ("k", "s", "p", "d", "ceil"),
     "unpool": ("k", "s", "p"),
     "adaptive": ("o",),

@@ -109,7 +109,7 @@ class _Reader:
             self.read(inside, name)
             return
         if nested and (known := _own_way(inside)):
-            rule = f"has a {known} within, and a print does not say what its forward does with it"
+            rule = f"has {known} within, and a print does not say what its forward does with it"
             raise GeometryError(f"{name}(…)", rule, "give the parts of the model that are Sequential")
         if name not in self.unordered:
             self.unordered.append(name)

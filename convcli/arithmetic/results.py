@@ -11,7 +11,7 @@ from convcli.arithmetic.kinds import Layer
 from convcli.arithmetic.resampled import Resampling
 from convcli.convspec import ConvSpec
 from convcli.errors import GeometryError, param
-from convcli.geometry import Geometry, Pair, Size, direct_size
+from convcli.geometry import Geometry, Pads, Pair, Size, direct_size, transposed_size
 
 LONGEST = 2**63 - 1
 """The most pixels of a side, and of a jump: no tensor can have more."""
@@ -59,7 +59,8 @@ def _strided(layer: Layer, last: Node, place: tuple[int, Pair]) -> Node:
     if layer.kind == "unshuffle" and (last.size.height % layer.kernel[0] or last.size.width % layer.kernel[0]):
         rule = f"is not divisible by {layer.kernel[0]}"
         raise GeometryError(f"its input of {last.size}", rule, "change the layer before it, or the factor")
-    geometry = layer.spec.resolve(last.size, layer.kernel)
+    spec = _towards(layer, last.size) if layer.size else layer.spec
+    geometry = spec.resolve(last.size, layer.kernel)
     if layer.ceil:
         geometry = replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
     _check_size(geometry.output)
@@ -81,6 +82,21 @@ def _strided(layer: Layer, last: Node, place: tuple[int, Pair]) -> Node:
         if count % groups:
             raise GeometryError(f"{count} {what} channels", f"are not divisible by {groups} groups", "change c or g")
     return Node(geometry.output, outputs, (place,), geometry)
+
+
+def _towards(layer: Layer, size: Size) -> ConvSpec:
+    """A transposed layer whose output has a given size, as ONNX's output_shape has it: the paddings follow.
+
+    The smaller half is at the top and left for SAME_UPPER, else at the bottom and right.
+    """
+    spec, pads, extra = layer.spec, [], []
+    for axis in (0, 1):
+        whole = transposed_size(size[axis], layer.kernel[axis], spec.stride[axis], spec.dilation[axis], 0, 0, 0)
+        surplus = whole + spec.output_padding[axis] - layer.size[axis]
+        less, more = max(0, surplus) // 2, max(0, surplus) - max(0, surplus) // 2
+        pads += [less, more] if spec.padding == "same-upper" else [more, less]
+        extra.append(spec.output_padding[axis] + max(0, -surplus))
+    return replace(spec, padding=Pads(*pads), output_padding=Pair(*extra))
 
 
 def _groups(layer: Layer, inputs: int) -> int:

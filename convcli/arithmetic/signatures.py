@@ -147,8 +147,8 @@ def _convolution(given: _Given) -> list[Word]:
         if given.keras and "output_padding" not in given.values and (extra := _beyond(given)):
             parts.append(f"op2={extra}")
     if given.onnx:
-        if given.get("output_shape"):
-            raise GeometryError("output_shape", "is not understood in a chain", "give pads and output_padding")
+        if given.get("output_shape") is not None:
+            parts.append(f"o={given.pair('output_shape')}")
         return [
             (
                 f"{'transpose' if transpose else 'conv'}:{','.join(parts + _groups(given, given.get('out_channels')))}",

@@ -102,7 +102,7 @@ def _made(word: str, kind: str, given: Mapping[str, str]) -> Layer:
     return Layer(
         word, "conv" if kind == "depthwise" else kind, spec, Size(*kernel), _count(given, "c"), _count(given, "in"),
         bias=kind in ("conv", "depthwise", "transpose") and "nobias" not in given, ceil="ceil" in given,
-        depthwise=int(kind == "depthwise"),
+        depthwise=int(kind == "depthwise"), size=tuple(_pair(given, "o", 1)) if "o" in given else (),
     )  # fmt: skip
 
 

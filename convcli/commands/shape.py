@@ -268,8 +268,15 @@ def _chain(asked: ShapeOptions, source: str) -> None:
         shape_solving.solve_chain(asked, layers, channels)
         return
     size = asked.size
+    try:
+        nodes = chain.trace(layers, size, channels)
+    except GeometryError as error:
+        if (near := chain_inputs.fitting(layers, size, channels)) is None:
+            raise
+        remedy = "; ".join(filter(None, (error.remedy, f"an input of {near} fits")))
+        raise GeometryError(error.value, error.rule, remedy, error.why) from None
     if asked.reporting.quiet and not asked.reporting.as_json:
-        last = chain.trace(layers, size, channels)[-1]
+        last = nodes[-1]
         report.lines(str(last.channels) if last.flat else _sides(last.size, asked))
         return
     result = chain.walk(layers, size, channels)
