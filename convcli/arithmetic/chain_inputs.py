@@ -46,7 +46,7 @@ def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returni
     """
     scaled = any(jump != 1 for jump in chain.steps[-1].field.jump)
     enlarges = any(layer.spec.transpose for layer in layers)
-    fixed = any(layer.kind in FIXED for layer in layers)
+    fixed = any(layer.kind in FIXED or layer.size for layer in layers)
     if scaled or fixed or not enlarges or sum(_periods(layers)) * len(layers) > SEARCHED:
         return None
     return _along(layers, chain, 0), _along(layers, chain, 1)

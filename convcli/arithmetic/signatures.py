@@ -120,7 +120,8 @@ class _Given:
             if not isinstance(pads, (list, tuple)) or len(pads) != 4:
                 raise GeometryError(f"pads '{pads}'", "are not four numbers", "give top, left, bottom, right")
             top, left, bottom, right = pads
-            return [f"p{top}x{bottom}x{left}x{right}"] if any(pads) else []
+            same, written = len(set(pads)) == 1, f"p{top}x{bottom}x{left}x{right}"
+            return [] if not any(pads) else [f"p{top}"] if same else [written]
         if isinstance(value, str):
             rule = value.strip("'\"")
             if rule in ("valid", "VALID", "NOTSET"):
@@ -173,7 +174,7 @@ def _beyond(given: _Given) -> str:
         return ""
     sizes = [[int(one) for one in given.pair(key, 1).split("x")] for key in ("kernel_size", "stride", "dilation")]
     extra = [max(0, s[a % len(s)] - (d[a % len(d)] * (k[a % len(k)] - 1) + 1)) for a in (0, 1) for k, s, d in [sizes]]
-    return "x".join(map(str, extra)) if any(extra) else ""
+    return "x".join(map(str, extra[: len(set(extra))])) if any(extra) else ""
 
 
 def _depthwise(given: _Given) -> list[Word]:
