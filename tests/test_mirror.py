@@ -16,6 +16,7 @@ THEMES = {
         "imports": "what is imported, and which way",
         "mirror": "this",
         "portability": "nothing needs what only POSIX has",
+        "random_runs": "short runs of support/random_runs",
         "readme": "every command line of the README and of docs/",
         "spelling": "errors say value, rule and remedy, and how a face spells them",
     },

@@ -91,8 +91,8 @@ LAYERS = Section(
     "file or standard input (-) with either; or a .json or .toml file with a list 'layers' of such words or of tables with type, "
     "kernel_size, stride, padding, dilation, output_padding, output_size, channels, groups, in_channels, bias, ceil, scale, name. "
     "Keras's and ONNX's layers are understood, too, by their names and arguments. Sizes are N or HxW. Field, jump and start are in "
-    "pixels of the input. Field is the largest receptive field: after a transposed layer outputs differ. Start is the centre of the "
-    "first output, from the centre of the first pixel. A MAC is one multiplication with its addition; FLOPs are twice the MACs; "
+    "pixels of the input. Field is the largest receptive field: after a transposed layer outputs differ. Start is the centre of "
+    "the first output, from the centre of the first pixel. A MAC is one multiplication with its addition; FLOPs are twice that; "
     "pooling and normalisation count for neither. Parameters are what torch counts. Memory is that of the outputs in float32.",
     (
         ("conv:k3,s2,p1,d1,c64,g1", "Convolution: kernel, stride, padding (p1, p1x2, p1x2x1x2 or a rule: psame), dilation, output "
@@ -106,7 +106,7 @@ LAYERS = Section(
          "unpool:k2 puts maxima back."),
         ("shuffle:2, unshuffle:2", "PixelShuffle: channels become pixels; and back."),
         ("pad:1, pad:TxBxLxR", "Rows and columns around, of zeros or others."),
-        ("flatten, linear:64", "Height and width are given up; a fully connected layer, with in_features. nobias. unflatten:CxHxW."),
+        ("flatten, linear:64", "Features without height and width; a fully connected layer. nobias. unflatten:CxHxW."),
         ("relu, bn, dropout, …", "What keeps the size: activations, normalisation (with its parameters), dropout, identity."),
         ("save:NAME, from:NAME", "Keep a result; continue from it, on another branch."),
         ("cat:NAME, add:NAME", "Join the channels of a kept result to these, which needs the same size (cat:NAME,crop takes its "

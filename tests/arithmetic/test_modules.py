@@ -160,7 +160,8 @@ def test_depthwise_layers_have_a_group_for_each_channel() -> None:
 )
 def test_parameters_of_what_keeps_the_size(word: str, parameters: int) -> None:
     theirs = {
-        "bn": nn.BatchNorm2d(8), "layernorm": nn.LayerNorm(8), "groupnorm": nn.GroupNorm(2, 8), "prelu": nn.PReLU(), "relu": nn.ReLU(),
+        "bn": nn.BatchNorm2d(8), "layernorm": nn.LayerNorm(8), "groupnorm": nn.GroupNorm(2, 8), "prelu": nn.PReLU(),
+        "relu": nn.ReLU(),
     }[word]  # fmt: skip
     assert sum(weights.numel() for weights in theirs.parameters()) == parameters
     assert walk(f"conv:k1,c8 {word}", 4).steps[-1].parameters == parameters

@@ -372,6 +372,44 @@ def test_a_rule_for_stride_1_is_named() -> None:
     assert done(*options, "same-upper", "-q").text == "--s 2\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("--hin 32 --hout 64 --k 3 --s 2 --p ? --transpose", "use --op2 '?', which leads to --p 1 --op2 1"),
+        ("--hin 7 --hout 5 --k 3 --s ? --p 1", "use --p '?', which leads to --s 1 --p 0"),
+        ("--hin ? --hout 64 --k 3 --s 2 --p 1 --transpose", "use --op2 '?', which leads to --op2 1 --hin 32"),
+    ],
+)
+def test_a_further_unknown_that_helps_is_named(line: str, remedy: str) -> None:
+    result = run("shape", *line.split())
+    assert result.code == 2
+    assert remedy in result.err
+
+
+def test_what_helps_leads_there() -> None:
+    layer = ["shape", "--hin", 32, "--k", 3, "--s", 2]
+    assert done(*layer, "--hout", 64, "--p", "?", "--op2", "?", "-q").text == "--p 1 --op2 1\n"
+    assert done(*layer, "--p", 1, "--op2", 1, "-q").text == "64\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--hin 32 --k 3 --s 2 -p 1 --op2 1 --output-size 64", "64"),
+        ("--hin 3 --win 4 --k 3 --s 2 -p SAME_UPPER --op2 1 --output-size 6,8", "6 8"),
+        (
+            "--hin 32 --k 3 --s 2 -p 1 --op2 1,0 --output-size 64",
+            "output_padding 1,0 gives 64×63, not output_size 64×64: give one",
+        ),
+        ("--hin 32 --k 3 --s 2 --output-size 64", "for 64 use --padding 1, or --padding same-upper"),
+    ],
+)
+def test_output_sizes_with_an_output_padding(line: str, said: str) -> None:
+    """One that agrees is taken. ONNX's output_shape comes without pads, which the remedy names."""
+    result = run("shape", *line.split(), "-q")
+    assert (result.text.strip() == said) if result.code == 0 else said in result.err
+
+
 def test_the_picture(tmp_path: Path) -> None:
     """Counts in the cells, in reading order; 3 pixels, 3 taps, stride 2: 1 1 2 1 2 1 1."""
     options = ["shape", "--hin", 3, "--k", 3, "--s", 2, "--transpose"]
