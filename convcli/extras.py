@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-EXTRAS = {"torch": "torch", "imagecodecs": "tiff", "astropy": "fits"}
+EXTRAS = {"torch": "torch", "imagecodecs": "tiff", "astropy": "fits", "h5py": "keras"}
 """The extra of each package."""
 
 

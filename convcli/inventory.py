@@ -58,6 +58,7 @@ _USES = {
     "torch": "CUDA, half precision, .pt files and large layers",
     "imagecodecs": "TIFF files with other compressions",
     "astropy": "FITS files",
+    "h5py": "weights in files of Keras",
 }
 """What the package of each extra is for."""
 

@@ -195,7 +195,7 @@ def test_who_imports_what() -> None:
     assert not below(importers("click"), "cli.py", "options.py", "folding.py", "parameters", "commands")
     assert not below(importers("PIL"), "images", "images.py")
     assert not below(importers("rich"), "report")
-    assert not below(importers("torch"), "backends/torch", "kernels/weights.py")
+    assert not below(importers("torch"), "backends/torch", "kernels/containers/torch_file.py")
     assert not importers("scipy")
 
 

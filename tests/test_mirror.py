@@ -38,6 +38,7 @@ THEMES = {
     "commands": {
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
+        "interrupted": "Ctrl-C at any moment",
         "mistakes": "a hundred mistakes as they are typed",
         "remedies": "what errors advise leads somewhere",
         "sizes_and_rules": "sizes as 32x32, and other tools' words for paddings",

@@ -92,8 +92,9 @@ def _whole(*names: str) -> dict[str, int]:
 
 # fmt: off
 ROWS = {row.name: row for row in (
-    Format("GIF", (".gif",), heads=(b"GIF87a", b"GIF89a"), end="gif", animation=True, animated_endings=(".gif",), largest=65535,
-           keeps={"comment": 65533}, lossy_written=True, encoder_bytes=31, palette=True),  # of 256 colours
+    Format("GIF", (".gif",), heads=(b"GIF87a", b"GIF89a"), end="gif", header="bitmaps.gif", animation=True,
+           animated_endings=(".gif",), largest=65535, keeps={"comment": 65533}, lossy_written=True, encoder_bytes=31,
+           palette=True),  # of 256 colours
     Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), plugin="PngImagePlugin.PngImageFile", end="png",
            sequence="pipe", writer="png", bits=16, animation=True, animated_endings=(".apng",), compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "text", "chunks")),
@@ -113,25 +114,30 @@ ROWS = {row.name: row for row in (
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
-           sequence="file", reader="netpbm_file", writer="netpbm", any_white=True, bits=16, alpha=False),
-    Format("BMP", (".bmp",), header="headers.bmp", alpha=False, keeps=_whole("dpi"), direct=True),
+           sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False),
+    Format("BMP", (".bmp",), heads=(b"BM",), end="bmp", sequence="pipe", header="bitmaps.bmp",
+           alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
     Format("JPEG2000", heads=(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "), header="boxes.jpeg2000", feature="jpg_2000",
            lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
     Format("MPO", written_as="JPEG", turned=True, lossy_read=True),  # of telephones, with a small picture behind the large one
-    Format("ICO", header="headers.icons", coding="ico", largest=256),
-    Format("ICNS", only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
-    Format("PCX", alpha=False, largest=65534),
-    Format("SGI", header="headers.sgi", largest=65535),
-    Format("TGA", largest=65535),
-    Format("DDS", header="headers.dds"),
-    Format("CUR", header="headers.icons", writer=""),
+    Format("ICO", heads=(b"\0\0\1\0",), header="bitmaps.icons", coding="ico", largest=256),
+    Format("ICNS", heads=(b"icns",), header="bitmaps.icns",
+           only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
+    Format("PCX", heads=tuple(b"\n%c\1" % version for version in (0, 2, 3, 4, 5)), header="bitmaps.pcx",
+           alpha=False, largest=65534),
+    Format("SGI", heads=(b"\1\xda",), header="bitmaps.sgi", largest=65535),
+    Format("TGA", header="bitmaps.tga", largest=65535),
+    Format("DDS", heads=(b"DDS ",), header="bitmaps.dds"),
+    Format("CUR", heads=(b"\0\0\2\0",), header="bitmaps.icons", writer=""),
+    Format("QOI", heads=(b"qoif",), end="qoi", sequence="pipe", header="bitmaps.qoi"),
+    Format("IM", reader="", writer="", refusal="is IM, a format that Pillow gives up"),
     Format("PDF", cmyk=True, largest=65500, lossy_written=True),
     Format("EPS", reader="", refusal="is EPS, a program, which Pillow would hand to Ghostscript", alpha=False),
     # Need other programs to be read, or cannot be read at all; cannot be written with 8-bit gray or colours.
     *(Format(name, reader="", writer="") for name in ("BUFR", "GRIB", "HDF5", "WMF")),
     Format("MPEG", reader=""),
-    Format("PSD", heads=(b"8BPS",), header="headers.psd", writer="", layers=True),
+    Format("PSD", heads=(b"8BPS",), header="bitmaps.psd", writer="", layers=True),
     *(Format(name, writer="") for name in ("BLP", "MSP", "PALM", "SPIDER", "XBM")),
 )}
 """In the order in which messages name the formats."""

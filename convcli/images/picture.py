@@ -63,6 +63,7 @@ class Metadata:
     frames: int = 1  # frames of an animation, pages of a document
     turned: bool = False  # whether the file says how its pixels are to be turned, which was done
     bands: Bands | None = None  # of a TIFF of bands
+    rare: str = ""  # the declared type of the samples, if pictures are not written with it: ``int16``
     nodata: float | None = None  # the value of pixels without data
     resolution: Directory | None = None  # a TIFF's tags of it, which may be of another unit than inches, or of none
 

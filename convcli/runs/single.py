@@ -110,6 +110,8 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total), compute_seconds=tally.compute_seconds,
         notes=tuple(dict.fromkeys((*left_out, *tally.notes, *saved.notes))),
     )  # fmt: skip
+    if saved.channels is not None:
+        done = done._replace(output_shape=(*done.output_shape[:-3], saved.channels, *done.output_shape[-2:]))
     return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 

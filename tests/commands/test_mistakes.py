@@ -235,7 +235,7 @@ MISTAKES = """
     apply names.txt -k box -o o.png                   | looks like a list of paths & --from-file names.txt
     apply --from-file - -0                            | no kernel is given
     apply - -k box                                    | nothing came through standard input
-    apply clear.png -k box -o clear.jpg               | has transparency, and JPEG cannot hold it & --alpha drop
+    apply clear.png -k box -o clear.jpg               | has alpha, and JPEG cannot hold it & --alpha drop
 """
 FILES = {
     "header.csv": "a,b,c\n0,1,0\n",

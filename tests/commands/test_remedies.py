@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
             "rgb.png --weights three.npy -o out.png",
             "write tif or .npy (-o out.npy), or draw them on a sheet with --montage",
         ),
-        ("hwc.npy -k box -o out.png", "(40, 50, 3) looks like (H, W, C)"),
+        ("hwc.npy -k box -o out.png", "(40, 50, 3) is 40 channels of 50×3"),
         ("maps.npy -k box -o out.png", "--channels sum"),
         ("rgb.png -k sobel --combine none -o out.png", "join them with --combine"),
         ("rgb.png -k sobel:4", "from 3 to 31"),

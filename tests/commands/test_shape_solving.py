@@ -420,7 +420,7 @@ def test_the_picture(tmp_path: Path) -> None:
     counts = [str(down * across) for down in line for across in line]
     start = texts.index("1")
     assert texts[start : start + 49] == counts
-    assert texts[start + 49 :] == ["1", "2", "4"]  # the legend
+    assert texts[start + 49 :] == ["1", "2", "4", "taps"]  # the legend
     for theme, corner in (("light", 255), ("dark", 0x16)):
         done(*options, "-q", "-o", f"{theme}.png", "--theme", theme, cwd=tmp_path)
         with Image.open(tmp_path / f"{theme}.png") as image:

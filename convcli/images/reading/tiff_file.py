@@ -17,9 +17,9 @@ from PIL import Image
 
 from convcli.images import directories
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
+from convcli.images.metadata import ICC, ORIENTATION, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import Picture
-from convcli.images.reading import pillow_file, quirks, tiff_pixels
+from convcli.images.reading import pillow_file, quirks, tiff_pages, tiff_pixels
 from convcli.images.reading.planes import array_of, completed, upright
 
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
@@ -40,16 +40,16 @@ class File:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._full_scale = full_scale
         with decoding(source, limit):
-            self._pages: Any = tifffile.TiffFile(stream).pages
-            self.frames = _count(self._pages)
-            page = self._pages[0]
+            self._pages = tiff_pages.pages_of(tifffile.TiffFile(stream))
+            self.frames = self._pages.total
+            page = self._pages.page(0)
             need = _bytes_each(page)
         check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)
 
     def picture(self, number: int = 0) -> Picture:
         """Decode a page, upright."""
         with decoding(self._source, self._limit):
-            page = self._pages[number]
+            page = self._pages.page(number)
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
             image = _described(page, self._stream)
@@ -59,8 +59,10 @@ class File:
             metadata, orientation, notes = metadata_of(image, self.frames, False, tags or {})
             if tags is None:
                 notes = ("its tags are damaged and left out",)
+            if number == 0:
+                notes = (*self._pages.notes, *notes, *tiff_pixels.remarks_of(page))
             planes, lost = self._planes(number, page, said or self._full_scale, orientation)
-            metadata = replace(metadata, bands=planes.metadata.bands, nodata=tiff_pixels.nodata_of(page))
+            metadata = replace(metadata, nodata=tiff_pixels.nodata_of(page))
         return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)
 
     def timing(self) -> None:
@@ -71,15 +73,17 @@ class File:
         if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
             array = tiff_pixels.array_of(page, self._source)
             return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
-        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):  # which Pillow turns upright, as all others
+        # Pillow turns it upright, unless the tag is of another type than it should be
+        left = 1 if isinstance(opened.getexif().get(ORIENTATION, 1), int) else orientation
+        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):
             array = array_of(opened)[..., np.newaxis].astype(page.dtype)
-            return tiff_pixels.picture_of(array, page, white), ()
-        decoded = pillow_file.decode(opened, self._source, partial(self._opened, number))
-        return decoded.planes, (*decoded.notes, *_of_other_colours(page))
+            return upright(tiff_pixels.picture_of(array, page, white), left), ()
+        planes, _, notes = pillow_file.decode(opened, self._source, partial(self._opened, number))
+        return upright(planes, left), (*notes, *_of_other_colours(page), *_of_fewer_samples(page, planes))
 
     def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
         """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
-        if tiff_pixels.has_bands(page) or (page.sampleformat == 2 and page.bitspersample == 8):
+        if tiff_pixels.has_bands(page) or tiff_pixels.is_beyond_libtiff(page):
             return None
         with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
             image = self._opened(number)
@@ -92,34 +96,40 @@ class File:
     def _opened(self, number: int) -> Image.Image:
         self._stream.seek(0)
         image: Image.Image = _pillows()(self._stream)
-        if number:
-            image.seek(number)
+        if directory := self._pages.directory(number):
+            image.seek(directory)
         return image
 
 
-_JPEGS = {6, 7}
-"""Compressions whose colours libjpeg converts, by the coefficients of ITU-R BT.601 and with the full range of 8 bits."""
-
 _COEFFICIENTS, _LEVELS = (0.299, 0.587, 0.114), (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
-"""What it takes YCbCrCoefficients and ReferenceBlackWhite for (TIFF 6.0, section 21)."""
+"""What libjpeg takes YCbCrCoefficients and ReferenceBlackWhite for (TIFF 6.0, section 21)."""
 
 
 def _of_other_colours(page: Any) -> tuple[str, ...]:
     """A remark on colours that libjpeg does not convert as the page declares."""
     said = sound(_ratios, page, 529) or _COEFFICIENTS, sound(_ratios, page, 532) or _LEVELS
-    if (
-        page.photometric != 6
-        or page.compression not in _JPEGS
-        or np.allclose([*said[0], *said[1]], [*_COEFFICIENTS, *_LEVELS], atol=0.01)
-    ):
+    same = all(
+        len(found) != len(own) or np.allclose(found, own, atol=0.01)
+        for found, own in zip(said, (_COEFFICIENTS, _LEVELS), strict=True)
+    )
+    if page.photometric != 6 or page.compression not in tiff_pixels.JPEGS or same:
         return ()
-    declared = ", ".join(f"{value:.4g}" for value in said[0])
-    return (f"JPEG's own YCbCr is used, and its colours are declared as another (coefficients {declared})",)
+    kind = "levels" if np.allclose(said[0], _COEFFICIENTS, atol=0.01) else "coefficients"
+    declared = ", ".join(f"{value:.4g}" for value in said[kind == "levels"])
+    return (f"JPEG's own YCbCr is used, and its colours are declared as another ({kind} {declared})",)
+
+
+def _of_fewer_samples(page: Any, planes: Picture) -> tuple[str, ...]:
+    """A remark on samples that Pillow does not give."""
+    declared, read = page.samplesperpixel, planes.channels + planes.has_alpha
+    return (f"{read} of its {declared} samples are read",) if read < declared else ()
 
 
 def _ratios(page: Any, tag: int) -> tuple[float, ...]:
-    """The fractions of a tag of a page."""
+    """The fractions of a tag of a page, or its integers."""
     values = page.tags[tag].value
+    if page.tags[tag].dtype not in (5, 10):
+        return tuple(map(float, values))
     return tuple(above / below for above, below in zip(values[::2], values[1::2], strict=True))
 
 
@@ -135,6 +145,7 @@ def _pillows() -> type[Any]:
             tags: Any = self.tag_v2
             gray_alpha = {258: (16, 16), 262: 1, 277: 2, 338: (2,)}
             if any(tags.get(tag) != value for tag, value in gray_alpha.items()):
+                self._palette_of_8_bits(tags)
                 super()._setup()
                 self._by_libtiff(tags)
                 return
@@ -148,6 +159,12 @@ def _pillows() -> type[Any]:
                 tile._replace(args=(f"LA;{'16N' if tile.codec_name == 'libtiff' else stored}", *tile.args[1:]))
                 for tile in file.tile
             ]
+
+        def _palette_of_8_bits(self, tags: Any) -> None:
+            """Have Pillow read a palette of 8 bits, as some programs write it: it takes the upper 8 of 16."""
+            colours = tags.get(320)
+            if tags.get(262) == tiff_pixels.PALETTE and isinstance(colours, tuple):
+                tags[320] = tuple(tiff_pixels.widened(np.array(colours)))
 
         def _by_libtiff(self, tags: Any) -> None:
             """Have libtiff decode YCbCr that is not compressed: only it knows coefficients, reference levels and subsampling."""
@@ -163,21 +180,6 @@ def _pillows() -> type[Any]:
             super().load_prepare()
 
     return Opened
-
-
-def _count(pages: Any) -> int:
-    """The number of pages. tifffile ignores a page that is beyond the end of the file; here it is an error."""
-    count = len(pages)
-    last, offsets = pages[count - 1], {pages[number].offset for number in range(count)}
-    layout, file = last.parent.tiff, last.parent.filehandle
-    if not layout.is_ndpi:  # its directories are longer
-        file.seek(last.offset)
-        (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
-        file.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
-        (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
-        if following and following not in offsets:
-            raise ValueError(f"page {count} is missing")
-    return count
 
 
 def _bytes_each(page: Any) -> int:

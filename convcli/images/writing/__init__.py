@@ -41,11 +41,12 @@ class Settings(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """The result of writing: which values were clipped, what was lost, and how many frames the file has."""
+    """The result of writing: which values were clipped, what was lost, and how many frames and channels the file has."""
 
     clipped: Clipped
     notes: tuple[str, ...] = ()
     frames: int = 1
+    channels: int | None = None  # where they differ from those of the result
 
 
 def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str) -> int:
@@ -80,6 +81,7 @@ class Job:
     settings: Settings  # quality and compression
     ending: str  # the wanted ending of the format
     frames: int  # the number of frames in the file, which may be less
+    channels: int | None = None  # of each picture in the file, where they differ from those of the result
     clipped: list[Clipped] = field(default_factory=list)  # for each frame
     notes: list[str] = field(default_factory=list)  # what was lost
 
@@ -166,7 +168,7 @@ def save_frames(
                 write(iter([frame]), job)
     else:
         write(_all(first, frames, job), job)
-    return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames)
+    return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames, job.channels)
 
 
 def _all(first: list[Frame], rest: Iterator[tuple[Picture, Storage]], job: Job) -> Iterator[Frame]:
@@ -196,7 +198,9 @@ def kept(row: Format, metadata: Metadata, converted: bool) -> tuple[Metadata, li
             blocks[name] = block[:longest]
         elif block and len(block) > longest:
             notes.append(f"its {name.upper()} data is too long for {row.name} and left out")
-        elif not (converted and name in ("icc_profile", "chunks")):
+        elif converted and name == "icc_profile":
+            notes.append(f"its colours are converted without its CMYK profile, which {row.name} cannot have")
+        elif not (converted and name == "chunks"):
             blocks[name] = block
     if metadata.chunks and "chunks" not in row.keeps and not row.tensor:
         from convcli.images.light import SRGB, gamma_of  # which few pictures need

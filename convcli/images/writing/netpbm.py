@@ -21,7 +21,7 @@ def write(frames: Iterator[Frame], job: Job) -> None:
         job.notes.append(
             f"its colours became gray, as .pgm holds nothing else: name it .ppm to keep them, or use {gray}"
         )
-        pixels = _gray(pixels)
+        pixels, job.channels = _gray(pixels), 1
     height, width, channels = pixels.shape
     head = f"P{6 if channels == 3 else 5}\n{width} {height}\n{frame.storage.full_scale:.0f}\n".encode()
     job.write([head, np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).data.cast("B")])

@@ -174,3 +174,15 @@ def test_large_pages_are_refused_before_they_are_read(tmp_path: Path) -> None:
     images.load(str(path), 3 * H * W)
     with pytest.raises(ImageError, match=f"has {3 * H * W} pixels in 3 frames, more than {3 * H * W - 1}"):
         images.load(str(path), 3 * H * W - 1)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "said"), [("0.0001", "-0.1", "offset (-0.1) and scale (0.0001) are"), ("1", "0", "")]
+)
+def test_a_scale_of_gdal_is_said(scale: str, offset: str, said: str, tmp_path: Path) -> None:
+    items = f'<Item name="OFFSET" sample="0" role="offset">{offset}</Item><Item name="SCALE" sample="0" role="scale">{scale}</Item>'
+    tags = [(42112, 2, 0, f"<GDALMetadata>{items}</GDALMetadata>", True)]
+    tifffile.imwrite(tmp_path / "in.tif", np.full((4, 5), 1000, np.uint16), extratags=tags, metadata=None)
+    picture = images.load(str(tmp_path / "in.tif"))
+    assert picture.notes == ((f"its {said} not applied to its values",) if said else ())
+    assert (picture.colour == 1000).all()
