@@ -92,7 +92,7 @@ def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvS
             f" ({channels} channels × {kernels} kernels)" if layer.outputs == channels * kernels > channels > 1 else ""
         )
         layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white, each)))
-    return layer, spec, Finish(parts)
+    return layer, spec, Finish(parts, real=operation.compute.dtype or "float32")
 
 
 def _of_another_layout(error: GeometryError, operation: Operation) -> GeometryError | None:
