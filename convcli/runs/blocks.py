@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -105,6 +105,11 @@ class BlockJob(NamedTuple):
     request: Request
     layout: Layout
 
+    @classmethod
+    def anywhere(cls, request: Request, layout: Layout) -> Self:
+        """The job for processes whose current folder is another one."""
+        return cls(request._replace(source=_full(request.source)), layout._replace(target=_full(layout.target)))
+
     def opened(self) -> Bench:
         """Open input and output in another process."""
         return Bench(BlockWork(self.request), worker(self.layout))
@@ -119,6 +124,10 @@ class BlockJob(NamedTuple):
         if not is_url(self.layout.target) and not os.access(folder, os.W_OK):
             return f"cannot write to '{folder}'"
         return ""
+
+
+def _full(path: str) -> str:
+    return path if is_url(path) else os.path.abspath(path)
 
 
 def suits(source: str, target: str, how: Writing) -> bool:
@@ -184,16 +193,16 @@ class Run:
         self.size, self.threads = self._fitting(cache, block_target(self.layout).grid)
         self.layout = self.layout._replace(block=self.size)
         self.sink = block_target(self.layout)
+        outputs.make_folder(self.target, how.output)
         if cluster is None:
             if current().owns_process:
                 memory.settle()
             self.place: Place = Here(Bench(self.work, self.sink).perform, self.threads)
         else:
-            self.place = cluster.place(BlockJob(request, self.layout))
+            self.place = cluster.place(BlockJob.anywhere(request, self.layout))
         self.stack.callback(self.place.close)
         self.journal = Journal(self.target, self._facts(request))
         self.load_seconds = perf_counter() - start
-        outputs.make_folder(self.target, how.output)
 
     def _cluster(self) -> Cluster | None:
         """The cluster that does the tasks; None: threads of this process."""
@@ -361,7 +370,7 @@ class Run:
             raise self._failed(failures, done)
 
     def _failed(self, failures: list[tuple[Item, BaseException]], told: int) -> ConvError:
-        item, error = min(failures, key=lambda one: one[0][:1])
+        item, error = min(failures, key=lambda one: (one[0].rows.start, one[0].columns.start))
         if not isinstance(error, ConvError | OSError | MemoryError):
             raise error
         if isinstance(error, MemoryError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from threading import Lock
@@ -136,26 +137,36 @@ class Cluster:
     def __init__(self, where: str) -> None:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self.where, self._cluster, self._client = where, None, None
-        kind, _, number = where.partition(":")
         try:
-            if kind == "local":
-                self._cluster = distributed.LocalCluster(
-                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address=None,
-                    silence_logs=logging.CRITICAL,
-                )  # fmt: skip
-                self._client = distributed.Client(self._cluster, set_as_default=False)
-            elif "://" in where:
-                self._client = distributed.Client(where, set_as_default=False, timeout=_TIMEOUT)
-            else:
-                self._client = distributed.Client(scheduler_file=where, set_as_default=False, timeout=_TIMEOUT)
-        except (OSError, ValueError, TimeoutError) as error:
+            self._connect()
+        except (OSError, ValueError, TypeError, TimeoutError) as error:
             self.close()
             why = (str(error).splitlines() or [type(error).__name__])[0]
             remedy = f"start one with 'dask scheduler', or use {param('on', 'local')}"
+            if "ssl_context" in why:
+                why, remedy = "there are no certificates", "name them in Dask's configuration, see docs/scale.md"
             raise BackendError(param("on", where), "is not a scheduler that answers", remedy, why) from None
         if not self.threads:
             self.close()
             raise BackendError(param("on", where), "has no worker", "start some with 'dask worker'")
+
+    def _connect(self) -> None:
+        kind, _, number = self.where.partition(":")
+        how: dict[str, Any] = {"set_as_default": False, "timeout": _TIMEOUT}
+        if self.where == "local" or (kind == "local" and number.isdecimal()):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a dashboard that another run has begun
+                self._cluster = distributed.LocalCluster(
+                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address="127.0.0.1:8787",
+                    silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+            self._client = distributed.Client(self._cluster, **how)
+        elif "://" in self.where:
+            self._client = distributed.Client(self.where, **how)
+        elif os.path.isfile(self.where):  # Dask would wait for it
+            self._client = distributed.Client(scheduler_file=self.where, **how)
+        else:
+            raise FileNotFoundError("there is no such file, and it is neither local:N nor an address with ://")
 
     @property
     def threads(self) -> dict[str, int]:
