@@ -317,7 +317,7 @@ class Run:
             if span is None and self.work.stretches:
                 span = self._span()
                 self.journal.add("span", values=span)
-            self._each(self.items(span or NOTHING, self.receipts), "written", self._write)
+            self._each(self.items(span or NOTHING, self.receipts), self._write)
         except BaseException:
             if not self.receipts:  # there is nothing to go on with
                 self.sink.abandon()
@@ -332,7 +332,7 @@ class Run:
     def _span(self) -> tuple[float, float]:
         """The extremes of the whole result."""
         found = [NOTHING]
-        self._each(self.items(None), "looked at", lambda _, answer: found.append(wider(found.pop(), answer)))
+        self._each(self.items(None), lambda _, answer: found.append(wider(found.pop(), answer)))
         return found[0]
 
     def _write(self, item: Item, answer: Written) -> None:
@@ -344,7 +344,7 @@ class Run:
         self.clipped = Clipped.sum(self.clipped, answer.clipped)
         self.looked = self.looked.and_(answer.looked)
 
-    def _each(self, items: Iterator[Item], what: str, take: Callable[[Item, Any], None]) -> None:
+    def _each(self, items: Iterator[Item], take: Callable[[Item, Any], None]) -> None:
         """Do the tasks, and take their answers. Raises a ConvError at the end if some failed, and passes an interruption on."""
         failures: list[tuple[Item, BaseException]] = []
         done, watch = self.before, self.how.blocks.watch or (lambda done, total: None)
@@ -361,11 +361,9 @@ class Run:
             for item, answer in self.place.stop():
                 take(item, answer)
                 done += 1
-            if isinstance(error, SystemExit) or not done:
+            if isinstance(error, SystemExit) or not self.receipts:
                 raise
-            raise KeyboardInterrupt(
-                f"{done} of {self.count} blocks are {what}; {param('skip_existing')} goes on"
-            ) from None
+            raise KeyboardInterrupt(f"{done} of {self.count} blocks are written; {self._goes_on}") from None
         if failures:
             raise self._failed(failures, done)
 
@@ -386,7 +384,13 @@ class Run:
         )
         first = "" if len(failures) == 1 else f"the first, {item.name}: "
         rule = f"failed, {told} of {self.count} are done"
-        return BlocksError(what, rule, f"{param('skip_existing')} goes on", f"{first}{text}")
+        return BlocksError(what, rule, self._goes_on if self.receipts else "begin again", f"{first}{text}")
+
+    @property
+    def _goes_on(self) -> str:
+        """How another run completes this one."""
+        on = f"{param('skip_existing')} goes on"
+        return f"delete the older '{self.target}', then {on}" if os.path.lexists(self.target) else on
 
     def done(self) -> Done:
         """What is told of the picture."""

@@ -15,14 +15,14 @@ from typing import Any
 
 import distributed
 
-from support.cli import environment, heeding
+from support.cli import ROOT, environment, heeding
 
 
 class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
     """Makes workers log each block in ``folder/log``, and obey the files of that folder.
 
-    ``slow``: each block takes so many seconds longer. ``die``: a worker that is to do the block of this name is killed each time.
-    ``once``: the worker of the next block is killed, and its nanny with it if the file says so. ``fill``: blocks find the disk full.
+    ``slow``: each block takes so many seconds longer. ``die``: whoever begins the block of this name is killed.
+    ``once``: the worker of the next block is killed, and its nanny if the file says so. ``fill``: blocks find the disk full.
     ``hog``: the block of this name takes memory until its worker is killed. ``version``: what workers say of their convcli.
     ``blind``: the name of an input that they do not see.
     """
@@ -111,8 +111,12 @@ def local(folder: Path, workers: int = 2, memory: str | None = None, **more: Any
     """The address of a cluster of processes, which obey `Orders` from a folder."""
     with (
         distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=memory or "auto",
-            silence_logs=50, **more,
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            memory_limit=memory or "auto",
+            silence_logs=50,
+            **more,
         ) as cluster,  # fmt: skip
         distributed.Client(cluster, set_as_default=False) as client,
     ):
@@ -148,15 +152,25 @@ def encrypted(certificate: Path) -> dict[str, str]:
 
 
 @contextmanager
+def client(file: Path, certificate: Path) -> Iterator[Any]:
+    """A client of a scheduler with a certificate."""
+    paths = dict.fromkeys(("tls_ca_file", "tls_client_cert"), str(certificate))
+    security = distributed.Security(require_encryption=True, **paths)
+    with distributed.Client(scheduler_file=str(file), security=security, set_as_default=False) as made:
+        yield made
+
+
+@contextmanager
 def by_hand(folder: Path, protocol: str = "tcp", workers: int = 2, **variables: str) -> Iterator[Path]:
     """The file of a scheduler with workers under nannies of their own, all started as a user would, in a folder of their own."""
     where, file = folder / "elsewhere", folder / "scheduler.json"
     where.mkdir()
     local = ["--host", "127.0.0.1", "--protocol", protocol, "--scheduler-file", str(file), "--no-dashboard"]
     scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", *local]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", *local]
     how: dict[str, Any] = {
-        "cwd": where, "env": environment(**variables), "preexec_fn": heeding, "stdout": subprocess.DEVNULL,
+        "cwd": where, "env": environment(**{"PYTHONPATH": paths, **variables}), "preexec_fn": heeding, "stdout": subprocess.DEVNULL,
         "stderr": subprocess.DEVNULL,
     }  # fmt: skip
     started = [subprocess.Popen(scheduler, **how)]

@@ -146,6 +146,9 @@ class Cluster:
             if "ssl_context" in why:
                 why, remedy = "there are no certificates", "name them in Dask's configuration, see docs/scale.md"
             raise BackendError(param("on", where), "is not a scheduler that answers", remedy, why) from None
+        if self._cluster is None and not self.threads:
+            with suppress(TimeoutError):  # they may be about to begin
+                self._client.wait_for_workers(1, timeout=_TIMEOUT)
         if not self.threads:
             self.close()
             raise BackendError(param("on", where), "has no worker", "start some with 'dask worker'")
