@@ -63,9 +63,11 @@ THEMES = {
         "libraries": "the values of libraries that have our kernels",
     },
     "runs": {
+        "cluster": "pictures in blocks on a Dask cluster",
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
+        "remote": "pictures behind addresses",
         "output_format": "--format for folders and templates",
     },
     "translate": {

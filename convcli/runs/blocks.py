@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -135,6 +135,8 @@ def suits(source: str, target: str, how: Writing) -> bool:
     row = images.row_of(images.format_of(target, how.container, None))
     if not (row.blocks and row.writer):
         return bool(row.blocks)
+    if is_url(target):  # of which only a Zarr is written in blocks
+        return False
     try:
         opened_windows(source, how.full_scale).close()
     except WholeError:
@@ -294,7 +296,8 @@ class Run:
         """Compute all blocks that are not done, write them, and put the picture in its place."""
         start = perf_counter()
         done: dict[str, Any] = {}
-        if self.how.blocks.go_on and self.journal.exists():
+        left = self.journal.exists()
+        if self.how.blocks.go_on and left:
             done = self.journal.go_on()
             self.stack.callback(self.journal.close)
             self.sink.resume()
@@ -302,12 +305,12 @@ class Run:
         else:
             self.sink.begin()
             self.stack.callback(self.sink.close)
+            self.stack.callback(self.journal.close)
             try:
                 self.journal.begin()
             except BaseException:
                 self.sink.abandon()
                 raise
-            self.stack.callback(self.journal.close)
         span = tuple(done["span"]["values"]) if "span" in done else None
         for name, entry in done.items():
             if name != "span":
@@ -320,14 +323,21 @@ class Run:
             self._each(self.items(span or NOTHING, self.receipts), self._write)
         except BaseException:
             if not self.receipts:  # there is nothing to go on with
-                self.sink.abandon()
-                self.journal.remove()
+                self._abandon()
             raise
         self.seconds = perf_counter() - start
         saving = perf_counter()
+        self.journal.save()
         self.sink.commit(self.receipts.values())
         self.save_seconds = perf_counter() - saving
         self.journal.remove()
+
+    def _abandon(self) -> None:
+        """Delete what there is, unless another run has taken the place."""
+        with suppress(ImageError):
+            self.journal.save()
+            self.sink.abandon()
+            self.journal.remove()
 
     def _span(self) -> tuple[float, float]:
         """The extremes of the whole result."""

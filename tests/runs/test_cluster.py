@@ -317,3 +317,45 @@ def test_an_older_output_is_in_the_way(workers: Workers, folder: Path, tmp_path:
     line = one_line(run(*words(folder, workers, "-o", tmp_path / "out.tif")), 1)
     assert re.search("; delete the older '.*out.tif', then --skip-existing goes on", line)
     assert (tmp_path / "out.tif").read_bytes() == b"older"
+
+
+@long
+def test_workers_without_the_same_modules(folder: Path, tmp_path: Path) -> None:
+    """Those of another version may not even load what they are sent."""
+    (tmp_path / "fake" / "convcli").mkdir(parents=True)
+    (tmp_path / "fake" / "convcli" / "__init__.py").write_text('__version__ = "0.0.1"\n')
+    with clusters.by_hand(tmp_path, workers=1, PYTHONPATH=str(tmp_path / "fake")) as file:
+        line = one_line(run("apply", folder / "in.tif", *OPERATION, "--on", file, "-o", folder / "fake.tif"))
+    assert re.search(r"a worker cannot begin: .*No module named 'convcli\.runs'.*; install convcli \S+ there", line)
+    assert not (folder / "fake.tif").exists()
+
+
+@long
+def test_workers_with_too_little_memory(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask pauses them, and nothing would happen any more."""
+    monkeypatch.setattr(dask, "PAUSED", 1.0)
+    orders = tmp_path / "orders"
+    orders.mkdir()
+    with clusters.local(orders, memory="170MiB") as address:
+        line = one_line(run(*words(folder, Workers(address, orders), "-o", tmp_path / "out.tif")))
+    assert "the workers are near their memory limit: Dask has paused them; use a smaller --memory" in line
+
+
+@long
+def test_a_scheduler_that_is_lost(folder: Path, tmp_path: Path, whole: tuple[np.ndarray, Any]) -> None:
+    orders = tmp_path / "orders"
+    orders.mkdir()
+    out = tmp_path / "out.tif"
+    with clusters.by_hand(tmp_path) as file:
+        with clusters.client(file) as client:
+            client.wait_for_workers(2, timeout=30)
+            client.register_plugin(clusters.Orders(orders))
+        Workers("", orders).order("slow", "1")
+        lost = started("apply", folder / "in.tif", *OPERATION, "--on", file, "-o", out)
+        until(lambda: len(logged(orders)) >= 3)
+        clusters.kill_scheduler(file)
+        said = lost.communicate(timeout=120)[1].decode()
+    assert lost.returncode in (1, 2), said
+    assert "Traceback" not in said
+    result = run("apply", folder / "in.tif", *OPERATION, "--json", "-o", out, "--skip-existing")
+    assert same(result, out, whole)["blocks"]["done_before"] >= 1

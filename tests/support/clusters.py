@@ -152,12 +152,19 @@ def encrypted(certificate: Path) -> dict[str, str]:
 
 
 @contextmanager
-def client(file: Path, certificate: Path) -> Iterator[Any]:
-    """A client of a scheduler with a certificate."""
-    paths = dict.fromkeys(("tls_ca_file", "tls_client_cert"), str(certificate))
-    security = distributed.Security(require_encryption=True, **paths)
+def client(file: Path, certificate: Path | None = None) -> Iterator[Any]:
+    """A client of a scheduler, with a certificate where it has one."""
+    security = None
+    if certificate is not None:
+        paths = dict.fromkeys(("tls_ca_file", "tls_client_cert"), str(certificate))
+        security = distributed.Security(require_encryption=True, **paths)
     with distributed.Client(scheduler_file=str(file), security=security, set_as_default=False) as made:
         yield made
+
+
+def kill_scheduler(file: Path) -> None:
+    """Kill the scheduler of `by_hand`."""
+    os.kill(int((file.parent / "scheduler.pid").read_text()), signal.SIGKILL)
 
 
 @contextmanager
@@ -174,6 +181,7 @@ def by_hand(folder: Path, protocol: str = "tcp", workers: int = 2, **variables: 
         "stderr": subprocess.DEVNULL,
     }  # fmt: skip
     started = [subprocess.Popen(scheduler, **how)]
+    (folder / "scheduler.pid").write_text(str(started[0].pid))
     try:
         until(file.exists)
         started += [subprocess.Popen(worker, **how) for _ in range(workers)]

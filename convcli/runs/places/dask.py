@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from threading import Lock
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import distributed
@@ -24,6 +24,10 @@ T = TypeVar("T")
 
 RETRIES, PAUSE = 2, 0.25
 """How often a task is tried again after an error of reading or writing, and after how many seconds the first time."""
+
+
+PAUSED = 10.0
+"""Without any answer, workers are looked at after so many seconds. If all are paused twice, the run ends."""
 
 
 class Job(Protocol):
@@ -228,16 +232,22 @@ class Far:
         self.name = f"convcli-{os.getpid()}-{id(self):x}"
         self._futures: dict[Any, Any] = {}
         self.retried, self.notes, self._begun = 0, tuple[str, ...](), 0
-        client.register_plugin(Plugin(self.name, job), name=self.name)
-        self._check()
+        try:
+            client.register_plugin(Plugin(self.name, job), name=self.name)
+            found: dict[str, Seen] = client.run(_seen, self.name)
+        except Exception as error:  # of any kind: the other version's
+            self.close()
+            why = (str(error).splitlines() or [type(error).__name__])[-1]
+            remedy = f"install convcli {__version__} there, as it is here"
+            raise BackendError("a worker", "cannot begin", remedy, why) from None
+        self._check(found)
 
     @property
     def width(self) -> int:
         """The threads of all workers."""
         return max(1, sum(map(int, self._client.nthreads().values())))
 
-    def _check(self) -> None:
-        found: dict[str, Seen] = self._client.run(_seen, self.name)
+    def _check(self, found: dict[str, Seen]) -> None:
         for address, seen in found.items():
             what = f"worker {address}"
             if (seen.convcli, seen.numpy) != (__version__, np.__version__):
@@ -272,11 +282,27 @@ class Far:
         for _ in range(2 * self.width + 2):
             begin()
         while self._futures:
+            self._await(finished)
             future = next(finished)
             item = self._futures.pop(future)
             answer = self._answer(future)
             begin()
             yield item, answer
+
+    def _await(self, finished: Any) -> None:
+        """Wait for an answer. Workers that Dask has paused, because they are nearly out of memory, may never give one."""
+        paused, until = 0, monotonic() + PAUSED
+        while not finished.has_ready():
+            with finished.thread_condition:
+                finished.thread_condition.wait(timeout=0.1)
+            if monotonic() < until:
+                continue
+            until = monotonic() + PAUSED
+            found = self._client.scheduler_info(n_workers=-1)["workers"].values()
+            paused = paused + 1 if found and all(one.get("status") == "paused" for one in found) else 0
+            if paused == 2:
+                remedy = f"use a smaller {param('memory')}, or workers with more; {param('skip_existing')} goes on"
+                raise BackendError("the workers", "are near their memory limit", remedy, "Dask has paused them")
 
     def _answer(self, future: Any) -> Any:
         if future.status == "cancelled":
