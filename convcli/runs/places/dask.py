@@ -139,7 +139,9 @@ class Cluster:
     """
 
     def __init__(self, where: str) -> None:
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in [*logging.root.manager.loggerDict]:  # what they say is told in one line
+            if name.partition(".")[0] == "distributed":
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         self.where, self._cluster, self._client = where, None, None
         try:
             self._connect()
@@ -285,9 +287,15 @@ class Far:
             self._await(finished)
             future = next(finished)
             item = self._futures.pop(future)
-            answer = self._answer(future)
-            begin()
+            try:
+                answer = self._answer(future)
+                begin()
+            except Exception as error:  # what Dask raises then has many types
+                raise self._lost(type(error).__name__) from None
             yield item, answer
+
+    def _lost(self, why: str) -> BackendError:
+        return BackendError("the scheduler", "was lost", f"start it again; {param('skip_existing')} goes on", why)
 
     def _await(self, finished: Any) -> None:
         """Wait for an answer. Workers that Dask has paused, because they are nearly out of memory, may never give one."""
@@ -305,8 +313,8 @@ class Far:
                 raise BackendError("the workers", "are near their memory limit", remedy, "Dask has paused them")
 
     def _answer(self, future: Any) -> Any:
-        if future.status == "cancelled":
-            return ConvError("the task", "was cancelled by the scheduler", "type the same command again")
+        if future.status in ("cancelled", "lost"):
+            raise ConnectionError
         error = future.exception() if future.status == "error" else None
         if error is None:
             answer, again = future.result()
