@@ -16,8 +16,6 @@ import numpy as np
 import pytest
 import tifffile
 
-pytest.importorskip("distributed")
-
 from convcli.runs import blocks
 from convcli.runs.places import dask
 from support import clusters

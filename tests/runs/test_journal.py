@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +148,28 @@ def test_a_damaged_journal(source: Path, tmp_path: Path, stopped: Any) -> None:
     assert "is damaged: delete it, or leave out --skip-existing" in refused(
         run(*words(source, tmp_path / "out.tif"), "--skip-existing")
     )
+
+
+def test_a_full_disk(source: Path, tmp_path: Path) -> None:
+    """What was written stays, and is completed where there is room again."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mounted, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        line = refused(run(*words(source, disk / "out.tif")))
+        assert re.search(r"\d blocks of '.*out.tif' failed, [1-8] of 9 are done: .*the disk is full; ", line)
+        assert "--skip-existing goes on" in line
+        assert not (disk / "out.tif").exists()
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        result = done(*words(source, disk / "out.tif"), "--skip-existing").json
+        whole = done(*words(source, tmp_path / "whole.tif")).json
+        assert 1 <= result["blocks"]["done_before"] < COUNT
+        assert result["clipped"] == whole["clipped"]
+        np.testing.assert_array_equal(tifffile.imread(disk / "out.tif"), tifffile.imread(tmp_path / "whole.tif"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_another_run_is_at_work_behind_the_address(source: Path, stopped: Any, store: Any) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import distributed
 
@@ -195,3 +195,29 @@ def by_hand(folder: Path, protocol: str = "tcp", workers: int = 2, **variables: 
             except subprocess.TimeoutExpired:
                 one.kill()
                 one.wait()
+
+
+class Sums(NamedTuple):
+    """A job of numbers, for tests of places: 3 fails once, 5 always, 7 is a bug; ``folder/ACT`` tells what was done."""
+
+    folder: Path
+    lacks: str = ""
+
+    def opened(self) -> Sums:
+        log(self.folder / "opened", "once")
+        return self
+
+    def seen(self) -> str:
+        return self.lacks
+
+    def perform(self, item: int) -> int:
+        log(self.folder / "log", f"{item}")
+        if item == 5 or (item == 3 and logged(self.folder).count("3") == 1):
+            raise OSError(5, "not now")
+        if item == 7:
+            raise TypeError("a bug")
+        time.sleep(0.01)
+        return item * 10
+
+    def close(self) -> None:
+        log(self.folder / "closed", "once")

@@ -142,7 +142,9 @@ class Cluster:
         for name in [*logging.root.manager.loggerDict]:  # what they say is told in one line
             if name.partition(".")[0] == "distributed":
                 logging.getLogger(name).setLevel(logging.CRITICAL)
-        self.where, self._cluster, self._client = where, None, None
+        self.where = where
+        self._cluster: Any = None
+        self._client: Any = None
         try:
             self._connect()
         except (OSError, ValueError, TypeError, TimeoutError) as error:
@@ -152,9 +154,7 @@ class Cluster:
             if "ssl_context" in why:
                 why, remedy = "there are no certificates", "name them in Dask's configuration, see docs/scale.md"
             raise BackendError(param("on", where), "is not a scheduler that answers", remedy, why) from None
-        if self._cluster is None and not self.threads:
-            with suppress(TimeoutError):  # they may be about to begin
-                self._client.wait_for_workers(1, timeout=_TIMEOUT)
+        self._wait()
         if not self.threads:
             self.close()
             raise BackendError(param("on", where), "has no worker", "start some with 'dask worker'")
@@ -176,6 +176,12 @@ class Cluster:
             self._client = distributed.Client(scheduler_file=self.where, **how)
         else:
             raise FileNotFoundError("there is no such file, and it is neither local:N nor an address with ://")
+
+    def _wait(self) -> None:
+        """Wait for workers that may be about to begin."""
+        if self._cluster is None and not self.threads:
+            with suppress(TimeoutError):
+                self._client.wait_for_workers(1, timeout=_TIMEOUT)
 
     @property
     def threads(self) -> dict[str, int]:
