@@ -97,7 +97,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
 
     _check(writing)
     found = Inputs(inputs.images, inputs.from_file, null=inputs.null, recursive=inputs.recursive, output=writing.output)
-    first, more = found.first(FEW)
+    first, more = found.first(max(FEW, len(inputs.images)))
     operation = asked.operation.operation(spec, asked.compute.choice())
     if not first:
         report.note(f"list '{inputs.from_file}' is empty: nothing to do")
@@ -115,9 +115,9 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     if STDIO in targets:
         _check_stdout(writing)
     to = sys.stderr if STDIO in targets else sys.stdout
-    by_line = found.searched or asked.reporting.json_lines or more
+    by_line = found.searched or asked.reporting.json_lines
     told = Reporter(asked.reporting, operation, to)
-    if len(targets) > 1 or by_line:
+    if len(targets) > 1 or more or by_line:
         told = Several(asked.reporting, operation, to, by_line)
     how = writing.writing(reading)
     check(targets, operation, how)
@@ -184,8 +184,11 @@ def _follow(batch: Batch | Portions, told: Reporter, found: Inputs, count: int, 
         with report.progress(about, told.bar) as advance:
             for number, outcome in batch:
                 advance(total())
+                if number < following:  # it was not waited for any longer
+                    told.tell(outcome)
+                    continue
                 waiting[number] = outcome
-                if number < following or (stream is not None and len(waiting) > WINDOW):
+                if stream is not None and len(waiting) > WINDOW:
                     following = min(waiting)
                 while following in waiting:
                     told.tell(waiting.pop(following))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import replace
@@ -234,14 +234,13 @@ class Batch:
 
     def _counted(self, job: Job, operation: Operation) -> Outcome:
         try:
-            outcome = job.error or outcome_of(job.source, job.target, operation, self.how, self.skip_existing)
+            found = job.error or outcome_of(job.source, job.target, operation, self.how, self.skip_existing)
         except Exception as error:
             if not self.several or isinstance(error, ConvError | OSError):
                 raise
             self.bug = self.bug or error
-            outcome = bug(error)
-        if isinstance(outcome, ConvError):
-            outcome = Failed(job.source, outcome)
+            found = bug(error)
+        outcome = Failed(job.source, found) if isinstance(found, ConvError) else found
         with self.counting:
             self.counts[type(outcome)] += 1
         return outcome
@@ -258,9 +257,17 @@ def bug(error: Exception) -> ConvError:
 
 
 def outcome_of(
-    source: str, target: str, operation: Operation, how: Writing, skip_existing: bool
+    source: str,
+    target: str,
+    operation: Operation,
+    how: Writing,
+    skip_existing: bool,
+    judge: Callable[[BaseException], None] | None = None,
 ) -> Done | Skipped | ConvError:
-    """Process an image. What fails for this image alone is an error that is returned; others are raised."""
+    """Process an image. What fails for this image alone is an error that is returned; others are raised.
+
+    `judge` gets what was raised, with its causes, which the error does not have any more.
+    """
     if skip_existing and os.path.exists(target) and not is_stream(target):
         return Skipped(source, target)
     try:
@@ -270,17 +277,20 @@ def outcome_of(
     except ConvError as error:
         if skip_existing and isinstance(error, ExistsError):  # another run has written it meanwhile
             return Skipped(source, target)
+        cause: BaseException = error
         failed = error
-    except MemoryError:
+    except MemoryError as error:
         memory.give_up()
-        remedy = "use a smaller image, kernel or padding"
+        cause, remedy = error, "use a smaller image, kernel or padding"
         failed = ImageError(f"input '{source}'", "needs more memory than there is", remedy)
     except BrokenPipeError:  # nobody reads the results any more
         raise
     except OSError as error:
-        failed = refusal(f"'{error.filename or source}'", "cannot be read or written", error)
+        cause, failed = error, refusal(f"'{error.filename or source}'", "cannot be read or written", error)
         if isinstance(failed, ExhaustedError):
             raise failed from None
+    if judge is not None:
+        judge(cause)
     failed.__traceback__ = failed.__context__ = None  # these keep pixels in memory, too
     return failed
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.errors import ImageError, param
+from convcli.errors import ConvError, ImageError, param
 from convcli.images.formats import format_of, has_image_name
 from convcli.system.files import reason
 from convcli.system.names import STDIO, exists, folded, identity, is_folder, is_stream, is_url, one_place, same_file
@@ -261,7 +261,7 @@ class Job(NamedTuple):
 
     source: str
     target: str
-    error: ImageError | None = None
+    error: ConvError | None = None
 
 
 class Rules(NamedTuple):

@@ -77,15 +77,27 @@ class Stream:
         self._earlier = Earlier(found, self)
 
     def begin(self, first: Sequence[Found]) -> list[Job]:
-        """The first images, which were taken from the others, with their targets. Raises an ImageError if one breaks a rule."""
+        """The first images, which were taken from the others, with their targets; without those that have to wait.
+
+        Raises an ImageError if one breaks a rule.
+        """
         images = [image for image in first if not image.root or not self._is_result(image)]
-        jobs = self.rules.jobs([image.path for image in images], [image.below for image in images])
-        self._count += len(jobs)
-        for job in jobs:
+        begun = []
+        for job in self.rules.jobs([image.path for image in images], [image.below for image in images]):
             self._know(job.source)
-            if job.target == STDIO or not is_stream(job.target):
+            self._count += 1
+            stream = job.target != STDIO and is_stream(job.target)
+            if self._replaces and not stream and os.path.lexists(job.target):
+                self._wait(job.source, job.target)
+                continue
+            if not stream:
                 self._places.add(self.where(job.target))
-        return jobs
+            begun.append(job)
+        return begun
+
+    def _wait(self, source: str, target: str) -> None:
+        self._waiting.add(source)
+        self._waiting.add(target)
 
     def where(self, path: str) -> str:
         """Where a path leads, without links."""
@@ -120,8 +132,7 @@ class Stream:
             target = self.named(image)
             outputs.check_ending(target, self.rules.form)
             if not self._check(source, target):
-                self._waiting.add(source)
-                self._waiting.add(target)
+                self._wait(source, target)
                 return
         except ImageError as error:
             yield Job(source, "", error)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from convcli import extras
-from convcli.errors import BackendError, param
+from convcli.errors import BackendError, ConvError, param
 
 if TYPE_CHECKING:
     from convcli.runs.places.dask import Cluster
@@ -15,6 +15,10 @@ T = TypeVar("T")
 
 PATIENCE = 2.0
 """After an interruption, tasks at work have this many seconds to finish."""
+
+
+class LostError(ConvError):
+    """The worker of a task was lost, several times."""
 
 
 class Place(Protocol):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from math import inf
 from threading import Lock
 from time import sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -15,7 +17,7 @@ import numpy as np
 
 from convcli import __version__
 from convcli.errors import BackendError, ConvError, ImageError, param
-from convcli.runs.places import PATIENCE
+from convcli.runs.places import PATIENCE, LostError
 from convcli.system import memory
 from convcli.system.context import Context
 
@@ -23,6 +25,9 @@ T = TypeVar("T")
 
 RETRIES, PAUSE = 2, 0.25
 """How often a task is tried again after an error of reading or writing, and after how many seconds the first time."""
+
+SHARE = 0.8
+"""How much of a worker's limit of memory is used: beyond that, Dask gives it no more tasks."""
 
 
 class Job(Protocol):
@@ -51,8 +56,8 @@ class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
 
     idempotent = False
 
-    def __init__(self, name: str, job: Job) -> None:
-        self.name, self.job = name, job
+    def __init__(self, name: str, job: Job, ours: bool) -> None:
+        self.name, self.job, self.ours = name, job, ours
         self._opened: Any = None
         self._context: Context | None = None
 
@@ -60,6 +65,9 @@ class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
         """Called by Dask when a worker begins, also one that joins later."""
         self._lock = Lock()
         memory.settle()
+        if self.ours:  # Ctrl-C in the terminal is for the client, which ends it
+            with suppress(ValueError):  # not the main thread
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def teardown(self, worker: Any) -> None:
         """Called by Dask when the run or the worker ends."""
@@ -79,7 +87,7 @@ class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
         return self._opened.perform(item)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "job": self.job, "_opened": None, "_context": None}
+        return {"name": self.name, "job": self.job, "ours": self.ours, "_opened": None, "_context": None}
 
 
 class Tried(NamedTuple):
@@ -104,6 +112,13 @@ def _perform(name: str, item: Any) -> Tried:
             error.__traceback__ = None  # it keeps pixels in memory
             return Tried(error, again)
     raise AssertionError
+
+
+def thread_bytes() -> float:
+    """How much memory a task may take in this worker: its nanny ends it when it has nearly reached its limit."""
+    worker = distributed.get_worker()
+    limit = worker.memory_manager.memory_limit
+    return (SHARE * limit - memory.PROGRAM_BYTES) / worker.state.nthreads if limit else inf
 
 
 def _seen(name: str, dask_worker: Any) -> Seen:
@@ -140,7 +155,7 @@ class Cluster:
         try:
             if kind == "local":
                 self._cluster = distributed.LocalCluster(
-                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address=None,
+                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address=":0",
                     silence_logs=logging.CRITICAL,
                 )  # fmt: skip
                 self._client = distributed.Client(self._cluster, set_as_default=False)
@@ -187,7 +202,7 @@ class Cluster:
 
     def place(self, job: Job) -> Far:
         """A place for the tasks of a job."""
-        return Far(self._client, job)
+        return Far(self._client, job, self._cluster is not None)
 
     def close(self) -> None:
         """Leave the cluster; a local one ends."""
@@ -201,7 +216,7 @@ _TIMEOUT = "15s"
 
 
 class Far:
-    """The workers of a cluster; see `convcli.runs.places.Place`.
+    """The workers of a cluster, which may be `ours`; see `convcli.runs.places.Place`.
 
     Raises
     ------
@@ -209,12 +224,12 @@ class Far:
         A worker has another version of convcli or NumPy, or it lacks something that the job needs.
     """
 
-    def __init__(self, client: Any, job: Job) -> None:
+    def __init__(self, client: Any, job: Job, ours: bool) -> None:
         self._client = client
         self.name = f"convcli-{os.getpid()}-{id(self):x}"
         self._futures: dict[Any, Any] = {}
         self.retried, self.notes, self._begun = 0, tuple[str, ...](), 0
-        client.register_plugin(Plugin(self.name, job), name=self.name)
+        client.register_plugin(Plugin(self.name, job, ours), name=self.name)
         self._check()
 
     @property
@@ -274,7 +289,7 @@ class Far:
             return answer
         if type(error).__name__ == "KilledWorker":
             remedy = f"use a smaller {param('memory')}, or workers with more"
-            return ConvError("its worker", "was lost several times over it", remedy, "did it run out of memory?")
+            return LostError("its worker", "was lost several times over it", remedy, "did it run out of memory?")
         return error
 
     def stop(self) -> Iterator[tuple[Any, Any]]:
