@@ -3,6 +3,10 @@
 import errno
 import os
 import pickle
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,7 @@ from convcli.runs.portions import FilesJob, Portion, may_pass
 from convcli.runs.single import Done, Writing
 from convcli.system import memory
 from support.batches import OPERATION, lines
-from support.cli import done, run
+from support.cli import done, environment, heeding, run
 from support.files import alone, content, made
 from support.pictures import write
 
@@ -359,3 +363,29 @@ def test_an_error_keeps_its_kind() -> None:
     assert isinstance(portions._renamed(error, {"/a/x.png": "x.png"}), ExistsError)
     assert str(portions._renamed(error, {"/a/x.png": "x.png"})) == "output 'x.png' exists"
     assert isinstance(pickle.loads(pickle.dumps(ConvError("a", "b"))), ConvError)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no groups of processes")
+def test_ctrl_c_in_a_terminal_is_for_the_client(many: Path) -> None:
+    """It reaches the workers, too: they finish their portions, and print nothing."""
+    pytest.importorskip("distributed")
+    for number in range(40, 3000):
+        (many / f"in/{number:04}.png").hardlink_to(many / "in/00.png")
+    command = [sys.executable, "-m", "convcli", "apply", "in", *BOX, "-o", "out/", "--on", "local:2"]
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment()}
+    with subprocess.Popen(command, cwd=many, start_new_session=True, preexec_fn=heeding, **streams) as process:
+        try:
+            until = time.monotonic() + 60
+            while len([*(many / "out").glob("*.png")]) < 100:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert err.decode().splitlines()[-1] == "convcli: interrupted"
+    assert b"Traceback" not in err
+    written = {str(path.relative_to(many)) for path in (many / "out").iterdir()}
+    assert {line.split()[2] for line in out.decode().splitlines()} <= written
+    assert b"of 3000 written" in err
