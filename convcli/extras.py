@@ -6,7 +6,7 @@ import sys
 
 EXTRAS = {
     "torch": "torch", "imagecodecs": "tiff", "astropy": "fits", "distributed": "cluster", "zarr": "scale", "fsspec": "scale",
-    "aiohttp": "scale", "s3fs": "s3", "gcsfs": "gs", "adlfs": "az",
+    "aiohttp": "scale", "s3fs": "s3", "gcsfs": "gs", "adlfs": "az", "h5py": "keras",
 }  # fmt: skip
 """The extra of each package."""
 

@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from convcli.convspec import Bias, ConvSpec
-from convcli.errors import param
+from convcli.errors import ConvError, param
 from convcli.geometry import Pads, Pair, Size
 from convcli.vocabulary import DTYPES
 
@@ -149,6 +149,9 @@ class OperationOptions(NamedTuple):
     channels: str
     bias: Bias | None
     words: tuple[str, ...]
+    divisor: float | str | None = None
+    normalize: bool = False
+    layout: str | None = None
     combine: str | None = None
     linear: bool = False
     alpha: str = "auto"
@@ -165,9 +168,11 @@ class OperationOptions(NamedTuple):
 
         made = assemble(
             spec, self.kernels, self.weights, combine=self.combine, channels=self.channels, bias=self.bias,
-            alpha=self.alpha, linear=self.linear, compute=compute,
+            alpha=self.alpha, linear=self.linear, compute=compute, divisor=divisor_of(self.divisor, self.normalize),
+            layout=self.layout,
         )  # fmt: skip
-        return replace(made, notes=(*made.notes, *self._cut()))
+        slips = made.bank is not None and made.bank.notes
+        return made if slips else replace(made, notes=(*made.notes, *self._cut()))
 
     def _cut(self) -> tuple[str, ...]:
         """A hint that the shell may have taken the further rows of a kernel, because nothing follows it on the command line."""
@@ -179,6 +184,16 @@ class OperationOptions(NamedTuple):
         return (
             f"kernel '{last}' is one row: if there was a ; after it, the shell took it; use quotes, as in {quoted}",
         )
+
+
+def divisor_of(divisor: float | str | None, normalize: bool) -> float | str | None:
+    """What ``--divisor`` and ``--normalize`` ask for together. Raises a `ConvError` if they contradict each other."""
+    if normalize and divisor not in (None, "sum"):
+        both = f"{param('normalize')} and {param('divisor', divisor)}"
+        raise ConvError(
+            both, "exclude each other", f"give one of them; {param('normalize')} is {param('divisor', 'sum')}"
+        )
+    return "sum" if normalize else divisor
 
 
 class WritingOptions(NamedTuple):

@@ -19,13 +19,27 @@ from convcli.parameters.numbers import (
     BiasType,
     BytesType,
     CountType,
+    DivisorType,
     PaddingType,
     PairType,
     PixelsType,
     RealType,
     SizeType,
 )
-from convcli.vocabulary import ALPHAS, BACKENDS, BORDERS, CHANNELS, COLORS, COMBINES, DTYPES, OPS, PLANS, RANGES, THEMES
+from convcli.vocabulary import (
+    ALPHAS,
+    BACKENDS,
+    BORDERS,
+    CHANNELS,
+    COLORS,
+    COMBINES,
+    DTYPES,
+    LAYOUTS,
+    OPS,
+    PLANS,
+    RANGES,
+    THEMES,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -167,7 +181,7 @@ padding_mode = _border("What lies beyond the border of the image.")
 border_mode = _border("How the input continues beyond its border; the output's size stays the same.")
 output_size = option(
     "Geometry", "--output-size", type=SizeType(),
-    help="Transposed only: the size that the output is to have; --output-padding is chosen for it.",
+    help="Transposed only: the wanted size of the output; --output-padding is chosen for it.",
 )  # fmt: skip
 transpose = option(
     "Geometry", "--transpose", is_flag=True, brief=True,
@@ -183,15 +197,27 @@ groups = option(
 )  # fmt: skip
 
 weights = option(
-    "Kernel", "--weights", type=FileType("FILE[:KEY]"), brief=True,
-    help="A layer's weights: .npy, .npz, .safetensors or .pt. Shape (C_out, C_in/groups, kh, kw); transposed (C_in, "
-    "C_out/groups, kh, kw).",
+    "Kernel", "--weights", type=FileType("FILE[:KEY]"), brief="Of a layer: .npy, .safetensors, .pt, .onnx, …",
+    help="A layer's weights: .npy, .npz, .safetensors, .pt and other files of PyTorch, .onnx, .keras or .h5, or an "
+    ".index.json of shards. Shape (C_out, C_in/groups, kh, kw); transposed (C_in, C_out/groups, kh, kw); see --layout.",
+)  # fmt: skip
+layout = option(
+    "Kernel", "--layout", type=ChoiceType(LAYOUTS), show_default="oihw, transposed iohw; in files of Keras what it saves",
+    help="Order of the axes of --weights: outputs, inputs, height, width. hwio is TensorFlow's, Keras's and Flax's; hwoi that of "
+    "their transposed layers; hwcm that of depthwise ones (kh, kw, C, multiplier).",
 )  # fmt: skip
 kernel = option(
     "Kernel", "-k", "--kernel", "kernels", multiple=True, type=KernelType(),
     brief="sobel, gaussian:2, '0,1,0;1,-4,1;0,1,0', a file",
     help="A name, with arguments if it takes any (gaussian:2), a matrix ('0,1,0;1,-4,1;0,1,0'), ImageMagick's notation "
-    "('3x3: 0,1,0 …') or a file (.npy .json .csv .txt .mat). Repeat it for several kernels.",
+    "('3x3: 0,1,0 …') or a file (.npy .json .csv .txt .mat, or an image of one channel). Repeat it for several kernels.",
+)  # fmt: skip
+divisor = combined(
+    option(
+        "Kernel", "--divisor", type=DivisorType(),
+        help="Divide every kernel of -k by a number, by its own sum, or by the sum of its magnitudes (abs), which is never 0.",
+    ),
+    option("Kernel", "--normalize", is_flag=True, help="The same as --divisor sum: the kernel sums to 1 then."),
 )  # fmt: skip
 channels = option(
     "Kernel", "--channels", type=ChoiceType(CHANNELS), default="each",
@@ -207,7 +233,7 @@ combine = option(
     "Kernel", "--combine", type=ChoiceType(COMBINES), show_default="magnitude for pairs such as sobel, else none",
     help="How to join the outputs of several kernels.",
 )  # fmt: skip
-bank = combined(kernel, weights, channels, combine, bias)
+bank = combined(kernel, divisor, weights, layout, channels, combine, bias)
 geometry = combined(stride, padding, padding_mode, dilation, groups, op)
 transposed_geometry = combined(stride, padding, border_mode, dilation, groups, op, output_padding, output_size)
 
@@ -306,8 +332,8 @@ linear = option(
 alpha = option(
     "Colour", "--alpha", type=ChoiceType(ALPHAS), default="auto",
     brief="auto, or: premultiply, filter, keep, drop",
-    help="Transparency. premultiply: weigh colours by their opacity; filter: a channel like the others; keep: as it is; "
-    "drop: leave it out; auto: premultiply where the kernel averages, else keep.",
+    help="What to do with alpha (transparency). premultiply: weigh colours by alpha; filter: a channel like the others; keep: "
+    "as it is; drop: leave it out; auto: premultiply where the kernel averages, else keep.",
 )  # fmt: skip
 theme = option(
     "Figure", "--theme", type=ChoiceType(THEMES), default="light",
@@ -338,7 +364,8 @@ image_output = combined(
     full_scale,
     option(
         "Figure", "--montage", is_flag=True,
-        help="Write all output channels as one labelled contact sheet in gray. Each is stretched, unless --range is given.",
+        help="Write all output channels as one labelled contact sheet in gray. Each is stretched, unless --range is given or its "
+        "kernel sums to 1.",
     ),
     option(
         "Figure", "--montage-width", type=CountType(65535), metavar="N", show_default="1600",

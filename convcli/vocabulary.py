@@ -18,6 +18,9 @@ PLANS = ("taps", "prefix", "toeplitz", "separable", "fft", "gemm")
 """The strategies of the numpy backend."""
 
 CHANNELS = ("each", "sum", "gray")
+LAYOUTS = ("oihw", "iohw", "hwio", "hwoi", "hwcm")
+"""The order of the axes of 4-D weights: outputs, inputs, height, width. ``hwcm`` is Keras's depthwise: channels, multiplier."""
+
 COMBINES = ("none", "magnitude", "sum", "max")
 RANGES = ("clip", "abs", "offset", "minmax", "raw")
 STRETCH = "stretch"
@@ -27,7 +30,7 @@ SHELLS = ("bash", "zsh", "fish")
 THEMES = ("light", "dark")
 COLORS = ("auto", "always", "never")
 ALPHAS = ("auto", "premultiply", "filter", "keep", "drop")
-TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx")
+TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx", "keras")
 """The tools that an operation can be written for."""
 
 

@@ -71,7 +71,7 @@ def _codes(names: Iterable[str]) -> str:
 
 def formats() -> str:
     """What the formats hold that are asked for most."""
-    header = ("format", "bits", "transparency", "several pictures", "keeps", "lossy")
+    header = ("format", "bits", "alpha, channels", "several pictures", "keeps", "lossy")
     rows = (_format(row) for row in ROWS.values() if row.writer and (row.endings or row.feature))
     return table(header, rows)
 
@@ -87,10 +87,11 @@ def _format(row: Format) -> tuple[str, ...]:
         "comment": "comment",
     }
     names |= {"text": "texts"}
+    transparency = "yes" if row.alpha else "no"
     return (
         " ".join((row.name, *(f"`{ending}`" for ending in row.endings))),
         "real numbers of 16, 32 and 64 bits" if row.tensor else ", ".join(depths),
-        "any channels" if row.tensor else "yes" if row.alpha else "no",
+        "any channels" if row.tensor else f"{transparency}, and any channels" if row.bands else transparency,
         _several(row),
         ", ".join(name for key, name in names.items() if key in row.keeps) or "–",
         {True: "yes", False: "no", None: "as the input was, or by `--quality`"}[row.lossy_written],

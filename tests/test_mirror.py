@@ -16,10 +16,14 @@ THEMES = {
         "imports": "what is imported, and which way",
         "mirror": "this",
         "portability": "nothing needs what only POSIX has",
+        "random_runs": "short runs of support/random_runs",
         "readme": "every command line of the README and of docs/",
         "spelling": "errors say value, rule and remedy, and how a face spells them",
     },
-    "arithmetic": {"networks": "published figures of known networks"},
+    "arithmetic": {
+        "architectures": "printed modules of known networks",
+        "networks": "published figures of known networks",
+    },
     "presenters": {"schema": "every JSON document is as docs/schema.json says"},
     "backends": {
         "algebra": "adjoints, impulses, linearity",
@@ -34,6 +38,7 @@ THEMES = {
     "commands": {
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
+        "interrupted": "Ctrl-C at any moment",
         "mistakes": "a hundred mistakes as they are typed",
         "remedies": "what errors advise leads somewhere",
         "sizes_and_rules": "sizes as 32x32, and other tools' words for paddings",
@@ -62,6 +67,8 @@ THEMES = {
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
         "output_format": "--format for folders and templates",
+        "soak": "very many files on a cluster whose workers are killed",
+        "remote": "pictures behind addresses, and Zarrs",
     },
     "translate": {
         "shells": "ImageMagick and vips",

@@ -82,14 +82,16 @@ def status(timeline: Timeline, step: WindowStep, values: Values, room: int) -> l
     if values.input is None or values.kernel is None or values.output is None:
         count = sum(timeline.grid[tap.row][tap.column].kind is Kind.INPUT for tap in step.taps)
         return wrap(f"output ({y},{x}): {count} of {len(step.taps)} taps are on the input", room)
-    result = f"({y},{x}): Σ = {number(values.output[y][x], 6)}"
+    result = number(values.output[y][x], 6)
     terms = []
     for tap in step.taps:
         value, weight = timeline.value(tap, values), values.kernel[tap.kernel[0]][tap.kernel[1]]
         if value and weight:
             terms.append(f"{_factor(value)}·{_factor(weight)}")
-    whole = wrap(f"{result} = {' + '.join(terms)}", room) if terms else [result]
-    return whole if len(whole) <= 2 else [result]
+    if zeros := len(step.taps) - len(terms):
+        terms.append(f"{zeros} product{'s' * (zeros > 1)} of 0")
+    whole = wrap(f"({y},{x}): {' + '.join(terms)} = {result}", room)
+    return whole if len(whole) <= 2 else [f"({y},{x}): Σ = {result}"]
 
 
 def _factor(value: float) -> str:

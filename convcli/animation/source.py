@@ -73,7 +73,7 @@ def with_values(
     layer = Layer.of(weights[np.newaxis, np.newaxis], spec)
     steps = timeline_of(spec.resolve((plane.shape[0], plane.shape[1]), layer.kernel), spec.op)
     result = engine.run(plane[np.newaxis], layer, spec, Compute("reference"))
-    notes = picture.notes if picture.alpha is None else (*picture.notes, "transparency is left out")
+    notes = picture.notes if picture.alpha is None else (*picture.notes, "alpha is left out")
     return steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()), notes
 
 

@@ -152,7 +152,13 @@ class _Stage:
             (captions.kind_name(kind, self.timeline.geometry), self._fill(kind), kind) for kind in Kind if kind in there
         ]
         items.append(("under the kernel", self.colors.window, None))
+        if others := [kind for kind in Kind if kind in there - {Kind.INPUT}]:  # under the kernel they look nearly alike
+            where = "zeros" if self.timeline.geometry.transpose else "padding"
+            items.append((f"kernel on {where}", self._covered(others[0]), None))
         items += [("output", self.colors.output, None), ("current output", self.colors.current, None)]
+        if any(self.timeline.geometry.output_padding):
+            items.append(("output of output_padding", self._done(True), Kind.OUTPUT_PADDING))
+        items.append(("output to come", self.colors.background, None))
         for name, fill, kind in items:
             width = SWATCH + 6 + text_width(name, SIZE)
             if x > MARGIN and x + width > self.width - MARGIN:
@@ -183,7 +189,7 @@ class _Stage:
         for row, column, kind in cells:
             fill = self._fill(kind)
             quiet = mix(readable_on(fill), fill, 0.25)  # faint, but still readable
-            yield from self._label(row, column, self.colors.ink if kind is Kind.INPUT else quiet)
+            yield from self._label(row, column, self.colors.ink if kind is Kind.INPUT else quiet, 0.5)
         if self.values.kernel is not None:  # as it is on the grid
             step, panel = -1 if self.timeline.flipped else 1, self.panels[1]
             for i, line in enumerate(self.values.kernel[::step]):
@@ -204,7 +210,7 @@ class _Stage:
         """The window over the grid, its numbers, its output, and the line that describes it."""
         (y, x), output, colors = step.output, self.panels[-1], self.colors
         late = self._late(y, x)
-        fill = mix(colors.output, colors.negative, 0.25) if late else colors.output
+        fill = self._done(late)
         done = output.square(y, x, fill, colors.negative if late else colors.ink)
         return FrameShapes((done, *self._result(step, fill)), tuple(self._window(step)))
 
@@ -212,10 +218,10 @@ class _Stage:
         grid, output, colors = self.panels[0], self.panels[-1], self.colors
         for tap in step.taps:
             kind = self.timeline.grid[tap.row][tap.column].kind
-            fill = colors.window if kind is Kind.INPUT else mix(self._fill(kind), colors.window, 0.5)  # paler
+            fill = self._covered(kind)
             ink = readable_on(fill)
             yield grid.square(tap.row, tap.column, fill, ink)
-            yield from self._label(tap.row, tap.column, ink)
+            yield from self._label(tap.row, tap.column, ink, 0.5 if self.values.kernel is None else 0.38)
             if self.values.kernel is not None:
                 weight = number(self.values.kernel[tap.kernel[0]][tap.kernel[1]])
                 yield Text(*grid.corner(tap.row + 0.8, tap.column + 0.94), f"×{weight}", self.weight_size, ink, "end")
@@ -230,10 +236,18 @@ class _Stage:
             y, x = step.output
             yield self.panels[-1].text(y, x, number(self.values.output[y][x]), readable_on(fill))
 
-    def _label(self, row: int, column: int, color: str) -> Iterator[Shape]:
-        """The text of a cell of the grid, above the weight if there is one."""
+    def _label(self, row: int, column: int, color: str, high: float) -> Iterator[Shape]:
+        """The text of a cell of the grid. Under the kernel it is above the weight."""
         if text := self.labels[row][column]:
-            yield self.panels[0].text(row, column, text, color, 0.5 if self.values.kernel is None else 0.38)
+            yield self.panels[0].text(row, column, text, color, high)
+
+    def _done(self, late: bool) -> str:
+        """The colour of an output that is computed."""
+        return mix(self.colors.output, self.colors.negative, 0.25) if late else self.colors.output
+
+    def _covered(self, kind: Kind) -> str:
+        """The colour of a cell under the kernel. It is paler where there is no pixel."""
+        return self.colors.window if kind is Kind.INPUT else mix(self._fill(kind), self.colors.window, 0.5)
 
     def _fill(self, kind: Kind) -> str:
         colors = self.colors

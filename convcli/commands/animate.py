@@ -62,7 +62,7 @@ class AnimateOptions(NamedTuple):
 )
 @options.argument(
     "Input", "image", required=False, metavar="[IMAGE]", type=FileType("IMAGE"), brief="A small picture, or '1,2;3,4', or -",
-    help="A small picture or .npy tensor, - for standard input, or numbers as in '1,2;3,4': the values stand in the cells.  "
+    help="A small picture or .npy tensor, - for standard input, or numbers as in '1,2;3,4': the cells show the values.  "
     "[default: the geometry alone]",
 )  # fmt: skip
 @options.option(

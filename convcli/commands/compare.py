@@ -62,7 +62,9 @@ class CompareOptions(NamedTuple):
 @options.full_scale
 @options.max_pixels
 @options.kernel
+@options.divisor
 @options.weights
+@options.layout
 @options.option(
     "Kernel", "--kernel-size", type=PairType(1), show_default="3", brief=True, help="Without -k and --weights: size of the kernel.",
 )  # fmt: skip

@@ -120,7 +120,7 @@ def explain(asked: ExplainOptions) -> None:
     reading = asked.reading.max_pixels, asked.reading.full_scale
     fitted = subject.load(asked.image, operation, asked.format_, asked.range_, asked.item, *reading)
     if asked.tool is not None:
-        _translate(fitted, asked.tool, asked.operation.weights, asked.reporting.as_json)
+        _translate(fitted, asked.tool, asked.reporting.as_json)
     elif asked.at is not None:
         _show(pixel.explain(_chosen(fitted, asked), asked.at, asked.channel or 0), asked)
     elif asked.input_at is not None:
@@ -171,7 +171,7 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> str:
     return target
 
 
-def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -> None:
+def _translate(fitted: Subject, tool: str, as_json: bool) -> None:
     """Print the operation as a script for another tool."""
     from convcli.images import row_of
     from convcli.translate import Request, translate
@@ -196,7 +196,7 @@ def _translate(fitted: Subject, tool: str, weights: str | None, as_json: bool) -
         label=operation.label,
         linear=operation.linear,
         full_scale=picture.full_scale,
-        weights=weights or "",
+        weights=operation.stored,
         turned=row.turned or picture.metadata.turned,
         tensor=row.tensor,
         item=fitted.item if picture.colour.ndim == 4 else None,

@@ -10,7 +10,7 @@ from convcli import options
 from convcli.commands.help import Documented
 from convcli.commands.kernel_texts import ARGUMENTS, NAMES
 from convcli.errors import ConvError
-from convcli.folding import ReportingOptions, folded
+from convcli.folding import ReportingOptions, divisor_of, folded
 from convcli.parameters.names import FileType, KernelType
 from convcli.system.names import is_stream
 
@@ -20,7 +20,10 @@ class KernelOptions(NamedTuple):
 
     specs: tuple[str, ...]
     kernels: tuple[str, ...]
+    divisor: float | str | None
+    normalize: bool
     weights: str | None
+    layout: str | None
     op: str
     on: str | None
     output: str | None
@@ -47,7 +50,9 @@ class KernelOptions(NamedTuple):
     help="Kernels: names with arguments, matrices or files, as for -k.",
 )  # fmt: skip
 @options.kernel
+@options.divisor
 @options.weights
+@options.layout
 @options.op
 @options.option(
     "Input", "--on", type=FileType("IMAGE"), brief=True, help="Draw a picture before and after; needs -o FILE.png.",
@@ -83,6 +88,11 @@ def kernel(asked: KernelOptions) -> None:
     form = "" if asked.output is None else results.form_of(output, asked.format_)
     if asked.weights is not None and given:
         raise ConvError(f"kernel {given[0]} and --weights {asked.weights} exclude each other: give one of them")
+    if asked.layout is not None and asked.weights is None:
+        raise ConvError(f"--layout {asked.layout} is for --weights: leave it out")
+    divisor = divisor_of(asked.divisor, asked.normalize)
+    if divisor is not None and (asked.on is not None or not given):
+        raise ConvError(f"--divisor {divisor} is for kernels{' without --on' if given else ''}: leave it out")
     if asked.format_ is not None and not is_stream(output):
         raise ConvError(f"--format {asked.format_} is for -o -: leave it out, the ending of the output is the format")
     if asked.on is not None:
@@ -99,7 +109,7 @@ def kernel(asked: KernelOptions) -> None:
     if asked.weights is not None:
         results.weights(asked.weights, asked, form)
     elif given:
-        results.kernels(given, asked, form)
+        results.kernels(given, asked, form, divisor)
     elif output:
         example = f"convcli kernel sobel-x -o {output}"
         raise ConvError(f"-o {output} has no kernel to write: add one, as in '{example}'")

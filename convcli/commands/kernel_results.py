@@ -16,6 +16,7 @@ from convcli.images.formats import FIGURES
 from convcli.kernels import export, filter_sheet, kernel_figure, parse
 from convcli.kernels import weights as weights_
 from convcli.kernels.analysis import Analysis, analyse
+from convcli.kernels.divisors import divided
 from convcli.kernels.named import REGISTRY
 from convcli.presenters import analysed, one_or_all
 from convcli.runs.outputs import check_fields, check_terminal, make_folder
@@ -49,10 +50,14 @@ def named(reporting: ReportingOptions) -> None:
         report.table(analysed.list_table(recipes, pictures))
 
 
-def kernels(specs: Sequence[str], asked: KernelOptions, form: str) -> None:
-    """Everything about the kernels of some SPECs."""
+def kernels(specs: Sequence[str], asked: KernelOptions, form: str, divisor: float | str | None) -> None:
+    """Everything about the kernels of some SPECs, each divided by the divisor."""
     output, as_json, quiet = asked.output or "", asked.reporting.as_json, asked.reporting.quiet
     filters = [parse(spec) for spec in specs]
+    for text in (text for one in filters for text in one.notes):
+        report.note(text)
+    if divisor is not None:
+        filters = [divided(one, divisor) for one in filters]
     if asked.op == "conv":
         filters = [
             replace(one, kernels=tuple(k._replace(values=k.values[::-1, ::-1].copy()) for k in one.kernels))
@@ -95,7 +100,7 @@ def weights(source: str, asked: KernelOptions, form: str) -> None:
     found = weights_.stored(path, key)
     drawn = None
     if output or (len(found) == 1 and not quiet and not as_json and report.colourful()):
-        layer = weights_.load(source)
+        layer = weights_.load(source, False, asked.layout)
         drawn = filter_sheet.draw(layer.weight, palette, filter_sheet.MOST_TILES if output else SHOWN)
     if output and drawn is not None:
         if f".{form}" not in FIGURES:

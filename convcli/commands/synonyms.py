@@ -154,7 +154,8 @@ what a kernel takes follows its name, use -k box:3 or -k gaussian:2 | \
 -s N enlarges, as in -k bicubic:2 -s 2 -p same-upper; leave it out | --scale --factor --zoom --resize | transpose
 write the factor into the kernel, as in '1/9,1/9,1/9'; 'convcli transpose -s N' enlarges | --scale --factor | apply
 use 'convcli transpose -s N' to enlarge, -s N to make it smaller | --resize --zoom | apply
-write the factor into the kernel, as in '1/9,1/9,1/9' | --normalize --normalise --divisor --div --divide --multiply --gain
+use --divisor, or --normalize to divide a kernel by its own sum | --normalise --divide --scale-kernel
+write the factor into the kernel, as in '1/9,1/9,1/9', or use --divisor | --multiply --gain
 --format | --output-format --out-format --ext --extension --filetype --type --fmt --to | apply transpose
 -o DIR/ | --out-dir --outdir --output-dir --dir --folder --dest --destination | apply transpose
 --device cuda | --gpu --cuda
@@ -167,7 +168,8 @@ write the factor into the kernel, as in '1/9,1/9,1/9' | --normalize --normalise 
 --op corr (the default) | --correlate --correlation --cross-correlation
 --stride | --strides --step --subsample --decimate
 --dilation | --dilate --dilations --atrous --rate --hole
---padding | --pads --padding-size
+--padding | --pads --padding-size --auto-pad
+--output-size | --output-shape --out-size
 --dtype | --half --fp16 --float16 --double --fp64 --precision
 --range | --clip --clamp --abs --absolute --minmax --stretch --rescale --autoscale --signed
 --linear | --srgb --gamma --linear-light

@@ -30,7 +30,7 @@ class Palette(NamedTuple):
 
 
 LIGHT = Palette(
-    "#ffffff", "#1a1a1a", "#6f6f6f", "#cfe3f4", "#ffffff", "#56b4e9", "#f7d794", "#c9ecdf", "#009e73", "#d55e00"
+    "#ffffff", "#1a1a1a", "#6f6f6f", "#cfe3f4", "#ffffff", "#56b4e9", "#f7d794", "#c9ecdf", "#2db892", "#d55e00"
 )
 DARK = Palette(
     "#16191d", "#f2f2f2", "#9aa0a6", "#21435c", "#16191d", "#0072b2", "#7a5b12", "#17493b", "#00b386", "#ff8c42"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from convcli.drawing.colors import Palette, mix
 from convcli.drawing.grid import Cell, cells, pixels
-from convcli.drawing.scene import Rect, Scene, Shape, Text, fitting_size, wrapped
+from convcli.drawing.scene import Rect, Scene, Shape, Text, fitting_size, text_width, wrapped
 
 MOST = 256
 """The most rows and columns that are drawn."""
@@ -31,7 +31,7 @@ def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, te
     inner = max(columns * side, 360.0)
     width, left = inner + 2 * _MARGIN, _MARGIN + (inner - columns * side) / 2
     bold = wrapped(title, inner, _TEXT)
-    heading = bold + wrapped(text, inner, _TEXT)
+    heading = bold + [line for part in text.split("; ") for line in wrapped(part, inner, _TEXT)]
     if (rows, columns) != size:
         heading.append(f"the first {rows}×{columns} of {size[0]}×{size[1]}")
     top = _MARGIN + 1.5 * _TEXT * len(heading) + _TEXT / 2
@@ -51,7 +51,8 @@ def scene(counts: Sequence[Sequence[int]], size: tuple[int, int], title: str, te
 
 
 def _legend(values: Sequence[int], most: int, width: float, top: float, palette: Palette) -> Iterator[Shape]:
-    """A small rectangle of colour for every number, or for twelve of them if there are more."""
+    """A small rectangle of colour for every number of taps, or for twelve of them if there are more."""
+    width -= text_width("taps", _TEXT) + 8
     if len(values) > _SWATCHES:
         values = [values[round(place * (len(values) - 1) / (_SWATCHES - 1))] for place in range(_SWATCHES)]
     each = min(56.0, width / len(values))
@@ -60,6 +61,7 @@ def _legend(values: Sequence[int], most: int, width: float, top: float, palette:
         left = _MARGIN + number * each
         yield Rect(left, top, each, _SIDE / 2, _color(value, most, palette), palette.faint)
         yield Text(left + each / 2, top + _SIDE / 2 + size, str(value), size, palette.ink, "middle")
+    yield Text(_MARGIN + len(values) * each + 8, top + _SIDE / 4, "taps", _TEXT, palette.faint)
 
 
 def _color(count: int, most: int, palette: Palette) -> str:

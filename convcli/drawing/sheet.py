@@ -15,6 +15,9 @@ MARGIN, GAP, STRIP, SECOND = 16, 8, 18, 13
 TITLE, TEXT, SMALL, LEAST = 16.0, 12.0, 11.0, 5.0
 """Font sizes of the title, of labels, and of details. Texts that would be smaller than `LEAST` are left out."""
 
+PLAIN = 640
+"""On wider sheets, texts grow with the width: such a sheet is looked at from further away, or made smaller."""
+
 
 class Thumbnail(NamedTuple):
     """A picture with its label."""
@@ -45,61 +48,68 @@ def lay_out(
     height, width = size
     across = min(columns, len(tiles))
     inner = max(across * width + (across - 1) * GAP, 240)
+    scale = max(1.0, inner / PLAIN)
+    head, text, small = TITLE * scale, TEXT * scale, SMALL * scale
+    first, further = round(STRIP * scale), round(SECOND * scale)
     shapes: list[Shape] = []
     y = MARGIN
-    for line in wrapped(title, inner, TITLE):
-        size_ = fitting_size(line, inner, TITLE)
-        shapes.append(Text(MARGIN, y + TITLE / 2, line, size_, palette.ink, bold=True))
-        y += round(TITLE * 1.4)
+    for line in wrapped(title, inner, head):
+        size_ = fitting_size(line, inner, head)
+        shapes.append(Text(MARGIN, y + head / 2, line, size_, palette.ink, bold=True))
+        y += round(head * 1.4)
     y += 4
     places = []
     beside = all(  # for all tiles, or for none
-        _icon_width(tile, width) + text_width(tile.label, TEXT) + 10 + text_width(tile.detail, SMALL) <= width
+        _icon_width(tile, width, first) + text_width(tile.label, text) + 10 * scale + text_width(tile.detail, small)
+        <= width
         for tile in tiles
     )
-    smallest = min((fitting_size(tile.detail, width, SMALL) for tile in tiles if tile.detail), default=0.0)
+    smallest = min((fitting_size(tile.detail, width, small) for tile in tiles if tile.detail), default=0.0)
     second = 0.0 if beside or smallest < LEAST else smallest
-    strip = STRIP + SECOND if second else STRIP
+    strip = first + further if second else first
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         left, top = MARGIN + column * (width + GAP), y + row * (strip + height + GAP)
-        shapes += _strip(tile, left, top, width, palette)
+        shapes += _strip(tile, left, top, (first, width), text, palette)
         if tile.detail and beside:
-            shapes.append(Text(left + width, top + STRIP / 2 - 1, tile.detail, SMALL, palette.faint, "end"))
+            shapes.append(Text(left + width, top + first / 2 - 1, tile.detail, small, palette.faint, "end"))
         elif tile.detail and second:
-            shapes.append(Text(left, top + STRIP + SECOND / 2 - 3, tile.detail, second, palette.faint))
+            shapes.append(Text(left, top + first + further / 2 - 3 * scale, tile.detail, second, palette.faint))
         top += strip
         places.append((left, top))
         shapes.append(Rect(left - 1, top - 1, width + 2, height + 2, fill=palette.faint))  # its frame
         if tile.rows is not None:
             shapes.append(Pixels(left, top, width, height, tile.rows))
     y += ceil(len(tiles) / columns) * (strip + height + GAP) + 4
-    for line in wrapped(caption, inner, TEXT):
-        shapes.append(Text(MARGIN, y + TEXT / 2, line, fitting_size(line, inner, TEXT), palette.faint))
-        y += round(TEXT * 1.5)
+    for line in wrapped(caption, inner, text):
+        shapes.append(Text(MARGIN, y + text / 2, line, fitting_size(line, inner, text), palette.faint))
+        y += round(text * 1.5)
     return Sheet(Scene(inner + 2 * MARGIN, y + MARGIN - 4, palette.background, tuple(shapes), title), tuple(places))
 
 
-def _strip(tile: Thumbnail, left: int, top: int, width: int, palette: Palette) -> Iterator[Shape]:
-    """The first line above a tile: its icon and its label."""
-    start, (high, wide) = left + _icon_width(tile, width), _icon_size(tile)
+def _strip(
+    tile: Thumbnail, left: int, top: int, size: tuple[int, int], largest: float, palette: Palette
+) -> Iterator[Shape]:
+    """The first line above a tile, of this height and width: its icon and its label."""
+    strip, width = size
+    start, (high, wide) = left + _icon_width(tile, width, strip), _icon_size(tile, strip)
     if tile.icon is not None and start > left:
-        yield Pixels(left, top + (STRIP - high) // 2 - 1, wide, high, tile.icon)
-    size = fitting_size(tile.label, left + width - start, TEXT)
-    if size >= LEAST:
-        yield Text(start, top + STRIP / 2 - 1, tile.label, size, palette.ink)
+        yield Pixels(left, top + (strip - high) // 2 - 1, wide, high, tile.icon)
+    font = fitting_size(tile.label, left + width - start, largest)
+    if font >= LEAST:
+        yield Text(start, top + strip / 2 - 1, tile.label, font, palette.ink)
 
 
-def _icon_size(tile: Thumbnail) -> tuple[int, int]:
-    """The height and width of an icon, in pixels."""
+def _icon_size(tile: Thumbnail, strip: int) -> tuple[int, int]:
+    """The height and width of an icon in a line of this height, in pixels."""
     if tile.icon is None:
         return 0, 0
     high, wide = len(tile.icon), len(tile.icon[0])
-    factor = (STRIP - 3) // max(high, wide)
+    factor = (strip - 3) // max(high, wide)
     return factor * high, factor * wide
 
 
-def _icon_width(tile: Thumbnail, width: int) -> int:
+def _icon_width(tile: Thumbnail, width: int, strip: int) -> int:
     """The width that an icon takes above a tile; 0 if it is too large and left out."""
-    _, wide = _icon_size(tile)
-    return wide + 5 if 0 < wide < width / 3 else 0
+    _, wide = _icon_size(tile, strip)
+    return wide + 5 * strip // STRIP if 0 < wide < width / 3 else 0

@@ -6,16 +6,20 @@ from collections.abc import Iterable
 from itertools import groupby
 from xml.sax.saxutils import escape
 
-from convcli.drawing.scene import CAP, Line, Pixels, Rect, Scene, Shape, Text, text_width
+from convcli.drawing.scene import CAP, Colors, Line, Pixels, Rect, Scene, Shape, Text, text_width
 
 FONT = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
+
+RUNS = 5000
+"""The most runs of colour in a picture that become rectangles, some 60 bytes each."""
 
 
 def render(scene: Scene) -> str:
     """A whole SVG document. It has a view box, so that it can be scaled."""
     size = f'width="{_number(scene.width)}" height="{_number(scene.height)}"'
     box = f'viewBox="0 0 {_number(scene.width)} {_number(scene.height)}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" font-family="{FONT}">'
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    head = f'<svg {spaces} {size} {box} role="img" font-family="{FONT}">'
     title = [f"<title>{escape(scene.title)}</title>"] if scene.title else []
     page = f'<rect width="100%" height="100%" fill="{scene.background}"/>'
     return "\n".join([head, *title, page, *(element(shape) for shape in scene.shapes), "</svg>", ""])
@@ -58,7 +62,12 @@ def arrow_head(shape: Line) -> list[tuple[float, float]]:
 
 
 def _pixels(shape: Pixels) -> str:
-    """A rectangle for each run of the same colour. It is sharp at every scale; viewers differ in how they smooth images."""
+    """A rectangle for each run of the same colour, which is sharp in every viewer. A photograph has too many: an image."""
+    if sum(1 for row in shape.rows for _ in groupby(row)) > RUNS:
+        from base64 import b64encode
+
+        data = b64encode(_png(shape.rows)).decode()
+        return f'<image{_box(shape)} preserveAspectRatio="none" xlink:href="data:image/png;base64,{data}"/>'
     height, width = shape.height / len(shape.rows), shape.width / len(shape.rows[0])
     out = []
     for number, row in enumerate(shape.rows):
@@ -71,7 +80,21 @@ def _pixels(shape: Pixels) -> str:
     return f'<g shape-rendering="crispEdges">{"".join(out)}</g>'
 
 
-def _box(shape: Rect) -> str:
+def _png(rows: Colors) -> bytes:
+    """A picture as a PNG file, 8-bit RGB."""
+    import struct
+    import zlib
+
+    lines = b"".join(b"\0" + bytes.fromhex("".join(row).replace("#", "")) for row in rows)
+    head = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def _box(shape: Rect | Pixels) -> str:
     values = (("x", shape.x), ("y", shape.y), ("width", shape.width), ("height", shape.height))
     return "".join(f' {name}="{_number(value)}"' for name, value in values)
 

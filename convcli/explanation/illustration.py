@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -13,11 +14,13 @@ from convcli.drawing.grid import Cell
 from convcli.drawing.scene import Scene, Shape, Text, text_width
 from convcli.errors import as_options
 from convcli.explanation import matrices, phrases
+from convcli.explanation.inset import inset
 from convcli.explanation.matrices import BODY, GAP, MARGIN, NUMBERED, Grid, cell_side, drawn_row
 from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Point, Window
+from convcli.system.names import STDIO
 
 _LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3
@@ -34,7 +37,8 @@ class _Page:
 
     def __init__(self, title: str, subject: Subject, palette: Palette) -> None:
         self.title, self.palette = title, palette
-        under = f"{subject.kernel_name}, {subject.geometry.kernel}; {phrases.flip(subject)}"
+        source = "" if subject.source == STDIO else f"{Path(subject.source).name}; "
+        under = f"{source}{subject.operation.written}, {subject.geometry.kernel}; {phrases.flip(subject)}"
         self.shapes: list[Shape] = [
             Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),
             Text(MARGIN, MARGIN + 32, under, BODY, palette.faint),
@@ -47,6 +51,13 @@ class _Page:
             self.shapes.append(Text(MARGIN, self.y + _LINE / 2, line, BODY, ink))
             self.right = max(self.right, MARGIN + text_width(line, BODY))
             self.y += _LINE
+
+    def beside(self, answer: Pixel | Touched, x: float, y: float) -> None:
+        """Add where in the picture it is, at the right of what was drawn."""
+        drawn, right, bottom = inset(answer, x + GAP, y, self.palette)
+        if drawn:
+            self.shapes += drawn
+            self.right, self.y = max(self.right, right), max(self.y, bottom + 26)
 
     def scene(self) -> Scene:
         """The figure."""
@@ -61,16 +72,19 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     page = _Page(f"Output {answer.at[0]},{answer.at[1]} of {subject.output_name(answer.channel)}", subject, palette)
     edges = [max(band[place].width(side) for band in bands) for place in range(3)]
     beside = max(band[0].labels(side) for band in bands)
+    top = page.y
     for band in bands:
         drawn, edge, page.y = drawn_row(band, side, beside, edges, page.y, palette)
         page.shapes += drawn
         page.right = max(page.right, edge)
+    page.beside(answer, edge, top)
     lines = [f"{name}: {what.removeprefix(f'{name}: ')}" for name, what in phrases.preparation(subject)]
     if (step := matrices.thinning(answer.traces[0].kernel.shape[1:])) > 1:
         lines.append(f"of each window one in {step} rows and columns is drawn; the sums are of all")
     if side <= NUMBERED and not subject.geometry.transpose:
         lines.append(f"the window: {phrases.reads(answer.traces[0])}")
     lines += phrases.marks(subject, answer.traces, _SIGNS if side > NUMBERED else dict.fromkeys(_SIGNS, "tinted"))
+    lines += phrases.rounding(answer.traces) if side > NUMBERED else []
     if len(windows) > len(shown):
         lines.append(f"not drawn: {phrases.further(len(windows) - len(shown), answer)}")
     page.add(lines, palette.faint)
@@ -168,6 +182,7 @@ def _touched(answer: Touched, palette: Palette) -> Scene:
         x += grid.width(side) + GAP
         page.y = max(page.y, below + 20)
     page.right = max(page.right, x - GAP)
+    page.beside(answer, x - GAP, y)
     page.add(_legend(answer, len(filters) - len(grids), side > NUMBERED), palette.faint)
     return page.scene()
 
@@ -185,7 +200,7 @@ def _legend(answer: Touched, more: int, numbered: bool) -> list[str]:
         lines.append(f"rows {high[0]} to {high[-1]} and columns {wide[0]} to {wide[-1]} of the output")
     elif any(way.mark == COPY for way in answer.ways):
         where = "beyond the border" if answer.subject.geometry.transpose else "in the padding"
-        lines.append(f"dashed: also reached through a copy {where}, or only so")
+        lines.append(f"dashed: reached through a copy {where}, with or without the pixel itself")
     if more:
         lines.append(f"{more} more filter{' is' if more == 1 else 's are'} reached and not drawn")
     if (step := matrices.thinning((len(high), len(wide)))) > 1:

@@ -46,10 +46,26 @@ def _fixed(number: float, decimals: int) -> str:
     return shown if float(shown) else "~0"
 
 
+MOST_SUMMED = 4
+"""The most windows whose sums are written out."""
+
+
 def summed(one: Trace) -> str:
-    """``3 + 1 (bias) = 4``."""
-    products, sign = float(one.products.sum()), "-" if one.bias < 0 else "+"
-    return f"{text(products, 6)} {sign} {text(abs(one.bias), 6)} (bias) = {text(one.sum, 6)}"
+    """``3 + 1 (bias) = 4``: the sums of the windows, the bias if it is not 0, and their sum."""
+    totals = [float(products.sum()) for products in one.products]
+    parts = [(total, "") for total in (totals if len(totals) <= MOST_SUMMED else [float(one.products.sum())])]
+    parts += [(one.bias, " (bias)")] * (one.bias != 0)
+    said = "".join(f" {'-' if part < 0 else '+'} {text(abs(part), 6)}{what}" for part, what in parts[1:])
+    return text(parts[0][0], 6) + said + (f" = {text(one.sum, 6)}" if said else "")
+
+
+def rounding(traces: tuple[Trace, ...]) -> list[str]:
+    """A line if the products in cells are rounded: they may not add up to the sum."""
+    matrices = [one.products[np.isfinite(one.products)] for one in traces]
+    digits = [(matrix, decimals_of(np.abs(matrix))) for matrix in matrices]
+    if any(decimals is not None and (matrix != matrix.round(decimals)).any() for matrix, decimals in digits):
+        return ["the numbers in the cells are rounded, the sums are not"]
+    return []
 
 
 def flip(subject: Subject) -> str:

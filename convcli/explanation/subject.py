@@ -22,9 +22,6 @@ from convcli.system.names import STDIO
 
 _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
 
-LONGEST = 60
-"""The most characters of SPECs that are shown."""
-
 
 class Channel(NamedTuple):
     """One channel of the result: the filters that make it, and the rule that combines them."""
@@ -60,15 +57,6 @@ class Subject(NamedTuple):
                 out += [Channel(rule, (one,)) for one in members] if rule == "none" else [Channel(rule, members)]
                 start += length
         return out
-
-    @property
-    def kernel_name(self) -> str:
-        """The SPECs as they were written, shortened if they are long; for a layer its label."""
-        bank = self.operation.bank
-        if bank is None:
-            return self.operation.label
-        specs = " + ".join(one.spec or one.label for one in bank.filters)
-        return specs if len(specs) <= LONGEST else f"{specs[: LONGEST - 1]}…"
 
     @property
     def whole(self) -> str:

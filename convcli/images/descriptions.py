@@ -48,7 +48,7 @@ def followed(text: bytes, change: Change, row: float, column: float) -> tuple[by
         if text.startswith(b'{"shape":'):
             return _shape(text, change), ()
     except (ValueError, TypeError, ZeroDivisionError):
-        return b"", ("its description is left out, which has other sizes than the result",)
+        return b"", ("its description is left out: it has other sizes than the result",)
     return text, ()
 
 
@@ -90,7 +90,7 @@ def _ome(text: bytes, change: Change) -> tuple[bytes, tuple[str, ...]]:
     if change.made != change.channels:
         text = _CHANNEL.sub(channel, text)
     whole = _REGIONS.sub(b"", text) if moved else text
-    return whole, () if whole == text else ("its regions of interest are left out, which lie elsewhere in the result",)
+    return whole, () if whole == text else ("its regions of interest are left out: they are elsewhere in the result",)
 
 
 def _imagej(text: bytes, change: Change, places: dict[bytes, tuple[float, Fraction]]) -> bytes:
@@ -106,14 +106,17 @@ def _imagej(text: bytes, change: Change, places: dict[bytes, tuple[float, Fracti
 def _shape(text: bytes, change: Change) -> bytes:
     """The shape of all pages together, by tifffile: height and width are last, or before the samples.
 
+    Every page has a directory of its own, which ``truncated`` denies.
+
     Raises
     ------
     ValueError
         It is not of pages of this size.
     """
-    if change.before == change.after and change.channels == change.made:
+    if change.before == change.after and change.channels == change.made and b'"truncated"' not in text:
         return text
     said = json.loads(text.rstrip(b"\0"))
+    said.pop("truncated", None)
     shape, samples = [*said["shape"]], change.channels
     place = len(shape) - 2 - (samples > 1 and shape[-1] == samples and tuple(shape[-2:]) != change.before)
     if change.channels != change.made or place < 0 or tuple(shape[place : place + 2]) != change.before:

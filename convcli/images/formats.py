@@ -39,6 +39,7 @@ class Format(NamedTuple):
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
     blocks: str = ""  # the module in `convcli.images.writing.blocks` that writes files part by part; empty: none does
+    windows: str = ""  # the class in `convcli.images.reading.windows` that reads windows of them, with its module
     refusal: str = ""  # why files are not read: the rule of the error
     # what opens these files in Pillow, ``MODULE.NAME``; given if other plugins need not be tried first
     plugin: str = ""
@@ -93,8 +94,9 @@ def _whole(*names: str) -> dict[str, int]:
 
 # fmt: off
 ROWS = {row.name: row for row in (
-    Format("GIF", (".gif",), heads=(b"GIF87a", b"GIF89a"), end="gif", animation=True, animated_endings=(".gif",), largest=65535,
-           keeps={"comment": 65533}, lossy_written=True, encoder_bytes=31, palette=True),  # of 256 colours
+    Format("GIF", (".gif",), heads=(b"GIF87a", b"GIF89a"), end="gif", header="bitmaps.gif", animation=True,
+           animated_endings=(".gif",), largest=65535, keeps={"comment": 65533}, lossy_written=True, encoder_bytes=31,
+           palette=True),  # of 256 colours
     Format("PNG", (".png", ".apng"), heads=(b"\x89PNG\r\n\x1a\n",), plugin="PngImagePlugin.PngImageFile", end="png",
            sequence="pipe", writer="png", bits=16, animation=True, animated_endings=(".apng",), compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "text", "chunks")),
@@ -108,33 +110,40 @@ ROWS = {row.name: row for row in (
     Format("AVIF", header="boxes.avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
-           blocks="bigtiff",
+           windows="tiff_tiles.File", blocks="bigtiff",
            bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
-    Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", blocks="flat", tensor=True),
+    Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor",
+           windows="plain_values.TensorFile", blocks="flat", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
-           sequence="file", reader="netpbm_file", writer="netpbm", blocks="flat", any_white=True, bits=16, alpha=False),
+           sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False,
+           windows="plain_values.NetpbmFile", blocks="flat"),
     Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", package="zarr", bits=16, real=True, cmyk=True, bands=True),
-    Format("BMP", (".bmp",), header="headers.bmp", alpha=False, keeps=_whole("dpi"), direct=True),
+    Format("BMP", (".bmp",), heads=(b"BM",), end="bmp", sequence="pipe", header="bitmaps.bmp",
+           alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
     Format("JPEG2000", heads=(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "), header="boxes.jpeg2000", feature="jpg_2000",
            lossy_read=True, encoder_bytes=42),  # often; Pillow writes it without loss
     Format("MPO", written_as="JPEG", turned=True, lossy_read=True),  # of telephones, with a small picture behind the large one
-    Format("ICO", header="headers.icons", coding="ico", largest=256),
-    Format("ICNS", only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
-    Format("PCX", alpha=False, largest=65534),
-    Format("SGI", header="headers.sgi", largest=65535),
-    Format("TGA", largest=65535),
-    Format("DDS", header="headers.dds"),
-    Format("CUR", header="headers.icons", writer=""),
+    Format("ICO", heads=(b"\0\0\1\0",), header="bitmaps.icons", coding="ico", largest=256),
+    Format("ICNS", heads=(b"icns",), header="bitmaps.icns",
+           only=1024),  # Pillow resizes all else to this, and puts the smaller icons beside it
+    Format("PCX", heads=tuple(b"\n%c\1" % version for version in (0, 2, 3, 4, 5)), header="bitmaps.pcx",
+           alpha=False, largest=65534),
+    Format("SGI", heads=(b"\1\xda",), header="bitmaps.sgi", largest=65535),
+    Format("TGA", header="bitmaps.tga", largest=65535),
+    Format("DDS", heads=(b"DDS ",), header="bitmaps.dds"),
+    Format("CUR", heads=(b"\0\0\2\0",), header="bitmaps.icons", writer=""),
+    Format("QOI", heads=(b"qoif",), end="qoi", sequence="pipe", header="bitmaps.qoi"),
+    Format("IM", reader="", writer="", refusal="is IM, a format that Pillow gives up"),
     Format("PDF", cmyk=True, largest=65500, lossy_written=True),
     Format("EPS", reader="", refusal="is EPS, a program, which Pillow would hand to Ghostscript", alpha=False),
     # Need other programs to be read, or cannot be read at all; cannot be written with 8-bit gray or colours.
     *(Format(name, reader="", writer="") for name in ("BUFR", "GRIB", "HDF5", "WMF")),
     Format("MPEG", reader=""),
-    Format("PSD", heads=(b"8BPS",), header="headers.psd", writer="", layers=True),
+    Format("PSD", heads=(b"8BPS",), header="bitmaps.psd", writer="", layers=True),
     *(Format(name, writer="") for name in ("BLP", "MSP", "PALM", "SPIDER", "XBM")),
 )}
 """In the order in which messages name the formats."""
@@ -179,6 +188,11 @@ def header(row: Format) -> Callable[..., Any] | None:
 def end(row: Format) -> Callable[[BinaryIO, int], int | None] | None:
     """The function that finds where a picture of a format ends, or None."""
     return _found(f"convcli.images.reading.ends.{row.end}") if row.end else None
+
+
+def windowed(row: Format) -> Callable[..., Any] | None:
+    """The class that reads windows of files of a format, or None."""
+    return _found(f"convcli.images.reading.windows.{row.windows}") if row.windows else None
 
 
 def writer(row: Format) -> Callable[..., Any]:
@@ -238,6 +252,14 @@ def readable() -> tuple[str, ...]:
 
     Image.init()
     return tuple(sorted(filter(_read, {*ROWS, *Image.OPEN})))
+
+
+def readable_in_blocks() -> tuple[str, ...]:
+    """Formats whose pictures may be larger than the memory."""
+    from convcli import extras
+
+    zarr = ("ZARR",) if extras.is_installed("zarr") else ()
+    return tuple(sorted((*(row.name for row in ROWS.values() if row.windows), *zarr)))
 
 
 def writable() -> tuple[str, ...]:

@@ -28,7 +28,7 @@ MAX_PIXELS = 178_956_970
 HEAD_BYTES = 16
 """The number of bytes from which Pillow's plugins recognise their format."""
 
-_QUIET = ("PIL", "tifffile", "astropy")
+_QUIET = ("PIL", "tifffile")
 """Loggers with messages about damaged files. Python would print these."""
 
 
@@ -51,11 +51,22 @@ def _settle(context: Context) -> None:
     warnings.filterwarnings("ignore", module=r"(PIL|astropy)\b")  # about large sizes, and about odd metadata
     context.at_end(_remove, warnings.filters[0])
     for name in _QUIET:
-        logger, handler = logging.getLogger(name), logging.NullHandler()
-        logger.addHandler(handler)
-        context.at_end(logger.removeHandler, handler)
-        context.at_end(setattr, logger, "propagate", logger.propagate)
-        logger.propagate = False
+        _quiet(context, name)
+
+
+def quiet(name: str) -> None:
+    """Silence a package's logger that only the package itself may create, as astropy's. Call it after its import."""
+    context = current()
+    if context.owns_process:
+        context.kept((quiet, name), partial(_quiet, context, name))
+
+
+def _quiet(context: Context, name: str) -> None:
+    logger, handler = logging.getLogger(name), logging.NullHandler()
+    logger.addHandler(handler)
+    context.at_end(logger.removeHandler, handler)
+    context.at_end(setattr, logger, "propagate", logger.propagate)
+    logger.propagate = False
 
 
 def _remove(entry: object) -> None:
@@ -99,6 +110,28 @@ _ANOTHER = SyntaxError, IndexError, TypeError, struct.error
 """What a plugin raises if a file has another format."""
 
 
+def recognised(stream: BinaryIO) -> bool:
+    """Whether a plugin of Pillow takes the first bytes of a stream for its format, whatever may follow them."""
+    Image.init()
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    for factory, accept in map(Image.OPEN.__getitem__, Image.ID):
+        if accept is not None:
+            if accept(head):
+                return True
+            continue
+        try:
+            stream.seek(0)
+            with silent():
+                factory(stream, "")
+        except _ANOTHER:
+            continue
+        except Exception:  # a plugin may raise anything where bytes are missing
+            return True
+        return True
+    return False
+
+
 @contextmanager
 def decoding(source: str, limit: int) -> Iterator[None]:
     """Turn every error of a decoder into an `ImageError`, and silence C libraries.
@@ -117,14 +150,21 @@ def translated(source: str) -> Iterator[None]:
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
-        rule, why = "is not an image", "Pillow does not know its format"
-        raise UnidentifiedError(f"input '{source}'", rule, "name an image or a .npy file", why) from None
+        raise unidentified(source) from None
     except Exception as error:  # the block runs only code of Pillow and tifffile, which may raise anything
         if isinstance(error, OSError) and error.errno in OPEN_FILES:  # plugins are imported there
             raise refusal(f"input '{source}'", "cannot be read", error) from None
         why = reason(error, "Pillow gives no reason")
-        remedy = "try another copy of it" if "truncated" in why else "is it truncated, damaged or of a rare kind?"
+        remedy = next((words for word, words in _REMEDIES.items() if word in why.lower()), _REMEDIES[""])
         raise ImageError(f"input '{source}'", "cannot be decoded", remedy, why) from None
+
+
+_REMEDIES = {
+    "truncated": "try another copy of it",
+    **dict.fromkeys(("unsupported", "unknown", "unimplemented"), "convert it to png or tif first"),
+    "": "is it truncated, damaged or of a rare kind?",
+}
+"""What to do, by a word in the reason why a file is not decoded."""
 
 
 def reason(error: Exception, otherwise: str) -> str:
@@ -136,13 +176,19 @@ class UnidentifiedError(ImageError):
     """Pillow does not know the format."""
 
 
+def unidentified(source: str) -> UnidentifiedError:
+    """The error for a file whose format Pillow does not know."""
+    rule, why = "is not an image", "Pillow does not know its format"
+    return UnidentifiedError(f"input '{source}'", rule, "name an image or a .npy file", why)
+
+
 def beyond(source: str, size: str, pixels: int, limit: int) -> ImageError:
     """The error for a picture with too many pixels."""
     what = f"input '{source}'"
     if pixels > MOST_PIXELS:
         rule, why = f"has {size}, more than any image has", "it is damaged, or a decompression bomb"
         return ImageError(what, rule, "use another", why)
-    remedy = f"if you trust it, use {param('max_pixels', pixels)}"
+    remedy = f"if you trust it, use {param('max_pixels', pixels)}, or {param('memory', '2G')} for a .tif, .npy or .ppm"
     return ImageError(what, f"has {size}, more than {limit}, and may be a decompression bomb", remedy)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from math import inf
+from math import gcd, inf
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from PIL import Image
@@ -34,10 +34,10 @@ XMP, ICC, RESOLUTION = 700, 34675, (282, 283, 296)
 _LAYOUT = {
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 280, 281, 282, 283, 284, 288, 289, 290, 291, 292,
     293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512,
-    513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675, 37724,
+    513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 33628, 33629, 33630, 33631, 34412, 34675, 37724,
 }  # fmt: skip
 """TIFF's tags that are not copied with EXIF: how the pixels are stored (TIFF 6.0), what `Metadata` has separately (resolution,
-profile, XMP), and Photoshop's layers, which show the original picture."""
+profile, XMP), MetaMorph's and Zeiss's tags of all planes, and Photoshop's layers, which show the original picture."""
 
 _RESOURCES = 34377
 """TIFF's tag of Photoshop's image resources."""
@@ -57,6 +57,12 @@ _SIZED = re.compile(
     rb"|<(exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))>[^<]*</\1>"
 )
 _SMALL = re.compile(rb"<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>", re.DOTALL)
+_GAIN = re.compile(
+    rb"\s+\w*hdrgm:\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')|<((?:G?Container:Directory|\w*hdrgm:\w+))\b[^>]*(?:/>|>.*?</\1>)",
+    re.DOTALL,
+)
+"""What XMP says of a gain map, a second picture in the file (Google, "Ultra HDR Image Format")."""
+
 _LIGHT = b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"
 """PNG's chunks of what its values mean (3rd edition, 11.3.2), but for the profile."""
 
@@ -89,7 +95,11 @@ def metadata_of(
         frames=frames,
         turned=orientation != 1,
     )
-    return metadata, orientation, () if exif is not None else ("its EXIF data is damaged and left out",)
+    notes: tuple[str, ...] = () if exif is not None else ("its EXIF data is damaged and left out",)
+    across, down = sound(_density, image) or (1, 1)
+    if across != down:
+        notes += (f"its pixels are not square, but {down}:{across} (width to height), which is left out",)
+    return metadata, orientation, notes
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -105,7 +115,7 @@ def as_white(value: Any) -> float | None:
 
 
 def _number(value: Any) -> float:
-    return float(value[0] if isinstance(value, tuple) else value)
+    return float(value[0] if isinstance(value, (tuple, bytes)) else value)
 
 
 def sound(read: Callable[..., T], *data: Any) -> T | None:
@@ -121,6 +131,12 @@ def sound(read: Callable[..., T], *data: Any) -> T | None:
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
     across, down = map(float, image.info["dpi"])
     return (across, down) if 0 < across < 65536 and 0 < down < 65536 else None
+
+
+def _density(image: Image.Image) -> tuple[int, int]:
+    """Pixels across and down in the same length, where no resolution says it."""
+    across, down = image.info.get("aspect") or image.info["jfif_density" if image.info["jfif_unit"] == 0 else ""]
+    return (across // gcd(across, down), down // gcd(across, down)) if across > 0 < down else (1, 1)
 
 
 def _resolution(tags: Directory, swapped: bool) -> Directory | None:
@@ -178,7 +194,7 @@ def _xmp(image: Image.Image) -> bytes | None:
 
 
 def _upright(packet: bytes) -> bytes:
-    return _SIZED.sub(b"", _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet)))
+    return _GAIN.sub(b"", _SIZED.sub(b"", _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet))))
 
 
 def _iptc(image: Image.Image) -> bytes | None:
@@ -218,16 +234,22 @@ def _profile(kind: str, text: str) -> str | None:
     return f"\n{name}\n{len(data):8}\n{data.hex()}\n" if data else None
 
 
-def light_chunks(stream: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
-    """A PNG's chunks of what its values mean, as they are in the file."""
-    found = []
+_MEASURES = {b"pCAL": "calibration", b"sCAL": "physical size", b"oFFs": "position"}
+"""PNG's chunks of what pixels measure (PNG extensions, 1.4.0, 3 and 4)."""
+
+
+def light_chunks(stream: BinaryIO) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[str, ...]]:
+    """A PNG's chunks of what its values mean, as they are in the file, and remarks on those that are left out."""
+    found, notes = [], []
     for kind, place, length in png_chunks(stream, 0):
         if kind in _LIGHT and length <= 32:
             stream.seek(place)
             found.append((kind, stream.read(length)))
+        elif kind in _MEASURES:
+            notes.append(f"its {_MEASURES[kind]} ({kind.decode()}) is left out")
         elif kind == b"IDAT":
             break
-    return tuple(found)
+    return tuple(found), tuple(notes)
 
 
 def _jpeg(image: Image.Image) -> JpegCoding | None:

@@ -64,6 +64,7 @@ class Metadata:
     frames: int = 1  # frames of an animation, pages of a document
     turned: bool = False  # whether the file says how its pixels are to be turned, which was done
     bands: Bands | None = None  # of a TIFF of bands
+    rare: str = ""  # the declared type of the samples, if pictures are not written with it: ``int16``
     nodata: float | None = None  # the value of pixels without data
     resolution: Directory | None = None  # a TIFF's tags of it, which may be of another unit than inches, or of none
 
@@ -258,6 +259,7 @@ class ImageFile(Protocol):
     frames: int  # how many pictures there are
     pages: bool  # whether they are pictures that differ in all, rather than the frames of an animation
     unread: int  # bytes of the file that follow the last picture, which nobody reads
+    others: bool  # whether it has pictures that are not read, such as masks and smaller copies
 
     def picture(self, number: int = 0) -> Picture:
         """Decode one of them. Ask for them in order, and for a single one only once."""

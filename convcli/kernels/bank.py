@@ -25,7 +25,8 @@ class Filter:
     """The kernels of one SPEC, and how their results are combined (one of `convcli.vocabulary.COMBINES`).
 
     `label` is a short name for file names. `spec` is the text that the user wrote. `factor` is the stride of the transposed
-    operation that the kernel is made for; 1 if it is made for no other stride.
+    operation that the kernel is made for; 1 if it is made for no other stride. `notes` say what may not be meant. `image` says
+    that it was read from an image.
     """
 
     label: str
@@ -33,6 +34,8 @@ class Filter:
     combine: str = "none"
     spec: str = ""
     factor: int = 1
+    notes: tuple[str, ...] = ()
+    image: bool = False
 
 
 class Bank(NamedTuple):
@@ -52,6 +55,11 @@ class Bank(NamedTuple):
     def kernels(self) -> list[Kernel]:
         """The kernels of all filters."""
         return [kernel for f in self.filters for kernel in f.kernels]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes of the filters."""
+        return tuple(note for f in self.filters for note in f.notes)
 
     @property
     def values(self) -> Matrix:
@@ -81,7 +89,7 @@ class Bank(NamedTuple):
 
     @property
     def averages(self) -> bool:
-        """Whether it is a single kernel whose sum is not zero, so that its pixels can be weighted by their opacity."""
+        """Whether it is a single kernel whose sum is not zero, so that its pixels can be weighted by their alpha."""
         values = self.values
         return len(values) == 1 and bool(abs(values.sum()) > 1e-6 * np.abs(values).sum())
 

@@ -15,6 +15,7 @@ from convcli.kernels.analysis import Analysis
 from convcli.kernels.bank import Matrix
 from convcli.kernels.factors import common_denominator
 from convcli.kernels.named import safe_label
+from convcli.kernels.rows import DECIMAL
 from convcli.kernels.spec import FILES
 from convcli.system import npy
 from convcli.system.names import STDIO
@@ -68,7 +69,11 @@ def encode(found: Analysis, form: str) -> Iterator[bytes]:
 
 
 def literal(values: Matrix) -> Iterator[str]:
-    """A SPEC with the values, in parts. Rows are separated by ``;``, values by ``,``. Exact fractions are written as fractions."""
+    """A SPEC with the values, in parts. Rows are separated by ``;``, values by ``,``. Exact fractions are written as fractions.
+
+    A file with this text is the same kernel. So a column is in ImageMagick's notation, because ``;`` alone separates the numbers of
+    a row in a file; and two columns never look like numbers with decimal commas.
+    """
     denominator = 1 if values.size == 1 else common_denominator(values) or 1  # a single fraction is not a SPEC
 
     def fraction(value: float) -> str:
@@ -77,7 +82,14 @@ def literal(values: Matrix) -> Iterator[str]:
 
     if values.size == 1 and values[0, 0] > 1:  # a whole number could be a size
         return iter([f"{float(values[0, 0])!r}"])
-    return _text(values, _decimal if denominator == 1 else fraction, ",", ";")
+    form: Callable[[float], str] = _decimal if denominator == 1 else fraction
+    if values.shape[1] == 1 < len(values):
+        return _text(values, form, "", ",", f"1x{len(values)}: ")
+    if values.shape[1] == 2 <= len(values) and all(
+        DECIMAL.fullmatch(",".join(map(form, row))) for row in values.tolist()
+    ):
+        form = repr
+    return _text(values, form, ",", ";")
 
 
 def json(found: Analysis) -> Iterator[str]:

@@ -31,15 +31,18 @@ def draw(found: Sequence[Analysis], captions: Sequence[str], palette: Palette = 
     """A figure of kernels: heat maps with numbers in the cells, and a frequency response beside each."""
     panels = []
     for one, caption in zip(found, captions, strict=True):
-        texts, factor = None, ""
-        if max(one.values.shape) <= heatmap.NUMBERED:
-            numbers = zip(matrix(one, 4 if abs(one.values).max() >= 1 else 3), one.values.tolist(), strict=True)
-            texts = [[_short(text, value) for text, value in zip(*row, strict=True)] for row in numbers]
-            factor = scale(one) if readable(one) else ""
+        texts, factor = numbers(one) if max(one.values.shape) <= heatmap.NUMBERED else (None, "")
         title = one.name if len(one.name) <= LONG else f"{one.name[: LONG // 2]}…{one.name[-LONG // 2 :]}"
         rows, shown = reduced(one.values, DRAWN).tolist(), response(one.values, RESPONSE).tolist()
         panels.append(Panel(title, caption, rows, shown, one.gain, texts, factor))
     return heatmap.figure(panels, palette)
+
+
+def numbers(one: Analysis) -> tuple[list[list[str]], str]:
+    """The texts in the cells of a small kernel, and the factor that belongs to all of them; empty if it is 1."""
+    rows = zip(matrix(one, 4 if abs(one.values).max() >= 1 else 3), one.values.tolist(), strict=True)
+    texts = [[_short(text, value) for text, value in zip(*row, strict=True)] for row in rows]
+    return texts, scale(one) if readable(one) else ""
 
 
 def _short(text: str, value: float) -> str:
@@ -54,8 +57,8 @@ def _short(text: str, value: float) -> str:
 
 def readable(found: Analysis) -> bool:
     """Whether a kernel is easiest to read as whole numbers over a common denominator."""
-    numbers = found.integers
-    return numbers is not None and max(abs(number) for row in numbers for number in row) < 10**5
+    whole = found.integers
+    return whole is not None and max(abs(number) for row in whole for number in row) < 10**5
 
 
 def scale(found: Analysis) -> str:
@@ -65,9 +68,9 @@ def scale(found: Analysis) -> str:
 
 def matrix(found: Analysis, digits: int = 4) -> list[list[str]]:
     """The values as texts of the same width: whole numbers, to be multiplied by `scale`, or decimals with `digits` digits."""
-    numbers = found.integers
-    if numbers is not None and readable(found):
-        texts = [[str(number) for number in row] for row in numbers]
+    whole = found.integers
+    if whole is not None and readable(found):
+        texts = [[str(number) for number in row] for row in whole]
     else:
         decimals = digits - 1 - int(f"{abs(found.values).max():e}".partition("e")[2])
         form = f"z.{decimals}f" if 0 <= decimals <= digits + 3 else f".{digits - 1}e"  # z: no negative zeros

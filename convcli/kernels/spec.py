@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from math import isqrt
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,12 @@ from convcli.kernels.bank import Filter, Kernel, Matrix, checked
 FILES = (".npy", ".json", ".csv", ".txt", ".mat")
 """Endings of files with a kernel, which `convcli.kernels.kernel_files` reads."""
 
+MOST_SIDE, MOST_VALUES = 1 << 15, 1 << 22
+"""The most rows and columns of a kernel in a file, and the most numbers. No picture takes more in reasonable time."""
+
+LONGEST = 40
+"""The most characters of a literal in a remark."""
+
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:(.*)", re.DOTALL)
 
@@ -23,8 +30,9 @@ _MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:
 def parse(spec: str) -> Filter:
     """Turn a SPEC into a `Filter`.
 
-    It is ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions like ``1/9`` are allowed);
-    ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat.
+    It is ``NAME[:ARGS]``; a literal with rows separated by ``;`` and values by ``,`` (fractions like ``1/9`` are allowed, and
+    ``(…)/16`` divides all); ImageMagick's ``"WxH[+X+Y]: v,v …"``; or a path that ends in .npy, .json, .csv, .txt or .mat, or
+    as an image does.
 
     Raises `KernelError` if it is none of these, or if the kernel is empty, not finite, or has rows of different lengths.
     """
@@ -37,17 +45,22 @@ def parse(spec: str) -> Filter:
     if (path := Path(text)).suffix.lower() in FILES:
         from convcli.kernels import kernel_files
 
-        return Filter(named.safe_label(path.stem), (Kernel(text, kernel_files.read(path)),), spec=text)
+        values, notes = kernel_files.read(path)
+        return Filter(named.safe_label(path.stem), (Kernel(text, values),), spec=text, notes=notes)
     if path.suffix.lower() in ENDINGS:
-        remedy = f"kernels are {', '.join(FILES)} files, or names (sobel)"
-        raise KernelError(f"kernel '{spec}'", "is an image", remedy)
-    if (values := magick(text)) is not None:
-        return Filter("kernel", (Kernel(text, values),), spec=text)
+        from convcli.kernels import kernel_images
+
+        label, kernel = named.safe_label(path.stem), Kernel(text, kernel_images.read(path))
+        return Filter(label, (kernel,), spec=text, image=True)
+    if (matrix := magick(text)) is not None:
+        return Filter("kernel", (Kernel(text, matrix),), spec=text)
     if re.fullmatch(r"\d+", text) and int(text) > 1:
         remedy = f"use box:{text} for a size, or another kernel's name, or {text}.0 to multiply every pixel"
         raise KernelError(f"kernel '{spec}'", "may be a size or a factor", remedy)
     if re.search(r"\d", text) and ("," in text or ";" in text or re.fullmatch(rf"{_NUMBER}(\s+{_NUMBER})*", text)):
-        return Filter("kernel", (Kernel(text, literal(text)),), spec=text)
+        values = literal(text)
+        notes = half_divided(text, values.size) + one_row(text, values, "separate rows by ;")
+        return Filter("kernel", (Kernel(text, values),), spec=text, notes=notes)
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}'", "is empty", "give at least one number, or a name (sobel)")
     if os.path.exists(path) and not os.path.isdir(path):  # False if it cannot be a path
@@ -58,9 +71,41 @@ def parse(spec: str) -> Filter:
 
 
 def literal(text: str) -> Matrix:
-    """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed."""
+    """A matrix literal as ``(kh, kw)`` in float64. Rows are separated by ``;``, values by ``,``; fractions are allowed.
+
+    ``(…)/16`` divides all values by 16.
+    """
+    if (whole := DIVIDED.fullmatch(text)) is not None:
+        by = _value(whole[2], text)
+        if by == 0:
+            raise KernelError(f"kernel '{text}'", "divides by zero", "every value must be finite")
+        return checked(literal(whole[1].strip()) / by, f"'{text}'")
     rows = text.removesuffix(";").split(";")
     return checked([[_value(cell, text) for cell in row.split(",")] for row in rows], f"'{text}'")
+
+
+DIVIDED = re.compile(r"\s*\(([^()]*)\)\s*/\s*([^(),;]+)\s*")
+
+
+def half_divided(text: str, size: int) -> tuple[str, ...]:
+    """A remark if only the last of `size` values is a fraction: all of them may be meant."""
+    last = text.rpartition(",")[2].strip()
+    if size < 3 or "(" in text or ";" in last or not text.count("/") == last.count("/") == 1:
+        return ()
+    shown, by = text if len(text) <= LONGEST else f"…{text[-LONGEST:]}", last.partition("/")[2]
+    whole = f"write '(…)/{by}' or {param('divisor', by)}"
+    return (f"kernel '{shown}': only its last value is divided by {by}; to divide all of them, {whole}",)
+
+
+def one_row(name: str, values: Matrix, remedy: str) -> tuple[str, ...]:
+    """A remark if a single row has as many values as a square. `remedy` says how to write rows."""
+    side, steps = isqrt(values.size), np.diff(values[0])
+    if len(values) > 1 or side == 1 or side % 2 == 0 or side * side != values.size:
+        return ()
+    if (steps[: steps.size // 2] > 0).all() and (steps[steps.size // 2 :] < 0).all():  # as a Gaussian of one dimension
+        return ()
+    shown = name if len(name) <= LONGEST else f"{name[:LONGEST]}…"
+    return (f"kernel '{shown}' is one row of {values.size} values: if {side}×{side} is meant, {remedy}",)
 
 
 def number(cell: str) -> float:
@@ -100,8 +145,13 @@ def magick(text: str) -> Matrix | None:
     if not width * height:
         rule = f"is {width}x{height}, without values"
         raise KernelError(f"kernel '{text}'", rule, "both sides must be at least 1")
-    cells = re.split(r"[\s,]+", match[6].strip().strip(","))
-    values = [0.0 if cell.lower() in ("-", "nan") else _value(cell, text) for cell in cells if cell]
+    if max(width, height) > MOST_SIDE or width * height > MOST_VALUES:
+        raise KernelError(f"kernel '{text[:40]}'", f"is {width}x{height}, which is too large", "is it a kernel?")
+    cells = re.split(r"[\s,]+", match[6].strip().strip(","), maxsplit=width * height + 1000)
+    holes = ("-", "nan")
+    if cells != [""] and all(cell.lower() in holes for cell in cells):
+        raise KernelError(f"kernel '{text}'", "has holes only", "give at least one number")
+    values = [0.0 if cell.lower() in holes else _value(cell, text) for cell in cells if cell]
     if len(values) != width * height or not values:
         rule = f"has {len(values)} values, {width}x{height} (width x height) needs {width * height}"
         raise KernelError(f"kernel '{text}'", rule, "separate them by commas or spaces")

@@ -1,82 +1,113 @@
-"""4-D arrays of weights in files: .npy, .npz, .safetensors and .pt (tensors only, never code)."""
+"""The weights of a layer in a file: found by their key, computed if the file has only their parts, in PyTorch's order."""
 
 from __future__ import annotations
 
 import os
-import stat
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import nan, prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli import extras
 from convcli.errors import KernelError, param
+from convcli.kernels import containers, layouts
+from convcli.kernels.containers.tensors import Tensor, listing, source_of
 from convcli.kernels.named import safe_label
-from convcli.kernels.tensors import Tensor, from_torch, invalid, name_of, of_array, source_of
-from convcli.system import memory, npy
-from convcli.system.context import without_warnings
+from convcli.kernels.parametrized import Computed, completed
 from convcli.system.files import reason
 
-if TYPE_CHECKING:
-    from zipfile import ZipFile, ZipInfo
-
 ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"
+
+PLAIN = (".npy", ".npz", ".safetensors", ".pt", ".pth")
+"""Files that a short script can read."""
 
 
 class Weights(NamedTuple):
     """The arrays of a layer."""
 
-    weight: NDArray[np.floating]  # 4-D and finite, in its own float dtype (float64 for integers)
+    # 4-D and finite, in its own float dtype (float64 for integers), in PyTorch's order
+    weight: NDArray[np.floating]
     label: str  # the key, or the file's name without its suffix, for file names
-    # 1-D and finite. It has the key ``NAME.bias`` if the weight has the key ``NAME.weight``, as in PyTorch's layers.
+    # 1-D and finite. It has the key ``NAME.bias`` if the weight has the key ``NAME.weight``, as in PyTorch's layers, or
+    # ``NAME/bias`` for ``NAME/kernel``, as in Keras's and Flax's; or the one that a model of ONNX says.
     bias: NDArray[np.floating] | None
     bias_name: str  # the key of the bias; empty if there can be none
+    groups: int | None = None  # the number of groups, if the layout says it: of a depthwise layer of Keras
+    notes: tuple[str, ...] = ()  # what was done to the weights, and what may not be meant
+    plain: bool = True  # whether a short script reads the same array from the file
+    files: tuple[str, ...] = ()  # the paths that were read
 
 
-def load(spec: str) -> Weights:
-    """Read ``FILE[:KEY]``.
+def load(spec: str, transpose: bool = False, layout: str | None = None, groups: int = 1) -> Weights:
+    """Read ``FILE[:KEY]`` for a direct or a transposed operation.
+
+    `layout` is that of the file, one of `convcli.vocabulary.LAYOUTS`; None: what the file says, else PyTorch's.
 
     Raises `KernelError` if there is no such file or key, no 4-D tensor, or several and no key, or if the file has pickled
     objects, or values that are not finite.
     """
     path, key = split(spec)
-    with _opened(path, key) as found:
+    with _opened(path, key, transpose) as (found, computed):
         name = _chosen(found, path, key)
-        weight, beside = _values(found, path, name), _bias_of(name)
+        tensor, weight, beside = found[name], _values(found, path, name), _bias_of(name, found)
         bias = _values(found, path, beside) if beside in found and len(found[beside].shape) == 1 else None
-    return Weights(weight, safe_label(key or path.stem), bias, beside)
+    source, notes = source_of(path, name), []
+    if name in computed:
+        notes.append(f"weights {source} are computed from {' and '.join(computed[name].parts)}: {computed[name].how}")
+    order = layout or tensor.layout or layouts.own(transpose)
+    if layout is None and tensor.layout:
+        notes.append(f"weights {source} are taken as {order}, as Keras saves them; see {param('layout')}")
+    if weight.ndim == 3:
+        flat, weight = weight.shape, layouts.with_rows(weight, order)
+        notes.append(
+            f"weights {source} of shape {flat}, as a Conv1d has them, are taken as {weight.shape}, with one row"
+        )
+    elif layout is None and not tensor.layout and (suspicion := layouts.suspected(weight.shape)):
+        notes.append(suspicion)
+    given = weight
+    weight, depthwise = layouts.arranged(weight, order, transpose, groups, source)
+    plain = weight is given or (weight.shape == tensor.shape and order == layouts.own(transpose))
+    plain = plain and name not in computed and path.suffix.lower() in PLAIN
+    label = safe_label(key or path.stem)
+    return Weights(weight, label, bias, beside, depthwise, tuple(notes), plain, (str(path),))
 
 
 @contextmanager
-def _opened(path: Path, key: str | None = None) -> Iterator[Mapping[str, Tensor]]:
-    """The tensors in a file by name, at least the ones that belong to a key. Their values can be read in the block.
+def _opened(
+    path: Path, key: str | None = None, transpose: bool = False
+) -> Iterator[tuple[Mapping[str, Tensor], Mapping[str, Computed]]]:
+    """The tensors in a file by name, at least the ones that belong to a key; and how some are computed from others.
 
-    Raises `KernelError` if the file cannot be read, also for errors of the operating system in the block.
+    Their values can be read in the block. Raises `KernelError` if the file cannot be read, also for errors of the operating
+    system in the block.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise KernelError(
-            f"weights '{path}'", f"end in none of {', '.join(SUFFIXES)}", "save them in one of these formats"
-        )
     try:
-        with path.open("rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                rule = "are not in a file but in a device or a pipe"
-                raise KernelError(f"weights '{path}'", rule, "save them to a file first")
-        yield reader(path, key)
+        yield completed(containers.read(path, key), transpose, str(path))
     except OSError as error:
         raise KernelError(f"weights '{path}'", "cannot be read", **reason(error)._asdict()) from None
 
 
-def _bias_of(name: str | None) -> str:
+_NAMES = (
+    (re.compile(r"(.*?)weight"), r"\1bias"),
+    (re.compile(r"((?:.*[./])?)(?:depthwise_|pointwise_)?kernel(:0)?"), r"\1bias\2"),
+)
+"""The names of weights, and those of their biases."""
+
+
+def _bias_of(name: str, found: Mapping[str, Tensor]) -> str:
     """The key of the bias that belongs to a weight: ``conv1.bias`` for ``conv1.weight``. Empty if there can be none."""
-    return f"{name.removesuffix('weight')}bias" if name is not None and name.endswith("weight") else ""
+    if found[name].bias:
+        return found[name].bias
+    if numbered := re.fullmatch(r"(.*vars/)(\d+)", name):  # the variables of a layer of Keras 3, in their order
+        return f"{numbered[1]}{int(numbered[2]) + 1}"
+    for pattern, bias in _NAMES:
+        if made := pattern.fullmatch(name):
+            return made.expand(bias)
+    return ""
 
 
 def split(spec: str) -> tuple[Path, str | None]:
@@ -85,32 +116,43 @@ def split(spec: str) -> tuple[Path, str | None]:
     Raises `KernelError` if the text is empty, or ends in a colon.
     """
     if not spec:
-        raise KernelError("weights ''", "are empty", f"name a file that ends in {', '.join(SUFFIXES)}")
-    head, colon, tail = spec.rpartition(":")
-    if os.path.exists(spec) or not colon or Path(head).suffix.lower() not in SUFFIXES:
+        raise KernelError("weights ''", "are empty", f"name a file that ends in {', '.join(containers.SUFFIXES)}")
+    if os.path.exists(spec):
         return Path(spec), None
-    if not tail:
-        raise KernelError(f"weights '{spec}'", "end in a colon without a key", "write FILE or FILE:KEY")
-    return Path(head), tail
+    colons = [place for place, sign in enumerate(spec) if sign == ":"]
+    there = [place for place in reversed(colons) if os.path.isfile(spec[:place])]  # a key may have colons, too
+    likely = [place for place in colons if Path(spec[:place]).suffix.lower() in containers.KINDS]
+    for place in (*there, *likely):
+        if place == len(spec) - 1:
+            raise KernelError(f"weights '{spec}'", "end in a colon without a key", "write FILE or FILE:KEY")
+        return Path(spec[:place]), spec[place + 1 :]
+    return Path(spec), None
 
 
 def _chosen(found: Mapping[str, Tensor], path: Path, key: str | None) -> str:
-    """The name of the wanted 4-D tensor."""
+    """The name of the wanted tensor: 4-D, or 3-D as in a Conv1d if there is no other."""
     if key is not None and key not in found:
-        raise KernelError(f"weights '{path}'", f"have no key '{key}'", f"the keys are {_listing(list(found))}")
-    fitting = [name for name in (found if key is None else [key]) if len(found[name].shape) == 4]
+        near = _near(key, list(found))
+        remedy = f"did you mean {' or '.join(near)}?" if near else f"the keys are {listing(list(found))}"
+        raise KernelError(f"weights '{path}'", f"have no key '{key}'", remedy)
+    names = [*found] if key is None else [key]
+    fitting = next((some for axes in (4, 3) if (some := [one for one in names if len(found[one].shape) == axes])), [])
     if len(fitting) > 1:
-        remedy = f"name one as {path}:KEY of {_listing(fitting)}"
-        raise KernelError(f"weights '{path}'", f"hold {len(fitting)} 4-D arrays", remedy)
+        remedy = f"name one as {path}:KEY of {listing(fitting)}"
+        raise KernelError(f"weights '{path}'", f"hold {len(fitting)} {len(found[fitting[0]].shape)}-D arrays", remedy)
     if not fitting:
         shapes = [str(tensor.shape) for tensor in found.values()] if key is None else [str(found[key].shape)]
         remedy = f"save {ROWS}; a 2-D kernel goes with {param('kernel')}"
-        raise KernelError(f"weights {source_of(path, key)}", f"are not 4-D but {_listing(shapes) or 'empty'}", remedy)
+        raise KernelError(f"weights {source_of(path, key)}", f"are not 4-D but {listing(shapes) or 'empty'}", remedy)
     return fitting[0]
 
 
-def _listing(names: list[str]) -> str:
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+def _near(key: str, names: list[str]) -> list[str]:
+    """Up to three names that may be meant."""
+    from difflib import get_close_matches
+
+    parts = re.compile(rf"(?:^|[./]){re.escape(key)}(?:[./:]|$)")
+    return list(dict.fromkeys([*filter(parts.search, names), *get_close_matches(key, names, 3)]))[:3]
 
 
 def _values(found: Mapping[str, Tensor], path: Path, name: str) -> NDArray[np.floating]:
@@ -126,154 +168,11 @@ def _values(found: Mapping[str, Tensor], path: Path, name: str) -> NDArray[np.fl
     return native
 
 
-def _read_npy(path: Path, key: str | None) -> Mapping[str, Tensor]:
-    if key is not None:
-        raise KernelError(f"weights '{path}'", f"are one array and have no key '{key}'", f"write {path}")
-    try:
-        with path.open("rb") as stream:
-            return {"": of_array(npy.read(stream, stream.seek(0, 2)))}
-    except npy.NpyError as error:
-        raise KernelError(f"weights '{path}': the file", *error.args) from None
-
-
-def _read_npz(path: Path, key: str | None) -> Mapping[str, Tensor]:
-    with _archive(path) as archive:
-        members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
-        found: dict[str, Tensor] = {}
-        for name, member in members.items():
-            if key in (None, name) or key not in members or name == _bias_of(key):
-                with archive.open(member) as stream:
-                    header = npy.header(cast("BinaryIO", stream))
-                dtype = header.dtype.newbyteorder("=") if header.dtype.itemsize <= 8 else np.dtype(np.float64)
-                found[name] = Tensor(header.shape, str(dtype), partial(_member, path, member))
-        return found
-
-
-def _member(path: Path, member: str) -> NDArray[Any]:
-    """The array of a member of a .npz file."""
-    with _archive(path) as archive, archive.open(member) as stream:
-        _check_inflation(path, [archive.getinfo(member)])
-        return npy.read(cast("BinaryIO", stream), archive.getinfo(member).file_size)
-
-
-@contextmanager
-def _archive(path: Path) -> Iterator[ZipFile]:
-    """A .npz file. What is wrong with it, or with an array in it, becomes a `KernelError`."""
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except npy.NpyError as error:
-        raise KernelError(f"weights '{path}': the file", *error.args) from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
-        raise invalid(path, ".npz") from None
-
-
-def _read_safetensors(path: Path, key: str | None) -> Mapping[str, Tensor]:
-    from convcli.kernels import safetensors_file
-
-    return safetensors_file.read(path)
-
-
-def _read_pt(path: Path, key: str | None) -> Mapping[str, Tensor]:
-    if not extras.is_installed("torch"):
-        remedy = f"{extras.how_to_get('torch')}, or save them as .safetensors"
-        raise KernelError(f"weights '{path}'", "need torch, which is not installed", remedy)
-    import torch
-
-    _check_archive(path)
-    try:
-        with without_warnings():  # about files that are refused below
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # UnpicklingError, RuntimeError, EOFError, …: it depends on the damage
-        said = str(error).lower()
-        if "torchscript" in said:
-            remedy = "save the tensors alone, torch.save(model.state_dict(), …)"
-            raise KernelError(f"weights '{path}'", "are a TorchScript program", remedy) from None
-        if "nested" in said:
-            raise _nested(path) from None
-        unsafe = "unsupported global" in said or "unsupported class" in said
-        with path.open("rb") as stream:
-            if not unsafe or stream.read(2) not in _ARCHIVES:
-                raise invalid(path, ".pt") from None
-        remedy = "save a plain array or a state_dict of tensors"
-        raise KernelError(f"weights '{path}'", "hold pickled objects, which can run code", remedy) from None
-    values = {"": loaded} if isinstance(loaded, torch.Tensor) else loaded
-    if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
-        values = values["state_dict"]
-    if not isinstance(values, dict):
-        remedy = "save a tensor or a state_dict of tensors"
-        raise KernelError(f"weights '{path}'", f"hold a {type(loaded).__name__}", remedy)
-    values = _flat(values)
-    found = {name: tensor for name, tensor in values.items() if isinstance(tensor, torch.Tensor)}
-    if values and not found:
-        raise KernelError(f"weights '{path}'", f"hold no tensors, only {_listing(list(values))}", "save a state_dict")
-    whole = {name: tensor for name, tensor in found.items() if not tensor.is_nested}
-    if found and not whole:
-        raise _nested(path)
-    return {
-        name: Tensor(tuple(one.shape), name_of(one), partial(from_torch, one, source_of(path, name)))
-        for name, one in whole.items()
-    }
-
-
-MOST_INFLATED, MOST_TIMES = 256 << 20, 100
-"""Weights that become larger than this are not inflated if they are so many times smaller in their file: no numbers are."""
-
-
-def _check_archive(path: Path) -> None:
-    """Refuse a file of torch that is an archive, as `_check_inflation`."""
-    import zipfile
-
-    with suppress(zipfile.BadZipFile, NotImplementedError, ValueError), zipfile.ZipFile(path) as archive:
-        _check_inflation(path, archive.infolist())
-
-
-def _check_inflation(path: Path, members: Sequence[ZipInfo]) -> None:
-    """Refuse members of an archive that would become more than the memory holds, or that may be a decompression bomb."""
-    need, held = (sum(getattr(info, size) for info in members) for size in ("file_size", "compress_size"))
-    if memory.refuses(need):
-        rule = f"hold {need / 2**30:.1f} GiB of values, {memory.share()}"
-        raise KernelError(f"weights '{path}'", rule, "save the layer that is wanted alone")
-    if need > max(MOST_INFLATED, MOST_TIMES * held):
-        rule = f"inflate from {held / 2**20:.1f} to {need >> 20} MiB, and may be a decompression bomb"
-        raise KernelError(f"weights '{path}'", rule, "if not, save them without compression")
-
-
-def _nested(path: Path) -> KernelError:
-    rule = "hold nested tensors, whose parts differ in size"
-    return KernelError(f"weights '{path}'", rule, "save each part as a tensor")
-
-
-def _flat(tensors: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested state_dicts in one dictionary, with keys such as ``model.conv1.weight``."""
-    flat: dict[str, Any] = {}
-    for name, value in tensors.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
-
-
-_ARCHIVES = b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"
-"""The first bytes of torch's files: a zip archive, or a pickle of protocol 2 or later."""
-
-_READERS: dict[str, Callable[[Path, str | None], Mapping[str, Tensor]]] = {
-    ".npy": _read_npy,
-    ".npz": _read_npz,
-    ".safetensors": _read_safetensors,
-    ".pt": _read_pt,
-    ".pth": _read_pt,
-}
-SUFFIXES = (*_READERS,)
-
-
 class Stored(NamedTuple):
-    """A 4-D tensor in a file."""
+    """A tensor in a file that can be a layer's weights: 4-D, or 3-D in a file without 4-D ones."""
 
     name: str  # its key; empty for the array of a .npy file
-    shape: tuple[int, ...]  # ``(C_out, C_in/groups, kh, kw)``; of a transposed layer ``(C_in, C_out/groups, kh, kw)``
+    shape: tuple[int, ...]  # in the file
     dtype: str  # in the file
     # least, greatest and mean value; NaN if one of the values is NaN
     low: float
@@ -288,15 +187,16 @@ class Stored(NamedTuple):
 
 
 def stored(path: Path, key: str | None = None) -> list[Stored]:
-    """The 4-D tensors in a file, in the order of the file, or only the one with this `key`.
+    """The tensors in a file that can be weights, in the order of the file, or only the one with this `key`.
 
     Raises `KernelError` if the file cannot be read or has none, or if the values of a single one cannot be read.
     """
-    with _opened(path, key) as held:
-        fitting = [name for name, one in held.items() if len(one.shape) == 4 and 0 not in one.shape]
+    with _opened(path, key) as (held, _):
+        fitting = next((some for axes in (4, 3) if (some := _of(held, axes))), [])
         names = [name for name in fitting if key in (None, name)]
         if not names and key is not None:
-            _values(held, path, _chosen(held, path, key))  # raises the error that says why
+            names = [_chosen(held, path, key)]  # or the error that says why
+            _values(held, path, names[0])
         if not names:
             what = (
                 ", ".join(f"{name or 'array'} {tensor.shape}" for name, tensor in list(held.items())[:6]) or "nothing"
@@ -304,12 +204,21 @@ def stored(path: Path, key: str | None = None) -> list[Stored]:
             more = f" and {len(held) - 6} more" if len(held) > 6 else ""
             remedy = f"save {ROWS}; a 2-D kernel is a SPEC"
             raise KernelError(f"weights '{path}'", f"have no 4-D tensor, only {what}{more}", remedy)
-        biases = {name: _bias_of(name) for name in names if _bias_of(name) in held}
+        biases = {name: beside for name in names if (beside := _bias_of(name, held)) in held and _is_bias(held[beside])}
         tensors = {name: held[name] for name in names}
         return [
             Stored(name, one.shape, one.dtype, *_spread(one, len(names) == 1), biases.get(name))
             for name, one in tensors.items()
         ]
+
+
+def _of(held: Mapping[str, Tensor], axes: int) -> list[str]:
+    """The names of the tensors with so many axes, none of which is empty."""
+    return [name for name, one in held.items() if len(one.shape) == axes and 0 not in one.shape]
+
+
+def _is_bias(tensor: Tensor) -> bool:
+    return len(tensor.shape) == 1
 
 
 def _spread(tensor: Tensor, alone: bool) -> tuple[float, float, float]:

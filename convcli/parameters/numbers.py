@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from math import inf
+from math import inf, isfinite
 from typing import Any, NamedTuple, TypeVar
 
 import click
@@ -225,6 +225,26 @@ class BiasType(WordType[Bias]):
             if abs(float(part.rstrip("%"))) > MAX_VALUE:
                 raise ValueError(f"'{part}' is out of range: use -{MAX_VALUE:g} to {MAX_VALUE:g}")
         return Bias(tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts))
+
+
+class DivisorType(WordType[float | str]):
+    """``N``, a number that is not 0; or ``sum`` or ``abs``."""
+
+    name = "N|sum|abs"
+    _words: Mapping[str, str] = {"sum": "the kernel's own sum", "abs": "the sum of its magnitudes"}
+
+    def _parse(self, text: str) -> float | str:
+        if (word := text.strip().lower()) in self._words:
+            return word
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if number == 0 or not isfinite(number):
+            raise ValueError(
+                f"'{text}' is not a number other than 0, sum or abs: use 16, or sum for the kernel's own sum"
+            )
+        return number
 
 
 class Asked(NamedTuple):

@@ -87,7 +87,8 @@ def too_large(item: Done) -> str:
     if abs(abs(total) / steps - 1) < 1e-3:
         return ""
     spread = "" if steps == 1 else f", which stride {report.pair(spec.stride)} divides by {steps}"
-    remedy = f"; divide it by {total / steps:.6g} to keep the brightness" if total > 0 else ""
+    by = "--normalize" if steps == 1 else f"--divisor {total / steps:.6g}"
+    remedy = f"; {by} keeps the brightness" if total > 0 else ""
     return f"the kernel sums to {total:.6g}{spread}{remedy}"
 
 

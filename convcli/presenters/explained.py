@@ -100,7 +100,7 @@ def _pixel_blocks(answer: Pixel, width: int) -> list[report.Block]:
         blocks += panels.blocks(subject, window, width)
     if len(windows) > len(shown):
         blocks.append(_sums(answer, len(windows) - len(shown), width))
-    if legend := phrases.marks(subject, answer.traces):
+    if legend := phrases.marks(subject, answer.traces) + phrases.rounding(answer.traces):
         blocks.append([*([(f"  {line}", "faint")] for line in legend), []])
     terms = [term for one in answer.traces for term in panels.largest(one.terms)]
     if terms and subject.geometry.transpose:
@@ -139,7 +139,7 @@ def _facts(answer: Pixel) -> report.Table:
         ("input", f"{subject.source}  {report.shape(subject.image.shape)}"),
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
         ("operation", phrases.flip(subject)),
-        ("kernel", f"{subject.kernel_name}, {geometry.kernel}"),
+        ("kernel", f"{subject.operation.written}, {geometry.kernel}"),
         *geometry_rows(geometry),
     ]
     if spec.groups > 1:

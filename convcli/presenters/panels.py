@@ -112,9 +112,11 @@ def largest(terms: Iterable[Term]) -> list[Term]:
 
 def contributions(title: str, terms: Sequence[Term]) -> report.Table:
     """The largest terms, and the sum of the others."""
+    shown = terms[:_MOST_TERMS]
+    products = phrases.texts(np.array([[one.product for one in shown]]))[0]
     rows = [
-        (f"{one.channel}", "{},{}".format(*one.pixel), "{},{}".format(*one.tap), *map(text, (*one[3:], one.product)))
-        for one in terms[:_MOST_TERMS]
+        (f"{one.channel}", "{},{}".format(*one.pixel), "{},{}".format(*one.tap), *map(text, one[3:]), product)
+        for one, product in zip(shown, products, strict=True)
     ]
     if len(terms) > _MOST_TERMS:
         rest = sum(one.product for one in terms[_MOST_TERMS:])

@@ -21,7 +21,7 @@ from convcli.runs.outputs import Job
 from convcli.runs.single import Done, Writing, in_blocks, process
 from convcli.system import context, memory
 from convcli.system.files import refusal
-from convcli.system.names import STDIO, is_stream
+from convcli.system.names import STDIO, is_stream, is_url
 from convcli.system.parallel import workers
 
 PATIENCE = 2.0
@@ -248,7 +248,14 @@ class Batch:
 
 def must_be_alone(job: Job, how: Writing) -> bool:
     """Whether no other image may be worked on meanwhile: a stream takes one after another, and blocks take all threads."""
-    return job.source == STDIO or is_stream(job.target) or in_blocks(job.source, job.target, how)
+    if job.source == STDIO or is_stream(job.target) or how.blocks.asked:
+        return True
+    if job.error is not None or not in_blocks(job.source, job.target, how):
+        return False
+    try:
+        return bool(images.row_of(images.format_of(job.target, how.container, None)).blocks)
+    except ImageError:  # told when its turn comes
+        return False
 
 
 def bug(error: Exception) -> ConvError:
@@ -268,10 +275,10 @@ def outcome_of(
 
     `judge` gets what was raised, with its causes, which the error does not have any more.
     """
-    if skip_existing and os.path.exists(target) and not is_stream(target):
+    if skip_existing and _exists(target):
         return Skipped(source, target)
     try:
-        return process(source, target, operation, how)
+        return _way(source, target, how)(source, target, operation, how)
     except ExhaustedError:
         raise
     except ConvError as error:
@@ -293,6 +300,23 @@ def outcome_of(
         judge(cause)
     failed.__traceback__ = failed.__context__ = None  # these keep pixels in memory, too
     return failed
+
+
+def _exists(target: str) -> bool:
+    if not is_url(target):
+        return os.path.exists(target) and not is_stream(target)
+    from convcli.system import stores
+
+    return stores.exists(target)
+
+
+def _way(source: str, target: str, how: Writing) -> Callable[[str, str, Operation, Writing], Done]:
+    """What processes an image: as a whole, or in blocks."""
+    if not in_blocks(source, target, how):
+        return process
+    from convcli.runs import blocks
+
+    return blocks.process if how.blocks.asked or blocks.suits(source, target, how) else process
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -13,8 +14,10 @@ from convcli.backends.numpy.blocks import Block
 from convcli.geometry import ZERO, Size
 from convcli.images import Picture, Storage
 from convcli.images.formats import row_of
-from convcli.images.picture import WindowedFile
+from convcli.images.guards import check_pixels
+from convcli.images.picture import WindowedFile, joined
 from convcli.images.reading.windows import opened_windows
+from convcli.images.reading.windows.refusals import WholeError
 from convcli.images.writing.storage import pixels_of, tensor_of
 from convcli.pointwise.ranges import NOTHING, Clipped
 from convcli.runs import pipeline
@@ -35,6 +38,7 @@ class Request(NamedTuple):
     operation: Operation
     container: str
     policy: str | None
+    max_pixels: int | None = None  # of a picture that is held in memory
     cache_bytes: int = CACHE_BYTES
 
 
@@ -67,6 +71,34 @@ class Pixels:
         return pixels if self.with_alpha else pixels[: self.colours]
 
 
+class Held:
+    """A picture in memory as a `convcli.images.picture.WindowedFile`, for what only a block's target can be written as."""
+
+    interleaved = True
+
+    def __init__(self, picture: Picture) -> None:
+        self.scene, self.format = picture.scene, picture.metadata.format or ""
+        self.chunk = Size(*picture.size)
+        self._pixels = picture.colour if picture.alpha is None else joined(picture.colour, picture.alpha)
+
+    def read(self, rows: slice, columns: slice) -> Array:
+        """See `convcli.images.picture.WindowedFile.read`."""
+        return self._pixels[:, rows, columns]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _opened(request: Request) -> WindowedFile:
+    """The input: as a whole only if it cannot be read in windows, and its result cannot be written in another way."""
+    try:
+        return opened_windows(request.source, request.full_scale, request.cache_bytes)
+    except WholeError:
+        if row_of(request.container).writer:
+            raise
+    return Held(images.load(request.source, request.max_pixels, request.full_scale))
+
+
 class BlockWork:
     """A picture and an operation, opened and fitted to each other. Blocks of the result are made in any order, by any thread.
 
@@ -81,7 +113,7 @@ class BlockWork:
     """
 
     def __init__(self, request: Request) -> None:
-        self.file = opened_windows(request.source, request.full_scale, request.cache_bytes)
+        self.file = _opened(request)
         try:
             self._prepare(request)
         except BaseException:
@@ -90,6 +122,8 @@ class BlockWork:
 
     def _prepare(self, request: Request) -> None:
         scene, operation = self.file.scene, request.operation
+        if request.max_pixels is not None:  # which bounds the whole picture, in blocks too
+            check_pixels(request.source, prod(scene.size), request.max_pixels)
         self.scene = replace(scene, full_scale=images.white_of(scene, request.container))
         self.ready = pipeline.prepare(self.scene, operation, request.container, request.policy)
         ready = self.ready
@@ -99,7 +133,9 @@ class BlockWork:
         )  # fmt: skip
         task = self.blockwise.task
         self.geometry = task.geometry
-        self.storage: Storage = ready.kept_as(self.scene, operation, np.dtype(task.finish.dtype or task.dtype))
+        self.storage: Storage = ready.kept_as(
+            self.scene, operation, np.dtype(task.finish.dtype or task.dtype), task.dtype
+        )
         self.tensor = row_of(self.storage.container).tensor
         self.lookout = Lookout(self.scene, self.storage, ready.layer.kernel != (1, 1), task.dtype)
         self.stretches = self.storage.policy == "minmax"

@@ -18,7 +18,8 @@ from convcli import __version__, images
 from convcli.engine import ConvResult
 from convcli.errors import ConvError, ImageError, param
 from convcli.geometry import Size
-from convcli.images.reading.windows import identity_of
+from convcli.images.reading.windows import identity_of, opened_windows
+from convcli.images.reading.windows.refusals import WholeError
 from convcli.images.writing import kept
 from convcli.images.writing.blocks import Blocks as Sink
 from convcli.images.writing.blocks import Layout, block_target, worker
@@ -32,7 +33,7 @@ from convcli.runs.places.here import Here
 from convcli.runs.remarks import Looked
 from convcli.runs.single import Blocks, Done, Writing, placed
 from convcli.system import memory
-from convcli.system.context import current
+from convcli.system.context import current, hushed
 from convcli.system.files import refusal
 from convcli.system.names import is_url
 from convcli.system.parallel import workers
@@ -120,6 +121,18 @@ class BlockJob(NamedTuple):
         return ""
 
 
+def suits(source: str, target: str, how: Writing) -> bool:
+    """Whether a picture can be read in windows, and its result written in blocks. Of others, both are held in memory."""
+    row = images.row_of(images.format_of(target, how.container, None))
+    if not (row.blocks and row.writer):
+        return bool(row.blocks)
+    try:
+        opened_windows(source, how.full_scale).close()
+    except WholeError:
+        return False
+    return True
+
+
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
     """Apply an operation to a picture block by block, and write the result to `target`.
 
@@ -157,6 +170,7 @@ class Run:
         """Open and fit everything. Refuse what cannot be done before anything is written."""
         start = perf_counter()
         how, operation = self.how, self.operation
+        self.stack.enter_context(hushed())  # threads decode
         container = images.format_of(self.target, how.container, None)
         how.settings.check(container)
         cluster = self._cluster()
@@ -164,7 +178,7 @@ class Run:
         limit = memory.total_bytes() if cluster is None else cluster.limit or inf
         self.memory = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
         cache = min(CACHE_BYTES, self.memory // 8)
-        request = Request(self.source, how.full_scale, operation, container, how.policy, cache)
+        request = Request(self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache)
         self.work = self.stack.enter_context(BlockWork(request))
         self.layout = self._layout()
         self.size, self.threads = self._fitting(cache, block_target(self.layout).grid)

@@ -18,7 +18,8 @@ FAR = 1 << 20
 def hints(spec: ConvSpec, kernel: tuple[int, ...], bank: Bank | None = None) -> tuple[str, ...]:
     """All hints about an operation with a kernel of this size. `bank` has the kernels if they were named."""
     made_for = () if bank is None else tuple(_made_for_another(one, spec) for one in bank.filters)
-    found = (border(spec, kernel), *made_for, _surrounded(bank, spec), _shifted(spec, kernel))
+    unscaled = () if bank is None else tuple(map(_unscaled, bank.filters))
+    found = (border(spec, kernel), *made_for, *unscaled, _surrounded(bank, spec), _shifted(spec, kernel))
     return tuple(dict.fromkeys(filter(None, found)))
 
 
@@ -36,6 +37,14 @@ def border(spec: ConvSpec, kernel: tuple[int, ...]) -> str:
     if spec.transpose:
         return f"{mode} changes nothing: nothing beyond the border gets into the output"
     return f"{mode} changes nothing without {param('padding')}: nothing beyond the border is read"
+
+
+def _unscaled(one: Filter) -> str:
+    """A hint that a kernel from an image changes the brightness, as it has the values of pixels; else empty."""
+    total = float(one.kernels[0].values.sum())
+    if not one.image or abs(total - 1) < 1e-3:
+        return ""
+    return f"kernel '{one.spec}' sums to {total:.6g}: {param('normalize')} divides it by that"
 
 
 def _surrounded(bank: Bank | None, spec: ConvSpec) -> str:

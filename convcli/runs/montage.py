@@ -16,12 +16,14 @@ from convcli.drawing import heatmap
 from convcli.drawing.colors import PALETTES, Palette
 from convcli.drawing.grid import number
 from convcli.drawing.heatmap import Colors
-from convcli.drawing.sheet import GAP, MARGIN, Thumbnail, columns_of, lay_out
+from convcli.drawing.sheet import GAP, MARGIN, STRIP, Thumbnail, columns_of, lay_out
 from convcli.errors import ImageError, param
 from convcli.images import Picture
 from convcli.images.figures import raster
 from convcli.images.formats import TENSOR
 from convcli.kernels import filter_sheet
+from convcli.kernels.analysis import reduced
+from convcli.kernels.bank import Matrix
 from convcli.pointwise.ranges import Clipped, store
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
@@ -44,7 +46,10 @@ PEAK = 0.995
 """The share of a channel's values that stay below white when the channel is stretched: otherwise, a few peaks would
 leave the rest gray."""
 
-_SIGNED = f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped"
+_KEPT = "Kernels that sum to 1: 0 is black, full scale white, the rest is clipped."
+_SIGNED = (
+    f"0 is mid-gray where a channel has both signs, else black; each is stretched until {1 - PEAK:.1%} is clipped."
+)
 
 
 def run(
@@ -53,7 +58,8 @@ def run(
     """Apply an operation to a picture, and make a contact sheet of the result, at most `width` pixels wide.
 
     `source` is the picture's name, for the title, and `container` the format of the sheet. Without a range policy every channel
-    is stretched: 0 becomes black, or mid-gray if there are negative values. `theme` is one of `convcli.drawing.colors.PALETTES`.
+    is stretched: 0 becomes black, or mid-gray if there are negative values. But what a kernel of sum 1 makes stays as bright as
+    it is. `theme` is one of `convcli.drawing.colors.PALETTES`.
     The policy and the clipped values of the outcome are those of the channels on the sheet.
 
     Raises
@@ -98,15 +104,16 @@ def _page(
     grow = max(1, min(room // across, SMALL // max(height, across))) if shrink == 1 else 1
     size = ceil(height / shrink) * grow, ceil(across / shrink) * grow
     labels, icons = _labels(operation, count, outcome.picture.space), _icons(operation, count, palette)
+    policies = [policy or kept for kept in _kept(operation, outcome.picture, count)]
     spans = [_span(channel) for channel in colour]
     tiles = [Thumbnail(label, None, span, icon) for label, span, icon in zip(labels, spans, icons, strict=True)]
     drawn = f", drawn at 1/{shrink}" if shrink > 1 else f", every pixel as {grow}×{grow}" if grow > 1 else ""
-    caption = f"{count} channels of {height}×{across}{drawn}. {_SIGNED if policy is None else _RULES[policy]}."
-    laid = lay_out(tiles, size, f"{operation.label} on {Path(source).name}", caption, columns, palette)
+    caption = f"{count} channels of {height}×{across}{drawn}. {_rule(policy, policies)}"
+    laid = lay_out(tiles, size, f"{operation.written} on {Path(source).name}", caption, columns, palette)
     page = raster.paint(laid.scene).copy()
     counts = []
-    for channel, (x, y) in zip(colour, laid.places, strict=True):
-        gray, clipped = _gray(_averaged(channel, shrink), policy, outcome.picture.full_scale)
+    for channel, (x, y), how in zip(colour, laid.places, policies, strict=True):
+        gray, clipped = _gray(_averaged(channel, shrink), how, outcome.picture.full_scale)
         counts.append(clipped)
         page[y : y + size[0], x : x + size[1]] = gray.repeat(grow, 0).repeat(grow, 1)[..., np.newaxis]
     remarks = raster.remarks(laid.scene.shapes, "")
@@ -162,14 +169,38 @@ def _labels(operation: Operation, count: int, space: str) -> list[str]:
     return [f"{letters[block] if letters else block} {name}" for block in range(blocks) for name in names]
 
 
+def _kept(operation: Operation, result: Picture, count: int) -> list[str | None]:
+    """For each channel the range policy if the user asks for none: ``clip`` if its kernel keeps the brightness, else None."""
+    bank, spec = operation.bank, operation.spec
+    if bank is None or spec.transpose or operation.channels == "sum" or operation.bias is not None or result.assumed:
+        return [None] * count
+    rules = ["clip" if abs(kernel.values.sum() - 1) < 1e-6 else None for kernel in bank.kernels]
+    return rules * (count // len(rules)) if {rule for _, rule in bank.parts} == {"none"} else [None] * count
+
+
+def _rule(policy: str | None, policies: Sequence[str | None]) -> str:
+    """What black, gray and white are on the sheet, in words."""
+    if policy is not None:
+        return f"{_RULES[policy]}."
+    if None not in policies:
+        return _KEPT
+    return f"{_KEPT} Others: {_SIGNED}" if "clip" in policies else _SIGNED
+
+
 def _icons(operation: Operation, count: int, palette: Palette) -> list[Colors | None]:
     """A picture of the filter of each channel, if the filter can be drawn as one picture."""
     drawn: Sequence[Colors | None] = [None]
     bank, weight = operation.bank, operation.weight
     if bank is not None and {rule for _, rule in bank.parts} == {"none"}:
-        drawn = [heatmap.signed(kernel.values.tolist(), palette) for one in bank.filters for kernel in one.kernels]
+        drawn = [heatmap.signed(_icon(kernel.values).tolist(), palette) for kernel in bank.kernels]
     elif (
         weight is not None and not operation.spec.transpose and weight.shape[1] in (1, 3) and weight.shape[2:] != (1, 1)
     ):
         drawn = [picture for _, picture in filter_sheet.draw(weight, palette, count).tiles]
     return [*drawn] * (count // len(drawn)) if count % len(drawn) == 0 else [None] * count
+
+
+def _icon(values: Matrix) -> Matrix:
+    """A kernel as it is drawn before a label: a large one is reduced, and a single value has zeros around it."""
+    small = np.pad(values, 1) if values.size == 1 else values
+    return reduced(small, STRIP - 3)

@@ -11,7 +11,7 @@ import numpy as np
 from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
-from convcli.errors import ImageError, param
+from convcli.errors import GeometryError, ImageError, param
 from convcli.images import Metadata, Picture, Storage, row_of
 from convcli.images.picture import SPACES, Described, joined
 from convcli.layer import Layer
@@ -57,12 +57,12 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         alpha = picked(picture.alpha, *(under_centres(result.geometry, axis) for axis in (0, 1)))
         if colour.dtype.kind == "f":
             alpha = alpha.astype(colour.dtype)
-    kept = ready.kept_as(picture, operation, colour.dtype)
-    if picture.dtype != np.uint8 or picture.metadata.nodata is not None or result.dtype == "float16":
-        from convcli.runs.remarks import Lookout, beyond_half  # which most pictures do not need
+    kept = ready.kept_as(picture, operation, colour.dtype, result.dtype)
+    if picture.dtype != np.uint8 or picture.metadata.nodata is not None:
+        from convcli.runs.remarks import Lookout, infinite  # which most pictures do not need
 
         lookout = Lookout(picture, kept, ready.layer.kernel != (1, 1), result.dtype)
-        remarks = (*lookout.remarks(lookout.look(picture.colour)), *beyond_half(picture.colour, colour, result.dtype))
+        remarks = (*lookout.remarks(lookout.look(picture.colour)), *infinite(picture.colour, colour, result.dtype))
         kept = replace(kept, notes=(*kept.notes, *remarks))
     made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=ready.metadata_for(picture))
     return Outcome(made, result, kept, ready.layer.groups, None if picture.alpha is None else ready.alpha)
@@ -82,14 +82,27 @@ def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvS
         weight, groups = operation.bank.weight(channels, operation.channels, spec.groups, spec.transpose)
         spec, parts = replace(spec, groups=groups), operation.bank.parts
     layer = Layer.of(weight, spec)
-    layer.check(channels)
+    try:
+        layer.check(channels)
+    except GeometryError as error:
+        raise _of_another_layout(error, operation) or error from None
     if operation.bias is not None:
         kernels = sum(count for count, _ in parts)
         each = (
             f" ({channels} channels × {kernels} kernels)" if layer.outputs == channels * kernels > channels > 1 else ""
         )
         layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white, each)))
-    return layer, spec, Finish(parts)
+    return layer, spec, Finish(parts, real=operation.compute.dtype or "float32")
+
+
+def _of_another_layout(error: GeometryError, operation: Operation) -> GeometryError | None:
+    """The error of weights that do not fit, if their axes may be in another order; else None."""
+    if operation.weight is None:
+        return None
+    from convcli.kernels.layouts import suspected
+
+    said = suspected(tuple(operation.weight.shape))
+    return GeometryError(error.value, error.rule, said) if said and said in operation.notes else None
 
 
 class Prepared(NamedTuple):
@@ -129,12 +142,16 @@ class Prepared(NamedTuple):
         same = self.result_space == self.space == picture.space
         return picture.metadata if same else picture.metadata.of_other_colours
 
-    def kept_as(self, picture: Described, operation: Operation, computed: np.dtype[Any]) -> Storage:
-        """How the file stores results of the dtype `computed`: a tensor keeps its own."""
+    def kept_as(self, picture: Described, operation: Operation, given: np.dtype[Any], computed: str) -> Storage:
+        """How the file stores results that are given in one dtype and were computed in another: a tensor keeps its own.
+
+        Results of float16 that were scaled are given in float32.
+        """
         if not row_of(self.storage.container).tensor:
             return self.storage
         own = picture.dtype.kind == "f" and operation.compute.dtype is None
-        return replace(self.storage, dtype=(picture.dtype if own else computed).name)
+        kind = picture.dtype.name if own else computed if computed == "float16" else given.name
+        return replace(self.storage, dtype=kind)
 
 
 COMPUTED = {"premultiply": "weighs", "filter": "beside"}
@@ -175,10 +192,17 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
     channels -= has_alpha
     made = space if channels == colours else SPACES.get(channels, "tensor")
     has_alpha |= rule == "keep" and made != "tensor"
-    shape = (*picture.colour_shape[:-3], channels, *spec.resolve(picture.size, layer.kernel).output)
+    last = _channels_last(picture)
+    try:
+        output = spec.resolve(picture.size, layer.kernel).output
+    except GeometryError as error:
+        raise GeometryError(error.value, error.rule, error.remedy, last) if last and not error.why else error from None
+    shape = (*picture.colour_shape[:-3], channels, *output)
     fewer = _fewer(operation, picture, colours)
     whole = (*shape[:-3], channels + has_alpha, *shape[-2:])
     kept = images.storage_for(picture, made, shape, has_alpha, container, policy, fewer)
+    if last:
+        kept = replace(kept, notes=(*kept.notes, last))
     curved = linear or rule == "premultiply"
     lift = None
     if curved or gray:
@@ -204,9 +228,11 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
 def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
     """Whether lifted colours are float64: if asked for, if the pixels are float64, or if they have 16 bits and numpy computes.
 
-    `curved` says that colours are converted to linear light, or weighted by their alpha.
+    The reference is in float64 throughout. `curved` says that colours are converted to linear light, or weighted by their alpha.
     """
     compute = operation.compute
+    if compute.backend == "reference":
+        return True
     if compute.dtype is not None:
         return compute.dtype == "float64"
     if colour == np.uint16:
@@ -231,11 +257,19 @@ def _check_memory(ready: Prepared, operation: Operation) -> None:
         raise ImageError(f"an output of shape {shape}", rule, remedy)
 
 
+def _channels_last(picture: Described) -> str:
+    """What a tensor looks like whose channels come last; empty for others."""
+    channels, (height, width) = picture.channels, picture.size
+    if not row_of(picture.metadata.format).tensor or channels <= 4 or width not in (3, 4) or height <= 4:
+        return ""
+    shape, meant = f"({channels}, {height}, {width})", f"({width}, {channels}, {height})"
+    return f"{shape} is {channels} channels of {height}×{width}, as a .npy is (C, H, W): if (H, W, C) is meant, save {meant}"
+
+
 def _fewer(operation: Operation, picture: Described, channels: int) -> str:
     """How the user can get as many channels as the image has; empty if no option does this."""
-    height, width = picture.size
-    if row_of(picture.metadata.format).tensor and channels > 4 and width in (1, 3, 4):
-        return f"transpose the input: a .npy is (C, H, W), and ({channels}, {height}, {width}) looks like (H, W, C)"
+    if last := _channels_last(picture):
+        return f"transpose the input: {last}"
     if operation.bank is None:
         return ""
     each = operation.channels == "each"

@@ -18,6 +18,7 @@ import numpy as np
 
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
 from convcli.images.reading.windows import opened_windows
+from convcli.images.reading.windows.refusals import WholeError
 from convcli.runs.batch import Failed, Finished, Outcome, Skipped, Tally, bug, outcome_of
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job
@@ -45,11 +46,13 @@ PASSING = {
 
 
 def in_parts(source: str) -> bool:
-    """Whether a picture can be read in parts, so that many workers share it. A file that cannot be read at all is told later."""
+    """Whether a picture can be read in parts, so that many workers share it. What cannot be read at all is told later."""
     try:
         opened_windows(source).close()
-    except ConvError:
+    except WholeError:
         return False
+    except ConvError:
+        return True
     return True
 
 

@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from convcli import images
 from convcli.convspec import ConvSpec
 from convcli.drawing import heatmap
-from convcli.drawing.colors import PALETTES, Palette, channels
-from convcli.drawing.scene import Pixels, Rect, Shape
+from convcli.drawing.colors import PALETTES, Palette
+from convcli.drawing.grid import Cell, cells, pixels
+from convcli.drawing.scene import Rect, Shape, Text, fitting_size
 from convcli.drawing.sheet import Thumbnail, lay_out
 from convcli.errors import ImageError
 from convcli.geometry import Pair, Size
 from convcli.images import Picture
-from convcli.images.figures import raster
-from convcli.kernels import parse
-from convcli.kernels.analysis import reduced
+from convcli.images.figures import raster, screen
+from convcli.kernels import kernel_figure, parse
+from convcli.kernels.analysis import analyse, reduced
 from convcli.kernels.bank import Kernel
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation, assemble
@@ -32,8 +33,11 @@ SIDE = 400
 SMALL = 200
 """Smaller pictures are enlarged by a whole factor, at most to this size."""
 
-INSET = 12
-"""Pixels around the kernels in their tile."""
+INSET = 0.15
+"""The share of their tile that stays free around kernels, above and below together: room for the factor of their numbers."""
+
+READABLE = 10.0
+"""The least font size of the numbers in a kernel."""
 
 
 def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
@@ -55,8 +59,13 @@ def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
     operations = [_operation(one) for one in ([kernel.name for kernel in given.kernels] if apart else [spec])]
     results = [pipeline.run(picture, operation, "PNG", _policy(operation)) for operation in operations]
     steps = operations[0].spec.stride.rows
-    before = _cropped(_levels(picture, palette), SIDE // steps, SIDE // steps).repeat(steps, 0).repeat(steps, 1)
-    after = [_levels(replace(one.picture, full_scale=one.storage.full_scale), palette) for one in results]
+    before = (
+        _cropped(screen.levels(picture, palette.background), SIDE // steps, SIDE // steps)
+        .repeat(steps, 0)
+        .repeat(steps, 1)
+    )
+    shown = (replace(one.picture, full_scale=one.storage.full_scale) for one in results)
+    after = [screen.levels(one, palette.background) for one in shown]
     grow = max(1, SMALL // max(before.shape[:2]))
     size = before.shape[0] * grow, before.shape[1] * grow
     tiles = [Thumbnail("before"), Thumbnail("kernel"), Thumbnail("after")]
@@ -70,8 +79,8 @@ def draw(spec: str, source: str, theme: str) -> tuple[Picture, tuple[str, ...]]:
     if not apart:
         scene = scene.plus(_kernels(given.kernels, places.pop(1), size, palette))
     page = raster.paint(scene).copy()
-    for pixels, (x, y) in zip([before, *after], places, strict=True):
-        page[y : y + size[0], x : x + size[1]] = _cropped(pixels, *before.shape[:2]).repeat(grow, 0).repeat(grow, 1)
+    for levels, (x, y) in zip([before, *after], places, strict=True):
+        page[y : y + size[0], x : x + size[1]] = _cropped(levels, *before.shape[:2]).repeat(grow, 0).repeat(grow, 1)
     notes = (*picture.notes, *raster.remarks(scene.shapes, ""))
     return Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0), notes
 
@@ -105,18 +114,6 @@ def _caption(source: str, operations: list[Operation], picture: Picture, shown: 
     return f"{part}{f'Every pixel as {grow}×{grow}. ' if grow > 1 else ''}{line}"
 
 
-def _levels(picture: Picture, palette: Palette) -> NDArray[np.uint8]:
-    """The picture as it is seen on the page, ``(H, W, 3)``."""
-    white = picture.full_scale
-    real = np.nan_to_num(picture.colour.astype(np.float64) / white, nan=0.0, posinf=1.0, neginf=0.0)
-    colour = np.moveaxis(np.broadcast_to(real, (3, *real.shape[1:])), 0, -1)
-    if picture.alpha is not None:
-        alpha = (picture.alpha.astype(np.float64) / white)[..., np.newaxis]
-        colour = alpha * colour + (1 - alpha) * (np.array(channels(palette.background)) / 255)
-    levels: NDArray[np.uint8] = np.rint(colour.clip(0, 1) * 255).astype(np.uint8)
-    return levels
-
-
 def _cropped(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """The middle of a picture, at most this high and wide."""
     top, left = max(0, (pixels.shape[0] - height) // 2), max(0, (pixels.shape[1] - width) // 2)
@@ -126,21 +123,32 @@ def _cropped(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.u
 def _kernels(
     kernels: tuple[Kernel, ...], place: tuple[int, int], size: tuple[int, int], palette: Palette
 ) -> list[Shape]:
-    """Heat maps of kernels in their tile, beside or below each other."""
+    """Heat maps of kernels in their tile, beside or below each other, with numbers where they can be read."""
     (x, y), (height, width), count = place, size, len(kernels)
     across = max(range(1, count + 1), key=lambda n: min(width / n, height / ceil(count / n)))
     down = ceil(count / across)
-    side = min(width / across, height / down) - INSET
+    side = min(width / across, height / down) * (1 - INSET)
+    margin = side * INSET / 2
     shapes: list[Shape] = [Rect(x, y, width, height, fill=palette.background)]
     for number, kernel in enumerate(kernels):
         values = reduced(kernel.values, max(1, int(side)))
         cell = side / max(values.shape)
         cell = float(int(cell)) if cell >= 1 else cell
         high, wide = cell * values.shape[0], cell * values.shape[1]
-        left = x + (number % across + 0.5) * width / across - wide / 2
-        top = y + (number // across + 0.5) * height / down - high / 2
-        shapes += [
-            Pixels(left, top, wide, high, heatmap.signed(values.tolist(), palette)),
-            Rect(left, top, wide, high, stroke=palette.faint),
-        ]
+        middle = x + (number % across + 0.5) * width / across
+        left, top = middle - wide / 2, y + (number // across + 0.5) * height / down - high / 2
+        colors = heatmap.signed(values.tolist(), palette)
+        small = max(values.shape) <= heatmap.NUMBERED
+        texts, factor = kernel_figure.numbers(analyse(kernel)) if small else ([], "")
+        longest = max((text for row in texts for text in row), key=len, default="")
+        if longest and fitting_size(longest, 0.76 * cell, cell) >= READABLE:
+            rows = [
+                [Cell(fill, text, palette.faint) for fill, text in zip(*row, strict=True)]
+                for row in zip(colors, texts, strict=True)
+            ]
+            shapes += cells(left, top, cell, rows, palette.ink)
+            size_ = max(READABLE, 0.7 * margin)
+            shapes += [Text(middle, top + high + margin * 0.55, factor, size_, palette.ink, "middle")] if factor else []
+        else:
+            shapes += pixels(left, top, cell, colors, palette.faint)
     return shapes

@@ -134,9 +134,10 @@ def _as(value: float, dtype: np.dtype[Any]) -> float:
         return float(dtype.type(value)) if dtype.kind == "f" else value
 
 
-def beyond_half(given: Array, results: Array, dtype: str) -> tuple[str, ...]:
-    """A remark if results computed in float16 became infinite."""
-    if dtype == "float16" and results.dtype.kind == "f" and np.isinf(results).any() and np.isfinite(given).all():
-        remedy = f"use {param('dtype', 'float32 or bfloat16')}"
-        return (f"some results are beyond float16, which ends at 65504, and became infinite: {remedy}",)
+def infinite(given: Array, results: Array, dtype: str) -> tuple[str, ...]:
+    """A remark if finite values of 64 bits became infinite in the `dtype` of the computation. float16 is scaled instead."""
+    wide = given.dtype == np.float64 and dtype in ("float32", "bfloat16") and results.dtype.kind == "f"
+    if wide and np.isinf(results).any() and np.isfinite(given).all():
+        limit, remedy = np.finfo(np.float32).max, f"use {param('dtype', 'float64')}"
+        return (f"some results are beyond {dtype}, which ends at {limit:.2g}, and became infinite: {remedy}",)
     return ()

@@ -77,6 +77,11 @@ class InBlocks(NamedTuple):
     watch: Callable[[int, int], None] | None = None  # is told how many blocks are done, and of how many
     say: Callable[[str], None] | None = None  # is told what the user should know at once
 
+    @property
+    def asked(self) -> bool:
+        """Whether the user asks for it."""
+        return self.memory is not None or self.on is not None or self.pyramid
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writing:
@@ -98,8 +103,7 @@ class Writing:
 
 def in_blocks(source: str, target: str, how: Writing) -> bool:
     """Whether a picture is done in blocks: if the user asks for it, or if it or its result is no single local file."""
-    asked = how.blocks.memory is not None or how.blocks.on is not None or how.blocks.pyramid
-    return asked or any(is_store(path) for path in (source, target))
+    return how.blocks.asked or any(is_store(path) for path in (source, target))
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -107,10 +111,6 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
     If something cannot be read, computed or written, a ConvError is raised and no file is written.
     """
-    if in_blocks(source, target, how):
-        from convcli.runs import blocks
-
-        return blocks.process(source, target, operation, how)
     start = perf_counter()
     with ExitStack() as stack:
         file = stack.enter_context(images.opened(source, how.max_pixels, how.full_scale))
@@ -123,6 +123,9 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
                 raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
             if count < file.frames:
                 rule = f"would keep {count} of the {file.frames} frames of '{source}'"
+                raise ImageError(param("in_place"), rule, f"use {param('output')}")
+            if file.others:
+                rule = f"would drop pictures of '{source}' that are not read, such as masks and smaller copies"
                 raise ImageError(param("in_place"), rule, f"use {param('output')}")
         timing = file.timing() if count > 1 else None
         left_out = (*ignored, *images.left_out(file, count))
@@ -146,6 +149,8 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
         clipped=max(saved.clipped, computed, key=lambda clipped: clipped.total), compute_seconds=tally.compute_seconds,
         notes=tuple(dict.fromkeys((*left_out, *tally.notes, *saved.notes))),
     )  # fmt: skip
+    if saved.channels is not None:
+        done = done._replace(output_shape=(*done.output_shape[:-3], saved.channels, *done.output_shape[-2:]))
     return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -24,14 +24,23 @@ MAX_BYTES = 4 << 30
 """The most bytes that are read from an input. A device or a pipe may have no end."""
 
 
+BEGINNING = 1 << 16
+"""How many bytes of a pipe or a device are looked at before the others are read."""
+
+_BLOCK = 1 << 20
+
+
 @contextmanager
-def reading(source: str) -> Iterator[BinaryIO]:
+def reading(source: str, check: Callable[[BinaryIO], None] | None = None) -> Iterator[BinaryIO]:
     """A path, or standard input for ``-``, as a binary stream that can seek. Pipes and devices are first read to their end.
+
+    `check` sees what a pipe or a device begins with, `BEGINNING` bytes of it, before more is read. It raises an error if this
+    cannot be an image: the device may have no end.
 
     Raises `ImageError` if it cannot be read, is empty, is larger than `MAX_BYTES`, or changed while it was read.
     """
     try:
-        stream, size = _seekable(source)
+        stream, size = _seekable(source, check)
     except IsADirectoryError:
         raise ImageError(f"input '{source}'", "is a folder", "name the images in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -76,7 +85,7 @@ def _check_unchanged(stream: BinaryIO, before: tuple[int, ...] | None, source: s
         raise ImageError(f"input '{source}'", "changed while it was read", "run it again when the file is complete")
 
 
-def _seekable(source: str) -> tuple[BinaryIO, int]:
+def _seekable(source: str, check: Callable[[BinaryIO], None] | None) -> tuple[BinaryIO, int]:
     """A stream that can seek, and its size in bytes."""
     if source != STDIO:
         stream: BinaryIO = open(source, "rb")  # noqa: SIM115
@@ -84,11 +93,19 @@ def _seekable(source: str) -> tuple[BinaryIO, int]:
         if stat.S_ISREG(status.st_mode) and status.st_size:  # files in /proc say 0
             return stream, status.st_size
     with nullcontext(sys.stdin.buffer) if source == STDIO else stream as endless:
-        data = endless.read(MAX_BYTES + 1)
-    if data is None:
+        data = io.BytesIO()
+        block = endless.read(BEGINNING)
+        if check is not None and block and len(block) == BEGINNING:
+            check(io.BytesIO(block))
+        while block:
+            data.write(block)
+            block = endless.read(min(_BLOCK, MAX_BYTES + 1 - data.tell()))
+    if block is None:
         why = "the pipe is non-blocking"
         raise ImageError(f"input '{source}'", "cannot be read", "put 'cat |' before", why)
-    return io.BytesIO(data), len(data)
+    size = data.tell()
+    data.seek(0)
+    return data, size
 
 
 @contextmanager
@@ -378,7 +395,10 @@ def _lost_folder() -> str:
     try:
         os.getcwd()
     except FileNotFoundError:
-        name = os.environ.get("PWD")
+        try:
+            name: str | None = os.readlink("/proc/self/cwd").removesuffix(" (deleted)")
+        except OSError:  # not on Linux; the variable may be old
+            name = os.environ.get("PWD")
         return f"the working folder '{name}'" if name else "the working folder"
     return ""
 

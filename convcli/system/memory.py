@@ -52,11 +52,11 @@ ARRAY_BYTES, SPARE_BYTES = 4 << 20, 64 << 20
 
 
 def settle() -> None:
-    """Let memory of large arrays go back to the system at once, for the rest of this process, which has to be the caller's own.
+    """Let memory of large arrays go back to the system at once, as long as this process runs: only in one of our own.
 
-    By default, glibc learns from the first large array to keep the next ones: blocks, one after another, then take up to half as much
-    again (measured), and no less time. Dask's own setting (``MALLOC_TRIM_THRESHOLD_``) makes it ask the system for every array of more
-    than 128 KiB, which doubles the time. Other C libraries are left as they are.
+    By default, glibc learns from the first large array to keep the next ones: blocks, one after another, then take up to
+    half as much again (measured), and no less time. Dask's own setting (``MALLOC_TRIM_THRESHOLD_``) makes it ask the system
+    for every array of more than 128 KiB, which doubles the time. Other C libraries are left as they are.
     """
     import ctypes
 

@@ -104,10 +104,40 @@ def test_what_a_frame_shows() -> None:
     values = Values([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]], [[0.0, -1], [2, 3]], [[21.0, 25], [33, 37]])
     whole = stage.film(timeline, values, Look())
     texts = {text.text for text in readable(whole.still(0).shapes)}
-    assert "(0,0): Σ = 21 = 2·(−1) + 4·2 + 5·3" in texts
+    assert "(0,0): 2·(−1) + 4·2 + 5·3 + 1 product of 0 = 21" in texts
     assert {"×0", "×−1", "×2", "×3", "21"} <= texts
     assert "25" not in texts
     assert {"21", "25", "33"} <= {text.text for text in readable(whole.still(2).shapes)}
+
+
+def test_numbers_are_in_the_middle_unless_a_weight_is_below() -> None:
+    timeline = timeline_of(ConvSpec().resolve((3, 3), (2, 2)))
+    values = Values([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]], [[0.5, -1], [2, 3]], [[21.0, 25], [33, 37]])
+    page = stage.film(timeline, values, Look(40)).still(0)
+    corner = next(shape for shape in page.shapes if isinstance(shape, Rect) and shape.width == 40)
+    heights = {text.text: (text.y - corner.y) / 40 for text in readable(page.shapes) if text.size < 40}
+    assert heights["7"] == pytest.approx(2.5)  # not under the kernel
+    assert heights["4"] == pytest.approx(1.38)
+
+
+def test_the_legend_says_every_colour() -> None:
+    """A kernel on padding is paler; what output_padding adds, and what is still to come, look different, too."""
+    plain = stage.film(timeline_of(ConvSpec().resolve((3, 3), (2, 2))), Values(), Look())
+    names = {text.text for text in readable(plain.still(0).shapes)}
+    assert {"input", "under the kernel", "output", "current output", "output to come"} <= names
+    assert not {name for name in names if name.startswith("kernel on")}
+    padded = stage.film(timeline_of(ConvSpec(padding=Pads(1, 1, 1, 1)).resolve((3, 3), (2, 2))), Values(), Look(20))
+    page = padded.still(0)
+    words = next(text for text in readable(page.shapes) if text.text == "kernel on padding")
+    swatch = next(
+        shape for shape in page.shapes if isinstance(shape, Rect) and abs(shape.y + shape.height / 2 - words.y) < 1
+        and 0 < words.x - shape.x < 20
+    )  # fmt: skip
+    seen = [shape.fill for shape in page.shapes if isinstance(shape, Rect) and shape.width == 20]
+    assert seen.count(swatch.fill) == 3
+    transposed = ConvSpec(transpose=True, stride=Pair(2, 2), output_padding=Pair(1, 1)).resolve((2, 2), (2, 2))
+    names = {text.text for text in readable(stage.film(timeline_of(transposed), Values(), Look()).still(0).shapes)}
+    assert {"kernel on zeros", "output of output_padding"} <= names
 
 
 def test_fills_of_a_frame() -> None:

@@ -129,7 +129,7 @@ def test_the_numbers_of_an_image(tmp_path: Path) -> None:
     shown = done(
         "animate", "a.npy", "-k", "0,1,2;2,2,0;0,1,2", "--frame", 0, "-o", "-", "--format", "svg", cwd=tmp_path
     )
-    assert "(0,0): Σ = 12 = 3·1 + 2·2 + 1·1 + 2·2" in shown.text
+    assert "(0,0): 3·1 + 2·2 + 1·1 + 2·2 + 5 products of 0 = 12" in shown.text
     # the same with stride 2 and padding 1: figure 1.2
     strided = done("animate", "a.npy", "-k", "0,1,2;2,2,0;0,1,2", "-s", 2, "-p", 1, "--json", cwd=tmp_path).json
     assert [frame["value"] for frame in strided["frames"]] == [6, 17, 3, 8, 17, 13, 6, 4, 4]
@@ -174,9 +174,9 @@ def test_channels(tmp_path: Path) -> None:
 
 def test_what_is_lost_is_said(tmp_path: Path) -> None:
     write(tmp_path / "a.png", np.full((2, 2, 2), 9, np.uint8), "LA")
-    assert "a.png: transparency is left out" in done("animate", "a.png", "-k", "1", "-o", "a.svg", cwd=tmp_path).err
+    assert "a.png: alpha is left out" in done("animate", "a.png", "-k", "1", "-o", "a.svg", cwd=tmp_path).err
     document = done("animate", "a.png", "-k", "1", "--json", cwd=tmp_path).json
-    assert document["notes"] == ["transparency is left out"]
+    assert document["notes"] == ["alpha is left out"]
     assert document["written"] is None
 
 

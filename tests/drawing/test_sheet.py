@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from convcli.drawing.scene import Text, text_width, wrapped
-from convcli.drawing.sheet import Thumbnail, columns_of, lay_out
+from convcli.drawing.scene import Pixels, Text, text_width, wrapped
+from convcli.drawing.sheet import GAP, PLAIN, Thumbnail, columns_of, lay_out
 from support.cli import SAMPLES, done
 
 
@@ -34,3 +34,30 @@ def test_ranges_stand_below_the_names_where_there_is_no_room_beside(tmp_path: Pa
     wide = lay_out(tiles, (90, 200), "title", "caption", 2)
     texts = {shape.text: shape for shape in wide.scene.shapes if isinstance(shape, Text)}
     assert texts["−876…824"].y == texts["R sobel-x"].y
+
+
+def sizes(width: int) -> tuple[float, float]:
+    """The font sizes of the title and of a label on a sheet of two tiles of this width."""
+    laid = lay_out([Thumbnail("R sobel-x"), Thumbnail("G")], (90, width), "title", "caption", 2)
+    placed = {shape.text: shape.size for shape in laid.scene.shapes if isinstance(shape, Text)}
+    return placed["title"], placed["R sobel-x"]
+
+
+def test_texts_grow_with_the_sheet() -> None:
+    """Made smaller to the same width, a wide sheet has texts of the same size."""
+    assert sizes(200) == sizes(300) == (16, 12)
+    title, label = sizes(900)
+    inner = 2 * 900 + GAP
+    assert title == pytest.approx(16 * inner / PLAIN)
+    assert label == pytest.approx(12 * inner / PLAIN)
+
+
+def test_icons_grow_and_keep_off_the_label() -> None:
+    """A 3×3 icon in a line of 18 pixels is 15 wide, in one of 51 pixels 48."""
+    tile = Thumbnail("name", icon=(("#000000",) * 3,) * 3)
+    for width, wide in ((200, 15), (900, 48)):
+        shapes = lay_out([tile, tile], (90, width), "title", "caption", 2).scene.shapes
+        icon = next(shape for shape in shapes if isinstance(shape, Pixels))
+        label = next(shape for shape in shapes if isinstance(shape, Text) and shape.text == "name")
+        assert (icon.width, icon.height) == (wide, wide)
+        assert label.x - icon.x - icon.width >= wide / 4

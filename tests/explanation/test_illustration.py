@@ -49,4 +49,6 @@ def test_nothing_in_a_figure_overlaps_or_is_cut(spec: ConvSpec, kernel: str, the
     for channels in ("each", "sum"):
         fitted = subject.load(source, assemble(spec, [kernel], channels=channels))
         for answer in (pixel.explain(fitted, (0, 1)), pixel.explain(fitted, (-1, -1)), touched(fitted, (2, 3))):
-            fits(illustration.draw(answer, PALETTES[theme]))
+            drawn = illustration.draw(answer, PALETTES[theme])
+            fits(drawn)
+            assert any(isinstance(shape, Text) and shape.text.startswith("figure.png; ") for shape in drawn.shapes)

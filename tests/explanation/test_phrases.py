@@ -1,4 +1,4 @@
-"""The short texts of an explanation: labels of rows, what the border copies, why nothing reaches an output."""
+"""The short texts of an explanation: labels of rows, what the border copies, why nothing reaches an output, sums."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -133,3 +133,33 @@ def test_how_the_kernel_lies(transpose: bool, op: str, said: str) -> None:
 )
 def test_numbers_of_a_matrix_have_as_many_decimals(numbers: list[list[float]], said: list[list[str]]) -> None:
     assert phrases.texts(np.array(numbers, float)) == said
+
+
+def trace_of(products: Any, bias: float) -> Trace:
+    """A trace with these products, whose kernel is 1."""
+    values = np.array(products, float)
+    return Trace(0, tuple(range(len(values))), (), (), values, np.ones_like(values), bias)
+
+
+@pytest.mark.parametrize(
+    ("products", "bias", "expected"),
+    [
+        ([[[1, 2]]], 0, "3"),
+        ([[[1, 2]]], -1.5, "3 - 1.5 (bias) = 1.5"),
+        ([[[-0.0424]], [[-0.0424]], [[0.0848]]], 0, "-0.0424 - 0.0424 + 0.0848 = 0"),
+        ([[[1]], [[2]], [[3]], [[4]]], 1, "1 + 2 + 3 + 4 + 1 (bias) = 11"),
+        ([[[1]], [[2]], [[3]], [[4]], [[5]]], 1, "15 + 1 (bias) = 16"),
+    ],
+)
+def test_sums_of_windows_and_the_bias_if_there_is_one(products: Any, bias: float, expected: str) -> None:
+    assert phrases.summed(trace_of(products, bias)) == expected
+
+
+@pytest.mark.parametrize(
+    ("products", "rounded"),
+    [([[[1, 2, -3000]]], False), ([[[0.5, 143.4]]], False), ([[[0.25, 143.4]]], True), ([[[np.nan, 2]]], False)],
+)
+def test_rounded_products_are_said(products: Any, rounded: bool) -> None:
+    """143.4375 and 47.8125 are shown with one decimal, so that they do not add up to the sum."""
+    said = phrases.rounding((trace_of([[[1]]], 0), trace_of(products, 0)))
+    assert said == ["the numbers in the cells are rounded, the sums are not"] * rounded

@@ -68,7 +68,8 @@ def test_all_samples_come_and_go(kind: str, separate: bool, bands: str, tmp_path
     assert (picture.space, picture.alpha, picture.real) == ("tensor", None, kind not in ("uint8", "uint16"))
     np.testing.assert_array_equal(np.moveaxis(picture.colour, 0, -1), pixels)
     result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.tif", "--json")
-    assert result.json["notes"] == []
+    rare = kind not in ("uint8", "uint16", "float32", "float64")
+    assert result.json["notes"] == ([f"{kind} samples are written as float32"] if rare else [])
     found, kept = page_of(tmp_path / "out.tif")
     np.testing.assert_array_equal(found, pixels)
     assert found.dtype == (kind if kind in ("uint8", "uint16") else "float32")
@@ -224,3 +225,38 @@ def test_many_bands_in_many_strips(tmp_path: Path) -> None:
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert len(file.pages[0].dataoffsets) == 6
     np.testing.assert_array_equal(page_of(tmp_path / "out.tif")[0], pixels)
+
+
+def with_palette(
+    path: Path, pixels: np.ndarray, colours: np.ndarray, extra: int | None, separate: bool, coding: str
+) -> None:
+    """Indices, with an extra sample unless that is None, and colours of 16 bits, ``(3, 256)`` or ``(3, 65536)``."""
+    kept = {"extratags": [(320, 3, colours.size, colours.ravel().tolist(), True)], "compression": coding}
+    written(path, pixels, "minisblack", () if extra is None else (extra,), separate, **kept)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags[262].overwrite(3)
+
+
+@pytest.mark.parametrize("coding", ["none", "lzw", "zlib"])
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("extra", [0, 2])
+def test_a_palette_with_another_sample(extra: int, separate: bool, coding: str, tmp_path: Path) -> None:
+    """It is alpha if it says so, else a band behind the colours."""
+    pixels, colours = samples(2, "uint8"), GENERATOR.integers(0, 65536, (3, 256), np.uint16)
+    with_palette(tmp_path / "in.tif", pixels, colours, extra, separate, coding)
+    expected = np.concatenate([(colours >> 8).T[pixels[..., 0]], pixels[..., 1:]], axis=-1)
+    picture = images.load(str(tmp_path / "in.tif"))
+    assert picture.mode == ("rgba" if extra else "tensor")
+    done("apply", tmp_path / "in.tif", "-k", "identity", "--alpha", "keep", "-o", tmp_path / "out.tif")
+    found, kept = page_of(tmp_path / "out.tif")
+    np.testing.assert_array_equal(found, expected)
+    assert (kept["photometric"], kept["extra"]) == ("rgb", (extra,))
+
+
+def test_an_index_of_16_bits(tmp_path: Path) -> None:
+    """Its colours keep all of their bits."""
+    pixels, colours = samples(1, "uint16"), GENERATOR.integers(0, 65536, (3, 65536), np.uint16)
+    with_palette(tmp_path / "in.tif", pixels[..., 0], colours, None, False, "zlib")
+    picture = images.load(str(tmp_path / "in.tif"))
+    assert (picture.space, picture.full_scale) == ("rgb", 65535)
+    np.testing.assert_array_equal(np.moveaxis(picture.colour, 0, -1), colours.T[pixels[..., 0]])

@@ -113,7 +113,7 @@ def test_images_of_several_sizes_cannot_follow(tmp_path: Path) -> None:
     text = OME.format('</Image><Image><Pixels SizeX="3" SizeY="2"/></Image>')
     source = tiff(tmp_path / "in.tif", np.zeros((H, W), np.uint8), description=text)
     result = done("apply", source, "-k", "box:3", "-o", tmp_path / "out.tif")
-    assert "its description is left out, which has other sizes than the result" in result.err
+    assert "its description is left out: it has other sizes than the result" in result.err
     assert 270 not in tags_of(tmp_path / "out.tif")
     done("apply", source, "-k", "identity", "-o", tmp_path / "out.tif")
     assert described(tmp_path / "out.tif") == text

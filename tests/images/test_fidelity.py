@@ -67,7 +67,9 @@ def test_identity_is_lossless(mode: str, target: str, tmp_path: Path) -> None:
     source, planes = made(mode, tmp_path)
     first, second = tmp_path / f"out.{target}", tmp_path / "again.npy"
     result = done("apply", source, "-k", "identity", "-o", first)
-    assert result.err == ""
+    said = "int32 samples are written as float32" if (mode, target) == ("I", "tif") else ""
+    assert said in result.err
+    assert bool(said) == bool(result.err)
     done("apply", first, "-k", "identity", "-o", second)
     found = np.load(second)
     if mode not in ALPHA and len(found) in (2, 4) and mode != "CMYK":

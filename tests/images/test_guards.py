@@ -1,12 +1,17 @@
 """Whoever imports the package finds nothing of the process changed when it is done."""
 
+import struct
 import warnings
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
+from convcli import images
+from convcli.errors import ImageError
 from convcli.images.guards import MAX_PIXELS, settle
 from convcli.system.context import Context
+from support.cli import run
 from support.processes import BEGIN, COMPARE, SAME, SNAPSHOT, ran
 
 USE = """
@@ -27,7 +32,7 @@ pictures = {
     "tensor": Picture(values.astype(np.float64), None, "tensor", 255.0, assumed=True),
 }
 written = refused = 0
-names = formats.writable()
+names = [name for name in formats.writable() if formats.row_of(name).writer]
 endings = {name: ending for ending, name in Image.registered_extensions().items()} | {"NPY": ".npy", "PPM": ".ppm"}
 for name in names:
     for kind, picture in pictures.items():
@@ -61,11 +66,12 @@ for name in ("damaged.tif", "damaged.png", "nowhere.png"):
     except ImageError:
         pass
 import tifffile
+from convcli.images.reading import tiff_file
 with tifffile.TiffWriter("lzw.tif") as to:  # of a kind that Pillow does not know
     pixels = np.moveaxis(values[:2], 0, -1)
     to.write(pixels, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"], metadata=None)
 with images.opened("lzw.tif") as file:
-    assert file._by_pillow(0, file._pages[0]).mode == "RGBA"
+    assert tiff_file.by_pillow(file._pages.page(0), lambda: tiff_file.opened(file._stream)).mode == "RGBA"
     same("a kind that Pillow does not know", "descriptors")
 raster.save(Scene(20, 20, "#ffffff", (Rect(1, 1, 5, 5, "#000000"),)), "figure.png")
 assert written > 30 and refused, (written, refused)
@@ -158,3 +164,23 @@ def test_others_do_not_settle_anything() -> None:
     with Context():
         settle(2 * MAX_PIXELS)
         assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_what_pillow_does_not_support_has_another_remedy_than_what_is_damaged(tmp_path: Path) -> None:
+    masks = struct.pack("<4I", 0xF00, 0xF0, 0xF, 0xF000)
+    head = struct.pack("<IiiHHIIiiII", 56, 2, 1, 1, 16, 3, 4, 0, 0, 0, 0) + masks
+    path = tmp_path / "a.bmp"
+    path.write_bytes(b"BM" + struct.pack("<IHHI", 0, 0, 0, 70) + head + bytes(4))
+    with pytest.raises(ImageError) as caught:
+        images.load(str(path))
+    assert (
+        caught.value.text
+        == f"input '{path}' cannot be decoded: Unsupported BMP bitfields layout; convert it to png or tif first"
+    )
+
+
+def test_a_format_that_pillow_gives_up_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.im"
+    path.write_bytes(b"Image type: Greyscale image\r\nImage size (x*y): 2*1\r\n".ljust(511, b"\0") + b"\x1a\1\2")
+    said = run("apply", path, "-k", "identity", "-o", tmp_path / "o.png").err
+    assert said == f"convcli: error: input '{path}' is IM, a format that Pillow gives up: convert it to png first\n"

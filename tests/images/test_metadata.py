@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from support.cli import SAMPLES, done
-from support.pictures import ALPHA, GENERATOR, RGB, SRGB, H, W, identity, integers, opened, tiff, write
+from support.pictures import ALPHA, GENERATOR, RGB, SRGB, H, W, chunk, identity, integers, opened, tiff, write
 
 
 def test_texts_and_gamma_of_png(tmp_path: Path) -> None:
@@ -308,3 +308,52 @@ def test_texts_of_exif_stay_as_they_were_encoded(encoding: str, source: str, tmp
     for target in ("out.jpg", "out.png", "out.webp", "out.tif"):
         done("apply", path, "-k", "box:3", "-o", tmp_path / target)
         assert (tmp_path / target).read_bytes().count(text) == 5, target
+
+
+@pytest.mark.parametrize(("across", "down", "ratio"), [(2, 1, "1:2"), (16, 24, "3:2"), (1, 1, ""), (0, 0, "")])
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_pixels_that_are_not_square_are_said(form: str, across: int, down: int, ratio: str, tmp_path: Path) -> None:
+    """A ratio without a unit: PNG's pHYs of unit 0, JFIF's density of unit 0."""
+    path = write(tmp_path / "in", RGB, format=form)
+    data = path.read_bytes()
+    if form == "PNG":
+        path.write_bytes(data[:33] + chunk(b"pHYs", struct.pack(">IIB", across, down, 0)) + data[33:])
+    else:
+        place = data.index(b"JFIF") + 7
+        path.write_bytes(data[:place] + struct.pack(">BHH", 0, across, down) + data[place + 5 :])
+    said = done("apply", path, "-k", "identity", "-o", tmp_path / "out.tif").err
+    assert said == (
+        f"convcli: {path}: its pixels are not square, but {ratio} (width to height), which is left out\n" * bool(ratio)
+    )
+
+
+def test_what_the_pixels_of_a_png_measure_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.png", RGB)
+    data = path.read_bytes()
+    more = chunk(b"oFFs", bytes(9)) + chunk(b"pCAL", b"x\0" + bytes(20)) + chunk(b"sCAL", b"\0011\0002")
+    path.write_bytes(data[:33] + more + data[33:])
+    said = done("apply", path, "-k", "identity", "-o", tmp_path / "out.png").err.splitlines()
+    parts = ("position (oFFs)", "calibration (pCAL)", "physical size (sCAL)")
+    assert said == [f"convcli: {path}: its {part} is left out" for part in parts]
+
+
+def test_xmp_does_not_promise_a_gain_map_that_is_gone(tmp_path: Path) -> None:
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description hdrgm:Version="1.0" dc:title="kept"><Container:Directory><rdf:Seq>'
+        b"<rdf:li Item:Semantic='GainMap'/></rdf:Seq></Container:Directory><hdrgm:Gamma>1</hdrgm:Gamma></rdf:Description>"
+        b"</x:xmpmeta>"
+    )
+    first, second = write(tmp_path / "a.jpg", RGB, xmp=packet), write(tmp_path / "b.jpg", RGB[:, :4, :4])
+    first.write_bytes(first.read_bytes() + second.read_bytes())
+    done("apply", first, "-k", "identity", "-o", tmp_path / "out.jpg")
+    kept = opened(tmp_path / "out.jpg").info["xmp"]
+    assert b"kept" in kept
+    assert not any(word in kept for word in (b"hdrgm", b"Container", b"GainMap"))
+
+
+def test_a_profile_that_the_output_cannot_have_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jpg", np.repeat(RGB[:1], 4, axis=0), "CMYK", icc_profile=b"a profile")
+    said = done("apply", path, "-k", "identity", "-o", tmp_path / "out.png").err
+    assert said == f"convcli: {path}: its colours are converted without its CMYK profile, which PNG cannot have\n"
+    done("apply", path, "-k", "identity", "-o", tmp_path / "out.tif")
+    assert opened(tmp_path / "out.tif").info["icc_profile"] == b"a profile"

@@ -2,16 +2,22 @@
 
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from convcli.kernels import Kernel
+from convcli.errors import KernelError
+from convcli.kernels import Kernel, parse
 from convcli.kernels.analysis import Analysis, analyse
 from convcli.kernels.export import FORMATS, encode, literal
-from support.kernels import found, real
+from convcli.kernels.named import REGISTRY
+from support.cli import done
+from support.kernels import found, message, real
 
 SPECS = ("sobel-x", "gaussian:1", "box:3", "1/3,2/3;4/3,1", "0.1;", "-1", "1,2,3", "1;2;1", "1e-30,1e30;0.1,123456789")
 
@@ -79,3 +85,71 @@ def test_vips_reads_what_is_written(tmp_path: Path) -> None:
     )
     seen = np.loadtxt(tmp_path / "out.csv")
     assert seen[3:6, 2:7] == pytest.approx(100 * KERNEL[::-1, ::-1], abs=1e-3)
+
+
+NAMES = [*REGISTRY, *(member for recipe in REGISTRY.values() for member in recipe.members)]
+
+
+def arguments(name: str) -> list[str]:
+    """A SPEC with the arguments that have no default, and with another first argument where that is allowed."""
+    for text in ("", ":2", ":5", ":2,3", ":3,3", ":1,0.1,0.2", ":9,0.2,45"):
+        with suppress(KernelError):
+            parse(name + text)
+            return [name + text]
+    raise AssertionError(name)
+
+
+SPECS_OF_ALL = [spec for name in NAMES for spec in arguments(name)]
+
+
+def reads_back(one: Kernel, form: str, folder: Path) -> None:
+    """What is written in a form, and what -q prints, is the same kernel to the bit: as a file, and as a word."""
+    path = folder / f"k.{'txt' if form == 'printed' else form}"
+    if form == "printed":
+        path.write_text("".join(literal(one.values)) + "\n")
+        word = parse("".join(literal(one.values))).kernels[0].values
+        assert word.tobytes() == one.values.tobytes()
+    else:
+        path.write_bytes(written(analyse(one), form))
+    assert parse(str(path)).kernels[0].values.tobytes() == np.where(one.values == 0, 0.0, one.values).tobytes()
+
+
+@pytest.mark.parametrize("form", [*FORMATS, "printed"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(spec=st.sampled_from(SPECS_OF_ALL), data=st.data())
+def test_every_named_kernel_in_every_form(form: str, spec: str, data: st.DataObject, tmp_path: Path) -> None:
+    one = data.draw(st.sampled_from(parse(spec).kernels))
+    values = np.where(one.values == 0, 0.0, one.values)  # the sign of zeros has no effect
+    reads_back(one._replace(values=values), form, tmp_path)
+
+
+@pytest.mark.parametrize("form", [*FORMATS, "printed"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    values=hnp.arrays(
+        np.float64, st.tuples(st.integers(1, 5), st.integers(1, 5)),
+        elements=st.integers(-9, 99).map(float) | st.fractions(-2, 2, max_denominator=16).map(float) | st.floats(-1e9, 1e9),
+    )
+)  # fmt: skip
+def test_any_kernel_in_every_form(form: str, values: np.ndarray, tmp_path: Path) -> None:
+    values = np.where(np.abs(values) < 1e-90, 0.0, values)
+    reads_back(Kernel("k", values), form, tmp_path)
+
+
+def test_json_documents_are_read_back(tmp_path: Path) -> None:
+    (tmp_path / "k.json").write_text(done("kernel", "gaussian:2", "--json").text)
+    assert np.array_equal(found(str(tmp_path / "k.json")).values, found("gaussian:2").values)
+    (tmp_path / "k.json").write_text(done("kernel", "sobel", "--json").text)
+    assert "has 2 kernels" in message(lambda: parse(str(tmp_path / "k.json")))
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("1;2;1", "1x3: 1,2,1"), ("1,1;1,1", "1.0,1.0;1.0,1.0"), ("1,0;0,-1", "1,0;0,-1"),
+        ("1,2;3,4;5,6", "1.0,2.0;3.0,4.0;5.0,6.0"),
+        ("1,2", "1,2"), ("1,2,1;2,4,2;1,2,1", "1,2,1;2,4,2;1,2,1"),
+    ],
+)  # fmt: skip
+def test_what_is_printed_has_one_reading(spec: str, text: str) -> None:
+    assert as_spec(found(spec)) == text

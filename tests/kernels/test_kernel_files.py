@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convcli.kernels import kernel_files, parse
+from convcli.kernels import kernel_files, parse, rows
 from convcli.kernels.spec import FILES
 from support.kernels import Pickled, message, values
 
@@ -60,7 +60,7 @@ def test_a_row_may_be_one_dimensional(tmp_path: Path) -> None:
         ("k.json", "", ["not valid JSON", "nested list"]),
         ("k.json", "[" * 100_000, ["not valid JSON"]),
         ("k.json", "[[1,2],[3]]", ["is ragged", "row 2 has 1 value", "same number"]),
-        ("k.json", '{"a": 1}', ["not a matrix"]),
+        ("k.json", '{"a": 1}', ["is a JSON object of a", '"kernel"']),
         ("k.json", '[["a"]]', ["not a matrix"]),
         ("k.json", "[[null]]", ["not a matrix"]),
         ("k.json", "[]", ["empty", "at least one"]),
@@ -71,7 +71,6 @@ def test_a_row_may_be_one_dimensional(tmp_path: Path) -> None:
         ("k.csv", "1,2\n3\n", ["is ragged", "row 2 has 1 value", "same number"]),
         ("k.csv", "1,two\n", ["'two'", "not a number", "a row on each line"]),
         ("k.csv", "a;b\n1;2\n", ["'a' in line 1", "leave out the header"]),
-        ("k.csv", "0,5;1\n", ["both ; and , in line 1", "with a point"]),
         ("k.csv", "\n\n", ["empty", "at least one"]),
         ("k.csv", "# nothing\n", ["empty", "at least one"]),
         ("k.csv", "1,inf\n", ["inf", "finite"]),
@@ -160,8 +159,8 @@ def test_a_text_of_too_many_numbers_is_not_read_to_its_end(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the lines that are not read, there may be anything."""
-    monkeypatch.setattr(kernel_files, "MOST_SIDE", 9)
-    monkeypatch.setattr(kernel_files, "MOST_VALUES", 12)
+    monkeypatch.setattr(rows, "MOST_SIDE", 9)
+    monkeypatch.setattr(rows, "MOST_VALUES", 12)
     (tmp_path / "k.csv").write_text(text + "\nnonsense")
     rule = "has more than 9 rows or columns, or more than 12 numbers: is it a kernel?"
     assert rule in message(lambda: parse(str(tmp_path / "k.csv")))

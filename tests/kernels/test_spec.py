@@ -140,6 +140,7 @@ def test_imagemagick_origin_is_the_pixel_that_is_replaced() -> None:
         ("2x1: 1,inf", ["inf", "finite"]),
         ("2x1+2+0: 1,2", ["origin at +2+0", "outside 2x1", "move it inside"]),
         ("2x1+-1+0: 1,2", []),
+        ("3x1: -,-,-", ["has holes only: give at least one number"]),
         ("3x1@: 1,2,3", ["'@'", "its own -k"]),
         ("3x1>: 1,2,3", ["'>'", "its own -k"]),
     ],

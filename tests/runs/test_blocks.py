@@ -168,3 +168,14 @@ def test_going_on(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert went_on["clipped"] == whole["clipped"]
     np.testing.assert_array_equal(read(tmp_path / "out.tif")[0], read(tmp_path / "whole.tif")[0])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.tif", "whole.tif"]
+
+
+def test_a_limit_of_pixels(folder: Path, tmp_path: Path) -> None:
+    """One that is given bounds the whole picture in blocks, too; a refusal without blocks names them."""
+    words = ["apply", folder / "rgb.tif", "-k", "box:3", "-o", tmp_path / "out.tif", "--max-pixels", "600k"]
+    for more in ([], ["--memory", "1G"]):
+        result = invoke(*words, *more)
+        assert result.exit_code == 2
+        assert "has 682000 pixels, more than 600000" in result.stderr
+        assert "--memory 2G" in result.stderr
+    assert not [*tmp_path.iterdir()]

@@ -95,9 +95,9 @@ SIXTEEN = "1,2,1;2,4,2;1,2,1"
 def test_a_sum_that_clips_is_named_before_the_range(folder: Path) -> None:
     said = done("apply", "a.png", "-k", SIXTEEN, "-o", "out.png", "-q", cwd=folder).err
     assert "clipped" in said
-    assert said.index("the kernel sums to 16; divide it by 16") < said.index("--range")
+    assert said.index("the kernel sums to 16; --normalize keeps the brightness") < said.index("--range")
     told = done("apply", "a.png", "-k", SIXTEEN, "-o", "out.png", "--json", cwd=folder).json
-    assert told["notes"] == ["the kernel sums to 16; divide it by 16 to keep the brightness"]
+    assert told["notes"] == ["the kernel sums to 16; --normalize keeps the brightness"]
     said = done("apply", "a.png", "b.png", "-k", SIXTEEN, "-o", "out/", cwd=folder).err
     assert said.count("the kernel sums to 16") == 1
     assert said.index("the kernel sums to 16") < said.index("--range")
@@ -107,7 +107,7 @@ def test_the_sum_of_a_transposed_operation_is_spread(folder: Path) -> None:
     said = done(
         "transpose", "a.png", "-k", SIXTEEN, "-s", "2", "-p", "1", "--op2", "1", "-o", "out.png", "-q", cwd=folder
     ).err
-    assert "the kernel sums to 16, which stride 2 divides by 4; divide it by 4" in said
+    assert "the kernel sums to 16, which stride 2 divides by 4; --divisor 4 keeps the brightness" in said
     again = done("transpose", "a.png", "-k", "bilinear:2", "-s", "2", "-p", "1", "-o", "out.png", "-q", cwd=folder).err
     assert "sums to" not in again
 

@@ -5,20 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convcli.drawing.sheet import GAP, MARGIN, SECOND, STRIP
+from convcli.drawing.sheet import GAP, MARGIN, PLAIN, SECOND, STRIP
 from convcli.runs import montage
 from support.cli import SAMPLES, done, run
 from support.pictures import read, write
-
-TOP = MARGIN + round(16 * 1.4) + 4 + STRIP
-"""Where the first tile begins below a title of one line."""
 
 
 def tile(picture: np.ndarray, number: int, columns: int, size: tuple[int, int], second: bool = False) -> np.ndarray:
     """A tile of a contact sheet, gray; `second`: the ranges have a line of their own."""
     row, column = divmod(number, columns)
-    more = SECOND if second else 0
-    y, x = TOP + more + row * (STRIP + more + size[0] + GAP), MARGIN + column * (size[1] + GAP)
+    scale = max(1, (columns * size[1] + (columns - 1) * GAP) / PLAIN)
+    strip = round(STRIP * scale) + (round(SECOND * scale) if second else 0)
+    top = MARGIN + round(16 * scale * 1.4) + 4 + strip  # of the first tile, below a title of one line
+    y, x = top + row * (strip + size[0] + GAP), MARGIN + column * (size[1] + GAP)
     part = picture[:, y : y + size[0], x : x + size[1]]
     assert np.array_equal(part[0], part[1])
     assert np.array_equal(part[0], part[2])
@@ -78,6 +77,51 @@ def test_by_default_zero_stays_where_it_is_seen(tmp_path: Path) -> None:
     assert set(minus[:50].ravel()) == {1}
     assert set(minus[50:].ravel()) == {128}
     assert not none.any()
+
+
+def test_what_kernels_of_sum_1_make_is_as_bright_as_it_is(tmp_path: Path) -> None:
+    """A stretch would make gray of what `sharpen` makes. Other kernels, a bias and a policy are as ever."""
+    planes = np.full((1, 100, 200), 100, np.uint8)
+    planes[0, :, 100:] = 150
+    write(tmp_path / "in.png", planes)
+
+    def sheet(*more: str) -> np.ndarray:
+        args = ("-k", "identity", "-k", "2.0", "-k", "sharpen", "-p", "same", "--montage", *more, "-o", "s.png")
+        done("apply", "in.png", *args, cwd=tmp_path)
+        return read(tmp_path / "s.png")
+
+    one, two, sharp = (tile(sheet(), number, 3, (100, 200)) for number in range(3))
+    assert np.array_equal(one, planes[0])
+    assert (two[0, 0], two[0, -1]) == (170, 255)  # stretched: 300 is white
+    assert sharp[20, 98:102].tolist() == [100, 50, 200, 150]
+    one = tile(sheet("--bias", "0"), 0, 3, (100, 200))
+    assert (one[0, 0], one[0, -1]) == (170, 255)
+    assert np.array_equal(tile(sheet("--range", "minmax"), 0, 3, (100, 200)), (planes[0] == 150) * 255)
+
+
+def test_the_caption_says_what_is_stretched() -> None:
+    both, kept, stretched, asked = (
+        montage._rule(*given)
+        for given in ((None, ["clip", None]), (None, ["clip"]), (None, [None]), ("minmax", ["minmax"]))
+    )
+    assert both == f"{kept} Others: {stretched}"
+    assert kept.startswith("Kernels that sum to 1")
+    assert asked.startswith("each channel")
+
+
+def test_icons_of_every_size() -> None:
+    """A large kernel is reduced to the height of the line; a single value is a point, not a full square like a box's."""
+    from convcli.convspec import ConvSpec
+    from convcli.drawing.colors import LIGHT
+    from convcli.runs.operation import assemble
+
+    one, box, large = montage._icons(assemble(ConvSpec(), ["identity", "box:7", "gaussian:9"]), 3, LIGHT)
+    assert one is not None
+    assert box is not None
+    assert large is not None
+    assert (len(one), len({color for row in one for color in row})) == (3, 2)
+    assert (len(box), len({color for row in box for color in row})) == (7, 1)
+    assert len(large) <= STRIP - 3
 
 
 def test_a_few_peaks_do_not_take_the_contrast(tmp_path: Path) -> None:

@@ -9,7 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.drawing.colors import LIGHT
+from convcli.drawing.scene import Text
 from convcli.drawing.sheet import GAP, MARGIN
+from convcli.kernels import parse
+from convcli.runs import preview
 from support.cli import done, run
 from support.pictures import write
 
@@ -129,3 +133,19 @@ def test_what_is_refused(line: str, words: str, folder: Path) -> None:
     assert result.err.count("\n") == 1
     assert not (folder / "seen.png").exists()
     assert (folder / "a.png").read_bytes() == before
+
+
+def numbers(kernel: str, size: tuple[int, int] = (200, 300)) -> dict[str, float]:
+    """The texts in the tile of a kernel, and their font sizes."""
+    shapes = preview._kernels(parse(kernel).kernels, (0, 0), size, LIGHT)
+    return {shape.text: shape.size for shape in shapes if isinstance(shape, Text)}
+
+
+def test_numbers_of_a_kernel_where_they_can_be_read() -> None:
+    assert set(numbers("sharpen")) == {"−1", "0", "5"}
+    assert set(numbers("sobel")) == {"−2", "−1", "0", "1", "2"}
+    assert set(numbers("binomial:3")) == {"1", "2", "4", "× 1/16"}
+    assert min(numbers("binomial:3").values()) >= preview.READABLE
+    assert numbers("gaussian:2") == {}  # 13×13
+    assert numbers("frei-chen") == {}  # nine kernels
+    assert numbers("sharpen", (40, 40)) == {}

@@ -51,13 +51,13 @@ def test_values_of_no_data_are_counted(kind: str, said: str, value: float, tmp_p
 def test_values_that_are_not_there(kind: str, said: str, value: float, tmp_path: Path) -> None:
     """No pixel of this type can have the value, or the tag has no number."""
     source = raster(tmp_path / "in.tif", kind, said, value)
-    assert done("apply", source, "-k", "box:3", "-o", tmp_path / "out.tif").err == ""
+    assert done("apply", source, "-k", "box:3", "--range", "raw", "-o", tmp_path / "out.tif").err == ""
 
 
 @pytest.mark.parametrize("kernel", ["identity", "2.0"])
 def test_a_kernel_of_one_value_averages_nothing(kernel: str, tmp_path: Path) -> None:
     source = raster(tmp_path / "in.tif", "int16", "-9999", -9999)
-    assert done("apply", source, "-k", kernel, "-o", tmp_path / "out.tif").err == ""
+    assert done("apply", source, "-k", kernel, "--range", "raw", "-o", tmp_path / "out.tif").err == ""
 
 
 def test_all_bands_and_the_transposed_operation(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def _tensors(task: Task) -> Tensors:
         return to_tensor(array).to(where)
 
     given = task.layer
-    bias = None if given.bias is None else tensor(given.bias).to(kind)
+    bias = None if given.bias is None else tensor(given.bias)
     return tensors(
         tensor(lifted(task)), plainly(tensor(given.weight).to(kind).contiguous()), bias, task.geometry, given.groups
     )

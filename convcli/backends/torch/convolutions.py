@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, isfinite, log2
 from typing import NamedTuple
 
 import torch
@@ -21,6 +22,8 @@ class Tensors(NamedTuple):
     geometry: Geometry
     groups: int
     transform: torch.dtype | None  # the dtype of the transforms; None: torch's own convolution is used
+    # what the results are multiplied by, because the pixels and the bias were divided by it (see `_scale_of`)
+    scale: float = 1.0
 
     @property
     def call(self) -> str:
@@ -32,9 +35,13 @@ class Tensors(NamedTuple):
         return "conv2d by fft" + (" in float64" if self.transform != self.x.dtype else "")
 
     def run(self) -> torch.Tensor:
-        """Compute the result ``(N, C_out, H_out, W_out)``."""
-        return _transposed(self) if self.geometry.transpose else _direct(self)
+        """Compute the result ``(N, C_out, H_out, W_out)``: in the dtype of the pixels, or in float32 if it is scaled."""
+        out = _transposed(self) if self.geometry.transpose else _direct(self)
+        return out if self.scale == 1 else out.float() * self.scale
 
+
+HALF = 65504.0
+"""The largest number of float16."""
 
 FEW_CHANNELS = 8
 """Up to this many channels, planes are interleaved on the CPU, which takes less time than it saves. With more channels
@@ -45,12 +52,32 @@ def tensors(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
 ) -> Tensors:
     """An operation, and how it is computed. Pixels ``(N, C, H, W)`` of any dtype are converted to the dtype of the weights."""
-    source = x.dtype
-    layout = torch.channels_last if _side_by_side(x, weight) else torch.contiguous_format
+    source, scale = x.dtype, 1.0
+    if weight.dtype is torch.float16 and (scale := _scale_of(x, weight, bias, geometry, groups)) != 1:
+        x, bias = x.double() / scale, None if bias is None else bias / scale
+    bias = None if bias is None else bias.to(weight.dtype)
+    layout = torch.channels_last if _side_by_side(x, weight, geometry) else torch.contiguous_format
     # At most one copy is made: if only the layout differs, `to` ignores this, and `contiguous` makes the copy.
     x = x.to(weight.dtype, memory_format=layout).contiguous(memory_format=layout)
     narrow = not source.is_floating_point and source.itemsize <= 2
-    return Tensors(x, weight, bias, geometry, groups, transforms.dtype_for(x, weight, geometry, groups, narrow))
+    kind = transforms.dtype_for(x, weight, geometry, groups, narrow)
+    return Tensors(x, weight, bias, geometry, groups, kind, scale)
+
+
+def _scale_of(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, geometry: Geometry, groups: int
+) -> float:
+    """A power of two: float16 holds all results, and the pixels, if pixels and bias are divided by it. 1 if it does anyway.
+
+    White of 16 bits is larger than its largest number.
+    """
+    sizes = weight.abs().double()
+    if geometry.transpose:
+        sizes = sizes.reshape(groups, -1, *sizes.shape[1:])
+    sums = float(sizes.sum(dim=(1, 3, 4) if geometry.transpose else (1, 2, 3)).max())
+    low, high = (float(edge) for edge in torch.aminmax(x.double())) if x.numel() else (0.0, 0.0)
+    peak = max(-low, high) * max(1.0, sums) + (0.0 if bias is None else float(bias.abs().max()))
+    return 2.0 ** max(0, ceil(log2(peak / HALF))) if isfinite(peak) and peak > HALF else 1.0
 
 
 def plainly(x: torch.Tensor) -> torch.Tensor:
@@ -62,7 +89,7 @@ def plainly(x: torch.Tensor) -> torch.Tensor:
     return x.view(-1).view(x.shape) if x.is_contiguous() else x
 
 
-def _side_by_side(x: torch.Tensor, weight: torch.Tensor) -> bool:
+def _side_by_side(x: torch.Tensor, weight: torch.Tensor, geometry: Geometry) -> bool:
     """Whether to interleave the channels of each pixel (channels_last), as in decoded pictures.
 
     On the CPU, torch is then 1.5 to 30 times faster in the dtypes that its fast code supports. float64 would take up to
@@ -71,6 +98,8 @@ def _side_by_side(x: torch.Tensor, weight: torch.Tensor) -> bool:
     if x.device.type != "cpu" or weight.dtype not in (torch.float32, torch.bfloat16) or x.shape[1] == 1:
         return False
     if min(*x.shape[2:], *weight.shape[2:]) == 1:  # torch 2.13 would crash
+        return False
+    if weight.dtype is torch.bfloat16 and geometry.output.width == 1:  # torch 2.13 would leave results out
         return False
     return x.shape[1] <= FEW_CHANNELS or x.stride(1) < x.stride(3)
 

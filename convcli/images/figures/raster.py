@@ -11,11 +11,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from convcli.drawing import svg
 from convcli.drawing.colors import channels, mix
 from convcli.drawing.scene import ADVANCE, CAP, Line, Pixels, Rect, Scene, Shape, Text
 from convcli.errors import ImageError
+from convcli.images.figures import SOFTWARE
 from convcli.system import files
 
 Point = tuple[float, float]
@@ -32,8 +34,10 @@ def paint(scene: Scene, scale: float = 1.0) -> NDArray[np.uint8]:
 
 
 def encode(scene: Scene, stream: BinaryIO, scale: float) -> None:
-    """A scene as a PNG file."""
-    Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True)
+    """A scene as a PNG file, which says that it is a figure."""
+    info = PngInfo()
+    info.add_text("Software", SOFTWARE)
+    Image.fromarray(paint(scene, scale)).save(stream, "PNG", optimize=True, pnginfo=info)
 
 
 def draw_on(image: Image.Image, shapes: Iterable[Shape], scale: float, page: str) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
+from typing import BinaryIO
 
 from convcli.errors import ImageError, param
-from convcli.images import formats
+from convcli.images import formats, guards
 from convcli.images.guards import MAX_PIXELS, UnidentifiedError, settle
 from convcli.images.picture import ImageFile, Picture
 from convcli.images.reading import ends
 from convcli.system import files
+from convcli.system.names import is_store, is_url
 
 _HEAD_BYTES = 16
 """How many bytes are needed to recognise a format."""
@@ -52,7 +56,14 @@ def opened(source: str, max_pixels: int | None = None, full_scale: float | None 
     """A file with its pictures, opened until the block ends. The parameters and errors are those of `load`."""
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     settle(limit)
-    with files.reading(source) as stream:
+    if is_store(source):
+        from convcli.images.reading import windowed_file
+
+        if (whole := windowed_file.zarr(source, limit, full_scale)) is not None:
+            with closing(whole):
+                yield whole
+            return
+    with _object(source) if is_url(source) else files.reading(source, partial(_check, source)) as stream:
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
         row = formats.row_of_head(head)
@@ -66,12 +77,33 @@ def opened(source: str, max_pixels: int | None = None, full_scale: float | None 
             try:
                 file = formats.reader(row)(stream, source, limit, full_scale)
             except UnidentifiedError as error:
-                stream.seek(0)
-                line = stream.read(4096).partition(b"\n")[0].partition(b"\0")[0]
-                if not (line.isascii() and os.path.exists(os.fsdecode(line.strip()))):
-                    raise
-                remedy = f"use {param('from_file', source)}"
-                raise ImageError(error.value, error.rule, remedy, "it looks like a list of paths") from None
+                raise _named(stream, source, error) from None
         if parts is not None:  # otherwise the reader may know
             file.unread = parts.unread
         yield file
+
+
+def _object(source: str) -> AbstractContextManager[BinaryIO]:
+    from convcli.system import stores
+
+    return nullcontext(io.BytesIO(stores.contents(source)))
+
+
+def _check(source: str, stream: BinaryIO) -> None:
+    """Refuse what begins like no format, before the rest of it is read."""
+    if formats.row_of_head(stream.read(_HEAD_BYTES)) is None and not guards.recognised(stream):
+        raise _named(stream, source, guards.unidentified(source))
+
+
+def _named(stream: BinaryIO, source: str, error: ImageError) -> ImageError:
+    """The error for a file whose format Pillow does not know: it may be known here, or the file may be a list of files."""
+    from convcli.images.reading.foreign import remedy_of
+
+    stream.seek(0)
+    start = stream.read(4096)
+    if (known := remedy_of(start)) is not None:
+        return ImageError(error.value, *known)
+    line = start.partition(b"\n")[0].partition(b"\0")[0]
+    if line.isascii() and os.path.exists(os.fsdecode(line.strip())):
+        return ImageError(error.value, error.rule, f"use {param('from_file', source)}", "it looks like a list of paths")
+    return error

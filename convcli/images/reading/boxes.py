@@ -31,6 +31,16 @@ def _boxes(stream: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int,
         start = stop
 
 
+def _end(stream: BinaryIO, end: int) -> int:
+    """The place behind the last box of the first file: another may follow, and begins with the same box."""
+    first, stop = b"", 0
+    for kind, _, after in _boxes(stream, 0, end):
+        if kind == first:
+            break
+        first, stop = first or kind, after
+    return stop
+
+
 def _content(stream: BinaryIO, box: tuple[bytes, int, int]) -> bytes:
     _, start, stop = box
     stream.seek(start)
@@ -55,7 +65,7 @@ def avif(stream: BinaryIO) -> Declared:
     if b"clap" in properties and b"ispe" in properties:
         aperture = _aperture(properties[b"clap"], *struct.unpack_from(">II", properties[b"ispe"], 4))
         notes = () if aperture else ("its clean aperture is damaged, and all of its pixels are read",)
-    return Declared(bits, aperture=aperture, chunks=chunks, notes=notes)
+    return Declared(bits, aperture=aperture, chunks=chunks, notes=notes, end=_end(stream, end))
 
 
 _PLAIN = {(1, 13), (2, 2), (1, 2), (2, 13)}
@@ -119,15 +129,15 @@ def jpeg2000(stream: BinaryIO) -> Declared:
                     opaque = not any(kind in (1, 2) for kind in kinds)
                 elif inner[0] == b"pclr":
                     opaque = False  # its channels are those of the palette
+    last = _end(stream, end) if boxed else 0
     stream.seek(start)
     if stream.read(4) != b"\xff\x4f\xff\x51":
         raise ValueError
     (channels,) = struct.unpack_from(">H", stream.read(38), 36)
     sizes = stream.read(3 * channels)[::3]
     bits, signed = 1 + max(size & 0x7F for size in sizes), any(size & 0x80 for size in sizes)
-    said = (
-        ("the file does not say that its last channel is opacity",) if boxed and opaque and channels in (2, 4) else ()
-    )
+    said = ("the file does not say that its last channel is alpha",) if boxed and opaque and channels in (2, 4) else ()
     odd = f"{channels} channels" if channels > 4 else f"{bits} bits per sample" if bits > 16 and channels == 1 else ""
     alike = len({size & 0x7F for size in sizes}) == 1 and bits <= 16
-    return Declared(bits, signed, channels, profile=profile, widened=alike, notes=said, refusal=odd)
+    metadata = {"icc_profile": profile} if profile else {}
+    return Declared(bits, signed, channels, metadata=metadata, widened=alike, notes=said, refusal=odd, end=last)

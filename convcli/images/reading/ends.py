@@ -7,6 +7,7 @@ data does not tell: it is damaged, or cut off. Nothing is decoded.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -55,11 +56,16 @@ def parts_of(stream: BinaryIO, row: Format | None) -> Parts | None:
             end = size  # cut off: decoding it says so
         places.append((start, end))
         start = end
-    unread = size - start
-    stream.seek(start)
-    padding = unread <= _BLOCK and not stream.read().strip(b"\0 \t\r\n")
+    return Parts(tuple(places), unread(stream, start))
+
+
+def unread(stream: BinaryIO, end: int) -> int:
+    """How many bytes follow a place; 0 if all of them are zeros and white space, which is padding."""
+    count = stream.seek(0, 2) - end
+    stream.seek(max(0, end))
+    padding = count <= 0 or (count <= _BLOCK and not stream.read().strip(b"\0 \t\r\n"))
     stream.seek(0)
-    return Parts(tuple(places), 0 if padding else unread)
+    return 0 if padding else count
 
 
 def png_chunks(stream: BinaryIO, start: int) -> Iterator[tuple[bytes, int, int]]:
@@ -126,7 +132,7 @@ def gif(stream: BinaryIO, start: int) -> int | None:
     flags = stream.read(3)
     if len(flags) < 3:
         return None
-    place = start + 13 + _colours(flags[0])
+    place = start + 13 + colours(flags[0])
     while True:
         stream.seek(place)
         kind = stream.read(1)
@@ -136,7 +142,7 @@ def gif(stream: BinaryIO, start: int) -> int | None:
             descriptor = stream.read(9)
             if len(descriptor) < 9:
                 return None
-            place += 11 + _colours(descriptor[8])
+            place += 11 + colours(descriptor[8])
         elif kind == b"!":
             place += 2
         else:
@@ -151,9 +157,43 @@ def gif(stream: BinaryIO, start: int) -> int | None:
             return None
 
 
-def _colours(flags: int) -> int:
+def colours(flags: int) -> int:
     """The bytes of a table of colours."""
     return 3 << (flags % 8 + 1) if flags & 0x80 else 0
+
+
+def bmp(stream: BinaryIO, start: int) -> int | None:
+    """As many rows as the header says, or as many bytes, if they are coded; a profile may follow (Microsoft, BITMAPV5HEADER)."""
+    stream.seek(start)
+    head = stream.read(138).ljust(138, b"\0")
+    (place, length), (width, height, _, bits) = (
+        struct.unpack_from("<II", head, 10),
+        struct.unpack_from("<HHHH", head, 18),
+    )
+    coded, size = 0, 0
+    if length > 12:
+        width, height, _, bits, coded, size = struct.unpack_from("<iiHHII", head, 18)
+    end = place + (size if coded in (1, 2) else (width * bits + 31) // 32 * 4 * abs(height))
+    if length >= 124 and head[70:74] in (b"DEBM", b"KNIL"):
+        end = max(end, 14 + sum(struct.unpack_from("<II", head, 126)))
+    return start + end if end > place else None
+
+
+_QOI_END = bytes(7) + b"\1"
+"""What no coded pixels contain."""
+
+
+def qoi(stream: BinaryIO, start: int) -> int | None:
+    """Coded pixels up to a mark ("The Quite OK Image Format", 1.0)."""
+    stream.seek(start + 14)
+    carried, place = b"", start + 14
+    while block := stream.read(_BLOCK):
+        found = (carried + block).find(_QOI_END)
+        if found >= 0:
+            return place - len(carried) + found + len(_QOI_END)
+        carried = (carried + block)[-7:]
+        place += len(block)
+    return None
 
 
 def webp(stream: BinaryIO, start: int) -> int | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convcli import extras
 from convcli.errors import ImageError
-from convcli.images.guards import check_pixels, decoding
+from convcli.images.guards import check_pixels, decoding, quiet
 from convcli.images.picture import Metadata, Picture
 from convcli.images.reading.planes import completed
 from convcli.images.reading.samples import samples_of
@@ -35,6 +35,7 @@ class File:
     format: str | None = "FITS"
     pages = True
     unread = 0
+    others = False
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._source, self._limit, self._full_scale, self._pixels = source, limit, full_scale, 0
@@ -64,7 +65,8 @@ class File:
         samples = samples_of(data)
         space = "gray" if len(data) == 1 else "tensor"
         white = self._full_scale or samples.white
-        picture = Picture(np.ascontiguousarray(samples.array), None, space, white, real=samples.real)
+        kept, own = np.ascontiguousarray(samples.array), Metadata(rare=samples.rare)
+        picture = Picture(kept, None, space, white, real=samples.real, metadata=own)
         metadata = Metadata("FITS", frames=self.frames)
         return completed(picture, self._source, self._full_scale, metadata, samples.notes)
 
@@ -74,15 +76,15 @@ class File:
 
 def _fits() -> Any:
     """The module of astropy. Importing it changes how the process shows warnings, which is undone."""
-    if "astropy" not in sys.modules:
-        filters = warnings.filters[:]
-        import astropy
-
-        with suppress(Exception):  # the user's own settings may leave warnings alone
-            astropy.log.disable_warnings_logging()
-        warnings.filters[:] = filters  # type: ignore[index]
+    known, filters = "astropy" in sys.modules, warnings.filters[:]
+    import astropy
     from astropy.io import fits
 
+    if not known:
+        with suppress(Exception):  # the user's own settings may leave warnings alone
+            astropy.log.disable_warnings_logging()
+    warnings.filters[:] = filters  # type: ignore[index]
+    quiet("astropy")
     return fits
 
 

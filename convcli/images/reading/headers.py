@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -19,6 +20,7 @@ from convcli.images import formats
 from convcli.images.formats import Format
 from convcli.images.picture import Picture, joined
 from convcli.images.reading import ends
+from convcli.images.reading.planes import straighten
 from convcli.images.reading.quirks import cut_note
 from convcli.images.reading.samples import SPREAD
 from convcli.pointwise import Array
@@ -39,13 +41,15 @@ class Declared(NamedTuple):
     pictures: int = 1  # of which Pillow reads one
     aperture: tuple[int, int, int, int] | None = None  # the part to be shown: top, left, height, width
     chunks: tuple[tuple[bytes, bytes], ...] = ()  # what values mean, as PNG would say it
-    profile: bytes | None = None  # an ICC profile that Pillow does not give
+    metadata: Mapping[str, Any] = {}  # what Pillow does not give of its metadata, under Pillow's names
     lossy: bool | None = (
         None  # whether its coding changes colours, where this is not the same for all files of the format
     )
     widened: bool = False  # whether Pillow shifts its samples, all of one size, up to 8 or 16 bits
+    premultiplied: bool = False  # whether its colours are multiplied by its alpha
+    end: int = 0  # the place behind its last byte; 0: it does not tell
     notes: tuple[str, ...] = ()  # what else is not read as the file declares it
-    refusal: str = ""  # what Pillow does not read at all
+    refusal: str = ""  # what Pillow does not read, or reads wrong
 
     def remarks(self, image: Image.Image) -> tuple[str, ...]:
         """What is not read as declared of an image that Pillow has opened."""
@@ -73,7 +77,8 @@ class Declared(NamedTuple):
             colour = colour >> (held - self.bits)
             if self.signed and len(colour) == 1:
                 middle = 1 << self.bits - 1
-                planes = replace(planes, full_scale=middle - 1.0, real=True)
+                metadata = replace(planes.metadata, rare=f"int{self.bits}")
+                planes = replace(planes, full_scale=middle - 1.0, real=True, metadata=metadata)
                 colour = colour.astype(np.float32) - np.float32(middle)
             elif alpha is None and self.bits not in SPREAD:
                 planes = replace(planes, full_scale=white)
@@ -83,6 +88,10 @@ class Declared(NamedTuple):
                     np.rint(part * (planes.full_scale / white)).astype(planes.colour.dtype) for part in parts
                 )
                 alpha = rest[0] if rest else None
+        if self.premultiplied and alpha is not None:
+            whole = np.array(np.moveaxis(joined(colour, alpha), 0, -1))
+            straighten(whole, planes.full_scale)
+            colour, alpha = np.moveaxis(whole[..., :-1], -1, 0), whole[..., -1]
         if self.aperture is not None:
             top, left, height, width = self.aperture
             place = slice(top, top + height), slice(left, left + width)
@@ -176,59 +185,3 @@ def _png_bytes(width: int, height: int, depth: int, interlaced: int) -> int:
         columns, rows = max(0, -((left - width) // right)), max(0, -((top - height) // down))
         total += rows * (1 + (columns * depth + 7) // 8) if columns else 0
     return total
-
-
-def psd(stream: BinaryIO) -> Declared:
-    """Adobe, "Photoshop File Formats Specification": header, colours, resources, layers, and the picture that they make up."""
-    version, channels, _, _, bits = struct.unpack(">4xH6xHIIH2x", stream.read(26))
-    odd = "large documents (PSB)" if version != 1 else f"{bits} bits per sample" if bits not in (1, 8) else ""
-    (length,) = struct.unpack(">I", stream.read(4))
-    stream.seek(length, 1)
-    (length,) = struct.unpack(">I", stream.read(4))
-    end = stream.tell() + length
-    notes: tuple[str, ...] = ()
-    while stream.tell() + 12 <= end:
-        signature, number, name = struct.unpack(">4sHB", stream.read(7))
-        if signature != b"8BIM":
-            break
-        stream.seek(name + (name + 1) % 2, 1)
-        (size,) = struct.unpack(">I", stream.read(4))
-        data = stream.read(min(size, 8))
-        stream.seek(size + size % 2 - len(data), 1)
-        if number == 1057 and data[4:5] == b"\0":  # VersionInfo: whether there is a merged picture
-            notes = ("it was saved without the picture that its layers make up: what is read may be blank",)
-    return Declared(bits, channels=channels, notes=notes, refusal=odd)
-
-
-def sgi(stream: BinaryIO) -> Declared:
-    """SGI, "The SGI Image File Format", 1.0: bytes of a sample, and channels."""
-    _, _, size, dimensions, _, _, channels = struct.unpack(">HBBHHHH", stream.read(12))
-    return Declared(8 * size, channels=channels if dimensions == 3 else 1)
-
-
-def bmp(stream: BinaryIO) -> Declared:
-    """Microsoft, BITMAPV3INFOHEADER: 16 bits with masks may have one for alpha."""
-    head = stream.read(70)
-    length, bits, compression = *struct.unpack_from("<I", head, 14), *struct.unpack_from("<HI", head, 28)
-    masked = bits == 16 and compression == 3 and length >= 56 and any(head[66:70])
-    return Declared(8, channels=4 if masked else 0)
-
-
-def dds(stream: BinaryIO) -> Declared:
-    """Microsoft, DDS_HEADER and DDS_HEADER_DXT10: cube maps, volumes and arrays are several pictures; mipmaps are copies."""
-    head = stream.read(148)
-    (depth,) = struct.unpack_from("<I", head, 24)
-    flags, code = struct.unpack_from("<I4s", head, 80)
-    masks, (caps,) = struct.unpack_from("<4I", head, 92), struct.unpack_from("<I", head, 112)
-    pictures = (caps >> 10 & 63).bit_count() if caps & 0x200 else max(1, depth) if caps & 0x200000 else 1
-    bits, signed = max(8, *(mask.bit_count() for mask in masks)) if flags & 0x40 else 8, code == b"BC5S"
-    if flags & 4 and code == b"DX10":
-        kind, _, other, size = struct.unpack_from("<4I", head, 128)
-        pictures = max(pictures, size * (6 if other & 4 else 1))
-        bits, signed = 16 if kind in (95, 96) else 8, kind in (81, 84)
-    return Declared(bits, signed, pictures=pictures)
-
-
-def icons(stream: BinaryIO) -> Declared:
-    """Microsoft, ICONDIR: icons of several sizes, of which Pillow reads the largest."""
-    return Declared(8, pictures=struct.unpack("<4xH", stream.read(6))[0])

@@ -27,6 +27,7 @@ class File:
     frames = 1
     pages = False
     unread = 0
+    others = False
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._full_scale = stream, source, limit, full_scale
@@ -44,15 +45,21 @@ class File:
         with decoding(self._source, self._limit):
             kind, _, _, bands, white, place = self._header
             self._stream.seek(place)
+            notes: tuple[str, ...] = ()
             if kind in b"14":
                 samples, white = self._bits(kind == b"1"), 255
             else:
-                samples = self._numbers() if kind in b"23" else self._bytes()
+                samples, beyond = self._numbers() if kind in b"23" else (self._bytes(), 0)
                 if white not in (255, 65535):  # which no sample exceeds
+                    beyond = beyond or int(np.count_nonzero(samples > white))
                     np.minimum(samples, samples.dtype.type(white), out=samples)
+                if beyond:
+                    notes = (
+                        f"values above {white}, the largest that its header allows, are read as {white}: {beyond}",
+                    )
             array = samples if bands > 1 else samples[..., 0]
             planes = planes_of(array, "gray" if bands == 1 else "rgb", float(white))
-        return completed(planes, self._source, self._full_scale, Metadata(self.format), ())
+        return completed(planes, self._source, self._full_scale, Metadata(self.format), notes)
 
     def timing(self) -> None:
         """Nothing moves."""
@@ -71,7 +78,9 @@ class File:
             array.byteswap(inplace=True)
         return array
 
-    def _numbers(self) -> Array:
+    def _numbers(self) -> tuple[Array, int]:
+        """The samples, and how many of them exceed white."""
+        assert self._header is not None
         array = self._new()
         text = _COMMENT.sub(b" ", self._stream.read())
         numbers = np.fromstring(text, np.int64, sep=" ")[: array.size]
@@ -79,8 +88,8 @@ class File:
             raise OSError("it is truncated, or a number is damaged")
         if numbers.size and numbers.min() < 0:
             raise ValueError("a number is negative")
-        array[...] = np.minimum(numbers, 65535 if array.itemsize == 2 else 255).reshape(array.shape)
-        return array
+        array[...] = np.minimum(numbers, self._header.white).reshape(array.shape)
+        return array, int(np.count_nonzero(numbers > self._header.white))
 
     def _bits(self, in_text: bool) -> Array:
         """1 is black; rows of bits begin with a byte, and digits need no space between them."""

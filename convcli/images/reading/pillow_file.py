@@ -15,8 +15,8 @@ from convcli.images.formats import Format, row_of, row_of_head
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import light_chunks, metadata_of
 from convcli.images.picture import Metadata, Picture, Timing
-from convcli.images.reading import quirks
-from convcli.images.reading.planes import array_of, completed, gray_planes, planes_of, upright
+from convcli.images.reading import ends, quirks
+from convcli.images.reading.planes import array_of, completed, planes_of, upright
 
 _SPACES = {
     **dict.fromkeys(("1", "L", "LA", "La"), "gray"),
@@ -31,6 +31,7 @@ class File:
 
     pages = False
     unread = 0
+    others = False
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
@@ -40,7 +41,11 @@ class File:
         with decoding(source, limit):
             self._image: Image.Image | None = self._opened()
             self.format = self._image.format
-            self._declared = _declared(row_of(self.format), stream)
+            row = row_of(self.format)
+            self._declared = _declared(row, stream)
+            if self._declared is not None:
+                self._refuse(row, self._declared)
+                self.unread = ends.unread(stream, self._declared.end) if self._declared.end else 0
             self.frames = quirks.count_of(self._image)
             self._cut = self.frames > 1 and quirks.cut_animation(self._image)
             width, height = self._image.size
@@ -105,19 +110,19 @@ class File:
         try:
             image = guards.opened(self._stream)
         except Exception:
-            self._refuse()
+            self._stream.seek(0)
+            row = row_of_head(self._stream.read(guards.HEAD_BYTES))
+            if row is not None and (said := _declared(row, self._stream)) is not None:
+                self._refuse(row, said)
             raise
         quirks.invert_bitmap(image)
         if refusal := row_of(image.format).refusal:
             raise ImageError(f"input '{self._source}'", refusal, "convert it to png first")
         return image
 
-    def _refuse(self) -> None:
-        """Say why Pillow does not open it, if its header does."""
-        self._stream.seek(0)
-        row = row_of_head(self._stream.read(guards.HEAD_BYTES))
-        said = None if row is None else _declared(row, self._stream)
-        if row is not None and said is not None and said.refusal:
+    def _refuse(self, row: Format, said: Any) -> None:
+        """Refuse what Pillow does not read, or reads wrong, if the header says so."""
+        if said.refusal:
             rule = f"is a {row.name} file of {said.refusal}, which Pillow does not read"
             raise ImageError(f"input '{self._source}'", rule, "convert it to png or tif first")
 
@@ -125,11 +130,11 @@ class File:
         """What is carried along."""
         row, said = row_of(image.format), self._declared
         lossy = row.lossy_read if said is None or said.lossy is None else said.lossy
-        if said is not None and said.profile:
-            image.info.setdefault("icc_profile", said.profile)
+        for name, value in said.metadata.items() if said is not None else ():
+            image.info.setdefault(name, value)
         metadata, orientation, notes = metadata_of(image, self.frames, bool(lossy))
-        chunks = light_chunks(self._stream) if "chunks" in row.keeps else () if said is None else said.chunks
-        return replace(metadata, chunks=chunks), orientation, notes
+        chunks, more = light_chunks(self._stream) if "chunks" in row.keeps else ((), ())
+        return replace(metadata, chunks=chunks if said is None else said.chunks), orientation, (*notes, *more)
 
     def _check_end(self, image: Image.Image, planes: Picture, number: int) -> None:
         """Refuse a PNG whose pixels end early, after which Pillow leaves zeros. Only if there are some, they are counted."""
@@ -210,7 +215,11 @@ def decode(
     if mode not in ("I", "F") and not mode.startswith("I;16"):
         rule = f"is of Pillow's mode {mode}, which is not supported"
         raise ImageError(f"input '{source}'", rule, "convert it to RGB")
-    return Decoded(gray_planes(array_of(image), white, value), kept, notes)
+    from convcli.images.reading.samples import samples_of  # few files need it
+
+    found = samples_of(array_of(image))
+    planes = planes_of(found.array, "gray", (found.real and white) or found.white, value, found.real)
+    return Decoded(replace(planes, metadata=Metadata(rare=found.rare)), kept, (*notes, *found.notes))
 
 
 _PILLOWS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}

@@ -58,31 +58,10 @@ def planes_of(
     return Picture(planes, alpha, space, white, real=real)
 
 
-def gray_planes(array: Array, white: float | None, value: tuple[int, ...] | None = None) -> Picture:
-    """The picture of gray ``(H, W)`` with 16 or 32 bits. Larger and negative integers become float32, or float64 if needed.
-
-    `white` is the value that the file or the user defines. By default it is 1 for floating point, and for large integers the
-    largest number with as many bits as they need, with a remark. `value` is the only gray that is transparent.
-    """
-    if array.dtype.kind == "f":
-        return planes_of(array, "gray", white or 1.0, real=True)
-    low, high = (0, 0) if array.dtype == np.uint16 else (int(array.min()), int(array.max()))
-    if low >= 0 and high <= 65535:
-        return planes_of(array.astype(np.uint16, copy=False), "gray", value=value)
-    exact = array.astype(np.float32 if max(-low, high) <= 2**24 else np.float64)
-    if white:
-        return planes_of(exact, "gray", white, real=True)
-    bits = max(16, high.bit_length())
-    white = 2.0**bits - 1
-    guess = f"white is assumed to be {white:.0f}, the largest number of {bits} bits"
-    notes = (f"32-bit values: {guess}; see {param('full_scale')}",)
-    return replace(planes_of(exact, "gray", white, real=True), notes=notes)
-
-
 def completed(
     picture: Picture, source: str, wanted: float | None, metadata: Metadata, notes: tuple[str, ...], said: bool = False
 ) -> Picture:
-    """A picture with its metadata and notes, and whether its white is a guess.
+    """A picture with the metadata of its file and notes, and whether its white is a guess.
 
     `wanted` is the value of white that the user gives. `said` says whether the file defines white of real numbers; for integers
     of up to 16 bits the depth defines it. Raises `ImageError` if both define white.
@@ -91,6 +70,7 @@ def completed(
     if wanted is not None and said:
         rule = f"is for files that do not define white, '{source}' defines it as {white:g}"
         raise ImageError(param("full_scale", f"{wanted:g}"), rule, "leave it out")
+    metadata = replace(metadata, bands=picture.metadata.bands, rare=picture.metadata.rare)
     return replace(picture, assumed=not said and wanted is None, metadata=metadata, notes=(*picture.notes, *notes))
 
 

@@ -24,6 +24,7 @@ class Samples(NamedTuple):
     white: float  # the largest value of an integer type; 1 for floating point
     real: bool  # whether they are real numbers, or integers of a type that pictures are not written with
     notes: tuple[str, ...] = ()  # what was lost
+    rare: str = ""  # the declared type, if pictures are not written with it: ``int16``
 
 
 def samples_of(array: NDArray[Any], bits: int | None = None) -> Samples:
@@ -47,7 +48,8 @@ def samples_of(array: NDArray[Any], bits: int | None = None) -> Samples:
         if bits in SPREAD:
             array, white = array * np.uint8(255 / white), 255.0
     held = array.astype(_EXACT.get(code, code), copy=False)
-    return Samples(held, white, kind == "f" or code in _EXACT, _rounded(array))
+    rare = array.dtype.name if code in _EXACT else ""
+    return Samples(held, white, kind == "f" or code in _EXACT, _rounded(array), rare)
 
 
 def _rounded(array: NDArray[Any]) -> tuple[str, ...]:

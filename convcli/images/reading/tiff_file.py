@@ -16,16 +16,12 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from convcli import extras
 from convcli.images import directories
 from convcli.images.guards import check_pixels, decoding
-from convcli.images.metadata import ICC, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
+from convcli.images.metadata import ICC, ORIENTATION, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import Metadata, Picture
-from convcli.images.reading import pillow_file, quirks, tiff_pixels
+from convcli.images.reading import pillow_file, quirks, tiff_pages, tiff_pixels
 from convcli.images.reading.planes import array_of, completed, upright
-
-_WEBP = 50001
-"""Google's compression, in a TIFF."""
 
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 
@@ -45,32 +41,33 @@ class File:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._full_scale = full_scale
         with decoding(source, limit):
-            self._pages: Any = tifffile.TiffFile(stream).pages
-            self.frames = _count(self._pages)
-            page = self._pages[0]
+            self._pages = tiff_pages.pages_of(tifffile.TiffFile(stream))
+            self.frames = self._pages.total
+            self.others = bool(self._pages.notes)
+            page = self._pages.page(0)
             need = _bytes_each(page)
         check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)
 
     def picture(self, number: int = 0) -> Picture:
         """Decode a page, upright."""
         with decoding(self._source, self._limit):
-            page = self._pages[number]
+            page = self._pages.page(number)
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
-            said = said_of(page, self._stream, self.frames)
+            said = said_of(page, self._stream, self.frames, None if number else self._pages.notes)
             planes, lost = self._planes(number, page, said.white or self._full_scale, said.orientation)
-        return whole(planes, page, said, self._source, self._full_scale, lost)
+        return whole(planes, said, self._source, self._full_scale, lost)
 
     def timing(self) -> None:
         """Pages have none."""
 
     def _planes(self, number: int, page: Any, white: float | None, orientation: int) -> tuple[Picture, tuple[str, ...]]:
         """A page, upright, and what was lost of it."""
-        opener = partial(opened, self._stream, number)
+        opener = partial(opened, self._stream, self._pages.directory(number))
         if tiff_pixels.is_direct(page) or (image := by_pillow(page, opener)) is None:
             array = tiff_pixels.array_of(page, self._source)
             return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
-        return from_pillow(image, page, white, self._source, opener)
+        return from_pillow(image, page, white, self._source, opener, orientation)
 
 
 class Said(NamedTuple):
@@ -82,8 +79,8 @@ class Said(NamedTuple):
     notes: tuple[str, ...]
 
 
-def said_of(page: Any, stream: BinaryIO, frames: int) -> Said:
-    """What the tags of a page say, one of `frames` in a file."""
+def said_of(page: Any, stream: BinaryIO, frames: int, of_file: tuple[str, ...] | None = None) -> Said:
+    """What the tags of a page say, one of `frames` in a file; `of_file` has remarks on the file, if the page is the first."""
     image = _described(page, stream)
     white = as_white(sound(image.getexif().get, SMAX))
     layout = page.parent
@@ -91,33 +88,33 @@ def said_of(page: Any, stream: BinaryIO, frames: int) -> Said:
     metadata, orientation, notes = metadata_of(image, frames, False, tags or {})
     if tags is None:
         notes = ("its tags are damaged and left out",)
+    if of_file is not None:
+        notes = (*of_file, *notes, *tiff_pixels.remarks_of(page))
     return Said(white, orientation, replace(metadata, nodata=tiff_pixels.nodata_of(page)), notes)
 
 
-def whole(
-    planes: Picture, page: Any, said: Said, source: str, full_scale: float | None, lost: tuple[str, ...]
-) -> Picture:
+def whole(planes: Picture, said: Said, source: str, full_scale: float | None, lost: tuple[str, ...]) -> Picture:
     """The picture of a page, with all that is known of it. `lost` are remarks on its pixels."""
-    metadata = replace(said.metadata, bands=planes.metadata.bands)
-    return completed(planes, source, full_scale, metadata, (*lost, *said.notes), said.white is not None)
+    return completed(planes, source, full_scale, said.metadata, (*lost, *said.notes), said.white is not None)
 
 
 def from_pillow(
-    image: Image.Image, page: Any, white: float | None, source: str, opener: Callable[[], Image.Image]
-) -> tuple[Picture, tuple[str, ...]]:
+    image: Image.Image, page: Any, white: float | None, source: str, opener: Callable[[], Image.Image],
+    orientation: int = 1,
+) -> tuple[Picture, tuple[str, ...]]:  # fmt: skip
     """A page that Pillow decodes, upright, and what was lost of it. `opener` opens the image again."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # which Pillow turns upright, as all others
+    # Pillow turns it upright, unless the tag is of another type than it should be
+    left = 1 if isinstance(image.getexif().get(ORIENTATION, 1), int) else orientation
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         array = array_of(image)[..., np.newaxis].astype(page.dtype)
-        return tiff_pixels.picture_of(array, page, white), ()
-    decoded = pillow_file.decode(image, source, opener)
-    return decoded.planes, (*decoded.notes, *_of_other_colours(page))
+        return upright(tiff_pixels.picture_of(array, page, white), left), ()
+    planes, _, notes = pillow_file.decode(image, source, opener)
+    return upright(planes, left), (*notes, *_of_other_colours(page), *_of_fewer_samples(page, planes))
 
 
 def by_pillow(page: Any, opener: Callable[[], Image.Image]) -> Image.Image | None:
     """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
-    if tiff_pixels.has_bands(page) or (page.sampleformat == 2 and page.bitspersample == 8):
-        return None
-    if page.compression == _WEBP and extras.is_installed("imagecodecs"):  # few builds of Pillow decode it here
+    if tiff_pixels.has_bands(page) or tiff_pixels.is_beyond_libtiff(page):
         return None
     with suppress(SyntaxError, LookupError, TypeError, struct.error):  # so it says that it does not know it
         image = opener()
@@ -128,38 +125,44 @@ def by_pillow(page: Any, opener: Callable[[], Image.Image]) -> Image.Image | Non
     return None
 
 
-def opened(stream: BinaryIO, number: int = 0) -> Image.Image:
-    """A page as Pillow opens it."""
+def opened(stream: BinaryIO, directory: int = 0) -> Image.Image:
+    """A page as Pillow opens it, by the number of its directory."""
     stream.seek(0)
     image: Image.Image = _pillows()(stream)
-    if number:
-        image.seek(number)
+    if directory:
+        image.seek(directory)
     return image
 
 
-_JPEGS = {6, 7}
-"""Compressions whose colours libjpeg converts, by the coefficients of ITU-R BT.601 and with the full range of 8 bits."""
-
 _COEFFICIENTS, _LEVELS = (0.299, 0.587, 0.114), (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
-"""What it takes YCbCrCoefficients and ReferenceBlackWhite for (TIFF 6.0, section 21)."""
+"""What libjpeg takes YCbCrCoefficients and ReferenceBlackWhite for (TIFF 6.0, section 21)."""
 
 
 def _of_other_colours(page: Any) -> tuple[str, ...]:
     """A remark on colours that libjpeg does not convert as the page declares."""
     said = sound(_ratios, page, 529) or _COEFFICIENTS, sound(_ratios, page, 532) or _LEVELS
-    if (
-        page.photometric != 6
-        or page.compression not in _JPEGS
-        or np.allclose([*said[0], *said[1]], [*_COEFFICIENTS, *_LEVELS], atol=0.01)
-    ):
+    same = all(
+        len(found) != len(own) or np.allclose(found, own, atol=0.01)
+        for found, own in zip(said, (_COEFFICIENTS, _LEVELS), strict=True)
+    )
+    if page.photometric != 6 or page.compression not in tiff_pixels.JPEGS or same:
         return ()
-    declared = ", ".join(f"{value:.4g}" for value in said[0])
-    return (f"JPEG's own YCbCr is used, and its colours are declared as another (coefficients {declared})",)
+    kind = "levels" if np.allclose(said[0], _COEFFICIENTS, atol=0.01) else "coefficients"
+    declared = ", ".join(f"{value:.4g}" for value in said[kind == "levels"])
+    return (f"JPEG's own YCbCr is used, and its colours are declared as another ({kind} {declared})",)
+
+
+def _of_fewer_samples(page: Any, planes: Picture) -> tuple[str, ...]:
+    """A remark on samples that Pillow does not give."""
+    declared, read = page.samplesperpixel, planes.channels + planes.has_alpha
+    return (f"{read} of its {declared} samples are read",) if read < declared else ()
 
 
 def _ratios(page: Any, tag: int) -> tuple[float, ...]:
-    """The fractions of a tag of a page."""
+    """The fractions of a tag of a page, or its integers."""
     values = page.tags[tag].value
+    if page.tags[tag].dtype not in (5, 10):
+        return tuple(map(float, values))
     return tuple(above / below for above, below in zip(values[::2], values[1::2], strict=True))
 
 
@@ -175,6 +178,7 @@ def _pillows() -> type[Any]:
             tags: Any = self.tag_v2
             gray_alpha = {258: (16, 16), 262: 1, 277: 2, 338: (2,)}
             if any(tags.get(tag) != value for tag, value in gray_alpha.items()):
+                self._palette_of_8_bits(tags)
                 super()._setup()
                 self._by_libtiff(tags)
                 return
@@ -188,6 +192,12 @@ def _pillows() -> type[Any]:
                 tile._replace(args=(f"LA;{'16N' if tile.codec_name == 'libtiff' else stored}", *tile.args[1:]))
                 for tile in file.tile
             ]
+
+        def _palette_of_8_bits(self, tags: Any) -> None:
+            """Have Pillow read a palette of 8 bits, as some programs write it: it takes the upper 8 of 16."""
+            colours = tags.get(320)
+            if tags.get(262) == tiff_pixels.PALETTE and isinstance(colours, tuple):
+                tags[320] = tuple(tiff_pixels.widened(np.array(colours)))
 
         def _by_libtiff(self, tags: Any) -> None:
             """Have libtiff decode YCbCr that is not compressed: only it knows coefficients, reference levels and subsampling."""
@@ -203,21 +213,6 @@ def _pillows() -> type[Any]:
             super().load_prepare()
 
     return Opened
-
-
-def _count(pages: Any) -> int:
-    """The number of pages. tifffile ignores a page that is beyond the end of the file; here it is an error."""
-    count = len(pages)
-    last, offsets = pages[count - 1], {pages[number].offset for number in range(count)}
-    layout, file = last.parent.tiff, last.parent.filehandle
-    if not layout.is_ndpi:  # its directories are longer
-        file.seek(last.offset)
-        (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
-        file.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
-        (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
-        if following and following not in offsets:
-            raise ValueError(f"page {count} is missing")
-    return count
 
 
 def _bytes_each(page: Any) -> int:

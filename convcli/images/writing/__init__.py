@@ -17,7 +17,7 @@ from convcli.images.picture import ImageFile, Metadata, Picture, Timing
 from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files
-from convcli.system.names import is_stream
+from convcli.system.names import is_stream, is_url
 
 
 class Settings(NamedTuple):
@@ -41,11 +41,12 @@ class Settings(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """The result of writing: which values were clipped, what was lost, and how many frames the file has."""
+    """The result of writing: which values were clipped, what was lost, and how many frames and channels the file has."""
 
     clipped: Clipped
     notes: tuple[str, ...] = ()
     frames: int = 1
+    channels: int | None = None  # where they differ from those of the result
 
 
 def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str) -> int:
@@ -80,6 +81,7 @@ class Job:
     settings: Settings  # quality and compression
     ending: str  # the wanted ending of the format
     frames: int  # the number of frames in the file, which may be less
+    channels: int | None = None  # of each picture in the file, where they differ from those of the result
     clipped: list[Clipped] = field(default_factory=list)  # for each frame
     notes: list[str] = field(default_factory=list)  # what was lost
 
@@ -154,7 +156,7 @@ def save_frames(
     settle()
     picture, storage = next(frames)
     row = formats.row_of(storage.container)
-    sink = partial(files.writing, target, source, replace)
+    sink = _sink(target, source, replace)
     job = Job(row, target, sink, count, timing, threads, settings, _ending(target, wanted), count)
     first = [Frame(picture, storage, job)]
     del picture  # its real values are not kept beside the integers
@@ -166,7 +168,16 @@ def save_frames(
                 write(iter([frame]), job)
     else:
         write(_all(first, frames, job), job)
-    return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames)
+    return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames, job.channels)
+
+
+def _sink(target: str, source: str | None, replace: bool) -> Callable[[], AbstractContextManager[BinaryIO]]:
+    """What opens the target."""
+    if not is_url(target):
+        return partial(files.writing, target, source, replace)
+    from convcli.system import stores
+
+    return partial(stores.writing, target, replace)
 
 
 def _all(first: list[Frame], rest: Iterator[tuple[Picture, Storage]], job: Job) -> Iterator[Frame]:
@@ -196,7 +207,9 @@ def kept(row: Format, metadata: Metadata, converted: bool) -> tuple[Metadata, li
             blocks[name] = block[:longest]
         elif block and len(block) > longest:
             notes.append(f"its {name.upper()} data is too long for {row.name} and left out")
-        elif not (converted and name in ("icc_profile", "chunks")):
+        elif converted and name == "icc_profile":
+            notes.append(f"its colours are converted without its CMYK profile, which {row.name} cannot have")
+        elif not (converted and name == "chunks"):
             blocks[name] = block
     if metadata.chunks and "chunks" not in row.keeps and not row.tensor:
         from convcli.images.light import SRGB, gamma_of  # which few pictures need

@@ -18,7 +18,7 @@ def image(pixels: Array, notes: list[str]) -> Image.Image:
     """Pixels ``(H, W, C)`` uint8, alpha last, as an image of Pillow. Remarks about what is lost are added to `notes`."""
     if pixels.shape[2] in (2, 4) and ((pixels[..., -1] > 0) & (pixels[..., -1] < 255)).any():
         notes.append(
-            "a GIF pixel is either opaque or transparent: partly transparent ones become one of both; png and webp keep them"
+            "a GIF pixel is either opaque or transparent: partly transparent ones become one or the other; png and webp keep them"
         )
     made, exact = paletted(pixels)
     if not exact:

@@ -18,7 +18,7 @@ def write(frames: Iterator[Frame], job: Job) -> None:
     pixels = frame.pixels
     if pixels.shape[2] > 1 and job.ending == ".pgm":
         job.notes.append(BECAME_GRAY)
-        pixels = gray(pixels)
+        pixels, job.channels = gray(pixels), 1
     job.write([head(pixels.shape, frame.storage.full_scale), stored(pixels).data.cast("B")])
 
 

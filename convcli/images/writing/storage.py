@@ -75,21 +75,32 @@ def storage_for(
     if has_alpha and not row.alpha:
         raise ImageError(
             "the image",
-            f"has transparency, and {container} cannot hold it",
+            f"has alpha, and {container} cannot hold it",
             f"use {param('alpha', 'drop')}, or write png, webp or tif",
         )
     full_scale = white_of(picture, container)
     if (picture.real or policy == "raw") and row.real:
-        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw")
+        rare = picture.metadata.rare
+        notes = (f"{rare} samples are written as float32",) if rare and policy is None else ()
+        return Storage(container, space, "float32", 1.0, full_scale, policy or "raw", notes)
     check_policy(container, policy)
     if row.any_white and picture.dtype.kind == "u" and full_scale % 1 == 0 and full_scale < 65536:
         return Storage(container, space, "uint8" if full_scale < 256 else "uint16", 1.0, full_scale, policy or "clip")
-    if full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk):
-        return Storage(container, space, "uint16", 65535 / full_scale, 65535.0, policy or "clip")
-    notes: tuple[str, ...] = ()
-    if full_scale > 255:
+    deep = full_scale > 255 and row.bits == 16 and (space != "cmyk" or row.cmyk)
+    dtype, white = ("uint16", 65535.0) if deep else ("uint8", 255.0)
+    notes = ()
+    if full_scale > 255 and not deep:
         notes = (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
-    return Storage(container, space, "uint8", 255.0 / full_scale, 255.0, policy or "clip", notes)
+    elif row.real and policy != "minmax" and _has_other_bits(picture):
+        said = f"values are scaled, so that white is {white:g}, not {full_scale:g}"
+        notes = (f"{said}: {param('range', 'raw')} keeps them",)
+    return Storage(container, space, dtype, white / full_scale, white, policy or "clip", notes)
+
+
+def _has_other_bits(picture: Described) -> bool:
+    """Whether a file declares integers of 6, 10, 12 or 14 bits, say, which are scaled to 8 or 16, so that white stays white."""
+    declared = picture.dtype.kind == "u" and not row_of(picture.metadata.format).tensor
+    return declared and picture.full_scale not in (255, 65535)
 
 
 def check_policy(container: str, policy: str | None) -> None:

@@ -116,6 +116,9 @@ def _animation(
 ) -> None:
     if timing.hidden:
         next(images)
+        job.notes.append(
+            f"its first picture, which animations do not show, is left out: {job.row.name} has no such picture"
+        )
     durations = list(timing.durations[timing.hidden :])
     options = {**options, "duration": durations, "loop": timing.plays}
     if job.row.palette:

@@ -138,3 +138,46 @@ def test_strides_of_sides_of_1_are_those_of_planes(
     assert len(read) == 2
     for tensor in read:
         assert tensor.stride() == torch.empty(tensor.shape).stride()
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+@pytest.mark.parametrize("size", [(3, 3), (9, 3), (5, 4)])
+def test_outputs_one_pixel_wide_in_bfloat16(size: tuple[int, int], multiplier: int) -> None:
+    """torch 2.13 leaves results of depthwise layers out if channels lie side by side: memory shows through."""
+    spec = ConvSpec(groups=3, stride=Pair(1, 3))
+    image = np.random.default_rng(0).integers(0, 9, (3, *size)).astype(np.float32)
+    weight = np.random.default_rng(1).integers(-2, 3, (3 * multiplier, 1, 3, 3)).astype(np.float64)
+    x, kernels, geometry = (
+        torch.from_numpy(image)[None],
+        torch.from_numpy(weight).bfloat16(),
+        spec.resolve(size, (3, 3)),
+    )
+    assert tensors.tensors(x, kernels, None, geometry, 3).x.is_contiguous()
+    truth = convolve(image, weight, spec, Compute("reference")).array
+    for _ in range(20):
+        np.testing.assert_array_equal(convolve(image, weight, spec, Compute("torch", dtype="bfloat16")).array, truth)
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize(
+    ("white", "weight", "bias"),
+    [(65535, 1.0, 0), (65535, 60000.0, 0), (255, 100.0, 1e9), (1e300, 1e-4, -1e299), (3, 1 / 3, 1e6)],
+)
+def test_values_beyond_float16_are_scaled(white: float, weight: float, bias: float, transpose: bool) -> None:
+    """By a power of two, so that the precision is that of float16."""
+    image = np.full((2, 5, 5), white, np.uint16 if white == 65535 else np.float64)
+    image[0, 2, 2] = 0
+    kernel, offset = np.full((2, 2, 2, 2), weight), np.full(2, float(bias))
+    act = transpose_convolve if transpose else convolve
+    found = act(image, kernel, ConvSpec(), Compute("torch", dtype="float16"), offset).array.astype(np.float64)
+    truth = act(image, kernel, ConvSpec(), Compute("reference"), offset).array
+    reach = 8 * white * weight + abs(bias)
+    if reach < 3e38:  # results are real numbers of 32 bits
+        assert (np.abs(found - truth) <= 2.0**-9 * reach).all()
+
+
+def test_what_float16_holds_is_not_scaled() -> None:
+    x, weight = torch.full((1, 1, 4, 4), 255.0), torch.ones(1, 1, 3, 3, dtype=torch.float16)
+    geometry = ConvSpec().resolve((4, 4), (3, 3))
+    assert tensors.tensors(x, weight, None, geometry, 1).scale == 1
+    assert tensors.tensors(x * 50, weight, None, geometry, 1).scale == 2

@@ -13,7 +13,7 @@ from PIL import Image
 
 from convcli import extras, images
 from convcli.images import formats
-from support.cli import SAMPLES, done, environment, run
+from support.cli import SAMPLES, binary, done, environment, run
 
 GENERATOR = np.random.default_rng(3)
 
@@ -42,6 +42,14 @@ def test_every_type_is_read_with_its_sign(kind: str, tmp_path: Path) -> None:
     assert (picture.space, picture.real) == ("gray", kind not in ("u1", "u2"))
     assert picture.full_scale == (1 if kind[0] == "f" else float(np.iinfo(kind).max))
     np.testing.assert_array_equal(picture.colour[0], data[::-1].astype(picture.colour.dtype))
+
+
+def test_the_program_itself_reads_them(tmp_path: Path) -> None:
+    """In a process of its own, astropy is not imported yet, and creates a logger of its own kind."""
+    path = saved(tmp_path / "a.fits", np.array([[1, 2], [3, -999]], np.int16), BLANK=-999)
+    result = binary("apply", path, "-k", "identity", "-o", tmp_path / "o.npy")
+    assert (result.code, result.err.count("Traceback")) == (0, 0), result.err
+    np.testing.assert_array_equal(np.load(tmp_path / "o.npy"), [[[3.0, np.nan], [1.0, 2.0]]])
 
 
 def test_scale_and_offset_give_physical_values(tmp_path: Path) -> None:

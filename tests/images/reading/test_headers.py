@@ -144,11 +144,11 @@ def jp2(codestream: bytes, channels: int, *boxes: bytes) -> bytes:
     return first + box(b"jp2h", sizes + b"".join(boxes)) + box(b"jp2c", codestream)
 
 
-def test_a_fourth_channel_that_nobody_calls_opacity_is_said(tmp_path: Path) -> None:
+def test_a_fourth_channel_that_nobody_calls_alpha_is_said(tmp_path: Path) -> None:
     """RGB and infrared, as satellites have it: Pillow takes it for RGBA."""
     stream = jpeg2000(np.dstack([RGB, RGB[..., :1]]), 8)
     space = box(b"colr", b"\1\0\0" + struct.pack(">I", 16))
-    assert loaded(jp2(stream, 4, space), tmp_path).notes == ("the file does not say that its last channel is opacity",)
+    assert loaded(jp2(stream, 4, space), tmp_path).notes == ("the file does not say that its last channel is alpha",)
     said = box(b"cdef", struct.pack(">H12H", 4, 0, 0, 1, 1, 0, 2, 2, 0, 3, 3, 1, 0))
     assert loaded(jp2(stream, 4, space, said), tmp_path).notes == ()
 
@@ -185,7 +185,7 @@ def test_bitmaps_of_photoshop_are_black_where_they_are_1(packed: bool, tmp_path:
     [
         (1, 1, "gray", ()), (1, 2, "gray", ("1 of its 2 channels are read",)), (3, 3, "rgb", ()), (3, 4, "rgb", ()),
         (3, 6, "rgb", ("3 of its 6 channels are read",)), (4, 4, "cmyk", ()), (4, 5, "cmyk", ("4 of its 5 channels are read",)),
-        (7, 3, "gray", ("1 of its 3 channels are read",)), (8, 1, "gray", ()),
+        (7, 3, "gray", ("1 of its 3 channels are read",)), (8, 1, "gray", ("its inks are not used: it is read as gray",)),
     ],
 )  # fmt: skip
 def test_channels_that_are_not_read_are_said(

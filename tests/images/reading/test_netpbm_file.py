@@ -122,3 +122,34 @@ def test_large_sizes_are_refused_before_they_are_read(tmp_path: Path) -> None:
     (tmp_path / "in.pgm").write_bytes(b"P5\n99999 99999\n255\n")
     with pytest.raises(ImageError, match="decompression bomb"):
         images.load(str(tmp_path / "in.pgm"))
+
+
+@pytest.mark.parametrize(
+    ("data", "values", "said"),
+    [
+        (
+            b"P5\n3 1\n100\n\x64\x65\xff",
+            [100, 100, 100],
+            (100, 2),
+        ),
+        (
+            b"P2\n3 1\n300\n300 301 70000\n",
+            [300, 300, 300],
+            (300, 2),
+        ),
+        (
+            b"P2\n3 1\n255\n255 256 0\n",
+            [255, 255, 0],
+            (255, 1),
+        ),
+        (b"P5\n3 1\n100\n\x64\x63\0", [100, 99, 0], None),
+    ],
+)
+def test_values_above_white_are_said(
+    data: bytes, values: list[int], said: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "in.pgm").write_bytes(data)
+    picture = images.load(str(tmp_path / "in.pgm"))
+    assert picture.colour[0, 0].tolist() == values
+    note = "values above {0}, the largest that its header allows, are read as {0}: {1}"
+    assert picture.notes == ((note.format(*said),) if said else ())

@@ -7,8 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
-from support.cli import binary, done
+from support.cli import binary, done, run
 from support.pictures import GENERATOR, H, W, opened, read, tensor, tiff, write
 
 
@@ -196,3 +197,55 @@ def test_ycbcr_that_libjpeg_converts(
     source = tiff(tmp_path / "in.tif", COLOURS, photometric="ycbcr", compression="jpeg", extratags=more)
     result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
     assert ("JPEG's own YCbCr is used" in result.err) == said
+
+
+def test_levels_that_are_integers(tmp_path: Path) -> None:
+    """Old programs write ReferenceBlackWhite so, where fractions should be."""
+    more = [(532, "I", 6, STUDIO, True)]
+    source = tiff(tmp_path / "in.tif", COLOURS, photometric="ycbcr", compression="jpeg", extratags=more)
+    result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    assert "is declared" not in result.err
+    assert "declared as another (levels 16, 235, 128, 240, 128, 240)" in result.err
+
+
+@pytest.mark.parametrize("coding", [None, "lzw"])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "uint32"])
+def test_an_orientation_of_another_type(kind: str, coding: str | None, tmp_path: Path) -> None:
+    """A byte where 16 bits should be, which Pillow does not follow."""
+    pixels = GENERATOR.integers(0, 200, (H, W)).astype(kind)
+    source = tiff(tmp_path / "in.tif", pixels, compression=coding, extratags=[(274, "B", 1, 6, True)])
+    np.testing.assert_array_equal(tensor(source)[0], np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize("coding", [None, "lzw", "zlib"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_palette_of_8_bits(bits: int, coding: str | None, tmp_path: Path) -> None:
+    """Colours that never exceed 255 have 8 bits, as libtiff rules: not nearly black."""
+    colours = GENERATOR.integers(0, 256, (3, 256), np.uint16)
+    colours[0, 0] = 255
+    pixels = GENERATOR.integers(0, 256, (H, W), np.uint8)
+    stored = colours << (bits - 8)
+    source = tiff(tmp_path / "in.tif", pixels, photometric="palette", colormap=stored, compression=coding)
+    np.testing.assert_array_equal(tensor(source), np.moveaxis(colours.T[pixels], -1, 0))
+
+
+@pytest.mark.parametrize("coding", ["jpeg", "webp"])
+def test_what_the_libtiff_of_pillow_does_not_decode(coding: str, tmp_path: Path) -> None:
+    """A JPEG of 16 bits without loss, and WebP: imagecodecs does."""
+    deep = coding == "jpeg"
+    pixels = GENERATOR.integers(0, 65536, (H, W), np.uint16) if deep else COLOURS
+    source = tiff(tmp_path / "in.tif", pixels, compression=coding, compressionargs={"lossless": True})
+    if deep:
+        with tifffile.TiffFile(source, mode="r+b") as file:
+            file.pages[0].tags[258].overwrite(16)  # tifffile writes 12
+    np.testing.assert_array_equal(tensor(source), pixels[np.newaxis] if deep else np.moveaxis(pixels, -1, 0))
+
+
+def test_a_jpeg_that_nothing_decodes_says_what_pillow_says(tmp_path: Path) -> None:
+    source = tiff(tmp_path / "in.tif", COLOURS[..., 0], compression="jpeg")
+    data = source.read_bytes()
+    source.write_bytes(data.replace(b"\xff\xc0", b"\xff\xcb"))
+    result = run("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    assert result.code == 2
+    assert "decoder error" in result.err
+    assert len(result.err.splitlines()) == 1

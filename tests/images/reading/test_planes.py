@@ -15,7 +15,8 @@ from PIL import Image
 
 from convcli import images
 from convcli.images.reading import planes
-from convcli.images.reading.planes import array_of, gray_planes
+from convcli.images.reading.pillow_file import decode
+from convcli.images.reading.planes import array_of
 from support.cli import SAMPLES, done, run
 from support.pictures import ALPHA, DEEP, GRAY, REAL, RGB, H, W, chunk, identity, opened, png16, read, tensor, write
 
@@ -226,19 +227,18 @@ def test_strips_that_do_not_follow_on_from_one_another(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.moveaxis(images.load(str(tmp_path / "in.tif")).colour, 0, -1), expected)
 
 
-@pytest.mark.parametrize(
-    ("values", "kind", "white"),
-    [
-        ([0, 65535], "uint16", 65535.0),
-        ([-1, 0], "float32", 65535.0),
-        ([0, 65536], "float32", 2.0**17 - 1),
-        ([0, 2**24], "float32", 2.0**25 - 1),  # the last integer that float32 holds with all before it
-        ([0, 2**24 + 1], "float64", 2.0**25 - 1),
-        ([-(2**24) - 1, 0], "float64", 65535.0),
-        ([0, 2**31 - 1], "float64", 2.0**31 - 1),
-    ],
-)
-def test_32_bit_integers_are_kept_exactly(values: list[int], kind: str, white: float) -> None:
-    picture = gray_planes(np.array([values], np.int32), None)
-    assert (picture.colour.dtype, picture.full_scale) == (kind, white)
+@pytest.mark.parametrize("values", [[0, 65535], [-1, 0], [0, 65536], [0, 2**24 + 1], [-(2**24) - 1, 0], [0, 2**31 - 1]])
+def test_32_bit_integers_of_any_value_are_read_by_one_rule(values: list[int]) -> None:
+    """White is the largest number of the type, unless the user says another."""
+    image = Image.fromarray(np.array([values], np.int32))
+    picture = decode(image, "in.im").planes
+    assert (picture.colour.dtype, picture.full_scale, picture.real) == ("float64", 2.0**31 - 1, True)
     assert picture.colour.tolist() == [[values]]
+    assert picture.metadata.rare == "int32"
+    assert decode(image, "in.im", white=1000).planes.full_scale == 1000
+
+
+def test_real_numbers_of_pillow() -> None:
+    image = Image.fromarray(np.array([[-1, 0.5]], np.float32))
+    assert decode(image, "in.im").planes.full_scale == 1
+    assert decode(image, "in.im", white=255).planes.full_scale == 255

@@ -58,6 +58,12 @@ def test_every_type_in_a_tiff(kind: str, coding: str | None, channels: int, tmp_
     assert picture.real
     assert picture.assumed
     assert picture.full_scale == (1 if kind[0] == "f" else float(np.iinfo(kind).max))
+    rare = kind not in ("float32", "float64")
+    assert picture.metadata.rare == (kind if rare else "")
+    result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.tif", "--json")
+    assert result.json["notes"] == ([f"{kind} samples are written as float32"] if rare else [])
+    for options in (("-o", tmp_path / "out.npy"), ("--range", "raw", "-o", tmp_path / "raw.tif")):
+        assert done("apply", source, "-k", "identity", *options).err == ""
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 6, 10, 12, 14])
@@ -70,8 +76,13 @@ def test_fewer_bits_than_a_byte_or_two_have(bits: int, tmp_path: Path) -> None:
     picture = images.load(str(source))
     np.testing.assert_array_equal(picture.colour[0], values * spread)
     assert picture.full_scale == (255 if spread > 1 or bits == 1 else 2**bits - 1)
-    done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    assert done("apply", source, "-k", "identity", "-o", tmp_path / "out.png").err == ""
     white = 65535 if bits > 8 else 255
+    said = done("apply", source, "-k", "identity", "-o", tmp_path / "out.tif").err
+    assert (f"values are scaled, so that white is {white}, not {2**bits - 1}" in said) == (bits in (6, 10, 12, 14))
+    np.testing.assert_array_equal(read(tmp_path / "out.tif"), read(tmp_path / "out.png"))
+    assert done("apply", source, "-k", "identity", "--range", "raw", "-o", tmp_path / "raw.tif").err == ""
+    np.testing.assert_array_equal(read(tmp_path / "raw.tif")[0], values * spread)
     np.testing.assert_array_equal(read(tmp_path / "out.png")[0], np.rint(values * (white / (2**bits - 1))))
 
 

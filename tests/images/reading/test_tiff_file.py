@@ -81,6 +81,19 @@ def test_other_codings_are_left_to_pillow(coding: str, tmp_path: Path, monkeypat
         np.testing.assert_array_equal(loaded(tmp_path / "in.tif"), np.asarray(there.convert("L")))
 
 
+@pytest.mark.parametrize("coding", ["lzw", "packbits", "jpeg"])
+def test_a_bigtiff_with_high_bytes_first_is_not_for_pillow(coding: str, tmp_path: Path) -> None:
+    pixels = np.full((H, W), 77, np.uint8)
+    path = written(tmp_path / "in.tif", pixels, bigtiff=True, byteorder=">", compression=coding)
+    np.testing.assert_array_equal(loaded(path), pixels)
+
+
+@pytest.mark.parametrize("coding", ["lerc", "webp", "jpeg2000"])
+def test_codings_that_pillow_does_not_know_are_left_to_tifffile(coding: str, tmp_path: Path) -> None:
+    pixels = np.full((H, W, 3), 77, np.uint8)
+    np.testing.assert_array_equal(loaded(written(tmp_path / "in.tif", pixels, compression=coding)), pixels)
+
+
 def test_signed_bytes_keep_their_sign(tmp_path: Path) -> None:
     pixels = GENERATOR.integers(-128, 128, (H, W), np.int8)
     np.testing.assert_array_equal(loaded(written(tmp_path / "in.tif", pixels)), pixels)
@@ -174,3 +187,15 @@ def test_large_pages_are_refused_before_they_are_read(tmp_path: Path) -> None:
     images.load(str(path), 3 * H * W)
     with pytest.raises(ImageError, match=f"has {3 * H * W} pixels in 3 frames, more than {3 * H * W - 1}"):
         images.load(str(path), 3 * H * W - 1)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "said"), [("0.0001", "-0.1", "offset (-0.1) and scale (0.0001) are"), ("1", "0", "")]
+)
+def test_a_scale_of_gdal_is_said(scale: str, offset: str, said: str, tmp_path: Path) -> None:
+    items = f'<Item name="OFFSET" sample="0" role="offset">{offset}</Item><Item name="SCALE" sample="0" role="scale">{scale}</Item>'
+    tags = [(42112, 2, 0, f"<GDALMetadata>{items}</GDALMetadata>", True)]
+    tifffile.imwrite(tmp_path / "in.tif", np.full((4, 5), 1000, np.uint16), extratags=tags, metadata=None)
+    picture = images.load(str(tmp_path / "in.tif"))
+    assert picture.notes == ((f"its {said} not applied to its values",) if said else ())
+    assert (picture.colour == 1000).all()

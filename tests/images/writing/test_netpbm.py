@@ -18,6 +18,8 @@ def test_colours_under_a_name_for_gray_become_gray(tmp_path: Path) -> None:
     assert "its colours became gray" in done(*IDENTITY, "-o", "out.pgm", cwd=tmp_path).err
     np.testing.assert_array_equal(read(tmp_path / "out.pgm")[0], expected)
     assert (tmp_path / "out.pgm").read_bytes().startswith(b"P5\n")
+    shapes = done(*IDENTITY, "-o", "out.pgm", "--json", cwd=tmp_path).json
+    assert (shapes["input_shape"][0], shapes["output_shape"]) == (3, [1, *shapes["input_shape"][1:]])
     streamed = done(*IDENTITY, "-o", "-", "--format", "pgm", cwd=tmp_path)
     assert streamed.out == (tmp_path / "out.pgm").read_bytes()
     assert "its colours became gray" in streamed.err

@@ -248,3 +248,13 @@ def test_a_still_png_stays_one(tmp_path: Path) -> None:
     write(tmp_path / "in.png", GENERATOR.integers(0, 256, (3, H, W), np.uint8))
     done("apply", tmp_path / "in.png", "-k", "identity", "-o", tmp_path / "out.png")
     assert b"acTL" not in (tmp_path / "out.png").read_bytes()
+
+
+@pytest.mark.parametrize(("ending", "said"), [("gif", 1), ("webp", 1), ("apng", 0)])
+def test_a_picture_beside_an_animation_is_kept_or_said(ending: str, said: int, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:], default_image=True, duration=100)
+    notes = done("apply", tmp_path / "in.png", "-k", "identity", "-o", tmp_path / f"out.{ending}").err
+    assert notes.count("its first picture, which animations do not show, is left out") == said
+    with Image.open(tmp_path / f"out.{ending}") as image:
+        assert (image.n_frames, bool(image.info.get("default_image"))) == (3 - said, not said)  # type: ignore[attr-defined]

@@ -7,10 +7,12 @@ from typing import Any
 
 from convcli.errors import ImageError
 from convcli.images import formats
+from convcli.images.guards import settle
 from convcli.images.picture import WindowedFile
 from convcli.images.reading import left_out
 from convcli.images.reading.windows.refusals import convert
 from convcli.system import stores
+from convcli.system.addresses import is_remote, shown
 from convcli.system.stores import Ranges
 
 CACHE_BYTES = 64 << 20
@@ -34,7 +36,8 @@ def opened_windows(source: str, full_scale: float | None = None, cache_bytes: in
     ImageError
         It cannot be read, or not in windows, or it is damaged.
     """
-    if _is_zarr(source):
+    settle()
+    if is_zarr(source):
         from convcli.images.reading.windows import zarr_chunks
 
         return zarr_chunks.File(source, full_scale, cache_bytes)
@@ -51,26 +54,19 @@ def opened_windows(source: str, full_scale: float | None = None, cache_bytes: in
 
 def _opened(ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int) -> Any:
     """A file of one object, by its first bytes."""
-    head, name = ranges.read(0, 16), stores.shown(source)
+    head, name = ranges.read(0, 16), shown(source)
     if not head:
         raise ImageError(f"input '{name}'", "is empty", "name a file with an image")
     row = formats.row_of_head(head)
-    kind = None if row is None else row.name
-    if kind == "TIFF":
-        from convcli.images.reading.windows import tiff_tiles
-
-        return tiff_tiles.File(ranges, source, full_scale, cache_bytes)
-    if kind in (formats.TENSOR, "PPM"):
-        from convcli.images.reading.windows import plain_values
-
-        plain = plain_values.TensorFile if kind == formats.TENSOR else plain_values.NetpbmFile
-        return plain(ranges, source, full_scale)
-    raise convert(name, f"is {kind}" if kind else "is of a format that is not read so")
+    kind = None if row is None else formats.windowed(row)
+    if kind is None:
+        raise convert(name, "is of a format that is not read so" if row is None else f"is {row.name}")
+    return kind(ranges, source, full_scale, cache_bytes)
 
 
-def _is_zarr(source: str) -> bool:
+def is_zarr(source: str) -> bool:
     """Whether a source is a Zarr: a folder, or a URL that may be one, with its metadata."""
-    if not (stores.is_folder(source) or (stores.is_remote(source) and ".zarr" in source)):
+    if not (stores.is_folder(source) or (is_remote(source) and ".zarr" in source)):
         return False
     from convcli.images.reading.windows import zarr_chunks
 
@@ -79,7 +75,7 @@ def _is_zarr(source: str) -> bool:
 
 def identity_of(source: str) -> str:
     """What tells that a file has changed since: its size and the time of its change, or the ETag of an object."""
-    if _is_zarr(source):
+    if is_zarr(source):
         from convcli.images.reading.windows import zarr_chunks
 
         return zarr_chunks.identity(source)

@@ -21,7 +21,7 @@ class Cache:
     Parameters
     ----------
     most : int
-        Bytes of all arrays that are kept. Those that were used last stay.
+        Bytes of all arrays that are kept. Those that were used last stay; the very last one also if it is larger.
     """
 
     def __init__(self, most: int) -> None:
@@ -53,12 +53,12 @@ class Cache:
     def _done(self, key: Hashable, array: Array | None = None) -> None:
         with self._lock:
             del self._pending[key]
-            if array is None or array.nbytes > self._most or 0 in array.strides:  # one pixel, again and again
+            if array is None or 0 in array.strides:  # one pixel, again and again
                 return
             self._arrays[key] = array
-            self._held += array.nbytes
-            while self._held > self._most:
-                self._held -= self._arrays.popitem(last=False)[1].nbytes
+            self._held += _bytes(array)
+            while self._held > self._most and len(self._arrays) > 1:
+                self._held -= _bytes(self._arrays.popitem(last=False)[1])
 
     @property
     def nbytes(self) -> int:
@@ -70,6 +70,13 @@ class Cache:
         with self._lock:
             self._arrays.clear()
             self._held = 0
+
+
+def _bytes(array: Array) -> int:
+    """The bytes that an array keeps in memory: all of the one that it is a part of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array.nbytes
 
 
 class Grid:

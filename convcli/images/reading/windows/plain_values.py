@@ -19,7 +19,8 @@ from convcli.images.reading.planes import completed, planes_of
 from convcli.images.reading.windows.refusals import convert, damaged
 from convcli.pointwise import Array
 from convcli.system import npy, stores
-from convcli.system.stores import Ranges, shown
+from convcli.system.addresses import shown
+from convcli.system.stores import Ranges
 
 _PIECE_BYTES = 4 << 20
 """Bytes of whole lines that are read at a time."""
@@ -88,7 +89,7 @@ class TensorFile(_File):
 
     format, interleaved = TENSOR, False
 
-    def __init__(self, ranges: Ranges, source: str, full_scale: float | None) -> None:
+    def __init__(self, ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int = 0) -> None:
         super().__init__(ranges, source)
         try:
             header = npy.header(stores.stream(ranges))
@@ -132,7 +133,7 @@ class NetpbmFile(_File):
 
     format, interleaved = "PPM", True
 
-    def __init__(self, ranges: Ranges, source: str, full_scale: float | None) -> None:
+    def __init__(self, ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int = 0) -> None:
         super().__init__(ranges, source)
         stream = stores.stream(ranges)
         with translated(self._source):

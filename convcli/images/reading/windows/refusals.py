@@ -5,10 +5,14 @@ from __future__ import annotations
 from convcli.errors import ImageError
 
 
+class WholeError(ImageError):
+    """A picture can only be read as a whole."""
+
+
 def convert(source: str, why: str, more: str = "") -> ImageError:
     """The error for a file that has to be converted first, with a command that does it. `more` goes to the name in it."""
     remedy = f"convert it first: vips copy {source}{more} big.tif[tile,compression=deflate]"
-    return ImageError(f"input '{source}'", "cannot be read in parts", remedy, f"it {why}")
+    return WholeError(f"input '{source}'", "cannot be read in parts", remedy, f"it {why}")
 
 
 def damaged(source: str, why: str) -> ImageError:

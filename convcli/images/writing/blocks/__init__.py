@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, param
 from convcli.geometry import Size
 from convcli.images.formats import row_of
 from convcli.images.picture import Metadata
@@ -105,6 +105,10 @@ class BlockTarget(Blocks, Protocol):
         ...
 
 
+PYRAMIDS = "TIFF", "ZARR"
+"""Formats that can have levels."""
+
+
 def block_target(layout: Layout) -> BlockTarget:
     """The target of a layout. Nothing is made before `begin` or `resume`.
 
@@ -123,8 +127,17 @@ def worker(layout: Layout) -> Blocks:
     return make(layout)
 
 
+def check_place(rows: range, columns: range, grid: Size, size: Size) -> None:
+    """Raise ValueError if a block does not lie on a grid: it would destroy a part of another one."""
+    for part, step, end in zip((rows, columns), grid, size, strict=True):
+        if part.start % step or (part.stop % step and part.stop != end) or not 0 <= part.start < part.stop <= end:
+            raise ValueError(f"{part} of {end} is not on a grid of {step}")
+
+
 def _module(layout: Layout) -> Any:
-    row = row_of(layout.container)
+    row, remedy = row_of(layout.container), "write .tif or .zarr"
     if not row.blocks:
-        raise ImageError(f"format {row.name}", "cannot be written in blocks", "write .tif or .zarr")
+        raise ImageError(f"format {row.name}", "cannot be written in blocks", remedy)
+    if layout.pyramid and row.name not in PYRAMIDS:
+        raise ImageError(param("pyramid"), f"does not fit into {row.name}, which has one picture", remedy)
     return import_module(f"{__name__}.{row.blocks}")

@@ -24,7 +24,8 @@ from convcli.images.writing.blocks.levels import halved
 from convcli.images.writing.blocks.tiles import SIDE, Grid, Record, Tiles, grids, record
 from convcli.pointwise import Array
 from convcli.system.parallel import run_all, workers
-from convcli.system.parts import File, Joined, Part, telling
+from convcli.system.parts import Joined, Part, telling
+from convcli.system.shared_file import File
 
 _HEAD = struct.Struct("<2sHHHQ")
 
@@ -57,7 +58,7 @@ class Target:
 
     def _opened(self) -> None:
         self._file = File(self._part.descriptor)
-        self._tiles = Tiles(self._layout, "", self._file)
+        self._tiles = Tiles(self._layout, self._file)
 
     def put(self, rows: range, columns: range, pixels: Array) -> Receipt:
         """Append the tiles of a block."""
@@ -74,7 +75,7 @@ class Target:
                 self._file.write(_HEAD.pack(b"II", 43, 8, 0, self._directories(index)), 0)
         except BaseException:
             self._file.cut(end)
-            self._tiles = Tiles(self._layout, "", self._file)  # which may know of a tile that was cut off
+            self._tiles = Tiles(self._layout, self._file)  # which may know of a tile that was cut off
             raise
         self._part.commit()
 
@@ -169,15 +170,15 @@ class Worker:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._joined = Joined(Part(layout.target), own=True)
-        self._file: File | None = None
+        self._made: tuple[File, Tiles] | None = None
 
     def put(self, rows: range, columns: range, pixels: Array) -> Receipt:
         """Append the tiles of a block."""
-        file = self._joined.file()
-        if file is not self._file:
-            self._file, self._tiles = file, Tiles(self._layout, self._joined.number, file)
+        made, file = self._made, self._joined.file()
+        if made is None or made[0] is not file:
+            self._made = made = file, Tiles(self._layout, file)
         with telling(self._layout.target):
-            receipt = self._tiles.put(rows, columns, pixels)
+            receipt = made[1].put(rows, columns, pixels)
         self._joined.sync()
         return receipt
 

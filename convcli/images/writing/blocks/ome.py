@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from convcli.images.directories import Entry
@@ -27,6 +28,7 @@ def attributes(layout: Layout, levels: int) -> dict[str, Any]:
     axes: list[dict[str, str]] = [{"name": "c", "type": "channel"}]
     axes += [{"name": name, "type": "space"} | ({"unit": "micrometer"} if pixel else {}) for name in AXES[1:]]
     scales = {
+        "name": PurePath(layout.target).name.partition(".")[0],
         "axes": axes,
         "datasets": [
             {"path": str(level), "coordinateTransformations": _placed(level, pixel or (1.0, 1.0))}

@@ -17,7 +17,7 @@ import numpy as np
 from convcli import extras
 from convcli.errors import ImageError
 from convcli.geometry import Size
-from convcli.images.writing.blocks import Layout, Receipt, ome
+from convcli.images.writing.blocks import Layout, Receipt, check_place, ome
 from convcli.images.writing.blocks.levels import LEAST, halved, sizes
 from convcli.images.writing.blocks.objects import Objects, objects_of
 from convcli.pointwise import Array
@@ -94,7 +94,9 @@ class Shards:
 
     def put(self, rows: range, columns: range, pixels: Array) -> Receipt:
         """See `convcli.images.writing.blocks.Blocks.put`. There is nothing to say in a receipt."""
-        height, width = self._arrays[0].shard
+        first = self._arrays[0]
+        check_place(rows, columns, first.shard, Size(*first.shape[1:]))
+        height, width = first.shard
         for y in range(0, len(rows), height):
             for x in range(0, len(columns), width):
                 at = (rows.start + y) // height, (columns.start + x) // width

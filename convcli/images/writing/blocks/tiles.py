@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Size
-from convcli.images.writing.blocks import Layout, Receipt
+from convcli.images.writing.blocks import Layout, Receipt, check_place
 from convcli.images.writing.blocks.levels import halved, held, sizes
 from convcli.images.writing.tiff import Coding, coding_of, deflated, predictor_of
 from convcli.pointwise import Array
-from convcli.system.parts import File
+from convcli.system.shared_file import File
 
 SIDE = 512
 """Rows and columns of a tile."""
@@ -55,18 +55,18 @@ class Tiles:
     ----------
     layout : Layout
         Of the picture.
-    part : str
-        The name of the file in receipts.
     file : File
+        Its name is that in receipts.
     """
 
-    def __init__(self, layout: Layout, part: str, file: File) -> None:
+    def __init__(self, layout: Layout, file: File) -> None:
         self._dtype, self._channels, self._level = np.dtype(layout.dtype), layout.shape[0], layout.compression
-        self._part, self._file, self._grids = part, file, grids(layout)
+        self._file, self._grids = file, grids(layout)
         self._black: tuple[int, int] | None = None
 
     def put(self, rows: range, columns: range, pixels: Array) -> Receipt:
         """See `convcli.images.writing.blocks.Blocks.put`. The receipt has the file, and the place of the record in it."""
+        check_place(rows, columns, Size(SIDE, SIDE), self._grids[0].size)
         coding = self.coding(pixels)
         most = held(rows, columns, self._grids[0].size, SIDE, len(self._grids) - 1)
         listed = []
@@ -82,7 +82,7 @@ class Tiles:
                     for x in range(0, width, SIDE)
                 ]
         data = np.array(listed, "<u8").tobytes()
-        return [self._part, self._file.append(_RECORD.pack(_MAGIC, len(listed), zlib.crc32(data)) + data)]
+        return [self._file.name, self._file.append(_RECORD.pack(_MAGIC, len(listed), zlib.crc32(data)) + data)]
 
     def coding(self, pixels: Array) -> Coding | None:
         """The coding of pixels; None if samples are written as they are."""

@@ -198,7 +198,7 @@ def test_two_runs_on_one_target(container: str, tmp_path: Path) -> None:
     receipts = put(first, PIXELS, BLOCKS)
     for go in (second.begin, second.resume):
         with pytest.raises(
-            ImageError, match="is being written by another run: it has '.*'; wait until it ends, or use"
+            ImageError, match=r"is being written by another run: it has '.*'; wait until it ends, or use"
         ):
             go()
         second.abandon()
@@ -232,7 +232,7 @@ def test_an_output_that_exists(container: str, tmp_path: Path) -> None:
 @every_container
 def test_a_folder_that_is_not_there(container: str, tmp_path: Path) -> None:
     layout = layout_for(tmp_path / "none", container, PIXELS)
-    with pytest.raises(ImageError, match="cannot be written: there is no folder '.*none'; make it first"):
+    with pytest.raises(ImageError, match=r"cannot be written: there is no folder '.*none'; make it first"):
         block_target(layout).begin()
     assert [*tmp_path.iterdir()] == []
 
@@ -264,6 +264,31 @@ def test_other_formats_are_refused(tmp_path: Path) -> None:
     for make in (block_target, worker):
         with pytest.raises(ImageError, match=r"format PNG cannot be written in blocks: write \.tif or \.zarr"):
             make(layout)
+
+
+@pytest.mark.parametrize("container", ["NPY", "PPM"])
+def test_a_pyramid_needs_a_format_with_levels(container: str, tmp_path: Path) -> None:
+    layout = layout_for(tmp_path, container, PIXELS, pyramid=True)
+    for make in (block_target, worker):
+        with pytest.raises(
+            ImageError, match=rf"pyramid does not fit into {container}, which has one picture: write \.tif or"
+        ):
+            make(layout)
+
+
+@pytest.mark.parametrize("container", ["TIFF", "ZARR"])
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [((0, 100), (0, 512)), ((10, 512), (0, 512)), ((0, 512), (0, 1101)), ((0, 0), (0, 512)), ((512, 700), (-512, 512))],
+)
+def test_a_block_that_is_not_on_the_grid(
+    container: str, rows: tuple[int, int], columns: tuple[int, int], tmp_path: Path
+) -> None:
+    target = block_target(layout_for(tmp_path, container, PIXELS))
+    target.begin()
+    with pytest.raises(ValueError, match="is not on a grid of 512"):
+        target.put(range(*rows), range(*columns), PIXELS)
+    target.abandon()
 
 
 @pytest.mark.parametrize("container", ["TIFF", "NPY", "PPM"])
@@ -304,6 +329,16 @@ def test_the_unfinished_output_is_as_private_as_the_input(tmp_path: Path, umask:
         target.abandon()
 
 
+def test_the_unfinished_output_is_private_where_one_is_replaced(tmp_path: Path, umask: None) -> None:
+    layout = layout_for(tmp_path, "TIFF", PIXELS)
+    Path(layout.target).touch()
+    Path(layout.target).chmod(0o644)
+    target = block_target(layout)
+    target.begin()
+    assert (tmp_path / ".picture.tif.part").stat().st_mode & 0o777 == 0o600
+    target.abandon()
+
+
 @every_container
 def test_what_workers_get_is_small(container: str, tmp_path: Path) -> None:
     layout = layout_for(
@@ -339,7 +374,7 @@ def test_a_full_disk(container: str, small_disk: Path) -> None:
     blocks = blocks_of(1024, 1024, 512, 512)
     layout = layout_for(small_disk, container, noise)
     target = block_target(layout)
-    with pytest.raises(ImageError, match="output '.*picture.*' cannot be written: the disk is full; free some room"):
+    with pytest.raises(ImageError, match=r"output '.*picture.*' cannot be written: the disk is full; free some room"):
         target.begin()
         put(target, noise, blocks)
     target.abandon()
@@ -347,7 +382,7 @@ def test_a_full_disk(container: str, small_disk: Path) -> None:
     other.begin()
     with (
         closing(worker(layout)) as elsewhere,
-        pytest.raises(ImageError, match="output '.*picture.*' cannot be written: the disk is full; free some room"),
+        pytest.raises(ImageError, match=r"output '.*picture.*' cannot be written: the disk is full; free some room"),
     ):
         put(elsewhere, noise, blocks)
     other.abandon()
@@ -357,3 +392,20 @@ def test_a_full_disk(container: str, small_disk: Path) -> None:
 def test_settings_of_both_writers_are_the_same() -> None:
     """A layout has a compression where an ordinary writer's settings have one."""
     assert set(Settings._fields) & set(Layout._fields) == {"compression"}
+
+
+@pytest.mark.parametrize("container", ["TIFF", "NPY", "PPM"])
+def test_what_a_worker_puts_is_on_the_disk(container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its receipt is handed over: its machine may be lost. In this process nobody waits."""
+    synced = []
+    usual = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (synced.append(descriptor), usual(descriptor)))
+    layout = layout_for(tmp_path, container, PIXELS)
+    target, other = block_target(layout), worker(layout)
+    target.begin()
+    put(target, PIXELS, BLOCKS[:2])
+    assert synced == []
+    put(other, PIXELS, BLOCKS[:2])
+    assert len(synced) == 2
+    other.close()
+    target.abandon()

@@ -21,6 +21,8 @@ class Tensor(NamedTuple):
     dtype: str  # as it is stored
     # returns the array of its values: real numbers, of a dtype that NumPy has. Raises `KernelError` if it cannot.
     values: Callable[[], NDArray[Any]]
+    layout: str = ""  # of its axes, one of `convcli.vocabulary.LAYOUTS`, if the file is of a kind that says it
+    bias: str = ""  # the name of its bias, if the file says it
 
 
 def of_array(array: NDArray[Any]) -> Tensor:
@@ -61,6 +63,11 @@ def from_torch(tensor: Any, source: str) -> NDArray[Any]:
 def not_real(dtype: str, source: str) -> KernelError:
     """The error for values that are not real numbers."""
     return KernelError(f"weights {source}", f"are of dtype {dtype}", "save real numbers")
+
+
+def listing(names: list[str]) -> str:
+    """Names in a message, the first dozen."""
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 def source_of(path: Path, name: str | None) -> str:

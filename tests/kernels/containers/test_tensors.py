@@ -14,7 +14,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from convcli.kernels import tensors, weights
+from convcli.kernels import weights
+from convcli.kernels.containers import tensors
 from support.cli import SAMPLES, done, run
 
 TINY = SAMPLES / "tiny.png"

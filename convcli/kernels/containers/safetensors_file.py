@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError
-from convcli.kernels.tensors import Tensor, invalid, not_real, source_of
+from convcli.kernels.containers.tensors import Tensor, invalid, not_real, source_of
 from convcli.system import memory
 
 SUFFIX = ".safetensors"
@@ -28,7 +28,7 @@ MOST_AXES = 64
 """The limit of NumPy."""
 
 
-_DTYPES = {
+DTYPES = {
     "F64": ("float64", "<f8"), "F32": ("float32", "<f4"), "F16": ("float16", "<f2"), "BF16": ("bfloat16", "<u2"),
     "I64": ("int64", "<i8"), "I32": ("int32", "<i4"), "I16": ("int16", "<i2"), "I8": ("int8", "i1"), "BOOL": ("bool", "?"),
     "U64": ("uint64", "<u8"), "U32": ("uint32", "<u4"), "U16": ("uint16", "<u2"), "U8": ("uint8", "u1"),
@@ -37,11 +37,11 @@ _DTYPES = {
 }  # fmt: skip
 """PyTorch's name of a dtype, and NumPy's dtype for its bytes."""
 
-_PACKED = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
+PACKED = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
 """The bits of dtypes that are not unpacked here."""
 
 
-def read(path: Path) -> dict[str, Tensor]:
+def read(path: Path, key: str | None = None) -> dict[str, Tensor]:
     """The tensors of a file by name. Only the header is read; values are read when they are needed.
 
     Raises `KernelError` if the file is not a safetensors file, or is damaged.
@@ -66,12 +66,12 @@ def _described(path: Path, header: Any, start: int, end: int) -> dict[str, Tenso
     spans = []
     for name, said in sorted(header.items()):
         dtype, shape, (first, last) = said["dtype"], _counts(said["shape"]), _counts(said["data_offsets"])
-        bits = _PACKED[dtype] if dtype in _PACKED else 8 * np.dtype(_DTYPES[dtype][1]).itemsize
+        bits = PACKED[dtype] if dtype in PACKED else 8 * np.dtype(DTYPES[dtype][1]).itemsize
         if 8 * (last - first) != prod(shape) * bits:
             raise ValueError
         spans.append((first, last))
         values = partial(_values, path, start + first, dtype, shape, source_of(path, name))
-        found[name] = Tensor(shape, _DTYPES.get(dtype, (dtype,))[0], values)
+        found[name] = Tensor(shape, DTYPES.get(dtype, (dtype,))[0], values)
     spans.sort()
     if [*(first for first, _ in spans), end - start] != [0, *(last for _, last in spans)]:
         raise ValueError
@@ -91,10 +91,10 @@ def _values(path: Path, start: int, dtype: str, shape: tuple[int, ...], source: 
 
     Raises `KernelError` if they are not real numbers, or of a dtype that cannot be unpacked here.
     """
-    if dtype in _PACKED:
+    if dtype in PACKED:
         rule = f"are of dtype {dtype}, which cannot be unpacked"
         raise KernelError(f"weights {source}", rule, "save float32 tensors")
-    name, raw = _DTYPES[dtype]
+    name, raw = DTYPES[dtype]
     if dtype == "C64":
         raise not_real(name, source)
     need = prod(shape) * np.dtype(raw).itemsize
@@ -105,10 +105,10 @@ def _values(path: Path, start: int, dtype: str, shape: tuple[int, ...], source: 
         array = np.fromfile(stream, raw, prod(shape))
     if array.size != prod(shape):
         raise invalid(path, SUFFIX)
-    return _widened(array, dtype).reshape(shape)
+    return widened(array, dtype).reshape(shape)
 
 
-def _widened(array: NDArray[Any], dtype: str) -> NDArray[Any]:
+def widened(array: NDArray[Any], dtype: str) -> NDArray[Any]:
     """Values of a dtype that NumPy lacks, as float32."""
     if dtype == "BF16":  # the upper half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from convcli.errors import KernelError
-from convcli.kernels import safetensors_file
+from convcli.kernels.containers import safetensors_file
 
 
 def packed(header: Any, data: bytes = b"", size: int | None = None) -> bytes:
