@@ -216,10 +216,8 @@ class Portions:
 
     def __enter__(self) -> Portions:
         assert self.where is not None
-        cluster = connected(self.where)
+        cluster = connected(self.where, self.say)
         self.around.callback(cluster.close)
-        if self.say is not None:
-            self.say(cluster.told)
         self.place: Place = cluster.place(self.job)
         self.around.callback(self.place.close)
         return self

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,13 @@ class Near:
 @pytest.fixture
 def near(monkeypatch: pytest.MonkeyPatch) -> Near:
     cluster = Near()
-    monkeypatch.setattr(portions, "connected", lambda where: cluster)
+
+    def connected(where: str, say: Callable[[str], None] | None) -> Near:
+        if say is not None:
+            say(cluster.told)
+        return cluster
+
+    monkeypatch.setattr(portions, "connected", connected)
     monkeypatch.setattr(dask, "thread_bytes", lambda: float("inf"))
     monkeypatch.setattr(portions, "sleep", lambda seconds: None)
     return cluster

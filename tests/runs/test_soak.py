@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes
 
 def test_nothing_is_missing_and_nothing_twice(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    found = soak(tmp_path, COUNT, 5.0 if COUNT > 1000 else 1.0)
+    found = soak(tmp_path, COUNT, 10.0 if COUNT > 1000 else 1.0)
     check(tmp_path, COUNT, found)
     assert found.err == ""
     if COUNT >= 20_000:

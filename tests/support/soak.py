@@ -130,7 +130,7 @@ def check(folder: Path, count: int, found: Soaked) -> None:
 if __name__ == "__main__":
     amount = int(sys.argv[1])
     with tempfile.TemporaryDirectory() as made:
-        ended = soak(Path(made), amount, 5.0)
+        ended = soak(Path(made), amount, 10.0)
         check(Path(made), amount, ended)
     spread = [ended.memory[int(part * (len(ended.memory) - 1))] for part in (0, 0.1, 0.25, 0.5, 0.75, 1)]
     rate = amount / ended.seconds

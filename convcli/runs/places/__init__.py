@@ -48,8 +48,8 @@ class Place(Protocol):
         ...
 
 
-def connected(where: str) -> Cluster:
-    """A connection to a cluster; see `convcli.runs.places.dask.Cluster`.
+def connected(where: str, say: Callable[[str], None] | None = None) -> Cluster:
+    """A connection to a cluster; see `convcli.runs.places.dask.Cluster`. `say` is told of it, and when no worker is left.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def connected(where: str) -> Cluster:
         raise BackendError(param("on", where), "needs Dask, which is not installed", extras.how_to_get("distributed"))
     from convcli.runs.places.dask import Cluster
 
-    return Cluster(where)
+    return Cluster(where, say)
 
 
 Act = Callable[[Any], Any]

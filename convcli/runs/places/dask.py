@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from math import inf
-from threading import Lock
+from threading import Event, Lock, Thread
 from time import sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 RETRIES, PAUSE = 2, 0.25
 """How often a task is tried again after an error of reading or writing, and after how many seconds the first time."""
+
+WATCH = 5.0
+"""After so many seconds it is looked after the workers again."""
 
 SHARE = 0.8
 """How much of a worker's limit of memory is used: beyond that, Dask gives it no more tasks."""
@@ -135,10 +138,12 @@ def _core() -> str:
 
 
 class Cluster:
-    """A connection to a cluster, until it is closed.
+    """A connection to a cluster, until it is closed. Workers that a local one has lost for good are replaced.
 
     Parameters
     ----------
+    say : callable, optional
+        Is told of the cluster, and when no worker is left.
     where : str
         ``local`` or ``local:N`` (N processes here), ``tcp://…`` or ``tls://…`` (a scheduler), or the path of a scheduler's file.
 
@@ -148,9 +153,10 @@ class Cluster:
         Nobody answers, or there is no worker.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, say: Callable[[str], None] | None = None) -> None:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self.where, self._cluster, self._client = where, None, None
+        self._say, self._closed = say, Event()
         kind, _, number = where.partition(":")
         try:
             if kind == "local":
@@ -171,6 +177,30 @@ class Cluster:
         if not self.threads:
             self.close()
             raise BackendError(param("on", where), "has no worker", "start some with 'dask worker'")
+        if say is not None:
+            say(self.told)
+        self._count = len(self.threads)
+        Thread(target=self._watch, daemon=True).start()
+
+    def _replace_dead(self) -> None:
+        """Start new workers for those of a local cluster that Dask has given up, because they died while they were started."""
+        assert self._cluster is not None
+        nannies = self._cluster.workers
+        for name, nanny in [*nannies.items()]:
+            if nanny.status in (distributed.Status.failed, distributed.Status.closed):
+                nannies.pop(name)
+        self._cluster.scale(self._count)
+
+    def _watch(self) -> None:
+        """Look after the workers."""
+        lonely = False
+        while not self._closed.wait(WATCH):
+            with suppress(Exception):
+                if self._cluster is not None:
+                    self._replace_dead()
+                before, lonely = lonely, not self.threads
+                if lonely and not before and self._say is not None:
+                    self._say(f"no worker is left on {self.where}: waiting for one")
 
     @property
     def threads(self) -> dict[str, int]:
@@ -206,6 +236,7 @@ class Cluster:
 
     def close(self) -> None:
         """Leave the cluster; a local one ends."""
+        self._closed.set()
         for one in (self._client, self._cluster):
             if one is not None:
                 with suppress(Exception):
