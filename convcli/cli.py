@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from convcli import __version__, commandline, report
 from convcli.commands.help import WIDTH, Documented, unknown_option
-from convcli.errors import ConvError, one_line
+from convcli.errors import ConvError, as_options, one_line
 from convcli.folding import WORDS
 from convcli.options import option
 
@@ -81,8 +81,8 @@ class Group(Documented, click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise _ClosedPipeError from None
-        except KeyboardInterrupt:
-            raise _InterruptedError from None
+        except KeyboardInterrupt as error:
+            raise _InterruptedError(*error.args) from None
 
     def main(
         self,
@@ -117,7 +117,7 @@ def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
         code = run()
         sys.stdout.flush()
     except ConvError as error:
-        return _failed(one_line(report.shown(error.text)))
+        return _failed(one_line(report.shown(error.text)), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(main.get_brief(error.ctx), err=True)
         return 2
@@ -129,10 +129,11 @@ def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
         return _failed(said if said.endswith(" -h'") else said + help_)
     except click.ClickException as error:
         return _failed(one_line(error.format_message()))
-    except (KeyboardInterrupt, click.Abort, _InterruptedError):
+    except (KeyboardInterrupt, click.Abort, _InterruptedError) as error:
         if sys.stderr.isatty():  # which shows ^C
             click.echo(err=True)
-        click.echo("convcli: interrupted", err=True)
+        said = f": {one_line(report.shown(as_options(str(error))))}" if error.args else ""
+        click.echo(f"convcli: interrupted{said}", err=True)
         return 130
     except (BrokenPipeError, _ClosedPipeError):
         commandline.give_up(sys.stdout)  # the reader has what it wanted
@@ -191,7 +192,7 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
     context.exit()
 
 
-def _failed(message: str) -> int:
+def _failed(message: str, code: int = 2) -> int:
     """Report an error. Returns the exit code."""
     try:
         click.echo(f"convcli: error: {report.shown(message)}", err=True)
@@ -201,7 +202,7 @@ def _failed(message: str) -> int:
         sys.stdout.flush()
     except OSError:
         commandline.give_up(sys.stdout)
-    return 2
+    return code
 
 
 @click.group(

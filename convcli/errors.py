@@ -64,6 +64,8 @@ class ConvError(Exception):
         The cause, if the rule does not say it: ``there is no such file``.
     """
 
+    exit_code = 2
+
     def __init__(self, value: str, rule: str = "", remedy: str = "", why: str = "") -> None:
         super().__init__(value, rule, remedy, why)
         self.value, self.rule, self.remedy, self.why = value, rule, remedy, why

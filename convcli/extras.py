@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-EXTRAS = {"torch": "torch", "imagecodecs": "tiff", "astropy": "fits", "h5py": "keras"}
+EXTRAS = {
+    "torch": "torch", "imagecodecs": "tiff", "astropy": "fits", "distributed": "cluster", "zarr": "scale", "fsspec": "scale",
+    "aiohttp": "scale", "s3fs": "s3", "gcsfs": "gs", "adlfs": "az", "h5py": "keras",
+}  # fmt: skip
 """The extra of each package."""
 
 

@@ -24,7 +24,7 @@ from convcli.vocabulary import DTYPES
 if TYPE_CHECKING:
     from convcli.engine import Compute
     from convcli.runs.operation import Operation
-    from convcli.runs.single import Writing
+    from convcli.runs.single import InBlocks, Writing
 
 T = TypeVar("T")
 
@@ -209,6 +209,9 @@ class WritingOptions(NamedTuple):
     theme: str
     quality: int | None
     compression: int | None
+    pyramid: bool
+    memory: int | None
+    on: str | None
 
     @property
     def sheet_width(self) -> int | None:
@@ -218,6 +221,12 @@ class WritingOptions(NamedTuple):
         from convcli.runs.montage import WIDTH
 
         return WIDTH
+
+    @property
+    def _blocks(self) -> InBlocks:
+        from convcli.runs.single import InBlocks
+
+        return InBlocks(self.memory, self.pyramid, self.skip_existing, self.on)
 
     def writing(self, reading: ReadingOptions) -> Writing:
         """The same for a run, with how images are read."""
@@ -234,6 +243,7 @@ class WritingOptions(NamedTuple):
             montage=self.sheet_width,
             theme=self.theme,
             replace=self.overwrite or self.in_place or not (self.output is None or self.skip_existing),
+            blocks=self._blocks,
         )
 
 

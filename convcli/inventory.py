@@ -49,6 +49,7 @@ class Inventory:
     devices: tuple[Device, ...]
     readable: tuple[str, ...]
     writable: tuple[str, ...]
+    readable_in_blocks: tuple[str, ...]
     environment: dict[str, str]
     problems: tuple[str, ...]
     missing: tuple[str, ...]
@@ -58,6 +59,12 @@ _USES = {
     "torch": "CUDA, half precision, .pt files and large layers",
     "imagecodecs": "TIFF files with other compressions",
     "astropy": "FITS files",
+    "zarr": "Zarr and OME-Zarr",
+    "fsspec": "pictures behind URLs",
+    "aiohttp": "http:// and https://",
+    "s3fs": "s3://",
+    "gcsfs": "gs://",
+    "adlfs": "az:// and abfs://",
     "h5py": "weights in files of Keras",
 }
 """What the package of each extra is for."""
@@ -93,6 +100,7 @@ def take() -> Inventory:
         devices=devices,
         readable=formats.readable(),
         writable=formats.writable(),
+        readable_in_blocks=formats.readable_in_blocks(),
         environment={name: value for name, value in sorted(os.environ.items()) if name.startswith("CONVCLI_")},
         problems=(*_outdated(packages), *failure),
         missing=tuple(map(_how, absent)),

@@ -17,6 +17,7 @@ from convcli.parameters.names import DeviceType, FileType, KernelType, ModeType
 from convcli.parameters.numbers import (
     AskedType,
     BiasType,
+    BytesType,
     CountType,
     DivisorType,
     PaddingType,
@@ -380,7 +381,22 @@ image_output = combined(
         "Output", "--compression", type=CountType(9, 0), metavar="0-9", show_default="fast for this image",
         help="Compression of PNG and TIFF: 0 is none, 9 gives the smallest files.",
     ),
+    option(
+        "Output", "--pyramid", is_flag=True,
+        help="Also write smaller copies, each half as large as the one before, as viewers of slides and maps want them. For .tif "
+        "and .zarr.",
+    ),
     max_pixels,
     linear,
     alpha,
+    option(
+        "Engine", "--memory", type=BytesType(), show_default="half of what there is, 2G at most",
+        help="Compute in blocks, with about this much memory in all: 512M, 2G. For pictures larger than memory, from .tif, .zarr, "
+        ".npy and .ppm to the same.",
+    ),
+    option(
+        "Engine", "--on", metavar="WHERE", envvar="CONVCLI_ON",
+        help="Compute in blocks on a Dask cluster: local or local:N (processes here), tcp://HOST:PORT, tls://HOST:PORT, or a "
+        "scheduler's file. Whoever reaches a tcp:// scheduler can run code on its workers.",
+    ),
 )  # fmt: skip

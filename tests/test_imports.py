@@ -196,7 +196,19 @@ def test_who_imports_what() -> None:
     assert not below(importers("PIL"), "images", "images.py")
     assert not below(importers("rich"), "report")
     assert not below(importers("torch"), "backends/torch", "kernels/containers/torch_file.py")
+    assert not below(importers("fsspec"), "system/stores.py")
     assert not importers("scipy")
+
+
+def test_pictures_beyond_memory_load_what_they_need(tmp_path: Path) -> None:
+    """Neither zarr nor fsspec, if a path names a file that is neither."""
+    np.save(tmp_path / "in.npy", np.zeros((4, 5)))
+    code = (
+        "import sys\nfrom convcli.images.reading.windows import opened_windows\n"
+        "opened_windows('in.npy').read(slice(0, 2), slice(0, 2))\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    assert loaded(code, tmp_path) <= {"numpy", "PIL"}
 
 
 def test_geometry_is_standard_library_only() -> None:
@@ -288,9 +300,10 @@ RUNS = [
     {"outputs", "hints", "remarks"},
     {"inputs", "operation"},
     {"comparison", "alpha"},
-    {"pipeline"},
-    {"montage", "preview", "comparison_input"},
+    {"pipeline", "journal"},
+    {"montage", "preview", "comparison_input", "block_work"},
     {"single"},
+    {"blocks"},
     {"batch"},
 ]
 """The same within `convcli.runs`."""
@@ -301,5 +314,14 @@ def test_runs_have_layers_too() -> None:
     assert set(level) == {path.stem for path in (PACKAGE / "runs").glob("*.py")}
     for name, own in level.items():
         for module, typing_only in SOURCES[f"runs/{name}.py"]:
-            if module.startswith("convcli.runs.") and not typing_only:
+            if module.startswith("convcli.runs.") and not module.startswith("convcli.runs.places") and not typing_only:
                 assert level[module.split(".")[2]] < own, f"{name} imports {module}"
+
+
+def test_places_are_not_about_pictures() -> None:
+    for path in (PACKAGE / "runs" / "places").glob("*.py"):
+        imported = {module for module, typing_only in SOURCES[f"runs/places/{path.name}"] if not typing_only}
+        runs = {
+            module for module in imported if module.startswith(("convcli.runs.", "convcli.images", "convcli.engine"))
+        }
+        assert all(module.startswith("convcli.runs.places") for module in runs), path

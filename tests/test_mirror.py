@@ -67,6 +67,7 @@ THEMES = {
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
         "output_format": "--format for folders and templates",
+        "remote": "pictures behind addresses, and Zarrs",
     },
     "translate": {
         "shells": "ImageMagick and vips",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -14,7 +15,7 @@ from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError, ImageError
 from convcli.images.formats import format_of
 from convcli.runs import outputs
-from convcli.system.names import STDIO, is_stream
+from convcli.system.names import STDIO, is_stream, is_there
 
 if TYPE_CHECKING:
     from convcli.commands.reporters import Reporter
@@ -78,7 +79,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     """
     inputs, reading, writing = asked.inputs, asked.reading, asked.writing
     spec = asked.geometry.spec(transposed)
-    if not all(word == STDIO or os.path.lexists(word) for word in inputs.images):
+    if not all(word == STDIO or is_there(word) for word in inputs.images):
         from convcli.commands.synonyms import check_images
 
         check_images(inputs.images, asked.operation, writing.output)
@@ -88,7 +89,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         begun = prefetch.decoding_of(inputs.images[0], reading.max_pixels)  # while what follows is imported
         click.get_current_context().with_resource(begun)
 
-    from convcli.commands.reporters import Reporter, Several
+    from convcli.commands.reporters import Reporter, Several, Watch
     from convcli.runs.batch import Batch, check
     from convcli.runs.inputs import collect
 
@@ -116,6 +117,9 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         told = Several(asked.reporting, operation, stream, len(targets), by_line)
     how = writing.writing(reading)
     check(targets, operation, how)
+    watch = Watch(len(targets) == 1 and sys.stderr.isatty() and not asked.reporting.quiet)
+    click.get_current_context().call_on_close(watch.close)
+    how = replace(how, blocks=how.blocks._replace(watch=watch, say=None if asked.reporting.quiet else report.note))
     with Batch(found.paths, targets, operation, how, writing.skip_existing) as batch:
         _follow(batch, told)
     told.end(batch.tally)

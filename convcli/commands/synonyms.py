@@ -154,7 +154,7 @@ what a kernel takes follows its name, use -k box:3 or -k gaussian:2 | \
 -s N enlarges, as in -k bicubic:2 -s 2 -p same-upper; leave it out | --scale --factor --zoom --resize | transpose
 write the factor into the kernel, as in '1/9,1/9,1/9'; 'convcli transpose -s N' enlarges | --scale --factor | apply
 use 'convcli transpose -s N' to enlarge, -s N to make it smaller | --resize --zoom | apply
-use --divisor, or --normalize to divide a kernel by its own sum | --normalise --div --divide --scale-kernel
+use --divisor, or --normalize to divide a kernel by its own sum | --normalise --divide --scale-kernel
 write the factor into the kernel, as in '1/9,1/9,1/9', or use --divisor | --multiply --gain
 --format | --output-format --out-format --ext --extension --filetype --type --fmt --to | apply transpose
 -o DIR/ | --out-dir --outdir --output-dir --dir --folder --dest --destination | apply transpose

@@ -11,17 +11,17 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import BinaryIO, NamedTuple, TypeAlias
 
-BYTE, TEXT, SHORT, LONG, RATIONAL, UNDEFINED, FLOAT, DOUBLE = 1, 2, 3, 4, 5, 7, 11, 12
-"""Types of values."""
+BYTE, TEXT, SHORT, LONG, RATIONAL, UNDEFINED, FLOAT, DOUBLE, LONG8, IFD8 = 1, 2, 3, 4, 5, 7, 11, 12, 16, 18
+"""Types of values. The last two are BigTIFF's alone: a number of 64 bits, and the place of a directory."""
 
 _KINDS = {
     BYTE: "B", TEXT: "s", SHORT: "H", LONG: "I", RATIONAL: "I", 6: "b", UNDEFINED: "s", 8: "h", 9: "i", 10: "i", FLOAT: "f",
-    DOUBLE: "d", 13: "I", 16: "Q", 17: "q", 18: "Q",
+    DOUBLE: "d", 13: "I", LONG8: "Q", 17: "q", IFD8: "Q",
 }  # fmt: skip
 """The types of values, in letters of `struct`; of rational numbers, two of them are one value."""
 
 _FRACTIONS = (RATIONAL, 10)
-_NARROW = {16: LONG, 17: 9, 18: 13}
+_NARROW = {LONG8: LONG, 17: 9, IFD8: 13}
 """The types of 64 bits that only BigTIFF has, and those of 32 that hold most of their values."""
 
 EXIF = 0x8769
@@ -179,25 +179,28 @@ def exif_of(directory: Directory) -> bytes:
     return _PREFIX + _HEAD + composed(directory, len(_HEAD)) if directory else b""
 
 
-def composed(directory: Directory, place: int) -> bytes:
+def composed(directory: Directory, place: int, big: bool = False) -> bytes:
     """The bytes of a directory at a place of a file, with its values and the directories within it. Nothing follows it.
 
     Parameters
     ----------
     place : int
         An even number.
+    big : bool
+        Whether it is for a BigTIFF.
     """
-    heads, tail = [], b""
-    start = place + 2 + 12 * len(directory) + 4
+    count, head, kind, inline = ("<Q", "<HHQ", LONG8, 8) if big else ("<H", "<HHI", LONG, 4)
+    heads, tail = [], bytearray()
+    start = place + struct.calcsize(count) + (struct.calcsize(head) + inline) * len(directory) + inline
     for tag, value in sorted(directory.items(), key=lambda item: item[0]):
-        here = start + len(tail)
+        here = (start + len(tail)).to_bytes(inline, "little")
         if isinstance(value, dict):
-            heads.append(struct.pack("<HHII", tag, LONG, 1, here))
-            tail += composed(value, here)
-        elif len(value.data) <= 4:
-            heads.append(struct.pack("<HHI4s", tag, value.kind, value.length, value.data))
+            heads.append(struct.pack(head, tag, kind, 1) + here)
+            tail += composed(value, start + len(tail), big)
+        elif len(value.data) <= inline:
+            heads.append(struct.pack(head, tag, value.kind, value.length) + value.data.ljust(inline, b"\0"))
         else:
-            heads.append(struct.pack("<HHII", tag, value.kind, value.length, here))
+            heads.append(struct.pack(head, tag, value.kind, value.length) + here)
             tail += value.data
         tail += bytes(len(tail) % 2)
-    return struct.pack("<H", len(heads)) + b"".join(heads) + bytes(4) + tail
+    return struct.pack(count, len(heads)) + b"".join(heads) + bytes(inline) + tail

@@ -38,6 +38,8 @@ class Format(NamedTuple):
     # function ``write``. Empty: files are not read, or not written.
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
+    blocks: str = ""  # the module in `convcli.images.writing.blocks` that writes files part by part; empty: none does
+    windows: str = ""  # the class in `convcli.images.reading.windows` that reads windows of them, with its module
     refusal: str = ""  # why files are not read: the rule of the error
     # what opens these files in Pillow, ``MODULE.NAME``; given if other plugins need not be tried first
     plugin: str = ""
@@ -108,13 +110,17 @@ ROWS = {row.name: row for row in (
     Format("AVIF", header="boxes.avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
+           windows="tiff_tiles.File", blocks="bigtiff",
            bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
-    Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor", tensor=True),
+    Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor",
+           windows="plain_values.TensorFile", blocks="flat", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
-           sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False),
+           sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False,
+           windows="plain_values.NetpbmFile", blocks="flat"),
+    Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", package="zarr", bits=16, real=True, cmyk=True, bands=True),
     Format("BMP", (".bmp",), heads=(b"BM",), end="bmp", sequence="pipe", header="bitmaps.bmp",
            alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
@@ -184,6 +190,11 @@ def end(row: Format) -> Callable[[BinaryIO, int], int | None] | None:
     return _found(f"convcli.images.reading.ends.{row.end}") if row.end else None
 
 
+def windowed(row: Format) -> Callable[..., Any] | None:
+    """The class that reads windows of files of a format, or None."""
+    return _found(f"convcli.images.reading.windows.{row.windows}") if row.windows else None
+
+
 def writer(row: Format) -> Callable[..., Any]:
     """The function that writes files of a format."""
     return _found(f"convcli.images.writing.{row.writer}.write")
@@ -220,7 +231,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
     if row is None or ending in row.refused_endings or not _written(row.name):
         which = f"ends in '{ending}', which" if ending else "has no ending such as .png and"
         what = f"format '{wanted}'" if wanted is not None else f"output '{target}' {which}"
-        raise ImageError(what, "cannot be written", "use png, jpg, tif, webp, ppm, bmp, gif or npy")
+        raise ImageError(what, "cannot be written", "use png, jpg, tif, webp, ppm, bmp, gif, npy or zarr")
     if not _built(row):
         raise ImageError(f"format {row.name}", "cannot be written", "use png", "this Pillow is built without it")
     return row.written_as or row.name
@@ -241,6 +252,14 @@ def readable() -> tuple[str, ...]:
 
     Image.init()
     return tuple(sorted(filter(_read, {*ROWS, *Image.OPEN})))
+
+
+def readable_in_blocks() -> tuple[str, ...]:
+    """Formats whose pictures may be larger than the memory."""
+    from convcli import extras
+
+    zarr = ("ZARR",) if extras.is_installed("zarr") else ()
+    return tuple(sorted((*(row.name for row in ROWS.values() if row.windows), *zarr)))
 
 
 def writable() -> tuple[str, ...]:
@@ -282,7 +301,7 @@ def _row_of_ending(ending: str) -> Format | None:
 def _written(name: str) -> bool:
     """Whether a format can be written."""
     row = row_of(name)
-    return bool(row.writer) and (bool(row.endings) or _registered(name, "SAVE"))
+    return bool(row.blocks) or (bool(row.writer) and (bool(row.endings) or _registered(name, "SAVE")))
 
 
 def _read(name: str) -> bool:

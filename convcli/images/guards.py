@@ -138,9 +138,15 @@ def decoding(source: str, limit: int) -> Iterator[None]:
 
     It is an `UnidentifiedError` if Pillow does not know the format.
     """
+    with silent(), translated(source):
+        yield
+
+
+@contextmanager
+def translated(source: str) -> Iterator[None]:
+    """The same, but silences nothing: for threads, while `convcli.system.context.hushed` is entered."""
     try:
-        with silent():
-            yield
+        yield
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -182,7 +188,7 @@ def beyond(source: str, size: str, pixels: int, limit: int) -> ImageError:
     if pixels > MOST_PIXELS:
         rule, why = f"has {size}, more than any image has", "it is damaged, or a decompression bomb"
         return ImageError(what, rule, "use another", why)
-    remedy = f"if you trust it, use {param('max_pixels', pixels)}"
+    remedy = f"if you trust it, use {param('max_pixels', pixels)}, or {param('memory', '2G')} for a .tif, .npy or .ppm"
     return ImageError(what, f"has {size}, more than {limit}, and may be a decompression bomb", remedy)
 
 

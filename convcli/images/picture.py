@@ -14,6 +14,7 @@ from convcli.pointwise import Array
 from convcli.pointwise.lift import Lift, weights_for
 
 if TYPE_CHECKING:
+    from convcli.geometry import Size
     from convcli.images.directories import Directory
 
 COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
@@ -172,6 +173,12 @@ class Picture(Described):
         return self.colour.shape
 
     @property
+    def scene(self) -> Scene:
+        """The same without its pixels."""
+        known = {name: getattr(self, name) for name in Described.__annotations__}
+        return Scene(**known)
+
+    @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
         """The dtype of its colours."""
         return self.colour.dtype
@@ -225,6 +232,26 @@ class Timing(NamedTuple):
         return 1 if self.loop is None else self.loop
 
 
+class WindowedFile(Protocol):
+    """An opened file whose picture is read window by window."""
+
+    scene: Scene  # what the ordinary reader says of the same file, but for the pixels
+    format: str  # as Pillow names it, ``NPY``, or ``ZARR``
+    chunk: Size  # rows and columns that are decoded together
+    interleaved: bool  # whether `read` gives the channels of a pixel next to each other
+
+    def read(self, rows: slice, columns: slice) -> Array:
+        """The pixels of a window, ``(C, rows, columns)``, alpha as the last channel: the values that a `Picture` has.
+
+        It can be called from several threads at once. Raises `ImageError` if a part of the file is damaged.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
+
+
 class ImageFile(Protocol):
     """An opened file and its pictures: one, the frames of an animation, or the pages of a document."""
 
@@ -232,6 +259,7 @@ class ImageFile(Protocol):
     frames: int  # how many pictures there are
     pages: bool  # whether they are pictures that differ in all, rather than the frames of an animation
     unread: int  # bytes of the file that follow the last picture, which nobody reads
+    others: bool  # whether it has pictures that are not read, such as masks and smaller copies
 
     def picture(self, number: int = 0) -> Picture:
         """Decode one of them. Ask for them in order, and for a single one only once."""

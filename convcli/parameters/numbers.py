@@ -174,6 +174,25 @@ class PixelsType(WordType[int]):
         return number * factor
 
 
+class BytesType(WordType[int]):
+    """An amount of memory in bytes: a whole number followed by k, M, G or T, which are powers of 1024; also KiB or KB."""
+
+    name = "SIZE"
+
+    def _parse(self, text: str) -> int:
+        found = re.fullmatch(r"\s*([1-9]\d*|[1-9]\d*\.\d+|0\.\d+)\s*([kmgt])(i?b)?\s*", text.lower())
+        if not found:
+            raise ValueError(f"'{text}' is not an amount of memory: use 512M or 2G")
+        number = float(found[1]) * 1024 ** ("kmgt".index(found[2]) + 1)
+        if not LEAST_MEMORY <= number <= MOST_MEMORY:
+            raise ValueError(f"'{text}' is not an amount of memory from {LEAST_MEMORY >> 20}M up: use 512M or 2G")
+        return int(number)
+
+
+LEAST_MEMORY, MOST_MEMORY = 64 << 20, 1 << 50
+"""The least and the most memory that blocks may get, in bytes."""
+
+
 class RealType(WordType[float]):
     """A real number from `least` to `most`."""
 

@@ -47,9 +47,18 @@ def document(outcome: Outcome) -> dict[str, Any]:
             {"plan": plan.name, "predicted_seconds": plan.seconds, "reason": plan.reason} for plan in result.considered
         ],
         "clipped": {**fields(outcome.clipped, "below above nan"), "of": outcome.clipped.total},
+        **_blocks(outcome),
         "notes": [*operation.notes, *outcome.notes, *filter(None, [too_large(outcome)])],
         "seconds": _seconds(outcome),
     }
+
+
+def _blocks(item: Done) -> dict[str, Any]:
+    """How a picture was done in blocks."""
+    if (found := item.blocks) is None:
+        return {}
+    blocks = {**fields(found, "count done_before retried"), "size": [*found.size]}
+    return {"blocks": blocks, **fields(found, "workers memory")}
 
 
 def _seconds(item: Done) -> dict[str, float]:
@@ -134,9 +143,19 @@ def table(item: Done) -> report.Table:
     rows += [
         ("backend", where + (f" ({result.reason})" if result.reason else "")),
         ("plan", result.plan),
+        *_in_blocks(item),
         ("time", ", ".join(times)),
     ]
     return report.Table(f"convcli {'transpose' if spec.transpose else 'apply'}", rows)
+
+
+def _in_blocks(item: Done) -> list[tuple[str, str]]:
+    """The row on blocks."""
+    if (found := item.blocks) is None:
+        return []
+    before = f", {found.done_before} of them before" if found.done_before else ""
+    many = f"{found.workers} at once" if found.workers > 1 else "one after another"
+    return [("blocks", f"{found.count} of {found.size}{before}, {many}, in {found.memory / 2**20:.0f} MiB")]
 
 
 def _unusual(item: Done) -> list[tuple[str, str]]:

@@ -28,5 +28,6 @@ def table(found: Inventory) -> report.Table:
     rows.append(("reads and writes", " ".join(both)))
     rows.append(("reads only", " ".join(name for name in found.readable if name not in both)))
     rows.append(("writes only", " ".join(name for name in found.writable if name not in both)))
+    rows.append(("reads in blocks", " ".join(found.readable_in_blocks)))
     rows += [(name, value) for name, value in found.environment.items()]
     return report.Table("convcli doctor", [row for row in rows if row[1]])

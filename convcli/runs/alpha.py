@@ -66,30 +66,25 @@ def policy_for(colours: int, operation: Operation) -> str:
     return asked
 
 
-def resample(alpha: NDArray[np.generic], geometry: Geometry) -> NDArray[np.generic]:
-    """Alpha under the kernel's centre at every output pixel: the unfiltered alpha in the picture's new geometry.
+def picked(alpha: NDArray[np.generic], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.generic]:
+    """Alpha at some rows and columns, for example `under_centres`; 0 where one of them is `ZERO`."""
+    found = alpha[rows[:, np.newaxis], columns[np.newaxis, :]]
+    found[rows == ZERO] = 0
+    found[:, columns == ZERO] = 0
+    return found
 
-    For the transposed operation, the nearest input pixel. It is beyond the border only if a border is read there.
+
+def under_centres(geometry: Geometry, axis: int, outputs: range | None = None) -> NDArray[np.intp]:
+    """For each output of an axis, the source index under the kernel's centre: the unfiltered alpha in the picture's new geometry.
+
+    For the transposed operation, the nearest input pixel. It is beyond the border, and then `ZERO`, only if a border is read
+    there. `outputs` are all by default.
     """
+    places = np.arange(geometry.output[axis]) if outputs is None else np.asarray(outputs)
+    before, mode, size = geometry.pads[2 * axis], geometry.padding_mode, geometry.input[axis]
     if geometry.transpose:
-        return alpha[_nearest(geometry, 0)[:, np.newaxis], _nearest(geometry, 1)[np.newaxis, :]]
-    rows, columns = _centres(geometry, 0), _centres(geometry, 1)
-    picked = alpha[rows[:, np.newaxis], columns[np.newaxis, :]]
-    picked[rows == ZERO] = 0
-    picked[:, columns == ZERO] = 0
-    return picked
-
-
-def _centres(geometry: Geometry, axis: int) -> NDArray[np.intp]:
-    """The source index under the kernel's centre tap for each output of an axis, or `ZERO`."""
-    centre = geometry.dilation[axis] * ((geometry.kernel[axis] - 1) // 2) - geometry.pads[2 * axis]
-    positions = centre + geometry.stride[axis] * np.arange(geometry.output[axis])
-    return sources(positions, geometry.input[axis], geometry.padding_mode)
-
-
-def _nearest(geometry: Geometry, axis: int) -> NDArray[np.intp]:
-    """For each output of an axis, the input whose kernel has its centre nearest to it."""
-    before, mode = geometry.pads[2 * axis], geometry.padding_mode
-    position = np.arange(geometry.output[axis]) + before - (geometry.extent[axis] - 1) / 2
-    nearest = np.floor(position / geometry.stride[axis] + 0.5).astype(np.intp)
-    return sources(nearest, geometry.input[axis], "replicate" if mode == "zeros" else mode)
+        position = places + before - (geometry.extent[axis] - 1) / 2
+        nearest = np.floor(position / geometry.stride[axis] + 0.5).astype(np.intp)
+        return sources(nearest, size, "replicate" if mode == "zeros" else mode)
+    centre = geometry.dilation[axis] * ((geometry.kernel[axis] - 1) // 2) - before
+    return sources(centre + geometry.stride[axis] * places, size, mode)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import replace
@@ -16,10 +16,10 @@ from typing import NamedTuple
 from convcli import backends, images
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
 from convcli.runs.operation import Operation
-from convcli.runs.single import Done, Writing, process
+from convcli.runs.single import Done, Writing, in_blocks, process
 from convcli.system import context, memory
 from convcli.system.files import refusal
-from convcli.system.names import STDIO, is_stream
+from convcli.system.names import STDIO, is_stream, is_url
 from convcli.system.parallel import workers
 
 PATIENCE = 2.0
@@ -100,7 +100,8 @@ class Batch:
     ) -> None:
         self.jobs = list(zip(sources, targets, strict=True))
         threads = workers(operation.compute.threads)
-        alone = STDIO in sources or any(map(is_stream, targets))  # a stream takes the images one after the other
+        # a stream takes the images one after the other, and blocks of a picture take all threads
+        alone = STDIO in sources or any(map(is_stream, targets)) or any(in_blocks(*job, how) for job in self.jobs)
         self.workers = 1 if alone else min(threads, len(self.jobs), _most_images())
         self.shares = memory.Shares(self.workers)
         self.operation, self.skip_existing = operation, skip_existing
@@ -206,10 +207,10 @@ class Batch:
         return outcome
 
     def _outcome(self, source: str, target: str, operation: Operation) -> Outcome:
-        if self.skip_existing and os.path.exists(target) and not is_stream(target):
+        if self.skip_existing and _exists(target):
             return Skipped(source, target)
         try:
-            return process(source, target, operation, self.how)
+            return _way(source, target, self.how)(source, target, operation, self.how)
         except ExhaustedError:
             raise
         except ConvError as error:
@@ -233,6 +234,23 @@ class Batch:
             failed = ConvError(f"internal error, {type(error).__name__}", why=str(error))
         failed.__traceback__ = failed.__context__ = None  # these keep pixels in memory, too
         return Failed(source, failed)
+
+
+def _exists(target: str) -> bool:
+    if not is_url(target):
+        return os.path.exists(target) and not is_stream(target)
+    from convcli.system import stores
+
+    return stores.exists(target)
+
+
+def _way(source: str, target: str, how: Writing) -> Callable[[str, str, Operation, Writing], Done]:
+    """What processes an image: as a whole, or in blocks."""
+    if not in_blocks(source, target, how):
+        return process
+    from convcli.runs import blocks
+
+    return blocks.process if how.blocks.asked or blocks.suits(source, target, how) else process
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:

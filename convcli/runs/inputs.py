@@ -12,7 +12,7 @@ from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
 from convcli.runs.outputs import STDOUT, is_several
 from convcli.system.files import reason
-from convcli.system.names import STDIO, identity, is_stream
+from convcli.system.names import STDIO, identity, is_folder, is_store, is_stream
 
 MAX_LIST = 1 << 28
 """The most bytes that are read of a list of paths. A longer file is probably not a list of paths."""
@@ -105,7 +105,7 @@ def collect(
         folder = identity(fixed.rpartition("/")[0] if template else output)  # results of an earlier run may be there
     for path in given:
         found: list[Found] = []
-        if path != STDIO and os.path.isdir(path):
+        if path != STDIO and is_folder(path):
             searched = True
             found = [*_search(path, recursive, folder)]
             if not found and (listed is None or path in named):  # one in a list fails when it is opened
@@ -156,11 +156,11 @@ def _search(root: str, recursive: bool, besides: tuple[int, int] | None) -> Iter
         folders = []
         for entry in listed:
             link = entry.is_symlink()
-            if os.path.isdir(entry.path) if link else entry.is_dir():
+            if (os.path.isdir(entry.path) if link else entry.is_dir()) and not is_store(entry.name):
                 key = identity(entry.path)
                 if recursive and key not in seen and key != besides:
                     seen.add(key)
                     folders.append(os.path.join(under, entry.name))
-            elif has_image_name(entry.name) and (link or entry.is_file()):
+            elif has_image_name(entry.name) and (link or entry.is_file() or is_store(entry.name)):
                 yield Found(os.path.join(root, under, entry.name), under, True)  # a broken link fails when it is opened
         waiting += reversed(folders)

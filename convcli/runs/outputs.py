@@ -14,7 +14,7 @@ from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
 from convcli.system.context import current
 from convcli.system.files import reason
-from convcli.system.names import STDIO, exists, folded, identity, is_stream, one_place, same_file
+from convcli.system.names import STDIO, exists, folded, identity, is_folder, is_stream, one_place, same_file
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -118,7 +118,7 @@ def _apart(one: str, other: str, output: str | None, form: str | None, deep: boo
 
 def is_several(output: str) -> bool:
     """Whether an output is a folder or a template, and not the name of one file."""
-    return output.endswith(("/", os.sep)) or "{" in output or os.path.isdir(output)
+    return output.endswith(("/", os.sep)) or "{" in output or is_folder(output)
 
 
 def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
@@ -149,7 +149,7 @@ def named(
     into = False
     if output is not None:
         check_fields(output)
-        into = output.endswith(("/", os.sep)) or os.path.isdir(output)
+        into = output.endswith(("/", os.sep)) or is_folder(output)
         place = output.rstrip("/" + os.sep)
         if place and into and os.path.lexists(place) and not os.path.isdir(place):
             raise ImageError(f"output '{output}'", "is not a folder, but a file", "use another name")

@@ -12,7 +12,7 @@ from convcli import engine, images
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import GeometryError, ImageError, param
-from convcli.images import Picture, Storage, row_of
+from convcli.images import Metadata, Picture, Storage, row_of
 from convcli.images.picture import SPACES, Described, joined
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
@@ -44,7 +44,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         The operation does not fit this picture, or the result does not fit the format. Nothing is computed then.
     """
     ready = prepare(picture, operation, container, policy)
-    kept = ready.storage
+    _check_memory(ready, operation)
     result = engine.run(ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift)
     colour = result.array if picture.colour.ndim == 4 else result.array[0]
     alpha = None
@@ -52,25 +52,19 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         colour, alpha = colour[:-1], colour[-1]
     elif ready.has_alpha:
         assert picture.alpha is not None
-        from convcli.runs.alpha import resample
+        from convcli.runs.alpha import picked, under_centres
 
-        alpha = resample(picture.alpha, result.geometry)
+        alpha = picked(picture.alpha, *(under_centres(result.geometry, axis) for axis in (0, 1)))
         if colour.dtype.kind == "f":
             alpha = alpha.astype(colour.dtype)
-    if row_of(kept.container).tensor:  # a tensor keeps its dtype
-        own = picture.colour.dtype.kind == "f" and operation.compute.dtype is None
-        half = result.dtype == "float16"  # also if the results were scaled, and are in float32
-        kept = replace(kept, dtype=picture.colour.dtype.name if own else "float16" if half else colour.dtype.name)
+    kept = ready.kept_as(picture, operation, colour.dtype, result.dtype)
     if picture.dtype != np.uint8 or picture.metadata.nodata is not None:
         from convcli.runs.remarks import Lookout, infinite  # which most pictures do not need
 
         lookout = Lookout(picture, kept, ready.layer.kernel != (1, 1), result.dtype)
         remarks = (*lookout.remarks(lookout.look(picture.colour)), *infinite(picture.colour, colour, result.dtype))
         kept = replace(kept, notes=(*kept.notes, *remarks))
-    metadata = picture.metadata
-    if not ready.result_space == ready.space == picture.space:  # this is metadata of another colour space
-        metadata = metadata.of_other_colours
-    made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=metadata)
+    made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=ready.metadata_for(picture))
     return Outcome(made, result, kept, ready.layer.groups, None if picture.alpha is None else ready.alpha)
 
 
@@ -124,6 +118,7 @@ class Prepared(NamedTuple):
     storage: Storage  # how the file will store the result
     alpha: str  # the alpha policy; ``drop`` if there is no alpha
     has_alpha: bool  # whether the result has alpha
+    shape: tuple[int, ...]  # of the result, ``(C, H, W)`` or ``(N, C, H, W)``, with alpha
 
     @property
     def reads_alpha(self) -> bool:
@@ -141,6 +136,22 @@ class Prepared(NamedTuple):
         if picture.alpha is not None and self.reads_alpha:
             pixels = joined(pixels, picture.alpha)
         return Held(pixels if pixels.ndim == 4 else pixels[np.newaxis])
+
+    def metadata_for(self, picture: Described) -> Metadata:
+        """The metadata of the result: without what belongs to another colour space than its own."""
+        same = self.result_space == self.space == picture.space
+        return picture.metadata if same else picture.metadata.of_other_colours
+
+    def kept_as(self, picture: Described, operation: Operation, given: np.dtype[Any], computed: str) -> Storage:
+        """How the file stores results that are given in one dtype and were computed in another: a tensor keeps its own.
+
+        Results of float16 that were scaled are given in float32.
+        """
+        if not row_of(self.storage.container).tensor:
+            return self.storage
+        own = picture.dtype.kind == "f" and operation.compute.dtype is None
+        kind = picture.dtype.name if own else computed if computed == "float16" else given.name
+        return replace(self.storage, dtype=kind)
 
 
 COMPUTED = {"premultiply": "weighs", "filter": "beside"}
@@ -188,10 +199,10 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
         raise GeometryError(error.value, error.rule, error.remedy, last) if last and not error.why else error from None
     shape = (*picture.colour_shape[:-3], channels, *output)
     fewer = _fewer(operation, picture, colours)
+    whole = (*shape[:-3], channels + has_alpha, *shape[-2:])
     kept = images.storage_for(picture, made, shape, has_alpha, container, policy, fewer)
     if last:
         kept = replace(kept, notes=(*kept.notes, last))
-    _check_memory(kept, (*shape[:-3], channels + has_alpha, *shape[-2:]), rule == "keep" and has_alpha, operation)
     curved = linear or rule == "premultiply"
     lift = None
     if curved or gray:
@@ -211,7 +222,7 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
             finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
             real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"), noise=noise,
         )  # fmt: skip
-    return Prepared(white, space, made, layer, spec, lift, finish, kept, rule, has_alpha)
+    return Prepared(white, space, made, layer, spec, lift, finish, kept, rule, has_alpha, whole)
 
 
 def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
@@ -229,11 +240,13 @@ def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
     return colour == np.float64 and not curved
 
 
-def _check_memory(kept: Storage, shape: tuple[int, ...], joined: bool, operation: Operation) -> None:
-    """Raise an ImageError if a result of `shape` does not fit into memory while it is reordered for a file, or encoded.
+def _check_memory(ready: Prepared, operation: Operation) -> None:
+    """Raise an ImageError if a result does not fit into memory while it is reordered for a file, or encoded.
 
-    The engine checks the memory for the computation. `joined`: alpha that was not computed is added to the colours.
+    The engine checks the memory for the computation.
     """
+    kept, shape = ready.storage, ready.shape
+    joined = ready.has_alpha and not ready.reads_alpha  # alpha that was not computed is added to the colours
     row, real = row_of(kept.container), 8 if operation.compute.dtype == "float64" else 4
     stored = prod(shape) * (real if row.tensor else np.dtype(kept.dtype).itemsize)
     encoder = row.encoder_bytes * prod(shape[-2:])

@@ -62,9 +62,14 @@ class Lookout:
         if self.exact is not None and np.iinfo(picture.dtype).max <= self.exact:
             self.exact = None
 
+    @property
+    def needed(self) -> bool:
+        """Whether there can be a remark."""
+        return self.narrows or self.white or self.nans or self.nodata is not None or self.exact is not None
+
     def look(self, colour: Array) -> Looked:
         """Look at colours ``(…, H, W)``, the whole picture or a part of it."""
-        if not (self.narrows or self.white or self.nans) and self.nodata is None and self.exact is None:
+        if not self.needed:
             return Looked(colour.size)
         found = Looked()
         for rows in bands(colour, NEAR_VALUES):  # nothing is copied but a few rows at a time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,12 +15,13 @@ import numpy as np
 from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
-from convcli.images import ImageFile, Picture, Settings, Storage
+from convcli.geometry import Geometry, Size
+from convcli.images import ImageFile, Metadata, Picture, Settings, Storage
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
-from convcli.system.names import same_file
+from convcli.system.names import is_store, same_file
 
 
 class Done(NamedTuple):
@@ -51,6 +52,35 @@ class Done(NamedTuple):
     import_seconds: float
     compute_seconds: float
     save_seconds: float
+    blocks: Blocks | None = None  # how it was done in blocks; None: as a whole
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How a picture was done in blocks."""
+
+    count: int
+    done_before: int  # by an earlier run
+    retried: int
+    size: Size  # of a block
+    workers: int  # how many blocks were made at once
+    memory: int  # bytes that were allowed
+
+
+class InBlocks(NamedTuple):
+    """How pictures are done in blocks."""
+
+    memory: int | None = None  # bytes that all blocks together may take; None: the usual amount
+    pyramid: bool = False  # whether smaller copies are written, too
+    go_on: bool = False  # whether a run goes on with what an earlier one has done
+    on: str | None = None  # the cluster that does the work; None: threads of this process
+    watch: Callable[[int, int], None] | None = None  # is told how many blocks are done, and of how many
+    say: Callable[[str], None] | None = None  # is told what the user should know at once
+
+    @property
+    def asked(self) -> bool:
+        """Whether the user asks for it."""
+        return self.memory is not None or self.on is not None or self.pyramid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +98,12 @@ class Writing:
     theme: str = "light"  # the sheet's colours, one of `convcli.drawing.colors.PALETTES`
     several: bool = False  # whether there are other images, which the settings may be for
     replace: bool = True  # whether a result replaces a file that another program has made since the run began
+    blocks: InBlocks = InBlocks()
+
+
+def in_blocks(source: str, target: str, how: Writing) -> bool:
+    """Whether a picture is done in blocks: if the user asks for it, or if it or its result is no single local file."""
+    return how.blocks.asked or any(is_store(path) for path in (source, target))
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -87,6 +123,9 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
                 raise ImageError(f"'{source}'", rule, f"rename it, or use {param('output')}")
             if count < file.frames:
                 rule = f"would keep {count} of the {file.frames} frames of '{source}'"
+                raise ImageError(param("in_place"), rule, f"use {param('output')}")
+            if file.others:
+                rule = f"would drop pictures of '{source}' that are not read, such as masks and smaller copies"
                 raise ImageError(param("in_place"), rule, f"use {param('output')}")
         timing = file.timing() if count > 1 else None
         left_out = (*ignored, *images.left_out(file, count))
@@ -166,12 +205,22 @@ def _frames(
 def _placed(outcome: pipeline.Outcome, channels: int) -> pipeline.Outcome:
     """The result of a picture of so many channels, with metadata that says where its own pixels lie."""
     picture, kept = outcome.picture, outcome.storage
-    metadata = picture.metadata
-    if not (metadata.dpi or metadata.resolution or metadata.exif):
+    metadata, notes = placed(
+        picture.metadata, outcome.result.geometry, (channels, picture.shape[-3]), kept.dtype
+    )  # fmt: skip
+    if metadata is picture.metadata and not notes:
         return outcome
-    from convcli.images import placement  # which most pictures do not need
-
-    metadata, notes = placement.placed(metadata, outcome.result.geometry, (channels, picture.shape[-3]), kept.dtype)
     return replace(
         outcome, picture=replace(picture, metadata=metadata), storage=replace(kept, notes=(*kept.notes, *notes))
     )
+
+
+def placed(
+    metadata: Metadata, geometry: Geometry, channels: tuple[int, int], dtype: str
+) -> tuple[Metadata, tuple[str, ...]]:
+    """See `convcli.images.placement.placed`, which most pictures do not need."""
+    if not (metadata.dpi or metadata.resolution or metadata.exif):
+        return metadata, ()
+    from convcli.images import placement
+
+    return placement.placed(metadata, geometry, channels, dtype)

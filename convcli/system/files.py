@@ -144,34 +144,18 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise _unwritable(target, error) from None
+            raise unwritable(target, error) from None
         return
-    path = Path(target)
-    try:
-        path = Path(os.path.realpath(target))
-        if path.is_dir():
-            remedy = "end it in '/' to write into it, or name a file"
-            raise ImageError(f"output '{target}'", "is a folder", remedy)
-        if not replace and path.exists():
-            raise exists(target)
-        if path.exists() and not os.access(path, os.W_OK):  # renaming would replace even a read-only file
-            remedy = "make it writable, or name another"
-            raise ImageError(f"output '{target}'", "cannot be written", remedy, "it is read-only")
-    except (OSError, ValueError) as error:
-        raise _unwritable(target, error, path.parent) from None
+    path = settled(target, replace)
     unfinished = current().unfinished
     name = path.parent / f".{path.name[:40]}.convcli-{os.getpid()}-{monotonic_ns()}-{get_ident()}.tmp"
-    before = _status(path)
+    before = status_of(path)
     try:
-        with _new(name, target, 0o600 if before else _permissions(source), unfinished) as stream:
+        with _new(name, target, 0o600 if before else permissions(source), unfinished) as stream:
             yield stream
             stream.flush()
-            if before and hasattr(os, "fchown"):  # not on Windows
-                with suppress(
-                    OSError
-                ):  # only root may change the owner; the change clears set-user-ID, so it comes before the mode
-                    os.fchown(stream.fileno(), before.st_uid, before.st_gid)
-                os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
+            if before:
+                make_like(stream.fileno(), before)
             with unfinished.step(target):
                 done = _named(stream, name, path, unfinished)
         if not done:
@@ -181,11 +165,56 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
                 else:
                     place(name, path, target)
     except OSError as error:
-        raise _unwritable(target, error) from None
+        raise unwritable(target, error) from None
     finally:
         with suppress(OSError, ValueError):  # renamed, or never made
             os.unlink(name)
         unfinished.remove(name)
+
+
+def settled(target: str, replace: bool, folder: bool = False) -> Path:
+    """The path that an output gets, after all symlinks.
+
+    Parameters
+    ----------
+    target : str
+        A path as the user wrote it.
+    replace : bool
+        Whether a file that exists may be replaced.
+    folder : bool
+        Whether the output is a folder itself.
+
+    Raises
+    ------
+    ImageError
+        The target is a folder, is read-only, or the path is not possible.
+    ExistsError
+        The target exists and may not be replaced.
+    """
+    path = Path(target)
+    try:
+        path = Path(os.path.realpath(target))
+        if not folder and path.is_dir():
+            remedy = "end it in '/' to write into it, or name a file"
+            raise ImageError(f"output '{target}'", "is a folder", remedy)
+        if not replace and path.exists():
+            raise exists(target)
+        if path.exists() and not os.access(path, os.W_OK):  # renaming would replace even a read-only file
+            remedy = "make it writable, or name another"
+            raise ImageError(f"output '{target}'", "cannot be written", remedy, "it is read-only")
+    except (OSError, ValueError) as error:
+        raise unwritable(target, error, path.parent) from None
+    return path
+
+
+def make_like(descriptor: int, before: os.stat_result) -> None:
+    """Give an open file the owner and the mode of the file that it replaces."""
+    if hasattr(os, "fchown"):  # not on Windows
+        with suppress(
+            OSError
+        ):  # only root may change the owner; the change clears set-user-ID, so it comes before the mode
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
 
 def _new(name: Path, target: str, mode: int, unfinished: Unfinished) -> BinaryIO:
@@ -204,7 +233,7 @@ def _new(name: Path, target: str, mode: int, unfinished: Unfinished) -> BinaryIO
                 unfinished.add(name)
         return os.fdopen(descriptor, "wb")
     except (OSError, ValueError) as error:
-        raise _unwritable(target, error, name.parent) from None
+        raise unwritable(target, error, name.parent) from None
 
 
 _NO_UNNAMED = errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT
@@ -297,14 +326,14 @@ class _Whole:
         self.stream.flush()
 
 
-def _status(path: Path) -> os.stat_result | None:
+def status_of(path: Path) -> os.stat_result | None:
     """Owner and mode of the file that is replaced; None if the target is a new file."""
     with suppress(FileNotFoundError):
         return path.stat()
     return None
 
 
-def _permissions(source: str | None) -> int:
+def permissions(source: str | None) -> int:
     """The mode of a new file that is made from `source`, before the umask. Its owner can always write it."""
     if source is None or is_stream(source):
         return 0o666
@@ -380,5 +409,6 @@ def refusal(what: str, rule: str, error: Exception, folder: Path | None = None) 
     return kind(what, rule, **reason(error, folder)._asdict())
 
 
-def _unwritable(target: str, error: Exception, folder: Path | None = None) -> ImageError:
+def unwritable(target: str, error: Exception, folder: Path | None = None) -> ImageError:
+    """The error that an output cannot be written; see `reason`."""
     return refusal(f"output '{target}'", "cannot be written", error, folder)

@@ -25,6 +25,26 @@ def is_stream(target: str) -> bool:
         return False
 
 
+def is_url(path: str) -> bool:
+    """Whether a path is an address: of an object in a store, or on the web."""
+    return "://" in path
+
+
+def is_store(path: str) -> bool:
+    """Whether a path is no single local file, but an address, or a Zarr or a part of one, which is a folder."""
+    return is_url(path) or (".zarr" in path and any(part.lower().endswith(".zarr") for part in path.split("/")))
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path is a folder of files. A Zarr is one picture."""
+    return os.path.isdir(path) and not is_store(path)
+
+
+def is_there(path: str) -> bool:
+    """Whether a file or a link has this name; of an address nothing is known yet."""
+    return is_url(path) or os.path.lexists(path)
+
+
 def identity(path: str) -> tuple[int, int] | None:
     """Device and inode of an existing file, which all its names share; None if there is no such file."""
     if path == STDIO:

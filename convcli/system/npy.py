@@ -35,6 +35,7 @@ class Header(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     place: int  # of the first value, in bytes
+    by_columns: bool = False  # Fortran's order: the first index changes first
 
     @property
     def end(self) -> int:
@@ -60,7 +61,7 @@ def header(stream: BinaryIO) -> Header:
             raise _invalid()
         text = io.BytesIO(length.to_bytes(size, "little") + stream.read(length))
         parse = npy_format.read_array_header_1_0 if major == 1 else npy_format.read_array_header_2_0
-        shape, _, dtype = parse(text)
+        shape, by_columns, dtype = parse(text)
     except NpyError:
         raise
     except (ValueError, MemoryError, *_DAMAGED):
@@ -69,7 +70,13 @@ def header(stream: BinaryIO) -> Header:
         raise NpyError("has pickled objects, which can run code", "save a plain array of numbers")
     if dtype.kind not in "biuf":
         raise NpyError(f"has values of type {dtype}", "save real numbers")
-    return Header(shape, dtype, 6 + 2 + size + length)
+    return Header(shape, dtype, 6 + 2 + size + length, by_columns)
+
+
+def check(found: Header, size: int) -> None:
+    """Hold what a header announces against the `size` of the stream. Raises `NpyError`."""
+    if not all(0 <= side < 1 << 63 for side in found.shape) or found.end > size:
+        raise _invalid()
 
 
 def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
@@ -85,8 +92,7 @@ def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
     """
     stream.seek(0)
     found = header(stream)
-    if not all(0 <= side < 1 << 63 for side in found.shape) or found.end > size:
-        raise _invalid()
+    check(found, size)
     if memory.refuses(need := found.end - found.place):
         raise NpyError(f"needs {need / 2**30:.1f} GiB, {memory.share()}", "save a smaller array")
     stream.seek(0)
@@ -99,9 +105,15 @@ def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def head(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """What comes before the values of a C-contiguous array."""
+    header = io.BytesIO()
+    descr = npy_format.dtype_to_descr(dtype)
+    npy_format.write_array_header_1_0(header, {"shape": shape, "fortran_order": False, "descr": descr})
+    return header.getvalue()
+
+
 def write(stream: BinaryIO, array: NDArray[Any]) -> None:
     """Write a C-contiguous array like `numpy.save`, whose own errors do not say why writing failed."""
-    header = io.BytesIO()
-    npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(array))
-    stream.write(header.getvalue())
+    stream.write(head(array.shape, array.dtype))
     stream.write(array.data.cast("B") if array.size else b"")

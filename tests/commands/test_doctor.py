@@ -16,6 +16,7 @@ def test_the_doctor_tells_what_is_there() -> None:
     assert found["devices"][0]["name"] == "cpu"
     assert {"PNG", "JPEG", "TIFF", "NPY", "PPM"} <= set(found["readable"]) & set(found["writable"])
     assert "EPS" not in found["readable"]
+    assert {"TIFF", "NPY", "PPM"} <= set(found["readable_in_blocks"]) <= {"TIFF", "NPY", "PPM", "ZARR"}
     assert found["problems"] == []
     assert done("doctor", "-q").text == ""
     table = done("doctor").text
@@ -38,7 +39,7 @@ def test_the_doctor_says_what_is_set(tmp_path: Path) -> None:
         ("CONVCLI_BACKEND", "tensorflow", "'tensorflow' is not one of"),
         ("CONVCLI_DTYPE", "int3", "'int3' is not one of"),
         ("CONVCLI_TREADS", "3", "did you mean CONVCLI_THREADS?"),
-        ("CONVCLI_ZZZ", "3", "use CONVCLI_BACKEND, CONVCLI_COLOR,"),
+        ("CONVCLI_ZZZZZ", "3", "use CONVCLI_BACKEND, CONVCLI_COLOR,"),
     ],
 )
 def test_the_doctor_says_which_variables_are_wrong(
@@ -69,7 +70,7 @@ def test_every_format_that_is_said_to_be_written_is(tmp_path: Path) -> None:
     from PIL import Image
 
     known = {ending: name for ending, name in Image.registered_extensions().items() if ending not in (".pbm", ".pfm")}
-    endings = {name: ending for ending, name in known.items()} | {"NPY": ".npy"}
+    endings = {name: ending for ending, name in known.items()} | {"NPY": ".npy", "ZARR": ".zarr"}
     for name in set(done("doctor", "--json").json["writable"]) - {"ICNS"}:  # wants 1024×1024 pixels
         target = tmp_path / f"out{endings[name]}"
         done("apply", SAMPLES / "coffee.jpg", "-k", "identity", "-s", 8, "-o", target)
@@ -77,7 +78,8 @@ def test_every_format_that_is_said_to_be_written_is(tmp_path: Path) -> None:
 
 
 def test_a_missing_and_an_old_package_are_problems(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventory, "_version", lambda name: {"rich": None, "numpy": "1.26.4"}.get(name, version(name)))
+    there, found = {"rich": None, "numpy": "1.26.4"}, inventory._version
+    monkeypatch.setattr(inventory, "_version", lambda name: there[name] if name in there else found(name))
     result = run("doctor", "-q")
     assert result.code == 1
     assert result.text.splitlines() == [

@@ -76,7 +76,7 @@ MISTAKES = """
     apply img.png -k box 5 -o out.png                 | input '5' is not a file & use -k box:5
     apply img.png -k '1 0;0 1'                        | separate them by commas
     apply img.png -k '1,2;3'                          | ragged
-    apply img.png -k img.png                          | is an image
+    apply img.png -k img.png                          | has 3 channels & save it in gray
     kernel -1,0,1                                     | written --kernel='-1,0,1'
     kernel '-1,0,1;-2,0,2;-1,0,1'                     | written --kernel='-1,0,1;-2,0,2;-1,0,1'
     kernel -.5,1                                      | written --kernel='-.5,1'
@@ -102,7 +102,6 @@ MISTAKES = """
     apply img.png -k sobel --k 3                      | follows its name & -k box:3
     apply img.png --kernel-size 3                     | follows its name & -k box:3
     apply img.png -k gaussian --sigma 2               | -k gaussian:2
-    apply img.png -k box --normalize                  | write the factor into the kernel
     apply img.png -k box --out x.png                  | did you mean --output?
     apply img.png -k box --output-format png          | did you mean --format?
     apply img.png -k box --outdir out                 | -o DIR/
@@ -200,8 +199,6 @@ MISTAKES = """
     apply img.png -k ragged.csv                       | row 2 has 2 values, row 1 has 3
     apply img.png -k ragged.json                      | row 2 has 1 value, row 1 has 2
     apply img.png -k words.csv                        | contains 'x' in line 2
-    apply img.png -k quoted.csv                       | line 1 & without quotes, and decimals with a point
-    apply img.png -k comma.csv                        | has both ; and , in line 1 & decimals with a point
     apply img.png -k box -p saem                      | did you mean same?
     apply img.png -k box -p SAEM                      | did you mean same?
     apply img.png -k box --range minmx                | did you mean minmax?
@@ -229,7 +226,7 @@ MISTAKES = """
     info img.png                                      | convcli explain img.png -k identity --at 0,0
     transpose img.png -k bilinear:2 -s 2 --output-size 18 | for 18 use --padding 1
     apply img.png -k box -k sobel-x --bias 1,2 --combine none | 6 output channels (3 channels × 2 kernels)
-    apply http://x.org/a.png -k box                   | it is an address & curl http://x.org/a.png
+    apply ftp://x.org/a.png -k box                    | has the scheme 'ftp' & use a path
     apply '~/a.png' -k box                            | the shell did not replace the ~ & without quotes
     apply --from-file names.txt -0 -k box             | has lines, but no NUL: leave -0 out
     apply names.txt -k box -o o.png                   | looks like a list of paths & --from-file names.txt
@@ -242,8 +239,6 @@ FILES = {
     "ragged.csv": "0,1,0\n1,2\n",
     "ragged.json": "[[1, 2], [3]]",
     "words.csv": "0,1,0\n0,x,0\n",
-    "quoted.csv": '"0,5","1"\n',
-    "comma.csv": "0,5;1\n2,5;1\n",
     "names.txt": "img.png\nsub/img.png\n",
 }
 LINES = [tuple(part.strip() for part in line.split("|")) for line in MISTAKES.strip().splitlines()]

@@ -139,3 +139,21 @@ def test_texts_stay_as_they_are_encoded(source: str, target: str, coding: str, t
     inner = found[EXIF]
     assert isinstance(inner, dict)
     assert inner[0xA430] == Entry(TEXT, text)
+
+
+def test_a_directory_for_a_bigtiff_is_read_again() -> None:
+    """Values of up to 8 bytes are held in it, and places have 64 bits."""
+    directory: Directory = {
+        270: Entry(directories.TEXT, b"eight!!\0"),
+        271: Entry(directories.TEXT, b"nine not\0"),
+        324: Entry(directories.LONG8, struct.pack("<3Q", 1, 2**32 - 1, 5)),
+        directories.EXIF: {0x829A: entry(directories.RATIONAL, 0.01), 0xA005: {1: Entry(directories.TEXT, b"R98\0")}},
+    }
+    place = 48
+    data = directories.composed(directory, place, big=True)
+    assert b"eight!!\0" in data[: 8 + 4 * 20]
+    assert data[8 + 4 * 20 :][:8] == bytes(8)  # nothing follows
+    assert b"nine not\0" in data[8 + 4 * 20 + 8 :]
+    found = directories.read(io.BytesIO(bytes(place) + data), place, "<", True)
+    narrow = {324: entry(directories.LONG, 1, 2**32 - 1, 5)}  # as EXIF data can hold them
+    assert found == directory | narrow

@@ -22,7 +22,7 @@ from support.cli import SAMPLES, done, run
 from support.pictures import identity, read, write
 
 NOISE = np.random.default_rng(3).integers(0, 256, (4, 30, 40), np.uint8)
-MADE = sorted(set(formats.writable()) & set(ROWS) - {"NPY", "PDF", "ICNS", "EPS"})
+MADE = sorted(set(formats.writable()) & set(ROWS) - {"NPY", "PDF", "ICNS", "EPS", "ZARR"})
 """Formats that are written, and that Pillow reads back."""
 
 

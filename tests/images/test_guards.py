@@ -32,7 +32,7 @@ pictures = {
     "tensor": Picture(values.astype(np.float64), None, "tensor", 255.0, assumed=True),
 }
 written = refused = 0
-names = formats.writable()
+names = [name for name in formats.writable() if formats.row_of(name).writer]
 endings = {name: ending for ending, name in Image.registered_extensions().items()} | {"NPY": ".npy", "PPM": ".ppm"}
 for name in names:
     for kind, picture in pictures.items():
@@ -66,11 +66,12 @@ for name in ("damaged.tif", "damaged.png", "nowhere.png"):
     except ImageError:
         pass
 import tifffile
+from convcli.images.reading import tiff_file
 with tifffile.TiffWriter("lzw.tif") as to:  # of a kind that Pillow does not know
     pixels = np.moveaxis(values[:2], 0, -1)
     to.write(pixels, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"], metadata=None)
 with images.opened("lzw.tif") as file:
-    assert file._by_pillow(0, file._pages.page(0)).mode == "RGBA"
+    assert tiff_file.by_pillow(file._pages.page(0), lambda: tiff_file.opened(file._stream)).mode == "RGBA"
     same("a kind that Pillow does not know", "descriptors")
 raster.save(Scene(20, 20, "#ffffff", (Rect(1, 1, 5, 5, "#000000"),)), "figure.png")
 assert written > 30 and refused, (written, refused)

@@ -55,6 +55,13 @@ def test_tolerance_grows_with_the_sum() -> None:
     assert values == sorted(values)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_transform_rounds_although_the_kernel_has_one_term(seed: int) -> None:
+    image, weight = random_layer((60, 80), 1, 1, (1, 1), ConvSpec(), seed)
+    found = compare(image, Weights(weight), ConvSpec(), Compute("numpy", dtype="float64", plan="fft"), repeats=1)
+    assert found.agree
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
 def test_tolerance_has_the_epsilon_of_the_dtype(dtype: str) -> None:
     assert tolerance(dtype, 7) == 9 * np.finfo(dtype).eps

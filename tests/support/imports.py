@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.cli import environment
 
-HEAVY = {"numpy", "PIL", "torch", "rich", "safetensors", "scipy", "click"}
+HEAVY = {"numpy", "PIL", "torch", "rich", "safetensors", "scipy", "click", "zarr", "fsspec", "aiohttp", "distributed"}
 
 
 PROGRAM = """

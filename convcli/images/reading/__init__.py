@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
@@ -15,6 +16,7 @@ from convcli.images.guards import MAX_PIXELS, UnidentifiedError, settle
 from convcli.images.picture import ImageFile, Picture
 from convcli.images.reading import ends
 from convcli.system import files
+from convcli.system.names import is_store, is_url
 
 _HEAD_BYTES = 16
 """How many bytes are needed to recognise a format."""
@@ -54,7 +56,14 @@ def opened(source: str, max_pixels: int | None = None, full_scale: float | None 
     """A file with its pictures, opened until the block ends. The parameters and errors are those of `load`."""
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     settle(limit)
-    with files.reading(source, partial(_check, source)) as stream:
+    if is_store(source):
+        from convcli.images.reading import windowed_file
+
+        if (whole := windowed_file.zarr(source, limit, full_scale)) is not None:
+            with closing(whole):
+                yield whole
+            return
+    with _object(source) if is_url(source) else files.reading(source, partial(_check, source)) as stream:
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
         row = formats.row_of_head(head)
@@ -72,6 +81,12 @@ def opened(source: str, max_pixels: int | None = None, full_scale: float | None 
         if parts is not None:  # otherwise the reader may know
             file.unread = parts.unread
         yield file
+
+
+def _object(source: str) -> AbstractContextManager[BinaryIO]:
+    from convcli.system import stores
+
+    return nullcontext(io.BytesIO(stores.contents(source)))
 
 
 def _check(source: str, stream: BinaryIO) -> None:

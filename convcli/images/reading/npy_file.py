@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from math import prod
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class File:
     frames = 1
     pages = False
     unread = 0
+    others = False
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         try:
@@ -30,17 +32,12 @@ class File:
             array = npy.read(stream, stream.seek(0, 2))
         except npy.NpyError as error:
             raise ImageError(f"input '{source}'", *error.args) from None
-        what, shape = f"input '{source}'", f"has shape {array.shape}"
-        if array.ndim not in (2, 3, 4):
-            raise ImageError(what, shape, "use (H, W), (C, H, W) or (N, C, H, W)")
-        if not array.size:
-            raise ImageError(what, f"{shape}, and no values", "leave it out", "no side can be 0")
+        check_shape(source, array.shape)
         if array.dtype == bool:
             array = array.astype(np.uint8)
         colour = array[np.newaxis] if array.ndim == 2 else array
-        white = full_scale or {"uint8": 255.0, "uint16": 65535.0}.get(array.dtype.name, 1.0)
-        assumed, metadata = full_scale is None, Metadata(TENSOR)
-        self._picture = [Picture(colour, None, "tensor", white, array.ndim, assumed=assumed, metadata=metadata)]
+        white, assumed = white_of(array.dtype, full_scale)
+        self._picture = [Picture(colour, None, "tensor", white, array.ndim, assumed=assumed, metadata=Metadata(TENSOR))]
 
     def picture(self, number: int = 0) -> Picture:
         """The tensor."""
@@ -48,3 +45,17 @@ class File:
 
     def timing(self) -> None:
         """A tensor has none."""
+
+
+def check_shape(source: str, shape: tuple[int, ...]) -> None:
+    """Refuse a tensor that is no picture, and one without values."""
+    what, said = f"input '{source}'", f"has shape {shape}"
+    if len(shape) not in (2, 3, 4):
+        raise ImageError(what, said, "use (H, W), (C, H, W) or (N, C, H, W)")
+    if not prod(shape):
+        raise ImageError(what, f"{said}, and no values", "leave it out", "no side can be 0")
+
+
+def white_of(dtype: np.dtype[Any], full_scale: float | None) -> tuple[float, bool]:
+    """The value of white in a tensor, and whether it is assumed. `full_scale` is what the user gives."""
+    return full_scale or {"uint8": 255.0, "uint16": 65535.0}.get(dtype.name, 1.0), full_scale is None

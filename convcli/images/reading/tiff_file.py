@@ -6,10 +6,11 @@ For these (LZW, JPEG, CCITT and more) tifffile needs another package. It is used
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import tifffile
@@ -18,7 +19,7 @@ from PIL import Image
 from convcli.images import directories
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.metadata import ICC, ORIENTATION, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
-from convcli.images.picture import Picture
+from convcli.images.picture import Metadata, Picture
 from convcli.images.reading import pillow_file, quirks, tiff_pages, tiff_pixels
 from convcli.images.reading.planes import array_of, completed, upright
 
@@ -42,6 +43,7 @@ class File:
         with decoding(source, limit):
             self._pages = tiff_pages.pages_of(tifffile.TiffFile(stream))
             self.frames = self._pages.total
+            self.others = bool(self._pages.notes)
             page = self._pages.page(0)
             need = _bytes_each(page)
         check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)
@@ -52,53 +54,84 @@ class File:
             page = self._pages.page(number)
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
-            image = _described(page, self._stream)
-            said = as_white(sound(image.getexif().get, SMAX))
-            layout = page.parent
-            tags = sound(directories.read, self._stream, page.offset, layout.byteorder, layout.is_bigtiff)
-            metadata, orientation, notes = metadata_of(image, self.frames, False, tags or {})
-            if tags is None:
-                notes = ("its tags are damaged and left out",)
-            if number == 0:
-                notes = (*self._pages.notes, *notes, *tiff_pixels.remarks_of(page))
-            planes, lost = self._planes(number, page, said or self._full_scale, orientation)
-            metadata = replace(metadata, nodata=tiff_pixels.nodata_of(page))
-        return completed(planes, self._source, self._full_scale, metadata, (*lost, *notes), said is not None)
+            said = said_of(page, self._stream, self.frames, None if number else self._pages.notes)
+            planes, lost = self._planes(number, page, said.white or self._full_scale, said.orientation)
+        return whole(planes, said, self._source, self._full_scale, lost)
 
     def timing(self) -> None:
         """Pages have none."""
 
     def _planes(self, number: int, page: Any, white: float | None, orientation: int) -> tuple[Picture, tuple[str, ...]]:
         """A page, upright, and what was lost of it."""
-        if tiff_pixels.is_direct(page) or (opened := self._by_pillow(number, page)) is None:
+        opener = partial(opened, self._stream, self._pages.directory(number))
+        if tiff_pixels.is_direct(page) or (image := by_pillow(page, opener)) is None:
             array = tiff_pixels.array_of(page, self._source)
             return upright(tiff_pixels.picture_of(array, page, white), orientation), ()
-        # Pillow turns it upright, unless the tag is of another type than it should be
-        left = 1 if isinstance(opened.getexif().get(ORIENTATION, 1), int) else orientation
-        if opened.mode in ("I", "F") or opened.mode.startswith("I;16"):
-            array = array_of(opened)[..., np.newaxis].astype(page.dtype)
-            return upright(tiff_pixels.picture_of(array, page, white), left), ()
-        planes, _, notes = pillow_file.decode(opened, self._source, partial(self._opened, number))
-        return upright(planes, left), (*notes, *_of_other_colours(page), *_of_fewer_samples(page, planes))
+        return from_pillow(image, page, white, self._source, opener, orientation)
 
-    def _by_pillow(self, number: int, page: Any) -> Image.Image | None:
-        """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
-        if tiff_pixels.has_bands(page) or tiff_pixels.is_beyond_libtiff(page):
-            return None
-        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # so it says that it does not know it
-            image = self._opened(number)
-            tags: Any = getattr(image, "tag_v2", {})
-            apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes: their unpackers cannot be chosen
-            if not (apart and quirks.more_than_8(image)):
-                return image
+
+class Said(NamedTuple):
+    """What the tags of a page say."""
+
+    white: float | None  # of real numbers
+    orientation: int
+    metadata: Metadata
+    notes: tuple[str, ...]
+
+
+def said_of(page: Any, stream: BinaryIO, frames: int, of_file: tuple[str, ...] | None = None) -> Said:
+    """What the tags of a page say, one of `frames` in a file; `of_file` has remarks on the file, if the page is the first."""
+    image = _described(page, stream)
+    white = as_white(sound(image.getexif().get, SMAX))
+    layout = page.parent
+    tags = sound(directories.read, stream, page.offset, layout.byteorder, layout.is_bigtiff)
+    metadata, orientation, notes = metadata_of(image, frames, False, tags or {})
+    if tags is None:
+        notes = ("its tags are damaged and left out",)
+    if of_file is not None:
+        notes = (*of_file, *notes, *tiff_pixels.remarks_of(page))
+    return Said(white, orientation, replace(metadata, nodata=tiff_pixels.nodata_of(page)), notes)
+
+
+def whole(planes: Picture, said: Said, source: str, full_scale: float | None, lost: tuple[str, ...]) -> Picture:
+    """The picture of a page, with all that is known of it. `lost` are remarks on its pixels."""
+    return completed(planes, source, full_scale, said.metadata, (*lost, *said.notes), said.white is not None)
+
+
+def from_pillow(
+    image: Image.Image, page: Any, white: float | None, source: str, opener: Callable[[], Image.Image],
+    orientation: int = 1,
+) -> tuple[Picture, tuple[str, ...]]:  # fmt: skip
+    """A page that Pillow decodes, upright, and what was lost of it. `opener` opens the image again."""
+    # Pillow turns it upright, unless the tag is of another type than it should be
+    left = 1 if isinstance(image.getexif().get(ORIENTATION, 1), int) else orientation
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        array = array_of(image)[..., np.newaxis].astype(page.dtype)
+        return upright(tiff_pixels.picture_of(array, page, white), left), ()
+    planes, _, notes = pillow_file.decode(image, source, opener)
+    return upright(planes, left), (*notes, *_of_other_colours(page), *_of_fewer_samples(page, planes))
+
+
+def by_pillow(page: Any, opener: Callable[[], Image.Image]) -> Image.Image | None:
+    """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
+    if tiff_pixels.has_bands(page) or tiff_pixels.is_beyond_libtiff(page):
         return None
+    with suppress(SyntaxError, LookupError, TypeError, struct.error):  # so it says that it does not know it
+        image = opener()
+        tags: Any = getattr(image, "tag_v2", {})
+        apart = tags.get(284) == 2 and max(tags.get(258, (8,))) > 8  # planes: their unpackers cannot be chosen
+        if not (apart and quirks.more_than_8(image)):
+            return image
+    return None
 
-    def _opened(self, number: int) -> Image.Image:
-        self._stream.seek(0)
-        image: Image.Image = _pillows()(self._stream)
-        if directory := self._pages.directory(number):
-            image.seek(directory)
-        return image
+
+def opened(stream: BinaryIO, directory: int = 0) -> Image.Image:
+    """A page as Pillow opens it, by the number of its directory."""
+    stream.seek(0)
+    image: Image.Image = _pillows()(stream)
+    if directory:
+        image.seek(directory)
+    return image
 
 
 _COEFFICIENTS, _LEVELS = (0.299, 0.587, 0.114), (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)

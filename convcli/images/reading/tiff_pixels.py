@@ -5,7 +5,8 @@ from __future__ import annotations
 import lzma
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -68,6 +69,7 @@ def is_beyond_libtiff(page: Any) -> bool:
         or (page.compression in JPEGS and page.bitspersample > 12)
         or (page.sampleformat == 2 and page.bitspersample == 8)
         or (page.photometric == PALETTE and page.samplesperpixel > 1)
+        or (page.parent.is_bigtiff and page.parent.byteorder == ">")  # which Pillow takes for a TIFF of 32 bits
     )
 
 
@@ -118,9 +120,16 @@ def array_of(page: Any, source: str) -> Array:
     ImageError
         A package is missing that undoes its compression, or it is of a kind that no picture is.
     """
-    what, name = f"input '{source}'", getattr(page.photometric, "name", page.photometric)
-    try:
+    with codec_needed(page, source):
         array = _decoded(page)
+    return usable(array, page, source)
+
+
+@contextmanager
+def codec_needed(page: Any, source: str) -> Iterator[None]:
+    """Turn tifffile's error that imagecodecs is missing into an `ImageError` that says how to get it."""
+    try:
+        yield
     except ValueError as error:
         if "imagecodecs" not in str(error) or extras.is_installed("imagecodecs"):
             raise
@@ -129,7 +138,12 @@ def array_of(page: Any, source: str) -> Array:
             f"is a TIFF that is compressed by {coding}, which needs imagecodecs",
             extras.how_to_get("imagecodecs"),
         )
-        raise ImageError(what, rule, remedy, "it is not installed") from None
+        raise ImageError(f"input '{source}'", rule, remedy, "it is not installed") from None
+
+
+def usable(array: Array | None, page: Any, source: str) -> Array:
+    """The samples of a page, if they are of a kind that pictures are; colours of a palette as RGB. Raises `ImageError`."""
+    what, name = f"input '{source}'", getattr(page.photometric, "name", page.photometric)
     if array is not None and page.photometric == PALETTE and page.bitspersample in (8, 16) and array.dtype.kind == "u":
         return _coloured(array, page.colormap)
     if array is not None and array.dtype.kind == "c":
@@ -232,6 +246,7 @@ def picture_of(array: Array, page: Any, known: float | None) -> Picture:
     kept, white, real, notes, rare = samples_of(array, page.bitspersample)
     white = known or white if real else white
     if alpha == (1,):
+        kept = kept if kept.flags.writeable else kept.copy()
         straighten(kept, white, real)
     kept = np.ascontiguousarray(kept)  # interleaved, as all pictures are
     if not has_bands(page):

@@ -17,7 +17,7 @@ from convcli.images.picture import ImageFile, Metadata, Picture, Timing
 from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files
-from convcli.system.names import is_stream
+from convcli.system.names import is_stream, is_url
 
 
 class Settings(NamedTuple):
@@ -156,7 +156,7 @@ def save_frames(
     settle()
     picture, storage = next(frames)
     row = formats.row_of(storage.container)
-    sink = partial(files.writing, target, source, replace)
+    sink = _sink(target, source, replace)
     job = Job(row, target, sink, count, timing, threads, settings, _ending(target, wanted), count)
     first = [Frame(picture, storage, job)]
     del picture  # its real values are not kept beside the integers
@@ -169,6 +169,15 @@ def save_frames(
     else:
         write(_all(first, frames, job), job)
     return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames, job.channels)
+
+
+def _sink(target: str, source: str | None, replace: bool) -> Callable[[], AbstractContextManager[BinaryIO]]:
+    """What opens the target."""
+    if not is_url(target):
+        return partial(files.writing, target, source, replace)
+    from convcli.system import stores
+
+    return partial(stores.writing, target, replace)
 
 
 def _all(first: list[Frame], rest: Iterator[tuple[Picture, Storage]], job: Job) -> Iterator[Frame]:

@@ -17,21 +17,30 @@ def write(frames: Iterator[Frame], job: Job) -> None:
     frame = next(frames)
     pixels = frame.pixels
     if pixels.shape[2] > 1 and job.ending == ".pgm":
-        gray = param("channels", "gray")
-        job.notes.append(
-            f"its colours became gray, as .pgm holds nothing else: name it .ppm to keep them, or use {gray}"
-        )
-        pixels, job.channels = _gray(pixels), 1
-    height, width, channels = pixels.shape
-    head = f"P{6 if channels == 3 else 5}\n{width} {height}\n{frame.storage.full_scale:.0f}\n".encode()
-    job.write([head, np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).data.cast("B")])
+        job.notes.append(BECAME_GRAY)
+        pixels, job.channels = gray(pixels), 1
+    job.write([head(pixels.shape, frame.storage.full_scale), stored(pixels).data.cast("B")])
 
 
-def _gray(pixels: Array) -> Array:
+BECAME_GRAY = f"its colours became gray, as .pgm holds nothing else: name it .ppm to keep them, or use {param('channels', 'gray')}"
+
+
+def head(shape: tuple[int, ...], full_scale: float) -> bytes:
+    """The line of sizes of pixels ``(H, W, C)``."""
+    height, width, channels = shape
+    return f"P{6 if channels == 3 else 5}\n{width} {height}\n{full_scale:.0f}\n".encode()
+
+
+def stored(pixels: Array) -> Array:
+    """Pixels as they are in the file."""
+    return np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">"))
+
+
+def gray(pixels: Array) -> Array:
     """Luma ``(H, W, 1)`` of integers ``(H, W, 3)``, row by row."""
     out = np.empty((*pixels.shape[:2], 1), pixels.dtype)
-    for row, gray in zip(pixels, out[..., 0], strict=True):
+    for row, values in zip(pixels, out[..., 0], strict=True):
         luma = np.empty(len(row))
         to_gray(row.T, LUMA, luma)
-        gray[...] = np.rint(luma)
+        values[...] = np.rint(luma)
     return out

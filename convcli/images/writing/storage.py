@@ -141,9 +141,12 @@ def narrowed(array: Array, dtype: str) -> tuple[Array, tuple[str, ...]]:
     return out, (f"{what}: use {param('dtype', 'float32' if dtype == 'float16' else 'float64')}",)
 
 
-def tensor_of(picture: Picture, policy: str) -> tuple[Array, Clipped]:
-    """The array of a .npy file. It has the rank of the input, and alpha as the last channel."""
-    values, clipped = _real(picture.colour, picture.full_scale, policy)
+def tensor_of(picture: Picture, policy: str, span: tuple[float, float] | None = None) -> tuple[Array, Clipped]:
+    """The array of a .npy file. It has the rank of the input, and alpha as the last channel.
+
+    `span` are the extremes that ``minmax`` stretches, by default those of the picture.
+    """
+    values, clipped = _real(picture.colour, picture.full_scale, policy, span)
     if picture.alpha is not None:
         values = np.concatenate([values, picture.alpha[np.newaxis]])
     if picture.rank == 2 and values.shape[0] == 1:
@@ -151,21 +154,21 @@ def tensor_of(picture: Picture, policy: str) -> tuple[Array, Clipped]:
     return np.ascontiguousarray(values), clipped
 
 
-def _real(colour: Array, full_scale: float, policy: str) -> tuple[Array, Clipped]:
+def _real(colour: Array, full_scale: float, policy: str, span: tuple[float, float] | None) -> tuple[Array, Clipped]:
     """Real values after a range policy, without rounding. Only ``clip`` limits them."""
     values = colour if colour.dtype.kind == "f" else colour.astype(np.float32)
-    values = apply_policy(values, full_scale, policy)
+    values = apply_policy(values, full_scale, policy, span=span)
     if policy != "clip":
         return values, Clipped()
     below, above = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > full_scale))
     return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
 
 
-def pixels_of(picture: Picture, storage: Storage) -> tuple[Array, Clipped]:
-    """The stored values ``(H, W, C)``, alpha last."""
+def pixels_of(picture: Picture, storage: Storage, span: tuple[float, float] | None = None) -> tuple[Array, Clipped]:
+    """The stored values ``(H, W, C)``, alpha last. `span` are the extremes that ``minmax`` stretches, by default the picture's."""
     colour = picture.colour[0] if picture.colour.ndim == 4 else picture.colour
     if storage.dtype == "float32":
-        values, clipped = _real(colour, storage.full_scale, storage.policy)
+        values, clipped = _real(colour, storage.full_scale, storage.policy, span)
         if picture.alpha is not None:
             values = joined(values, picture.alpha)
         return np.moveaxis(values, 0, -1).astype(np.float32, copy=False), clipped

@@ -32,7 +32,7 @@ CONVERT = "which is not read here: convert it to png or tif first"
         (struct.pack("<i", 348) + bytes(340) + b"n+1\0", f"is a NIfTI file, {CONVERT}"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", f"is an SVG file, {CONVERT}"),
         (b"%PDF-1.7", f"is a PDF file, {CONVERT}"),
-        (gzip.compress(b"a picture"), "is a gzip file, which is not read here: unpack it"),
+        (gzip.compress(b"a picture", mtime=0), "is a gzip file, which is not read here: unpack it"),
         (
             b"nothing that anybody knows",
             "is not an image: Pillow does not know its format; name an image or a .npy file",

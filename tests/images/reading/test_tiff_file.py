@@ -81,6 +81,19 @@ def test_other_codings_are_left_to_pillow(coding: str, tmp_path: Path, monkeypat
         np.testing.assert_array_equal(loaded(tmp_path / "in.tif"), np.asarray(there.convert("L")))
 
 
+@pytest.mark.parametrize("coding", ["lzw", "packbits", "jpeg"])
+def test_a_bigtiff_with_high_bytes_first_is_not_for_pillow(coding: str, tmp_path: Path) -> None:
+    pixels = np.full((H, W), 77, np.uint8)
+    path = written(tmp_path / "in.tif", pixels, bigtiff=True, byteorder=">", compression=coding)
+    np.testing.assert_array_equal(loaded(path), pixels)
+
+
+@pytest.mark.parametrize("coding", ["lerc", "webp", "jpeg2000"])
+def test_codings_that_pillow_does_not_know_are_left_to_tifffile(coding: str, tmp_path: Path) -> None:
+    pixels = np.full((H, W, 3), 77, np.uint8)
+    np.testing.assert_array_equal(loaded(written(tmp_path / "in.tif", pixels, compression=coding)), pixels)
+
+
 def test_signed_bytes_keep_their_sign(tmp_path: Path) -> None:
     pixels = GENERATOR.integers(-128, 128, (H, W), np.int8)
     np.testing.assert_array_equal(loaded(written(tmp_path / "in.tif", pixels)), pixels)

@@ -1,0 +1,422 @@
+"""One picture in blocks: read, computed and written part by part, in bounded memory, here or on a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from convcli import __version__, images
+from convcli.engine import ConvResult
+from convcli.errors import ConvError, ImageError, param
+from convcli.geometry import Size
+from convcli.images.reading.windows import identity_of, opened_windows
+from convcli.images.reading.windows.refusals import WholeError
+from convcli.images.writing import kept
+from convcli.images.writing.blocks import Blocks as Sink
+from convcli.images.writing.blocks import Layout, block_target, worker
+from convcli.pointwise.ranges import NOTHING, Clipped, wider
+from convcli.runs import outputs
+from convcli.runs.block_work import CACHE_BYTES, BlockWork, Request, sizes
+from convcli.runs.journal import Journal
+from convcli.runs.operation import Operation
+from convcli.runs.places import Place, connected
+from convcli.runs.places.here import Here
+from convcli.runs.remarks import Looked
+from convcli.runs.single import Blocks, Done, Writing, placed
+from convcli.system import memory
+from convcli.system.context import current, hushed
+from convcli.system.files import refusal
+from convcli.system.names import is_url
+from convcli.system.parallel import workers
+
+if TYPE_CHECKING:
+    from convcli.runs.places.dask import Cluster
+
+PROGRAM_BYTES = 150 << 20
+"""The program with NumPy and what reads and writes files."""
+
+USUAL_MEMORY, SHARE = 2 << 30, 2
+"""What blocks may take by default: this many bytes, but at most the machine's memory divided by `SHARE`."""
+
+MOST_FAILURES = 20
+"""So many blocks may fail before a run begins no more."""
+
+
+class Item(NamedTuple):
+    """A task: one block of the result, to look at (`span` is None) or to write."""
+
+    rows: range
+    columns: range
+    span: tuple[float, float] | None
+
+    @property
+    def name(self) -> str:
+        """Its name in the journal."""
+        return f"{self.rows.start},{self.columns.start}"
+
+
+class Written(NamedTuple):
+    """What is told of a block that was written."""
+
+    receipt: Any  # see `convcli.images.writing.blocks.BlockTarget.put`
+    clipped: Clipped
+    looked: Looked
+
+
+class Bench:
+    """What a process has for the tasks of a picture.
+
+    Parameters
+    ----------
+    work : BlockWork
+    sink : Blocks, optional
+        Takes the blocks; None: they are only looked at.
+    """
+
+    def __init__(self, work: BlockWork, sink: Sink) -> None:
+        self.work, self.sink = work, sink
+
+    def perform(self, item: Item) -> tuple[float, float] | Written:
+        """Do a task."""
+        block = self.work.block(item.rows, item.columns)
+        if item.span is None:
+            return self.work.look(block)
+        made = self.work.make(block, item.span)
+        return Written(self.sink.put(item.rows, item.columns, made.pixels), made.clipped, made.looked)
+
+    def close(self) -> None:
+        """Close the input and the output."""
+        self.sink.close()
+        self.work.file.close()
+
+
+class BlockJob(NamedTuple):
+    """The tasks of a picture as a `convcli.runs.places.dask.Job`."""
+
+    request: Request
+    layout: Layout
+
+    def opened(self) -> Bench:
+        """Open input and output in another process."""
+        return Bench(BlockWork(self.request), worker(self.layout))
+
+    def seen(self) -> str:
+        """Whether the input is seen here, and the folder of the output can be written."""
+        try:
+            identity_of(self.request.source)
+        except ConvError as error:
+            return f"does not see it: {error.text}"
+        folder = Path(self.layout.target).parent
+        if not is_url(self.layout.target) and not os.access(folder, os.W_OK):
+            return f"cannot write to '{folder}'"
+        return ""
+
+
+def suits(source: str, target: str, how: Writing) -> bool:
+    """Whether a picture can be read in windows, and its result written in blocks. Of others, both are held in memory."""
+    row = images.row_of(images.format_of(target, how.container, None))
+    if not (row.blocks and row.writer):
+        return bool(row.blocks)
+    try:
+        opened_windows(source, how.full_scale).close()
+    except WholeError:
+        return False
+    return True
+
+
+def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
+    """Apply an operation to a picture block by block, and write the result to `target`.
+
+    What is done is kept in a journal: with ``skip_existing``, a later run goes on.
+
+    Raises
+    ------
+    ConvError
+        The picture cannot be read in windows, the target cannot be written in blocks, the operation does not fit, or one block
+        needs more memory than there may be. Nothing is written then. Or some blocks failed: the others are in the journal.
+    """
+    run = Run(source, target, operation, how)
+    with run.stack:
+        run.begin()
+        run.follow()
+        return run.done()
+
+
+@dataclass(eq=False)
+class Run:
+    """The run of one picture."""
+
+    source: str
+    target: str
+    operation: Operation
+    how: Writing
+    stack: ExitStack = field(default_factory=ExitStack)
+    before: int = 0
+    notes: tuple[str, ...] = ()
+    clipped: Clipped = Clipped()
+    looked: Looked = Looked()
+    receipts: dict[str, Any] = field(default_factory=dict)  # of the blocks that are done, by name
+
+    def begin(self) -> None:
+        """Open and fit everything. Refuse what cannot be done before anything is written."""
+        start = perf_counter()
+        how, operation = self.how, self.operation
+        self.stack.enter_context(hushed())  # threads decode
+        container = images.format_of(self.target, how.container, None)
+        how.settings.check(container)
+        cluster = self._cluster()
+        self.threads = workers(operation.compute.threads) if cluster is None else 1
+        limit = memory.total_bytes() if cluster is None else cluster.limit or inf
+        self.memory = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
+        cache = min(CACHE_BYTES, self.memory // 8)
+        request = Request(self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache)
+        self.work = self.stack.enter_context(BlockWork(request))
+        self.layout = self._layout()
+        self.size, self.threads = self._fitting(cache, block_target(self.layout).grid)
+        self.layout = self.layout._replace(block=self.size)
+        self.sink = block_target(self.layout)
+        if cluster is None:
+            if current().owns_process:
+                memory.settle()
+            self.place: Place = Here(Bench(self.work, self.sink).perform, self.threads)
+        else:
+            self.place = cluster.place(BlockJob(request, self.layout))
+        self.stack.callback(self.place.close)
+        self.journal = Journal(self.target, self._facts(request))
+        self.load_seconds = perf_counter() - start
+        outputs.make_folder(self.target, how.output)
+
+    def _cluster(self) -> Cluster | None:
+        """The cluster that does the tasks; None: threads of this process."""
+        if (where := self.how.blocks.on) is None:
+            return None
+        cluster = connected(where)
+        self.stack.callback(cluster.close)
+        if self.how.blocks.say is not None:
+            self.how.blocks.say(cluster.told)
+        return cluster
+
+    def _layout(self) -> Layout:
+        """How the result is written."""
+        work, how = self.work, self.how
+        storage, scene = work.storage, work.scene
+        row = images.row_of(storage.container)
+        metadata, notes = placed(
+            work.ready.metadata_for(scene), work.geometry, (scene.shape[-3], work.shape[0]), storage.dtype
+        )
+        metadata, lost = kept(row, metadata, scene.space == "cmyk" and not row.cmyk)
+        self.notes = (*notes, *lost)
+        return Layout(
+            self.target, storage.container, work.shape, storage.dtype, storage.space, storage.full_scale, metadata,
+            how.settings.compression, how.blocks.pyramid, Size(512, 512), None, scene.rank, self.source, how.replace, self.threads,
+        )  # fmt: skip
+
+    def _fitting(self, cache: int, grid: Size) -> tuple[Size, int]:
+        """The size of blocks, and how many are made at once: the largest that fit into the memory."""
+        free = self.memory - PROGRAM_BYTES - cache
+        height, width = self.work.geometry.output
+        threads = self.threads
+        while True:
+            for size in sizes(self.work, grid, self.how.blocks.pyramid):
+                block = self.work.block(range(min(size.height, height)), range(min(size.width, width)))
+                if threads * self.work.needs(block) <= free:
+                    return size, threads
+            if threads == 1:
+                break
+            threads //= 2
+        need = self.work.needs(block) + PROGRAM_BYTES + cache
+        rule = f"needs {need / 2**20:.0f} MiB, and {self.memory / 2**20:.0f} are allowed"
+        remedy = f"use {param('memory', f'{-(-need >> 20)}M')} or more"
+        raise ImageError(f"a block of {size} values of the result", rule, remedy)
+
+    def _facts(self, request: Request) -> dict[str, Any]:
+        """All that the blocks depend on."""
+        operation, work = self.operation, self.work
+        weights = hashlib.sha256(repr(work.ready.layer.content[1:]).encode() + work.ready.layer.content[0]).hexdigest()
+        return {
+            "version": __version__,
+            "input": [self.source, identity_of(self.source)],
+            "weights": weights,
+            "geometry": repr(work.geometry),
+            "operation": repr(
+                (operation.channels, operation.alpha, operation.linear, operation.compute.dtype, operation.bias)
+            ),
+            "combination": repr(work.ready.finish.parts),
+            "range": repr((work.storage.policy, self.how.policy, work.ready.full_scale)),
+            "plan": work.blockwise.recipe.text.rpartition(", ")[0],
+            "output": repr(
+                (
+                    self.layout.container,
+                    self.layout.shape,
+                    self.layout.dtype,
+                    self.how.settings,
+                    self.how.blocks.pyramid,
+                )
+            ),
+            "block": [*self.size],
+        }
+
+    def items(self, span: tuple[float, float] | None, done: Sequence[str] | dict[str, Any] = ()) -> Iterator[Item]:
+        """All blocks that are not done, row after row."""
+        height, width = self.work.geometry.output
+        for y in range(0, height, self.size.height):
+            rows = range(y, min(y + self.size.height, height))
+            for x in range(0, width, self.size.width):
+                item = Item(rows, range(x, min(x + self.size.width, width)), span)
+                if item.name not in done:
+                    yield item
+
+    @property
+    def count(self) -> int:
+        """The number of blocks."""
+        height, width = self.work.geometry.output
+        return -(-height // self.size.height) * -(-width // self.size.width)
+
+    def follow(self) -> None:
+        """Compute all blocks that are not done, write them, and put the picture in its place."""
+        start = perf_counter()
+        done: dict[str, Any] = {}
+        if self.how.blocks.go_on and self.journal.exists():
+            done = self.journal.go_on()
+            self.stack.callback(self.journal.close)
+            self.sink.resume()
+            self.stack.callback(self.sink.close)
+        else:
+            self.sink.begin()
+            self.stack.callback(self.sink.close)
+            try:
+                self.journal.begin()
+            except BaseException:
+                self.sink.abandon()
+                raise
+            self.stack.callback(self.journal.close)
+        span = tuple(done["span"]["values"]) if "span" in done else None
+        for name, entry in done.items():
+            if name != "span":
+                self._count(name, Written(entry["receipt"], Clipped(*entry["clipped"]), Looked(*entry["looked"])))
+        self.before = len(self.receipts)
+        try:
+            if span is None and self.work.stretches:
+                span = self._span()
+                self.journal.add("span", values=span)
+            self._each(self.items(span or NOTHING, self.receipts), "written", self._write)
+        except BaseException:
+            if not self.receipts:  # there is nothing to go on with
+                self.sink.abandon()
+                self.journal.remove()
+            raise
+        self.seconds = perf_counter() - start
+        saving = perf_counter()
+        self.sink.commit(self.receipts.values())
+        self.save_seconds = perf_counter() - saving
+        self.journal.remove()
+
+    def _span(self) -> tuple[float, float]:
+        """The extremes of the whole result."""
+        found = [NOTHING]
+        self._each(self.items(None), "looked at", lambda _, answer: found.append(wider(found.pop(), answer)))
+        return found[0]
+
+    def _write(self, item: Item, answer: Written) -> None:
+        self.journal.add(item.name, receipt=answer.receipt, clipped=answer.clipped, looked=answer.looked)
+        self._count(item.name, answer)
+
+    def _count(self, name: str, answer: Written) -> None:
+        self.receipts[name] = answer.receipt
+        self.clipped = Clipped.sum(self.clipped, answer.clipped)
+        self.looked = self.looked.and_(answer.looked)
+
+    def _each(self, items: Iterator[Item], what: str, take: Callable[[Item, Any], None]) -> None:
+        """Do the tasks, and take their answers. Raises a ConvError at the end if some failed, and passes an interruption on."""
+        failures: list[tuple[Item, BaseException]] = []
+        done, watch = self.before, self.how.blocks.watch or (lambda done, total: None)
+        try:
+            watch(done, self.count)
+            for item, answer in self.place.results(_while(items, failures)):
+                if isinstance(answer, BaseException):
+                    failures.append((item, answer))
+                    continue
+                take(item, answer)
+                done += 1
+                watch(done, self.count)
+        except (KeyboardInterrupt, SystemExit) as error:
+            for item, answer in self.place.stop():
+                take(item, answer)
+                done += 1
+            if isinstance(error, SystemExit) or not done:
+                raise
+            raise KeyboardInterrupt(
+                f"{done} of {self.count} blocks are {what}; {param('skip_existing')} goes on"
+            ) from None
+        if failures:
+            raise self._failed(failures, done)
+
+    def _failed(self, failures: list[tuple[Item, BaseException]], told: int) -> ConvError:
+        item, error = min(failures, key=lambda one: one[0][:1])
+        if not isinstance(error, ConvError | OSError | MemoryError):
+            raise error
+        if isinstance(error, MemoryError):
+            text = f"it needs more memory than there is; use a smaller {param('memory')}"
+        elif isinstance(error, OSError):
+            text = refusal("it", "failed", error).text
+        else:
+            text = error.text
+        what = (
+            f"block {item.name} of '{self.target}'"
+            if len(failures) == 1
+            else f"{len(failures)} blocks of '{self.target}'"
+        )
+        first = "" if len(failures) == 1 else f"the first, {item.name}: "
+        rule = f"failed, {told} of {self.count} are done"
+        return BlocksError(what, rule, f"{param('skip_existing')} goes on", f"{first}{text}")
+
+    def done(self) -> Done:
+        """What is told of the picture."""
+        work, operation = self.work, self.operation
+        task, recipe, ready = work.blockwise.task, work.blockwise.recipe, work.ready
+        result = ConvResult(
+            np.empty(0), task.source.shape[1:], work.shape, work.geometry, "numpy", "cpu", task.dtype, recipe.text, "", 0.0,
+            self.seconds, self.clipped, recipe.considered, recipe.mixes,
+        )  # fmt: skip
+        notes = (
+            *work.scene.notes,
+            *work.storage.notes,
+            *self.notes,
+            *self.sink.notes,
+            *self.place.notes,
+            *work.lookout.remarks(self.looked),
+        )
+        bias = None if operation.bias is None else operation.bias.units(work.scene.full_scale)
+        return Done(
+            source=self.source, target=self.target, operation=operation, result=result, input_shape=work.scene.shape,
+            output_shape=work.shape, layer_shape=None, mode=work.scene.mode, container=work.storage.container, frames=1,
+            groups=ready.layer.groups, bias=bias, full_scale=work.scene.full_scale, assumed=work.scene.assumed,
+            alpha=ready.alpha if work.scene.has_alpha else None, policy=work.storage.policy, clipped=self.clipped,
+            notes=tuple(dict.fromkeys(notes)), load_seconds=self.load_seconds, import_seconds=0.0, compute_seconds=self.seconds,
+            save_seconds=self.save_seconds, blocks=Blocks(
+                self.count, self.before, self.place.retried, self.size, self.place.width, self.memory
+            ),
+        )  # fmt: skip
+
+
+def _while(items: Iterator[Item], failures: list[tuple[Item, BaseException]]) -> Iterator[Item]:
+    """The items, until too many have failed."""
+    for item in items:
+        if len(failures) >= MOST_FAILURES:
+            return
+        yield item
+
+
+class BlocksError(ImageError):
+    """Some blocks of a picture failed. The others are kept for another run."""
+
+    exit_code = 1

@@ -1,0 +1,296 @@
+"""The workers of a Dask cluster. They read and write pixels themselves: the scheduler sees names and counts."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from threading import Lock
+from time import sleep
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import distributed
+import numpy as np
+
+from convcli import __version__
+from convcli.errors import BackendError, ConvError, ImageError, param
+from convcli.runs.places import PATIENCE
+from convcli.system import memory
+from convcli.system.context import Context
+
+T = TypeVar("T")
+
+RETRIES, PAUSE = 2, 0.25
+"""How often a task is tried again after an error of reading or writing, and after how many seconds the first time."""
+
+
+class Job(Protocol):
+    """What tasks are about: plain data that goes to each worker once."""
+
+    def opened(self) -> Any:
+        """What a worker keeps for its tasks, with ``perform(item)`` and ``close()``."""
+        ...
+
+    def seen(self) -> str:
+        """What this process cannot do that the job needs, in words; empty if it can do all."""
+        ...
+
+
+class Seen(NamedTuple):
+    """What a worker says of itself before the first task."""
+
+    convcli: str
+    numpy: str
+    lacks: str  # see `Job.seen`
+    core: str  # the kernels that BLAS takes here
+
+
+class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
+    """What every worker of a run has: the job, opened when its first task comes."""
+
+    idempotent = False
+
+    def __init__(self, name: str, job: Job) -> None:
+        self.name, self.job = name, job
+        self._opened: Any = None
+        self._context: Context | None = None
+
+    def setup(self, worker: Any) -> None:
+        """Called by Dask when a worker begins, also one that joins later."""
+        self._lock = Lock()
+        memory.settle()
+
+    def teardown(self, worker: Any) -> None:
+        """Called by Dask when the run or the worker ends."""
+        if self._opened is not None:
+            self._opened.close()
+        if self._context is not None:
+            self._context.__exit__(None, None, None)
+        self._opened = self._context = None
+
+    def perform(self, item: Any) -> Any:
+        """Do a task."""
+        with self._lock:
+            if self._opened is None:
+                self._context = Context()
+                self._context.__enter__()
+                self._opened = self.job.opened()
+        return self._opened.perform(item)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name, "job": self.job, "_opened": None, "_context": None}
+
+
+class Tried(NamedTuple):
+    """The answer to a task, and how often it was tried again."""
+
+    answer: Any
+    again: int
+
+
+def _perform(name: str, item: Any) -> Tried:
+    """A task, in a worker. Errors of reading and writing may pass: it is tried again after a while."""
+    plugin = distributed.get_worker().plugins[name]
+    for again in range(RETRIES + 1):
+        try:
+            return Tried(plugin.perform(item), again)
+        except (OSError, ImageError) as error:
+            error.__traceback__ = None
+            if again == RETRIES:
+                return Tried(error, again)
+            sleep(PAUSE * 4**again)
+        except Exception as error:
+            error.__traceback__ = None  # it keeps pixels in memory
+            return Tried(error, again)
+    raise AssertionError
+
+
+def _seen(name: str, dask_worker: Any) -> Seen:
+    return Seen(__version__, np.__version__, dask_worker.plugins[name].job.seen(), _core())
+
+
+def _core() -> str:
+    """The kernels of NumPy's BLAS, which differ from processor to processor."""
+    with suppress(Exception):
+        build = np.show_config(mode="dicts")
+        extensions = ",".join(build.get("SIMD Extensions", {}).get("found", []))
+        return str(extensions)
+    return ""
+
+
+class Cluster:
+    """A connection to a cluster, until it is closed.
+
+    Parameters
+    ----------
+    where : str
+        ``local`` or ``local:N`` (N processes here), ``tcp://…`` or ``tls://…`` (a scheduler), or the path of a scheduler's file.
+
+    Raises
+    ------
+    BackendError
+        Nobody answers, or there is no worker.
+    """
+
+    def __init__(self, where: str) -> None:
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        self.where, self._cluster, self._client = where, None, None
+        kind, _, number = where.partition(":")
+        try:
+            if kind == "local":
+                self._cluster = distributed.LocalCluster(
+                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address=None,
+                    silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+                self._client = distributed.Client(self._cluster, set_as_default=False)
+            elif "://" in where:
+                self._client = distributed.Client(where, set_as_default=False, timeout=_TIMEOUT)
+            else:
+                self._client = distributed.Client(scheduler_file=where, set_as_default=False, timeout=_TIMEOUT)
+        except (OSError, ValueError, TimeoutError) as error:
+            self.close()
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            remedy = f"start one with 'dask scheduler', or use {param('on', 'local')}"
+            raise BackendError(param("on", where), "is not a scheduler that answers", remedy, why) from None
+        if not self.threads:
+            self.close()
+            raise BackendError(param("on", where), "has no worker", "start some with 'dask worker'")
+
+    @property
+    def threads(self) -> dict[str, int]:
+        """The number of threads of each worker, by its address."""
+        return dict(self._client.nthreads()) if self._client is not None else {}
+
+    @property
+    def limit(self) -> int | None:
+        """The least that a worker may take for a thread, in bytes; None without a limit."""
+        assert self._client is not None
+        found = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        limits = [one["memory_limit"] // max(1, one["nthreads"]) for one in found if one["memory_limit"]]
+        return min(limits, default=None)
+
+    @property
+    def link(self) -> str:
+        """The address of the dashboard; empty if there is none."""
+        with suppress(Exception):
+            return str(self._client.dashboard_link) if self._client is not None else ""
+        return ""
+
+    @property
+    def told(self) -> str:
+        """How many workers and threads there are, and the dashboard, in words."""
+        threads = self.threads
+        count, total = len(threads), sum(threads.values())
+        said = f"{count} worker{'s' * (count != 1)} with {total} thread{'s' * (total != 1)} on {self.where}"
+        return f"{said}, dashboard {self.link}" if self.link else said
+
+    def place(self, job: Job) -> Far:
+        """A place for the tasks of a job."""
+        return Far(self._client, job)
+
+    def close(self) -> None:
+        """Leave the cluster; a local one ends."""
+        for one in (self._client, self._cluster):
+            if one is not None:
+                with suppress(Exception):
+                    one.close()
+
+
+_TIMEOUT = "15s"
+
+
+class Far:
+    """The workers of a cluster; see `convcli.runs.places.Place`.
+
+    Raises
+    ------
+    BackendError
+        A worker has another version of convcli or NumPy, or it lacks something that the job needs.
+    """
+
+    def __init__(self, client: Any, job: Job) -> None:
+        self._client = client
+        self.name = f"convcli-{os.getpid()}-{id(self):x}"
+        self._futures: dict[Any, Any] = {}
+        self.retried, self.notes, self._begun = 0, tuple[str, ...](), 0
+        client.register_plugin(Plugin(self.name, job), name=self.name)
+        self._check()
+
+    @property
+    def width(self) -> int:
+        """The threads of all workers."""
+        return max(1, sum(map(int, self._client.nthreads().values())))
+
+    def _check(self) -> None:
+        found: dict[str, Seen] = self._client.run(_seen, self.name)
+        for address, seen in found.items():
+            what = f"worker {address}"
+            if (seen.convcli, seen.numpy) != (__version__, np.__version__):
+                rule = f"has convcli {seen.convcli} with NumPy {seen.numpy}, and here are {__version__} and {np.__version__}"
+                self.close()
+                raise BackendError(what, rule, "install the same versions everywhere")
+            if seen.lacks:
+                self.close()
+                raise BackendError(
+                    what, seen.lacks, "give all workers the same files, for example on a shared disk or in a store"
+                )
+        if len({seen.core for seen in found.values()}) > 1:
+            self.notes = (
+                "the workers' processors differ, so that a few values may differ from run to run by rounding",
+            )
+
+    def results(self, items: Iterable[T]) -> Iterator[tuple[T, Any]]:
+        """See `convcli.runs.places.Place.results`."""
+        queue = iter(items)
+        finished = distributed.as_completed(loop=self._client.loop)
+
+        def begin() -> None:
+            for item in queue:
+                self._begun += 1
+                future = self._client.submit(
+                    _perform, self.name, item, key=f"{self.name}-{self._begun}", pure=False
+                )  # fmt: skip
+                self._futures[future] = item
+                finished.add(future)
+                return
+
+        for _ in range(2 * self.width + 2):
+            begin()
+        while self._futures:
+            future = next(finished)
+            item = self._futures.pop(future)
+            answer = self._answer(future)
+            begin()
+            yield item, answer
+
+    def _answer(self, future: Any) -> Any:
+        if future.status == "cancelled":
+            return ConvError("the task", "was cancelled by the scheduler", "type the same command again")
+        error = future.exception() if future.status == "error" else None
+        if error is None:
+            answer, again = future.result()
+            self.retried += again
+            return answer
+        if type(error).__name__ == "KilledWorker":
+            remedy = f"use a smaller {param('memory')}, or workers with more"
+            return ConvError("its worker", "was lost several times over it", remedy, "did it run out of memory?")
+        return error
+
+    def stop(self) -> Iterator[tuple[Any, Any]]:
+        """See `convcli.runs.places.Place.stop`."""
+        with suppress(Exception), self._client.as_current():
+            distributed.wait(list(self._futures), timeout=PATIENCE)
+        for future, item in [*self._futures.items()]:
+            if future.status == "finished":
+                answer = self._answer(future)
+                if not isinstance(answer, BaseException):
+                    yield item, answer
+        with suppress(Exception):
+            self._client.cancel(list(self._futures), force=True)
+        self._futures.clear()
+
+    def close(self) -> None:
+        """Take the job from the workers."""
+        with suppress(Exception):
+            self._client.unregister_worker_plugin(self.name)

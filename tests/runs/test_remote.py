@@ -1,0 +1,110 @@
+"""Pictures behind addresses, and Zarrs: in blocks where both sides can, else as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pytest
+import tifffile
+from click.testing import CliRunner, Result
+
+from convcli import images
+from convcli.cli import main
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """An empty store."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+    yield system
+    system.store.clear()
+
+
+def invoke(*args: object) -> Result:
+    return CliRunner().invoke(main, [*map(str, args)], catch_exceptions=False)
+
+
+def document(*args: object) -> dict[str, Any]:
+    result = invoke(*args, "--json")
+    assert result.exit_code == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def local(tmp_path: Path, ending: str) -> Path:
+    path = tmp_path / f"local.{ending}"
+    if ending == "tif":
+        tifffile.imwrite(path, PIXELS, tile=(16, 16), photometric="rgb")
+    else:
+        images.save(
+            images.Picture(PIXELS.transpose(2, 0, 1), None, "rgb", 255.0), str(path),
+            images.Storage(images.format_of(str(path), None, None), "rgb", "uint8", 1.0, 255.0, "clip"),
+        )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "ppm"])
+def test_a_file_behind_an_address(ending: str, memory: Any, tmp_path: Path) -> None:
+    source = local(tmp_path, ending)
+    memory.pipe_file("/in/a.img", source.read_bytes())
+    invoke("apply", source, "-k", "box:3", "-o", tmp_path / "out.png")
+    assert (
+        document("apply", "memory://in/a.img", "-k", "box:3", "-o", "memory://out/b.png")["output"]
+        == "memory://out/b.png"
+    )
+    assert memory.cat_file("/out/b.png") == (tmp_path / "out.png").read_bytes()
+
+
+def test_in_blocks_where_both_can(memory: Any, tmp_path: Path) -> None:
+    source = local(tmp_path, "tif")
+    memory.pipe_file("/in/a.tif", source.read_bytes())
+    found = document("apply", "memory://in/a.tif", "-k", "gaussian:1", "-p", "same", "-o", tmp_path / "out.zarr")
+    assert found["blocks"]["count"] == 1
+    whole = document("apply", source, "-k", "gaussian:1", "-p", "same", "-o", tmp_path / "out.png")
+    assert "blocks" not in whole
+    invoke("apply", tmp_path / "out.zarr", "-k", "identity", "-o", tmp_path / "back.png")  # as a whole
+    np.testing.assert_array_equal(
+        images.load(str(tmp_path / "back.png")).colour, images.load(str(tmp_path / "out.png")).colour
+    )
+
+
+def test_a_zarr_is_explained_and_compared(tmp_path: Path) -> None:
+    invoke("apply", local(tmp_path, "tif"), "-k", "identity", "-o", tmp_path / "in.zarr")
+    told = document("explain", tmp_path / "in.zarr", "-k", "sobel-x", "--at", "5,5")
+    truth = document("explain", tmp_path / "local.tif", "-k", "sobel-x", "--at", "5,5")
+    for name in ("value", "written", "sum"):
+        assert told.get(name) == truth.get(name)
+    assert truth["value"] is not None
+
+
+def test_what_exists_is_skipped_or_kept(memory: Any, tmp_path: Path) -> None:
+    memory.pipe_file("/out.png", b"there")
+    source = local(tmp_path, "png")
+    skipped = document("apply", source, "-k", "box:3", "-o", "memory://out.png", "--skip-existing")
+    assert skipped["skipped"]
+    assert memory.cat_file("/out.png") == b"there"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("memory://none.png", "input 'memory://none.png' cannot be read: there is no such object; check the address"),
+        ("ftp://host/a.png", "address 'ftp://host/a.png' has the scheme 'ftp': use a path, or one of"),
+        ("memory://a::file:///etc/passwd", "is a chain of addresses: '::' is not taken"),
+    ],
+)
+def test_addresses_that_are_not_read(source: str, said: str, memory: Any, tmp_path: Path) -> None:
+    result = invoke("apply", source, "-k", "box:3", "-o", tmp_path / "out.png")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not [*tmp_path.iterdir()]
