@@ -124,13 +124,13 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     watch = Watch(len(targets) == 1 and sys.stderr.isatty() and not asked.reporting.quiet)
     click.get_current_context().call_on_close(watch.close)
     how = replace(how, blocks=how.blocks._replace(watch=watch, say=None if asked.reporting.quiet else report.note))
-    work: Batch | Portions = Batch(jobs, operation, how, writing.skip_existing, stream)
+    kind: type[Batch | Portions] = Batch
     if how.blocks.on is not None:
         from convcli.runs import portions
 
-        if work.several or not portions.in_parts(jobs[0].source):
-            work = portions.Portions(jobs, operation, how, writing.skip_existing, stream)
-    with work as batch:
+        if stream is not None or len(jobs) != 1 or not portions.in_parts(jobs[0].source):
+            kind = portions.Portions
+    with kind(jobs, operation, how, writing.skip_existing, stream) as batch:
         _follow(batch, told, found, len(jobs), stream)
     told.end(batch.tally, batch.tally.total)
     if batch.bug is not None:

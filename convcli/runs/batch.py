@@ -114,7 +114,9 @@ class Batch:
         threads = workers(operation.compute.threads)
         alone = any(must_be_alone(job, how) for job in jobs)
         self.several = len(jobs) > 1 or further is not None
-        self.workers = 1 if alone else min(threads, _most_images(), 1 << 16 if further is not None else len(jobs))
+        self.workers = (
+            1 if alone else min(threads, _most_images(), 1 << 16 if further is not None else max(1, len(jobs)))
+        )
         self.shares = memory.Shares(self.workers)
         self.operation, self.skip_existing = operation, skip_existing
         self.how = replace(how, several=self.several)

@@ -33,7 +33,7 @@ SECONDS = 1.5
 """How long a task should take."""
 
 MOST, GROWTH = 1 << 10, 4
-"""The most files of a task, and by how much it may be larger than the largest before."""
+"""The most files of a task, and how many times it may be larger or smaller than the one before."""
 
 RETRIES, PAUSE = 2, 0.25
 """How often a file is tried again after an error that may pass, and after how many seconds the first time."""
@@ -68,7 +68,7 @@ class Answer(NamedTuple):
 
     outcomes: list[Outcome]  # without an operation and arrays
     seconds: float
-    folders: list[str]  # that were made, and in which there may be no file
+    folders: list[str]  # that were made, and in which there is no file
     bug: Exception | None
 
 
@@ -80,6 +80,7 @@ class FilesJob(NamedTuple):
     skip_existing: bool
     folder: str  # relative names are meant there
     sample: str  # a file that the workers have to see; empty if there is none
+    ours: bool = False  # whether the workers are processes that nobody else uses
 
     def opened(self) -> FilesBench:
         """What a worker has for its tasks."""
@@ -107,7 +108,7 @@ class FilesBench:
         first: Exception | None = None
         from convcli.runs.places.dask import thread_bytes
 
-        with Context() as context, memory.limited(thread_bytes()):
+        with Context(self.job.ours) as context, memory.limited(thread_bytes()):
             folders = context.kept(Folders, Folders)  # others may be about to write into those that are empty here
             for source, target in portion.jobs:
                 try:
@@ -117,7 +118,7 @@ class FilesBench:
                         raise
                     first, outcome = first or _portable(error), Failed(source, bug(error))
                 found.append(outcome)
-        return Answer(found, perf_counter() - start, folders.made, first)
+        return Answer(found, perf_counter() - start, folders.without_files(), first)
 
     def _outcome(self, source: str, target: str) -> Outcome:
         here, there = self._here(source), self._here(target)
@@ -203,9 +204,9 @@ class Portions:
                 raise ImageError(f"'{name}'", "is a stream, which workers do not have", "use files")
         compute = replace(operation.compute, threads=1)
         sample = next((job.source for job in jobs if os.path.isfile(job.source)), "")
-        self.job = FilesJob(replace(operation, compute=compute), self.how, skip_existing, os.getcwd(), sample)
+        ours = str(self.where).partition(":")[0] == "local"
+        self.job = FilesJob(replace(operation, compute=compute), self.how, skip_existing, os.getcwd(), sample, ours)
         self.counts = dict.fromkeys((Done, Skipped, Failed), 0)
-        self.around = ExitStack()
         self.size, self._again = 1, deque[Portion]()
         self._unfit: deque[Finished] = deque()
 
@@ -216,10 +217,12 @@ class Portions:
 
     def __enter__(self) -> Portions:
         assert self.where is not None
-        cluster = connected(self.where, self.say)
-        self.around.callback(cluster.close)
-        self.place: Place = cluster.place(self.job)
-        self.around.callback(self.place.close)
+        with ExitStack() as stack:
+            cluster = connected(self.where, self.say)
+            stack.callback(cluster.close)
+            self.place: Place = cluster.place(self.job)
+            stack.callback(self.place.close)
+            self.around = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -288,4 +291,5 @@ class Portions:
     def _learn(self, count: int, seconds: float) -> None:
         """Fit the size of the next portions to the time that one has taken."""
         if count and seconds:
-            self.size = max(1, min(int(count * SECONDS / seconds), GROWTH * max(count, self.size), MOST))
+            fitting = int(count * SECONDS / seconds)
+            self.size = max(1, self.size // GROWTH, min(fitting, self.size * GROWTH, MOST))

@@ -24,10 +24,10 @@ class Folders:
         with self._lock:
             self.made.append(folder)
             if len(self.made) > self._most:
-                self.made = self._without_files()
+                self.made = self.without_files()
                 self._most = MOST + len(self.made)
 
-    def _without_files(self) -> list[str]:
+    def without_files(self) -> list[str]:
         """The folders in which there are no files, not even in a folder within."""
         kept, filled = [], set[str]()
         for folder in reversed(self.made):
