@@ -135,7 +135,8 @@ def _span(subject: Subject) -> list[float]:
 def _words(lossy: bool, storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:
     """In words, how a value becomes what is written."""
     white, scaled = storage.full_scale, value * storage.scale
-    given, limits = rule_of(policy)[1], ("0", f"{white:g}")
+    given = rule_of(policy)[1]
+    limits: tuple[str, ...] = ("0", f"{white:g}")
     words = [f"scaled to {white:g} from {white / storage.scale:g}"] if storage.scale != 1 and not given else []
     if policy == "abs":
         words.append("the absolute value")
