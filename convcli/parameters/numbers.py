@@ -228,7 +228,7 @@ class BiasType(WordType[Bias]):
 
 
 class RangeType(ChoiceType):
-    """One of a few words, or ``LO,HI``: two numbers in pixel units, the first below the second. The result has them in one form."""
+    """One of a few words, or ``LO,HI``: two numbers in pixel units, the first below the second. They are returned in one form."""
 
     further = ("LO,HI",)
 
@@ -246,7 +246,7 @@ class RangeType(ChoiceType):
             low = high = inf
         if not -MAX_VALUE <= low < high <= MAX_VALUE:
             turned = -MAX_VALUE <= high < low <= MAX_VALUE
-            remedy = f"use {_short(high)},{_short(low)}" if turned else "use 0,255, say, or --range=-1,1"
+            remedy = f"use {_short(high)},{_short(low)}" if turned else "as in 0,255 or --range=-1,1"
             rule = f"two numbers from -{MAX_VALUE:g} to {MAX_VALUE:g}, LO below HI"
             return self.fail(f"'{value}' is not LO,HI, {rule}: {remedy}", param, ctx)
         return f"{_short(low)},{_short(high)}"

@@ -218,7 +218,7 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
     if kept.dtype in ("uint8", "uint16"):
         how, span = rule_of(kept.policy, kept.scale)
         noise = 0.0
-        if how == "minmax":  # a few units of float32 in the largest possible sums can make equal results differ
+        if kept.policy == "minmax":  # a few units of float32 in the largest possible sums can make equal results differ
             together = max((count for count, rule in finish.parts if rule != "none"), default=1)
             noise = 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * white * kept.scale
         finish = replace(

@@ -173,7 +173,7 @@ def test_a_picture_in_the_units_of_real_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "remedy"),
     [
-        ("1", "use 0,255, say, or --range=-1,1"),
+        ("1", "as in 0,255 or --range=-1,1"),
         ("5,1", "use 1,5"),
         ("1,-1.50", "use -1.5,1"),
         ("1,1", "LO below HI"),
