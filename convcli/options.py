@@ -398,7 +398,8 @@ image_output = combined(
     ),
     option(
         "Engine", "--on", metavar="WHERE", envvar="CONVCLI_ON",
-        help="Compute in blocks on a Dask cluster: local or local:N (processes here), tcp://HOST:PORT, tls://HOST:PORT, or a "
-        "scheduler's file. Whoever reaches a tcp:// scheduler can run code on its workers.",
+        help="Compute on a Dask cluster: local or local:N (processes here), tcp://HOST:PORT, tls://HOST:PORT, or a scheduler's "
+        "file. A single picture is done in blocks, several files each as a whole. Whoever reaches a tcp:// scheduler can run "
+        "code on its workers.",
     ),
 )  # fmt: skip

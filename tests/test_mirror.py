@@ -68,6 +68,7 @@ THEMES = {
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
         "output_format": "--format for folders and templates",
+        "soak": "very many files on a cluster whose workers are killed",
         "remote": "pictures behind addresses, and Zarrs",
     },
     "translate": {
