@@ -38,6 +38,7 @@ THEMES = {
     "commands": {
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
+        "given_ranges": "--range LO,HI, in every kind of file",
         "interrupted": "Ctrl-C at any moment",
         "mistakes": "a hundred mistakes as they are typed",
         "remedies": "what errors advise leads somewhere",

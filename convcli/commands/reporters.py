@@ -153,7 +153,7 @@ class Several(Reporter):
         if remark := applied.clipped(item):
             self.worst, self.clipped = max(self.worst, (applied.share(item), item.target)), self.clipped + 1
             self.cause = self.cause or applied.too_large(item)
-            self.guessed |= item.assumed and item.clipped.above > 0
+            self.guessed |= applied.guessed(item)
             if self.verbose:
                 report.note(f"{item.target}: {remark}")
         if remark := applied.nans(item):
