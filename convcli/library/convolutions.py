@@ -238,7 +238,7 @@ def _computed(image: Any, kernel: Any, asked: Asked, channel_axis: Any, out: Any
         from convcli.library import writing
 
         return writing.written(taken, given, asked, out, client)
-    source, form = taken
+    source, form, _ = taken
     fitted = operations.fitted(given, asked, source, form)
     result = engine.run(source, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
     array = result.array

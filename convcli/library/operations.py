@@ -192,7 +192,8 @@ def _storing(finish: Finish, wanted: Asked, out: np.dtype[Any], white: float, re
         raise ConvError(param("range", "raw"), f"does not fit into {out}", f"use {param('range', 'clip')}, or a float")
     full = float(np.iinfo(out).max)
     scale = full / white
-    span = None if wanted.range.span is None else tuple(edge * scale for edge in wanted.range.span)
+    ends = wanted.range.span
+    span = None if ends is None else (ends[0] * scale, ends[1] * scale)
     together = max((count for count, rule in finish.parts if rule != "none"), default=1)
     noise = 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * full
     return replace(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli.errors import ImageError, param
-from convcli.windows import WHOLE, Array, Held, Source
+from convcli.windows import WHOLE, Array, Held, Source, is_interleaved
 
 NARROW = {"uint8", "int8", "bool", "float16", "bfloat16", "float32"}
 """Dtypes whose results are float32. Those of all other dtypes are float64."""
@@ -43,7 +43,8 @@ class Form(NamedTuple):
         """The caller's array as ``(N, C, H, W)``, without a copy."""
         if self.axis not in (-1, self.rank - 3):
             array = array.transpose(self.order())
-        return array if self.rank == 4 else array[(np.newaxis,) * (4 - self.rank)]
+        batch: Array = array if self.rank == 4 else array[(np.newaxis,) * (4 - self.rank)]
+        return batch
 
     def restored(self, batch: Array) -> Array:
         """A result ``(N, C, H, W)`` in the caller's form. Several results of a picture ``(H, W)`` are ``(n, H, W)``."""
@@ -65,6 +66,7 @@ class Taken(NamedTuple):
 
     source: Source  # ``(N, C, H, W)``
     form: Form
+    image: Any  # an array, or an object with windows, with the caller's axes
 
     @property
     def channels(self) -> int:
@@ -84,20 +86,20 @@ def taken(image: Any, channel_axis: Any = None) -> Taken:
     """
     if type(image) is np.ndarray:
         form = form_of(image.shape, channel_axis)
-        return Taken(Held(_native(form.batch(image))), form)
+        return Taken(Held(_native(form.batch(image))), form, image)
     if (module := sys.modules.get("torch")) is not None and isinstance(image, module.Tensor):
         return _tensor(image, channel_axis)
     if (module := sys.modules.get("PIL.Image")) is not None and isinstance(image, module.Image):
         return _pillow(image, channel_axis)
-    if isinstance(image, np.ndarray):
-        if isinstance(image, np.ma.MaskedArray):
-            raise ImageError("a masked array", "has no values under its mask", "use image.filled(0), or another value")
+    if isinstance(image, np.ma.MaskedArray):
+        raise ImageError("a masked array", "has no values under its mask", "use image.filled(0), or another value")
+    if isinstance(image, np.ndarray) and not isinstance(image, np.memmap):
+        image = np.asarray(image)
         form = form_of(image.shape, channel_axis)
-        return Taken(Held(_native(form.batch(np.asarray(image)))), form)
+        return Taken(Held(_native(form.batch(image))), form, image)
     if has_windows(image):
-        shape = tuple(map(index, image.shape))
-        form = form_of(shape, channel_axis)._replace(kind="windows")
-        return Taken(Windows(image, form, shape), form)
+        form = form_of(tuple(map(index, image.shape)), channel_axis)._replace(kind="windows")
+        return Taken(Windows(image, form), form, image)
     raise TypeError(
         f"image is a {type(image).__name__}: give an array (numpy.asarray makes one of lists), a torch tensor, "
         "a Pillow image, or an object with shape, dtype and windows"
@@ -154,7 +156,7 @@ def _tensor(image: Any, channel_axis: Any) -> Taken:
     array, name = host(image, "an image")
     form = form_of(tuple(image.shape), channel_axis)
     form = form._replace(kind="tensor", device=image.device, dtype=name)
-    return Taken(Held(_native(form.batch(array))), form)
+    return Taken(Held(_native(form.batch(array))), form, array)
 
 
 def host(tensor: Any, what: str) -> tuple[Array, str]:
@@ -187,21 +189,22 @@ def _pillow(image: Any, channel_axis: Any) -> Taken:
         rule, remedy = "does not fit a Pillow image, which is (H, W, C)", "leave it out"
         raise ImageError(f"{param('channel_axis')} {channel_axis!r}", rule, remedy)
     form = form_of(array.shape, -1 if array.ndim == 3 else None)._replace(kind="pillow", gray=mode in COLOURED)
-    return Taken(Held(_native(form.batch(array))), form)
+    return Taken(Held(_native(form.batch(array))), form, array)
 
 
 class Windows:
-    """An object with windows, for example a Zarr array, as a `convcli.windows.Source`."""
+    """An object with windows, for example a memmap or a Zarr array, as a `convcli.windows.Source`."""
 
-    interleaved = False
     nbytes = 0
 
-    def __init__(self, image: Any, form: Form, shape: tuple[int, ...]) -> None:
+    def __init__(self, image: Any, form: Form) -> None:
         self.image, self.form = image, form
-        batch = (1,) * (3 - len(shape)) + shape if len(shape) < 3 else tuple(shape[axis] for axis in form.order())
-        self.shape: tuple[int, int, int, int] = (1, *batch) if len(batch) == 3 else batch  # type: ignore[assignment]
-        kind = np.dtype(str(image.dtype) if not isinstance(image.dtype, np.dtype) else image.dtype)
-        self.dtype = _native(np.empty((0,), kind)).dtype
+        shape = tuple(map(index, image.shape))
+        batch = (1,) * (4 - form.rank) + tuple(shape[axis] for axis in form.order())
+        self.shape: tuple[int, int, int, int] = (batch[0], batch[1], batch[2], batch[3])
+        kind = image.dtype if isinstance(image.dtype, np.dtype) else np.dtype(str(image.dtype))
+        self.dtype = _native(np.empty(0, kind)).dtype
+        self.interleaved = isinstance(image, np.ndarray) and is_interleaved(form.batch(image))
 
     def read(self, image: int, rows: slice = WHOLE, columns: slice = WHOLE) -> Array:
         """See `convcli.windows.Source.read`."""
@@ -211,8 +214,8 @@ class Windows:
         window[order[-2]], window[order[-1]] = slice(*rows.indices(height)), slice(*columns.indices(width))
         if self.form.rank == 4:
             window[order[0]] = slice(image, image + 1)
-        read = _native(np.asarray(self.image[tuple(window)]))
-        return self.form.batch(read)[0]
+        found: Array = self.form.batch(_native(np.asarray(self.image[tuple(window)])))[0]
+        return found
 
 
 class Announced:

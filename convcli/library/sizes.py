@@ -10,7 +10,7 @@ from convcli.library.boundary import public
 
 
 @overload
-def output_size(
+def output_size(  # type: ignore[overload-overlap]
     size: int, kernel_size: int, *, stride: int = 1, padding: int | str = 0, dilation: int = 1, output_padding: int = 0,
     transpose: bool = False,
 ) -> int: ...  # fmt: skip

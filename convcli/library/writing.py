@@ -45,9 +45,9 @@ def written(taken: Taken, kernel: Given, asked: Asked, out: Any, client: Any) ->
     batch = (count, fitted.finish.outputs(fitted.layer.outputs), *geometry.output)
     _check(out, kind, taken.form, batch)
     if client is not None or not (tensor or (isinstance(out, np.ndarray) and _in_memory(out))):
-        from convcli.library import pieces
+        from convcli.library.pieces import written as written_in_pieces
 
-        return pieces.written(taken, fitted, asked.range, geometry.output, out, client)
+        return written_in_pieces(taken, fitted, asked.range, geometry.output, out, client)
     result = engine.run(taken.source, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
     array = taken.form.restored(finished(result.array, fitted, asked.range))
     if tensor:
@@ -70,12 +70,8 @@ def _dtype_name(out: Any) -> Any:
 
 
 def _in_memory(out: Any) -> bool:
-    """Whether an array is no part of a memmap."""
-    while isinstance(out, np.ndarray):
-        if isinstance(out, np.memmap):
-            return False
-        out = out.base
-    return True
+    """Whether an array is no memmap, and no view of one."""
+    return not isinstance(out, np.memmap) and not isinstance(out.base, np.memmap)
 
 
 def _check(out: Any, kind: np.dtype[Any], form: Form, batch: tuple[int, ...]) -> None:
