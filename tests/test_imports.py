@@ -242,7 +242,7 @@ LAYERS = [
     {"presenters"},
     {"parameters"},
     {"options", "folding"},
-    {"commands"},
+    {"commands", "library"},
     {"cli"},
     {"__main__"},
 ]

@@ -49,9 +49,11 @@ class Form(NamedTuple):
     def restored(self, batch: Array) -> Array:
         """A result ``(N, C, H, W)`` in the caller's form. Several results of a picture ``(H, W)`` are ``(n, H, W)``."""
         if self.rank == 2:
-            return batch[0, 0] if batch.shape[1] == 1 else batch[0]
+            plane: Array = batch[0, 0] if batch.shape[1] == 1 else batch[0]
+            return plane
         array = batch if self.rank == 4 else batch[0]
-        return array if self.axis == self.rank - 3 else array.transpose(np.argsort(self.order()))
+        made: Array = array if self.axis == self.rank - 3 else array.transpose(np.argsort(self.order()))
+        return made
 
     def shape(self, batch: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of a result ``(N, C, H, W)`` in the caller's form."""

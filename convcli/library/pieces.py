@@ -47,7 +47,7 @@ class Work(NamedTuple):
     out: Any
     fitted: Fitted
     policy: Range | None
-    count: int  # images of the batch
+    images: int  # of the batch
 
     def opened(self) -> Bench:
         """Open image and output in this process."""
@@ -86,7 +86,7 @@ class Bench:
         fitted = work.fitted
         self.blocks = [
             engine.in_blocks(_One(source, image), fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
-            for image in range(work.count)
+            for image in range(work.images)
         ]
 
     def perform(self, piece: Piece) -> tuple[float, float] | None:
@@ -160,10 +160,10 @@ def written(taken: Taken, fitted: Fitted, policy: Range | None, output: Size, ou
         span: tuple[float, float] | None = None
         if policy is not None and policy.policy == "minmax" and policy.span is None:
             found = [NOTHING]
-            for number in range(work.count):
+            for number in range(work.images):
                 found += _done(place, _pieces(number, output, size, None, False))
             span = wider(*found)
-        for number in range(work.count):  # one after another: they may share chunks
+        for number in range(work.images):  # one after another: they may share chunks
             _done(place, _pieces(number, output, size, span, True))
     return out
 
@@ -198,9 +198,7 @@ def _done(place: Place, pieces: Iterator[Piece]) -> list[tuple[float, float]]:
     return found
 
 
-def _pieces(
-    image: int, output: Size, size: Size, span: tuple[float, float] | None, writes: bool
-) -> Iterator[Piece]:
+def _pieces(image: int, output: Size, size: Size, span: tuple[float, float] | None, writes: bool) -> Iterator[Piece]:
     for y in range(0, output.height, size.height):
         rows = range(y, min(y + size.height, output.height))
         for x in range(0, output.width, size.width):
@@ -280,7 +278,9 @@ def _same(image: Any, out: Any) -> bool:
         return True
     if isinstance(image, np.ndarray) and isinstance(out, np.ndarray):
         one, other = _map_of(image), _map_of(out)
-        files = one is not None and other is not None and os.path.realpath(one.filename) == os.path.realpath(other.filename)
+        files = (
+            one is not None and other is not None and os.path.realpath(one.filename) == os.path.realpath(other.filename)
+        )
         return bool(np.may_share_memory(image, out) or files)
     where = _place(image), _place(out)
     return where[0] is not None and where[0] == where[1]
