@@ -109,14 +109,14 @@ def _array(kernel: Any) -> Array:
         else:
             kernel = np.asarray(kernel)
     array: Array = kernel
-    what = f"kernel of shape {array.shape}"
     if array.dtype.kind not in "buif":
         raise KernelError(f"kernel of dtype {array.dtype}", "holds no real numbers", "use real numbers")
     if not 2 <= array.ndim <= 4:
         remedy = "give (kh, kw), for a row kernel[numpy.newaxis]; a bank (n, kh, kw); or 4-D weights"
-        raise KernelError(what, f"has {array.ndim} ax{'i' if array.ndim == 1 else 'e'}s", remedy)
+        axes = "1 axis" if array.ndim == 1 else f"{array.ndim} axes"
+        raise KernelError(f"kernel of shape {array.shape}", f"has {axes}", remedy)
     if array.size == 0:
-        raise KernelError(what, "is empty", "every axis must be at least 1")
+        raise KernelError(f"kernel of shape {array.shape}", "is empty", "every axis must be at least 1")
     return array
 
 
