@@ -40,7 +40,7 @@ def integers(name: str, value: Any, counts: tuple[int, ...] = (1, 2)) -> tuple[i
         return (value,)
     try:
         parts = (value,) if hasattr(value, "__index__") and not _is_sequence(value) else tuple(value)
-        if not isinstance(value, str) and not any(isinstance(part, bool) for part in parts):
+        if not isinstance(value, str | bytes) and not any(isinstance(part, bool) for part in parts):
             found = tuple(map(index, parts))
             if len(found) in counts and all(-MOST <= one <= MOST for one in found):
                 return found

@@ -23,7 +23,7 @@ from convcli.system.parallel import workers
 from convcli.windows import WHOLE, Array, Source
 
 BLOCK_VALUES = 1 << 22
-"""About how many values of the result a block has, all channels together."""
+"""About how many values a block has at most, all channels together: of the result, or of the image under it."""
 
 WIDEST = 4096
 """The most columns of a block, if the chunks of `out` are not wider."""
@@ -150,7 +150,9 @@ def written(taken: Taken, fitted: Fitted, policy: Range | None, output: Size, ou
     if client is not None:
         image, target = _sendable(image, "image", False), _sendable(out, "out", True)
     work = Work(image, taken.form, target, fitted, policy, taken.source.shape[0])
-    size = _block_size(out, taken.form, output, fitted.finish.outputs(fitted.layer.outputs))
+    results, (s, t) = fitted.finish.outputs(fitted.layer.outputs), fitted.spec.stride
+    read = 0 if fitted.spec.transpose else taken.source.shape[1] * s * t
+    size = _block_size(out, taken.form, output, max(results, read))
     with ExitStack() as stack:
         if client is None:
             place: Place = Here(work.opened().perform, workers(fitted.compute.threads))
@@ -205,11 +207,11 @@ def _pieces(image: int, output: Size, size: Size, span: tuple[float, float] | No
             yield Piece(image, rows, range(x, min(x + size.width, output.width)), span, writes)
 
 
-def _block_size(out: Any, form: Form, output: Size, channels: int) -> Size:
-    """Rows and columns of a block: multiples of the chunks of `out`, about `BLOCK_VALUES` altogether."""
+def _block_size(out: Any, form: Form, output: Size, values: int) -> Size:
+    """Rows and columns of a block: multiples of the chunks of `out`. `values` are those of a pixel."""
     grid = _grid(out, form)
     width = min(_up(output.width, grid.width), max(grid.width, WIDEST // grid.width * grid.width))
-    rows = max(1, BLOCK_VALUES // (width * channels))
+    rows = max(1, BLOCK_VALUES // (width * values))
     return Size(min(_up(output.height, grid.height), max(1, rows // grid.height) * grid.height), width)
 
 

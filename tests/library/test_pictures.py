@@ -119,7 +119,7 @@ def test_pillow_images_that_are_refused() -> None:
 
 
 def test_masked_arrays_are_refused() -> None:
-    with pytest.raises(ValueError, match="image.filled"):
+    with pytest.raises(ValueError, match=r"image\.filled"):
         convcli.conv2d(np.ma.masked_less(PHOTO[..., 0], 9), "box:3")
 
 
@@ -152,7 +152,7 @@ def test_tensors_that_are_refused() -> None:
     with pytest.raises(ValueError, match=r"bias.detach\(\)"):
         convcli.conv2d(torch.zeros(1, 8, 8), "box:3", bias=torch.nn.Conv2d(1, 1, 3).bias)
     for tensor in (torch.zeros(8, 8, dtype=torch.complex64), torch.eye(8).to_sparse()):
-        with pytest.raises(ValueError, match="tensor|real numbers"):
+        with pytest.raises(ValueError, match=r"tensor|real numbers"):
             convcli.conv2d(tensor, "box:3")
     found = convcli.conv2d(torch.zeros(1, 8, 8), torch.nn.Conv2d(1, 2, 3).weight.detach())
     assert found.shape == (2, 6, 6)
