@@ -94,7 +94,8 @@ def conv2d(
     device : str, optional
         ``cpu``, ``cuda`` or ``cuda:N``; by default where a tensor is.
     dtype : dtype, optional
-        Of the computation and the result: float32, float64, or with torch float16 or bfloat16.
+        Of the computation and the result: float32, float64, or with torch float16 or bfloat16. Or uint8 or uint16 for a result
+        of integers, with `range`.
     threads : int, optional
         The most threads to use; by default all.
     plan : str, optional
@@ -104,8 +105,8 @@ def conv2d(
         Zarr array. Memmaps and other objects are written block by block, in bounded memory. Integers (uint8, uint16) need
         `range`.
     range : str or (float, float), optional
-        How results become integers of `out`: ``clip``, ``abs``, ``offset``, ``minmax``, or two numbers that become black and
-        white. Without such an `out`, results stay real.
+        How results become integers: ``clip``, ``abs``, ``offset``, ``minmax``, or two numbers that become black and white.
+        Real results are mapped likewise, with white at `full_scale`, and are not rounded.
     full_scale : float, optional
         White of the image, for `range` and for percentages: by default the largest value of an integer type, or 1.
     client : distributed.Client, optional
@@ -242,7 +243,7 @@ def _computed(image: Any, kernel: Any, asked: Asked, channel_axis: Any, out: Any
     fitted = operations.fitted(given, asked, source, form)
     result = engine.run(source, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
     array = result.array
-    if asked.range is not None:
+    if asked.range is not None and fitted.finish.dtype is None:
         array = operations.ranged(array, asked.range, fitted.white)
     if array.dtype != fitted.dtype and fitted.dtype != "bfloat16":
         array = array.astype(fitted.dtype)

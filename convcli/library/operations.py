@@ -22,6 +22,9 @@ from convcli.system.context import current
 from convcli.vocabulary import BACKENDS, DTYPES, RANGES
 from convcli.windows import Array, Source
 
+STORED = ("uint8", "uint16")
+"""Integers that results can become."""
+
 
 class Asked(NamedTuple):
     """An operation as the caller asks for it, in values that can be compared."""
@@ -35,6 +38,7 @@ class Asked(NamedTuple):
     compute: Compute
     range: Range | None
     full_scale: float | None
+    stored: str | None = None  # the integers that results become, if `dtype` says so
 
 
 class Range(NamedTuple):
@@ -71,14 +75,17 @@ def asked(
             raise ConvError(f"{param('threads')} {threads}", "is below 1", "use a positive integer, or leave it out")
     if backend != "auto":
         arguments.word("backend", backend, ("auto", *BACKENDS))
-    kind = arguments.dtype_name(dtype)
+    kind, stored = arguments.dtype_name(dtype), None
+    if kind in STORED:
+        kind, stored = None, kind
     if kind is not None and kind not in DTYPES["torch"]:
-        raise ConvError(f"{param('dtype')} {dtype!r}", "is not computed in", f"use one of {', '.join(DTYPES['torch'])}")
+        known = ", ".join((*DTYPES["torch"], *STORED))
+        raise ConvError(f"{param('dtype')} {dtype!r}", "is no dtype of results", f"use one of {known}")
     white = None if full_scale is None else arguments.number("full_scale", full_scale)
     if white is not None and white <= 0:
         raise ConvError(param("full_scale", full_scale), "is not above 0", "use the value of white")
     compute = Compute(backend, _device(device), kind, threads, plan)
-    return Asked(spec, arguments.bias(bias), layout, channels, combine, divisor, compute, _range(range), white)
+    return Asked(spec, arguments.bias(bias), layout, channels, combine, divisor, compute, _range(range), white, stored)
 
 
 def _device(device: Any) -> str:
@@ -109,6 +116,7 @@ def _range(value: Any) -> Range | None:
 
 def fitted(kernel: Given, wanted: Asked, source: Source, form: Form, out: np.dtype[Any] | None = None) -> Fitted:
     """The operation for such images, with results for an `out` of integers if that is given. A kept one, if there is one."""
+    out = np.dtype(wanted.stored) if out is None and wanted.stored is not None else out
     channels, dtype = source.shape[1], source.dtype
     key: Hashable | None = None
     if kernel.key is not None:
@@ -167,7 +175,7 @@ def _fitted(
     finish = Finish(parts)
     if out is not None and out.kind in "iub":
         finish = _storing(finish, wanted, out, white, own, layer)
-    return Fitted(layer, spec, compute, finish, lift, own, white)
+    return Fitted(layer, spec, compute, finish, lift, finish.dtype or own, white)
 
 
 def _with_layout(error: GeometryError, weight: Array | None) -> GeometryError:

@@ -46,7 +46,7 @@ WEIGHT = np.ones((2, 3, 3, 3))
         (lambda: convcli.conv2d(IMAGE, WEIGHT, bias=[[1], [2]]), "bias [1] is not a number"),
         (lambda: convcli.conv2d(IMAGE, "box:3", bias="much"), "bias 'much' is not a number"),
         (lambda: convcli.conv2d(IMAGE, "box:3", bias=float("nan")), "bias nan is not finite"),
-        (lambda: convcli.conv2d(IMAGE, "box:3", dtype="int8"), "dtype 'int8' is not computed in"),
+        (lambda: convcli.conv2d(IMAGE, "box:3", dtype="int8"), "dtype 'int8' is no dtype of results"),
         (lambda: convcli.conv2d(IMAGE, "box:3", dtype="float16", backend="numpy"), "backend='torch'"),
         (lambda: convcli.conv2d(IMAGE, "box:3", backend="cupy"), "backend 'cupy' is not known"),
         (lambda: convcli.conv2d(IMAGE, "box:3", device="tpu"), "device 'tpu' is not known: use cpu, cuda or cuda:N"),

@@ -64,6 +64,20 @@ def test_policies_of_real_numbers() -> None:
     np.testing.assert_allclose(convcli.conv2d(image, "identity", range="clip", full_scale=2), [[0, 0.5, 2]])
 
 
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_integers_by_dtype(kind: Any) -> None:
+    out = np.empty(REAL.shape, kind)
+    convcli.conv2d(IMAGE, "sharpen", padding="same", out=out, range="clip")
+    for dtype in (kind, np.dtype(kind), getattr(torch, kind)):
+        found = convcli.conv2d(IMAGE, "sharpen", padding="same", dtype=dtype, range="clip")
+        assert found.dtype == kind
+        np.testing.assert_array_equal(found, out)
+    tensor = convcli.conv2d(torch.from_numpy(IMAGE), "sharpen", padding="same", dtype=kind, range="clip")
+    assert tensor.dtype == getattr(torch, kind)
+    with pytest.raises(ValueError, match="a result of uint8 needs a range policy: add range='clip'"):
+        convcli.conv2d(IMAGE, "sharpen", dtype="uint8")
+
+
 def test_tensors() -> None:
     tensor = torch.from_numpy(IMAGE)
     out = torch.empty(REAL.shape)
