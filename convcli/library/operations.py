@@ -191,11 +191,9 @@ def _with_layout(error: GeometryError, weight: Array | None) -> GeometryError:
 def _storing(finish: Finish, wanted: Asked, out: np.dtype[Any], white: float, real: str, layer: Layer) -> Finish:
     """The same finish with results as integers of `out`."""
     if wanted.range is None:
-        raise ConvError(
-            f"{param('out')} of {out}", "needs a range policy", f"add {param('range', 'clip')}, or use a float"
-        )
-    if out not in (np.uint8, np.uint16):
-        raise ConvError(f"{param('out')} of {out}", "cannot take results", "use uint8, uint16 or a float")
+        raise ConvError(f"a result of {out}", "needs a range policy", f"add {param('range', 'clip')}, or use a float")
+    if out.name not in STORED:
+        raise ConvError(f"a result of {out}", "cannot be made", "use uint8, uint16 or a float")
     if wanted.range.policy == "raw":
         raise ConvError(param("range", "raw"), f"does not fit into {out}", f"use {param('range', 'clip')}, or a float")
     full = float(np.iinfo(out).max)

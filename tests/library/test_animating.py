@@ -52,7 +52,7 @@ def test_channels() -> None:
         ((IMAGE, 3), "is a size, and the image has values"),
         ((IMAGE, np.ones((1, 1, 3, 3))), "4-D weights are not animated"),
         ((np.stack([[IMAGE]] * 2), "box:3"), "batch of 2"),
-        ((500, 3), "500"),
+        ((500, 3), "248004 frames"),
         ((0, 3), "size"),
     ],
 )

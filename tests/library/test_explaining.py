@@ -93,7 +93,7 @@ def test_it_is_saved(tmp_path: Path) -> None:
     found.save(tmp_path / "a.png", theme="dark")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size[0] > 300
-    with pytest.raises(ValueError, match="a.pdf"):
+    with pytest.raises(ValueError, match=r"a\.pdf"):
         found.save(tmp_path / "a.pdf")
     with pytest.raises(ValueError, match="theme 'blue' is not known"):
         found.save(tmp_path / "a.png", theme="blue")

@@ -153,7 +153,10 @@ PORTS = (
         lambda: convcli.conv2d(BATCH[:, :1], "sobel-x", padding=1),
     ),
     Port("torch: depthwise blur", _depthwise_blur, lambda: convcli.conv2d(BATCH, "gaussian:sigma=1,size=5", **MIRRORED)),
-    Port("torch: magnitude of two filters", _sobel_magnitude, lambda: convcli.conv2d(BATCH.mean(1, keepdim=True), "sobel", padding=1)),
+    Port(
+        "torch: magnitude of two filters", _sobel_magnitude,
+        lambda: convcli.conv2d(BATCH.mean(1, keepdim=True), "sobel", padding=1),
+    ),
     Port(
         "torch: halve", lambda: F.conv2d(BATCH, torch.full((3, 1, 2, 2), 0.25, dtype=torch.float64), stride=2, groups=3),
         lambda: convcli.conv2d(BATCH, "box:2", stride=2),
@@ -193,7 +196,8 @@ PORTS = (
         lambda: convcli.conv2d(BATCH, "gaussian:sigma=1.5,size=5", **MIRRORED), kept=True,
     ),
     Port(
-        "kornia: box_blur", lambda: _kornia("box_blur")(BATCH, (3, 3)), lambda: convcli.conv2d(BATCH, "box:3", **MIRRORED), kept=True,
+        "kornia: box_blur", lambda: _kornia("box_blur")(BATCH, (3, 3)), lambda: convcli.conv2d(BATCH, "box:3", **MIRRORED),
+        kept=True,
     ),
     Port(
         "kornia: sobel", lambda: _kornia("sobel")(BATCH, eps=0),
