@@ -39,12 +39,8 @@ def test_the_same_bytes(
 
 def test_in_blocks(tmp_path: Path) -> None:
     np.save(tmp_path / "in.npy", np.random.default_rng(0).random((3, 600, 700), np.float32))
-    done(
-        "apply",
-        "in.npy",
-        *["-k", "gaussian:3", "-p", "same", "--memory", "1G", "--pyramid", "--range", "minmax", "-o", "cli.tif"],
-        cwd=tmp_path,
-    )
+    line = "-k gaussian:3 -p same --memory 1G --pyramid --range minmax -o cli.tif"
+    done("apply", "in.npy", *line.split(), cwd=tmp_path)
     more: dict[str, Any] = {"memory": 1 << 30, "pyramid": True, "range": "minmax"}
     convcli.apply(tmp_path / "in.npy", tmp_path / "o.tif", "gaussian:3", padding="same", **more)
     assert (tmp_path / "o.tif").read_bytes() == (tmp_path / "cli.tif").read_bytes()
